@@ -1,0 +1,172 @@
+# Sake: every task of the project, from a fresh clone. `make` lists them.
+#
+# Variables to set on the command line:
+#   CXX=clang++-19         the compiler (default g++)
+#   CXXFLAGS=-march=native flags added to every compilation
+#   JOBS=1                 how much runs at once (default: one per CPU, no -j needed)
+#   BUILD=dir              where everything that is made goes, except single_include/
+#   PORT=8080              where `make demo` serves
+#   PREFIX=, DESTDIR=      where `make install` installs
+#   TEST_ARGS='-tc=*cookie*'   arguments for the test program (doctest's)
+
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
+BUILD   ?= build
+PREFIX  ?= /usr/local
+PORT    ?= 8080
+JOBS    ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+
+MAKEFLAGS += -j$(JOBS) --no-print-directory --no-builtin-rules
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+STRICT     := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wsign-conversion
+BASE_FLAGS := -std=c++20 -pthread $(STRICT)
+PARTS      := $(shell find sake -name '*.hpp' 2>/dev/null | sort)
+SOURCES    := $(wildcard sake.hpp) $(PARTS) $(shell find tests examples bench -name '*.[ch]pp' 2>/dev/null | sort)
+RECORD     := BUILD=$(BUILD) tests/checks/support/record.sh
+SETUP      := tests/checks/support/setup.sh
+export CXX BUILD
+
+##@ Everyday
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	    /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@printf '\nVariables: CXX CXXFLAGS JOBS BUILD PORT PREFIX DESTDIR TEST_ARGS (see the top of the Makefile)\n'
+
+.PHONY: setup
+setup: ## look for what is needed, and install what is missing (Debian, Ubuntu)
+	@$(SETUP) make python3 curl c++20 doctest nlohmann-json
+.PHONY: setup-product
+setup-product: # what programs that use the header need
+	@$(SETUP) c++20 nlohmann-json
+
+.PHONY: demo
+demo: $(BUILD)/demo ## build the demo and serve it on 127.0.0.1:8080 (PORT=)
+	@printf 'Serving http://127.0.0.1:$(PORT)/ until Ctrl-C. In another terminal, try:\n'
+	@printf '  curl -i http://127.0.0.1:$(PORT)/\n  curl -i http://127.0.0.1:$(PORT)/fib/30\n'
+	@exec $(BUILD)/demo $(PORT)
+
+.PHONY: header
+header: ## make single_include/sake.hpp from the parts
+	@python3 amalgamate.py && echo 'wrote single_include/sake.hpp'
+
+.PHONY: examples
+EXAMPLES := $(patsubst examples/%.cpp,$(BUILD)/examples/%,$(wildcard examples/*.cpp))
+examples: $(EXAMPLES) ## build every example against the single header
+
+.PHONY: format
+format: ## lay out every C++ file with clang-format 19
+	@$(SETUP) clang-format-19
+	@clang-format-19 -i $(SOURCES)
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf $(BUILD)
+
+##@ Proof
+
+# ---- the suite, in four variants: on the parts, on the single header, under each sanitizer ----
+# suite NAME, FLAGS, INCLUDES: every tests/*.cpp and tests/support/*.cpp is an object of its own. System calls go
+# through the wrappers of tests/support, which put faults in; kqueue is a double over epoll.
+
+TEST_SOURCES  := $(wildcard tests/test_*.cpp tests/support/*.cpp tests/support/kqueue/*.cpp)
+WRAPPED_CALLS := $(shell sed 's/\#.*//' tests/support/wrapped_calls.txt 2>/dev/null)
+TEST_FLAGS    := $(BASE_FLAGS) -DSAKE_KQUEUE -Itests -isystem tests/support/kqueue
+TEST_LINK     := $(WRAPPED_CALLS:%=-Wl,--wrap=%)
+# GCC's -Wmaybe-uninitialized and -Wtsan are unreliable under its sanitizers.
+QUIET         := $(if $(findstring clang,$(CXX)),,-Wno-maybe-uninitialized -Wno-tsan)
+
+define suite
+$(1)_objects := $$(TEST_SOURCES:%.cpp=$(BUILD)/$(1)/%.o)
+$(BUILD)/$(1)/%.o: %.cpp $(BUILD)/$(1)/compiler | setup
+	@mkdir -p $$(@D)
+	@echo '  CXX   $(1)/$$<'
+	@$(CXX) $(TEST_FLAGS) $(2) $(3) $(CXXFLAGS) -MMD -MP -c $$< -o $$@
+$(BUILD)/$(1)/sake_tests: $$($(1)_objects)
+	@echo '  LINK  $$@'
+	@$(CXX) -pthread $(2) $(CXXFLAGS) $$^ $(TEST_LINK) $(LDFLAGS) -o $$@
+# Objects of another compiler, or of other flags, are made again.
+$(BUILD)/$(1)/compiler: FORCE
+	@mkdir -p $$(@D)
+	@echo '$(CXX) $(TEST_FLAGS) $(2) $(3) $(CXXFLAGS)' | cmp -s - $$@ || \
+	    echo '$(CXX) $(TEST_FLAGS) $(2) $(3) $(CXXFLAGS)' > $$@
+-include $$($(1)_objects:.o=.d)
+endef
+
+comma := ,
+SANITIZE := -fno-omit-frame-pointer -fno-sanitize-recover=all $(QUIET)
+$(eval $(call suite,plain,-O1 -g,-I.))
+$(eval $(call suite,single,-O1 -g,-Isingle_include))
+$(eval $(call suite,asan,-O1 -g -fsanitize=address$(comma)undefined $(SANITIZE),-I.))
+$(eval $(call suite,tsan,-O1 -g -fsanitize=thread $(SANITIZE),-I.))
+
+.PHONY: FORCE
+FORCE:
+
+.PHONY: test
+test: $(BUILD)/plain/sake_tests $(EXAMPLES) ## the suite, the programs that must not compile, the examples
+	@rm -f $(BUILD)/results/test-*
+	@python3 amalgamate.py --check > /dev/null || echo 'note: single_include/sake.hpp is stale: run `make header`'
+	@$(RECORD) test-suite tests/checks/support/suite.sh plain $(TEST_ARGS)
+	@$(RECORD) test-compile_fail tests/checks/support/compile_fail.sh
+	@if [ -f tests/examples.sh ]; then $(RECORD) test-examples bash tests/examples.sh $(BUILD); fi
+	@$(RECORD) --total test
+
+.PHONY: asan tsan
+asan: $(BUILD)/asan/sake_tests ## the suite under AddressSanitizer and UndefinedBehaviorSanitizer
+	@rm -f $(BUILD)/results/asan-*
+	@$(RECORD) asan-suite tests/checks/support/suite.sh asan $(TEST_ARGS)
+	@$(RECORD) --total asan
+tsan: $(BUILD)/tsan/sake_tests ## the suite under ThreadSanitizer
+	@rm -f $(BUILD)/results/tsan-*
+	@$(RECORD) tsan-suite tests/checks/support/suite.sh tsan $(TEST_ARGS)
+	@$(RECORD) --total tsan
+
+# ---- checks of the code as text and of the header as a product: one subject, one script ----
+
+CHECKS := layers forbidden format amalgamation parts_alone strict two_units macros install
+
+.PHONY: check check-tools check-suite $(CHECKS:%=check-%)
+check: check-suite $(CHECKS:%=check-%) ## layers, warnings, macros, format, install; the suite on the single header
+	@$(RECORD) --total check
+check-tools: setup
+	@rm -f $(BUILD)/results/check-*
+	@$(SETUP) --optional clang-format-19 clang++-14 clang++-19 cmake pkg-config
+check-suite: check-tools $(BUILD)/single/sake_tests
+	@$(RECORD) $@ tests/checks/support/suite.sh single
+$(CHECKS:%=check-%): check-%: check-tools
+	@$(RECORD) $@ tests/checks/$*
+
+.PHONY: bench
+bench: ## build and run the benchmarks (BENCH_ARGS= goes to bench/run.py)
+	@python3 bench/run.py $(BENCH_ARGS)
+
+##@ Product
+
+.PHONY: install
+VERSION := $(shell sed -n 's/^.define SAKE_VERSION "\(.*\)"/\1/p' sake/base/version.hpp 2>/dev/null)
+INSTALL_TO = $(DESTDIR)$(PREFIX)
+install: ## the header, for pkg-config and CMake as well, under PREFIX=/usr/local
+	@install -d '$(INSTALL_TO)/include' '$(INSTALL_TO)/lib/pkgconfig' '$(INSTALL_TO)/lib/cmake/sake'
+	install -m 644 single_include/sake.hpp '$(INSTALL_TO)/include/sake.hpp'
+	@sed 's/@VERSION@/$(VERSION)/g' packaging/sake.pc.in > '$(INSTALL_TO)/lib/pkgconfig/sake.pc'
+	@sed 's/@VERSION@/$(VERSION)/g' packaging/sakeConfigVersion.cmake.in \
+	    > '$(INSTALL_TO)/lib/cmake/sake/sakeConfigVersion.cmake'
+	@install -m 644 packaging/sakeConfig.cmake '$(INSTALL_TO)/lib/cmake/sake/sakeConfig.cmake'
+
+# ---- programs against the single header ----
+
+$(BUILD)/demo: examples/demo.cpp single_include/sake.hpp | setup-product
+	@mkdir -p $(@D)
+	@echo '  CXX   $@'
+	@$(CXX) $(BASE_FLAGS) -O2 -Isingle_include $(CXXFLAGS) $< $(LDFLAGS) -o $@
+$(BUILD)/examples/%: examples/%.cpp single_include/sake.hpp | setup-product
+	@mkdir -p $(@D)
+	@echo '  CXX   $@'
+	@$(CXX) $(BASE_FLAGS) -O1 -g -Isingle_include $(CXXFLAGS) $< $(LDFLAGS) -o $@

@@ -1,0 +1,26 @@
+// cpp-httplib's program in the benchmarks (Debian: libcpp-httplib-dev). It serves one connection per thread,
+// so it gets a thread for each connection of the largest scenario; with its default of eight, most of them
+// would starve.
+
+#include <httplib.h>
+
+#include <cstdlib>
+
+int main(int argc, char** argv) {
+    httplib::Server server;
+    server.new_task_queue = [] { return new httplib::ThreadPool(1024); };
+    server.set_keep_alive_max_count(1'000'000'000);
+    server.set_tcp_nodelay(true);
+
+    server.Get("/", [](const httplib::Request&, httplib::Response& response) {
+        response.set_content("Hello, World!", "text/plain; charset=utf-8");
+    });
+    server.Get("/json", [](const httplib::Request&, httplib::Response& response) {
+        response.set_content(R"({"message":"Hello, World!"})", "application/json");
+    });
+    server.Get(R"(/user/([^/]+))", [](const httplib::Request& request, httplib::Response& response) {
+        response.set_content(request.matches[1], "text/plain; charset=utf-8");
+    });
+
+    return server.listen("127.0.0.1", argc > 1 ? std::atoi(argv[1]) : 8080) ? 0 : 1;
+}

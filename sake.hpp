@@ -1,0 +1,68 @@
+// Sake: a C++20 web framework in one header. This umbrella names the parts in order, lower floors first;
+// programs include it or, better, the single header made from it. A whole program:
+//
+//     #include "sake.hpp"
+//
+//     int main() {
+//         sake::Engine app;
+//         app.get("/", [](sake::Context& ctx) { ctx.text("Hello, World!"); });
+//         app.get("/users/:id", [](sake::Context& ctx, int id) { ctx.json({{"id", id}}); });
+//         app.get("/slow", [](sake::Context& ctx) -> sake::Task<> {
+//             co_await sake::sleep(std::chrono::milliseconds(100));
+//             ctx.text("awake");
+//         });
+//         return app.run(8080);
+//     }
+#pragma once
+
+#include "sake/base/version.hpp"
+
+#include "sake/base/platform.hpp"
+
+#include "sake/base/error.hpp"
+#include "sake/base/function.hpp"
+#include "sake/base/json.hpp"
+#include "sake/base/log.hpp"
+#include "sake/base/text.hpp"
+
+#include "sake/http/chunked.hpp"
+#include "sake/http/cookie.hpp"
+#include "sake/http/date.hpp"
+#include "sake/http/framing.hpp"
+#include "sake/http/headers.hpp"
+#include "sake/http/message.hpp"
+#include "sake/http/mime.hpp"
+#include "sake/http/parser.hpp"
+#include "sake/http/uri.hpp"
+#include "sake/http/writer.hpp"
+
+#include "sake/async/address.hpp"
+#include "sake/async/event.hpp"
+#include "sake/async/poller.hpp"
+#include "sake/async/reactor.hpp"
+#include "sake/async/readiness.hpp"
+#include "sake/async/sleep.hpp"
+#include "sake/async/spawn.hpp"
+#include "sake/async/sys.hpp"
+#include "sake/async/task.hpp"
+#include "sake/async/timer.hpp"
+#include "sake/async/wait.hpp"
+
+#include "sake/server/bind.hpp"
+#include "sake/server/config.hpp"
+#include "sake/server/connection.hpp"
+#include "sake/server/context.hpp"
+#include "sake/server/dispatch.hpp"
+#include "sake/server/engine.hpp"
+#include "sake/server/handler.hpp"
+#include "sake/server/input.hpp"
+#include "sake/server/output.hpp"
+#include "sake/server/pattern.hpp"
+#include "sake/server/problem.hpp"
+#include "sake/server/request.hpp"
+#include "sake/server/response.hpp"
+#include "sake/server/route.hpp"
+#include "sake/server/router.hpp"
+#include "sake/server/server.hpp"
+#include "sake/server/serving.hpp"
+#include "sake/server/signals.hpp"

@@ -1,0 +1,60 @@
+// What the reactor asks of the operating system: which descriptors are ready. A backend is a handful of
+// functions; the rest of Sake knows only this interface. Readiness is edge-triggered: it is reported once,
+// and remembered by the Watch.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+namespace sake {
+inline namespace v0 {
+
+/// Which backend the reactor uses. `automatic` is the best that the system has: epoll, kqueue, else poll.
+enum class PollerKind : std::uint8_t { automatic, epoll, kqueue, poll };
+
+namespace detail {
+
+class Watch;
+
+/// Directions and states of a descriptor; bits.
+enum Readiness : std::uint8_t {
+    readable = 1,
+    writable = 2,
+    peer_ended = 4,  // the peer sends no more: what is left can be read, then the end
+    broken = 8,      // the connection is gone in both directions
+};
+
+struct PollEvent {
+    Watch* watch;
+    std::uint8_t ready;  // Readiness bits
+};
+
+/// A backend. One thread uses it; errors of set-up throw std::system_error.
+class Poller {
+  public:
+    Poller() = default;
+    Poller(const Poller&) = delete;
+    Poller& operator=(const Poller&) = delete;
+    virtual ~Poller() = default;
+
+    [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+
+    /// Reports both directions of `fd` from now on.
+    virtual void add(int fd, Watch& watch) = 0;
+    virtual void remove(int fd, Watch& watch) noexcept = 0;
+
+    /// A coroutine begins to wait for `directions`. Only a backend that is not edge-triggered by itself needs
+    /// it.
+    virtual void rearm(int fd, Watch& watch, std::uint8_t directions) noexcept = 0;
+    [[nodiscard]] virtual bool needs_rearm() const noexcept { return false; }
+
+    /// Waits for at most `timeout` (negative: for ever) and appends what became ready.
+    virtual void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,95 @@
+// The backend for every POSIX system: poll(). It is level-triggered, so a direction that was reported is
+// masked until somebody waits for it again. Each wait costs O(descriptors).
+#pragma once
+
+#include <poll.h>
+
+#include <unordered_map>
+
+#include "sake/async/poller.hpp"
+#include "sake/async/sys.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class PollPoller final : public Poller {
+  public:
+    [[nodiscard]] std::string_view name() const noexcept override { return "poll"; }
+
+    void add(int fd, Watch& watch) override {
+        index_.emplace(fd, polled_.size());
+        polled_.push_back({fd, POLLIN | POLLOUT | hang_up, 0});
+        watches_.push_back(&watch);
+    }
+
+    void remove(int fd, Watch&) noexcept override {
+        const auto found = index_.find(fd);
+        if (found == index_.end()) return;
+        const std::size_t position = found->second;
+        index_.erase(found);
+        if (position + 1 != polled_.size()) {
+            polled_[position] = polled_.back();
+            watches_[position] = watches_.back();
+            index_[descriptor(polled_[position])] = position;
+        }
+        polled_.pop_back();
+        watches_.pop_back();
+    }
+
+    void rearm(int fd, Watch&, std::uint8_t directions) noexcept override {
+        pollfd& polled = polled_[index_.find(fd)->second];
+        polled.fd = fd;
+        unsigned events = static_cast<unsigned short>(polled.events);
+        if ((directions & readable) != 0) events |= POLLIN;
+        if ((directions & writable) != 0) events |= POLLOUT;
+        polled.events = static_cast<short>(events);
+    }
+
+    [[nodiscard]] bool needs_rearm() const noexcept override { return true; }
+
+    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        const int count =
+            ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), static_cast<int>(timeout.count()));
+        if (count < 0 && errno != EINTR) throw_system_error(errno, "poll");
+        int left = count;
+        // What does not fit is reported again by the next call, poll being level-triggered.
+        for (std::size_t i = 0; left > 0 && i < polled_.size() && events.size() < events.capacity(); ++i) {
+            if (polled_[i].revents == 0) continue;
+            --left;
+            events.push_back({watches_[i], report(polled_[i])});
+        }
+    }
+
+  private:
+#if defined(POLLRDHUP)
+    static constexpr short hang_up = POLLRDHUP;
+#else
+    static constexpr short hang_up = 0;
+#endif
+
+    // A broken descriptor cannot be masked by its events, so its number is made negative, which poll skips.
+    static int descriptor(const pollfd& polled) noexcept { return polled.fd >= 0 ? polled.fd : ~polled.fd; }
+
+    static std::uint8_t report(pollfd& polled) noexcept {
+        const unsigned flags = static_cast<unsigned short>(polled.revents);
+        unsigned ready = 0;
+        if ((flags & POLLIN) != 0) ready |= readable;
+        if ((flags & POLLOUT) != 0) ready |= writable;
+        if ((flags & static_cast<unsigned short>(hang_up)) != 0) ready |= readable | peer_ended;
+        if ((flags & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
+            ready |= readable | writable | broken;
+            polled.fd = ~polled.fd;
+        }
+        polled.events = static_cast<short>(static_cast<unsigned short>(polled.events) & ~flags);
+        return static_cast<std::uint8_t>(ready);
+    }
+
+    std::vector<pollfd> polled_;
+    std::vector<Watch*> watches_;  // parallel to polled_
+    std::unordered_map<int, std::size_t> index_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,300 @@
+// The reactor: one thread's loop that waits for descriptors, timers and posted work, and resumes the
+// coroutines that waited for them. Readiness is only marked while events are read; coroutines run afterwards,
+// so that closing a descriptor never meets a stale event.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "sake/async/poller.hpp"
+#include "sake/async/poller_epoll.hpp"
+#include "sake/async/poller_kqueue.hpp"
+#include "sake/async/poller_poll.hpp"
+#include "sake/async/sys.hpp"
+#include "sake/async/timer.hpp"
+#include "sake/async/wait.hpp"
+#include "sake/base/function.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Who wants to know that a peer has gone while nobody reads or writes.
+class HangupListener {
+  public:
+    HangupListener() = default;
+    HangupListener(const HangupListener&) = delete;
+    HangupListener& operator=(const HangupListener&) = delete;
+    /// Called from the reactor's loop with the Readiness bits of the descriptor; must not run user code.
+    virtual void peer_hung_up(std::uint8_t ready) noexcept = 0;
+
+  protected:
+    ~HangupListener() = default;
+};
+
+/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor.
+class Watch {
+  public:
+    Watch(Reactor& reactor, int fd);
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    ~Watch();
+
+    [[nodiscard]] int fd() const noexcept { return fd_; }
+    [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
+
+    /// Whether it is worth trying: true until a call found nothing, then until the next event.
+    [[nodiscard]] bool is_readable() const noexcept { return (ready_ & readable) != 0; }
+    [[nodiscard]] bool is_writable() const noexcept { return (ready_ & writable) != 0; }
+    [[nodiscard]] bool peer_has_ended() const noexcept { return (ready_ & (peer_ended | broken)) != 0; }
+    [[nodiscard]] bool is_broken() const noexcept { return (ready_ & broken) != 0; }
+
+    /// A read found nothing more. What follows the end of a stream is no event, so after it reading stays
+    /// possible.
+    void drained() noexcept {
+        if (!peer_has_ended()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{readable});
+    }
+    /// A write found no room.
+    void filled() noexcept {
+        if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
+    }
+
+    HangupListener* hangup_listener = nullptr;
+
+  private:
+    friend class sake::v0::Reactor;
+    friend class ReadinessWait;
+    Reactor* reactor_;
+    Wait* reader_ = nullptr;
+    Wait* writer_ = nullptr;
+    int fd_;
+    std::uint8_t ready_ = readable | writable;  // the first call is worth a try
+};
+
+}  // namespace detail
+
+/// One thread's loop. `run_until_complete` and Engine make their own; a program seldom names one.
+class Reactor {
+  public:
+    /// Throws std::system_error, or std::invalid_argument for a backend that this system does not have.
+    explicit Reactor(PollerKind kind = PollerKind::automatic);
+    Reactor(const Reactor&) = delete;
+    Reactor& operator=(const Reactor&) = delete;
+
+    /// Cancels what still runs and waits until it has ended.
+    ~Reactor();
+
+    /// The reactor whose loop runs on this thread, or nullptr.
+    [[nodiscard]] static Reactor* current() noexcept;
+
+    /// Runs `work` on the reactor's thread, soon and in order. From any thread.
+    void post(detail::UniqueFunction<void()> work);
+
+    /// The time at the start of this turn of the loop.
+    [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
+
+    /// The backend in use: "epoll", "kqueue" or "poll".
+    [[nodiscard]] std::string_view poller_name() const noexcept { return poller_->name(); }
+
+    /// Turns the loop until `done()` is true; it is asked after each turn. Throws std::logic_error where a
+    /// loop runs on this thread already: in a coroutine, co_await instead.
+    template <class Done>
+    void run_until(Done done);
+
+    /// Cancels every fiber and turns the loop until none is left.
+    void cancel_all();
+
+    // What follows is for the machinery: awaiters, sockets, and tests.
+
+    void schedule(detail::Wait& wait) noexcept {
+        wait.next_ready = nullptr;
+        (last_ready_ != nullptr ? last_ready_->next_ready : first_ready_) = &wait;
+        last_ready_ = &wait;
+    }
+    [[nodiscard]] detail::TimerQueue& timers() noexcept { return timers_; }
+    [[nodiscard]] detail::Poller& poller() noexcept { return *poller_; }
+    [[nodiscard]] bool poller_needs_rearm() const noexcept { return poller_needs_rearm_; }
+
+    /// Takes a fiber into the set of those that `cancel_all` waits for; it leaves the set when it ends.
+    void adopt(detail::Fiber& fiber) noexcept { fiber.insert_before(fibers_); }
+    [[nodiscard]] bool has_fibers() const noexcept { return fibers_.is_linked(); }
+
+  private:
+    class Running;
+    static Reactor*& current_slot() noexcept;
+
+    void turn();
+    [[nodiscard]] std::chrono::milliseconds poll_timeout() const noexcept;
+    void mark(const detail::PollEvent& event) noexcept;
+    void resume_ready();
+    void run_posted();
+
+    std::unique_ptr<detail::Poller> poller_;
+    bool poller_needs_rearm_;
+    std::pair<detail::FileDescriptor, detail::FileDescriptor> wake_pipe_;
+    detail::Watch wake_watch_;
+    std::vector<detail::PollEvent> events_;
+    detail::TimerQueue timers_;
+    detail::TimePoint now_ = detail::Clock::now();
+    detail::Wait* first_ready_ = nullptr;
+    detail::Wait* last_ready_ = nullptr;
+    detail::ListNode fibers_;
+
+    std::mutex posted_mutex_;
+    std::vector<detail::UniqueFunction<void()>> posted_;
+    std::vector<detail::UniqueFunction<void()>> running_posted_;
+    std::atomic<bool> has_posted_ = false;
+};
+
+namespace detail {
+
+inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
+#if SAKE_HAS_EPOLL
+    if (kind == PollerKind::automatic || kind == PollerKind::epoll) return std::make_unique<EpollPoller>();
+#endif
+#if SAKE_HAS_KQUEUE
+    if (kind == PollerKind::automatic || kind == PollerKind::kqueue) return std::make_unique<KqueuePoller>();
+#endif
+    if (kind == PollerKind::automatic || kind == PollerKind::poll) return std::make_unique<PollPoller>();
+    throw std::invalid_argument("this system does not have the poller that was asked for");
+}
+
+inline void schedule(Reactor& reactor, Wait& wait) noexcept { reactor.schedule(wait); }
+
+inline Watch::Watch(Reactor& reactor, int fd) : reactor_(&reactor), fd_(fd) {
+    reactor.poller().add(fd, *this);
+}
+
+inline Watch::~Watch() { reactor_->poller().remove(fd_, *this); }
+
+}  // namespace detail
+
+/// Marks this thread as running the reactor, for as long as the object lives.
+class Reactor::Running {
+  public:
+    explicit Running(Reactor& reactor) noexcept : previous_(std::exchange(current_slot(), &reactor)) {}
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+    ~Running() { current_slot() = previous_; }
+
+  private:
+    Reactor* previous_;
+};
+
+inline Reactor::Reactor(PollerKind kind)
+    : poller_(detail::make_poller(kind)),
+      poller_needs_rearm_(poller_->needs_rearm()),
+      wake_pipe_(detail::sys::make_pipe()),
+      wake_watch_(*this, wake_pipe_.first.get()) {
+    events_.reserve(512);
+}
+
+inline Reactor::~Reactor() {
+    cancel_all();
+    run_posted();
+}
+
+// A coroutine that moves between threads would read a cached thread-local on clang 14 and 15 if this were
+// inlined.
+[[gnu::noinline]] inline Reactor*& Reactor::current_slot() noexcept {
+    thread_local Reactor* current = nullptr;
+    return current;
+}
+
+inline Reactor* Reactor::current() noexcept { return current_slot(); }
+
+inline void Reactor::post(detail::UniqueFunction<void()> work) {
+    bool wake = false;
+    {
+        const std::lock_guard lock(posted_mutex_);
+        posted_.push_back(std::move(work));
+        wake = !has_posted_.exchange(true);
+    }
+    // A full pipe wakes the loop just as well, so the result does not matter.
+    if (wake) static_cast<void>(detail::sys::write(wake_pipe_.second.get(), "", 1));
+}
+
+template <class Done>
+void Reactor::run_until(Done done) {
+    if (current() != nullptr) throw std::logic_error("this thread already runs a reactor: co_await instead");
+    const Running running(*this);
+    now_ = detail::Clock::now();
+    while (!done()) turn();
+}
+
+inline void Reactor::cancel_all() {
+    // A task may swallow a cancellation and wait again, so each round cancels anew.
+    while (has_fibers()) {
+        for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+            static_cast<detail::Fiber*>(node)->cancel();
+        }
+        const Running running(*this);
+        turn();
+    }
+}
+
+inline void Reactor::turn() {
+    events_.clear();
+    poller_->wait(poll_timeout(), events_);
+    now_ = detail::Clock::now();
+    for (const detail::PollEvent& event : events_) mark(event);
+    timers_.expire(now_);
+    if (has_posted_.load(std::memory_order_acquire)) run_posted();
+    resume_ready();
+}
+
+inline std::chrono::milliseconds Reactor::poll_timeout() const noexcept {
+    using std::chrono::milliseconds;
+    if (first_ready_ != nullptr) return milliseconds(0);
+    const detail::TimePoint next = timers_.next();
+    if (next == detail::TimePoint::max()) return milliseconds(-1);
+    const detail::TimePoint present = detail::Clock::now();
+    if (next <= present) return milliseconds(0);
+    constexpr milliseconds longest = std::chrono::hours(1);
+    const auto delay = std::chrono::ceil<milliseconds>(next - present);
+    return delay < longest ? delay : longest;
+}
+
+inline void Reactor::mark(const detail::PollEvent& event) noexcept {
+    detail::Watch& watch = *event.watch;
+    watch.ready_ = static_cast<std::uint8_t>(watch.ready_ | event.ready);
+    if (watch.reader_ != nullptr && watch.is_readable()) std::exchange(watch.reader_, nullptr)->finish();
+    if (watch.writer_ != nullptr && watch.is_writable()) std::exchange(watch.writer_, nullptr)->finish();
+    if (watch.hangup_listener != nullptr && watch.peer_has_ended()) {
+        watch.hangup_listener->peer_hung_up(watch.ready_);
+    }
+}
+
+inline void Reactor::resume_ready() {
+    // Only what is ready now: coroutines that yield in turn wait for the next turn, so events are not
+    // starved.
+    detail::Wait* wait = std::exchange(first_ready_, nullptr);
+    last_ready_ = nullptr;
+    while (wait != nullptr) {
+        detail::Wait* const next = wait->next_ready;
+        wait->resume();
+        wait = next;
+    }
+}
+
+inline void Reactor::run_posted() {
+    char bytes[64];
+    while (detail::sys::read(wake_pipe_.first.get(), bytes, sizeof bytes).value > 0) {
+    }
+    wake_watch_.drained();
+    {
+        const std::lock_guard lock(posted_mutex_);
+        has_posted_.store(false, std::memory_order_release);
+        running_posted_.swap(posted_);
+    }
+    for (auto& work : running_posted_) work();
+    running_posted_.clear();
+}
+
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,75 @@
+// Waiting for time to pass, and for others to have a turn.
+#pragma once
+
+#include <chrono>
+
+#include "sake/async/reactor.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class [[nodiscard]] SleepWait final : public Wait, private Timer {
+  public:
+    explicit SleepWait(Clock::duration duration) noexcept : Timer(&wake), duration_(duration) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return duration_ <= Clock::duration::zero(); }
+
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        TimerQueue& timers = coroutine.promise().fiber->reactor().timers();
+        const TimePoint present = Clock::now();
+        const bool endless = duration_ > TimePoint::max() - present;
+        timers.set(*this, endless ? TimePoint::max() : present + duration_);
+        if (suspend(coroutine)) return true;
+        timers.cancel(*this);
+        return false;
+    }
+
+    void await_resume() const { throw_if_cancelled(); }
+
+  private:
+    static void wake(Timer& timer) noexcept { static_cast<SleepWait&>(timer).finish(); }
+    bool withdraw() noexcept override {
+        reactor().timers().cancel(*this);
+        return true;
+    }
+
+    Clock::duration duration_;
+};
+
+class [[nodiscard]] YieldWait final : public Wait {
+  public:
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (!suspend(coroutine)) return false;
+        finish();
+        return true;
+    }
+    void await_resume() const { throw_if_cancelled(); }
+
+  private:
+    bool withdraw() noexcept override { return false; }
+};
+
+}  // namespace detail
+
+/// Waits at least `duration` without holding the thread; returns at once if it is not positive. The grain is
+/// a millisecond. Throws Cancelled.
+template <class Rep, class Period>
+[[nodiscard]] detail::SleepWait sleep(std::chrono::duration<Rep, Period> duration) noexcept {
+    // Compared as floating point, so that a duration beyond the clock's range means "for ever" instead of
+    // overflowing.
+    using Seconds = std::chrono::duration<double>;
+    if (Seconds(duration) >= Seconds(detail::Clock::duration::max())) {
+        return detail::SleepWait(detail::Clock::duration::max());
+    }
+    return detail::SleepWait(std::chrono::ceil<detail::Clock::duration>(duration));
+}
+
+/// Lets everything else that is ready run first. For long loops on the reactor. Throws Cancelled.
+[[nodiscard]] inline detail::YieldWait yield() noexcept { return {}; }
+
+}  // namespace v0
+}  // namespace sake

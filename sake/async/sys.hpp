@@ -1,0 +1,178 @@
+// The seam to the operating system: every system call that Sake makes goes through a thin function here. They
+// retry EINTR, return errno as a value (a compiler may cache its address across a suspension), and never
+// raise SIGPIPE. Tests put faults in behind them at link time, so nothing here knows of tests.
+#pragma once
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <utility>
+
+#include "sake/base/error.hpp"
+#include "sake/base/platform.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What a system call gave: `value` where `error` is 0, else the errno.
+struct SysResult {
+    ssize_t value;
+    int error;
+
+    [[nodiscard]] bool ok() const noexcept { return error == 0; }
+    [[nodiscard]] bool would_block() const noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+};
+
+/// Owns one file descriptor and closes it.
+class FileDescriptor {
+  public:
+    FileDescriptor() = default;
+    explicit FileDescriptor(int fd) noexcept : fd_(fd) {}
+    FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    FileDescriptor& operator=(FileDescriptor&& other) noexcept {
+        if (this != &other) {
+            close();
+            fd_ = std::exchange(other.fd_, -1);
+        }
+        return *this;
+    }
+    ~FileDescriptor() { close(); }
+
+    [[nodiscard]] int get() const noexcept { return fd_; }
+    explicit operator bool() const noexcept { return fd_ >= 0; }
+
+    // Not retried on EINTR: Linux has freed the number by then, and another thread may own it already.
+    void close() noexcept {
+        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
+    }
+
+  private:
+    int fd_ = -1;
+};
+
+namespace sys {
+
+#if defined(MSG_NOSIGNAL)
+inline constexpr int send_flags = MSG_NOSIGNAL;
+#else
+inline constexpr int send_flags = 0;
+#endif
+
+/// Calls until the call is not interrupted.
+template <class Call>
+SysResult retry(Call call) noexcept {
+    for (;;) {
+        const auto value = static_cast<ssize_t>(call());
+        if (value >= 0) return {value, 0};
+        const int error = errno;
+        if (error != EINTR) return {-1, error};
+    }
+}
+
+inline SysResult receive(int fd, void* buffer, std::size_t size) noexcept {
+    return retry([=] { return ::recv(fd, buffer, size, 0); });
+}
+
+inline SysResult send(int fd, const void* data, std::size_t size) noexcept {
+    return retry([=] { return ::send(fd, data, size, send_flags); });
+}
+
+inline SysResult send_vectors(int fd, iovec* vectors, std::size_t count) noexcept {
+    msghdr message{};
+    message.msg_iov = vectors;
+    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+    return retry([&] { return ::sendmsg(fd, &message, send_flags); });
+}
+
+inline SysResult read(int fd, void* buffer, std::size_t size) noexcept {
+    return retry([=] { return ::read(fd, buffer, size); });
+}
+
+inline SysResult write(int fd, const void* data, std::size_t size) noexcept {
+    return retry([=] { return ::write(fd, data, size); });
+}
+
+inline bool set_close_on_exec(int fd) noexcept { return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0; }
+
+inline bool set_nonblocking_cloexec(int fd) noexcept {
+    return ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK) == 0 && set_close_on_exec(fd);
+}
+
+inline SysResult set_option(int fd, int level, int option, int value) noexcept {
+    return retry([=] { return ::setsockopt(fd, level, option, &value, sizeof value); });
+}
+
+/// A new non-blocking, close-on-exec stream socket.
+inline SysResult stream_socket(int family) noexcept {
+#if SAKE_HAS_ACCEPT4
+    return retry([=] { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); });
+#else
+    const SysResult made = retry([=] { return ::socket(family, SOCK_STREAM, 0); });
+    if (made.ok()) set_nonblocking_cloexec(static_cast<int>(made.value));
+    return made;
+#endif
+}
+
+/// The next waiting connection, non-blocking and close-on-exec, with the address of its peer.
+inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) noexcept {
+    auto* address = reinterpret_cast<sockaddr*>(&peer);
+    // Linux reports errors of the dead connection itself here (accept(2)): the next one may be fine.
+    return retry([&] {
+        peer_size = sizeof peer;
+#if SAKE_HAS_ACCEPT4
+        return ::accept4(fd, address, &peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+#else
+        const int accepted = ::accept(fd, address, &peer_size);
+        if (accepted >= 0) {
+            set_nonblocking_cloexec(accepted);
+#if defined(SO_NOSIGPIPE)
+            set_option(accepted, SOL_SOCKET, SO_NOSIGPIPE, 1);
+#endif
+        }
+        return accepted;
+#endif
+    });
+}
+
+inline SysResult shutdown_write(int fd) noexcept {
+    return retry([=] { return ::shutdown(fd, SHUT_WR); });
+}
+
+/// A pipe whose ends are non-blocking and close-on-exec: {read end, write end}. Throws std::system_error.
+inline std::pair<FileDescriptor, FileDescriptor> make_pipe() {
+    int ends[2] = {-1, -1};
+#if SAKE_HAS_ACCEPT4
+    if (::pipe2(ends, O_NONBLOCK | O_CLOEXEC) != 0) throw_system_error(errno, "pipe");
+#else
+    if (::pipe(ends) != 0) throw_system_error(errno, "pipe");
+    set_nonblocking_cloexec(ends[0]);
+    set_nonblocking_cloexec(ends[1]);
+#endif
+    return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+}
+
+/// How many file descriptors this process may open (the soft limit); raised to the hard limit first.
+inline std::size_t raise_open_file_limit() noexcept {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
+    if (limit.rlim_cur < limit.rlim_max) {
+        rlimit raised = limit;
+        raised.rlim_cur = limit.rlim_max;
+        if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
+    }
+    return static_cast<std::size_t>(limit.rlim_cur);
+}
+
+}  // namespace sys
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,195 @@
+// Task<T>: a coroutine that computes a T for whoever awaits it. Lazy (it starts when it is awaited),
+// move-only, and its exceptions arrive at the await. It runs on the thread of its reactor only.
+#pragma once
+
+#include <concepts>
+#include <coroutine>
+#include <exception>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "sake/async/wait.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+template <class T = void>
+class Task;
+
+namespace detail {
+
+/// What every promise of Sake has: its fiber and who awaits it.
+struct PromiseBase {
+    Fiber* fiber = nullptr;
+    std::coroutine_handle<> awaiting;
+    // True while the parent is still inside the await that starts this task. A task that ends by then returns
+    // to it; symmetric transfer would not be a tail call on GCC 12 at -O0 or under sanitizers, and a loop of
+    // awaits would overflow the stack.
+    bool starting = false;
+};
+
+struct FinalAwaiter {
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> ended) const noexcept {
+        const PromiseBase& promise = ended.promise();
+        if (promise.starting) return std::noop_coroutine();
+        return promise.awaiting;
+    }
+    void await_resume() const noexcept {}
+};
+
+/// The part of a promise that does not depend on how the result is kept.
+struct TaskPromiseBase : PromiseBase {
+    std::exception_ptr exception;
+
+    [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
+    [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
+    void unhandled_exception() noexcept { exception = std::current_exception(); }
+};
+
+template <class T>
+struct TaskPromise : TaskPromiseBase {
+    std::optional<T> value;
+
+    Task<T> get_return_object() noexcept;
+    template <class U>
+        requires std::constructible_from<T, U>
+    void return_value(U&& result) {
+        value.emplace(std::forward<U>(result));
+    }
+    T take() {
+        if (exception) std::rethrow_exception(exception);
+        return std::move(*value);
+    }
+};
+
+template <>
+struct TaskPromise<void> : TaskPromiseBase {
+    Task<void> get_return_object() noexcept;
+    void return_void() const noexcept {}
+    void take() const {
+        if (exception) std::rethrow_exception(exception);
+    }
+};
+
+/// Awaits a task: starts it inline, and suspends only if the task does.
+template <class T>
+class TaskAwaiter {
+  public:
+    using Promise = TaskPromise<T>;
+    explicit TaskAwaiter(std::coroutine_handle<Promise> task) noexcept : task_(task) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Parent>
+    bool await_suspend(std::coroutine_handle<Parent> parent) const {
+        Promise& promise = task_.promise();
+        promise.fiber = parent.promise().fiber;
+        promise.awaiting = parent;
+        promise.starting = true;
+        task_.resume();
+        promise.starting = false;
+        return !task_.done();
+    }
+    T await_resume() const { return task_.promise().take(); }
+
+  private:
+    std::coroutine_handle<Promise> task_;
+};
+
+}  // namespace detail
+
+/// A coroutine that gives a T. `co_await std::move(task)` or `co_await function()` runs it once.
+template <class T>
+class [[nodiscard("a Task does nothing until it is awaited")]] Task {
+  public:
+    using promise_type = detail::TaskPromise<T>;
+    using value_type = T;
+
+    Task(Task&& other) noexcept : coroutine_(std::exchange(other.coroutine_, {})) {}
+    Task& operator=(Task&& other) noexcept {
+        if (this != &other) {
+            destroy();
+            coroutine_ = std::exchange(other.coroutine_, {});
+        }
+        return *this;
+    }
+    ~Task() { destroy(); }
+
+    /// Runs the task; its result or its exception comes out. The task must not be awaited twice.
+    detail::TaskAwaiter<T> operator co_await() && noexcept { return detail::TaskAwaiter<T>(coroutine_); }
+
+  private:
+    friend promise_type;
+    explicit Task(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
+    void destroy() noexcept {
+        if (coroutine_) coroutine_.destroy();
+    }
+
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+namespace detail {
+
+template <class T>
+Task<T> TaskPromise<T>::get_return_object() noexcept {
+    return Task<T>(std::coroutine_handle<TaskPromise<T>>::from_promise(*this));
+}
+
+inline Task<void> TaskPromise<void>::get_return_object() noexcept {
+    return Task<void>(std::coroutine_handle<TaskPromise<void>>::from_promise(*this));
+}
+
+/// Awaits nothing and gives the fiber that the coroutine runs in.
+class CurrentFiber {
+  public:
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        fiber_ = coroutine.promise().fiber;
+        return false;
+    }
+    [[nodiscard]] Fiber& await_resume() const noexcept { return *fiber_; }
+
+  private:
+    Fiber* fiber_ = nullptr;
+};
+
+inline CurrentFiber current_fiber() noexcept { return {}; }
+
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<Task<T>> = true;
+
+/// The coroutine at the top of a fiber. It belongs to nobody: it starts when told, and its frame goes when it
+/// ends. Its first parameter is the reactor; it must not let an exception out.
+class Root {
+  public:
+    struct promise_type : PromiseBase, Fiber {
+        template <class... Args>
+        explicit promise_type(Reactor& reactor, Args&...) noexcept : Fiber(reactor) {
+            fiber = this;
+        }
+        Root get_return_object() noexcept {
+            return Root(std::coroutine_handle<promise_type>::from_promise(*this));
+        }
+        [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
+        [[nodiscard]] std::suspend_never final_suspend() const noexcept { return {}; }
+        void return_void() const noexcept {}
+        void unhandled_exception() const noexcept { std::terminate(); }
+    };
+
+    /// The chain that begins here; valid until the coroutine ends.
+    [[nodiscard]] Fiber& fiber() const noexcept { return coroutine_.promise(); }
+    void start() const { coroutine_.resume(); }
+
+  private:
+    explicit Root(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
+    std::coroutine_handle<promise_type> coroutine_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

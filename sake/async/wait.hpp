@@ -1,0 +1,144 @@
+// How a coroutine waits: a Wait is one suspended operation, a Fiber is one chain of tasks that await each
+// other, of which at most one Wait is open. Cancelling a fiber resumes its open wait, which then throws
+// Cancelled; no suspended frame is ever destroyed under its code.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <utility>
+
+#include "sake/base/error.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+class Reactor;
+
+namespace detail {
+
+class Fiber;
+class Wait;
+
+/// Puts a wait that is over into the reactor's queue of coroutines to resume. Defined with the Reactor.
+void schedule(Reactor& reactor, Wait& wait) noexcept;
+
+/// A doubly linked list node that takes itself out when it goes.
+class ListNode {
+  public:
+    ListNode() = default;
+    ListNode(const ListNode&) = delete;
+    ListNode& operator=(const ListNode&) = delete;
+    ~ListNode() { unlink(); }
+
+    void insert_before(ListNode& position) noexcept {
+        unlink();
+        previous_ = std::exchange(position.previous_, this);
+        next_ = &position;
+        previous_->next_ = this;
+    }
+    void unlink() noexcept {
+        previous_->next_ = next_;
+        next_->previous_ = previous_;
+        next_ = previous_ = this;
+    }
+    [[nodiscard]] bool is_linked() const noexcept { return next_ != this; }
+    [[nodiscard]] ListNode* next() const noexcept { return next_; }
+
+  private:
+    ListNode* next_ = this;
+    ListNode* previous_ = this;
+};
+
+/// A chain of tasks that await each other, from the one that was spawned down to the one that waits.
+class Fiber : public ListNode {
+  public:
+    explicit Fiber(Reactor& reactor) noexcept : reactor_(&reactor) {}
+
+    [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
+
+    /// Resumes the open wait with Cancelled, or the next one if none is open. Each call is seen once.
+    void cancel() noexcept;
+
+    /// Whether a wait is open and not over yet.
+    [[nodiscard]] bool is_suspended() const noexcept;
+
+    /// True once if a cancellation came while no wait was open.
+    [[nodiscard]] bool take_cancellation() noexcept { return std::exchange(cancellation_pending_, false); }
+
+  private:
+    friend class Wait;
+    Reactor* reactor_;
+    Wait* open_wait_ = nullptr;
+    bool cancellation_pending_ = false;
+};
+
+/// Base of every awaiter that suspends until the reactor resumes it. A derived class starts its operation in
+/// `begin`, calls `finish` when it is done, and says in `withdraw` how it is given up.
+class Wait {
+  public:
+    Wait() = default;
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
+
+    /// Suspends `coroutine` unless its fiber is cancelled already. Call from await_suspend.
+    template <class Promise>
+    bool suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        Fiber& fiber = *coroutine.promise().fiber;
+        cancelled_ = fiber.take_cancellation();
+        if (cancelled_) return false;
+        coroutine_ = coroutine;
+        fiber_ = &fiber;
+        fiber.open_wait_ = this;
+        scheduled_ = false;
+        return true;
+    }
+
+    /// The operation is done: the coroutine is resumed in this or the next turn of the reactor. Idempotent.
+    void finish() noexcept {
+        if (std::exchange(scheduled_, true)) return;
+        schedule(fiber_->reactor(), *this);
+    }
+
+    [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_; }
+    void throw_if_cancelled() const {
+        if (cancelled_) throw Cancelled();
+    }
+    [[nodiscard]] Reactor& reactor() const noexcept { return fiber_->reactor(); }
+
+    /// For the reactor's loop alone.
+    void resume() {
+        fiber_->open_wait_ = nullptr;
+        coroutine_.resume();
+    }
+
+    Wait* next_ready = nullptr;  // the reactor's queue
+
+  protected:
+    ~Wait() = default;
+
+    /// Takes the operation off what it waits for. Returns false if it cannot be cut short: it will finish
+    /// later, and the cancellation is seen by the next wait.
+    virtual bool withdraw() noexcept = 0;
+
+  private:
+    friend class Fiber;
+    std::coroutine_handle<> coroutine_;
+    Fiber* fiber_ = nullptr;
+    bool scheduled_ = false;
+    bool cancelled_ = false;
+};
+
+inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && !open_wait_->scheduled_; }
+
+inline void Fiber::cancel() noexcept {
+    if (!is_suspended() || !open_wait_->withdraw()) {
+        cancellation_pending_ = true;
+        return;
+    }
+    open_wait_->cancelled_ = true;
+    open_wait_->finish();
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

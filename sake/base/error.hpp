@@ -1,0 +1,36 @@
+// The exceptions that Sake throws into the code of its users. Errors of clients never arrive this way: they
+// are status codes.
+#pragma once
+
+#include <cerrno>
+#include <exception>
+#include <string>
+#include <system_error>
+
+namespace sake {
+inline namespace v0 {
+
+/// Thrown by a waiting operation when the task around it is cancelled: the client has gone, the time is up or
+/// the server stops. Let it pass, or clean up and end; the next wait works again. It is not a std::exception,
+/// so that `catch (const std::exception&)` does not swallow it by accident.
+class Cancelled {
+  public:
+    /// A short text for logs.
+    [[nodiscard]] const char* what() const noexcept { return "the operation was cancelled"; }
+};
+
+/// Thrown by an operation with a time limit when the time is up.
+class TimedOut : public std::exception {
+  public:
+    [[nodiscard]] const char* what() const noexcept override { return "the operation timed out"; }
+};
+
+namespace detail {
+
+[[noreturn]] inline void throw_system_error(int error, const std::string& what) {
+    throw std::system_error(error, std::generic_category(), what);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

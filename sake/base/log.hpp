@@ -1,0 +1,52 @@
+// Log lines: a level, a text, and the sink that takes them. One line is one write, so lines of several
+// threads do not mix, and bytes that could forge a line are escaped.
+#pragma once
+
+#include <unistd.h>
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+
+namespace sake {
+inline namespace v0 {
+
+/// How much a log line matters.
+enum class LogLevel : std::uint8_t { info, warning, error };
+
+/// Takes the log lines of an Engine. May be called from the engine's thread and its workers; must not throw.
+using LogSink = std::function<void(LogLevel, std::string_view)>;
+
+/// The name of a level: "info", "warning", "error".
+[[nodiscard]] constexpr std::string_view to_string(LogLevel level) noexcept {
+    constexpr std::string_view names[] = {"info", "warning", "error"};
+    return names[static_cast<std::size_t>(level)];
+}
+
+/// Appends `text` with control bytes (line feeds, escapes, DEL) as \xNN, so that a peer's bytes stay on their
+/// line.
+inline void append_escaped(std::string& out, std::string_view text) {
+    constexpr char hex[] = "0123456789abcdef";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte != 0x7f) {
+            out += c;
+        } else {
+            out += {'\\', 'x', hex[byte >> 4U], hex[byte & 15U]};
+        }
+    }
+}
+
+/// The default sink: "sake: warning: text" on standard error. A full or closed standard error loses the line
+/// and nothing else.
+inline void log_to_stderr(LogLevel level, std::string_view text) {
+    std::string line = "sake: ";
+    if (level != LogLevel::info) line.append(to_string(level)).append(": ");
+    append_escaped(line, text);
+    line += '\n';
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+}  // namespace v0
+}  // namespace sake

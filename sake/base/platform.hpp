@@ -1,0 +1,40 @@
+// What this system offers, decided once: the only part with conditional system includes. Every other part
+// asks the SAKE_HAS_ macros defined here and never the system's own. Nothing here changes the layout of a
+// class.
+#pragma once
+
+#if !defined(__cplusplus) || (__cplusplus < 202002L)
+#error "Sake needs C++20: compile with -std=c++20 (g++ 11, clang 14 or newer)"
+#endif
+
+#include <version>
+
+#if !defined(__cpp_lib_jthread)
+#error "Sake needs std::jthread: use libstdc++ (g++ 11 or newer), or with libc++ add -fexperimental-library"
+#endif
+
+#if !defined(__unix__) && !defined(__APPLE__)
+#error "Sake runs on POSIX systems: Linux, macOS and the BSDs"
+#endif
+
+#if defined(__linux__)
+#define SAKE_HAS_EPOLL 1
+#include <sys/epoll.h>
+#else
+#define SAKE_HAS_EPOLL 0
+#endif
+
+// SAKE_KQUEUE lets the tests compile the kqueue backend on a system that does not have it.
+#if defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__) || \
+    defined(SAKE_KQUEUE)
+#define SAKE_HAS_KQUEUE 1
+#include <sys/event.h>
+#else
+#define SAKE_HAS_KQUEUE 0
+#endif
+
+#if defined(__linux__) || defined(__FreeBSD__)
+#define SAKE_HAS_ACCEPT4 1
+#else
+#define SAKE_HAS_ACCEPT4 0
+#endif

@@ -1,0 +1,285 @@
+#pragma once
+// Bytes and ASCII text: character classes, numbers, base64, UTF-8. Nothing here knows a locale, and
+// nothing accepts more than it says: a number is the whole string or no number at all.
+// Not here: anything that knows HTTP (sake/http) or Unicode beyond well-formedness.
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+
+namespace sake {
+inline namespace v0 {
+namespace ascii {
+
+/// The classes that a byte may belong to, one bit each.
+enum Class : std::uint8_t {
+    token = 1,       // RFC 9110 section 5.6.2: tchar
+    field = 2,       // RFC 9110 section 5.5: field-vchar, SP, HTAB
+    target = 4,      // RFC 3986: what may stand in a request target ('%' apart, no '#')
+    unreserved = 8,  // RFC 3986 section 2.3: letters, digits, "-._~"
+    segment = 16,    // RFC 3986 section 3.3: pchar without '%', for the encoder of paths
+    cookie = 32,     // RFC 6265 section 4.1.1: cookie-octet
+    digit = 64,
+    hex = 128,
+};
+
+constexpr bool contains_char(std::string_view set, char c) noexcept {
+    for (const char s : set) {
+        if (s == c) return true;
+    }
+    return false;
+}
+
+constexpr std::uint8_t classify(unsigned byte) noexcept {
+    const char c = static_cast<char>(byte);
+    const bool is_digit = c >= '0' && c <= '9';
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool is_unreserved = is_digit || is_letter || contains_char("-._~", c);
+    const bool is_segment = is_unreserved || contains_char("!$&'()*+,;=:@", c);
+    unsigned classes = 0;
+    if (is_digit || is_letter || contains_char("!#$%&'*+-.^_`|~", c)) classes |= token;
+    if (byte == 0x09 || (byte >= 0x20 && byte != 0x7f)) classes |= field;
+    if (is_segment || contains_char("/?[]", c)) classes |= target;
+    if (is_unreserved) classes |= unreserved;
+    if (is_segment) classes |= segment;
+    if (byte > 0x20 && byte < 0x7f && !contains_char("\",;\\", c)) classes |= cookie;
+    if (is_digit) classes |= digit;
+    if (is_digit || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) classes |= hex;
+    return static_cast<std::uint8_t>(classes);
+}
+
+constexpr std::array<std::uint8_t, 256> make_char_table() noexcept {
+    std::array<std::uint8_t, 256> table{};
+    for (unsigned byte = 0; byte < 256; ++byte) table[byte] = classify(byte);
+    return table;
+}
+
+inline constexpr std::array<std::uint8_t, 256> char_table = make_char_table();
+
+constexpr bool is(char c, Class wanted) noexcept {
+    return (char_table[static_cast<unsigned char>(c)] & wanted) != 0;
+}
+
+constexpr bool all_of(std::string_view text, Class wanted) noexcept {
+    for (const char c : text) {
+        if (!is(c, wanted)) return false;
+    }
+    return true;
+}
+
+/// The value of a hex digit; only for a byte of class `hex`.
+constexpr unsigned hex_value(char c) noexcept {
+    return is(c, digit) ? static_cast<unsigned>(c - '0') : static_cast<unsigned>((c | 0x20) - 'a' + 10);
+}
+
+/// Eight bytes, the first in the lowest place on every machine.
+inline std::uint64_t load_word(const char* from) noexcept {
+    std::uint64_t word;
+    std::memcpy(&word, from, sizeof word);
+    if constexpr (std::endian::native == std::endian::big) {
+        std::uint64_t swapped = 0;
+        for (int i = 0; i < 8; ++i, word >>= 8) swapped = swapped << 8 | (word & 0xff);
+        return swapped;
+    }
+    return word;
+}
+
+/// First control byte other than HTAB (0x00-0x08, 0x0a-0x1f, 0x7f) in [begin, end), or end. Eight bytes a
+/// step: in each, plus one and modulo 128, the controls are what is below 0x21, and adding 0x5f leaves bit 7
+/// clear.
+inline const char* find_control(const char* begin, const char* end) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101u;
+    constexpr std::uint64_t highs = ones * 0x80;
+    while (end - begin >= 8) {
+        const std::uint64_t word = load_word(begin);
+        const std::uint64_t next = ((word & ~highs) + ones) & ~highs;
+        const std::uint64_t hits = (((next + ones * 0x5f) | word) & highs) ^ highs;
+        if (hits == 0) {
+            begin += 8;
+            continue;
+        }
+        begin += std::countr_zero(hits) / 8;
+        if (*begin != '\t') return begin;
+        ++begin;
+    }
+    while (begin != end && is(*begin, field)) ++begin;
+    return begin;
+}
+
+}  // namespace ascii
+
+namespace detail {
+
+template <class>
+inline constexpr bool always_false = false;
+
+}  // namespace detail
+
+/// ASCII lower case; other bytes unchanged.
+[[nodiscard]] constexpr char to_lower(char c) noexcept {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
+/// Equality of ASCII text without regard to case.
+[[nodiscard]] constexpr bool iequals(std::string_view a, std::string_view b) noexcept {
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        if (a[i] != b[i] && to_lower(a[i]) != to_lower(b[i])) return false;
+    }
+    return true;
+}
+
+/// The text without the spaces and tabs around it (OWS, RFC 9110 section 5.6.3).
+[[nodiscard]] constexpr std::string_view trim_ows(std::string_view text) noexcept {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+/// True for a token (RFC 9110 section 5.6.2): one or more tchar.
+[[nodiscard]] constexpr bool is_token(std::string_view text) noexcept {
+    return !text.empty() && ascii::all_of(text, ascii::token);
+}
+
+/// An unsigned number from the wire: decimal digits and nothing else, or nullopt (also when T cannot hold
+/// it).
+template <class T>
+[[nodiscard]] constexpr std::optional<T> parse_decimal(std::string_view text) noexcept {
+    static_assert(std::is_unsigned_v<T> && !std::is_same_v<T, bool>, "wire numbers are unsigned");
+    constexpr T most = std::numeric_limits<T>::max();
+    if (text.empty()) return std::nullopt;
+    T value = 0;
+    for (const char c : text) {
+        if (c < '0' || c > '9') return std::nullopt;
+        const T digit = static_cast<T>(c - '0');
+        if (value > most / 10 || (value == most / 10 && digit > most % 10)) return std::nullopt;
+        value = static_cast<T>(value * 10 + digit);
+    }
+    return value;
+}
+
+/// A value that a person wrote (a path segment, a query value) as T, or nullopt unless the whole text is one.
+/// Integers: digits, with a leading '-' if T is signed. Floating: finite. bool: true, false, 1, 0. Strings:
+/// as is.
+template <class T>
+[[nodiscard]] std::optional<T> parse_number(std::string_view text) {
+    if constexpr (std::is_same_v<T, bool>) {
+        if (text == "true" || text == "1") return true;
+        if (text == "false" || text == "0") return false;
+        return std::nullopt;
+    } else if constexpr (std::is_integral_v<T> || std::is_floating_point_v<T>) {
+        T value{};
+        const char* end = text.data() + text.size();
+        const auto [stop, error] = std::from_chars(text.data(), end, value);
+        if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
+        if constexpr (std::is_floating_point_v<T>) {
+            constexpr T largest = std::numeric_limits<T>::max();
+            if (!(value >= -largest && value <= largest)) return std::nullopt;  // also refuses NaN
+        }
+        return value;
+    } else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>) {
+        return T(text);
+    } else {
+        static_assert(detail::always_false<T>,
+                      "a parameter converts to a number, bool, std::string or std::string_view");
+    }
+}
+
+/// Base64 with padding (RFC 4648 section 4).
+[[nodiscard]] inline std::string base64_encode(std::string_view bytes) {
+    constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const auto at = [&](std::size_t i) -> std::uint32_t {
+        return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u;
+    };
+    std::string out;
+    out.reserve((bytes.size() + 2) / 3 * 4);
+    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+        const std::uint32_t group = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
+        out += alphabet[group >> 18];
+        out += alphabet[group >> 12 & 63];
+        out += i + 1 < bytes.size() ? alphabet[group >> 6 & 63] : '=';
+        out += i + 2 < bytes.size() ? alphabet[group & 63] : '=';
+    }
+    return out;
+}
+
+namespace detail {
+
+/// The six bits of a base64 letter, or 64 for any other byte.
+constexpr std::uint32_t base64_value(char c) noexcept {
+    if (c >= 'A' && c <= 'Z') return static_cast<std::uint32_t>(c - 'A');
+    if (c >= 'a' && c <= 'z') return static_cast<std::uint32_t>(c - 'a') + 26;
+    if (c >= '0' && c <= '9') return static_cast<std::uint32_t>(c - '0') + 52;
+    return c == '+' ? 62u : c == '/' ? 63u : 64u;
+}
+
+}  // namespace detail
+
+/// The bytes behind strict base64: padded, no white space, no stray bits in the last letter. Otherwise
+/// nullopt.
+[[nodiscard]] inline std::optional<std::string> base64_decode(std::string_view text) {
+    if (text.size() % 4 != 0) return std::nullopt;
+    std::size_t padding = 0;
+    while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
+    const std::size_t letters = text.size() - padding;
+    std::string out;
+    out.reserve(text.size() / 4 * 3);
+    std::uint32_t bits = 0;
+    unsigned held = 0;
+    for (const char c : text.substr(0, letters)) {
+        const std::uint32_t value = detail::base64_value(c);
+        if (value == 64) return std::nullopt;
+        bits = (bits << 6 | value) & 0xffff;
+        held += 6;
+        if (held >= 8) out += static_cast<char>(bits >> (held -= 8) & 0xff);
+    }
+    if ((bits & ((1u << held) - 1)) != 0) return std::nullopt;
+    return out;
+}
+
+namespace detail {
+
+/// Length of the well-formed UTF-8 sequence that starts at `p`, or 0 (Unicode 15, table 3-7).
+inline std::size_t utf8_sequence(const unsigned char* p, std::size_t left) noexcept {
+    const unsigned lead = p[0];
+    const auto tail = [&](std::size_t i) { return i < left && (p[i] & 0xc0) == 0x80; };
+    if (lead < 0x80) return 1;
+    if (lead < 0xc2 || lead > 0xf4 || !tail(1)) return 0;
+    if (lead < 0xe0) return 2;
+    if (!tail(2)) return 0;
+    if (lead < 0xf0) return (lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f) ? 0 : 3;
+    if (!tail(3)) return 0;
+    return (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] > 0x8f) ? 0 : 4;
+}
+
+}  // namespace detail
+
+/// True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
+[[nodiscard]] inline bool is_valid_utf8(std::string_view text) noexcept {
+    const auto* p = reinterpret_cast<const unsigned char*>(text.data());
+    std::size_t left = text.size();
+    while (left > 0) {
+        if (left >= 8 && (ascii::load_word(text.data() + (text.size() - left)) & 0x8080808080808080u) == 0) {
+            p += 8;
+            left -= 8;
+            continue;
+        }
+        const std::size_t length = detail::utf8_sequence(p, left);
+        if (length == 0) return false;
+        p += length;
+        left -= length;
+    }
+    return true;
+}
+
+}  // namespace v0
+}  // namespace sake

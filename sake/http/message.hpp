@@ -1,0 +1,134 @@
+#pragma once
+// Methods and status codes: the few words of HTTP that every other part shares.
+// Not here: header fields (headers.hpp) and everything that touches bytes on the wire (parser.hpp,
+// writer.hpp).
+
+#include <cstdint>
+#include <string_view>
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// The registered methods a server meets; any other token is `other` and known by its text alone.
+enum class Method : std::uint8_t { get, head, post, put, patch, del, options, connect, trace, other };
+
+/// The method with this name. Names are case-sensitive (RFC 9110 section 9.1): "get" is `other`.
+[[nodiscard]] constexpr Method method_from(std::string_view name) noexcept {
+    switch (name.size()) {
+        case 3:
+            return name == "GET" ? Method::get : name == "PUT" ? Method::put : Method::other;
+        case 4:
+            return name == "POST" ? Method::post : name == "HEAD" ? Method::head : Method::other;
+        case 5:
+            return name == "PATCH" ? Method::patch : name == "TRACE" ? Method::trace : Method::other;
+        case 6:
+            return name == "DELETE" ? Method::del : Method::other;
+        case 7:
+            return name == "OPTIONS" ? Method::options
+                                     : (name == "CONNECT" ? Method::connect : Method::other);
+        default:
+            return Method::other;
+    }
+}
+
+/// The name on the wire; empty for `other`, whose name only the request knows.
+[[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
+    constexpr std::string_view names[] = {"GET",    "HEAD",    "POST",    "PUT",   "PATCH",
+                                          "DELETE", "OPTIONS", "CONNECT", "TRACE", ""};
+    return names[static_cast<std::uint8_t>(method)];
+}
+
+namespace detail {
+
+struct StatusPhrase {
+    int status;
+    std::string_view phrase;
+};
+
+// RFC 9110 section 15 and the IANA registry.
+inline constexpr StatusPhrase status_phrases[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {102, "Processing"},
+    {103, "Early Hints"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {203, "Non-Authoritative Information"},
+    {204, "No Content"},
+    {205, "Reset Content"},
+    {206, "Partial Content"},
+    {207, "Multi-Status"},
+    {208, "Already Reported"},
+    {226, "IM Used"},
+    {300, "Multiple Choices"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {305, "Use Proxy"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {402, "Payment Required"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {418, "I'm a teapot"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {423, "Locked"},
+    {424, "Failed Dependency"},
+    {425, "Too Early"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {451, "Unavailable For Legal Reasons"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {506, "Variant Also Negotiates"},
+    {507, "Insufficient Storage"},
+    {508, "Loop Detected"},
+    {511, "Network Authentication Required"},
+};
+
+}  // namespace detail
+
+/// The standard phrase for a status code, or "Unknown".
+[[nodiscard]] constexpr std::string_view reason_phrase(int status) noexcept {
+    for (const auto& known : detail::status_phrases) {
+        if (known.status == status) return known.phrase;
+    }
+    return "Unknown";
+}
+
+/// True for the interim answers 1xx.
+[[nodiscard]] constexpr bool is_informational(int status) noexcept { return status >= 100 && status < 200; }
+
+/// True when an answer with this status never carries a body: 1xx, 204, 304 (RFC 9112 section 6.3).
+[[nodiscard]] constexpr bool has_no_body(int status) noexcept {
+    return is_informational(status) || status == 204 || status == 304;
+}
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake

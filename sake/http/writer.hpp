@@ -1,0 +1,133 @@
+#pragma once
+// Response heads: fields in, bytes appended to a string, nothing allocated on the way. Not here: bodies and
+// chunks (chunked.hpp), and when to send what (the server).
+
+#include <charconv>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sake/base/text.hpp"
+#include "sake/http/headers.hpp"
+#include "sake/http/message.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// What the head says of the connection; `none` leaves it to the version's default.
+enum class ConnectionLine : std::uint8_t { none, close, keep_alive };
+
+/// How the head says where the body ends. `none` is for answers without a body, and for bodies that end with
+/// the connection.
+enum class BodyLine : std::uint8_t { none, length, chunked };
+
+/// What a response head holds besides the fields of the application.
+struct ResponseHead {
+    int status = 200;                    // 100 to 999; anything else goes out as 500
+    std::string_view content_type = {};  // checked by whoever sets it; no line when empty
+    BodyLine body = BodyLine::length;    // never written for 1xx and 204 (RFC 9110 section 8.6)
+    std::uint64_t content_length = 0;    // for BodyLine::length
+    std::string_view date_line = {};     // "Date: ...\r\n", made once a second; no line when empty
+    ConnectionLine connection = ConnectionLine::none;
+};
+
+/// True for the fields that decide the framing, or end the hop. The writer makes them, an application may not
+/// set them (RFC 9110 section 7.6.1).
+[[nodiscard]] constexpr bool is_framing_field(std::string_view name) noexcept {
+    switch (name.size()) {
+        case 7:
+            return iequals(name, "trailer");
+        case 10:
+            return iequals(name, "connection") || iequals(name, "keep-alive");
+        case 14:
+            return iequals(name, "content-length");
+        case 17:
+            return iequals(name, "transfer-encoding");
+        default:
+            return false;
+    }
+}
+
+namespace detail {
+
+/// The status line of an everyday status, or nothing.
+constexpr std::string_view common_status_line(int status) noexcept {
+    switch (status) {
+        case 200:
+            return "HTTP/1.1 200 OK\r\n";
+        case 201:
+            return "HTTP/1.1 201 Created\r\n";
+        case 204:
+            return "HTTP/1.1 204 No Content\r\n";
+        case 206:
+            return "HTTP/1.1 206 Partial Content\r\n";
+        case 301:
+            return "HTTP/1.1 301 Moved Permanently\r\n";
+        case 302:
+            return "HTTP/1.1 302 Found\r\n";
+        case 304:
+            return "HTTP/1.1 304 Not Modified\r\n";
+        case 400:
+            return "HTTP/1.1 400 Bad Request\r\n";
+        case 404:
+            return "HTTP/1.1 404 Not Found\r\n";
+        case 500:
+            return "HTTP/1.1 500 Internal Server Error\r\n";
+        case 503:
+            return "HTTP/1.1 503 Service Unavailable\r\n";
+        default:
+            return {};
+    }
+}
+
+inline void append_number(std::string& out, std::uint64_t number) {
+    char digits[20];
+    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+    out.append(digits, static_cast<std::size_t>(end - digits));
+}
+
+inline void append_status_line(std::string& out, int status) {
+    const std::string_view common = common_status_line(status);
+    if (!common.empty()) {
+        out.append(common);
+        return;
+    }
+    out.append("HTTP/1.1 ");
+    append_number(out, static_cast<std::uint64_t>(status));
+    out.append(" ").append(reason_phrase(status)).append("\r\n");
+}
+
+inline void append_body_line(std::string& out, const ResponseHead& head) {
+    if (is_informational(head.status) || head.status == 204) return;
+    if (head.body == BodyLine::chunked) out.append("Transfer-Encoding: chunked\r\n");
+    if (head.body == BodyLine::length) {
+        out.append("Content-Length: ");
+        append_number(out, head.content_length);
+        out.append("\r\n");
+    }
+}
+
+}  // namespace detail
+
+/// Appends status line, fields and the final empty line. A Date or Content-Type among `fields` takes the
+/// place of the one in `head`; fields for which is_framing_field is true must not be among them.
+inline void append_response_head(std::string& out, const ResponseHead& head, const Headers& fields) {
+    const bool known = head.status >= 100 && head.status <= 999;
+    detail::append_status_line(out, known ? head.status : 500);
+    if (!head.date_line.empty() && !fields.contains("Date")) out.append(head.date_line);
+    if (!head.content_type.empty() && !fields.contains("Content-Type")) {
+        out.append("Content-Type: ").append(head.content_type).append("\r\n");
+    }
+    detail::append_body_line(out, head);
+    if (head.connection == ConnectionLine::close) out.append("Connection: close\r\n");
+    if (head.connection == ConnectionLine::keep_alive) out.append("Connection: keep-alive\r\n");
+    out.append(fields.wire()).append("\r\n");
+}
+
+/// The answer to "Expect: 100-continue" when the body is wanted (RFC 9110 section 15.2.1).
+inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake

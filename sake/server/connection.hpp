@@ -1,0 +1,545 @@
+// One connection: a coroutine that reads like the protocol. `advance` does all that needs no waiting (read,
+// parse, answer plain routes, send) and says what to wait for; `serve_connection` waits. Where the bytes go
+// is in input.hpp and output.hpp, what they mean is in http/, who answers is in dispatch.hpp.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sake/async/readiness.hpp"
+#include "sake/async/sleep.hpp"
+#include "sake/async/task.hpp"
+#include "sake/http/framing.hpp"
+#include "sake/http/writer.hpp"
+#include "sake/server/dispatch.hpp"
+#include "sake/server/output.hpp"
+#include "sake/server/server.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Connection final : public ListNode, private HangupListener, private Timer {
+  public:
+    /// What the connection needs before it can go on.
+    enum class Next : std::uint8_t { read, write, handle, yield, close };
+
+    Connection(Server& server, FileDescriptor socket, const PeerAddress& peer, Fiber& fiber)
+        : Timer(&deadline_passed),
+          server_(server),
+          fiber_(fiber),
+          socket_(std::move(socket)),
+          watch_(server.reactor, socket_.get()),
+          input_(server.input),
+          output_(server.output),
+          peer_(peer) {
+        ++server_.connection_count;
+        insert_before(server_.connections);
+    }
+
+    ~Connection() {
+        --server_.connection_count;
+        server_.room.set();
+        server_.reactor.timers().cancel(*this);
+        if (exchange_) server_.give_back(std::move(exchange_));
+    }
+
+    [[nodiscard]] Watch& watch() noexcept { return watch_; }
+
+    /// Goes on as far as it gets without waiting.
+    Next advance();
+
+    /// A wait was cut short, by the deadline or by the server.
+    void interrupted();
+
+    /// The handler of the request at hand, which `advance` wants to run.
+    [[nodiscard]] Task<> handler() { return run_rest(exchange_->ctx); }
+    void handler_threw(const std::exception_ptr& exception);
+    void handler_ended();
+
+    /// The server stops: an idle connection gets a moment for a request that is on its way, then closes.
+    void begin_drain();
+
+    /// Between two requests since the time it gives; nothing if it is busy, or has not had its first request
+    /// yet.
+    [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept {
+        if (phase_ != Phase::idle || !has_served_ || is_dead_) return std::nullopt;
+        return phase_start_;
+    }
+
+    /// Answers with `status` if a handler is at work, and ends, at once.
+    void abandon(int status, std::string_view detail) noexcept;
+
+  private:
+    enum class Phase : std::uint8_t { idle, head, body, ready, handler, closing, lingering };
+    enum class Progress : std::uint8_t { need_input, again, handle };
+
+    // Reading a request.
+    Progress progress();
+    Progress take_head();
+    Progress begin_request(std::string_view bytes);
+    Progress take_body();
+    Progress body_has_come();
+    void find_route();
+    Progress start_handler();
+
+    // Answering.
+    void respond();
+    void append_response(Response& answer, bool close);
+    Progress refuse(int status, std::string_view detail);
+    bool send_gathered();
+
+    // Waiting and closing.
+    Next receive();
+    Next wait_to_read();
+    Next wait_to_write();
+    Next linger();
+    void become(Phase phase) noexcept;
+    void release_exchange() noexcept;
+    void set_deadline(TimePoint deadline) { server_.reactor.timers().set(*this, deadline); }
+    [[nodiscard]] TimePoint reading_deadline() const;
+    /// How long these bytes may take at the minimum rate.
+    [[nodiscard]] std::chrono::milliseconds minimum_time(std::uint64_t bytes) const noexcept {
+        return std::chrono::milliseconds(bytes * 1000 /
+                                         static_cast<std::uint64_t>(server_.config.minimum_rate));
+    }
+    static void deadline_passed(Timer& timer) noexcept;
+    void peer_hung_up(std::uint8_t ready) noexcept override;
+
+    [[nodiscard]] Request& request() noexcept { return ContextAccess::request(exchange_->ctx); }
+    [[nodiscard]] Response& response() noexcept { return ContextAccess::response(exchange_->ctx); }
+    [[nodiscard]] TimePoint now() const noexcept { return server_.reactor.now(); }
+
+    Server& server_;
+    Fiber& fiber_;
+    FileDescriptor socket_;
+    Watch watch_;  // after the socket, so that it goes first
+    Input input_;
+    Output output_;
+    std::unique_ptr<Exchange> exchange_;  // none while idle
+    TimePoint phase_start_ = server_.reactor.now();
+    TimePoint write_start_;          // of the present answer that does not fit the socket
+    std::uint64_t sent_before_ = 0;  // in total, at write_start_
+    PeerAddress peer_;
+    Phase phase_ = Phase::idle;
+    bool has_served_ = false;  // a request, so that the connection may be shed while idle
+    bool keep_alive_ = true;
+    bool linger_ = false;  // unread input would turn the close into a reset
+    bool is_writing_ = false;
+    bool deadline_passed_ = false;
+    bool is_dead_ = false;  // close without another word
+};
+
+// --- The loop ---
+
+inline Connection::Next Connection::advance() {
+    // A peer that sends without pause gets this many buffers answered before the others have their turn.
+    constexpr int most_receives = 8;
+    for (int receives = 0;;) {
+        if (is_dead_) return Next::close;
+        if (output_.has_unsent()) {
+            if (output_.flush(watch_) == Output::Result::blocked) return wait_to_write();
+            if (output_.has_unsent()) return Next::close;
+            is_writing_ = false;
+        }
+        if (phase_ == Phase::lingering) return linger();
+        if (phase_ == Phase::closing) {
+            if (!send_gathered()) continue;
+            if (!linger_) return Next::close;
+            sys::shutdown_write(socket_.get());
+            become(Phase::lingering);
+            continue;
+        }
+        const Progress made = progress();
+        if (made == Progress::handle) return Next::handle;
+        if (made == Progress::again) {
+            if (output_.gathered().size() >= server_.config.output_soft_limit) send_gathered();
+            continue;
+        }
+        if (!send_gathered()) continue;
+        if (!watch_.is_readable()) return wait_to_read();
+        if (receives++ == most_receives) {
+            input_.hold();
+            return Next::yield;
+        }
+        if (receive() == Next::close) return Next::close;
+    }
+}
+
+// Sends what is gathered; false if some of it is unsent or the peer is gone, so that the loop has to look.
+inline bool Connection::send_gathered() {
+    const Output::Result result = output_.flush(watch_);
+    if (result == Output::Result::failed) is_dead_ = true;
+    return result == Output::Result::sent;
+}
+
+inline Connection::Next Connection::receive() {
+    const Input::Received received = input_.receive(socket_.get());
+    const SysResult& result = received.result;
+    if (result.would_block()) {
+        watch_.drained();
+        return Next::read;
+    }
+    if (!result.ok() || result.value == 0) {
+        // The end of the stream within a request: nobody waits for the answer to half a question.
+        return Next::close;
+    }
+    if (!received.full) watch_.drained();
+    return Next::read;
+}
+
+inline Connection::Next Connection::wait_to_read() {
+    input_.hold();
+    if (phase_ == Phase::idle) release_exchange();
+    set_deadline(reading_deadline());
+    return Next::read;
+}
+
+inline TimePoint Connection::reading_deadline() const {
+    using std::chrono::milliseconds;
+    const Config& config = server_.config;
+    switch (phase_) {
+        case Phase::idle:
+            if (server_.is_draining) return std::max(phase_start_, now()) + milliseconds(50);
+            return phase_start_ + (has_served_ ? config.keep_alive_timeout : config.header_timeout);
+        case Phase::head:
+            return phase_start_ + (server_.is_draining ? std::min(config.header_timeout, milliseconds(1000))
+                                                       : config.header_timeout);
+        default: {
+            // Each byte that has come buys the time it may take at the minimum rate.
+            const auto bytes = ContextAccess::request(exchange_->ctx).body_storage.size();
+            return phase_start_ + config.rate_grace + minimum_time(bytes);
+        }
+    }
+}
+
+inline Connection::Next Connection::wait_to_write() {
+    input_.hold();
+    if (phase_ == Phase::idle) release_exchange();
+    if (!is_writing_) {
+        is_writing_ = true;
+        write_start_ = now();
+        sent_before_ = output_.total_sent();
+    }
+    // Progress is due within the write timeout, and at the minimum rate on the whole.
+    const Config& config = server_.config;
+    const auto bought = minimum_time(output_.total_sent() - sent_before_);
+    set_deadline(std::min(now() + config.write_timeout, write_start_ + config.rate_grace + bought));
+    return Next::write;
+}
+
+inline void Connection::interrupted() {
+    const bool timed_out = std::exchange(deadline_passed_, false);
+    const bool in_request = phase_ == Phase::head || phase_ == Phase::body;
+    if (timed_out && in_request && !output_.has_unsent()) {
+        refuse(server_.is_draining ? 503 : 408, "the request did not arrive in time");
+    } else {
+        is_dead_ = true;
+    }
+}
+
+inline void Connection::become(Phase phase) noexcept {
+    phase_ = phase;
+    phase_start_ = now();
+}
+
+inline void Connection::release_exchange() noexcept {
+    if (exchange_) server_.give_back(std::move(exchange_));
+}
+
+// --- Reading a request ---
+
+inline Connection::Progress Connection::progress() {
+    switch (phase_) {
+        case Phase::idle:
+            if (input_.bytes().empty()) return Progress::need_input;
+            phase_ = Phase::head;
+            phase_start_ = now();
+            [[fallthrough]];
+        case Phase::head:
+            return take_head();
+        case Phase::body:
+            return take_body();
+        case Phase::ready:
+            return start_handler();
+        default:
+            return Progress::need_input;
+    }
+}
+
+inline Connection::Progress Connection::take_head() {
+    if (!exchange_) exchange_ = server_.take_exchange(peer_);
+    const std::string_view bytes = input_.bytes();
+    http::RequestParser& parser = exchange_->parser;
+    switch (parser.parse(bytes, request().head)) {
+        case http::RequestParser::Result::need_more:
+            return Progress::need_input;
+        case http::RequestParser::Result::refused:
+            return refuse(parser.status(), parser.reason());
+        case http::RequestParser::Result::done:
+            return begin_request(bytes);
+    }
+    return Progress::need_input;
+}
+
+inline Connection::Progress Connection::begin_request(std::string_view bytes) {
+    Request& incoming = request();
+    http::Framing& framing = exchange_->framing;
+    incoming.base = bytes.data();
+    framing = http::decide_framing(incoming.head, bytes.data());
+    if (framing.refuse_status != 0) return refuse(framing.refuse_status, framing.reason);
+    if (!incoming.resolve_target()) return refuse(400, "the request target is not valid");
+    find_route();
+    keep_alive_ = framing.keep_alive;
+    has_served_ = true;
+    const std::size_t limit = ContextAccess::route(exchange_->ctx)->body_limit(server_.config.max_body);
+    if (framing.body == http::Framing::Body::length && framing.length > limit) {
+        return refuse(413, "the body is larger than " + std::to_string(limit) + " bytes");
+    }
+    const std::string_view rest = bytes.substr(incoming.head.size);
+    const bool is_chunked = framing.body == http::Framing::Body::chunked;
+    if (!is_chunked && framing.length <= rest.size()) {
+        incoming.body = rest.substr(0, static_cast<std::size_t>(framing.length));
+        return body_has_come();
+    }
+    incoming.storage.assign(bytes.data(), incoming.head.size);
+    incoming.base = incoming.storage.data();
+    input_.consume(incoming.head.size);
+    become(Phase::body);
+    if (framing.expect_continue && rest.empty()) output_.gathered().append(http::continue_response);
+    return Progress::again;
+}
+
+inline void Connection::find_route() {
+    Context& ctx = exchange_->ctx;
+    Request& incoming = request();
+    const Route* route = server_.routes.router().find(incoming.match_path(), incoming.head.method,
+                                                      incoming.method(), incoming.params);
+    ContextAccess::route(ctx) = route != nullptr ? route : &server_.routes.fallback();
+}
+
+inline Connection::Progress Connection::take_body() {
+    Request& incoming = request();
+    const http::Framing& framing = exchange_->framing;
+    if (framing.body == http::Framing::Body::length) {
+        const auto missing = static_cast<std::size_t>(framing.length) - incoming.body_storage.size();
+        const std::string_view piece = input_.bytes().substr(0, missing);
+        incoming.body_storage.append(piece);
+        input_.consume(piece.size());
+        if (piece.size() < missing) return Progress::need_input;
+    } else {
+        const std::size_t limit = ContextAccess::route(exchange_->ctx)->body_limit(server_.config.max_body);
+        for (bool done = false; !done;) {
+            const http::ChunkedDecoder::Step step = exchange_->chunks.decode(input_.bytes());
+            using Kind = http::ChunkedDecoder::Step::Kind;
+            if (step.kind == Kind::refused) return refuse(400, exchange_->chunks.reason());
+            if (step.data.size() > limit - incoming.body_storage.size()) {
+                return refuse(413, "the body is larger than " + std::to_string(limit) + " bytes");
+            }
+            incoming.body_storage.append(step.data);
+            input_.consume(step.consumed);
+            if (step.kind == Kind::need_more) return Progress::need_input;
+            done = step.kind == Kind::done;
+        }
+    }
+    incoming.body = incoming.body_storage;
+    return body_has_come();
+}
+
+inline Connection::Progress Connection::body_has_come() {
+    Context& ctx = exchange_->ctx;
+    if (ContextAccess::route(ctx)->suspends()) {
+        phase_ = Phase::ready;
+        return start_handler();
+    }
+    run_plain(ctx);
+    respond();
+    return Progress::again;
+}
+
+// A coroutine may run for long, so what is gathered leaves first, and the request moves to memory of its own.
+inline Connection::Progress Connection::start_handler() {
+    if (!send_gathered()) return Progress::again;
+    if (watch_.is_broken()) {
+        is_dead_ = true;
+        return Progress::again;
+    }
+    Request& incoming = request();
+    if (incoming.storage.empty()) {
+        const std::size_t size = incoming.head.size + incoming.body.size();
+        incoming.storage.assign(incoming.base, size);
+        incoming.base = incoming.storage.data();
+        incoming.body = std::string_view(incoming.storage).substr(incoming.head.size);
+        input_.consume(size);
+    }
+    input_.hold();
+    become(Phase::handler);
+    watch_.hangup_listener = this;
+    set_deadline(now() + server_.config.request_timeout);
+    return Progress::handle;
+}
+
+// --- Answering ---
+
+inline void Connection::handler_threw(const std::exception_ptr& exception) {
+    if (is_dead_) return;
+    ContextAccess::place(exchange_->ctx).errors->answer(exchange_->ctx, exception);
+}
+
+inline void Connection::handler_ended() {
+    watch_.hangup_listener = nullptr;
+    static_cast<void>(fiber_.take_cancellation());
+    if (!is_dead_) respond();
+}
+
+inline void Connection::respond() {
+    Request& answered = request();
+    if (answered.storage.empty()) input_.consume(answered.head.size + answered.body.size());
+    Response& answer = response();
+    const bool close = !keep_alive_ || answer.close || server_.is_draining;
+    append_response(answer, close);
+    Server::clear(*exchange_);
+    become(close ? Phase::closing : Phase::idle);
+    linger_ = close && !input_.bytes().empty();
+}
+
+inline void Connection::append_response(Response& answer, bool close) {
+    const bool no_body = http::has_no_body(answer.status);
+    http::ResponseHead head;
+    head.status = answer.status;
+    head.content_type = no_body ? std::string_view{} : answer.content_type();
+    head.body = no_body ? http::BodyLine::none : http::BodyLine::length;
+    const bool has_body = !no_body && answer.status != 205;
+    head.content_length = has_body ? answer.body.size() : 0;
+    head.date_line = server_.date_line();
+    if (close)
+        head.connection = http::ConnectionLine::close;
+    else if (request().head.minor_version == 0)
+        head.connection = http::ConnectionLine::keep_alive;
+    http::append_response_head(output_.gathered(), head, answer.headers);
+    if (!has_body || request().head.method == http::Method::head) return;
+    constexpr std::size_t worth_copying = 16 * 1024;
+    if (answer.body.size() <= worth_copying) {
+        output_.gathered().append(answer.body);
+    } else if (output_.flush_with(watch_, std::move(answer.body)) == Output::Result::failed) {
+        is_dead_ = true;
+    }
+}
+
+/// Answers a request that cannot be served and ends the connection: what follows it has no certain meaning.
+inline Connection::Progress Connection::refuse(int status, std::string_view detail) {
+    if (!exchange_) exchange_ = server_.take_exchange(peer_);
+    Response answer;
+    answer.set_problem(status, detail);
+    append_response(answer, true);
+    release_exchange();
+    become(Phase::closing);
+    linger_ = true;
+    return Progress::again;
+}
+
+inline void Connection::abandon(int status, std::string_view detail) noexcept {
+    if (phase_ == Phase::handler && !is_dead_) {
+        try {
+            Response answer;
+            answer.set_problem(status, detail);
+            append_response(answer, true);
+            // The handler still holds the connection, so this is the only try; the socket was empty before.
+            send_gathered();
+            sys::shutdown_write(socket_.get());
+        } catch (...) {
+            // No memory for an answer: the client sees the connection close.
+            output_.gathered().clear();
+        }
+        ContextAccess::request_stop(exchange_->ctx);
+    }
+    is_dead_ = true;
+    fiber_.cancel();
+}
+
+// --- Deadlines, hang-ups, closing ---
+
+inline void Connection::deadline_passed(Timer& timer) noexcept {
+    auto& connection = static_cast<Connection&>(timer);
+    if (connection.phase_ == Phase::handler) {
+        connection.abandon(504, "the request took too long");
+    } else if (connection.fiber_.is_suspended()) {
+        connection.deadline_passed_ = true;
+        connection.fiber_.cancel();
+    }
+}
+
+inline void Connection::peer_hung_up(std::uint8_t ready) noexcept {
+    const bool only_input_ended = (ready & broken) == 0;
+    // A client that ends its input together with its request still reads; one that does so later has gone.
+    if (only_input_ended && now() - phase_start_ <= server_.config.half_close_window) return;
+    watch_.hangup_listener = nullptr;
+    is_dead_ = true;
+    ContextAccess::request_stop(exchange_->ctx);
+    fiber_.cancel();
+}
+
+inline Connection::Next Connection::linger() {
+    constexpr std::chrono::seconds longest(30);
+    constexpr std::chrono::seconds pause(5);
+    while (watch_.is_readable()) {
+        input_.consume(input_.bytes().size());
+        if (receive() == Next::close) return Next::close;
+        if (now() - phase_start_ > longest) return Next::close;
+    }
+    input_.consume(input_.bytes().size());
+    input_.hold();
+    set_deadline(std::min(now() + pause, phase_start_ + longest));
+    return Next::read;
+}
+
+inline void Connection::begin_drain() {
+    if (phase_ == Phase::idle || phase_ == Phase::head) set_deadline(reading_deadline());
+}
+
+/// Serves a connection until it closes.
+inline Root serve_connection(Reactor&, Server& server, FileDescriptor socket, PeerAddress peer) {
+    try {
+        Fiber& fiber = co_await current_fiber();
+        Connection connection(server, std::move(socket), peer, fiber);
+        for (;;) {
+            const Connection::Next next = connection.advance();
+            if (next == Connection::Next::close) break;
+            if (next == Connection::Next::handle) {
+                std::exception_ptr thrown;
+                try {
+                    co_await connection.handler();
+                } catch (...) {
+                    thrown = std::current_exception();
+                }
+                if (thrown) connection.handler_threw(thrown);
+                connection.handler_ended();
+                continue;
+            }
+            if (next == Connection::Next::yield) {
+                co_await yield();
+                continue;
+            }
+            bool is_ready = false;
+            if (next == Connection::Next::read) {
+                is_ready = co_await wait_readable(connection.watch());
+            } else {
+                is_ready = co_await wait_writable(connection.watch());
+            }
+            if (!is_ready) connection.interrupted();
+        }
+    } catch (const Cancelled&) {
+    } catch (const std::exception& error) {
+        // No memory, or no room in the poller: this connection is lost, and nothing else.
+        server.output.clear();
+        server.config.log(LogLevel::error, std::string("a connection was lost: ") + error.what());
+    }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

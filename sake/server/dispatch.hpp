@@ -1,0 +1,129 @@
+// Running a request through its middleware to its handler, and turning what they throw into answers: the one
+// error path for plain functions and coroutines.
+#pragma once
+
+#include <exception>
+#include <new>
+#include <string>
+
+#include "sake/base/log.hpp"
+#include "sake/server/context.hpp"
+#include "sake/server/route.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Makes answers of exceptions. HttpError is an answer that the program chose; anything else is a failure,
+/// whose text goes to the log and never to the client.
+class ErrorAnswers {
+  public:
+    ErrorAnswers(const Handler& on_error, const LogSink& log) noexcept : on_error_(&on_error), log_(&log) {}
+
+    void answer(Context& ctx, const std::exception_ptr& exception) const {
+        set_default_answer(ctx, exception);
+        if (!*on_error_) return;
+        ContextAccess::error(ctx) = exception;
+        try {
+            on_error_->call(ctx);
+        } catch (...) {
+            set_default_answer(ctx, std::current_exception());
+        }
+    }
+
+  private:
+    void set_default_answer(Context& ctx, const std::exception_ptr& exception) const {
+        Response& response = ContextAccess::response(ctx);
+        try {
+            std::rethrow_exception(exception);
+        } catch (const HttpError& error) {
+            response.set_problem(error.status(), error.detail());
+        } catch (const Cancelled&) {
+            response.set_problem(503, "the request was cancelled");
+        } catch (const std::bad_alloc&) {
+            report(ctx, "out of memory");
+            response.set_problem(503, "out of memory");
+        } catch (const std::exception& error) {
+            report(ctx, error.what());
+            response.set_problem(500, {});
+        } catch (...) {
+            report(ctx, "an exception that is no std::exception");
+            response.set_problem(500, {});
+        }
+    }
+
+    void report(Context& ctx, std::string_view what) const {
+        const Route* const route = ContextAccess::route(ctx);
+        std::string line(ctx.method());
+        line.append(" ").append(ctx.target()).append(" failed: ").append(what);
+        if (route != nullptr) line.append(" in ").append(route->description());
+        (*log_)(LogLevel::error, line);
+    }
+
+    const Handler* on_error_;
+    const LogSink* log_;
+};
+
+/// What a program gives to Engine::on_error, as a plain handler.
+template <class F>
+Handler make_error_handler(F&& function) {
+    using Callable = std::decay_t<F>;
+    if constexpr (std::invocable<Callable&, Context&, std::exception_ptr>) {
+        return Handler(
+            [owned = Callable(std::forward<F>(function))](Context& ctx) mutable { owned(ctx, ctx.error()); });
+    } else if constexpr (std::invocable<Callable&, Context&, const std::exception&>) {
+        return Handler([owned = Callable(std::forward<F>(function))](Context& ctx) mutable {
+            try {
+                std::rethrow_exception(ctx.error());
+            } catch (const std::exception& error) {
+                owned(ctx, error);
+            } catch (...) {
+                // Not a std::exception: the answer that is set already stands.
+            }
+        });
+    } else {
+        Handler handler(std::forward<F>(function));
+        if (handler.is_coroutine())
+            throw std::invalid_argument("on_error: the handler must not be a coroutine");
+        return handler;
+    }
+}
+
+/// The next handler of the chain; nullptr at its end or after abort().
+inline const Handler* take_next(Context& ctx) noexcept {
+    const auto& chain = ContextAccess::route(ctx)->chain();
+    std::size_t& position = ContextAccess::position(ctx);
+    if (ctx.is_aborted() || position == chain.size()) return nullptr;
+    return chain[position++];
+}
+
+/// Runs a chain in which nothing is a coroutine.
+inline void run_plain(Context& ctx) {
+    try {
+        while (const Handler* handler = take_next(ctx)) handler->call(ctx);
+    } catch (...) {
+        ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
+    }
+}
+
+/// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
+/// it has not, the rest runs then. An HttpError is answered here, so that the middleware outside sees the
+/// answer; any other exception goes through the middleware to the connection.
+inline Task<> run_rest(Context& ctx) {
+    try {
+        while (const Handler* handler = take_next(ctx)) {
+            if (handler->is_coroutine()) {
+                co_await handler->call_coroutine(ctx);
+            } else {
+                handler->call(ctx);
+            }
+        }
+    } catch (const HttpError&) {
+        ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
+        ctx.abort();
+    }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

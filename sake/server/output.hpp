@@ -1,0 +1,105 @@
+// The bytes on their way to a peer. Answers gather in one buffer that all connections of a reactor share and
+// leave with one call; only what the socket does not take is copied to memory of the connection.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/async/reactor.hpp"
+#include "sake/async/sys.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Output {
+  public:
+    enum class Result : std::uint8_t { sent, blocked, failed };
+
+    explicit Output(std::string& shared) noexcept : shared_(&shared) {}
+
+    /// Where answers are appended, while nothing is unsent.
+    [[nodiscard]] std::string& gathered() noexcept { return *shared_; }
+    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
+    [[nodiscard]] bool is_empty() const noexcept { return !has_unsent() && shared_->empty(); }
+
+    /// Bytes that the socket has taken since the connection began, for the minimum rate.
+    [[nodiscard]] std::uint64_t total_sent() const noexcept { return total_sent_; }
+
+    /// Sends what is unsent, or else what is gathered. What does not fit becomes unsent.
+    Result flush(Watch& watch) {
+        if (has_unsent()) return flush_unsent(watch);
+        return shared_->empty() ? Result::sent : send_gathered(watch, std::string());
+    }
+
+    /// Sends what is gathered with a body behind it, which is not copied.
+    Result flush_with(Watch& watch, std::string body) { return send_gathered(watch, std::move(body)); }
+
+  private:
+    struct Unsent {
+        std::string first;
+        std::string second;
+        std::size_t offset = 0;  // in both together
+    };
+
+    Result send_gathered(Watch& watch, std::string body) {
+        std::size_t sent = 0;
+        const Result result = send_pieces(watch, *shared_, body, sent);
+        if (result == Result::blocked) {
+            const std::size_t of_first = std::min(sent, shared_->size());
+            unsent_ = std::make_unique<Unsent>();
+            unsent_->first = shared_->substr(of_first);
+            unsent_->offset = sent - of_first;
+            unsent_->second = std::move(body);
+        }
+        shared_->clear();
+        return result;
+    }
+
+    Result flush_unsent(Watch& watch) {
+        const Result result = send_pieces(watch, unsent_->first, unsent_->second, unsent_->offset);
+        if (result == Result::sent) unsent_.reset();
+        return result;
+    }
+
+    /// Sends two texts from `offset` of both together on, until all is sent or the socket is full.
+    Result send_pieces(Watch& watch, std::string_view first, std::string_view second, std::size_t& offset) {
+        while (offset < first.size() + second.size()) {
+            const SysResult result = send_from(watch.fd(), first, second, offset);
+            if (result.would_block()) {
+                watch.filled();
+                return Result::blocked;
+            }
+            if (!result.ok()) return Result::failed;
+            offset += static_cast<std::size_t>(result.value);
+            total_sent_ += static_cast<std::uint64_t>(result.value);
+        }
+        return Result::sent;
+    }
+
+    static SysResult send_from(int fd, std::string_view first, std::string_view second, std::size_t offset) {
+        if (offset >= first.size()) {
+            second.remove_prefix(offset - first.size());
+            return sys::send(fd, second.data(), second.size());
+        }
+        first.remove_prefix(offset);
+        if (second.empty()) return sys::send(fd, first.data(), first.size());
+        // sendmsg does not write through the pointers; iovec is only not const because readv shares it.
+        iovec vectors[2] = {{const_cast<char*>(first.data()), first.size()},
+                            {const_cast<char*>(second.data()), second.size()}};
+        return sys::send_vectors(fd, vectors, 2);
+    }
+
+    std::string* shared_;
+    std::unique_ptr<Unsent> unsent_;
+    std::uint64_t total_sent_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

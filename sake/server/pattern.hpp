@@ -1,0 +1,190 @@
+// Patterns such as "/users/:id" and "/files/*path": their grammar, checked at compile time where they are
+// literals.
+#pragma once
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "sake/server/handler.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+/// A pattern that is known only at run time, with the place in the source that made it. See `runtime`.
+struct RuntimePattern {
+    std::string text;
+    const char* file;
+    int line;
+};
+
+/// Lets a pattern be made at run time: `app.get(sake::runtime(prefix + "/users/:id"), ...)`. A bad one throws
+/// std::invalid_argument when it is registered.
+[[nodiscard]] inline RuntimePattern runtime(std::string text, const char* file = __builtin_FILE(),
+                                            int line = __builtin_LINE()) {
+    return {std::move(text), file, line};
+}
+
+namespace detail {
+
+enum class PatternError : std::uint8_t {
+    none,
+    must_start_with_slash,
+    name_missing,
+    name_used_twice,
+    wildcard_not_last,
+    too_many_params,
+};
+
+constexpr const char* to_string(PatternError error) noexcept {
+    switch (error) {
+        case PatternError::none:
+            return "is fine";
+        case PatternError::must_start_with_slash:
+            return "must start with a slash";
+        case PatternError::name_missing:
+            return "has a ':' or '*' without a name";
+        case PatternError::name_used_twice:
+            return "uses a parameter name twice";
+        case PatternError::wildcard_not_last:
+            return "has a '*' that is not in its last segment";
+        case PatternError::too_many_params:
+            return "has more than 16 parameters";
+    }
+    return "";
+}
+
+/// Takes the next segment off a pattern or a path, which begins with '/'.
+constexpr std::string_view take_segment(std::string_view& rest) noexcept {
+    rest.remove_prefix(1);
+    const std::string_view segment = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(segment.size());
+    return segment;
+}
+
+constexpr bool is_param(std::string_view segment) noexcept {
+    return !segment.empty() && (segment.front() == ':' || segment.front() == '*');
+}
+
+struct PatternCheck {
+    PatternError error = PatternError::none;
+    std::size_t params = 0;
+};
+
+/// Checks the grammar. An empty text is right only for a group.
+constexpr PatternCheck check_pattern(std::string_view text) noexcept {
+    if (text.empty() || text.front() != '/') return {PatternError::must_start_with_slash, 0};
+    std::string_view names[max_path_params];
+    PatternCheck check;
+    std::string_view rest = text;
+    while (!rest.empty()) {
+        const std::string_view segment = take_segment(rest);
+        if (!is_param(segment)) continue;
+        if (segment.size() == 1) return {PatternError::name_missing, 0};
+        if (segment.front() == '*' && !rest.empty()) return {PatternError::wildcard_not_last, 0};
+        if (check.params == max_path_params) return {PatternError::too_many_params, 0};
+        for (std::size_t i = 0; i < check.params; ++i) {
+            if (names[i] == segment.substr(1)) return {PatternError::name_used_twice, 0};
+        }
+        names[check.params++] = segment.substr(1);
+    }
+    return check;
+}
+
+// Not constexpr on purpose: calling one of these while a literal pattern is checked stops the compiler, which
+// prints its name.
+inline void the_pattern_must_start_with_a_slash() {}
+inline void a_parameter_of_the_pattern_has_no_name() {}
+inline void the_pattern_uses_a_parameter_name_twice() {}
+inline void the_wildcard_must_be_the_last_segment_of_the_pattern() {}
+inline void the_pattern_has_more_than_16_parameters() {}
+inline void the_handler_takes_another_number_of_parameters_than_its_pattern_has() {}
+
+/// Stops the compiler with the words for the error.
+constexpr void require_pattern(PatternError error) {
+    switch (error) {
+        case PatternError::none:
+            break;
+        case PatternError::must_start_with_slash:
+            the_pattern_must_start_with_a_slash();
+            break;
+        case PatternError::name_missing:
+            a_parameter_of_the_pattern_has_no_name();
+            break;
+        case PatternError::name_used_twice:
+            the_pattern_uses_a_parameter_name_twice();
+            break;
+        case PatternError::wildcard_not_last:
+            the_wildcard_must_be_the_last_segment_of_the_pattern();
+            break;
+        case PatternError::too_many_params:
+            the_pattern_has_more_than_16_parameters();
+            break;
+    }
+}
+
+/// What registration needs to know of a pattern, and where it stands in the source.
+struct PatternInfo {
+    std::string_view text;
+    std::size_t params;
+    const char* file;
+    int line;
+};
+
+/// What a pattern is for.
+enum class PatternUse : std::uint8_t { route, route_in_group, group };
+
+/// A pattern as an argument: a literal is checked while compiling, also against the type F of its handler. A
+/// group's prefix may hold more parameters, so that a handler in it may take more; and the prefix itself may
+/// be empty. Flat, without a base or a class as a member: clang 14 crashes on consteval objects that have
+/// one.
+template <class F, PatternUse Use>
+class PatternArgument {
+  public:
+    template <std::size_t Size>
+    consteval PatternArgument(const char (&text)[Size], const char* file = __builtin_FILE(),
+                              int line = __builtin_LINE())
+        : text_(text), size_(Size - 1), file_(file), line_(line) {
+        const PatternCheck check = check_pattern({text, Size - 1});
+        if (Use != PatternUse::group || Size > 1) require_pattern(check.error);
+        params_ = check.params;
+        constexpr std::size_t taken = handler_param_count<F>;
+        if (taken != 0 && (Use == PatternUse::route ? taken != params_ : taken < params_)) {
+            the_handler_takes_another_number_of_parameters_than_its_pattern_has();
+        }
+    }
+
+    // Implicit, so that runtime(...) stands where a literal does. It is alive for as long as the call.
+    PatternArgument(const RuntimePattern& pattern)  // NOLINT(google-explicit-constructor)
+        : text_(pattern.text.data()), size_(pattern.text.size()), file_(pattern.file), line_(pattern.line) {
+        const PatternCheck check = check_pattern(pattern.text);
+        const bool may_be_empty = Use == PatternUse::group && pattern.text.empty();
+        if (check.error != PatternError::none && !may_be_empty) {
+            throw std::invalid_argument("pattern \"" + pattern.text + "\" " + to_string(check.error));
+        }
+        params_ = check.params;
+    }
+
+    [[nodiscard]] PatternInfo info() const noexcept { return {{text_, size_}, params_, file_, line_}; }
+
+  private:
+    const char* text_;
+    std::size_t size_;
+    const char* file_;
+    int line_;
+    std::size_t params_ = 0;
+};
+
+// A function that takes no parameters from the path stands for "no handler".
+using GroupPrefix = PatternArgument<void (*)(Context&), PatternUse::group>;
+template <class F>
+using PatternFor = PatternArgument<std::type_identity_t<F>, PatternUse::route>;
+template <class F>
+using GroupPatternFor = PatternArgument<std::type_identity_t<F>, PatternUse::route_in_group>;
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,187 @@
+// A received request as the server keeps it: slices into the bytes that came, so that the bytes may move
+// until the handler begins. Users see it through Context.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <forward_list>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sake/http/framing.hpp"
+#include "sake/http/parser.hpp"
+#include "sake/http/uri.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The most parameters that one pattern may have.
+inline constexpr std::size_t max_path_params = 16;
+
+/// Where the parameters of a matched path are, as slices of that path.
+struct PathParams {
+    std::array<http::Slice, max_path_params> values;
+    std::size_t count = 0;
+};
+
+class Request {
+  public:
+    http::RequestHead head;
+    const char* base = nullptr;  // where the bytes of the head are now
+    std::string storage;         // they are here if they must outlive the turn of the loop
+    std::string_view body;
+    std::string body_storage;  // the body is here unless it came whole and right behind the head
+    PathParams params;
+    std::forward_list<std::string>
+        decoded_texts;  // what views of decoded text given to the handler point into
+
+    void clear() noexcept {
+        head.clear();
+        head.method = http::Method::other;
+        base = nullptr;
+        body = {};
+        shrink(storage);
+        shrink(body_storage);
+        params.count = 0;
+        path_is_decoded_ = false;
+        decoded_texts.clear();
+    }
+
+    [[nodiscard]] std::string_view method() const noexcept { return head.method_name.of(base); }
+    [[nodiscard]] std::string_view target() const noexcept { return head.target.of(base); }
+    [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
+
+    /// The path to match patterns against: decoded but for %2F, which is no separator, and %25, so that what
+    /// is left encoded can be told apart.
+    [[nodiscard]] std::string_view match_path() const noexcept {
+        return path_is_decoded_ ? std::string_view(match_path_) : path_.of(base);
+    }
+
+    /// Takes the request target apart. Returns false if it is not one for the method, or not text.
+    [[nodiscard]] bool resolve_target() {
+        const auto parsed = http::parse_target(head.method, target());
+        if (!parsed) return false;
+        path_ = slice(parsed->path);
+        query_ = slice(parsed->query);
+        path_is_decoded_ = http::needs_decoding(parsed->path);
+        if (!path_is_decoded_) return true;
+        match_path_ = decode_for_matching(parsed->path);
+        return http::decode_path(parsed->path).has_value();
+    }
+
+    /// The whole path, decoded.
+    [[nodiscard]] std::string_view path() {
+        return path_is_decoded_ ? keep(http::percent_decode(path_.of(base)).value()) : path_.of(base);
+    }
+
+    /// The decoded value of a path parameter, by position.
+    [[nodiscard]] std::string_view param(std::size_t index) {
+        const std::string_view raw = params.values[index].of(match_path().data());
+        return path_is_decoded_ && http::needs_decoding(raw) ? keep(http::percent_decode(raw).value()) : raw;
+    }
+
+    /// The value of the first field of that name.
+    [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept {
+        for (const http::FieldSlice& field : head.fields) {
+            if (iequals(field.name.of(base), name)) return field.value.of(base);
+        }
+        return std::nullopt;
+    }
+
+    /// Keeps a text for as long as the request and gives a view of it.
+    std::string_view keep(std::string text) { return decoded_texts.emplace_front(std::move(text)); }
+
+  private:
+    // A recycled request keeps its memory, but not that of one large request for ever.
+    static void shrink(std::string& text) noexcept {
+        constexpr std::size_t kept = 16 * 1024;
+        if (text.capacity() > kept) std::string().swap(text);
+        text.clear();
+    }
+
+    [[nodiscard]] http::Slice slice(std::string_view part) const noexcept {
+        if (part.empty()) return {};
+        return {static_cast<std::uint32_t>(part.data() - base), static_cast<std::uint32_t>(part.size())};
+    }
+
+    // The parser has checked that every '%' begins an escape.
+    static std::string decode_for_matching(std::string_view raw) {
+        std::string out;
+        out.reserve(raw.size());
+        for (std::size_t i = 0; i < raw.size(); ++i) {
+            if (raw[i] != '%') {
+                out += raw[i];
+                continue;
+            }
+            const auto byte =
+                static_cast<char>(ascii::hex_value(raw[i + 1]) * 16 + ascii::hex_value(raw[i + 2]));
+            if (byte == '/' || byte == '%') {
+                out.append(raw, i, 3);
+            } else {
+                out += byte;
+            }
+            i += 2;
+        }
+        return out;
+    }
+
+    http::Slice path_;
+    http::Slice query_;
+    std::string match_path_;
+    bool path_is_decoded_ = false;
+};
+
+}  // namespace detail
+
+/// The fields of a request in the order received: `for (auto& [name, value] : ctx.headers())`.
+class RequestHeaders {
+  public:
+    using value_type = std::pair<std::string_view, std::string_view>;
+
+    class iterator {
+      public:
+        using iterator_category = std::input_iterator_tag;
+        using value_type = RequestHeaders::value_type;
+        using difference_type = std::ptrdiff_t;
+        using pointer = const value_type*;
+        using reference = const value_type&;
+
+        iterator(const http::FieldSlice* field, const char* base) noexcept : field_(field), base_(base) {}
+        reference operator*() const noexcept {
+            current_ = {field_->name.of(base_), field_->value.of(base_)};
+            return current_;
+        }
+        pointer operator->() const noexcept { return &**this; }
+        iterator& operator++() noexcept {
+            ++field_;
+            return *this;
+        }
+        iterator operator++(int) noexcept {
+            iterator before = *this;
+            ++field_;
+            return before;
+        }
+        friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.field_ == b.field_; }
+
+      private:
+        const http::FieldSlice* field_;
+        const char* base_;
+        mutable value_type current_;
+    };
+
+    explicit RequestHeaders(const detail::Request& request) noexcept : request_(&request) {}
+    [[nodiscard]] iterator begin() const noexcept { return {request_->head.fields.data(), request_->base}; }
+    [[nodiscard]] iterator end() const noexcept {
+        return {request_->head.fields.data() + request_->head.fields.size(), request_->base};
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return request_->head.fields.size(); }
+
+  private:
+    const detail::Request* request_;
+};
+
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,79 @@
+// A response as a handler fills it and the connection writes it. Users set it through Context.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "sake/http/headers.hpp"
+#include "sake/http/writer.hpp"
+#include "sake/server/problem.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Response {
+  public:
+    int status = 200;
+    http::Headers headers;
+    std::string body;
+    bool close = false;  // the handler wants the connection closed
+
+    void clear() noexcept {
+        status = 200;
+        headers.clear();
+        content_type_ = {};
+        close = false;
+        constexpr std::size_t kept = 16 * 1024;
+        if (body.capacity() > kept) std::string().swap(body);
+        body.clear();
+    }
+
+    [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
+
+    /// For a type that is a literal or lives as long as the response.
+    void set_static_type(std::string_view type) noexcept { content_type_ = type; }
+
+    /// Throws std::invalid_argument on a byte that may not stand in a field.
+    void set_type(std::string_view type) {
+        http::Headers check;
+        check.set("Content-Type", type);
+        type_storage_ = type;
+        content_type_ = type_storage_;
+    }
+
+    void set_status(int code) {
+        if (code < 200 || code > 599) {
+            throw std::invalid_argument("status: " + std::to_string(code) + " is not in 200 to 599");
+        }
+        status = code;
+    }
+
+    /// Sets or adds a field. The fields that frame the message are the server's; of them only "Connection:
+    /// close" can be asked for.
+    template <class Store>
+    void put_header(std::string_view name, std::string_view value, Store store) {
+        if (!http::is_framing_field(name)) return store();
+        if (!iequals(name, "connection") || !iequals(value, "close")) {
+            throw std::invalid_argument("header " + std::string(name) + " is set by the server itself");
+        }
+        close = true;
+    }
+
+    /// The answer to an error. Fields that middleware has set, such as those of CORS, stay.
+    void set_problem(int code, std::string_view detail) {
+        status = code;
+        headers.remove("Content-Type");
+        content_type_ = problem_content_type;
+        body = problem_body(code, detail);
+    }
+
+  private:
+    std::string_view content_type_;
+    std::string type_storage_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

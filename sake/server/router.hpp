@@ -1,0 +1,165 @@
+// The router: a tree of path segments, built while routes are registered and only read while serving. A
+// static segment beats a parameter, which beats the rest of the path, whatever the order of registration.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sake/http/message.hpp"
+#include "sake/server/pattern.hpp"
+#include "sake/server/request.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The method of a route that takes every method.
+inline constexpr std::string_view any_method = "*";
+
+/// Finds the target for a path and a method. Target is Route in the server; the router only keeps pointers.
+template <class Target>
+class Router {
+  public:
+    /// Adds a target under a checked pattern. Returns the one that stands there already, or nullptr.
+    Target* add(std::string_view pattern, std::string_view method, Target& target) {
+        Node* node = &root_;
+        std::string_view rest = pattern;
+        while (!rest.empty()) {
+            const std::string_view segment = take_segment(rest);
+            if (!is_param(segment))
+                node = &static_child(*node, segment);
+            else if (segment.front() == ':')
+                node = &own_child(node->param);
+            else
+                node = &own_child(node->rest);
+        }
+        for (const Entry& entry : node->entries) {
+            if (entry.method == method) return entry.target;
+        }
+        node->entries.push_back({std::string(method), http::method_from(method), &target});
+        return nullptr;
+    }
+
+    /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.
+    /// HEAD falls back to GET. Costs at most a visit of each node of the tree, and nothing is allocated.
+    [[nodiscard]] Target* find(std::string_view path, http::Method method, std::string_view method_name,
+                               PathParams& params) const noexcept {
+        const Query query{path.data(), method, method_name};
+        params.count = 0;
+        return path.empty() ? nullptr : search(root_, path, query, params);
+    }
+
+    /// The methods that some target takes on this path, sorted, HEAD and OPTIONS included; empty if there is
+    /// no target.
+    [[nodiscard]] std::vector<std::string> allowed(std::string_view path) const {
+        std::vector<std::string> methods;
+        if (!path.empty()) collect(root_, path, methods);
+        if (methods.empty()) return methods;
+        if (std::find(methods.begin(), methods.end(), "GET") != methods.end()) methods.emplace_back("HEAD");
+        methods.emplace_back("OPTIONS");
+        std::sort(methods.begin(), methods.end());
+        methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
+        return methods;
+    }
+
+  private:
+    struct Entry {
+        std::string method;
+        http::Method known_method;
+        Target* target;
+    };
+    struct Node {
+        std::vector<std::pair<std::string, std::unique_ptr<Node>>> children;  // static, sorted by segment
+        std::unique_ptr<Node> param;
+        std::unique_ptr<Node> rest;
+        std::vector<Entry> entries;
+    };
+    struct Query {
+        const char* base;
+        http::Method method;
+        std::string_view method_name;
+
+        [[nodiscard]] http::Slice slice(std::string_view part) const noexcept {
+            return {static_cast<std::uint32_t>(part.data() - base), static_cast<std::uint32_t>(part.size())};
+        }
+    };
+
+    static auto lower_bound(auto& children, std::string_view segment) noexcept {
+        return std::lower_bound(
+            children.begin(), children.end(), segment,
+            [](const auto& child, std::string_view wanted) { return child.first < wanted; });
+    }
+
+    static Node& static_child(Node& node, std::string_view segment) {
+        const auto place = lower_bound(node.children, segment);
+        if (place != node.children.end() && place->first == segment) return *place->second;
+        return *node.children.emplace(place, std::string(segment), std::make_unique<Node>())->second;
+    }
+
+    static Node& own_child(std::unique_ptr<Node>& child) {
+        if (!child) child = std::make_unique<Node>();
+        return *child;
+    }
+
+    static const Node* find_static(const Node& node, std::string_view segment) noexcept {
+        const auto place = lower_bound(node.children, segment);
+        return place != node.children.end() && place->first == segment ? place->second.get() : nullptr;
+    }
+
+    static Target* target_for(const Node& node, const Query& query) noexcept {
+        Target* get = nullptr;
+        Target* any = nullptr;
+        for (const Entry& entry : node.entries) {
+            if (entry.method == any_method)
+                any = entry.target;
+            else if (entry.known_method == http::Method::get)
+                get = entry.target;
+            const bool same = query.method == http::Method::other ? entry.method == query.method_name
+                                                                  : entry.known_method == query.method;
+            if (same) return entry.target;
+        }
+        return query.method == http::Method::head && get != nullptr ? get : any;
+    }
+
+    // The depth is that of the tree, which the patterns decide, not the client.
+    static Target* search(const Node& node, std::string_view rest, const Query& query,
+                          PathParams& params) noexcept {
+        if (rest.empty()) return target_for(node, query);
+        const std::string_view tail = rest.substr(1);
+        const std::string_view segment = take_segment(rest);
+        if (const Node* child = find_static(node, segment)) {
+            if (Target* const found = search(*child, rest, query, params)) return found;
+        }
+        const std::size_t count = params.count;
+        if (node.param && !segment.empty()) {
+            params.values[params.count++] = query.slice(segment);
+            if (Target* const found = search(*node.param, rest, query, params)) return found;
+            params.count = count;
+        }
+        if (!node.rest) return nullptr;
+        Target* const found = target_for(*node.rest, query);
+        if (found != nullptr) params.values[params.count++] = query.slice(tail);
+        return found;
+    }
+
+    static void collect(const Node& node, std::string_view rest, std::vector<std::string>& methods) {
+        if (rest.empty()) return add_methods(node, methods);
+        const std::string_view segment = take_segment(rest);
+        if (const Node* child = find_static(node, segment)) collect(*child, rest, methods);
+        if (node.param && !segment.empty()) collect(*node.param, rest, methods);
+        if (node.rest) add_methods(*node.rest, methods);
+    }
+
+    static void add_methods(const Node& node, std::vector<std::string>& methods) {
+        for (const Entry& entry : node.entries) methods.push_back(entry.method);
+    }
+
+    Node root_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,130 @@
+// What the connections of one reactor share: buffers, recycled exchanges, the Date line, and the list of them
+// all.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sake/async/event.hpp"
+#include "sake/async/reactor.hpp"
+#include "sake/http/chunked.hpp"
+#include "sake/http/date.hpp"
+#include "sake/http/parser.hpp"
+#include "sake/server/config.hpp"
+#include "sake/server/context.hpp"
+#include "sake/server/dispatch.hpp"
+#include "sake/server/input.hpp"
+#include "sake/server/route.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A request on its way and what reads it. Recycled.
+struct Exchange {
+    explicit Exchange(const Config& config)
+        : parser(http::HeadLimits{config.max_request_line, config.max_header_block,
+                                  static_cast<std::size_t>(config.max_header_count)}),
+          chunks(http::ChunkedLimits{config.max_chunk_extensions, config.max_trailers}) {}
+
+    Context ctx;
+    http::RequestParser parser;
+    http::ChunkedDecoder chunks;
+    http::Framing framing;
+};
+
+/// The text of the Date field, made anew when the second changes.
+class DateLine {
+  public:
+    [[nodiscard]] std::string_view at(TimePoint now) {
+        if (now >= valid_until_) renew(now);
+        return text_;
+    }
+
+  private:
+    void renew(TimePoint now) {
+        using std::chrono::system_clock;
+        const auto wall = system_clock::now().time_since_epoch();
+        const auto seconds = std::chrono::floor<std::chrono::seconds>(wall);
+        char date[29];
+        http::format_http_date(seconds.count(), date);
+        text_.assign("Date: ").append(date, sizeof date).append("\r\n");
+        valid_until_ =
+            now + std::chrono::duration_cast<Clock::duration>(seconds + std::chrono::seconds(1) - wall);
+    }
+
+    std::string text_;
+    TimePoint valid_until_ = TimePoint::min();
+};
+
+class Server {
+  public:
+    Server(Reactor& loop, const Config& settings, const RouteTable& table, const ErrorAnswers& errors,
+           std::size_t most_connections)
+        : reactor(loop), config(settings), routes(table), connection_limit(most_connections) {
+        place_.errors = &errors;
+        place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
+        output.reserve(settings.output_soft_limit);
+    }
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    Reactor& reactor;
+    const Config& config;
+    const RouteTable& routes;
+    const std::size_t connection_limit;
+
+    SharedInput input;
+    std::string output;
+    ListNode connections;
+    Event room;  // a connection has ended
+    std::size_t connection_count = 0;
+    bool is_draining = false;
+
+    [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor.now()); }
+    [[nodiscard]] bool is_full() const noexcept { return connection_count >= connection_limit; }
+
+    /// An exchange with everything cleared, for a request from `peer`.
+    [[nodiscard]] std::unique_ptr<Exchange> take_exchange(const PeerAddress& peer) {
+        std::unique_ptr<Exchange> exchange;
+        if (spare_.empty()) {
+            exchange = std::make_unique<Exchange>(config);
+        } else {
+            exchange = std::move(spare_.back());
+            spare_.pop_back();
+        }
+        ContextPlace& place = ContextAccess::place(exchange->ctx);
+        place = place_;
+        place.peer = peer;
+        return exchange;
+    }
+
+    /// Clears an exchange for its next request.
+    static void clear(Exchange& exchange) noexcept {
+        ContextAccess::clear(exchange.ctx);
+        exchange.parser.reset();
+        exchange.chunks.reset();
+    }
+
+    void give_back(std::unique_ptr<Exchange> exchange) noexcept {
+        if (spare_.size() == spare_.capacity()) return;
+        clear(*exchange);
+        spare_.push_back(std::move(exchange));
+    }
+
+    void keep_spares(std::size_t count) { spare_.reserve(count); }
+
+  private:
+    ContextPlace place_;
+    DateLine date_line_;
+    std::vector<std::unique_ptr<Exchange>> spare_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,231 @@
+// One run of an engine: the reactor, the listeners' accept loops, signals, and the way to a stop that loses
+// nothing.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sake/async/address.hpp"
+#include "sake/async/readiness.hpp"
+#include "sake/async/sleep.hpp"
+#include "sake/async/spawn.hpp"
+#include "sake/server/connection.hpp"
+#include "sake/server/server.hpp"
+#include "sake/server/signals.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Serving {
+  public:
+    Serving(const Config& config, const RouteTable& routes, const ErrorAnswers& errors,
+            std::vector<Listener> listeners)
+        : config_(config),
+          listeners_(std::move(listeners)),
+          reactor_(config.poller),
+          server_(reactor_, config, routes, errors, connection_limit(config)) {
+        server_.keep_spares(64);
+        if (config.handle_signals) signals_.emplace();
+    }
+    Serving(const Serving&) = delete;
+    Serving& operator=(const Serving&) = delete;
+    // The coroutines use the server, so they end first.
+    ~Serving() { reactor_.cancel_all(); }
+
+    /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
+    int run() {
+        for (Listener& listener : listeners_) acceptors_.push_back(spawn_on(reactor_, accept_from(listener)));
+        if (signals_) spawn_on(reactor_, watch_signals()).detach();
+        if (config_.announce) announce();
+        reactor_.run_until([this] { return is_done(); });
+        return was_forced_ ? 1 : 0;
+    }
+
+    /// Stops gracefully. From any thread.
+    void stop() {
+        reactor_.post([this] { begin_drain(); });
+    }
+
+  private:
+    static std::size_t connection_limit(const Config& config) noexcept {
+        if (config.max_connections > 0) return static_cast<std::size_t>(config.max_connections);
+        constexpr std::size_t reserve = 128;
+        constexpr std::size_t most = 65'536;
+        const std::size_t files = sys::raise_open_file_limit();
+        return std::clamp<std::size_t>(files > reserve ? files - reserve : files / 2, 1, most);
+    }
+
+    void announce() const {
+        for (const Listener& listener : listeners_) {
+            config_.log(LogLevel::info, "listening on " + listener.url);
+        }
+    }
+
+    [[nodiscard]] bool is_done() const noexcept {
+        if (!server_.is_draining || server_.connection_count != 0) return false;
+        return std::all_of(acceptors_.begin(), acceptors_.end(),
+                           [](const auto& each) { return each.done(); });
+    }
+
+    // --- Accepting ---
+
+    Task<> accept_from(Listener& listener) {
+        try {
+            Watch watch(reactor_, listener.socket.get());
+            while (!server_.is_draining) {
+                const bool is_ready = co_await wait_readable(watch);
+                if (!is_ready) break;
+                const AcceptResult result = accept_some(watch);
+                if (result == AcceptResult::full) {
+                    shed_idle();
+                    server_.room.reset();
+                    co_await server_.room.wait();
+                } else if (result == AcceptResult::out_of_resources) {
+                    co_await sleep(std::chrono::milliseconds(100));
+                } else {
+                    co_await yield();
+                }
+            }
+        } catch (const Cancelled&) {
+        }
+        // What the kernel has accepted for us already would be reset by the close.
+        if (server_.is_draining && !was_forced_) accept_the_last(listener);
+        listener = Listener();
+    }
+
+    enum class AcceptResult : std::uint8_t { some, full, out_of_resources };
+
+    // A few dozen at a time, so that a flood of connections does not keep the others waiting.
+    AcceptResult accept_some(Watch& watch) {
+        for (int i = 0; i < 64; ++i) {
+            if (server_.is_full()) return AcceptResult::full;
+            const int error = accept_one(watch.fd());
+            if (error == EAGAIN || error == EWOULDBLOCK) {
+                watch.drained();
+                break;
+            }
+            if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+                log_accept_error(error);
+                return AcceptResult::out_of_resources;
+            }
+            // Any other error is that of one connection, which died in the queue (accept(2)).
+        }
+        return AcceptResult::some;
+    }
+
+    void accept_the_last(const Listener& listener) {
+        while (!server_.is_full()) {
+            const int error = accept_one(listener.socket.get());
+            if (error != 0 && error != ECONNABORTED) break;
+        }
+    }
+
+    // Returns 0 or an errno.
+    int accept_one(int listening) {
+        sockaddr_storage peer{};
+        socklen_t peer_size = 0;
+        const SysResult accepted = sys::accept(listening, peer, peer_size);
+        if (!accepted.ok()) return accepted.error;
+        FileDescriptor socket(static_cast<int>(accepted.value));
+        try {
+            const Root root = serve_connection(reactor_, server_, std::move(socket), PeerAddress(peer));
+            reactor_.adopt(root.fiber());
+            root.start();
+        } catch (const std::bad_alloc&) {
+            return ENOMEM;
+        }
+        return 0;
+    }
+
+    void log_accept_error(int error) {
+        const TimePoint now = reactor_.now();
+        if (now < next_accept_warning_) return;
+        next_accept_warning_ = now + std::chrono::seconds(10);
+        config_.log(LogLevel::warning,
+                    "cannot accept connections for the moment: " + std::generic_category().message(error));
+    }
+
+    // Closes the connections that are idle for the longest time, a few at once, since finding them looks at
+    // all.
+    void shed_idle() {
+        constexpr std::size_t most = 64;
+        std::vector<std::pair<TimePoint, Connection*>> idle;
+        for_each_connection([&](Connection& connection) {
+            if (const auto since = connection.idle_since()) idle.emplace_back(*since, &connection);
+        });
+        const std::size_t count = std::min(most, idle.size());
+        std::partial_sort(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(count), idle.end());
+        for (std::size_t i = 0; i < count; ++i) idle[i].second->abandon(503, {});
+    }
+
+    template <class F>
+    void for_each_connection(F f) {
+        for (ListNode* node = server_.connections.next(); node != &server_.connections;) {
+            ListNode* const next = node->next();
+            f(static_cast<Connection&>(*node));
+            node = next;
+        }
+    }
+
+    // --- Stopping ---
+
+    void begin_drain() {
+        if (server_.is_draining) return;
+        server_.is_draining = true;
+        for (auto& acceptor : acceptors_) acceptor.cancel();
+        for_each_connection([](Connection& connection) { connection.begin_drain(); });
+        spawn_on(reactor_, end_grace()).detach();
+    }
+
+    Task<> end_grace() {
+        co_await sleep(config_.shutdown_grace);
+        stop_now();
+    }
+
+    void stop_now() {
+        if (was_forced_) return;
+        begin_drain();
+        was_forced_ = server_.connection_count != 0;
+        if (was_forced_) {
+            config_.log(LogLevel::warning,
+                        "stopping with " + std::to_string(server_.connection_count) + " connections open");
+        }
+        for_each_connection(
+            [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
+    }
+
+    Task<> watch_signals() {
+        Watch watch(reactor_, signals_->read_end());
+        for (;;) {
+            const bool is_ready = co_await wait_readable(watch);
+            if (!is_ready) co_return;
+            char byte = 0;
+            const SysResult result = sys::read(watch.fd(), &byte, 1);
+            if (result.would_block()) {
+                watch.drained();
+            } else if (server_.is_draining) {
+                stop_now();
+            } else {
+                begin_drain();
+            }
+        }
+    }
+
+    const Config& config_;
+    std::vector<Listener> listeners_;
+    std::optional<SignalRelay> signals_;
+    Reactor reactor_;
+    Server server_;
+    std::vector<JoinHandle<void>> acceptors_;
+    TimePoint next_accept_warning_ = TimePoint::min();
+    bool was_forced_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

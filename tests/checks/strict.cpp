@@ -1,0 +1,72 @@
+// Much of the public surface in one program, for the compilers' warnings; it is compiled and never run.
+#include "sake.hpp"
+
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Item {
+    int id = 0;
+    std::string name;
+};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Item, id, name)
+
+sake::Task<int> twice(int n) {
+    co_await sake::sleep(1ms);
+    co_return 2 * n;
+}
+
+sake::Task<> toolbox() {
+    const int one = co_await twice(1);
+    auto both = co_await sake::when_all(twice(one), twice(2));
+    const auto& [first, second] = both;
+    auto child = sake::spawn(twice(first + second));
+    const int joined = co_await child;
+    const int limited = co_await sake::timeout(twice(joined), 1s);
+    sake::Channel<int> channel(4);
+    co_await channel.send(limited);
+    channel.close();
+    const std::optional<int> received = co_await channel.receive();
+    auto job = [&] { return received.value_or(0) + 1; };
+    const int offloaded = co_await sake::background(job);
+    std::vector<int> numbers{offloaded, 2, 3};
+    const auto squares = sake::parallel(numbers, [](int n) { return n * n; });
+    sake::for_each(squares, [](int) {});
+    co_await sake::yield();
+}
+
+void add_routes(sake::Engine& app) {
+    app.get("/", [](sake::Context& ctx) { ctx.text("Hello, World!"); });
+    app.get("/users/:id", [](sake::Context& ctx) { ctx.json({{"id", ctx.param<int>("id")}}); });
+    app.get("/typed/:id/:name", [](sake::Context& ctx, int id, std::string name) {
+        ctx.json(200, {{"id", id}, {"name", std::move(name)}});
+    });
+    app.post("/items", [](sake::Context& ctx) { ctx.json(201, ctx.bind<Item>()); });
+    app.get("/text", [](sake::Context&) { return std::string("text"); });
+    app.get("/value", [](sake::Context&) -> sake::Task<sake::Json> {
+        const int n = co_await twice(21);
+        co_return sake::Json{{"n", n}};
+    });
+    app.get("/fail", [](sake::Context&) { throw sake::HttpError(404, "no such user"); });
+    app.get("/go", [](sake::Context& ctx) { ctx.redirect("/"); });
+    app.get("/query", [](sake::Context& ctx) {
+        ctx.set("seen", ctx.query<int>("n", 1));
+        ctx.set_header("X-Method", ctx.has_header("host") ? "yes" : "no");
+        for (const auto& [name, value] : ctx.headers()) ctx.add_header("X-Seen", name.empty() ? name : value);
+        ctx.html(ctx.query("name", "nobody"));
+    });
+    app.get("/work", [](sake::Context& ctx) { ctx.text(ctx.in_worker_pool() ? "pool" : "reactor"); }).worker();
+    auto group = app.group("/api");
+    group.use([](sake::Context& ctx) -> sake::Task<> { co_await ctx.next(); });
+    group.get("/files/*path", [](sake::Context& ctx) { ctx.text(ctx.param("path")); });
+    app.not_found([](sake::Context& ctx) { ctx.text("nothing here"); });
+}
+
+}  // namespace
+
+int main() {
+    sake::Engine app(sake::Config::with_defaults().with_worker_pool(false));
+    add_routes(app);
+    sake::run_until_complete(toolbox());
+    return app.run(8080);
+}

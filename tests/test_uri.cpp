@@ -1,0 +1,276 @@
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sake/http/uri.hpp"
+
+namespace http = sake::http;
+using namespace std::string_view_literals;
+using Form = http::Target::Form;
+
+TEST_CASE("an origin-form target falls into path and query at the first question mark") {
+    const auto target = http::parse_target(http::Method::get, "/a/b?x=1?y=2");
+    REQUIRE(target.has_value());
+    CHECK(target->form == Form::origin);
+    CHECK(target->path == "/a/b");
+    CHECK(target->query == "x=1?y=2");
+    CHECK(target->authority.empty());
+    CHECK(http::parse_target(http::Method::get, "/")->path == "/");
+    CHECK(http::parse_target(http::Method::get, "/?")->query.empty());
+    CHECK(http::parse_target(http::Method::get, "//evil.example/x")->path == "//evil.example/x");
+    CHECK(http::parse_target(http::Method::get, "/http://a/")->path == "/http://a/");
+}
+
+TEST_CASE("an absolute-form target falls into authority, path and query") {
+    const auto target = http::parse_target(http::Method::get, "http://example.com:8080/a?b=c");
+    REQUIRE(target.has_value());
+    CHECK(target->form == Form::absolute);
+    CHECK(target->authority == "example.com:8080");
+    CHECK(target->path == "/a");
+    CHECK(target->query == "b=c");
+    CHECK(http::parse_target(http::Method::get, "HTTPS://example.com")->path == "/");
+    CHECK(http::parse_target(http::Method::get, "http://example.com?q")->path == "/");
+    CHECK(http::parse_target(http::Method::get, "http://example.com?q")->query == "q");
+    CHECK(http::parse_target(http::Method::get, "http://[::1]:80/")->authority == "[::1]:80");
+}
+
+TEST_CASE("a target that has no form of its method is none") {
+    for (const auto bad : {""sv,
+                           "a"sv,
+                           "a/b"sv,
+                           "?q"sv,
+                           "*a"sv,
+                           "http:/a"sv,
+                           "http://"sv,
+                           "http:///a"sv,
+                           "http://?q"sv,
+                           "http://user@host/"sv,
+                           "http://user:pw@host/"sv,
+                           "http://a b/"sv,
+                           "http://a,b/"sv,
+                           "http://a:x/"sv,
+                           "http://a:99999/"sv,
+                           "http://[::1/"sv,
+                           "http://%41/"sv,
+                           "http://:80/"sv,
+                           "ftp://a/"sv,
+                           "://a/"sv,
+                           "example.com:80"sv,
+                           "example.com"sv,
+                           "javascript:alert"sv}) {
+        CAPTURE(bad);
+        CHECK_FALSE(http::parse_target(http::Method::get, bad).has_value());
+        CHECK_FALSE(http::parse_target(http::Method::options, bad).has_value());
+    }
+    CHECK_FALSE(http::parse_target(http::Method::get, "*").has_value());
+    CHECK_FALSE(http::parse_target(http::Method::other, "*").has_value());
+    const auto star = http::parse_target(http::Method::options, "*");
+    REQUIRE(star.has_value());
+    CHECK(star->form == Form::asterisk);
+    CHECK(star->path == "*");
+}
+
+TEST_CASE("CONNECT takes host and port, and nothing else does") {
+    const auto target = http::parse_target(http::Method::connect, "example.com:443");
+    REQUIRE(target.has_value());
+    CHECK(target->form == Form::authority);
+    CHECK(target->authority == "example.com:443");
+    CHECK(http::parse_target(http::Method::connect, "[2001:db8::1]:443").has_value());
+    for (const auto bad : {""sv, "/"sv, "*"sv, "example.com"sv, "example.com:"sv, ":443"sv, "a:b"sv,
+                           "a:443/"sv, "u@a:443"sv, "[::1]"sv, "[::1]:"sv, "http://a:443"sv}) {
+        CAPTURE(bad);
+        CHECK_FALSE(http::parse_target(http::Method::connect, bad).has_value());
+    }
+}
+
+TEST_CASE("a Host value is a name or an address, with or without a port") {
+    for (const auto good : {""sv,
+                            "a"sv,
+                            "example.com"sv,
+                            "EXAMPLE.com"sv,
+                            "a_b.example"sv,
+                            "example.com."sv,
+                            "127.0.0.1"sv,
+                            "127.0.0.1:8080"sv,
+                            "localhost:0"sv,
+                            "a:"sv,
+                            "a:65535"sv,
+                            "a:00080"sv,
+                            "[::1]"sv,
+                            "[::]"sv,
+                            "[::1]:80"sv,
+                            "[1:2:3:4:5:6:7:8]"sv,
+                            "[1::8]"sv,
+                            "[1:2:3:4:5:6:7::]"sv,
+                            "[::2:3:4:5:6:7:8]"sv,
+                            "[fe80::1]"sv,
+                            "[::ffff:192.0.2.1]"sv,
+                            "[1:2:3:4:5:6:1.2.3.4]"sv,
+                            "[ABCD:ef01::]"sv,
+                            "[1::1.2.3.4]"sv}) {
+        CAPTURE(good);
+        CHECK(http::is_valid_host(good));
+    }
+    for (const auto bad : {" "sv,
+                           "a b"sv,
+                           "a,b"sv,
+                           "a\tb"sv,
+                           "user@a"sv,
+                           "a/b"sv,
+                           "a?b"sv,
+                           "a#b"sv,
+                           "a\\b"sv,
+                           "\"a\""sv,
+                           "'a'"sv,
+                           "a%41"sv,
+                           "<a>"sv,
+                           "a:b"sv,
+                           "a:-1"sv,
+                           "a:+1"sv,
+                           "a:65536"sv,
+                           "a:99999999999999999999"sv,
+                           "a: 80"sv,
+                           "a:80:80"sv,
+                           "a:80/"sv,
+                           ":"sv,
+                           ":80"sv,
+                           "::1"sv,
+                           "["sv,
+                           "]"sv,
+                           "[]"sv,
+                           "[::1"sv,
+                           "::1]"sv,
+                           "[::1]a"sv,
+                           "[::1]80"sv,
+                           "[::1]]"sv,
+                           "[[::1]]"sv,
+                           "[1:2:3:4:5:6:7]"sv,
+                           "[1:2:3:4:5:6:7:8:9]"sv,
+                           "[1::2::3]"sv,
+                           "[:::]"sv,
+                           "[:1]"sv,
+                           "[1:]"sv,
+                           "[:]"sv,
+                           "[12345::]"sv,
+                           "[g::]"sv,
+                           "[::1%25eth0]"sv,
+                           "[::1.2.3]"sv,
+                           "[::1.2.3.256]"sv,
+                           "[::01.2.3.4]"sv,
+                           "[::1.2.3.4:5]"sv,
+                           "[1:2:3:4:5:6:7:1.2.3.4]"sv,
+                           "[1:2:3:4:5:6:7:8::]"sv,
+                           "[127.0.0.1]"sv,
+                           "[v1.a]"sv,
+                           "a\0"sv,
+                           "\xc3\xa9"sv,
+                           "a;b"sv,
+                           "a(b)"sv,
+                           "a&b"sv,
+                           "a=b"sv,
+                           "a|b"sv,
+                           "a`b"sv,
+                           "{a}"sv}) {
+        CAPTURE(bad);
+        CHECK_FALSE(http::is_valid_host(bad));
+    }
+}
+
+TEST_CASE("percent_decode takes two hex digits after every percent sign") {
+    CHECK(http::percent_decode("") == "");
+    CHECK(http::percent_decode("a%20b") == "a b");
+    CHECK(http::percent_decode("%2F%2f") == "//");
+    CHECK(http::percent_decode("a+b") == "a+b");
+    CHECK(http::percent_decode_form("a+b%2B") == "a b+");
+    CHECK(http::percent_decode("%00") == std::string(1, '\0'));
+    CHECK(http::percent_decode("%252e") == "%2e");  // once only
+    for (const auto bad : {"%"sv, "a%"sv, "%4"sv, "a%4"sv, "%zz"sv, "%4z"sv, "%z4"sv, "% 41"sv, "%%41"sv,
+                           "%u0041"sv, "%-1"sv, "%+1"sv, "%0x"sv}) {
+        CAPTURE(bad);
+        CHECK_FALSE(http::percent_decode(bad).has_value());
+        CHECK_FALSE(http::percent_decode_form(bad).has_value());
+    }
+}
+
+TEST_CASE("percent_encode and percent_decode bring all 256 bytes back") {
+    std::string all;
+    for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);
+    const std::string coded = http::percent_encode(all);
+    CHECK(http::percent_decode(coded) == all);
+    for (const char c : coded) {
+        CHECK((c == '%' || sake::ascii::is(c, sake::ascii::segment)));
+    }
+    CHECK(http::percent_encode("a/b c?d#e%") == "a%2Fb%20c%3Fd%23e%25");
+    CHECK(http::percent_encode("A-z_0.9~") == "A-z_0.9~");
+}
+
+TEST_CASE("needs_decoding sees escapes, and in forms the plus sign too") {
+    CHECK_FALSE(http::needs_decoding("/plain/path+x"));
+    CHECK(http::needs_decoding("/a%20b"));
+    CHECK(http::needs_form_decoding("a+b"));
+    CHECK(http::needs_form_decoding("a%20b"));
+    CHECK_FALSE(http::needs_form_decoding("plain"));
+}
+
+TEST_CASE("a path must decode to UTF-8 without NUL") {
+    CHECK(http::decode_path("/caf%C3%A9") == "/caf\xc3\xa9");
+    CHECK(http::decode_path("/a%2Fb") == "/a/b");
+    for (const auto bad :
+         {"/%00"sv, "/%C3"sv, "/%C0%AF"sv, "/%FF"sv, "/%ED%A0%80"sv, "/%F4%90%80%80"sv, "/%"sv}) {
+        CAPTURE(bad);
+        CHECK_FALSE(http::decode_path(bad).has_value());
+    }
+}
+
+namespace {
+
+using Pairs = std::vector<std::pair<std::string_view, std::string_view>>;
+
+Pairs pairs_of(std::string_view query) {
+    Pairs pairs;
+    for (auto& [key, value] : http::QueryPairs(query)) pairs.emplace_back(key, value);
+    return pairs;
+}
+
+}  // namespace
+
+TEST_CASE("query pairs come in order and raw") {
+    CHECK(pairs_of("a=1&b=2&a=3") == Pairs{{"a", "1"}, {"b", "2"}, {"a", "3"}});
+    CHECK(pairs_of("a=%20&b+c=d") == Pairs{{"a", "%20"}, {"b+c", "d"}});
+    CHECK(pairs_of("").empty());
+    CHECK(pairs_of("&&&").empty());
+    CHECK(pairs_of("&a&&b=&=c&=&") == Pairs{{"a", ""}, {"b", ""}, {"", "c"}, {"", ""}});
+    CHECK(pairs_of("a=b=c") == Pairs{{"a", "b=c"}});
+    CHECK(pairs_of("a;b=1") == Pairs{{"a;b", "1"}});
+}
+
+TEST_CASE("query_value compares decoded keys and decodes the value") {
+    const std::string_view query = "plain=1&sp+ace=a+b&p%6Cus=%2B&empty=&flag&last=%e2%82%ac";
+    CHECK(http::query_value(query, "plain") == "1");
+    CHECK(http::query_value(query, "sp ace") == "a b");
+    CHECK(http::query_value(query, "plus") == "+");
+    CHECK(http::query_value(query, "empty") == "");
+    CHECK(http::query_value(query, "flag") == "");
+    CHECK(http::query_value(query, "last") == "\xe2\x82\xac");
+    CHECK_FALSE(http::query_value(query, "sp+ace").has_value());
+    CHECK_FALSE(http::query_value(query, "p%6Cus").has_value());
+    CHECK_FALSE(http::query_value(query, "plai").has_value());
+    CHECK_FALSE(http::query_value(query, "plain1").has_value());
+    CHECK_FALSE(http::query_value(query, "").has_value());
+    CHECK(http::query_value("a=1&a=2", "a") == "1");
+}
+
+TEST_CASE("a query that ends in the middle of an escape is read to its end and no further") {
+    for (const auto bad : {"a=%"sv, "a=%4"sv, "a=x%"sv}) {
+        CHECK(http::find_query_value(bad, "a").has_value());
+        CHECK_FALSE(http::query_value(bad, "a").has_value());
+    }
+    for (const auto bad : {"%=1"sv, "a%=1"sv, "%4=1"sv, "%"sv}) {
+        CHECK_FALSE(http::query_value(bad, "a").has_value());
+        CHECK_FALSE(http::query_value(bad, "").has_value());
+    }
+}
