@@ -54,6 +54,7 @@
 #include "sake/server/context.hpp"
 #include "sake/server/dispatch.hpp"
 #include "sake/server/engine.hpp"
+#include "sake/server/exchange.hpp"
 #include "sake/server/handler.hpp"
 #include "sake/server/input.hpp"
 #include "sake/server/output.hpp"

@@ -382,8 +382,9 @@ def print_conditions(servers, skipped, options):
     compiler = subprocess.run([COMPILER, "--version"], capture_output=True, text=True).stdout.splitlines()[0]
     print(f"{cpu_model()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}")
     print(f"{compiler}, {' '.join(FLAGS)}")
+    rounds = "" if options.sleepers else f"{options.rounds} rounds of {options.seconds} s; "
     print(f"server on CPU {options.server_cpu}, client on CPU {options.client_cpu}; ", end="")
-    print(f"{options.rounds} rounds of {options.seconds} s; load average {os.getloadavg()[0]:.2f}")
+    print(f"{rounds}load average {os.getloadavg()[0]:.2f}")
     if options.client_cpu is None:
         print("NOTE: one CPU only, so that client and server share it; the figures say little")
     for server in servers:
@@ -420,7 +421,7 @@ def measure_sleepers(server, count, options):
         line = client.stdout.readline()
         if not line:
             return {"failed": client.stderr.read().strip()}
-        memory["peak"] = server.memory_kib("VmHWM")
+        memory["peak"] = max(server.memory_kib("VmHWM"), *memory.values())  # the kernel updates it late
         client.communicate("\n")
         return {**json.loads(line), "memory_kib": memory}
     finally:

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sake/http/chunked.hpp"
+#include "sake.hpp"
 
 namespace http = sake::http;
 using namespace std::string_literals;

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "sake/http/cookie.hpp"
+#include "sake.hpp"
 
 namespace http = sake::http;
 using http::cookie_value;

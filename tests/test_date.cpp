@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "sake/http/date.hpp"
+#include "sake.hpp"
 
 namespace http = sake::http;
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sake/http/headers.hpp"
+#include "sake.hpp"
 #include "support/allocations.hpp"
 
 namespace http = sake::http;

@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "sake/http/message.hpp"
+#include "sake.hpp"
 
 namespace http = sake::http;
 

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "sake/http/mime.hpp"
+#include "sake.hpp"
 
 using sake::http::mime_type;
 

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sake/http/parser.hpp"
+#include "sake.hpp"
 #include "support/allocations.hpp"
 
 namespace http = sake::http;

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "sake/base/text.hpp"
+#include "sake.hpp"
 
 using namespace std::string_view_literals;
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "sake/http/uri.hpp"
+#include "sake.hpp"
 
 namespace http = sake::http;
 using namespace std::string_view_literals;

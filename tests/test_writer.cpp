@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "sake/http/writer.hpp"
+#include "sake.hpp"
 #include "support/allocations.hpp"
 
 namespace http = sake::http;

@@ -4,7 +4,7 @@
 
 #include <poll.h>
 
-#include <unordered_map>
+#include <utility>
 
 #include "sake/async/poller.hpp"
 #include "sake/async/sys.hpp"
@@ -18,27 +18,26 @@ class PollPoller final : public Poller {
     [[nodiscard]] std::string_view name() const noexcept override { return "poll"; }
 
     void add(int fd, Watch& watch) override {
-        index_.emplace(fd, polled_.size());
+        const auto number = static_cast<std::size_t>(fd);
+        if (index_.size() <= number) index_.resize(number + 1, absent);
         polled_.push_back({fd, POLLIN | POLLOUT | hang_up, 0});
         watches_.push_back(&watch);
+        index_[number] = polled_.size() - 1;
     }
 
     void remove(int fd, Watch&) noexcept override {
-        const auto found = index_.find(fd);
-        if (found == index_.end()) return;
-        const std::size_t position = found->second;
-        index_.erase(found);
+        const std::size_t position = std::exchange(index_[static_cast<std::size_t>(fd)], absent);
         if (position + 1 != polled_.size()) {
             polled_[position] = polled_.back();
             watches_[position] = watches_.back();
-            index_[descriptor(polled_[position])] = position;
+            index_[static_cast<std::size_t>(descriptor(polled_[position]))] = position;
         }
         polled_.pop_back();
         watches_.pop_back();
     }
 
     void rearm(int fd, Watch&, std::uint8_t directions) noexcept override {
-        pollfd& polled = polled_[index_.find(fd)->second];
+        pollfd& polled = polled_[index_[static_cast<std::size_t>(fd)]];
         polled.fd = fd;
         unsigned events = static_cast<unsigned short>(polled.events);
         if ((directions & readable) != 0) events |= POLLIN;
@@ -68,6 +67,8 @@ class PollPoller final : public Poller {
     static constexpr short hang_up = 0;
 #endif
 
+    static constexpr std::size_t absent = static_cast<std::size_t>(-1);
+
     // A broken descriptor cannot be masked by its events, so its number is made negative, which poll skips.
     static int descriptor(const pollfd& polled) noexcept { return polled.fd >= 0 ? polled.fd : ~polled.fd; }
 
@@ -86,8 +87,8 @@ class PollPoller final : public Poller {
     }
 
     std::vector<pollfd> polled_;
-    std::vector<Watch*> watches_;  // parallel to polled_
-    std::unordered_map<int, std::size_t> index_;
+    std::vector<Watch*> watches_;     // parallel to polled_
+    std::vector<std::size_t> index_;  // the position of each descriptor, by its number
 };
 
 }  // namespace detail

@@ -54,7 +54,7 @@ struct TaskPromise : TaskPromiseBase {
     std::optional<T> value;
 
     Task<T> get_return_object() noexcept;
-    template <class U>
+    template <class U = T>  // the default is for `co_return {...}`
         requires std::constructible_from<T, U>
     void return_value(U&& result) {
         value.emplace(std::forward<U>(result));

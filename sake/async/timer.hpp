@@ -54,11 +54,11 @@ class TimerQueue {
         if (timer.is_set()) remove(timer.index_);
     }
 
-    /// Calls back every timer whose deadline is not after `now`.
+    /// Calls back every timer whose deadline is not after `now`, in the order of the deadlines.
     void expire(TimePoint now) noexcept {
         while (!heap_.empty() && heap_.front().key <= now) {
             Timer& timer = *heap_.front().timer;
-            if (timer.deadline_ > now) {
+            if (timer.deadline_ > heap_.front().key) {
                 heap_.front().key = timer.deadline_;
                 sift_down(0);
             } else {

@@ -20,10 +20,10 @@ class UniqueFunction<Result(Args...)> {
     UniqueFunction() = default;
 
     template <class F>
-        requires(!std::is_same_v<std::remove_cvref_t<F>, UniqueFunction> &&
-                 std::is_invocable_r_v<Result, std::remove_cvref_t<F>&, Args...>)
+        requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> &&
+                 std::is_invocable_r_v<Result, std::decay_t<F>&, Args...>)
     UniqueFunction(F&& f)  // NOLINT(google-explicit-constructor): a callable converts, as with std::function
-        : callable_(std::make_unique<Holder<std::remove_cvref_t<F>>>(std::forward<F>(f))) {}
+        : callable_(std::make_unique<Holder<std::decay_t<F>>>(std::forward<F>(f))) {}
 
     Result operator()(Args... args) { return callable_->call(std::forward<Args>(args)...); }
     explicit operator bool() const noexcept { return callable_ != nullptr; }
@@ -41,7 +41,13 @@ class UniqueFunction<Result(Args...)> {
     struct Holder final : Callable {
         explicit Holder(F&& f) : function(std::move(f)) {}
         explicit Holder(const F& f) : function(f) {}
-        Result call(Args... args) override { return function(std::forward<Args>(args)...); }
+        Result call(Args... args) override {
+            if constexpr (std::is_void_v<Result>) {
+                static_cast<void>(function(std::forward<Args>(args)...));
+            } else {
+                return function(std::forward<Args>(args)...);
+            }
+        }
         F function;
     };
 

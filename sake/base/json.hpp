@@ -51,14 +51,21 @@ inline bool nests_deeper_than(std::string_view text, std::size_t limit) noexcept
 }  // namespace detail
 
 /// Parses a JSON text (RFC 8259). Arrays and objects may nest `depth_limit` deep. Throws JsonError.
-[[nodiscard]] inline Json parse_json(std::string_view text, std::size_t depth_limit = 64) {
+/// A template, so that a program that never parses JSON does not pay for compiling nlohmann's parser.
+template <class Value = Json>
+[[nodiscard]] Value parse_json(std::string_view text, std::size_t depth_limit = 64) {
+    // nlohmann takes a NUL for the end of the text and would ignore what follows.
+    const std::size_t nul = text.find('\0');
+    if (nul != std::string_view::npos) throw JsonError("invalid JSON at byte " + std::to_string(nul + 1));
     if (detail::nests_deeper_than(text, depth_limit)) {
         throw JsonError("JSON nests deeper than " + std::to_string(depth_limit) + " levels");
     }
     try {
-        return Json::parse(text.begin(), text.end());
-    } catch (const Json::parse_error& error) {
+        return Value::parse(text.begin(), text.end());
+    } catch (const typename Value::parse_error& error) {
         throw JsonError("invalid JSON at byte " + std::to_string(error.byte));
+    } catch (const typename Value::out_of_range&) {
+        throw JsonError("JSON with a number that is out of range");
     }
 }
 

@@ -2,6 +2,7 @@
 // threads do not mix, and bytes that could forge a line are escaped.
 #pragma once
 
+#include <signal.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -38,13 +39,46 @@ inline void append_escaped(std::string& out, std::string_view text) {
     }
 }
 
-/// The default sink: "sake: warning: text" on standard error. A full or closed standard error loses the line
-/// and nothing else.
+namespace detail {
+
+/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
+/// came.
+class SigpipeHeldBack {
+  public:
+    SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
+        ::sigemptyset(&sigpipe_);
+        ::sigaddset(&sigpipe_, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &previous_);
+    }
+    SigpipeHeldBack(const SigpipeHeldBack&) = delete;
+    SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
+    ~SigpipeHeldBack() {
+        int taken = 0;
+        if (!was_pending_ && is_pending()) ::sigwait(&sigpipe_, &taken);
+        ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
+    }
+
+  private:
+    static bool is_pending() noexcept {
+        sigset_t pending;
+        return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
+    }
+
+    sigset_t sigpipe_{};
+    sigset_t previous_{};
+    bool was_pending_;
+};
+
+}  // namespace detail
+
+/// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
+/// reader has gone, loses the line and nothing else.
 inline void log_to_stderr(LogLevel level, std::string_view text) {
     std::string line = "sake: ";
     if (level != LogLevel::info) line.append(to_string(level)).append(": ");
     append_escaped(line, text);
     line += '\n';
+    const detail::SigpipeHeldBack no_sigpipe;
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 

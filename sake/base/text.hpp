@@ -94,7 +94,7 @@ inline std::uint64_t load_word(const char* from) noexcept {
 }
 
 /// First control byte other than HTAB (0x00-0x08, 0x0a-0x1f, 0x7f) in [begin, end), or end. Eight bytes a
-/// step: in each, plus one and modulo 128, the controls are what is below 0x21, and adding 0x5f leaves bit 7
+/// step: in each, plus one and modulo 128, the controls are below 0x21, so that adding 0x5f leaves bit 7
 /// clear.
 inline const char* find_control(const char* begin, const char* end) noexcept {
     constexpr std::uint64_t ones = 0x0101010101010101u;
@@ -224,8 +224,7 @@ constexpr std::uint32_t base64_value(char c) noexcept {
 
 }  // namespace detail
 
-/// The bytes behind strict base64: padded, no white space, no stray bits in the last letter. Otherwise
-/// nullopt.
+/// The bytes behind strict base64: padded, no white space, no stray bits at the end. Or nullopt.
 [[nodiscard]] inline std::optional<std::string> base64_decode(std::string_view text) {
     if (text.size() % 4 != 0) return std::nullopt;
     std::size_t padding = 0;

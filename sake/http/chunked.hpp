@@ -124,8 +124,8 @@ class ChunkedDecoder {
         }
     }
 
-    /// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] ), value a token or quoted
-    /// string.
+    /// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
+    /// chunk-ext-val = token / quoted-string
     void take_extension(char c) noexcept {
         if (c == '\r' && end_extension()) return;
         if (++extensions_ > limits_.extensions) return refuse("chunk extensions too large");

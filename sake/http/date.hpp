@@ -114,8 +114,7 @@ constexpr void read_imf_fixdate(DateReader& in, CivilTime& time) noexcept {
     in.literal(" GMT");
 }
 
-/// rfc850-date after the weekday: 06-Nov-94 08:49:37 GMT. A year over 50 years ahead belongs to the past
-/// century.
+/// rfc850-date after the weekday: 06-Nov-94 08:49:37 GMT. Over 50 years ahead means the past century.
 constexpr void read_rfc850_date(DateReader& in, CivilTime& time, std::int64_t now) noexcept {
     time.day = in.number(2);
     in.literal("-");
@@ -188,8 +187,7 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 }
 
 /// Seconds since 1970 of a date in any of the three forms that RFC 9110 wants understood, or nullopt. `now`
-/// only settles the century of the two-digit year of the RFC 850 form. The weekday must be one, not the right
-/// one.
+/// settles the century of the RFC 850 form's two-digit year. The weekday must be one, not the right one.
 [[nodiscard]] inline std::optional<std::int64_t> parse_http_date(
     std::string_view text, std::int64_t now = static_cast<std::int64_t>(std::time(nullptr))) noexcept {
     const std::size_t word = std::min(text.find_first_of(", "), text.size());

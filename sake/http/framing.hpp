@@ -17,8 +17,7 @@ namespace sake {
 inline namespace v0 {
 namespace http {
 
-/// How to read on after a head. When `refuse_status` is set, answer with it and close; the rest means
-/// nothing.
+/// How to read on after a head. When `refuse_status` is set, answer with it and close.
 struct Framing {
     enum class Body : std::uint8_t { none, length, chunked };
 
@@ -79,8 +78,7 @@ inline bool decide_keep_alive(const RequestHead& head, const char* base) noexcep
     return keep && !close;
 }
 
-/// RFC 9112 sections 6.1 and 6.3 step 4: the codings must end in "chunked", named once; no other is known
-/// here.
+/// RFC 9112 sections 6.1 and 6.3 step 4: the codings must end in one "chunked"; no other is known here.
 inline void decide_transfer_coding(const RequestHead& head, const char* base, Framing& framing) noexcept {
     unsigned chunked = 0;
     bool other = false;

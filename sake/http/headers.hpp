@@ -103,9 +103,8 @@ constexpr void for_each_list_item(std::string_view list, F&& f) {
     return found;
 }
 
-/// The fields of a response (or of a client's request), in order. They live in one string, already in the
-/// form of the wire, so that clear() keeps the memory, a warm object does not allocate, and writing is one
-/// copy.
+/// The fields of a response (or of a client's request), in order. They live in one string in the form of the
+/// wire: clear() keeps the memory, a warm object does not allocate, and writing is one copy.
 class Headers {
     struct Entry {
         std::uint32_t offset;

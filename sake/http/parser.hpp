@@ -31,8 +31,7 @@ struct FieldSlice {
     Slice value;
 };
 
-/// Sizes in bytes. The request line counts its CRLF; the header block counts all its lines and the final
-/// CRLF.
+/// Sizes in bytes. The request line includes its CRLF, the header block all its lines and the final CRLF.
 struct HeadLimits {
     std::size_t request_line = 8 * 1024;
     std::size_t header_block = 16 * 1024;

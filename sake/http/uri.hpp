@@ -76,7 +76,7 @@ constexpr bool is_ipv6(std::string_view text) noexcept {
 }
 
 /// Where the host ends and ":port" may begin, or npos when the host is bad. Names are letters, digits and
-/// "-._~": the escapes and sub-delims that RFC 3986 also allows have no use in a host and let two readers
+/// "-._~": the escapes and sub-delims that RFC 3986 also allows have no use here and let two readers
 /// disagree.
 constexpr std::size_t host_length(std::string_view text) noexcept {
     if (!text.empty() && text[0] == '[') {
@@ -115,13 +115,15 @@ constexpr std::optional<Target> parse_absolute(std::string_view text) noexcept {
     if (scheme == std::string_view::npos) return std::nullopt;
     const std::string_view name = text.substr(0, scheme);
     if (!iequals(name, "http") && !iequals(name, "https")) return std::nullopt;
+    const std::string_view slash = text.substr(scheme + 1, 1);
     text.remove_prefix(scheme + 3);
     Target target;
     target.form = Target::Form::absolute;
     target.authority = text.substr(0, text.find_first_of("/?"));
     if (target.authority.empty() || !is_valid_host(target.authority)) return std::nullopt;
     split_query(text.substr(target.authority.size()), target);
-    if (target.path.empty()) target.path = "/";
+    // Not a literal: whoever keeps offsets into the request needs a slash that lies in it.
+    if (target.path.empty()) target.path = slash;
     return target;
 }
 
@@ -231,8 +233,7 @@ constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept
     return decoded.find('\0') == std::string_view::npos && is_valid_utf8(decoded);
 }
 
-/// Percent-decodes a path or a segment of one; nullopt when an escape is bad or the outcome is not
-/// is_path_text.
+/// Percent-decodes a path or a segment; nullopt when an escape is bad or the outcome is not is_path_text.
 [[nodiscard]] inline std::optional<std::string> decode_path(std::string_view raw) {
     std::optional<std::string> decoded = percent_decode(raw);
     if (decoded && !is_path_text(*decoded)) decoded.reset();

@@ -80,11 +80,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
 
     // Reading a request.
     Progress progress();
-    Progress take_head();
-    Progress begin_request(std::string_view bytes);
-    Progress take_body();
-    Progress body_has_come();
-    void find_route();
+    Progress read_request();
     Progress start_handler();
 
     // Answering.
@@ -110,8 +106,6 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     static void deadline_passed(Timer& timer) noexcept;
     void peer_hung_up(std::uint8_t ready) noexcept override;
 
-    [[nodiscard]] Request& request() noexcept { return ContextAccess::request(exchange_->ctx); }
-    [[nodiscard]] Response& response() noexcept { return ContextAccess::response(exchange_->ctx); }
     [[nodiscard]] TimePoint now() const noexcept { return server_.reactor.now(); }
 
     Server& server_;
@@ -127,8 +121,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     PeerAddress peer_;
     Phase phase_ = Phase::idle;
     bool has_served_ = false;  // a request, so that the connection may be shed while idle
-    bool keep_alive_ = true;
-    bool linger_ = false;  // unread input would turn the close into a reset
+    bool linger_ = false;      // unread input would turn the close into a reset
     bool is_writing_ = false;
     bool deadline_passed_ = false;
     bool is_dead_ = false;  // close without another word
@@ -211,7 +204,7 @@ inline TimePoint Connection::reading_deadline() const {
                                                        : config.header_timeout);
         default: {
             // Each byte that has come buys the time it may take at the minimum rate.
-            const auto bytes = ContextAccess::request(exchange_->ctx).body_storage.size();
+            const auto bytes = exchange_->body_received();
             return phase_start_ + config.rate_grace + minimum_time(bytes);
         }
     }
@@ -257,13 +250,11 @@ inline Connection::Progress Connection::progress() {
     switch (phase_) {
         case Phase::idle:
             if (input_.bytes().empty()) return Progress::need_input;
-            phase_ = Phase::head;
-            phase_start_ = now();
+            become(Phase::head);
             [[fallthrough]];
         case Phase::head:
-            return take_head();
         case Phase::body:
-            return take_body();
+            return read_request();
         case Phase::ready:
             return start_handler();
         default:
@@ -271,92 +262,25 @@ inline Connection::Progress Connection::progress() {
     }
 }
 
-inline Connection::Progress Connection::take_head() {
+inline Connection::Progress Connection::read_request() {
     if (!exchange_) exchange_ = server_.take_exchange(peer_);
-    const std::string_view bytes = input_.bytes();
-    http::RequestParser& parser = exchange_->parser;
-    switch (parser.parse(bytes, request().head)) {
-        case http::RequestParser::Result::need_more:
-            return Progress::need_input;
-        case http::RequestParser::Result::refused:
-            return refuse(parser.status(), parser.reason());
-        case http::RequestParser::Result::done:
-            return begin_request(bytes);
+    const Exchange::Progress read = exchange_->read(input_);
+    if (read == Exchange::Progress::refused) {
+        return refuse(exchange_->refusal_status(), exchange_->refusal_reason());
     }
-    return Progress::need_input;
-}
-
-inline Connection::Progress Connection::begin_request(std::string_view bytes) {
-    Request& incoming = request();
-    http::Framing& framing = exchange_->framing;
-    incoming.base = bytes.data();
-    framing = http::decide_framing(incoming.head, bytes.data());
-    if (framing.refuse_status != 0) return refuse(framing.refuse_status, framing.reason);
-    if (!incoming.resolve_target()) return refuse(400, "the request target is not valid");
-    find_route();
-    keep_alive_ = framing.keep_alive;
-    has_served_ = true;
-    const std::size_t limit = ContextAccess::route(exchange_->ctx)->body_limit(server_.config.max_body);
-    if (framing.body == http::Framing::Body::length && framing.length > limit) {
-        return refuse(413, "the body is larger than " + std::to_string(limit) + " bytes");
-    }
-    const std::string_view rest = bytes.substr(incoming.head.size);
-    const bool is_chunked = framing.body == http::Framing::Body::chunked;
-    if (!is_chunked && framing.length <= rest.size()) {
-        incoming.body = rest.substr(0, static_cast<std::size_t>(framing.length));
-        return body_has_come();
-    }
-    incoming.storage.assign(bytes.data(), incoming.head.size);
-    incoming.base = incoming.storage.data();
-    input_.consume(incoming.head.size);
-    become(Phase::body);
-    if (framing.expect_continue && rest.empty()) output_.gathered().append(http::continue_response);
-    return Progress::again;
-}
-
-inline void Connection::find_route() {
-    Context& ctx = exchange_->ctx;
-    Request& incoming = request();
-    const Route* route = server_.routes.router().find(incoming.match_path(), incoming.head.method,
-                                                      incoming.method(), incoming.params);
-    ContextAccess::route(ctx) = route != nullptr ? route : &server_.routes.fallback();
-}
-
-inline Connection::Progress Connection::take_body() {
-    Request& incoming = request();
-    const http::Framing& framing = exchange_->framing;
-    if (framing.body == http::Framing::Body::length) {
-        const auto missing = static_cast<std::size_t>(framing.length) - incoming.body_storage.size();
-        const std::string_view piece = input_.bytes().substr(0, missing);
-        incoming.body_storage.append(piece);
-        input_.consume(piece.size());
-        if (piece.size() < missing) return Progress::need_input;
-    } else {
-        const std::size_t limit = ContextAccess::route(exchange_->ctx)->body_limit(server_.config.max_body);
-        for (bool done = false; !done;) {
-            const http::ChunkedDecoder::Step step = exchange_->chunks.decode(input_.bytes());
-            using Kind = http::ChunkedDecoder::Step::Kind;
-            if (step.kind == Kind::refused) return refuse(400, exchange_->chunks.reason());
-            if (step.data.size() > limit - incoming.body_storage.size()) {
-                return refuse(413, "the body is larger than " + std::to_string(limit) + " bytes");
-            }
-            incoming.body_storage.append(step.data);
-            input_.consume(step.consumed);
-            if (step.kind == Kind::need_more) return Progress::need_input;
-            done = step.kind == Kind::done;
+    if (read == Exchange::Progress::need_more) {
+        if (phase_ == Phase::head && exchange_->is_reading_body()) {
+            become(Phase::body);
+            if (exchange_->expects_continue()) output_.gathered().append(http::continue_response);
         }
+        return Progress::need_input;
     }
-    incoming.body = incoming.body_storage;
-    return body_has_come();
-}
-
-inline Connection::Progress Connection::body_has_come() {
-    Context& ctx = exchange_->ctx;
-    if (ContextAccess::route(ctx)->suspends()) {
-        phase_ = Phase::ready;
+    has_served_ = true;
+    if (exchange_->route().suspends()) {
+        become(Phase::ready);
         return start_handler();
     }
-    run_plain(ctx);
+    run_plain(exchange_->ctx);
     respond();
     return Progress::again;
 }
@@ -368,14 +292,7 @@ inline Connection::Progress Connection::start_handler() {
         is_dead_ = true;
         return Progress::again;
     }
-    Request& incoming = request();
-    if (incoming.storage.empty()) {
-        const std::size_t size = incoming.head.size + incoming.body.size();
-        incoming.storage.assign(incoming.base, size);
-        incoming.base = incoming.storage.data();
-        incoming.body = std::string_view(incoming.storage).substr(incoming.head.size);
-        input_.consume(size);
-    }
+    exchange_->detach(input_);
     input_.hold();
     become(Phase::handler);
     watch_.hangup_listener = this;
@@ -397,37 +314,22 @@ inline void Connection::handler_ended() {
 }
 
 inline void Connection::respond() {
-    Request& answered = request();
-    if (answered.storage.empty()) input_.consume(answered.head.size + answered.body.size());
-    Response& answer = response();
-    const bool close = !keep_alive_ || answer.close || server_.is_draining;
+    Response& answer = ContextAccess::response(exchange_->ctx);
+    const bool close = !exchange_->keeps_alive() || answer.close || server_.is_draining;
     append_response(answer, close);
-    Server::clear(*exchange_);
+    exchange_->finish(input_);
     become(close ? Phase::closing : Phase::idle);
-    linger_ = close && !input_.bytes().empty();
+    linger_ = close && (!input_.bytes().empty() || watch_.is_readable());
 }
 
 inline void Connection::append_response(Response& answer, bool close) {
-    const bool no_body = http::has_no_body(answer.status);
-    http::ResponseHead head;
-    head.status = answer.status;
-    head.content_type = no_body ? std::string_view{} : answer.content_type();
-    head.body = no_body ? http::BodyLine::none : http::BodyLine::length;
-    const bool has_body = !no_body && answer.status != 205;
-    head.content_length = has_body ? answer.body.size() : 0;
-    head.date_line = server_.date_line();
-    if (close)
-        head.connection = http::ConnectionLine::close;
-    else if (request().head.minor_version == 0)
-        head.connection = http::ConnectionLine::keep_alive;
-    http::append_response_head(output_.gathered(), head, answer.headers);
-    if (!has_body || request().head.method == http::Method::head) return;
-    constexpr std::size_t worth_copying = 16 * 1024;
-    if (answer.body.size() <= worth_copying) {
-        output_.gathered().append(answer.body);
-    } else if (output_.flush_with(watch_, std::move(answer.body)) == Output::Result::failed) {
-        is_dead_ = true;
-    }
+    AnswerTerms terms;
+    terms.close = close;
+    terms.is_head_request = exchange_->is_head_request();
+    terms.is_http_1_0 = exchange_->is_http_1_0();
+    terms.date_line = server_.date_line();
+    if (append_answer(output_.gathered(), answer, terms)) return;
+    if (output_.flush_with(watch_, std::move(answer.body)) == Output::Result::failed) is_dead_ = true;
 }
 
 /// Answers a request that cannot be served and ends the connection: what follows it has no certain meaning.

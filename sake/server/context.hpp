@@ -253,6 +253,7 @@ namespace detail {
 /// The inside of a context, for the server alone.
 struct ContextAccess {
     static Request& request(Context& ctx) noexcept { return ctx.request_; }
+    static const Request& request(const Context& ctx) noexcept { return ctx.request_; }
     static Response& response(Context& ctx) noexcept { return ctx.response_; }
     static const Route*& route(Context& ctx) noexcept { return ctx.route_; }
     static const Route* route(const Context& ctx) noexcept { return ctx.route_; }

@@ -55,7 +55,8 @@ class ErrorAnswers {
     void report(Context& ctx, std::string_view what) const {
         const Route* const route = ContextAccess::route(ctx);
         std::string line(ctx.method());
-        line.append(" ").append(ctx.target()).append(" failed: ").append(what);
+        line.append(" ").append(ctx.target()).append(" failed: ");
+        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
         if (route != nullptr) line.append(" in ").append(route->description());
         (*log_)(LogLevel::error, line);
     }

@@ -37,6 +37,9 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// Answers where no route has the path. The status is 404 unless the handler sets another.
     template <class F>
     Engine& not_found(F&& handler) {
+        static_assert(detail::handler_param_count<F> == 0,
+                      "not_found: there is no pattern, so the handler takes no path parameters");
+        table_.require_unfrozen();
         not_found_ = detail::Handler(std::forward<F>(handler));
         return *this;
     }
@@ -45,6 +48,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// coroutine and takes (Context&), (Context&, const std::exception&) or (Context&, std::exception_ptr).
     template <class F>
     Engine& on_error(F&& handler) {
+        table_.require_unfrozen();
         on_error_ = detail::make_error_handler(std::forward<F>(handler));
         return *this;
     }

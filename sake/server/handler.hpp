@@ -91,13 +91,25 @@ void answer_with(Context& ctx, const T& value) {
 /// The name of a parameter by position, for messages. Defined with Route.
 std::string_view param_name(const Context& ctx, std::size_t index) noexcept;
 
-/// Calls a handler with its arguments taken from the path.
-template <class F, class... Params, std::size_t... Index>
-decltype(auto) call_handler(F& function, Context& ctx, std::type_identity<std::tuple<Params...>>,
-                            std::index_sequence<Index...>) {
+/// The arguments of a handler, taken from the path.
+template <class... Params, std::size_t... Index>
+std::tuple<Params...> take_params(Context& ctx, std::type_identity<std::tuple<Params...>>,
+                                  std::index_sequence<Index...>) {
     // Braces, because only they fix the order in which the parameters are converted.
-    std::tuple<Params...> params{ContextAccess::param<Params>(ctx, Index, param_name(ctx, Index))...};
-    return function(ctx, std::get<Index>(std::move(params))...);
+    return std::tuple<Params...>{ContextAccess::param<Params>(ctx, Index, param_name(ctx, Index))...};
+}
+
+template <class Params>
+Params take_params(Context& ctx) {
+    return take_params(ctx, std::type_identity<Params>{},
+                       std::make_index_sequence<std::tuple_size_v<Params>>{});
+}
+
+/// Calls a handler with its arguments, which must outlive the call, and the coroutine if it is one.
+template <class F, class Params>
+decltype(auto) call_with(F& function, Context& ctx, Params& params) {
+    return std::apply([&](auto&... each) -> decltype(auto) { return function(ctx, std::move(each)...); },
+                      params);
 }
 
 /// A callable of the user, owned, behind one function pointer.
@@ -142,16 +154,18 @@ class Handler {
 
     template <class Callable, class Params>
     static decltype(auto) invoke(void* callable, Context& ctx) {
-        return call_handler(*static_cast<Callable*>(callable), ctx, std::type_identity<Params>{},
-                            std::make_index_sequence<std::tuple_size_v<Params>>{});
+        Params params = take_params<Params>(ctx);
+        return call_with(*static_cast<Callable*>(callable), ctx, params);
     }
 
     template <class Callable, class Params, class Result>
     void set_call() noexcept {
-        if constexpr (std::is_same_v<Result, Task<>>) {
-            coroutine_ = [](void* callable, Context& ctx) { return invoke<Callable, Params>(callable, ctx); };
+        if constexpr (std::is_same_v<Result, Task<>> && std::tuple_size_v<Params> == 0) {
+            coroutine_ = [](void* callable, Context& ctx) {
+                return (*static_cast<Callable*>(callable))(ctx);
+            };
         } else if constexpr (is_task<Result>) {
-            coroutine_ = &await_and_answer<Callable, Params>;
+            coroutine_ = &invoke_coroutine<Callable, Params, Result>;
         } else if constexpr (std::is_void_v<Result>) {
             plain_ = [](void* callable, Context& ctx) { invoke<Callable, Params>(callable, ctx); };
         } else {
@@ -161,10 +175,16 @@ class Handler {
         }
     }
 
-    template <class Callable, class Params>
-    static Task<> await_and_answer(void* callable, Context& ctx) {
-        auto value = co_await invoke<Callable, Params>(callable, ctx);
-        answer_with(ctx, value);
+    // The arguments live in this frame, since the handler may take them by reference.
+    template <class Callable, class Params, class Result>
+    static Task<> invoke_coroutine(void* callable, Context& ctx) {
+        Params params = take_params<Params>(ctx);
+        if constexpr (std::is_same_v<Result, Task<>>) {
+            co_await call_with(*static_cast<Callable*>(callable), ctx, params);
+        } else {
+            auto value = co_await call_with(*static_cast<Callable*>(callable), ctx, params);
+            answer_with(ctx, value);
+        }
     }
 
     Owned callable_{nullptr, nullptr};

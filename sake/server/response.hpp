@@ -74,6 +74,39 @@ class Response {
     std::string type_storage_;
 };
 
+/// What an answer's head says besides what the handler set.
+struct AnswerTerms {
+    bool close = false;
+    bool is_head_request = false;
+    bool is_http_1_0 = false;
+    std::string_view date_line;
+};
+
+/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
+/// piece in the send: then returns false.
+inline bool append_answer(std::string& out, const Response& answer, const AnswerTerms& terms) {
+    const bool no_body = http::has_no_body(answer.status);
+    const bool has_body =
+        !no_body && answer.status != 205;  // 205 says so with a length of 0 (RFC 9110 section 15.3.6)
+    http::ResponseHead head;
+    head.status = answer.status;
+    head.content_type = has_body ? answer.content_type() : std::string_view{};
+    head.body = no_body ? http::BodyLine::none : http::BodyLine::length;
+    head.content_length = has_body ? answer.body.size() : 0;
+    head.date_line = terms.date_line;
+    if (terms.close) {
+        head.connection = http::ConnectionLine::close;
+    } else if (terms.is_http_1_0) {
+        head.connection = http::ConnectionLine::keep_alive;
+    }
+    http::append_response_head(out, head, answer.headers);
+    constexpr std::size_t worth_copying = 16 * 1024;
+    if (!has_body || terms.is_head_request) return true;
+    if (answer.body.size() > worth_copying) return false;
+    out.append(answer.body);
+    return true;
+}
+
 }  // namespace detail
 }  // namespace v0
 }  // namespace sake

@@ -151,15 +151,14 @@ class RouteTable {
         frozen_ = true;
     }
     void unfreeze() noexcept { frozen_ = false; }
+    void require_unfrozen() const {
+        if (frozen_) throw std::logic_error("routes and middleware are registered before serving starts");
+    }
 
     [[nodiscard]] const Router<const Route>& router() const noexcept { return router_; }
     [[nodiscard]] const Route& fallback() const noexcept { return fallback_.back(); }
 
   private:
-    void require_unfrozen() const {
-        if (frozen_) throw std::logic_error("routes and middleware are registered before serving starts");
-    }
-
     void check_route(const Route& route, const PatternCheck& check, std::size_t taken) {
         if (check.error != PatternError::none) {
             throw std::invalid_argument(route.description() + ": the pattern " + to_string(check.error));

@@ -49,7 +49,8 @@ class Router {
                                PathParams& params) const noexcept {
         const Query query{path.data(), method, method_name};
         params.count = 0;
-        return path.empty() ? nullptr : search(root_, path, query, params);
+        const bool is_path = !path.empty() && path.front() == '/';  // unlike "*", and CONNECT's nothing
+        return is_path ? search(root_, path, query, params) : nullptr;
     }
 
     /// The methods that some target takes on this path, sorted, HEAD and OPTIONS included; empty if there is

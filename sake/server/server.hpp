@@ -12,31 +12,17 @@
 
 #include "sake/async/event.hpp"
 #include "sake/async/reactor.hpp"
-#include "sake/http/chunked.hpp"
 #include "sake/http/date.hpp"
-#include "sake/http/parser.hpp"
 #include "sake/server/config.hpp"
 #include "sake/server/context.hpp"
 #include "sake/server/dispatch.hpp"
+#include "sake/server/exchange.hpp"
 #include "sake/server/input.hpp"
 #include "sake/server/route.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
-
-/// A request on its way and what reads it. Recycled.
-struct Exchange {
-    explicit Exchange(const Config& config)
-        : parser(http::HeadLimits{config.max_request_line, config.max_header_block,
-                                  static_cast<std::size_t>(config.max_header_count)}),
-          chunks(http::ChunkedLimits{config.max_chunk_extensions, config.max_trailers}) {}
-
-    Context ctx;
-    http::RequestParser parser;
-    http::ChunkedDecoder chunks;
-    http::Framing framing;
-};
 
 /// The text of the Date field, made anew when the second changes.
 class DateLine {
@@ -93,7 +79,7 @@ class Server {
     [[nodiscard]] std::unique_ptr<Exchange> take_exchange(const PeerAddress& peer) {
         std::unique_ptr<Exchange> exchange;
         if (spare_.empty()) {
-            exchange = std::make_unique<Exchange>(config);
+            exchange = std::make_unique<Exchange>(config, routes);
         } else {
             exchange = std::move(spare_.back());
             spare_.pop_back();
@@ -104,16 +90,9 @@ class Server {
         return exchange;
     }
 
-    /// Clears an exchange for its next request.
-    static void clear(Exchange& exchange) noexcept {
-        ContextAccess::clear(exchange.ctx);
-        exchange.parser.reset();
-        exchange.chunks.reset();
-    }
-
     void give_back(std::unique_ptr<Exchange> exchange) noexcept {
         if (spare_.size() == spare_.capacity()) return;
-        clear(*exchange);
+        exchange->clear();
         spare_.push_back(std::move(exchange));
     }
 

@@ -18,21 +18,12 @@ sake::Task<int> twice(int n) {
 
 sake::Task<> toolbox() {
     const int one = co_await twice(1);
-    auto both = co_await sake::when_all(twice(one), twice(2));
-    const auto& [first, second] = both;
-    auto child = sake::spawn(twice(first + second));
+    auto child = sake::spawn(twice(one));
     const int joined = co_await child;
-    const int limited = co_await sake::timeout(twice(joined), 1s);
-    sake::Channel<int> channel(4);
-    co_await channel.send(limited);
-    channel.close();
-    const std::optional<int> received = co_await channel.receive();
-    auto job = [&] { return received.value_or(0) + 1; };
-    const int offloaded = co_await sake::background(job);
-    std::vector<int> numbers{offloaded, 2, 3};
-    const auto squares = sake::parallel(numbers, [](int n) { return n * n; });
-    sake::for_each(squares, [](int) {});
-    co_await sake::yield();
+    sake::spawn([joined]() -> sake::Task<int> { co_return joined; }).detach();
+    sake::Event event;
+    event.set();
+    co_await event.wait();
 }
 
 void add_routes(sake::Engine& app) {
@@ -55,7 +46,9 @@ void add_routes(sake::Engine& app) {
         for (const auto& [name, value] : ctx.headers()) ctx.add_header("X-Seen", name.empty() ? name : value);
         ctx.html(ctx.query("name", "nobody"));
     });
-    app.get("/work", [](sake::Context& ctx) { ctx.text(ctx.in_worker_pool() ? "pool" : "reactor"); }).worker();
+    app.get("/work", [](sake::Context& ctx) { ctx.text(ctx.in_worker_pool() ? "pool" : "reactor"); });
+    app.post("/large", [](sake::Context& ctx) { ctx.no_content(); }).max_body(1 << 24);
+    app.on_error([](sake::Context& ctx, const std::exception& error) { ctx.text(error.what()); });
     auto group = app.group("/api");
     group.use([](sake::Context& ctx) -> sake::Task<> { co_await ctx.next(); });
     group.get("/files/*path", [](sake::Context& ctx) { ctx.text(ctx.param("path")); });

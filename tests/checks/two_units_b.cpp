@@ -8,5 +8,5 @@ void add_routes(sake::Engine& app) {
         co_await sake::sleep(std::chrono::milliseconds(1));
         ctx.json({{"unit", "b"}});
     });
-    app.get("/work", [](sake::Context& ctx) { ctx.text(ctx.in_worker_pool() ? "pool" : "reactor"); }).worker();
+    app.get("/work", [](sake::Context& ctx) { ctx.text(ctx.in_worker_pool() ? "pool" : "reactor"); });
 }

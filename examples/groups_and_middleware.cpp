@@ -1,0 +1,73 @@
+// Groups and middleware: a logger around everything, a guard for one group, a group inside it, and answers of
+// our own for errors and for paths that lead nowhere.
+//
+//   g++ -std=c++20 -O2 -I../single_include groups_and_middleware.cpp -o groups -pthread && ./groups
+//
+//   curl 127.0.0.1:8080/               # 200 open to everybody
+//     # stderr: sake: GET / 200
+//   curl -i 127.0.0.1:8080/cave        # 401 {"error":"say the word"}
+//     # WWW-Authenticate: Bearer
+//     # stderr: sake: GET /cave 401
+//   curl -H 'Authorization: Bearer sesame' 127.0.0.1:8080/cave           # 200 welcome, Ali Baba
+//   curl -H 'Authorization: Bearer sesame' 127.0.0.1:8080/cave/jars      # 200 40 jars
+//   curl -H 'Authorization: Bearer sesame' 127.0.0.1:8080/cave/jars/7    # 200 jar 7
+//   curl -H 'Authorization: Bearer sesame' 127.0.0.1:8080/cave/jars/41
+//     # 404 {"error":"there are 40 jars"}
+//     # stderr: sake: GET /cave/jars/41 404
+//   curl 127.0.0.1:8080/broken         # 500 {"error":"our fault"}
+//     # stderr: sake: error: GET /broken failed: the oil has run out in GET /broken (...)
+//   curl 127.0.0.1:8080/nowhere        # 404 /nowhere? Try /
+//   curl -i -X POST 127.0.0.1:8080/    # 405 ..."detail":"this resource does not take POST"}
+//     # Allow: GET, HEAD, OPTIONS
+
+#include <stdexcept>
+#include <string>
+
+#include "sake.hpp"
+
+// A coroutine wraps what follows: after next() the answer stands. (An exception other than HttpError passes
+// through here on its way out, and Sake logs it.)
+sake::Task<> log_request(sake::Context& ctx) {
+    co_await ctx.next();
+    std::string line(ctx.method());
+    line.append(" ").append(ctx.target()).append(" ").append(std::to_string(ctx.response_status()));
+    sake::log_to_stderr(sake::LogLevel::info, line);
+}
+
+// A plain function runs before what follows, which goes on by itself unless it is aborted.
+void require_word(sake::Context& ctx) {
+    if (ctx.header("Authorization") == "Bearer sesame") {
+        ctx.set("user", "Ali Baba");
+    } else {
+        ctx.set_header("WWW-Authenticate", "Bearer").json(401, {{"error", "say the word"}});
+        ctx.abort();
+    }
+}
+
+int main(int argc, char** argv) {
+    sake::Engine app;
+    app.use(log_request);
+
+    app.get("/", [](sake::Context&) { return "open to everybody"; });
+    app.get("/broken", [](sake::Context&) { throw std::runtime_error("the oil has run out"); });
+
+    auto cave = app.group("/cave");
+    cave.use(require_word);
+    cave.get("/", [](sake::Context& ctx) { return "welcome, " + ctx.get<std::string>("user"); });
+
+    auto jars = cave.group("/jars");  // /cave/jars, behind the same guard
+    jars.get("/", [](sake::Context&) { return "40 jars"; });
+    jars.get("/:number", [](sake::Context&, int number) {
+        if (number > 40) throw sake::HttpError(404, "there are 40 jars");
+        return "jar " + std::to_string(number);
+    });
+
+    // The status is set already. The text of an HttpError is meant for the client, that of others is not.
+    app.on_error([](sake::Context& ctx, const std::exception& error) {
+        const auto* answer = dynamic_cast<const sake::HttpError*>(&error);
+        ctx.json({{"error", answer != nullptr ? answer->detail() : "our fault"}});
+    });
+    app.not_found([](sake::Context& ctx) { return std::string(ctx.path()) + "? Try /"; });
+
+    return app.run(argc > 1 ? argv[1] : "127.0.0.1:8080");
+}

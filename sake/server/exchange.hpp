@@ -1,0 +1,182 @@
+// Exchange: one request being read, from the bytes of the input to a routed Context with its body. It decides
+// what is refused and with which status; sending, waiting and running handlers are the connection's.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sake/http/chunked.hpp"
+#include "sake/http/framing.hpp"
+#include "sake/http/parser.hpp"
+#include "sake/server/config.hpp"
+#include "sake/server/context.hpp"
+#include "sake/server/input.hpp"
+#include "sake/server/route.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Recycled: `clear` makes it ready for the next request and keeps its memory.
+class Exchange {
+  public:
+    enum class Progress : std::uint8_t { need_more, complete, refused };
+
+    Exchange(const Config& config, const RouteTable& routes)
+        : config_(config),
+          routes_(routes),
+          parser_(http::HeadLimits{config.max_request_line, config.max_header_block,
+                                   static_cast<std::size_t>(config.max_header_count)}),
+          chunks_(http::ChunkedLimits{config.max_chunk_extensions, config.max_trailers}) {}
+
+    Context ctx;
+
+    /// Takes what has come. After `complete`, ctx has its route and its body.
+    Progress read(Input& input) {
+        if (!is_reading_body_) {
+            const Progress progress = read_head(input);
+            if (progress != Progress::need_more || !is_reading_body_) return progress;
+        }
+        return framing_.body == http::Framing::Body::length ? read_sized_body(input)
+                                                            : read_chunked_body(input);
+    }
+
+    /// After `refused`: the status, and why in words for the client.
+    [[nodiscard]] int refusal_status() const noexcept { return refusal_status_; }
+    [[nodiscard]] std::string_view refusal_reason() const noexcept { return refusal_reason_; }
+
+    /// Whether the head is complete and the body is still coming, and how much of it is here.
+    [[nodiscard]] bool is_reading_body() const noexcept { return is_reading_body_; }
+    [[nodiscard]] std::size_t body_received() const noexcept { return request().body_storage.size(); }
+    /// Whether the client waits for a "100 Continue" before it sends the body.
+    [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
+    [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
+    [[nodiscard]] bool is_head_request() const noexcept {
+        return request().head.method == http::Method::head;
+    }
+    [[nodiscard]] bool is_http_1_0() const noexcept { return request().head.minor_version == 0; }
+    [[nodiscard]] const Route& route() const noexcept { return *ContextAccess::route(ctx); }
+
+    /// Moves the request out of the input to memory of its own, because its handler may run for long.
+    void detach(Input& input) {
+        Request& req = request();
+        if (is_detached()) return;
+        const std::size_t size = req.head.size + req.body.size();
+        req.storage.assign(req.base, size);
+        req.base = req.storage.data();
+        req.body = std::string_view(req.storage).substr(req.head.size);
+        input.consume(size);
+    }
+
+    /// The request is answered: its bytes leave the input, and the next one may be read.
+    void finish(Input& input) noexcept {
+        if (!is_detached()) input.consume(request().head.size + request().body.size());
+        clear();
+    }
+
+    void clear() noexcept {
+        ContextAccess::clear(ctx);
+        parser_.reset();
+        chunks_.reset();
+        is_reading_body_ = false;
+    }
+
+  private:
+    [[nodiscard]] Request& request() noexcept { return ContextAccess::request(ctx); }
+    [[nodiscard]] const Request& request() const noexcept { return ContextAccess::request(ctx); }
+    [[nodiscard]] bool is_detached() const noexcept { return !request().storage.empty(); }
+    [[nodiscard]] std::size_t body_limit() const noexcept { return route().body_limit(config_.max_body); }
+
+    Progress refuse(int status, std::string_view reason) {
+        refusal_status_ = status;
+        refusal_reason_ = reason;
+        return Progress::refused;
+    }
+    Progress refuse_body_size() {
+        return refuse(413, "the body is larger than " + std::to_string(body_limit()) + " bytes");
+    }
+
+    Progress read_head(Input& input) {
+        switch (parser_.parse(input.bytes(), request().head)) {
+            case http::RequestParser::Result::need_more:
+                return Progress::need_more;
+            case http::RequestParser::Result::refused:
+                return refuse(parser_.status(), parser_.reason());
+            case http::RequestParser::Result::done:
+                break;
+        }
+        return interpret_head(input);
+    }
+
+    // Everything that the head decides, before the first byte of the body is looked at.
+    Progress interpret_head(Input& input) {
+        Request& req = request();
+        const std::string_view bytes = input.bytes();
+        req.base = bytes.data();
+        framing_ = http::decide_framing(req.head, req.base);
+        if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
+        if (!req.resolve_target()) return refuse(400, "the request target is not valid");
+        find_route();
+        const bool is_chunked = framing_.body == http::Framing::Body::chunked;
+        if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
+        const std::string_view rest = bytes.substr(req.head.size);
+        if (!is_chunked && framing_.length <= rest.size()) {
+            req.body = rest.substr(0, static_cast<std::size_t>(framing_.length));
+            return Progress::complete;
+        }
+        req.storage.assign(req.base, req.head.size);
+        req.base = req.storage.data();
+        input.consume(req.head.size);
+        is_reading_body_ = true;
+        if (!rest.empty()) framing_.expect_continue = false;  // it does not wait
+        return Progress::need_more;
+    }
+
+    void find_route() noexcept {
+        Request& req = request();
+        const Route* found =
+            routes_.router().find(req.match_path(), req.head.method, req.method(), req.params);
+        ContextAccess::route(ctx) = found != nullptr ? found : &routes_.fallback();
+    }
+
+    Progress read_sized_body(Input& input) {
+        Request& req = request();
+        const std::size_t missing = static_cast<std::size_t>(framing_.length) - req.body_storage.size();
+        const std::string_view piece = input.bytes().substr(0, missing);
+        req.body_storage.append(piece);
+        input.consume(piece.size());
+        if (piece.size() < missing) return Progress::need_more;
+        req.body = req.body_storage;
+        return Progress::complete;
+    }
+
+    Progress read_chunked_body(Input& input) {
+        Request& req = request();
+        for (;;) {
+            using Kind = http::ChunkedDecoder::Step::Kind;
+            const http::ChunkedDecoder::Step step = chunks_.decode(input.bytes());
+            if (step.kind == Kind::refused) return refuse(chunks_.status(), chunks_.reason());
+            if (step.data.size() > body_limit() - req.body_storage.size()) return refuse_body_size();
+            req.body_storage.append(step.data);
+            input.consume(step.consumed);
+            if (step.kind == Kind::need_more) return Progress::need_more;
+            if (step.kind == Kind::done) break;
+        }
+        req.body = req.body_storage;
+        return Progress::complete;
+    }
+
+    const Config& config_;
+    const RouteTable& routes_;
+    http::RequestParser parser_;
+    http::ChunkedDecoder chunks_;
+    http::Framing framing_;
+    int refusal_status_ = 0;
+    std::string refusal_reason_;
+    bool is_reading_body_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

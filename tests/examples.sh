@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# Starts every example on a free port and tries the curl lines of its head comment: the answers written there
+# are the ones that have to come. Then it ends each by SIGTERM and expects exit status 0.
+#
+#   examples.sh BUILD_DIR     the programs are BUILD_DIR/examples/NAME, one for each examples/NAME.cpp
+#
+# The form of a head comment, in which "..." stands for anything:
+#
+#   curl ARGS...    # STATUS BODY      the answer, here or on a line of its own
+#     # Name: value                    a header of the last answer
+#     # stderr: TEXT                   a line that the program logs
+#     # no answer                      curl gave up
+set -u
+export LC_ALL=C
+[ $# = 1 ] || { echo "usage: $0 BUILD_DIR" >&2; exit 2; }
+programs=$1/examples
+sources=$(dirname "$0")/../examples
+patience=10  # seconds, for each thing that is waited for
+
+scratch=$(mktemp -d)
+pid=
+trap '[ -z "$pid" ] || kill -KILL "$pid"; rm -rf "$scratch"' EXIT
+passed=0
+failed=0
+
+# result NAME OK [SEEN]: counts and prints one check; OK is a command's exit status.
+result() {
+    if [ "$2" = 0 ]; then
+        passed=$((passed + 1))
+        echo "ok $1"
+    else
+        failed=$((failed + 1))
+        echo "FAIL $1${3+, but: $3}"
+    fi
+}
+
+# like TEXT EXPECTED: whether they are the same but for "...".
+like() {
+    local glob
+    glob=$(printf '%s' "$2" | sed 's/[^a-zA-Z0-9]/\\&/g; s/\\\.\\\.\\\./*/g')
+    # shellcheck disable=SC2053  # a pattern on purpose
+    [[ $1 == $glob ]]
+}
+
+# hear EXPECTED: reads what the program logs until the line comes; the last line read is $heard.
+hear() {
+    heard='(nothing)'
+    while IFS= read -r -t $patience -u 3 heard; do
+        like "$heard" "$1" && return
+    done
+    return 1
+}
+
+start() {
+    mkfifo "$scratch/stderr"
+    "$programs/$name" 127.0.0.1:0 2> "$scratch/stderr" &
+    pid=$!
+    exec 3< "$scratch/stderr"
+    hear 'sake: listening on http://127.0.0.1:.../'
+    local ok=$?
+    port=${heard##*:}
+    port=${port%/}
+    result "$name: starts" $ok "$heard"
+    return $ok
+}
+
+stop() {
+    kill -TERM "$pid"
+    while IFS= read -r -t $patience -u 3 _; do :; done
+    [ $? -le 128 ] || kill -KILL "$pid"  # it was the time that ran out, not the pipe
+    wait "$pid"
+    local status=$?
+    pid=
+    exec 3<&-
+    rm "$scratch/stderr"
+    result "$name: ends with status 0 after SIGTERM" $status "status $status"
+}
+
+fetch() { curl --disable --silent --include --noproxy '*' --max-time $patience "$@" < /dev/null; }
+
+# ask COMMAND: runs a curl line; the answer is in $status, $head and $body.
+ask() {
+    local answer command=${1//127.0.0.1:8080/127.0.0.1:$port}
+    question="$name: $1"
+    questions=$((questions + 1))
+    answer=$(eval "${command/#curl/fetch}"; printf .)  # the dot keeps the line feeds before it
+    answer=${answer%.}
+    head=${answer%%$'\r\n\r\n'*}
+    body=${answer#*$'\r\n\r\n'}
+    status=${head#HTTP/1.1 }
+    status=${status:0:3}
+}
+
+# expect EXPECTATION: compares the last answer with one line of the comment.
+expect() {
+    case $1 in 'no answer' | [1-5][0-9][0-9]*) answers=$((answers + 1)) ;; esac
+    case $1 in
+        'no answer')
+            [ -z "$status" ]
+            result "$question: no answer" $? "$status $body"
+            ;;
+        [1-5][0-9][0-9] | [1-5][0-9][0-9]' '*)
+            like "$status $body" "${1:0:3} ${1:4}"
+            result "$question: $1" $? "$status $body"
+            ;;
+        'stderr: '*)
+            hear "${1#stderr: }"
+            result "$question: $1" $? "$heard"
+            ;;
+        *': '*)
+            like $'\r\n'"$head"$'\r\n' $'...\r\n'"$1"$'\r\n...'
+            result "$question: $1" $? "$head"
+            ;;
+        *) result "$question: cannot read '$1'" 1 ;;
+    esac
+}
+
+# follow: goes through the head comment of $source, line by line.
+follow() {
+    local line expected
+    questions=0
+    answers=0
+    while IFS= read -r line; do
+        case $line in
+            '//   curl '*)
+                expected=
+                [ "$line" = "${line#* \# }" ] || expected=${line#* \# }
+                read -r line <<< "${line%% \# *}"  # without the spaces at its end
+                ask "${line#//   }"
+                [ -z "$expected" ] || expect "$expected"
+                ;;
+            '//     # '*) expect "${line#//     \# }" ;;
+        esac
+    done < <(sed '/^\/\//!q' "$source")
+    [ $questions -gt 0 ] && [ $questions = $answers ]
+    result "$name: every curl line of its comment has an answer" $? "$questions lines, $answers answers"
+}
+
+for source in "$sources"/*.cpp; do
+    name=$(basename "$source" .cpp)
+    start && follow
+    stop
+done
+echo "$passed passed, $failed failed"
+[ $failed = 0 ] && [ $passed -gt 0 ]

@@ -1,0 +1,463 @@
+// A connection as a client sees it: requests in any pieces, ambiguous framing, the end of input, Expect, and
+// handlers of every kind. Every test runs a whole server under the oracle.
+#include <doctest/doctest.h>
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sake.hpp"
+#include "support/raw_client.hpp"
+#include "support/reliability.hpp"
+
+using namespace harness;
+
+namespace {
+
+/// Everything that a handler can see of its request, as text.
+std::string describe(sake::Context& ctx) {
+    std::string text;
+    text.append(ctx.method()).append(" ").append(ctx.path()).append("?").append(ctx.query_string());
+    for (const auto& [name, value] : ctx.headers()) text.append("\n").append(name).append("=").append(value);
+    return text.append("\n\n").append(ctx.body());
+}
+
+void add_echo_routes(sake::Engine& app) {
+    app.any("/echo/*rest", [](sake::Context& ctx) { ctx.text(describe(ctx)); });
+    app.any("/later/*rest", [](sake::Context& ctx) -> sake::Task<> {
+        co_await sake::yield();
+        ctx.text(describe(ctx));
+    });
+}
+
+/// An answer without what depends on the moment.
+std::string essence(const Response& response) {
+    std::string text = std::to_string(response.status) + " " + response.reason;
+    for (const auto& [name, value] : response.headers) {
+        if (name != "Date") text.append("\n").append(name).append(": ").append(value);
+    }
+    return text + "\n\n" + response.body;
+}
+
+/// Sends the parts one by one, each after the server has begun to read the one before.
+void send_parts(RawClient& client, std::string_view bytes, const std::vector<std::size_t>& cuts) {
+    std::size_t begin = 0;
+    for (const std::size_t cut : cuts) {
+        const auto before = faults::calls("recv");
+        client.send(bytes.substr(begin, cut - begin));
+        REQUIRE(eventually([&] { return faults::calls("recv") != before; }));
+        begin = cut;
+    }
+    client.send(bytes.substr(begin));
+}
+
+std::vector<std::string> good_requests() {
+    return {
+        get_request("/echo/a?b=c&d=%20"),
+        get_request("/later/a", "X-Empty:\r\nCookie: a=b\r\nx-Y:  two words \t\r\n"),
+        "\r\nGET /echo/%41%2F HTTP/1.1\r\nhOsT: a:80\r\n\r\n",
+        "GET http://test/echo/absolute?q HTTP/1.1\r\nHost: test\r\n\r\n",
+        "GET /echo/old HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+        "OPTIONS * HTTP/1.1\r\nHost: test\r\n\r\n",
+        "BREW /echo/pot HTTP/1.1\r\nHost: test\r\nContent-Length: 3\r\n\r\ntea",
+        post_request("/echo/b", "hello"),
+        post_request("/later/b", "GET / HTTP/1.1\r\n\r\n"),
+        post_request("/echo/none", ""),
+        chunked_request("/echo/c", "5\r\nhello\r\n1;a=\"b\\\"\";c\r\n \r\n5\r\nworld\r\n0\r\nT: x\r\n\r\n"),
+        chunked_request("/later/c", "00a\r\n0123456789\r\n0\r\n\r\n"),
+        get_request("/nothing/here"),
+        "DELETE /only-get HTTP/1.1\r\nHost: test\r\n\r\n",
+    };
+}
+
+}  // namespace
+
+TEST_CASE("P1 a request gives the same answer however it is split") {
+    with_server(
+        [](sake::Engine& app) {
+            add_echo_routes(app);
+            app.get("/only-get", [](sake::Context& ctx) { ctx.text("got"); });
+        },
+        [](TestServer& server) {
+            for (const std::string& request : good_requests()) {
+                CAPTURE(request);
+                RawClient client = server.connect();
+                const std::string whole = essence(client.send(request).read_response());
+                for (std::size_t cut = 1; cut < request.size(); ++cut) {
+                    CAPTURE(cut);
+                    send_parts(client, request, {cut});
+                    REQUIRE(essence(client.read_response()) == whole);
+                }
+                std::vector<std::size_t> every_byte;
+                for (std::size_t cut = 1; cut < request.size(); ++cut) every_byte.push_back(cut);
+                send_parts(client, request, every_byte);
+                CHECK(essence(client.read_response()) == whole);
+            }
+        });
+}
+
+TEST_CASE("P1 a request that is refused gives the same answer however it is split") {
+    const std::vector<std::string> requests = {
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n",
+        "G@T / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET / HTTP/2.0\r\nHost: a\r\n\r\n",
+        post_request("/echo/x", "", "Content-Length: 5\r\n"),
+        chunked_request("/echo/x", "3\r\nabcd\r\n0\r\n\r\n"),
+    };
+    with_server(add_echo_routes, [&](TestServer& server) {
+        for (const std::string& request : requests) {
+            CAPTURE(request);
+            const std::string whole = essence(server.connect().send(request).read_response());
+            for (std::size_t cut = 1; cut < request.size(); ++cut) {
+                CAPTURE(cut);
+                RawClient client = server.connect();
+                client.send(request.substr(0, cut));
+                client.try_send(request.substr(cut));  // the refusal may be on its way already
+                REQUIRE(essence(client.read_response()) == whole);
+                REQUIRE(client.expect_closed());
+            }
+        }
+    });
+}
+
+TEST_CASE("P3 ambiguous framing is refused, the connection closed, and what follows never runs") {
+    struct Attack {
+        std::string what;
+        std::string bytes;
+        int status = 400;
+    };
+    const auto field = [](std::string_view lines) {
+        return "POST /echo/x HTTP/1.1\r\nHost: a\r\n" + std::string(lines) + "\r\n";
+    };
+    const std::vector<Attack> attacks = {
+        {"both framings", field("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") + "0\r\n\r\n"},
+        {"both, the other order", field("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n") + "0\r\n\r\n"},
+        {"two lengths", field("Content-Length: 5\r\nContent-Length: 6\r\n") + "hello"},
+        {"two equal lengths", field("Content-Length: 5\r\nContent-Length: 5\r\n") + "hello"},
+        {"a list of lengths", field("Content-Length: 5,5\r\n") + "hello"},
+        {"a plus", field("Content-Length: +5\r\n") + "hello"},
+        {"a minus", field("Content-Length: -1\r\n")},
+        {"hexadecimal", field("Content-Length: 0x5\r\n") + "hello"},
+        {"2^64", field("Content-Length: 18446744073709551616\r\n")},
+        {"an empty length", field("Content-Length:\r\n")},
+        {"a length with a space", field("Content-Length: 1 2\r\n")},
+        {"chunked twice", field("Transfer-Encoding: chunked, chunked\r\n") + "0\r\n\r\n"},
+        {"chunked on two lines",
+         field("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n") + "0\r\n\r\n"},
+        {"not final", field("Transfer-Encoding: chunked, gzip\r\n") + "0\r\n\r\n"},
+        {"xchunked", field("Transfer-Encoding: xchunked\r\n") + "0\r\n\r\n"},
+        {"identity", field("Transfer-Encoding: identity\r\n")},
+        {"an empty coding", field("Transfer-Encoding: \r\n")},
+        {"unknown coding before chunked", field("Transfer-Encoding: gzip, chunked\r\n") + "0\r\n\r\n", 501},
+        {"chunked in HTTP/1.0",
+         "POST /echo/x HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"},
+        {"bare LF", "GET /echo/x HTTP/1.1\nHost: a\n\n"},
+        {"bare CR", "GET /echo/x HTTP/1.1\r\nHost: a\rX: b\r\n\r\n"},
+        {"CR LF CR X", "GET /echo/x HTTP/1.1\r\nHost: a\r\n\rX: b\r\n\r\n"},
+        {"a folded line", field("X: a\r\n b\r\n")},
+        {"a folded first line", "GET /echo/x HTTP/1.1\r\n Host: a\r\n\r\n"},
+        {"a space before the colon", field("Content-Length : 5\r\n") + "hello"},
+        {"a tab before the colon", field("Transfer-Encoding\t: chunked\r\n") + "0\r\n\r\n"},
+        {"an empty name", field(": x\r\n")},
+        {"a NUL", field(std::string_view("X: a\0b\r\n", 8))},
+        {"no colon", field("Content-Length\r\n")},
+        {"no Host", "GET /echo/x HTTP/1.1\r\n\r\n"},
+        {"two Hosts", "GET /echo/x HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n"},
+        {"a bad Host", "GET /echo/x HTTP/1.1\r\nHost: a b\r\n\r\n"},
+        {"two spaces", "GET  /echo/x HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {"a bad escape", "GET /echo/%zz HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {"an escaped NUL", "GET /echo/%00 HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {"lower-case version", "GET /echo/x http/1.1\r\nHost: a\r\n\r\n"},
+        {"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505},
+        {"a negative chunk", chunked_request("/echo/x", "-2\r\nab\r\n0\r\n\r\n")},
+        {"a chunk with a plus", chunked_request("/echo/x", "+1\r\na\r\n0\r\n\r\n")},
+        {"a chunk with 0x", chunked_request("/echo/x", "0x1\r\na\r\n0\r\n\r\n")},
+        {"a chunk of 2^68", chunked_request("/echo/x", "fffffffffffffffff\r\na\r\n0\r\n\r\n")},
+        {"a chunk of 2^64-1", chunked_request("/echo/x", "ffffffffffffffff\r\n"), 413},
+        {"a chunk without CRLF", chunked_request("/echo/x", "1\r\na0\r\n\r\n")},
+        {"a chunk that ends in LF", chunked_request("/echo/x", "1\na\n0\n\n")},
+        {"a chunk without a size", chunked_request("/echo/x", "\r\n\r\n")},
+        {"a bad trailer", chunked_request("/echo/x", "0\r\nbad trailer\r\n\r\n")},
+    };
+    std::atomic<int> sentinels{0};
+    on_every_poller([&](sake::Config config) {
+        with_server(
+            [&](sake::Engine& app) {
+                add_echo_routes(app);
+                app.get("/sentinel", [&](sake::Context& ctx) {
+                    ++sentinels;
+                    ctx.text("ran");
+                });
+            },
+            [&](TestServer& server) {
+                const std::string sentinel = get_request("/sentinel");
+                for (const Attack& attack : attacks) {
+                    CAPTURE(attack.what);
+                    RawClient client = server.connect();
+                    client.send(attack.bytes + sentinel + sentinel);
+                    const Response answer = client.read_response();
+                    CHECK(answer.status == attack.status);
+                    CHECK(answer.header("Connection") == "close");
+                    CHECK(answer.header("Content-Type") == "application/problem+json");
+                    CHECK(client.expect_closed());
+                    CHECK_FALSE(client.was_reset());
+                }
+                CHECK(sentinels == 0);
+                CHECK(server.get("/sentinel").body == "ran");
+                sentinels = 0;
+            },
+            config.with_max_body(16));
+    });
+}
+
+TEST_CASE("every poller serves plain and coroutine routes, bodies of all sizes and many connections") {
+    on_every_poller([](const sake::Config& config) {
+        with_server(
+            [](sake::Engine& app) {
+                app.post("/plain", [](sake::Context& ctx) { ctx.text(ctx.body()); });
+                app.post("/coroutine", [](sake::Context& ctx) -> sake::Task<> {
+                    co_await sake::sleep(1ms);
+                    ctx.text(ctx.body());
+                });
+            },
+            [](TestServer& server) {
+                RawClient client = server.connect();
+                for (const std::size_t size : {0UL, 1UL, 1000UL, 65'535UL, 65'536UL, 300'000UL, 1'048'576UL}) {
+                    CAPTURE(size);
+                    const std::string body = pattern_bytes(size);
+                    for (const char* path : {"/plain", "/coroutine"}) {
+                        const Response answer = client.send(post_request(path, body)).read_response();
+                        CHECK(answer.status == 200);
+                        CHECK((answer.body == body));
+                    }
+                }
+                std::vector<RawClient> clients;
+                for (int i = 0; i < 100; ++i) clients.push_back(server.connect());
+                for (RawClient& each : clients) each.send(post_request("/coroutine", "x"));
+                for (RawClient& each : clients) CHECK(each.read_response().body == "x");
+            },
+            config);
+    });
+}
+
+TEST_CASE("a body that is larger than the socket buffers arrives whole at a client that reads late") {
+    const std::string body = pattern_bytes(20 * 1024 * 1024);
+    on_every_poller([&](const sake::Config& config) {
+        with_server(
+            [&](sake::Engine& app) {
+                app.get("/big", [&](sake::Context& ctx) { ctx.send(body, "application/octet-stream"); });
+            },
+            [&](TestServer& server) {
+                RawClient client = RawClient::with_receive_buffer(server.port(), 64 * 1024);
+                client.send(get_request("/big") + get_request("/_ping"));
+                CHECK(server.ping());  // the other one fills its socket meanwhile, and waits
+                CHECK((client.read_response().body == body));
+                CHECK(client.read_response().body == "pong");
+            },
+            config);
+    });
+}
+
+TEST_CASE("C1 a client that ends its input together with the request still gets its answer") {
+    on_every_poller([](sake::Config config) {
+        with_server(
+            [](sake::Engine& app) {
+                app.get("/plain", [](sake::Context& ctx) { ctx.text("plain"); });
+                app.get("/slow", [](sake::Context& ctx) -> sake::Task<> {
+                    co_await sake::sleep(30ms);
+                    co_await sake::sleep(30ms);
+                    ctx.text("slow");
+                });
+            },
+            [](TestServer& server) {
+                for (const char* path : {"plain", "slow"}) {
+                    RawClient client = server.connect();
+                    client.send(get_request("/" + std::string(path))).shutdown_write();
+                    CHECK(client.read_response().body == path);
+                    CHECK(client.expect_closed());
+                }
+                RawClient client = server.connect();
+                client.send(get_request("/plain") + get_request("/slow") + get_request("/plain"));
+                client.shutdown_write();
+                for (const char* expected : {"plain", "slow", "plain"}) {
+                    CHECK(client.read_response().body == expected);
+                }
+                CHECK(client.expect_closed());
+            },
+            config.with_half_close_window(5s));  // the window itself is for test_cancellation
+    });
+}
+
+TEST_CASE("an end of input within a request closes the connection without an answer") {
+    std::atomic<int> runs{0};
+    with_server(
+        [&](sake::Engine& app) {
+            app.post("/", [&](sake::Context& ctx) {
+                ++runs;
+                ctx.text("ran");
+            });
+        },
+        [&](TestServer& server) {
+            const std::string request = post_request("/", "hello");
+            for (std::size_t cut = 0; cut < request.size(); ++cut) {
+                CAPTURE(cut);
+                RawClient client = server.connect();
+                client.send(request.substr(0, cut)).shutdown_write();
+                REQUIRE(client.expect_closed());
+            }
+            CHECK(runs == 0);
+        });
+}
+
+TEST_CASE("a close with unread input does not reset the answer away") {
+    on_every_poller([](const sake::Config& config) {
+        std::atomic<bool> is_running{false};
+        std::atomic<bool> may_end{false};
+        with_server(
+            [&](sake::Engine& app) {
+                app.get("/slow", [&](sake::Context& ctx) -> sake::Task<> {
+                    is_running = true;
+                    while (!may_end) co_await sake::sleep(1ms);
+                    ctx.text("done");
+                });
+                app.get("/plain", [](sake::Context& ctx) { ctx.text("done"); });
+            },
+            [&](TestServer& server) {
+                // What comes behind a request that closes is never read as one, wherever it is when we close.
+                RawClient together = server.connect();
+                together.send(get_request("/plain", "Connection: close\r\n") + std::string(100'000, 'x'));
+                CHECK(together.read_response().body == "done");
+                CHECK(together.expect_closed());
+                CHECK_FALSE(together.was_reset());
+
+                RawClient later = server.connect();
+                later.send(get_request("/slow", "Connection: close\r\n"));
+                REQUIRE(eventually([&] { return is_running.load(); }));
+                later.send(std::string(10'000, 'x'));
+                may_end = true;
+                CHECK(later.read_response().body == "done");
+                CHECK(later.expect_closed());
+                CHECK_FALSE(later.was_reset());
+            },
+            config);
+    });
+}
+
+TEST_CASE("C3 Expect: 100-continue is answered when the body is wanted, and only then") {
+    std::atomic<int> runs{0};
+    on_every_poller([&](const sake::Config& config) {
+        with_server(
+            [&](sake::Engine& app) {
+                app.post("/", [&](sake::Context& ctx) {
+                    ++runs;
+                    ctx.text(ctx.body());
+                });
+            },
+            [&](TestServer& server) {
+                runs = 0;
+                const std::string head = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n";
+                RawClient client = server.connect();
+                for (int round = 0; round < 2; ++round) {
+                    client.send(head + "Content-Length: 5\r\n\r\n");
+                    CHECK(client.read_any_response().status == 100);
+                    CHECK(client.send("hello").read_response().body == "hello");
+                    client.send(head + "Transfer-Encoding: chunked\r\n\r\n");
+                    CHECK(client.read_any_response().status == 100);
+                    CHECK(client.send("5\r\nworld\r\n0\r\n\r\n").read_response().body == "world");
+                }
+                // Nobody waits for a 100 who has sent the body already, or has none.
+                CHECK(client.send(head + "Content-Length: 2\r\n\r\nhi").read_any_response().status == 200);
+                CHECK(client.send(head + "Content-Length: 0\r\n\r\n").read_any_response().status == 200);
+                CHECK(runs == 6);
+                // An interim answer keeps its place among pipelined ones.
+                client.send(post_request("/", "a") + head + "Content-Length: 1\r\n\r\n");
+                CHECK(client.read_any_response().body == "a");
+                CHECK(client.read_any_response().status == 100);
+                CHECK(client.send("b").read_any_response().body == "b");
+            },
+            config);
+    });
+}
+
+TEST_CASE("C3 an expectation is refused with 413 before the body, and with 417 if it is unknown") {
+    std::atomic<int> runs{0};
+    with_server(
+        [&](sake::Engine& app) {
+            app.post("/", [&](sake::Context& ctx) {
+                ++runs;
+                ctx.text(ctx.body());
+            });
+        },
+        [&](TestServer& server) {
+            const auto refused = [&](const std::string& fields) {
+                RawClient client = server.connect();
+                client.send("POST / HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n");
+                const int status = client.read_any_response().status;
+                CHECK(client.expect_closed());
+                return status;
+            };
+            CHECK(refused("Expect: 100-continue\r\nContent-Length: 11\r\n") == 413);
+            CHECK(refused("Expect: a-miracle\r\nContent-Length: 1\r\n") == 417);
+            CHECK(refused("Expect: 100-continue\r\nExpect: 100-continue\r\nContent-Length: 1\r\n") == 417);
+            CHECK(runs == 0);
+            // Gone between the interim answer and the body.
+            for (int i = 0; i < 20; ++i) {
+                RawClient client = server.connect();
+                client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+                CHECK(client.read_any_response().status == 100);
+                if (i % 2 == 0) client.reset();
+            }
+            CHECK(runs == 0);
+        },
+        quiet_config().with_max_body(10));
+}
+
+TEST_CASE("C5 a capturing coroutine lambda keeps its captures for as long as its engine") {
+    with_server(
+        [](sake::Engine& app) {
+            const std::string text = "captured text that does not fit the small buffer of a string";
+            app.get("/copy", [text](sake::Context& ctx) -> sake::Task<> {
+                co_await sake::sleep(1ms);
+                ctx.text(text);
+            });
+            app.get("/move", [owned = std::make_unique<std::string>(text)](sake::Context& ctx) -> sake::Task<> {
+                co_await sake::yield();
+                ctx.text(*owned);
+            });
+            app.get("/count", [text, count = 0](sake::Context& ctx) mutable -> sake::Task<> {
+                const int mine = ++count;
+                co_await sake::sleep(2ms);
+                ctx.text(text.substr(0, 8) + std::to_string(mine));
+            });
+            app.get("/value/:n", [text](sake::Context&, int n) -> sake::Task<std::string> {
+                co_await sake::sleep(1ms);
+                co_return text.substr(0, static_cast<std::size_t>(n));
+            });
+            app.use([text](sake::Context& ctx) -> sake::Task<> {
+                co_await ctx.next();
+                ctx.set_header("X-Seen", text.substr(0, 8));
+            });
+        },
+        [](TestServer& server) {
+            std::vector<RawClient> clients;
+            for (int i = 0; i < 20; ++i) clients.push_back(server.connect());
+            for (RawClient& each : clients) {
+                each.send(get_request("/copy") + get_request("/move") + get_request("/count") +
+                          get_request("/value/13"));
+            }
+            std::size_t counts = 0;
+            for (RawClient& each : clients) {
+                CHECK(each.read_response().body.size() == 60);
+                const Response moved = each.read_response();
+                CHECK(moved.body.starts_with("captured text that"));
+                CHECK(moved.header("X-Seen") == "captured");
+                counts += std::stoul(each.read_response().body.substr(8));
+                CHECK(each.read_response().body == "captured text");
+            }
+            CHECK(counts == 20 * 21 / 2);
+        });
+}
