@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
     sake::Engine app;
 
     // While this one sleeps, the same thread serves the others.
-    app.get("/nap/:ms", [](sake::Context&, int ms) -> sake::Task<sake::Json> {
+    app.get("/nap/:ms", [](sake::Context&, unsigned ms) -> sake::Task<sake::Json> {
         co_await sake::sleep(std::chrono::milliseconds(ms));
         co_return sake::Json{{"slept_ms", ms}};
     });

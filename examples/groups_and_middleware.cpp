@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
     auto jars = cave.group("/jars");  // /cave/jars, behind the same guard
     jars.get("/", [](sake::Context&) { return "40 jars"; });
     jars.get("/:number", [](sake::Context&, int number) {
-        if (number > 40) throw sake::HttpError(404, "there are 40 jars");
+        if (number < 1 || number > 40) throw sake::HttpError(404, "there are 40 jars");
         return "jar " + std::to_string(number);
     });
 

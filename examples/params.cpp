@@ -4,7 +4,7 @@
 //
 //   curl 127.0.0.1:8080/hello/Ada%20Lovelace      # 200 Hello, Ada Lovelace!
 //   curl 127.0.0.1:8080/add/19/23                 # 200 {"sum":42}
-//   curl 127.0.0.1:8080/add/19/many               # 400 ...path parameter 'b' is not an integer in range"}
+//   curl 127.0.0.1:8080/add/19/many               # 400 ...parameter 'b' is not an integer in range"}
 //   curl '127.0.0.1:8080/search?q=green+tea'      # 200 {"page":1,"q":"green tea","sort":"newest"}
 //   curl '127.0.0.1:8080/search?q=tea&page=2'     # 200 {"page":2,"q":"tea","sort":"newest"}
 //   curl '127.0.0.1:8080/search?q=tea&page=two'

@@ -2739,6 +2739,12 @@ inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) no
     });
 }
 
+/// Whether something waits to be read or accepted right now.
+inline bool has_input(int fd) noexcept {
+    pollfd polled{fd, POLLIN, 0};
+    return retry([&] { return ::poll(&polled, 1, 0); }).value > 0;
+}
+
 inline SysResult shutdown_write(int fd) noexcept {
     return retry([=] { return ::shutdown(fd, SHUT_WR); });
 }
@@ -2898,6 +2904,7 @@ inline std::optional<HostAndPort> split_address(std::string_view text) {
     if (parts.host.size() >= 2 && parts.host.front() == '[' && parts.host.back() == ']') {
         parts.host = parts.host.substr(1, parts.host.size() - 2);
         parts.in_brackets = true;
+        if (parts.host.empty()) return std::nullopt;
     } else if (parts.host.find(':') != std::string::npos) {
         return std::nullopt;  // an IPv6 address without brackets is ambiguous
     }
@@ -2960,14 +2967,14 @@ inline FileDescriptor listen_on_all_interfaces(HostAndPort where, int backlog, s
     }
 }
 
-/// Binds and listens. Throws std::system_error that names the address, or std::invalid_argument if it is
-/// none.
+/// Binds and listens. Throws std::system_error that names the address.
 inline Listener listen_at(std::string_view address, int backlog) {
     if (address.substr(0, 5) == "unix:") return listen_unix(std::string(address.substr(5)), backlog);
     const auto where = split_address(address);
     if (!where) {
-        throw std::invalid_argument("listen: \"" + std::string(address) +
-                                    "\" is not host:port, :port, [ipv6]:port or unix:/path");
+        throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                                "cannot listen on \"" + std::string(address) +
+                                    "\", which is not host:port, :port, [ipv6]:port or unix:/path");
     }
     Listener listener;
     if (where->host.empty()) {
@@ -3442,7 +3449,8 @@ class Fiber : public ListNode {
 
     [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
 
-    /// Resumes the open wait with Cancelled, or the next one if none is open. Each call is seen once.
+    /// Resumes the open wait with Cancelled, or the next one if none is open. Calls that come before the first
+    /// is seen are one with it.
     void cancel() noexcept;
 
     /// Whether a wait is open and not over yet.
@@ -3517,6 +3525,7 @@ class Wait {
 inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && !open_wait_->scheduled_; }
 
 inline void Fiber::cancel() noexcept {
+    if (open_wait_ != nullptr && open_wait_->cancelled_) return;  // it is on its way
     if (!is_suspended() || !open_wait_->withdraw()) {
         cancellation_pending_ = true;
         return;
@@ -3607,7 +3616,8 @@ class Reactor {
     /// The reactor whose loop runs on this thread, or nullptr.
     [[nodiscard]] static Reactor* current() noexcept;
 
-    /// Runs `work` on the reactor's thread, soon and in order. From any thread.
+    /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the log;
+    /// what is left when the reactor goes is dropped.
     void post(detail::UniqueFunction<void()> work);
 
     /// The time at the start of this turn of the loop.
@@ -3681,6 +3691,18 @@ inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
 
 inline void schedule(Reactor& reactor, Wait& wait) noexcept { reactor.schedule(wait); }
 
+/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
+inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const Cancelled&) {
+    } catch (const std::exception& error) {
+        log_to_stderr(LogLevel::error, std::string(what) + " failed: " + error.what());
+    } catch (...) {
+        log_to_stderr(LogLevel::error, std::string(what) + " failed with an exception of unknown type");
+    }
+}
+
 inline Watch::Watch(Reactor& reactor, int fd) : reactor_(&reactor), fd_(fd) {
     reactor.poller().add(fd, *this);
 }
@@ -3709,10 +3731,8 @@ inline Reactor::Reactor(PollerKind kind)
     events_.reserve(512);
 }
 
-inline Reactor::~Reactor() {
-    cancel_all();
-    run_posted();
-}
+// Work that was posted too late to run is dropped: whoever it was for has gone.
+inline Reactor::~Reactor() { cancel_all(); }
 
 // A coroutine that moves between threads would read a cached thread-local on clang 14 and 15 if this were
 // inlined.
@@ -3759,7 +3779,8 @@ inline void Reactor::turn() {
     now_ = detail::Clock::now();
     for (const detail::PollEvent& event : events_) mark(event);
     timers_.expire(now_);
-    if (has_posted_.load(std::memory_order_acquire)) run_posted();
+    // The byte of a post may come after its work was run: the pipe is emptied then too, or it stays readable.
+    if (wake_watch_.is_readable() || has_posted_.load(std::memory_order_acquire)) run_posted();
     resume_ready();
 }
 
@@ -3802,12 +3823,19 @@ inline void Reactor::run_posted() {
     while (detail::sys::read(wake_pipe_.first.get(), bytes, sizeof bytes).value > 0) {
     }
     wake_watch_.drained();
+    if (poller_needs_rearm_) poller_->rearm(wake_watch_.fd(), wake_watch_, detail::readable);
     {
         const std::lock_guard lock(posted_mutex_);
         has_posted_.store(false, std::memory_order_release);
         running_posted_.swap(posted_);
     }
-    for (auto& work : running_posted_) work();
+    for (auto& work : running_posted_) {
+        try {
+            work();
+        } catch (...) {
+            detail::report_failure("posted work", std::current_exception());
+        }
+    }
     running_posted_.clear();
 }
 
@@ -3983,7 +4011,9 @@ template <class Rep, class Period>
     // Compared as floating point, so that a duration beyond the clock's range means "for ever" instead of
     // overflowing.
     using Seconds = std::chrono::duration<double>;
-    if (Seconds(duration) >= Seconds(detail::Clock::duration::max())) {
+    const Seconds seconds(duration);
+    if (!(seconds > Seconds::zero())) return detail::SleepWait(detail::Clock::duration::zero());  // NaN too
+    if (seconds >= Seconds(detail::Clock::duration::max())) {
         return detail::SleepWait(detail::Clock::duration::max());
     }
     return detail::SleepWait(std::chrono::ceil<detail::Clock::duration>(duration));
@@ -4203,6 +4233,13 @@ struct SpawnState {
     bool has_handle = true;
 };
 
+/// Nobody will ask for the result: an exception that nobody has seen goes to the log.
+template <class T>
+void discard(SpawnState<T>* state) noexcept {
+    if (state->exception) report_failure("a detached task", state->exception);
+    delete state;
+}
+
 template <class T>
 class JoinWait;
 template <class T>
@@ -4238,7 +4275,7 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
         detail::SpawnState<T>* const state = std::exchange(state_, nullptr);
         if (state == nullptr) return;
         state->has_handle = false;
-        if (state->fiber == nullptr) delete state;
+        if (state->fiber == nullptr) detail::discard(state);
     }
 
     /// Waits for the end of the task; gives its result or throws what it threw. Once.
@@ -4281,25 +4318,11 @@ class JoinWait final : public Wait {
     SpawnState<T>& state_;
 };
 
-/// A task that nobody joins has nobody to tell of its failure but the log.
-inline void report_detached_failure(const std::exception_ptr& exception) noexcept {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const Cancelled&) {
-    } catch (const std::exception& error) {
-        log_to_stderr(LogLevel::error, std::string("a detached task failed: ") + error.what());
-    } catch (...) {
-        log_to_stderr(LogLevel::error, "a detached task failed with an exception of unknown type");
-    }
-}
-
 template <class T>
 void leave_spawned(SpawnState<T>* state) noexcept {
     state->fiber = nullptr;
     if (state->joiner != nullptr) state->joiner->finish();
-    if (state->has_handle) return;
-    if (state->exception) report_detached_failure(state->exception);
-    delete state;
+    if (!state->has_handle) discard(state);
 }
 
 template <class T>
@@ -4451,23 +4474,50 @@ inline std::string plain_message(const Json::exception& error) {
     return std::string(end == std::string_view::npos ? text : text.substr(end + 2));
 }
 
+/// The name in nlohmann's "key 'name' not found", or nothing.
+inline std::string missing_key(const Json::exception& error) {
+    const std::string text = plain_message(error);
+    constexpr std::string_view before = "key '";
+    constexpr std::string_view after = "' not found";
+    const bool fits = text.size() > before.size() + after.size() && text.starts_with(before) &&
+                      text.ends_with(after);
+    return fits ? text.substr(before.size(), text.size() - before.size() - after.size()) : std::string();
+}
+
 /// The name of the top-level member that does not fit T, or nothing. nlohmann does not say which one failed
-/// to convert, but without that member it complains that the member is missing.
+/// to convert, but it does say which one is missing: so the members are added one by one, as it asks for
+/// them, and then the others, until it fails as it did with all of them.
 template <class T>
-std::string culprit(const Json& document) {
-    constexpr std::size_t most_members = 64;  // more would make a hostile body costly
-    if (!document.is_object() || document.size() > most_members) return {};
-    for (const auto& [key, value] : document.items()) {
-        Json without = document;
-        without.erase(key);
+std::string culprit(Json document) {
+    Json tried = Json::object();
+    std::string key;
+    for (std::size_t left = document.size() + 1; left > 0; --left) {
         try {
-            static_cast<void>(without.get<T>());
+            static_cast<void>(tried.get<T>());
+            key = document.empty() ? std::string() : document.begin().key();
+        } catch (const Json::type_error&) {
+            return key;
         } catch (const Json::out_of_range& error) {
-            if (plain_message(error) == "key '" + key + "' not found") return key;
-        } catch (const Json::exception&) {
+            key = missing_key(error);
+        } catch (const std::exception&) {
+            return {};  // a from_json of the program that does not like half an object
         }
+        const auto member = document.find(key);
+        if (member == document.end()) return {};
+        tried[key] = std::move(*member);
+        document.erase(member);
     }
     return {};
+}
+
+/// Finding the culprit converts the body once per member, so this is done for what people send, not for what
+/// is made to be costly.
+template <class T>
+std::string find_culprit(Json document, std::size_t body_size) {
+    constexpr std::size_t most_members = 64;
+    constexpr std::size_t most_bytes = 16 * 1024;
+    const bool is_small = document.size() <= most_members && body_size <= most_bytes;
+    return document.is_object() && is_small ? culprit<T>(std::move(document)) : std::string();
 }
 
 template <class T>
@@ -4484,7 +4534,7 @@ T bind_json(std::string_view body, std::size_t depth_limit) {
         try {
             return document.get<T>();
         } catch (const Json::type_error& error) {
-            const std::string where = culprit<T>(document);
+            const std::string where = find_culprit<T>(std::move(document), body.size());
             throw HttpError(422,
                             (where.empty() ? "body: " : "body: '" + where + "': ") + plain_message(error));
         } catch (const Json::exception& error) {
@@ -6092,7 +6142,8 @@ inline void run_plain(Context& ctx) {
 
 /// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
 /// it has not, the rest runs then. An HttpError is answered here, so that the middleware outside sees the
-/// answer; any other exception goes through the middleware to the connection.
+/// answer; any other exception goes through the middleware to the connection. Either way what follows is not
+/// run, also where middleware catches the exception.
 inline Task<> run_rest(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) {
@@ -6105,6 +6156,9 @@ inline Task<> run_rest(Context& ctx) {
     } catch (const HttpError&) {
         ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
         ctx.abort();
+    } catch (...) {
+        ctx.abort();
+        throw;
     }
 }
 
@@ -6527,6 +6581,7 @@ class Server {
     Event room;  // a connection has ended
     std::size_t connection_count = 0;
     bool is_draining = false;
+    bool wants_room = false;  // somebody waits to be accepted, and no connection was idle
 
     [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor.now()); }
     [[nodiscard]] bool is_full() const noexcept { return connection_count >= connection_limit; }
@@ -6626,6 +6681,9 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     void abandon(int status, std::string_view detail) noexcept;
 
   private:
+    // A peer that sends without pause gets this many buffers read before the others have their turn.
+    static constexpr int most_receives = 8;
+
     enum class Phase : std::uint8_t { idle, head, body, ready, handler, closing, lingering };
     enum class Progress : std::uint8_t { need_input, again, handle };
 
@@ -6681,8 +6739,6 @@ class Connection final : public ListNode, private HangupListener, private Timer 
 // --- The loop ---
 
 inline Connection::Next Connection::advance() {
-    // A peer that sends without pause gets this many buffers answered before the others have their turn.
-    constexpr int most_receives = 8;
     for (int receives = 0;;) {
         if (is_dead_) return Next::close;
         if (output_.has_unsent()) {
@@ -6695,6 +6751,7 @@ inline Connection::Next Connection::advance() {
             if (!send_gathered()) continue;
             if (!linger_) return Next::close;
             sys::shutdown_write(socket_.get());
+            input_.consume(input_.bytes().size());
             become(Phase::lingering);
             continue;
         }
@@ -6738,7 +6795,10 @@ inline Connection::Next Connection::receive() {
 
 inline Connection::Next Connection::wait_to_read() {
     input_.hold();
-    if (phase_ == Phase::idle) release_exchange();
+    if (phase_ == Phase::idle) {
+        release_exchange();
+        if (has_served_ && std::exchange(server_.wants_room, false)) return Next::close;
+    }
     set_deadline(reading_deadline());
     return Next::read;
 }
@@ -6939,12 +6999,12 @@ inline void Connection::peer_hung_up(std::uint8_t ready) noexcept {
 inline Connection::Next Connection::linger() {
     constexpr std::chrono::seconds longest(30);
     constexpr std::chrono::seconds pause(5);
-    while (watch_.is_readable()) {
-        input_.consume(input_.bytes().size());
+    if (now() - phase_start_ > longest) return Next::close;
+    for (int receives = 0; watch_.is_readable(); ++receives) {
+        if (receives == most_receives) return Next::yield;
         if (receive() == Next::close) return Next::close;
-        if (now() - phase_start_ > longest) return Next::close;
+        input_.consume(input_.bytes().size());
     }
-    input_.consume(input_.bytes().size());
     input_.hold();
     set_deadline(std::min(now() + pause, phase_start_ + longest));
     return Next::read;
@@ -7167,6 +7227,7 @@ class Serving {
                     shed_idle();
                     server_.room.reset();
                     co_await server_.room.wait();
+                    server_.wants_room = false;
                 } else if (result == AcceptResult::out_of_resources) {
                     co_await sleep(std::chrono::milliseconds(100));
                 } else {
@@ -7185,7 +7246,11 @@ class Serving {
     // A few dozen at a time, so that a flood of connections does not keep the others waiting.
     AcceptResult accept_some(Watch& watch) {
         for (int i = 0; i < 64; ++i) {
-            if (server_.is_full()) return AcceptResult::full;
+            if (server_.is_full()) {
+                if (sys::has_input(watch.fd())) return AcceptResult::full;
+                watch.drained();
+                break;
+            }
             const int error = accept_one(watch.fd());
             if (error == EAGAIN || error == EWOULDBLOCK) {
                 watch.drained();
@@ -7232,15 +7297,15 @@ class Serving {
                     "cannot accept connections for the moment: " + std::generic_category().message(error));
     }
 
-    // Closes the connections that are idle for the longest time, a few at once, since finding them looks at
-    // all.
+    // Closes the connection that is idle for the longest time; of many a few at once, since finding them looks
+    // at all. Where none is idle, the first to become so closes.
     void shed_idle() {
-        constexpr std::size_t most = 64;
         std::vector<std::pair<TimePoint, Connection*>> idle;
         for_each_connection([&](Connection& connection) {
             if (const auto since = connection.idle_since()) idle.emplace_back(*since, &connection);
         });
-        const std::size_t count = std::min(most, idle.size());
+        server_.wants_room = idle.empty();
+        const std::size_t count = (idle.size() + 63) / 64;
         std::partial_sort(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(count), idle.end());
         for (std::size_t i = 0; i < count; ++i) idle[i].second->abandon(503, {});
     }

@@ -42,11 +42,13 @@ like() {
     [[ $1 == $glob ]]
 }
 
-# hear EXPECTED: reads what the program logs until the line comes; the last line read is $heard.
+# hear EXPECTED: reads what the program logs until the line comes. $heard is all that was read.
 hear() {
-    heard='(nothing)'
-    while IFS= read -r -t $patience -u 3 heard; do
-        like "$heard" "$1" && return
+    local line
+    heard=
+    while IFS= read -r -t $patience -u 3 line; do
+        heard+="$line;"
+        like "$line" "$1" && return
     done
     return 1
 }
@@ -58,18 +60,22 @@ start() {
     exec 3< "$scratch/stderr"
     hear 'sake: listening on http://127.0.0.1:.../'
     local ok=$?
-    port=${heard##*:}
-    port=${port%/}
     result "$name: starts" $ok "$heard"
+    port=${heard##*:}
+    port=${port%/;}
     return $ok
 }
 
 stop() {
+    local status=0
     kill -TERM "$pid"
-    while IFS= read -r -t $patience -u 3 _; do :; done
-    [ $? -le 128 ] || kill -KILL "$pid"  # it was the time that ran out, not the pipe
+    while [ $status = 0 ]; do  # until the program closes its end, or says nothing for too long
+        IFS= read -r -t $patience -u 3 _
+        status=$?
+    done
+    [ $status -le 128 ] || kill -KILL "$pid"
     wait "$pid"
-    local status=$?
+    status=$?
     pid=
     exec 3<&-
     rm "$scratch/stderr"
@@ -78,13 +84,14 @@ stop() {
 
 fetch() { curl --disable --silent --include --noproxy '*' --max-time $patience "$@" < /dev/null; }
 
-# ask COMMAND: runs a curl line; the answer is in $status, $head and $body.
+# ask COMMAND: runs a curl line; the answer is in $status, $head and $body, curl's own exit status in $curl.
 ask() {
     local answer command=${1//127.0.0.1:8080/127.0.0.1:$port}
     question="$name: $1"
     questions=$((questions + 1))
-    answer=$(eval "${command/#curl/fetch}"; printf .)  # the dot keeps the line feeds before it
-    answer=${answer%.}
+    answer=$(eval "${command/#curl/fetch}"; printf '.%s' $?)  # the dot keeps the line feeds before it
+    curl=${answer##*.}
+    answer=${answer%.*}
     head=${answer%%$'\r\n\r\n'*}
     body=${answer#*$'\r\n\r\n'}
     status=${head#HTTP/1.1 }
@@ -96,8 +103,8 @@ expect() {
     case $1 in 'no answer' | [1-5][0-9][0-9]*) answers=$((answers + 1)) ;; esac
     case $1 in
         'no answer')
-            [ -z "$status" ]
-            result "$question: no answer" $? "$status $body"
+            [ "$curl" = 28 ]  # out of time
+            result "$question: no answer" $? "curl's exit status $curl, $status $body"
             ;;
         [1-5][0-9][0-9] | [1-5][0-9][0-9]' '*)
             like "$status $body" "${1:0:3} ${1:4}"

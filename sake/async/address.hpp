@@ -138,6 +138,7 @@ inline std::optional<HostAndPort> split_address(std::string_view text) {
     if (parts.host.size() >= 2 && parts.host.front() == '[' && parts.host.back() == ']') {
         parts.host = parts.host.substr(1, parts.host.size() - 2);
         parts.in_brackets = true;
+        if (parts.host.empty()) return std::nullopt;
     } else if (parts.host.find(':') != std::string::npos) {
         return std::nullopt;  // an IPv6 address without brackets is ambiguous
     }
@@ -200,14 +201,14 @@ inline FileDescriptor listen_on_all_interfaces(HostAndPort where, int backlog, s
     }
 }
 
-/// Binds and listens. Throws std::system_error that names the address, or std::invalid_argument if it is
-/// none.
+/// Binds and listens. Throws std::system_error that names the address.
 inline Listener listen_at(std::string_view address, int backlog) {
     if (address.substr(0, 5) == "unix:") return listen_unix(std::string(address.substr(5)), backlog);
     const auto where = split_address(address);
     if (!where) {
-        throw std::invalid_argument("listen: \"" + std::string(address) +
-                                    "\" is not host:port, :port, [ipv6]:port or unix:/path");
+        throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                                "cannot listen on \"" + std::string(address) +
+                                    "\", which is not host:port, :port, [ipv6]:port or unix:/path");
     }
     Listener listener;
     if (where->host.empty()) {

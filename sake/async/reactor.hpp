@@ -19,6 +19,7 @@
 #include "sake/async/timer.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/function.hpp"
+#include "sake/base/log.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -92,7 +93,8 @@ class Reactor {
     /// The reactor whose loop runs on this thread, or nullptr.
     [[nodiscard]] static Reactor* current() noexcept;
 
-    /// Runs `work` on the reactor's thread, soon and in order. From any thread.
+    /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the log;
+    /// what is left when the reactor goes is dropped.
     void post(detail::UniqueFunction<void()> work);
 
     /// The time at the start of this turn of the loop.
@@ -166,6 +168,18 @@ inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
 
 inline void schedule(Reactor& reactor, Wait& wait) noexcept { reactor.schedule(wait); }
 
+/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
+inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const Cancelled&) {
+    } catch (const std::exception& error) {
+        log_to_stderr(LogLevel::error, std::string(what) + " failed: " + error.what());
+    } catch (...) {
+        log_to_stderr(LogLevel::error, std::string(what) + " failed with an exception of unknown type");
+    }
+}
+
 inline Watch::Watch(Reactor& reactor, int fd) : reactor_(&reactor), fd_(fd) {
     reactor.poller().add(fd, *this);
 }
@@ -194,10 +208,8 @@ inline Reactor::Reactor(PollerKind kind)
     events_.reserve(512);
 }
 
-inline Reactor::~Reactor() {
-    cancel_all();
-    run_posted();
-}
+// Work that was posted too late to run is dropped: whoever it was for has gone.
+inline Reactor::~Reactor() { cancel_all(); }
 
 // A coroutine that moves between threads would read a cached thread-local on clang 14 and 15 if this were
 // inlined.
@@ -244,7 +256,8 @@ inline void Reactor::turn() {
     now_ = detail::Clock::now();
     for (const detail::PollEvent& event : events_) mark(event);
     timers_.expire(now_);
-    if (has_posted_.load(std::memory_order_acquire)) run_posted();
+    // The byte of a post may come after its work was run: the pipe is emptied then too, or it stays readable.
+    if (wake_watch_.is_readable() || has_posted_.load(std::memory_order_acquire)) run_posted();
     resume_ready();
 }
 
@@ -287,12 +300,19 @@ inline void Reactor::run_posted() {
     while (detail::sys::read(wake_pipe_.first.get(), bytes, sizeof bytes).value > 0) {
     }
     wake_watch_.drained();
+    if (poller_needs_rearm_) poller_->rearm(wake_watch_.fd(), wake_watch_, detail::readable);
     {
         const std::lock_guard lock(posted_mutex_);
         has_posted_.store(false, std::memory_order_release);
         running_posted_.swap(posted_);
     }
-    for (auto& work : running_posted_) work();
+    for (auto& work : running_posted_) {
+        try {
+            work();
+        } catch (...) {
+            detail::report_failure("posted work", std::current_exception());
+        }
+    }
     running_posted_.clear();
 }
 

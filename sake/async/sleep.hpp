@@ -62,7 +62,9 @@ template <class Rep, class Period>
     // Compared as floating point, so that a duration beyond the clock's range means "for ever" instead of
     // overflowing.
     using Seconds = std::chrono::duration<double>;
-    if (Seconds(duration) >= Seconds(detail::Clock::duration::max())) {
+    const Seconds seconds(duration);
+    if (!(seconds > Seconds::zero())) return detail::SleepWait(detail::Clock::duration::zero());  // NaN too
+    if (seconds >= Seconds(detail::Clock::duration::max())) {
         return detail::SleepWait(detail::Clock::duration::max());
     }
     return detail::SleepWait(std::chrono::ceil<detail::Clock::duration>(duration));

@@ -12,7 +12,6 @@
 #include "sake/async/reactor.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
-#include "sake/base/log.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -28,6 +27,13 @@ struct SpawnState {
     Wait* joiner = nullptr;
     bool has_handle = true;
 };
+
+/// Nobody will ask for the result: an exception that nobody has seen goes to the log.
+template <class T>
+void discard(SpawnState<T>* state) noexcept {
+    if (state->exception) report_failure("a detached task", state->exception);
+    delete state;
+}
 
 template <class T>
 class JoinWait;
@@ -64,7 +70,7 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
         detail::SpawnState<T>* const state = std::exchange(state_, nullptr);
         if (state == nullptr) return;
         state->has_handle = false;
-        if (state->fiber == nullptr) delete state;
+        if (state->fiber == nullptr) detail::discard(state);
     }
 
     /// Waits for the end of the task; gives its result or throws what it threw. Once.
@@ -107,25 +113,11 @@ class JoinWait final : public Wait {
     SpawnState<T>& state_;
 };
 
-/// A task that nobody joins has nobody to tell of its failure but the log.
-inline void report_detached_failure(const std::exception_ptr& exception) noexcept {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const Cancelled&) {
-    } catch (const std::exception& error) {
-        log_to_stderr(LogLevel::error, std::string("a detached task failed: ") + error.what());
-    } catch (...) {
-        log_to_stderr(LogLevel::error, "a detached task failed with an exception of unknown type");
-    }
-}
-
 template <class T>
 void leave_spawned(SpawnState<T>* state) noexcept {
     state->fiber = nullptr;
     if (state->joiner != nullptr) state->joiner->finish();
-    if (state->has_handle) return;
-    if (state->exception) report_detached_failure(state->exception);
-    delete state;
+    if (!state->has_handle) discard(state);
 }
 
 template <class T>

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -141,6 +142,12 @@ inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) no
         return accepted;
 #endif
     });
+}
+
+/// Whether something waits to be read or accepted right now.
+inline bool has_input(int fd) noexcept {
+    pollfd polled{fd, POLLIN, 0};
+    return retry([&] { return ::poll(&polled, 1, 0); }).value > 0;
 }
 
 inline SysResult shutdown_write(int fd) noexcept {

@@ -56,7 +56,8 @@ class Fiber : public ListNode {
 
     [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
 
-    /// Resumes the open wait with Cancelled, or the next one if none is open. Each call is seen once.
+    /// Resumes the open wait with Cancelled, or the next one if none is open. Calls that come before the first
+    /// is seen are one with it.
     void cancel() noexcept;
 
     /// Whether a wait is open and not over yet.
@@ -131,6 +132,7 @@ class Wait {
 inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && !open_wait_->scheduled_; }
 
 inline void Fiber::cancel() noexcept {
+    if (open_wait_ != nullptr && open_wait_->cancelled_) return;  // it is on its way
     if (!is_suspended() || !open_wait_->withdraw()) {
         cancellation_pending_ = true;
         return;

@@ -36,23 +36,50 @@ inline std::string plain_message(const Json::exception& error) {
     return std::string(end == std::string_view::npos ? text : text.substr(end + 2));
 }
 
+/// The name in nlohmann's "key 'name' not found", or nothing.
+inline std::string missing_key(const Json::exception& error) {
+    const std::string text = plain_message(error);
+    constexpr std::string_view before = "key '";
+    constexpr std::string_view after = "' not found";
+    const bool fits = text.size() > before.size() + after.size() && text.starts_with(before) &&
+                      text.ends_with(after);
+    return fits ? text.substr(before.size(), text.size() - before.size() - after.size()) : std::string();
+}
+
 /// The name of the top-level member that does not fit T, or nothing. nlohmann does not say which one failed
-/// to convert, but without that member it complains that the member is missing.
+/// to convert, but it does say which one is missing: so the members are added one by one, as it asks for
+/// them, and then the others, until it fails as it did with all of them.
 template <class T>
-std::string culprit(const Json& document) {
-    constexpr std::size_t most_members = 64;  // more would make a hostile body costly
-    if (!document.is_object() || document.size() > most_members) return {};
-    for (const auto& [key, value] : document.items()) {
-        Json without = document;
-        without.erase(key);
+std::string culprit(Json document) {
+    Json tried = Json::object();
+    std::string key;
+    for (std::size_t left = document.size() + 1; left > 0; --left) {
         try {
-            static_cast<void>(without.get<T>());
+            static_cast<void>(tried.get<T>());
+            key = document.empty() ? std::string() : document.begin().key();
+        } catch (const Json::type_error&) {
+            return key;
         } catch (const Json::out_of_range& error) {
-            if (plain_message(error) == "key '" + key + "' not found") return key;
-        } catch (const Json::exception&) {
+            key = missing_key(error);
+        } catch (const std::exception&) {
+            return {};  // a from_json of the program that does not like half an object
         }
+        const auto member = document.find(key);
+        if (member == document.end()) return {};
+        tried[key] = std::move(*member);
+        document.erase(member);
     }
     return {};
+}
+
+/// Finding the culprit converts the body once per member, so this is done for what people send, not for what
+/// is made to be costly.
+template <class T>
+std::string find_culprit(Json document, std::size_t body_size) {
+    constexpr std::size_t most_members = 64;
+    constexpr std::size_t most_bytes = 16 * 1024;
+    const bool is_small = document.size() <= most_members && body_size <= most_bytes;
+    return document.is_object() && is_small ? culprit<T>(std::move(document)) : std::string();
 }
 
 template <class T>
@@ -69,7 +96,7 @@ T bind_json(std::string_view body, std::size_t depth_limit) {
         try {
             return document.get<T>();
         } catch (const Json::type_error& error) {
-            const std::string where = culprit<T>(document);
+            const std::string where = find_culprit<T>(std::move(document), body.size());
             throw HttpError(422,
                             (where.empty() ? "body: " : "body: '" + where + "': ") + plain_message(error));
         } catch (const Json::exception& error) {

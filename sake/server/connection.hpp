@@ -75,6 +75,9 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     void abandon(int status, std::string_view detail) noexcept;
 
   private:
+    // A peer that sends without pause gets this many buffers read before the others have their turn.
+    static constexpr int most_receives = 8;
+
     enum class Phase : std::uint8_t { idle, head, body, ready, handler, closing, lingering };
     enum class Progress : std::uint8_t { need_input, again, handle };
 
@@ -130,8 +133,6 @@ class Connection final : public ListNode, private HangupListener, private Timer 
 // --- The loop ---
 
 inline Connection::Next Connection::advance() {
-    // A peer that sends without pause gets this many buffers answered before the others have their turn.
-    constexpr int most_receives = 8;
     for (int receives = 0;;) {
         if (is_dead_) return Next::close;
         if (output_.has_unsent()) {
@@ -144,6 +145,7 @@ inline Connection::Next Connection::advance() {
             if (!send_gathered()) continue;
             if (!linger_) return Next::close;
             sys::shutdown_write(socket_.get());
+            input_.consume(input_.bytes().size());
             become(Phase::lingering);
             continue;
         }
@@ -187,7 +189,10 @@ inline Connection::Next Connection::receive() {
 
 inline Connection::Next Connection::wait_to_read() {
     input_.hold();
-    if (phase_ == Phase::idle) release_exchange();
+    if (phase_ == Phase::idle) {
+        release_exchange();
+        if (has_served_ && std::exchange(server_.wants_room, false)) return Next::close;
+    }
     set_deadline(reading_deadline());
     return Next::read;
 }
@@ -388,12 +393,12 @@ inline void Connection::peer_hung_up(std::uint8_t ready) noexcept {
 inline Connection::Next Connection::linger() {
     constexpr std::chrono::seconds longest(30);
     constexpr std::chrono::seconds pause(5);
-    while (watch_.is_readable()) {
-        input_.consume(input_.bytes().size());
+    if (now() - phase_start_ > longest) return Next::close;
+    for (int receives = 0; watch_.is_readable(); ++receives) {
+        if (receives == most_receives) return Next::yield;
         if (receive() == Next::close) return Next::close;
-        if (now() - phase_start_ > longest) return Next::close;
+        input_.consume(input_.bytes().size());
     }
-    input_.consume(input_.bytes().size());
     input_.hold();
     set_deadline(std::min(now() + pause, phase_start_ + longest));
     return Next::read;

@@ -109,7 +109,8 @@ inline void run_plain(Context& ctx) {
 
 /// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
 /// it has not, the rest runs then. An HttpError is answered here, so that the middleware outside sees the
-/// answer; any other exception goes through the middleware to the connection.
+/// answer; any other exception goes through the middleware to the connection. Either way what follows is not
+/// run, also where middleware catches the exception.
 inline Task<> run_rest(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) {
@@ -122,6 +123,9 @@ inline Task<> run_rest(Context& ctx) {
     } catch (const HttpError&) {
         ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
         ctx.abort();
+    } catch (...) {
+        ctx.abort();
+        throw;
     }
 }
 

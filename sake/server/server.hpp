@@ -71,6 +71,7 @@ class Server {
     Event room;  // a connection has ended
     std::size_t connection_count = 0;
     bool is_draining = false;
+    bool wants_room = false;  // somebody waits to be accepted, and no connection was idle
 
     [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor.now()); }
     [[nodiscard]] bool is_full() const noexcept { return connection_count >= connection_limit; }

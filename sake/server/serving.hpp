@@ -85,6 +85,7 @@ class Serving {
                     shed_idle();
                     server_.room.reset();
                     co_await server_.room.wait();
+                    server_.wants_room = false;
                 } else if (result == AcceptResult::out_of_resources) {
                     co_await sleep(std::chrono::milliseconds(100));
                 } else {
@@ -103,7 +104,11 @@ class Serving {
     // A few dozen at a time, so that a flood of connections does not keep the others waiting.
     AcceptResult accept_some(Watch& watch) {
         for (int i = 0; i < 64; ++i) {
-            if (server_.is_full()) return AcceptResult::full;
+            if (server_.is_full()) {
+                if (sys::has_input(watch.fd())) return AcceptResult::full;
+                watch.drained();
+                break;
+            }
             const int error = accept_one(watch.fd());
             if (error == EAGAIN || error == EWOULDBLOCK) {
                 watch.drained();
@@ -150,15 +155,15 @@ class Serving {
                     "cannot accept connections for the moment: " + std::generic_category().message(error));
     }
 
-    // Closes the connections that are idle for the longest time, a few at once, since finding them looks at
-    // all.
+    // Closes the connection that is idle for the longest time; of many a few at once, since finding them looks
+    // at all. Where none is idle, the first to become so closes.
     void shed_idle() {
-        constexpr std::size_t most = 64;
         std::vector<std::pair<TimePoint, Connection*>> idle;
         for_each_connection([&](Connection& connection) {
             if (const auto since = connection.idle_since()) idle.emplace_back(*since, &connection);
         });
-        const std::size_t count = std::min(most, idle.size());
+        server_.wants_room = idle.empty();
+        const std::size_t count = (idle.size() + 63) / 64;
         std::partial_sort(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(count), idle.end());
         for (std::size_t i = 0; i < count; ++i) idle[i].second->abandon(503, {});
     }

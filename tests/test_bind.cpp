@@ -1,0 +1,184 @@
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/server_fixture.hpp"
+
+using namespace harness;
+using sake::Context;
+using sake::Json;
+
+namespace {
+
+struct Address {
+    std::string city;
+    int code = 0;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE(Address, city, code)
+};
+
+struct User {
+    std::string name;
+    int age = 0;
+    Address address;
+    std::vector<std::string> tags;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE(User, name, age, address, tags)
+};
+
+struct Lenient {
+    int retries = 3;
+    bool loud = false;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE_WITH_DEFAULT(Lenient, retries, loud)
+};
+
+constexpr std::string_view good_user =
+    R"({"name":"Ada","age":36,"address":{"city":"London","code":7},"tags":["x","y"]})";
+
+void routes(sake::Engine& app) {
+    app.post("/json", [](Context& ctx) { ctx.json(ctx.bind()); });
+    app.post("/user", [](Context& ctx) {
+        const auto user = ctx.bind<User>();
+        ctx.text(user.name + std::to_string(user.age) + user.address.city + user.tags.back());
+    });
+    app.post("/lenient", [](Context& ctx) { ctx.json(ctx.bind<Lenient>()); });
+    app.post("/numbers", [](Context& ctx) { ctx.json(ctx.bind<std::vector<int>>().size()); });
+    app.post("/int", [](Context& ctx) { ctx.json(ctx.bind<int>()); });
+    app.post("/later", [](Context& ctx) -> sake::Task<> {
+        co_await sake::yield();
+        const auto user = ctx.bind<User>();
+        ctx.text(user.name);
+    });
+}
+
+Response post(const TestServer& server, std::string_view path, std::string_view body) {
+    return round_trip(server.port(), std::string("POST ")
+                                         .append(path)
+                                         .append(" HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: ")
+                                         .append(std::to_string(body.size()))
+                                         .append("\r\n\r\n")
+                                         .append(body));
+}
+
+/// "400 what the answer's detail says"
+std::string refusal(const TestServer& server, std::string_view path, std::string_view body) {
+    const Response response = post(server, path, body);
+    if (response.header("Content-Type") != "application/problem+json") return response.body;
+    const Json problem = Json::parse(response.body);
+    return problem["status"].dump() + " " + problem.value("detail", std::string("no detail"));
+}
+
+std::string nested(int depth) {
+    const auto count = static_cast<std::size_t>(depth);
+    return std::string(count, '[') + std::string(count, ']');
+}
+
+}  // namespace
+
+TEST_CASE("bind reads the body as Json or as a type with from_json") {
+    with_server(routes, [](TestServer& server) {
+        CHECK(post(server, "/json", R"( {"b" : [1, 2.5, null, true, "\u00e9"] } )").body ==
+              "{\"b\":[1,2.5,null,true,\"\xc3\xa9\"]}");
+        CHECK(post(server, "/json", "17").body == "17");
+        CHECK(post(server, "/user", good_user).body == "Ada36Londony");
+        CHECK(post(server, "/later", good_user).body == "Ada");
+        CHECK(post(server, "/lenient", "{}").body == R"({"loud":false,"retries":3})");
+        CHECK(post(server, "/lenient", R"({"loud":true,"unknown":1})").body == R"({"loud":true,"retries":3})");
+        CHECK(post(server, "/numbers", "[1,2,3]").body == "3");
+    });
+}
+
+TEST_CASE("a body that is no JSON is a 400 that says at which byte") {
+    with_server(routes, [](TestServer& server) {
+        CHECK(refusal(server, "/json", "") == "400 invalid JSON at byte 1");
+        CHECK(refusal(server, "/json", "x") == "400 invalid JSON at byte 1");
+        CHECK(refusal(server, "/json", R"({"a":})") == "400 invalid JSON at byte 6");
+        CHECK(refusal(server, "/json", R"({"a":1,})") == "400 invalid JSON at byte 8");
+        CHECK(refusal(server, "/json", "[1,2") == "400 invalid JSON at byte 5");
+        CHECK(refusal(server, "/json", "[1] x") == "400 invalid JSON at byte 5");
+        CHECK(refusal(server, "/json", "NaN") == "400 invalid JSON at byte 1");
+        CHECK(refusal(server, "/json", "\"\xff\"") == "400 invalid JSON at byte 2");
+        CHECK(refusal(server, "/user", R"({"name")") == "400 invalid JSON at byte 8");
+        CHECK(refusal(server, "/later", "{") == "400 invalid JSON at byte 2");
+        CHECK(refusal(server, "/json", std::string_view("1\0 2", 4)).starts_with("400 invalid JSON at byte "));
+        CHECK(refusal(server, "/json", "1e999").starts_with("400 "));
+        CHECK(refusal(server, "/user", "[-1e999]").starts_with("400 "));
+    });
+}
+
+TEST_CASE("JSON that does not fit is a 422 that names the field") {
+    with_server(routes, [](TestServer& server) {
+        const auto with = [](std::string_view key, std::string_view value) {
+            Json user = Json::parse(good_user);
+            user[std::string(key)] = Json::parse(value);
+            return user.dump();
+        };
+        const auto without = [](const char* key) {
+            Json user = Json::parse(good_user);
+            user.erase(key);
+            return user.dump();
+        };
+        CHECK(refusal(server, "/user", without("name")) == "422 body: key 'name' not found");
+        CHECK(refusal(server, "/user", without("tags")) == "422 body: key 'tags' not found");
+        CHECK(refusal(server, "/user", "{}") == "422 body: key 'name' not found");
+        CHECK(refusal(server, "/user", with("name", "1")) ==
+              "422 body: 'name': type must be string, but is number");
+        CHECK(refusal(server, "/user", with("age", R"("36")")) ==
+              "422 body: 'age': type must be number, but is string");
+        CHECK(refusal(server, "/user", with("age", "null")) ==
+              "422 body: 'age': type must be number, but is null");
+        CHECK(refusal(server, "/user", with("tags", R"(["x",1])")) ==
+              "422 body: 'tags': type must be string, but is number");
+        CHECK(refusal(server, "/user", with("tags", "{}")) ==
+              "422 body: 'tags': type must be array, but is object");
+        CHECK(refusal(server, "/user", with("address", "7")).starts_with("422 body: 'address': "));
+        CHECK(refusal(server, "/user", with("address", R"({"city":"x","code":"y"})"))
+                  .starts_with("422 body: 'address': type must be number, but is string"));
+        CHECK(refusal(server, "/user", with("address", R"({"city":"x"})")) == "422 body: key 'code' not found");
+        CHECK(refusal(server, "/user", "[]").starts_with("422 body: "));
+        CHECK(refusal(server, "/user", "17").starts_with("422 body: "));
+        CHECK(refusal(server, "/lenient", R"({"retries":"many"})") ==
+              "422 body: 'retries': type must be number, but is string");
+        CHECK(refusal(server, "/numbers", "{}") == "422 body: type must be array, but is object");
+        CHECK(refusal(server, "/int", R"("x")") == "422 body: type must be number, but is string");
+        CHECK(refusal(server, "/later", with("age", "{}")) ==
+              "422 body: 'age': type must be number, but is object");
+    });
+}
+
+TEST_CASE("P7 JSON may nest as deep as the configuration says, and no deeper") {
+    with_server(routes, [](TestServer& server) {
+        CHECK(post(server, "/json", nested(63)).status == 200);
+        CHECK(post(server, "/json", nested(64)).body == nested(64));
+        CHECK(refusal(server, "/json", nested(65)) == "400 JSON nests deeper than 64 levels");
+        CHECK(post(server, "/json", std::string(500'000, '[')).status == 400);
+        const std::string in_text = "\"" + std::string(1000, '[') + "\\\"{{{\"";
+        CHECK(post(server, "/json", in_text).status == 200);
+    });
+    with_server(
+        routes,
+        [](TestServer& server) {
+            CHECK(post(server, "/json", nested(2)).status == 200);
+            CHECK(refusal(server, "/json", nested(3)) == "400 JSON nests deeper than 2 levels");
+        },
+        {.max_json_depth = 2});
+}
+
+TEST_CASE("the field is named whatever the order, and not where looking for it would be costly") {
+    with_server(routes, [](TestServer& server) {
+        CHECK(refusal(server, "/user", R"({"na\nme\"":1})") == "422 body: key 'name' not found");
+        CHECK(refusal(server, "/lenient", R"({"loud":1,"x":"y","retries":2})") ==
+              "422 body: 'loud': type must be boolean, but is number");
+        Json user = Json::parse(good_user);
+        user["age"] = "old";
+        user["tags"] = 7;
+        user["zip"] = Json::object();
+        CHECK(refusal(server, "/user", user.dump()) == "422 body: 'age': type must be number, but is string");
+        user["name"] = std::string(20'000, 'n');
+        CHECK(refusal(server, "/user", user.dump()) == "422 body: type must be number, but is string");
+        user["name"] = "n";
+        for (int i = 0; i < 64; ++i) user["key" + std::to_string(i)] = i;
+        CHECK(refusal(server, "/user", user.dump()) == "422 body: type must be number, but is string");
+    });
+}

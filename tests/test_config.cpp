@@ -1,0 +1,181 @@
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "sake.hpp"
+
+using namespace std::chrono_literals;
+using sake::Config;
+
+namespace {
+
+/// What an engine with this configuration throws.
+std::string refusal(const Config& config) {
+    try {
+        const sake::Engine app(config);
+    } catch (const std::invalid_argument& error) {
+        return error.what();
+    }
+    return "(taken)";
+}
+
+/// Sizes that were negative before they became unsigned.
+constexpr auto negative = static_cast<std::size_t>(-1);
+
+}  // namespace
+
+TEST_CASE("the defaults are those that are promised") {
+    const Config config;
+    CHECK(config.worker_pool_size == 0);
+    CHECK(config.enable_worker_pool);
+    CHECK(config.worker_queue_limit == 256);
+    CHECK(config.worker_queue_timeout == 5s);
+    CHECK(config.max_connections == 0);
+    CHECK(config.listen_backlog == 4096);
+    CHECK(config.keep_alive_timeout == 75s);
+    CHECK(config.header_timeout == 10s);
+    CHECK(config.request_timeout == 30s);
+    CHECK(config.write_timeout == 30s);
+    CHECK(config.rate_grace == 5s);
+    CHECK(config.minimum_rate == 240);
+    CHECK(config.shutdown_grace == 30s);
+    CHECK(config.max_request_line == 8 * 1024);
+    CHECK(config.max_header_block == 16 * 1024);
+    CHECK(config.max_header_count == 100);
+    CHECK(config.max_body == 1024 * 1024);
+    CHECK(config.max_chunk_extensions == 16 * 1024);
+    CHECK(config.max_trailers == 4 * 1024);
+    CHECK(config.max_json_depth == 64);
+    CHECK(config.output_soft_limit == 64 * 1024);
+    CHECK(config.poller == sake::PollerKind::automatic);
+    CHECK(config.handle_signals);
+    CHECK(config.announce);
+    CHECK(refusal(config) == "(taken)");
+    CHECK(refusal(Config::with_defaults()) == "(taken)");
+}
+
+TEST_CASE("a configuration is an aggregate, so designated initialisers work") {
+    const Config config{.enable_worker_pool = false, .max_connections = 12, .request_timeout = 2s};
+    CHECK_FALSE(config.enable_worker_pool);
+    CHECK(config.max_connections == 12);
+    CHECK(config.request_timeout == 2s);
+    CHECK(config.worker_queue_limit == 256);
+    const sake::Engine app({.max_body = 77});
+    CHECK(app.config().max_body == 77);
+}
+
+TEST_CASE("every setter sets its field and chains") {
+    int lines = 0;
+    Config config = Config::with_defaults()
+                        .with_worker_pool(false)
+                        .with_worker_pool_size(1)
+                        .with_worker_queue_limit(2)
+                        .with_worker_queue_timeout(3ms)
+                        .with_max_connections(4)
+                        .with_listen_backlog(5)
+                        .with_keep_alive_timeout(6ms)
+                        .with_header_timeout(7ms)
+                        .with_request_timeout(8ms)
+                        .with_write_timeout(9ms)
+                        .with_rate_grace(10ms)
+                        .with_minimum_rate(11)
+                        .with_half_close_window(12ms)
+                        .with_shutdown_grace(13ms)
+                        .with_max_request_line(14)
+                        .with_max_header_block(15)
+                        .with_max_header_count(16)
+                        .with_max_body(17)
+                        .with_max_chunk_extensions(18)
+                        .with_max_trailers(19)
+                        .with_max_json_depth(20)
+                        .with_output_soft_limit(21)
+                        .with_poller(sake::PollerKind::poll)
+                        .with_signals(false)
+                        .with_announce(false)
+                        .with_log([&](sake::LogLevel, std::string_view) { ++lines; });
+    CHECK_FALSE(config.enable_worker_pool);
+    CHECK(config.worker_pool_size == 1);
+    CHECK(config.worker_queue_limit == 2);
+    CHECK(config.worker_queue_timeout == 3ms);
+    CHECK(config.max_connections == 4);
+    CHECK(config.listen_backlog == 5);
+    CHECK(config.keep_alive_timeout == 6ms);
+    CHECK(config.header_timeout == 7ms);
+    CHECK(config.request_timeout == 8ms);
+    CHECK(config.write_timeout == 9ms);
+    CHECK(config.rate_grace == 10ms);
+    CHECK(config.minimum_rate == 11);
+    CHECK(config.half_close_window == 12ms);
+    CHECK(config.shutdown_grace == 13ms);
+    CHECK(config.max_request_line == 14);
+    CHECK(config.max_header_block == 15);
+    CHECK(config.max_header_count == 16);
+    CHECK(config.max_body == 17);
+    CHECK(config.max_chunk_extensions == 18);
+    CHECK(config.max_trailers == 19);
+    CHECK(config.max_json_depth == 20);
+    CHECK(config.output_soft_limit == 21);
+    CHECK(config.poller == sake::PollerKind::poll);
+    CHECK_FALSE(config.handle_signals);
+    CHECK_FALSE(config.announce);
+    config.log(sake::LogLevel::info, "a line");
+    CHECK(lines == 1);
+}
+
+TEST_CASE("a value that makes no sense throws and names its field") {
+    struct Row {
+        const char* field;
+        Config config;
+    };
+    const std::vector<Row> rows = {
+        {"worker_pool_size", {.worker_pool_size = -1}},
+        {"worker_queue_limit", {.worker_queue_limit = -1}},
+        {"worker_queue_timeout", {.worker_queue_timeout = 0ms}},
+        {"max_connections", {.max_connections = -1}},
+        {"listen_backlog", {.listen_backlog = 0}},
+        {"keep_alive_timeout", {.keep_alive_timeout = 0ms}},
+        {"header_timeout", {.header_timeout = -1ms}},
+        {"request_timeout", {.request_timeout = 0ms}},
+        {"write_timeout", {.write_timeout = 0ms}},
+        {"rate_grace", {.rate_grace = 0ms}},
+        {"minimum_rate", {.minimum_rate = 0}},
+        {"half_close_window", {.half_close_window = -1ms}},
+        {"shutdown_grace", {.shutdown_grace = -1ms}},
+        {"max_request_line", {.max_request_line = 15}},
+        {"max_request_line", {.max_request_line = negative}},
+        {"max_header_block", {.max_header_block = 1}},
+        {"max_header_block", {.max_header_block = negative}},
+        {"max_header_count", {.max_header_count = -1}},
+        {"max_body", {.max_body = negative}},
+        {"max_chunk_extensions", {.max_chunk_extensions = negative}},
+        {"max_trailers", {.max_trailers = negative}},
+        {"max_json_depth", {.max_json_depth = 0}},
+        {"output_soft_limit", {.output_soft_limit = 0}},
+        {"output_soft_limit", {.output_soft_limit = negative}},
+    };
+    for (const Row& row : rows) {
+        const std::string text = refusal(row.config);
+        INFO(text);
+        CHECK(text.starts_with(std::string("Config::") + row.field + " must be at least "));
+    }
+    CHECK(refusal({.worker_pool_size = -3}) == "Config::worker_pool_size must be at least 0, not -3");
+    CHECK(refusal({.max_body = negative}) == "Config::max_body must be at least 0, not -1");
+    CHECK(refusal({.log = nullptr}) == "Config::log must be callable");
+}
+
+TEST_CASE("the smallest values that make sense are taken") {
+    CHECK(refusal({.worker_queue_limit = 0}) == "(taken)");
+    CHECK(refusal({.listen_backlog = 1}) == "(taken)");
+    CHECK(refusal({.request_timeout = 1ms}) == "(taken)");
+    CHECK(refusal({.minimum_rate = 1}) == "(taken)");
+    CHECK(refusal({.half_close_window = 0ms}) == "(taken)");
+    CHECK(refusal({.shutdown_grace = 0ms}) == "(taken)");
+    CHECK(refusal({.max_request_line = 16}) == "(taken)");
+    CHECK(refusal({.max_body = 0}) == "(taken)");
+    CHECK(refusal({.max_json_depth = 1}) == "(taken)");
+    CHECK(refusal({.output_soft_limit = 1}) == "(taken)");
+}

@@ -1,0 +1,222 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "support/allocations.hpp"
+#include "support/raw_client.hpp"
+#include "sake.hpp"
+
+using harness::RawClient;
+using sake::detail::Input;
+using sake::detail::Output;
+
+namespace {
+
+/// Our end of a connection, non-blocking, and the peer's.
+struct SocketPair {
+    SocketPair() : SocketPair(make()) {}
+    sake::detail::FileDescriptor ours;
+    RawClient peer;
+
+  private:
+    struct Ends {
+        int a;
+        int b;
+    };
+    static Ends make() {
+        int ends[2] = {-1, -1};
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+        ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
+        return {ends[0], ends[1]};
+    }
+    explicit SocketPair(Ends ends) : ours(ends.a), peer(RawClient::adopt(ends.b)) {}
+};
+
+struct InputTest {
+    std::unique_ptr<sake::detail::SharedInput> shared = std::make_unique<sake::detail::SharedInput>();
+    Input input{*shared};
+    SocketPair sockets;
+
+    Input::Received receive() { return input.receive(sockets.ours.get()); }
+    [[nodiscard]] bool is_shared() const {
+        return input.bytes().data() >= shared->data() &&
+               input.bytes().data() < shared->data() + shared->size();
+    }
+};
+
+struct OutputTest {
+    sake::Reactor reactor;
+    SocketPair sockets;
+    sake::detail::Watch watch{reactor, sockets.ours.get()};
+    std::string shared;
+    Output output{shared};
+
+    /// Reads what the peer gets while flushing until everything is sent.
+    std::string drain() {
+        std::string got;
+        for (Output::Result result = Output::Result::blocked; result == Output::Result::blocked;) {
+            got += sockets.peer.read_some(1 << 20);
+            result = output.flush(watch);
+        }
+        sockets.ours.close();
+        return got + sockets.peer.read_until_close();
+    }
+};
+
+std::string pattern(std::size_t size) {
+    std::string text(size, '\0');
+    for (std::size_t i = 0; i < size; ++i) text[i] = static_cast<char>('a' + i % 23);
+    return text;
+}
+
+}  // namespace
+
+TEST_CASE("input is received into the shared buffer and consumed piece by piece") {
+    InputTest test;
+    CHECK(test.receive().result.would_block());
+    CHECK(test.input.bytes().empty());
+    test.sockets.peer.send("hello world");
+    const Input::Received received = test.receive();
+    CHECK(received.result.value == 11);
+    CHECK_FALSE(received.full);
+    CHECK(test.input.bytes() == "hello world");
+    CHECK(test.is_shared());
+    test.input.consume(6);
+    CHECK(test.input.bytes() == "world");
+    test.input.consume(5);
+    CHECK(test.input.bytes().empty());
+    test.sockets.peer.close();
+    CHECK(test.receive().result.value == 0);
+}
+
+TEST_CASE("what is left over is copied before others use the shared buffer") {
+    InputTest test;
+    test.sockets.peer.send("first, second");
+    test.receive();
+    test.input.consume(7);
+    test.input.hold();
+    CHECK_FALSE(test.is_shared());
+    test.shared->fill('!');
+    CHECK(test.input.bytes() == "second");
+    test.sockets.peer.send(", third");
+    test.receive();
+    CHECK(test.input.bytes() == "second, third");
+    test.input.consume(13);
+    test.sockets.peer.send("fourth");
+    test.receive();
+    CHECK(test.input.bytes() == "fourth");
+    CHECK(test.is_shared());
+}
+
+TEST_CASE("an idle connection's input keeps no memory") {
+    InputTest test;
+    test.sockets.peer.send("something");
+    test.receive();
+    const auto before = harness::allocations::live_blocks();
+    test.input.hold();
+    CHECK(harness::allocations::live_blocks() == before + 1);
+    test.input.consume(9);
+    test.input.hold();
+    CHECK(harness::allocations::live_blocks() == before);
+}
+
+TEST_CASE("received without holding: the bytes so far move behind one another") {
+    InputTest test;
+    test.sockets.peer.send("in ");
+    test.receive();
+    test.sockets.peer.send("one piece");
+    test.receive();
+    CHECK(test.input.bytes() == "in one piece");
+}
+
+TEST_CASE("trickled input arrives whole and in linear memory") {
+    InputTest test;
+    const std::string text = pattern(20'000);
+    const auto before = harness::allocations::total();
+    for (const char c : text) {
+        test.sockets.peer.send({&c, 1});
+        REQUIRE(test.receive().result.value == 1);
+        test.input.hold();
+    }
+    CHECK(harness::allocations::total() - before < 64);
+    CHECK(test.input.bytes() == text);
+}
+
+TEST_CASE("consumed input makes room for what follows") {
+    InputTest test;
+    const std::string text = pattern(50'000);
+    std::string seen;
+    std::size_t sent = 0;
+    while (seen.size() < text.size()) {
+        const std::string_view piece = std::string_view(text).substr(sent, 777);
+        test.sockets.peer.send(piece);
+        sent += piece.size();
+        test.receive();
+        const std::size_t taken = sent == text.size() ? test.input.bytes().size() : piece.size() / 2;
+        seen.append(test.input.bytes().substr(0, taken));
+        test.input.consume(taken);
+        test.input.hold();
+    }
+    CHECK(seen == text);
+}
+
+TEST_CASE("a buffer that was filled tells that there may be more") {
+    InputTest test;
+    test.sockets.peer.send(pattern(test.shared->size()) + "rest");
+    CHECK(test.receive().full);
+    CHECK(test.input.bytes().size() == test.shared->size());
+    test.input.consume(test.input.bytes().size());
+    CHECK_FALSE(test.receive().full);
+    CHECK(test.input.bytes() == "rest");
+}
+
+TEST_CASE("answers gather and leave together") {
+    OutputTest test;
+    CHECK(test.output.is_empty());
+    CHECK(test.output.flush(test.watch) == Output::Result::sent);
+    test.output.gathered() += "one ";
+    test.output.gathered() += "two";
+    CHECK_FALSE(test.output.is_empty());
+    CHECK(test.output.flush(test.watch) == Output::Result::sent);
+    CHECK(test.output.is_empty());
+    CHECK(test.output.total_sent() == 7);
+    CHECK(test.sockets.peer.read_exactly(7) == "one two");
+    test.output.gathered() += "head ";
+    CHECK(test.output.flush_with(test.watch, "body") == Output::Result::sent);
+    CHECK(test.sockets.peer.read_exactly(9) == "head body");
+    CHECK(test.output.flush_with(test.watch, "body alone") == Output::Result::sent);
+    CHECK(test.sockets.peer.read_exactly(10) == "body alone");
+}
+
+TEST_CASE("what the socket does not take stays, in order, and the shared buffer is free") {
+    for (const std::size_t head_size : {std::size_t{10}, std::size_t{3'000'000}}) {
+        OutputTest test;
+        const std::string head(head_size, 'h');
+        const std::string body = pattern(3'000'000);
+        test.output.gathered() += head;
+        CHECK(test.output.flush_with(test.watch, body) == Output::Result::blocked);
+        CHECK(test.output.has_unsent());
+        CHECK(test.shared.empty());
+        CHECK_FALSE(test.watch.is_writable());
+        CHECK(test.output.flush(test.watch) == Output::Result::blocked);
+        const std::string got = test.drain();
+        CHECK_FALSE(test.output.has_unsent());
+        CHECK(test.output.total_sent() == head.size() + body.size());
+        CHECK((got == head + body));
+    }
+}
+
+TEST_CASE("output to a peer that is gone fails without a signal") {
+    OutputTest test;
+    test.sockets.peer.close();
+    test.output.gathered() += "nobody reads this";
+    CHECK(test.output.flush(test.watch) == Output::Result::failed);
+    CHECK_FALSE(test.output.has_unsent());
+    CHECK(test.shared.empty());
+}

@@ -1,0 +1,101 @@
+#include <doctest/doctest.h>
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "sake.hpp"
+
+using sake::detail::check_pattern;
+using sake::detail::PatternError;
+
+namespace {
+
+constexpr PatternError error_of(std::string_view text) { return check_pattern(text).error; }
+
+std::string refusal(const std::string& pattern) {
+    sake::Engine app;
+    try {
+        app.get(sake::runtime(pattern), [](sake::Context&) {});
+    } catch (const std::invalid_argument& error) {
+        return error.what();
+    }
+    return "(taken)";
+}
+
+std::string with_params(int count) {
+    std::string pattern;
+    for (int i = 0; i < count; ++i) pattern += "/:p" + std::to_string(i);
+    return pattern;
+}
+
+}  // namespace
+
+TEST_CASE("patterns are checked by a grammar that works while compiling") {
+    static_assert(error_of("/") == PatternError::none);
+    static_assert(error_of("/users/:id") == PatternError::none);
+    static_assert(error_of("/files/*path") == PatternError::none);
+    static_assert(error_of("/*all") == PatternError::none);
+    static_assert(error_of("//a//") == PatternError::none);
+    static_assert(error_of("/a:b/c*d") == PatternError::none, "signs inside a segment are text");
+    static_assert(check_pattern("/:a/x/:b/*c").params == 3);
+
+    static_assert(error_of("") == PatternError::must_start_with_slash);
+    static_assert(error_of("users") == PatternError::must_start_with_slash);
+    static_assert(error_of(":id") == PatternError::must_start_with_slash);
+    static_assert(error_of("/:") == PatternError::name_missing);
+    static_assert(error_of("/a/*") == PatternError::name_missing);
+    static_assert(error_of("/:a/:a") == PatternError::name_used_twice);
+    static_assert(error_of("/:a/b/*a") == PatternError::name_used_twice);
+    static_assert(error_of("/*a/b") == PatternError::wildcard_not_last);
+    static_assert(error_of("/*a/") == PatternError::wildcard_not_last);
+    static_assert(error_of("/*a/*b") == PatternError::wildcard_not_last);
+    CHECK(error_of("/users/:id") == PatternError::none);
+}
+
+TEST_CASE("a runtime pattern that is wrong throws and says what is wrong") {
+    CHECK(refusal("users") == "pattern \"users\" must start with a slash");
+    CHECK(refusal("") == "pattern \"\" must start with a slash");
+    CHECK(refusal("/a/:") == "pattern \"/a/:\" has a ':' or '*' without a name");
+    CHECK(refusal("/:x/:x") == "pattern \"/:x/:x\" uses a parameter name twice");
+    CHECK(refusal("/*x/y") == "pattern \"/*x/y\" has a '*' that is not in its last segment");
+    CHECK(refusal("/users/:id") == "(taken)");
+}
+
+TEST_CASE("a pattern may have 16 parameters and not 17") {
+    CHECK(error_of(with_params(16)) == PatternError::none);
+    CHECK(check_pattern(with_params(16)).params == 16);
+    CHECK(error_of(with_params(17)) == PatternError::too_many_params);
+    CHECK(refusal(with_params(17)) == "pattern \"" + with_params(17) + "\" has more than 16 parameters");
+}
+
+TEST_CASE("parameters are named by position") {
+    using sake::detail::param_name;
+    CHECK(param_name("/users/:id/files/*path", 0) == "id");
+    CHECK(param_name("/users/:id/files/*path", 1) == "path");
+    CHECK(param_name("/users/:id/files/*path", 2).empty());
+    CHECK(param_name("/", 0).empty());
+}
+
+TEST_CASE("a group's prefix may be empty and is checked otherwise") {
+    sake::Engine app;
+    const auto grouping = [&](const std::string& prefix) {
+        return [&app, prefix] { static_cast<void>(app.group(sake::runtime(prefix))); };
+    };
+    CHECK_NOTHROW(grouping("")());
+    CHECK_NOTHROW(grouping("/")());
+    CHECK_NOTHROW(grouping("/api/:version")());
+    CHECK_THROWS_AS(grouping("api")(), std::invalid_argument);
+    CHECK_THROWS_AS(grouping("/:")(), std::invalid_argument);
+    CHECK_THROWS_AS(grouping("/:a/:a")(), std::invalid_argument);
+}
+
+TEST_CASE("what a prefix and a pattern make together is checked too") {
+    sake::Engine app;
+    const auto handler = [](sake::Context&) {};
+    sake::RouterGroup group = app.group("/u/:id");
+    CHECK_THROWS_AS(group.get("/:id", handler), std::invalid_argument);
+    sake::RouterGroup under_rest = app.group("/files/*path");
+    CHECK_THROWS_AS(under_rest.get("/x", handler), std::invalid_argument);
+    CHECK_NOTHROW(group.get("/:other", handler));
+}
