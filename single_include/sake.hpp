@@ -2836,8 +2836,19 @@ struct Listener {
 
     Listener() = default;
     Listener(Listener&&) = default;
-    Listener& operator=(Listener&&) = default;
-    ~Listener() {
+    Listener& operator=(Listener&& other) noexcept {
+        if (this == &other) return *this;
+        remove_socket_file();
+        socket = std::move(other.socket);
+        url = std::move(other.url);
+        port = other.port;
+        unix_path = std::move(other.unix_path);
+        return *this;
+    }
+    ~Listener() { remove_socket_file(); }
+
+  private:
+    void remove_socket_file() noexcept {
         if (socket && !unix_path.empty()) ::unlink(unix_path.c_str());
     }
 };
@@ -2866,7 +2877,8 @@ inline Listener listen_unix(const std::string& path, int backlog) {
     const std::string name = "unix:" + path;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof address.sun_path) throw_listen_error(ENAMETOOLONG, name);
+    if (path.empty()) throw_listen_error(EINVAL, name);
+    if (path.size() >= sizeof address.sun_path) throw_listen_error(ENAMETOOLONG, name);
     std::memcpy(address.sun_path, path.data(), path.size());
     const SysResult made = sys::stream_socket(AF_UNIX);
     if (!made.ok()) throw_listen_error(made.error, name);
@@ -5148,12 +5160,13 @@ class Context {
 
     // --- The way through the handlers ---
 
-    /// Runs the middleware and the handler that follow, to their end. For middleware that is a coroutine.
+    /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then:
+    /// see response_status() and error(). For middleware that is a coroutine.
     [[nodiscard]] Task<> next() { return detail::run_rest(*this); }
     /// What follows is not run; the response stands as it is.
     void abort() noexcept { is_aborted_ = true; }
     [[nodiscard]] bool is_aborted() const noexcept { return is_aborted_; }
-    /// What was thrown, for the handler given to Engine::on_error.
+    /// What a handler threw, for Engine::on_error and for middleware after next(); null if nothing.
     [[nodiscard]] std::exception_ptr error() const noexcept { return error_; }
 
     [[nodiscard]] bool in_worker_pool() const noexcept { return place_.in_worker_pool; }
@@ -6054,9 +6067,9 @@ class ErrorAnswers {
     ErrorAnswers(const Handler& on_error, const LogSink& log) noexcept : on_error_(&on_error), log_(&log) {}
 
     void answer(Context& ctx, const std::exception_ptr& exception) const {
+        ContextAccess::error(ctx) = exception;
         set_default_answer(ctx, exception);
         if (!*on_error_) return;
-        ContextAccess::error(ctx) = exception;
         try {
             on_error_->call(ctx);
         } catch (...) {
@@ -6141,9 +6154,9 @@ inline void run_plain(Context& ctx) {
 }
 
 /// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
-/// it has not, the rest runs then. An HttpError is answered here, so that the middleware outside sees the
-/// answer; any other exception goes through the middleware to the connection. Either way what follows is not
-/// run, also where middleware catches the exception.
+/// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside sees
+/// the answer, as it does when the handler runs in a worker. Only a cancellation goes through to the
+/// connection.
 inline Task<> run_rest(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) {
@@ -6153,12 +6166,12 @@ inline Task<> run_rest(Context& ctx) {
                 handler->call(ctx);
             }
         }
-    } catch (const HttpError&) {
-        ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
-        ctx.abort();
-    } catch (...) {
+    } catch (const Cancelled&) {
         ctx.abort();
         throw;
+    } catch (...) {
+        ctx.abort();
+        ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
     }
 }
 
@@ -6970,6 +6983,8 @@ inline void Connection::abandon(int status, std::string_view detail) noexcept {
         }
         ContextAccess::request_stop(exchange_->ctx);
     }
+    // A handler is cancelled once; that the client goes away now is no news to it.
+    watch_.hangup_listener = nullptr;
     is_dead_ = true;
     fiber_.cancel();
 }
@@ -6979,7 +6994,7 @@ inline void Connection::abandon(int status, std::string_view detail) noexcept {
 inline void Connection::deadline_passed(Timer& timer) noexcept {
     auto& connection = static_cast<Connection&>(timer);
     if (connection.phase_ == Phase::handler) {
-        connection.abandon(504, "the request took too long");
+        if (!connection.is_dead_) connection.abandon(504, "the request took too long");
     } else if (connection.fiber_.is_suspended()) {
         connection.deadline_passed_ = true;
         connection.fiber_.cancel();

@@ -750,9 +750,9 @@ TEST_CASE("C1: a cancelled task may replace its Cancelled with a result or anoth
 }
 
 TEST_CASE("C1: after every kind of ending the heap is where it was") {
-    const auto everything = [] {
-        in_coroutine([]() -> Task<> {
-            int seen = 0;
+    int seen = 0;
+    const auto everything = [&] {
+        in_coroutine([&]() -> Task<> {
             auto joined = spawn(number_later(1));
             auto cancelled = spawn(sleeps_for_ever);
             auto failed = spawn(fails_later("on purpose, and long enough not to fit into the string"));

@@ -179,7 +179,7 @@ TEST_CASE("S3 a client that does not read a large answer loses its connection af
             [&](TestServer& server) {
                 for (const std::string path : {"/big", "/big-later"}) {
                     CAPTURE(path);
-                    const int before = Snapshot::take().fds;
+                    const int before = settled_fds(server);
                     const Stopwatch watch;
                     RawClient client = RawClient::with_receive_buffer(server.port(), 16 * 1024);
                     client.send(get_request(path));
@@ -202,7 +202,7 @@ TEST_CASE("S3 a client that reads slower than the minimum rate loses its connect
             app.get("/big", [&](sake::Context& ctx) { ctx.send(body, "text/plain"); });
         },
         [&](TestServer& server) {
-            const int before = Snapshot::take().fds;
+            const int before = settled_fds(server);
             const Stopwatch watch;
             RawClient client = RawClient::with_receive_buffer(server.port(), 16 * 1024);
             client.send(get_request("/big"));

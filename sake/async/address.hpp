@@ -70,8 +70,19 @@ struct Listener {
 
     Listener() = default;
     Listener(Listener&&) = default;
-    Listener& operator=(Listener&&) = default;
-    ~Listener() {
+    Listener& operator=(Listener&& other) noexcept {
+        if (this == &other) return *this;
+        remove_socket_file();
+        socket = std::move(other.socket);
+        url = std::move(other.url);
+        port = other.port;
+        unix_path = std::move(other.unix_path);
+        return *this;
+    }
+    ~Listener() { remove_socket_file(); }
+
+  private:
+    void remove_socket_file() noexcept {
         if (socket && !unix_path.empty()) ::unlink(unix_path.c_str());
     }
 };
@@ -100,7 +111,8 @@ inline Listener listen_unix(const std::string& path, int backlog) {
     const std::string name = "unix:" + path;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (path.empty() || path.size() >= sizeof address.sun_path) throw_listen_error(ENAMETOOLONG, name);
+    if (path.empty()) throw_listen_error(EINVAL, name);
+    if (path.size() >= sizeof address.sun_path) throw_listen_error(ENAMETOOLONG, name);
     std::memcpy(address.sun_path, path.data(), path.size());
     const SysResult made = sys::stream_socket(AF_UNIX);
     if (!made.ok()) throw_listen_error(made.error, name);

@@ -364,6 +364,8 @@ inline void Connection::abandon(int status, std::string_view detail) noexcept {
         }
         ContextAccess::request_stop(exchange_->ctx);
     }
+    // A handler is cancelled once; that the client goes away now is no news to it.
+    watch_.hangup_listener = nullptr;
     is_dead_ = true;
     fiber_.cancel();
 }
@@ -373,7 +375,7 @@ inline void Connection::abandon(int status, std::string_view detail) noexcept {
 inline void Connection::deadline_passed(Timer& timer) noexcept {
     auto& connection = static_cast<Connection&>(timer);
     if (connection.phase_ == Phase::handler) {
-        connection.abandon(504, "the request took too long");
+        if (!connection.is_dead_) connection.abandon(504, "the request took too long");
     } else if (connection.fiber_.is_suspended()) {
         connection.deadline_passed_ = true;
         connection.fiber_.cancel();

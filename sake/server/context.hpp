@@ -208,12 +208,13 @@ class Context {
 
     // --- The way through the handlers ---
 
-    /// Runs the middleware and the handler that follow, to their end. For middleware that is a coroutine.
+    /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then:
+    /// see response_status() and error(). For middleware that is a coroutine.
     [[nodiscard]] Task<> next() { return detail::run_rest(*this); }
     /// What follows is not run; the response stands as it is.
     void abort() noexcept { is_aborted_ = true; }
     [[nodiscard]] bool is_aborted() const noexcept { return is_aborted_; }
-    /// What was thrown, for the handler given to Engine::on_error.
+    /// What a handler threw, for Engine::on_error and for middleware after next(); null if nothing.
     [[nodiscard]] std::exception_ptr error() const noexcept { return error_; }
 
     [[nodiscard]] bool in_worker_pool() const noexcept { return place_.in_worker_pool; }

@@ -21,9 +21,9 @@ class ErrorAnswers {
     ErrorAnswers(const Handler& on_error, const LogSink& log) noexcept : on_error_(&on_error), log_(&log) {}
 
     void answer(Context& ctx, const std::exception_ptr& exception) const {
+        ContextAccess::error(ctx) = exception;
         set_default_answer(ctx, exception);
         if (!*on_error_) return;
-        ContextAccess::error(ctx) = exception;
         try {
             on_error_->call(ctx);
         } catch (...) {
@@ -108,9 +108,9 @@ inline void run_plain(Context& ctx) {
 }
 
 /// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
-/// it has not, the rest runs then. An HttpError is answered here, so that the middleware outside sees the
-/// answer; any other exception goes through the middleware to the connection. Either way what follows is not
-/// run, also where middleware catches the exception.
+/// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside sees
+/// the answer, as it does when the handler runs in a worker. Only a cancellation goes through to the
+/// connection.
 inline Task<> run_rest(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) {
@@ -120,12 +120,12 @@ inline Task<> run_rest(Context& ctx) {
                 handler->call(ctx);
             }
         }
-    } catch (const HttpError&) {
-        ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
-        ctx.abort();
-    } catch (...) {
+    } catch (const Cancelled&) {
         ctx.abort();
         throw;
+    } catch (...) {
+        ctx.abort();
+        ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
     }
 }
 

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "oracle.hpp"
+#include "raw_client.hpp"
 #include "sake.hpp"
 #include "server_fixture.hpp"
 
@@ -47,6 +49,15 @@ template <class Fact>
         ::poll(nullptr, 0, 1);
     }
     return true;
+}
+
+/// The descriptors of the process once the server is up and has closed its end of everything older.
+inline int settled_fds(const TestServer& server) {
+    RawClient client = server.connect();
+    client.send("GET /_ping HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").read_response();
+    static_cast<void>(client.expect_closed());
+    client.close();
+    return Snapshot::take().fds;
 }
 
 /// A GET; `fields` are whole lines with their CRLF.

@@ -1,0 +1,571 @@
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "support/server_fixture.hpp"
+
+using namespace harness;
+using sake::Context;
+using sake::Json;
+using sake::Task;
+
+namespace {
+
+/// Whether this byte may stand in a field value, or in a field name (RFC 9110 sections 5.5 and 5.6.2).
+bool fits_value(int byte) { return byte == '\t' || (byte >= 0x20 && byte != 0x7f); }
+bool fits_name(int byte) {
+    const char c = static_cast<char>(byte);
+    const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return byte < 0x80 && (letter || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
+}
+
+std::string with_byte(int byte) { return std::string("a") + static_cast<char>(byte) + "b"; }
+
+/// A route whose handler does `set` with a text around the byte asked for; 500 if that throws anything but
+/// std::invalid_argument, 418 if it throws that.
+template <class Set>
+void byte_route(sake::Engine& app, const std::string& path, Set set) {
+    app.get(sake::runtime(path + "/:byte"), [set](Context& ctx, int byte) {
+        ctx.text("set");
+        try {
+            set(ctx, with_byte(byte));
+        } catch (const std::invalid_argument&) {
+            ctx.status(418).text("refused");
+        }
+    });
+}
+
+sake::Config silent() {
+    return {.log = [](sake::LogLevel, std::string_view) {}};
+}
+
+Response ask(RawClient& client, const std::string& path, const std::string& fields = {}) {
+    client.send("GET " + path + " HTTP/1.1\r\nHost: test\r\n" + fields + "\r\n");
+    return client.read_response();
+}
+
+Response post(const TestServer& server, const std::string& path, const std::string& body) {
+    return round_trip(server.port(), "POST " + path +
+                                         " HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: " +
+                                         std::to_string(body.size()) + "\r\n\r\n" + body);
+}
+
+std::string problem_detail(const Response& response) {
+    return std::to_string(response.status) + " " +
+           Json::parse(response.body).value("detail", std::string("no detail"));
+}
+
+}  // namespace
+
+TEST_CASE("a context shows the request line and the body") {
+    with_server(
+        [](sake::Engine& app) {
+            app.any("/*all", [](Context& ctx) {
+                ctx.json({{"method", ctx.method()},
+                          {"path", ctx.path()},
+                          {"target", ctx.target()},
+                          {"query", ctx.query_string()},
+                          {"body", ctx.body()},
+                          {"remote", ctx.remote_address()},
+                          {"worker", ctx.in_worker_pool()}});
+            });
+        },
+        [](TestServer& server) {
+            const Json shown = Json::parse(post(server, "/a%20b/%2f%25?x=%20&y", "the body").body);
+            CHECK(shown["method"] == "POST");
+            CHECK(shown["path"] == "/a b//%");
+            CHECK(shown["target"] == "/a%20b/%2f%25?x=%20&y");
+            CHECK(shown["query"] == "x=%20&y");
+            CHECK(shown["body"] == "the body");
+            CHECK(shown["remote"] == "127.0.0.1");
+            CHECK(shown["worker"] == false);
+            const Json plain = Json::parse(server.get("/plain").body);
+            CHECK(plain["path"] == "/plain");
+            CHECK(plain["query"] == "");
+            CHECK(plain["body"] == "");
+        });
+}
+
+TEST_CASE("a body without its chunks is seen whole") {
+    with_server([](sake::Engine& app) { app.post("/", [](Context& ctx) { ctx.text(ctx.body()); }); },
+                [](TestServer& server) {
+                    CHECK(round_trip(server.port(),
+                                     "POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n"
+                                     "Connection: close\r\n\r\n4\r\nwhol\r\n4;x=y\r\ne bo\r\n2\r\ndy\r\n0\r\n"
+                                     "X-Trailer: no header\r\n\r\n")
+                              .body == "whole body");
+                });
+}
+
+TEST_CASE("every field received is seen, in order, and found without regard to case") {
+    const auto show = [](Context& ctx) {
+        std::string all;
+        for (auto& [name, value] : ctx.headers()) all.append(name).append("=").append(value).append("|");
+        all.append(std::to_string(ctx.headers().size())).append("|");
+        all.append(ctx.header("x-TWICE")).append("|").append(ctx.header("missing")).append("|");
+        all += ctx.has_header("X-Empty") && ctx.header("x-empty").empty() ? "empty|" : "wrong|";
+        all += ctx.has_header("missing") ? "wrong" : "missing";
+        ctx.text(all);
+    };
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/plain", show);
+            app.get("/coroutine", [show](Context& ctx) -> Task<> {
+                co_await sake::yield();
+                show(ctx);
+            });
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            for (const char* path : {"/plain", "/coroutine"}) {
+                const Response response =
+                    ask(client, path, "X-Twice: one\r\nx-other:\t two words \r\nX-TWICE: two\r\nX-Empty:\r\n");
+                CHECK(response.body ==
+                      "Host=test|X-Twice=one|x-other=two words|X-TWICE=two|X-Empty=|5|one||empty|missing");
+            }
+        });
+}
+
+TEST_CASE("a cookie is found in any Cookie field") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/:name", [](Context& ctx) {
+                ctx.text("[" + std::string(ctx.cookie(ctx.param("name"))) + "]");
+            });
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            const std::string fields = "Cookie: a=1; session=x=y\r\ncookie: b=\"2\"; a=3\r\nX-Cookie: c=4\r\n";
+            CHECK(ask(client, "/a", fields).body == "[1]");
+            CHECK(ask(client, "/session", fields).body == "[x=y]");
+            CHECK(ask(client, "/b", fields).body == "[2]");
+            CHECK(ask(client, "/c", fields).body == "[]");
+            CHECK(ask(client, "/A", fields).body == "[]");
+            CHECK(ask(client, "/a").body == "[]");
+        });
+}
+
+TEST_CASE("a query parameter is decoded, may be missing, and has a fallback") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/q", [](Context& ctx) {
+                const auto found = ctx.query("q");
+                ctx.text(found ? "[" + std::string(*found) + "]" : "nothing");
+            });
+            app.get("/fallback", [](Context& ctx) { ctx.text(ctx.query("q", "fallback")); });
+            app.get("/two", [](Context& ctx) {
+                const auto a = ctx.query("a", "");
+                const auto b = ctx.query("b", "");
+                ctx.text(std::string(a) + "," + std::string(b) + "," + std::string(ctx.query("a", "")));
+            });
+            app.get("/int", [](Context& ctx) { ctx.json(ctx.query<int>("n", 7)); });
+            app.get("/bool", [](Context& ctx) { ctx.json(ctx.query<bool>("b", false)); });
+            app.get("/double", [](Context& ctx) { ctx.json(ctx.query<double>("x", 0.5)); });
+            app.get("/string", [](Context& ctx) { ctx.text(ctx.query<std::string>("s", "none")); });
+        },
+        [](TestServer& server) {
+            const auto body = [&](const char* path) { return server.get(path).body; };
+            CHECK(body("/q") == "nothing");
+            CHECK(body("/q?") == "nothing");
+            CHECK(body("/q?other=1") == "nothing");
+            CHECK(body("/q?q") == "[]");
+            CHECK(body("/q?q=") == "[]");
+            CHECK(body("/q?q=plain") == "[plain]");
+            CHECK(body("/q?q=a+b%20c%2Bd%26e%3Df") == "[a b c+d&e=f]");
+            CHECK(body("/q?q=first&q=second") == "[first]");
+            CHECK(body("/q?x=1&&q=a=b") == "[a=b]");
+            CHECK(body("/q?%71=key+is+decoded") == "[key is decoded]");
+            CHECK(body("/q?Q=1") == "nothing");
+            CHECK(body("/q?q=%00%ff").size() == 4);
+            CHECK(body("/fallback") == "fallback");
+            CHECK(body("/fallback?q=") == "");
+            CHECK(body("/fallback?q=x+y") == "x y");
+            CHECK(body("/two?a=%41+1&b=%42+2") == "A 1,B 2,A 1");
+            CHECK(body("/int?n=-12") == "-12");
+            CHECK(body("/int") == "7");
+            CHECK(body("/bool?b=1") == "true");
+            CHECK(body("/double?x=2.25") == "2.25");
+            CHECK(body("/string?s=a%2Fb") == "a/b");
+            CHECK(body("/string") == "none");
+        });
+}
+
+TEST_CASE("a query parameter that does not convert, or a bad escape, is a 400") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/int", [](Context& ctx) { ctx.json(ctx.query<int>("n", 7)); });
+            app.get("/bool", [](Context& ctx) { ctx.json(ctx.query<bool>("b", false)); });
+            app.get("/u16", [](Context& ctx) { ctx.json(ctx.query<std::uint16_t>("n", 1)); });
+            app.get("/q", [](Context& ctx) { ctx.text(ctx.query("q", "")); });
+        },
+        [](TestServer& server) {
+            for (const char* bad : {"", "x", "1x", "+1", "%2B1", "2147483648", "1.5", "%201"}) {
+                CHECK(problem_detail(server.get(std::string("/int?n=") + bad)) ==
+                      "400 query parameter 'n' is not an integer in range");
+            }
+            CHECK(problem_detail(server.get("/bool?b=yes")) == "400 query parameter 'b' is not true or false");
+            CHECK(server.get("/u16?n=65535").body == "65535");
+            CHECK(problem_detail(server.get("/u16?n=65536")) ==
+                  "400 query parameter 'n' is not a non-negative integer in range");
+            for (const char* bad : {"%", "%4", "%zz", "%4g", "a%"}) {
+                CHECK(server.get(std::string("/q?q=") + bad).status == 400);
+            }
+        });
+}
+
+TEST_CASE("a path parameter is decoded once") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/p/:x", [](Context& ctx) { ctx.text(ctx.param("x")); });
+            app.get("/again/:x/:y", [](Context& ctx) {
+                const auto x = ctx.param("x");
+                const auto y = ctx.param<std::string>("y");
+                ctx.text(std::string(x) + "," + y + "," + std::string(ctx.param("x")));
+            });
+            app.get("/rest/*r", [](Context& ctx) -> Task<> {
+                const auto rest = ctx.param("r");
+                co_await sake::yield();
+                ctx.text(rest);
+            });
+            app.get("/missing/:x", [](Context& ctx) { ctx.text(ctx.param("y")); });
+        },
+        [](TestServer& server) {
+            CHECK(server.get("/p/a%2Fb").body == "a/b");
+            CHECK(server.get("/p/a%252Fb").body == "a%2Fb");
+            CHECK(server.get("/p/a+b").body == "a+b");
+            CHECK(server.get("/p/%E2%82%AC").body == "\xe2\x82\xac");
+            CHECK(server.get("/again/%41/%42").body == "A,B,A");
+            CHECK(server.get("/rest/").body == "");
+            CHECK(server.get("/rest/a%20b/..%2fc").body == "a b/../c");
+            CHECK(server.get("/missing/1").status == 500);
+        },
+        silent());
+}
+
+TEST_CASE("the remote address is that of the client, without a port") {
+    char directory[] = "/tmp/sake-context-XXXXXX";
+    REQUIRE(::mkdtemp(directory) != nullptr);
+    const std::string path = std::string(directory) + "/socket";
+    int port6 = 0;
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/me", [](Context& ctx) -> Task<> {
+                co_await sake::yield();
+                ctx.text(ctx.remote_address());
+            });
+            app.listen("127.0.0.1:0").listen("unix:" + path);
+            const allocations::Exempt exempt;
+            try {
+                sake::Engine probe;
+                probe.listen("[::1]:0");
+                port6 = probe.port();
+            } catch (const std::system_error& error) {
+                MESSAGE("skipped: no IPv6 here: ", error.what());
+            }
+            if (port6 != 0) app.listen("[::1]:" + std::to_string(port6));
+        },
+        [&](TestServer& server) {
+            RawClient local = RawClient::to_unix(path);
+            CHECK(ask(local, "/me").body == "unix");
+            CHECK(server.get("/me").body == "127.0.0.1");
+            if (port6 == 0) return;
+            RawClient client = RawClient::to_ipv6(port6);
+            CHECK(ask(client, "/me").body == "::1");
+        });
+    ::rmdir(directory);
+}
+
+TEST_CASE("each kind of body has its content type") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/text", [](Context& ctx) { ctx.text("text"); });
+            app.get("/html", [](Context& ctx) { ctx.html("<p>"); });
+            app.get("/json", [](Context& ctx) { ctx.json({{"a", {1, 2}}}); });
+            app.get("/json-status", [](Context& ctx) { ctx.json(201, {{"made", true}}); });
+            app.get("/send", [](Context& ctx) { ctx.send(std::string("\0\xff", 2), "image/x-test"); });
+            app.get("/own", [](Context& ctx) { ctx.set_header("Content-Type", "text/csv").text("a,b"); });
+            app.get("/bad-utf8", [](Context& ctx) { ctx.json("\xff"); });
+            app.get("/map", [](Context& ctx) { ctx.json(std::map<std::string, int>{{"x", 1}}); });
+        },
+        [](TestServer& server) {
+            CHECK(server.get("/text").header("Content-Type") == "text/plain; charset=utf-8");
+            CHECK(server.get("/html").header("Content-Type") == "text/html; charset=utf-8");
+            CHECK(server.get("/html").body == "<p>");
+            CHECK(server.get("/json").header("Content-Type") == "application/json");
+            CHECK(server.get("/json").body == R"({"a":[1,2]})");
+            CHECK(server.get("/json-status").status == 201);
+            CHECK(server.get("/json-status").body == R"({"made":true})");
+            CHECK(server.get("/send").header("Content-Type") == "image/x-test");
+            CHECK(server.get("/send").body == std::string("\0\xff", 2));
+            CHECK(server.get("/own").header("Content-Type") == "text/csv");
+            CHECK(server.get("/own").header_count("Content-Type") == 1);
+            CHECK(server.get("/bad-utf8").body == "\"\xef\xbf\xbd\"");
+            CHECK(server.get("/map").body == R"({"x":1})");
+        });
+}
+
+TEST_CASE("the last body set wins, with its type and length") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/json", [](Context& ctx) { ctx.text("a long text that is replaced").json({{"a", 1}}); });
+            app.get("/text", [](Context& ctx) { ctx.json({{"a", 1}}).send("x", "image/png").text("t"); });
+            app.get("/none", [](Context& ctx) { ctx.html("gone").no_content(); });
+            app.get("/after-none", [](Context& ctx) { ctx.no_content().status(200).text("back"); });
+            app.get("/redirect", [](Context& ctx) { ctx.text("gone").redirect("/there"); });
+            app.get("/with-text", [](Context& ctx) { ctx.redirect("/there").text("go there"); });
+            app.get("/middle", [](Context& ctx) { ctx.text(std::string(ctx.response_body()) + "!"); });
+            app.use([](Context& ctx) { ctx.text("from middleware"); });
+        },
+        [](TestServer& server) {
+            const Response json = server.get("/json");
+            CHECK(json.body == R"({"a":1})");
+            CHECK(json.header("Content-Type") == "application/json");
+            CHECK(server.get("/text").body == "t");
+            CHECK(server.get("/text").header("Content-Type") == "text/plain; charset=utf-8");
+            CHECK(server.get("/none").status == 204);
+            CHECK(server.get("/after-none").body == "back");
+            const Response redirect = server.get("/redirect");
+            CHECK(redirect.body.empty());
+            CHECK_FALSE(redirect.has_header("Content-Type"));
+            CHECK(server.get("/with-text").body == "go there");
+            CHECK(server.get("/with-text").header("Location") == "/there");
+            CHECK(server.get("/middle").body == "from middleware!");
+        });
+}
+
+TEST_CASE("redirect sets Location and a 3xx status") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/found", [](Context& ctx) { ctx.redirect("/there"); });
+            app.get("/moved", [](Context& ctx) { ctx.redirect("https://example.com/a?b#c", 308); });
+            app.get("/wrong/:code", [](Context& ctx, int code) {
+                try {
+                    ctx.redirect("/there", code);
+                } catch (const std::invalid_argument& error) {
+                    ctx.text(error.what());
+                }
+            });
+        },
+        [](TestServer& server) {
+            CHECK(server.get("/found").status == 302);
+            CHECK(server.get("/found").header("Location") == "/there");
+            CHECK(server.get("/found").header("Content-Length") == "0");
+            CHECK(server.get("/moved").status == 308);
+            CHECK(server.get("/moved").header("Location") == "https://example.com/a?b#c");
+            for (const char* code : {"200", "299", "400", "-1"}) {
+                const Response response = server.get(std::string("/wrong/") + code);
+                CHECK(response.body == "redirect: the status must be 300 to 399");
+                CHECK_FALSE(response.has_header("Location"));
+            }
+        });
+}
+
+TEST_CASE("a status is 200 to 599, known or not") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/:code", [](Context& ctx, int code) {
+                try {
+                    ctx.status(code);
+                } catch (const std::invalid_argument& error) {
+                    ctx.text(error.what());
+                }
+            });
+        },
+        [](TestServer& server) {
+            CHECK(server.get("/418").reason == "I'm a teapot");
+            CHECK(server.get("/299").status == 299);
+            CHECK(server.get("/599").status == 599);
+            for (const char* code : {"199", "100", "101", "0", "-200", "600", "1000"}) {
+                CHECK(server.get(std::string("/") + code).body ==
+                      "status: " + std::string(code) + " is not in 200 to 599");
+            }
+        });
+}
+
+TEST_CASE("204, 304 and 205 carry no body, whatever was set") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/:code", [](Context& ctx, int code) { ctx.text("not to be sent").status(code); });
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            for (const char* code : {"204", "304", "205"}) {
+                CAPTURE(code);
+                const Response response = ask(client, std::string("/") + code);
+                CHECK(std::to_string(response.status) == code);
+                CHECK(response.body.empty());
+                CHECK(response.header("Content-Length") == (response.status == 205 ? "0" : ""));
+                CHECK_FALSE(response.has_header("Transfer-Encoding"));
+                CHECK(ask(client, "/200").body == "not to be sent");
+            }
+        });
+}
+
+TEST_CASE("set_header replaces, add_header adds") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/", [](Context& ctx) {
+                ctx.add_header("X-A", "1").add_header("x-a", "2").set_header("X-B", "old").text("x");
+                ctx.set_header("x-b", "new").add_header("Set-Cookie", "a=1").add_header("Set-Cookie", "b=2");
+            });
+            app.get("/replaced", [](Context& ctx) {
+                ctx.add_header("X-A", "1").add_header("X-A", "2").set_header("X-A", "3");
+            });
+            app.get("/date", [](Context& ctx) { ctx.set_header("Date", "never"); });
+        },
+        [](TestServer& server) {
+            const Response response = server.get("/");
+            CHECK(response.header_count("X-A") == 2);
+            CHECK(response.header_count("X-B") == 1);
+            CHECK(response.header("X-B") == "new");
+            CHECK(response.header_count("Set-Cookie") == 2);
+            CHECK(server.get("/replaced").header_count("X-A") == 1);
+            CHECK(server.get("/replaced").header("X-A") == "3");
+            CHECK(server.get("/date").header_count("Date") == 1);
+            CHECK(server.get("/date").header("Date") == "never");
+            CHECK(response.header_count("Date") == 1);
+        });
+}
+
+TEST_CASE("the fields that frame the message are the server's own") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/:name", [](Context& ctx, std::string name) {
+                ctx.text("body");
+                try {
+                    ctx.set_header(name, "7");
+                } catch (const std::invalid_argument&) {
+                    ctx.text("refused");
+                }
+            });
+            app.get("/", [](Context& ctx) { ctx.set_header("connection", "Close").text("bye"); });
+        },
+        [](TestServer& server) {
+            for (const char* name :
+                 {"Content-Length", "transfer-encoding", "Connection", "Keep-Alive", "TRAILER"}) {
+                const Response response = server.get(std::string("/") + name);
+                CHECK(response.body == "refused");
+                CHECK(response.header("Content-Length") == "7");
+            }
+            RawClient client = server.connect();
+            const Response last = ask(client, "/");
+            CHECK(last.header("Connection") == "close");
+            CHECK(last.body == "bye");
+            CHECK(client.expect_closed());
+        });
+}
+
+TEST_CASE("P6 every byte in a header name, value, redirect or content type goes out exactly or throws") {
+    with_server(
+        [](sake::Engine& app) {
+            byte_route(app, "/name", [](Context& ctx, const std::string& x) { ctx.set_header("X" + x, "v"); });
+            byte_route(app, "/value", [](Context& ctx, const std::string& x) { ctx.set_header("X-Out", x); });
+            byte_route(app, "/add", [](Context& ctx, const std::string& x) { ctx.add_header("X-Out", x); });
+            byte_route(app, "/redirect", [](Context& ctx, const std::string& x) { ctx.redirect(x); });
+            byte_route(app, "/type", [](Context& ctx, const std::string& x) { ctx.send("sent", x); });
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            for (int byte = 0; byte < 256; ++byte) {
+                CAPTURE(byte);
+                const std::string text = with_byte(byte);
+                const std::string number = "/" + std::to_string(byte);
+                const Response name = ask(client, "/name" + number);
+                REQUIRE(name.status == (fits_name(byte) ? 200 : 418));
+                REQUIRE(name.header("X" + text) == (fits_name(byte) ? "v" : ""));
+                for (const char* path : {"/value", "/add"}) {
+                    const Response value = ask(client, path + number);
+                    REQUIRE(value.status == (fits_value(byte) ? 200 : 418));
+                    REQUIRE(value.header("X-Out") == (fits_value(byte) ? text : ""));
+                }
+                const Response redirect = ask(client, "/redirect" + number);
+                REQUIRE(redirect.status == (fits_value(byte) ? 302 : 418));
+                REQUIRE(redirect.header("Location") == (fits_value(byte) ? text : ""));
+                const Response type = ask(client, "/type" + number);
+                REQUIRE(type.status == (fits_value(byte) ? 200 : 418));
+                REQUIRE(type.header("Content-Type") ==
+                        (fits_value(byte) ? text : "text/plain; charset=utf-8"));
+                REQUIRE(type.body == (fits_value(byte) ? "sent" : "refused"));
+            }
+        });
+}
+
+TEST_CASE("an empty header name is refused, an empty value is not") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/name", [](Context& ctx) { ctx.set_header("", "x"); });
+            app.get("/value", [](Context& ctx) { ctx.set_header("X-Empty", ""); });
+        },
+        [](TestServer& server) {
+            CHECK(server.get("/name").status == 500);
+            CHECK(server.get("/value").has_header("X-Empty"));
+            CHECK(server.get("/value").header("X-Empty").empty());
+        },
+        silent());
+}
+
+TEST_CASE("values set for a request are JSON, and gone with it") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/set", [](Context& ctx) {
+                ctx.set("user", Json{{"id", 7}});
+                ctx.set("list", std::vector<int>{1, 2});
+                ctx.set("text", "literal");
+                ctx.set("text", std::string("replaced"));
+                const int number = 3;
+                ctx.set("number", number);
+                Json all = Json::array({ctx.get("user"), ctx.get("list"), ctx.get("text"), ctx.get("number")});
+                all.push_back(ctx.get<std::vector<int>>("list").size());
+                all.push_back(ctx.get<std::string>("text"));
+                ctx.json(all);
+            });
+            app.get("/get", [](Context& ctx) { ctx.json(ctx.get("user")); });
+            app.get("/wrong", [](Context& ctx) {
+                ctx.set("text", "not a number");
+                ctx.json(ctx.get<int>("text"));
+            });
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            CHECK(ask(client, "/set").body == R"([{"id":7},[1,2],"replaced",3,2,"replaced"])");
+            CHECK(ask(client, "/get").body == "null");
+            CHECK(ask(client, "/wrong").status == 500);
+        },
+        silent());
+}
+
+TEST_CASE("nothing of one request is left in the next on the same connection") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/full/:x", [](Context& ctx) {
+                ctx.set("k", 1);
+                ctx.status(201).set_header("X-A", "a").json({{"q", ctx.query("q", "none")}});
+            });
+            app.get("/empty", [](Context& ctx) {
+                ctx.set_header("X-Query", ctx.query("q", "none"));
+                ctx.set_header("X-Field", ctx.header("X-In"));
+                ctx.set_header("X-Value", ctx.get("k").dump());
+            });
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            for (int i = 0; i < 3; ++i) {
+                CHECK(ask(client, "/full/%41?q=%42", "X-In: y\r\n").body == R"({"q":"B"})");
+                const Response empty = ask(client, "/empty");
+                CHECK(empty.status == 200);
+                CHECK(empty.body.empty());
+                CHECK_FALSE(empty.has_header("X-A"));
+                CHECK_FALSE(empty.has_header("Content-Type"));
+                CHECK(empty.header("X-Query") == "none");
+                CHECK(empty.header("X-Field").empty());
+                CHECK(empty.header("X-Value") == "null");
+            }
+        });
+}

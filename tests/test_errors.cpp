@@ -1,0 +1,371 @@
+#include <doctest/doctest.h>
+
+#include <exception>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "support/server_fixture.hpp"
+
+using namespace harness;
+using sake::Context;
+using sake::HttpError;
+using sake::Json;
+using sake::Task;
+
+namespace {
+
+/// A sink that keeps the lines.
+class Log {
+  public:
+    [[nodiscard]] sake::Config config() {
+        return {.log = [this](sake::LogLevel level, std::string_view text) {
+            const allocations::Exempt exempt;
+            const std::lock_guard lock(mutex_);
+            lines_.push_back(std::string(to_string(level)) + ": " + std::string(text));
+        }};
+    }
+    [[nodiscard]] std::vector<std::string> take() {
+        const std::lock_guard lock(mutex_);
+        return std::exchange(lines_, {});
+    }
+
+  private:
+    std::mutex mutex_;
+    std::vector<std::string> lines_;
+};
+
+/// What a handler may throw, by the name in the path.
+void throw_named(std::string_view what) {
+    if (what == "http") throw HttpError(404, "no such user");
+    if (what == "bare") throw HttpError(429);
+    if (what == "quoted") throw HttpError(400, "a \"quote\", \xff and \n");
+    if (what == "exception") throw std::runtime_error("secret: password");
+    if (what == "forged") throw std::runtime_error("first\r\nsecond\x1b[31m");
+    if (what == "int") throw 7;
+    if (what == "bad_alloc") throw std::bad_alloc();
+    if (what == "timed_out") throw sake::TimedOut();
+}
+
+void throwing_routes(sake::Engine& app) {
+    app.get("/plain/:what", [](Context& ctx) {
+        ctx.status(201).set_header("X-Kept", "yes").html("<b>half an answer</b>");
+        throw_named(ctx.param("what"));
+    });
+    app.get("/later/:what", [](Context& ctx) -> Task<> {
+        ctx.status(201).set_header("X-Kept", "yes").html("<b>half an answer</b>");
+        co_await sake::yield();
+        throw_named(ctx.param("what"));
+    });
+}
+
+bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
+
+}  // namespace
+
+TEST_CASE("an HttpError is answered with its status and detail, as problem+json") {
+    with_server(throwing_routes, [](TestServer& server) {
+        for (const std::string path : {"/plain", "/later"}) {
+            CAPTURE(path);
+            const Response response = server.get(path + "/http");
+            CHECK(response.status == 404);
+            CHECK(response.header("Content-Type") == "application/problem+json");
+            CHECK(Json::parse(response.body) == Json{{"type", "about:blank"},
+                                                     {"title", "Not Found"},
+                                                     {"status", 404},
+                                                     {"detail", "no such user"}});
+            CHECK(response.header("X-Kept") == "yes");
+            const Response bare = server.get(path + "/bare");
+            CHECK(bare.status == 429);
+            CHECK(Json::parse(bare.body) ==
+                  Json{{"type", "about:blank"}, {"title", "Too Many Requests"}, {"status", 429}});
+            CHECK(Json::parse(server.get(path + "/quoted").body)["detail"] == "a \"quote\", \xef\xbf\xbd and \n");
+        }
+    });
+}
+
+TEST_CASE("W4 any other exception is a generic 500, and its text is only in the log") {
+    Log log;
+    with_server(
+        throwing_routes,
+        [&](TestServer& server) {
+            for (const std::string path : {"/plain", "/later"}) {
+                CAPTURE(path);
+                const Response response = server.get(path + "/exception");
+                CHECK(response.status == 500);
+                CHECK(Json::parse(response.body) ==
+                      Json{{"type", "about:blank"}, {"title", "Internal Server Error"}, {"status", 500}});
+                CHECK(response.header("Content-Type") == "application/problem+json");
+                std::vector<std::string> lines = log.take();
+                REQUIRE(lines.size() == 1);
+                CHECK(lines[0].starts_with("error: GET " + path + "/exception failed: secret: password in GET " +
+                                           path + "/:what ("));
+                CHECK(contains(lines[0], __FILE__));
+
+                const Response number = server.get(path + "/int");
+                CHECK(number.status == 500);
+                CHECK(Json::parse(number.body)["title"] == "Internal Server Error");
+                lines = log.take();
+                REQUIRE(lines.size() == 1);
+                CHECK(contains(lines[0], "an exception that is no std::exception"));
+                CHECK(server.get(path + "/timed_out").status == 500);
+                CHECK(server.get(path + "/nothing").status == 201);
+                CHECK(log.take().size() == 1);
+            }
+        },
+        log.config());
+}
+
+TEST_CASE("bad_alloc is a 503") {
+    Log log;
+    with_server(
+        throwing_routes,
+        [&](TestServer& server) {
+            for (const std::string path : {"/plain/bad_alloc", "/later/bad_alloc"}) {
+                const Response response = server.get(path);
+                CHECK(response.status == 503);
+                CHECK(Json::parse(response.body)["detail"] == "out of memory");
+                const auto lines = log.take();
+                REQUIRE(lines.size() == 1);
+                CHECK(contains(lines[0], "out of memory"));
+            }
+        },
+        log.config());
+}
+
+TEST_CASE("P6 the text of an exception cannot forge a log line") {
+    Log log;
+    with_server(
+        throwing_routes,
+        [&](TestServer& server) {
+            CHECK(server.get("/plain/forged").status == 500);
+            const auto lines = log.take();
+            REQUIRE(lines.size() == 1);
+            CHECK(contains(lines[0], "failed: first\\x0d\\x0asecond\\x1b[31m in GET"));
+            for (const char c : lines[0]) CHECK(static_cast<unsigned char>(c) >= 0x20);
+        },
+        log.config());
+}
+
+TEST_CASE("an HttpError writes nothing to the log") {
+    Log log;
+    with_server(
+        throwing_routes,
+        [&](TestServer& server) {
+            CHECK(server.get("/plain/http").status == 404);
+            CHECK(server.get("/later/bare").status == 429);
+            CHECK(log.take().empty());
+        },
+        log.config());
+}
+
+TEST_CASE("an HttpError has an error status") {
+    CHECK(HttpError(400).status() == 400);
+    CHECK(HttpError(599, "x").status() == 599);
+    CHECK(HttpError(404, "detail").detail() == "detail");
+    CHECK(HttpError(404, "detail").what() == std::string("detail"));
+    for (const int status : {0, 200, 302, 399, 600, -404}) {
+        CHECK_THROWS_AS(HttpError(status, "x"), std::invalid_argument);
+    }
+}
+
+TEST_CASE("a handler's own answer to an error keeps the connection") {
+    Log log;
+    with_server(
+        throwing_routes,
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            for (const char* path : {"/plain/exception", "/later/int", "/plain/http", "/later/nothing"}) {
+                client.send(std::string("GET ") + path + " HTTP/1.1\r\nHost: t\r\n\r\n");
+                CHECK_FALSE(client.read_response().has_header("Connection"));
+            }
+        },
+        log.config());
+}
+
+TEST_CASE("on_error takes the context alone, and error() tells what was thrown") {
+    Log log;
+    with_server(
+        [](sake::Engine& app) {
+            throwing_routes(app);
+            app.on_error([](Context& ctx) {
+                const std::string before = std::to_string(ctx.response_status());
+                try {
+                    std::rethrow_exception(ctx.error());
+                } catch (const HttpError& error) {
+                    ctx.text(before + " " + error.detail());
+                } catch (const std::exception&) {
+                    ctx.text(before + " exception");
+                } catch (...) {
+                    ctx.status(418).text(before + " other");
+                }
+            });
+        },
+        [](TestServer& server) {
+            for (const std::string path : {"/plain", "/later"}) {
+                const Response http = server.get(path + "/http");
+                CHECK(http.status == 404);
+                CHECK(http.body == "404 no such user");
+                CHECK(http.header("Content-Type") == "text/plain; charset=utf-8");
+                CHECK(server.get(path + "/exception").body == "500 exception");
+                CHECK(server.get(path + "/bad_alloc").body == "503 exception");
+                CHECK(server.get(path + "/int").body == "500 other");
+                CHECK(server.get(path + "/int").status == 418);
+                CHECK(server.get(path + "/nothing").status == 201);
+            }
+        },
+        log.config());
+}
+
+TEST_CASE("on_error takes the context and a std::exception") {
+    Log log;
+    with_server(
+        [](sake::Engine& app) {
+            throwing_routes(app);
+            app.on_error([count = 0](Context& ctx, const std::exception& error) mutable {
+                ctx.set_header("X-Count", std::to_string(++count)).text(error.what());
+            });
+        },
+        [](TestServer& server) {
+            CHECK(server.get("/plain/http").body == "no such user");
+            CHECK(server.get("/later/http").header("X-Count") == "2");
+            const Response number = server.get("/plain/int");
+            CHECK(number.status == 500);
+            CHECK(number.header("Content-Type") == "application/problem+json");
+            CHECK_FALSE(number.has_header("X-Count"));
+        },
+        log.config());
+}
+
+TEST_CASE("on_error takes the context and an exception_ptr") {
+    Log log;
+    with_server(
+        [](sake::Engine& app) {
+            throwing_routes(app);
+            app.on_error([](Context& ctx, std::exception_ptr error) {
+                try {
+                    std::rethrow_exception(error);
+                } catch (const int number) {
+                    ctx.text("int " + std::to_string(number));
+                } catch (...) {
+                    ctx.text("something else");
+                }
+            });
+        },
+        [](TestServer& server) {
+            CHECK(server.get("/plain/int").body == "int 7");
+            CHECK(server.get("/later/int").body == "int 7");
+            CHECK(server.get("/plain/exception").body == "something else");
+        },
+        log.config());
+}
+
+TEST_CASE("an on_error that throws is answered as what it threw") {
+    Log log;
+    with_server(
+        [](sake::Engine& app) {
+            throwing_routes(app);
+            app.on_error([](Context& ctx, const std::exception& error) {
+                ctx.text("half");
+                if (std::string_view(error.what()) == "no such user") throw HttpError(410, "gone");
+                throw std::runtime_error("a second failure");
+            });
+        },
+        [&](TestServer& server) {
+            for (const std::string path : {"/plain", "/later"}) {
+                CHECK(server.get(path + "/http").status == 410);
+                CHECK(Json::parse(server.get(path + "/http").body)["detail"] == "gone");
+                const Response twice = server.get(path + "/exception");
+                CHECK(twice.status == 500);
+                CHECK(twice.header("Content-Type") == "application/problem+json");
+                const auto lines = log.take();
+                REQUIRE(lines.size() == 2);
+                CHECK(contains(lines[1], "a second failure"));
+            }
+        },
+        log.config());
+}
+
+TEST_CASE("on_error is no coroutine") {
+    sake::Engine app;
+    CHECK_THROWS_AS(app.on_error([](Context&) -> Task<> { co_return; }), std::invalid_argument);
+}
+
+TEST_CASE("on_error sees no 404 or 405, which are no exceptions") {
+    with_server(
+        [](sake::Engine& app) {
+            throwing_routes(app);
+            app.on_error([](Context& ctx) { ctx.text("on_error"); });
+        },
+        [](TestServer& server) {
+            CHECK(Json::parse(server.get("/nothing").body)["status"] == 404);
+            CHECK(server.get("/plain/http").body == "on_error");
+        });
+}
+
+TEST_CASE("not_found answers where there is no route, with 404 unless it says otherwise") {
+    const auto request = [](const char* method, const char* path) {
+        return std::string(method) + " " + path + " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+    };
+    const auto check = [&](const TestServer& server) {
+        CHECK(server.get("/nothing").status == 404);
+        CHECK(server.get("/nothing").body == "nothing at /nothing");
+        CHECK(server.get("/moved").status == 302);
+        CHECK(server.get("/throws").status == 410);
+        const Response refused = round_trip(server.port(), request("POST", "/here"));
+        CHECK(refused.status == 405);
+        CHECK(refused.header("Allow") == "GET, HEAD, OPTIONS");
+        CHECK(round_trip(server.port(), request("OPTIONS", "/here")).status == 204);
+        CHECK(round_trip(server.port(), request("HEAD", "/nothing")).header("Content-Length") == "19");
+        CHECK(server.get("/here").body == "here");
+    };
+    const auto answer = [](Context& ctx) {
+        if (ctx.path() == "/moved") return static_cast<void>(ctx.redirect("/here"));
+        if (ctx.path() == "/throws") throw HttpError(410);
+        ctx.text("nothing at " + std::string(ctx.path()));
+    };
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/here", [](Context& ctx) { ctx.text("here"); });
+            app.not_found([](Context& ctx) { ctx.text("replaced"); }).not_found(answer);
+        },
+        check);
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/here", [](Context& ctx) { ctx.text("here"); });
+            app.not_found([answer](Context& ctx) -> Task<> {
+                co_await sake::yield();
+                answer(ctx);
+            });
+        },
+        check);
+    with_server(
+        [](sake::Engine& app) {
+            app.not_found([](Context&) { return Json{{"found", false}}; });
+        },
+        [](TestServer& server) {
+            CHECK(server.get("/x").status == 404);
+            CHECK(server.get("/x").body == R"({"found":false})");
+        });
+}
+
+TEST_CASE("an error page may be as long as it likes, and HEAD has none") {
+    Log log;
+    with_server(
+        [](sake::Engine& app) {
+            throwing_routes(app);
+            app.on_error([](Context& ctx) { ctx.html(std::string(100'000, 'e')); });
+        },
+        [](TestServer& server) {
+            CHECK(server.get("/plain/exception").body.size() == 100'000);
+            const Response head = round_trip(
+                server.port(), "HEAD /later/int HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+            CHECK(head.status == 500);
+            CHECK(head.header("Content-Length") == "100000");
+        },
+        log.config());
+}

@@ -1,0 +1,380 @@
+// Stopping: nothing that was accepted is lost within the grace (G1), and what outlives it is cut off (G2).
+#include <doctest/doctest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "sake.hpp"
+#include "support/allocations.hpp"
+#include "support/oracle.hpp"
+#include "support/raw_client.hpp"
+#include "support/reliability.hpp"
+
+using namespace harness;
+
+namespace {
+
+/// A route whose requests wait until told.
+struct Gate {
+    std::atomic<int> started{0};
+    std::atomic<int> cancelled{0};
+    std::atomic<bool> is_open{false};
+
+    void add_to(sake::Engine& app) {
+        app.get("/gate", [this](sake::Context& ctx) -> sake::Task<> {
+            ++started;
+            try {
+                while (!is_open) co_await sake::sleep(1ms);
+            } catch (const sake::Cancelled&) {
+                ++cancelled;
+                throw;
+            }
+            ctx.text("through");
+        });
+    }
+};
+
+using Moment = std::chrono::steady_clock::time_point;
+Moment now() { return std::chrono::steady_clock::now(); }
+
+/// Whether a new connection is refused: the listener has gone.
+bool is_refused(int port) {
+    try {
+        const RawClient client(port);
+        return false;
+    } catch (const std::runtime_error&) {
+        return true;
+    }
+}
+
+}  // namespace
+
+TEST_CASE("G1 a stop loses no request in flight, closes idle connections at once, and run() returns 0") {
+    on_every_poller([](sake::Config config) {
+        Gate gate;
+        const int exit_code = with_server(
+            [&](sake::Engine& app) { gate.add_to(app); },
+            [&](TestServer& server) {
+                std::vector<RawClient> busy;
+                std::vector<RawClient> idle;
+                std::vector<RawClient> half;
+                for (int i = 0; i < 200; ++i) busy.push_back(server.connect());
+                for (RawClient& each : busy) each.send(get_request("/gate"));
+                for (int i = 0; i < 100; ++i) {
+                    idle.push_back(server.connect());
+                    if (i % 2 == 0) idle.back().send(get_request("/_ping")).read_response();
+                }
+                for (int i = 0; i < 20; ++i) half.push_back(server.connect());
+                for (RawClient& each : half) each.send("GET /_ping HTTP/1.1\r\nHost: te");
+                REQUIRE(eventually([&] { return gate.started == 200; }));
+                REQUIRE(server.ping());
+
+                const Moment stopped = now();
+                server.app().stop();
+                for (RawClient& each : idle) CHECK(each.expect_closed());
+                CHECK(now() - stopped < 1s);
+                CHECK(gate.started == 200);
+                // Half of the half-sent heads are completed in time and served, the others are told.
+                for (std::size_t i = 0; i < half.size(); i += 2) {
+                    const Response answer = half[i].send("st\r\n\r\n").read_response();
+                    CHECK(answer.body == "pong");
+                    CHECK(answer.header("Connection") == "close");
+                }
+                for (std::size_t i = 1; i < half.size(); i += 2) {
+                    CHECK(half[i].read_response().status == 503);
+                    CHECK(half[i].expect_closed());
+                }
+                CHECK(is_refused(server.port()));
+                gate.is_open = true;
+                int complete = 0;
+                for (RawClient& each : busy) {
+                    const Response answer = each.read_response();
+                    if (answer.body == "through" && answer.header("Connection") == "close") ++complete;
+                    CHECK(each.expect_closed());
+                }
+                CHECK(complete == 200);
+                CHECK(server.wait() == 0);
+            },
+            config.with_header_timeout(300ms));
+        CHECK(exit_code == 0);
+    });
+}
+
+TEST_CASE("G1 a request that is with the kernel when the stop comes is answered, every time") {
+    for (int round = 0; round < 100; ++round) {
+        CAPTURE(round);
+        with_server([](sake::Engine&) {},
+                    [&](TestServer& server) {
+                        if (round % 2 == 0) REQUIRE(server.ping());  // the loop is asleep, or is just starting
+                        std::vector<RawClient> clients;
+                        for (int i = 0; i < 5; ++i) {
+                            clients.push_back(server.connect());
+                            clients.back().send(get_request("/_ping"));
+                        }
+                        server.app().stop();
+                        for (RawClient& each : clients) {
+                            const Response answer = each.read_response();
+                            REQUIRE(answer.body == "pong");
+                        }
+                        REQUIRE(server.wait() == 0);
+                    });
+    }
+}
+
+TEST_CASE("G1 an upload and a download that are under way at the stop are finished") {
+    const std::string body = pattern_bytes(16 * 1024 * 1024);
+    on_every_poller([&](const sake::Config& config) {
+        with_server(
+            [&](sake::Engine& app) {
+                app.get("/big", [&](sake::Context& ctx) { ctx.send(body, "text/plain"); });
+                app.post("/post", [](sake::Context& ctx) { ctx.text(ctx.body()); });
+            },
+            [&](TestServer& server) {
+                RawClient down = RawClient::with_receive_buffer(server.port(), 64 * 1024);
+                down.send(get_request("/big"));
+                const std::string first = down.read_exactly(10);
+                RawClient up = server.connect();
+                const std::string request = post_request("/post", body.substr(0, 500'000));
+                up.send(request.substr(0, 1000));
+                REQUIRE(server.ping());
+                server.app().stop();
+                up.send(request.substr(1000));
+                const Response answer = up.read_response();
+                CHECK((answer.body == body.substr(0, 500'000)));
+                CHECK(answer.header("Connection") == "close");
+                const std::string rest = down.read_until_close();
+                CHECK((first + rest).ends_with(body.substr(body.size() - 1000)));
+                CHECK(rest.size() > body.size());
+                CHECK(server.wait() == 0);
+            },
+            config);
+    });
+}
+
+TEST_CASE("G1 a pipelined request behind one in flight is not started after the stop") {
+    Gate gate;
+    with_server([&](sake::Engine& app) { gate.add_to(app); },
+                [&](TestServer& server) {
+                    RawClient client = server.connect();
+                    client.send(get_request("/gate") + get_request("/gate"));
+                    REQUIRE(eventually([&] { return gate.started == 1; }));
+                    server.app().stop();
+                    gate.is_open = true;
+                    CHECK(client.read_response().header("Connection") == "close");
+                    CHECK(client.expect_closed());
+                    CHECK_FALSE(client.was_reset());
+                    CHECK(gate.started == 1);
+                    CHECK(server.wait() == 0);
+                });
+}
+
+TEST_CASE("G2 what outlives the grace is answered with 503 and cancelled, and run() returns 1") {
+    on_every_poller([](sake::Config config) {
+        Gate gate;
+        const int exit_code = with_server(
+            [&](sake::Engine& app) { gate.add_to(app); },
+            [&](TestServer& server) {
+                std::vector<RawClient> clients;
+                for (int i = 0; i < 20; ++i) clients.push_back(server.connect());
+                for (RawClient& each : clients) each.send(get_request("/gate"));
+                REQUIRE(eventually([&] { return gate.started == 20; }));
+                RawClient uploading = server.connect();
+                uploading.send("POST /_ping HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+                REQUIRE(server.ping());
+                const Moment stopped = now();
+                server.app().stop();
+                for (RawClient& each : clients) {
+                    const Response answer = each.read_response();
+                    CHECK(answer.status == 503);
+                    CHECK(answer.header("Connection") == "close");
+                    CHECK(each.expect_closed());
+                }
+                CHECK(now() - stopped >= 150ms);
+                CHECK(uploading.expect_closed());
+                CHECK(server.wait() == 1);
+                CHECK(gate.cancelled == 20);
+            },
+            config.with_shutdown_grace(150ms));
+        CHECK(exit_code == 1);
+    });
+}
+
+TEST_CASE("G2 a handler that swallows its cancellation does not hold up the end of the grace") {
+    std::atomic<bool> is_waiting{false};
+    std::atomic<int> cancelled{0};
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/", [&](sake::Context&) -> sake::Task<> {
+                for (int i = 0; i < 5; ++i) {
+                    try {
+                        is_waiting = true;
+                        co_await sake::sleep(1h);
+                    } catch (const sake::Cancelled&) {
+                        ++cancelled;
+                    }
+                }
+            });
+        },
+        [&](TestServer& server) {
+            RawClient client = server.connect();
+            client.send(get_request("/"));
+            REQUIRE(eventually([&] { return is_waiting.load(); }));
+            CHECK(server.stop() == 1);
+            CHECK(client.read_response().status == 503);
+            CHECK(cancelled == 5);
+        },
+        quiet_config().with_shutdown_grace(30ms));
+}
+
+TEST_CASE("G2 a grace of zero stops at once, and cleanly if nothing is in flight") {
+    for (const bool is_busy : {false, true}) {
+        Gate gate;
+        const int exit_code = with_server([&](sake::Engine& app) { gate.add_to(app); },
+                                          [&](TestServer& server) {
+                                              RawClient client = server.connect();
+                                              if (is_busy) client.send(get_request("/gate"));
+                                              REQUIRE(eventually([&] { return gate.started == is_busy; }));
+                                              const Moment stopped = now();
+                                              server.stop();
+                                              CHECK(now() - stopped < 2s);
+                                          },
+                                          quiet_config().with_shutdown_grace(0ms));
+        if (is_busy) CHECK(exit_code == 1);
+    }
+}
+
+TEST_CASE("a handler may stop its own server, and its answer still goes out") {
+    on_every_poller([](const sake::Config& config) {
+        sake::Engine* engine = nullptr;
+        const int exit_code = with_server(
+            [&](sake::Engine& app) {
+                engine = &app;
+                app.get("/stop", [&](sake::Context& ctx) {
+                    engine->stop();
+                    engine->stop();
+                    ctx.text("stopping");
+                });
+            },
+            [&](TestServer& server) {
+                CHECK(server.get("/stop").body == "stopping");
+                CHECK(server.wait() == 0);
+            },
+            config);
+        CHECK(exit_code == 0);
+    });
+}
+
+namespace {
+
+/// An engine that handles signals, in a thread of its own; signals are raised once it says that it serves.
+class SignalledServer {
+  public:
+    explicit SignalledServer(Gate& gate)
+        : app_(sake::Config().with_log([this](sake::LogLevel, std::string_view) { serves_ = true; })) {
+        gate.add_to(app_);
+        app_.listen("127.0.0.1:0");
+        port_ = app_.port();
+        thread_ = std::thread([this] { exit_code_ = app_.run(); });
+    }
+    ~SignalledServer() {
+        app_.stop();
+        wait();
+    }
+    SignalledServer(const SignalledServer&) = delete;
+    SignalledServer& operator=(const SignalledServer&) = delete;
+
+    [[nodiscard]] bool serves() const {
+        return eventually([this] { return serves_.load(); });
+    }
+    [[nodiscard]] RawClient connect() const { return RawClient(port_); }
+    [[nodiscard]] int port() const { return port_; }
+    int wait() {
+        if (thread_.joinable()) thread_.join();
+        return exit_code_;
+    }
+
+  private:
+    std::atomic<bool> serves_{false};
+    std::atomic<int> exit_code_{-1};
+    sake::Engine app_;
+    int port_ = 0;
+    std::thread thread_;
+};
+
+using Handling = void (*)(int);
+Handling handling_of(int signal) {
+    struct sigaction action{};
+    ::sigaction(signal, nullptr, &action);
+    return action.sa_handler;
+}
+
+}  // namespace
+
+TEST_CASE("SIGTERM and SIGINT stop gracefully, and the program's own handling comes back") {
+    const Handling of_term = handling_of(SIGTERM);
+    const Handling of_int = handling_of(SIGINT);
+    for (const int signal : {SIGTERM, SIGINT}) {
+        CAPTURE(signal);
+        Oracle oracle;
+        {
+            const allocations::Exempt not_the_servers;
+            Gate gate;
+            SignalledServer server(gate);
+            REQUIRE(server.serves());
+            CHECK((handling_of(SIGTERM) != of_term));
+            RawClient client = server.connect();
+            client.send(get_request("/gate"));
+            REQUIRE(eventually([&] { return gate.started == 1; }));
+            ::kill(::getpid(), signal);
+            CHECK(eventually([&] { return is_refused(server.port()); }));
+            gate.is_open = true;
+            CHECK(client.read_response().body == "through");
+            CHECK(server.wait() == 0);
+        }
+        CHECK((handling_of(SIGTERM) == of_term));
+        CHECK((handling_of(SIGINT) == of_int));
+        CHECK(oracle.check_returned_to_baseline());
+    }
+}
+
+TEST_CASE("G2 a second signal stops at once") {
+    Gate gate;
+    SignalledServer server(gate);
+    REQUIRE(server.serves());
+    RawClient client = server.connect();
+    client.send(get_request("/gate"));
+    REQUIRE(eventually([&] { return gate.started == 1; }));
+    ::kill(::getpid(), SIGTERM);
+    CHECK(eventually([&] { return is_refused(server.port()); }));
+    CHECK(client.expect_silence(20ms));
+    ::kill(::getpid(), SIGINT);
+    CHECK(client.read_response().status == 503);
+    CHECK(server.wait() == 1);
+    CHECK(gate.cancelled == 1);
+}
+
+TEST_CASE("one signal stops every engine that handles signals, and no other") {
+    const Handling of_term = handling_of(SIGTERM);
+    Gate gate;
+    with_server([&](sake::Engine& app) { gate.add_to(app); },
+                [&](TestServer& deaf) {
+                    auto first = std::make_unique<SignalledServer>(gate);
+                    auto second = std::make_unique<SignalledServer>(gate);
+                    REQUIRE(first->serves());
+                    REQUIRE(second->serves());
+                    ::kill(::getpid(), SIGTERM);
+                    CHECK(first->wait() == 0);
+                    CHECK(second->wait() == 0);
+                    first.reset();
+                    second.reset();
+                    CHECK((handling_of(SIGTERM) == of_term));
+                    CHECK(deaf.ping());
+                });
+}
