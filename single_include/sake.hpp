@@ -427,6 +427,19 @@ class SigpipeHeldBack {
 
 }  // namespace detail
 
+/// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
+/// that line and nothing else.
+inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view what,
+                        std::string_view why) noexcept {
+    try {
+        std::string line(what);
+        append_escaped(line, why);
+        sink(level, line);
+    } catch (...) {
+        // There is nowhere left to report it.
+    }
+}
+
 /// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
 /// reader has gone, loses the line and nothing else.
 inline void log_to_stderr(LogLevel level, std::string_view text) {
@@ -3461,8 +3474,8 @@ class Fiber : public ListNode {
 
     [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
 
-    /// Resumes the open wait with Cancelled, or the next one if none is open. Calls that come before the first
-    /// is seen are one with it.
+    /// Resumes the open wait with Cancelled, or the next one if none is open. Calls that come before the
+    /// first is seen are one with it.
     void cancel() noexcept;
 
     /// Whether a wait is open and not over yet.
@@ -3628,8 +3641,8 @@ class Reactor {
     /// The reactor whose loop runs on this thread, or nullptr.
     [[nodiscard]] static Reactor* current() noexcept;
 
-    /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the log;
-    /// what is left when the reactor goes is dropped.
+    /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the
+    /// log; what is left when the reactor goes is dropped.
     void post(detail::UniqueFunction<void()> work);
 
     /// The time at the start of this turn of the loop.
@@ -3709,9 +3722,9 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
         std::rethrow_exception(exception);
     } catch (const Cancelled&) {
     } catch (const std::exception& error) {
-        log_to_stderr(LogLevel::error, std::string(what) + " failed: " + error.what());
+        log_quietly(log_to_stderr, LogLevel::error, what, error.what());
     } catch (...) {
-        log_to_stderr(LogLevel::error, std::string(what) + " failed with an exception of unknown type");
+        log_quietly(log_to_stderr, LogLevel::error, what, "an exception that is no std::exception");
     }
 }
 
@@ -3845,7 +3858,7 @@ inline void Reactor::run_posted() {
         try {
             work();
         } catch (...) {
-            detail::report_failure("posted work", std::current_exception());
+            detail::report_failure("posted work failed: ", std::current_exception());
         }
     }
     running_posted_.clear();
@@ -4248,7 +4261,7 @@ struct SpawnState {
 /// Nobody will ask for the result: an exception that nobody has seen goes to the log.
 template <class T>
 void discard(SpawnState<T>* state) noexcept {
-    if (state->exception) report_failure("a detached task", state->exception);
+    if (state->exception) report_failure("a detached task failed: ", state->exception);
     delete state;
 }
 
@@ -4442,12 +4455,13 @@ namespace detail {
 
 inline constexpr std::string_view problem_content_type = "application/problem+json";
 
-/// The members type, title, status and, if there is one, detail (RFC 9457 section 3.1).
+/// The members type, title, status and detail (RFC 9457 section 3.1). Without a detail the title stands for
+/// it.
 inline std::string problem_body(int status, std::string_view detail) {
+    const std::string title = dump_json(Json(http::reason_phrase(status)));
     std::string body = R"({"type":"about:blank","title":)";
-    body.append(dump_json(Json(http::reason_phrase(status))));
-    body.append(R"(,"status":)").append(std::to_string(status));
-    if (!detail.empty()) body.append(R"(,"detail":)").append(dump_json(Json(detail)));
+    body.append(title).append(R"(,"status":)").append(std::to_string(status));
+    body.append(R"(,"detail":)").append(detail.empty() ? title : dump_json(Json(detail)));
     return body.append("}");
 }
 
@@ -4491,8 +4505,8 @@ inline std::string missing_key(const Json::exception& error) {
     const std::string text = plain_message(error);
     constexpr std::string_view before = "key '";
     constexpr std::string_view after = "' not found";
-    const bool fits = text.size() > before.size() + after.size() && text.starts_with(before) &&
-                      text.ends_with(after);
+    const bool fits =
+        text.size() > before.size() + after.size() && text.starts_with(before) && text.ends_with(after);
     return fits ? text.substr(before.size(), text.size() - before.size() - after.size()) : std::string();
 }
 
@@ -4652,6 +4666,10 @@ void check_setting(const char* name, Number value, Number smallest) {
 
 inline void check_setting(const char* name, std::chrono::milliseconds value) {
     check_setting<std::int64_t>(name, value.count(), 1);
+    // Beyond it, a deadline would overflow the clock.
+    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 3650);
+    if (value > longest)
+        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
 }
 
 /// Throws std::invalid_argument naming the first field that makes no sense.
@@ -5085,7 +5103,9 @@ class Context {
         response_.set_status(code);
         return *this;
     }
-    /// Replaces all fields of that name. Throws std::invalid_argument on a byte that may not stand there.
+    /// Replaces all fields of that name. Throws std::invalid_argument on a byte that may not stand there, and
+    /// for the fields that frame the message, which are the server's (of those only "Connection: close" may
+    /// be set).
     Context& set_header(std::string_view name, std::string_view value) {
         response_.put_header(name, value, [&] { response_.headers.set(name, value); });
         return *this;
@@ -5176,6 +5196,7 @@ class Context {
     /// once.
     [[nodiscard]] std::stop_token stop_token() {
         if (!stop_source_) stop_source_.emplace();
+        if (stop_requested_) stop_source_->request_stop();
         return stop_source_->get_token();
     }
 
@@ -5199,6 +5220,7 @@ class Context {
     std::string remote_address_;
     Json values_ = Json::object();
     std::optional<std::stop_source> stop_source_;
+    bool stop_requested_ = false;
 };
 
 namespace detail {
@@ -5215,6 +5237,7 @@ struct ContextAccess {
     static ContextPlace& place(Context& ctx) noexcept { return ctx.place_; }
 
     static void request_stop(Context& ctx) noexcept {
+        ctx.stop_requested_ = true;
         if (ctx.stop_source_) ctx.stop_source_->request_stop();
     }
 
@@ -5235,6 +5258,7 @@ struct ContextAccess {
         if (!ctx.values_.empty()) ctx.values_.clear();
         ctx.remote_address_.clear();
         ctx.stop_source_.reset();
+        ctx.stop_requested_ = false;
     }
 };
 
@@ -5251,9 +5275,12 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// The types of the arguments of a callable that is not overloaded or generic, the first left out.
+/// The types of the arguments of a callable that is not overloaded or generic, the first left out; none for
+/// what takes no argument at all, which Handler refuses in plain words.
 template <class F>
-struct CallableTraits;
+struct CallableTraits {
+    using Params = std::tuple<>;
+};
 template <class R, class First, class... Rest>
 struct CallableTraits<R (*)(First, Rest...)> {
     using Params = std::tuple<std::decay_t<Rest>...>;
@@ -6154,8 +6181,8 @@ inline void run_plain(Context& ctx) {
 }
 
 /// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
-/// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside sees
-/// the answer, as it does when the handler runs in a worker. Only a cancellation goes through to the
+/// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside
+/// sees the answer, as it does when the handler runs in a worker. Only a cancellation goes through to the
 /// connection.
 inline Task<> run_rest(Context& ctx) {
     try {
@@ -6686,7 +6713,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     /// Between two requests since the time it gives; nothing if it is busy, or has not had its first request
     /// yet.
     [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept {
-        if (phase_ != Phase::idle || !has_served_ || is_dead_) return std::nullopt;
+        if (!is_between_requests() || !has_served_ || is_dead_) return std::nullopt;
         return phase_start_;
     }
 
@@ -6710,12 +6737,14 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     void append_response(Response& answer, bool close);
     Progress refuse(int status, std::string_view detail);
     bool send_gathered();
+    void all_is_sent() noexcept;
 
     // Waiting and closing.
     Next receive();
     Next wait_to_read();
     Next wait_to_write();
     Next linger();
+    [[nodiscard]] std::chrono::milliseconds longest_pause() const noexcept;
     void become(Phase phase) noexcept;
     void release_exchange() noexcept;
     void set_deadline(TimePoint deadline) { server_.reactor.timers().set(*this, deadline); }
@@ -6728,6 +6757,9 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     static void deadline_passed(Timer& timer) noexcept;
     void peer_hung_up(std::uint8_t ready) noexcept override;
 
+    [[nodiscard]] bool is_between_requests() const noexcept {
+        return phase_ == Phase::idle && !output_.has_unsent();
+    }
     [[nodiscard]] TimePoint now() const noexcept { return server_.reactor.now(); }
 
     Server& server_;
@@ -6739,7 +6771,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     std::unique_ptr<Exchange> exchange_;  // none while idle
     TimePoint phase_start_ = server_.reactor.now();
     TimePoint write_start_;          // of the present answer that does not fit the socket
-    std::uint64_t sent_before_ = 0;  // in total, at write_start_
+    std::uint64_t sent_before_ = 0;  // in total, before the answers that are being sent
     PeerAddress peer_;
     Phase phase_ = Phase::idle;
     bool has_served_ = false;  // a request, so that the connection may be shed while idle
@@ -6757,13 +6789,13 @@ inline Connection::Next Connection::advance() {
         if (output_.has_unsent()) {
             if (output_.flush(watch_) == Output::Result::blocked) return wait_to_write();
             if (output_.has_unsent()) return Next::close;
-            is_writing_ = false;
+            all_is_sent();
         }
         if (phase_ == Phase::lingering) return linger();
         if (phase_ == Phase::closing) {
             if (!send_gathered()) continue;
             if (!linger_) return Next::close;
-            sys::shutdown_write(socket_.get());
+            if (!sys::shutdown_write(socket_.get()).ok()) return Next::close;
             input_.consume(input_.bytes().size());
             become(Phase::lingering);
             continue;
@@ -6788,7 +6820,13 @@ inline Connection::Next Connection::advance() {
 inline bool Connection::send_gathered() {
     const Output::Result result = output_.flush(watch_);
     if (result == Output::Result::failed) is_dead_ = true;
+    if (result == Output::Result::sent) all_is_sent();
     return result == Output::Result::sent;
+}
+
+inline void Connection::all_is_sent() noexcept {
+    is_writing_ = false;
+    sent_before_ = output_.total_sent();
 }
 
 inline Connection::Next Connection::receive() {
@@ -6840,7 +6878,6 @@ inline Connection::Next Connection::wait_to_write() {
     if (!is_writing_) {
         is_writing_ = true;
         write_start_ = now();
-        sent_before_ = output_.total_sent();
     }
     // Progress is due within the write timeout, and at the minimum rate on the whole.
     const Config& config = server_.config;
@@ -6901,6 +6938,8 @@ inline Connection::Progress Connection::read_request() {
     }
     has_served_ = true;
     if (exchange_->route().suspends()) {
+        // Before anything is awaited: others receive into the shared buffer meanwhile.
+        exchange_->detach(input_);
         become(Phase::ready);
         return start_handler();
     }
@@ -6909,14 +6948,13 @@ inline Connection::Progress Connection::read_request() {
     return Progress::again;
 }
 
-// A coroutine may run for long, so what is gathered leaves first, and the request moves to memory of its own.
+// A coroutine may run for long, so what is gathered leaves first.
 inline Connection::Progress Connection::start_handler() {
     if (!send_gathered()) return Progress::again;
     if (watch_.is_broken()) {
         is_dead_ = true;
         return Progress::again;
     }
-    exchange_->detach(input_);
     input_.hold();
     become(Phase::handler);
     watch_.hangup_listener = this;
@@ -6994,7 +7032,11 @@ inline void Connection::abandon(int status, std::string_view detail) noexcept {
 inline void Connection::deadline_passed(Timer& timer) noexcept {
     auto& connection = static_cast<Connection&>(timer);
     if (connection.phase_ == Phase::handler) {
-        if (!connection.is_dead_) connection.abandon(504, "the request took too long");
+        // A handler that outlives its cancellation is cancelled anew, so that it does not stay for ever.
+        if (connection.is_dead_) return connection.fiber_.cancel();
+        log_quietly(connection.server_.config.log, LogLevel::warning, "a request took too long in ",
+                    connection.exchange_->route().pattern());
+        connection.abandon(504, "the request took too long");
     } else if (connection.fiber_.is_suspended()) {
         connection.deadline_passed_ = true;
         connection.fiber_.cancel();
@@ -7013,7 +7055,6 @@ inline void Connection::peer_hung_up(std::uint8_t ready) noexcept {
 
 inline Connection::Next Connection::linger() {
     constexpr std::chrono::seconds longest(30);
-    constexpr std::chrono::seconds pause(5);
     if (now() - phase_start_ > longest) return Next::close;
     for (int receives = 0; watch_.is_readable(); ++receives) {
         if (receives == most_receives) return Next::yield;
@@ -7021,12 +7062,18 @@ inline Connection::Next Connection::linger() {
         input_.consume(input_.bytes().size());
     }
     input_.hold();
-    set_deadline(std::min(now() + pause, phase_start_ + longest));
+    set_deadline(std::min(now() + longest_pause(), phase_start_ + longest));
     return Next::read;
 }
 
+// How long a client that has been refused may be silent before it is taken to have read the answer.
+inline std::chrono::milliseconds Connection::longest_pause() const noexcept {
+    return std::chrono::milliseconds(server_.is_draining ? 200 : 5000);
+}
+
 inline void Connection::begin_drain() {
-    if (phase_ == Phase::idle || phase_ == Phase::head) set_deadline(reading_deadline());
+    if (is_between_requests() || phase_ == Phase::head) set_deadline(reading_deadline());
+    if (phase_ == Phase::lingering) set_deadline(now() + longest_pause());
 }
 
 /// Serves a connection until it closes.
@@ -7064,7 +7111,7 @@ inline Root serve_connection(Reactor&, Server& server, FileDescriptor socket, Pe
     } catch (const std::exception& error) {
         // No memory, or no room in the poller: this connection is lost, and nothing else.
         server.output.clear();
-        server.config.log(LogLevel::error, std::string("a connection was lost: ") + error.what());
+        log_quietly(server.config.log, LogLevel::error, "a connection was lost: ", error.what());
     }
 }
 
@@ -7224,6 +7271,7 @@ class Serving {
     }
 
     [[nodiscard]] bool is_done() const noexcept {
+        if (has_given_up_) return true;
         if (!server_.is_draining || server_.connection_count != 0) return false;
         return std::all_of(acceptors_.begin(), acceptors_.end(),
                            [](const auto& each) { return each.done(); });
@@ -7237,9 +7285,8 @@ class Serving {
             while (!server_.is_draining) {
                 const bool is_ready = co_await wait_readable(watch);
                 if (!is_ready) break;
-                const AcceptResult result = accept_some(watch);
+                const AcceptResult result = accept_and_shed(watch);
                 if (result == AcceptResult::full) {
-                    shed_idle();
                     server_.room.reset();
                     co_await server_.room.wait();
                     server_.wants_room = false;
@@ -7253,10 +7300,23 @@ class Serving {
         }
         // What the kernel has accepted for us already would be reset by the close.
         if (server_.is_draining && !was_forced_) accept_the_last(listener);
-        listener = Listener();
+        const Listener closing(std::move(listener));
     }
 
     enum class AcceptResult : std::uint8_t { some, full, out_of_resources };
+
+    // The listener outlives a lack of memory as it does one of descriptors.
+    AcceptResult accept_and_shed(Watch& watch) noexcept {
+        try {
+            const AcceptResult result = accept_some(watch);
+            if (result == AcceptResult::full) shed_idle();
+            return result;
+        } catch (const std::exception& error) {
+            log_quietly(config_.log, LogLevel::error,
+                        "cannot accept connections for the moment: ", error.what());
+            return AcceptResult::out_of_resources;
+        }
+    }
 
     // A few dozen at a time, so that a flood of connections does not keep the others waiting.
     AcceptResult accept_some(Watch& watch) {
@@ -7312,8 +7372,8 @@ class Serving {
                     "cannot accept connections for the moment: " + std::generic_category().message(error));
     }
 
-    // Closes the connection that is idle for the longest time; of many a few at once, since finding them looks
-    // at all. Where none is idle, the first to become so closes.
+    // Closes the connection that is idle for the longest time; of many a few at once, since finding them
+    // looks at all. Where none is idle, the first to become so closes.
     void shed_idle() {
         std::vector<std::pair<TimePoint, Connection*>> idle;
         for_each_connection([&](Connection& connection) {
@@ -7346,11 +7406,13 @@ class Serving {
 
     Task<> end_grace() {
         co_await sleep(config_.shutdown_grace);
-        stop_now();
+        co_await stop_now();
     }
 
-    void stop_now() {
-        if (was_forced_) return;
+    // Cuts off what is in flight. Handlers are cancelled once and have a second to clean up; then the
+    // destructor cancels whatever they still wait for.
+    Task<> stop_now() {
+        if (was_forced_) co_return;
         begin_drain();
         was_forced_ = server_.connection_count != 0;
         if (was_forced_) {
@@ -7359,6 +7421,8 @@ class Serving {
         }
         for_each_connection(
             [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
+        co_await sleep(std::chrono::seconds(1));
+        has_given_up_ = true;
     }
 
     Task<> watch_signals() {
@@ -7371,7 +7435,7 @@ class Serving {
             if (result.would_block()) {
                 watch.drained();
             } else if (server_.is_draining) {
-                stop_now();
+                co_await stop_now();
             } else {
                 begin_drain();
             }
@@ -7386,6 +7450,7 @@ class Serving {
     std::vector<JoinHandle<void>> acceptors_;
     TimePoint next_accept_warning_ = TimePoint::min();
     bool was_forced_ = false;
+    bool has_given_up_ = false;
 };
 
 }  // namespace detail

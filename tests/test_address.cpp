@@ -80,7 +80,8 @@ int connect_v4(std::uint16_t port) {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     address.sin_port = htons(port);
-    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0
+                                                                                                     : errno;
 }
 
 /// Connects to ::1; the errno, or 0.
@@ -91,7 +92,8 @@ int connect_v6(std::uint16_t port) {
     address.sin6_family = AF_INET6;
     address.sin6_addr = in6addr_loopback;
     address.sin6_port = htons(port);
-    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0
+                                                                                                     : errno;
 }
 
 int connect_unix(const std::string& path) {
@@ -99,7 +101,8 @@ int connect_unix(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::memcpy(address.sun_path, path.data(), path.size());
-    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+    return ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0
+                                                                                                     : errno;
 }
 
 bool has_ipv6() {
@@ -107,8 +110,8 @@ bool has_ipv6() {
     sockaddr_in6 address{};
     address.sin6_family = AF_INET6;
     address.sin6_addr = in6addr_loopback;
-    const bool has = socket && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address),
-                                      sizeof address) == 0;
+    const bool has =
+        socket && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
     if (!has) MESSAGE("skipped: this machine has no IPv6");
     return has;
 }
@@ -177,8 +180,10 @@ TEST_CASE("host and port are taken apart at the last colon, brackets hold IPv6")
 
 TEST_CASE("what is no address is refused and named") {
     for (const char* text :
-         {"", "8080", "localhost", ":", "localhost:", ":http", ":-1", ":+80", ": 80", ":80 ", ":65536",
-          ":99999999999999999999", "::1:80", "::1", "[::1]", "[::1]:", "[::1", "[]:80", "host:80:90", ":0x50"}) {
+         {"",           "8080", "localhost", ":",      "localhost:", ":http",
+          ":-1",        ":+80", ": 80",      ":80 ",   ":65536",     ":99999999999999999999",
+          "::1:80",     "::1",  "[::1]",     "[::1]:", "[::1",       "[]:80",
+          "host:80:90", ":0x50"}) {
         CAPTURE(text);
         CHECK_FALSE(split_address(text).has_value());
         std::string what;

@@ -53,12 +53,13 @@ void routes(sake::Engine& app) {
 }
 
 Response post(const TestServer& server, std::string_view path, std::string_view body) {
-    return round_trip(server.port(), std::string("POST ")
-                                         .append(path)
-                                         .append(" HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: ")
-                                         .append(std::to_string(body.size()))
-                                         .append("\r\n\r\n")
-                                         .append(body));
+    return round_trip(server.port(),
+                      std::string("POST ")
+                          .append(path)
+                          .append(" HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: ")
+                          .append(std::to_string(body.size()))
+                          .append("\r\n\r\n")
+                          .append(body));
 }
 
 /// "400 what the answer's detail says"
@@ -84,7 +85,8 @@ TEST_CASE("bind reads the body as Json or as a type with from_json") {
         CHECK(post(server, "/user", good_user).body == "Ada36Londony");
         CHECK(post(server, "/later", good_user).body == "Ada");
         CHECK(post(server, "/lenient", "{}").body == R"({"loud":false,"retries":3})");
-        CHECK(post(server, "/lenient", R"({"loud":true,"unknown":1})").body == R"({"loud":true,"retries":3})");
+        CHECK(post(server, "/lenient", R"({"loud":true,"unknown":1})").body ==
+              R"({"loud":true,"retries":3})");
         CHECK(post(server, "/numbers", "[1,2,3]").body == "3");
     });
 }
@@ -101,7 +103,8 @@ TEST_CASE("a body that is no JSON is a 400 that says at which byte") {
         CHECK(refusal(server, "/json", "\"\xff\"") == "400 invalid JSON at byte 2");
         CHECK(refusal(server, "/user", R"({"name")") == "400 invalid JSON at byte 8");
         CHECK(refusal(server, "/later", "{") == "400 invalid JSON at byte 2");
-        CHECK(refusal(server, "/json", std::string_view("1\0 2", 4)).starts_with("400 invalid JSON at byte "));
+        CHECK(
+            refusal(server, "/json", std::string_view("1\0 2", 4)).starts_with("400 invalid JSON at byte "));
         CHECK(refusal(server, "/json", "1e999").starts_with("400 "));
         CHECK(refusal(server, "/user", "[-1e999]").starts_with("400 "));
     });
@@ -135,7 +138,8 @@ TEST_CASE("JSON that does not fit is a 422 that names the field") {
         CHECK(refusal(server, "/user", with("address", "7")).starts_with("422 body: 'address': "));
         CHECK(refusal(server, "/user", with("address", R"({"city":"x","code":"y"})"))
                   .starts_with("422 body: 'address': type must be number, but is string"));
-        CHECK(refusal(server, "/user", with("address", R"({"city":"x"})")) == "422 body: key 'code' not found");
+        CHECK(refusal(server, "/user", with("address", R"({"city":"x"})")) ==
+              "422 body: key 'code' not found");
         CHECK(refusal(server, "/user", "[]").starts_with("422 body: "));
         CHECK(refusal(server, "/user", "17").starts_with("422 body: "));
         CHECK(refusal(server, "/lenient", R"({"retries":"many"})") ==
@@ -156,13 +160,12 @@ TEST_CASE("P7 JSON may nest as deep as the configuration says, and no deeper") {
         const std::string in_text = "\"" + std::string(1000, '[') + "\\\"{{{\"";
         CHECK(post(server, "/json", in_text).status == 200);
     });
-    with_server(
-        routes,
-        [](TestServer& server) {
-            CHECK(post(server, "/json", nested(2)).status == 200);
-            CHECK(refusal(server, "/json", nested(3)) == "400 JSON nests deeper than 2 levels");
-        },
-        {.max_json_depth = 2});
+    with_server(routes,
+                [](TestServer& server) {
+                    CHECK(post(server, "/json", nested(2)).status == 200);
+                    CHECK(refusal(server, "/json", nested(3)) == "400 JSON nests deeper than 2 levels");
+                },
+                {.max_json_depth = 2});
 }
 
 TEST_CASE("the field is named whatever the order, and not where looking for it would be costly") {

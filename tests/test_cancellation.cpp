@@ -150,7 +150,8 @@ TEST_CASE("C1 a reset at every suspension point is seen once, as Cancelled, and 
 }
 
 TEST_CASE("C1 a close at every suspension point, later than the half-close window, is seen as Cancelled") {
-    leave_at_every_point(sake::Config().with_half_close_window(0ms), [](RawClient& client) { client.close(); });
+    leave_at_every_point(sake::Config().with_half_close_window(0ms),
+                         [](RawClient& client) { client.close(); });
 }
 
 TEST_CASE("C1 an end of input alone, later than the half-close window, is seen as Cancelled") {
@@ -234,7 +235,8 @@ TEST_CASE("C1 a reset while a body is being read or an answer written frees the 
                     clients.push_back(RawClient::with_receive_buffer(server.port(), 16 * 1024));
                     RawClient& client = clients.back();
                     if (i % 3 == 0) client.send(get_request("/big")).read_exactly(1000);
-                    if (i % 3 == 1) client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nabc");
+                    if (i % 3 == 1)
+                        client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\nabc");
                     if (i % 3 == 2) client.send("GET / HTTP/1.1\r\nHost");
                 }
                 CHECK(eventually([&] { return Snapshot::take().fds == before + 60; }));

@@ -226,7 +226,8 @@ TEST_CASE("every poller serves plain and coroutine routes, bodies of all sizes a
             },
             [](TestServer& server) {
                 RawClient client = server.connect();
-                for (const std::size_t size : {0UL, 1UL, 1000UL, 65'535UL, 65'536UL, 300'000UL, 1'048'576UL}) {
+                for (const std::size_t size :
+                     {0UL, 1UL, 1000UL, 65'535UL, 65'536UL, 300'000UL, 1'048'576UL}) {
                     CAPTURE(size);
                     const std::string body = pattern_bytes(size);
                     for (const char* path : {"/plain", "/coroutine"}) {
@@ -407,7 +408,8 @@ TEST_CASE("C3 an expectation is refused with 413 before the body, and with 417 i
             // Gone between the interim answer and the body.
             for (int i = 0; i < 20; ++i) {
                 RawClient client = server.connect();
-                client.send("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
+                client.send(
+                    "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
                 CHECK(client.read_any_response().status == 100);
                 if (i % 2 == 0) client.reset();
             }
@@ -424,10 +426,11 @@ TEST_CASE("C5 a capturing coroutine lambda keeps its captures for as long as its
                 co_await sake::sleep(1ms);
                 ctx.text(text);
             });
-            app.get("/move", [owned = std::make_unique<std::string>(text)](sake::Context& ctx) -> sake::Task<> {
-                co_await sake::yield();
-                ctx.text(*owned);
-            });
+            app.get("/move",
+                    [owned = std::make_unique<std::string>(text)](sake::Context& ctx) -> sake::Task<> {
+                        co_await sake::yield();
+                        ctx.text(*owned);
+                    });
             app.get("/count", [text, count = 0](sake::Context& ctx) mutable -> sake::Task<> {
                 const int mine = ++count;
                 co_await sake::sleep(2ms);

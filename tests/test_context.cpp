@@ -125,8 +125,8 @@ TEST_CASE("every field received is seen, in order, and found without regard to c
         [](TestServer& server) {
             RawClient client = server.connect();
             for (const char* path : {"/plain", "/coroutine"}) {
-                const Response response =
-                    ask(client, path, "X-Twice: one\r\nx-other:\t two words \r\nX-TWICE: two\r\nX-Empty:\r\n");
+                const Response response = ask(
+                    client, path, "X-Twice: one\r\nx-other:\t two words \r\nX-TWICE: two\r\nX-Empty:\r\n");
                 CHECK(response.body ==
                       "Host=test|X-Twice=one|x-other=two words|X-TWICE=two|X-Empty=|5|one||empty|missing");
             }
@@ -136,13 +136,13 @@ TEST_CASE("every field received is seen, in order, and found without regard to c
 TEST_CASE("a cookie is found in any Cookie field") {
     with_server(
         [](sake::Engine& app) {
-            app.get("/:name", [](Context& ctx) {
-                ctx.text("[" + std::string(ctx.cookie(ctx.param("name"))) + "]");
-            });
+            app.get("/:name",
+                    [](Context& ctx) { ctx.text("[" + std::string(ctx.cookie(ctx.param("name"))) + "]"); });
         },
         [](TestServer& server) {
             RawClient client = server.connect();
-            const std::string fields = "Cookie: a=1; session=x=y\r\ncookie: b=\"2\"; a=3\r\nX-Cookie: c=4\r\n";
+            const std::string fields =
+                "Cookie: a=1; session=x=y\r\ncookie: b=\"2\"; a=3\r\nX-Cookie: c=4\r\n";
             CHECK(ask(client, "/a", fields).body == "[1]");
             CHECK(ask(client, "/session", fields).body == "[x=y]");
             CHECK(ask(client, "/b", fields).body == "[2]");
@@ -210,7 +210,8 @@ TEST_CASE("a query parameter that does not convert, or a bad escape, is a 400") 
                 CHECK(problem_detail(server.get(std::string("/int?n=") + bad)) ==
                       "400 query parameter 'n' is not an integer in range");
             }
-            CHECK(problem_detail(server.get("/bool?b=yes")) == "400 query parameter 'b' is not true or false");
+            CHECK(problem_detail(server.get("/bool?b=yes")) ==
+                  "400 query parameter 'b' is not true or false");
             CHECK(server.get("/u16?n=65535").body == "65535");
             CHECK(problem_detail(server.get("/u16?n=65536")) ==
                   "400 query parameter 'n' is not a non-negative integer in range");
@@ -465,7 +466,8 @@ TEST_CASE("the fields that frame the message are the server's own") {
 TEST_CASE("P6 every byte in a header name, value, redirect or content type goes out exactly or throws") {
     with_server(
         [](sake::Engine& app) {
-            byte_route(app, "/name", [](Context& ctx, const std::string& x) { ctx.set_header("X" + x, "v"); });
+            byte_route(app, "/name",
+                       [](Context& ctx, const std::string& x) { ctx.set_header("X" + x, "v"); });
             byte_route(app, "/value", [](Context& ctx, const std::string& x) { ctx.set_header("X-Out", x); });
             byte_route(app, "/add", [](Context& ctx, const std::string& x) { ctx.add_header("X-Out", x); });
             byte_route(app, "/redirect", [](Context& ctx, const std::string& x) { ctx.redirect(x); });
@@ -521,7 +523,8 @@ TEST_CASE("values set for a request are JSON, and gone with it") {
                 ctx.set("text", std::string("replaced"));
                 const int number = 3;
                 ctx.set("number", number);
-                Json all = Json::array({ctx.get("user"), ctx.get("list"), ctx.get("text"), ctx.get("number")});
+                Json all =
+                    Json::array({ctx.get("user"), ctx.get("list"), ctx.get("text"), ctx.get("number")});
                 all.push_back(ctx.get<std::vector<int>>("list").size());
                 all.push_back(ctx.get<std::string>("text"));
                 ctx.json(all);

@@ -73,7 +73,7 @@ std::string system_error_of(F&& f) {
 bool contains(std::string_view text, std::string_view part) { return text.find(part) != text.npos; }
 
 bool exists(const std::string& path) {
-    struct stat status {};
+    struct stat status{};
     return ::lstat(path.c_str(), &status) == 0;
 }
 
@@ -195,9 +195,9 @@ TEST_CASE("every kind of address serves, all at once") {
 
 TEST_CASE("a text that is no address throws and is named") {
     sake::Engine app(quiet());
-    for (const char* bad : {"", "8080", "localhost", "127.0.0.1", ":", "localhost:", ":x", ":80x", ":+80", ":-1",
-                            ": 80", ":65536", ":99999999999999999999", "::1:80", "::1", "[::1]", "[::1:80",
-                            "[]:80", "1.2.3.4:80:90"}) {
+    for (const char* bad :
+         {"", "8080", "localhost", "127.0.0.1", ":", "localhost:", ":x", ":80x", ":+80", ":-1", ": 80",
+          ":65536", ":99999999999999999999", "::1:80", "::1", "[::1]", "[::1:80", "[]:80", "1.2.3.4:80:90"}) {
         const std::string text = system_error_of([&] { app.listen(bad); });
         INFO(text);
         CHECK(contains(text, std::string("cannot listen on \"") + bad + "\""));
@@ -260,7 +260,7 @@ TEST_CASE("a file that is no socket is left alone, and a path too long is refuse
     sake::Engine app(quiet());
     CHECK(contains(system_error_of([&] { app.listen(directory.address); }),
                    "cannot listen on " + directory.address));
-    struct stat status {};
+    struct stat status{};
     REQUIRE(::stat(directory.socket.c_str(), &status) == 0);
     CHECK(status.st_size == 4);
 

@@ -50,10 +50,12 @@ TEST_CASE("waiting for an event that is set does not wait") {
     event.set();
     int turns = 0;
     const auto task = [&]() -> Task<> {
-        auto other = spawn([](int& count) -> Task<> {
-            ++count;
-            co_return;
-        }, std::ref(turns));
+        auto other = spawn(
+            [](int& count) -> Task<> {
+                ++count;
+                co_return;
+            },
+            std::ref(turns));
         co_await event.wait();
         co_await event.wait();
         CHECK(turns == 0);

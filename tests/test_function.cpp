@@ -78,7 +78,9 @@ TEST_CASE("a unique function destroys its callable once: at its end, or when ano
 }
 
 TEST_CASE("a unique function hands on arguments without copies, and references as references") {
-    UniqueFunction<std::unique_ptr<int>(std::unique_ptr<int>)> pass = [](std::unique_ptr<int> p) { return p; };
+    UniqueFunction<std::unique_ptr<int>(std::unique_ptr<int>)> pass = [](std::unique_ptr<int> p) {
+        return p;
+    };
     auto p = std::make_unique<int>(3);
     const int* const address = p.get();
     CHECK(pass(std::move(p)).get() == address);

@@ -8,9 +8,9 @@
 #include <string>
 #include <string_view>
 
+#include "sake.hpp"
 #include "support/allocations.hpp"
 #include "support/raw_client.hpp"
-#include "sake.hpp"
 
 using harness::RawClient;
 using sake::detail::Input;

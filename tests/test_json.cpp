@@ -1,4 +1,5 @@
-// parse_json and dump_json: any bytes in, a value or a JsonError that says where; any value out, always UTF-8.
+// parse_json and dump_json: any bytes in, a value or a JsonError that says where; any value out, always
+// UTF-8.
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -53,9 +54,10 @@ TEST_CASE("what is not JSON is refused, with the byte where it went wrong") {
     CHECK(error_of("{\"a\":}") == "invalid JSON at byte 6");
     CHECK(error_of("[1,2") == "invalid JSON at byte 5");
     for (const char* text :
-         {" ", "{", "}", "[", "]", "[1,]", "{,}", "{\"a\"}", "{\"a\":1,}", "{a:1}", "'a'", "\"", "\"\\\"",
-          "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\n\"", "+1", "01", "1.", ".5", "1e", "-", "0x10", "NaN",
-          "Infinity", "-Infinity", "nul", "truee", "1 2", "[] []", "// c\n1", "/**/1", "[1}", "{]"}) {
+         {" ",     "{",     "}",   "[",      "]",       "[1,]",      "{,}",         "{\"a\"}",  "{\"a\":1,}",
+          "{a:1}", "'a'",   "\"",  "\"\\\"", "\"\\x\"", "\"\\u12\"", "\"\\ud800\"", "\"\n\"",   "+1",
+          "01",    "1.",    ".5",  "1e",     "-",       "0x10",      "NaN",         "Infinity", "-Infinity",
+          "nul",   "truee", "1 2", "[] []",  "// c\n1", "/**/1",     "[1}",         "{]"}) {
         CAPTURE(text);
         CHECK(error_of(text).starts_with("invalid JSON at byte "));
     }
@@ -70,8 +72,9 @@ TEST_CASE("W8: text that is not UTF-8 is refused") {
 }
 
 TEST_CASE("a NUL byte does not end the text: whatever follows it counts") {
-    for (const std::string_view text : {"{}\0"sv, "{}\0[]"sv, "\0"sv, "1\0"
-                                                                      "2"sv,
+    for (const std::string_view text : {"{}\0"sv, "{}\0[]"sv, "\0"sv,
+                                        "1\0"
+                                        "2"sv,
                                         "[1,\0 2]"sv, "\"a\0b\""sv}) {
         CAPTURE(text.size());
         const auto nul = text.find('\0');
@@ -138,8 +141,9 @@ TEST_CASE("a JsonError is a std::exception with its text") {
 
 TEST_CASE("dumping never fails on text that is not UTF-8: the bytes become U+FFFD") {
     CHECK(dump_json(Json("a\xff"
-                         "b")) == "\"a\xef\xbf\xbd"
-                                  "b\"");
+                         "b")) ==
+          "\"a\xef\xbf\xbd"
+          "b\"");
     CHECK(dump_json(Json{{"k\x80", "v\xc3"}}) == "{\"k\xef\xbf\xbd\":\"v\xef\xbf\xbd\"}");
     for (int byte = 0; byte < 256; ++byte) {
         CAPTURE(byte);

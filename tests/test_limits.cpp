@@ -147,8 +147,11 @@ TEST_CASE("L1 L2 a body of N bytes is served, one more is 413, in every coding a
                     std::string path;
                     std::size_t most;
                 };
-                for (const Limit& limit :
-                     {Limit{"/body", 100}, {"/body-later", 100}, {"/small", 10}, {"/large", 300}, {"/none", 0}}) {
+                for (const Limit& limit : {Limit{"/body", 100},
+                                           {"/body-later", 100},
+                                           {"/small", 10},
+                                           {"/large", 300},
+                                           {"/none", 0}}) {
                     CAPTURE(limit.path);
                     for (const std::size_t size : {limit.most - 1, limit.most, limit.most + 1}) {
                         if (limit.most == 0 && size > 1) continue;
@@ -162,7 +165,8 @@ TEST_CASE("L1 L2 a body of N bytes is served, one more is 413, in every coding a
                         }
                     }
                 }
-                // The rest of the head makes no difference to the limit, nor does a route that does not exist.
+                // The rest of the head makes no difference to the limit, nor does a route that does not
+                // exist.
                 CHECK(status_of(server, post_request("/body", std::string(100, 'x'), "X: y\r\n")) == 200);
                 CHECK(status_of(server, post_request("/nowhere", std::string(101, 'x'))) == 413);
             },
@@ -317,22 +321,21 @@ TEST_CASE("F4 no more than max_connections are accepted, the rest wait for their
 
 TEST_CASE("F4 a newcomer takes the place of the connection that is idle for the longest time") {
     on_every_poller([](sake::Config config) {
-        with_server(
-            [](sake::Engine&) {},
-            [](TestServer& server) {
-                std::vector<RawClient> clients;
-                for (int i = 0; i < 3; ++i) {
-                    clients.push_back(server.connect());
-                    CHECK(clients.back().send(get_request("/_ping")).read_response().body == "pong");
-                }
-                CHECK(clients[0].send(get_request("/_ping")).read_response().body == "pong");
-                RawClient newcomer = server.connect();
-                CHECK(newcomer.send(get_request("/_ping")).read_response().body == "pong");
-                CHECK(clients[1].expect_closed());
-                for (const std::size_t kept : {0UL, 2UL})
-                    CHECK(clients[kept].send(get_request("/_ping")).read_response().body == "pong");
-            },
-            config.with_max_connections(3));
+        with_server([](sake::Engine&) {},
+                    [](TestServer& server) {
+                        std::vector<RawClient> clients;
+                        for (int i = 0; i < 3; ++i) {
+                            clients.push_back(server.connect());
+                            CHECK(clients.back().send(get_request("/_ping")).read_response().body == "pong");
+                        }
+                        CHECK(clients[0].send(get_request("/_ping")).read_response().body == "pong");
+                        RawClient newcomer = server.connect();
+                        CHECK(newcomer.send(get_request("/_ping")).read_response().body == "pong");
+                        CHECK(clients[1].expect_closed());
+                        for (const std::size_t kept : {0UL, 2UL})
+                            CHECK(clients[kept].send(get_request("/_ping")).read_response().body == "pong");
+                    },
+                    config.with_max_connections(3));
     });
 }
 
@@ -377,11 +380,14 @@ TEST_CASE("S4 100,000 pipelined requests with nobody reading cost a bounded amou
                 // Until the server has stopped reading, and both sockets are full.
                 do {
                     sent += client.try_send(std::string_view(batch).substr(sent));
-                } while (sent < batch.size() && eventually([&] {
-                             const auto more = client.try_send(std::string_view(batch).substr(sent, 1));
-                             sent += more;
-                             return more > 0;
-                         }, 100ms));
+                } while (sent < batch.size() &&
+                         eventually(
+                             [&] {
+                                 const auto more = client.try_send(std::string_view(batch).substr(sent, 1));
+                                 sent += more;
+                                 return more > 0;
+                             },
+                             100ms));
                 CHECK(sent < batch.size());
                 CHECK(allocations::live_bytes() - before < 512 * 1024);
                 CHECK(server.ping());

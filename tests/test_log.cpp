@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -25,7 +26,8 @@ std::string escaped(std::string_view text) {
     return out;
 }
 
-/// Standard error is a given descriptor for as long as this lives. No assertions meanwhile: doctest writes too.
+/// Standard error is a given descriptor for as long as this lives. No assertions meanwhile: doctest writes
+/// too.
 class StderrIs {
   public:
     explicit StderrIs(int fd) : previous_(::dup(STDERR_FILENO)) { ::dup2(fd, STDERR_FILENO); }
@@ -107,8 +109,7 @@ TEST_CASE("lines of several threads do not mix") {
         std::vector<std::thread> threads;
         for (const char letter : {'a', 'b', 'c', 'd'}) {
             threads.emplace_back([letter] {
-                for (int i = 0; i < lines; ++i)
-                    sake::log_to_stderr(LogLevel::info, std::string(44, letter));
+                for (int i = 0; i < lines; ++i) sake::log_to_stderr(LogLevel::info, std::string(44, letter));
             });
         }
         for (auto& thread : threads) thread.join();
@@ -118,6 +119,27 @@ TEST_CASE("lines of several threads do not mix") {
         const std::string_view line = std::string_view(written).substr(at, 51);
         CHECK(line == "sake: " + std::string(44, line[6]) + "\n");
     }
+}
+
+TEST_CASE("what is logged quietly is one line, with the reason escaped") {
+    std::vector<std::string> lines;
+    const sake::LogSink sink = [&](LogLevel level, std::string_view text) {
+        lines.push_back(std::string(sake::to_string(level)) + "|" + std::string(text));
+    };
+    sake::log_quietly(sink, LogLevel::warning, "it failed: ", "two\nlines");
+    CHECK(lines == std::vector<std::string>{"warning|it failed: two\\x0alines"});
+}
+
+TEST_CASE("a sink that throws, or that is none, loses the line and nothing else") {
+    int calls = 0;
+    const sake::LogSink throws = [&](LogLevel, std::string_view) {
+        ++calls;
+        throw std::runtime_error("the disk is full");
+    };
+    sake::log_quietly(throws, LogLevel::error, "a", "b");
+    sake::log_quietly(sake::LogSink(), LogLevel::error, "a", "b");
+    static_assert(noexcept(sake::log_quietly(throws, LogLevel::error, "a", "b")));
+    CHECK(calls == 1);
 }
 
 TEST_CASE("a closed standard error loses the line and nothing else") {
@@ -163,10 +185,10 @@ TEST_CASE("a standard error whose reader has gone loses the line and raises no S
 }
 
 TEST_CASE("a SIGPIPE that the program ignores or holds back stays as it is") {
-    auto [reader, writer] = sake::detail::sys::make_pipe();
-    reader.close();
-    const auto log_into_broken_pipe = [&writer = writer] {
-        const StderrIs broken(writer.get());
+    auto pipe = sake::detail::sys::make_pipe();
+    pipe.first.close();
+    const auto log_into_broken_pipe = [&] {
+        const StderrIs broken(pipe.second.get());
         sake::log_to_stderr(LogLevel::error, "the reader has gone");
     };
     const auto old_handler = ::signal(SIGPIPE, SIG_IGN);

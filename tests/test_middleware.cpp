@@ -236,6 +236,7 @@ TEST_CASE("middleware outside sees the answer to any exception, and may change i
                     thrown = true;
                 }
                 ctx.set_header("X-Seen", thrown ? "an exception" : std::to_string(ctx.response_status()));
+                ctx.set_header("X-Error", ctx.error() != nullptr ? "yes" : "no");
                 if (ctx.path() == "/changed") ctx.status(502).text("changed");
             });
             const auto fail = [](Context&) { throw std::runtime_error("it"); };
@@ -249,6 +250,8 @@ TEST_CASE("middleware outside sees the answer to any exception, and may change i
         [](TestServer& server) {
             CHECK(server.get("/").status == 500);
             CHECK(server.get("/").header("X-Seen") == "500");
+            CHECK(server.get("/").header("X-Error") == "yes");
+            CHECK(server.get("/nothing").header("X-Error") == "no");
             CHECK(server.get("/later").header("X-Seen") == "500");
             CHECK(server.get("/changed").status == 502);
             CHECK(server.get("/changed").body == "changed");

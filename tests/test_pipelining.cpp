@@ -36,9 +36,8 @@ void add_mixed_routes(sake::Engine& app) {
         const int twice = co_await doubled(n);
         ctx.text("nested " + std::to_string(twice / 2));
     });
-    app.get("/throw/:n", [](sake::Context&, int n) {
-        throw sake::HttpError(418, "throw " + std::to_string(n));
-    });
+    app.get("/throw/:n",
+            [](sake::Context&, int n) { throw sake::HttpError(418, "throw " + std::to_string(n)); });
     app.get("/throw-later/:n", [](sake::Context&, int n) -> sake::Task<> {
         co_await sake::sleep(1ms);
         throw sake::HttpError(418, "throw-later " + std::to_string(n));
@@ -138,7 +137,8 @@ TEST_CASE("C2 many clients pipeline at once and none sees the answer of another"
                 for (int c = 0; c < 40; ++c) {
                     clients.push_back(server.connect());
                     for (int i = 0; i < 16; ++i)
-                        batches[static_cast<std::size_t>(c)].push_back(exchanged((c + i) % kinds, 100 * c + i));
+                        batches[static_cast<std::size_t>(c)].push_back(
+                            exchanged((c + i) % kinds, 100 * c + i));
                 }
                 for (std::size_t c = 0; c < clients.size(); ++c) clients[c].send(joined(batches[c]));
                 for (std::size_t c = 0; c < clients.size(); ++c) {
@@ -196,7 +196,8 @@ TEST_CASE("C2 what a coroutine handler sees of its request stays while later req
             std::string batch;
             for (int i = 0; i < 8; ++i) {
                 const std::string n = std::to_string(i);
-                batch += post_request("/keep/%6eame" + n + "?q=a+b" + n, "body" + n, "X-Text: text" + n + "\r\n");
+                batch +=
+                    post_request("/keep/%6eame" + n + "?q=a+b" + n, "body" + n, "X-Text: text" + n + "\r\n");
             }
             RawClient client = server.connect();
             RawClient other = server.connect();
@@ -262,10 +263,11 @@ TEST_CASE("C2 nothing runs after a request that is refused") {
 TEST_CASE("C2 nothing runs after a request that closes the connection") {
     std::atomic<int> runs{0};
     const auto requests = [](const std::string& path) {
-        return std::vector<std::string>{
-            get_request(path, "Connection: close\r\n"), get_request(path, "Connection: x, Close\r\n"),
-            "GET " + path + " HTTP/1.0\r\n\r\n",
-            get_request(path, "Connection: keep-alive\r\nConnection: close\r\n"), get_request(path + "-close")};
+        return std::vector<std::string>{get_request(path, "Connection: close\r\n"),
+                                        get_request(path, "Connection: x, Close\r\n"),
+                                        "GET " + path + " HTTP/1.0\r\n\r\n",
+                                        get_request(path, "Connection: keep-alive\r\nConnection: close\r\n"),
+                                        get_request(path + "-close")};
     };
     on_every_poller([&](const sake::Config& config) {
         with_server(

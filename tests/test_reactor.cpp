@@ -858,7 +858,8 @@ TEST_CASE("a hang-up is told to its listener while nobody reads, with data unrea
     }
 }
 
-TEST_CASE("a watch that is closed in the turn of its event, and its number used again, meets no stale event") {
+TEST_CASE(
+    "a watch that is closed in the turn of its event, and its number used again, meets no stale event") {
     in_coroutine_on_each_poller([](Reactor& reactor) -> Task<> {
         Sockets first;
         auto second = std::make_unique<Sockets>();
@@ -989,7 +990,8 @@ TEST_CASE("a broken watch among others can go, and the others stay, on every pol
 
 TEST_CASE("watching what is no descriptor throws and leaves the reactor as it was") {
     for (const NamedPoller& poller : pollers) {
-        if (poller.kind == PollerKind::poll || !is_supported(poller)) continue;  // poll finds out when it waits
+        if (poller.kind == PollerKind::poll || !is_supported(poller))
+            continue;  // poll finds out when it waits
         CAPTURE(poller.name);
         const auto task = []() -> Task<> {
             Reactor& reactor = *Reactor::current();
@@ -1031,9 +1033,10 @@ TEST_CASE("F1: the seam retries what was interrupted and gives every other error
         const harness::ScopedFaults faults(plan);
         const Sockets sockets;
         char buffer[8] = {};
-        for (const auto result : {sys::send(sockets.ours.get(), "abc", 3), sys::send(sockets.ours.get(), "d", 1),
-                                  sys::receive(sockets.theirs.get(), buffer, sizeof buffer),
-                                  sys::receive(sockets.theirs.get(), buffer, sizeof buffer)}) {
+        for (const auto result :
+             {sys::send(sockets.ours.get(), "abc", 3), sys::send(sockets.ours.get(), "d", 1),
+              sys::receive(sockets.theirs.get(), buffer, sizeof buffer),
+              sys::receive(sockets.theirs.get(), buffer, sizeof buffer)}) {
             errors.push_back(result.error);
             values.push_back(result.value);
         }

@@ -338,7 +338,8 @@ TEST_CASE("a join handle only moves") {
     });
 }
 
-TEST_CASE("awaiting a handle waits for the end and gives the result; a task that has ended is not waited for") {
+TEST_CASE(
+    "awaiting a handle waits for the end and gives the result; a task that has ended is not waited for") {
     in_coroutine([]() -> Task<> {
         auto running = spawn(number_later(1));
         CHECK_FALSE(running.done());
@@ -407,7 +408,9 @@ TEST_CASE("a detached task, or one whose handle is dropped, runs on to its end")
     };
     in_coroutine([&]() -> Task<> {
         spawn(work).detach();
-        { const auto dropped = spawn(work); }
+        {
+            const auto dropped = spawn(work);
+        }
         auto kept = spawn(work);
         kept.detach();
         co_await let_the_others_run();
@@ -437,7 +440,7 @@ TEST_CASE("the failure of a detached task goes to the log, that of a joined or c
         });
     });
     CHECK(log ==
-          "sake: error: a detached task failed with an exception of unknown type\n"
+          "sake: error: a detached task failed: an exception that is no std::exception\n"
           "sake: error: a detached task failed: in the dark\n");
 }
 

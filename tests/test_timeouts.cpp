@@ -50,7 +50,8 @@ TEST_CASE("a request head that does not come in time is 408, and trickling does 
         with_server(
             add_body_route,
             [](TestServer& server) {
-                for (const std::string start : {"G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: test\r\nX"}) {
+                for (const std::string start :
+                     {"G", "GET / HTTP/1.1\r\n", "GET / HTTP/1.1\r\nHost: test\r\nX"}) {
                     CAPTURE(start);
                     const Stopwatch watch;
                     RawClient client = server.connect();

@@ -93,8 +93,8 @@ class Reactor {
     /// The reactor whose loop runs on this thread, or nullptr.
     [[nodiscard]] static Reactor* current() noexcept;
 
-    /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the log;
-    /// what is left when the reactor goes is dropped.
+    /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the
+    /// log; what is left when the reactor goes is dropped.
     void post(detail::UniqueFunction<void()> work);
 
     /// The time at the start of this turn of the loop.
@@ -174,9 +174,9 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
         std::rethrow_exception(exception);
     } catch (const Cancelled&) {
     } catch (const std::exception& error) {
-        log_to_stderr(LogLevel::error, std::string(what) + " failed: " + error.what());
+        log_quietly(log_to_stderr, LogLevel::error, what, error.what());
     } catch (...) {
-        log_to_stderr(LogLevel::error, std::string(what) + " failed with an exception of unknown type");
+        log_quietly(log_to_stderr, LogLevel::error, what, "an exception that is no std::exception");
     }
 }
 
@@ -310,7 +310,7 @@ inline void Reactor::run_posted() {
         try {
             work();
         } catch (...) {
-            detail::report_failure("posted work", std::current_exception());
+            detail::report_failure("posted work failed: ", std::current_exception());
         }
     }
     running_posted_.clear();

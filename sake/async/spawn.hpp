@@ -31,7 +31,7 @@ struct SpawnState {
 /// Nobody will ask for the result: an exception that nobody has seen goes to the log.
 template <class T>
 void discard(SpawnState<T>* state) noexcept {
-    if (state->exception) report_failure("a detached task", state->exception);
+    if (state->exception) report_failure("a detached task failed: ", state->exception);
     delete state;
 }
 

@@ -56,8 +56,8 @@ class Fiber : public ListNode {
 
     [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
 
-    /// Resumes the open wait with Cancelled, or the next one if none is open. Calls that come before the first
-    /// is seen are one with it.
+    /// Resumes the open wait with Cancelled, or the next one if none is open. Calls that come before the
+    /// first is seen are one with it.
     void cancel() noexcept;
 
     /// Whether a wait is open and not over yet.

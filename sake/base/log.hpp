@@ -71,6 +71,19 @@ class SigpipeHeldBack {
 
 }  // namespace detail
 
+/// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
+/// that line and nothing else.
+inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view what,
+                        std::string_view why) noexcept {
+    try {
+        std::string line(what);
+        append_escaped(line, why);
+        sink(level, line);
+    } catch (...) {
+        // There is nowhere left to report it.
+    }
+}
+
 /// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
 /// reader has gone, loses the line and nothing else.
 inline void log_to_stderr(LogLevel level, std::string_view text) {

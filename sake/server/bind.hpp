@@ -41,8 +41,8 @@ inline std::string missing_key(const Json::exception& error) {
     const std::string text = plain_message(error);
     constexpr std::string_view before = "key '";
     constexpr std::string_view after = "' not found";
-    const bool fits = text.size() > before.size() + after.size() && text.starts_with(before) &&
-                      text.ends_with(after);
+    const bool fits =
+        text.size() > before.size() + after.size() && text.starts_with(before) && text.ends_with(after);
     return fits ? text.substr(before.size(), text.size() - before.size() - after.size()) : std::string();
 }
 

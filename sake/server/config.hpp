@@ -100,6 +100,10 @@ void check_setting(const char* name, Number value, Number smallest) {
 
 inline void check_setting(const char* name, std::chrono::milliseconds value) {
     check_setting<std::int64_t>(name, value.count(), 1);
+    // Beyond it, a deadline would overflow the clock.
+    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 3650);
+    if (value > longest)
+        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
 }
 
 /// Throws std::invalid_argument naming the first field that makes no sense.

@@ -67,7 +67,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     /// Between two requests since the time it gives; nothing if it is busy, or has not had its first request
     /// yet.
     [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept {
-        if (phase_ != Phase::idle || !has_served_ || is_dead_) return std::nullopt;
+        if (!is_between_requests() || !has_served_ || is_dead_) return std::nullopt;
         return phase_start_;
     }
 
@@ -91,12 +91,14 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     void append_response(Response& answer, bool close);
     Progress refuse(int status, std::string_view detail);
     bool send_gathered();
+    void all_is_sent() noexcept;
 
     // Waiting and closing.
     Next receive();
     Next wait_to_read();
     Next wait_to_write();
     Next linger();
+    [[nodiscard]] std::chrono::milliseconds longest_pause() const noexcept;
     void become(Phase phase) noexcept;
     void release_exchange() noexcept;
     void set_deadline(TimePoint deadline) { server_.reactor.timers().set(*this, deadline); }
@@ -109,6 +111,9 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     static void deadline_passed(Timer& timer) noexcept;
     void peer_hung_up(std::uint8_t ready) noexcept override;
 
+    [[nodiscard]] bool is_between_requests() const noexcept {
+        return phase_ == Phase::idle && !output_.has_unsent();
+    }
     [[nodiscard]] TimePoint now() const noexcept { return server_.reactor.now(); }
 
     Server& server_;
@@ -120,7 +125,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     std::unique_ptr<Exchange> exchange_;  // none while idle
     TimePoint phase_start_ = server_.reactor.now();
     TimePoint write_start_;          // of the present answer that does not fit the socket
-    std::uint64_t sent_before_ = 0;  // in total, at write_start_
+    std::uint64_t sent_before_ = 0;  // in total, before the answers that are being sent
     PeerAddress peer_;
     Phase phase_ = Phase::idle;
     bool has_served_ = false;  // a request, so that the connection may be shed while idle
@@ -138,13 +143,13 @@ inline Connection::Next Connection::advance() {
         if (output_.has_unsent()) {
             if (output_.flush(watch_) == Output::Result::blocked) return wait_to_write();
             if (output_.has_unsent()) return Next::close;
-            is_writing_ = false;
+            all_is_sent();
         }
         if (phase_ == Phase::lingering) return linger();
         if (phase_ == Phase::closing) {
             if (!send_gathered()) continue;
             if (!linger_) return Next::close;
-            sys::shutdown_write(socket_.get());
+            if (!sys::shutdown_write(socket_.get()).ok()) return Next::close;
             input_.consume(input_.bytes().size());
             become(Phase::lingering);
             continue;
@@ -169,7 +174,13 @@ inline Connection::Next Connection::advance() {
 inline bool Connection::send_gathered() {
     const Output::Result result = output_.flush(watch_);
     if (result == Output::Result::failed) is_dead_ = true;
+    if (result == Output::Result::sent) all_is_sent();
     return result == Output::Result::sent;
+}
+
+inline void Connection::all_is_sent() noexcept {
+    is_writing_ = false;
+    sent_before_ = output_.total_sent();
 }
 
 inline Connection::Next Connection::receive() {
@@ -221,7 +232,6 @@ inline Connection::Next Connection::wait_to_write() {
     if (!is_writing_) {
         is_writing_ = true;
         write_start_ = now();
-        sent_before_ = output_.total_sent();
     }
     // Progress is due within the write timeout, and at the minimum rate on the whole.
     const Config& config = server_.config;
@@ -282,6 +292,8 @@ inline Connection::Progress Connection::read_request() {
     }
     has_served_ = true;
     if (exchange_->route().suspends()) {
+        // Before anything is awaited: others receive into the shared buffer meanwhile.
+        exchange_->detach(input_);
         become(Phase::ready);
         return start_handler();
     }
@@ -290,14 +302,13 @@ inline Connection::Progress Connection::read_request() {
     return Progress::again;
 }
 
-// A coroutine may run for long, so what is gathered leaves first, and the request moves to memory of its own.
+// A coroutine may run for long, so what is gathered leaves first.
 inline Connection::Progress Connection::start_handler() {
     if (!send_gathered()) return Progress::again;
     if (watch_.is_broken()) {
         is_dead_ = true;
         return Progress::again;
     }
-    exchange_->detach(input_);
     input_.hold();
     become(Phase::handler);
     watch_.hangup_listener = this;
@@ -375,7 +386,11 @@ inline void Connection::abandon(int status, std::string_view detail) noexcept {
 inline void Connection::deadline_passed(Timer& timer) noexcept {
     auto& connection = static_cast<Connection&>(timer);
     if (connection.phase_ == Phase::handler) {
-        if (!connection.is_dead_) connection.abandon(504, "the request took too long");
+        // A handler that outlives its cancellation is cancelled anew, so that it does not stay for ever.
+        if (connection.is_dead_) return connection.fiber_.cancel();
+        log_quietly(connection.server_.config.log, LogLevel::warning, "a request took too long in ",
+                    connection.exchange_->route().pattern());
+        connection.abandon(504, "the request took too long");
     } else if (connection.fiber_.is_suspended()) {
         connection.deadline_passed_ = true;
         connection.fiber_.cancel();
@@ -394,7 +409,6 @@ inline void Connection::peer_hung_up(std::uint8_t ready) noexcept {
 
 inline Connection::Next Connection::linger() {
     constexpr std::chrono::seconds longest(30);
-    constexpr std::chrono::seconds pause(5);
     if (now() - phase_start_ > longest) return Next::close;
     for (int receives = 0; watch_.is_readable(); ++receives) {
         if (receives == most_receives) return Next::yield;
@@ -402,12 +416,18 @@ inline Connection::Next Connection::linger() {
         input_.consume(input_.bytes().size());
     }
     input_.hold();
-    set_deadline(std::min(now() + pause, phase_start_ + longest));
+    set_deadline(std::min(now() + longest_pause(), phase_start_ + longest));
     return Next::read;
 }
 
+// How long a client that has been refused may be silent before it is taken to have read the answer.
+inline std::chrono::milliseconds Connection::longest_pause() const noexcept {
+    return std::chrono::milliseconds(server_.is_draining ? 200 : 5000);
+}
+
 inline void Connection::begin_drain() {
-    if (phase_ == Phase::idle || phase_ == Phase::head) set_deadline(reading_deadline());
+    if (is_between_requests() || phase_ == Phase::head) set_deadline(reading_deadline());
+    if (phase_ == Phase::lingering) set_deadline(now() + longest_pause());
 }
 
 /// Serves a connection until it closes.
@@ -445,7 +465,7 @@ inline Root serve_connection(Reactor&, Server& server, FileDescriptor socket, Pe
     } catch (const std::exception& error) {
         // No memory, or no room in the poller: this connection is lost, and nothing else.
         server.output.clear();
-        server.config.log(LogLevel::error, std::string("a connection was lost: ") + error.what());
+        log_quietly(server.config.log, LogLevel::error, "a connection was lost: ", error.what());
     }
 }
 

@@ -133,7 +133,9 @@ class Context {
         response_.set_status(code);
         return *this;
     }
-    /// Replaces all fields of that name. Throws std::invalid_argument on a byte that may not stand there.
+    /// Replaces all fields of that name. Throws std::invalid_argument on a byte that may not stand there, and
+    /// for the fields that frame the message, which are the server's (of those only "Connection: close" may
+    /// be set).
     Context& set_header(std::string_view name, std::string_view value) {
         response_.put_header(name, value, [&] { response_.headers.set(name, value); });
         return *this;
@@ -224,6 +226,7 @@ class Context {
     /// once.
     [[nodiscard]] std::stop_token stop_token() {
         if (!stop_source_) stop_source_.emplace();
+        if (stop_requested_) stop_source_->request_stop();
         return stop_source_->get_token();
     }
 
@@ -247,6 +250,7 @@ class Context {
     std::string remote_address_;
     Json values_ = Json::object();
     std::optional<std::stop_source> stop_source_;
+    bool stop_requested_ = false;
 };
 
 namespace detail {
@@ -263,6 +267,7 @@ struct ContextAccess {
     static ContextPlace& place(Context& ctx) noexcept { return ctx.place_; }
 
     static void request_stop(Context& ctx) noexcept {
+        ctx.stop_requested_ = true;
         if (ctx.stop_source_) ctx.stop_source_->request_stop();
     }
 
@@ -283,6 +288,7 @@ struct ContextAccess {
         if (!ctx.values_.empty()) ctx.values_.clear();
         ctx.remote_address_.clear();
         ctx.stop_source_.reset();
+        ctx.stop_requested_ = false;
     }
 };
 

@@ -108,8 +108,8 @@ inline void run_plain(Context& ctx) {
 }
 
 /// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
-/// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside sees
-/// the answer, as it does when the handler runs in a worker. Only a cancellation goes through to the
+/// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside
+/// sees the answer, as it does when the handler runs in a worker. Only a cancellation goes through to the
 /// connection.
 inline Task<> run_rest(Context& ctx) {
     try {

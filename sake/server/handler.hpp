@@ -17,9 +17,12 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// The types of the arguments of a callable that is not overloaded or generic, the first left out.
+/// The types of the arguments of a callable that is not overloaded or generic, the first left out; none for
+/// what takes no argument at all, which Handler refuses in plain words.
 template <class F>
-struct CallableTraits;
+struct CallableTraits {
+    using Params = std::tuple<>;
+};
 template <class R, class First, class... Rest>
 struct CallableTraits<R (*)(First, Rest...)> {
     using Params = std::tuple<std::decay_t<Rest>...>;

@@ -36,12 +36,13 @@ namespace detail {
 
 inline constexpr std::string_view problem_content_type = "application/problem+json";
 
-/// The members type, title, status and, if there is one, detail (RFC 9457 section 3.1).
+/// The members type, title, status and detail (RFC 9457 section 3.1). Without a detail the title stands for
+/// it.
 inline std::string problem_body(int status, std::string_view detail) {
+    const std::string title = dump_json(Json(http::reason_phrase(status)));
     std::string body = R"({"type":"about:blank","title":)";
-    body.append(dump_json(Json(http::reason_phrase(status))));
-    body.append(R"(,"status":)").append(std::to_string(status));
-    if (!detail.empty()) body.append(R"(,"detail":)").append(dump_json(Json(detail)));
+    body.append(title).append(R"(,"status":)").append(std::to_string(status));
+    body.append(R"(,"detail":)").append(detail.empty() ? title : dump_json(Json(detail)));
     return body.append("}");
 }
 

@@ -67,6 +67,7 @@ class Serving {
     }
 
     [[nodiscard]] bool is_done() const noexcept {
+        if (has_given_up_) return true;
         if (!server_.is_draining || server_.connection_count != 0) return false;
         return std::all_of(acceptors_.begin(), acceptors_.end(),
                            [](const auto& each) { return each.done(); });
@@ -80,9 +81,8 @@ class Serving {
             while (!server_.is_draining) {
                 const bool is_ready = co_await wait_readable(watch);
                 if (!is_ready) break;
-                const AcceptResult result = accept_some(watch);
+                const AcceptResult result = accept_and_shed(watch);
                 if (result == AcceptResult::full) {
-                    shed_idle();
                     server_.room.reset();
                     co_await server_.room.wait();
                     server_.wants_room = false;
@@ -96,10 +96,23 @@ class Serving {
         }
         // What the kernel has accepted for us already would be reset by the close.
         if (server_.is_draining && !was_forced_) accept_the_last(listener);
-        listener = Listener();
+        const Listener closing(std::move(listener));
     }
 
     enum class AcceptResult : std::uint8_t { some, full, out_of_resources };
+
+    // The listener outlives a lack of memory as it does one of descriptors.
+    AcceptResult accept_and_shed(Watch& watch) noexcept {
+        try {
+            const AcceptResult result = accept_some(watch);
+            if (result == AcceptResult::full) shed_idle();
+            return result;
+        } catch (const std::exception& error) {
+            log_quietly(config_.log, LogLevel::error,
+                        "cannot accept connections for the moment: ", error.what());
+            return AcceptResult::out_of_resources;
+        }
+    }
 
     // A few dozen at a time, so that a flood of connections does not keep the others waiting.
     AcceptResult accept_some(Watch& watch) {
@@ -155,8 +168,8 @@ class Serving {
                     "cannot accept connections for the moment: " + std::generic_category().message(error));
     }
 
-    // Closes the connection that is idle for the longest time; of many a few at once, since finding them looks
-    // at all. Where none is idle, the first to become so closes.
+    // Closes the connection that is idle for the longest time; of many a few at once, since finding them
+    // looks at all. Where none is idle, the first to become so closes.
     void shed_idle() {
         std::vector<std::pair<TimePoint, Connection*>> idle;
         for_each_connection([&](Connection& connection) {
@@ -189,11 +202,13 @@ class Serving {
 
     Task<> end_grace() {
         co_await sleep(config_.shutdown_grace);
-        stop_now();
+        co_await stop_now();
     }
 
-    void stop_now() {
-        if (was_forced_) return;
+    // Cuts off what is in flight. Handlers are cancelled once and have a second to clean up; then the
+    // destructor cancels whatever they still wait for.
+    Task<> stop_now() {
+        if (was_forced_) co_return;
         begin_drain();
         was_forced_ = server_.connection_count != 0;
         if (was_forced_) {
@@ -202,6 +217,8 @@ class Serving {
         }
         for_each_connection(
             [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
+        co_await sleep(std::chrono::seconds(1));
+        has_given_up_ = true;
     }
 
     Task<> watch_signals() {
@@ -214,7 +231,7 @@ class Serving {
             if (result.would_block()) {
                 watch.drained();
             } else if (server_.is_draining) {
-                stop_now();
+                co_await stop_now();
             } else {
                 begin_drain();
             }
@@ -229,6 +246,7 @@ class Serving {
     std::vector<JoinHandle<void>> acceptors_;
     TimePoint next_accept_warning_ = TimePoint::min();
     bool was_forced_ = false;
+    bool has_given_up_ = false;
 };
 
 }  // namespace detail

@@ -32,8 +32,8 @@ void on_every_poller(Test test) {
         std::string name;
     };
     const Backend backends[] = {{sake::PollerKind::epoll, "epoll"},
-                                    {sake::PollerKind::poll, "poll"},
-                                    {sake::PollerKind::kqueue, "kqueue"}};
+                                {sake::PollerKind::poll, "poll"},
+                                {sake::PollerKind::kqueue, "kqueue"}};
     for (const Backend& backend : backends) {
         INFO("poller: ", backend.name);
         test(quiet_config().with_poller(backend.kind));
@@ -67,8 +67,9 @@ inline std::string get_request(std::string_view path, std::string_view fields = 
 
 /// A POST with Content-Length.
 inline std::string post_request(std::string_view path, std::string_view body, std::string_view fields = {}) {
-    return "POST " + std::string(path) + " HTTP/1.1\r\nHost: test\r\nContent-Length: " +
-           std::to_string(body.size()) + "\r\n" + std::string(fields) + "\r\n" + std::string(body);
+    return "POST " + std::string(path) +
+           " HTTP/1.1\r\nHost: test\r\nContent-Length: " + std::to_string(body.size()) + "\r\n" +
+           std::string(fields) + "\r\n" + std::string(body);
 }
 
 /// A POST with `body` as it is on the wire behind a head that says chunked.

@@ -3,7 +3,7 @@
 set -u
 variant=$1
 shift
-export ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
@@ -13,5 +13,5 @@ if [ "$variant" = tsan ] && setarch "$(uname -m)" -R true 2>/dev/null; then
     fixed_addresses=(setarch "$(uname -m)" -R)
 fi
 # Text colours would stand in the way of counting; a suite that hangs is a failure, not a wait.
-exec timeout --kill-after=10 "${TEST_TIMEOUT:-600}" "${fixed_addresses[@]}" \
+exec timeout --kill-after=10 "${TEST_TIMEOUT:-1200}" "${fixed_addresses[@]}" \
     "${BUILD:-build}/$variant/sake_tests" --no-colors=true "$@"

@@ -1,0 +1,27 @@
+// expect: (compiles)
+#include <string>
+#include <string_view>
+
+#include "sake.hpp"
+
+// What the programs beside this one get wrong, done right.
+struct WithJson {
+    int number = 0;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE(WithJson, number)
+};
+
+void by_id(sake::Context&, int) {}
+
+int main() {
+    sake::Engine app;
+    app.get("/", [](sake::Context& ctx) { ctx.set("key", WithJson{}); });
+    app.get("/users/:id", by_id);
+    app.get("/users/:id/:post", [](sake::Context&, int, const std::string&) {});
+    app.any("/files/*path", [](sake::Context&, std::string_view path) { return path; });
+    app.get("/:a/:b/:c/:d/:e/:f/:g/:h/:i/:j/:k/:l/:m/:n/:o/:p", [](sake::Context&) {});
+    app.group("/:a").get("/:b", [](sake::Context&, int, int) -> sake::Task<> { co_return; });
+    app.group("").get("/json", [](auto&) -> sake::Task<sake::Json> { co_return sake::Json(7); });
+    app.get(sake::runtime(std::string("/at/run/time")), [](sake::Context&) { return "text"; });
+    app.use([](sake::Context& ctx) -> sake::Task<> { co_await ctx.next(); });
+    app.not_found([](sake::Context& ctx) { ctx.text(ctx.query<std::string>("q", "none")); });
+}

@@ -1,0 +1,9 @@
+// expect: the_handler_takes_another_number_of_parameters_than_its_pattern_has
+#include "sake.hpp"
+
+void by_id(sake::Context&, int) {}
+
+int main() {
+    sake::Engine app;
+    app.get("/users", by_id);
+}

@@ -1,0 +1,7 @@
+// expect: there is no pattern, so the handler takes no path parameters
+#include "sake.hpp"
+
+int main() {
+    sake::Engine app;
+    app.not_found([](sake::Context&, int) {});
+}

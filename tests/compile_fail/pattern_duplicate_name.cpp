@@ -1,0 +1,7 @@
+// expect: the_pattern_uses_a_parameter_name_twice
+#include "sake.hpp"
+
+int main() {
+    sake::Engine app;
+    app.get("/:id/x/:id", [](sake::Context&) {});
+}

@@ -1,0 +1,7 @@
+// expect: the_pattern_must_start_with_a_slash
+#include "sake.hpp"
+
+int main() {
+    sake::Engine app;
+    app.get("", [](sake::Context&) {});
+}

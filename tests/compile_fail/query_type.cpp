@@ -1,0 +1,11 @@
+// expect: a parameter converts to a number, bool, std::string or std::string_view
+#include "sake.hpp"
+
+struct NoJson {
+    void* pointer = nullptr;
+};
+
+int main() {
+    sake::Engine app;
+    app.get("/", [](sake::Context& ctx) { static_cast<void>(ctx.query<NoJson>("q", {})); });
+}

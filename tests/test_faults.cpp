@@ -1,0 +1,334 @@
+// Faults: system calls that fail or do half their work (F1, F2), no descriptors left (F3), and no memory
+// (L5). The server answers correctly, or closes the one connection that was hit, and lives on.
+#include <doctest/doctest.h>
+#include <errno.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "sake.hpp"
+#include "support/allocations.hpp"
+#include "support/faults.hpp"
+#include "support/raw_client.hpp"
+#include "support/reliability.hpp"
+
+using namespace harness;
+
+namespace {
+
+sake::Task<std::string> copied(sake::Context& ctx) {
+    co_await sake::yield();
+    co_return std::string(ctx.body());
+}
+
+void add_routes(sake::Engine& app) {
+    app.get("/plain/:n", [](sake::Context& ctx, int n) { ctx.text("plain " + std::to_string(n)); });
+    app.get("/sleep/:n", [](sake::Context& ctx, int n) -> sake::Task<> {
+        co_await sake::sleep(1ms);
+        ctx.text("sleep " + std::to_string(n));
+    });
+    app.post("/echo", [](sake::Context& ctx) { ctx.text(ctx.body()); });
+    app.post("/echo-later", [](sake::Context& ctx) -> sake::Task<> {
+        const std::string body = co_await copied(ctx);
+        ctx.text(body);
+    });
+    // A text and no object, since nlohmann's destructor of a filled array or object allocates and is
+    // noexcept: a failure in there ends the process, and nobody else can do anything about it.
+    app.post("/json", [](sake::Context& ctx) { ctx.json(ctx.bind<std::string>()); });
+    app.get("/big", [](sake::Context& ctx) { ctx.send(pattern_bytes(200'000, 9), "text/plain"); });
+    app.get("/nested", [](sake::Context& ctx) -> sake::Task<> {
+        const std::string body = co_await copied(ctx);
+        co_await sake::sleep(1ms);
+        ctx.set("key", body);
+        ctx.set_header("X-Text", "some text that needs memory of its own");
+        ctx.text("nested" + body);
+    });
+}
+
+/// One round of requests of every kind; the answers must be right to the byte.
+void check_round(RawClient& client, int n) {
+    const std::string number = std::to_string(n);
+    const std::string body =
+        pattern_bytes(static_cast<std::size_t>(n * 131 % 9000), static_cast<unsigned>(n));
+    client.send(get_request("/plain/" + number) + get_request("/sleep/" + number));
+    client.send(post_request("/echo", body));
+    client.send(chunked_request("/echo-later", "5\r\nfirst\r\n6\r\nsecond\r\n0\r\n\r\n"));
+    REQUIRE(client.read_response().body == "plain " + number);
+    REQUIRE(client.read_response().body == "sleep " + number);
+    REQUIRE((client.read_response().body == body));
+    REQUIRE(client.read_response().body == "firstsecond");
+}
+
+/// Everything that comes back for these bytes, whatever happens to the connection.
+std::string fate_of(const TestServer& server, const std::string& request) {
+    try {
+        RawClient client = server.connect();
+        client.set_deadline(2s);
+        client.try_send(request);
+        return client.read_until_close();
+    } catch (const std::exception&) {
+        return "(deadline)";
+    }
+}
+
+}  // namespace
+
+TEST_CASE("F1 interrupted, empty and one-byte system calls change no byte of any answer") {
+    on_every_poller([](const sake::Config& config) {
+        for (const std::uint64_t seed : {1U, 2U, 3U, 4U}) {
+            CAPTURE(seed);
+            with_server(
+                add_routes,
+                [&](TestServer& server) {
+                    const ScopedFaults faults(FaultPlan(seed).storm(0.1));
+                    RawClient kept = server.connect();
+                    for (int i = 0; i < 125; ++i) {
+                        CAPTURE(i);
+                        RawClient fresh = server.connect();
+                        check_round(i % 2 == 0 ? kept : fresh, i);
+                    }
+                    CHECK(faults.fired("recv") > 50);
+                    CHECK(faults.fired("send") > 50);
+                },
+                config);
+        }
+    });
+}
+
+TEST_CASE("F1 half of all system calls may go wrong, and large answers still arrive whole") {
+    on_every_poller([](const sake::Config& config) {
+        with_server(
+            add_routes,
+            [](TestServer& server) {
+                const ScopedFaults faults(FaultPlan(7)
+                                              .fail_randomly("recv", 0.5, EINTR)
+                                              .fail_randomly("send", 0.5, EINTR)
+                                              .fail_randomly("sendmsg", 0.3, EINTR)
+                                              .fail_randomly("sendmsg", 0.3, EAGAIN)
+                                              .short_io("sendmsg", 0.5, 1000)
+                                              .short_io("send", 0.5, 1000)
+                                              .short_io("recv", 0.5, 100)
+                                              .fail_randomly("epoll_wait", 0.3, EINTR)
+                                              .fail_randomly("poll", 0.3, EINTR));
+                const std::string body = pattern_bytes(200'000, 9);
+                RawClient client = server.connect();
+                for (int i = 0; i < 10; ++i) {
+                    CHECK((client.send(get_request("/big")).read_response().body == body));
+                    CHECK((client.send(post_request("/echo", body)).read_response().body == body));
+                }
+                CHECK(faults.fired() > 100);
+            },
+            config);
+    });
+}
+
+TEST_CASE("F2 the failure of any call costs at most the connection that it serves") {
+    struct Failure {
+        std::string call;
+        std::vector<int> errors;
+    };
+    const std::vector<Failure> failures = {
+        {"accept4", {ECONNABORTED, EPROTO, EPERM, ENETDOWN, EHOSTUNREACH, EOPNOTSUPP, EINTR, EAGAIN}},
+        {"recv", {ECONNRESET, ETIMEDOUT, ENOMEM, ENOBUFS, EHOSTUNREACH, EPIPE, EINTR, EAGAIN}},
+        {"send", {EPIPE, ECONNRESET, ENOBUFS, ENOMEM, ETIMEDOUT, EINTR, EAGAIN}},
+        {"sendmsg", {EPIPE, ECONNRESET, ENOBUFS, ENOMEM, EINTR, EAGAIN}},
+        {"epoll_ctl", {ENOMEM, ENOSPC}},
+        {"shutdown", {ENOTCONN}},
+        {"close", {EIO, EINTR}},
+        {"epoll_wait", {EINTR}},
+    };
+    const std::vector<std::string> requests = {
+        get_request("/plain/1", "Connection: close\r\n"),
+        get_request("/sleep/1") + get_request("/plain/1", "Connection: close\r\n"),
+        post_request("/echo", pattern_bytes(3000), "Connection: close\r\n"),
+        get_request("/big", "Connection: close\r\n"),
+        "nonsense\r\n\r\n",
+    };
+    const auto with_every_failure = [&](TestServer& server) {
+        RawClient steady = server.connect();
+        for (const Failure& failure : failures) {
+            for (const int error : failure.errors) {
+                for (const std::string& request : requests) {
+                    const std::string untouched = fate_of(server, request);
+                    for (std::uint64_t nth = 1; nth <= 4; ++nth) {
+                        CAPTURE(failure.call);
+                        CAPTURE(error);
+                        CAPTURE(nth);
+                        std::string fate;
+                        {
+                            const ScopedFaults faults(FaultPlan().fail_nth(failure.call, nth, error));
+                            fate = fate_of(server, request);
+                        }
+                        // Cut short perhaps, but never something else. The Date may have moved on.
+                        const std::size_t until_date = fate.find("Date: ");
+                        REQUIRE(untouched.starts_with(fate.substr(0, until_date)));
+                        REQUIRE(fate.size() <= untouched.size());
+                        REQUIRE(steady.send(get_request("/plain/7")).read_response().body == "plain 7");
+                    }
+                }
+            }
+        }
+    };
+    with_server(add_routes, with_every_failure, quiet_config());
+}
+
+TEST_CASE("F3 no descriptors left: accepting pauses without spinning, and recovers by itself") {
+    on_every_poller([](const sake::Config& config) {
+        for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+            CAPTURE(error);
+            with_server(
+                add_routes,
+                [&](TestServer& server) {
+                    RawClient steady = server.connect();
+                    CHECK(steady.send(get_request("/plain/1")).read_response().body == "plain 1");
+                    std::vector<RawClient> waiting;
+                    {
+                        const ScopedFaults faults(FaultPlan().fail_range("accept4", 1, 1'000'000, error));
+                        faults::reset_calls();
+                        for (int i = 0; i < 20; ++i) waiting.push_back(server.connect());
+                        for (RawClient& each : waiting) each.send(get_request("/plain/2"));
+                        CHECK(waiting.front().expect_silence(250ms));
+                        CHECK(faults::calls("accept4") >= 1);
+                        CHECK(faults::calls("accept4") <= 6);
+                        CHECK(faults::calls("epoll_wait") + faults::calls("poll") <= 40);
+                        CHECK(steady.send(get_request("/plain/3")).read_response().body == "plain 3");
+                    }
+                    for (RawClient& each : waiting) {
+                        each.set_deadline(1s);
+                        CHECK(each.read_response().body == "plain 2");
+                    }
+                },
+                config);
+        }
+    });
+}
+
+TEST_CASE("F3 errors of single connections in a row neither stop nor pause accepting") {
+    with_server(add_routes, [](TestServer& server) {
+        const ScopedFaults faults(FaultPlan().fail_range("accept4", 1, 500, ECONNABORTED));
+        RawClient client = server.connect();
+        client.set_deadline(1s);
+        CHECK(client.send(get_request("/plain/1")).read_response().body == "plain 1");
+        CHECK(faults.fired("accept4") == 500);
+    });
+}
+
+namespace {
+
+/// Fails allocation 1, 2, 3 ... and `in_a_row - 1` after it, during one exchange each, until an exchange is
+/// clean. Every answer must be whole: what the handler says, or 503, or none.
+void fail_every_allocation(const TestServer& server, const std::string& request, const std::string& expected,
+                           std::uint64_t in_a_row) {
+    std::uint64_t refused = 0;
+    std::uint64_t nth = 1;
+    for (bool is_clean = false; !is_clean; ++nth) {
+        CAPTURE(nth);
+        std::string fate;
+        {
+            const allocations::ScopedFailure failure(nth, in_a_row);
+            fate = fate_of(server, request);
+            is_clean = !failure.fired();
+        }
+        const bool is_answer = fate.starts_with("HTTP/1.1 200 ") && fate.ends_with(expected);
+        const bool is_refusal = fate.empty() || (fate.starts_with("HTTP/1.1 503 ") && fate.ends_with("}"));
+        REQUIRE((is_answer || is_refusal));
+        if (is_clean) REQUIRE(is_answer);
+        refused += is_refusal ? 1U : 0U;
+        REQUIRE(server.ping());
+        REQUIRE(nth < 1000);
+    }
+    CHECK(refused > 0);
+}
+
+}  // namespace
+
+TEST_CASE("L5 any allocation may fail: the request gets 503 or a close, and the server stays up") {
+    struct Case {
+        std::string what;
+        std::string request;
+        std::string expected;
+    };
+    const std::string close = "Connection: close\r\n";
+    const std::string large = pattern_bytes(100'000);
+    const std::vector<Case> cases = {
+        {"GET", get_request("/plain/1", close), "plain 1"},
+        {"a large answer", get_request("/big", close), pattern_bytes(200'000, 9)},
+        {"a request in the path of which much is encoded", get_request("/plain/%31?a=%20", close), "plain 1"},
+        {"POST JSON", post_request("/json", R"("a text that is longer than a string holds")", close),
+         R"("a text that is longer than a string holds")"},
+        {"an upload", post_request("/echo", large, close), large},
+        {"a coroutine", get_request("/nested", close), "nested"},
+        {"an upload to a coroutine", post_request("/echo-later", large, close), large},
+        {"pipelined coroutines", get_request("/sleep/1") + get_request("/sleep/2", close), "sleep 2"},
+    };
+    with_server(
+        add_routes,
+        [&](TestServer& server) {
+            REQUIRE(server.ping());
+            for (const Case& each : cases) {
+                for (const std::uint64_t in_a_row : {1U, 3U, 100'000U}) {
+                    CAPTURE(each.what);
+                    CAPTURE(in_a_row);
+                    fail_every_allocation(server, each.request, each.expected, in_a_row);
+                }
+            }
+        },
+        quiet_config());
+}
+
+TEST_CASE("L5 any allocation may fail while a connection is accepted, with the server full or not") {
+    for (const int most : {0, 2}) {
+        CAPTURE(most);
+        with_server(
+            add_routes,
+            [&](TestServer& server) {
+                const std::string request = get_request("/plain/1");
+                REQUIRE(server.ping());
+                for (std::uint64_t nth = 1; nth < 200; ++nth) {
+                    CAPTURE(nth);
+                    bool is_clean = false;
+                    {
+                        std::vector<RawClient> clients;
+                        const allocations::ScopedFailure failure(nth);
+                        for (int i = 0; i < 4; ++i) {
+                            clients.push_back(server.connect());
+                            clients.back().try_send(request);
+                            try {
+                                static_cast<void>(clients.back().set_deadline(1s).read_some(1));
+                            } catch (const std::exception&) {
+                                // Lost for want of memory; the ping below tells about the server.
+                            }
+                        }
+                        is_clean = !failure.fired();
+                    }
+                    REQUIRE(server.ping());
+                    if (is_clean) break;
+                    REQUIRE(nth < 199);
+                }
+            },
+            quiet_config().with_max_connections(most));
+    }
+}
+
+TEST_CASE("L5 no memory and no descriptors together: accepting recovers") {
+    with_server(
+        add_routes,
+        [](TestServer& server) {
+            REQUIRE(server.ping());
+            for (std::uint64_t nth = 1; nth <= 6; ++nth) {
+                CAPTURE(nth);
+                RawClient client = server.connect();
+                {
+                    const ScopedFaults faults(FaultPlan().fail_range("accept4", 1, 1, EMFILE));
+                    const allocations::ScopedFailure failure(nth, 1000);
+                    RawClient other = server.connect();
+                    CHECK(eventually([&] { return faults.fired("accept4") > 0; }));
+                }
+                REQUIRE(server.ping());
+            }
+        },
+        quiet_config());
+}
