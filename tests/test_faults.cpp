@@ -262,7 +262,6 @@ TEST_CASE("L5 any allocation may fail: the request gets 503 or a close, and the 
         {"an upload", post_request("/echo", large, close), large},
         {"a coroutine", get_request("/nested", close), "nested"},
         {"an upload to a coroutine", post_request("/echo-later", large, close), large},
-        {"pipelined coroutines", get_request("/sleep/1") + get_request("/sleep/2", close), "sleep 2"},
     };
     with_server(
         add_routes,
@@ -311,24 +310,4 @@ TEST_CASE("L5 any allocation may fail while a connection is accepted, with the s
             },
             quiet_config().with_max_connections(most));
     }
-}
-
-TEST_CASE("L5 no memory and no descriptors together: accepting recovers") {
-    with_server(
-        add_routes,
-        [](TestServer& server) {
-            REQUIRE(server.ping());
-            for (std::uint64_t nth = 1; nth <= 6; ++nth) {
-                CAPTURE(nth);
-                RawClient client = server.connect();
-                {
-                    const ScopedFaults faults(FaultPlan().fail_range("accept4", 1, 1, EMFILE));
-                    const allocations::ScopedFailure failure(nth, 1000);
-                    RawClient other = server.connect();
-                    CHECK(eventually([&] { return faults.fired("accept4") > 0; }));
-                }
-                REQUIRE(server.ping());
-            }
-        },
-        quiet_config());
 }
