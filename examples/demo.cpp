@@ -13,8 +13,8 @@
 //   curl 127.0.0.1:8080/slow            # 200 {"slept_ms":1000}
 //   curl 127.0.0.1:8080/teapot          # 418 ..."detail":"tea is another house"}
 //   curl 127.0.0.1:8080/broken
-//     # 500 {"type":"about:blank","title":"Internal Server Error","status":500,"detail":"Internal Server
-//     Error"} # stderr: sake: error: GET /broken failed: only the log knows why in GET /broken (...)
+//     # 500 {"type":"about:blank","title":"Internal Server Error","status":500,...}
+//     # stderr: sake: error: GET /broken failed: only the log knows why in GET /broken (...)
 
 #include <chrono>
 #include <stdexcept>

@@ -19,6 +19,8 @@
 
 #include "sake.hpp"
 
+namespace test_address {
+
 using sake::detail::FileDescriptor;
 using sake::detail::listen_at;
 using sake::detail::Listener;
@@ -327,3 +329,5 @@ TEST_CASE("a path that is empty, too long or nowhere is an error that names it")
     CHECK(what.find("cannot listen on unix:/xxx") == 0);
     CHECK(listen_error("unix:/no/such/directory/socket", what) == std::errc::no_such_file_or_directory);
 }
+
+}  // namespace test_address

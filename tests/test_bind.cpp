@@ -7,6 +7,8 @@
 
 #include "support/server_fixture.hpp"
 
+namespace test_bind {
+
 using namespace harness;
 using sake::Context;
 using sake::Json;
@@ -185,3 +187,5 @@ TEST_CASE("the field is named whatever the order, and not where looking for it w
         CHECK(refusal(server, "/user", user.dump()) == "422 body: type must be number, but is string");
     });
 }
+
+}  // namespace test_bind

@@ -12,6 +12,8 @@
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
+namespace test_cancellation {
+
 using namespace harness;
 
 namespace {
@@ -284,3 +286,5 @@ TEST_CASE("C1 clients that reset at random moments harm nobody") {
             config);
     });
 }
+
+}  // namespace test_cancellation

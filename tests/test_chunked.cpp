@@ -6,6 +6,8 @@
 
 #include "sake.hpp"
 
+namespace test_chunked {
+
 namespace http = sake::http;
 using namespace std::string_literals;
 using http::ChunkedDecoder;
@@ -278,3 +280,5 @@ TEST_CASE("what the encoder writes, the decoder reads") {
     http::append_chunk(one, "hello world, 26 bytes long");
     CHECK(one == "1a\r\nhello world, 26 bytes long\r\n");
 }
+
+}  // namespace test_chunked

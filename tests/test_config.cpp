@@ -8,6 +8,8 @@
 
 #include "sake.hpp"
 
+namespace test_config {
+
 using namespace std::chrono_literals;
 using sake::Config;
 
@@ -179,3 +181,5 @@ TEST_CASE("the smallest values that make sense are taken") {
     CHECK(refusal({.max_json_depth = 1}) == "(taken)");
     CHECK(refusal({.output_soft_limit = 1}) == "(taken)");
 }
+
+}  // namespace test_config

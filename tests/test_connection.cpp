@@ -13,6 +13,8 @@
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
+namespace test_connection {
+
 using namespace harness;
 
 namespace {
@@ -464,3 +466,5 @@ TEST_CASE("C5 a capturing coroutine lambda keeps its captures for as long as its
             CHECK(counts == 20 * 21 / 2);
         });
 }
+
+}  // namespace test_connection

@@ -11,6 +11,8 @@
 
 #include "support/server_fixture.hpp"
 
+namespace test_context {
+
 using namespace harness;
 using sake::Context;
 using sake::Json;
@@ -572,3 +574,5 @@ TEST_CASE("nothing of one request is left in the next on the same connection") {
             }
         });
 }
+
+}  // namespace test_context

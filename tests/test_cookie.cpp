@@ -7,6 +7,8 @@
 
 #include "sake.hpp"
 
+namespace test_cookie {
+
 namespace http = sake::http;
 using http::cookie_value;
 using namespace std::chrono_literals;
@@ -89,3 +91,5 @@ TEST_CASE("P6: each of the 256 bytes in a cookie either passes unchanged or thro
     }
     CHECK_THROWS_AS(static_cast<void>(http::to_string(http::SetCookie{})), std::invalid_argument);
 }
+
+}  // namespace test_cookie

@@ -9,6 +9,8 @@
 
 #include "sake.hpp"
 
+namespace test_date {
+
 namespace http = sake::http;
 
 namespace {
@@ -133,3 +135,5 @@ TEST_CASE("a date cut off anywhere is no date") {
         }
     }
 }
+
+}  // namespace test_date

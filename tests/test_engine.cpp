@@ -23,6 +23,8 @@
 
 #include "support/server_fixture.hpp"
 
+namespace test_engine {
+
 using namespace harness;
 using sake::Context;
 
@@ -460,3 +462,5 @@ TEST_CASE("connections that wait in the backlog before run are served") {
     Run run(app);
     CHECK(early.read_response().body == "waited");
 }
+
+}  // namespace test_engine

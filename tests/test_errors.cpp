@@ -11,6 +11,8 @@
 
 #include "support/server_fixture.hpp"
 
+namespace test_errors {
+
 using namespace harness;
 using sake::Context;
 using sake::HttpError;
@@ -372,3 +374,5 @@ TEST_CASE("an error page may be as long as it likes, and HEAD has none") {
         },
         log.config());
 }
+
+}  // namespace test_errors

@@ -9,6 +9,8 @@
 
 #include "sake.hpp"
 
+namespace test_event {
+
 using sake::Cancelled;
 using sake::Event;
 using sake::run_until_complete;
@@ -191,3 +193,5 @@ TEST_CASE("an event may go once nobody waits for it, though resumed waiters have
     run_until_complete(task());
     CHECK(order == Order{1});
 }
+
+}  // namespace test_event

@@ -15,6 +15,8 @@
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
+namespace test_faults {
+
 using namespace harness;
 
 namespace {
@@ -311,3 +313,5 @@ TEST_CASE("L5 any allocation may fail while a connection is accepted, with the s
             quiet_config().with_max_connections(most));
     }
 }
+
+}  // namespace test_faults

@@ -6,6 +6,8 @@
 
 #include "sake.hpp"
 
+namespace test_framing {
+
 namespace http = sake::http;
 using namespace std::string_literals;
 using http::Framing;
@@ -347,3 +349,5 @@ TEST_CASE("100-continue is waited for only when there is a body, and never in HT
     CHECK_FALSE(waits("1.1", ""));
     CHECK_FALSE(waits("1.0", "Content-Length: 5\r\n"));
 }
+
+}  // namespace test_framing

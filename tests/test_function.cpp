@@ -10,6 +10,8 @@
 
 #include "sake.hpp"
 
+namespace test_function {
+
 using sake::detail::AtExit;
 using sake::detail::UniqueFunction;
 
@@ -133,3 +135,5 @@ TEST_CASE("AtExit calls when the scope is left: by its end, a return or an excep
     CHECK_THROWS_AS(throwing(), std::runtime_error);
     CHECK(order == std::vector<int>{2, 1, 3});
 }
+
+}  // namespace test_function

@@ -11,6 +11,8 @@
 
 #include "support/server_fixture.hpp"
 
+namespace test_handler {
+
 using namespace harness;
 using sake::Context;
 using sake::Json;
@@ -302,3 +304,5 @@ TEST_CASE("at run time too, a handler takes as many parameters as its pattern ha
         CHECK(text.ends_with("): the handler takes 2 path parameters, the pattern has 1"));
     }
 }
+
+}  // namespace test_handler

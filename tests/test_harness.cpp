@@ -29,6 +29,8 @@
 #include "support/oracle.hpp"
 #include "support/raw_client.hpp"
 
+namespace test_harness {
+
 namespace faults = harness::faults;
 namespace allocations = harness::allocations;
 using harness::FaultPlan;
@@ -754,3 +756,5 @@ TEST_CASE("faults reach the kqueue double, and lose no edge there") {
         CHECK(queue.poll().empty());
     });
 }
+
+}  // namespace test_harness

@@ -8,6 +8,8 @@
 #include "sake.hpp"
 #include "support/allocations.hpp"
 
+namespace test_headers {
+
 namespace http = sake::http;
 using http::Headers;
 using namespace std::string_view_literals;
@@ -202,3 +204,5 @@ TEST_CASE("comma lists fall into trimmed items, and empty ones are passed over")
     CHECK_FALSE(http::list_contains("keep-alive, Upgrades", "upgrade"));
     CHECK_FALSE(http::list_contains("", "close"));
 }
+
+}  // namespace test_headers

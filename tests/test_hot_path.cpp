@@ -13,6 +13,8 @@
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
+namespace test_hot_path {
+
 using namespace harness;
 
 namespace {
@@ -212,3 +214,5 @@ TEST_CASE("hundreds of thousands of requests on one connection do not make the s
         CHECK(allocations::live_bytes() <= before + 4096);
     });
 }
+
+}  // namespace test_hot_path

@@ -12,6 +12,8 @@
 #include "support/allocations.hpp"
 #include "support/raw_client.hpp"
 
+namespace test_input_output {
+
 using harness::RawClient;
 using sake::detail::Input;
 using sake::detail::Output;
@@ -220,3 +222,5 @@ TEST_CASE("output to a peer that is gone fails without a signal") {
     CHECK_FALSE(test.output.has_unsent());
     CHECK(test.shared.empty());
 }
+
+}  // namespace test_input_output

@@ -11,6 +11,8 @@
 
 #include "sake.hpp"
 
+namespace test_json {
+
 using namespace std::string_view_literals;
 using sake::dump_json;
 using sake::Json;
@@ -169,3 +171,5 @@ TEST_CASE("every prefix of a JSON text is refused or read, and nothing else happ
         CHECK_THROWS_AS(static_cast<void>(parse_json(std::string_view(text).substr(0, length))), JsonError);
     }
 }
+
+}  // namespace test_json

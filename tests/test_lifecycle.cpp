@@ -21,6 +21,8 @@
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
+namespace test_lifecycle {
+
 using namespace harness;
 
 namespace {
@@ -238,3 +240,5 @@ TEST_CASE("the system call that a start needs may fail, and the engine can be st
         }
     });
 }
+
+}  // namespace test_lifecycle

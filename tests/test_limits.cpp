@@ -12,6 +12,8 @@
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
+namespace test_limits {
+
 using namespace harness;
 
 namespace {
@@ -408,3 +410,5 @@ TEST_CASE("S4 100,000 pipelined requests with nobody reading cost a bounded amou
             config);
     });
 }
+
+}  // namespace test_limits

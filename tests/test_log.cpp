@@ -14,6 +14,8 @@
 
 #include "sake.hpp"
 
+namespace test_log {
+
 using namespace std::string_view_literals;
 using sake::LogLevel;
 using sake::detail::FileDescriptor;
@@ -208,3 +210,5 @@ TEST_CASE("a SIGPIPE that the program ignores or holds back stays as it is") {
     ::pthread_sigmask(SIG_SETMASK, &previous, nullptr);
     CHECK(still_pending);  // it was the program's own
 }
+
+}  // namespace test_log

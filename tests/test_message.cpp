@@ -4,6 +4,8 @@
 
 #include "sake.hpp"
 
+namespace test_message {
+
 namespace http = sake::http;
 
 TEST_CASE("methods and their names map onto each other") {
@@ -40,3 +42,5 @@ TEST_CASE("1xx, 204 and 304 have no body") {
         CHECK(http::has_no_body(status) == (status <= 199 || status == 204 || status == 304));
     }
 }
+
+}  // namespace test_message

@@ -7,6 +7,8 @@
 
 #include "support/server_fixture.hpp"
 
+namespace test_middleware {
+
 using namespace harness;
 using sake::Context;
 using sake::Json;
@@ -318,3 +320,5 @@ TEST_CASE("middleware takes no path parameters") {
     CHECK_THROWS_AS(app.use([](Context&, int) {}), std::invalid_argument);
     CHECK_THROWS_AS(app.group("/:id").use([](Context&, int) {}), std::invalid_argument);
 }
+
+}  // namespace test_middleware

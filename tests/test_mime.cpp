@@ -5,6 +5,8 @@
 
 #include "sake.hpp"
 
+namespace test_mime {
+
 using sake::http::mime_type;
 
 TEST_CASE("the media type follows from the extension, given as a name, a path or by itself") {
@@ -36,3 +38,5 @@ TEST_CASE("an unknown extension is a stream of bytes") {
         CHECK(mime_type(name) == "application/octet-stream");
     }
 }
+
+}  // namespace test_mime

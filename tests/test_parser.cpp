@@ -7,6 +7,8 @@
 #include "sake.hpp"
 #include "support/allocations.hpp"
 
+namespace test_parser {
+
 namespace http = sake::http;
 using namespace std::string_literals;
 using http::HeadLimits;
@@ -406,3 +408,5 @@ TEST_CASE("a warm parser and head do not allocate") {
     CHECK(harness::allocations::by_this_thread() == before);
     CHECK(done == 100);
 }
+
+}  // namespace test_parser

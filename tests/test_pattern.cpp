@@ -6,6 +6,8 @@
 
 #include "sake.hpp"
 
+namespace test_pattern {
+
 using sake::detail::check_pattern;
 using sake::detail::PatternError;
 
@@ -99,3 +101,5 @@ TEST_CASE("what a prefix and a pattern make together is checked too") {
     CHECK_THROWS_AS(under_rest.get("/x", handler), std::invalid_argument);
     CHECK_NOTHROW(group.get("/:other", handler));
 }
+
+}  // namespace test_pattern

@@ -13,6 +13,8 @@
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
+namespace test_pipelining {
+
 using namespace harness;
 
 namespace {
@@ -331,3 +333,5 @@ TEST_CASE("nothing more is read from a connection while its coroutine handler is
             CHECK(client.read_response().body == "done");
         });
 }
+
+}  // namespace test_pipelining

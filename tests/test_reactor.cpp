@@ -25,6 +25,8 @@
 #include "sake.hpp"
 #include "support/faults.hpp"
 
+namespace test_reactor {
+
 using namespace std::chrono_literals;
 using sake::Cancelled;
 using sake::PollerKind;
@@ -1054,3 +1056,5 @@ TEST_CASE("sending to a peer that has gone is an error and no signal") {
     iovec vectors[] = {{text, 1}, {text + 1, 1}};
     CHECK(sys::send_vectors(sockets.ours.get(), vectors, 2).error == EPIPE);
 }
+
+}  // namespace test_reactor

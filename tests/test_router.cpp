@@ -11,6 +11,8 @@
 
 #include "support/server_fixture.hpp"
 
+namespace test_router {
+
 using namespace harness;
 using sake::http::Method;
 
@@ -442,3 +444,5 @@ TEST_CASE("a segment is compared after decoding, where %2F is no separator") {
             CHECK(server.get("/a/%zz").status == 400);
         });
 }
+
+}  // namespace test_router

@@ -17,6 +17,8 @@
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
+namespace test_shutdown {
+
 using namespace harness;
 
 namespace {
@@ -396,3 +398,5 @@ TEST_CASE("one signal stops every engine that handles signals, and no other") {
                     CHECK(deaf.ping());
                 });
 }
+
+}  // namespace test_shutdown

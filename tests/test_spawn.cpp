@@ -16,6 +16,8 @@
 #include "sake.hpp"
 #include "support/allocations.hpp"
 
+namespace test_spawn {
+
 using namespace std::chrono_literals;
 using namespace std::string_literals;
 using sake::Cancelled;
@@ -778,3 +780,5 @@ TEST_CASE("C1: after every kind of ending the heap is where it was") {
     for (int i = 0; i < 10; ++i) everything();
     CHECK(harness::allocations::live_blocks() == before);
 }
+
+}  // namespace test_spawn

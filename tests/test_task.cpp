@@ -18,6 +18,8 @@
 #include "sake.hpp"
 #include "support/allocations.hpp"
 
+namespace test_task {
+
 using namespace std::string_literals;
 using sake::run_until_complete;
 using sake::Task;
@@ -571,3 +573,5 @@ TEST_CASE("a chain of a thousand tasks that await each other suspends and comes 
     };
     CHECK(run_until_complete(Chain::link(1000)) == 1000);
 }
+
+}  // namespace test_task

@@ -8,6 +8,8 @@
 
 #include "sake.hpp"
 
+namespace test_text {
+
 using namespace std::string_view_literals;
 
 TEST_CASE("the class of token characters is exactly RFC 9110's tchar") {
@@ -270,3 +272,5 @@ TEST_CASE("UTF-8 is checked beyond the first eight ASCII bytes, and at the very 
         CHECK_FALSE(sake::is_valid_utf8(ascii + "\xed\xa0\x80" + ascii));  // a surrogate
     }
 }
+
+}  // namespace test_text

@@ -12,6 +12,8 @@
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
+namespace test_timeouts {
+
 using namespace harness;
 
 namespace {
@@ -307,3 +309,5 @@ TEST_CASE("the request timeout counts for each request alone, and not while a co
         },
         quiet_config().with_request_timeout(200ms));
 }
+
+}  // namespace test_timeouts

@@ -13,6 +13,8 @@
 
 #include "sake.hpp"
 
+namespace test_timer {
+
 using sake::detail::TimePoint;
 using sake::detail::Timer;
 using sake::detail::TimerQueue;
@@ -269,3 +271,5 @@ TEST_CASE("thousands of timers, set, moved and cancelled at random, behave as a 
     CHECK(order.size() == deadlines.size());
     CHECK(queue.next() == TimePoint::max());
 }
+
+}  // namespace test_timer

@@ -8,6 +8,8 @@
 
 #include "sake.hpp"
 
+namespace test_uri {
+
 namespace http = sake::http;
 using namespace std::string_view_literals;
 using Form = http::Target::Form;
@@ -274,3 +276,5 @@ TEST_CASE("a query that ends in the middle of an escape is read to its end and n
         CHECK_FALSE(http::query_value(bad, "").has_value());
     }
 }
+
+}  // namespace test_uri

@@ -6,6 +6,8 @@
 #include "sake.hpp"
 #include "support/allocations.hpp"
 
+namespace test_writer {
+
 namespace http = sake::http;
 using http::BodyLine;
 using http::ConnectionLine;
@@ -115,3 +117,5 @@ TEST_CASE("a warm buffer takes a head without allocating") {
     }
     CHECK(harness::allocations::by_this_thread() == before);
 }
+
+}  // namespace test_writer

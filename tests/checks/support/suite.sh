@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the test program of a variant (plain, single, asan, tsan), bounded in time. Further arguments go to doctest.
+# Runs the test program of a variant (plain, asan, tsan), bounded in time. Further arguments go to doctest.
 set -u
 variant=$1
 shift
