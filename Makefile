@@ -115,7 +115,7 @@ comma := ,
 SANITIZE := -fno-omit-frame-pointer -fno-sanitize-recover=all $(QUIET)
 # -O0 where nothing else is asked, because most of the time goes into compiling.
 $(eval $(call suite,plain,-O0 -g1,-I.))
-$(eval $(call suite,asan,-O1 -g1 -fsanitize=address$(comma)undefined $(SANITIZE),-Isingle_include -I.))
+$(eval $(call suite,asan,-O0 -g1 -fsanitize=address$(comma)undefined $(SANITIZE),-Isingle_include -I.))
 $(eval $(call suite,tsan,-O1 -g1 -fsanitize=thread $(SANITIZE),-Isingle_include -I.))
 
 $(BUILD)/groups/tests_%.cpp: FORCE

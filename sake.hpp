@@ -49,6 +49,7 @@
 #include "sake/async/wait.hpp"
 
 #include "sake/server/bind.hpp"
+#include "sake/server/budget.hpp"
 #include "sake/server/config.hpp"
 #include "sake/server/connection.hpp"
 #include "sake/server/context.hpp"

@@ -54,6 +54,7 @@
 //   sake/async/spawn.hpp
 //   sake/server/problem.hpp
 //   sake/server/bind.hpp
+//   sake/server/budget.hpp
 //   sake/server/config.hpp
 //   sake/server/request.hpp
 //   sake/server/response.hpp
@@ -86,6 +87,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <deque>
@@ -174,6 +176,13 @@ inline constexpr const char* version = SAKE_VERSION;
 #include <sys/event.h>
 #else
 #define SAKE_HAS_KQUEUE 0
+#endif
+
+// GCC before 13 destroys a closure twice that is a temporary of a co_await expression (seen on 12).
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#define SAKE_HAS_SAFE_AWAIT_TEMPORARIES 0
+#else
+#define SAKE_HAS_SAFE_AWAIT_TEMPORARIES 1
 #endif
 
 #if defined(__linux__) || defined(__FreeBSD__)
@@ -308,9 +317,9 @@ class JsonError : public std::exception {
 
 namespace detail {
 
-/// The nesting of arrays and objects in a JSON text, counted without parsing it; stops counting beyond
-/// `limit`. nlohmann parses any depth, but dumping or copying a deep value overflows the stack.
-inline bool nests_deeper_than(std::string_view text, std::size_t limit) noexcept {
+/// Where the nesting of arrays and objects in a JSON text exceeds `limit`, counted without parsing it; npos
+/// if nowhere. nlohmann parses any depth, but dumping or copying a deep value overflows the stack.
+inline std::size_t find_deeper_than(std::string_view text, std::size_t limit) noexcept {
     std::size_t depth = 0;
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -323,12 +332,12 @@ inline bool nests_deeper_than(std::string_view text, std::size_t limit) noexcept
         } else if (c == '"') {
             in_string = true;
         } else if (c == '[' || c == '{') {
-            if (++depth > limit) return true;
+            if (++depth > limit) return i;
         } else if ((c == ']' || c == '}') && depth > 0) {
             --depth;
         }
     }
-    return false;
+    return std::string_view::npos;
 }
 
 }  // namespace detail
@@ -340,8 +349,10 @@ template <class Value = Json>
     // nlohmann takes a NUL for the end of the text and would ignore what follows.
     const std::size_t nul = text.find('\0');
     if (nul != std::string_view::npos) throw JsonError("invalid JSON at byte " + std::to_string(nul + 1));
-    if (detail::nests_deeper_than(text, depth_limit)) {
-        throw JsonError("JSON nests deeper than " + std::to_string(depth_limit) + " levels");
+    const std::size_t deep = detail::find_deeper_than(text, depth_limit);
+    if (deep != std::string_view::npos) {
+        throw JsonError("JSON nests deeper than " + std::to_string(depth_limit) + " levels at byte " +
+                        std::to_string(deep + 1));
     }
     try {
         return Value::parse(text.begin(), text.end());
@@ -1709,6 +1720,9 @@ struct RequestHead {
 
     /// Back to empty, keeping the capacity.
     void clear() noexcept {
+        method = Method::other;
+        minor_version = 1;
+        method_name = target = Slice{};
         fields.clear();
         size = 0;
         host = content_length = transfer_encoding = connection = expect = KnownField{};
@@ -2845,7 +2859,8 @@ struct Listener {
     FileDescriptor socket;
     std::string url;         // "http://127.0.0.1:8080/" or "unix:/path"
     std::uint16_t port = 0;  // 0 for a Unix socket
-    std::string unix_path;   // to unlink when it closes
+    bool is_on_all_interfaces = false;
+    std::string unix_path;  // to unlink when it closes
 
     Listener() = default;
     Listener(Listener&&) = default;
@@ -2855,6 +2870,7 @@ struct Listener {
         socket = std::move(other.socket);
         url = std::move(other.url);
         port = other.port;
+        is_on_all_interfaces = other.is_on_all_interfaces;
         unix_path = std::move(other.unix_path);
         return *this;
     }
@@ -3003,6 +3019,7 @@ inline Listener listen_at(std::string_view address, int backlog) {
     }
     Listener listener;
     if (where->host.empty()) {
+        listener.is_on_all_interfaces = true;
         listener.socket = listen_on_all_interfaces(*where, backlog, address);
     } else {
         const Addresses list = resolve_to_listen(*where, address);
@@ -3194,7 +3211,8 @@ class KqueuePoller final : public Poller {
             if (ended && event.fflags != 0) return readable | writable | broken;
             return ended ? readable | peer_ended : readable;
         }
-        return ended ? readable | writable | broken : writable;
+        // Without an error it is the end of what can be written, after our own shutdown too.
+        return ended && event.fflags != 0 ? readable | writable | broken : writable;
     }
 
     FileDescriptor kqueue_;
@@ -3223,6 +3241,8 @@ class PollPoller final : public Poller {
     void add(int fd, Watch& watch) override {
         const auto number = static_cast<std::size_t>(fd);
         if (index_.size() <= number) index_.resize(number + 1, absent);
+        watches_.reserve(polled_.size() +
+                         1);  // so that what follows either happens or throws at its first step
         polled_.push_back({fd, POLLIN | POLLOUT | hang_up, 0});
         watches_.push_back(&watch);
         index_[number] = polled_.size() - 1;
@@ -3254,12 +3274,13 @@ class PollPoller final : public Poller {
         const int count =
             ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), static_cast<int>(timeout.count()));
         if (count < 0 && errno != EINTR) throw_system_error(errno, "poll");
+        // What does not fit is reported by the next call, which goes on from there: poll is level-triggered.
         int left = count;
-        // What does not fit is reported again by the next call, poll being level-triggered.
         for (std::size_t i = 0; left > 0 && i < polled_.size() && events.size() < events.capacity(); ++i) {
-            if (polled_[i].revents == 0) continue;
+            if (++last_ >= polled_.size()) last_ = 0;
+            if (polled_[last_].revents == 0) continue;
             --left;
-            events.push_back({watches_[i], report(polled_[i])});
+            events.push_back({watches_[last_], report(polled_[last_])});
         }
     }
 
@@ -3290,6 +3311,7 @@ class PollPoller final : public Poller {
     }
 
     std::vector<pollfd> polled_;
+    std::size_t last_ = 0;            // the position that was looked at last
     std::vector<Watch*> watches_;     // parallel to polled_
     std::vector<std::size_t> index_;  // the position of each descriptor, by its number
 };
@@ -3625,6 +3647,9 @@ class Watch {
     std::uint8_t ready_ = readable | writable;  // the first call is worth a try
 };
 
+/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
+void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
+
 }  // namespace detail
 
 /// One thread's loop. `run_until_complete` and Engine make their own; a program seldom names one.
@@ -3656,8 +3681,13 @@ class Reactor {
     template <class Done>
     void run_until(Done done);
 
-    /// Cancels every fiber and turns the loop until none is left.
+    /// Cancels every fiber and turns the loop until none is left. One that swallows its cancellation and
+    /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
+
+    /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
+    /// first.
+    void set_log(LogSink log) { log_ = std::move(log); }
 
     // What follows is for the machinery: awaiters, sockets, and tests.
 
@@ -3676,6 +3706,7 @@ class Reactor {
 
   private:
     class Running;
+    friend void detail::report_failure(const char* what, const std::exception_ptr& exception) noexcept;
     static Reactor*& current_slot() noexcept;
 
     void turn();
@@ -3695,6 +3726,7 @@ class Reactor {
     detail::Wait* last_ready_ = nullptr;
     detail::ListNode fibers_;
 
+    LogSink log_ = log_to_stderr;
     std::mutex posted_mutex_;
     std::vector<detail::UniqueFunction<void()>> posted_;
     std::vector<detail::UniqueFunction<void()>> running_posted_;
@@ -3716,15 +3748,16 @@ inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
 
 inline void schedule(Reactor& reactor, Wait& wait) noexcept { reactor.schedule(wait); }
 
-/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
 inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
+    const LogSink to_stderr = log_to_stderr;
+    const LogSink& log = Reactor::current() != nullptr ? Reactor::current()->log_ : to_stderr;
     try {
         std::rethrow_exception(exception);
     } catch (const Cancelled&) {
     } catch (const std::exception& error) {
-        log_quietly(log_to_stderr, LogLevel::error, what, error.what());
+        log_quietly(log, LogLevel::error, what, error.what());
     } catch (...) {
-        log_quietly(log_to_stderr, LogLevel::error, what, "an exception that is no std::exception");
+        log_quietly(log, LogLevel::error, what, "an exception that is no std::exception");
     }
 }
 
@@ -3788,8 +3821,12 @@ void Reactor::run_until(Done done) {
 }
 
 inline void Reactor::cancel_all() {
-    // A task may swallow a cancellation and wait again, so each round cancels anew.
-    while (has_fibers()) {
+    constexpr int patience = 1000;
+    for (int round = 0; has_fibers(); ++round) {
+        if (round == patience) {
+            log_quietly(log_, LogLevel::error, "a task was left unfinished: ", "it swallows every Cancelled");
+            return;
+        }
         for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
             static_cast<detail::Fiber*>(node)->cancel();
         }
@@ -4247,32 +4284,66 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// What a spawned task leaves for its handle. Both hold it and the last of the two deletes it; one thread
-/// only.
+/// What a spawned task leaves for whoever asks. The task, its handle and an await on it hold it; the last of
+/// them deletes it. One thread only.
 template <class T>
 struct SpawnState {
     std::conditional_t<std::is_void_v<T>, std::monostate, std::optional<T>> value{};
     std::exception_ptr exception;
     Fiber* fiber = nullptr;  // while the task runs
     Wait* joiner = nullptr;
-    bool has_handle = true;
+    int holders = 1;
+
+    [[nodiscard]] bool is_done() const noexcept { return fiber == nullptr; }
+
+    T take() {
+        if (exception) std::rethrow_exception(std::exchange(exception, nullptr));
+        if constexpr (!std::is_void_v<T>) return std::move(*value);
+    }
+
+    /// An exception that nobody has seen by the end goes to the log.
+    void let_go() noexcept {
+        if (--holders != 0) return;
+        if (exception) report_failure("a detached task failed: ", exception);
+        delete this;
+    }
 };
 
-/// Nobody will ask for the result: an exception that nobody has seen goes to the log.
 template <class T>
-void discard(SpawnState<T>* state) noexcept {
-    if (state->exception) report_failure("a detached task failed: ", state->exception);
-    delete state;
-}
+class [[nodiscard]] JoinWait final : public Wait {
+  public:
+    explicit JoinWait(SpawnState<T>& state) noexcept : state_(state) { ++state_.holders; }
+    ~JoinWait() { state_.let_go(); }
 
-template <class T>
-class JoinWait;
+    [[nodiscard]] bool await_ready() const noexcept { return state_.is_done(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (state_.joiner != nullptr) throw std::logic_error("a spawned task is awaited twice at a time");
+        if (!suspend(coroutine)) return false;
+        state_.joiner = this;
+        return true;
+    }
+    T await_resume() const {
+        throw_if_cancelled();
+        return state_.take();
+    }
+
+  private:
+    bool withdraw() noexcept override {
+        state_.joiner = nullptr;
+        return true;
+    }
+    SpawnState<T>& state_;
+};
+
 template <class T>
 auto spawn_on(Reactor& reactor, Task<T> task);
 
 }  // namespace detail
 
 /// A spawned task: await it for its result, cancel it, or let it go. Dropping the handle detaches the task.
+/// On a handle that is empty, since it was moved from or detached, everything but `cancel` and `detach`
+/// throws std::logic_error.
 template <class T>
 class [[nodiscard("dropping the handle detaches the task: say so with .detach()")]] JoinHandle {
   public:
@@ -4288,66 +4359,43 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
     ~JoinHandle() { detach(); }
 
     /// Whether the task has ended.
-    [[nodiscard]] bool done() const noexcept { return state_->fiber == nullptr; }
+    [[nodiscard]] bool done() const { return state().is_done(); }
 
     /// Makes the task's current or next wait throw Cancelled. No effect once it has ended.
     void cancel() noexcept {
-        if (!done()) state_->fiber->cancel();
+        if (state_ != nullptr && !state_->is_done()) state_->fiber->cancel();
     }
 
     /// Lets the task run on by itself; the handle is empty afterwards.
     void detach() noexcept {
-        detail::SpawnState<T>* const state = std::exchange(state_, nullptr);
-        if (state == nullptr) return;
-        state->has_handle = false;
-        if (state->fiber == nullptr) detail::discard(state);
+        if (state_ != nullptr) std::exchange(state_, nullptr)->let_go();
     }
 
     /// Waits for the end of the task; gives its result or throws what it threw. Once.
-    detail::JoinWait<T> operator co_await() const noexcept { return detail::JoinWait<T>(*state_); }
+    detail::JoinWait<T> operator co_await() const { return detail::JoinWait<T>(state()); }
 
-    /// The result of a task that is done; throws what it threw.
+    /// The result of a task that is done, or what it threw. Throws std::logic_error if it still runs.
     T take() const {
-        if (state_->exception) std::rethrow_exception(std::exchange(state_->exception, nullptr));
-        if constexpr (!std::is_void_v<T>) return std::move(*state_->value);
+        if (!done()) throw std::logic_error("JoinHandle::take: the task still runs");
+        return state().take();
     }
 
   private:
+    detail::SpawnState<T>& state() const {
+        if (state_ == nullptr) throw std::logic_error("the JoinHandle is empty");
+        return *state_;
+    }
+
     detail::SpawnState<T>* state_;
 };
 
 namespace detail {
 
 template <class T>
-class JoinWait final : public Wait {
-  public:
-    explicit JoinWait(SpawnState<T>& state) noexcept : state_(state) {}
-    [[nodiscard]] bool await_ready() const noexcept { return state_.fiber == nullptr; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-        if (!suspend(coroutine)) return false;
-        state_.joiner = this;
-        return true;
-    }
-    T await_resume() const {
-        throw_if_cancelled();
-        if (state_.exception) std::rethrow_exception(std::exchange(state_.exception, nullptr));
-        if constexpr (!std::is_void_v<T>) return std::move(*state_.value);
-    }
-
-  private:
-    bool withdraw() noexcept override {
-        state_.joiner = nullptr;
-        return true;
-    }
-    SpawnState<T>& state_;
-};
-
-template <class T>
 void leave_spawned(SpawnState<T>* state) noexcept {
     state->fiber = nullptr;
     if (state->joiner != nullptr) state->joiner->finish();
-    if (!state->has_handle) discard(state);
+    state->let_go();
 }
 
 template <class T>
@@ -4374,6 +4422,7 @@ auto spawn_on(Reactor& reactor, Task<T> task) {
     // If there is no memory for the frame, the handle deletes the state: it has no fiber yet.
     const Root root = run_spawned<T>(reactor, std::move(task), state);
     state->fiber = &root.fiber();
+    ++state->holders;
     reactor.adopt(root.fiber());
     root.start();
     return handle;
@@ -4387,6 +4436,26 @@ template <class F, class... Args>
 SpawnedTask<F, Args...> call_owned(F function, Args... args) {
     co_return co_await function(std::move(args)...);
 }
+
+/// The handle of a callable that was moved into its task: awaited in the expression that spawns it, GCC 12
+/// would destroy that callable twice.
+template <class T>
+class [[nodiscard]] CalledHandle : public JoinHandle<T> {
+  public:
+    explicit CalledHandle(JoinHandle<T> handle) noexcept : JoinHandle<T>(std::move(handle)) {}
+    JoinWait<T> operator co_await() const& { return JoinHandle<T>::operator co_await(); }
+    template <class Self = T>
+    JoinWait<Self> operator co_await() && {
+        static_assert(!std::is_same_v<Self, T>,
+                      "GCC before 13 destroys the captures of this lambda twice: name the handle first, "
+                      "`auto task = spawn(...); co_await task;`");
+        return JoinHandle<T>::operator co_await();
+    }
+};
+
+template <class F>
+inline constexpr bool is_safe_to_await = SAKE_HAS_SAFE_AWAIT_TEMPORARIES == 1 ||
+                                         std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<F>;
 
 }  // namespace detail
 
@@ -4402,9 +4471,15 @@ JoinHandle<T> spawn(Task<T> task) {
 /// Starts `function(args...)`, a coroutine, beside the caller. The function, captures included, and the
 /// arguments are moved into the new task, so they live as long as it does.
 template <class F, class... Args>
-    requires std::invocable<F&, Args...> && detail::is_task<std::invoke_result_t<F&, Args...>>
-auto spawn(F function, Args... args) {
-    return spawn(detail::call_owned<F, Args...>(std::move(function), std::move(args)...));
+    requires std::invocable<std::decay_t<F>&, Args...> &&
+             detail::is_task<std::invoke_result_t<std::decay_t<F>&, Args...>>
+auto spawn(F&& function, Args... args) {
+    auto handle =
+        spawn(detail::call_owned<std::decay_t<F>, Args...>(std::forward<F>(function), std::move(args)...));
+    if constexpr (detail::is_safe_to_await<F>)
+        return handle;
+    else
+        return detail::CalledHandle(std::move(handle));
 }
 
 /// Runs a task on a reactor made for it, to the end, and gives its result or throws what it threw. Tasks that
@@ -4546,8 +4621,12 @@ std::string find_culprit(Json document, std::size_t body_size) {
     return document.is_object() && is_small ? culprit<T>(std::move(document)) : std::string();
 }
 
+/// nlohmann's number for asking a value for what its type does not have, such as an array for a member.
+inline constexpr int use_of_wrong_type = 304;
+
 template <class T>
 T bind_json(std::string_view body, std::size_t depth_limit) {
+    if (body.empty()) throw HttpError(400, "the body is empty, but must be JSON");
     Json document;
     try {
         document = parse_json(body, depth_limit);
@@ -4560,14 +4639,70 @@ T bind_json(std::string_view body, std::size_t depth_limit) {
         try {
             return document.get<T>();
         } catch (const Json::type_error& error) {
+            if (!document.is_object() && error.id == use_of_wrong_type) {
+                throw HttpError(422, std::string("body: must be an object, but is ") + document.type_name());
+            }
             const std::string where = find_culprit<T>(std::move(document), body.size());
             throw HttpError(422,
                             (where.empty() ? "body: " : "body: '" + where + "': ") + plain_message(error));
         } catch (const Json::exception& error) {
-            throw HttpError(422, "body: " + plain_message(error));
+            const std::string missing = missing_key(error);
+            throw HttpError(422, missing.empty() ? "body: " + plain_message(error)
+                                                 : "body: '" + missing + "' is missing");
         }
     }
 }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/budget.hpp ----
+
+// The memory that all connections together may hold while they wait for their peers or for handlers.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// How much there is for all, and how much is taken.
+class Budget {
+  public:
+    explicit Budget(std::size_t limit) noexcept : limit_(limit) {}
+    Budget(const Budget&) = delete;
+    Budget& operator=(const Budget&) = delete;
+
+    [[nodiscard]] std::size_t used() const noexcept { return used_; }
+
+  private:
+    friend class BudgetShare;
+    std::size_t limit_;
+    std::size_t used_ = 0;
+};
+
+/// What one connection holds of a budget; given back when it goes.
+class BudgetShare {
+  public:
+    explicit BudgetShare(Budget& budget) noexcept : budget_(budget) {}
+    BudgetShare(const BudgetShare&) = delete;
+    BudgetShare& operator=(const BudgetShare&) = delete;
+    ~BudgetShare() { budget_.used_ -= size_; }
+
+    /// Takes or gives back, so that the share is `size` bytes. Returns false, and leaves it as it was, if it
+    /// would grow beyond what there is for all. What one connection holds alone is bounded by other limits.
+    bool resize(std::size_t size) noexcept {
+        const std::size_t others = budget_.used_ - size_;
+        const bool fits = others == 0 || others + size <= budget_.limit_;
+        if (size > size_ && !fits) return false;
+        budget_.used_ = others + size;
+        size_ = size;
+        return true;
+    }
+
+  private:
+    Budget& budget_;
+    std::size_t size_ = 0;
+};
 
 }  // namespace detail
 }  // namespace v0
@@ -4590,8 +4725,9 @@ struct Config {
     std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
 
     // Connections.
-    int max_connections =
-        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
+    // 0 is the limit of open files less 128, at most 65,536, and run() raises the soft limit of open files to
+    // the hard one; more wait in the backlog.
+    int max_connections = 0;
     int listen_backlog = 4096;
     std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
     std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
@@ -4617,6 +4753,7 @@ struct Config {
     std::size_t output_soft_limit = 64 * 1024;  // unsent beyond it: nothing more is read from that connection
 
     // The process.
+    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
     PollerKind poller = PollerKind::automatic;
     bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
     bool announce = true;        // log one line with the address at start
@@ -4647,6 +4784,7 @@ struct Config {
     Config& with_max_json_depth(int depth) { return max_json_depth = depth, *this; }
     Config& with_output_soft_limit(std::size_t bytes) { return output_soft_limit = bytes, *this; }
     Config& with_poller(PollerKind kind) { return poller = kind, *this; }
+    Config& with_max_buffered(std::size_t bytes) { return max_buffered = bytes, *this; }
     Config& with_signals(bool on) { return handle_signals = on, *this; }
     Config& with_announce(bool on) { return announce = on, *this; }
     Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
@@ -4695,6 +4833,7 @@ inline void validate(const Config& config) {
     check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
     check_setting("max_json_depth", config.max_json_depth, 1);
     check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
+    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
     if (!config.log) throw std::invalid_argument("Config::log must be callable");
 }
 
@@ -4733,7 +4872,6 @@ class Request {
 
     void clear() noexcept {
         head.clear();
-        head.method = http::Method::other;
         base = nullptr;
         body = {};
         shrink(storage);
@@ -4761,13 +4899,16 @@ class Request {
         query_ = slice(parsed->query);
         path_is_decoded_ = http::needs_decoding(parsed->path);
         if (!path_is_decoded_) return true;
+        auto decoded = http::decode_path(parsed->path);
+        if (!decoded) return false;
+        decoded_path_ = std::move(*decoded);
         match_path_ = decode_for_matching(parsed->path);
-        return http::decode_path(parsed->path).has_value();
+        return true;
     }
 
     /// The whole path, decoded.
-    [[nodiscard]] std::string_view path() {
-        return path_is_decoded_ ? keep(http::percent_decode(path_.of(base)).value()) : path_.of(base);
+    [[nodiscard]] std::string_view path() const noexcept {
+        return path_is_decoded_ ? std::string_view(decoded_path_) : path_.of(base);
     }
 
     /// The decoded value of a path parameter, by position.
@@ -4784,8 +4925,14 @@ class Request {
         return std::nullopt;
     }
 
-    /// Keeps a text for as long as the request and gives a view of it.
-    std::string_view keep(std::string text) { return decoded_texts.emplace_front(std::move(text)); }
+    /// Keeps a text for as long as the request and gives a view of it. A text that is kept already is not
+    /// kept twice, so that a handler may ask as often as it likes.
+    std::string_view keep(std::string text) {
+        for (const std::string& kept : decoded_texts) {
+            if (kept == text) return kept;
+        }
+        return decoded_texts.emplace_front(std::move(text));
+    }
 
   private:
     // A recycled request keeps its memory, but not that of one large request for ever.
@@ -4824,6 +4971,7 @@ class Request {
     http::Slice path_;
     http::Slice query_;
     std::string match_path_;
+    std::string decoded_path_;
     bool path_is_decoded_ = false;
 };
 
@@ -4935,10 +5083,16 @@ class Response {
         close = true;
     }
 
-    /// The answer to an error. Fields that middleware has set, such as those of CORS, stay.
+    /// The answer to an error. Fields that describe the answer that would have been go; others that
+    /// middleware has set, such as those of CORS, stay.
     void set_problem(int code, std::string_view detail) {
         status = code;
-        headers.remove("Content-Type");
+        for (const std::string_view name :
+             {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition",
+              "Content-Location", "Content-Range", "ETag", "Last-Modified", "Cache-Control", "Expires",
+              "Location"}) {
+            headers.remove(name);
+        }
         content_type_ = problem_content_type;
         body = problem_body(code, detail);
     }
@@ -5025,7 +5179,7 @@ class Context {
     /// The method as it was sent: "GET".
     [[nodiscard]] std::string_view method() const noexcept { return request_.method(); }
     /// The path, percent-decoded.
-    [[nodiscard]] std::string_view path() { return request_.path(); }
+    [[nodiscard]] std::string_view path() const noexcept { return request_.path(); }
     /// The request target as it was sent: path and query.
     [[nodiscard]] std::string_view target() const noexcept { return request_.target(); }
     /// What follows the '?', as it was sent.
@@ -5113,6 +5267,11 @@ class Context {
     /// Adds a field beside those of the same name. Throws like set_header.
     Context& add_header(std::string_view name, std::string_view value) {
         response_.put_header(name, value, [&] { response_.headers.add(name, value); });
+        return *this;
+    }
+    /// Adds a cookie to set. Throws std::invalid_argument that says which part of it may not stand there.
+    Context& set_cookie(const http::SetCookie& cookie) {
+        response_.headers.add("Set-Cookie", http::to_string(cookie));
         return *this;
     }
     Context& text(std::string_view body) {
@@ -5854,7 +6013,7 @@ class Route {
     /// Whether any of them is a coroutine, so that the request must outlive this turn of the loop.
     [[nodiscard]] bool suspends() const noexcept { return suspends_; }
     [[nodiscard]] std::size_t body_limit(std::size_t common) const noexcept {
-        return max_body_ == unset ? common : max_body_;
+        return max_body_.value_or(common);
     }
 
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
@@ -5873,7 +6032,6 @@ class Route {
     }
 
   private:
-    static constexpr std::size_t unset = static_cast<std::size_t>(-1);
     const detail::Scope* scope_;
     std::string method_;
     std::string pattern_;
@@ -5881,7 +6039,7 @@ class Route {
     int line_;
     detail::Handler handler_;
     std::vector<const detail::Handler*> chain_;
-    std::size_t max_body_ = unset;
+    std::optional<std::size_t> max_body_;
     bool suspends_ = false;
 };
 
@@ -6143,9 +6301,15 @@ template <class F>
 Handler make_error_handler(F&& function) {
     using Callable = std::decay_t<F>;
     if constexpr (std::invocable<Callable&, Context&, std::exception_ptr>) {
+        static_assert(
+            std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
+            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
         return Handler(
             [owned = Callable(std::forward<F>(function))](Context& ctx) mutable { owned(ctx, ctx.error()); });
     } else if constexpr (std::invocable<Callable&, Context&, const std::exception&>) {
+        static_assert(
+            std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
+            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
         return Handler([owned = Callable(std::forward<F>(function))](Context& ctx) mutable {
             try {
                 std::rethrow_exception(ctx.error());
@@ -6225,6 +6389,11 @@ class Output {
     [[nodiscard]] std::string& gathered() noexcept { return *shared_; }
     [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
     [[nodiscard]] bool is_empty() const noexcept { return !has_unsent() && shared_->empty(); }
+
+    /// The memory that this connection has of its own.
+    [[nodiscard]] std::size_t held_bytes() const noexcept {
+        return has_unsent() ? unsent_->first.size() + unsent_->second.size() : 0;
+    }
 
     /// Bytes that the socket has taken since the connection began, for the minimum rate.
     [[nodiscard]] std::uint64_t total_sent() const noexcept { return total_sent_; }
@@ -6345,6 +6514,9 @@ class Input {
         return {result, count(result) == room};
     }
 
+    /// The memory that this connection has of its own.
+    [[nodiscard]] std::size_t held_bytes() const noexcept { return held_capacity_; }
+
     /// Another connection may use the shared buffer from now on: what is in it is copied. Without anything
     /// left the connection keeps no memory at all.
     void hold() {
@@ -6433,6 +6605,12 @@ class Exchange {
     /// Whether the head is complete and the body is still coming, and how much of it is here.
     [[nodiscard]] bool is_reading_body() const noexcept { return is_reading_body_; }
     [[nodiscard]] std::size_t body_received() const noexcept { return request().body_storage.size(); }
+    /// Whether anything but empty lines has come.
+    [[nodiscard]] bool has_begun() const noexcept { return parser_.started(); }
+    /// The memory that the request takes beside the input.
+    [[nodiscard]] std::size_t held_bytes() const noexcept {
+        return request().storage.size() + request().body_storage.size();
+    }
     /// Whether the client waits for a "100 Continue" before it sends the body.
     [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
     [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
@@ -6602,7 +6780,11 @@ class Server {
   public:
     Server(Reactor& loop, const Config& settings, const RouteTable& table, const ErrorAnswers& errors,
            std::size_t most_connections)
-        : reactor(loop), config(settings), routes(table), connection_limit(most_connections) {
+        : reactor(loop),
+          config(settings),
+          routes(table),
+          connection_limit(most_connections),
+          memory(settings.max_buffered) {
         place_.errors = &errors;
         place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
         output.reserve(settings.output_soft_limit);
@@ -6615,6 +6797,7 @@ class Server {
     const RouteTable& routes;
     const std::size_t connection_limit;
 
+    Budget memory;
     SharedInput input;
     std::string output;
     ListNode connections;
@@ -6682,6 +6865,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
           watch_(server.reactor, socket_.get()),
           input_(server.input),
           output_(server.output),
+          memory_(server.memory),
           peer_(peer) {
         ++server_.connection_count;
         insert_before(server_.connections);
@@ -6708,7 +6892,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     void handler_ended();
 
     /// The server stops: an idle connection gets a moment for a request that is on its way, then closes.
-    void begin_drain();
+    void begin_drain() noexcept;
 
     /// Between two requests since the time it gives; nothing if it is busy, or has not had its first request
     /// yet.
@@ -6723,6 +6907,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
   private:
     // A peer that sends without pause gets this many buffers read before the others have their turn.
     static constexpr int most_receives = 8;
+    static constexpr std::string_view no_memory = "the server has no memory to spare for this request";
 
     enum class Phase : std::uint8_t { idle, head, body, ready, handler, closing, lingering };
     enum class Progress : std::uint8_t { need_input, again, handle };
@@ -6745,6 +6930,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     Next wait_to_write();
     Next linger();
     [[nodiscard]] std::chrono::milliseconds longest_pause() const noexcept;
+    bool account_memory() noexcept;
     void become(Phase phase) noexcept;
     void release_exchange() noexcept;
     void set_deadline(TimePoint deadline) { server_.reactor.timers().set(*this, deadline); }
@@ -6768,6 +6954,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     Watch watch_;  // after the socket, so that it goes first
     Input input_;
     Output output_;
+    BudgetShare memory_;
     std::unique_ptr<Exchange> exchange_;  // none while idle
     TimePoint phase_start_ = server_.reactor.now();
     TimePoint write_start_;          // of the present answer that does not fit the socket
@@ -6778,7 +6965,8 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     bool linger_ = false;      // unread input would turn the close into a reset
     bool is_writing_ = false;
     bool deadline_passed_ = false;
-    bool is_dead_ = false;  // close without another word
+    bool is_dead_ = false;             // close without another word
+    bool was_answered_early_ = false;  // the handler was cancelled, and the client has been told
 };
 
 // --- The loop ---
@@ -6848,6 +7036,7 @@ inline Connection::Next Connection::wait_to_read() {
     input_.hold();
     if (phase_ == Phase::idle) {
         release_exchange();
+        account_memory();
         if (has_served_ && std::exchange(server_.wants_room, false)) return Next::close;
     }
     set_deadline(reading_deadline());
@@ -6875,6 +7064,7 @@ inline TimePoint Connection::reading_deadline() const {
 inline Connection::Next Connection::wait_to_write() {
     input_.hold();
     if (phase_ == Phase::idle) release_exchange();
+    if (!account_memory()) return Next::close;
     if (!is_writing_) {
         is_writing_ = true;
         write_start_ = now();
@@ -6896,6 +7086,12 @@ inline void Connection::interrupted() {
     }
 }
 
+/// Tells the server's budget what this connection holds while it waits. False if that is too much.
+inline bool Connection::account_memory() noexcept {
+    return memory_.resize(input_.held_bytes() + output_.held_bytes() +
+                          (exchange_ ? exchange_->held_bytes() : 0));
+}
+
 inline void Connection::become(Phase phase) noexcept {
     phase_ = phase;
     phase_start_ = now();
@@ -6911,7 +7107,6 @@ inline Connection::Progress Connection::progress() {
     switch (phase_) {
         case Phase::idle:
             if (input_.bytes().empty()) return Progress::need_input;
-            become(Phase::head);
             [[fallthrough]];
         case Phase::head:
         case Phase::body:
@@ -6930,16 +7125,19 @@ inline Connection::Progress Connection::read_request() {
         return refuse(exchange_->refusal_status(), exchange_->refusal_reason());
     }
     if (read == Exchange::Progress::need_more) {
+        if (phase_ == Phase::idle && exchange_->has_begun()) become(Phase::head);
         if (phase_ == Phase::head && exchange_->is_reading_body()) {
             become(Phase::body);
             if (exchange_->expects_continue()) output_.gathered().append(http::continue_response);
         }
+        if (!account_memory()) return refuse(503, no_memory);
         return Progress::need_input;
     }
     has_served_ = true;
     if (exchange_->route().suspends()) {
         // Before anything is awaited: others receive into the shared buffer meanwhile.
         exchange_->detach(input_);
+        if (!account_memory()) return refuse(503, no_memory);
         become(Phase::ready);
         return start_handler();
     }
@@ -6972,6 +7170,12 @@ inline void Connection::handler_threw(const std::exception_ptr& exception) {
 inline void Connection::handler_ended() {
     watch_.hangup_listener = nullptr;
     static_cast<void>(fiber_.take_cancellation());
+    if (std::exchange(was_answered_early_, false)) {
+        is_dead_ = false;
+        input_.consume(input_.bytes().size());
+        release_exchange();
+        return become(Phase::lingering);
+    }
     if (!is_dead_) respond();
 }
 
@@ -6981,7 +7185,7 @@ inline void Connection::respond() {
     append_response(answer, close);
     exchange_->finish(input_);
     become(close ? Phase::closing : Phase::idle);
-    linger_ = close && (!input_.bytes().empty() || watch_.is_readable());
+    linger_ = close && (!input_.bytes().empty() || sys::has_input(socket_.get()));
 }
 
 inline void Connection::append_response(Response& answer, bool close) {
@@ -7013,8 +7217,7 @@ inline void Connection::abandon(int status, std::string_view detail) noexcept {
             answer.set_problem(status, detail);
             append_response(answer, true);
             // The handler still holds the connection, so this is the only try; the socket was empty before.
-            send_gathered();
-            sys::shutdown_write(socket_.get());
+            was_answered_early_ = send_gathered() && sys::shutdown_write(socket_.get()).ok();
         } catch (...) {
             // No memory for an answer: the client sees the connection close.
             output_.gathered().clear();
@@ -7071,9 +7274,13 @@ inline std::chrono::milliseconds Connection::longest_pause() const noexcept {
     return std::chrono::milliseconds(server_.is_draining ? 200 : 5000);
 }
 
-inline void Connection::begin_drain() {
-    if (is_between_requests() || phase_ == Phase::head) set_deadline(reading_deadline());
-    if (phase_ == Phase::lingering) set_deadline(now() + longest_pause());
+inline void Connection::begin_drain() noexcept {
+    try {
+        if (is_between_requests() || phase_ == Phase::head) set_deadline(reading_deadline());
+        if (phase_ == Phase::lingering) set_deadline(now() + longest_pause());
+    } catch (const std::bad_alloc&) {
+        abandon(503, {});  // no memory for a shorter deadline: it ends now
+    }
 }
 
 /// Serves a connection until it closes.
@@ -7233,6 +7440,7 @@ class Serving {
           listeners_(std::move(listeners)),
           reactor_(config.poller),
           server_(reactor_, config, routes, errors, connection_limit(config)) {
+        reactor_.set_log(config.log);
         server_.keep_spares(64);
         if (config.handle_signals) signals_.emplace();
     }
@@ -7245,6 +7453,7 @@ class Serving {
     int run() {
         for (Listener& listener : listeners_) acceptors_.push_back(spawn_on(reactor_, accept_from(listener)));
         if (signals_) spawn_on(reactor_, watch_signals()).detach();
+        spawn_on(reactor_, end_grace()).detach();
         if (config_.announce) announce();
         reactor_.run_until([this] { return is_done(); });
         return was_forced_ ? 1 : 0;
@@ -7266,7 +7475,8 @@ class Serving {
 
     void announce() const {
         for (const Listener& listener : listeners_) {
-            config_.log(LogLevel::info, "listening on " + listener.url);
+            config_.log(LogLevel::info, "listening on " + listener.url +
+                                            (listener.is_on_all_interfaces ? " (all interfaces)" : ""));
         }
     }
 
@@ -7290,11 +7500,16 @@ class Serving {
                     server_.room.reset();
                     co_await server_.room.wait();
                     server_.wants_room = false;
-                } else if (result == AcceptResult::out_of_resources) {
-                    co_await sleep(std::chrono::milliseconds(100));
-                } else {
-                    co_await yield();
+                    continue;
                 }
+                if (result == AcceptResult::out_of_resources) {
+                    try {
+                        co_await sleep(std::chrono::milliseconds(100));
+                    } catch (const std::bad_alloc&) {
+                        // Not even for the timer: then the pause is one turn of the loop.
+                    }
+                }
+                co_await yield();
             }
         } catch (const Cancelled&) {
         }
@@ -7331,19 +7546,38 @@ class Serving {
                 watch.drained();
                 break;
             }
-            if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+            if (error != 0 && !is_of_one_connection(error)) {
                 log_accept_error(error);
                 return AcceptResult::out_of_resources;
             }
-            // Any other error is that of one connection, which died in the queue (accept(2)).
         }
         return AcceptResult::some;
+    }
+
+    // The connection died in the queue, or is forbidden (accept(2), "Error handling"). Any other error is
+    // ours, and trying again at once would spin.
+    static bool is_of_one_connection(int error) noexcept {
+        switch (error) {
+            case ECONNABORTED:
+            case EPERM:
+            case EPROTO:
+            case ENOPROTOOPT:
+            case EOPNOTSUPP:
+            case ENETDOWN:
+            case ENETUNREACH:
+            case EHOSTDOWN:
+            case EHOSTUNREACH:
+            case ETIMEDOUT:
+                return true;
+            default:
+                return false;
+        }
     }
 
     void accept_the_last(const Listener& listener) {
         while (!server_.is_full()) {
             const int error = accept_one(listener.socket.get());
-            if (error != 0 && error != ECONNABORTED) break;
+            if (error != 0 && !is_of_one_connection(error)) break;
         }
     }
 
@@ -7396,16 +7630,21 @@ class Serving {
 
     // --- Stopping ---
 
-    void begin_drain() {
+    void begin_drain() noexcept {
         if (server_.is_draining) return;
         server_.is_draining = true;
         for (auto& acceptor : acceptors_) acceptor.cancel();
         for_each_connection([](Connection& connection) { connection.begin_drain(); });
-        spawn_on(reactor_, end_grace()).detach();
+        drain_began_.set();
     }
 
     Task<> end_grace() {
-        co_await sleep(config_.shutdown_grace);
+        co_await drain_began_.wait();
+        try {
+            co_await sleep(config_.shutdown_grace);
+        } catch (const std::bad_alloc&) {
+            // No memory for the timer: then there is no grace.
+        }
         co_await stop_now();
     }
 
@@ -7415,14 +7654,21 @@ class Serving {
         if (was_forced_) co_return;
         begin_drain();
         was_forced_ = server_.connection_count != 0;
-        if (was_forced_) {
-            config_.log(LogLevel::warning,
-                        "stopping with " + std::to_string(server_.connection_count) + " connections open");
-        }
+        if (was_forced_) log_open_connections(LogLevel::warning, "stopping at once");
         for_each_connection(
             [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
-        co_await sleep(std::chrono::seconds(1));
+        try {
+            co_await sleep(std::chrono::seconds(1));
+        } catch (const std::bad_alloc&) {
+            // No memory for the timer: then there is no second.
+        }
         has_given_up_ = true;
+    }
+
+    void log_open_connections(LogLevel level, std::string_view what) noexcept {
+        char text[64];
+        std::snprintf(text, sizeof text, ", connections open: %zu", server_.connection_count);
+        log_quietly(config_.log, level, what, text);
     }
 
     Task<> watch_signals() {
@@ -7437,6 +7683,9 @@ class Serving {
             } else if (server_.is_draining) {
                 co_await stop_now();
             } else {
+                if (server_.connection_count != 0) {
+                    log_open_connections(LogLevel::info, "stopping; a second signal stops at once");
+                }
                 begin_drain();
             }
         }
@@ -7448,6 +7697,7 @@ class Serving {
     Reactor reactor_;
     Server server_;
     std::vector<JoinHandle<void>> acceptors_;
+    Event drain_began_;
     TimePoint next_accept_warning_ = TimePoint::min();
     bool was_forced_ = false;
     bool has_given_up_ = false;
@@ -7501,7 +7751,8 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
 
     /// Binds now: "host:port", ":8080" for every interface, "[::1]:8080", "unix:/path"; port 0 for any that
-    /// is free. Throws std::system_error that names the address and says why. May be called several times.
+    /// is free. Throws std::system_error that names the address and says why. May be called several times;
+    /// while the engine runs, it is for the next run.
     Engine& listen(std::string_view address) {
         detail::Listener listener = detail::listen_at(address, config_.listen_backlog);
         const std::lock_guard lock(mutex_);

@@ -95,7 +95,7 @@ TEST_CASE("bind reads the body as Json or as a type with from_json") {
 
 TEST_CASE("a body that is no JSON is a 400 that says at which byte") {
     with_server(routes, [](TestServer& server) {
-        CHECK(refusal(server, "/json", "") == "400 invalid JSON at byte 1");
+        CHECK(refusal(server, "/json", "") == "400 the body is empty, but must be JSON");
         CHECK(refusal(server, "/json", "x") == "400 invalid JSON at byte 1");
         CHECK(refusal(server, "/json", R"({"a":})") == "400 invalid JSON at byte 6");
         CHECK(refusal(server, "/json", R"({"a":1,})") == "400 invalid JSON at byte 8");
@@ -124,9 +124,9 @@ TEST_CASE("JSON that does not fit is a 422 that names the field") {
             user.erase(key);
             return user.dump();
         };
-        CHECK(refusal(server, "/user", without("name")) == "422 body: key 'name' not found");
-        CHECK(refusal(server, "/user", without("tags")) == "422 body: key 'tags' not found");
-        CHECK(refusal(server, "/user", "{}") == "422 body: key 'name' not found");
+        CHECK(refusal(server, "/user", without("name")) == "422 body: 'name' is missing");
+        CHECK(refusal(server, "/user", without("tags")) == "422 body: 'tags' is missing");
+        CHECK(refusal(server, "/user", "{}") == "422 body: 'name' is missing");
         CHECK(refusal(server, "/user", with("name", "1")) ==
               "422 body: 'name': type must be string, but is number");
         CHECK(refusal(server, "/user", with("age", R"("36")")) ==
@@ -140,8 +140,7 @@ TEST_CASE("JSON that does not fit is a 422 that names the field") {
         CHECK(refusal(server, "/user", with("address", "7")).starts_with("422 body: 'address': "));
         CHECK(refusal(server, "/user", with("address", R"({"city":"x","code":"y"})"))
                   .starts_with("422 body: 'address': type must be number, but is string"));
-        CHECK(refusal(server, "/user", with("address", R"({"city":"x"})")) ==
-              "422 body: key 'code' not found");
+        CHECK(refusal(server, "/user", with("address", R"({"city":"x"})")) == "422 body: 'code' is missing");
         CHECK(refusal(server, "/user", "[]").starts_with("422 body: "));
         CHECK(refusal(server, "/user", "17").starts_with("422 body: "));
         CHECK(refusal(server, "/lenient", R"({"retries":"many"})") ==
@@ -157,22 +156,23 @@ TEST_CASE("P7 JSON may nest as deep as the configuration says, and no deeper") {
     with_server(routes, [](TestServer& server) {
         CHECK(post(server, "/json", nested(63)).status == 200);
         CHECK(post(server, "/json", nested(64)).body == nested(64));
-        CHECK(refusal(server, "/json", nested(65)) == "400 JSON nests deeper than 64 levels");
+        CHECK(refusal(server, "/json", nested(65)) == "400 JSON nests deeper than 64 levels at byte 65");
         CHECK(post(server, "/json", std::string(500'000, '[')).status == 400);
         const std::string in_text = "\"" + std::string(1000, '[') + "\\\"{{{\"";
         CHECK(post(server, "/json", in_text).status == 200);
     });
-    with_server(routes,
-                [](TestServer& server) {
-                    CHECK(post(server, "/json", nested(2)).status == 200);
-                    CHECK(refusal(server, "/json", nested(3)) == "400 JSON nests deeper than 2 levels");
-                },
-                {.max_json_depth = 2});
+    with_server(
+        routes,
+        [](TestServer& server) {
+            CHECK(post(server, "/json", nested(2)).status == 200);
+            CHECK(refusal(server, "/json", nested(3)) == "400 JSON nests deeper than 2 levels at byte 3");
+        },
+        {.max_json_depth = 2});
 }
 
 TEST_CASE("the field is named whatever the order, and not where looking for it would be costly") {
     with_server(routes, [](TestServer& server) {
-        CHECK(refusal(server, "/user", R"({"na\nme\"":1})") == "422 body: key 'name' not found");
+        CHECK(refusal(server, "/user", R"({"na\nme\"":1})") == "422 body: 'name' is missing");
         CHECK(refusal(server, "/lenient", R"({"loud":1,"x":"y","retries":2})") ==
               "422 body: 'loud': type must be boolean, but is number");
         Json user = Json::parse(good_user);

@@ -221,9 +221,10 @@ TEST_CASE("F3 errors of single connections in a row neither stop nor pause accep
 namespace {
 
 /// Fails allocation 1, 2, 3 ... and `in_a_row - 1` after it, during one exchange each, until an exchange is
-/// clean. Every answer must be whole: what the handler says, or 503, or none.
-void fail_every_allocation(const TestServer& server, const std::string& request, const std::string& expected,
-                           std::uint64_t in_a_row) {
+/// clean. Every answer must be whole: what the handler says, or 503, or none. `first` is the answer before
+/// it, if the request is one of two, after which there may be nothing or a 503.
+void fail_every_allocation(const TestServer& server, const std::string& request, const std::string& first,
+                           const std::string& expected, std::uint64_t in_a_row) {
     std::uint64_t refused = 0;
     std::uint64_t nth = 1;
     for (bool is_clean = false; !is_clean; ++nth) {
@@ -235,7 +236,11 @@ void fail_every_allocation(const TestServer& server, const std::string& request,
             is_clean = !failure.fired();
         }
         const bool is_answer = fate.starts_with("HTTP/1.1 200 ") && fate.ends_with(expected);
-        const bool is_refusal = fate.empty() || (fate.starts_with("HTTP/1.1 503 ") && fate.ends_with("}"));
+        const bool is_503 = fate.find("HTTP/1.1 503 ") != std::string::npos &&
+                            (fate.ends_with("}") || fate.ends_with(expected));
+        const bool first_only = !first.empty() && fate.starts_with("HTTP/1.1 200 ") && fate.ends_with(first);
+        const bool is_refusal = fate.empty() || is_503 || first_only;
+        CAPTURE(fate);
         REQUIRE((is_answer || is_refusal));
         if (is_clean) REQUIRE(is_answer);
         refused += is_refusal ? 1U : 0U;
@@ -252,6 +257,7 @@ TEST_CASE("L5 any allocation may fail: the request gets 503 or a close, and the 
         std::string what;
         std::string request;
         std::string expected;
+        std::string first = {};
     };
     const std::string close = "Connection: close\r\n";
     const std::string large = pattern_bytes(100'000);
@@ -264,6 +270,8 @@ TEST_CASE("L5 any allocation may fail: the request gets 503 or a close, and the 
         {"an upload", post_request("/echo", large, close), large},
         {"a coroutine", get_request("/nested", close), "nested"},
         {"an upload to a coroutine", post_request("/echo-later", large, close), large},
+        {"pipelined coroutines", get_request("/sleep/1") + get_request("/sleep/2", close), "sleep 2",
+         "sleep 1"},
     };
     with_server(
         add_routes,
@@ -273,7 +281,7 @@ TEST_CASE("L5 any allocation may fail: the request gets 503 or a close, and the 
                 for (const std::uint64_t in_a_row : {1U, 3U, 100'000U}) {
                     CAPTURE(each.what);
                     CAPTURE(in_a_row);
-                    fail_every_allocation(server, each.request, each.expected, in_a_row);
+                    fail_every_allocation(server, each.request, each.first, each.expected, in_a_row);
                 }
             }
         },
@@ -312,6 +320,40 @@ TEST_CASE("L5 any allocation may fail while a connection is accepted, with the s
             },
             quiet_config().with_max_connections(most));
     }
+}
+
+TEST_CASE("L5 no memory and no descriptors together: accepting recovers") {
+    with_server(
+        add_routes,
+        [](TestServer& server) {
+            REQUIRE(server.ping());
+            for (std::uint64_t nth = 1; nth <= 6; ++nth) {
+                CAPTURE(nth);
+                RawClient client = server.connect();
+                {
+                    const ScopedFaults faults(FaultPlan().fail_range("accept4", 1, 1, EMFILE));
+                    const allocations::ScopedFailure failure(nth, 1000);
+                    RawClient other = server.connect();
+                    CHECK(eventually([&] { return faults.fired("accept4") > 0; }));
+                }
+                REQUIRE(server.ping());
+            }
+        },
+        quiet_config());
+}
+
+TEST_CASE("F3 an error that is not of one connection pauses accepting instead of spinning") {
+    with_server(
+        add_routes,
+        [](TestServer& server) {
+            const auto calls_before = faults::calls("accept4");
+            const ScopedFaults einval(FaultPlan().fail_range("accept4", 1, 2, EINVAL));
+            RawClient client = server.connect();
+            CHECK(client.send(get_request("/plain/1")).read_response().body == "plain 1");
+            CHECK(einval.fired("accept4") == 2);
+            CHECK(faults::calls("accept4") - calls_before <= 6);
+        },
+        quiet_config());
 }
 
 }  // namespace test_faults

@@ -106,20 +106,21 @@ TEST_CASE("P7: arrays and objects may nest as deep as the limit, and no deeper")
         CAPTURE(limit);
         CHECK(error_of(nested(limit - 1, '[', ']') + (limit == 1 ? "1" : ""), limit).empty());
         CHECK(error_of(nested(limit, '[', ']'), limit).empty());
-        CHECK(error_of(nested(limit + 1, '[', ']'), limit) ==
-              "JSON nests deeper than " + std::to_string(limit) + " levels");
+        CHECK(error_of(nested(limit + 1, '[', ']'), limit) == "JSON nests deeper than " +
+                                                                  std::to_string(limit) + " levels at byte " +
+                                                                  std::to_string(limit + 1));
     }
     std::string objects = "1";
     for (int i = 0; i < 64; ++i) objects = "{\"a\":" + objects + "}";
     CHECK(parse_json(objects).is_object());
-    CHECK(error_of("[" + objects + "]") == "JSON nests deeper than 64 levels");
-    CHECK(error_of("[]", 0) == "JSON nests deeper than 0 levels");
+    CHECK(error_of("[" + objects + "]") == "JSON nests deeper than 64 levels at byte 317");
+    CHECK(error_of("[]", 0) == "JSON nests deeper than 0 levels at byte 1");
     CHECK(parse_json("7", 0) == 7);
 }
 
 TEST_CASE("P7: a million opening brackets are refused without a deep stack") {
-    CHECK(error_of(std::string(1'000'000, '[')) == "JSON nests deeper than 64 levels");
-    CHECK(error_of(nested(1'000'000, '{', '}')) == "JSON nests deeper than 64 levels");
+    CHECK(error_of(std::string(1'000'000, '[')) == "JSON nests deeper than 64 levels at byte 65");
+    CHECK(error_of(nested(1'000'000, '{', '}')) == "JSON nests deeper than 64 levels at byte 65");
 }
 
 TEST_CASE("brackets side by side or inside strings are not nesting") {
@@ -127,8 +128,8 @@ TEST_CASE("brackets side by side or inside strings are not nesting") {
     for (int i = 0; i < 1000; ++i) flat += ",[],{}";
     CHECK(parse_json(flat + "]", 2).size() == 2001);
     CHECK(parse_json("[\"[[[[\",\"{{\\\"{{\",\"\\\\\",[]]", 2).size() == 4);
-    CHECK(error_of("[\"\\\\\",[[]]]", 2) == "JSON nests deeper than 2 levels");
-    CHECK(error_of("]]]][[[", 2) == "JSON nests deeper than 2 levels");
+    CHECK(error_of("[\"\\\\\",[[]]]", 2) == "JSON nests deeper than 2 levels at byte 8");
+    CHECK(error_of("]]]][[[", 2) == "JSON nests deeper than 2 levels at byte 7");
 }
 
 TEST_CASE("a key that comes twice keeps its last value") {

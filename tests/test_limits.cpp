@@ -411,4 +411,53 @@ TEST_CASE("S4 100,000 pipelined requests with nobody reading cost a bounded amou
     });
 }
 
+TEST_CASE("L1 a budget is shared to its last byte, and one share alone may be larger") {
+    using sake::detail::Budget;
+    using sake::detail::BudgetShare;
+    Budget budget(100);
+    BudgetShare first(budget);
+    CHECK(first.resize(60));
+    {
+        BudgetShare second(budget);
+        CHECK(second.resize(39));
+        CHECK(second.resize(40));
+        CHECK_FALSE(second.resize(41));
+        CHECK(budget.used() == 100);
+        CHECK(second.resize(10));
+        CHECK(budget.used() == 70);
+    }
+    CHECK(budget.used() == 60);
+    CHECK(first.resize(1000));
+    BudgetShare third(budget);
+    CHECK_FALSE(third.resize(1));
+    CHECK(first.resize(999));
+    CHECK(first.resize(0));
+    CHECK(third.resize(100));
+}
+
+TEST_CASE("L3 bodies beyond what all connections may hold get 503, and room that is given back is used") {
+    with_server(
+        add_routes,
+        [](TestServer& server) {
+            const std::string body(60'000, 'b');
+            const std::string all = post_request("/body", body);
+            RawClient first = server.connect();
+            first.send(all.substr(0, all.size() - 10));
+            REQUIRE(server.ping());  // what came before it was read before it
+            RawClient second = server.connect();
+            second.send(all.substr(0, all.size() - 10));
+            const Response refusal = second.read_response();
+            CHECK(refusal.status == 503);
+            CHECK(refusal.header("Connection") == "close");
+            CHECK(second.expect_closed());
+            first.send(all.substr(all.size() - 10));
+            CHECK(first.read_response().body == "60000");
+            RawClient third = server.connect();
+            third.send(all.substr(0, all.size() - 10));
+            REQUIRE(server.ping());
+            CHECK(third.send(all.substr(all.size() - 10)).read_response().body == "60000");
+        },
+        quiet_config().with_max_buffered(100'000));
+}
+
 }  // namespace test_limits

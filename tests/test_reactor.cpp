@@ -853,8 +853,11 @@ TEST_CASE("a hang-up is told to its listener while nobody reads, with data unrea
             CHECK((notes.bits & sake::detail::peer_ended) != 0);
             CHECK((notes.bits & sake::detail::broken) == 0);
             sockets.theirs.close();
-            while ((notes.bits & sake::detail::broken) == 0) co_await sake::yield();
-            CHECK(watch.is_broken());
+            // To kqueue it looks like our own end of output, which says nothing about the peer.
+            if (reactor.poller_name() != "kqueue") {
+                while ((notes.bits & sake::detail::broken) == 0) co_await sake::yield();
+                CHECK(watch.is_broken());
+            }
             watch.hangup_listener = nullptr;
         });
     }
@@ -979,9 +982,10 @@ TEST_CASE("a broken watch among others can go, and the others stay, on every pol
         auto doomed = std::make_unique<Watch>(reactor, b.ours.get());
         auto last = std::make_unique<Watch>(reactor, c.ours.get());
         c.theirs.close();  // the last one breaks, and then takes the place of another
-        while (!last->is_broken()) co_await sake::yield();
+        const bool is_kqueue = reactor.poller_name() == "kqueue";
+        while (is_kqueue ? !last->peer_has_ended() : !last->is_broken()) co_await sake::yield();
         doomed.reset();
-        CHECK(last->is_broken());
+        CHECK(last->is_broken() == !is_kqueue);
         last.reset();
         first.drained();
         put(a.theirs, "well");

@@ -1,5 +1,6 @@
 // spawn, JoinHandle and run_until_complete: results, failures, cancellation, and what is left at the end.
 #include <doctest/doctest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -779,6 +780,101 @@ TEST_CASE("C1: after every kind of ending the heap is where it was") {
     const auto before = harness::allocations::live_blocks();
     for (int i = 0; i < 10; ++i) everything();
     CHECK(harness::allocations::live_blocks() == before);
+}
+
+TEST_CASE("an empty handle may be cancelled and detached; anything else with it is a logic error") {
+    in_coroutine([]() -> Task<> {
+        JoinHandle<int> handle = spawn(number_later(7));
+        CHECK_THROWS_AS(static_cast<void>(handle.take()), std::logic_error);
+        handle.detach();
+        handle.detach();
+        handle.cancel();
+        CHECK_THROWS_AS(static_cast<void>(handle.done()), std::logic_error);
+        CHECK_THROWS_AS(static_cast<void>(handle.take()), std::logic_error);
+        bool threw = false;
+        try {
+            co_await handle;
+        } catch (const std::logic_error&) {
+            threw = true;
+        }
+        CHECK(threw);
+        co_await let_the_others_run();
+    });
+}
+
+TEST_CASE("a handle may go while somebody awaits it: the result still arrives") {
+    in_coroutine([]() -> Task<> {
+        Event may_end;
+        const auto task = [&]() -> Task<std::string> {
+            co_await may_end.wait();
+            co_return std::string(100, 'x');
+        };
+        std::optional<JoinHandle<std::string>> handle = spawn(task);
+        std::string seen;
+        const auto await_it = [&]() -> Task<> {
+            std::string result = co_await *handle;
+            seen = std::move(result);
+        };
+        JoinHandle<void> waiter = spawn(await_it);
+        co_await let_the_others_run();
+        handle.reset();
+        may_end.set();
+        co_await waiter;
+        CHECK(seen == std::string(100, 'x'));
+    });
+}
+
+TEST_CASE("two who await one handle at a time are a logic error for the second") {
+    in_coroutine([]() -> Task<> {
+        Event may_end;
+        const auto task = [&]() -> Task<> { co_await may_end.wait(); };
+        const JoinHandle<void> handle = spawn(task);
+        int ended = 0;
+        int refused = 0;
+        const auto await_it = [&]() -> Task<> {
+            try {
+                co_await handle;
+                ++ended;
+            } catch (const std::logic_error&) {
+                ++refused;
+            }
+        };
+        const JoinHandle<void> first = spawn(await_it);
+        const JoinHandle<void> second = spawn(await_it);
+        co_await let_the_others_run();
+        CHECK(refused == 1);
+        may_end.set();
+        co_await first;
+        co_await second;
+        CHECK(ended == 1);
+    });
+}
+
+TEST_CASE("a task that swallows every Cancelled is left behind in the end, and run_until_complete returns") {
+    // What is left behind leaks, so this is for another process.
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ::alarm(20);
+        int swallowed = 0;
+        const auto stubborn = [&]() -> Task<> {
+            for (;;) {
+                try {
+                    co_await sake::sleep(1h);
+                } catch (const Cancelled&) {
+                    ++swallowed;
+                }
+            }
+        };
+        run_until_complete([&]() -> Task<> {
+            spawn(stubborn).detach();
+            co_await let_the_others_run();
+        }());
+        ::_exit(swallowed > 100 ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
 }
 
 }  // namespace test_spawn

@@ -66,7 +66,8 @@ struct Listener {
     FileDescriptor socket;
     std::string url;         // "http://127.0.0.1:8080/" or "unix:/path"
     std::uint16_t port = 0;  // 0 for a Unix socket
-    std::string unix_path;   // to unlink when it closes
+    bool is_on_all_interfaces = false;
+    std::string unix_path;  // to unlink when it closes
 
     Listener() = default;
     Listener(Listener&&) = default;
@@ -76,6 +77,7 @@ struct Listener {
         socket = std::move(other.socket);
         url = std::move(other.url);
         port = other.port;
+        is_on_all_interfaces = other.is_on_all_interfaces;
         unix_path = std::move(other.unix_path);
         return *this;
     }
@@ -224,6 +226,7 @@ inline Listener listen_at(std::string_view address, int backlog) {
     }
     Listener listener;
     if (where->host.empty()) {
+        listener.is_on_all_interfaces = true;
         listener.socket = listen_on_all_interfaces(*where, backlog, address);
     } else {
         const Addresses list = resolve_to_listen(*where, address);

@@ -59,7 +59,8 @@ class KqueuePoller final : public Poller {
             if (ended && event.fflags != 0) return readable | writable | broken;
             return ended ? readable | peer_ended : readable;
         }
-        return ended ? readable | writable | broken : writable;
+        // Without an error it is the end of what can be written, after our own shutdown too.
+        return ended && event.fflags != 0 ? readable | writable | broken : writable;
     }
 
     FileDescriptor kqueue_;

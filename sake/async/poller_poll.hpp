@@ -20,6 +20,8 @@ class PollPoller final : public Poller {
     void add(int fd, Watch& watch) override {
         const auto number = static_cast<std::size_t>(fd);
         if (index_.size() <= number) index_.resize(number + 1, absent);
+        watches_.reserve(polled_.size() +
+                         1);  // so that what follows either happens or throws at its first step
         polled_.push_back({fd, POLLIN | POLLOUT | hang_up, 0});
         watches_.push_back(&watch);
         index_[number] = polled_.size() - 1;
@@ -51,12 +53,13 @@ class PollPoller final : public Poller {
         const int count =
             ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), static_cast<int>(timeout.count()));
         if (count < 0 && errno != EINTR) throw_system_error(errno, "poll");
+        // What does not fit is reported by the next call, which goes on from there: poll is level-triggered.
         int left = count;
-        // What does not fit is reported again by the next call, poll being level-triggered.
         for (std::size_t i = 0; left > 0 && i < polled_.size() && events.size() < events.capacity(); ++i) {
-            if (polled_[i].revents == 0) continue;
+            if (++last_ >= polled_.size()) last_ = 0;
+            if (polled_[last_].revents == 0) continue;
             --left;
-            events.push_back({watches_[i], report(polled_[i])});
+            events.push_back({watches_[last_], report(polled_[last_])});
         }
     }
 
@@ -87,6 +90,7 @@ class PollPoller final : public Poller {
     }
 
     std::vector<pollfd> polled_;
+    std::size_t last_ = 0;            // the position that was looked at last
     std::vector<Watch*> watches_;     // parallel to polled_
     std::vector<std::size_t> index_;  // the position of each descriptor, by its number
 };

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -77,6 +78,9 @@ class Watch {
     std::uint8_t ready_ = readable | writable;  // the first call is worth a try
 };
 
+/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
+void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
+
 }  // namespace detail
 
 /// One thread's loop. `run_until_complete` and Engine make their own; a program seldom names one.
@@ -108,8 +112,13 @@ class Reactor {
     template <class Done>
     void run_until(Done done);
 
-    /// Cancels every fiber and turns the loop until none is left.
+    /// Cancels every fiber and turns the loop until none is left. One that swallows its cancellation and
+    /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
+
+    /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
+    /// first.
+    void set_log(LogSink log) { log_ = std::move(log); }
 
     // What follows is for the machinery: awaiters, sockets, and tests.
 
@@ -128,6 +137,7 @@ class Reactor {
 
   private:
     class Running;
+    friend void detail::report_failure(const char* what, const std::exception_ptr& exception) noexcept;
     static Reactor*& current_slot() noexcept;
 
     void turn();
@@ -147,6 +157,7 @@ class Reactor {
     detail::Wait* last_ready_ = nullptr;
     detail::ListNode fibers_;
 
+    LogSink log_ = log_to_stderr;
     std::mutex posted_mutex_;
     std::vector<detail::UniqueFunction<void()>> posted_;
     std::vector<detail::UniqueFunction<void()>> running_posted_;
@@ -168,15 +179,16 @@ inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
 
 inline void schedule(Reactor& reactor, Wait& wait) noexcept { reactor.schedule(wait); }
 
-/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
 inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
+    const LogSink to_stderr = log_to_stderr;
+    const LogSink& log = Reactor::current() != nullptr ? Reactor::current()->log_ : to_stderr;
     try {
         std::rethrow_exception(exception);
     } catch (const Cancelled&) {
     } catch (const std::exception& error) {
-        log_quietly(log_to_stderr, LogLevel::error, what, error.what());
+        log_quietly(log, LogLevel::error, what, error.what());
     } catch (...) {
-        log_quietly(log_to_stderr, LogLevel::error, what, "an exception that is no std::exception");
+        log_quietly(log, LogLevel::error, what, "an exception that is no std::exception");
     }
 }
 
@@ -240,8 +252,12 @@ void Reactor::run_until(Done done) {
 }
 
 inline void Reactor::cancel_all() {
-    // A task may swallow a cancellation and wait again, so each round cancels anew.
-    while (has_fibers()) {
+    constexpr int patience = 1000;
+    for (int round = 0; has_fibers(); ++round) {
+        if (round == patience) {
+            log_quietly(log_, LogLevel::error, "a task was left unfinished: ", "it swallows every Cancelled");
+            return;
+        }
         for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
             static_cast<detail::Fiber*>(node)->cancel();
         }

@@ -6,6 +6,7 @@
 #include <exception>
 #include <optional>
 #include <stdexcept>
+#include <type_traits>
 #include <utility>
 #include <variant>
 
@@ -17,32 +18,66 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// What a spawned task leaves for its handle. Both hold it and the last of the two deletes it; one thread
-/// only.
+/// What a spawned task leaves for whoever asks. The task, its handle and an await on it hold it; the last of
+/// them deletes it. One thread only.
 template <class T>
 struct SpawnState {
     std::conditional_t<std::is_void_v<T>, std::monostate, std::optional<T>> value{};
     std::exception_ptr exception;
     Fiber* fiber = nullptr;  // while the task runs
     Wait* joiner = nullptr;
-    bool has_handle = true;
+    int holders = 1;
+
+    [[nodiscard]] bool is_done() const noexcept { return fiber == nullptr; }
+
+    T take() {
+        if (exception) std::rethrow_exception(std::exchange(exception, nullptr));
+        if constexpr (!std::is_void_v<T>) return std::move(*value);
+    }
+
+    /// An exception that nobody has seen by the end goes to the log.
+    void let_go() noexcept {
+        if (--holders != 0) return;
+        if (exception) report_failure("a detached task failed: ", exception);
+        delete this;
+    }
 };
 
-/// Nobody will ask for the result: an exception that nobody has seen goes to the log.
 template <class T>
-void discard(SpawnState<T>* state) noexcept {
-    if (state->exception) report_failure("a detached task failed: ", state->exception);
-    delete state;
-}
+class [[nodiscard]] JoinWait final : public Wait {
+  public:
+    explicit JoinWait(SpawnState<T>& state) noexcept : state_(state) { ++state_.holders; }
+    ~JoinWait() { state_.let_go(); }
 
-template <class T>
-class JoinWait;
+    [[nodiscard]] bool await_ready() const noexcept { return state_.is_done(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (state_.joiner != nullptr) throw std::logic_error("a spawned task is awaited twice at a time");
+        if (!suspend(coroutine)) return false;
+        state_.joiner = this;
+        return true;
+    }
+    T await_resume() const {
+        throw_if_cancelled();
+        return state_.take();
+    }
+
+  private:
+    bool withdraw() noexcept override {
+        state_.joiner = nullptr;
+        return true;
+    }
+    SpawnState<T>& state_;
+};
+
 template <class T>
 auto spawn_on(Reactor& reactor, Task<T> task);
 
 }  // namespace detail
 
 /// A spawned task: await it for its result, cancel it, or let it go. Dropping the handle detaches the task.
+/// On a handle that is empty, since it was moved from or detached, everything but `cancel` and `detach`
+/// throws std::logic_error.
 template <class T>
 class [[nodiscard("dropping the handle detaches the task: say so with .detach()")]] JoinHandle {
   public:
@@ -58,66 +93,43 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
     ~JoinHandle() { detach(); }
 
     /// Whether the task has ended.
-    [[nodiscard]] bool done() const noexcept { return state_->fiber == nullptr; }
+    [[nodiscard]] bool done() const { return state().is_done(); }
 
     /// Makes the task's current or next wait throw Cancelled. No effect once it has ended.
     void cancel() noexcept {
-        if (!done()) state_->fiber->cancel();
+        if (state_ != nullptr && !state_->is_done()) state_->fiber->cancel();
     }
 
     /// Lets the task run on by itself; the handle is empty afterwards.
     void detach() noexcept {
-        detail::SpawnState<T>* const state = std::exchange(state_, nullptr);
-        if (state == nullptr) return;
-        state->has_handle = false;
-        if (state->fiber == nullptr) detail::discard(state);
+        if (state_ != nullptr) std::exchange(state_, nullptr)->let_go();
     }
 
     /// Waits for the end of the task; gives its result or throws what it threw. Once.
-    detail::JoinWait<T> operator co_await() const noexcept { return detail::JoinWait<T>(*state_); }
+    detail::JoinWait<T> operator co_await() const { return detail::JoinWait<T>(state()); }
 
-    /// The result of a task that is done; throws what it threw.
+    /// The result of a task that is done, or what it threw. Throws std::logic_error if it still runs.
     T take() const {
-        if (state_->exception) std::rethrow_exception(std::exchange(state_->exception, nullptr));
-        if constexpr (!std::is_void_v<T>) return std::move(*state_->value);
+        if (!done()) throw std::logic_error("JoinHandle::take: the task still runs");
+        return state().take();
     }
 
   private:
+    detail::SpawnState<T>& state() const {
+        if (state_ == nullptr) throw std::logic_error("the JoinHandle is empty");
+        return *state_;
+    }
+
     detail::SpawnState<T>* state_;
 };
 
 namespace detail {
 
 template <class T>
-class JoinWait final : public Wait {
-  public:
-    explicit JoinWait(SpawnState<T>& state) noexcept : state_(state) {}
-    [[nodiscard]] bool await_ready() const noexcept { return state_.fiber == nullptr; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-        if (!suspend(coroutine)) return false;
-        state_.joiner = this;
-        return true;
-    }
-    T await_resume() const {
-        throw_if_cancelled();
-        if (state_.exception) std::rethrow_exception(std::exchange(state_.exception, nullptr));
-        if constexpr (!std::is_void_v<T>) return std::move(*state_.value);
-    }
-
-  private:
-    bool withdraw() noexcept override {
-        state_.joiner = nullptr;
-        return true;
-    }
-    SpawnState<T>& state_;
-};
-
-template <class T>
 void leave_spawned(SpawnState<T>* state) noexcept {
     state->fiber = nullptr;
     if (state->joiner != nullptr) state->joiner->finish();
-    if (!state->has_handle) discard(state);
+    state->let_go();
 }
 
 template <class T>
@@ -144,6 +156,7 @@ auto spawn_on(Reactor& reactor, Task<T> task) {
     // If there is no memory for the frame, the handle deletes the state: it has no fiber yet.
     const Root root = run_spawned<T>(reactor, std::move(task), state);
     state->fiber = &root.fiber();
+    ++state->holders;
     reactor.adopt(root.fiber());
     root.start();
     return handle;
@@ -157,6 +170,26 @@ template <class F, class... Args>
 SpawnedTask<F, Args...> call_owned(F function, Args... args) {
     co_return co_await function(std::move(args)...);
 }
+
+/// The handle of a callable that was moved into its task: awaited in the expression that spawns it, GCC 12
+/// would destroy that callable twice.
+template <class T>
+class [[nodiscard]] CalledHandle : public JoinHandle<T> {
+  public:
+    explicit CalledHandle(JoinHandle<T> handle) noexcept : JoinHandle<T>(std::move(handle)) {}
+    JoinWait<T> operator co_await() const& { return JoinHandle<T>::operator co_await(); }
+    template <class Self = T>
+    JoinWait<Self> operator co_await() && {
+        static_assert(!std::is_same_v<Self, T>,
+                      "GCC before 13 destroys the captures of this lambda twice: name the handle first, "
+                      "`auto task = spawn(...); co_await task;`");
+        return JoinHandle<T>::operator co_await();
+    }
+};
+
+template <class F>
+inline constexpr bool is_safe_to_await = SAKE_HAS_SAFE_AWAIT_TEMPORARIES == 1 ||
+                                         std::is_lvalue_reference_v<F> || std::is_trivially_destructible_v<F>;
 
 }  // namespace detail
 
@@ -172,9 +205,15 @@ JoinHandle<T> spawn(Task<T> task) {
 /// Starts `function(args...)`, a coroutine, beside the caller. The function, captures included, and the
 /// arguments are moved into the new task, so they live as long as it does.
 template <class F, class... Args>
-    requires std::invocable<F&, Args...> && detail::is_task<std::invoke_result_t<F&, Args...>>
-auto spawn(F function, Args... args) {
-    return spawn(detail::call_owned<F, Args...>(std::move(function), std::move(args)...));
+    requires std::invocable<std::decay_t<F>&, Args...> &&
+             detail::is_task<std::invoke_result_t<std::decay_t<F>&, Args...>>
+auto spawn(F&& function, Args... args) {
+    auto handle =
+        spawn(detail::call_owned<std::decay_t<F>, Args...>(std::forward<F>(function), std::move(args)...));
+    if constexpr (detail::is_safe_to_await<F>)
+        return handle;
+    else
+        return detail::CalledHandle(std::move(handle));
 }
 
 /// Runs a task on a reactor made for it, to the end, and gives its result or throws what it threw. Tasks that

@@ -25,9 +25,9 @@ class JsonError : public std::exception {
 
 namespace detail {
 
-/// The nesting of arrays and objects in a JSON text, counted without parsing it; stops counting beyond
-/// `limit`. nlohmann parses any depth, but dumping or copying a deep value overflows the stack.
-inline bool nests_deeper_than(std::string_view text, std::size_t limit) noexcept {
+/// Where the nesting of arrays and objects in a JSON text exceeds `limit`, counted without parsing it; npos
+/// if nowhere. nlohmann parses any depth, but dumping or copying a deep value overflows the stack.
+inline std::size_t find_deeper_than(std::string_view text, std::size_t limit) noexcept {
     std::size_t depth = 0;
     bool in_string = false;
     for (std::size_t i = 0; i < text.size(); ++i) {
@@ -40,12 +40,12 @@ inline bool nests_deeper_than(std::string_view text, std::size_t limit) noexcept
         } else if (c == '"') {
             in_string = true;
         } else if (c == '[' || c == '{') {
-            if (++depth > limit) return true;
+            if (++depth > limit) return i;
         } else if ((c == ']' || c == '}') && depth > 0) {
             --depth;
         }
     }
-    return false;
+    return std::string_view::npos;
 }
 
 }  // namespace detail
@@ -57,8 +57,10 @@ template <class Value = Json>
     // nlohmann takes a NUL for the end of the text and would ignore what follows.
     const std::size_t nul = text.find('\0');
     if (nul != std::string_view::npos) throw JsonError("invalid JSON at byte " + std::to_string(nul + 1));
-    if (detail::nests_deeper_than(text, depth_limit)) {
-        throw JsonError("JSON nests deeper than " + std::to_string(depth_limit) + " levels");
+    const std::size_t deep = detail::find_deeper_than(text, depth_limit);
+    if (deep != std::string_view::npos) {
+        throw JsonError("JSON nests deeper than " + std::to_string(depth_limit) + " levels at byte " +
+                        std::to_string(deep + 1));
     }
     try {
         return Value::parse(text.begin(), text.end());

@@ -33,6 +33,13 @@
 #define SAKE_HAS_KQUEUE 0
 #endif
 
+// GCC before 13 destroys a closure twice that is a temporary of a co_await expression (seen on 12).
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
+#define SAKE_HAS_SAFE_AWAIT_TEMPORARIES 0
+#else
+#define SAKE_HAS_SAFE_AWAIT_TEMPORARIES 1
+#endif
+
 #if defined(__linux__) || defined(__FreeBSD__)
 #define SAKE_HAS_ACCEPT4 1
 #else

@@ -1,7 +1,7 @@
-#pragma once
 // Bytes and ASCII text: character classes, numbers, base64, UTF-8. Nothing here knows a locale, and
 // nothing accepts more than it says: a number is the whole string or no number at all.
 // Not here: anything that knows HTTP (sake/http) or Unicode beyond well-formedness.
+#pragma once
 
 #include <array>
 #include <bit>

@@ -1,7 +1,7 @@
-#pragma once
 // The chunked coding (RFC 9112 section 7.1), both ways. The decoder is strict about sizes and line ends,
 // checks extensions and trailers and throws them away, and hands out views into its input. Not here: limits
 // on the decoded body, which the server counts for every coding alike.
+#pragma once
 
 #include <algorithm>
 #include <cstddef>

@@ -1,6 +1,6 @@
-#pragma once
 // Cookies (RFC 6265): reading the Cookie field without allocating, and building a Set-Cookie value that
 // cannot be made to carry anything else. Not here: sessions and signatures, which stand on top.
+#pragma once
 
 #include <chrono>
 #include <cstddef>

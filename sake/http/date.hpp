@@ -1,6 +1,6 @@
-#pragma once
 // HTTP dates (RFC 9110 section 5.6.7) to and from seconds since 1970, by arithmetic of our own: no strftime,
 // no locale, no time zone. Not here: the clock, except as the default of one argument.
+#pragma once
 
 #include <algorithm>
 #include <cstddef>

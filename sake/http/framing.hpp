@@ -1,8 +1,8 @@
-#pragma once
 // What a request head means for the bytes after it: is there a body, how does it end, does the connection
 // live on. The one place where that is decided. It follows RFC 9112 section 6.3, and whatever could be read
 // in two ways is refused. Not here: the grammar of the head (parser.hpp) and the chunks themselves
 // (chunked.hpp).
+#pragma once
 
 #include <cstdint>
 #include <optional>

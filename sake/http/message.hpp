@@ -1,7 +1,7 @@
-#pragma once
 // Methods and status codes: the few words of HTTP that every other part shares.
 // Not here: header fields (headers.hpp) and everything that touches bytes on the wire (parser.hpp,
 // writer.hpp).
+#pragma once
 
 #include <cstdint>
 #include <string_view>

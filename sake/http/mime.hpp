@@ -1,6 +1,6 @@
-#pragma once
 // Media types by file extension: the few that a web server meets. Text types say UTF-8.
 // Not here: guessing from content, which a server should not do.
+#pragma once
 
 #include <cstddef>
 #include <string_view>

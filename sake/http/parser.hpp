@@ -1,7 +1,7 @@
-#pragma once
 // The request head: bytes in, a RequestHead of offsets out (RFC 9112 sections 2 to 5). Strict: what the
 // grammar does not allow is refused, there is no lenient mode. Linear: a byte is scanned once, whatever the
 // splits. Not here: what the head means for the body (framing.hpp) and what the target means (uri.hpp).
+#pragma once
 
 #include <algorithm>
 #include <cstddef>
@@ -56,6 +56,9 @@ struct RequestHead {
 
     /// Back to empty, keeping the capacity.
     void clear() noexcept {
+        method = Method::other;
+        minor_version = 1;
+        method_name = target = Slice{};
         fields.clear();
         size = 0;
         host = content_length = transfer_encoding = connection = expect = KnownField{};

@@ -1,7 +1,7 @@
-#pragma once
 // Request targets, host names, percent encoding and query strings (RFC 3986, RFC 9112 section 3.2, and the
 // application/x-www-form-urlencoded form of the WHATWG URL standard). Strict: a bad escape is an error.
 // Not here: the bytes of a target, which the parser has checked, and routing.
+#pragma once
 
 #include <cstddef>
 #include <cstdint>

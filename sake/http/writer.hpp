@@ -1,6 +1,6 @@
-#pragma once
 // Response heads: fields in, bytes appended to a string, nothing allocated on the way. Not here: bodies and
 // chunks (chunked.hpp), and when to send what (the server).
+#pragma once
 
 #include <charconv>
 #include <cstdint>

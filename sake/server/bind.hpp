@@ -82,8 +82,12 @@ std::string find_culprit(Json document, std::size_t body_size) {
     return document.is_object() && is_small ? culprit<T>(std::move(document)) : std::string();
 }
 
+/// nlohmann's number for asking a value for what its type does not have, such as an array for a member.
+inline constexpr int use_of_wrong_type = 304;
+
 template <class T>
 T bind_json(std::string_view body, std::size_t depth_limit) {
+    if (body.empty()) throw HttpError(400, "the body is empty, but must be JSON");
     Json document;
     try {
         document = parse_json(body, depth_limit);
@@ -96,11 +100,16 @@ T bind_json(std::string_view body, std::size_t depth_limit) {
         try {
             return document.get<T>();
         } catch (const Json::type_error& error) {
+            if (!document.is_object() && error.id == use_of_wrong_type) {
+                throw HttpError(422, std::string("body: must be an object, but is ") + document.type_name());
+            }
             const std::string where = find_culprit<T>(std::move(document), body.size());
             throw HttpError(422,
                             (where.empty() ? "body: " : "body: '" + where + "': ") + plain_message(error));
         } catch (const Json::exception& error) {
-            throw HttpError(422, "body: " + plain_message(error));
+            const std::string missing = missing_key(error);
+            throw HttpError(422, missing.empty() ? "body: " + plain_message(error)
+                                                 : "body: '" + missing + "' is missing");
         }
     }
 }

@@ -24,8 +24,9 @@ struct Config {
     std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
 
     // Connections.
-    int max_connections =
-        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
+    // 0 is the limit of open files less 128, at most 65,536, and run() raises the soft limit of open files to
+    // the hard one; more wait in the backlog.
+    int max_connections = 0;
     int listen_backlog = 4096;
     std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
     std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
@@ -51,6 +52,7 @@ struct Config {
     std::size_t output_soft_limit = 64 * 1024;  // unsent beyond it: nothing more is read from that connection
 
     // The process.
+    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
     PollerKind poller = PollerKind::automatic;
     bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
     bool announce = true;        // log one line with the address at start
@@ -81,6 +83,7 @@ struct Config {
     Config& with_max_json_depth(int depth) { return max_json_depth = depth, *this; }
     Config& with_output_soft_limit(std::size_t bytes) { return output_soft_limit = bytes, *this; }
     Config& with_poller(PollerKind kind) { return poller = kind, *this; }
+    Config& with_max_buffered(std::size_t bytes) { return max_buffered = bytes, *this; }
     Config& with_signals(bool on) { return handle_signals = on, *this; }
     Config& with_announce(bool on) { return announce = on, *this; }
     Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
@@ -129,6 +132,7 @@ inline void validate(const Config& config) {
     check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
     check_setting("max_json_depth", config.max_json_depth, 1);
     check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
+    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
     if (!config.log) throw std::invalid_argument("Config::log must be callable");
 }
 

@@ -36,6 +36,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
           watch_(server.reactor, socket_.get()),
           input_(server.input),
           output_(server.output),
+          memory_(server.memory),
           peer_(peer) {
         ++server_.connection_count;
         insert_before(server_.connections);
@@ -62,7 +63,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     void handler_ended();
 
     /// The server stops: an idle connection gets a moment for a request that is on its way, then closes.
-    void begin_drain();
+    void begin_drain() noexcept;
 
     /// Between two requests since the time it gives; nothing if it is busy, or has not had its first request
     /// yet.
@@ -77,6 +78,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
   private:
     // A peer that sends without pause gets this many buffers read before the others have their turn.
     static constexpr int most_receives = 8;
+    static constexpr std::string_view no_memory = "the server has no memory to spare for this request";
 
     enum class Phase : std::uint8_t { idle, head, body, ready, handler, closing, lingering };
     enum class Progress : std::uint8_t { need_input, again, handle };
@@ -99,6 +101,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     Next wait_to_write();
     Next linger();
     [[nodiscard]] std::chrono::milliseconds longest_pause() const noexcept;
+    bool account_memory() noexcept;
     void become(Phase phase) noexcept;
     void release_exchange() noexcept;
     void set_deadline(TimePoint deadline) { server_.reactor.timers().set(*this, deadline); }
@@ -122,6 +125,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     Watch watch_;  // after the socket, so that it goes first
     Input input_;
     Output output_;
+    BudgetShare memory_;
     std::unique_ptr<Exchange> exchange_;  // none while idle
     TimePoint phase_start_ = server_.reactor.now();
     TimePoint write_start_;          // of the present answer that does not fit the socket
@@ -132,7 +136,8 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     bool linger_ = false;      // unread input would turn the close into a reset
     bool is_writing_ = false;
     bool deadline_passed_ = false;
-    bool is_dead_ = false;  // close without another word
+    bool is_dead_ = false;             // close without another word
+    bool was_answered_early_ = false;  // the handler was cancelled, and the client has been told
 };
 
 // --- The loop ---
@@ -202,6 +207,7 @@ inline Connection::Next Connection::wait_to_read() {
     input_.hold();
     if (phase_ == Phase::idle) {
         release_exchange();
+        account_memory();
         if (has_served_ && std::exchange(server_.wants_room, false)) return Next::close;
     }
     set_deadline(reading_deadline());
@@ -229,6 +235,7 @@ inline TimePoint Connection::reading_deadline() const {
 inline Connection::Next Connection::wait_to_write() {
     input_.hold();
     if (phase_ == Phase::idle) release_exchange();
+    if (!account_memory()) return Next::close;
     if (!is_writing_) {
         is_writing_ = true;
         write_start_ = now();
@@ -250,6 +257,12 @@ inline void Connection::interrupted() {
     }
 }
 
+/// Tells the server's budget what this connection holds while it waits. False if that is too much.
+inline bool Connection::account_memory() noexcept {
+    return memory_.resize(input_.held_bytes() + output_.held_bytes() +
+                          (exchange_ ? exchange_->held_bytes() : 0));
+}
+
 inline void Connection::become(Phase phase) noexcept {
     phase_ = phase;
     phase_start_ = now();
@@ -265,7 +278,6 @@ inline Connection::Progress Connection::progress() {
     switch (phase_) {
         case Phase::idle:
             if (input_.bytes().empty()) return Progress::need_input;
-            become(Phase::head);
             [[fallthrough]];
         case Phase::head:
         case Phase::body:
@@ -284,16 +296,19 @@ inline Connection::Progress Connection::read_request() {
         return refuse(exchange_->refusal_status(), exchange_->refusal_reason());
     }
     if (read == Exchange::Progress::need_more) {
+        if (phase_ == Phase::idle && exchange_->has_begun()) become(Phase::head);
         if (phase_ == Phase::head && exchange_->is_reading_body()) {
             become(Phase::body);
             if (exchange_->expects_continue()) output_.gathered().append(http::continue_response);
         }
+        if (!account_memory()) return refuse(503, no_memory);
         return Progress::need_input;
     }
     has_served_ = true;
     if (exchange_->route().suspends()) {
         // Before anything is awaited: others receive into the shared buffer meanwhile.
         exchange_->detach(input_);
+        if (!account_memory()) return refuse(503, no_memory);
         become(Phase::ready);
         return start_handler();
     }
@@ -326,6 +341,12 @@ inline void Connection::handler_threw(const std::exception_ptr& exception) {
 inline void Connection::handler_ended() {
     watch_.hangup_listener = nullptr;
     static_cast<void>(fiber_.take_cancellation());
+    if (std::exchange(was_answered_early_, false)) {
+        is_dead_ = false;
+        input_.consume(input_.bytes().size());
+        release_exchange();
+        return become(Phase::lingering);
+    }
     if (!is_dead_) respond();
 }
 
@@ -335,7 +356,7 @@ inline void Connection::respond() {
     append_response(answer, close);
     exchange_->finish(input_);
     become(close ? Phase::closing : Phase::idle);
-    linger_ = close && (!input_.bytes().empty() || watch_.is_readable());
+    linger_ = close && (!input_.bytes().empty() || sys::has_input(socket_.get()));
 }
 
 inline void Connection::append_response(Response& answer, bool close) {
@@ -367,8 +388,7 @@ inline void Connection::abandon(int status, std::string_view detail) noexcept {
             answer.set_problem(status, detail);
             append_response(answer, true);
             // The handler still holds the connection, so this is the only try; the socket was empty before.
-            send_gathered();
-            sys::shutdown_write(socket_.get());
+            was_answered_early_ = send_gathered() && sys::shutdown_write(socket_.get()).ok();
         } catch (...) {
             // No memory for an answer: the client sees the connection close.
             output_.gathered().clear();
@@ -425,9 +445,13 @@ inline std::chrono::milliseconds Connection::longest_pause() const noexcept {
     return std::chrono::milliseconds(server_.is_draining ? 200 : 5000);
 }
 
-inline void Connection::begin_drain() {
-    if (is_between_requests() || phase_ == Phase::head) set_deadline(reading_deadline());
-    if (phase_ == Phase::lingering) set_deadline(now() + longest_pause());
+inline void Connection::begin_drain() noexcept {
+    try {
+        if (is_between_requests() || phase_ == Phase::head) set_deadline(reading_deadline());
+        if (phase_ == Phase::lingering) set_deadline(now() + longest_pause());
+    } catch (const std::bad_alloc&) {
+        abandon(503, {});  // no memory for a shorter deadline: it ends now
+    }
 }
 
 /// Serves a connection until it closes.

@@ -55,7 +55,7 @@ class Context {
     /// The method as it was sent: "GET".
     [[nodiscard]] std::string_view method() const noexcept { return request_.method(); }
     /// The path, percent-decoded.
-    [[nodiscard]] std::string_view path() { return request_.path(); }
+    [[nodiscard]] std::string_view path() const noexcept { return request_.path(); }
     /// The request target as it was sent: path and query.
     [[nodiscard]] std::string_view target() const noexcept { return request_.target(); }
     /// What follows the '?', as it was sent.
@@ -143,6 +143,11 @@ class Context {
     /// Adds a field beside those of the same name. Throws like set_header.
     Context& add_header(std::string_view name, std::string_view value) {
         response_.put_header(name, value, [&] { response_.headers.add(name, value); });
+        return *this;
+    }
+    /// Adds a cookie to set. Throws std::invalid_argument that says which part of it may not stand there.
+    Context& set_cookie(const http::SetCookie& cookie) {
+        response_.headers.add("Set-Cookie", http::to_string(cookie));
         return *this;
     }
     Context& text(std::string_view body) {

@@ -54,7 +54,8 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
 
     /// Binds now: "host:port", ":8080" for every interface, "[::1]:8080", "unix:/path"; port 0 for any that
-    /// is free. Throws std::system_error that names the address and says why. May be called several times.
+    /// is free. Throws std::system_error that names the address and says why. May be called several times;
+    /// while the engine runs, it is for the next run.
     Engine& listen(std::string_view address) {
         detail::Listener listener = detail::listen_at(address, config_.listen_backlog);
         const std::lock_guard lock(mutex_);

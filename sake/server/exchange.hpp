@@ -49,6 +49,12 @@ class Exchange {
     /// Whether the head is complete and the body is still coming, and how much of it is here.
     [[nodiscard]] bool is_reading_body() const noexcept { return is_reading_body_; }
     [[nodiscard]] std::size_t body_received() const noexcept { return request().body_storage.size(); }
+    /// Whether anything but empty lines has come.
+    [[nodiscard]] bool has_begun() const noexcept { return parser_.started(); }
+    /// The memory that the request takes beside the input.
+    [[nodiscard]] std::size_t held_bytes() const noexcept {
+        return request().storage.size() + request().body_storage.size();
+    }
     /// Whether the client waits for a "100 Continue" before it sends the body.
     [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
     [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }

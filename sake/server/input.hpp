@@ -49,6 +49,9 @@ class Input {
         return {result, count(result) == room};
     }
 
+    /// The memory that this connection has of its own.
+    [[nodiscard]] std::size_t held_bytes() const noexcept { return held_capacity_; }
+
     /// Another connection may use the shared buffer from now on: what is in it is copied. Without anything
     /// left the connection keeps no memory at all.
     void hold() {

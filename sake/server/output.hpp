@@ -28,6 +28,11 @@ class Output {
     [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
     [[nodiscard]] bool is_empty() const noexcept { return !has_unsent() && shared_->empty(); }
 
+    /// The memory that this connection has of its own.
+    [[nodiscard]] std::size_t held_bytes() const noexcept {
+        return has_unsent() ? unsent_->first.size() + unsent_->second.size() : 0;
+    }
+
     /// Bytes that the socket has taken since the connection began, for the minimum rate.
     [[nodiscard]] std::uint64_t total_sent() const noexcept { return total_sent_; }
 

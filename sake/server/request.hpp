@@ -40,7 +40,6 @@ class Request {
 
     void clear() noexcept {
         head.clear();
-        head.method = http::Method::other;
         base = nullptr;
         body = {};
         shrink(storage);
@@ -68,13 +67,16 @@ class Request {
         query_ = slice(parsed->query);
         path_is_decoded_ = http::needs_decoding(parsed->path);
         if (!path_is_decoded_) return true;
+        auto decoded = http::decode_path(parsed->path);
+        if (!decoded) return false;
+        decoded_path_ = std::move(*decoded);
         match_path_ = decode_for_matching(parsed->path);
-        return http::decode_path(parsed->path).has_value();
+        return true;
     }
 
     /// The whole path, decoded.
-    [[nodiscard]] std::string_view path() {
-        return path_is_decoded_ ? keep(http::percent_decode(path_.of(base)).value()) : path_.of(base);
+    [[nodiscard]] std::string_view path() const noexcept {
+        return path_is_decoded_ ? std::string_view(decoded_path_) : path_.of(base);
     }
 
     /// The decoded value of a path parameter, by position.
@@ -91,8 +93,14 @@ class Request {
         return std::nullopt;
     }
 
-    /// Keeps a text for as long as the request and gives a view of it.
-    std::string_view keep(std::string text) { return decoded_texts.emplace_front(std::move(text)); }
+    /// Keeps a text for as long as the request and gives a view of it. A text that is kept already is not
+    /// kept twice, so that a handler may ask as often as it likes.
+    std::string_view keep(std::string text) {
+        for (const std::string& kept : decoded_texts) {
+            if (kept == text) return kept;
+        }
+        return decoded_texts.emplace_front(std::move(text));
+    }
 
   private:
     // A recycled request keeps its memory, but not that of one large request for ever.
@@ -131,6 +139,7 @@ class Request {
     http::Slice path_;
     http::Slice query_;
     std::string match_path_;
+    std::string decoded_path_;
     bool path_is_decoded_ = false;
 };
 

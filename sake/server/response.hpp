@@ -61,10 +61,16 @@ class Response {
         close = true;
     }
 
-    /// The answer to an error. Fields that middleware has set, such as those of CORS, stay.
+    /// The answer to an error. Fields that describe the answer that would have been go; others that
+    /// middleware has set, such as those of CORS, stay.
     void set_problem(int code, std::string_view detail) {
         status = code;
-        headers.remove("Content-Type");
+        for (const std::string_view name :
+             {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition",
+              "Content-Location", "Content-Range", "ETag", "Last-Modified", "Cache-Control", "Expires",
+              "Location"}) {
+            headers.remove(name);
+        }
         content_type_ = problem_content_type;
         body = problem_body(code, detail);
     }

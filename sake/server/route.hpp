@@ -63,7 +63,7 @@ class Route {
     /// Whether any of them is a coroutine, so that the request must outlive this turn of the loop.
     [[nodiscard]] bool suspends() const noexcept { return suspends_; }
     [[nodiscard]] std::size_t body_limit(std::size_t common) const noexcept {
-        return max_body_ == unset ? common : max_body_;
+        return max_body_.value_or(common);
     }
 
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
@@ -82,7 +82,6 @@ class Route {
     }
 
   private:
-    static constexpr std::size_t unset = static_cast<std::size_t>(-1);
     const detail::Scope* scope_;
     std::string method_;
     std::string pattern_;
@@ -90,7 +89,7 @@ class Route {
     int line_;
     detail::Handler handler_;
     std::vector<const detail::Handler*> chain_;
-    std::size_t max_body_ = unset;
+    std::optional<std::size_t> max_body_;
     bool suspends_ = false;
 };
 

@@ -13,6 +13,7 @@
 #include "sake/async/event.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/http/date.hpp"
+#include "sake/server/budget.hpp"
 #include "sake/server/config.hpp"
 #include "sake/server/context.hpp"
 #include "sake/server/dispatch.hpp"
@@ -52,7 +53,11 @@ class Server {
   public:
     Server(Reactor& loop, const Config& settings, const RouteTable& table, const ErrorAnswers& errors,
            std::size_t most_connections)
-        : reactor(loop), config(settings), routes(table), connection_limit(most_connections) {
+        : reactor(loop),
+          config(settings),
+          routes(table),
+          connection_limit(most_connections),
+          memory(settings.max_buffered) {
         place_.errors = &errors;
         place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
         output.reserve(settings.output_soft_limit);
@@ -65,6 +70,7 @@ class Server {
     const RouteTable& routes;
     const std::size_t connection_limit;
 
+    Budget memory;
     SharedInput input;
     std::string output;
     ListNode connections;

@@ -3,13 +3,17 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "sake/async/address.hpp"
+#include "sake/async/event.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/spawn.hpp"
@@ -29,6 +33,7 @@ class Serving {
           listeners_(std::move(listeners)),
           reactor_(config.poller),
           server_(reactor_, config, routes, errors, connection_limit(config)) {
+        reactor_.set_log(config.log);
         server_.keep_spares(64);
         if (config.handle_signals) signals_.emplace();
     }
@@ -41,6 +46,7 @@ class Serving {
     int run() {
         for (Listener& listener : listeners_) acceptors_.push_back(spawn_on(reactor_, accept_from(listener)));
         if (signals_) spawn_on(reactor_, watch_signals()).detach();
+        spawn_on(reactor_, end_grace()).detach();
         if (config_.announce) announce();
         reactor_.run_until([this] { return is_done(); });
         return was_forced_ ? 1 : 0;
@@ -62,7 +68,8 @@ class Serving {
 
     void announce() const {
         for (const Listener& listener : listeners_) {
-            config_.log(LogLevel::info, "listening on " + listener.url);
+            config_.log(LogLevel::info, "listening on " + listener.url +
+                                            (listener.is_on_all_interfaces ? " (all interfaces)" : ""));
         }
     }
 
@@ -86,11 +93,16 @@ class Serving {
                     server_.room.reset();
                     co_await server_.room.wait();
                     server_.wants_room = false;
-                } else if (result == AcceptResult::out_of_resources) {
-                    co_await sleep(std::chrono::milliseconds(100));
-                } else {
-                    co_await yield();
+                    continue;
                 }
+                if (result == AcceptResult::out_of_resources) {
+                    try {
+                        co_await sleep(std::chrono::milliseconds(100));
+                    } catch (const std::bad_alloc&) {
+                        // Not even for the timer: then the pause is one turn of the loop.
+                    }
+                }
+                co_await yield();
             }
         } catch (const Cancelled&) {
         }
@@ -127,19 +139,38 @@ class Serving {
                 watch.drained();
                 break;
             }
-            if (error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM) {
+            if (error != 0 && !is_of_one_connection(error)) {
                 log_accept_error(error);
                 return AcceptResult::out_of_resources;
             }
-            // Any other error is that of one connection, which died in the queue (accept(2)).
         }
         return AcceptResult::some;
+    }
+
+    // The connection died in the queue, or is forbidden (accept(2), "Error handling"). Any other error is
+    // ours, and trying again at once would spin.
+    static bool is_of_one_connection(int error) noexcept {
+        switch (error) {
+            case ECONNABORTED:
+            case EPERM:
+            case EPROTO:
+            case ENOPROTOOPT:
+            case EOPNOTSUPP:
+            case ENETDOWN:
+            case ENETUNREACH:
+            case EHOSTDOWN:
+            case EHOSTUNREACH:
+            case ETIMEDOUT:
+                return true;
+            default:
+                return false;
+        }
     }
 
     void accept_the_last(const Listener& listener) {
         while (!server_.is_full()) {
             const int error = accept_one(listener.socket.get());
-            if (error != 0 && error != ECONNABORTED) break;
+            if (error != 0 && !is_of_one_connection(error)) break;
         }
     }
 
@@ -192,16 +223,21 @@ class Serving {
 
     // --- Stopping ---
 
-    void begin_drain() {
+    void begin_drain() noexcept {
         if (server_.is_draining) return;
         server_.is_draining = true;
         for (auto& acceptor : acceptors_) acceptor.cancel();
         for_each_connection([](Connection& connection) { connection.begin_drain(); });
-        spawn_on(reactor_, end_grace()).detach();
+        drain_began_.set();
     }
 
     Task<> end_grace() {
-        co_await sleep(config_.shutdown_grace);
+        co_await drain_began_.wait();
+        try {
+            co_await sleep(config_.shutdown_grace);
+        } catch (const std::bad_alloc&) {
+            // No memory for the timer: then there is no grace.
+        }
         co_await stop_now();
     }
 
@@ -211,14 +247,21 @@ class Serving {
         if (was_forced_) co_return;
         begin_drain();
         was_forced_ = server_.connection_count != 0;
-        if (was_forced_) {
-            config_.log(LogLevel::warning,
-                        "stopping with " + std::to_string(server_.connection_count) + " connections open");
-        }
+        if (was_forced_) log_open_connections(LogLevel::warning, "stopping at once");
         for_each_connection(
             [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
-        co_await sleep(std::chrono::seconds(1));
+        try {
+            co_await sleep(std::chrono::seconds(1));
+        } catch (const std::bad_alloc&) {
+            // No memory for the timer: then there is no second.
+        }
         has_given_up_ = true;
+    }
+
+    void log_open_connections(LogLevel level, std::string_view what) noexcept {
+        char text[64];
+        std::snprintf(text, sizeof text, ", connections open: %zu", server_.connection_count);
+        log_quietly(config_.log, level, what, text);
     }
 
     Task<> watch_signals() {
@@ -233,6 +276,9 @@ class Serving {
             } else if (server_.is_draining) {
                 co_await stop_now();
             } else {
+                if (server_.connection_count != 0) {
+                    log_open_connections(LogLevel::info, "stopping; a second signal stops at once");
+                }
                 begin_drain();
             }
         }
@@ -244,6 +290,7 @@ class Serving {
     Reactor reactor_;
     Server server_;
     std::vector<JoinHandle<void>> acceptors_;
+    Event drain_began_;
     TimePoint next_accept_warning_ = TimePoint::min();
     bool was_forced_ = false;
     bool has_given_up_ = false;

@@ -1,0 +1,51 @@
+// The memory that all connections together may hold while they wait for their peers or for handlers.
+#pragma once
+
+#include <cstddef>
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// How much there is for all, and how much is taken.
+class Budget {
+  public:
+    explicit Budget(std::size_t limit) noexcept : limit_(limit) {}
+    Budget(const Budget&) = delete;
+    Budget& operator=(const Budget&) = delete;
+
+    [[nodiscard]] std::size_t used() const noexcept { return used_; }
+
+  private:
+    friend class BudgetShare;
+    std::size_t limit_;
+    std::size_t used_ = 0;
+};
+
+/// What one connection holds of a budget; given back when it goes.
+class BudgetShare {
+  public:
+    explicit BudgetShare(Budget& budget) noexcept : budget_(budget) {}
+    BudgetShare(const BudgetShare&) = delete;
+    BudgetShare& operator=(const BudgetShare&) = delete;
+    ~BudgetShare() { budget_.used_ -= size_; }
+
+    /// Takes or gives back, so that the share is `size` bytes. Returns false, and leaves it as it was, if it
+    /// would grow beyond what there is for all. What one connection holds alone is bounded by other limits.
+    bool resize(std::size_t size) noexcept {
+        const std::size_t others = budget_.used_ - size_;
+        const bool fits = others == 0 || others + size <= budget_.limit_;
+        if (size > size_ && !fits) return false;
+        budget_.used_ = others + size;
+        size_ = size;
+        return true;
+    }
+
+  private:
+    Budget& budget_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
