@@ -48,6 +48,9 @@
 #include "sake/async/timer.hpp"
 #include "sake/async/wait.hpp"
 
+#include "sake/compute/cpu_count.hpp"
+#include "sake/compute/worker_pool.hpp"
+
 #include "sake/server/bind.hpp"
 #include "sake/server/budget.hpp"
 #include "sake/server/config.hpp"
@@ -68,3 +71,5 @@
 #include "sake/server/server.hpp"
 #include "sake/server/serving.hpp"
 #include "sake/server/signals.hpp"
+#include "sake/server/worker_context.hpp"
+#include "sake/server/worker_dispatch.hpp"

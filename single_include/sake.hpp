@@ -52,6 +52,8 @@
 //   sake/async/sleep.hpp
 //   sake/async/task.hpp
 //   sake/async/spawn.hpp
+//   sake/compute/cpu_count.hpp
+//   sake/compute/worker_pool.hpp
 //   sake/server/problem.hpp
 //   sake/server/bind.hpp
 //   sake/server/budget.hpp
@@ -63,6 +65,8 @@
 //   sake/server/pattern.hpp
 //   sake/server/router.hpp
 //   sake/server/route.hpp
+//   sake/server/worker_context.hpp
+//   sake/server/worker_dispatch.hpp
 //   sake/server/dispatch.hpp
 //   sake/server/output.hpp
 //   sake/server/input.hpp
@@ -83,7 +87,9 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <cmath>
 #include <concepts>
+#include <condition_variable>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -97,6 +103,8 @@
 #include <functional>
 #include <iterator>
 #include <limits>
+#include <list>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <netdb.h>
@@ -106,6 +114,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdexcept>
 #include <stop_token>
@@ -118,6 +128,7 @@
 #include <sys/un.h>
 #include <system_error>
 #include <thread>
+#include <time.h>
 #include <tuple>
 #include <type_traits>
 #include <unistd.h>
@@ -2801,6 +2812,23 @@ inline std::size_t raise_open_file_limit() noexcept {
     return static_cast<std::size_t>(limit.rlim_cur);
 }
 
+/// The CPUs that the calling thread may run on; 0 where the system does not tell.
+inline int cpus_of_affinity() noexcept {
+#if SAKE_HAS_EPOLL  // Linux
+    cpu_set_t set;
+    return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+#else
+    return 0;
+#endif
+}
+
+/// The name of the calling thread, as debuggers and `top -H` show it; at most 15 bytes.
+inline void set_thread_name([[maybe_unused]] const char* name) noexcept {
+#if SAKE_HAS_EPOLL  // Linux
+    ::pthread_setname_np(::pthread_self(), name);
+#endif
+}
+
 }  // namespace sys
 }  // namespace detail
 }  // namespace v0
@@ -3333,6 +3361,17 @@ namespace detail {
 using Clock = std::chrono::steady_clock;
 using TimePoint = Clock::time_point;
 
+/// The present to some milliseconds, at a fraction of the cost. To be compared with itself only.
+inline TimePoint coarse_now() noexcept {
+#if defined(CLOCK_MONOTONIC_COARSE)
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+    return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+#else
+    return Clock::now();
+#endif
+}
+
 /// One deadline and what happens at it. Owned by whoever sets it, who cancels it before it goes.
 class Timer {
   public:
@@ -3503,6 +3542,9 @@ class Fiber : public ListNode {
     /// Whether a wait is open and not over yet.
     [[nodiscard]] bool is_suspended() const noexcept;
 
+    /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
+    const void* work = nullptr;
+
     /// True once if a cancellation came while no wait was open.
     [[nodiscard]] bool take_cancellation() noexcept { return std::exchange(cancellation_pending_, false); }
 
@@ -3547,6 +3589,7 @@ class Wait {
     [[nodiscard]] Reactor& reactor() const noexcept { return fiber_->reactor(); }
 
     /// For the reactor's loop alone.
+    [[nodiscard]] const void* work() const noexcept { return fiber_->work; }
     void resume() {
         fiber_->open_wait_ = nullptr;
         coroutine_.resume();
@@ -3685,6 +3728,16 @@ class Reactor {
     /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
 
+    /// Calls `report` with what was at work, and for how long, after a coroutine held the loop for `longest`
+    /// or more. Measured with a grain of some milliseconds.
+    void watch_stalls(detail::Clock::duration longest,
+                      detail::UniqueFunction<void(const void*, detail::Clock::duration)> report) {
+        longest_hold_ = longest;
+        report_stall_ = std::move(report);
+    }
+    /// Names what is at work from now on until the present coroutine waits.
+    void set_work(const void* work) noexcept { work_ = work; }
+
     /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
     /// first.
     void set_log(LogSink log) { log_ = std::move(log); }
@@ -3713,6 +3766,7 @@ class Reactor {
     [[nodiscard]] std::chrono::milliseconds poll_timeout() const noexcept;
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
+    void check_stall(detail::TimePoint& since);
     void run_posted();
 
     std::unique_ptr<detail::Poller> poller_;
@@ -3727,6 +3781,9 @@ class Reactor {
     detail::ListNode fibers_;
 
     LogSink log_ = log_to_stderr;
+    const void* work_ = nullptr;
+    detail::Clock::duration longest_hold_{};
+    detail::UniqueFunction<void(const void*, detail::Clock::duration)> report_stall_;
     std::mutex posted_mutex_;
     std::vector<detail::UniqueFunction<void()>> posted_;
     std::vector<detail::UniqueFunction<void()>> running_posted_;
@@ -3873,11 +3930,20 @@ inline void Reactor::resume_ready() {
     // starved.
     detail::Wait* wait = std::exchange(first_ready_, nullptr);
     last_ready_ = nullptr;
+    detail::TimePoint since = report_stall_ ? detail::coarse_now() : detail::TimePoint();
     while (wait != nullptr) {
         detail::Wait* const next = wait->next_ready;
+        work_ = wait->work();
         wait->resume();
+        if (report_stall_) check_stall(since);
         wait = next;
     }
+}
+
+inline void Reactor::check_stall(detail::TimePoint& since) {
+    const detail::TimePoint present = detail::coarse_now();
+    if (present - since >= longest_hold_) report_stall_(work_, present - since);
+    since = present;
 }
 
 inline void Reactor::run_posted() {
@@ -4127,7 +4193,11 @@ struct TaskPromiseBase : PromiseBase {
 
     [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
     [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
-    void unhandled_exception() noexcept { exception = std::current_exception(); }
+    void unhandled_exception() {
+        exception = std::current_exception();
+        // pthread_exit unwinds the stack as an exception of no type, which must go on.
+        if (!exception) throw;
+    }
 };
 
 template <class T>
@@ -4259,7 +4329,11 @@ class Root {
         [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
         [[nodiscard]] std::suspend_never final_suspend() const noexcept { return {}; }
         void return_void() const noexcept {}
-        void unhandled_exception() const noexcept { std::terminate(); }
+        void unhandled_exception() {
+            if (std::current_exception()) std::terminate();
+            unlink();  // pthread_exit: the reactor of this thread has nothing to wait for any more
+            throw;
+        }
     };
 
     /// The chain that begins here; valid until the coroutine ends.
@@ -4411,6 +4485,7 @@ Root run_spawned(Reactor&, Task<T> task, SpawnState<T>* state) {
         }
     } catch (...) {
         state->exception = std::current_exception();
+        if (!state->exception) throw;  // pthread_exit
     }
     leave_spawned(state);
 }
@@ -4495,6 +4570,413 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
     reactor.cancel_all();
     return handle.take();
 }
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/cpu_count.hpp ----
+
+// How many CPUs this process may use: by affinity and by cgroup quota, which containers set, not how many the
+// machine has.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The beginning of a small file; empty if it cannot be read.
+inline std::string read_small_file(const std::string& path) {
+    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) return {};
+    std::string text(4096, '\0');
+    const SysResult result = sys::read(file.get(), text.data(), text.size());
+    text.resize(result.ok() ? static_cast<std::size_t>(result.value) : 0);
+    return text;
+}
+
+/// The CPUs that a quota of cgroup v2 allows, rounded up: "150000 100000" is 2; nothing for "max" and what is
+/// no quota (Linux, Documentation/admin-guide/cgroup-v2.rst, cpu.max).
+inline std::optional<int> cpus_of_quota(std::string_view cpu_max) {
+    while (!cpu_max.empty() && cpu_max.back() == '\n') cpu_max.remove_suffix(1);
+    const std::size_t space = cpu_max.find(' ');
+    if (space == std::string_view::npos) return std::nullopt;
+    const auto quota = parse_number<std::int64_t>(cpu_max.substr(0, space));
+    const auto period = parse_number<std::int64_t>(cpu_max.substr(space + 1));
+    if (!quota || !period || *quota <= 0 || *period <= 0) return std::nullopt;
+    return static_cast<int>(std::min<std::int64_t>((*quota - 1) / *period + 1, 1 << 20));
+}
+
+/// The tightest quota of the cgroup that this process is in and of those around it. `root` is where cgroups
+/// are mounted and `membership` the text of /proc/self/cgroup.
+inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view membership) {
+    std::optional<int> least;
+    const auto consider = [&](const std::string& folder) {
+        const std::optional<int> cpus = cpus_of_quota(read_small_file(folder + "/cpu.max"));
+        if (cpus && (!least || *cpus < *least)) least = cpus;
+    };
+    const std::size_t line = membership.find("0::/");  // the line of version 2
+    std::string_view path = line == std::string_view::npos ? std::string_view() : membership.substr(line + 3);
+    path = path.substr(0, path.find('\n'));
+    while (!path.empty()) {
+        consider(root + std::string(path));
+        path = path.substr(0, path.find_last_of('/'));
+    }
+    consider(root);
+    // Version 1 has two files, and a container sees its own group at the root.
+    const std::string quota = read_small_file(root + "/cpu/cpu.cfs_quota_us");
+    const std::string period = read_small_file(root + "/cpu/cpu.cfs_period_us");
+    const std::string both = quota.substr(0, quota.find('\n')) + " " + period.substr(0, period.find('\n'));
+    const std::optional<int> cpus = cpus_of_quota(both);
+    if (cpus && (!least || *cpus < *least)) least = cpus;
+    return least;
+}
+
+}  // namespace detail
+
+/// The CPUs that this process may use at the same time: those of its affinity, or fewer if a cgroup's quota
+/// says so. At least 1; 2 where the system does not tell.
+[[nodiscard]] inline int usable_cpus() {
+    int cpus = static_cast<int>(std::thread::hardware_concurrency());
+#if SAKE_HAS_EPOLL  // Linux
+    if (const int allowed = detail::sys::cpus_of_affinity(); allowed > 0) cpus = allowed;
+    const auto quota = detail::cgroup_cpus("/sys/fs/cgroup", detail::read_small_file("/proc/self/cgroup"));
+    if (quota) cpus = cpus > 0 ? std::min(cpus, *quota) : *quota;
+#endif
+    return cpus > 0 ? cpus : 2;
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/worker_pool.hpp ----
+
+// WorkerPool: threads that run jobs from one bounded queue. A job that fails, ends its thread or never
+// returns does not take the pool down.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What a pool runs. It is shared between the pool and whoever waits for it.
+class PoolJob {
+  public:
+    PoolJob() = default;
+    PoolJob(const PoolJob&) = delete;
+    PoolJob& operator=(const PoolJob&) = delete;
+    virtual ~PoolJob() = default;
+
+    /// Does the work, on a thread of the pool.
+    virtual void run() = 0;
+    /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
+    /// the middle of it, by pthread_exit.
+    virtual void finished(bool /*thread_ended*/) noexcept {}
+
+  private:
+    friend class PoolState;
+    bool is_running_ = false;  // both under the pool's lock
+    bool is_stuck_ = false;
+};
+
+class PoolState;
+
+}  // namespace detail
+
+/// A fixed number of threads and a queue with a limit. `submit` may be called from any thread.
+class WorkerPool {
+  public:
+    /// Figures since the pool was made; `queued`, `running` and `stuck` are of this moment.
+    struct Stats {
+        std::size_t queued = 0;
+        std::size_t running = 0;
+        std::size_t stuck = 0;  // of those that run, nobody waits for these any more
+        std::uint64_t done = 0;
+        std::uint64_t rejected = 0;  // the queue was full
+        std::uint64_t replaced = 0;  // threads that a job ended
+    };
+
+    /// Starts `size` threads, 0 meaning one per usable CPU; as many jobs as `queue_limit` wait besides those
+    /// that run. Throws std::invalid_argument if `size` is negative, std::system_error if a thread cannot be
+    /// made.
+    explicit WorkerPool(int size = 0, std::size_t queue_limit = 256);
+    WorkerPool(const WorkerPool&) = delete;
+    WorkerPool& operator=(const WorkerPool&) = delete;
+    /// Runs what is queued to its end, then ends the threads.
+    ~WorkerPool();
+
+    /// Runs `f()` on a thread of the pool, soon and in order. Returns false, at once, if the queue is full or
+    /// the pool is stopped. What `f` throws goes to the log.
+    template <class F>
+    bool submit(F f) {
+        struct Call final : detail::PoolJob {
+            explicit Call(F callable) : function(std::move(callable)) {}
+            void run() override { static_cast<void>(function()); }
+            F function;
+        };
+        return submit_job(std::make_shared<Call>(std::move(f)));
+    }
+
+    [[nodiscard]] int size() const noexcept { return size_; }
+    [[nodiscard]] Stats stats() const;
+
+    /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
+    /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
+    /// left.
+    std::size_t stop(std::chrono::milliseconds patience);
+
+    // What follows is for dispatchers, which look after a job that they have submitted.
+
+    bool submit_job(std::shared_ptr<detail::PoolJob> job);
+    /// Takes the job off the queue. False if it has begun: it goes on.
+    bool withdraw(detail::PoolJob& job);
+    /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
+    void abandon(detail::PoolJob& job);
+
+  private:
+    int size_;
+    std::shared_ptr<detail::PoolState> state_;
+};
+
+namespace detail {
+
+/// Signals are for the threads of the program: while it lives, threads that are started block them.
+class SignalsBlocked {
+  public:
+    SignalsBlocked() noexcept {
+        sigset_t all;
+        ::sigfillset(&all);
+        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
+            ::sigdelset(&all, fault);
+        }
+        ::pthread_sigmask(SIG_SETMASK, &all, &previous_);
+    }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
+
+  private:
+    sigset_t previous_{};
+};
+
+/// What the threads of a pool share. Each holds it too, since a stuck one may outlive the pool.
+class PoolState : public std::enable_shared_from_this<PoolState> {
+  public:
+    PoolState(std::size_t size, std::size_t queue_limit) : size_(size), queue_limit_(queue_limit) {}
+
+    void start() {
+        const std::lock_guard lock(mutex_);
+        while (alive_ < size_) add_thread();
+    }
+
+    bool submit(std::shared_ptr<PoolJob> job) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (stopping_.stop_requested() || queue_.size() + stats_.running >= size_ + queue_limit_) {
+                ++stats_.rejected;
+                return false;
+            }
+            queue_.push_back(std::move(job));
+            if (alive_ < size_) replace_thread();
+        }
+        wake_.notify_one();
+        return true;
+    }
+
+    bool withdraw(PoolJob& job) {
+        const std::lock_guard lock(mutex_);
+        const auto found =
+            std::find_if(queue_.begin(), queue_.end(), [&](const auto& each) { return each.get() == &job; });
+        if (found == queue_.end()) return false;
+        queue_.erase(found);
+        return true;
+    }
+
+    void abandon(PoolJob& job) {
+        if (withdraw(job)) return;
+        const std::lock_guard lock(mutex_);
+        if (job.is_running_ && !std::exchange(job.is_stuck_, true)) ++stats_.stuck;
+    }
+
+    WorkerPool::Stats stats() const {
+        const std::lock_guard lock(mutex_);
+        WorkerPool::Stats stats = stats_;
+        stats.queued = queue_.size();
+        return stats;
+    }
+
+    void drain() {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return alive_ == 0 || (queue_.empty() && stats_.running == 0); });
+    }
+
+    std::size_t stop(std::chrono::milliseconds patience) {
+        constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
+        std::deque<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
+        std::list<Thread> ended;
+        std::unique_lock lock(mutex_);
+        stopping_.request_stop();
+        dropped.swap(queue_);
+        changed_.wait_for(lock, std::min(patience, longest), [this] { return alive_ == 0; });
+        take_ended(ended);
+        for (Thread& stuck : threads_) {
+            if (stuck.handle.joinable()) stuck.handle.detach();
+        }
+        const std::size_t left = alive_;
+        lock.unlock();
+        return left;
+    }
+
+  private:
+    struct Thread {
+        std::jthread handle;
+        bool has_ended = false;
+    };
+
+    // On the thread, from its first moment to its last, however it ends.
+    class Presence {
+      public:
+        Presence(PoolState& pool, Thread& thread) noexcept : pool_(pool), thread_(thread) {}
+        Presence(const Presence&) = delete;
+        Presence& operator=(const Presence&) = delete;
+        ~Presence() { pool_.leave(thread_); }
+
+      private:
+        PoolState& pool_;
+        Thread& thread_;
+    };
+
+    class Running {
+      public:
+        Running(PoolState& pool, PoolJob& job) noexcept : pool_(pool), job_(job) {}
+        Running(const Running&) = delete;
+        Running& operator=(const Running&) = delete;
+        ~Running() {
+            pool_.count_done(job_);
+            job_.finished(!returned);
+        }
+        bool returned = false;
+
+      private:
+        PoolState& pool_;
+        PoolJob& job_;
+    };
+
+    void add_thread() {
+        const SignalsBlocked no_signals;
+        Thread& thread = threads_.emplace_back();
+        try {
+            thread.handle = std::jthread([self = shared_from_this(), &thread] { self->work(thread); });
+        } catch (...) {
+            threads_.pop_back();
+            throw;
+        }
+        ++alive_;
+    }
+
+    // Without memory or threads for it, the next submit tries again.
+    void replace_thread() noexcept {
+        try {
+            add_thread();
+        } catch (const std::exception&) {
+            return;
+        }
+    }
+
+    void work(Thread& thread) {
+        const Presence presence(*this, thread);
+        sys::set_thread_name("sake-worker");
+        while (const std::shared_ptr<PoolJob> job = next()) {
+            Running running(*this, *job);
+            try {
+                job->run();
+            } catch (...) {
+                // pthread_exit unwinds the stack as an exception of no type, which must go on.
+                if (!std::current_exception()) throw;
+                report_failure("a job of the worker pool failed: ", std::current_exception());
+            }
+            running.returned = true;
+        }
+    }
+
+    /// The next job; none when the pool stops.
+    std::shared_ptr<PoolJob> next() {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, stopping_.get_token(), [this] { return !queue_.empty(); });
+        if (queue_.empty()) return nullptr;
+        std::shared_ptr<PoolJob> job = std::move(queue_.front());
+        queue_.pop_front();
+        job->is_running_ = true;
+        ++stats_.running;
+        return job;
+    }
+
+    void count_done(PoolJob& job) noexcept {
+        const std::lock_guard lock(mutex_);
+        job.is_running_ = false;
+        if (job.is_stuck_) --stats_.stuck;
+        --stats_.running;
+        ++stats_.done;
+        changed_.notify_all();
+    }
+
+    void leave(Thread& thread) noexcept {
+        std::list<Thread> ended;  // joined without the lock
+        {
+            const std::lock_guard lock(mutex_);
+            take_ended(ended);  // not this one
+            thread.has_ended = true;
+            --alive_;
+            if (!stopping_.stop_requested()) {
+                ++stats_.replaced;
+                replace_thread();
+            }
+            changed_.notify_all();
+        }
+    }
+
+    void take_ended(std::list<Thread>& ended) noexcept {
+        for (auto each = threads_.begin(); each != threads_.end();) {
+            const auto next = std::next(each);
+            if (each->has_ended) ended.splice(ended.end(), threads_, each);
+            each = next;
+        }
+    }
+
+    const std::size_t size_;
+    const std::size_t queue_limit_;
+    mutable std::mutex mutex_;
+    std::condition_variable_any wake_;     // there is a job
+    std::condition_variable_any changed_;  // a job or a thread has ended
+    std::stop_source stopping_;
+    std::deque<std::shared_ptr<PoolJob>> queue_;
+    std::list<Thread> threads_;
+    std::size_t alive_ = 0;
+    WorkerPool::Stats stats_;
+};
+
+}  // namespace detail
+
+inline WorkerPool::WorkerPool(int size, std::size_t queue_limit) : size_(size == 0 ? usable_cpus() : size) {
+    if (size < 0) throw std::invalid_argument("WorkerPool: the size must be at least 0");
+    state_ = std::make_shared<detail::PoolState>(static_cast<std::size_t>(size_), queue_limit);
+    try {
+        state_->start();
+    } catch (...) {
+        state_->stop(std::chrono::hours(1));
+        throw;
+    }
+}
+
+inline WorkerPool::~WorkerPool() {
+    state_->drain();
+    state_->stop(std::chrono::hours(1));
+}
+
+inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
+inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience) { return state_->stop(patience); }
+inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
+    return state_->submit(std::move(job));
+}
+inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
+inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
 
 }  // namespace v0
 }  // namespace sake
@@ -4724,6 +5206,9 @@ struct Config {
     int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
     std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
 
+    std::chrono::milliseconds stall_warning{
+        50};  // a handler that holds the reactor's thread for longer is logged
+
     // Connections.
     // 0 is the limit of open files less 128, at most 65,536, and run() raises the soft limit of open files to
     // the hard one; more wait in the backlog.
@@ -4765,6 +5250,7 @@ struct Config {
     Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
     Config& with_worker_queue_limit(int jobs) { return worker_queue_limit = jobs, *this; }
     Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
+    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
     Config& with_max_connections(int count) { return max_connections = count, *this; }
     Config& with_listen_backlog(int count) { return listen_backlog = count, *this; }
     Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
@@ -4815,6 +5301,7 @@ inline void validate(const Config& config) {
     check_setting("worker_pool_size", config.worker_pool_size, 0);
     check_setting("worker_queue_limit", config.worker_queue_limit, 0);
     check_setting("worker_queue_timeout", config.worker_queue_timeout);
+    check_setting("stall_warning", config.stall_warning);
     check_setting("max_connections", config.max_connections, 0);
     check_setting("listen_backlog", config.listen_backlog, 1);
     check_setting("keep_alive_timeout", config.keep_alive_timeout);
@@ -5154,10 +5641,12 @@ namespace detail {
 
 class ErrorAnswers;
 struct ContextAccess;
+struct Workers;
 
 /// What a context knows of where it runs.
 struct ContextPlace {
     const ErrorAnswers* errors = nullptr;
+    Workers* workers = nullptr;  // where worker routes run; none if they run here
     PeerAddress peer;
     std::size_t json_depth = 64;
     int worker_pool_size = 0;
@@ -5394,6 +5883,11 @@ struct ContextAccess {
     static std::size_t& position(Context& ctx) noexcept { return ctx.position_; }
     static std::exception_ptr& error(Context& ctx) noexcept { return ctx.error_; }
     static ContextPlace& place(Context& ctx) noexcept { return ctx.place_; }
+    static Json& values(Context& ctx) noexcept { return ctx.values_; }
+    static std::string& remote_address(Context& ctx) noexcept { return ctx.remote_address_; }
+    static void set_stop_source(Context& ctx, std::stop_source source) noexcept {
+        ctx.stop_source_ = std::move(source);
+    }
 
     static void request_stop(Context& ctx) noexcept {
         ctx.stop_requested_ = true;
@@ -5998,6 +6492,13 @@ class Route {
         return *this;
     }
 
+    /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
+    /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
+    Route& worker(bool on = true) noexcept {
+        is_worker_ = on;
+        return *this;
+    }
+
     [[nodiscard]] std::string_view method() const noexcept { return method_; }
     [[nodiscard]] std::string_view pattern() const noexcept { return pattern_; }
     /// "GET /users/:id (main.cpp:12)", for logs and errors.
@@ -6010,7 +6511,9 @@ class Route {
 
     /// Middleware, outermost first, then the handler.
     [[nodiscard]] const std::vector<const detail::Handler*>& chain() const noexcept { return chain_; }
-    /// Whether any of them is a coroutine, so that the request must outlive this turn of the loop.
+    [[nodiscard]] bool is_worker() const noexcept { return is_worker_; }
+    /// Whether any of them is a coroutine or runs in a worker, so that the request must outlive this turn of
+    /// the loop.
     [[nodiscard]] bool suspends() const noexcept { return suspends_; }
     [[nodiscard]] std::size_t body_limit(std::size_t common) const noexcept {
         return max_body_.value_or(common);
@@ -6018,7 +6521,7 @@ class Route {
 
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
     /// until then.
-    void build_chain() {
+    void build_chain(bool has_workers) {
         chain_.clear();
         for (const detail::Scope* scope = scope_; scope != nullptr; scope = scope->outer) {
             for (auto each = scope->middleware.rbegin(); each != scope->middleware.rend(); ++each) {
@@ -6028,6 +6531,7 @@ class Route {
         std::reverse(chain_.begin(), chain_.end());
         chain_.push_back(&handler_);
         suspends_ =
+            (is_worker_ && has_workers) ||
             std::any_of(chain_.begin(), chain_.end(), [](const auto* each) { return each->is_coroutine(); });
     }
 
@@ -6040,6 +6544,7 @@ class Route {
     detail::Handler handler_;
     std::vector<const detail::Handler*> chain_;
     std::optional<std::size_t> max_body_;
+    bool is_worker_ = false;
     bool suspends_ = false;
 };
 
@@ -6094,10 +6599,14 @@ class RouteTable {
     }
 
     /// Serving begins: from now on the table is only read.
-    void freeze() {
-        for (Route& route : routes_) route.build_chain();
-        fallback_.back().build_chain();
+    void freeze(bool has_workers) {
+        for (Route& route : routes_) route.build_chain(has_workers);
+        fallback_.back().build_chain(has_workers);
         frozen_ = true;
+    }
+    [[nodiscard]] bool has_worker_routes() const noexcept {
+        return std::any_of(routes_.begin(), routes_.end(),
+                           [](const Route& each) { return each.is_worker(); });
     }
     void unfreeze() noexcept { frozen_ = false; }
     void require_unfrozen() const {
@@ -6236,6 +6745,593 @@ inline std::string_view Context::param(std::string_view name) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/server/worker_context.hpp ----
+
+// The form in which a request goes to a worker and its response comes back: plain data with a JSON schema
+// that other programs may read, exact to the byte. docs/worker-context.md describes the schema.
+
+namespace sake {
+inline namespace v0 {
+
+/// A response as it travels. The fields are those that handlers set.
+struct WorkerResponse {
+    int status = 200;
+    std::string content_type = {};
+    std::vector<std::pair<std::string, std::string>> headers = {};
+    std::string body = {};
+    Json values = Json::object();  // those of the request, as the handler left them
+    bool close = false;            // the handler wants the connection closed
+    bool aborted = false;          // the handler called ctx.abort()
+
+    bool operator==(const WorkerResponse&) const = default;
+};
+
+/// A request as it travels. All text may hold any bytes; what is not UTF-8 crosses as base64.
+struct WorkerContext {
+    static constexpr int version = 1;  // of the schema
+
+    std::string route = {};  // the pattern: "/users/:id"
+    std::string method = {};
+    std::string target = {};                                        // as it was sent
+    std::string path = {};                                          // decoded
+    std::vector<std::pair<std::string, std::string>> params = {};   // of the path, decoded, in pattern order
+    std::string query = {};                                         // what follows the '?', as it was sent
+    std::vector<std::pair<std::string, std::string>> headers = {};  // in the order received, with duplicates
+    std::string body = {};
+    Json values = Json::object();  // what ctx.set has set
+    std::string remote_address = {};
+    WorkerResponse response = {};  // what middleware has set so far
+
+    bool operator==(const WorkerContext&) const = default;
+};
+
+/// How large and how deeply nested a document may be that is read.
+struct WorkerLimits {
+    std::size_t bytes = 256 * 1024 * 1024;
+    std::size_t depth = 128;
+};
+
+void to_json(Json& document, const WorkerContext& request);
+void from_json(const Json& document, WorkerContext& request);
+void to_json(Json& document, const WorkerResponse& response);
+void from_json(const Json& document, WorkerResponse& response);
+
+/// The document as JSON text.
+[[nodiscard]] std::string to_text(const WorkerContext& request);
+[[nodiscard]] std::string to_text(const WorkerResponse& response);
+
+/// Reads a document. Throws JsonError that says what is wrong with it.
+template <class Document>
+[[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
+
+namespace detail {
+
+/// Text as itself, other bytes as {"base64": "..."}.
+inline Json bytes_to_json(std::string_view bytes) {
+    if (is_valid_utf8(bytes)) return Json(bytes);
+    return Json{{"base64", base64_encode(bytes)}};
+}
+
+[[noreturn]] inline void refuse_document(std::string_view name, std::string_view must) {
+    throw JsonError("worker document: '" + std::string(name) + "' " + std::string(must));
+}
+
+inline const Json& member_of(const Json& document, const char* name) {
+    const auto found = document.find(name);
+    if (found == document.end()) refuse_document(name, "is missing");
+    return *found;
+}
+
+inline std::string bytes_from_json(const Json& value, const char* name) {
+    if (value.is_string()) return value.get_ref<const std::string&>();
+    if (value.is_object() && value.size() == 1 && value.contains("base64") && value["base64"].is_string()) {
+        if (auto bytes = base64_decode(value["base64"].get_ref<const std::string&>()))
+            return std::move(*bytes);
+        refuse_document(name, "is not valid base64");
+    }
+    refuse_document(name, "must be a string or {\"base64\": string}");
+}
+
+using TextPairs = std::vector<std::pair<std::string, std::string>>;
+
+inline Json pairs_to_json(const TextPairs& pairs) {
+    Json list = Json::array();
+    for (const auto& [name, value] : pairs) {
+        Json pair = Json::array();
+        pair.push_back(bytes_to_json(name));
+        pair.push_back(bytes_to_json(value));
+        list.push_back(std::move(pair));
+    }
+    return list;
+}
+
+inline TextPairs pairs_from_json(const Json& list, const char* name) {
+    if (!list.is_array()) refuse_document(name, "must be a list of [name, value]");
+    TextPairs pairs;
+    pairs.reserve(list.size());
+    for (const Json& pair : list) {
+        if (!pair.is_array() || pair.size() != 2) refuse_document(name, "must be a list of [name, value]");
+        pairs.emplace_back(bytes_from_json(pair[0], name), bytes_from_json(pair[1], name));
+    }
+    return pairs;
+}
+
+/// Whether JSON text carries the value exactly: it has no form for infinities, NaN, bytes, and text that is
+/// not UTF-8.
+inline bool is_exact_in_text(const Json& value) {
+    switch (value.type()) {
+        case Json::value_t::number_float:
+            return std::isfinite(value.get<double>());
+        case Json::value_t::string:
+            return is_valid_utf8(value.get_ref<const std::string&>());
+        case Json::value_t::binary:
+        case Json::value_t::discarded:
+            return false;
+        case Json::value_t::object:
+            for (const auto& [name, member] : value.items()) {
+                if (!is_valid_utf8(name) || !is_exact_in_text(member)) return false;
+            }
+            return true;
+        case Json::value_t::array:
+            for (const Json& element : value) {
+                if (!is_exact_in_text(element)) return false;
+            }
+            return true;
+        default:
+            return true;
+    }
+}
+
+inline void put_values(Json& document, const Json& values) {
+    if (is_exact_in_text(values)) {
+        document["values"] = values;
+    } else {
+        const std::vector<std::uint8_t> cbor = Json::to_cbor(values);
+        document["values_cbor"] = base64_encode({reinterpret_cast<const char*>(cbor.data()), cbor.size()});
+    }
+}
+
+inline Json take_values(const Json& document) {
+    if (const auto cbor = document.find("values_cbor"); cbor != document.end()) {
+        const auto bytes =
+            cbor->is_string() ? base64_decode(cbor->get_ref<const std::string&>()) : std::nullopt;
+        if (!bytes) refuse_document("values_cbor", "is not valid base64");
+        Json values = Json::from_cbor(*bytes, true, false);
+        if (!values.is_object()) refuse_document("values_cbor", "must hold an object in CBOR");
+        return values;
+    }
+    const Json& values = member_of(document, "values");
+    if (!values.is_object()) refuse_document("values", "must be an object");
+    return values;
+}
+
+inline std::string text_member(const Json& document, const char* name) {
+    return bytes_from_json(member_of(document, name), name);
+}
+
+inline bool flag_member(const Json& document, const char* name) {
+    const Json& value = member_of(document, name);
+    if (!value.is_boolean()) refuse_document(name, "must be true or false");
+    return value.get<bool>();
+}
+
+inline void check_document(const Json& document) {
+    if (!document.is_object()) throw JsonError("worker document: must be an object");
+    const Json& version = member_of(document, "version");
+    if (version != WorkerContext::version) {
+        refuse_document("version", "must be " + std::to_string(WorkerContext::version));
+    }
+}
+
+template <class Document>
+std::string document_text(const Document& value) {
+    Json document;
+    to_json(document, value);
+    return document.dump();
+}
+
+}  // namespace detail
+
+inline void to_json(Json& document, const WorkerResponse& response) {
+    document = Json::object();
+    document["version"] = WorkerContext::version;
+    document["status"] = response.status;
+    document["content_type"] = detail::bytes_to_json(response.content_type);
+    document["headers"] = detail::pairs_to_json(response.headers);
+    document["body"] = detail::bytes_to_json(response.body);
+    detail::put_values(document, response.values);
+    document["close"] = response.close;
+    document["aborted"] = response.aborted;
+}
+
+inline void from_json(const Json& document, WorkerResponse& response) {
+    detail::check_document(document);
+    const Json& status = detail::member_of(document, "status");
+    if (!status.is_number_integer() || status < 200 || status > 599) {
+        detail::refuse_document("status", "must be a number from 200 to 599");
+    }
+    response.status = status.get<int>();
+    response.content_type = detail::text_member(document, "content_type");
+    response.headers = detail::pairs_from_json(detail::member_of(document, "headers"), "headers");
+    response.body = detail::text_member(document, "body");
+    response.values = detail::take_values(document);
+    response.close = detail::flag_member(document, "close");
+    response.aborted = detail::flag_member(document, "aborted");
+}
+
+inline void to_json(Json& document, const WorkerContext& request) {
+    document = Json::object();
+    document["version"] = WorkerContext::version;
+    document["route"] = detail::bytes_to_json(request.route);
+    document["method"] = detail::bytes_to_json(request.method);
+    document["target"] = detail::bytes_to_json(request.target);
+    document["path"] = detail::bytes_to_json(request.path);
+    document["params"] = detail::pairs_to_json(request.params);
+    document["query"] = detail::bytes_to_json(request.query);
+    document["headers"] = detail::pairs_to_json(request.headers);
+    document["body"] = detail::bytes_to_json(request.body);
+    detail::put_values(document, request.values);
+    document["remote_address"] = detail::bytes_to_json(request.remote_address);
+    if (request.response != WorkerResponse{}) to_json(document["response"], request.response);
+}
+
+inline void from_json(const Json& document, WorkerContext& request) {
+    detail::check_document(document);
+    request.route = detail::text_member(document, "route");
+    request.method = detail::text_member(document, "method");
+    request.target = detail::text_member(document, "target");
+    request.path = detail::text_member(document, "path");
+    request.params = detail::pairs_from_json(detail::member_of(document, "params"), "params");
+    request.query = detail::text_member(document, "query");
+    request.headers = detail::pairs_from_json(detail::member_of(document, "headers"), "headers");
+    request.body = detail::text_member(document, "body");
+    request.values = detail::take_values(document);
+    request.remote_address = detail::text_member(document, "remote_address");
+    const auto response = document.find("response");
+    if (response == document.end()) {
+        request.response = {};
+    } else {
+        from_json(*response, request.response);
+    }
+}
+
+inline std::string to_text(const WorkerContext& request) { return detail::document_text(request); }
+inline std::string to_text(const WorkerResponse& response) { return detail::document_text(response); }
+
+template <class Document>
+Document from_text(std::string_view text, WorkerLimits limits) {
+    if (text.size() > limits.bytes) {
+        throw JsonError("worker document: larger than " + std::to_string(limits.bytes) + " bytes");
+    }
+    Document result;
+    from_json(parse_json(text, limits.depth), result);
+    return result;
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/worker_dispatch.hpp ----
+
+// Running a request on the worker pool: it crosses as JSON text, is served there by the same handler object,
+// and the answer comes back the same way. The reactor never waits for the pool, the pool never touches the
+// reactor's objects; whoever gives up first leaves the other nothing but a job that nobody asks for.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Where workers leave word for a reactor that may be gone by then.
+class Mailbox {
+  public:
+    explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
+
+    void post(UniqueFunction<void()> work) {
+        const std::lock_guard lock(mutex_);
+        if (reactor_ != nullptr) reactor_->post(std::move(work));
+    }
+    void close() noexcept {
+        const std::lock_guard lock(mutex_);
+        reactor_ = nullptr;
+    }
+
+  private:
+    std::mutex mutex_;
+    Reactor* reactor_;
+};
+
+/// What the worker routes of one run share.
+struct Workers {
+    Workers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table)
+        : mailbox(std::make_shared<Mailbox>(reactor)),
+          routes(std::move(table)),
+          queue_timeout(config.worker_queue_timeout),
+          json_depth(static_cast<std::size_t>(config.max_json_depth)),
+          pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
+
+    std::shared_ptr<Mailbox> mailbox;
+    std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
+    std::chrono::milliseconds queue_timeout;
+    std::size_t json_depth;
+    WorkerPool pool;
+};
+
+// --- Between a Context and its documents ---
+
+inline WorkerResponse describe_response(const Response& response) {
+    WorkerResponse out;
+    out.status = response.status;
+    out.content_type = response.content_type();
+    for (const auto& [name, value] : response.headers) out.headers.emplace_back(name, value);
+    out.body = response.body;
+    out.close = response.close;
+    return out;
+}
+
+inline void apply_response(Response& response, WorkerResponse&& document) {
+    response.status = document.status;
+    if (document.content_type.empty()) {
+        response.set_static_type({});
+    } else {
+        response.set_type(document.content_type);
+    }
+    response.headers.clear();
+    for (const auto& [name, value] : document.headers) response.headers.add(name, value);
+    response.body = std::move(document.body);
+    response.close = document.close;
+}
+
+inline WorkerContext describe_request(Context& ctx) {
+    WorkerContext out;
+    Request& request = ContextAccess::request(ctx);
+    out.route = ContextAccess::route(ctx)->pattern();
+    out.method = ctx.method();
+    out.target = ctx.target();
+    out.path = ctx.path();
+    for (std::size_t i = 0; i < request.params.count; ++i) {
+        out.params.emplace_back(param_name(ctx, i), request.param(i));
+    }
+    out.query = ctx.query_string();
+    for (const auto& [name, value] : ctx.headers()) out.headers.emplace_back(name, value);
+    out.body = ctx.body();
+    out.values = ContextAccess::values(ctx);
+    out.remote_address = ctx.remote_address();
+    out.response = describe_response(ContextAccess::response(ctx));
+    return out;
+}
+
+/// Makes `ctx` the request that the document describes. Throws std::invalid_argument if it describes none
+/// that these routes could have got.
+inline void load_request(Context& ctx, WorkerContext&& document, const RouteTable& routes) {
+    Request& request = ContextAccess::request(ctx);
+    request.storage.append(document.method).append(" ").append(document.target).append(" HTTP/1.1\r\n");
+    for (const auto& [name, value] : document.headers) {
+        request.storage.append(name).append(": ").append(value).append("\r\n");
+    }
+    request.storage.append("\r\n");
+    constexpr std::size_t any = 1 << 30;
+    http::RequestParser parser({any, any, any});
+    const bool is_parsed = parser.parse(request.storage, request.head) == http::RequestParser::Result::done;
+    request.base = request.storage.data();
+    if (!is_parsed || request.head.size != request.storage.size() || !request.resolve_target()) {
+        throw std::invalid_argument("worker document: it describes no request");
+    }
+    request.body_storage = std::move(document.body);
+    request.body = request.body_storage;
+    const Route* const route =
+        routes.router().find(request.match_path(), request.head.method, request.method(), request.params);
+    if (route == nullptr) throw std::invalid_argument("worker document: it has no route here");
+    ContextAccess::route(ctx) = route;
+    ContextAccess::position(ctx) = route->chain().size();
+    ContextAccess::values(ctx) = std::move(document.values);
+    ContextAccess::remote_address(ctx) = std::move(document.remote_address);
+    apply_response(ContextAccess::response(ctx), std::move(document.response));
+}
+
+// --- On the worker ---
+
+/// The loop of the calling worker, on which its coroutine handlers run.
+inline Reactor& worker_reactor() {
+    thread_local Reactor reactor;
+    return reactor;
+}
+
+/// One request on its way through the pool.
+class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
+  public:
+    RequestJob(const Workers& workers, std::string request)
+        : mailbox_(workers.mailbox), routes_(workers.routes), text_(std::move(request)) {
+        place_.json_depth = workers.json_depth;
+        place_.worker_pool_size = workers.pool.size();
+        place_.in_worker_pool = true;
+    }
+
+    void run() override {
+        keep_exception([&] { serve(); });
+        if (!has_loop_ || !worker_reactor().has_fibers()) return;
+        // What the handler has spawned goes on; its answer does not wait for that.
+        deliver();
+        worker_reactor().run_until([] { return !worker_reactor().has_fibers(); });
+    }
+
+    void finished(bool thread_ended) noexcept override {
+        thread_ended_ = thread_ended;
+        deliver();
+    }
+
+    // What follows is for the reactor's thread.
+
+    Wait* waiter = nullptr;
+    [[nodiscard]] bool is_done() const noexcept { return is_done_; }
+
+    /// Puts the answer of a job that is done into `ctx`, then throws what the handler threw.
+    void finish_request(Context& ctx) {
+        if (thread_ended_) throw std::runtime_error("the handler ended its thread");
+        if (!text_.empty()) {
+            auto response = from_text<WorkerResponse>(text_, no_limits);
+            if (response.aborted) ctx.abort();
+            ContextAccess::values(ctx) = std::move(response.values);
+            apply_response(ContextAccess::response(ctx), std::move(response));
+        }
+        if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
+    }
+
+    /// The answer is no longer wanted: tells the handler.
+    void request_stop() noexcept { stop_.request_stop(); }
+
+  private:
+    // They were kept when the request was read, and the text was made by this process.
+    static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1)};
+
+    void serve() {
+        Context ctx;
+        ContextAccess::place(ctx) = place_;
+        ContextAccess::set_stop_source(ctx, stop_);
+        load_request(ctx, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), *routes_);
+        const Handler& handler = *ContextAccess::route(ctx)->chain().back();
+        keep_exception([&] { handler.is_coroutine() ? run_coroutine(handler, ctx) : handler.call(ctx); });
+        // What a handler has set before it threw is kept, as it is on the reactor.
+        WorkerResponse response = describe_response(ContextAccess::response(ctx));
+        response.values = std::move(ContextAccess::values(ctx));
+        response.aborted = ctx.is_aborted();
+        text_ = to_text(response);
+    }
+
+    template <class F>
+    void keep_exception(F work) {
+        try {
+            work();
+        } catch (...) {
+            exception_ = std::current_exception();
+            // pthread_exit unwinds the stack as an exception of no type, which must go on.
+            if (!exception_) throw;
+        }
+    }
+
+    void run_coroutine(const Handler& handler, Context& ctx) {
+        has_loop_ = true;
+        Reactor& reactor = worker_reactor();
+        const auto handle =
+            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(ctx)));
+        const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
+            try {
+                reactor.post([handle] { handle->cancel(); });
+            } catch (const std::bad_alloc&) {
+                // No memory to tell it: it goes on, and its answer is dropped.
+            }
+        });
+        reactor.run_until([&] { return handle->done(); });
+        handle->take();
+    }
+
+    void deliver() noexcept {
+        if (std::exchange(is_delivered_, true)) return;
+        try {
+            mailbox_->post([self = shared_from_this()] {
+                self->is_done_ = true;
+                if (self->waiter != nullptr) self->waiter->finish();
+            });
+        } catch (const std::bad_alloc&) {
+            // No memory to tell: whoever waits does so until the request's timeout.
+        }
+    }
+
+    std::shared_ptr<Mailbox> mailbox_;
+    std::shared_ptr<const RouteTable> routes_;
+    std::string text_;  // the request, then the response
+    ContextPlace place_;
+    std::stop_source stop_;
+    std::exception_ptr exception_;
+    bool has_loop_ = false;
+    bool is_delivered_ = false;
+    bool thread_ended_ = false;
+    bool is_done_ = false;  // the reactor's
+};
+
+// --- On the reactor ---
+
+/// Looks after a job that was submitted: if it is left before its end, nobody waits for it any more.
+class JobLease {
+  public:
+    JobLease(WorkerPool& pool, RequestJob& job) noexcept : pool_(pool), job_(job) {}
+    JobLease(const JobLease&) = delete;
+    JobLease& operator=(const JobLease&) = delete;
+    ~JobLease() {
+        if (job_.is_done()) return;
+        job_.request_stop();
+        pool_.abandon(job_);
+    }
+
+  private:
+    WorkerPool& pool_;
+    RequestJob& job_;
+};
+
+/// Awaits the end of a job, or until it has been in the queue for too long: then gives false.
+class [[nodiscard]] JobWait final : public Wait, private Timer {
+  public:
+    JobWait(Workers& workers, RequestJob& job) noexcept
+        : Timer(&queued_too_long), workers_(workers), job_(job) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        Reactor& loop = coroutine.promise().fiber->reactor();
+        loop.timers().set(*this, loop.now() + workers_.queue_timeout);
+        if (!suspend(coroutine)) {
+            loop.timers().cancel(*this);
+            return false;
+        }
+        job_.waiter = this;
+        return true;
+    }
+    [[nodiscard]] bool await_resume() {
+        job_.waiter = nullptr;
+        if (!was_cancelled()) reactor().timers().cancel(*this);
+        throw_if_cancelled();
+        return job_.is_done();
+    }
+
+  private:
+    static void queued_too_long(Timer& timer) noexcept {
+        auto& wait = static_cast<JobWait&>(timer);
+        if (wait.workers_.pool.withdraw(wait.job_)) wait.finish();
+    }
+    bool withdraw() noexcept override {
+        job_.waiter = nullptr;
+        reactor().timers().cancel(*this);
+        return true;
+    }
+
+    Workers& workers_;
+    RequestJob& job_;
+};
+
+inline void answer_too_busy(Context& ctx, std::string_view detail) {
+    ContextAccess::response(ctx).set_problem(503, detail);
+    ContextAccess::response(ctx).headers.set("Retry-After", "1");
+}
+
+/// Serves the request, of a worker route, on the pool.
+inline Task<> run_in_worker(Workers& workers, Context& ctx) {
+    const auto job = std::make_shared<RequestJob>(workers, to_text(describe_request(ctx)));
+    if (!workers.pool.submit_job(job)) {
+        answer_too_busy(ctx, "all workers are busy");
+        co_return;
+    }
+    const JobLease lease(workers.pool, *job);
+    const bool is_done = co_await JobWait(workers, *job);
+    if (!is_done) {
+        answer_too_busy(ctx, "no worker was free in time");
+        co_return;
+    }
+    job->finish_request(ctx);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/dispatch.hpp ----
 
 // Running a request through its middleware to its handler, and turning what they throw into answers: the one
@@ -6335,11 +7431,20 @@ inline const Handler* take_next(Context& ctx) noexcept {
     return chain[position++];
 }
 
+/// The pool that is to run the handler just taken: that of a worker route, if there is a pool. Never
+/// middleware.
+inline Workers* workers_for(Context& ctx) noexcept {
+    const Route& route = *ContextAccess::route(ctx);
+    const bool is_handler = ContextAccess::position(ctx) == route.chain().size();
+    return is_handler && route.is_worker() ? ContextAccess::place(ctx).workers : nullptr;
+}
+
 /// Runs a chain in which nothing is a coroutine.
 inline void run_plain(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) handler->call(ctx);
     } catch (...) {
+        if (!std::current_exception()) throw;  // pthread_exit
         ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
     }
 }
@@ -6351,7 +7456,9 @@ inline void run_plain(Context& ctx) {
 inline Task<> run_rest(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) {
-            if (handler->is_coroutine()) {
+            if (Workers* const workers = workers_for(ctx)) {
+                co_await run_in_worker(*workers, ctx);
+            } else if (handler->is_coroutine()) {
                 co_await handler->call_coroutine(ctx);
             } else {
                 handler->call(ctx);
@@ -6776,6 +7883,12 @@ class DateLine {
     TimePoint valid_until_ = TimePoint::min();
 };
 
+/// The number of threads that worker routes may use; 0 if they run on the reactor.
+inline int worker_threads(const Config& config) {
+    if (!config.enable_worker_pool) return 0;
+    return config.worker_pool_size > 0 ? config.worker_pool_size : usable_cpus();
+}
+
 class Server {
   public:
     Server(Reactor& loop, const Config& settings, const RouteTable& table, const ErrorAnswers& errors,
@@ -6786,6 +7899,7 @@ class Server {
           connection_limit(most_connections),
           memory(settings.max_buffered) {
         place_.errors = &errors;
+        place_.worker_pool_size = worker_threads(settings);
         place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
         output.reserve(settings.output_soft_limit);
     }
@@ -6829,6 +7943,9 @@ class Server {
         exchange->clear();
         spare_.push_back(std::move(exchange));
     }
+
+    /// From now on worker routes run there.
+    void use_workers(Workers& workers) noexcept { place_.workers = &workers; }
 
     void keep_spares(std::size_t count) { spare_.reserve(count); }
 
@@ -7141,6 +8258,7 @@ inline Connection::Progress Connection::read_request() {
         become(Phase::ready);
         return start_handler();
     }
+    server_.reactor.set_work(&exchange_->route());
     run_plain(exchange_->ctx);
     respond();
     return Progress::again;
@@ -7155,6 +8273,8 @@ inline Connection::Progress Connection::start_handler() {
     }
     input_.hold();
     become(Phase::handler);
+    fiber_.work = &exchange_->route();
+    server_.reactor.set_work(fiber_.work);
     watch_.hangup_listener = this;
     set_deadline(now() + server_.config.request_timeout);
     return Progress::handle;
@@ -7169,6 +8289,7 @@ inline void Connection::handler_threw(const std::exception_ptr& exception) {
 
 inline void Connection::handler_ended() {
     watch_.hangup_listener = nullptr;
+    fiber_.work = nullptr;
     static_cast<void>(fiber_.take_cancellation());
     if (std::exchange(was_answered_early_, false)) {
         is_dead_ = false;
@@ -7434,20 +8555,35 @@ namespace detail {
 
 class Serving {
   public:
-    Serving(const Config& config, const RouteTable& routes, const ErrorAnswers& errors,
+    Serving(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
             std::vector<Listener> listeners)
         : config_(config),
           listeners_(std::move(listeners)),
           reactor_(config.poller),
-          server_(reactor_, config, routes, errors, connection_limit(config)) {
+          server_(reactor_, config, *routes, errors, connection_limit(config)) {
+        if (config.enable_worker_pool && routes->has_worker_routes()) {
+            workers_ = std::make_unique<Workers>(reactor_, config, routes);
+            server_.use_workers(*workers_);
+        }
+        reactor_.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
+            report_stall(static_cast<const Route*>(work), held);
+        });
         reactor_.set_log(config.log);
         server_.keep_spares(64);
         if (config.handle_signals) signals_.emplace();
     }
     Serving(const Serving&) = delete;
     Serving& operator=(const Serving&) = delete;
-    // The coroutines use the server, so they end first.
-    ~Serving() { reactor_.cancel_all(); }
+    // The coroutines use the server, so they end first, and the workers before their reactor.
+    ~Serving() {
+        reactor_.cancel_all();
+        if (workers_) stop_workers();
+    }
+
+    [[nodiscard]] WorkerPool::Stats worker_stats() const {
+        return workers_ ? workers_->pool.stats() : WorkerPool::Stats();
+    }
+    [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_; }
 
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
     int run() {
@@ -7609,14 +8745,53 @@ class Serving {
     // Closes the connection that is idle for the longest time; of many a few at once, since finding them
     // looks at all. Where none is idle, the first to become so closes.
     void shed_idle() {
-        std::vector<std::pair<TimePoint, Connection*>> idle;
+        struct Idle {
+            TimePoint since;
+            std::size_t position;  // of connections that became idle in the same turn, the oldest goes first
+            Connection* connection;
+        };
+        std::vector<Idle> idle;
         for_each_connection([&](Connection& connection) {
-            if (const auto since = connection.idle_since()) idle.emplace_back(*since, &connection);
+            if (const auto since = connection.idle_since()) {
+                idle.push_back({*since, idle.size(), &connection});
+            }
         });
         server_.wants_room = idle.empty();
         const std::size_t count = (idle.size() + 63) / 64;
-        std::partial_sort(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(count), idle.end());
-        for (std::size_t i = 0; i < count; ++i) idle[i].second->abandon(503, {});
+        const auto is_older = [](const Idle& a, const Idle& b) {
+            return std::tie(a.since, a.position) < std::tie(b.since, b.position);
+        };
+        const auto last = idle.begin() + static_cast<std::ptrdiff_t>(count);
+        std::partial_sort(idle.begin(), last, idle.end(), is_older);
+        for (auto each = idle.begin(); each != last; ++each) each->connection->abandon(503, {});
+    }
+
+    // --- Watching over handlers ---
+
+    void report_stall(const Route* route, Clock::duration held) noexcept {
+        ++stalls_;
+        try {
+            TimePoint& next_warning = next_stall_warning_[route];
+            if (reactor_.now() < next_warning) return;
+            next_warning = reactor_.now() + std::chrono::minutes(1);
+            const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
+            config_.log(LogLevel::warning, (route != nullptr ? route->description() : std::string("a task")) +
+                                               " held the event loop for " + std::to_string(ms) +
+                                               " ms, and everybody waited: mark the route .worker()");
+        } catch (const std::exception&) {
+            // No memory for the line, or a sink that throws: it is counted all the same.
+        }
+    }
+
+    // What runs is waited for as long as the grace lasts, since it uses what the program owns.
+    void stop_workers() noexcept {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(grace_end_ - Clock::now());
+        const std::size_t stuck = workers_->pool.stop(std::max(left, std::chrono::milliseconds(0)));
+        workers_->mailbox->close();
+        if (stuck == 0) return;
+        char text[64];
+        std::snprintf(text, sizeof text, "worker jobs that do not return, left behind: %zu", stuck);
+        log_quietly(config_.log, LogLevel::error, text, {});
     }
 
     template <class F>
@@ -7633,6 +8808,7 @@ class Serving {
     void begin_drain() noexcept {
         if (server_.is_draining) return;
         server_.is_draining = true;
+        grace_end_ = Clock::now() + config_.shutdown_grace;
         for (auto& acceptor : acceptors_) acceptor.cancel();
         for_each_connection([](Connection& connection) { connection.begin_drain(); });
         drain_began_.set();
@@ -7654,6 +8830,7 @@ class Serving {
         if (was_forced_) co_return;
         begin_drain();
         was_forced_ = server_.connection_count != 0;
+        grace_end_ = Clock::now() + std::chrono::seconds(1);
         if (was_forced_) log_open_connections(LogLevel::warning, "stopping at once");
         for_each_connection(
             [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
@@ -7698,6 +8875,10 @@ class Serving {
     Server server_;
     std::vector<JoinHandle<void>> acceptors_;
     Event drain_began_;
+    std::unique_ptr<Workers> workers_;
+    std::map<const Route*, TimePoint> next_stall_warning_;
+    std::atomic<std::uint64_t> stalls_{0};
+    TimePoint grace_end_;
     TimePoint next_accept_warning_ = TimePoint::min();
     bool was_forced_ = false;
     bool has_given_up_ = false;
@@ -7728,7 +8909,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
 
     /// Routes under a prefix, with middleware of their own.
     [[nodiscard]] RouterGroup group(detail::GroupPrefix prefix) {
-        return {table_, table_.add_scope(table_.root(), prefix.info())};
+        return {*table_, table_->add_scope(table_->root(), prefix.info())};
     }
 
     /// Answers where no route has the path. The status is 404 unless the handler sets another.
@@ -7736,7 +8917,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     Engine& not_found(F&& handler) {
         static_assert(detail::handler_param_count<F> == 0,
                       "not_found: there is no pattern, so the handler takes no path parameters");
-        table_.require_unfrozen();
+        table_->require_unfrozen();
         not_found_ = detail::Handler(std::forward<F>(handler));
         return *this;
     }
@@ -7745,7 +8926,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// coroutine and takes (Context&), (Context&, const std::exception&) or (Context&, std::exception_ptr).
     template <class F>
     Engine& on_error(F&& handler) {
-        table_.require_unfrozen();
+        table_->require_unfrozen();
         on_error_ = detail::make_error_handler(std::forward<F>(handler));
         return *this;
     }
@@ -7789,13 +8970,26 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         if (serving_ != nullptr) serving_->stop();
     }
 
+    /// Figures of the present run, or of the last one. From any thread.
+    struct Stats {
+        WorkerPool::Stats workers;
+        std::uint64_t stalls = 0;  // how often a handler held the reactor's thread for Config::stall_warning
+    };
+    [[nodiscard]] Stats stats() const {
+        const std::lock_guard lock(mutex_);
+        return serving_ != nullptr ? stats_of(*serving_) : last_stats_;
+    }
+
     [[nodiscard]] const Config& config() const noexcept { return config_; }
 
   private:
     friend class detail::Verbs<Engine, detail::PatternUse::route>;
-    [[nodiscard]] detail::RouteTable& table() noexcept { return table_; }
-    [[nodiscard]] detail::Scope& scope() noexcept { return table_.root(); }
+    [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
+    [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
+    static Stats stats_of(const detail::Serving& serving) {
+        return {serving.worker_stats(), serving.stalls()};
+    }
     bool answer_other_method(Context& ctx) const;
     void set_fallback();
 
@@ -7803,12 +8997,14 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     detail::Handler on_error_;
     detail::Handler not_found_;
     detail::ErrorAnswers errors_;
-    detail::RouteTable table_;
+    // Shared with jobs of the worker pool: one that never returns may outlive the engine.
+    std::shared_ptr<detail::RouteTable> table_ = std::make_shared<detail::RouteTable>();
 
     mutable std::mutex mutex_;  // guards what follows
     std::vector<detail::Listener> listeners_;
     int port_ = 0;
     detail::Serving* serving_ = nullptr;
+    Stats last_stats_;
     bool is_running_ = false;
     bool stop_requested_ = false;
 };
@@ -7825,11 +9021,11 @@ inline int Engine::run() {
     }
     const detail::AtExit ended([this] {
         const std::lock_guard lock(mutex_);
-        table_.unfreeze();
+        table_->unfreeze();
         is_running_ = false;
     });
     set_fallback();
-    table_.freeze();
+    table_->freeze(config_.enable_worker_pool);
     detail::Serving serving(config_, table_, errors_, std::move(listeners));
     {
         const std::lock_guard lock(mutex_);
@@ -7838,6 +9034,7 @@ inline int Engine::run() {
     }
     const detail::AtExit unreachable([this] {
         const std::lock_guard lock(mutex_);
+        last_stats_ = stats_of(*serving_);
         serving_ = nullptr;
         stop_requested_ = false;
     });
@@ -7853,7 +9050,7 @@ inline bool Engine::answer_other_method(Context& ctx) const {
         return true;
     }
     std::string allow;
-    for (const std::string& method : table_.router().allowed(request.match_path())) {
+    for (const std::string& method : table_->router().allowed(request.match_path())) {
         allow.append(allow.empty() ? "" : ", ").append(method);
     }
     if (allow.empty()) return false;
@@ -7869,14 +9066,14 @@ inline bool Engine::answer_other_method(Context& ctx) const {
 
 inline void Engine::set_fallback() {
     if (not_found_.is_coroutine()) {
-        table_.set_fallback(detail::Handler([this](Context& ctx) -> Task<> {
+        table_->set_fallback(detail::Handler([this](Context& ctx) -> Task<> {
             if (answer_other_method(ctx)) co_return;
             ctx.status(404);
             co_await not_found_.call_coroutine(ctx);
         }));
         return;
     }
-    table_.set_fallback(detail::Handler([this](Context& ctx) {
+    table_->set_fallback(detail::Handler([this](Context& ctx) {
         if (answer_other_method(ctx)) return;
         if (not_found_) {
             ctx.status(404);

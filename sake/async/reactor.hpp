@@ -116,6 +116,16 @@ class Reactor {
     /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
 
+    /// Calls `report` with what was at work, and for how long, after a coroutine held the loop for `longest`
+    /// or more. Measured with a grain of some milliseconds.
+    void watch_stalls(detail::Clock::duration longest,
+                      detail::UniqueFunction<void(const void*, detail::Clock::duration)> report) {
+        longest_hold_ = longest;
+        report_stall_ = std::move(report);
+    }
+    /// Names what is at work from now on until the present coroutine waits.
+    void set_work(const void* work) noexcept { work_ = work; }
+
     /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
     /// first.
     void set_log(LogSink log) { log_ = std::move(log); }
@@ -144,6 +154,7 @@ class Reactor {
     [[nodiscard]] std::chrono::milliseconds poll_timeout() const noexcept;
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
+    void check_stall(detail::TimePoint& since);
     void run_posted();
 
     std::unique_ptr<detail::Poller> poller_;
@@ -158,6 +169,9 @@ class Reactor {
     detail::ListNode fibers_;
 
     LogSink log_ = log_to_stderr;
+    const void* work_ = nullptr;
+    detail::Clock::duration longest_hold_{};
+    detail::UniqueFunction<void(const void*, detail::Clock::duration)> report_stall_;
     std::mutex posted_mutex_;
     std::vector<detail::UniqueFunction<void()>> posted_;
     std::vector<detail::UniqueFunction<void()>> running_posted_;
@@ -304,11 +318,20 @@ inline void Reactor::resume_ready() {
     // starved.
     detail::Wait* wait = std::exchange(first_ready_, nullptr);
     last_ready_ = nullptr;
+    detail::TimePoint since = report_stall_ ? detail::coarse_now() : detail::TimePoint();
     while (wait != nullptr) {
         detail::Wait* const next = wait->next_ready;
+        work_ = wait->work();
         wait->resume();
+        if (report_stall_) check_stall(since);
         wait = next;
     }
+}
+
+inline void Reactor::check_stall(detail::TimePoint& since) {
+    const detail::TimePoint present = detail::coarse_now();
+    if (present - since >= longest_hold_) report_stall_(work_, present - since);
+    since = present;
 }
 
 inline void Reactor::run_posted() {

@@ -145,6 +145,7 @@ Root run_spawned(Reactor&, Task<T> task, SpawnState<T>* state) {
         }
     } catch (...) {
         state->exception = std::current_exception();
+        if (!state->exception) throw;  // pthread_exit
     }
     leave_spawned(state);
 }

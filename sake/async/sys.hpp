@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -177,6 +179,23 @@ inline std::size_t raise_open_file_limit() noexcept {
         if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
     }
     return static_cast<std::size_t>(limit.rlim_cur);
+}
+
+/// The CPUs that the calling thread may run on; 0 where the system does not tell.
+inline int cpus_of_affinity() noexcept {
+#if SAKE_HAS_EPOLL  // Linux
+    cpu_set_t set;
+    return ::sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+#else
+    return 0;
+#endif
+}
+
+/// The name of the calling thread, as debuggers and `top -H` show it; at most 15 bytes.
+inline void set_thread_name([[maybe_unused]] const char* name) noexcept {
+#if SAKE_HAS_EPOLL  // Linux
+    ::pthread_setname_np(::pthread_self(), name);
+#endif
 }
 
 }  // namespace sys

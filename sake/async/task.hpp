@@ -46,7 +46,11 @@ struct TaskPromiseBase : PromiseBase {
 
     [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
     [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
-    void unhandled_exception() noexcept { exception = std::current_exception(); }
+    void unhandled_exception() {
+        exception = std::current_exception();
+        // pthread_exit unwinds the stack as an exception of no type, which must go on.
+        if (!exception) throw;
+    }
 };
 
 template <class T>
@@ -178,7 +182,11 @@ class Root {
         [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
         [[nodiscard]] std::suspend_never final_suspend() const noexcept { return {}; }
         void return_void() const noexcept {}
-        void unhandled_exception() const noexcept { std::terminate(); }
+        void unhandled_exception() {
+            if (std::current_exception()) std::terminate();
+            unlink();  // pthread_exit: the reactor of this thread has nothing to wait for any more
+            throw;
+        }
     };
 
     /// The chain that begins here; valid until the coroutine ends.

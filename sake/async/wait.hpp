@@ -63,6 +63,9 @@ class Fiber : public ListNode {
     /// Whether a wait is open and not over yet.
     [[nodiscard]] bool is_suspended() const noexcept;
 
+    /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
+    const void* work = nullptr;
+
     /// True once if a cancellation came while no wait was open.
     [[nodiscard]] bool take_cancellation() noexcept { return std::exchange(cancellation_pending_, false); }
 
@@ -107,6 +110,7 @@ class Wait {
     [[nodiscard]] Reactor& reactor() const noexcept { return fiber_->reactor(); }
 
     /// For the reactor's loop alone.
+    [[nodiscard]] const void* work() const noexcept { return fiber_->work; }
     void resume() {
         fiber_->open_wait_ = nullptr;
         coroutine_.resume();

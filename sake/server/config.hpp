@@ -23,6 +23,9 @@ struct Config {
     int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
     std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
 
+    std::chrono::milliseconds stall_warning{
+        50};  // a handler that holds the reactor's thread for longer is logged
+
     // Connections.
     // 0 is the limit of open files less 128, at most 65,536, and run() raises the soft limit of open files to
     // the hard one; more wait in the backlog.
@@ -64,6 +67,7 @@ struct Config {
     Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
     Config& with_worker_queue_limit(int jobs) { return worker_queue_limit = jobs, *this; }
     Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
+    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
     Config& with_max_connections(int count) { return max_connections = count, *this; }
     Config& with_listen_backlog(int count) { return listen_backlog = count, *this; }
     Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
@@ -114,6 +118,7 @@ inline void validate(const Config& config) {
     check_setting("worker_pool_size", config.worker_pool_size, 0);
     check_setting("worker_queue_limit", config.worker_queue_limit, 0);
     check_setting("worker_queue_timeout", config.worker_queue_timeout);
+    check_setting("stall_warning", config.stall_warning);
     check_setting("max_connections", config.max_connections, 0);
     check_setting("listen_backlog", config.listen_backlog, 1);
     check_setting("keep_alive_timeout", config.keep_alive_timeout);

@@ -312,6 +312,7 @@ inline Connection::Progress Connection::read_request() {
         become(Phase::ready);
         return start_handler();
     }
+    server_.reactor.set_work(&exchange_->route());
     run_plain(exchange_->ctx);
     respond();
     return Progress::again;
@@ -326,6 +327,8 @@ inline Connection::Progress Connection::start_handler() {
     }
     input_.hold();
     become(Phase::handler);
+    fiber_.work = &exchange_->route();
+    server_.reactor.set_work(fiber_.work);
     watch_.hangup_listener = this;
     set_deadline(now() + server_.config.request_timeout);
     return Progress::handle;
@@ -340,6 +343,7 @@ inline void Connection::handler_threw(const std::exception_ptr& exception) {
 
 inline void Connection::handler_ended() {
     watch_.hangup_listener = nullptr;
+    fiber_.work = nullptr;
     static_cast<void>(fiber_.take_cancellation());
     if (std::exchange(was_answered_early_, false)) {
         is_dead_ = false;

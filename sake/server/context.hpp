@@ -30,10 +30,12 @@ namespace detail {
 
 class ErrorAnswers;
 struct ContextAccess;
+struct Workers;
 
 /// What a context knows of where it runs.
 struct ContextPlace {
     const ErrorAnswers* errors = nullptr;
+    Workers* workers = nullptr;  // where worker routes run; none if they run here
     PeerAddress peer;
     std::size_t json_depth = 64;
     int worker_pool_size = 0;
@@ -270,6 +272,11 @@ struct ContextAccess {
     static std::size_t& position(Context& ctx) noexcept { return ctx.position_; }
     static std::exception_ptr& error(Context& ctx) noexcept { return ctx.error_; }
     static ContextPlace& place(Context& ctx) noexcept { return ctx.place_; }
+    static Json& values(Context& ctx) noexcept { return ctx.values_; }
+    static std::string& remote_address(Context& ctx) noexcept { return ctx.remote_address_; }
+    static void set_stop_source(Context& ctx, std::stop_source source) noexcept {
+        ctx.stop_source_ = std::move(source);
+    }
 
     static void request_stop(Context& ctx) noexcept {
         ctx.stop_requested_ = true;

@@ -9,6 +9,7 @@
 #include "sake/base/log.hpp"
 #include "sake/server/context.hpp"
 #include "sake/server/route.hpp"
+#include "sake/server/worker_dispatch.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -104,11 +105,20 @@ inline const Handler* take_next(Context& ctx) noexcept {
     return chain[position++];
 }
 
+/// The pool that is to run the handler just taken: that of a worker route, if there is a pool. Never
+/// middleware.
+inline Workers* workers_for(Context& ctx) noexcept {
+    const Route& route = *ContextAccess::route(ctx);
+    const bool is_handler = ContextAccess::position(ctx) == route.chain().size();
+    return is_handler && route.is_worker() ? ContextAccess::place(ctx).workers : nullptr;
+}
+
 /// Runs a chain in which nothing is a coroutine.
 inline void run_plain(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) handler->call(ctx);
     } catch (...) {
+        if (!std::current_exception()) throw;  // pthread_exit
         ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
     }
 }
@@ -120,7 +130,9 @@ inline void run_plain(Context& ctx) {
 inline Task<> run_rest(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) {
-            if (handler->is_coroutine()) {
+            if (Workers* const workers = workers_for(ctx)) {
+                co_await run_in_worker(*workers, ctx);
+            } else if (handler->is_coroutine()) {
                 co_await handler->call_coroutine(ctx);
             } else {
                 handler->call(ctx);

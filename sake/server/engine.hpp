@@ -1,6 +1,7 @@
 // Engine: what a program makes, gives routes to, and runs.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -31,7 +32,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
 
     /// Routes under a prefix, with middleware of their own.
     [[nodiscard]] RouterGroup group(detail::GroupPrefix prefix) {
-        return {table_, table_.add_scope(table_.root(), prefix.info())};
+        return {*table_, table_->add_scope(table_->root(), prefix.info())};
     }
 
     /// Answers where no route has the path. The status is 404 unless the handler sets another.
@@ -39,7 +40,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     Engine& not_found(F&& handler) {
         static_assert(detail::handler_param_count<F> == 0,
                       "not_found: there is no pattern, so the handler takes no path parameters");
-        table_.require_unfrozen();
+        table_->require_unfrozen();
         not_found_ = detail::Handler(std::forward<F>(handler));
         return *this;
     }
@@ -48,7 +49,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// coroutine and takes (Context&), (Context&, const std::exception&) or (Context&, std::exception_ptr).
     template <class F>
     Engine& on_error(F&& handler) {
-        table_.require_unfrozen();
+        table_->require_unfrozen();
         on_error_ = detail::make_error_handler(std::forward<F>(handler));
         return *this;
     }
@@ -92,13 +93,26 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         if (serving_ != nullptr) serving_->stop();
     }
 
+    /// Figures of the present run, or of the last one. From any thread.
+    struct Stats {
+        WorkerPool::Stats workers;
+        std::uint64_t stalls = 0;  // how often a handler held the reactor's thread for Config::stall_warning
+    };
+    [[nodiscard]] Stats stats() const {
+        const std::lock_guard lock(mutex_);
+        return serving_ != nullptr ? stats_of(*serving_) : last_stats_;
+    }
+
     [[nodiscard]] const Config& config() const noexcept { return config_; }
 
   private:
     friend class detail::Verbs<Engine, detail::PatternUse::route>;
-    [[nodiscard]] detail::RouteTable& table() noexcept { return table_; }
-    [[nodiscard]] detail::Scope& scope() noexcept { return table_.root(); }
+    [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
+    [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
+    static Stats stats_of(const detail::Serving& serving) {
+        return {serving.worker_stats(), serving.stalls()};
+    }
     bool answer_other_method(Context& ctx) const;
     void set_fallback();
 
@@ -106,12 +120,14 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     detail::Handler on_error_;
     detail::Handler not_found_;
     detail::ErrorAnswers errors_;
-    detail::RouteTable table_;
+    // Shared with jobs of the worker pool: one that never returns may outlive the engine.
+    std::shared_ptr<detail::RouteTable> table_ = std::make_shared<detail::RouteTable>();
 
     mutable std::mutex mutex_;  // guards what follows
     std::vector<detail::Listener> listeners_;
     int port_ = 0;
     detail::Serving* serving_ = nullptr;
+    Stats last_stats_;
     bool is_running_ = false;
     bool stop_requested_ = false;
 };
@@ -128,11 +144,11 @@ inline int Engine::run() {
     }
     const detail::AtExit ended([this] {
         const std::lock_guard lock(mutex_);
-        table_.unfreeze();
+        table_->unfreeze();
         is_running_ = false;
     });
     set_fallback();
-    table_.freeze();
+    table_->freeze(config_.enable_worker_pool);
     detail::Serving serving(config_, table_, errors_, std::move(listeners));
     {
         const std::lock_guard lock(mutex_);
@@ -141,6 +157,7 @@ inline int Engine::run() {
     }
     const detail::AtExit unreachable([this] {
         const std::lock_guard lock(mutex_);
+        last_stats_ = stats_of(*serving_);
         serving_ = nullptr;
         stop_requested_ = false;
     });
@@ -156,7 +173,7 @@ inline bool Engine::answer_other_method(Context& ctx) const {
         return true;
     }
     std::string allow;
-    for (const std::string& method : table_.router().allowed(request.match_path())) {
+    for (const std::string& method : table_->router().allowed(request.match_path())) {
         allow.append(allow.empty() ? "" : ", ").append(method);
     }
     if (allow.empty()) return false;
@@ -172,14 +189,14 @@ inline bool Engine::answer_other_method(Context& ctx) const {
 
 inline void Engine::set_fallback() {
     if (not_found_.is_coroutine()) {
-        table_.set_fallback(detail::Handler([this](Context& ctx) -> Task<> {
+        table_->set_fallback(detail::Handler([this](Context& ctx) -> Task<> {
             if (answer_other_method(ctx)) co_return;
             ctx.status(404);
             co_await not_found_.call_coroutine(ctx);
         }));
         return;
     }
-    table_.set_fallback(detail::Handler([this](Context& ctx) {
+    table_->set_fallback(detail::Handler([this](Context& ctx) {
         if (answer_other_method(ctx)) return;
         if (not_found_) {
             ctx.status(404);

@@ -48,6 +48,13 @@ class Route {
         return *this;
     }
 
+    /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
+    /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
+    Route& worker(bool on = true) noexcept {
+        is_worker_ = on;
+        return *this;
+    }
+
     [[nodiscard]] std::string_view method() const noexcept { return method_; }
     [[nodiscard]] std::string_view pattern() const noexcept { return pattern_; }
     /// "GET /users/:id (main.cpp:12)", for logs and errors.
@@ -60,7 +67,9 @@ class Route {
 
     /// Middleware, outermost first, then the handler.
     [[nodiscard]] const std::vector<const detail::Handler*>& chain() const noexcept { return chain_; }
-    /// Whether any of them is a coroutine, so that the request must outlive this turn of the loop.
+    [[nodiscard]] bool is_worker() const noexcept { return is_worker_; }
+    /// Whether any of them is a coroutine or runs in a worker, so that the request must outlive this turn of
+    /// the loop.
     [[nodiscard]] bool suspends() const noexcept { return suspends_; }
     [[nodiscard]] std::size_t body_limit(std::size_t common) const noexcept {
         return max_body_.value_or(common);
@@ -68,7 +77,7 @@ class Route {
 
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
     /// until then.
-    void build_chain() {
+    void build_chain(bool has_workers) {
         chain_.clear();
         for (const detail::Scope* scope = scope_; scope != nullptr; scope = scope->outer) {
             for (auto each = scope->middleware.rbegin(); each != scope->middleware.rend(); ++each) {
@@ -78,6 +87,7 @@ class Route {
         std::reverse(chain_.begin(), chain_.end());
         chain_.push_back(&handler_);
         suspends_ =
+            (is_worker_ && has_workers) ||
             std::any_of(chain_.begin(), chain_.end(), [](const auto* each) { return each->is_coroutine(); });
     }
 
@@ -90,6 +100,7 @@ class Route {
     detail::Handler handler_;
     std::vector<const detail::Handler*> chain_;
     std::optional<std::size_t> max_body_;
+    bool is_worker_ = false;
     bool suspends_ = false;
 };
 
@@ -144,10 +155,14 @@ class RouteTable {
     }
 
     /// Serving begins: from now on the table is only read.
-    void freeze() {
-        for (Route& route : routes_) route.build_chain();
-        fallback_.back().build_chain();
+    void freeze(bool has_workers) {
+        for (Route& route : routes_) route.build_chain(has_workers);
+        fallback_.back().build_chain(has_workers);
         frozen_ = true;
+    }
+    [[nodiscard]] bool has_worker_routes() const noexcept {
+        return std::any_of(routes_.begin(), routes_.end(),
+                           [](const Route& each) { return each.is_worker(); });
     }
     void unfreeze() noexcept { frozen_ = false; }
     void require_unfrozen() const {

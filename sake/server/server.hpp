@@ -49,6 +49,12 @@ class DateLine {
     TimePoint valid_until_ = TimePoint::min();
 };
 
+/// The number of threads that worker routes may use; 0 if they run on the reactor.
+inline int worker_threads(const Config& config) {
+    if (!config.enable_worker_pool) return 0;
+    return config.worker_pool_size > 0 ? config.worker_pool_size : usable_cpus();
+}
+
 class Server {
   public:
     Server(Reactor& loop, const Config& settings, const RouteTable& table, const ErrorAnswers& errors,
@@ -59,6 +65,7 @@ class Server {
           connection_limit(most_connections),
           memory(settings.max_buffered) {
         place_.errors = &errors;
+        place_.worker_pool_size = worker_threads(settings);
         place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
         output.reserve(settings.output_soft_limit);
     }
@@ -102,6 +109,9 @@ class Server {
         exchange->clear();
         spare_.push_back(std::move(exchange));
     }
+
+    /// From now on worker routes run there.
+    void use_workers(Workers& workers) noexcept { place_.workers = &workers; }
 
     void keep_spares(std::size_t count) { spare_.reserve(count); }
 

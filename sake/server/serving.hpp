@@ -3,13 +3,16 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <new>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "sake/async/address.hpp"
@@ -27,20 +30,35 @@ namespace detail {
 
 class Serving {
   public:
-    Serving(const Config& config, const RouteTable& routes, const ErrorAnswers& errors,
+    Serving(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
             std::vector<Listener> listeners)
         : config_(config),
           listeners_(std::move(listeners)),
           reactor_(config.poller),
-          server_(reactor_, config, routes, errors, connection_limit(config)) {
+          server_(reactor_, config, *routes, errors, connection_limit(config)) {
+        if (config.enable_worker_pool && routes->has_worker_routes()) {
+            workers_ = std::make_unique<Workers>(reactor_, config, routes);
+            server_.use_workers(*workers_);
+        }
+        reactor_.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
+            report_stall(static_cast<const Route*>(work), held);
+        });
         reactor_.set_log(config.log);
         server_.keep_spares(64);
         if (config.handle_signals) signals_.emplace();
     }
     Serving(const Serving&) = delete;
     Serving& operator=(const Serving&) = delete;
-    // The coroutines use the server, so they end first.
-    ~Serving() { reactor_.cancel_all(); }
+    // The coroutines use the server, so they end first, and the workers before their reactor.
+    ~Serving() {
+        reactor_.cancel_all();
+        if (workers_) stop_workers();
+    }
+
+    [[nodiscard]] WorkerPool::Stats worker_stats() const {
+        return workers_ ? workers_->pool.stats() : WorkerPool::Stats();
+    }
+    [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_; }
 
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
     int run() {
@@ -202,14 +220,53 @@ class Serving {
     // Closes the connection that is idle for the longest time; of many a few at once, since finding them
     // looks at all. Where none is idle, the first to become so closes.
     void shed_idle() {
-        std::vector<std::pair<TimePoint, Connection*>> idle;
+        struct Idle {
+            TimePoint since;
+            std::size_t position;  // of connections that became idle in the same turn, the oldest goes first
+            Connection* connection;
+        };
+        std::vector<Idle> idle;
         for_each_connection([&](Connection& connection) {
-            if (const auto since = connection.idle_since()) idle.emplace_back(*since, &connection);
+            if (const auto since = connection.idle_since()) {
+                idle.push_back({*since, idle.size(), &connection});
+            }
         });
         server_.wants_room = idle.empty();
         const std::size_t count = (idle.size() + 63) / 64;
-        std::partial_sort(idle.begin(), idle.begin() + static_cast<std::ptrdiff_t>(count), idle.end());
-        for (std::size_t i = 0; i < count; ++i) idle[i].second->abandon(503, {});
+        const auto is_older = [](const Idle& a, const Idle& b) {
+            return std::tie(a.since, a.position) < std::tie(b.since, b.position);
+        };
+        const auto last = idle.begin() + static_cast<std::ptrdiff_t>(count);
+        std::partial_sort(idle.begin(), last, idle.end(), is_older);
+        for (auto each = idle.begin(); each != last; ++each) each->connection->abandon(503, {});
+    }
+
+    // --- Watching over handlers ---
+
+    void report_stall(const Route* route, Clock::duration held) noexcept {
+        ++stalls_;
+        try {
+            TimePoint& next_warning = next_stall_warning_[route];
+            if (reactor_.now() < next_warning) return;
+            next_warning = reactor_.now() + std::chrono::minutes(1);
+            const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
+            config_.log(LogLevel::warning, (route != nullptr ? route->description() : std::string("a task")) +
+                                               " held the event loop for " + std::to_string(ms) +
+                                               " ms, and everybody waited: mark the route .worker()");
+        } catch (const std::exception&) {
+            // No memory for the line, or a sink that throws: it is counted all the same.
+        }
+    }
+
+    // What runs is waited for as long as the grace lasts, since it uses what the program owns.
+    void stop_workers() noexcept {
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(grace_end_ - Clock::now());
+        const std::size_t stuck = workers_->pool.stop(std::max(left, std::chrono::milliseconds(0)));
+        workers_->mailbox->close();
+        if (stuck == 0) return;
+        char text[64];
+        std::snprintf(text, sizeof text, "worker jobs that do not return, left behind: %zu", stuck);
+        log_quietly(config_.log, LogLevel::error, text, {});
     }
 
     template <class F>
@@ -226,6 +283,7 @@ class Serving {
     void begin_drain() noexcept {
         if (server_.is_draining) return;
         server_.is_draining = true;
+        grace_end_ = Clock::now() + config_.shutdown_grace;
         for (auto& acceptor : acceptors_) acceptor.cancel();
         for_each_connection([](Connection& connection) { connection.begin_drain(); });
         drain_began_.set();
@@ -247,6 +305,7 @@ class Serving {
         if (was_forced_) co_return;
         begin_drain();
         was_forced_ = server_.connection_count != 0;
+        grace_end_ = Clock::now() + std::chrono::seconds(1);
         if (was_forced_) log_open_connections(LogLevel::warning, "stopping at once");
         for_each_connection(
             [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
@@ -291,6 +350,10 @@ class Serving {
     Server server_;
     std::vector<JoinHandle<void>> acceptors_;
     Event drain_began_;
+    std::unique_ptr<Workers> workers_;
+    std::map<const Route*, TimePoint> next_stall_warning_;
+    std::atomic<std::uint64_t> stalls_{0};
+    TimePoint grace_end_;
     TimePoint next_accept_warning_ = TimePoint::min();
     bool was_forced_ = false;
     bool has_given_up_ = false;

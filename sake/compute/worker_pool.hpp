@@ -1,0 +1,355 @@
+// WorkerPool: threads that run jobs from one bounded queue. A job that fails, ends its thread or never
+// returns does not take the pool down.
+#pragma once
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <iterator>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <stop_token>
+#include <thread>
+#include <utility>
+
+#include "sake/async/reactor.hpp"
+#include "sake/base/log.hpp"
+#include "sake/compute/cpu_count.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What a pool runs. It is shared between the pool and whoever waits for it.
+class PoolJob {
+  public:
+    PoolJob() = default;
+    PoolJob(const PoolJob&) = delete;
+    PoolJob& operator=(const PoolJob&) = delete;
+    virtual ~PoolJob() = default;
+
+    /// Does the work, on a thread of the pool.
+    virtual void run() = 0;
+    /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
+    /// the middle of it, by pthread_exit.
+    virtual void finished(bool /*thread_ended*/) noexcept {}
+
+  private:
+    friend class PoolState;
+    bool is_running_ = false;  // both under the pool's lock
+    bool is_stuck_ = false;
+};
+
+class PoolState;
+
+}  // namespace detail
+
+/// A fixed number of threads and a queue with a limit. `submit` may be called from any thread.
+class WorkerPool {
+  public:
+    /// Figures since the pool was made; `queued`, `running` and `stuck` are of this moment.
+    struct Stats {
+        std::size_t queued = 0;
+        std::size_t running = 0;
+        std::size_t stuck = 0;  // of those that run, nobody waits for these any more
+        std::uint64_t done = 0;
+        std::uint64_t rejected = 0;  // the queue was full
+        std::uint64_t replaced = 0;  // threads that a job ended
+    };
+
+    /// Starts `size` threads, 0 meaning one per usable CPU; as many jobs as `queue_limit` wait besides those
+    /// that run. Throws std::invalid_argument if `size` is negative, std::system_error if a thread cannot be
+    /// made.
+    explicit WorkerPool(int size = 0, std::size_t queue_limit = 256);
+    WorkerPool(const WorkerPool&) = delete;
+    WorkerPool& operator=(const WorkerPool&) = delete;
+    /// Runs what is queued to its end, then ends the threads.
+    ~WorkerPool();
+
+    /// Runs `f()` on a thread of the pool, soon and in order. Returns false, at once, if the queue is full or
+    /// the pool is stopped. What `f` throws goes to the log.
+    template <class F>
+    bool submit(F f) {
+        struct Call final : detail::PoolJob {
+            explicit Call(F callable) : function(std::move(callable)) {}
+            void run() override { static_cast<void>(function()); }
+            F function;
+        };
+        return submit_job(std::make_shared<Call>(std::move(f)));
+    }
+
+    [[nodiscard]] int size() const noexcept { return size_; }
+    [[nodiscard]] Stats stats() const;
+
+    /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
+    /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
+    /// left.
+    std::size_t stop(std::chrono::milliseconds patience);
+
+    // What follows is for dispatchers, which look after a job that they have submitted.
+
+    bool submit_job(std::shared_ptr<detail::PoolJob> job);
+    /// Takes the job off the queue. False if it has begun: it goes on.
+    bool withdraw(detail::PoolJob& job);
+    /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
+    void abandon(detail::PoolJob& job);
+
+  private:
+    int size_;
+    std::shared_ptr<detail::PoolState> state_;
+};
+
+namespace detail {
+
+/// Signals are for the threads of the program: while it lives, threads that are started block them.
+class SignalsBlocked {
+  public:
+    SignalsBlocked() noexcept {
+        sigset_t all;
+        ::sigfillset(&all);
+        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
+            ::sigdelset(&all, fault);
+        }
+        ::pthread_sigmask(SIG_SETMASK, &all, &previous_);
+    }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
+
+  private:
+    sigset_t previous_{};
+};
+
+/// What the threads of a pool share. Each holds it too, since a stuck one may outlive the pool.
+class PoolState : public std::enable_shared_from_this<PoolState> {
+  public:
+    PoolState(std::size_t size, std::size_t queue_limit) : size_(size), queue_limit_(queue_limit) {}
+
+    void start() {
+        const std::lock_guard lock(mutex_);
+        while (alive_ < size_) add_thread();
+    }
+
+    bool submit(std::shared_ptr<PoolJob> job) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (stopping_.stop_requested() || queue_.size() + stats_.running >= size_ + queue_limit_) {
+                ++stats_.rejected;
+                return false;
+            }
+            queue_.push_back(std::move(job));
+            if (alive_ < size_) replace_thread();
+        }
+        wake_.notify_one();
+        return true;
+    }
+
+    bool withdraw(PoolJob& job) {
+        const std::lock_guard lock(mutex_);
+        const auto found =
+            std::find_if(queue_.begin(), queue_.end(), [&](const auto& each) { return each.get() == &job; });
+        if (found == queue_.end()) return false;
+        queue_.erase(found);
+        return true;
+    }
+
+    void abandon(PoolJob& job) {
+        if (withdraw(job)) return;
+        const std::lock_guard lock(mutex_);
+        if (job.is_running_ && !std::exchange(job.is_stuck_, true)) ++stats_.stuck;
+    }
+
+    WorkerPool::Stats stats() const {
+        const std::lock_guard lock(mutex_);
+        WorkerPool::Stats stats = stats_;
+        stats.queued = queue_.size();
+        return stats;
+    }
+
+    void drain() {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return alive_ == 0 || (queue_.empty() && stats_.running == 0); });
+    }
+
+    std::size_t stop(std::chrono::milliseconds patience) {
+        constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
+        std::deque<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
+        std::list<Thread> ended;
+        std::unique_lock lock(mutex_);
+        stopping_.request_stop();
+        dropped.swap(queue_);
+        changed_.wait_for(lock, std::min(patience, longest), [this] { return alive_ == 0; });
+        take_ended(ended);
+        for (Thread& stuck : threads_) {
+            if (stuck.handle.joinable()) stuck.handle.detach();
+        }
+        const std::size_t left = alive_;
+        lock.unlock();
+        return left;
+    }
+
+  private:
+    struct Thread {
+        std::jthread handle;
+        bool has_ended = false;
+    };
+
+    // On the thread, from its first moment to its last, however it ends.
+    class Presence {
+      public:
+        Presence(PoolState& pool, Thread& thread) noexcept : pool_(pool), thread_(thread) {}
+        Presence(const Presence&) = delete;
+        Presence& operator=(const Presence&) = delete;
+        ~Presence() { pool_.leave(thread_); }
+
+      private:
+        PoolState& pool_;
+        Thread& thread_;
+    };
+
+    class Running {
+      public:
+        Running(PoolState& pool, PoolJob& job) noexcept : pool_(pool), job_(job) {}
+        Running(const Running&) = delete;
+        Running& operator=(const Running&) = delete;
+        ~Running() {
+            pool_.count_done(job_);
+            job_.finished(!returned);
+        }
+        bool returned = false;
+
+      private:
+        PoolState& pool_;
+        PoolJob& job_;
+    };
+
+    void add_thread() {
+        const SignalsBlocked no_signals;
+        Thread& thread = threads_.emplace_back();
+        try {
+            thread.handle = std::jthread([self = shared_from_this(), &thread] { self->work(thread); });
+        } catch (...) {
+            threads_.pop_back();
+            throw;
+        }
+        ++alive_;
+    }
+
+    // Without memory or threads for it, the next submit tries again.
+    void replace_thread() noexcept {
+        try {
+            add_thread();
+        } catch (const std::exception&) {
+            return;
+        }
+    }
+
+    void work(Thread& thread) {
+        const Presence presence(*this, thread);
+        sys::set_thread_name("sake-worker");
+        while (const std::shared_ptr<PoolJob> job = next()) {
+            Running running(*this, *job);
+            try {
+                job->run();
+            } catch (...) {
+                // pthread_exit unwinds the stack as an exception of no type, which must go on.
+                if (!std::current_exception()) throw;
+                report_failure("a job of the worker pool failed: ", std::current_exception());
+            }
+            running.returned = true;
+        }
+    }
+
+    /// The next job; none when the pool stops.
+    std::shared_ptr<PoolJob> next() {
+        std::unique_lock lock(mutex_);
+        wake_.wait(lock, stopping_.get_token(), [this] { return !queue_.empty(); });
+        if (queue_.empty()) return nullptr;
+        std::shared_ptr<PoolJob> job = std::move(queue_.front());
+        queue_.pop_front();
+        job->is_running_ = true;
+        ++stats_.running;
+        return job;
+    }
+
+    void count_done(PoolJob& job) noexcept {
+        const std::lock_guard lock(mutex_);
+        job.is_running_ = false;
+        if (job.is_stuck_) --stats_.stuck;
+        --stats_.running;
+        ++stats_.done;
+        changed_.notify_all();
+    }
+
+    void leave(Thread& thread) noexcept {
+        std::list<Thread> ended;  // joined without the lock
+        {
+            const std::lock_guard lock(mutex_);
+            take_ended(ended);  // not this one
+            thread.has_ended = true;
+            --alive_;
+            if (!stopping_.stop_requested()) {
+                ++stats_.replaced;
+                replace_thread();
+            }
+            changed_.notify_all();
+        }
+    }
+
+    void take_ended(std::list<Thread>& ended) noexcept {
+        for (auto each = threads_.begin(); each != threads_.end();) {
+            const auto next = std::next(each);
+            if (each->has_ended) ended.splice(ended.end(), threads_, each);
+            each = next;
+        }
+    }
+
+    const std::size_t size_;
+    const std::size_t queue_limit_;
+    mutable std::mutex mutex_;
+    std::condition_variable_any wake_;     // there is a job
+    std::condition_variable_any changed_;  // a job or a thread has ended
+    std::stop_source stopping_;
+    std::deque<std::shared_ptr<PoolJob>> queue_;
+    std::list<Thread> threads_;
+    std::size_t alive_ = 0;
+    WorkerPool::Stats stats_;
+};
+
+}  // namespace detail
+
+inline WorkerPool::WorkerPool(int size, std::size_t queue_limit) : size_(size == 0 ? usable_cpus() : size) {
+    if (size < 0) throw std::invalid_argument("WorkerPool: the size must be at least 0");
+    state_ = std::make_shared<detail::PoolState>(static_cast<std::size_t>(size_), queue_limit);
+    try {
+        state_->start();
+    } catch (...) {
+        state_->stop(std::chrono::hours(1));
+        throw;
+    }
+}
+
+inline WorkerPool::~WorkerPool() {
+    state_->drain();
+    state_->stop(std::chrono::hours(1));
+}
+
+inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
+inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience) { return state_->stop(patience); }
+inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
+    return state_->submit(std::move(job));
+}
+inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
+inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
+
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,338 @@
+// Running a request on the worker pool: it crosses as JSON text, is served there by the same handler object,
+// and the answer comes back the same way. The reactor never waits for the pool, the pool never touches the
+// reactor's objects; whoever gives up first leaves the other nothing but a job that nobody asks for.
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <utility>
+
+#include "sake/async/spawn.hpp"
+#include "sake/async/task.hpp"
+#include "sake/compute/worker_pool.hpp"
+#include "sake/http/parser.hpp"
+#include "sake/server/config.hpp"
+#include "sake/server/context.hpp"
+#include "sake/server/route.hpp"
+#include "sake/server/worker_context.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Where workers leave word for a reactor that may be gone by then.
+class Mailbox {
+  public:
+    explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
+
+    void post(UniqueFunction<void()> work) {
+        const std::lock_guard lock(mutex_);
+        if (reactor_ != nullptr) reactor_->post(std::move(work));
+    }
+    void close() noexcept {
+        const std::lock_guard lock(mutex_);
+        reactor_ = nullptr;
+    }
+
+  private:
+    std::mutex mutex_;
+    Reactor* reactor_;
+};
+
+/// What the worker routes of one run share.
+struct Workers {
+    Workers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table)
+        : mailbox(std::make_shared<Mailbox>(reactor)),
+          routes(std::move(table)),
+          queue_timeout(config.worker_queue_timeout),
+          json_depth(static_cast<std::size_t>(config.max_json_depth)),
+          pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
+
+    std::shared_ptr<Mailbox> mailbox;
+    std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
+    std::chrono::milliseconds queue_timeout;
+    std::size_t json_depth;
+    WorkerPool pool;
+};
+
+// --- Between a Context and its documents ---
+
+inline WorkerResponse describe_response(const Response& response) {
+    WorkerResponse out;
+    out.status = response.status;
+    out.content_type = response.content_type();
+    for (const auto& [name, value] : response.headers) out.headers.emplace_back(name, value);
+    out.body = response.body;
+    out.close = response.close;
+    return out;
+}
+
+inline void apply_response(Response& response, WorkerResponse&& document) {
+    response.status = document.status;
+    if (document.content_type.empty()) {
+        response.set_static_type({});
+    } else {
+        response.set_type(document.content_type);
+    }
+    response.headers.clear();
+    for (const auto& [name, value] : document.headers) response.headers.add(name, value);
+    response.body = std::move(document.body);
+    response.close = document.close;
+}
+
+inline WorkerContext describe_request(Context& ctx) {
+    WorkerContext out;
+    Request& request = ContextAccess::request(ctx);
+    out.route = ContextAccess::route(ctx)->pattern();
+    out.method = ctx.method();
+    out.target = ctx.target();
+    out.path = ctx.path();
+    for (std::size_t i = 0; i < request.params.count; ++i) {
+        out.params.emplace_back(param_name(ctx, i), request.param(i));
+    }
+    out.query = ctx.query_string();
+    for (const auto& [name, value] : ctx.headers()) out.headers.emplace_back(name, value);
+    out.body = ctx.body();
+    out.values = ContextAccess::values(ctx);
+    out.remote_address = ctx.remote_address();
+    out.response = describe_response(ContextAccess::response(ctx));
+    return out;
+}
+
+/// Makes `ctx` the request that the document describes. Throws std::invalid_argument if it describes none
+/// that these routes could have got.
+inline void load_request(Context& ctx, WorkerContext&& document, const RouteTable& routes) {
+    Request& request = ContextAccess::request(ctx);
+    request.storage.append(document.method).append(" ").append(document.target).append(" HTTP/1.1\r\n");
+    for (const auto& [name, value] : document.headers) {
+        request.storage.append(name).append(": ").append(value).append("\r\n");
+    }
+    request.storage.append("\r\n");
+    constexpr std::size_t any = 1 << 30;
+    http::RequestParser parser({any, any, any});
+    const bool is_parsed = parser.parse(request.storage, request.head) == http::RequestParser::Result::done;
+    request.base = request.storage.data();
+    if (!is_parsed || request.head.size != request.storage.size() || !request.resolve_target()) {
+        throw std::invalid_argument("worker document: it describes no request");
+    }
+    request.body_storage = std::move(document.body);
+    request.body = request.body_storage;
+    const Route* const route =
+        routes.router().find(request.match_path(), request.head.method, request.method(), request.params);
+    if (route == nullptr) throw std::invalid_argument("worker document: it has no route here");
+    ContextAccess::route(ctx) = route;
+    ContextAccess::position(ctx) = route->chain().size();
+    ContextAccess::values(ctx) = std::move(document.values);
+    ContextAccess::remote_address(ctx) = std::move(document.remote_address);
+    apply_response(ContextAccess::response(ctx), std::move(document.response));
+}
+
+// --- On the worker ---
+
+/// The loop of the calling worker, on which its coroutine handlers run.
+inline Reactor& worker_reactor() {
+    thread_local Reactor reactor;
+    return reactor;
+}
+
+/// One request on its way through the pool.
+class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
+  public:
+    RequestJob(const Workers& workers, std::string request)
+        : mailbox_(workers.mailbox), routes_(workers.routes), text_(std::move(request)) {
+        place_.json_depth = workers.json_depth;
+        place_.worker_pool_size = workers.pool.size();
+        place_.in_worker_pool = true;
+    }
+
+    void run() override {
+        keep_exception([&] { serve(); });
+        if (!has_loop_ || !worker_reactor().has_fibers()) return;
+        // What the handler has spawned goes on; its answer does not wait for that.
+        deliver();
+        worker_reactor().run_until([] { return !worker_reactor().has_fibers(); });
+    }
+
+    void finished(bool thread_ended) noexcept override {
+        thread_ended_ = thread_ended;
+        deliver();
+    }
+
+    // What follows is for the reactor's thread.
+
+    Wait* waiter = nullptr;
+    [[nodiscard]] bool is_done() const noexcept { return is_done_; }
+
+    /// Puts the answer of a job that is done into `ctx`, then throws what the handler threw.
+    void finish_request(Context& ctx) {
+        if (thread_ended_) throw std::runtime_error("the handler ended its thread");
+        if (!text_.empty()) {
+            auto response = from_text<WorkerResponse>(text_, no_limits);
+            if (response.aborted) ctx.abort();
+            ContextAccess::values(ctx) = std::move(response.values);
+            apply_response(ContextAccess::response(ctx), std::move(response));
+        }
+        if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
+    }
+
+    /// The answer is no longer wanted: tells the handler.
+    void request_stop() noexcept { stop_.request_stop(); }
+
+  private:
+    // They were kept when the request was read, and the text was made by this process.
+    static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1)};
+
+    void serve() {
+        Context ctx;
+        ContextAccess::place(ctx) = place_;
+        ContextAccess::set_stop_source(ctx, stop_);
+        load_request(ctx, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), *routes_);
+        const Handler& handler = *ContextAccess::route(ctx)->chain().back();
+        keep_exception([&] { handler.is_coroutine() ? run_coroutine(handler, ctx) : handler.call(ctx); });
+        // What a handler has set before it threw is kept, as it is on the reactor.
+        WorkerResponse response = describe_response(ContextAccess::response(ctx));
+        response.values = std::move(ContextAccess::values(ctx));
+        response.aborted = ctx.is_aborted();
+        text_ = to_text(response);
+    }
+
+    template <class F>
+    void keep_exception(F work) {
+        try {
+            work();
+        } catch (...) {
+            exception_ = std::current_exception();
+            // pthread_exit unwinds the stack as an exception of no type, which must go on.
+            if (!exception_) throw;
+        }
+    }
+
+    void run_coroutine(const Handler& handler, Context& ctx) {
+        has_loop_ = true;
+        Reactor& reactor = worker_reactor();
+        const auto handle =
+            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(ctx)));
+        const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
+            try {
+                reactor.post([handle] { handle->cancel(); });
+            } catch (const std::bad_alloc&) {
+                // No memory to tell it: it goes on, and its answer is dropped.
+            }
+        });
+        reactor.run_until([&] { return handle->done(); });
+        handle->take();
+    }
+
+    void deliver() noexcept {
+        if (std::exchange(is_delivered_, true)) return;
+        try {
+            mailbox_->post([self = shared_from_this()] {
+                self->is_done_ = true;
+                if (self->waiter != nullptr) self->waiter->finish();
+            });
+        } catch (const std::bad_alloc&) {
+            // No memory to tell: whoever waits does so until the request's timeout.
+        }
+    }
+
+    std::shared_ptr<Mailbox> mailbox_;
+    std::shared_ptr<const RouteTable> routes_;
+    std::string text_;  // the request, then the response
+    ContextPlace place_;
+    std::stop_source stop_;
+    std::exception_ptr exception_;
+    bool has_loop_ = false;
+    bool is_delivered_ = false;
+    bool thread_ended_ = false;
+    bool is_done_ = false;  // the reactor's
+};
+
+// --- On the reactor ---
+
+/// Looks after a job that was submitted: if it is left before its end, nobody waits for it any more.
+class JobLease {
+  public:
+    JobLease(WorkerPool& pool, RequestJob& job) noexcept : pool_(pool), job_(job) {}
+    JobLease(const JobLease&) = delete;
+    JobLease& operator=(const JobLease&) = delete;
+    ~JobLease() {
+        if (job_.is_done()) return;
+        job_.request_stop();
+        pool_.abandon(job_);
+    }
+
+  private:
+    WorkerPool& pool_;
+    RequestJob& job_;
+};
+
+/// Awaits the end of a job, or until it has been in the queue for too long: then gives false.
+class [[nodiscard]] JobWait final : public Wait, private Timer {
+  public:
+    JobWait(Workers& workers, RequestJob& job) noexcept
+        : Timer(&queued_too_long), workers_(workers), job_(job) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        Reactor& loop = coroutine.promise().fiber->reactor();
+        loop.timers().set(*this, loop.now() + workers_.queue_timeout);
+        if (!suspend(coroutine)) {
+            loop.timers().cancel(*this);
+            return false;
+        }
+        job_.waiter = this;
+        return true;
+    }
+    [[nodiscard]] bool await_resume() {
+        job_.waiter = nullptr;
+        if (!was_cancelled()) reactor().timers().cancel(*this);
+        throw_if_cancelled();
+        return job_.is_done();
+    }
+
+  private:
+    static void queued_too_long(Timer& timer) noexcept {
+        auto& wait = static_cast<JobWait&>(timer);
+        if (wait.workers_.pool.withdraw(wait.job_)) wait.finish();
+    }
+    bool withdraw() noexcept override {
+        job_.waiter = nullptr;
+        reactor().timers().cancel(*this);
+        return true;
+    }
+
+    Workers& workers_;
+    RequestJob& job_;
+};
+
+inline void answer_too_busy(Context& ctx, std::string_view detail) {
+    ContextAccess::response(ctx).set_problem(503, detail);
+    ContextAccess::response(ctx).headers.set("Retry-After", "1");
+}
+
+/// Serves the request, of a worker route, on the pool.
+inline Task<> run_in_worker(Workers& workers, Context& ctx) {
+    const auto job = std::make_shared<RequestJob>(workers, to_text(describe_request(ctx)));
+    if (!workers.pool.submit_job(job)) {
+        answer_too_busy(ctx, "all workers are busy");
+        co_return;
+    }
+    const JobLease lease(workers.pool, *job);
+    const bool is_done = co_await JobWait(workers, *job);
+    if (!is_done) {
+        answer_too_busy(ctx, "no worker was free in time");
+        co_return;
+    }
+    job->finish_request(ctx);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
