@@ -26,8 +26,9 @@
 //   sake/base/error.hpp
 //   sake/base/function.hpp
 //   sake/base/json.hpp
-//   sake/base/log.hpp
 //   sake/base/text.hpp
+//   sake/base/json_text.hpp
+//   sake/base/log.hpp
 //   sake/http/chunked.hpp
 //   sake/http/headers.hpp
 //   sake/http/cookie.hpp
@@ -101,6 +102,7 @@
 #include <fcntl.h>
 #include <forward_list>
 #include <functional>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <list>
@@ -383,99 +385,6 @@ template <class Value = Json>
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/base/log.hpp ----
-
-// Log lines: a level, a text, and the sink that takes them. One line is one write, so lines of several
-// threads do not mix, and bytes that could forge a line are escaped.
-
-namespace sake {
-inline namespace v0 {
-
-/// How much a log line matters.
-enum class LogLevel : std::uint8_t { info, warning, error };
-
-/// Takes the log lines of an Engine. May be called from the engine's thread and its workers; must not throw.
-using LogSink = std::function<void(LogLevel, std::string_view)>;
-
-/// The name of a level: "info", "warning", "error".
-[[nodiscard]] constexpr std::string_view to_string(LogLevel level) noexcept {
-    constexpr std::string_view names[] = {"info", "warning", "error"};
-    return names[static_cast<std::size_t>(level)];
-}
-
-/// Appends `text` with control bytes (line feeds, escapes, DEL) as \xNN, so that a peer's bytes stay on their
-/// line.
-inline void append_escaped(std::string& out, std::string_view text) {
-    constexpr char hex[] = "0123456789abcdef";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte != 0x7f) {
-            out += c;
-        } else {
-            out += {'\\', 'x', hex[byte >> 4U], hex[byte & 15U]};
-        }
-    }
-}
-
-namespace detail {
-
-/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
-/// came.
-class SigpipeHeldBack {
-  public:
-    SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
-        ::sigemptyset(&sigpipe_);
-        ::sigaddset(&sigpipe_, SIGPIPE);
-        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &previous_);
-    }
-    SigpipeHeldBack(const SigpipeHeldBack&) = delete;
-    SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
-    ~SigpipeHeldBack() {
-        int taken = 0;
-        if (!was_pending_ && is_pending()) ::sigwait(&sigpipe_, &taken);
-        ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
-    }
-
-  private:
-    static bool is_pending() noexcept {
-        sigset_t pending;
-        return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
-    }
-
-    sigset_t sigpipe_{};
-    sigset_t previous_{};
-    bool was_pending_;
-};
-
-}  // namespace detail
-
-/// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
-/// that line and nothing else.
-inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view what,
-                        std::string_view why) noexcept {
-    try {
-        std::string line(what);
-        append_escaped(line, why);
-        sink(level, line);
-    } catch (...) {
-        // There is nowhere left to report it.
-    }
-}
-
-/// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
-/// reader has gone, loses the line and nothing else.
-inline void log_to_stderr(LogLevel level, std::string_view text) {
-    std::string line = "sake: ";
-    if (level != LogLevel::info) line.append(to_string(level)).append(": ");
-    append_escaped(line, text);
-    line += '\n';
-    const detail::SigpipeHeldBack no_sigpipe;
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
-}
-
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/base/text.hpp ----
 
 // Bytes and ASCII text: character classes, numbers, base64, UTF-8. Nothing here knows a locale, and
@@ -744,6 +653,331 @@ inline std::size_t utf8_sequence(const unsigned char* p, std::size_t left) noexc
         left -= length;
     }
     return true;
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/base/json_text.hpp ----
+
+// Writing and reading JSON text without building a tree of it, for documents of a known form: fast, and with
+// no memory but that of the result. Everything else uses sake::Json.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The first byte that cannot stand for itself inside a JSON string: a quote, a backslash, a control
+/// character.
+inline const char* find_json_special(const char* at, const char* end) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101U;
+    constexpr std::uint64_t highs = 0x8080808080808080U;
+    while (end - at >= 8) {
+        const std::uint64_t word = ascii::load_word(at);
+        const std::uint64_t quote = word ^ (ones * '"');
+        const std::uint64_t backslash = word ^ (ones * '\\');
+        const std::uint64_t found =
+            ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
+        if ((found & highs) != 0) break;
+        at += 8;
+    }
+    while (at != end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
+    return at;
+}
+
+/// Appends a JSON string. The text must be UTF-8.
+inline void append_json_string(std::string& out, std::string_view text) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    out += '"';
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    for (;;) {
+        const char* const special = find_json_special(at, end);
+        out.append(at, special);
+        if (special == end) break;
+        const auto byte = static_cast<unsigned char>(*special);
+        if (byte == '"' || byte == '\\') {
+            out.append({'\\', *special});
+        } else if (byte == '\n') {
+            out.append("\\n");
+        } else {
+            out.append("\\u00").append({digits[byte >> 4U], digits[byte & 15U]});
+        }
+        at = special + 1;
+    }
+    out += '"';
+}
+
+/// Reads a JSON text (RFC 8259) value by value, as the caller expects them. Throws JsonError that says where
+/// it is something else. What is skipped is only checked for its brackets and strings.
+class JsonReader {
+  public:
+    JsonReader(std::string_view text, std::size_t depth_limit)
+        : text_(text), at_(text.data()), end_(text.data() + text.size()), depth_left_(depth_limit) {
+        if (!is_valid_utf8(text)) throw JsonError("the JSON text is not UTF-8");
+    }
+
+    /// What the next value begins with: '{', '[', '"', a digit and so on; NUL at the end.
+    [[nodiscard]] char peek() noexcept {
+        skip_space();
+        return at_ == end_ ? '\0' : *at_;
+    }
+
+    /// An object: calls `member(name)`, which reads the value.
+    template <class F>
+    void object(F member) {
+        enclosed('{', '}', [&] {
+            const std::string name = string();
+            expect(':', "a colon");
+            member(std::string_view(name));
+        });
+    }
+
+    /// An array: calls `element()`, which reads the value.
+    template <class F>
+    void array(F element) {
+        enclosed('[', ']', element);
+    }
+
+    [[nodiscard]] std::string string() {
+        expect('"', "a string");
+        std::string out;
+        for (;;) {
+            const char* const special = find_json_special(at_, end_);
+            out.append(at_, special);
+            at_ = special;
+            if (at_ == end_) fail("the string does not end");
+            const char c = *at_++;
+            if (c == '"') return out;
+            if (c != '\\') {
+                --at_;
+                fail("a control character in a string");
+            }
+            append_escaped_character(out);
+        }
+    }
+
+    [[nodiscard]] std::int64_t integer() {
+        skip_space();
+        std::int64_t value = 0;
+        const auto [after, error] = std::from_chars(at_, end_, value);
+        const bool goes_on = after != end_ && (*after == '.' || *after == 'e' || *after == 'E');
+        if (error != std::errc() || goes_on) fail("expected an integer");
+        at_ = after;
+        return value;
+    }
+
+    [[nodiscard]] bool boolean() {
+        skip_space();
+        const std::string_view rest(at_, static_cast<std::size_t>(end_ - at_));
+        const bool value = rest.starts_with("true");
+        if (!value && !rest.starts_with("false")) fail("expected true or false");
+        at_ += value ? 4 : 5;
+        return value;
+    }
+
+    /// The text of the next value, whatever it is.
+    std::string_view raw() {
+        const char first = peek();
+        const char* const begin = at_;
+        if (first == '{') {
+            object([this](std::string_view) { raw(); });
+        } else if (first == '[') {
+            array([this] { raw(); });
+        } else if (first == '"') {
+            static_cast<void>(string());
+        } else {
+            while (at_ != end_ && std::string_view(",]} \t\r\n").find(*at_) == std::string_view::npos) ++at_;
+            if (at_ == begin) fail("expected a value");
+        }
+        return {begin, static_cast<std::size_t>(at_ - begin)};
+    }
+
+    /// Nothing but white space may follow.
+    void end() {
+        if (peek() != '\0' || at_ != end_) fail("something follows the end");
+    }
+
+    [[noreturn]] void fail(std::string_view why) const {
+        throw JsonError("invalid JSON at byte " + std::to_string(at_ - text_.data() + 1) + ": " +
+                        std::string(why));
+    }
+
+  private:
+    void skip_space() noexcept {
+        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+    }
+
+    void expect(char c, std::string_view name) {
+        if (peek() != c || at_ == end_) fail("expected " + std::string(name));
+        ++at_;
+    }
+
+    template <class F>
+    void enclosed(char open, char close, F item) {
+        expect(open, open == '{' ? "an object" : "an array");
+        if (depth_left_-- == 0) fail("it nests too deep");
+        if (peek() == close) {
+            ++at_;
+        } else {
+            for (;;) {
+                item();
+                if (peek() == close) break;
+                expect(',', "a comma");
+            }
+            ++at_;
+        }
+        ++depth_left_;
+    }
+
+    void append_escaped_character(std::string& out) {
+        if (at_ == end_) fail("the string does not end");
+        constexpr std::string_view escapes = "\"\\/bfnrt";
+        constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
+        const std::size_t known = escapes.find(*at_);
+        if (known != std::string_view::npos) {
+            out += meanings[known];
+            ++at_;
+            return;
+        }
+        if (*at_ != 'u') fail("an unknown escape");
+        ++at_;
+        std::uint32_t code = hex4();
+        if (code >= 0xdc00 && code < 0xe000) fail("half of a surrogate pair");
+        if (code >= 0xd800 && code < 0xdc00) {
+            if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u') fail("half of a surrogate pair");
+            at_ += 2;
+            const std::uint32_t low = hex4();
+            if (low < 0xdc00 || low >= 0xe000) fail("half of a surrogate pair");
+            code = 0x10000 + ((code - 0xd800) << 10U) + (low - 0xdc00);
+        }
+        append_utf8(out, code);
+    }
+
+    std::uint32_t hex4() {
+        std::uint32_t code = 0;
+        for (int i = 0; i < 4; ++i, ++at_) {
+            if (at_ == end_ || !ascii::is(*at_, ascii::hex)) fail("expected four hexadecimal digits");
+            code = code * 16 + ascii::hex_value(*at_);
+        }
+        return code;
+    }
+
+    static void append_utf8(std::string& out, std::uint32_t code) {
+        const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
+        if (code < 0x80) return put(code);
+        if (code < 0x800) {
+            put(0xc0 | code >> 6U);
+        } else {
+            if (code < 0x10000) {
+                put(0xe0 | code >> 12U);
+            } else {
+                put(0xf0 | code >> 18U);
+                put(0x80 | (code >> 12U & 0x3fU));
+            }
+            put(0x80 | (code >> 6U & 0x3fU));
+        }
+        put(0x80 | (code & 0x3fU));
+    }
+
+    std::string_view text_;
+    const char* at_;
+    const char* end_;
+    std::size_t depth_left_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/base/log.hpp ----
+
+// Log lines: a level, a text, and the sink that takes them. One line is one write, so lines of several
+// threads do not mix, and bytes that could forge a line are escaped.
+
+namespace sake {
+inline namespace v0 {
+
+/// How much a log line matters.
+enum class LogLevel : std::uint8_t { info, warning, error };
+
+/// Takes the log lines of an Engine. May be called from the engine's thread and its workers; must not throw.
+using LogSink = std::function<void(LogLevel, std::string_view)>;
+
+/// The name of a level: "info", "warning", "error".
+[[nodiscard]] constexpr std::string_view to_string(LogLevel level) noexcept {
+    constexpr std::string_view names[] = {"info", "warning", "error"};
+    return names[static_cast<std::size_t>(level)];
+}
+
+/// Appends `text` with control bytes (line feeds, escapes, DEL) as \xNN, so that a peer's bytes stay on their
+/// line.
+inline void append_escaped(std::string& out, std::string_view text) {
+    constexpr char hex[] = "0123456789abcdef";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte != 0x7f) {
+            out += c;
+        } else {
+            out += {'\\', 'x', hex[byte >> 4U], hex[byte & 15U]};
+        }
+    }
+}
+
+namespace detail {
+
+/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
+/// came.
+class SigpipeHeldBack {
+  public:
+    SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
+        ::sigemptyset(&sigpipe_);
+        ::sigaddset(&sigpipe_, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &previous_);
+    }
+    SigpipeHeldBack(const SigpipeHeldBack&) = delete;
+    SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
+    ~SigpipeHeldBack() {
+        int taken = 0;
+        if (!was_pending_ && is_pending()) ::sigwait(&sigpipe_, &taken);
+        ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
+    }
+
+  private:
+    static bool is_pending() noexcept {
+        sigset_t pending;
+        return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
+    }
+
+    sigset_t sigpipe_{};
+    sigset_t previous_{};
+    bool was_pending_;
+};
+
+}  // namespace detail
+
+/// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
+/// that line and nothing else.
+inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view what,
+                        std::string_view why) noexcept {
+    try {
+        std::string line(what);
+        append_escaped(line, why);
+        sink(level, line);
+    } catch (...) {
+        // There is nowhere left to report it.
+    }
+}
+
+/// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
+/// reader has gone, loses the line and nothing else.
+inline void log_to_stderr(LogLevel level, std::string_view text) {
+    std::string line = "sake: ";
+    if (level != LogLevel::info) line.append(to_string(level)).append(": ");
+    append_escaped(line, text);
+    line += '\n';
+    const detail::SigpipeHeldBack no_sigpipe;
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
 }  // namespace v0
@@ -4699,7 +4933,7 @@ class WorkerPool {
     explicit WorkerPool(int size = 0, std::size_t queue_limit = 256);
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
-    /// Runs what is queued to its end, then ends the threads.
+    /// Runs what is queued to its end, unless the pool was stopped, then ends the threads.
     ~WorkerPool();
 
     /// Runs `f()` on a thread of the pool, soon and in order. Returns false, at once, if the queue is full or
@@ -4802,9 +5036,12 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         return stats;
     }
 
-    void drain() {
+    /// Waits until all is done. False if the pool was stopped: then nothing is left to wait for.
+    bool drain() {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return alive_ == 0 || (queue_.empty() && stats_.running == 0); });
+        changed_.wait(
+            lock, [this] { return stopping_.stop_requested() || (queue_.empty() && stats_.running == 0); });
+        return !stopping_.stop_requested();
     }
 
     std::size_t stop(std::chrono::milliseconds patience) {
@@ -4966,8 +5203,7 @@ inline WorkerPool::WorkerPool(int size, std::size_t queue_limit) : size_(size ==
 }
 
 inline WorkerPool::~WorkerPool() {
-    state_->drain();
-    state_->stop(std::chrono::hours(1));
+    if (state_->drain()) state_->stop(std::chrono::hours(1));
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
@@ -6791,69 +7027,44 @@ struct WorkerLimits {
     std::size_t depth = 128;
 };
 
-void to_json(Json& document, const WorkerContext& request);
-void from_json(const Json& document, WorkerContext& request);
-void to_json(Json& document, const WorkerResponse& response);
-void from_json(const Json& document, WorkerResponse& response);
-
 /// The document as JSON text.
 [[nodiscard]] std::string to_text(const WorkerContext& request);
 [[nodiscard]] std::string to_text(const WorkerResponse& response);
 
-/// Reads a document. Throws JsonError that says what is wrong with it.
+/// Reads a document: `from_text<sake::WorkerContext>(text)`. Members that it does not know are skipped.
+/// Throws JsonError that says what is wrong with it.
 template <class Document>
 [[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
 
 namespace detail {
 
+// --- Writing ---
+
 /// Text as itself, other bytes as {"base64": "..."}.
-inline Json bytes_to_json(std::string_view bytes) {
-    if (is_valid_utf8(bytes)) return Json(bytes);
-    return Json{{"base64", base64_encode(bytes)}};
+inline void append_bytes(std::string& out, std::string_view bytes) {
+    if (is_valid_utf8(bytes)) return append_json_string(out, bytes);
+    out.append(R"({"base64":")").append(base64_encode(bytes)).append(R"("})");
 }
 
-[[noreturn]] inline void refuse_document(std::string_view name, std::string_view must) {
-    throw JsonError("worker document: '" + std::string(name) + "' " + std::string(must));
-}
-
-inline const Json& member_of(const Json& document, const char* name) {
-    const auto found = document.find(name);
-    if (found == document.end()) refuse_document(name, "is missing");
-    return *found;
-}
-
-inline std::string bytes_from_json(const Json& value, const char* name) {
-    if (value.is_string()) return value.get_ref<const std::string&>();
-    if (value.is_object() && value.size() == 1 && value.contains("base64") && value["base64"].is_string()) {
-        if (auto bytes = base64_decode(value["base64"].get_ref<const std::string&>()))
-            return std::move(*bytes);
-        refuse_document(name, "is not valid base64");
-    }
-    refuse_document(name, "must be a string or {\"base64\": string}");
+inline void append_member(std::string& out, std::string_view name, std::string_view bytes) {
+    out.append(",\"").append(name).append("\":");
+    append_bytes(out, bytes);
 }
 
 using TextPairs = std::vector<std::pair<std::string, std::string>>;
 
-inline Json pairs_to_json(const TextPairs& pairs) {
-    Json list = Json::array();
-    for (const auto& [name, value] : pairs) {
-        Json pair = Json::array();
-        pair.push_back(bytes_to_json(name));
-        pair.push_back(bytes_to_json(value));
-        list.push_back(std::move(pair));
+inline void append_member(std::string& out, std::string_view name, const TextPairs& pairs) {
+    out.append(",\"").append(name).append("\":[");
+    const char* separator = "[";
+    for (const auto& [first, second] : pairs) {
+        out.append(separator);
+        append_bytes(out, first);
+        out += ',';
+        append_bytes(out, second);
+        out += ']';
+        separator = ",[";
     }
-    return list;
-}
-
-inline TextPairs pairs_from_json(const Json& list, const char* name) {
-    if (!list.is_array()) refuse_document(name, "must be a list of [name, value]");
-    TextPairs pairs;
-    pairs.reserve(list.size());
-    for (const Json& pair : list) {
-        if (!pair.is_array() || pair.size() != 2) refuse_document(name, "must be a list of [name, value]");
-        pairs.emplace_back(bytes_from_json(pair[0], name), bytes_from_json(pair[1], name));
-    }
-    return pairs;
+    out += ']';
 }
 
 /// Whether JSON text carries the value exactly: it has no form for infinities, NaN, bytes, and text that is
@@ -6873,127 +7084,264 @@ inline bool is_exact_in_text(const Json& value) {
             }
             return true;
         case Json::value_t::array:
-            for (const Json& element : value) {
-                if (!is_exact_in_text(element)) return false;
-            }
-            return true;
+            return std::all_of(value.begin(), value.end(), is_exact_in_text);
         default:
             return true;
     }
 }
 
-inline void put_values(Json& document, const Json& values) {
-    if (is_exact_in_text(values)) {
-        document["values"] = values;
+/// The value in a form that JSON text carries exactly: what it has no form for becomes an object with one
+/// member that names what it is, and so does an object.
+inline Json tagged(const Json& value) {
+    switch (value.type()) {
+        case Json::value_t::number_float: {
+            const double number = value.get<double>();
+            if (std::isfinite(number)) return value;
+            return {{"number", std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf"}};
+        }
+        case Json::value_t::string: {
+            const auto& text = value.get_ref<const std::string&>();
+            if (is_valid_utf8(text)) return value;
+            return {{"base64", base64_encode(text)}};
+        }
+        case Json::value_t::binary: {
+            const Json::binary_t& binary = value.get_binary();
+            const std::string_view bytes(reinterpret_cast<const char*>(binary.data()), binary.size());
+            const Json subtype = binary.has_subtype() ? Json(binary.subtype()) : Json();
+            return {{"binary", Json::array({base64_encode(bytes), subtype})}};
+        }
+        case Json::value_t::object: {
+            Json members = Json::array();
+            for (const auto& [name, member] : value.items()) {
+                members.push_back(Json::array({tagged(Json(name)), tagged(member)}));
+            }
+            return {{"object", std::move(members)}};
+        }
+        case Json::value_t::array: {
+            Json elements = Json::array();
+            for (const Json& element : value) elements.push_back(tagged(element));
+            return elements;
+        }
+        default:
+            return value;
+    }
+}
+
+inline void append_values(std::string& out, const Json& values) {
+    if (values.empty()) {
+        out.append(R"(,"values":{})");
+    } else if (is_exact_in_text(values)) {
+        out.append(R"(,"values":)").append(values.dump());
     } else {
-        const std::vector<std::uint8_t> cbor = Json::to_cbor(values);
-        document["values_cbor"] = base64_encode({reinterpret_cast<const char*>(cbor.data()), cbor.size()});
+        out.append(R"(,"values_tagged":)").append(tagged(values).dump());
     }
 }
 
-inline Json take_values(const Json& document) {
-    if (const auto cbor = document.find("values_cbor"); cbor != document.end()) {
-        const auto bytes =
-            cbor->is_string() ? base64_decode(cbor->get_ref<const std::string&>()) : std::nullopt;
-        if (!bytes) refuse_document("values_cbor", "is not valid base64");
-        Json values = Json::from_cbor(*bytes, true, false);
-        if (!values.is_object()) refuse_document("values_cbor", "must hold an object in CBOR");
-        return values;
+inline void append_version(std::string& out) {
+    out.append("{\"version\":").append(std::to_string(WorkerContext::version));
+}
+
+inline void append_document(std::string& out, const WorkerResponse& response) {
+    append_version(out);
+    out.append(",\"status\":").append(std::to_string(response.status));
+    append_member(out, "content_type", response.content_type);
+    append_member(out, "headers", response.headers);
+    append_member(out, "body", response.body);
+    append_values(out, response.values);
+    out.append(response.close ? ",\"close\":true" : ",\"close\":false");
+    out.append(response.aborted ? ",\"aborted\":true}" : ",\"aborted\":false}");
+}
+
+inline void append_document(std::string& out, const WorkerContext& request) {
+    append_version(out);
+    append_member(out, "route", request.route);
+    append_member(out, "method", request.method);
+    append_member(out, "target", request.target);
+    append_member(out, "path", request.path);
+    append_member(out, "params", request.params);
+    append_member(out, "query", request.query);
+    append_member(out, "headers", request.headers);
+    append_member(out, "body", request.body);
+    append_values(out, request.values);
+    append_member(out, "remote_address", request.remote_address);
+    if (request.response != WorkerResponse{}) {
+        out.append(R"(,"response":)");
+        append_document(out, request.response);
     }
-    const Json& values = member_of(document, "values");
-    if (!values.is_object()) refuse_document("values", "must be an object");
-    return values;
+    out += '}';
 }
 
-inline std::string text_member(const Json& document, const char* name) {
-    return bytes_from_json(member_of(document, name), name);
-}
+// --- Reading ---
 
-inline bool flag_member(const Json& document, const char* name) {
-    const Json& value = member_of(document, name);
-    if (!value.is_boolean()) refuse_document(name, "must be true or false");
-    return value.get<bool>();
-}
-
-inline void check_document(const Json& document) {
-    if (!document.is_object()) throw JsonError("worker document: must be an object");
-    const Json& version = member_of(document, "version");
-    if (version != WorkerContext::version) {
-        refuse_document("version", "must be " + std::to_string(WorkerContext::version));
+/// The value that `tagged` made this of. Throws JsonError or a nlohmann exception if it made no such thing.
+inline Json untagged(const Json& value) {
+    if (value.is_array()) {
+        Json elements = Json::array();
+        for (const Json& element : value) elements.push_back(untagged(element));
+        return elements;
     }
+    if (!value.is_object()) return value;
+    if (value.size() != 1) throw JsonError("worker document: 'values_tagged' has an object that is no tag");
+    const std::string& tag = value.begin().key();
+    const Json& content = value.begin().value();
+    const auto bytes_of = [](const Json& text) {
+        auto bytes = base64_decode(text.get_ref<const std::string&>());
+        if (!bytes) throw JsonError("worker document: 'values_tagged' is not valid base64");
+        return std::move(*bytes);
+    };
+    if (tag == "object") {
+        Json members = Json::object();
+        for (const Json& pair : content) {
+            members[untagged(pair.at(0)).get<std::string>()] = untagged(pair.at(1));
+        }
+        return members;
+    }
+    if (tag == "base64") return bytes_of(content);
+    if (tag == "number") {
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        if (content == "nan") return std::numeric_limits<double>::quiet_NaN();
+        if (content == "inf") return infinity;
+        if (content == "-inf") return -infinity;
+    }
+    if (tag == "binary") {
+        const std::string bytes = bytes_of(content.at(0));
+        std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
+        if (content.at(1).is_null()) return Json::binary(std::move(binary));
+        return Json::binary(std::move(binary), content.at(1).get<std::uint64_t>());
+    }
+    throw JsonError("worker document: 'values_tagged' has a tag that is not known");
+}
+
+/// Reads one document, member by member, and tells which ones are missing.
+class DocumentReader {
+  public:
+    explicit DocumentReader(JsonReader& json) noexcept : json_(json) {}
+
+    /// Calls `member(name)`, which reads the value and returns true, or false for a name that it does not
+    /// know.
+    template <class F>
+    void members(std::initializer_list<std::string_view> required, F member) {
+        std::vector<std::string_view> missing(required);
+        json_.object([&](std::string_view name) {
+            name_ = name;
+            const bool is_version = name == "version";
+            if (is_version && json_.integer() != WorkerContext::version) {
+                refuse("is not " + std::to_string(WorkerContext::version));
+            }
+            if (!is_version && !member(name)) json_.raw();
+            std::erase(missing, name == "values_tagged" ? "values" : name);
+        });
+        if (missing.empty()) return;
+        name_ = missing.front();
+        refuse("is missing");
+    }
+
+    void take(std::string& out) {
+        if (json_.peek() == '"') {
+            out = json_.string();
+            return;
+        }
+        std::optional<std::string> bytes;
+        json_.object([&](std::string_view name) {
+            if (name != "base64" || bytes) refuse("must be a string or {\"base64\": string}");
+            bytes = base64_decode(json_.string());
+            if (!bytes) refuse("is not valid base64");
+        });
+        if (!bytes) refuse("must be a string or {\"base64\": string}");
+        out = std::move(*bytes);
+    }
+
+    void take(TextPairs& out) {
+        out.clear();
+        json_.array([&] {
+            auto& [first, second] = out.emplace_back();
+            int count = 0;
+            json_.array([&] {
+                if (++count > 2) refuse("must be a list of [name, value]");
+                take(count == 1 ? first : second);
+            });
+            if (count != 2) refuse("must be a list of [name, value]");
+        });
+    }
+
+    void take(bool& out) { out = json_.boolean(); }
+
+    void take_status(int& out) {
+        const std::int64_t status = json_.integer();
+        if (status < 200 || status > 599) refuse("must be from 200 to 599");
+        out = static_cast<int>(status);
+    }
+
+    void take_values(Json& out, std::size_t depth) {
+        const std::string_view text = json_.raw();
+        out = text == "{}" ? Json::object() : parse_json(text, depth);
+        if (!out.is_object()) refuse("must be an object");
+    }
+
+    void take_values_tagged(Json& out, std::size_t depth) {
+        try {
+            out = untagged(parse_json(json_.raw(), depth));
+        } catch (const Json::exception&) {
+            refuse("has a tag without its content");
+        }
+        if (!out.is_object()) refuse("must be an object");
+    }
+
+    [[noreturn]] void refuse(std::string_view why) const {
+        throw JsonError("worker document: '" + std::string(name_) + "' " + std::string(why));
+    }
+
+  private:
+    JsonReader& json_;
+    std::string_view name_;
+};
+
+inline void read_document(JsonReader& json, WorkerResponse& response, std::size_t depth) {
+    DocumentReader reader(json);
+    reader.members({"version", "status", "content_type", "headers", "body", "values", "close", "aborted"},
+                   [&](std::string_view name) {
+                       if (name == "status") return reader.take_status(response.status), true;
+                       if (name == "content_type") return reader.take(response.content_type), true;
+                       if (name == "headers") return reader.take(response.headers), true;
+                       if (name == "body") return reader.take(response.body), true;
+                       if (name == "values") return reader.take_values(response.values, depth), true;
+                       if (name == "values_tagged") return reader.take_values_tagged(response.values, depth), true;
+                       if (name == "close") return reader.take(response.close), true;
+                       if (name == "aborted") return reader.take(response.aborted), true;
+                       return false;
+                   });
+}
+
+inline void read_document(JsonReader& json, WorkerContext& request, std::size_t depth) {
+    DocumentReader reader(json);
+    reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
+                    "values", "remote_address"},
+                   [&](std::string_view name) {
+                       if (name == "route") return reader.take(request.route), true;
+                       if (name == "method") return reader.take(request.method), true;
+                       if (name == "target") return reader.take(request.target), true;
+                       if (name == "path") return reader.take(request.path), true;
+                       if (name == "params") return reader.take(request.params), true;
+                       if (name == "query") return reader.take(request.query), true;
+                       if (name == "headers") return reader.take(request.headers), true;
+                       if (name == "body") return reader.take(request.body), true;
+                       if (name == "values") return reader.take_values(request.values, depth), true;
+                       if (name == "values_tagged") return reader.take_values_tagged(request.values, depth), true;
+                       if (name == "remote_address") return reader.take(request.remote_address), true;
+                       if (name == "response") return read_document(json, request.response, depth), true;
+                       return false;
+                   });
 }
 
 template <class Document>
-std::string document_text(const Document& value) {
-    Json document;
-    to_json(document, value);
-    return document.dump();
+std::string document_text(const Document& document) {
+    std::string out;
+    out.reserve(document.body.size() + 1024);
+    append_document(out, document);
+    return out;
 }
 
 }  // namespace detail
-
-inline void to_json(Json& document, const WorkerResponse& response) {
-    document = Json::object();
-    document["version"] = WorkerContext::version;
-    document["status"] = response.status;
-    document["content_type"] = detail::bytes_to_json(response.content_type);
-    document["headers"] = detail::pairs_to_json(response.headers);
-    document["body"] = detail::bytes_to_json(response.body);
-    detail::put_values(document, response.values);
-    document["close"] = response.close;
-    document["aborted"] = response.aborted;
-}
-
-inline void from_json(const Json& document, WorkerResponse& response) {
-    detail::check_document(document);
-    const Json& status = detail::member_of(document, "status");
-    if (!status.is_number_integer() || status < 200 || status > 599) {
-        detail::refuse_document("status", "must be a number from 200 to 599");
-    }
-    response.status = status.get<int>();
-    response.content_type = detail::text_member(document, "content_type");
-    response.headers = detail::pairs_from_json(detail::member_of(document, "headers"), "headers");
-    response.body = detail::text_member(document, "body");
-    response.values = detail::take_values(document);
-    response.close = detail::flag_member(document, "close");
-    response.aborted = detail::flag_member(document, "aborted");
-}
-
-inline void to_json(Json& document, const WorkerContext& request) {
-    document = Json::object();
-    document["version"] = WorkerContext::version;
-    document["route"] = detail::bytes_to_json(request.route);
-    document["method"] = detail::bytes_to_json(request.method);
-    document["target"] = detail::bytes_to_json(request.target);
-    document["path"] = detail::bytes_to_json(request.path);
-    document["params"] = detail::pairs_to_json(request.params);
-    document["query"] = detail::bytes_to_json(request.query);
-    document["headers"] = detail::pairs_to_json(request.headers);
-    document["body"] = detail::bytes_to_json(request.body);
-    detail::put_values(document, request.values);
-    document["remote_address"] = detail::bytes_to_json(request.remote_address);
-    if (request.response != WorkerResponse{}) to_json(document["response"], request.response);
-}
-
-inline void from_json(const Json& document, WorkerContext& request) {
-    detail::check_document(document);
-    request.route = detail::text_member(document, "route");
-    request.method = detail::text_member(document, "method");
-    request.target = detail::text_member(document, "target");
-    request.path = detail::text_member(document, "path");
-    request.params = detail::pairs_from_json(detail::member_of(document, "params"), "params");
-    request.query = detail::text_member(document, "query");
-    request.headers = detail::pairs_from_json(detail::member_of(document, "headers"), "headers");
-    request.body = detail::text_member(document, "body");
-    request.values = detail::take_values(document);
-    request.remote_address = detail::text_member(document, "remote_address");
-    const auto response = document.find("response");
-    if (response == document.end()) {
-        request.response = {};
-    } else {
-        from_json(*response, request.response);
-    }
-}
 
 inline std::string to_text(const WorkerContext& request) { return detail::document_text(request); }
 inline std::string to_text(const WorkerResponse& response) { return detail::document_text(response); }
@@ -7004,8 +7352,20 @@ Document from_text(std::string_view text, WorkerLimits limits) {
         throw JsonError("worker document: larger than " + std::to_string(limits.bytes) + " bytes");
     }
     Document result;
-    from_json(parse_json(text, limits.depth), result);
+    detail::JsonReader json(text, limits.depth);
+    detail::read_document(json, result, limits.depth);
+    json.end();
     return result;
+}
+
+/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`.
+inline void to_json(Json& json, const WorkerContext& request) { json = Json::parse(to_text(request)); }
+inline void to_json(Json& json, const WorkerResponse& response) { json = Json::parse(to_text(response)); }
+inline void from_json(const Json& json, WorkerContext& request) {
+    request = from_text<WorkerContext>(json.dump());
+}
+inline void from_json(const Json& json, WorkerResponse& response) {
+    response = from_text<WorkerResponse>(json.dump());
 }
 
 }  // namespace v0

@@ -72,7 +72,7 @@ class WorkerPool {
     explicit WorkerPool(int size = 0, std::size_t queue_limit = 256);
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
-    /// Runs what is queued to its end, then ends the threads.
+    /// Runs what is queued to its end, unless the pool was stopped, then ends the threads.
     ~WorkerPool();
 
     /// Runs `f()` on a thread of the pool, soon and in order. Returns false, at once, if the queue is full or
@@ -175,9 +175,12 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         return stats;
     }
 
-    void drain() {
+    /// Waits until all is done. False if the pool was stopped: then nothing is left to wait for.
+    bool drain() {
         std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return alive_ == 0 || (queue_.empty() && stats_.running == 0); });
+        changed_.wait(
+            lock, [this] { return stopping_.stop_requested() || (queue_.empty() && stats_.running == 0); });
+        return !stopping_.stop_requested();
     }
 
     std::size_t stop(std::chrono::milliseconds patience) {
@@ -339,8 +342,7 @@ inline WorkerPool::WorkerPool(int size, std::size_t queue_limit) : size_(size ==
 }
 
 inline WorkerPool::~WorkerPool() {
-    state_->drain();
-    state_->stop(std::chrono::hours(1));
+    if (state_->drain()) state_->stop(std::chrono::hours(1));
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }

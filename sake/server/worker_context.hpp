@@ -2,13 +2,19 @@
 // that other programs may read, exact to the byte. docs/worker-context.md describes the schema.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "sake/base/json.hpp"
+#include "sake/base/json_text.hpp"
 #include "sake/base/text.hpp"
 
 namespace sake {
@@ -52,69 +58,44 @@ struct WorkerLimits {
     std::size_t depth = 128;
 };
 
-void to_json(Json& document, const WorkerContext& request);
-void from_json(const Json& document, WorkerContext& request);
-void to_json(Json& document, const WorkerResponse& response);
-void from_json(const Json& document, WorkerResponse& response);
-
 /// The document as JSON text.
 [[nodiscard]] std::string to_text(const WorkerContext& request);
 [[nodiscard]] std::string to_text(const WorkerResponse& response);
 
-/// Reads a document. Throws JsonError that says what is wrong with it.
+/// Reads a document: `from_text<sake::WorkerContext>(text)`. Members that it does not know are skipped.
+/// Throws JsonError that says what is wrong with it.
 template <class Document>
 [[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
 
 namespace detail {
 
+// --- Writing ---
+
 /// Text as itself, other bytes as {"base64": "..."}.
-inline Json bytes_to_json(std::string_view bytes) {
-    if (is_valid_utf8(bytes)) return Json(bytes);
-    return Json{{"base64", base64_encode(bytes)}};
+inline void append_bytes(std::string& out, std::string_view bytes) {
+    if (is_valid_utf8(bytes)) return append_json_string(out, bytes);
+    out.append(R"({"base64":")").append(base64_encode(bytes)).append(R"("})");
 }
 
-[[noreturn]] inline void refuse_document(std::string_view name, std::string_view must) {
-    throw JsonError("worker document: '" + std::string(name) + "' " + std::string(must));
-}
-
-inline const Json& member_of(const Json& document, const char* name) {
-    const auto found = document.find(name);
-    if (found == document.end()) refuse_document(name, "is missing");
-    return *found;
-}
-
-inline std::string bytes_from_json(const Json& value, const char* name) {
-    if (value.is_string()) return value.get_ref<const std::string&>();
-    if (value.is_object() && value.size() == 1 && value.contains("base64") && value["base64"].is_string()) {
-        if (auto bytes = base64_decode(value["base64"].get_ref<const std::string&>()))
-            return std::move(*bytes);
-        refuse_document(name, "is not valid base64");
-    }
-    refuse_document(name, "must be a string or {\"base64\": string}");
+inline void append_member(std::string& out, std::string_view name, std::string_view bytes) {
+    out.append(",\"").append(name).append("\":");
+    append_bytes(out, bytes);
 }
 
 using TextPairs = std::vector<std::pair<std::string, std::string>>;
 
-inline Json pairs_to_json(const TextPairs& pairs) {
-    Json list = Json::array();
-    for (const auto& [name, value] : pairs) {
-        Json pair = Json::array();
-        pair.push_back(bytes_to_json(name));
-        pair.push_back(bytes_to_json(value));
-        list.push_back(std::move(pair));
+inline void append_member(std::string& out, std::string_view name, const TextPairs& pairs) {
+    out.append(",\"").append(name).append("\":[");
+    const char* separator = "[";
+    for (const auto& [first, second] : pairs) {
+        out.append(separator);
+        append_bytes(out, first);
+        out += ',';
+        append_bytes(out, second);
+        out += ']';
+        separator = ",[";
     }
-    return list;
-}
-
-inline TextPairs pairs_from_json(const Json& list, const char* name) {
-    if (!list.is_array()) refuse_document(name, "must be a list of [name, value]");
-    TextPairs pairs;
-    pairs.reserve(list.size());
-    for (const Json& pair : list) {
-        if (!pair.is_array() || pair.size() != 2) refuse_document(name, "must be a list of [name, value]");
-        pairs.emplace_back(bytes_from_json(pair[0], name), bytes_from_json(pair[1], name));
-    }
-    return pairs;
+    out += ']';
 }
 
 /// Whether JSON text carries the value exactly: it has no form for infinities, NaN, bytes, and text that is
@@ -134,127 +115,264 @@ inline bool is_exact_in_text(const Json& value) {
             }
             return true;
         case Json::value_t::array:
-            for (const Json& element : value) {
-                if (!is_exact_in_text(element)) return false;
-            }
-            return true;
+            return std::all_of(value.begin(), value.end(), is_exact_in_text);
         default:
             return true;
     }
 }
 
-inline void put_values(Json& document, const Json& values) {
-    if (is_exact_in_text(values)) {
-        document["values"] = values;
+/// The value in a form that JSON text carries exactly: what it has no form for becomes an object with one
+/// member that names what it is, and so does an object.
+inline Json tagged(const Json& value) {
+    switch (value.type()) {
+        case Json::value_t::number_float: {
+            const double number = value.get<double>();
+            if (std::isfinite(number)) return value;
+            return {{"number", std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf"}};
+        }
+        case Json::value_t::string: {
+            const auto& text = value.get_ref<const std::string&>();
+            if (is_valid_utf8(text)) return value;
+            return {{"base64", base64_encode(text)}};
+        }
+        case Json::value_t::binary: {
+            const Json::binary_t& binary = value.get_binary();
+            const std::string_view bytes(reinterpret_cast<const char*>(binary.data()), binary.size());
+            const Json subtype = binary.has_subtype() ? Json(binary.subtype()) : Json();
+            return {{"binary", Json::array({base64_encode(bytes), subtype})}};
+        }
+        case Json::value_t::object: {
+            Json members = Json::array();
+            for (const auto& [name, member] : value.items()) {
+                members.push_back(Json::array({tagged(Json(name)), tagged(member)}));
+            }
+            return {{"object", std::move(members)}};
+        }
+        case Json::value_t::array: {
+            Json elements = Json::array();
+            for (const Json& element : value) elements.push_back(tagged(element));
+            return elements;
+        }
+        default:
+            return value;
+    }
+}
+
+inline void append_values(std::string& out, const Json& values) {
+    if (values.empty()) {
+        out.append(R"(,"values":{})");
+    } else if (is_exact_in_text(values)) {
+        out.append(R"(,"values":)").append(values.dump());
     } else {
-        const std::vector<std::uint8_t> cbor = Json::to_cbor(values);
-        document["values_cbor"] = base64_encode({reinterpret_cast<const char*>(cbor.data()), cbor.size()});
+        out.append(R"(,"values_tagged":)").append(tagged(values).dump());
     }
 }
 
-inline Json take_values(const Json& document) {
-    if (const auto cbor = document.find("values_cbor"); cbor != document.end()) {
-        const auto bytes =
-            cbor->is_string() ? base64_decode(cbor->get_ref<const std::string&>()) : std::nullopt;
-        if (!bytes) refuse_document("values_cbor", "is not valid base64");
-        Json values = Json::from_cbor(*bytes, true, false);
-        if (!values.is_object()) refuse_document("values_cbor", "must hold an object in CBOR");
-        return values;
+inline void append_version(std::string& out) {
+    out.append("{\"version\":").append(std::to_string(WorkerContext::version));
+}
+
+inline void append_document(std::string& out, const WorkerResponse& response) {
+    append_version(out);
+    out.append(",\"status\":").append(std::to_string(response.status));
+    append_member(out, "content_type", response.content_type);
+    append_member(out, "headers", response.headers);
+    append_member(out, "body", response.body);
+    append_values(out, response.values);
+    out.append(response.close ? ",\"close\":true" : ",\"close\":false");
+    out.append(response.aborted ? ",\"aborted\":true}" : ",\"aborted\":false}");
+}
+
+inline void append_document(std::string& out, const WorkerContext& request) {
+    append_version(out);
+    append_member(out, "route", request.route);
+    append_member(out, "method", request.method);
+    append_member(out, "target", request.target);
+    append_member(out, "path", request.path);
+    append_member(out, "params", request.params);
+    append_member(out, "query", request.query);
+    append_member(out, "headers", request.headers);
+    append_member(out, "body", request.body);
+    append_values(out, request.values);
+    append_member(out, "remote_address", request.remote_address);
+    if (request.response != WorkerResponse{}) {
+        out.append(R"(,"response":)");
+        append_document(out, request.response);
     }
-    const Json& values = member_of(document, "values");
-    if (!values.is_object()) refuse_document("values", "must be an object");
-    return values;
+    out += '}';
 }
 
-inline std::string text_member(const Json& document, const char* name) {
-    return bytes_from_json(member_of(document, name), name);
-}
+// --- Reading ---
 
-inline bool flag_member(const Json& document, const char* name) {
-    const Json& value = member_of(document, name);
-    if (!value.is_boolean()) refuse_document(name, "must be true or false");
-    return value.get<bool>();
-}
-
-inline void check_document(const Json& document) {
-    if (!document.is_object()) throw JsonError("worker document: must be an object");
-    const Json& version = member_of(document, "version");
-    if (version != WorkerContext::version) {
-        refuse_document("version", "must be " + std::to_string(WorkerContext::version));
+/// The value that `tagged` made this of. Throws JsonError or a nlohmann exception if it made no such thing.
+inline Json untagged(const Json& value) {
+    if (value.is_array()) {
+        Json elements = Json::array();
+        for (const Json& element : value) elements.push_back(untagged(element));
+        return elements;
     }
+    if (!value.is_object()) return value;
+    if (value.size() != 1) throw JsonError("worker document: 'values_tagged' has an object that is no tag");
+    const std::string& tag = value.begin().key();
+    const Json& content = value.begin().value();
+    const auto bytes_of = [](const Json& text) {
+        auto bytes = base64_decode(text.get_ref<const std::string&>());
+        if (!bytes) throw JsonError("worker document: 'values_tagged' is not valid base64");
+        return std::move(*bytes);
+    };
+    if (tag == "object") {
+        Json members = Json::object();
+        for (const Json& pair : content) {
+            members[untagged(pair.at(0)).get<std::string>()] = untagged(pair.at(1));
+        }
+        return members;
+    }
+    if (tag == "base64") return bytes_of(content);
+    if (tag == "number") {
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        if (content == "nan") return std::numeric_limits<double>::quiet_NaN();
+        if (content == "inf") return infinity;
+        if (content == "-inf") return -infinity;
+    }
+    if (tag == "binary") {
+        const std::string bytes = bytes_of(content.at(0));
+        std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
+        if (content.at(1).is_null()) return Json::binary(std::move(binary));
+        return Json::binary(std::move(binary), content.at(1).get<std::uint64_t>());
+    }
+    throw JsonError("worker document: 'values_tagged' has a tag that is not known");
+}
+
+/// Reads one document, member by member, and tells which ones are missing.
+class DocumentReader {
+  public:
+    explicit DocumentReader(JsonReader& json) noexcept : json_(json) {}
+
+    /// Calls `member(name)`, which reads the value and returns true, or false for a name that it does not
+    /// know.
+    template <class F>
+    void members(std::initializer_list<std::string_view> required, F member) {
+        std::vector<std::string_view> missing(required);
+        json_.object([&](std::string_view name) {
+            name_ = name;
+            const bool is_version = name == "version";
+            if (is_version && json_.integer() != WorkerContext::version) {
+                refuse("is not " + std::to_string(WorkerContext::version));
+            }
+            if (!is_version && !member(name)) json_.raw();
+            std::erase(missing, name == "values_tagged" ? "values" : name);
+        });
+        if (missing.empty()) return;
+        name_ = missing.front();
+        refuse("is missing");
+    }
+
+    void take(std::string& out) {
+        if (json_.peek() == '"') {
+            out = json_.string();
+            return;
+        }
+        std::optional<std::string> bytes;
+        json_.object([&](std::string_view name) {
+            if (name != "base64" || bytes) refuse("must be a string or {\"base64\": string}");
+            bytes = base64_decode(json_.string());
+            if (!bytes) refuse("is not valid base64");
+        });
+        if (!bytes) refuse("must be a string or {\"base64\": string}");
+        out = std::move(*bytes);
+    }
+
+    void take(TextPairs& out) {
+        out.clear();
+        json_.array([&] {
+            auto& [first, second] = out.emplace_back();
+            int count = 0;
+            json_.array([&] {
+                if (++count > 2) refuse("must be a list of [name, value]");
+                take(count == 1 ? first : second);
+            });
+            if (count != 2) refuse("must be a list of [name, value]");
+        });
+    }
+
+    void take(bool& out) { out = json_.boolean(); }
+
+    void take_status(int& out) {
+        const std::int64_t status = json_.integer();
+        if (status < 200 || status > 599) refuse("must be from 200 to 599");
+        out = static_cast<int>(status);
+    }
+
+    void take_values(Json& out, std::size_t depth) {
+        const std::string_view text = json_.raw();
+        out = text == "{}" ? Json::object() : parse_json(text, depth);
+        if (!out.is_object()) refuse("must be an object");
+    }
+
+    void take_values_tagged(Json& out, std::size_t depth) {
+        try {
+            out = untagged(parse_json(json_.raw(), depth));
+        } catch (const Json::exception&) {
+            refuse("has a tag without its content");
+        }
+        if (!out.is_object()) refuse("must be an object");
+    }
+
+    [[noreturn]] void refuse(std::string_view why) const {
+        throw JsonError("worker document: '" + std::string(name_) + "' " + std::string(why));
+    }
+
+  private:
+    JsonReader& json_;
+    std::string_view name_;
+};
+
+inline void read_document(JsonReader& json, WorkerResponse& response, std::size_t depth) {
+    DocumentReader reader(json);
+    reader.members({"version", "status", "content_type", "headers", "body", "values", "close", "aborted"},
+                   [&](std::string_view name) {
+                       if (name == "status") return reader.take_status(response.status), true;
+                       if (name == "content_type") return reader.take(response.content_type), true;
+                       if (name == "headers") return reader.take(response.headers), true;
+                       if (name == "body") return reader.take(response.body), true;
+                       if (name == "values") return reader.take_values(response.values, depth), true;
+                       if (name == "values_tagged") return reader.take_values_tagged(response.values, depth), true;
+                       if (name == "close") return reader.take(response.close), true;
+                       if (name == "aborted") return reader.take(response.aborted), true;
+                       return false;
+                   });
+}
+
+inline void read_document(JsonReader& json, WorkerContext& request, std::size_t depth) {
+    DocumentReader reader(json);
+    reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
+                    "values", "remote_address"},
+                   [&](std::string_view name) {
+                       if (name == "route") return reader.take(request.route), true;
+                       if (name == "method") return reader.take(request.method), true;
+                       if (name == "target") return reader.take(request.target), true;
+                       if (name == "path") return reader.take(request.path), true;
+                       if (name == "params") return reader.take(request.params), true;
+                       if (name == "query") return reader.take(request.query), true;
+                       if (name == "headers") return reader.take(request.headers), true;
+                       if (name == "body") return reader.take(request.body), true;
+                       if (name == "values") return reader.take_values(request.values, depth), true;
+                       if (name == "values_tagged") return reader.take_values_tagged(request.values, depth), true;
+                       if (name == "remote_address") return reader.take(request.remote_address), true;
+                       if (name == "response") return read_document(json, request.response, depth), true;
+                       return false;
+                   });
 }
 
 template <class Document>
-std::string document_text(const Document& value) {
-    Json document;
-    to_json(document, value);
-    return document.dump();
+std::string document_text(const Document& document) {
+    std::string out;
+    out.reserve(document.body.size() + 1024);
+    append_document(out, document);
+    return out;
 }
 
 }  // namespace detail
-
-inline void to_json(Json& document, const WorkerResponse& response) {
-    document = Json::object();
-    document["version"] = WorkerContext::version;
-    document["status"] = response.status;
-    document["content_type"] = detail::bytes_to_json(response.content_type);
-    document["headers"] = detail::pairs_to_json(response.headers);
-    document["body"] = detail::bytes_to_json(response.body);
-    detail::put_values(document, response.values);
-    document["close"] = response.close;
-    document["aborted"] = response.aborted;
-}
-
-inline void from_json(const Json& document, WorkerResponse& response) {
-    detail::check_document(document);
-    const Json& status = detail::member_of(document, "status");
-    if (!status.is_number_integer() || status < 200 || status > 599) {
-        detail::refuse_document("status", "must be a number from 200 to 599");
-    }
-    response.status = status.get<int>();
-    response.content_type = detail::text_member(document, "content_type");
-    response.headers = detail::pairs_from_json(detail::member_of(document, "headers"), "headers");
-    response.body = detail::text_member(document, "body");
-    response.values = detail::take_values(document);
-    response.close = detail::flag_member(document, "close");
-    response.aborted = detail::flag_member(document, "aborted");
-}
-
-inline void to_json(Json& document, const WorkerContext& request) {
-    document = Json::object();
-    document["version"] = WorkerContext::version;
-    document["route"] = detail::bytes_to_json(request.route);
-    document["method"] = detail::bytes_to_json(request.method);
-    document["target"] = detail::bytes_to_json(request.target);
-    document["path"] = detail::bytes_to_json(request.path);
-    document["params"] = detail::pairs_to_json(request.params);
-    document["query"] = detail::bytes_to_json(request.query);
-    document["headers"] = detail::pairs_to_json(request.headers);
-    document["body"] = detail::bytes_to_json(request.body);
-    detail::put_values(document, request.values);
-    document["remote_address"] = detail::bytes_to_json(request.remote_address);
-    if (request.response != WorkerResponse{}) to_json(document["response"], request.response);
-}
-
-inline void from_json(const Json& document, WorkerContext& request) {
-    detail::check_document(document);
-    request.route = detail::text_member(document, "route");
-    request.method = detail::text_member(document, "method");
-    request.target = detail::text_member(document, "target");
-    request.path = detail::text_member(document, "path");
-    request.params = detail::pairs_from_json(detail::member_of(document, "params"), "params");
-    request.query = detail::text_member(document, "query");
-    request.headers = detail::pairs_from_json(detail::member_of(document, "headers"), "headers");
-    request.body = detail::text_member(document, "body");
-    request.values = detail::take_values(document);
-    request.remote_address = detail::text_member(document, "remote_address");
-    const auto response = document.find("response");
-    if (response == document.end()) {
-        request.response = {};
-    } else {
-        from_json(*response, request.response);
-    }
-}
 
 inline std::string to_text(const WorkerContext& request) { return detail::document_text(request); }
 inline std::string to_text(const WorkerResponse& response) { return detail::document_text(response); }
@@ -265,8 +383,20 @@ Document from_text(std::string_view text, WorkerLimits limits) {
         throw JsonError("worker document: larger than " + std::to_string(limits.bytes) + " bytes");
     }
     Document result;
-    from_json(parse_json(text, limits.depth), result);
+    detail::JsonReader json(text, limits.depth);
+    detail::read_document(json, result, limits.depth);
+    json.end();
     return result;
+}
+
+/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`.
+inline void to_json(Json& json, const WorkerContext& request) { json = Json::parse(to_text(request)); }
+inline void to_json(Json& json, const WorkerResponse& response) { json = Json::parse(to_text(response)); }
+inline void from_json(const Json& json, WorkerContext& request) {
+    request = from_text<WorkerContext>(json.dump());
+}
+inline void from_json(const Json& json, WorkerResponse& response) {
+    response = from_text<WorkerResponse>(json.dump());
 }
 
 }  // namespace v0

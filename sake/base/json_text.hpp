@@ -1,0 +1,239 @@
+// Writing and reading JSON text without building a tree of it, for documents of a known form: fast, and with
+// no memory but that of the result. Everything else uses sake::Json.
+#pragma once
+
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sake/base/json.hpp"
+#include "sake/base/text.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The first byte that cannot stand for itself inside a JSON string: a quote, a backslash, a control
+/// character.
+inline const char* find_json_special(const char* at, const char* end) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101U;
+    constexpr std::uint64_t highs = 0x8080808080808080U;
+    while (end - at >= 8) {
+        const std::uint64_t word = ascii::load_word(at);
+        const std::uint64_t quote = word ^ (ones * '"');
+        const std::uint64_t backslash = word ^ (ones * '\\');
+        const std::uint64_t found =
+            ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
+        if ((found & highs) != 0) break;
+        at += 8;
+    }
+    while (at != end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
+    return at;
+}
+
+/// Appends a JSON string. The text must be UTF-8.
+inline void append_json_string(std::string& out, std::string_view text) {
+    constexpr std::string_view digits = "0123456789abcdef";
+    out += '"';
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    for (;;) {
+        const char* const special = find_json_special(at, end);
+        out.append(at, special);
+        if (special == end) break;
+        const auto byte = static_cast<unsigned char>(*special);
+        if (byte == '"' || byte == '\\') {
+            out.append({'\\', *special});
+        } else if (byte == '\n') {
+            out.append("\\n");
+        } else {
+            out.append("\\u00").append({digits[byte >> 4U], digits[byte & 15U]});
+        }
+        at = special + 1;
+    }
+    out += '"';
+}
+
+/// Reads a JSON text (RFC 8259) value by value, as the caller expects them. Throws JsonError that says where
+/// it is something else. What is skipped is only checked for its brackets and strings.
+class JsonReader {
+  public:
+    JsonReader(std::string_view text, std::size_t depth_limit)
+        : text_(text), at_(text.data()), end_(text.data() + text.size()), depth_left_(depth_limit) {
+        if (!is_valid_utf8(text)) throw JsonError("the JSON text is not UTF-8");
+    }
+
+    /// What the next value begins with: '{', '[', '"', a digit and so on; NUL at the end.
+    [[nodiscard]] char peek() noexcept {
+        skip_space();
+        return at_ == end_ ? '\0' : *at_;
+    }
+
+    /// An object: calls `member(name)`, which reads the value.
+    template <class F>
+    void object(F member) {
+        enclosed('{', '}', [&] {
+            const std::string name = string();
+            expect(':', "a colon");
+            member(std::string_view(name));
+        });
+    }
+
+    /// An array: calls `element()`, which reads the value.
+    template <class F>
+    void array(F element) {
+        enclosed('[', ']', element);
+    }
+
+    [[nodiscard]] std::string string() {
+        expect('"', "a string");
+        std::string out;
+        for (;;) {
+            const char* const special = find_json_special(at_, end_);
+            out.append(at_, special);
+            at_ = special;
+            if (at_ == end_) fail("the string does not end");
+            const char c = *at_++;
+            if (c == '"') return out;
+            if (c != '\\') {
+                --at_;
+                fail("a control character in a string");
+            }
+            append_escaped_character(out);
+        }
+    }
+
+    [[nodiscard]] std::int64_t integer() {
+        skip_space();
+        std::int64_t value = 0;
+        const auto [after, error] = std::from_chars(at_, end_, value);
+        const bool goes_on = after != end_ && (*after == '.' || *after == 'e' || *after == 'E');
+        if (error != std::errc() || goes_on) fail("expected an integer");
+        at_ = after;
+        return value;
+    }
+
+    [[nodiscard]] bool boolean() {
+        skip_space();
+        const std::string_view rest(at_, static_cast<std::size_t>(end_ - at_));
+        const bool value = rest.starts_with("true");
+        if (!value && !rest.starts_with("false")) fail("expected true or false");
+        at_ += value ? 4 : 5;
+        return value;
+    }
+
+    /// The text of the next value, whatever it is.
+    std::string_view raw() {
+        const char first = peek();
+        const char* const begin = at_;
+        if (first == '{') {
+            object([this](std::string_view) { raw(); });
+        } else if (first == '[') {
+            array([this] { raw(); });
+        } else if (first == '"') {
+            static_cast<void>(string());
+        } else {
+            while (at_ != end_ && std::string_view(",]} \t\r\n").find(*at_) == std::string_view::npos) ++at_;
+            if (at_ == begin) fail("expected a value");
+        }
+        return {begin, static_cast<std::size_t>(at_ - begin)};
+    }
+
+    /// Nothing but white space may follow.
+    void end() {
+        if (peek() != '\0' || at_ != end_) fail("something follows the end");
+    }
+
+    [[noreturn]] void fail(std::string_view why) const {
+        throw JsonError("invalid JSON at byte " + std::to_string(at_ - text_.data() + 1) + ": " +
+                        std::string(why));
+    }
+
+  private:
+    void skip_space() noexcept {
+        while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
+    }
+
+    void expect(char c, std::string_view name) {
+        if (peek() != c || at_ == end_) fail("expected " + std::string(name));
+        ++at_;
+    }
+
+    template <class F>
+    void enclosed(char open, char close, F item) {
+        expect(open, open == '{' ? "an object" : "an array");
+        if (depth_left_-- == 0) fail("it nests too deep");
+        if (peek() == close) {
+            ++at_;
+        } else {
+            for (;;) {
+                item();
+                if (peek() == close) break;
+                expect(',', "a comma");
+            }
+            ++at_;
+        }
+        ++depth_left_;
+    }
+
+    void append_escaped_character(std::string& out) {
+        if (at_ == end_) fail("the string does not end");
+        constexpr std::string_view escapes = "\"\\/bfnrt";
+        constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
+        const std::size_t known = escapes.find(*at_);
+        if (known != std::string_view::npos) {
+            out += meanings[known];
+            ++at_;
+            return;
+        }
+        if (*at_ != 'u') fail("an unknown escape");
+        ++at_;
+        std::uint32_t code = hex4();
+        if (code >= 0xdc00 && code < 0xe000) fail("half of a surrogate pair");
+        if (code >= 0xd800 && code < 0xdc00) {
+            if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u') fail("half of a surrogate pair");
+            at_ += 2;
+            const std::uint32_t low = hex4();
+            if (low < 0xdc00 || low >= 0xe000) fail("half of a surrogate pair");
+            code = 0x10000 + ((code - 0xd800) << 10U) + (low - 0xdc00);
+        }
+        append_utf8(out, code);
+    }
+
+    std::uint32_t hex4() {
+        std::uint32_t code = 0;
+        for (int i = 0; i < 4; ++i, ++at_) {
+            if (at_ == end_ || !ascii::is(*at_, ascii::hex)) fail("expected four hexadecimal digits");
+            code = code * 16 + ascii::hex_value(*at_);
+        }
+        return code;
+    }
+
+    static void append_utf8(std::string& out, std::uint32_t code) {
+        const auto put = [&](std::uint32_t byte) { out += static_cast<char>(byte); };
+        if (code < 0x80) return put(code);
+        if (code < 0x800) {
+            put(0xc0 | code >> 6U);
+        } else {
+            if (code < 0x10000) {
+                put(0xe0 | code >> 12U);
+            } else {
+                put(0xf0 | code >> 18U);
+                put(0x80 | (code >> 12U & 0x3fU));
+            }
+            put(0x80 | (code >> 6U & 0x3fU));
+        }
+        put(0x80 | (code & 0x3fU));
+    }
+
+    std::string_view text_;
+    const char* at_;
+    const char* end_;
+    std::size_t depth_left_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,664 @@
+// Worker routes on a live server: the same answers as on the reactor, saturation, and handlers that fail, end
+// their thread or never return.
+#include <doctest/doctest.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <chrono>
+#include <latch>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "sake.hpp"
+#include "support/allocations.hpp"
+#include "support/raw_client.hpp"
+#include "support/reliability.hpp"
+
+namespace test_workers {
+
+using namespace harness;
+
+namespace {
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+constexpr int many = 200;
+#else
+constexpr int many = 1000;
+#endif
+
+sake::Config two_workers() { return quiet_config().with_worker_pool_size(2).with_worker_queue_limit(8); }
+
+/// A gate that handlers wait behind, which blocks their thread as computing does.
+class Gate {
+  public:
+    ~Gate() { open(); }
+    void open() {
+        is_open_ = true;
+        is_open_.notify_all();
+    }
+    void wait() const { is_open_.wait(false); }
+
+  private:
+    std::atomic<bool> is_open_{false};
+};
+
+/// All that a handler can see of its request, as text.
+std::string describe(sake::Context& ctx) {
+    std::string out;
+    const auto line = [&](std::string_view name, std::string_view value) {
+        out.append(name).append("=").append(value).append("\n");
+    };
+    line("method", ctx.method());
+    line("path", ctx.path());
+    line("target", ctx.target());
+    line("query", ctx.query_string());
+    line("q", ctx.query("q").value_or("(none)"));
+    line("from", ctx.remote_address());
+    line("cookie", ctx.cookie("c"));
+    for (const auto& [name, value] : ctx.headers()) line(name, value);
+    line("size", std::to_string(ctx.headers().size()));
+    line("values", ctx.get("user").dump());
+    line("body", ctx.body());
+    return out;
+}
+
+struct Note {
+    std::string text;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE(Note, text)
+};
+
+/// The same routes, on the pool or not.
+void add_mirrored_routes(sake::Engine& app, bool on_pool) {
+    app.use([](sake::Context& ctx) -> sake::Task<> {
+        ctx.set("user", sake::Json{{"name", "ada"}, {"ratio", 0.1}, {"latin", "caf\xE9"}});
+        ctx.set_header("X-Before", "1");
+        ctx.add_header("Set-Cookie", "early=1");
+        co_await ctx.next();
+        ctx.add_header("X-After", std::to_string(ctx.response_status()) + ctx.get("left").dump());
+    });
+    app.any("/see/*rest",
+            [](sake::Context& ctx) {
+                ctx.set("left", sake::Json{1, "two"});
+                ctx.send(describe(ctx) + "rest=" + std::string(ctx.param("rest")), "text/x-seen");
+            })
+        .worker(on_pool);
+    app.get("/typed/:id/:flag",
+            [](sake::Context&, int id, bool flag) {
+                return "typed " + std::to_string(id) + (flag ? " yes" : " no");
+            })
+        .worker(on_pool);
+    app.get("/json", [](sake::Context&) { return sake::Json{{"latin", "caf\xE9"}, {"n", 1}}; })
+        .worker(on_pool);
+    app.get("/coroutine/:n",
+            [](sake::Context& ctx, int n) -> sake::Task<std::string> {
+                co_await sake::sleep(1ms);
+                ctx.status(202);
+                co_return "slept " + std::to_string(n);
+            })
+        .worker(on_pool);
+    app.post("/echo",
+             [](sake::Context& ctx) { ctx.send(std::string(ctx.body()), "application/octet-stream"); })
+        .worker(on_pool);
+    app.post("/bind", [](sake::Context& ctx) { return ctx.bind<Note>().text; }).worker(on_pool);
+    app.get("/headers",
+            [](sake::Context& ctx) {
+                ctx.set_header("X-Before", "2").add_header("X-Twice", "a").add_header("X-Twice", "b");
+                ctx.set_cookie({.name = "sid", .value = "1"});
+                ctx.html("<p>").status(203);
+            })
+        .worker(on_pool);
+    app.get("/redirect", [](sake::Context& ctx) { ctx.redirect("/there", 307); }).worker(on_pool);
+    app.get("/nothing", [](sake::Context& ctx) { ctx.no_content(); }).worker(on_pool);
+    app.get("/silent", [](sake::Context&) {}).worker(on_pool);
+    app.get("/close", [](sake::Context& ctx) { ctx.text("bye").set_header("Connection", "close"); })
+        .worker(on_pool);
+    app.get("/abort",
+            [](sake::Context& ctx) {
+                ctx.text("aborted");
+                ctx.abort();
+            })
+        .worker(on_pool);
+    app.get("/refuse",
+            [](sake::Context& ctx) {
+                ctx.set_header("X-Set-Before-The-Throw", "1");
+                throw sake::HttpError(418, "tea");
+            })
+        .worker(on_pool);
+    app.get("/fail",
+            [](sake::Context& ctx) {
+                ctx.set("left", "half");
+                throw std::runtime_error("secret");
+            })
+        .worker(on_pool);
+    app.get("/fail-later",
+            [](sake::Context&) -> sake::Task<> {
+                co_await sake::yield();
+                throw 7;
+            })
+        .worker(on_pool);
+    app.get("/no-memory", [](sake::Context&) { throw std::bad_alloc(); }).worker(on_pool);
+    app.get("/big", [](sake::Context& ctx) { ctx.text(pattern_bytes(1'000'000, 3)); }).worker(on_pool);
+}
+
+std::vector<std::string> corpus() {
+    std::vector<std::string> requests;
+    const std::string close = "Connection: close\r\n";
+    std::string escaped;
+    std::string bytes;
+    std::string field;
+    for (int byte = 0; byte < 256; ++byte) {
+        char text[8];
+        std::snprintf(text, sizeof text, "%%%02X", static_cast<unsigned>(byte));
+        escaped += text;
+        bytes += static_cast<char>(byte);
+        if ((byte >= 0x20 && byte != 0x7f) || byte == '\t') field += static_cast<char>(byte);
+        // One by one: some are refused, alike in both modes.
+        requests.push_back(get_request("/see/x" + std::string(text), close));
+        requests.push_back(get_request("/see/x?q=" + std::string(text), close));
+    }
+    requests.push_back(
+        get_request("/see/%C3%A4/%F0%9F%8D%B6?q=%C3%A4+b&q=2", "Cookie: a=1; c=\"x\"\r\n" + close));
+    requests.push_back(get_request("/see/\xC3\xA4/raw", close));
+    requests.push_back(get_request("/see/%FF", close));
+    requests.push_back(get_request("/see/x?" + escaped, close));
+    requests.push_back(
+        get_request("/see/x", "X-All: a" + field + "b\r\nX-Empty:\r\nX-Same: 1\r\nx-same: 2\r\n" + close));
+    requests.push_back("HEAD /see/x HTTP/1.1\r\nHost: test\r\n" + close + "\r\n");
+    requests.push_back("PROPFIND /see/x HTTP/1.1\r\nHost: test\r\n" + close + "\r\n");
+    requests.push_back("GET /see/x HTTP/1.0\r\n\r\n");
+    requests.push_back("GET http://other/see/x?q=1 HTTP/1.1\r\nHost: other\r\n" + close + "\r\n");
+    for (const std::size_t size : {0U, 1U, 2U, 1000U, 70'000U, 1024U * 1024U}) {
+        requests.push_back(post_request("/echo", pattern_bytes(size), close));
+    }
+    requests.push_back(post_request("/echo", bytes + bytes, close));
+    for (int byte = 0; byte < 256; byte += 5) {
+        requests.push_back(post_request("/echo", std::string(3, static_cast<char>(byte)), close));
+    }
+    requests.push_back("POST /see/chunked HTTP/1.1\r\nHost: test\r\nTransfer-Encoding: chunked\r\n" + close +
+                       "\r\n3\r\nab\xff\r\n0\r\nTrailer: x\r\n\r\n");
+    for (const char* body : {R"({"text":"hi"})", R"({"text":7})", "{}", "{", "", "\xff"}) {
+        requests.push_back(post_request("/bind", body, close));
+    }
+    for (const char* path : {"/typed/7/true", "/typed/-1/0", "/typed/x/true", "/typed/7/perhaps",
+                             "/typed/7",      "/json",       "/coroutine/5",  "/coroutine/x",
+                             "/headers",      "/redirect",   "/nothing",      "/silent",
+                             "/close",        "/abort",      "/refuse",       "/fail",
+                             "/fail-later",   "/no-memory",  "/big",          "/none"}) {
+        requests.push_back(get_request(path, close));
+    }
+    return requests;
+}
+
+std::string without_date(std::string answer) {
+    const std::size_t begin = answer.find("Date: ");
+    if (begin != std::string::npos) answer.erase(begin, answer.find("\r\n", begin) - begin);
+    return answer;
+}
+
+std::vector<std::string> answers(bool on_pool, const sake::Config& config) {
+    std::vector<std::string> seen;
+    const std::vector<std::string> requests = corpus();
+    with_server([&](sake::Engine& app) { add_mirrored_routes(app, on_pool); },
+                [&](TestServer& server) {
+                    for (const std::string& request : requests) {
+                        RawClient client = server.connect();
+                        client.send(request);
+                        seen.push_back(without_date(client.read_until_close()));
+                    }
+                },
+                config);
+    return seen;
+}
+
+}  // namespace
+
+TEST_CASE("a handler answers the same, byte for byte, on the reactor, on the pool, and with the pool off") {
+    const std::vector<std::string> requests = corpus();
+    const std::vector<std::string> here = answers(false, two_workers());
+    const std::vector<std::string> pool = answers(true, two_workers());
+    const std::vector<std::string> off = answers(true, two_workers().with_worker_pool(false));
+    REQUIRE(here.size() == requests.size());
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+        CAPTURE(requests[i].substr(0, 200));
+        CHECK(here[i] == pool[i]);
+        CHECK(here[i] == off[i]);
+        CHECK(here[i].starts_with("HTTP/1.1 "));
+    }
+}
+
+TEST_CASE("a handler can tell where it runs, and middleware stays on the reactor's thread") {
+    for (const bool pool_on : {true, false}) {
+        CAPTURE(pool_on);
+        std::atomic<std::thread::id> middleware;
+        std::atomic<std::thread::id> plain;
+        std::atomic<std::thread::id> worker;
+        with_server(
+            [&](sake::Engine& app) {
+                app.use([&](sake::Context&) { middleware = std::this_thread::get_id(); });
+                const auto tell = [](sake::Context& ctx) {
+                    return std::to_string(ctx.in_worker_pool()) + " " +
+                           std::to_string(ctx.worker_pool_size());
+                };
+                app.get("/plain", [&, tell](sake::Context& ctx) {
+                    plain = std::this_thread::get_id();
+                    return tell(ctx);
+                });
+                app.get("/worker",
+                        [&, tell](sake::Context& ctx) {
+                            worker = std::this_thread::get_id();
+                            return tell(ctx);
+                        })
+                    .worker();
+            },
+            [&](TestServer& server) {
+                CHECK(server.get("/plain").body == (pool_on ? "0 3" : "0 0"));
+                CHECK(server.get("/worker").body == (pool_on ? "1 3" : "0 0"));
+                CHECK(plain.load() == middleware.load());
+                CHECK((worker.load() == middleware.load()) == !pool_on);
+            },
+            quiet_config().with_worker_pool(pool_on).with_worker_pool_size(3));
+    }
+}
+
+TEST_CASE("W1 when the pool is full the rest get 503 with Retry-After at once, and reactor routes go on") {
+    Gate gate;
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/heavy",
+                    [&](sake::Context& ctx) {
+                        gate.wait();
+                        ctx.text("done");
+                    })
+                .worker();
+            app.get("/light", [](sake::Context& ctx) { ctx.text("light"); });
+        },
+        [&](TestServer& server) {
+            std::vector<RawClient> clients;
+            for (int i = 0; i < 500; ++i) {
+                clients.push_back(server.connect());
+                clients.back().send(get_request("/heavy"));
+            }
+            CHECK(server.get("/light").body == "light");
+            CHECK(eventually([&] { return server.app().stats().workers.rejected == 490; }));
+            CHECK(server.app().stats().workers.queued == 8);
+            int rejected = 0;
+            for (std::size_t i = 10; i < clients.size(); ++i) {
+                const Response answer = clients[i].read_response();
+                rejected += answer.status == 503 && answer.header("Retry-After") == "1" ? 1 : 0;
+            }
+            CHECK(rejected == 490);
+            CHECK(server.get("/light").body == "light");
+            gate.open();
+            for (std::size_t i = 0; i < 10; ++i) CHECK(clients[i].read_response().body == "done");
+            CHECK(clients[10].send(get_request("/heavy")).read_response().body == "done");
+        },
+        two_workers());
+}
+
+TEST_CASE("W2 a thousand idle connections hold no worker") {
+    with_server(
+        [](sake::Engine& app) { app.get("/heavy", [](sake::Context& ctx) { ctx.text("done"); }).worker(); },
+        [](TestServer& server) {
+            std::vector<RawClient> idle;
+            for (int i = 0; i < many; ++i) idle.push_back(server.connect());
+            for (int i = 0; i < 20; ++i) {
+                CHECK(idle[static_cast<std::size_t>(i)].send(get_request("/heavy")).read_response().body ==
+                      "done");
+            }
+            CHECK(server.app().stats().workers.running == 0);
+            CHECK(server.get("/heavy").body == "done");
+        },
+        two_workers());
+}
+
+TEST_CASE("W3 a job whose client has gone, or that has waited too long, is dropped before it runs") {
+    Gate gate;
+    std::atomic<int> ran{0};
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/block", [&](sake::Context&) { gate.wait(); }).worker();
+            app.get("/heavy", [&](sake::Context&) { ++ran; }).worker();
+        },
+        [&](TestServer& server) {
+            std::vector<RawClient> blocking;
+            for (int i = 0; i < 2; ++i) {
+                blocking.push_back(server.connect());
+                blocking.back().send(get_request("/block"));
+            }
+            REQUIRE(eventually([&] { return server.app().stats().workers.running == 2; }));
+            RawClient gone = server.connect();
+            gone.send(get_request("/heavy"));
+            REQUIRE(eventually([&] { return server.app().stats().workers.queued == 1; }));
+            gone.reset();
+            CHECK(eventually([&] { return server.app().stats().workers.queued == 0; }));
+            RawClient patient = server.connect();
+            const Response late = patient.send(get_request("/heavy")).read_response();
+            CHECK(late.status == 503);
+            CHECK(late.header("Retry-After") == "1");
+            CHECK(server.app().stats().workers.queued == 0);
+            gate.open();
+            for (RawClient& each : blocking) CHECK(each.read_response().status == 200);
+            CHECK(ran == 0);
+            CHECK(patient.send(get_request("/heavy")).read_response().status == 200);
+            CHECK(ran == 1);
+        },
+        two_workers().with_worker_queue_timeout(100ms));
+}
+
+TEST_CASE("W4 what a worker throws is answered on the reactor, with its own type, and logged once") {
+    struct Special : std::runtime_error {
+        using std::runtime_error::runtime_error;
+    };
+    std::mutex mutex;
+    std::vector<std::string> log;
+    std::atomic<std::thread::id> reactor;
+    with_server(
+        [&](sake::Engine& app) {
+            app.use([&](sake::Context&) { reactor = std::this_thread::get_id(); });
+            app.get("/special", [](sake::Context&) { throw Special("the secret"); }).worker();
+            app.get("/int", [](sake::Context&) { throw 7; }).worker();
+            app.get("/memory", [](sake::Context&) { throw std::bad_alloc(); }).worker();
+            app.on_error([&](sake::Context& ctx, std::exception_ptr error) {
+                CHECK(std::this_thread::get_id() == reactor.load());
+                try {
+                    std::rethrow_exception(error);
+                } catch (const Special&) {
+                    ctx.text("special");
+                } catch (...) {
+                }
+            });
+        },
+        [&](TestServer& server) {
+            const Response special = server.get("/special");
+            CHECK(special.status == 500);
+            CHECK(special.body == "special");
+            CHECK(server.get("/int").status == 500);
+            CHECK(server.get("/memory").status == 503);
+            const auto stats = server.app().stats().workers;
+            CHECK(stats.replaced == 0);
+            CHECK(stats.done == 3);
+            const std::lock_guard lock(mutex);
+            REQUIRE(log.size() == 3);
+            CHECK(log[0].find("GET /special failed: the secret") != std::string::npos);
+        },
+        sake::Config().with_worker_pool_size(2).with_log([&](sake::LogLevel, std::string_view line) {
+            const allocations::Exempt not_the_servers;
+            const std::lock_guard lock(mutex);
+            log.emplace_back(line);
+        }));
+}
+
+TEST_CASE("W5 a handler that ends its thread is answered with 500, again and again") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/exit", [](sake::Context&) { pthread_exit(nullptr); }).worker();
+            app.get("/fine", [](sake::Context& ctx) { ctx.text("fine"); }).worker();
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            for (int i = 0; i < many; ++i) {
+                REQUIRE(client.send(get_request("/exit")).read_response().status == 500);
+            }
+            CHECK(client.send(get_request("/fine")).read_response().body == "fine");
+            CHECK(server.app().stats().workers.replaced == static_cast<std::uint64_t>(many));
+        },
+        two_workers());
+}
+
+TEST_CASE("W6 a handler that never returns gets its client a 504, and the server stops all the same") {
+    const auto gate = std::make_shared<Gate>();
+    const int threads_before = Snapshot::take().threads;
+    {
+        TestServer server(
+            [&](sake::Engine& app) {
+                app.get("/endless", [gate](sake::Context&) { gate->wait(); }).worker();
+            },
+            two_workers().with_request_timeout(100ms).with_shutdown_grace(200ms));
+        CHECK(server.get("/endless").status == 504);
+        CHECK(eventually([&] { return server.app().stats().workers.stuck == 1; }));
+        CHECK(server.ping());
+        const auto begin = std::chrono::steady_clock::now();
+        CHECK(server.stop() == 0);
+        CHECK(std::chrono::steady_clock::now() - begin < 5s);
+    }
+    CHECK(Snapshot::take().threads == threads_before + 1);
+    gate->open();
+    CHECK(eventually([&] { return Snapshot::take().threads == threads_before && gate.use_count() == 1; }));
+}
+
+TEST_CASE("W7 a result that comes after a 504 or a hang-up is dropped") {
+    std::atomic<int> ran{0};
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/work/:ms",
+                    [&](sake::Context& ctx, int ms) {
+                        std::this_thread::sleep_for(std::chrono::milliseconds(ms));
+                        ++ran;
+                        ctx.text("late " + std::to_string(ms));
+                    })
+                .worker();
+        },
+        [&](TestServer& server) {
+            int answered = 0;
+            int timed_out = 0;
+            for (int i = 0; i < many / 5; ++i) {
+                RawClient client = server.connect();
+                client.send(get_request("/work/" + std::to_string(i % 9)));
+                if (i % 3 == 0) {
+                    client.reset();
+                    continue;
+                }
+                const int status = client.read_response().status;
+                CHECK((status == 200 || status == 504));
+                (status == 200 ? answered : timed_out) += 1;
+            }
+            CHECK(answered > 0);
+            CHECK(timed_out > 0);
+            CHECK(eventually([&] { return server.app().stats().workers.running == 0; }));
+            CHECK(server.app().stats().workers.stuck == 0);
+        },
+        quiet_config().with_worker_pool_size(2).with_request_timeout(4ms));
+}
+
+TEST_CASE(
+    "W7 a worker that asks its own server, with one thread for both, ends in an error and not in a "
+    "deadlock") {
+    std::atomic<int> port{0};
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/inner", [](sake::Context& ctx) { ctx.text("inner"); }).worker();
+            app.get("/outer",
+                    [&](sake::Context& ctx) {
+                        const allocations::Exempt not_the_servers;
+                        ctx.text(std::to_string(get(port, "/inner").status));
+                    })
+                .worker();
+        },
+        [&](TestServer& server) {
+            port = server.port();
+            const Response answer = server.get("/outer");
+            CHECK((answer.body == "503" || answer.status == 504));
+            CHECK(eventually([&] { return server.app().stats().workers.running == 0; }));
+        },
+        quiet_config().with_worker_pool_size(1).with_worker_queue_timeout(100ms));
+}
+
+TEST_CASE("a stop answers what has begun and what is queued in the pool, and returns 0") {
+    Gate gate;
+    const int exit_code = with_server(
+        [&](sake::Engine& app) {
+            app.get("/heavy",
+                    [&](sake::Context& ctx) {
+                        gate.wait();
+                        ctx.text("done");
+                    })
+                .worker();
+        },
+        [&](TestServer& server) {
+            std::vector<RawClient> clients;
+            for (int i = 0; i < 10; ++i) {
+                clients.push_back(server.connect());
+                clients.back().send(get_request("/heavy"));
+            }
+            REQUIRE(eventually([&] { return server.app().stats().workers.queued == 8; }));
+            server.app().stop();
+            RawClient idle = server.connect();
+            gate.open();
+            for (RawClient& each : clients) {
+                const Response answer = each.read_response();
+                CHECK(answer.body == "done");
+                CHECK(answer.header("Connection") == "close");
+            }
+            CHECK(server.wait() == 0);
+        },
+        two_workers());
+    CHECK(exit_code == 0);
+}
+
+TEST_CASE("a handler on a worker learns that its answer is not wanted any more") {
+    std::atomic<int> stopped{0};
+    std::atomic<int> cancelled{0};
+    std::atomic<int> started{0};
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/compute",
+                    [&](sake::Context& ctx) {
+                        const std::stop_token stop = ctx.stop_token();
+                        ++started;
+                        while (!stop.stop_requested()) std::this_thread::yield();
+                        ++stopped;
+                    })
+                .worker();
+            app.get("/wait",
+                    [&](sake::Context&) -> sake::Task<> {
+                        ++started;
+                        try {
+                            co_await sake::sleep(60s);
+                        } catch (const sake::Cancelled&) {
+                            ++cancelled;
+                            throw;
+                        }
+                    })
+                .worker();
+        },
+        [&](TestServer& server) {
+            for (const char* path : {"/compute", "/wait"}) {
+                const int before = started;
+                RawClient client = server.connect();
+                client.send(get_request(path));
+                REQUIRE(eventually([&] { return started == before + 1; }));
+                client.reset();
+            }
+            CHECK(eventually([&] { return stopped == 1 && cancelled == 1; }));
+            CHECK(eventually([&] { return server.app().stats().workers.running == 0; }));
+            CHECK(server.app().stats().workers.stuck == 0);
+        },
+        two_workers());
+}
+
+TEST_CASE("what a handler spawns on a worker outlives the request") {
+    std::atomic<bool> answered{false};
+    std::atomic<bool> finished{false};
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/spawn",
+                    [&](sake::Context& ctx) -> sake::Task<> {
+                        sake::spawn([&]() -> sake::Task<> {
+                            while (!answered) co_await sake::sleep(1ms);
+                            finished = true;
+                        }).detach();
+                        ctx.text("spawned");
+                        co_return;
+                    })
+                .worker();
+        },
+        [&](TestServer& server) {
+            CHECK(server.get("/spawn").body == "spawned");
+            CHECK_FALSE(finished);
+            answered = true;
+            CHECK(eventually([&] { return finished.load(); }));
+        },
+        two_workers());
+}
+
+TEST_CASE("C2 pipelined requests to plain, coroutine and worker routes are answered in order") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/plain/:n", [](sake::Context&, int n) { return std::to_string(n); });
+            app.get("/later/:n", [](sake::Context&, int n) -> sake::Task<std::string> {
+                co_await sake::sleep(std::chrono::milliseconds(n % 3));
+                co_return std::to_string(n);
+            });
+            app.get("/worker/:n",
+                    [](sake::Context&, int n) {
+                        std::this_thread::sleep_for(std::chrono::milliseconds(n % 4));
+                        return std::to_string(n);
+                    })
+                .worker();
+        },
+        [](TestServer& server) {
+            const std::vector<std::string> kinds = {"/plain/", "/worker/", "/later/", "/worker/", "/worker/"};
+            RawClient client = server.connect();
+            std::string batch;
+            for (int i = 0; i < 64; ++i) {
+                batch +=
+                    get_request(kinds[static_cast<std::size_t>(i * 7) % kinds.size()] + std::to_string(i));
+            }
+            client.send(batch);
+            for (int i = 0; i < 64; ++i) CHECK(client.read_response().body == std::to_string(i));
+        },
+        two_workers());
+}
+
+TEST_CASE("C6 a handler that holds the reactor is logged once, with its pattern, its line and the way out") {
+    std::mutex mutex;
+    std::vector<std::string> log;
+    const auto block = [] {
+        const auto until = std::chrono::steady_clock::now() + 150ms;
+        while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    };
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/slow/:n", [&](sake::Context&, int) { block(); });
+            app.get("/slow-later", [&](sake::Context&) -> sake::Task<> {
+                co_await sake::sleep(1ms);
+                block();
+            });
+            app.get("/worker", [&](sake::Context&) { block(); }).worker();
+        },
+        [&](TestServer& server) {
+            for (int i = 0; i < 2; ++i) {
+                CHECK(server.get("/slow/1").status == 200);
+                CHECK(server.get("/slow-later").status == 200);
+                CHECK(server.get("/worker").status == 200);
+            }
+            CHECK(server.app().stats().stalls == 4);
+            const std::lock_guard lock(mutex);
+            REQUIRE(log.size() == 2);
+            CHECK(log[0].starts_with("GET /slow/:n ("));
+            CHECK(log[0].find("test_workers.cpp:") != std::string::npos);
+            CHECK(log[0].find("mark the route .worker()") != std::string::npos);
+            CHECK(log[1].starts_with("GET /slow-later ("));
+        },
+        sake::Config().with_stall_warning(99ms).with_log([&](sake::LogLevel, std::string_view line) {
+            const allocations::Exempt not_the_servers;
+            const std::lock_guard lock(mutex);
+            log.emplace_back(line);
+        }));
+}
+
+TEST_CASE("an engine can run again with its worker routes") {
+    for (int round = 0; round < 3; ++round) {
+        with_server(
+            [](sake::Engine& app) { app.get("/heavy", [](sake::Context&) { return "done"; }).worker(); },
+            [](TestServer& server) { CHECK(server.get("/heavy").body == "done"); }, two_workers());
+    }
+}
+
+}  // namespace test_workers
