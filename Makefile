@@ -48,7 +48,7 @@ setup-product: # what programs that use the header need
 
 .PHONY: demo
 demo: $(BUILD)/demo ## build the demo and serve it on 127.0.0.1:8080 (PORT=)
-	@printf 'Serving http://127.0.0.1:$(PORT)/ until Ctrl-C. In another terminal, try:\n'
+	@printf 'Starting; Ctrl-C stops. In another terminal, or a browser, try http://127.0.0.1:$(PORT)/ and:\n'
 	@printf '  curl -i http://127.0.0.1:$(PORT)/\n  curl -i http://127.0.0.1:$(PORT)/fib/30\n'
 	@exec $(BUILD)/demo 127.0.0.1:$(PORT)
 

@@ -378,13 +378,16 @@ def print_disturbance(results):
         print("Their req/s say little; req/CPU-s and its ratio suffer less.")
 
 
-def print_conditions(servers, skipped, options):
+def print_machine():
     compiler = subprocess.run([COMPILER, "--version"], capture_output=True, text=True).stdout.splitlines()[0]
     print(f"{cpu_model()}, {os.cpu_count()} CPUs, {platform.system()} {platform.release()}")
-    print(f"{compiler}, {' '.join(FLAGS)}")
+    print(f"{compiler}, {' '.join(FLAGS)}; load average {os.getloadavg()[0]:.2f}")
+
+
+def print_conditions(servers, skipped, options):
+    print_machine()
     rounds = "" if options.sleepers else f"{options.rounds} rounds of {options.seconds} s; "
-    print(f"server on CPU {options.server_cpu}, client on CPU {options.client_cpu}; ", end="")
-    print(f"{rounds}load average {os.getloadavg()[0]:.2f}")
+    print(f"{rounds}server on CPU {options.server_cpu}, client on CPU {options.client_cpu}")
     if options.client_cpu is None:
         print("NOTE: one CPU only, so that client and server share it; the figures say little")
     for server in servers:
@@ -469,6 +472,7 @@ def parse_options():
     parser.add_argument("--clients", default="wrk,load", help="wrk, load or wrk,load (default; wrk when installed)")
     parser.add_argument("--sleepers", type=int, nargs="?", const=10000, metavar="N",
                         help="instead: N (default 10,000) requests asleep at once")
+    parser.add_argument("--workers", action="store_true", help="instead: worker routes, as workers.py does")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's figures to FILE")
     parser.add_argument("--build-dir", type=Path, default=ROOT / "build" / "bench")
     options = parser.parse_args()
@@ -492,6 +496,17 @@ def raise_open_files():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65536) if hard > 0 else 65536, hard))
 
 
+def measure_workers(options):
+    import workers  # not above: it imports this file
+
+    return workers.measure_workers(options)
+
+
+def write_json(results, options):
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+
+
 def main():
     parser, options = parse_options()
     programs = choose_programs(parser, options)
@@ -500,6 +515,11 @@ def main():
         parser.error("nothing to measure")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     raise_open_files()
+    if options.workers:
+        print_machine()
+        results = measure_workers(options)
+        write_json(results, options)
+        sys.exit(0 if results else 1)
     try:
         build("load.cpp", options.build_dir)
         build("sleepers.cpp", options.build_dir)
@@ -513,9 +533,14 @@ def main():
         warm_up(servers, scenarios, options)
         results = measure_all(servers, scenarios, options)
         print_disturbance(results)
-    if options.json:
-        options.json.write_text(json.dumps(results, indent=1) + "\n")
-    sys.exit(1 if any(not program.optional for program, _ in skipped) else 0)
+    has_failed = any(not program.optional for program, _ in skipped)
+    if not options.sleepers and not options.only:
+        for server in servers:
+            server.stop()  # worker routes have all CPUs and the memory to themselves
+        results["workers"] = measure_workers(options)
+        has_failed = has_failed or not results["workers"]
+    write_json(results, options)
+    sys.exit(1 if has_failed else 0)
 
 
 if __name__ == "__main__":

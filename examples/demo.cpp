@@ -17,9 +17,12 @@
 //     # stderr: sake: error: GET /broken failed: only the log knows why in GET /broken (...)
 
 #include <chrono>
+#include <cstdint>
+#include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "sake.hpp"
 
@@ -39,14 +42,14 @@ constexpr std::string_view page = R"(<!doctype html>
   <li><a href="/hello/Ada">/hello/Ada</a>: a word of the path, and
       <a href="/hello/Ada?greeting=Kanpai">?greeting=Kanpai</a> from the query
   <li><a href="/square/12">/square/12</a>: a number, and <a href="/square/twelve">twelve</a>, which is none
-  <li><a href="/fib/30">/fib/30</a>: a little work
+  <li><a href="/fib/30">/fib/30</a>: computing, on the worker pool
   <li><a href="/slow">/slow</a>: a second of sleep, in which others are served
   <li><a href="/teapot">/teapot</a>: an error that the program chose
   <li><a href="/broken">/broken</a>: one that it did not choose; only the log says why
 </ul>
 )";
 
-int fib(int n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
+std::uint64_t fib(unsigned n) { return n < 2 ? n : fib(n - 1) + fib(n - 2); }
 
 int main(int argc, char** argv) {
     sake::Engine app;
@@ -60,13 +63,14 @@ int main(int argc, char** argv) {
     });
 
     app.get("/square/:number", [](sake::Context& ctx, unsigned number) {
-        ctx.json({{"number", number}, {"square", number * number}});
+        ctx.json({{"number", number}, {"square", std::uint64_t{number} * number}});
     });
 
-    app.get("/fib/:n", [](sake::Context& ctx, int n) {
-        if (n > 30) throw sake::HttpError(422, "30 at most, since others wait meanwhile");
-        ctx.json({{"n", n}, {"fib", fib(n)}});
-    });
+    // It computes for long, so it runs on the worker pool; everything else goes on meanwhile.
+    app.get("/fib/:n", [](sake::Context& ctx, unsigned n) {
+           if (n > 45) throw sake::HttpError(422, "45 at most");
+           ctx.json({{"n", n}, {"fib", fib(n)}});
+       }).worker();
 
     app.get("/slow", [](sake::Context& ctx) -> sake::Task<> {
         co_await sake::sleep(std::chrono::seconds(1));
@@ -76,5 +80,10 @@ int main(int argc, char** argv) {
     app.get("/teapot", [](sake::Context&) { throw sake::HttpError(418, "tea is another house"); });
     app.get("/broken", [](sake::Context&) { throw std::runtime_error("only the log knows why"); });
 
-    return app.run(argc > 1 ? argv[1] : "127.0.0.1:8080");
+    try {
+        return app.run(argc > 1 ? argv[1] : "127.0.0.1:8080");
+    } catch (const std::system_error& error) {
+        std::fprintf(stderr, "%s\n", error.what());
+        return 1;
+    }
 }

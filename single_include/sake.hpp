@@ -2883,8 +2883,8 @@ inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n
 
 // ---- sake/async/sys.hpp ----
 
-// The seam to the operating system: every system call that Sake makes goes through a thin function here. They
-// retry EINTR, return errno as a value (a compiler may cache its address across a suspension), and never
+// The seam to the operating system: calls that read, write, accept, shut down and wait go through thin functions
+// here. They retry EINTR, return errno as a value (a compiler may cache its address across a suspension), and never
 // raise SIGPIPE. Tests put faults in behind them at link time, so nothing here knows of tests.
 
 namespace sake {
@@ -9149,7 +9149,7 @@ class Serving {
         const std::size_t stuck = workers_->pool.stop(std::max(left, std::chrono::milliseconds(0)));
         workers_->mailbox->close();
         if (stuck == 0) return;
-        char text[64];
+        char text[96];
         std::snprintf(text, sizeof text, "worker jobs that do not return, left behind: %zu", stuck);
         log_quietly(config_.log, LogLevel::error, text, {});
     }
@@ -9203,7 +9203,7 @@ class Serving {
     }
 
     void log_open_connections(LogLevel level, std::string_view what) noexcept {
-        char text[64];
+        char text[96];
         std::snprintf(text, sizeof text, ", connections open: %zu", server_.connection_count);
         log_quietly(config_.log, level, what, text);
     }

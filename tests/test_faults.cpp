@@ -28,6 +28,7 @@ sake::Task<std::string> copied(sake::Context& ctx) {
 
 void add_routes(sake::Engine& app) {
     app.get("/plain/:n", [](sake::Context& ctx, int n) { ctx.text("plain " + std::to_string(n)); });
+    app.get("/work/:n", [](sake::Context& ctx, int n) { ctx.text("work " + std::to_string(n)); }).worker();
     app.get("/sleep/:n", [](sake::Context& ctx, int n) -> sake::Task<> {
         co_await sake::sleep(1ms);
         ctx.text("sleep " + std::to_string(n));
@@ -269,6 +270,7 @@ TEST_CASE("L5 any allocation may fail: the request gets 503 or a close, and the 
          R"("a text that is longer than a string holds")"},
         {"an upload", post_request("/echo", large, close), large},
         {"a coroutine", get_request("/nested", close), "nested"},
+        {"a worker", get_request("/work/1", close), "work 1"},
         {"an upload to a coroutine", post_request("/echo-later", large, close), large},
         {"pipelined coroutines", get_request("/sleep/1") + get_request("/sleep/2", close), "sleep 2",
          "sleep 1"},

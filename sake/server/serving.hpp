@@ -264,7 +264,7 @@ class Serving {
         const std::size_t stuck = workers_->pool.stop(std::max(left, std::chrono::milliseconds(0)));
         workers_->mailbox->close();
         if (stuck == 0) return;
-        char text[64];
+        char text[96];
         std::snprintf(text, sizeof text, "worker jobs that do not return, left behind: %zu", stuck);
         log_quietly(config_.log, LogLevel::error, text, {});
     }
@@ -318,7 +318,7 @@ class Serving {
     }
 
     void log_open_connections(LogLevel level, std::string_view what) noexcept {
-        char text[64];
+        char text[96];
         std::snprintf(text, sizeof text, ", connections open: %zu", server_.connection_count);
         log_quietly(config_.log, level, what, text);
     }

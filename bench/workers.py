@@ -1,0 +1,355 @@
+#!/usr/bin/env python3
+"""Measures worker routes: what the pool gains, what it spares the reactor, and what it costs.
+
+Prints one table. Every row is a figure or a ratio taken within a round, and shows the median over the rounds with the
+lowest and highest. Server and clients share all CPUs, since that is what the pool is about. README.md says what each
+row means. Runs alone or as part of run.py.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from run import ROOT, Program, Server, Skipped, build, busy_seconds, cpu_model, end, exchange, free_port
+
+CALIBRATION = 4_000_000  # iterations of the handler, some 5 ms
+HEAVY_MS = 5  # what a heavy request shall take
+CONCURRENT = 100
+HEAVY_CONNECTIONS = 8
+STARTS = 5  # of each kind in a round
+POOLS = (1, 65)  # sizes whose difference in memory is the cost of idle workers
+
+TYPICAL = "1 KiB text"
+LARGE = "64 KiB text"
+
+
+@dataclass(frozen=True)
+class Row:
+    name: str
+    unit: str = ""
+    digits: int = 2
+    at_least: float = None
+    at_most: float = None
+
+    def goal(self, value):
+        """What the value should be, and whether it is not."""
+        if self.at_least is not None:
+            return f"at least {self.at_least:g}", value < self.at_least
+        if self.at_most is not None:
+            return f"at most {self.at_most:,g}", value > self.at_most
+        return "", False
+
+
+ROWS = {
+    "speedup": Row(f"{CONCURRENT} heavy requests at once: worker to spawn, req/s"),
+    "efficiency": Row("  the same for each usable CPU: parallel efficiency", at_least=0.95),
+    "cpu_ratio": Row("  CPU of the server for each request, worker to spawn"),
+    "machine": Row("  what bare threads gain, one for each CPU, to one"),
+    "efficiency_to_machine": Row("  worker to spawn, as a share of that"),
+    "client": Row("  CPU that the load client took meanwhile", "%", 1),
+    "others": Row("  CPU that processes of others took meanwhile", "%", 1),
+    "light_idle_p50": Row("GET / with nothing else to do, p50", "us", 0),
+    "light_idle_p99": Row("  p99", "us", 0),
+    "light_spawn_p50": Row(f"GET / beside {HEAVY_CONNECTIONS} heavy on the reactor, p50", "us", 0),
+    "light_spawn_p99": Row("  p99", "us", 0),
+    "light_worker_p50": Row(f"GET / beside {HEAVY_CONNECTIONS} heavy on the pool, p50", "us", 0),
+    "light_worker_p99": Row("  p99", "us", 0),
+    "handler": Row("a handler of 100,000 iterations", "us", 1),
+    "bridge_typical": Row(f"JSON bridge there and back, {TYPICAL}", "us", 1),
+    "bridge_typical_share": Row("  to that handler", "%", 1, at_most=2),
+    "bridge_typical_json": Row("  with a body of JSON", "us", 1),
+    "bridge_typical_bytes": Row("  with a body that is not UTF-8", "us", 1),
+    "bridge_large": Row(f"JSON bridge there and back, {LARGE}", "us", 1),
+    "bridge_large_share": Row("  to that handler", "%", 1),
+    "bridge_large_json": Row("  with a body of JSON", "us", 1),
+    "bridge_large_bytes": Row("  with a body that is not UTF-8", "us", 1),
+    "crossing": Row("a whole crossing (GET, c1): worker less spawn, p50", "us", 1),
+    "crossing_cpu": Row("  CPU of the server for it", "us", 1),
+    "start_off": Row("start to first answer without a pool", "ms", 1),
+    "start_pool": Row("  with a pool", "ms", 1),
+    "start_difference": Row("  difference", "ms", 1, at_most=100),
+    "memory_idle": Row("resident memory of a worker that never worked", "KiB", 1, at_most=64),
+    "memory_used": Row("  of one that has, and is idle again", "KiB", 1, at_most=64),
+}
+
+
+class Bench:
+    """The programs that all measurements use, and where a round's figures go: figures[row name] is a list."""
+
+    def __init__(self, options):
+        flags = ("-I", str(ROOT / "single_include"))
+        self.directory = options.build_dir
+        self.seconds = options.seconds
+        self.workers = str(build("workers.cpp", self.directory, flags))
+        self.bridge = str(build("worker_bridge.cpp", self.directory, flags))
+        self.load = str(build("load.cpp", self.directory))
+        self.figures = {name: [] for name in ROWS}
+        self.cpus = 0
+        self.heavy = CALIBRATION
+
+    def start(self, pool):
+        command = [self.workers, pool]
+        return Server(Program("workers"), command, None, self.directory / f"workers-{pool}.log")
+
+    def add(self, name, value):
+        self.figures[name].append(value)
+
+    def calibrate(self, server):
+        self.cpus = int(exchange(server.port, "/cpus")[1])
+        times = []
+        for _ in range(10):
+            begin = time.monotonic()
+            exchange(server.port, f"/spawn/{CALIBRATION}")
+            times.append(time.monotonic() - begin)
+        self.heavy = round(int(CALIBRATION * HEAVY_MS / 1000 / min(times)), -4)
+
+    def run_load(self, server, path, connections, seconds):
+        command = [self.load, *(str(x) for x in (server.port, path, connections, 1, seconds))]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 30)
+        if done.returncode != 0:
+            raise Skipped(f"load {path}: {done.stderr.strip() or done.returncode}")
+        result = json.loads(done.stdout)
+        if result["errors"] or not result["requests"]:
+            raise Skipped(f"load {path}: {result['requests']} answers, {result['errors']} errors")
+        return result
+
+
+# ---- the parts of a round ---------------------------------------------------------------------------------------
+
+
+def await_idle(server):
+    """After a heavy client: what it had asked for last is still being computed, and would burden the next run."""
+    deadline = time.monotonic() + 10
+    before, now = -1.0, server.cpu_seconds()
+    while now > before and time.monotonic() < deadline:
+        time.sleep(0.05)  # five ticks of the kernel's clock
+        before, now = now, server.cpu_seconds()
+
+
+def measure_throughput(bench, server):
+    speed, cpu = {}, {}
+    for where in ("spawn", "worker"):
+        busy_before, server_before, begin = busy_seconds(), server.cpu_seconds(), time.monotonic()
+        result = bench.run_load(server, f"/{where}/{bench.heavy}", CONCURRENT, bench.seconds)
+        wall, busy = time.monotonic() - begin, busy_seconds() - busy_before
+        server_cpu, client_cpu = server.cpu_seconds() - server_before, result["client_cpu_seconds"]
+        await_idle(server)
+        speed[where] = result["requests_per_second"]
+        cpu[where] = server_cpu / result["requests"]
+    # What the loop leaves behind is of the run on the pool.
+    bench.add("client", 100 * client_cpu / wall)
+    bench.add("others", 100 * max(0.0, (busy - server_cpu - client_cpu) / wall))
+    one, all_cpus = (
+        float(subprocess.run([bench.workers, "spin", str(n)], capture_output=True, timeout=30, check=True).stdout)
+        for n in (1, bench.cpus)
+    )
+    speedup = speed["worker"] / speed["spawn"]
+    bench.add("speedup", speedup)
+    bench.add("efficiency", speedup / bench.cpus)
+    bench.add("cpu_ratio", cpu["worker"] / cpu["spawn"])
+    bench.add("machine", all_cpus / one)
+    bench.add("efficiency_to_machine", speedup / (all_cpus / one))
+
+
+def light_latencies(port, seconds):
+    """Microseconds of one request after the other, paced: a client without pauses would keep a CPU for itself."""
+    request = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode()
+    head, body = exchange(port, "/")
+    size = len(head) + 4 + len(body)
+    latencies = []
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        stop = time.monotonic() + seconds
+        while time.monotonic() < stop:
+            time.sleep(0.002)
+            begin = time.perf_counter()
+            connection.sendall(request)
+            received = 0
+            while received < size:
+                chunk = connection.recv(65536)
+                if not chunk:
+                    raise Skipped("the server closed the connection of the light route")
+                received += len(chunk)
+            latencies.append((time.perf_counter() - begin) * 1e6)
+    return latencies
+
+
+def add_light(bench, name, latencies):
+    latencies.sort()
+    for percent in (50, 99):
+        bench.add(f"{name}_p{percent}", latencies[min(len(latencies) * percent // 100, len(latencies) - 1)])
+
+
+def measure_light(bench, server):
+    add_light(bench, "light_idle", light_latencies(server.port, 1))
+    for where in ("spawn", "worker"):
+        command = [bench.load, str(server.port), f"/{where}/{bench.heavy}", str(HEAVY_CONNECTIONS), "1"]
+        command.append(str(bench.seconds + 5))  # longer than is needed: it is ended
+        heavy = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            time.sleep(0.3)
+            latencies = light_latencies(server.port, bench.seconds)
+            if heavy.poll() is not None:
+                raise Skipped("the heavy client ended before the light one")
+        finally:
+            end(heavy)
+        await_idle(server)
+        add_light(bench, f"light_{where}", latencies)
+
+
+def measure_bridge(bench):
+    done = subprocess.run([bench.bridge], capture_output=True, text=True, timeout=60, check=True)
+    result = json.loads(done.stdout)
+    handler = result["handler"]
+    bench.add("handler", handler)
+    for name, size in (("bridge_typical", "1 KiB"), ("bridge_large", "64 KiB")):
+        text = result[f"{size} text"]["total"]
+        bench.add(name, text)
+        bench.add(f"{name}_share", 100 * text / handler)
+        bench.add(f"{name}_json", result[f"{size} JSON"]["total"])
+        bench.add(f"{name}_bytes", result[f"{size} bytes"]["total"])
+    return result
+
+
+def measure_crossing(bench, server):
+    """One request at a time whose handler does nothing: what is left is the bridge and the way between threads."""
+    latency, cpu = {}, {}
+    for where in ("spawn", "worker"):
+        before = server.cpu_seconds()
+        result = bench.run_load(server, f"/{where}/1", 1, 1)
+        latency[where] = result["p50_us"]
+        cpu[where] = (server.cpu_seconds() - before) / result["requests"] * 1e6
+    bench.add("crossing", latency["worker"] - latency["spawn"])
+    bench.add("crossing_cpu", cpu["worker"] - cpu["spawn"])
+
+
+def time_to_first_answer(bench, pool):
+    """Milliseconds from the start of a process until it has answered."""
+    port = free_port()
+    begin = time.monotonic()
+    command = [bench.workers, pool, str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while time.monotonic() - begin < 10 and process.poll() is None:
+            try:
+                exchange(port, "/")
+                return (time.monotonic() - begin) * 1e3
+            except ConnectionRefusedError:
+                time.sleep(0.0002)
+    finally:
+        end(process)
+    raise Skipped("the server did not answer within 10 s of its start")
+
+
+def measure_start(bench):
+    pairs = [(time_to_first_answer(bench, "off"), time_to_first_answer(bench, "0")) for _ in range(STARTS)]
+    bench.add("start_off", statistics.median(off for off, _ in pairs))
+    bench.add("start_pool", statistics.median(pool for _, pool in pairs))
+    bench.add("start_difference", statistics.median(pool - off for off, pool in pairs))
+
+
+def resident_kib(server):
+    # Exact, where the kernel has it; VmRSS is a sum of counters of each CPU that may be some pages behind.
+    try:
+        for line in Path(f"/proc/{server.process.pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Rss:"):
+                return int(line.split()[1])
+    except OSError:
+        pass
+    return server.memory_kib()
+
+
+def measure_memory(bench):
+    idle, used = [], []
+    for size in POOLS:
+        server = bench.start(str(size))
+        try:
+            exchange(server.port, "/")
+            idle.append(resident_kib(server))
+            # Twice as many at once as there are workers, so that each gets some.
+            bench.run_load(server, "/worker/heavy", 2 * max(POOLS), 1)
+            used.append(resident_kib(server))
+        finally:
+            server.stop()
+    workers = POOLS[1] - POOLS[0]
+    bench.add("memory_idle", (idle[1] - idle[0]) / workers)
+    bench.add("memory_used", (used[1] - used[0]) / workers)
+
+
+# ---- all of it --------------------------------------------------------------------------------------------------
+
+
+def print_table(bench):
+    print(f"{'':56}{'median':>10} {'':4}{'lowest-highest':<24}goal")
+    for name, row in ROWS.items():
+        values = bench.figures[name]
+        value = statistics.median(values)
+        spread = f"({min(values):,.{row.digits}f}-{max(values):,.{row.digits}f})"
+        goal, is_missed = row.goal(value)
+        verdict = goal + (", MISSED" if is_missed else "")
+        print(f"{row.name:56}{value:>10,.{row.digits}f} {row.unit:4}{spread:<24}{verdict}".rstrip())
+
+
+def print_steps(result):
+    print("\nthe steps of the bridge in the last round, us:")
+    for name in (TYPICAL, LARGE):
+        steps = ", ".join(f"{step} {value:,.1f}" for step, value in result[name].items() if step != "total")
+        print(f"{name}: {steps}")
+
+
+def measure_workers(options):
+    """Prints the table and returns the figures of every round; None if something went wrong."""
+    print(f"\nworker routes, {options.rounds} rounds, {options.seconds} s for each load; ", end="")
+    try:
+        bench = Bench(options)
+        server = bench.start("0")
+        try:
+            bench.calibrate(server)
+            print(f"{bench.cpus} usable CPUs, shared by server and clients; ", end="")
+            print(f"a heavy request is {bench.heavy:,} iterations, some {HEAVY_MS} ms")
+            sys.stdout.flush()
+            for _ in range(options.rounds):
+                measure_throughput(bench, server)
+                measure_light(bench, server)
+                measure_crossing(bench, server)
+                steps = measure_bridge(bench)
+                measure_start(bench)
+                measure_memory(bench)
+        finally:
+            server.stop()
+    except (Skipped, OSError, subprocess.SubprocessError) as reason:
+        print(f"\nfailed: {reason}")
+        return None
+    print_table(bench)
+    if statistics.median(bench.figures["others"]) > 10:
+        print("NOTE: other processes used more than a tenth of a CPU, so that throughput and latency say little.")
+    print_steps(steps)
+    return {**bench.figures, "bridge_steps": steps}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
+    parser.add_argument("--seconds", type=int, default=1, help="of each load (default 1)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's figures to FILE")
+    parser.add_argument("--build-dir", type=Path, default=ROOT / "build" / "bench")
+    options = parser.parse_args()
+    if options.rounds < 1 or options.seconds < 1:
+        parser.error("nothing to measure")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    print(f"{cpu_model()}, {os.cpu_count()} CPUs; load average {os.getloadavg()[0]:.2f}")
+    results = measure_workers(options)
+    if results and options.json:
+        options.json.write_text(json.dumps(results, indent=1) + "\n")
+    sys.exit(0 if results else 1)
+
+
+if __name__ == "__main__":
+    main()
