@@ -572,17 +572,23 @@ template <class T>
 /// Base64 with padding (RFC 4648 section 4).
 [[nodiscard]] inline std::string base64_encode(std::string_view bytes) {
     constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const auto at = [&](std::size_t i) -> std::uint32_t {
-        return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u;
-    };
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto at = [&](std::size_t i) -> std::uint32_t { return static_cast<unsigned char>(bytes[i]); };
+    std::string out((bytes.size() + 2) / 3 * 4, '=');
+    char* to = out.data();
+    std::size_t i = 0;
+    for (; i + 3 <= bytes.size(); i += 3) {
         const std::uint32_t group = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
-        out += alphabet[group >> 18];
-        out += alphabet[group >> 12 & 63];
-        out += i + 1 < bytes.size() ? alphabet[group >> 6 & 63] : '=';
-        out += i + 2 < bytes.size() ? alphabet[group & 63] : '=';
+        *to++ = alphabet[group >> 18];
+        *to++ = alphabet[group >> 12 & 63];
+        *to++ = alphabet[group >> 6 & 63];
+        *to++ = alphabet[group & 63];
+    }
+    if (i < bytes.size()) {
+        const bool has_two = i + 1 < bytes.size();
+        const std::uint32_t group = at(i) << 16 | (has_two ? at(i + 1) << 8 : 0);
+        *to++ = alphabet[group >> 18];
+        *to++ = alphabet[group >> 12 & 63];
+        if (has_two) *to = alphabet[group >> 6 & 63];
     }
     return out;
 }
@@ -597,6 +603,14 @@ constexpr std::uint32_t base64_value(char c) noexcept {
     return c == '+' ? 62u : c == '/' ? 63u : 64u;
 }
 
+inline constexpr auto base64_values = [] {
+    std::array<std::uint8_t, 256> values{};
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        values[i] = static_cast<std::uint8_t>(base64_value(static_cast<char>(i)));
+    }
+    return values;
+}();
+
 }  // namespace detail
 
 /// The bytes behind strict base64: padded, no white space, no stray bits at the end. Or nullopt.
@@ -605,16 +619,16 @@ constexpr std::uint32_t base64_value(char c) noexcept {
     std::size_t padding = 0;
     while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
     const std::size_t letters = text.size() - padding;
-    std::string out;
-    out.reserve(text.size() / 4 * 3);
+    std::string out(letters * 3 / 4, '\0');
+    char* to = out.data();
     std::uint32_t bits = 0;
     unsigned held = 0;
     for (const char c : text.substr(0, letters)) {
-        const std::uint32_t value = detail::base64_value(c);
+        const std::uint32_t value = detail::base64_values[static_cast<unsigned char>(c)];
         if (value == 64) return std::nullopt;
         bits = (bits << 6 | value) & 0xffff;
         held += 6;
-        if (held >= 8) out += static_cast<char>(bits >> (held -= 8) & 0xff);
+        if (held >= 8) *to++ = static_cast<char>(bits >> (held -= 8) & 0xff);
     }
     if ((bits & ((1u << held) - 1)) != 0) return std::nullopt;
     return out;
@@ -685,9 +699,25 @@ inline const char* find_json_special(const char* at, const char* end) noexcept {
     return at;
 }
 
+/// Writes a byte as it stands inside a JSON string, at most six characters; returns how many.
+inline std::size_t escape_json_byte(char c, char* out) noexcept {
+    constexpr std::string_view digits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && c != '"' && c != '\\') {
+        out[0] = c;
+        return 1;
+    }
+    out[0] = '\\';
+    out[1] = c == '\n' ? 'n' : byte < 0x20 ? 'u' : c;
+    if (out[1] != 'u') return 2;
+    out[2] = out[3] = '0';
+    out[4] = digits[byte >> 4U];
+    out[5] = digits[byte & 15U];
+    return 6;
+}
+
 /// Appends a JSON string. The text must be UTF-8.
 inline void append_json_string(std::string& out, std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
     out += '"';
     const char* at = text.data();
     const char* const end = at + text.size();
@@ -695,15 +725,13 @@ inline void append_json_string(std::string& out, std::string_view text) {
         const char* const special = find_json_special(at, end);
         out.append(at, special);
         if (special == end) break;
-        const auto byte = static_cast<unsigned char>(*special);
-        if (byte == '"' || byte == '\\') {
-            out.append({'\\', *special});
-        } else if (byte == '\n') {
-            out.append("\\n");
-        } else {
-            out.append("\\u00").append({digits[byte >> 4U], digits[byte & 15U]});
-        }
-        at = special + 1;
+        // Where there is one there are more, as in JSON within JSON: some bytes go one by one.
+        constexpr std::ptrdiff_t most = 64;
+        char escaped[6 * most];
+        std::size_t size = 0;
+        const char* const stop = special + std::min(most, end - special);
+        for (at = special; at != stop; ++at) size += escape_json_byte(*at, escaped + size);
+        out.append(escaped, size);
     }
     out += '"';
 }
@@ -727,9 +755,10 @@ class JsonReader {
     template <class F>
     void object(F member) {
         enclosed('{', '}', [&] {
-            const std::string name = string();
+            std::string storage;
+            const std::string_view name = this->name(storage);
             expect(':', "a colon");
-            member(std::string_view(name));
+            member(name);
         });
     }
 
@@ -740,15 +769,20 @@ class JsonReader {
     }
 
     [[nodiscard]] std::string string() {
-        expect('"', "a string");
         std::string out;
+        string(out);
+        return out;
+    }
+    void string(std::string& out) {
+        expect('"', "a string");
+        out.clear();
         for (;;) {
             const char* const special = find_json_special(at_, end_);
             out.append(at_, special);
             at_ = special;
             if (at_ == end_) fail("the string does not end");
             const char c = *at_++;
-            if (c == '"') return out;
+            if (c == '"') return;
             if (c != '\\') {
                 --at_;
                 fail("a control character in a string");
@@ -804,6 +838,20 @@ class JsonReader {
     }
 
   private:
+    // A view of the text, or of `storage` if there is an escape in it.
+    std::string_view name(std::string& storage) {
+        if (peek() == '"') {
+            const char* const begin = at_ + 1;
+            const char* const special = find_json_special(begin, end_);
+            if (special != end_ && *special == '"') {
+                at_ = special + 1;
+                return {begin, static_cast<std::size_t>(special - begin)};
+            }
+        }
+        string(storage);
+        return storage;
+    }
+
     void skip_space() noexcept {
         while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
     }
@@ -7221,7 +7269,7 @@ class DocumentReader {
     /// know.
     template <class F>
     void members(std::initializer_list<std::string_view> required, F member) {
-        std::vector<std::string_view> missing(required);
+        std::uint32_t seen = 0;  // a bit for each that is required
         json_.object([&](std::string_view name) {
             name_ = name;
             const bool is_version = name == "version";
@@ -7229,18 +7277,21 @@ class DocumentReader {
                 refuse("is not " + std::to_string(WorkerContext::version));
             }
             if (!is_version && !member(name)) json_.raw();
-            std::erase(missing, name == "values_tagged" ? "values" : name);
+            if (name == "values_tagged") name = "values";
+            const auto found = std::find(required.begin(), required.end(), name);
+            if (found != required.end()) seen |= 1U << (found - required.begin());
         });
-        if (missing.empty()) return;
-        name_ = missing.front();
-        refuse("is missing");
+        for (const std::string_view name : required) {
+            if ((seen & 1U) == 0) {
+                name_ = name;
+                refuse("is missing");
+            }
+            seen >>= 1U;
+        }
     }
 
     void take(std::string& out) {
-        if (json_.peek() == '"') {
-            out = json_.string();
-            return;
-        }
+        if (json_.peek() == '"') return json_.string(out);
         std::optional<std::string> bytes;
         json_.object([&](std::string_view name) {
             if (name != "base64" || bytes) refuse("must be a string or {\"base64\": string}");
@@ -7253,6 +7304,7 @@ class DocumentReader {
 
     void take(TextPairs& out) {
         out.clear();
+        out.reserve(16);
         json_.array([&] {
             auto& [first, second] = out.emplace_back();
             int count = 0;
@@ -7305,7 +7357,8 @@ inline void read_document(JsonReader& json, WorkerResponse& response, std::size_
                        if (name == "headers") return reader.take(response.headers), true;
                        if (name == "body") return reader.take(response.body), true;
                        if (name == "values") return reader.take_values(response.values, depth), true;
-                       if (name == "values_tagged") return reader.take_values_tagged(response.values, depth), true;
+                       if (name == "values_tagged")
+                           return reader.take_values_tagged(response.values, depth), true;
                        if (name == "close") return reader.take(response.close), true;
                        if (name == "aborted") return reader.take(response.aborted), true;
                        return false;
@@ -7326,7 +7379,8 @@ inline void read_document(JsonReader& json, WorkerContext& request, std::size_t 
                        if (name == "headers") return reader.take(request.headers), true;
                        if (name == "body") return reader.take(request.body), true;
                        if (name == "values") return reader.take_values(request.values, depth), true;
-                       if (name == "values_tagged") return reader.take_values_tagged(request.values, depth), true;
+                       if (name == "values_tagged")
+                           return reader.take_values_tagged(request.values, depth), true;
                        if (name == "remote_address") return reader.take(request.remote_address), true;
                        if (name == "response") return read_document(json, request.response, depth), true;
                        return false;

@@ -2,6 +2,7 @@
 // no memory but that of the result. Everything else uses sake::Json.
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <cstdint>
@@ -33,9 +34,25 @@ inline const char* find_json_special(const char* at, const char* end) noexcept {
     return at;
 }
 
+/// Writes a byte as it stands inside a JSON string, at most six characters; returns how many.
+inline std::size_t escape_json_byte(char c, char* out) noexcept {
+    constexpr std::string_view digits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && c != '"' && c != '\\') {
+        out[0] = c;
+        return 1;
+    }
+    out[0] = '\\';
+    out[1] = c == '\n' ? 'n' : byte < 0x20 ? 'u' : c;
+    if (out[1] != 'u') return 2;
+    out[2] = out[3] = '0';
+    out[4] = digits[byte >> 4U];
+    out[5] = digits[byte & 15U];
+    return 6;
+}
+
 /// Appends a JSON string. The text must be UTF-8.
 inline void append_json_string(std::string& out, std::string_view text) {
-    constexpr std::string_view digits = "0123456789abcdef";
     out += '"';
     const char* at = text.data();
     const char* const end = at + text.size();
@@ -43,15 +60,13 @@ inline void append_json_string(std::string& out, std::string_view text) {
         const char* const special = find_json_special(at, end);
         out.append(at, special);
         if (special == end) break;
-        const auto byte = static_cast<unsigned char>(*special);
-        if (byte == '"' || byte == '\\') {
-            out.append({'\\', *special});
-        } else if (byte == '\n') {
-            out.append("\\n");
-        } else {
-            out.append("\\u00").append({digits[byte >> 4U], digits[byte & 15U]});
-        }
-        at = special + 1;
+        // Where there is one there are more, as in JSON within JSON: some bytes go one by one.
+        constexpr std::ptrdiff_t most = 64;
+        char escaped[6 * most];
+        std::size_t size = 0;
+        const char* const stop = special + std::min(most, end - special);
+        for (at = special; at != stop; ++at) size += escape_json_byte(*at, escaped + size);
+        out.append(escaped, size);
     }
     out += '"';
 }
@@ -75,9 +90,10 @@ class JsonReader {
     template <class F>
     void object(F member) {
         enclosed('{', '}', [&] {
-            const std::string name = string();
+            std::string storage;
+            const std::string_view name = this->name(storage);
             expect(':', "a colon");
-            member(std::string_view(name));
+            member(name);
         });
     }
 
@@ -88,15 +104,20 @@ class JsonReader {
     }
 
     [[nodiscard]] std::string string() {
-        expect('"', "a string");
         std::string out;
+        string(out);
+        return out;
+    }
+    void string(std::string& out) {
+        expect('"', "a string");
+        out.clear();
         for (;;) {
             const char* const special = find_json_special(at_, end_);
             out.append(at_, special);
             at_ = special;
             if (at_ == end_) fail("the string does not end");
             const char c = *at_++;
-            if (c == '"') return out;
+            if (c == '"') return;
             if (c != '\\') {
                 --at_;
                 fail("a control character in a string");
@@ -152,6 +173,20 @@ class JsonReader {
     }
 
   private:
+    // A view of the text, or of `storage` if there is an escape in it.
+    std::string_view name(std::string& storage) {
+        if (peek() == '"') {
+            const char* const begin = at_ + 1;
+            const char* const special = find_json_special(begin, end_);
+            if (special != end_ && *special == '"') {
+                at_ = special + 1;
+                return {begin, static_cast<std::size_t>(special - begin)};
+            }
+        }
+        string(storage);
+        return storage;
+    }
+
     void skip_space() noexcept {
         while (at_ != end_ && (*at_ == ' ' || *at_ == '\n' || *at_ == '\r' || *at_ == '\t')) ++at_;
     }

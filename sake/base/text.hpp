@@ -197,17 +197,23 @@ template <class T>
 /// Base64 with padding (RFC 4648 section 4).
 [[nodiscard]] inline std::string base64_encode(std::string_view bytes) {
     constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const auto at = [&](std::size_t i) -> std::uint32_t {
-        return i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u;
-    };
-    std::string out;
-    out.reserve((bytes.size() + 2) / 3 * 4);
-    for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    const auto at = [&](std::size_t i) -> std::uint32_t { return static_cast<unsigned char>(bytes[i]); };
+    std::string out((bytes.size() + 2) / 3 * 4, '=');
+    char* to = out.data();
+    std::size_t i = 0;
+    for (; i + 3 <= bytes.size(); i += 3) {
         const std::uint32_t group = at(i) << 16 | at(i + 1) << 8 | at(i + 2);
-        out += alphabet[group >> 18];
-        out += alphabet[group >> 12 & 63];
-        out += i + 1 < bytes.size() ? alphabet[group >> 6 & 63] : '=';
-        out += i + 2 < bytes.size() ? alphabet[group & 63] : '=';
+        *to++ = alphabet[group >> 18];
+        *to++ = alphabet[group >> 12 & 63];
+        *to++ = alphabet[group >> 6 & 63];
+        *to++ = alphabet[group & 63];
+    }
+    if (i < bytes.size()) {
+        const bool has_two = i + 1 < bytes.size();
+        const std::uint32_t group = at(i) << 16 | (has_two ? at(i + 1) << 8 : 0);
+        *to++ = alphabet[group >> 18];
+        *to++ = alphabet[group >> 12 & 63];
+        if (has_two) *to = alphabet[group >> 6 & 63];
     }
     return out;
 }
@@ -222,6 +228,14 @@ constexpr std::uint32_t base64_value(char c) noexcept {
     return c == '+' ? 62u : c == '/' ? 63u : 64u;
 }
 
+inline constexpr auto base64_values = [] {
+    std::array<std::uint8_t, 256> values{};
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        values[i] = static_cast<std::uint8_t>(base64_value(static_cast<char>(i)));
+    }
+    return values;
+}();
+
 }  // namespace detail
 
 /// The bytes behind strict base64: padded, no white space, no stray bits at the end. Or nullopt.
@@ -230,16 +244,16 @@ constexpr std::uint32_t base64_value(char c) noexcept {
     std::size_t padding = 0;
     while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
     const std::size_t letters = text.size() - padding;
-    std::string out;
-    out.reserve(text.size() / 4 * 3);
+    std::string out(letters * 3 / 4, '\0');
+    char* to = out.data();
     std::uint32_t bits = 0;
     unsigned held = 0;
     for (const char c : text.substr(0, letters)) {
-        const std::uint32_t value = detail::base64_value(c);
+        const std::uint32_t value = detail::base64_values[static_cast<unsigned char>(c)];
         if (value == 64) return std::nullopt;
         bits = (bits << 6 | value) & 0xffff;
         held += 6;
-        if (held >= 8) out += static_cast<char>(bits >> (held -= 8) & 0xff);
+        if (held >= 8) *to++ = static_cast<char>(bits >> (held -= 8) & 0xff);
     }
     if ((bits & ((1u << held) - 1)) != 0) return std::nullopt;
     return out;

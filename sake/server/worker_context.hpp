@@ -252,7 +252,7 @@ class DocumentReader {
     /// know.
     template <class F>
     void members(std::initializer_list<std::string_view> required, F member) {
-        std::vector<std::string_view> missing(required);
+        std::uint32_t seen = 0;  // a bit for each that is required
         json_.object([&](std::string_view name) {
             name_ = name;
             const bool is_version = name == "version";
@@ -260,18 +260,21 @@ class DocumentReader {
                 refuse("is not " + std::to_string(WorkerContext::version));
             }
             if (!is_version && !member(name)) json_.raw();
-            std::erase(missing, name == "values_tagged" ? "values" : name);
+            if (name == "values_tagged") name = "values";
+            const auto found = std::find(required.begin(), required.end(), name);
+            if (found != required.end()) seen |= 1U << (found - required.begin());
         });
-        if (missing.empty()) return;
-        name_ = missing.front();
-        refuse("is missing");
+        for (const std::string_view name : required) {
+            if ((seen & 1U) == 0) {
+                name_ = name;
+                refuse("is missing");
+            }
+            seen >>= 1U;
+        }
     }
 
     void take(std::string& out) {
-        if (json_.peek() == '"') {
-            out = json_.string();
-            return;
-        }
+        if (json_.peek() == '"') return json_.string(out);
         std::optional<std::string> bytes;
         json_.object([&](std::string_view name) {
             if (name != "base64" || bytes) refuse("must be a string or {\"base64\": string}");
@@ -284,6 +287,7 @@ class DocumentReader {
 
     void take(TextPairs& out) {
         out.clear();
+        out.reserve(16);
         json_.array([&] {
             auto& [first, second] = out.emplace_back();
             int count = 0;
@@ -336,7 +340,8 @@ inline void read_document(JsonReader& json, WorkerResponse& response, std::size_
                        if (name == "headers") return reader.take(response.headers), true;
                        if (name == "body") return reader.take(response.body), true;
                        if (name == "values") return reader.take_values(response.values, depth), true;
-                       if (name == "values_tagged") return reader.take_values_tagged(response.values, depth), true;
+                       if (name == "values_tagged")
+                           return reader.take_values_tagged(response.values, depth), true;
                        if (name == "close") return reader.take(response.close), true;
                        if (name == "aborted") return reader.take(response.aborted), true;
                        return false;
@@ -357,7 +362,8 @@ inline void read_document(JsonReader& json, WorkerContext& request, std::size_t 
                        if (name == "headers") return reader.take(request.headers), true;
                        if (name == "body") return reader.take(request.body), true;
                        if (name == "values") return reader.take_values(request.values, depth), true;
-                       if (name == "values_tagged") return reader.take_values_tagged(request.values, depth), true;
+                       if (name == "values_tagged")
+                           return reader.take_values_tagged(request.values, depth), true;
                        if (name == "remote_address") return reader.take(request.remote_address), true;
                        if (name == "response") return read_document(json, request.response, depth), true;
                        return false;
