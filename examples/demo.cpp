@@ -67,10 +67,12 @@ int main(int argc, char** argv) {
     });
 
     // It computes for long, so it runs on the worker pool; everything else goes on meanwhile.
-    app.get("/fib/:n", [](sake::Context& ctx, unsigned n) {
-           if (n > 45) throw sake::HttpError(422, "45 at most");
-           ctx.json({{"n", n}, {"fib", fib(n)}});
-       }).worker();
+    app.get("/fib/:n",
+            [](sake::Context& ctx, unsigned n) {
+                if (n > 45) throw sake::HttpError(422, "45 at most");
+                ctx.json({{"n", n}, {"fib", fib(n)}});
+            })
+        .worker();
 
     app.get("/slow", [](sake::Context& ctx) -> sake::Task<> {
         co_await sake::sleep(std::chrono::seconds(1));

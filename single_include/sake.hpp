@@ -27,6 +27,7 @@
 //   sake/base/function.hpp
 //   sake/base/json.hpp
 //   sake/base/text.hpp
+//   sake/base/json_tagged.hpp
 //   sake/base/json_text.hpp
 //   sake/base/log.hpp
 //   sake/http/chunked.hpp
@@ -669,6 +670,119 @@ inline std::size_t utf8_sequence(const unsigned char* p, std::size_t left) noexc
     return true;
 }
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/base/json_tagged.hpp ----
+
+// Values of sake::Json that JSON text has no form for (infinities, NaN, bytes, text that is not UTF-8), in a
+// form that it has: arrays stay arrays, and what needs it becomes an object with one member that tells what
+// it is.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Whether JSON text carries the value exactly: it has no form for infinities, NaN, bytes, and text that is
+/// not UTF-8.
+inline bool is_exact_in_text(const Json& value) {
+    switch (value.type()) {
+        case Json::value_t::number_float:
+            return std::isfinite(value.get<double>());
+        case Json::value_t::string:
+            return is_valid_utf8(value.get_ref<const std::string&>());
+        case Json::value_t::binary:
+        case Json::value_t::discarded:
+            return false;
+        case Json::value_t::object:
+            for (const auto& [name, member] : value.items()) {
+                if (!is_valid_utf8(name) || !is_exact_in_text(member)) return false;
+            }
+            return true;
+        case Json::value_t::array:
+            return std::all_of(value.begin(), value.end(), is_exact_in_text);
+        default:
+            return true;
+    }
+}
+
+/// The value in a form that JSON text carries exactly: what it has no form for becomes an object with one
+/// member that names what it is, and so does an object.
+inline Json tagged(const Json& value) {
+    switch (value.type()) {
+        case Json::value_t::number_float: {
+            const double number = value.get<double>();
+            if (std::isfinite(number)) return value;
+            return {{"number", std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf"}};
+        }
+        case Json::value_t::string: {
+            const auto& text = value.get_ref<const std::string&>();
+            if (is_valid_utf8(text)) return value;
+            return {{"base64", base64_encode(text)}};
+        }
+        case Json::value_t::binary: {
+            const Json::binary_t& binary = value.get_binary();
+            const std::string_view bytes(reinterpret_cast<const char*>(binary.data()), binary.size());
+            const Json subtype = binary.has_subtype() ? Json(binary.subtype()) : Json();
+            return {{"binary", Json::array({base64_encode(bytes), subtype})}};
+        }
+        case Json::value_t::object: {
+            Json members = Json::array();
+            for (const auto& [name, member] : value.items()) {
+                members.push_back(Json::array({tagged(Json(name)), tagged(member)}));
+            }
+            return {{"object", std::move(members)}};
+        }
+        case Json::value_t::array: {
+            Json elements = Json::array();
+            for (const Json& element : value) elements.push_back(tagged(element));
+            return elements;
+        }
+        default:
+            return value;
+    }
+}
+
+/// The value that `tagged` made this of. Throws JsonError or a nlohmann exception if it made no such thing.
+inline Json untagged(const Json& value) {
+    if (value.is_array()) {
+        Json elements = Json::array();
+        for (const Json& element : value) elements.push_back(untagged(element));
+        return elements;
+    }
+    if (!value.is_object()) return value;
+    if (value.size() != 1) throw JsonError("has an object that is no tag");
+    const std::string& tag = value.begin().key();
+    const Json& content = value.begin().value();
+    const auto bytes_of = [](const Json& text) {
+        auto bytes = base64_decode(text.get_ref<const std::string&>());
+        if (!bytes) throw JsonError("is not valid base64");
+        return std::move(*bytes);
+    };
+    if (tag == "object") {
+        Json members = Json::object();
+        for (const Json& pair : content) {
+            members[untagged(pair.at(0)).get<std::string>()] = untagged(pair.at(1));
+        }
+        return members;
+    }
+    if (tag == "base64") return bytes_of(content);
+    if (tag == "number") {
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        if (content == "nan") return std::numeric_limits<double>::quiet_NaN();
+        if (content == "inf") return infinity;
+        if (content == "-inf") return -infinity;
+    }
+    if (tag == "binary") {
+        const std::string bytes = bytes_of(content.at(0));
+        std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
+        if (content.at(1).is_null()) return Json::binary(std::move(binary));
+        return Json::binary(std::move(binary), content.at(1).get<std::uint64_t>());
+    }
+    throw JsonError("has a tag that is not known");
+}
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -2931,9 +3045,10 @@ inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n
 
 // ---- sake/async/sys.hpp ----
 
-// The seam to the operating system: calls that read, write, accept, shut down and wait go through thin functions
-// here. They retry EINTR, return errno as a value (a compiler may cache its address across a suspension), and never
-// raise SIGPIPE. Tests put faults in behind them at link time, so nothing here knows of tests.
+// The seam to the operating system: calls that read, write, accept, shut down and wait go through thin
+// functions here. They retry EINTR, return errno as a value (a compiler may cache its address across a
+// suspension), and never raise SIGPIPE. Tests put faults in behind them at link time, so nothing here knows
+// of tests.
 
 namespace sake {
 inline namespace v0 {
@@ -7115,66 +7230,6 @@ inline void append_member(std::string& out, std::string_view name, const TextPai
     out += ']';
 }
 
-/// Whether JSON text carries the value exactly: it has no form for infinities, NaN, bytes, and text that is
-/// not UTF-8.
-inline bool is_exact_in_text(const Json& value) {
-    switch (value.type()) {
-        case Json::value_t::number_float:
-            return std::isfinite(value.get<double>());
-        case Json::value_t::string:
-            return is_valid_utf8(value.get_ref<const std::string&>());
-        case Json::value_t::binary:
-        case Json::value_t::discarded:
-            return false;
-        case Json::value_t::object:
-            for (const auto& [name, member] : value.items()) {
-                if (!is_valid_utf8(name) || !is_exact_in_text(member)) return false;
-            }
-            return true;
-        case Json::value_t::array:
-            return std::all_of(value.begin(), value.end(), is_exact_in_text);
-        default:
-            return true;
-    }
-}
-
-/// The value in a form that JSON text carries exactly: what it has no form for becomes an object with one
-/// member that names what it is, and so does an object.
-inline Json tagged(const Json& value) {
-    switch (value.type()) {
-        case Json::value_t::number_float: {
-            const double number = value.get<double>();
-            if (std::isfinite(number)) return value;
-            return {{"number", std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf"}};
-        }
-        case Json::value_t::string: {
-            const auto& text = value.get_ref<const std::string&>();
-            if (is_valid_utf8(text)) return value;
-            return {{"base64", base64_encode(text)}};
-        }
-        case Json::value_t::binary: {
-            const Json::binary_t& binary = value.get_binary();
-            const std::string_view bytes(reinterpret_cast<const char*>(binary.data()), binary.size());
-            const Json subtype = binary.has_subtype() ? Json(binary.subtype()) : Json();
-            return {{"binary", Json::array({base64_encode(bytes), subtype})}};
-        }
-        case Json::value_t::object: {
-            Json members = Json::array();
-            for (const auto& [name, member] : value.items()) {
-                members.push_back(Json::array({tagged(Json(name)), tagged(member)}));
-            }
-            return {{"object", std::move(members)}};
-        }
-        case Json::value_t::array: {
-            Json elements = Json::array();
-            for (const Json& element : value) elements.push_back(tagged(element));
-            return elements;
-        }
-        default:
-            return value;
-    }
-}
-
 inline void append_values(std::string& out, const Json& values) {
     if (values.empty()) {
         out.append(R"(,"values":{})");
@@ -7220,45 +7275,6 @@ inline void append_document(std::string& out, const WorkerContext& request) {
 }
 
 // --- Reading ---
-
-/// The value that `tagged` made this of. Throws JsonError or a nlohmann exception if it made no such thing.
-inline Json untagged(const Json& value) {
-    if (value.is_array()) {
-        Json elements = Json::array();
-        for (const Json& element : value) elements.push_back(untagged(element));
-        return elements;
-    }
-    if (!value.is_object()) return value;
-    if (value.size() != 1) throw JsonError("worker document: 'values_tagged' has an object that is no tag");
-    const std::string& tag = value.begin().key();
-    const Json& content = value.begin().value();
-    const auto bytes_of = [](const Json& text) {
-        auto bytes = base64_decode(text.get_ref<const std::string&>());
-        if (!bytes) throw JsonError("worker document: 'values_tagged' is not valid base64");
-        return std::move(*bytes);
-    };
-    if (tag == "object") {
-        Json members = Json::object();
-        for (const Json& pair : content) {
-            members[untagged(pair.at(0)).get<std::string>()] = untagged(pair.at(1));
-        }
-        return members;
-    }
-    if (tag == "base64") return bytes_of(content);
-    if (tag == "number") {
-        constexpr double infinity = std::numeric_limits<double>::infinity();
-        if (content == "nan") return std::numeric_limits<double>::quiet_NaN();
-        if (content == "inf") return infinity;
-        if (content == "-inf") return -infinity;
-    }
-    if (tag == "binary") {
-        const std::string bytes = bytes_of(content.at(0));
-        std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
-        if (content.at(1).is_null()) return Json::binary(std::move(binary));
-        return Json::binary(std::move(binary), content.at(1).get<std::uint64_t>());
-    }
-    throw JsonError("worker document: 'values_tagged' has a tag that is not known");
-}
 
 /// Reads one document, member by member, and tells which ones are missing.
 class DocumentReader {
@@ -7306,11 +7322,11 @@ class DocumentReader {
         out.clear();
         out.reserve(16);
         json_.array([&] {
-            auto& [first, second] = out.emplace_back();
+            auto& pair = out.emplace_back();
             int count = 0;
             json_.array([&] {
                 if (++count > 2) refuse("must be a list of [name, value]");
-                take(count == 1 ? first : second);
+                take(count == 1 ? pair.first : pair.second);
             });
             if (count != 2) refuse("must be a list of [name, value]");
         });
@@ -7333,6 +7349,8 @@ class DocumentReader {
     void take_values_tagged(Json& out, std::size_t depth) {
         try {
             out = untagged(parse_json(json_.raw(), depth));
+        } catch (const JsonError& error) {
+            refuse(error.what());
         } catch (const Json::exception&) {
             refuse("has a tag without its content");
         }

@@ -1,6 +1,7 @@
-// The seam to the operating system: calls that read, write, accept, shut down and wait go through thin functions
-// here. They retry EINTR, return errno as a value (a compiler may cache its address across a suspension), and never
-// raise SIGPIPE. Tests put faults in behind them at link time, so nothing here knows of tests.
+// The seam to the operating system: calls that read, write, accept, shut down and wait go through thin
+// functions here. They retry EINTR, return errno as a value (a compiler may cache its address across a
+// suspension), and never raise SIGPIPE. Tests put faults in behind them at link time, so nothing here knows
+// of tests.
 #pragma once
 
 #include <fcntl.h>
