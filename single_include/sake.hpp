@@ -1199,6 +1199,9 @@ class ChunkedDecoder {
     [[nodiscard]] int status() const noexcept { return state_ == State::refused ? 400 : 0; }
     [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
 
+    /// How much of the present chunk is still to come, once its size line is complete.
+    [[nodiscard]] std::uint64_t left_in_chunk() const noexcept { return state_ == State::data ? left_ : 0; }
+
     void reset() noexcept { *this = ChunkedDecoder(limits_); }
 
   private:
@@ -7003,6 +7006,10 @@ class RouteTable {
         fallback_.back().build_chain(has_workers);
         frozen_ = true;
     }
+    [[nodiscard]] bool has_method(std::string_view name) const noexcept {
+        return std::any_of(routes_.begin(), routes_.end(),
+                           [&](const Route& each) { return each.method() == name; });
+    }
     [[nodiscard]] bool has_worker_routes() const noexcept {
         return std::any_of(routes_.begin(), routes_.end(),
                            [](const Route& each) { return each.is_worker(); });
@@ -8258,7 +8265,11 @@ class Exchange {
             using Kind = http::ChunkedDecoder::Step::Kind;
             const http::ChunkedDecoder::Step step = chunks_.decode(input.bytes());
             if (step.kind == Kind::refused) return refuse(chunks_.status(), chunks_.reason());
-            if (step.data.size() > body_limit() - req.body_storage.size()) return refuse_body_size();
+            // Also what the size of a chunk announces is too much at once.
+            const std::size_t room = body_limit() - req.body_storage.size();
+            if (step.data.size() > room || chunks_.left_in_chunk() > room - step.data.size()) {
+                return refuse_body_size();
+            }
             req.body_storage.append(step.data);
             input.consume(step.consumed);
             if (step.kind == Kind::need_more) return Progress::need_more;
@@ -9473,12 +9484,16 @@ inline int Engine::run() {
     return serving.run();
 }
 
-// Where no route takes the method: 405 or the answer to OPTIONS, both with Allow. False if no route has the
-// path at all.
+// Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110
+// section 9.1), else 405 or the answer to OPTIONS, both with Allow. False if no route has the path at all.
 inline bool Engine::answer_other_method(Context& ctx) const {
     const detail::Request& request = detail::ContextAccess::request(ctx);
     if (request.target() == "*") {
         ctx.no_content();
+        return true;
+    }
+    if (request.head.method == http::Method::other && !table_->has_method(request.method())) {
+        detail::ContextAccess::response(ctx).set_problem(501, "no resource here takes this method");
         return true;
     }
     std::string allow;

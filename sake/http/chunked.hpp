@@ -59,6 +59,9 @@ class ChunkedDecoder {
     [[nodiscard]] int status() const noexcept { return state_ == State::refused ? 400 : 0; }
     [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
 
+    /// How much of the present chunk is still to come, once its size line is complete.
+    [[nodiscard]] std::uint64_t left_in_chunk() const noexcept { return state_ == State::data ? left_ : 0; }
+
     void reset() noexcept { *this = ChunkedDecoder(limits_); }
 
   private:

@@ -164,12 +164,16 @@ inline int Engine::run() {
     return serving.run();
 }
 
-// Where no route takes the method: 405 or the answer to OPTIONS, both with Allow. False if no route has the
-// path at all.
+// Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110
+// section 9.1), else 405 or the answer to OPTIONS, both with Allow. False if no route has the path at all.
 inline bool Engine::answer_other_method(Context& ctx) const {
     const detail::Request& request = detail::ContextAccess::request(ctx);
     if (request.target() == "*") {
         ctx.no_content();
+        return true;
+    }
+    if (request.head.method == http::Method::other && !table_->has_method(request.method())) {
+        detail::ContextAccess::response(ctx).set_problem(501, "no resource here takes this method");
         return true;
     }
     std::string allow;

@@ -163,7 +163,11 @@ class Exchange {
             using Kind = http::ChunkedDecoder::Step::Kind;
             const http::ChunkedDecoder::Step step = chunks_.decode(input.bytes());
             if (step.kind == Kind::refused) return refuse(chunks_.status(), chunks_.reason());
-            if (step.data.size() > body_limit() - req.body_storage.size()) return refuse_body_size();
+            // Also what the size of a chunk announces is too much at once.
+            const std::size_t room = body_limit() - req.body_storage.size();
+            if (step.data.size() > room || chunks_.left_in_chunk() > room - step.data.size()) {
+                return refuse_body_size();
+            }
             req.body_storage.append(step.data);
             input.consume(step.consumed);
             if (step.kind == Kind::need_more) return Progress::need_more;

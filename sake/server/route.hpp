@@ -160,6 +160,10 @@ class RouteTable {
         fallback_.back().build_chain(has_workers);
         frozen_ = true;
     }
+    [[nodiscard]] bool has_method(std::string_view name) const noexcept {
+        return std::any_of(routes_.begin(), routes_.end(),
+                           [&](const Route& each) { return each.method() == name; });
+    }
     [[nodiscard]] bool has_worker_routes() const noexcept {
         return std::any_of(routes_.begin(), routes_.end(),
                            [](const Route& each) { return each.is_worker(); });
