@@ -16,7 +16,7 @@
 //     # Content-Type: application/problem+json
 //   curl -d '{"text":' 127.0.0.1:8080/notes     # 400 ..."detail":"invalid JSON at byte 9"}
 //   curl -d '{"text":"tea"}' 127.0.0.1:8080/notes
-//     # 422 ..."detail":"body: key 'done' not found"}
+//     # 422 ..."detail":"body: 'done' is missing"}
 //   curl -d '{"text":7,"done":false}' 127.0.0.1:8080/notes
 //     # 422 ..."detail":"body: 'text': type must be string, but is number"}
 

@@ -55,7 +55,7 @@ int main(int argc, char** argv) {
     app.get("/visits", [](sake::Context& ctx) {
         const int visits = sake::parse_number<int>(ctx.cookie("visits")).value_or(0) % 1000 + 1;
         const sake::http::SetCookie cookie{.name = "visits", .value = std::to_string(visits)};
-        ctx.add_header("Set-Cookie", to_string(cookie)).text("visit " + cookie.value);
+        ctx.set_cookie(cookie).text("visit " + cookie.value);
     });
 
     return app.run(argc > 1 ? argv[1] : "127.0.0.1:8080");

@@ -230,6 +230,14 @@ class TimedOut : public std::exception {
 
 namespace detail {
 
+/// For `catch (...)`: what is being handled. The exception of no type by which pthread_exit unwinds the stack
+/// cannot be kept and must go on, so it is thrown again.
+[[nodiscard]] inline std::exception_ptr caught_exception() {
+    std::exception_ptr caught = std::current_exception();
+    if (!caught) throw;
+    return caught;
+}
+
 [[noreturn]] inline void throw_system_error(int error, const std::string& what) {
     throw std::system_error(error, std::generic_category(), what);
 }
@@ -908,6 +916,9 @@ class JsonReader {
     [[nodiscard]] std::int64_t integer() {
         skip_space();
         std::int64_t value = 0;
+        const char* const digits = at_ != end_ && *at_ == '-' ? at_ + 1 : at_;
+        if (end_ - digits >= 2 && digits[0] == '0' && ascii::is(digits[1], ascii::digit))
+            fail("a leading zero");
         const auto [after, error] = std::from_chars(at_, end_, value);
         const bool goes_on = after != end_ && (*after == '.' || *after == 'e' || *after == 'E');
         if (error != std::errc() || goes_on) fail("expected an integer");
@@ -3942,6 +3953,8 @@ class Fiber : public ListNode {
     /// Whether a wait is open and not over yet.
     [[nodiscard]] bool is_suspended() const noexcept;
 
+    /// The frame at the top of the chain, for destroying it when its thread ends under it.
+    std::coroutine_handle<> top;
     /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
     const void* work = nullptr;
 
@@ -4128,6 +4141,17 @@ class Reactor {
     /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
 
+    /// Cancels every fiber, once.
+    void cancel_fibers() noexcept;
+
+    /// Destroys every fiber as it is, with all its frames: for a thread that ends, by pthread_exit, in the
+    /// middle of one. Nothing of the loop may be used afterwards.
+    void destroy_fibers() noexcept;
+
+    /// Calls `work()` as the loop calls coroutines, so that it can spawn.
+    template <class F>
+    void enter(F work);
+
     /// Calls `report` with what was at work, and for how long, after a coroutine held the loop for `longest`
     /// or more. Measured with a grain of some milliseconds.
     void watch_stalls(detail::Clock::duration longest,
@@ -4137,6 +4161,8 @@ class Reactor {
     }
     /// Names what is at work from now on until the present coroutine waits.
     void set_work(const void* work) noexcept { work_ = work; }
+    /// Looks whether what was at work has held the loop; after every coroutine, and where one starts others.
+    void check_stall();
 
     /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
     /// first.
@@ -4166,7 +4192,6 @@ class Reactor {
     [[nodiscard]] std::chrono::milliseconds poll_timeout() const noexcept;
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
-    void check_stall(detail::TimePoint& since);
     void run_posted();
 
     std::unique_ptr<detail::Poller> poller_;
@@ -4182,6 +4207,7 @@ class Reactor {
 
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
+    detail::TimePoint work_start_;
     detail::Clock::duration longest_hold_{};
     detail::UniqueFunction<void(const void*, detail::Clock::duration)> report_stall_;
     std::mutex posted_mutex_;
@@ -4277,6 +4303,24 @@ void Reactor::run_until(Done done) {
     while (!done()) turn();
 }
 
+template <class F>
+void Reactor::enter(F work) {
+    const Running running(*this);
+    now_ = detail::Clock::now();
+    work();
+}
+
+inline void Reactor::cancel_fibers() noexcept {
+    for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        static_cast<detail::Fiber*>(node)->cancel();
+    }
+}
+
+inline void Reactor::destroy_fibers() noexcept {
+    while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
+    first_ready_ = last_ready_ = nullptr;
+}
+
 inline void Reactor::cancel_all() {
     constexpr int patience = 1000;
     for (int round = 0; has_fibers(); ++round) {
@@ -4284,9 +4328,7 @@ inline void Reactor::cancel_all() {
             log_quietly(log_, LogLevel::error, "a task was left unfinished: ", "it swallows every Cancelled");
             return;
         }
-        for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-            static_cast<detail::Fiber*>(node)->cancel();
-        }
+        cancel_fibers();
         const Running running(*this);
         turn();
     }
@@ -4330,20 +4372,21 @@ inline void Reactor::resume_ready() {
     // starved.
     detail::Wait* wait = std::exchange(first_ready_, nullptr);
     last_ready_ = nullptr;
-    detail::TimePoint since = report_stall_ ? detail::coarse_now() : detail::TimePoint();
+    if (report_stall_) work_start_ = detail::coarse_now();
     while (wait != nullptr) {
         detail::Wait* const next = wait->next_ready;
         work_ = wait->work();
         wait->resume();
-        if (report_stall_) check_stall(since);
+        check_stall();
         wait = next;
     }
 }
 
-inline void Reactor::check_stall(detail::TimePoint& since) {
+inline void Reactor::check_stall() {
+    if (!report_stall_) return;
     const detail::TimePoint present = detail::coarse_now();
-    if (present - since >= longest_hold_) report_stall_(work_, present - since);
-    since = present;
+    const auto held = present - std::exchange(work_start_, present);
+    if (held >= longest_hold_) report_stall_(work_, held);
 }
 
 inline void Reactor::run_posted() {
@@ -4361,7 +4404,7 @@ inline void Reactor::run_posted() {
         try {
             work();
         } catch (...) {
-            detail::report_failure("posted work failed: ", std::current_exception());
+            detail::report_failure("posted work failed: ", detail::caught_exception());
         }
     }
     running_posted_.clear();
@@ -4593,11 +4636,7 @@ struct TaskPromiseBase : PromiseBase {
 
     [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
     [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
-    void unhandled_exception() {
-        exception = std::current_exception();
-        // pthread_exit unwinds the stack as an exception of no type, which must go on.
-        if (!exception) throw;
-    }
+    void unhandled_exception() { exception = caught_exception(); }
 };
 
 template <class T>
@@ -4722,6 +4761,7 @@ class Root {
         template <class... Args>
         explicit promise_type(Reactor& reactor, Args&...) noexcept : Fiber(reactor) {
             fiber = this;
+            top = std::coroutine_handle<promise_type>::from_promise(*this);
         }
         Root get_return_object() noexcept {
             return Root(std::coroutine_handle<promise_type>::from_promise(*this));
@@ -4730,9 +4770,8 @@ class Root {
         [[nodiscard]] std::suspend_never final_suspend() const noexcept { return {}; }
         void return_void() const noexcept {}
         void unhandled_exception() {
-            if (std::current_exception()) std::terminate();
-            unlink();  // pthread_exit: the reactor of this thread has nothing to wait for any more
-            throw;
+            static_cast<void>(caught_exception());
+            std::terminate();
         }
     };
 
@@ -4772,7 +4811,10 @@ struct SpawnState {
 
     T take() {
         if (exception) std::rethrow_exception(std::exchange(exception, nullptr));
-        if constexpr (!std::is_void_v<T>) return std::move(*value);
+        if constexpr (!std::is_void_v<T>) {
+            if (!value) throw std::logic_error("the result of a spawned task was taken before");
+            return std::move(*value);
+        }
     }
 
     /// An exception that nobody has seen by the end goes to the log.
@@ -4787,7 +4829,10 @@ template <class T>
 class [[nodiscard]] JoinWait final : public Wait {
   public:
     explicit JoinWait(SpawnState<T>& state) noexcept : state_(state) { ++state_.holders; }
-    ~JoinWait() { state_.let_go(); }
+    ~JoinWait() {
+        if (state_.joiner == this) state_.joiner = nullptr;
+        state_.let_go();
+    }
 
     [[nodiscard]] bool await_ready() const noexcept { return state_.is_done(); }
     template <class Promise>
@@ -4865,15 +4910,26 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
 
 namespace detail {
 
+/// The hold of a task on its state, to the end of its frame.
 template <class T>
-void leave_spawned(SpawnState<T>* state) noexcept {
-    state->fiber = nullptr;
-    if (state->joiner != nullptr) state->joiner->finish();
-    state->let_go();
-}
+class SpawnHold {
+  public:
+    explicit SpawnHold(SpawnState<T>& state) noexcept : state_(state) {}
+    SpawnHold(const SpawnHold&) = delete;
+    SpawnHold& operator=(const SpawnHold&) = delete;
+    ~SpawnHold() {
+        state_.fiber = nullptr;
+        if (state_.joiner != nullptr) std::exchange(state_.joiner, nullptr)->finish();
+        state_.let_go();
+    }
+
+  private:
+    SpawnState<T>& state_;
+};
 
 template <class T>
 Root run_spawned(Reactor&, Task<T> task, SpawnState<T>* state) {
+    const SpawnHold<T> hold(*state);
     try {
         // The spawner goes on first, so that a loop of spawns does not nest.
         co_await yield();
@@ -4884,10 +4940,8 @@ Root run_spawned(Reactor&, Task<T> task, SpawnState<T>* state) {
             state->value.emplace(std::move(result));
         }
     } catch (...) {
-        state->exception = std::current_exception();
-        if (!state->exception) throw;  // pthread_exit
+        state->exception = caught_exception();
     }
-    leave_spawned(state);
 }
 
 template <class T>
@@ -5125,6 +5179,8 @@ class WorkerPool {
     // What follows is for dispatchers, which look after a job that they have submitted.
 
     bool submit_job(std::shared_ptr<detail::PoolJob> job);
+    /// Whether a job would be taken now; counts a rejection if not.
+    [[nodiscard]] bool has_room();
     /// Takes the job off the queue. False if it has begun: it goes on.
     bool withdraw(detail::PoolJob& job);
     /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
@@ -5169,24 +5225,21 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     bool submit(std::shared_ptr<PoolJob> job) {
         {
             const std::lock_guard lock(mutex_);
-            if (stopping_.stop_requested() || queue_.size() + stats_.running >= size_ + queue_limit_) {
-                ++stats_.rejected;
-                return false;
-            }
+            if (!has_room_locked()) return false;
             queue_.push_back(std::move(job));
-            if (alive_ < size_) replace_thread();
         }
         wake_.notify_one();
         return true;
     }
 
-    bool withdraw(PoolJob& job) {
+    bool has_room() {
         const std::lock_guard lock(mutex_);
-        const auto found =
-            std::find_if(queue_.begin(), queue_.end(), [&](const auto& each) { return each.get() == &job; });
-        if (found == queue_.end()) return false;
-        queue_.erase(found);
-        return true;
+        return has_room_locked();
+    }
+
+    bool withdraw(PoolJob& job) {
+        const std::shared_ptr<PoolJob> dropped = take_from_queue(job);
+        return dropped != nullptr;
     }
 
     void abandon(PoolJob& job) {
@@ -5222,7 +5275,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         for (Thread& stuck : threads_) {
             if (stuck.handle.joinable()) stuck.handle.detach();
         }
-        const std::size_t left = alive_;
+        const std::size_t left = stats_.running;
         lock.unlock();
         return left;
     }
@@ -5262,6 +5315,25 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         PoolJob& job_;
     };
 
+    // Counts a refusal. Makes up for threads that could not be replaced when they ended.
+    bool has_room_locked() noexcept {
+        if (alive_ < size_ && !stopping_.stop_requested()) replace_thread();
+        if (!stopping_.stop_requested() && queue_.size() + stats_.running < size_ + queue_limit_) return true;
+        ++stats_.rejected;
+        return false;
+    }
+
+    // Destroyed by the caller, without the lock.
+    std::shared_ptr<PoolJob> take_from_queue(PoolJob& job) {
+        const std::lock_guard lock(mutex_);
+        const auto found =
+            std::find_if(queue_.begin(), queue_.end(), [&](const auto& each) { return each.get() == &job; });
+        if (found == queue_.end()) return nullptr;
+        std::shared_ptr<PoolJob> taken = std::move(*found);
+        queue_.erase(found);
+        return taken;
+    }
+
     void add_thread() {
         const SignalsBlocked no_signals;
         Thread& thread = threads_.emplace_back();
@@ -5291,9 +5363,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
             try {
                 job->run();
             } catch (...) {
-                // pthread_exit unwinds the stack as an exception of no type, which must go on.
-                if (!std::current_exception()) throw;
-                report_failure("a job of the worker pool failed: ", std::current_exception());
+                report_failure("a job of the worker pool failed: ", caught_exception());
             }
             running.returned = true;
         }
@@ -5320,19 +5390,20 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         changed_.notify_all();
     }
 
+    // A thread that a job ends is let go, since what else it ends (its thread-local objects) may take its
+    // time; it holds all that it still uses.
     void leave(Thread& thread) noexcept {
-        std::list<Thread> ended;  // joined without the lock
-        {
-            const std::lock_guard lock(mutex_);
-            take_ended(ended);  // not this one
+        const std::lock_guard lock(mutex_);
+        --alive_;
+        if (stopping_.stop_requested()) {
             thread.has_ended = true;
-            --alive_;
-            if (!stopping_.stop_requested()) {
-                ++stats_.replaced;
-                replace_thread();
-            }
-            changed_.notify_all();
+        } else {
+            thread.handle.detach();
+            threads_.remove_if([&](const Thread& each) { return &each == &thread; });
+            ++stats_.replaced;
+            replace_thread();
         }
+        changed_.notify_all();
     }
 
     void take_ended(std::list<Thread>& ended) noexcept {
@@ -5377,6 +5448,7 @@ inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience) { return
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
     return state_->submit(std::move(job));
 }
+inline bool WorkerPool::has_room() { return state_->has_room(); }
 inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
 inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
 
@@ -5509,7 +5581,14 @@ std::string find_culprit(Json document, std::size_t body_size) {
 inline constexpr int use_of_wrong_type = 304;
 
 template <class T>
+concept ReadableFromJson = requires(const Json& json) { json.get<T>(); };
+
+template <class T>
 T bind_json(std::string_view body, std::size_t depth_limit) {
+    static_assert(
+        ReadableFromJson<T>,
+        "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
+        "into it, or write a from_json(const sake::Json&, T&)");
     if (body.empty()) throw HttpError(400, "the body is empty, but must be JSON");
     Json document;
     try {
@@ -6182,10 +6261,11 @@ class Context {
         return *this;
     }
     Context& json(int code, const Json& value) { return status(code).json(value); }
-    /// Any bytes, under any content type.
-    Context& send(std::string bytes, std::string_view content_type) {
+    /// Any bytes, under any content type. A std::string that is moved in is not copied.
+    template <std::convertible_to<std::string_view> Bytes>
+    Context& send(Bytes&& bytes, std::string_view content_type) {
         response_.set_type(content_type);
-        response_.body = std::move(bytes);
+        response_.body = std::string(std::forward<Bytes>(bytes));
         return *this;
     }
     /// Sends the client to another place. Throws std::invalid_argument unless 300 <= code <= 399.
@@ -6222,10 +6302,13 @@ class Context {
         const auto found = values_.find(std::string(key));
         return found == values_.end() ? null : *found;
     }
-    /// A value that was set, as a T. Throws nlohmann's type_error if it is something else.
+    /// A value that was set, as a T. Throws std::out_of_range if there is none, nlohmann's type_error if it
+    /// is something else.
     template <class T>
     [[nodiscard]] T get(std::string_view key) const {
-        return get(key).get<T>();
+        const Json& value = get(key);
+        if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
+        return value.get<T>();
     }
 
     // --- The way through the handlers ---
@@ -7210,9 +7293,18 @@ namespace detail {
 
 // --- Writing ---
 
+/// Text of which much would be escaped, at six characters a byte.
+inline bool escapes_badly(std::string_view text) noexcept {
+    constexpr std::size_t large = 4096;
+    if (text.size() < large) return false;
+    const auto controls =
+        std::count_if(text.begin(), text.end(), [](char c) { return c >= 0 && c < 0x20 && c != '\n'; });
+    return static_cast<std::size_t>(controls) > text.size() / 16;
+}
+
 /// Text as itself, other bytes as {"base64": "..."}.
 inline void append_bytes(std::string& out, std::string_view bytes) {
-    if (is_valid_utf8(bytes)) return append_json_string(out, bytes);
+    if (is_valid_utf8(bytes) && !escapes_badly(bytes)) return append_json_string(out, bytes);
     out.append(R"({"base64":")").append(base64_encode(bytes)).append(R"("})");
 }
 
@@ -7302,7 +7394,10 @@ class DocumentReader {
             if (!is_version && !member(name)) json_.raw();
             if (name == "values_tagged") name = "values";
             const auto found = std::find(required.begin(), required.end(), name);
-            if (found != required.end()) seen |= 1U << (found - required.begin());
+            if (found == required.end()) return;
+            const std::uint32_t bit = 1U << (found - required.begin());
+            if ((seen & bit) != 0) refuse("is there twice");
+            seen |= bit;
         });
         for (const std::string_view name : required) {
             if ((seen & 1U) == 0) {
@@ -7469,6 +7564,14 @@ class Mailbox {
         const std::lock_guard lock(mutex_);
         if (reactor_ != nullptr) reactor_->post(std::move(work));
     }
+    /// Has the reactor look around.
+    void wake() noexcept {
+        try {
+            post([] {});
+        } catch (const std::bad_alloc&) {
+            // It looks when something else wakes it.
+        }
+    }
     void close() noexcept {
         const std::lock_guard lock(mutex_);
         reactor_ = nullptr;
@@ -7481,13 +7584,18 @@ class Mailbox {
 
 /// What the worker routes of one run share.
 struct Workers {
-    Workers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table)
-        : mailbox(std::make_shared<Mailbox>(reactor)),
+    Workers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table, Budget& budget)
+        : memory(budget),
+          log(config.log),
+          mailbox(std::make_shared<Mailbox>(reactor)),
           routes(std::move(table)),
           queue_timeout(config.worker_queue_timeout),
           json_depth(static_cast<std::size_t>(config.max_json_depth)),
           pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
 
+    Budget& memory;
+    LogSink log;
+    std::stop_source stopping;  // tells what handlers have spawned
     std::shared_ptr<Mailbox> mailbox;
     std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
@@ -7559,7 +7667,9 @@ inline void load_request(Context& ctx, WorkerContext&& document, const RouteTabl
     request.body = request.body_storage;
     const Route* const route =
         routes.router().find(request.match_path(), request.head.method, request.method(), request.params);
-    if (route == nullptr) throw std::invalid_argument("worker document: it has no route here");
+    if (route == nullptr || route->pattern() != document.route) {
+        throw std::invalid_argument("worker document: it has no route here");
+    }
     ContextAccess::route(ctx) = route;
     ContextAccess::position(ctx) = route->chain().size();
     ContextAccess::values(ctx) = std::move(document.values);
@@ -7569,31 +7679,41 @@ inline void load_request(Context& ctx, WorkerContext&& document, const RouteTabl
 
 // --- On the worker ---
 
-/// The loop of the calling worker, on which its coroutine handlers run.
-inline Reactor& worker_reactor() {
-    thread_local Reactor reactor;
-    return reactor;
+/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is.
+inline Reactor& worker_reactor(const LogSink& log) {
+    struct Loop {
+        explicit Loop(const LogSink& sink) { reactor.set_log(sink); }
+        Reactor reactor;
+    };
+    thread_local Loop loop(log);
+    return loop.reactor;
 }
 
 /// One request on its way through the pool.
 class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
   public:
     RequestJob(const Workers& workers, std::string request)
-        : mailbox_(workers.mailbox), routes_(workers.routes), text_(std::move(request)) {
+        : mailbox_(workers.mailbox),
+          routes_(workers.routes),
+          log_(workers.log),
+          stopping_(workers.stopping.get_token()),
+          text_(std::move(request)) {
         place_.json_depth = workers.json_depth;
         place_.worker_pool_size = workers.pool.size();
         place_.in_worker_pool = true;
     }
 
     void run() override {
-        keep_exception([&] { serve(); });
-        if (!has_loop_ || !worker_reactor().has_fibers()) return;
-        // What the handler has spawned goes on; its answer does not wait for that.
-        deliver();
-        worker_reactor().run_until([] { return !worker_reactor().has_fibers(); });
+        keep_exception([&] {
+            Reactor& loop = worker_reactor(log_);
+            const FiberGuard no_fiber_outlives(loop);
+            keep_exception([&] { serve(loop); });
+            run_what_was_spawned(loop);
+        });
     }
 
     void finished(bool thread_ended) noexcept override {
+        if (is_delivered_) return mailbox_->wake();
         thread_ended_ = thread_ended;
         deliver();
     }
@@ -7622,18 +7742,41 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     // They were kept when the request was read, and the text was made by this process.
     static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1)};
 
-    void serve() {
+    /// If the thread ends in the middle, its coroutines end before what they use.
+    class FiberGuard {
+      public:
+        explicit FiberGuard(Reactor& loop) noexcept : loop_(loop) {}
+        FiberGuard(const FiberGuard&) = delete;
+        FiberGuard& operator=(const FiberGuard&) = delete;
+        ~FiberGuard() {
+            if (is_needed) loop_.destroy_fibers();
+        }
+        bool is_needed = true;
+
+      private:
+        Reactor& loop_;
+    };
+
+    void serve(Reactor& loop) {
         Context ctx;
+        FiberGuard no_fiber_outlives_ctx(loop);
         ContextAccess::place(ctx) = place_;
         ContextAccess::set_stop_source(ctx, stop_);
         load_request(ctx, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), *routes_);
         const Handler& handler = *ContextAccess::route(ctx)->chain().back();
-        keep_exception([&] { handler.is_coroutine() ? run_coroutine(handler, ctx) : handler.call(ctx); });
+        keep_exception([&] {
+            if (handler.is_coroutine()) {
+                run_coroutine(loop, handler, ctx);
+            } else {
+                loop.enter([&] { handler.call(ctx); });
+            }
+        });
         // What a handler has set before it threw is kept, as it is on the reactor.
         WorkerResponse response = describe_response(ContextAccess::response(ctx));
         response.values = std::move(ContextAccess::values(ctx));
         response.aborted = ctx.is_aborted();
         text_ = to_text(response);
+        no_fiber_outlives_ctx.is_needed = false;  // what was spawned may go on
     }
 
     template <class F>
@@ -7641,15 +7784,11 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         try {
             work();
         } catch (...) {
-            exception_ = std::current_exception();
-            // pthread_exit unwinds the stack as an exception of no type, which must go on.
-            if (!exception_) throw;
+            exception_ = caught_exception();
         }
     }
 
-    void run_coroutine(const Handler& handler, Context& ctx) {
-        has_loop_ = true;
-        Reactor& reactor = worker_reactor();
+    void run_coroutine(Reactor& reactor, const Handler& handler, Context& ctx) {
         const auto handle =
             std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(ctx)));
         const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
@@ -7661,6 +7800,20 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         });
         reactor.run_until([&] { return handle->done(); });
         handle->take();
+    }
+
+    // It goes on, to its end or the server's, and the answer does not wait for it.
+    void run_what_was_spawned(Reactor& loop) {
+        if (!loop.has_fibers()) return;
+        deliver();
+        const std::stop_callback cancel_on_stop(stopping_, [&]() noexcept {
+            try {
+                loop.post([&loop] { loop.cancel_fibers(); });
+            } catch (const std::bad_alloc&) {
+                // No memory to tell them: they are left behind when the patience is over.
+            }
+        });
+        loop.run_until([&] { return !loop.has_fibers(); });
     }
 
     void deliver() noexcept {
@@ -7677,11 +7830,12 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
 
     std::shared_ptr<Mailbox> mailbox_;
     std::shared_ptr<const RouteTable> routes_;
+    LogSink log_;
+    std::stop_token stopping_;
     std::string text_;  // the request, then the response
     ContextPlace place_;
     std::stop_source stop_;
     std::exception_ptr exception_;
-    bool has_loop_ = false;
     bool is_delivered_ = false;
     bool thread_ended_ = false;
     bool is_done_ = false;  // the reactor's
@@ -7753,7 +7907,17 @@ inline void answer_too_busy(Context& ctx, std::string_view detail) {
 
 /// Serves the request, of a worker route, on the pool.
 inline Task<> run_in_worker(Workers& workers, Context& ctx) {
-    const auto job = std::make_shared<RequestJob>(workers, to_text(describe_request(ctx)));
+    if (!workers.pool.has_room()) {
+        answer_too_busy(ctx, "all workers are busy");
+        co_return;
+    }
+    std::string text = to_text(describe_request(ctx));
+    BudgetShare memory(workers.memory);
+    if (!memory.resize(text.size())) {
+        answer_too_busy(ctx, "the server has no memory to spare for this request");
+        co_return;
+    }
+    const auto job = std::make_shared<RequestJob>(workers, std::move(text));
     if (!workers.pool.submit_job(job)) {
         answer_too_busy(ctx, "all workers are busy");
         co_return;
@@ -7883,8 +8047,7 @@ inline void run_plain(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) handler->call(ctx);
     } catch (...) {
-        if (!std::current_exception()) throw;  // pthread_exit
-        ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
+        ContextAccess::place(ctx).errors->answer(ctx, caught_exception());
     }
 }
 
@@ -7907,8 +8070,9 @@ inline Task<> run_rest(Context& ctx) {
         ctx.abort();
         throw;
     } catch (...) {
+        const std::exception_ptr caught = caught_exception();
         ctx.abort();
-        ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
+        ContextAccess::place(ctx).errors->answer(ctx, caught);
     }
 }
 
@@ -8155,7 +8319,7 @@ class Exchange {
     [[nodiscard]] bool has_begun() const noexcept { return parser_.started(); }
     /// The memory that the request takes beside the input.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
-        return request().storage.size() + request().body_storage.size();
+        return request().storage.capacity() + request().body_storage.capacity();
     }
     /// Whether the client waits for a "100 Continue" before it sends the body.
     [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
@@ -8490,7 +8654,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     Next wait_to_write();
     Next linger();
     [[nodiscard]] std::chrono::milliseconds longest_pause() const noexcept;
-    bool account_memory() noexcept;
+    bool account_memory();
     void become(Phase phase) noexcept;
     void release_exchange() noexcept;
     void set_deadline(TimePoint deadline) { server_.reactor.timers().set(*this, deadline); }
@@ -8593,7 +8757,6 @@ inline Connection::Next Connection::receive() {
 }
 
 inline Connection::Next Connection::wait_to_read() {
-    input_.hold();
     if (phase_ == Phase::idle) {
         release_exchange();
         account_memory();
@@ -8622,7 +8785,6 @@ inline TimePoint Connection::reading_deadline() const {
 }
 
 inline Connection::Next Connection::wait_to_write() {
-    input_.hold();
     if (phase_ == Phase::idle) release_exchange();
     if (!account_memory()) return Next::close;
     if (!is_writing_) {
@@ -8647,7 +8809,8 @@ inline void Connection::interrupted() {
 }
 
 /// Tells the server's budget what this connection holds while it waits. False if that is too much.
-inline bool Connection::account_memory() noexcept {
+inline bool Connection::account_memory() {
+    input_.hold();
     return memory_.resize(input_.held_bytes() + output_.held_bytes() +
                           (exchange_ ? exchange_->held_bytes() : 0));
 }
@@ -8828,7 +8991,7 @@ inline Connection::Next Connection::linger() {
         if (receive() == Next::close) return Next::close;
         input_.consume(input_.bytes().size());
     }
-    input_.hold();
+    account_memory();
     set_deadline(std::min(now() + longest_pause(), phase_start_ + longest));
     return Next::read;
 }
@@ -8860,7 +9023,7 @@ inline Root serve_connection(Reactor&, Server& server, FileDescriptor socket, Pe
                 try {
                     co_await connection.handler();
                 } catch (...) {
-                    thrown = std::current_exception();
+                    thrown = caught_exception();
                 }
                 if (thrown) connection.handler_threw(thrown);
                 connection.handler_ended();
@@ -9005,7 +9168,7 @@ class Serving {
           reactor_(config.poller),
           server_(reactor_, config, *routes, errors, connection_limit(config)) {
         if (config.enable_worker_pool && routes->has_worker_routes()) {
-            workers_ = std::make_unique<Workers>(reactor_, config, routes);
+            workers_ = std::make_unique<Workers>(reactor_, config, routes, server_.memory);
             server_.use_workers(*workers_);
         }
         reactor_.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
@@ -9062,6 +9225,8 @@ class Serving {
     [[nodiscard]] bool is_done() const noexcept {
         if (has_given_up_) return true;
         if (!server_.is_draining || server_.connection_count != 0) return false;
+        // What runs is waited for as long as the grace lasts, since it uses what the program owns.
+        if (workers_ && workers_->pool.stats().running != 0) return false;
         return std::all_of(acceptors_.begin(), acceptors_.end(),
                            [](const auto& each) { return each.done(); });
     }
@@ -9171,6 +9336,7 @@ class Serving {
             const Root root = serve_connection(reactor_, server_, std::move(socket), PeerAddress(peer));
             reactor_.adopt(root.fiber());
             root.start();
+            reactor_.check_stall();  // of its first request, which may be here already
         } catch (const std::bad_alloc&) {
             return ENOMEM;
         }
@@ -9218,18 +9384,18 @@ class Serving {
             if (reactor_.now() < next_warning) return;
             next_warning = reactor_.now() + std::chrono::minutes(1);
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
-            config_.log(LogLevel::warning, (route != nullptr ? route->description() : std::string("a task")) +
-                                               " held the event loop for " + std::to_string(ms) +
-                                               " ms, and everybody waited: mark the route .worker()");
+            config_.log(LogLevel::warning,
+                        (route != nullptr ? route->description() : std::string("a task")) +
+                            " held the event loop for " + std::to_string(ms) + " ms, and everybody waited" +
+                            (route != nullptr && !route->is_worker() ? ": mark the route .worker()" : ""));
         } catch (const std::exception&) {
             // No memory for the line, or a sink that throws: it is counted all the same.
         }
     }
 
-    // What runs is waited for as long as the grace lasts, since it uses what the program owns.
     void stop_workers() noexcept {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(grace_end_ - Clock::now());
-        const std::size_t stuck = workers_->pool.stop(std::max(left, std::chrono::milliseconds(0)));
+        workers_->stopping.request_stop();
+        const std::size_t stuck = workers_->pool.stop(std::chrono::milliseconds(200));
         workers_->mailbox->close();
         if (stuck == 0) return;
         char text[96];
@@ -9251,7 +9417,7 @@ class Serving {
     void begin_drain() noexcept {
         if (server_.is_draining) return;
         server_.is_draining = true;
-        grace_end_ = Clock::now() + config_.shutdown_grace;
+        if (workers_) workers_->stopping.request_stop();
         for (auto& acceptor : acceptors_) acceptor.cancel();
         for_each_connection([](Connection& connection) { connection.begin_drain(); });
         drain_began_.set();
@@ -9273,7 +9439,6 @@ class Serving {
         if (was_forced_) co_return;
         begin_drain();
         was_forced_ = server_.connection_count != 0;
-        grace_end_ = Clock::now() + std::chrono::seconds(1);
         if (was_forced_) log_open_connections(LogLevel::warning, "stopping at once");
         for_each_connection(
             [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
@@ -9321,7 +9486,6 @@ class Serving {
     std::unique_ptr<Workers> workers_;
     std::map<const Route*, TimePoint> next_stall_warning_;
     std::atomic<std::uint64_t> stalls_{0};
-    TimePoint grace_end_;
     TimePoint next_accept_warning_ = TimePoint::min();
     bool was_forced_ = false;
     bool has_given_up_ = false;
@@ -9466,7 +9630,9 @@ inline int Engine::run() {
         const std::lock_guard lock(mutex_);
         table_->unfreeze();
         is_running_ = false;
+        stop_requested_ = false;
     });
+    if (table_.use_count() > 1) throw std::logic_error("run: a worker job of the last run has not returned");
     set_fallback();
     table_->freeze(config_.enable_worker_pool);
     detail::Serving serving(config_, table_, errors_, std::move(listeners));
@@ -9479,7 +9645,6 @@ inline int Engine::run() {
         const std::lock_guard lock(mutex_);
         last_stats_ = stats_of(*serving_);
         serving_ = nullptr;
-        stop_requested_ = false;
     });
     return serving.run();
 }

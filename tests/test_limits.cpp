@@ -460,4 +460,52 @@ TEST_CASE("L3 bodies beyond what all connections may hold get 503, and room that
         quiet_config().with_max_buffered(100'000));
 }
 
+TEST_CASE("L3 unfinished heads and pipelined bytes behind a handler count as well") {
+    std::atomic<bool> may_end{false};
+    with_server(
+        [&](sake::Engine& app) {
+            add_routes(app);
+            app.post("/wait", [&](sake::Context& ctx) -> sake::Task<> {
+                while (!may_end) co_await sake::sleep(1ms);
+                ctx.text("waited");
+            });
+        },
+        [&](TestServer& server) {
+            const auto refused = [&](const std::string& bytes, int count) {
+                std::vector<RawClient> clients;
+                for (int i = 0; i < count; ++i) {
+                    clients.push_back(server.connect());
+                    clients.back().send(bytes);
+                }
+                int seen = 0;
+                REQUIRE(eventually([&] { return server.ping(); }));
+                for (RawClient& each : clients) {
+                    if (each.expect_silence(1ms)) continue;
+                    seen += each.read_response().status == 503 ? 1 : 0;
+                }
+                return seen;
+            };
+            CHECK(refused("GET / HTTP/1.1\r\nX: " + std::string(12'000, 'x'), 60) >= 40);
+            CHECK(server.ping());
+            CHECK(refused(post_request("/wait", "x") + std::string(12'000, 'G'), 60) >= 40);
+            may_end = true;
+            CHECK(server.ping());
+        },
+        quiet_config().with_max_buffered(100'000));
+}
+
+TEST_CASE("L3 a client that was refused and lingers holds nothing any more") {
+    with_server(
+        add_routes,
+        [](TestServer& server) {
+            RawClient slow = server.connect();
+            slow.send(post_request("/body", std::string(90'000, 'x')).substr(0, 85'000));
+            CHECK(slow.read_response().status == 408);
+            RawClient other = server.connect();
+            CHECK(other.send(post_request("/body", std::string(80'000, 'x'))).read_response().body ==
+                  "80000");
+        },
+        quiet_config().with_max_buffered(120'000).with_rate_grace(100ms).with_minimum_rate(1'000'000));
+}
+
 }  // namespace test_limits

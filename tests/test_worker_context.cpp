@@ -182,6 +182,9 @@ TEST_CASE("W8 what is no document is refused in words that name the member") {
         {R"({"version":1,"route":"\x"})", "unknown escape"},
         {R"({"version":1 "route":""})", "expected a comma"},
         {R"({"version":1.5})", "expected an integer"},
+        {R"({"version":01})", "a leading zero"},
+        {R"({"version":1,"version":1})", "'version' is there twice"},
+        {R"({"version":1,"route":"a","route":"b"})", "'route' is there twice"},
         {R"({"version":99999999999999999999})", "expected an integer"},
     };
     for (const Row& row : rows) {

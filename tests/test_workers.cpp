@@ -411,6 +411,53 @@ TEST_CASE("W5 a handler that ends its thread is answered with 500, again and aga
         two_workers());
 }
 
+TEST_CASE("W5 a coroutine that ends its thread, or whose spawned task does, leaves nothing behind") {
+    std::atomic<int> destroyed{0};
+    struct Guard {
+        std::atomic<int>& count;
+        ~Guard() { ++count; }
+    };
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/exit",
+                    [&](sake::Context&) -> sake::Task<> {
+                        const Guard guard{destroyed};
+                        const auto other = [&]() -> sake::Task<> {
+                            const Guard inner{destroyed};
+                            co_await sake::sleep(1ms);
+                            co_await sake::sleep(60s);
+                        };
+                        sake::spawn(other).detach();
+                        co_await sake::sleep(1ms);
+                        pthread_exit(nullptr);
+                    })
+                .worker();
+            app.get("/spawned-exit",
+                    [&](sake::Context& ctx) -> sake::Task<> {
+                        const Guard guard{destroyed};
+                        const auto other = []() -> sake::Task<> {
+                            co_await sake::sleep(1ms);
+                            pthread_exit(nullptr);
+                        };
+                        sake::spawn(other).detach();
+                        co_await sake::sleep(60s);
+                        ctx.text("never");
+                    })
+                .worker();
+            app.get("/fine", [](sake::Context& ctx) { ctx.text("fine"); }).worker();
+        },
+        [&](TestServer& server) {
+            RawClient client = server.connect();
+            for (int i = 0; i < many / 10; ++i) {
+                REQUIRE(client.send(get_request("/exit")).read_response().status == 500);
+                REQUIRE(client.send(get_request("/spawned-exit")).read_response().status == 500);
+            }
+            CHECK(client.send(get_request("/fine")).read_response().body == "fine");
+            CHECK(destroyed == many / 10 * 3);
+        },
+        two_workers());
+}
+
 TEST_CASE("W6 a handler that never returns gets its client a 504, and the server stops all the same") {
     const auto gate = std::make_shared<Gate>();
     const int threads_before = Snapshot::take().threads;
@@ -587,6 +634,104 @@ TEST_CASE("what a handler spawns on a worker outlives the request") {
         two_workers());
 }
 
+TEST_CASE("a plain handler can spawn on a worker as it can on the reactor") {
+    std::atomic<int> ran{0};
+    with_server(
+        [&](sake::Engine& app) {
+            for (const bool on_pool : {false, true}) {
+                app.get(sake::runtime(on_pool ? "/worker" : "/reactor"),
+                        [&](sake::Context& ctx) {
+                            const auto task = [&]() -> sake::Task<> {
+                                co_await sake::sleep(1ms);
+                                ++ran;
+                            };
+                            sake::spawn(task).detach();
+                            ctx.text("spawned");
+                        })
+                    .worker(on_pool);
+            }
+        },
+        [&](TestServer& server) {
+            CHECK(server.get("/reactor").body == "spawned");
+            CHECK(server.get("/worker").body == "spawned");
+            CHECK(eventually([&] { return ran == 2; }));
+        },
+        two_workers());
+}
+
+TEST_CASE("a stop cancels what handlers have spawned on workers") {
+    std::atomic<int> cancelled{0};
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/spawn",
+                    [&](sake::Context&) {
+                        const auto task = [&]() -> sake::Task<> {
+                            try {
+                                for (;;) co_await sake::sleep(10ms);
+                            } catch (const sake::Cancelled&) {
+                                ++cancelled;
+                            }
+                        };
+                        sake::spawn(task).detach();
+                    })
+                .worker();
+        },
+        [&](TestServer& server) {
+            CHECK(server.get("/spawn").status == 200);
+            CHECK(server.stop() == 0);
+            CHECK(cancelled == 1);
+        },
+        two_workers());
+}
+
+TEST_CASE("what a handler spawned on a worker may end its thread after the answer") {
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/spawn",
+                    [&](sake::Context& ctx) -> sake::Task<> {
+                        const auto task = []() -> sake::Task<> {
+                            co_await sake::sleep(2ms);
+                            pthread_exit(nullptr);
+                        };
+                        sake::spawn(task).detach();
+                        ctx.text("spawned");
+                        co_return;
+                    })
+                .worker();
+        },
+        [&](TestServer& server) {
+            for (int i = 0; i < 20; ++i) CHECK(server.get("/spawn").body == "spawned");
+            CHECK(eventually([&] { return server.app().stats().workers.replaced == 20; }));
+        },
+        two_workers());
+}
+
+TEST_CASE("L3 the documents of jobs count for what all connections may hold") {
+    Gate gate;
+    with_server(
+        [&](sake::Engine& app) {
+            app.post("/heavy",
+                     [&](sake::Context& ctx) {
+                         gate.wait();
+                         ctx.text(std::to_string(ctx.body().size()));
+                     })
+                .worker();
+        },
+        [&](TestServer& server) {
+            RawClient first = server.connect();
+            first.send(post_request("/heavy", std::string(100'000, 'x')));
+            REQUIRE(eventually([&] { return server.app().stats().workers.running == 1; }));
+            RawClient second = server.connect();
+            const Response refused =
+                second.send(post_request("/heavy", std::string(100'000, 'x'))).read_response();
+            CHECK(refused.status == 503);
+            gate.open();
+            CHECK(first.read_response().body == "100000");
+            CHECK(server.ping());
+        },
+        two_workers().with_max_buffered(250'000));
+}
+
 TEST_CASE("C2 pipelined requests to plain, coroutine and worker routes are answered in order") {
     with_server(
         [](sake::Engine& app) {
@@ -645,6 +790,35 @@ TEST_CASE("C6 a handler that holds the reactor is logged once, with its pattern,
             CHECK(log[0].find("test_workers.cpp:") != std::string::npos);
             CHECK(log[0].find("mark the route .worker()") != std::string::npos);
             CHECK(log[1].starts_with("GET /slow-later ("));
+        },
+        sake::Config().with_stall_warning(99ms).with_log([&](sake::LogLevel, std::string_view line) {
+            const allocations::Exempt not_the_servers;
+            const std::lock_guard lock(mutex);
+            log.emplace_back(line);
+        }));
+}
+
+TEST_CASE("C6 the handler that held the reactor is named, not one that was accepted after it") {
+    std::mutex mutex;
+    std::vector<std::string> log;
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/slow", [&](sake::Context&) {
+                const auto until = std::chrono::steady_clock::now() + 150ms;
+                while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+            });
+            app.get("/quick", [](sake::Context&) {});
+        },
+        [&](TestServer& server) {
+            RawClient slow = server.connect();
+            slow.send(get_request("/slow"));
+            RawClient quick = server.connect();
+            quick.send(get_request("/quick"));
+            CHECK(slow.read_response().status == 200);
+            CHECK(quick.read_response().status == 200);
+            const std::lock_guard lock(mutex);
+            REQUIRE(log.size() == 1);
+            CHECK(log[0].starts_with("GET /slow ("));
         },
         sake::Config().with_stall_warning(99ms).with_log([&](sake::LogLevel, std::string_view line) {
             const allocations::Exempt not_the_servers;

@@ -116,6 +116,17 @@ class Reactor {
     /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
 
+    /// Cancels every fiber, once.
+    void cancel_fibers() noexcept;
+
+    /// Destroys every fiber as it is, with all its frames: for a thread that ends, by pthread_exit, in the
+    /// middle of one. Nothing of the loop may be used afterwards.
+    void destroy_fibers() noexcept;
+
+    /// Calls `work()` as the loop calls coroutines, so that it can spawn.
+    template <class F>
+    void enter(F work);
+
     /// Calls `report` with what was at work, and for how long, after a coroutine held the loop for `longest`
     /// or more. Measured with a grain of some milliseconds.
     void watch_stalls(detail::Clock::duration longest,
@@ -125,6 +136,8 @@ class Reactor {
     }
     /// Names what is at work from now on until the present coroutine waits.
     void set_work(const void* work) noexcept { work_ = work; }
+    /// Looks whether what was at work has held the loop; after every coroutine, and where one starts others.
+    void check_stall();
 
     /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
     /// first.
@@ -154,7 +167,6 @@ class Reactor {
     [[nodiscard]] std::chrono::milliseconds poll_timeout() const noexcept;
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
-    void check_stall(detail::TimePoint& since);
     void run_posted();
 
     std::unique_ptr<detail::Poller> poller_;
@@ -170,6 +182,7 @@ class Reactor {
 
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
+    detail::TimePoint work_start_;
     detail::Clock::duration longest_hold_{};
     detail::UniqueFunction<void(const void*, detail::Clock::duration)> report_stall_;
     std::mutex posted_mutex_;
@@ -265,6 +278,24 @@ void Reactor::run_until(Done done) {
     while (!done()) turn();
 }
 
+template <class F>
+void Reactor::enter(F work) {
+    const Running running(*this);
+    now_ = detail::Clock::now();
+    work();
+}
+
+inline void Reactor::cancel_fibers() noexcept {
+    for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        static_cast<detail::Fiber*>(node)->cancel();
+    }
+}
+
+inline void Reactor::destroy_fibers() noexcept {
+    while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
+    first_ready_ = last_ready_ = nullptr;
+}
+
 inline void Reactor::cancel_all() {
     constexpr int patience = 1000;
     for (int round = 0; has_fibers(); ++round) {
@@ -272,9 +303,7 @@ inline void Reactor::cancel_all() {
             log_quietly(log_, LogLevel::error, "a task was left unfinished: ", "it swallows every Cancelled");
             return;
         }
-        for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-            static_cast<detail::Fiber*>(node)->cancel();
-        }
+        cancel_fibers();
         const Running running(*this);
         turn();
     }
@@ -318,20 +347,21 @@ inline void Reactor::resume_ready() {
     // starved.
     detail::Wait* wait = std::exchange(first_ready_, nullptr);
     last_ready_ = nullptr;
-    detail::TimePoint since = report_stall_ ? detail::coarse_now() : detail::TimePoint();
+    if (report_stall_) work_start_ = detail::coarse_now();
     while (wait != nullptr) {
         detail::Wait* const next = wait->next_ready;
         work_ = wait->work();
         wait->resume();
-        if (report_stall_) check_stall(since);
+        check_stall();
         wait = next;
     }
 }
 
-inline void Reactor::check_stall(detail::TimePoint& since) {
+inline void Reactor::check_stall() {
+    if (!report_stall_) return;
     const detail::TimePoint present = detail::coarse_now();
-    if (present - since >= longest_hold_) report_stall_(work_, present - since);
-    since = present;
+    const auto held = present - std::exchange(work_start_, present);
+    if (held >= longest_hold_) report_stall_(work_, held);
 }
 
 inline void Reactor::run_posted() {
@@ -349,7 +379,7 @@ inline void Reactor::run_posted() {
         try {
             work();
         } catch (...) {
-            detail::report_failure("posted work failed: ", std::current_exception());
+            detail::report_failure("posted work failed: ", detail::caught_exception());
         }
     }
     running_posted_.clear();

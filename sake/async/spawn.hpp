@@ -32,7 +32,10 @@ struct SpawnState {
 
     T take() {
         if (exception) std::rethrow_exception(std::exchange(exception, nullptr));
-        if constexpr (!std::is_void_v<T>) return std::move(*value);
+        if constexpr (!std::is_void_v<T>) {
+            if (!value) throw std::logic_error("the result of a spawned task was taken before");
+            return std::move(*value);
+        }
     }
 
     /// An exception that nobody has seen by the end goes to the log.
@@ -47,7 +50,10 @@ template <class T>
 class [[nodiscard]] JoinWait final : public Wait {
   public:
     explicit JoinWait(SpawnState<T>& state) noexcept : state_(state) { ++state_.holders; }
-    ~JoinWait() { state_.let_go(); }
+    ~JoinWait() {
+        if (state_.joiner == this) state_.joiner = nullptr;
+        state_.let_go();
+    }
 
     [[nodiscard]] bool await_ready() const noexcept { return state_.is_done(); }
     template <class Promise>
@@ -125,15 +131,26 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
 
 namespace detail {
 
+/// The hold of a task on its state, to the end of its frame.
 template <class T>
-void leave_spawned(SpawnState<T>* state) noexcept {
-    state->fiber = nullptr;
-    if (state->joiner != nullptr) state->joiner->finish();
-    state->let_go();
-}
+class SpawnHold {
+  public:
+    explicit SpawnHold(SpawnState<T>& state) noexcept : state_(state) {}
+    SpawnHold(const SpawnHold&) = delete;
+    SpawnHold& operator=(const SpawnHold&) = delete;
+    ~SpawnHold() {
+        state_.fiber = nullptr;
+        if (state_.joiner != nullptr) std::exchange(state_.joiner, nullptr)->finish();
+        state_.let_go();
+    }
+
+  private:
+    SpawnState<T>& state_;
+};
 
 template <class T>
 Root run_spawned(Reactor&, Task<T> task, SpawnState<T>* state) {
+    const SpawnHold<T> hold(*state);
     try {
         // The spawner goes on first, so that a loop of spawns does not nest.
         co_await yield();
@@ -144,10 +161,8 @@ Root run_spawned(Reactor&, Task<T> task, SpawnState<T>* state) {
             state->value.emplace(std::move(result));
         }
     } catch (...) {
-        state->exception = std::current_exception();
-        if (!state->exception) throw;  // pthread_exit
+        state->exception = caught_exception();
     }
-    leave_spawned(state);
 }
 
 template <class T>

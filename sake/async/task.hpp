@@ -46,11 +46,7 @@ struct TaskPromiseBase : PromiseBase {
 
     [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
     [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
-    void unhandled_exception() {
-        exception = std::current_exception();
-        // pthread_exit unwinds the stack as an exception of no type, which must go on.
-        if (!exception) throw;
-    }
+    void unhandled_exception() { exception = caught_exception(); }
 };
 
 template <class T>
@@ -175,6 +171,7 @@ class Root {
         template <class... Args>
         explicit promise_type(Reactor& reactor, Args&...) noexcept : Fiber(reactor) {
             fiber = this;
+            top = std::coroutine_handle<promise_type>::from_promise(*this);
         }
         Root get_return_object() noexcept {
             return Root(std::coroutine_handle<promise_type>::from_promise(*this));
@@ -183,9 +180,8 @@ class Root {
         [[nodiscard]] std::suspend_never final_suspend() const noexcept { return {}; }
         void return_void() const noexcept {}
         void unhandled_exception() {
-            if (std::current_exception()) std::terminate();
-            unlink();  // pthread_exit: the reactor of this thread has nothing to wait for any more
-            throw;
+            static_cast<void>(caught_exception());
+            std::terminate();
         }
     };
 

@@ -63,6 +63,8 @@ class Fiber : public ListNode {
     /// Whether a wait is open and not over yet.
     [[nodiscard]] bool is_suspended() const noexcept;
 
+    /// The frame at the top of the chain, for destroying it when its thread ends under it.
+    std::coroutine_handle<> top;
     /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
     const void* work = nullptr;
 

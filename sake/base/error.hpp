@@ -27,6 +27,14 @@ class TimedOut : public std::exception {
 
 namespace detail {
 
+/// For `catch (...)`: what is being handled. The exception of no type by which pthread_exit unwinds the stack
+/// cannot be kept and must go on, so it is thrown again.
+[[nodiscard]] inline std::exception_ptr caught_exception() {
+    std::exception_ptr caught = std::current_exception();
+    if (!caught) throw;
+    return caught;
+}
+
 [[noreturn]] inline void throw_system_error(int error, const std::string& what) {
     throw std::system_error(error, std::generic_category(), what);
 }

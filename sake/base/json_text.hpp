@@ -129,6 +129,9 @@ class JsonReader {
     [[nodiscard]] std::int64_t integer() {
         skip_space();
         std::int64_t value = 0;
+        const char* const digits = at_ != end_ && *at_ == '-' ? at_ + 1 : at_;
+        if (end_ - digits >= 2 && digits[0] == '0' && ascii::is(digits[1], ascii::digit))
+            fail("a leading zero");
         const auto [after, error] = std::from_chars(at_, end_, value);
         const bool goes_on = after != end_ && (*after == '.' || *after == 'e' || *after == 'E');
         if (error != std::errc() || goes_on) fail("expected an integer");

@@ -98,6 +98,8 @@ class WorkerPool {
     // What follows is for dispatchers, which look after a job that they have submitted.
 
     bool submit_job(std::shared_ptr<detail::PoolJob> job);
+    /// Whether a job would be taken now; counts a rejection if not.
+    [[nodiscard]] bool has_room();
     /// Takes the job off the queue. False if it has begun: it goes on.
     bool withdraw(detail::PoolJob& job);
     /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
@@ -142,24 +144,21 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     bool submit(std::shared_ptr<PoolJob> job) {
         {
             const std::lock_guard lock(mutex_);
-            if (stopping_.stop_requested() || queue_.size() + stats_.running >= size_ + queue_limit_) {
-                ++stats_.rejected;
-                return false;
-            }
+            if (!has_room_locked()) return false;
             queue_.push_back(std::move(job));
-            if (alive_ < size_) replace_thread();
         }
         wake_.notify_one();
         return true;
     }
 
-    bool withdraw(PoolJob& job) {
+    bool has_room() {
         const std::lock_guard lock(mutex_);
-        const auto found =
-            std::find_if(queue_.begin(), queue_.end(), [&](const auto& each) { return each.get() == &job; });
-        if (found == queue_.end()) return false;
-        queue_.erase(found);
-        return true;
+        return has_room_locked();
+    }
+
+    bool withdraw(PoolJob& job) {
+        const std::shared_ptr<PoolJob> dropped = take_from_queue(job);
+        return dropped != nullptr;
     }
 
     void abandon(PoolJob& job) {
@@ -195,7 +194,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         for (Thread& stuck : threads_) {
             if (stuck.handle.joinable()) stuck.handle.detach();
         }
-        const std::size_t left = alive_;
+        const std::size_t left = stats_.running;
         lock.unlock();
         return left;
     }
@@ -235,6 +234,25 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         PoolJob& job_;
     };
 
+    // Counts a refusal. Makes up for threads that could not be replaced when they ended.
+    bool has_room_locked() noexcept {
+        if (alive_ < size_ && !stopping_.stop_requested()) replace_thread();
+        if (!stopping_.stop_requested() && queue_.size() + stats_.running < size_ + queue_limit_) return true;
+        ++stats_.rejected;
+        return false;
+    }
+
+    // Destroyed by the caller, without the lock.
+    std::shared_ptr<PoolJob> take_from_queue(PoolJob& job) {
+        const std::lock_guard lock(mutex_);
+        const auto found =
+            std::find_if(queue_.begin(), queue_.end(), [&](const auto& each) { return each.get() == &job; });
+        if (found == queue_.end()) return nullptr;
+        std::shared_ptr<PoolJob> taken = std::move(*found);
+        queue_.erase(found);
+        return taken;
+    }
+
     void add_thread() {
         const SignalsBlocked no_signals;
         Thread& thread = threads_.emplace_back();
@@ -264,9 +282,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
             try {
                 job->run();
             } catch (...) {
-                // pthread_exit unwinds the stack as an exception of no type, which must go on.
-                if (!std::current_exception()) throw;
-                report_failure("a job of the worker pool failed: ", std::current_exception());
+                report_failure("a job of the worker pool failed: ", caught_exception());
             }
             running.returned = true;
         }
@@ -293,19 +309,20 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         changed_.notify_all();
     }
 
+    // A thread that a job ends is let go, since what else it ends (its thread-local objects) may take its
+    // time; it holds all that it still uses.
     void leave(Thread& thread) noexcept {
-        std::list<Thread> ended;  // joined without the lock
-        {
-            const std::lock_guard lock(mutex_);
-            take_ended(ended);  // not this one
+        const std::lock_guard lock(mutex_);
+        --alive_;
+        if (stopping_.stop_requested()) {
             thread.has_ended = true;
-            --alive_;
-            if (!stopping_.stop_requested()) {
-                ++stats_.replaced;
-                replace_thread();
-            }
-            changed_.notify_all();
+        } else {
+            thread.handle.detach();
+            threads_.remove_if([&](const Thread& each) { return &each == &thread; });
+            ++stats_.replaced;
+            replace_thread();
         }
+        changed_.notify_all();
     }
 
     void take_ended(std::list<Thread>& ended) noexcept {
@@ -350,6 +367,7 @@ inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience) { return
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
     return state_->submit(std::move(job));
 }
+inline bool WorkerPool::has_room() { return state_->has_room(); }
 inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
 inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
 

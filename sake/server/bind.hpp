@@ -86,7 +86,14 @@ std::string find_culprit(Json document, std::size_t body_size) {
 inline constexpr int use_of_wrong_type = 304;
 
 template <class T>
+concept ReadableFromJson = requires(const Json& json) { json.get<T>(); };
+
+template <class T>
 T bind_json(std::string_view body, std::size_t depth_limit) {
+    static_assert(
+        ReadableFromJson<T>,
+        "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
+        "into it, or write a from_json(const sake::Json&, T&)");
     if (body.empty()) throw HttpError(400, "the body is empty, but must be JSON");
     Json document;
     try {

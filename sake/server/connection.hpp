@@ -101,7 +101,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     Next wait_to_write();
     Next linger();
     [[nodiscard]] std::chrono::milliseconds longest_pause() const noexcept;
-    bool account_memory() noexcept;
+    bool account_memory();
     void become(Phase phase) noexcept;
     void release_exchange() noexcept;
     void set_deadline(TimePoint deadline) { server_.reactor.timers().set(*this, deadline); }
@@ -204,7 +204,6 @@ inline Connection::Next Connection::receive() {
 }
 
 inline Connection::Next Connection::wait_to_read() {
-    input_.hold();
     if (phase_ == Phase::idle) {
         release_exchange();
         account_memory();
@@ -233,7 +232,6 @@ inline TimePoint Connection::reading_deadline() const {
 }
 
 inline Connection::Next Connection::wait_to_write() {
-    input_.hold();
     if (phase_ == Phase::idle) release_exchange();
     if (!account_memory()) return Next::close;
     if (!is_writing_) {
@@ -258,7 +256,8 @@ inline void Connection::interrupted() {
 }
 
 /// Tells the server's budget what this connection holds while it waits. False if that is too much.
-inline bool Connection::account_memory() noexcept {
+inline bool Connection::account_memory() {
+    input_.hold();
     return memory_.resize(input_.held_bytes() + output_.held_bytes() +
                           (exchange_ ? exchange_->held_bytes() : 0));
 }
@@ -439,7 +438,7 @@ inline Connection::Next Connection::linger() {
         if (receive() == Next::close) return Next::close;
         input_.consume(input_.bytes().size());
     }
-    input_.hold();
+    account_memory();
     set_deadline(std::min(now() + longest_pause(), phase_start_ + longest));
     return Next::read;
 }
@@ -471,7 +470,7 @@ inline Root serve_connection(Reactor&, Server& server, FileDescriptor socket, Pe
                 try {
                     co_await connection.handler();
                 } catch (...) {
-                    thrown = std::current_exception();
+                    thrown = caught_exception();
                 }
                 if (thrown) connection.handler_threw(thrown);
                 connection.handler_ended();

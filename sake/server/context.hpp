@@ -169,10 +169,11 @@ class Context {
         return *this;
     }
     Context& json(int code, const Json& value) { return status(code).json(value); }
-    /// Any bytes, under any content type.
-    Context& send(std::string bytes, std::string_view content_type) {
+    /// Any bytes, under any content type. A std::string that is moved in is not copied.
+    template <std::convertible_to<std::string_view> Bytes>
+    Context& send(Bytes&& bytes, std::string_view content_type) {
         response_.set_type(content_type);
-        response_.body = std::move(bytes);
+        response_.body = std::string(std::forward<Bytes>(bytes));
         return *this;
     }
     /// Sends the client to another place. Throws std::invalid_argument unless 300 <= code <= 399.
@@ -209,10 +210,13 @@ class Context {
         const auto found = values_.find(std::string(key));
         return found == values_.end() ? null : *found;
     }
-    /// A value that was set, as a T. Throws nlohmann's type_error if it is something else.
+    /// A value that was set, as a T. Throws std::out_of_range if there is none, nlohmann's type_error if it
+    /// is something else.
     template <class T>
     [[nodiscard]] T get(std::string_view key) const {
-        return get(key).get<T>();
+        const Json& value = get(key);
+        if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
+        return value.get<T>();
     }
 
     // --- The way through the handlers ---

@@ -118,8 +118,7 @@ inline void run_plain(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) handler->call(ctx);
     } catch (...) {
-        if (!std::current_exception()) throw;  // pthread_exit
-        ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
+        ContextAccess::place(ctx).errors->answer(ctx, caught_exception());
     }
 }
 
@@ -142,8 +141,9 @@ inline Task<> run_rest(Context& ctx) {
         ctx.abort();
         throw;
     } catch (...) {
+        const std::exception_ptr caught = caught_exception();
         ctx.abort();
-        ContextAccess::place(ctx).errors->answer(ctx, std::current_exception());
+        ContextAccess::place(ctx).errors->answer(ctx, caught);
     }
 }
 

@@ -146,7 +146,9 @@ inline int Engine::run() {
         const std::lock_guard lock(mutex_);
         table_->unfreeze();
         is_running_ = false;
+        stop_requested_ = false;
     });
+    if (table_.use_count() > 1) throw std::logic_error("run: a worker job of the last run has not returned");
     set_fallback();
     table_->freeze(config_.enable_worker_pool);
     detail::Serving serving(config_, table_, errors_, std::move(listeners));
@@ -159,7 +161,6 @@ inline int Engine::run() {
         const std::lock_guard lock(mutex_);
         last_stats_ = stats_of(*serving_);
         serving_ = nullptr;
-        stop_requested_ = false;
     });
     return serving.run();
 }

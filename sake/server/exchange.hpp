@@ -53,7 +53,7 @@ class Exchange {
     [[nodiscard]] bool has_begun() const noexcept { return parser_.started(); }
     /// The memory that the request takes beside the input.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
-        return request().storage.size() + request().body_storage.size();
+        return request().storage.capacity() + request().body_storage.capacity();
     }
     /// Whether the client waits for a "100 Continue" before it sends the body.
     [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }

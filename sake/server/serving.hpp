@@ -37,7 +37,7 @@ class Serving {
           reactor_(config.poller),
           server_(reactor_, config, *routes, errors, connection_limit(config)) {
         if (config.enable_worker_pool && routes->has_worker_routes()) {
-            workers_ = std::make_unique<Workers>(reactor_, config, routes);
+            workers_ = std::make_unique<Workers>(reactor_, config, routes, server_.memory);
             server_.use_workers(*workers_);
         }
         reactor_.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
@@ -94,6 +94,8 @@ class Serving {
     [[nodiscard]] bool is_done() const noexcept {
         if (has_given_up_) return true;
         if (!server_.is_draining || server_.connection_count != 0) return false;
+        // What runs is waited for as long as the grace lasts, since it uses what the program owns.
+        if (workers_ && workers_->pool.stats().running != 0) return false;
         return std::all_of(acceptors_.begin(), acceptors_.end(),
                            [](const auto& each) { return each.done(); });
     }
@@ -203,6 +205,7 @@ class Serving {
             const Root root = serve_connection(reactor_, server_, std::move(socket), PeerAddress(peer));
             reactor_.adopt(root.fiber());
             root.start();
+            reactor_.check_stall();  // of its first request, which may be here already
         } catch (const std::bad_alloc&) {
             return ENOMEM;
         }
@@ -250,18 +253,18 @@ class Serving {
             if (reactor_.now() < next_warning) return;
             next_warning = reactor_.now() + std::chrono::minutes(1);
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
-            config_.log(LogLevel::warning, (route != nullptr ? route->description() : std::string("a task")) +
-                                               " held the event loop for " + std::to_string(ms) +
-                                               " ms, and everybody waited: mark the route .worker()");
+            config_.log(LogLevel::warning,
+                        (route != nullptr ? route->description() : std::string("a task")) +
+                            " held the event loop for " + std::to_string(ms) + " ms, and everybody waited" +
+                            (route != nullptr && !route->is_worker() ? ": mark the route .worker()" : ""));
         } catch (const std::exception&) {
             // No memory for the line, or a sink that throws: it is counted all the same.
         }
     }
 
-    // What runs is waited for as long as the grace lasts, since it uses what the program owns.
     void stop_workers() noexcept {
-        const auto left = std::chrono::ceil<std::chrono::milliseconds>(grace_end_ - Clock::now());
-        const std::size_t stuck = workers_->pool.stop(std::max(left, std::chrono::milliseconds(0)));
+        workers_->stopping.request_stop();
+        const std::size_t stuck = workers_->pool.stop(std::chrono::milliseconds(200));
         workers_->mailbox->close();
         if (stuck == 0) return;
         char text[96];
@@ -283,7 +286,7 @@ class Serving {
     void begin_drain() noexcept {
         if (server_.is_draining) return;
         server_.is_draining = true;
-        grace_end_ = Clock::now() + config_.shutdown_grace;
+        if (workers_) workers_->stopping.request_stop();
         for (auto& acceptor : acceptors_) acceptor.cancel();
         for_each_connection([](Connection& connection) { connection.begin_drain(); });
         drain_began_.set();
@@ -305,7 +308,6 @@ class Serving {
         if (was_forced_) co_return;
         begin_drain();
         was_forced_ = server_.connection_count != 0;
-        grace_end_ = Clock::now() + std::chrono::seconds(1);
         if (was_forced_) log_open_connections(LogLevel::warning, "stopping at once");
         for_each_connection(
             [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
@@ -353,7 +355,6 @@ class Serving {
     std::unique_ptr<Workers> workers_;
     std::map<const Route*, TimePoint> next_stall_warning_;
     std::atomic<std::uint64_t> stalls_{0};
-    TimePoint grace_end_;
     TimePoint next_accept_warning_ = TimePoint::min();
     bool was_forced_ = false;
     bool has_given_up_ = false;

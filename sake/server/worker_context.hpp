@@ -70,9 +70,18 @@ namespace detail {
 
 // --- Writing ---
 
+/// Text of which much would be escaped, at six characters a byte.
+inline bool escapes_badly(std::string_view text) noexcept {
+    constexpr std::size_t large = 4096;
+    if (text.size() < large) return false;
+    const auto controls =
+        std::count_if(text.begin(), text.end(), [](char c) { return c >= 0 && c < 0x20 && c != '\n'; });
+    return static_cast<std::size_t>(controls) > text.size() / 16;
+}
+
 /// Text as itself, other bytes as {"base64": "..."}.
 inline void append_bytes(std::string& out, std::string_view bytes) {
-    if (is_valid_utf8(bytes)) return append_json_string(out, bytes);
+    if (is_valid_utf8(bytes) && !escapes_badly(bytes)) return append_json_string(out, bytes);
     out.append(R"({"base64":")").append(base64_encode(bytes)).append(R"("})");
 }
 
@@ -162,7 +171,10 @@ class DocumentReader {
             if (!is_version && !member(name)) json_.raw();
             if (name == "values_tagged") name = "values";
             const auto found = std::find(required.begin(), required.end(), name);
-            if (found != required.end()) seen |= 1U << (found - required.begin());
+            if (found == required.end()) return;
+            const std::uint32_t bit = 1U << (found - required.begin());
+            if ((seen & bit) != 0) refuse("is there twice");
+            seen |= bit;
         });
         for (const std::string_view name : required) {
             if ((seen & 1U) == 0) {

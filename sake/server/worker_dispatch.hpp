@@ -11,12 +11,14 @@
 #include <stdexcept>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "sake/async/spawn.hpp"
 #include "sake/async/task.hpp"
 #include "sake/compute/worker_pool.hpp"
 #include "sake/http/parser.hpp"
+#include "sake/server/budget.hpp"
 #include "sake/server/config.hpp"
 #include "sake/server/context.hpp"
 #include "sake/server/route.hpp"
@@ -35,6 +37,14 @@ class Mailbox {
         const std::lock_guard lock(mutex_);
         if (reactor_ != nullptr) reactor_->post(std::move(work));
     }
+    /// Has the reactor look around.
+    void wake() noexcept {
+        try {
+            post([] {});
+        } catch (const std::bad_alloc&) {
+            // It looks when something else wakes it.
+        }
+    }
     void close() noexcept {
         const std::lock_guard lock(mutex_);
         reactor_ = nullptr;
@@ -47,13 +57,18 @@ class Mailbox {
 
 /// What the worker routes of one run share.
 struct Workers {
-    Workers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table)
-        : mailbox(std::make_shared<Mailbox>(reactor)),
+    Workers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table, Budget& budget)
+        : memory(budget),
+          log(config.log),
+          mailbox(std::make_shared<Mailbox>(reactor)),
           routes(std::move(table)),
           queue_timeout(config.worker_queue_timeout),
           json_depth(static_cast<std::size_t>(config.max_json_depth)),
           pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
 
+    Budget& memory;
+    LogSink log;
+    std::stop_source stopping;  // tells what handlers have spawned
     std::shared_ptr<Mailbox> mailbox;
     std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
@@ -125,7 +140,9 @@ inline void load_request(Context& ctx, WorkerContext&& document, const RouteTabl
     request.body = request.body_storage;
     const Route* const route =
         routes.router().find(request.match_path(), request.head.method, request.method(), request.params);
-    if (route == nullptr) throw std::invalid_argument("worker document: it has no route here");
+    if (route == nullptr || route->pattern() != document.route) {
+        throw std::invalid_argument("worker document: it has no route here");
+    }
     ContextAccess::route(ctx) = route;
     ContextAccess::position(ctx) = route->chain().size();
     ContextAccess::values(ctx) = std::move(document.values);
@@ -135,31 +152,41 @@ inline void load_request(Context& ctx, WorkerContext&& document, const RouteTabl
 
 // --- On the worker ---
 
-/// The loop of the calling worker, on which its coroutine handlers run.
-inline Reactor& worker_reactor() {
-    thread_local Reactor reactor;
-    return reactor;
+/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is.
+inline Reactor& worker_reactor(const LogSink& log) {
+    struct Loop {
+        explicit Loop(const LogSink& sink) { reactor.set_log(sink); }
+        Reactor reactor;
+    };
+    thread_local Loop loop(log);
+    return loop.reactor;
 }
 
 /// One request on its way through the pool.
 class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
   public:
     RequestJob(const Workers& workers, std::string request)
-        : mailbox_(workers.mailbox), routes_(workers.routes), text_(std::move(request)) {
+        : mailbox_(workers.mailbox),
+          routes_(workers.routes),
+          log_(workers.log),
+          stopping_(workers.stopping.get_token()),
+          text_(std::move(request)) {
         place_.json_depth = workers.json_depth;
         place_.worker_pool_size = workers.pool.size();
         place_.in_worker_pool = true;
     }
 
     void run() override {
-        keep_exception([&] { serve(); });
-        if (!has_loop_ || !worker_reactor().has_fibers()) return;
-        // What the handler has spawned goes on; its answer does not wait for that.
-        deliver();
-        worker_reactor().run_until([] { return !worker_reactor().has_fibers(); });
+        keep_exception([&] {
+            Reactor& loop = worker_reactor(log_);
+            const FiberGuard no_fiber_outlives(loop);
+            keep_exception([&] { serve(loop); });
+            run_what_was_spawned(loop);
+        });
     }
 
     void finished(bool thread_ended) noexcept override {
+        if (is_delivered_) return mailbox_->wake();
         thread_ended_ = thread_ended;
         deliver();
     }
@@ -188,18 +215,41 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     // They were kept when the request was read, and the text was made by this process.
     static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1)};
 
-    void serve() {
+    /// If the thread ends in the middle, its coroutines end before what they use.
+    class FiberGuard {
+      public:
+        explicit FiberGuard(Reactor& loop) noexcept : loop_(loop) {}
+        FiberGuard(const FiberGuard&) = delete;
+        FiberGuard& operator=(const FiberGuard&) = delete;
+        ~FiberGuard() {
+            if (is_needed) loop_.destroy_fibers();
+        }
+        bool is_needed = true;
+
+      private:
+        Reactor& loop_;
+    };
+
+    void serve(Reactor& loop) {
         Context ctx;
+        FiberGuard no_fiber_outlives_ctx(loop);
         ContextAccess::place(ctx) = place_;
         ContextAccess::set_stop_source(ctx, stop_);
         load_request(ctx, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), *routes_);
         const Handler& handler = *ContextAccess::route(ctx)->chain().back();
-        keep_exception([&] { handler.is_coroutine() ? run_coroutine(handler, ctx) : handler.call(ctx); });
+        keep_exception([&] {
+            if (handler.is_coroutine()) {
+                run_coroutine(loop, handler, ctx);
+            } else {
+                loop.enter([&] { handler.call(ctx); });
+            }
+        });
         // What a handler has set before it threw is kept, as it is on the reactor.
         WorkerResponse response = describe_response(ContextAccess::response(ctx));
         response.values = std::move(ContextAccess::values(ctx));
         response.aborted = ctx.is_aborted();
         text_ = to_text(response);
+        no_fiber_outlives_ctx.is_needed = false;  // what was spawned may go on
     }
 
     template <class F>
@@ -207,15 +257,11 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         try {
             work();
         } catch (...) {
-            exception_ = std::current_exception();
-            // pthread_exit unwinds the stack as an exception of no type, which must go on.
-            if (!exception_) throw;
+            exception_ = caught_exception();
         }
     }
 
-    void run_coroutine(const Handler& handler, Context& ctx) {
-        has_loop_ = true;
-        Reactor& reactor = worker_reactor();
+    void run_coroutine(Reactor& reactor, const Handler& handler, Context& ctx) {
         const auto handle =
             std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(ctx)));
         const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
@@ -227,6 +273,20 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         });
         reactor.run_until([&] { return handle->done(); });
         handle->take();
+    }
+
+    // It goes on, to its end or the server's, and the answer does not wait for it.
+    void run_what_was_spawned(Reactor& loop) {
+        if (!loop.has_fibers()) return;
+        deliver();
+        const std::stop_callback cancel_on_stop(stopping_, [&]() noexcept {
+            try {
+                loop.post([&loop] { loop.cancel_fibers(); });
+            } catch (const std::bad_alloc&) {
+                // No memory to tell them: they are left behind when the patience is over.
+            }
+        });
+        loop.run_until([&] { return !loop.has_fibers(); });
     }
 
     void deliver() noexcept {
@@ -243,11 +303,12 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
 
     std::shared_ptr<Mailbox> mailbox_;
     std::shared_ptr<const RouteTable> routes_;
+    LogSink log_;
+    std::stop_token stopping_;
     std::string text_;  // the request, then the response
     ContextPlace place_;
     std::stop_source stop_;
     std::exception_ptr exception_;
-    bool has_loop_ = false;
     bool is_delivered_ = false;
     bool thread_ended_ = false;
     bool is_done_ = false;  // the reactor's
@@ -319,7 +380,17 @@ inline void answer_too_busy(Context& ctx, std::string_view detail) {
 
 /// Serves the request, of a worker route, on the pool.
 inline Task<> run_in_worker(Workers& workers, Context& ctx) {
-    const auto job = std::make_shared<RequestJob>(workers, to_text(describe_request(ctx)));
+    if (!workers.pool.has_room()) {
+        answer_too_busy(ctx, "all workers are busy");
+        co_return;
+    }
+    std::string text = to_text(describe_request(ctx));
+    BudgetShare memory(workers.memory);
+    if (!memory.resize(text.size())) {
+        answer_too_busy(ctx, "the server has no memory to spare for this request");
+        co_return;
+    }
+    const auto job = std::make_shared<RequestJob>(workers, std::move(text));
     if (!workers.pool.submit_job(job)) {
         answer_too_busy(ctx, "all workers are busy");
         co_return;
