@@ -1,0 +1,74 @@
+// A whole connection over a socket pair: whatever comes, it ends, what it answers is HTTP, and handlers run
+// for whole requests only.
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <memory>
+#include <string>
+
+#include "fuzz.hpp"
+
+namespace {
+
+using namespace sake::detail;
+
+/// A server without listeners, made once.
+struct Site {
+    Site()
+        : config{.header_timeout = std::chrono::milliseconds(50),
+                 .handle_signals = false,
+                 .announce = false,
+                 .log = [](sake::LogLevel, std::string_view) {}},
+          errors(on_error, config.log),
+          server(reactor, config, routes, errors, 10) {
+        server.keep_spares(4);
+        const auto add = [this](const char* method, const char* pattern, auto handler) {
+            routes.add(routes.root(), method, PatternInfo{pattern, 0, __FILE__, __LINE__}, Handler(handler));
+        };
+        add("GET", "/", [](sake::Context& ctx) { ctx.text("ran"); });
+        add("GET", "/see/*rest", [](sake::Context& ctx) { ctx.text(ctx.path()); });
+        add("POST", "/echo", [](sake::Context& ctx) { ctx.text(ctx.body()); });
+        add("GET", "/later", [](sake::Context& ctx) -> sake::Task<> {
+            co_await sake::yield();
+            ctx.text("later");
+        });
+        routes.set_fallback(Handler([](sake::Context& ctx) { ctx.status(404); }));
+        routes.freeze(false);
+    }
+
+    sake::Config config;
+    Handler on_error;
+    ErrorAnswers errors;
+    RouteTable routes;
+    sake::Reactor reactor;
+    Server server;
+};
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    static Site& site = *new Site;
+    if (size > 100'000) return 0;
+    int ends[2] = {-1, -1};
+    fuzz::require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0,
+                  "a socket pair");
+    const FileDescriptor client(ends[0]);
+    const ssize_t sent = size == 0 ? 0 : ::write(client.get(), data, size);
+    fuzz::require(sent == static_cast<ssize_t>(size), "the input fits the socket");
+    ::shutdown(client.get(), SHUT_WR);
+    const Root root = serve_connection(site.reactor, site.server, FileDescriptor(ends[1]), PeerAddress());
+    site.reactor.adopt(root.fiber());
+    std::string answers;
+    bool has_started = false;
+    site.reactor.run_until([&] {
+        if (!std::exchange(has_started, true)) root.start();
+        char bytes[4096];
+        ssize_t count = 0;
+        while ((count = ::read(client.get(), bytes, sizeof bytes)) > 0) {
+            answers.append(bytes, static_cast<std::size_t>(count));
+        }
+        return site.server.connection_count == 0 && has_started && count <= 0;
+    });
+    fuzz::require(answers.empty() || answers.starts_with("HTTP/1.1 "), "an answer is HTTP");
+    return 0;
+}

@@ -1,0 +1,49 @@
+// Header fields that a program sets: whatever it tries, no line break gets into what is sent.
+#include <stdexcept>
+#include <string>
+
+#include "fuzz.hpp"
+
+namespace http = sake::http;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input = fuzz::text(data, size);
+    http::Headers headers;
+    std::size_t begin = 0;
+    while (begin < size) {
+        const std::size_t end = std::min(size, begin + 1 + static_cast<std::size_t>(data[begin] % 16));
+        const std::string_view piece = input.substr(begin + 1, end - begin - 1);
+        const std::string_view name = piece.substr(0, piece.size() / 2);
+        const std::string_view value = piece.substr(piece.size() / 2);
+        try {
+            switch (data[begin] / 16 % 3) {
+                case 0:
+                    headers.set(name, value);
+                    break;
+                case 1:
+                    headers.add(name, value);
+                    break;
+                default:
+                    headers.remove(name);
+            }
+        } catch (const std::invalid_argument&) {
+        }
+        begin = end;
+    }
+    std::size_t lines = 0;
+    for (std::size_t at = headers.wire().find("\r\n"); at != std::string_view::npos;
+         at = headers.wire().find("\r\n", at + 1)) {
+        ++lines;
+    }
+    fuzz::require(lines == headers.size(), "a line for each field, and no other");
+    for (const auto& [name, value] : headers) {
+        fuzz::require(http::is_valid_field_name(name) && http::is_valid_field_value(value),
+                      "fields are valid");
+    }
+    try {
+        const std::string cookie = to_string(http::SetCookie{.name = "n", .value = std::string(input)});
+        fuzz::require(http::is_valid_field_value(cookie), "a cookie is a field value");
+    } catch (const std::invalid_argument&) {
+    }
+    return 0;
+}

@@ -1,0 +1,35 @@
+// Patterns and paths: a pattern is taken or refused with words, and a path that is found gives parameters
+// that lie inside it.
+#include <stdexcept>
+#include <string>
+
+#include "fuzz.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::string_view input = fuzz::text(data, size);
+    const std::size_t line = std::min(input.find('\n'), size);
+    const std::string_view patterns = input.substr(0, line);
+    const std::string_view path = input.substr(std::min(line + 1, size));
+
+    sake::Engine app(sake::Config{.handle_signals = false, .announce = false});
+    sake::detail::Router<const int> router;
+    const int value = 7;
+    for (std::size_t begin = 0; begin < patterns.size();) {
+        const std::size_t end = std::min(patterns.find(' ', begin), patterns.size());
+        const std::string pattern(patterns.substr(begin, end - begin));
+        begin = end + 1;
+        try {
+            app.get(sake::runtime(pattern), [](sake::Context&) {});
+        } catch (const std::invalid_argument&) {
+            continue;
+        }
+        router.add(pattern, "GET", value);
+    }
+    sake::detail::PathParams params;
+    if (router.find(path, sake::http::Method::get, "GET", params) == nullptr) return 0;
+    for (std::size_t i = 0; i < params.count; ++i) {
+        fuzz::require(params.values[i].offset + params.values[i].length <= path.size(),
+                      "parameters are of the path");
+    }
+    return 0;
+}
