@@ -70,13 +70,16 @@ namespace detail {
 
 // --- Writing ---
 
-/// Text of which much would be escaped, at six characters a byte.
+/// Text of which much would be escaped, at up to six characters a byte.
 inline bool escapes_badly(std::string_view text) noexcept {
     constexpr std::size_t large = 4096;
     if (text.size() < large) return false;
-    const auto controls =
-        std::count_if(text.begin(), text.end(), [](char c) { return c >= 0 && c < 0x20 && c != '\n'; });
-    return static_cast<std::size_t>(controls) > text.size() / 16;
+    std::size_t allowed = text.size() / 16;
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data(); (at = ascii::find_control(at, end)) != end; ++at) {
+        if (allowed-- == 0) return true;
+    }
+    return false;
 }
 
 /// Text as itself, other bytes as {"base64": "..."}.
