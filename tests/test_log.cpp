@@ -144,7 +144,7 @@ TEST_CASE("a sink that throws, or that is none, loses the line and nothing else"
     CHECK(calls == 1);
 }
 
-TEST_CASE("a closed standard error loses the line and nothing else") {
+TEST_CASE("F6 a closed standard error loses the line and nothing else") {
     FileDescriptor previous(::dup(STDERR_FILENO));
     ::close(STDERR_FILENO);
     sake::log_to_stderr(LogLevel::error, "nobody hears this");
@@ -153,7 +153,7 @@ TEST_CASE("a closed standard error loses the line and nothing else") {
     CHECK(written == "sake: back\n");
 }
 
-TEST_CASE("a full standard error loses the line and nothing else") {
+TEST_CASE("F6 a full standard error loses the line and nothing else") {
     auto [reader, writer] = sake::detail::sys::make_pipe();
     const std::string block(4096, 'x');
     while (sake::detail::sys::write(writer.get(), block.data(), block.size()).ok()) {
@@ -167,7 +167,7 @@ TEST_CASE("a full standard error loses the line and nothing else") {
     CHECK(held.find_first_not_of('x') == std::string::npos);
 }
 
-TEST_CASE("a standard error whose reader has gone loses the line and raises no SIGPIPE") {
+TEST_CASE("F6 a standard error whose reader has gone loses the line and raises no SIGPIPE") {
     // The suite keeps the default action of SIGPIPE, which ends the process.
     auto [reader, writer] = sake::detail::sys::make_pipe();
     reader.close();

@@ -47,7 +47,7 @@ void add_body_route(sake::Engine& app) {
 
 }  // namespace
 
-TEST_CASE("a request head that does not come in time is 408, and trickling does not extend the time") {
+TEST_CASE("S1 a request head that does not come in time is 408, and trickling does not extend the time") {
     on_every_poller([](sake::Config config) {
         with_server(
             add_body_route,
@@ -97,6 +97,25 @@ TEST_CASE("a connection that never sends is closed after the header timeout, wit
         quiet_config().with_header_timeout(100ms));
 }
 
+TEST_CASE(
+    "S1 three hundred clients that trickle their heads are all refused in time, while others are served") {
+    with_server([](sake::Engine&) {},
+                [](TestServer& server) {
+                    std::vector<RawClient> slow;
+                    for (int i = 0; i < 300; ++i) {
+                        slow.push_back(server.connect());
+                        slow.back().send("GET /_ping HTTP/1.1\r\nHost: test\r\nX: ");
+                    }
+                    const auto end = std::chrono::steady_clock::now() + 300ms;
+                    while (std::chrono::steady_clock::now() < end) {
+                        for (RawClient& each : slow) static_cast<void>(each.try_send("y"));
+                        CHECK(server.ping());
+                    }
+                    for (RawClient& each : slow) CHECK(each.read_response().status == 408);
+                },
+                quiet_config().with_header_timeout(200ms));
+}
+
 TEST_CASE("S5 a thousand connections that send nothing are closed in time, while others are served") {
     with_server(
         add_body_route,
@@ -130,7 +149,7 @@ TEST_CASE("an idle connection is closed after the keep-alive timeout, and each r
     });
 }
 
-TEST_CASE("a body slower than the minimum rate is 408 after the grace, with either framing") {
+TEST_CASE("S2 a body slower than the minimum rate is 408 after the grace, with either framing") {
     on_every_poller([](sake::Config config) {
         with_server(
             add_body_route,
