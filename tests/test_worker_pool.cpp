@@ -29,12 +29,6 @@ using sake::WorkerPool;
 
 namespace {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int many = 100'000;
-#else
-constexpr int many = 1'000'000;
-#endif
-
 /// A gate that jobs wait behind.
 class Gate {
   public:
@@ -104,7 +98,7 @@ TEST_CASE("W4 a job that throws costs nobody else anything") {
 
 TEST_CASE("W5 a thread that a job ends is replaced, a thousand times, and nothing is left of it") {
     harness::Oracle oracle;
-    constexpr int times = many / 1000;
+    const int times = harness::rounds(1000);
     {
         WorkerPool pool(2, 10);
         std::atomic<int> destroyed{0};
@@ -153,8 +147,7 @@ TEST_CASE("a pool that is stopped drops what is queued, and leaves a job that do
 }
 
 TEST_CASE("W9 with four producers and four threads each job runs once, or was reported as rejected") {
-    const char* const long_run = std::getenv("SAKE_LONG");  // the full 10^7, by hand
-    const int per_producer = (long_run != nullptr ? 10'000'000 : many) / 4;
+    const int per_producer = harness::rounds(10'000'000) / 4;
     std::vector<std::atomic<unsigned char>> runs(static_cast<std::size_t>(per_producer) * 4);
     std::atomic<int> rejected{0};
     {

@@ -26,12 +26,6 @@ using namespace harness;
 
 namespace {
 
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-constexpr int many = 200;
-#else
-constexpr int many = 1000;
-#endif
-
 sake::Config two_workers() { return quiet_config().with_worker_pool_size(2).with_worker_queue_limit(8); }
 
 /// A gate that handlers wait behind, which blocks their thread as computing does.
@@ -306,7 +300,7 @@ TEST_CASE("W2 a thousand idle connections hold no worker") {
         [](sake::Engine& app) { app.get("/heavy", [](sake::Context& ctx) { ctx.text("done"); }).worker(); },
         [](TestServer& server) {
             std::vector<RawClient> idle;
-            for (int i = 0; i < many; ++i) idle.push_back(server.connect());
+            for (int i = 0; i < rounds(1000); ++i) idle.push_back(server.connect());
             for (int i = 0; i < 20; ++i) {
                 CHECK(idle[static_cast<std::size_t>(i)].send(get_request("/heavy")).read_response().body ==
                       "done");
@@ -402,11 +396,12 @@ TEST_CASE("W5 a handler that ends its thread is answered with 500, again and aga
         },
         [](TestServer& server) {
             RawClient client = server.connect();
-            for (int i = 0; i < many; ++i) {
+            const int times = rounds(1000);
+            for (int i = 0; i < times; ++i) {
                 REQUIRE(client.send(get_request("/exit")).read_response().status == 500);
             }
             CHECK(client.send(get_request("/fine")).read_response().body == "fine");
-            CHECK(server.app().stats().workers.replaced == static_cast<std::uint64_t>(many));
+            CHECK(server.app().stats().workers.replaced == static_cast<std::uint64_t>(times));
         },
         two_workers());
 }
@@ -448,12 +443,13 @@ TEST_CASE("W5 a coroutine that ends its thread, or whose spawned task does, leav
         },
         [&](TestServer& server) {
             RawClient client = server.connect();
-            for (int i = 0; i < many / 10; ++i) {
+            const int times = rounds(500);
+            for (int i = 0; i < times; ++i) {
                 REQUIRE(client.send(get_request("/exit")).read_response().status == 500);
                 REQUIRE(client.send(get_request("/spawned-exit")).read_response().status == 500);
             }
             CHECK(client.send(get_request("/fine")).read_response().body == "fine");
-            CHECK(destroyed == many / 10 * 3);
+            CHECK(destroyed == times * 3);
         },
         two_workers());
 }
@@ -494,7 +490,7 @@ TEST_CASE("W7 a result that comes after a 504 or a hang-up is dropped") {
         [&](TestServer& server) {
             int answered = 0;
             int timed_out = 0;
-            for (int i = 0; i < many / 5; ++i) {
+            for (int i = 0; i < rounds(10'000); ++i) {
                 RawClient client = server.connect();
                 client.send(get_request("/work/" + std::to_string(i % 9)));
                 if (i % 3 == 0) {

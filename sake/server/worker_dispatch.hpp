@@ -16,6 +16,7 @@
 
 #include "sake/async/spawn.hpp"
 #include "sake/async/task.hpp"
+#include "sake/base/function.hpp"
 #include "sake/compute/worker_pool.hpp"
 #include "sake/http/parser.hpp"
 #include "sake/server/budget.hpp"
@@ -275,18 +276,28 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         handle->take();
     }
 
-    // It goes on, to its end or the server's, and the answer does not wait for it.
+    // It goes on, to its end or the server's, and the answer does not wait for it. From here on that is the
+    // reactor's, so a failure goes to the log.
     void run_what_was_spawned(Reactor& loop) {
         if (!loop.has_fibers()) return;
         deliver();
-        const std::stop_callback cancel_on_stop(stopping_, [&]() noexcept {
-            try {
-                loop.post([&loop] { loop.cancel_fibers(); });
-            } catch (const std::bad_alloc&) {
-                // No memory to tell them: they are left behind when the patience is over.
-            }
-        });
-        loop.run_until([&] { return !loop.has_fibers(); });
+        try {
+            const auto is_present =
+                std::make_shared<bool>(true);  // so that a late word is not for the next job
+            const AtExit gone([&] { *is_present = false; });
+            const std::stop_callback cancel_on_stop(stopping_, [&]() noexcept {
+                try {
+                    loop.post([&loop, is_present] {
+                        if (*is_present) loop.cancel_fibers();
+                    });
+                } catch (const std::bad_alloc&) {
+                    // No memory to tell them: they are left behind when the patience is over.
+                }
+            });
+            loop.run_until([&] { return !loop.has_fibers(); });
+        } catch (...) {
+            report_failure("what a worker's handler spawned failed: ", caught_exception());
+        }
     }
 
     void deliver() noexcept {

@@ -4,6 +4,8 @@
 
 #include <doctest/doctest.h>
 #include <poll.h>
+#include <algorithm>
+#include <cstdlib>
 
 #include <chrono>
 #include <cstddef>
@@ -22,6 +24,17 @@ using namespace std::chrono_literals;
 /// Settings under which expected failures do not fill the output.
 inline sake::Config quiet_config() {
     return sake::Config().with_log([](sake::LogLevel, std::string_view) {});
+}
+
+/// How often a test that RELIABILITY.md asks for `full` times is to be repeated: in full with SAKE_LONG in
+/// the environment, and else so that the suite stays quick.
+inline int rounds(int full) {
+    if (std::getenv("SAKE_LONG") != nullptr) return full;
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+    return std::max(full / 50, 20);
+#else
+    return std::max(full / 10, 20);
+#endif
 }
 
 /// Runs `test(config)` with each backend: epoll, poll, and kqueue through the test double.
