@@ -214,4 +214,4 @@ $(BUILD)/demo: examples/demo.cpp single_include/sake.hpp | setup-product
 $(BUILD)/examples/%: examples/%.cpp single_include/sake.hpp | setup-product
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@$(CXX) $(BASE_FLAGS) -O1 -g -Isingle_include $(CXXFLAGS) $< $(LDFLAGS) -o $@
+	@$(CXX) $(BASE_FLAGS) -O0 -g1 -Isingle_include $(CXXFLAGS) $< $(LDFLAGS) -o $@
