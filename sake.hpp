@@ -73,5 +73,6 @@
 #include "sake/server/server.hpp"
 #include "sake/server/serving.hpp"
 #include "sake/server/signals.hpp"
+#include "sake/server/worker_bridge.hpp"
 #include "sake/server/worker_context.hpp"
 #include "sake/server/worker_dispatch.hpp"

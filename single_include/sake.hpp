@@ -68,6 +68,7 @@
 //   sake/server/router.hpp
 //   sake/server/route.hpp
 //   sake/server/worker_context.hpp
+//   sake/server/worker_bridge.hpp
 //   sake/server/worker_dispatch.hpp
 //   sake/server/dispatch.hpp
 //   sake/server/output.hpp
@@ -7548,65 +7549,14 @@ inline void from_json(const Json& json, WorkerResponse& response) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/worker_dispatch.hpp ----
+// ---- sake/server/worker_bridge.hpp ----
 
-// Running a request on the worker pool: it crosses as JSON text, is served there by the same handler object,
-// and the answer comes back the same way. The reactor never waits for the pool, the pool never touches the
-// reactor's objects; whoever gives up first leaves the other nothing but a job that nobody asks for.
+// Between a Context and the documents that cross to a worker: describing a request and a response, and making
+// them again on the other side.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
-
-/// Where workers leave word for a reactor that may be gone by then.
-class Mailbox {
-  public:
-    explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
-
-    void post(UniqueFunction<void()> work) {
-        const std::lock_guard lock(mutex_);
-        if (reactor_ != nullptr) reactor_->post(std::move(work));
-    }
-    /// Has the reactor look around.
-    void wake() noexcept {
-        try {
-            post([] {});
-        } catch (const std::bad_alloc&) {
-            // It looks when something else wakes it.
-        }
-    }
-    void close() noexcept {
-        const std::lock_guard lock(mutex_);
-        reactor_ = nullptr;
-    }
-
-  private:
-    std::mutex mutex_;
-    Reactor* reactor_;
-};
-
-/// What the worker routes of one run share.
-struct Workers {
-    Workers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table, Budget& budget)
-        : memory(budget),
-          log(config.log),
-          mailbox(std::make_shared<Mailbox>(reactor)),
-          routes(std::move(table)),
-          queue_timeout(config.worker_queue_timeout),
-          json_depth(static_cast<std::size_t>(config.max_json_depth)),
-          pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
-
-    Budget& memory;
-    LogSink log;
-    std::stop_source stopping;  // tells what handlers have spawned
-    std::shared_ptr<Mailbox> mailbox;
-    std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
-    std::chrono::milliseconds queue_timeout;
-    std::size_t json_depth;
-    WorkerPool pool;
-};
-
-// --- Between a Context and its documents ---
 
 inline WorkerResponse describe_response(const Response& response) {
     WorkerResponse out;
@@ -7679,6 +7629,68 @@ inline void load_request(Context& ctx, WorkerContext&& document, const RouteTabl
     ContextAccess::remote_address(ctx) = std::move(document.remote_address);
     apply_response(ContextAccess::response(ctx), std::move(document.response));
 }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/worker_dispatch.hpp ----
+
+// Running a request on the worker pool: it crosses as JSON text, is served there by the same handler object,
+// and the answer comes back the same way. The reactor never waits for the pool, the pool never touches the
+// reactor's objects; whoever gives up first leaves the other nothing but a job that nobody asks for.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Where workers leave word for a reactor that may be gone by then.
+class Mailbox {
+  public:
+    explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
+
+    void post(UniqueFunction<void()> work) {
+        const std::lock_guard lock(mutex_);
+        if (reactor_ != nullptr) reactor_->post(std::move(work));
+    }
+    /// Has the reactor look around.
+    void wake() noexcept {
+        try {
+            post([] {});
+        } catch (const std::bad_alloc&) {
+            // It looks when something else wakes it.
+        }
+    }
+    void close() noexcept {
+        const std::lock_guard lock(mutex_);
+        reactor_ = nullptr;
+    }
+
+  private:
+    std::mutex mutex_;
+    Reactor* reactor_;
+};
+
+/// What the worker routes of one run share.
+struct Workers {
+    Workers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table, Budget& budget)
+        : memory(budget),
+          log(config.log),
+          mailbox(std::make_shared<Mailbox>(reactor)),
+          routes(std::move(table)),
+          queue_timeout(config.worker_queue_timeout),
+          json_depth(static_cast<std::size_t>(config.max_json_depth)),
+          pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
+
+    Budget& memory;
+    LogSink log;
+    std::stop_source stopping;  // tells what handlers have spawned
+    std::shared_ptr<Mailbox> mailbox;
+    std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
+    std::chrono::milliseconds queue_timeout;
+    std::size_t json_depth;
+    WorkerPool pool;
+};
 
 // --- On the worker ---
 
