@@ -704,7 +704,7 @@ inline bool is_exact_in_text(const Json& value) {
         case Json::value_t::discarded:
             return false;
         case Json::value_t::object:
-            for (const auto& [name, member] : value.items()) {
+            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
                 if (!is_valid_utf8(name) || !is_exact_in_text(member)) return false;
             }
             return true;
@@ -715,6 +715,12 @@ inline bool is_exact_in_text(const Json& value) {
     }
 }
 
+inline Json tag(std::string name, Json content) {
+    Json::object_t object;
+    object.emplace(std::move(name), std::move(content));
+    return object;
+}
+
 /// The value in a form that JSON text carries exactly: what it has no form for becomes an object with one
 /// member that names what it is, and so does an object.
 inline Json tagged(const Json& value) {
@@ -722,25 +728,26 @@ inline Json tagged(const Json& value) {
         case Json::value_t::number_float: {
             const double number = value.get<double>();
             if (std::isfinite(number)) return value;
-            return {{"number", std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf"}};
+            const std::string name = std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
+            return tag("number", name);
         }
         case Json::value_t::string: {
             const auto& text = value.get_ref<const std::string&>();
             if (is_valid_utf8(text)) return value;
-            return {{"base64", base64_encode(text)}};
+            return tag("base64", base64_encode(text));
         }
         case Json::value_t::binary: {
             const Json::binary_t& binary = value.get_binary();
             const std::string_view bytes(reinterpret_cast<const char*>(binary.data()), binary.size());
             const Json subtype = binary.has_subtype() ? Json(binary.subtype()) : Json();
-            return {{"binary", Json::array({base64_encode(bytes), subtype})}};
+            return tag("binary", Json::array_t{base64_encode(bytes), subtype});
         }
         case Json::value_t::object: {
             Json members = Json::array();
-            for (const auto& [name, member] : value.items()) {
-                members.push_back(Json::array({tagged(Json(name)), tagged(member)}));
+            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
+                members.push_back(Json::array_t{tagged(Json(name)), tagged(member)});
             }
-            return {{"object", std::move(members)}};
+            return tag("object", std::move(members));
         }
         case Json::value_t::array: {
             Json elements = Json::array();
@@ -778,9 +785,10 @@ inline Json untagged(const Json& value) {
     if (tag == "base64") return bytes_of(content);
     if (tag == "number") {
         constexpr double infinity = std::numeric_limits<double>::infinity();
-        if (content == "nan") return std::numeric_limits<double>::quiet_NaN();
-        if (content == "inf") return infinity;
-        if (content == "-inf") return -infinity;
+        const auto& name = content.get_ref<const std::string&>();
+        if (name == "nan") return std::numeric_limits<double>::quiet_NaN();
+        if (name == "inf") return infinity;
+        if (name == "-inf") return -infinity;
     }
     if (tag == "binary") {
         const std::string bytes = bytes_of(content.at(0));
@@ -7292,6 +7300,9 @@ template <class Document>
 
 namespace detail {
 
+template <class T>
+concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
+
 // --- Writing ---
 
 /// Text of which much would be escaped, at up to six characters a byte.
@@ -7536,14 +7547,15 @@ Document from_text(std::string_view text, WorkerLimits limits) {
     return result;
 }
 
-/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`.
-inline void to_json(Json& json, const WorkerContext& request) { json = Json::parse(to_text(request)); }
-inline void to_json(Json& json, const WorkerResponse& response) { json = Json::parse(to_text(response)); }
-inline void from_json(const Json& json, WorkerContext& request) {
-    request = from_text<WorkerContext>(json.dump());
+/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`. Templates, so that only a
+/// program that uses them compiles them.
+template <class Value, detail::WorkerDocument Document>
+void to_json(Value& json, const Document& document) {
+    json = parse_json<Value>(to_text(document), std::numeric_limits<std::size_t>::max());
 }
-inline void from_json(const Json& json, WorkerResponse& response) {
-    response = from_text<WorkerResponse>(json.dump());
+template <class Value, detail::WorkerDocument Document>
+void from_json(const Value& json, Document& document) {
+    document = from_text<Document>(json.dump());
 }
 
 }  // namespace v0

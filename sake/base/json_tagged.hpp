@@ -30,7 +30,7 @@ inline bool is_exact_in_text(const Json& value) {
         case Json::value_t::discarded:
             return false;
         case Json::value_t::object:
-            for (const auto& [name, member] : value.items()) {
+            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
                 if (!is_valid_utf8(name) || !is_exact_in_text(member)) return false;
             }
             return true;
@@ -41,6 +41,12 @@ inline bool is_exact_in_text(const Json& value) {
     }
 }
 
+inline Json tag(std::string name, Json content) {
+    Json::object_t object;
+    object.emplace(std::move(name), std::move(content));
+    return object;
+}
+
 /// The value in a form that JSON text carries exactly: what it has no form for becomes an object with one
 /// member that names what it is, and so does an object.
 inline Json tagged(const Json& value) {
@@ -48,25 +54,26 @@ inline Json tagged(const Json& value) {
         case Json::value_t::number_float: {
             const double number = value.get<double>();
             if (std::isfinite(number)) return value;
-            return {{"number", std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf"}};
+            const std::string name = std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
+            return tag("number", name);
         }
         case Json::value_t::string: {
             const auto& text = value.get_ref<const std::string&>();
             if (is_valid_utf8(text)) return value;
-            return {{"base64", base64_encode(text)}};
+            return tag("base64", base64_encode(text));
         }
         case Json::value_t::binary: {
             const Json::binary_t& binary = value.get_binary();
             const std::string_view bytes(reinterpret_cast<const char*>(binary.data()), binary.size());
             const Json subtype = binary.has_subtype() ? Json(binary.subtype()) : Json();
-            return {{"binary", Json::array({base64_encode(bytes), subtype})}};
+            return tag("binary", Json::array_t{base64_encode(bytes), subtype});
         }
         case Json::value_t::object: {
             Json members = Json::array();
-            for (const auto& [name, member] : value.items()) {
-                members.push_back(Json::array({tagged(Json(name)), tagged(member)}));
+            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
+                members.push_back(Json::array_t{tagged(Json(name)), tagged(member)});
             }
-            return {{"object", std::move(members)}};
+            return tag("object", std::move(members));
         }
         case Json::value_t::array: {
             Json elements = Json::array();
@@ -104,9 +111,10 @@ inline Json untagged(const Json& value) {
     if (tag == "base64") return bytes_of(content);
     if (tag == "number") {
         constexpr double infinity = std::numeric_limits<double>::infinity();
-        if (content == "nan") return std::numeric_limits<double>::quiet_NaN();
-        if (content == "inf") return infinity;
-        if (content == "-inf") return -infinity;
+        const auto& name = content.get_ref<const std::string&>();
+        if (name == "nan") return std::numeric_limits<double>::quiet_NaN();
+        if (name == "inf") return infinity;
+        if (name == "-inf") return -infinity;
     }
     if (tag == "binary") {
         const std::string bytes = bytes_of(content.at(0));

@@ -3,8 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -67,6 +69,9 @@ template <class Document>
 [[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
 
 namespace detail {
+
+template <class T>
+concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
 
 // --- Writing ---
 
@@ -312,14 +317,15 @@ Document from_text(std::string_view text, WorkerLimits limits) {
     return result;
 }
 
-/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`.
-inline void to_json(Json& json, const WorkerContext& request) { json = Json::parse(to_text(request)); }
-inline void to_json(Json& json, const WorkerResponse& response) { json = Json::parse(to_text(response)); }
-inline void from_json(const Json& json, WorkerContext& request) {
-    request = from_text<WorkerContext>(json.dump());
+/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`. Templates, so that only
+/// a program that uses them compiles them.
+template <class Value, detail::WorkerDocument Document>
+void to_json(Value& json, const Document& document) {
+    json = parse_json<Value>(to_text(document), std::numeric_limits<std::size_t>::max());
 }
-inline void from_json(const Json& json, WorkerResponse& response) {
-    response = from_text<WorkerResponse>(json.dump());
+template <class Value, detail::WorkerDocument Document>
+void from_json(const Value& json, Document& document) {
+    document = from_text<Document>(json.dump());
 }
 
 }  // namespace v0

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Programs that must not compile: each tests/compile_fail/*.cpp opens with `// expect: words`, and the compiler must
 # refuse it and print these words. A program whose words are `(compiles)` is a control, and must compile.
+# Compiled as the plain suite is, on its precompiled header.
 set -u
 shopt -s nullglob
-cxx=${CXX:-g++}
+plain=${BUILD:-build}/plain
+compiler="$(cat "$plain/compiler") -include $plain/common.hpp"
 
 attempt() {
     local file=$1 expected output status
     expected=$(sed -n '1s,^// expect: ,,p' "$file")
     [ -n "$expected" ] || { echo "FAIL $file: no '// expect: words' on line 1"; return; }
-    output=$(LC_ALL=C $cxx -std=c++20 -pthread -fsyntax-only -I. -Itests "$file" 2>&1)
+    output=$(LC_ALL=C $compiler -fsyntax-only "$file" 2>&1)
     status=$?
     if [ "$expected" = "(compiles)" ]; then
         [ $status = 0 ] && echo "ok $file" || echo "FAIL $file: does not compile: $(grep -m1 error <<< "$output")"
@@ -22,7 +24,7 @@ attempt() {
     fi
 }
 export -f attempt
-export cxx
+export compiler
 
 files=(tests/compile_fail/*.cpp)
 [ ${#files[@]} -gt 0 ] || { echo "FAIL no programs in tests/compile_fail"; exit 1; }
