@@ -7547,8 +7547,8 @@ Document from_text(std::string_view text, WorkerLimits limits) {
     return result;
 }
 
-/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`. Templates, so that only a
-/// program that uses them compiles them.
+/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`. Templates, so that only
+/// a program that uses them compiles them.
 template <class Value, detail::WorkerDocument Document>
 void to_json(Value& json, const Document& document) {
     json = parse_json<Value>(to_text(document), std::numeric_limits<std::size_t>::max());

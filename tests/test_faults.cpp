@@ -80,23 +80,29 @@ std::string fate_of(const TestServer& server, const std::string& request) {
 }  // namespace
 
 TEST_CASE("F1 interrupted, empty and one-byte system calls change no byte of any answer") {
-    on_every_poller([](const sake::Config& config) {
-        for (const std::uint64_t seed : {1U, 2U, 3U, 4U}) {
-            CAPTURE(seed);
-            with_server(
-                add_routes,
-                [&](TestServer& server) {
-                    const ScopedFaults faults(FaultPlan(seed).storm(0.1));
-                    RawClient kept = server.connect();
-                    for (int i = 0; i < 125; ++i) {
-                        CAPTURE(i);
-                        RawClient fresh = server.connect();
-                        check_round(i % 2 == 0 ? kept : fresh, i);
-                    }
-                    CHECK(faults.fired("recv") > 50);
-                    CHECK(faults.fired("send") > 50);
-                },
-                config);
+    const std::uint64_t seeds = is_full_size() ? 20 : 1;
+    const int count = rounds(2'500);  // of four requests each
+    on_every_poller([&](const sake::Config& config) {
+        for (const double share : {0.01, 0.1, 0.5}) {
+            for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+                CAPTURE(share);
+                CAPTURE(seed);
+                with_server(
+                    add_routes,
+                    [&](TestServer& server) {
+                        const ScopedFaults faults(FaultPlan(seed).storm(share));
+                        RawClient kept = server.connect();
+                        for (int i = 0; i < count; ++i) {
+                            CAPTURE(i);
+                            RawClient fresh = server.connect();
+                            check_round(i % 2 == 0 ? kept : fresh, i);
+                        }
+                        const auto expected = static_cast<std::uint64_t>(share * count / 2);
+                        CHECK(faults.fired("recv") > expected);
+                        CHECK(faults.fired("send") > expected);
+                    },
+                    config);
+            }
         }
     });
 }

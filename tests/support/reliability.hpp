@@ -26,10 +26,13 @@ inline sake::Config quiet_config() {
     return sake::Config().with_log([](sake::LogLevel, std::string_view) {});
 }
 
-/// How often a test that RELIABILITY.md asks for `full` times is to be repeated: in full with SAKE_LONG in
-/// the environment, and else so that the suite stays quick.
+/// Whether the tests run as long as RELIABILITY.md asks: SAKE_LONG is in the environment.
+inline bool is_full_size() { return std::getenv("SAKE_LONG") != nullptr; }
+
+/// How often a test that RELIABILITY.md asks for `full` times is to be repeated: so that the suite stays
+/// quick, unless it is to be run at full size.
 inline int rounds(int full) {
-    if (std::getenv("SAKE_LONG") != nullptr) return full;
+    if (is_full_size()) return full;
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
     return std::max(full / 50, 20);
 #else
