@@ -161,14 +161,16 @@ tsan: $(BUILD)/tsan/sake_tests ## the suite on the single header under ThreadSan
 
 # ---- checks of the code as text and of the header as a product: one subject, one script ----
 
-CHECKS := layers forbidden format amalgamation parts_alone strict two_units macros install
+CHECKS := layers forbidden format amalgamation parts_alone strict two_units macros install locale
 
 .PHONY: check check-tools $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, install
 	@$(RECORD) --total check
 check-tools: setup
 	@rm -f $(BUILD)/results/check-*
+	@$(SETUP) locales
 	@$(SETUP) --optional clang-format-19 clang++-14 clang++-19 cmake pkg-config
+check-locale: $(BUILD)/plain/sake_tests
 $(CHECKS:%=check-%): check-%: check-tools
 	@$(RECORD) $@ tests/checks/$*
 

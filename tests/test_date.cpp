@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <locale.h>
 #include <time.h>
 
 #include <cstdint>
@@ -21,13 +22,14 @@ std::string format(std::int64_t seconds) {
     return {out, sizeof out};
 }
 
-/// The same by the C library, in the C locale that a test has.
+/// The same by the C library, in the C locale, whichever the tests run under.
 std::string format_by_libc(std::int64_t seconds) {
     const auto time = static_cast<time_t>(seconds);
     tm parts{};
     gmtime_r(&time, &parts);
     char out[64];
-    const std::size_t size = strftime(out, sizeof out, "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    static const locale_t plain = newlocale(LC_ALL_MASK, "C", nullptr);
+    const std::size_t size = strftime_l(out, sizeof out, "%a, %d %b %Y %H:%M:%S GMT", &parts, plain);
     return {out, size};
 }
 

@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <locale>
 
 namespace {
 
@@ -55,6 +56,8 @@ struct Watchdog : doctest::IReporter {
 REGISTER_LISTENER("watchdog", 1, Watchdog);
 
 int main(int argc, char** argv) {
+    // P10: under the locale that the environment names, for C and for C++; throws if there is none.
+    if (const char* name = std::getenv("SAKE_TEST_LOCALE")) std::locale::global(std::locale(name));
     doctest::Context context(argc, argv);
     return context.run();
 }

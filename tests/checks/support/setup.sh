@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for tools by name; installs the missing ones with apt-get, or says how to install them.
 #
-#   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json
+#   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json locales
 #
 # With --optional, what cannot be had is named and passed over. Quick when everything is there.
 set -u
@@ -13,6 +13,7 @@ has() {
         c++20) compiles_cxx20 ;;
         doctest) header doctest/doctest.h ;;
         nlohmann-json) header nlohmann/json.hpp ;;
+        locales) [ -e /usr/share/i18n/locales/tr_TR ] ;;
         *) command -v "$1" > /dev/null ;;
     esac
 }
