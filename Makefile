@@ -76,6 +76,7 @@ clean: ## remove everything that was built
 # tests/test_*.cpp, on a precompiled header, because the framework costs more to compile than the tests do. System
 # calls go through the wrappers of tests/support, which put faults in; kqueue is a double over epoll.
 
+comma         := ,
 TEST_GROUPS   := 1 2 3 4
 TEST_SOURCES  := $(TEST_GROUPS:%=$(BUILD)/groups/tests_%.cpp) \
     $(wildcard tests/support/*.cpp tests/support/kqueue/*.cpp)
@@ -87,6 +88,10 @@ TEST_FLAGS    += $(if $(findstring clang,$(CXX)),,-Wno-subobject-linkage)
 # GCC's -Wmaybe-uninitialized and -Wtsan are unreliable under its sanitizers.
 # clang 14 cannot assemble coroutines under -fsanitize=function ("Cannot represent a difference across sections").
 QUIET         := $(if $(findstring clang,$(CXX)),-fno-sanitize=function,-Wno-maybe-uninitialized -Wno-tsan)
+
+# The suite has an operator new of its own, which clang's static runtime of ThreadSanitizer has as well.
+TSAN_RUNTIME  := $(if $(findstring clang,$(CXX)),-shared-libsan \
+    -Wl$(comma)-rpath$(comma)$(dir $(shell $(CXX) -print-file-name=libclang_rt.tsan-$(shell uname -m).so)))
 
 define suite
 $(1)_objects := $$(patsubst $(BUILD)/%,%,$$(TEST_SOURCES))
@@ -109,12 +114,11 @@ $(BUILD)/$(1)/compiler: COMMAND = $(CXX) $(TEST_FLAGS) $(2) $(3) $(CXXFLAGS)
 -include $$($(1)_objects:.o=.d) $(BUILD)/$(1)/common.hpp.d
 endef
 
-comma := ,
 SANITIZE := -fno-omit-frame-pointer -fno-sanitize-recover=all $(QUIET)
 # -O0 where nothing else is asked, because most of the time goes into compiling.
 $(eval $(call suite,plain,-O0 -g1,-I.))
 $(eval $(call suite,asan,-O0 -g1 -fsanitize=address$(comma)undefined $(SANITIZE),-Isingle_include -I.))
-$(eval $(call suite,tsan,-O1 -g1 -fsanitize=thread $(SANITIZE),-Isingle_include -I.))
+$(eval $(call suite,tsan,-O1 -g1 -fsanitize=thread $(SANITIZE) $(TSAN_RUNTIME),-Isingle_include -I.))
 
 $(BUILD)/groups/tests_%.cpp: FORCE
 	@mkdir -p $(@D)
@@ -193,6 +197,14 @@ $(BUILD)/replay/%: tests/fuzz/%.cpp tests/fuzz/replay.cpp tests/fuzz/fuzz.hpp si
 	@echo '  CXX   $@'
 	@$(CXX) $(BASE_FLAGS) -Isingle_include -g1 -O0 -fsanitize=address,undefined $(SANITIZE) $< tests/fuzz/replay.cpp -o $@
 
+.PHONY: hostile
+hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, against a server; three minutes
+	@$(SETUP) strace slowhttptest curl python3
+	@rm -f $(BUILD)/results/hostile-*
+	@$(RECORD) hostile-strace python3 tests/hostile/strace.py $<
+	@$(RECORD) hostile-slow_clients tests/hostile/slow_clients.sh $<
+	@$(RECORD) --total hostile
+
 .PHONY: bench
 bench: ## build and run the benchmarks (BENCH_ARGS= goes to bench/run.py)
 	@python3 bench/run.py $(BENCH_ARGS)
@@ -212,10 +224,12 @@ install: ## the header, for pkg-config and CMake as well, under PREFIX=/usr/loca
 
 # ---- programs against the single header ----
 
-$(BUILD)/demo: examples/demo.cpp single_include/sake.hpp | setup-product
+$(BUILD)/demo: examples/demo.cpp
+$(BUILD)/hostile: tests/hostile/server.cpp
+$(BUILD)/demo $(BUILD)/hostile: single_include/sake.hpp | setup-product
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@$(CXX) $(BASE_FLAGS) -O2 -Isingle_include $(CXXFLAGS) $< $(LDFLAGS) -o $@
+	@$(CXX) $(BASE_FLAGS) -O2 -Isingle_include $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) -o $@
 # Examples are built to be run, not measured, and all at once: hence -O0, and the header is precompiled.
 EXAMPLE_FLAGS := $(BASE_FLAGS) -O0 -Isingle_include
 $(BUILD)/examples/compiler: COMMAND = $(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS)

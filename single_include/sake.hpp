@@ -3165,6 +3165,12 @@ inline SysResult set_option(int fd, int level, int option, int value) noexcept {
     return retry([=] { return ::setsockopt(fd, level, option, &value, sizeof value); });
 }
 
+/// Lets the next close reset the connection and drop what the kernel has not sent yet.
+inline SysResult reset_on_close(int fd) noexcept {
+    const linger at_once{1, 0};
+    return retry([&] { return ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); });
+}
+
 /// A new non-blocking, close-on-exec stream socket.
 inline SysResult stream_socket(int family) noexcept {
 #if SAKE_HAS_ACCEPT4
@@ -8841,6 +8847,8 @@ inline void Connection::interrupted() {
     if (timed_out && in_request && !output_.has_unsent()) {
         refuse(server_.is_draining ? 503 : 408, "the request did not arrive in time");
     } else {
+        // A peer that does not read would keep megabytes of the answer in the kernel for minutes.
+        if (timed_out && output_.has_unsent()) sys::reset_on_close(socket_.get());
         is_dead_ = true;
     }
 }

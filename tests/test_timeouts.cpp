@@ -211,6 +211,7 @@ TEST_CASE("S3 a client that does not read a large answer loses its connection af
                     CHECK(watch.shows(150ms));
                     client.set_deadline(10s);
                     CHECK(client.read_until_close().size() < body.size());
+                    CHECK(client.was_reset());  // the kernel lets go of its share of the answer, too
                 }
             },
             config.with_write_timeout(150ms));

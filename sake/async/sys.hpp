@@ -115,6 +115,12 @@ inline SysResult set_option(int fd, int level, int option, int value) noexcept {
     return retry([=] { return ::setsockopt(fd, level, option, &value, sizeof value); });
 }
 
+/// Lets the next close reset the connection and drop what the kernel has not sent yet.
+inline SysResult reset_on_close(int fd) noexcept {
+    const linger at_once{1, 0};
+    return retry([&] { return ::setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once); });
+}
+
 /// A new non-blocking, close-on-exec stream socket.
 inline SysResult stream_socket(int family) noexcept {
 #if SAKE_HAS_ACCEPT4
