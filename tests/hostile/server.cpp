@@ -1,4 +1,5 @@
-// What the hostile clients beside this file are let loose on: a small answer, a large one, and a body that is read.
+// What the hostile clients beside this file are let loose on: a small answer, a large one, and a body that is
+// read.
 #include <string>
 
 #include "sake.hpp"
