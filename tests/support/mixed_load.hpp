@@ -1,0 +1,550 @@
+// The whole mix: clients of every manner, well-behaved and not, against routes of every kind. A session is
+// one client; its seed decides all that it does, so that a failure, which names its seed, can be repeated
+// alone. Every answer that is due is checked to the last byte. No assertions here.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "allocations.hpp"
+#include "dice.hpp"
+#include "raw_client.hpp"
+#include "reliability.hpp"
+#include "sake.hpp"
+
+namespace harness {
+
+class MixedLoad {
+  public:
+    /// The routes that the sessions ask for.
+    static void add_routes(sake::Engine& app);
+    /// `base` with what the sessions rely on: a client that ends its input still waits for its answers,
+    /// however late the machine is, and there are as many workers as level_caches() wakes.
+    static sake::Config config(sake::Config base) {
+        return base.with_half_close_window(10s).with_worker_pool_size(workers);
+    }
+
+    explicit MixedLoad(int port) : port_(port) {}
+
+    /// One client. Returns once its connections are closed.
+    void run_session(std::uint64_t seed);
+    /// So many clients, of the seeds from `first_seed` on, on this many threads. Ends early once the server
+    /// has stopped.
+    void run(std::uint64_t first_seed, int sessions, int threads);
+    /// Brings what the server keeps for the next requests (buffers, queues, loops of workers) to one state,
+    /// always the same, so that its live bytes can be compared. Call it while nothing else asks.
+    void level_caches();
+
+    /// From now on the server may refuse and close. It still owes an answer to what was sent before.
+    void expect_stop() { is_stopping_ = true; }
+
+    /// Answers that came, and were right.
+    [[nodiscard]] int answers() const { return answers_; }
+    /// What went wrong, a line for each of the first few sessions concerned; empty if nothing did.
+    [[nodiscard]] std::string failures() const {
+        const std::lock_guard lock(mutex_);
+        return failures_;
+    }
+
+    struct Call;
+
+  private:
+    struct Stopped {};
+    class Session;
+
+    static constexpr int workers = 2;
+
+    void fail(std::uint64_t seed, const char* manner, const char* what);
+
+    const int port_;
+    std::atomic<bool> is_stopping_{false};
+    std::atomic<bool> has_stopped_{false};
+    std::atomic<int> answers_{0};
+    std::atomic<int> failed_{0};
+    mutable std::mutex mutex_;
+    std::string failures_;
+};
+
+// ---- the server's side
+
+namespace detail {
+
+/// What is uploaded and downloaded, in parts that begin at its begin.
+inline const std::string& content() {
+    static const std::string bytes = pattern_bytes(1024 * 1024);
+    return bytes;
+}
+constexpr std::size_t largest_upload = 256 * 1024;
+
+struct Order {
+    std::string name;
+    std::vector<int> prices;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE(Order, name, prices)
+};
+
+/// See MixedLoad::level_caches.
+inline void add_levelling_routes(sake::Engine& app) {
+    // The limit is for the sake of the longest reason that a refusal gives.
+    const auto level = [](sake::Context& ctx) -> sake::Task<> {
+        for (int turn = 0; turn < 2; ++turn) {  // one queue is filled while the other one runs
+            for (int i = 0; i < 256; ++i) sake::Reactor::current()->post([] {});
+            co_await sake::yield();
+        }
+        ctx.send(content().substr(0, 20'000), "application/x-" + std::string(100, 'x'));
+        for (int i = 0; i < 8; ++i) ctx.add_header("X-Level", std::string(100, 'x'));
+    };
+    app.post("/level", level).max_body(1'000'000'000);
+    // Each waits for the others, so that every thread of the pool has one.
+    app.get("/meet",
+            [arrived = std::make_shared<std::atomic<int>>(0)](sake::Context& ctx) {
+                const int size = ctx.worker_pool_size();
+                const int all = ((*arrived)++ / size + 1) * size;
+                while (*arrived < all) std::this_thread::yield();
+                ctx.text("met");
+            })
+        .worker();
+}
+
+}  // namespace detail
+
+inline void MixedLoad::add_routes(sake::Engine& app) {
+    {
+        const allocations::Exempt of_the_test;
+        detail::content();
+    }
+    app.get("/hello/:n", [](sake::Context& ctx, int n) { ctx.text("hello " + std::to_string(n)); });
+    app.get("/sleep/:ms", [](sake::Context& ctx, int ms) -> sake::Task<> {
+        co_await sake::sleep(std::chrono::milliseconds(ms));
+        ctx.text("slept " + std::to_string(ms));
+    });
+    app.post("/order", [](sake::Context& ctx) {
+        const auto order = ctx.bind<detail::Order>();
+        ctx.text(order.name + " " +
+                 std::to_string(std::accumulate(order.prices.begin(), order.prices.end(), 0)));
+    });
+    app.post("/upload", [](sake::Context& ctx) {
+        const bool is_right = detail::content().starts_with(ctx.body());
+        ctx.text(std::to_string(ctx.body().size()) + (is_right ? " right" : " wrong"));
+    });
+    app.get("/download/:size", [](sake::Context& ctx, std::size_t size) {
+        ctx.send(detail::content().substr(0, size), "application/octet-stream");
+    });
+    app.get("/worker/:n",
+            [](sake::Context& ctx, int n) {
+                int sum = 0;
+                for (int i = 1; i <= n; ++i) sum += i;
+                ctx.text("sum " + std::to_string(sum));
+            })
+        .worker();
+    app.get("/worker-throws", [](sake::Context&) { throw std::runtime_error("secret"); }).worker();
+    app.get("/throws", [](sake::Context&) { throw std::runtime_error("secret"); });
+    app.get("/later-throws", [](sake::Context&) -> sake::Task<> {
+        co_await sake::yield();
+        throw std::runtime_error("secret");
+    });
+    app.get("/teapot", [](sake::Context&) { throw sake::HttpError(418, "tea"); });
+    detail::add_levelling_routes(app);
+}
+
+// ---- requests and their answers
+
+/// A request and the answer that is due. Of an error, the body has to name the status, and no more.
+struct MixedLoad::Call {
+    std::string request;
+    int status = 200;
+    std::string body = {};
+    bool is_head = false;
+
+    void check(const Response& answer) const {
+        const bool is_whole = is_head ? answer.body.empty()
+                              : status < 400
+                                  ? answer.body == body
+                                  : count_of(answer.body, "\"status\":" + std::to_string(status)) == 1 &&
+                                        count_of(answer.body, "secret") == 0;
+        if (answer.status == status && is_whole) return;
+        throw std::runtime_error("wrong answer: " + std::to_string(answer.status) + " with " +
+                                 std::to_string(answer.body.size()) + " bytes of body \"" +
+                                 answer.body.substr(0, 200) + "\" to " + request.substr(0, 200));
+    }
+};
+
+namespace detail {
+
+using Call = MixedLoad::Call;
+
+inline Call plain_call(Dice& dice, std::size_t) {
+    const std::string n = std::to_string(dice.below(1'000'000));
+    if (dice.one_in(8)) return {"HEAD /hello/" + n + " HTTP/1.1\r\nHost: test\r\n\r\n", 200, {}, true};
+    return {get_request("/hello/" + n), 200, "hello " + n};
+}
+
+inline Call coroutine_call(Dice& dice, std::size_t) {
+    const std::string ms = std::to_string(dice.below(4));
+    return {get_request("/sleep/" + ms), 200, "slept " + ms};
+}
+
+inline Call bind_call(Dice& dice, std::size_t) {
+    if (dice.one_in(4)) return {post_request("/order", R"({"name":"tea","prices":[1,"2"]})"), 422};
+    const int price = static_cast<int>(dice.below(1000));
+    const std::string text = R"({"name":"sake","prices":[1,2,)" + std::to_string(price) + "]}";
+    return {post_request("/order", text), 200, "sake " + std::to_string(price + 3)};
+}
+
+inline std::string hex(std::size_t number) {
+    char text[20];
+    std::snprintf(text, sizeof text, "%zx", number);
+    return text;
+}
+
+inline Call upload_call(Dice& dice, std::size_t most) {
+    const std::string_view body =
+        std::string_view(content()).substr(0, dice.below(std::min(most, largest_upload) + 1));
+    const std::string answer = std::to_string(body.size()) + " right";
+    if (dice.one_in(3)) return {post_request("/upload", body), 200, answer};
+    std::string chunks;
+    for (std::size_t at = 0; at < body.size();) {
+        const std::size_t size = std::min(1 + dice.below(most / 3 + 1), body.size() - at);
+        chunks.append(hex(size)).append(dice.one_in(4) ? ";note=x\r\n" : "\r\n");
+        chunks.append(body.substr(at, size)).append("\r\n");
+        at += size;
+    }
+    return {chunked_request("/upload", chunks + "0\r\n\r\n"), 200, answer};
+}
+
+inline Call download_call(Dice& dice, std::size_t most) {
+    const std::size_t size = dice.below(std::min(most, content().size()) + 1);
+    return {get_request("/download/" + std::to_string(size)), 200, content().substr(0, size)};
+}
+
+inline Call worker_call(Dice& dice, std::size_t) {
+    const int n = static_cast<int>(dice.below(1000));
+    return {get_request("/worker/" + std::to_string(n)), 200, "sum " + std::to_string(n * (n + 1) / 2)};
+}
+
+inline Call failing_call(Dice& dice, std::size_t) {
+    const std::array<Call, 7> calls{{{get_request("/worker-throws"), 500},
+                                     {get_request("/throws"), 500},
+                                     {get_request("/later-throws"), 500},
+                                     {get_request("/teapot"), 418},
+                                     {get_request("/nowhere"), 404},
+                                     {get_request("/hello/x"), 400},
+                                     {"DELETE /hello/1 HTTP/1.1\r\nHost: test\r\n\r\n", 405}}};
+    return dice.one_of(calls);
+}
+
+using MakeCall = Call (*)(Dice&, std::size_t);
+constexpr MakeCall call_makers[] = {plain_call,    coroutine_call, bind_call,   upload_call,
+                                    download_call, worker_call,    failing_call};
+
+/// Any call; neither its request nor its answer is much larger than `most`.
+inline Call any_call(Dice& dice, std::size_t most) { return dice.one_of(call_makers)(dice, most); }
+
+/// A request that is refused, and after which the connection ends.
+inline Call refused_call(Dice& dice) {
+    const std::array<Call, 9> calls{
+        {{"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 400},
+         {"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabc", 400},
+         {"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc", 400},
+         {chunked_request("/upload", "-2\r\nabc\r\n0\r\n\r\n"), 400},
+         {"GET /hello/1 HTTP/1.1\r\n\r\n", 400},
+         {get_request("/hello/1", "Bad Name: x\r\n"), 400},
+         {post_request("/upload", {}, {}).replace(0, 4, "G\x01T"), 400},
+         {"POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\nabc", 413},
+         {get_request("/" + std::string(9000, 'a')), 414}}};
+    return dice.one_of(calls);
+}
+
+}  // namespace detail
+
+// ---- the clients
+
+class MixedLoad::Session {
+  public:
+    Session(MixedLoad& load, std::uint64_t seed) : load_(load), dice_(seed) {}
+
+    void run() {
+        struct Manner {
+            const char* name;
+            void (Session::*act)();
+        };
+        constexpr Manner manners[] = {{"one by one", &Session::one_by_one},
+                                      {"in pieces", &Session::in_pieces},
+                                      {"pipelined", &Session::pipelined},
+                                      {"slow reader", &Session::slow_reader},
+                                      {"half-closed", &Session::half_closed},
+                                      {"idle", &Session::idle},
+                                      {"refused", &Session::refused},
+                                      {"half-sent", &Session::half_sent},
+                                      {"reset", &Session::reset}};
+        const Manner& manner = dice_.one_of(manners);
+        manner_ = manner.name;
+        (this->*manner.act)();
+    }
+    [[nodiscard]] const char* manner() const { return manner_; }
+
+  private:
+    static constexpr std::size_t large = 1024 * 1024;
+    // In a batch: what waits in both directions fits the kernel's buffers, since nobody reads while sending.
+    static constexpr std::size_t small = 4 * 1024;
+
+    void one_by_one() {
+        RawClient client = connect();
+        for (std::size_t left = 1 + dice_.below(5); left > 0; --left) {
+            const detail::Call call = detail::any_call(dice_, large);
+            expect(client, call, send(client, call.request));
+        }
+    }
+
+    void in_pieces() {
+        RawClient client = connect();
+        for (std::size_t left = 1 + dice_.below(3); left > 0; --left) {
+            const detail::Call call = detail::any_call(dice_, small);
+            std::vector<std::size_t> cuts(1 + dice_.below(5));
+            for (std::size_t& cut : cuts) cut = dice_.below(call.request.size());
+            std::sort(cuts.begin(), cuts.end());
+            const bool is_owed = attempt([&] { client.send_cut_at(call.request, cuts); });
+            expect(client, call, is_owed);
+        }
+    }
+
+    void pipelined() {
+        RawClient client = connect();
+        send_batch_and_expect(client);
+    }
+
+    void slow_reader() {
+        RawClient client = connect(64 * 1024);
+        const detail::Call call = detail::download_call(dice_, large);
+        expect(client, call, send(client, call.request));
+    }
+
+    void half_closed() {
+        RawClient client = connect();
+        const std::vector<detail::Call> calls = batch();
+        const bool is_owed = attempt([&] { client.send(join(calls)).shutdown_write(); });
+        expect_all(client, calls, is_owed);
+        expect_end(client);
+    }
+
+    void idle() {
+        std::vector<RawClient> idle;
+        for (std::size_t left = 1 + dice_.below(4); left > 0; --left) {
+            idle.push_back(connect());
+            const detail::Call call = detail::plain_call(dice_, small);
+            if (dice_.one_in(2)) expect(idle.back(), call, send(idle.back(), call.request));
+        }
+        one_by_one();
+        for (RawClient& client : idle) {
+            const detail::Call call = detail::any_call(dice_, small);
+            if (dice_.one_in(2)) expect(client, call, send(client, call.request));
+        }
+    }
+
+    void refused() {
+        RawClient client = connect();
+        const detail::Call good = detail::plain_call(dice_, small);
+        const detail::Call bad = detail::refused_call(dice_);
+        const bool is_owed = send(client, good.request + bad.request);
+        expect(client, good, is_owed);
+        expect(client, bad, false);
+        expect_end(client);
+    }
+
+    // The client goes before its head is complete: nothing is answered.
+    void half_sent() {
+        RawClient client = connect();
+        const std::string request = detail::any_call(dice_, small).request;
+        const std::string_view part =
+            std::string_view(request).substr(0, dice_.below(request.find("\r\n\r\n")));
+        attempt([&] { client.send(part); });
+        if (dice_.one_in(2)) return;
+        attempt([&] { client.shutdown_write(); });
+        expect_end(client);
+    }
+
+    void reset() {
+        RawClient client = connect();
+        const std::string requests = join(batch());
+        attempt([&] { client.send(std::string_view(requests).substr(0, dice_.below(requests.size() + 1))); });
+        if (dice_.one_in(3)) std::this_thread::yield();
+        if (dice_.one_in(3))
+            static_cast<void>(client.expect_silence(std::chrono::milliseconds(dice_.below(3))));
+        client.reset();
+    }
+
+    std::vector<detail::Call> batch() {
+        std::vector<detail::Call> calls(2 + dice_.below(15));
+        for (detail::Call& call : calls) call = detail::any_call(dice_, small);
+        return calls;
+    }
+
+    static std::string join(const std::vector<detail::Call>& calls) {
+        std::string requests;
+        for (const detail::Call& call : calls) requests += call.request;
+        return requests;
+    }
+
+    void send_batch_and_expect(RawClient& client) {
+        const std::vector<detail::Call> calls = batch();
+        expect_all(client, calls, send(client, join(calls)));
+    }
+
+    void expect_all(RawClient& client, const std::vector<detail::Call>& calls, bool is_first_owed) {
+        for (const detail::Call& call : calls) {
+            expect(client, call, is_first_owed);
+            is_first_owed = false;
+        }
+    }
+
+    // What fails after the stop has come ends the session, and is no failure. Returns whether it was done
+    // before the stop, so that an answer is owed.
+    template <class Action>
+    bool attempt(Action action) {
+        try {
+            action();
+        } catch (const std::exception&) {
+            if (load_.is_stopping_) throw Stopped();
+            throw;
+        }
+        return !load_.is_stopping_;
+    }
+
+    RawClient connect(int receive_buffer = 0) {
+        std::vector<RawClient> made;
+        try {
+            attempt([&] {
+                made.push_back(receive_buffer > 0
+                                   ? RawClient::with_receive_buffer(load_.port_, receive_buffer)
+                                   : RawClient(load_.port_));
+            });
+        } catch (const Stopped&) {
+            load_.has_stopped_ = true;
+            throw;
+        }
+        made.back().set_deadline(30s);
+        return std::move(made.back());
+    }
+
+    bool send(RawClient& client, std::string_view bytes) {
+        return attempt([&] { client.send(bytes); });
+    }
+
+    // An answer that has begun is whole and right, always. One that is not owed may fail to come after a
+    // stop.
+    void expect(RawClient& client, const detail::Call& call, bool is_owed) {
+        const bool has_ended = client.expect_closed();
+        const bool may_be_lost = load_.is_stopping_ && !is_owed;
+        if (has_ended) {
+            if (may_be_lost) throw Stopped();
+            throw std::runtime_error("closed without an answer to " + call.request.substr(0, 200));
+        }
+        const Response answer = client.read_response(call.is_head);
+        if (may_be_lost && answer.status == 503) throw Stopped();
+        call.check(answer);
+        ++load_.answers_;
+    }
+
+    void expect_end(RawClient& client) {
+        if (client.expect_closed()) return;
+        if (load_.is_stopping_) throw Stopped();
+        throw std::runtime_error("no end where one was due, but \"" + client.read_some(200) + "\"");
+    }
+
+    MixedLoad& load_;
+    Dice dice_;
+    const char* manner_ = "";
+};
+
+inline void MixedLoad::run_session(std::uint64_t seed) {
+    const allocations::Exempt of_the_test;
+    Session session(*this, seed);
+    try {
+        session.run();
+    } catch (const Stopped&) {
+    } catch (const std::exception& error) {
+        fail(seed, session.manner(), error.what());
+    }
+}
+
+inline void MixedLoad::run(std::uint64_t first_seed, int sessions, int threads) {
+    const allocations::Exempt of_the_test;
+    std::atomic<int> taken{0};
+    std::vector<std::thread> clients;
+    for (int t = 0; t < threads; ++t) {
+        clients.emplace_back([&] {
+            for (int i = taken++; i < sessions && !has_stopped_; i = taken++) {
+                run_session(first_seed + static_cast<std::uint64_t>(i));
+            }
+        });
+    }
+    for (std::thread& client : clients) client.join();
+}
+
+// Strings and vectors keep the capacity that they once had, and those of a recycled request drop it after a
+// large one: so every one of them is made large here, or dropped. "100 Continue" tells that the server holds
+// the request, so that all are held at once; there are as many as the server keeps.
+inline void MixedLoad::level_caches() {
+    const allocations::Exempt of_the_test;
+    std::string head = " HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n";
+    for (int i = 0; i < 20; ++i) head += "X-Level: " + std::string(100, 'x') + "\r\n";
+    struct Round {
+        std::string fields;
+        std::string body;
+        int status;
+    };
+    const Round rounds[] = {
+        {"Transfer-Encoding: chunked\r\n\r\n", "FFFFFFFF\r\n", 413},
+        {"Content-Length: 100000\r\n\r\n", detail::content().substr(0, 100'000), 200},
+    };
+    constexpr int kept = 64;
+    // More timers than there will ever be otherwise, counting connections whose end the server is yet to see.
+    std::vector<RawClient> idle;
+    for (int i = 0; i < 3 * kept; ++i) idle.emplace_back(port_);
+    for (const Round& round : rounds) {
+        std::vector<RawClient> clients;
+        const auto expect = [](RawClient& client, int status) {
+            const int got = client.read_any_response().status;
+            if (got != status) throw std::runtime_error("levelling was answered with " + std::to_string(got));
+        };
+        for (int i = 0; i < kept; ++i) {
+            clients.emplace_back(port_);
+            clients.back().set_deadline(30s).send("POST /level" + head + round.fields);
+        }
+        for (RawClient& client : clients) expect(client, 100);
+        for (RawClient& client : clients) client.send(round.body);
+        for (RawClient& client : clients) expect(client, round.status);
+    }
+    std::vector<RawClient> met;
+    for (int i = 0; i < workers; ++i) {
+        met.emplace_back(port_);
+        met.back().set_deadline(30s).send(get_request("/meet"));
+    }
+    for (RawClient& client : met) client.read_response();
+    // Small answers gather before they leave.
+    std::string batch;
+    for (int i = 0; i < 8; ++i) batch += get_request("/download/16000");
+    met.front().send(batch);
+    for (int i = 0; i < 8; ++i) met.front().read_response();
+}
+
+inline void MixedLoad::fail(std::uint64_t seed, const char* manner, const char* what) {
+    if (++failed_ > 5) return;
+    const std::lock_guard lock(mutex_);
+    failures_ += "seed " + std::to_string(seed) + ", " + manner + ": " + what + "\n";
+}
+
+}  // namespace harness
