@@ -89,9 +89,9 @@ TEST_FLAGS    += $(if $(findstring clang,$(CXX)),,-Wno-subobject-linkage)
 # clang 14 cannot assemble coroutines under -fsanitize=function ("Cannot represent a difference across sections").
 QUIET         := $(if $(findstring clang,$(CXX)),-fno-sanitize=function,-Wno-maybe-uninitialized -Wno-tsan)
 
-# The suite has an operator new of its own, which clang's static runtime of ThreadSanitizer has as well.
-TSAN_RUNTIME  := $(if $(findstring clang,$(CXX)),-shared-libsan \
-    -Wl$(comma)-rpath$(comma)$(dir $(shell $(CXX) -print-file-name=libclang_rt.tsan-$(shell uname -m).so)))
+# The suite has an operator new of its own; clang++ would link the one of ThreadSanitizer's as well, clang does not.
+LINK_SUITE    := $(CXX)
+LINK_TSAN     := $(if $(findstring clang,$(CXX)),$(subst clang++,clang,$(CXX)) -lstdc++ -lm,$(CXX))
 
 define suite
 $(1)_objects := $$(patsubst $(BUILD)/%,%,$$(TEST_SOURCES))
@@ -109,7 +109,7 @@ define compile_$(1)
 endef
 $(BUILD)/$(1)/sake_tests: $$($(1)_objects)
 	@echo '  LINK  $$@'
-	@$(CXX) -pthread $(2) $(CXXFLAGS) $$^ $(TEST_LINK) $(LDFLAGS) -o $$@
+	@$$(LINK_SUITE) -pthread $(2) $(CXXFLAGS) $$^ $(TEST_LINK) $(LDFLAGS) -o $$@
 $(BUILD)/$(1)/compiler: COMMAND = $(CXX) $(TEST_FLAGS) $(2) $(3) $(CXXFLAGS)
 -include $$($(1)_objects:.o=.d) $(BUILD)/$(1)/common.hpp.d
 endef
@@ -118,7 +118,8 @@ SANITIZE := -fno-omit-frame-pointer -fno-sanitize-recover=all $(QUIET)
 # -O0 where nothing else is asked, because most of the time goes into compiling.
 $(eval $(call suite,plain,-O0 -g1,-I.))
 $(eval $(call suite,asan,-O0 -g1 -fsanitize=address$(comma)undefined $(SANITIZE),-Isingle_include -I.))
-$(eval $(call suite,tsan,-O1 -g1 -fsanitize=thread $(SANITIZE) $(TSAN_RUNTIME),-Isingle_include -I.))
+$(eval $(call suite,tsan,-O1 -g1 -fsanitize=thread $(SANITIZE),-Isingle_include -I.))
+$(BUILD)/tsan/sake_tests: LINK_SUITE = $(LINK_TSAN)
 
 $(BUILD)/groups/tests_%.cpp: FORCE
 	@mkdir -p $(@D)
@@ -204,6 +205,19 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) hostile-strace python3 tests/hostile/strace.py $<
 	@$(RECORD) hostile-slow_clients tests/hostile/slow_clients.sh $<
 	@$(RECORD) --total hostile
+
+SOAK_SECONDS ?= 120
+SOAK_SUPPORT := $(wildcard tests/support/*.hpp) $(addprefix tests/support/,allocations.cpp faults.cpp oracle.cpp raw_client.cpp)
+
+.PHONY: soak
+soak: $(BUILD)/soak ## two minutes (SOAK_SECONDS=) under every kind of load: memory does not grow
+	@rm -f $(BUILD)/results/soak-*
+	@$(RECORD) soak-suite $(BUILD)/soak $(SOAK_SECONDS)
+	@$(RECORD) --total soak
+$(BUILD)/soak: tests/soak/soak.cpp $(SOAK_SUPPORT) single_include/sake.hpp | setup
+	@mkdir -p $(@D)
+	@echo '  CXX   $@'
+	@$(CXX) $(BASE_FLAGS) -O2 -Isingle_include -Itests $(CXXFLAGS) $(filter %.cpp,$^) $(TEST_LINK) $(LDFLAGS) -o $@
 
 .PHONY: bench
 bench: ## build and run the benchmarks (BENCH_ARGS= goes to bench/run.py)

@@ -1,12 +1,10 @@
 // Requests with seeded damage, over live sockets: whatever comes, it is answered or closed, soon, and the
 // server is as it was. The fuzz targets look for more, but not through the kernel.
 #include <doctest/doctest.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -16,6 +14,7 @@
 #include "support/allocations.hpp"
 #include "support/dice.hpp"
 #include "support/mixed_load.hpp"
+#include "support/oracle.hpp"
 #include "support/reliability.hpp"
 
 namespace test_mutations {
@@ -108,12 +107,8 @@ std::string mutated(Dice& dice) {
 
 /// Several at once, since most of the time is spent on waking each other. Returns what was wrong, or nothing.
 std::string send_and_judge(int port, std::uint64_t first_seed, int count) {
-    // A second is a promise; sanitizers and their machine are slower.
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-    constexpr auto longest = 10s;
-#else
-    constexpr auto longest = 1s;
-#endif
+    // A second is the promise, without sanitizers.
+    constexpr std::chrono::milliseconds longest = is_sanitized ? 10s : 1s;
     std::vector<RawClient> clients;
     std::uint64_t seed = first_seed;
     try {
@@ -136,15 +131,6 @@ std::string send_and_judge(int port, std::uint64_t first_seed, int count) {
         return "seed " + std::to_string(seed) + ": " + error.what();
     }
     return {};
-}
-
-/// Resident memory of the process.
-std::int64_t resident_bytes() {
-    long pages = 0;
-    std::FILE* file = std::fopen("/proc/self/statm", "r");
-    const int read = file == nullptr ? 0 : std::fscanf(file, "%*d %ld", &pages);
-    if (file != nullptr) std::fclose(file);
-    return read == 1 ? pages * ::sysconf(_SC_PAGESIZE) : 0;
 }
 
 }  // namespace
@@ -171,9 +157,7 @@ TEST_CASE(
             }
             constexpr std::int64_t mebibyte = 1024 * 1024;
             CHECK(allocations::live_bytes() - live_before < mebibyte);
-#if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)  // which keep what was freed
-            CHECK(resident_bytes() - resident_before < mebibyte);
-#endif
+            if (!is_sanitized) CHECK(resident_bytes() - resident_before < mebibyte);
         },
         MixedLoad::config(quiet_config()));
 }

@@ -17,6 +17,7 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/reliability.hpp"
 
 namespace test_task {
 
@@ -90,22 +91,10 @@ class StackMeter {
     std::intptr_t farthest_ = 0;
 };
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool is_sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constexpr bool is_sanitized = true;
-#else
-constexpr bool is_sanitized = false;
-#endif
-#else
-constexpr bool is_sanitized = false;
-#endif
-
 constexpr int million = 1'000'000;
 // A throw takes 60 microseconds under AddressSanitizer; the meter sees a growing stack long before the
 // million.
-constexpr int many_throws = is_sanitized ? 20'000 : million;
+constexpr int many_throws = harness::is_sanitized ? 20'000 : million;
 constexpr std::intptr_t few_kilobytes = 16 * 1024;
 
 template <class T>

@@ -65,6 +65,14 @@ Snapshot Snapshot::take() {
             allocations::live_bytes()};
 }
 
+std::int64_t resident_bytes() {
+    long pages = 0;
+    std::FILE* file = std::fopen("/proc/self/statm", "r");
+    const int read = file == nullptr ? 0 : std::fscanf(file, "%*d %ld", &pages);
+    if (file != nullptr) std::fclose(file);
+    return read == 1 ? pages * ::sysconf(_SC_PAGESIZE) : 0;
+}
+
 Oracle::Oracle() {
     start_a_first_thread();
     // A thread that was joined just now may still be listed: wait for a moment of calm, within reason.

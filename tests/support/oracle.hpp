@@ -20,6 +20,9 @@ struct Snapshot {
     friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 
+/// Resident memory of the process.
+[[nodiscard]] std::int64_t resident_bytes();
+
 /// Remembers a baseline when made.
 ///
 /// The test framework allocates too (captured values, failed assertions), so what the test itself does

@@ -29,15 +29,20 @@ inline sake::Config quiet_config() {
 /// Whether the tests run as long as RELIABILITY.md asks: SAKE_LONG is in the environment.
 inline bool is_full_size() { return std::getenv("SAKE_LONG") != nullptr; }
 
+/// Whether a sanitizer looks on: then all takes longer, and what was freed is kept for a while.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool is_sanitized = true;
+#elif defined(__has_feature)
+constexpr bool is_sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
+#else
+constexpr bool is_sanitized = false;
+#endif
+
 /// How often a test that RELIABILITY.md asks for `full` times is to be repeated: so that the suite stays
 /// quick, unless it is to be run at full size.
 inline int rounds(int full) {
     if (is_full_size()) return full;
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-    return std::max(full / 50, 20);
-#else
-    return std::max(full / 10, 20);
-#endif
+    return std::max(full / (is_sanitized ? 50 : 10), 20);
 }
 
 /// Runs `test(config)` with each backend: epoll, poll, and kqueue through the test double.
