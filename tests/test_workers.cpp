@@ -551,7 +551,6 @@ TEST_CASE("a stop answers what has begun and what is queued in the pool, and ret
             }
             REQUIRE(eventually([&] { return server.app().stats().workers.queued == 8; }));
             server.app().stop();
-            RawClient idle = server.connect();
             gate.open();
             for (RawClient& each : clients) {
                 const Response answer = each.read_response();

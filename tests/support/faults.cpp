@@ -301,10 +301,12 @@ bool apply(const FaultPlan::Rule& rule, const Subject& subject, Verdict& verdict
     return true;
 }
 
+void count(Call call) { counters[index_of(call)].fetch_add(1, std::memory_order_relaxed); }
+
 Verdict judge(Call call, const Subject& subject = {}) {
     Verdict verdict{0, subject.length};
     if (!faults::this_thread_is_included()) return verdict;
-    counters[index_of(call)].fetch_add(1, std::memory_order_relaxed);
+    if (call != Call::recv) count(call);
     if (!plan_is_active.load(std::memory_order_acquire)) return verdict;
     const std::lock_guard lock(plan_mutex);
     const std::uint64_t number = ++active.seen[index_of(call)];
@@ -550,7 +552,11 @@ ssize_t __wrap_recv(int fd, void* buffer, size_t length, int flags) {
     const bool may_block = (flags & MSG_DONTWAIT) == 0;
     const auto verdict =
         judge(Call::recv, {.fd = fd, .length = length, .may_block = may_block, .readiness = EPOLLIN});
-    return verdict.error != 0 ? harness::fail(verdict.error) : __real_recv(fd, buffer, verdict.length, flags);
+    const ssize_t received =
+        verdict.error != 0 ? harness::fail(verdict.error) : __real_recv(fd, buffer, verdict.length, flags);
+    // Not before: whoever waits for the count relies on it that the bytes are taken.
+    if (harness::faults::this_thread_is_included()) harness::count(harness::Call::recv);
+    return received;
 }
 
 ssize_t __wrap_send(int fd, const void* buffer, size_t length, int flags) {
