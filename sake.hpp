@@ -22,8 +22,9 @@
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/json_reader.hpp"
 #include "sake/base/json_tagged.hpp"
-#include "sake/base/json_text.hpp"
+#include "sake/base/json_writer.hpp"
 #include "sake/base/log.hpp"
 #include "sake/base/text.hpp"
 

@@ -25,10 +25,11 @@
 //   sake/base/platform.hpp
 //   sake/base/error.hpp
 //   sake/base/function.hpp
-//   sake/base/json.hpp
 //   sake/base/text.hpp
+//   sake/base/json.hpp
+//   sake/base/json_reader.hpp
 //   sake/base/json_tagged.hpp
-//   sake/base/json_text.hpp
+//   sake/base/json_writer.hpp
 //   sake/base/log.hpp
 //   sake/http/chunked.hpp
 //   sake/http/headers.hpp
@@ -317,84 +318,6 @@ class AtExit {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/base/json.hpp ----
-
-// The JSON type of Sake, which is nlohmann's, and the two ways in and out that are safe with bytes from a
-// client: a parse with a limit on nesting, and a dump that never throws on text that is not UTF-8.
-
-namespace sake {
-inline namespace v0 {
-
-/// nlohmann::json: objects, arrays, text, numbers, booleans, null.
-using Json = nlohmann::json;
-
-/// Thrown by parse_json: the text is not JSON or nests too deep. what() says where, for people.
-class JsonError : public std::exception {
-  public:
-    explicit JsonError(std::string message) : message_(std::move(message)) {}
-    [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
-
-  private:
-    std::string message_;
-};
-
-namespace detail {
-
-/// Where the nesting of arrays and objects in a JSON text exceeds `limit`, counted without parsing it; npos
-/// if nowhere. nlohmann parses any depth, but dumping or copying a deep value overflows the stack.
-inline std::size_t find_deeper_than(std::string_view text, std::size_t limit) noexcept {
-    std::size_t depth = 0;
-    bool in_string = false;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (in_string) {
-            if (c == '\\')
-                ++i;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            if (++depth > limit) return i;
-        } else if ((c == ']' || c == '}') && depth > 0) {
-            --depth;
-        }
-    }
-    return std::string_view::npos;
-}
-
-}  // namespace detail
-
-/// Parses a JSON text (RFC 8259). Arrays and objects may nest `depth_limit` deep. Throws JsonError.
-/// A template, so that a program that never parses JSON does not pay for compiling nlohmann's parser.
-template <class Value = Json>
-[[nodiscard]] Value parse_json(std::string_view text, std::size_t depth_limit = 64) {
-    // nlohmann takes a NUL for the end of the text and would ignore what follows.
-    const std::size_t nul = text.find('\0');
-    if (nul != std::string_view::npos) throw JsonError("invalid JSON at byte " + std::to_string(nul + 1));
-    const std::size_t deep = detail::find_deeper_than(text, depth_limit);
-    if (deep != std::string_view::npos) {
-        throw JsonError("JSON nests deeper than " + std::to_string(depth_limit) + " levels at byte " +
-                        std::to_string(deep + 1));
-    }
-    try {
-        return Value::parse(text.begin(), text.end());
-    } catch (const typename Value::parse_error& error) {
-        throw JsonError("invalid JSON at byte " + std::to_string(error.byte));
-    } catch (const typename Value::out_of_range&) {
-        throw JsonError("JSON with a number that is out of range");
-    }
-}
-
-/// Writes a JSON value as compact text. Text in it that is not UTF-8 is replaced by U+FFFD, so this cannot
-/// fail.
-[[nodiscard]] inline std::string dump_json(const Json& value) {
-    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/base/text.hpp ----
 
 // Bytes and ASCII text: character classes, numbers, base64, UTF-8. Nothing here knows a locale, and
@@ -542,11 +465,12 @@ template <class T>
     static_assert(std::is_unsigned_v<T> && !std::is_same_v<T, bool>, "wire numbers are unsigned");
     constexpr T most = std::numeric_limits<T>::max();
     if (text.empty()) return std::nullopt;
+    const bool fits = text.size() <= std::numeric_limits<T>::digits10;
     T value = 0;
     for (const char c : text) {
         if (c < '0' || c > '9') return std::nullopt;
         const T digit = static_cast<T>(c - '0');
-        if (value > most / 10 || (value == most / 10 && digit > most % 10)) return std::nullopt;
+        if (!fits && (value > most / 10 || (value == most / 10 && digit > most % 10))) return std::nullopt;
         value = static_cast<T>(value * 10 + digit);
     }
     return value;
@@ -659,6 +583,18 @@ inline std::size_t utf8_sequence(const unsigned char* p, std::size_t left) noexc
     return (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] > 0x8f) ? 0 : 4;
 }
 
+/// Length of what begins at `p` like a well-formed sequence and breaks off; at least 1.
+inline std::size_t broken_utf8_sequence(const unsigned char* p, std::size_t left) noexcept {
+    unsigned char completed[4] = {p[0], 0x80, 0x80, 0x80};
+    std::size_t length = 1;
+    for (; length < std::min<std::size_t>(left, 3) && (p[length] & 0xc0) == 0x80; ++length) {
+        completed[length] = p[length];
+        const bool may_go_on = utf8_sequence(completed, 4) > length;
+        if (!may_go_on) break;
+    }
+    return length;
+}
+
 }  // namespace detail
 
 /// True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
@@ -679,138 +615,72 @@ inline std::size_t utf8_sequence(const unsigned char* p, std::size_t left) noexc
     return true;
 }
 
+/// The text with U+FFFD in place of every piece that is no UTF-8: of a sequence that breaks off, one for its
+/// beginning (Unicode 15, section 3.9, "maximal subpart").
+[[nodiscard]] inline std::string replace_invalid_utf8(std::string_view text) {
+    std::string out;
+    const auto* const begin = reinterpret_cast<const unsigned char*>(text.data());
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t length = detail::utf8_sequence(begin + at, text.size() - at);
+        if (length > 0) {
+            out.append(text, at, length);
+            at += length;
+            continue;
+        }
+        out.append("\xef\xbf\xbd");
+        at += detail::broken_utf8_sequence(begin + at, text.size() - at);
+    }
+    return out;
+}
+
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/base/json_tagged.hpp ----
+// ---- sake/base/json.hpp ----
 
-// Values of sake::Json that JSON text has no form for (infinities, NaN, bytes, text that is not UTF-8), in a
-// form that it has: arrays stay arrays, and what needs it becomes an object with one member that tells what
-// it is.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// Whether JSON text carries the value exactly: it has no form for infinities, NaN, bytes, and text that is
-/// not UTF-8.
-inline bool is_exact_in_text(const Json& value) {
-    switch (value.type()) {
-        case Json::value_t::number_float:
-            return std::isfinite(value.get<double>());
-        case Json::value_t::string:
-            return is_valid_utf8(value.get_ref<const std::string&>());
-        case Json::value_t::binary:
-        case Json::value_t::discarded:
-            return false;
-        case Json::value_t::object:
-            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
-                if (!is_valid_utf8(name) || !is_exact_in_text(member)) return false;
-            }
-            return true;
-        case Json::value_t::array:
-            return std::all_of(value.begin(), value.end(), is_exact_in_text);
-        default:
-            return true;
-    }
-}
-
-inline Json tag(std::string name, Json content) {
-    Json::object_t object;
-    object.emplace(std::move(name), std::move(content));
-    return object;
-}
-
-/// The value in a form that JSON text carries exactly: what it has no form for becomes an object with one
-/// member that names what it is, and so does an object.
-inline Json tagged(const Json& value) {
-    switch (value.type()) {
-        case Json::value_t::number_float: {
-            const double number = value.get<double>();
-            if (std::isfinite(number)) return value;
-            const std::string name = std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
-            return tag("number", name);
-        }
-        case Json::value_t::string: {
-            const auto& text = value.get_ref<const std::string&>();
-            if (is_valid_utf8(text)) return value;
-            return tag("base64", base64_encode(text));
-        }
-        case Json::value_t::binary: {
-            const Json::binary_t& binary = value.get_binary();
-            const std::string_view bytes(reinterpret_cast<const char*>(binary.data()), binary.size());
-            const Json subtype = binary.has_subtype() ? Json(binary.subtype()) : Json();
-            return tag("binary", Json::array_t{base64_encode(bytes), subtype});
-        }
-        case Json::value_t::object: {
-            Json members = Json::array();
-            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
-                members.push_back(Json::array_t{tagged(Json(name)), tagged(member)});
-            }
-            return tag("object", std::move(members));
-        }
-        case Json::value_t::array: {
-            Json elements = Json::array();
-            for (const Json& element : value) elements.push_back(tagged(element));
-            return elements;
-        }
-        default:
-            return value;
-    }
-}
-
-/// The value that `tagged` made this of. Throws JsonError or a nlohmann exception if it made no such thing.
-inline Json untagged(const Json& value) {
-    if (value.is_array()) {
-        Json elements = Json::array();
-        for (const Json& element : value) elements.push_back(untagged(element));
-        return elements;
-    }
-    if (!value.is_object()) return value;
-    if (value.size() != 1) throw JsonError("has an object that is no tag");
-    const std::string& tag = value.begin().key();
-    const Json& content = value.begin().value();
-    const auto bytes_of = [](const Json& text) {
-        auto bytes = base64_decode(text.get_ref<const std::string&>());
-        if (!bytes) throw JsonError("is not valid base64");
-        return std::move(*bytes);
-    };
-    if (tag == "object") {
-        Json members = Json::object();
-        for (const Json& pair : content) {
-            members[untagged(pair.at(0)).get<std::string>()] = untagged(pair.at(1));
-        }
-        return members;
-    }
-    if (tag == "base64") return bytes_of(content);
-    if (tag == "number") {
-        constexpr double infinity = std::numeric_limits<double>::infinity();
-        const auto& name = content.get_ref<const std::string&>();
-        if (name == "nan") return std::numeric_limits<double>::quiet_NaN();
-        if (name == "inf") return infinity;
-        if (name == "-inf") return -infinity;
-    }
-    if (tag == "binary") {
-        const std::string bytes = bytes_of(content.at(0));
-        std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
-        if (content.at(1).is_null()) return Json::binary(std::move(binary));
-        return Json::binary(std::move(binary), content.at(1).get<std::uint64_t>());
-    }
-    throw JsonError("has a tag that is not known");
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/base/json_text.hpp ----
-
-// Writing and reading JSON text without building a tree of it, for documents of a known form: fast, and with
-// no memory but that of the result. Everything else uses sake::Json.
+// The JSON type of Sake, which is nlohmann's, and a parse that is safe with bytes from a client: with a
+// limit on nesting, and errors that say where.
 
 namespace sake {
 inline namespace v0 {
+
+/// nlohmann::json: objects, arrays, text, numbers, booleans, null.
+using Json = nlohmann::json;
+
+/// Thrown by parse_json: the text is not JSON or nests too deep. what() says where, for people.
+class JsonError : public std::exception {
+  public:
+    explicit JsonError(std::string message) : message_(std::move(message)) {}
+    [[nodiscard]] const char* what() const noexcept override { return message_.c_str(); }
+
+  private:
+    std::string message_;
+};
+
 namespace detail {
+
+/// Where the nesting of arrays and objects in a JSON text exceeds `limit`, counted without parsing it; npos
+/// if nowhere. nlohmann parses any depth, but dumping or copying a deep value overflows the stack.
+inline std::size_t find_deeper_than(std::string_view text, std::size_t limit) noexcept {
+    std::size_t depth = 0;
+    bool in_string = false;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (in_string) {
+            if (c == '\\')
+                ++i;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '[' || c == '{') {
+            if (++depth > limit) return i;
+        } else if ((c == ']' || c == '}') && depth > 0) {
+            --depth;
+        }
+    }
+    return std::string_view::npos;
+}
 
 /// The first byte that cannot stand for itself inside a JSON string: a quote, a backslash, a control
 /// character.
@@ -830,42 +700,40 @@ inline const char* find_json_special(const char* at, const char* end) noexcept {
     return at;
 }
 
-/// Writes a byte as it stands inside a JSON string, at most six characters; returns how many.
-inline std::size_t escape_json_byte(char c, char* out) noexcept {
-    constexpr std::string_view digits = "0123456789abcdef";
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && c != '"' && c != '\\') {
-        out[0] = c;
-        return 1;
+}  // namespace detail
+
+/// Parses a JSON text (RFC 8259). Arrays and objects may nest `depth_limit` deep. Throws JsonError.
+/// A template, so that a program that never parses JSON does not pay for compiling nlohmann's parser.
+template <class Value = Json>
+[[nodiscard]] Value parse_json(std::string_view text, std::size_t depth_limit = 64) {
+    // nlohmann takes a NUL for the end of the text and would ignore what follows.
+    const std::size_t nul = text.find('\0');
+    if (nul != std::string_view::npos) throw JsonError("invalid JSON at byte " + std::to_string(nul + 1));
+    const std::size_t deep = detail::find_deeper_than(text, depth_limit);
+    if (deep != std::string_view::npos) {
+        throw JsonError("JSON nests deeper than " + std::to_string(depth_limit) + " levels at byte " +
+                        std::to_string(deep + 1));
     }
-    out[0] = '\\';
-    out[1] = c == '\n' ? 'n' : byte < 0x20 ? 'u' : c;
-    if (out[1] != 'u') return 2;
-    out[2] = out[3] = '0';
-    out[4] = digits[byte >> 4U];
-    out[5] = digits[byte & 15U];
-    return 6;
+    try {
+        return Value::parse(text.begin(), text.end());
+    } catch (const typename Value::parse_error& error) {
+        throw JsonError("invalid JSON at byte " + std::to_string(error.byte));
+    } catch (const typename Value::out_of_range&) {
+        throw JsonError("JSON with a number that is out of range");
+    }
 }
 
-/// Appends a JSON string. The text must be UTF-8.
-inline void append_json_string(std::string& out, std::string_view text) {
-    out += '"';
-    const char* at = text.data();
-    const char* const end = at + text.size();
-    for (;;) {
-        const char* const special = find_json_special(at, end);
-        out.append(at, special);
-        if (special == end) break;
-        // Where there is one there are more, as in JSON within JSON: some bytes go one by one.
-        constexpr std::ptrdiff_t most = 64;
-        char escaped[6 * most];
-        std::size_t size = 0;
-        const char* const stop = special + std::min(most, end - special);
-        for (at = special; at != stop; ++at) size += escape_json_byte(*at, escaped + size);
-        out.append(escaped, size);
-    }
-    out += '"';
-}
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/base/json_reader.hpp ----
+
+// Reading JSON text value by value without building a tree of it, for documents of a known form: fast, and
+// with no memory but that of the result. Everything else uses parse_json.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
 
 /// Reads a JSON text (RFC 8259) value by value, as the caller expects them. Throws JsonError that says where
 /// it is something else. What is skipped is only checked for its brackets and strings.
@@ -1069,6 +937,283 @@ class JsonReader {
 };
 
 }  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/base/json_tagged.hpp ----
+
+// Values of sake::Json that JSON text has no form for (infinities, NaN, bytes, text that is not UTF-8), in a
+// form that it has: arrays stay arrays, and what needs it becomes an object with one member that tells what
+// it is.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Whether JSON text carries the value exactly: it has no form for infinities, NaN, bytes, and text that is
+/// not UTF-8.
+inline bool is_exact_in_text(const Json& value) {
+    switch (value.type()) {
+        case Json::value_t::number_float:
+            return std::isfinite(value.get<double>());
+        case Json::value_t::string:
+            return is_valid_utf8(value.get_ref<const std::string&>());
+        case Json::value_t::binary:
+        case Json::value_t::discarded:
+            return false;
+        case Json::value_t::object:
+            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
+                if (!is_valid_utf8(name) || !is_exact_in_text(member)) return false;
+            }
+            return true;
+        case Json::value_t::array:
+            return std::all_of(value.begin(), value.end(), is_exact_in_text);
+        default:
+            return true;
+    }
+}
+
+inline Json tag(std::string name, Json content) {
+    Json::object_t object;
+    object.emplace(std::move(name), std::move(content));
+    return object;
+}
+
+/// The value in a form that JSON text carries exactly: what it has no form for becomes an object with one
+/// member that names what it is, and so does an object.
+inline Json tagged(const Json& value) {
+    switch (value.type()) {
+        case Json::value_t::number_float: {
+            const double number = value.get<double>();
+            if (std::isfinite(number)) return value;
+            const std::string name = std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
+            return tag("number", name);
+        }
+        case Json::value_t::string: {
+            const auto& text = value.get_ref<const std::string&>();
+            if (is_valid_utf8(text)) return value;
+            return tag("base64", base64_encode(text));
+        }
+        case Json::value_t::binary: {
+            const Json::binary_t& binary = value.get_binary();
+            const std::string_view bytes(reinterpret_cast<const char*>(binary.data()), binary.size());
+            const Json subtype = binary.has_subtype() ? Json(binary.subtype()) : Json();
+            return tag("binary", Json::array_t{base64_encode(bytes), subtype});
+        }
+        case Json::value_t::object: {
+            Json members = Json::array();
+            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
+                members.push_back(Json::array_t{tagged(Json(name)), tagged(member)});
+            }
+            return tag("object", std::move(members));
+        }
+        case Json::value_t::array: {
+            Json elements = Json::array();
+            for (const Json& element : value) elements.push_back(tagged(element));
+            return elements;
+        }
+        default:
+            return value;
+    }
+}
+
+/// The value that `tagged` made this of. Throws JsonError or a nlohmann exception if it made no such thing.
+inline Json untagged(const Json& value) {
+    if (value.is_array()) {
+        Json elements = Json::array();
+        for (const Json& element : value) elements.push_back(untagged(element));
+        return elements;
+    }
+    if (!value.is_object()) return value;
+    if (value.size() != 1) throw JsonError("has an object that is no tag");
+    const std::string& tag = value.begin().key();
+    const Json& content = value.begin().value();
+    const auto bytes_of = [](const Json& text) {
+        auto bytes = base64_decode(text.get_ref<const std::string&>());
+        if (!bytes) throw JsonError("is not valid base64");
+        return std::move(*bytes);
+    };
+    if (tag == "object") {
+        Json members = Json::object();
+        for (const Json& pair : content) {
+            members[untagged(pair.at(0)).get<std::string>()] = untagged(pair.at(1));
+        }
+        return members;
+    }
+    if (tag == "base64") return bytes_of(content);
+    if (tag == "number") {
+        constexpr double infinity = std::numeric_limits<double>::infinity();
+        const auto& name = content.get_ref<const std::string&>();
+        if (name == "nan") return std::numeric_limits<double>::quiet_NaN();
+        if (name == "inf") return infinity;
+        if (name == "-inf") return -infinity;
+    }
+    if (tag == "binary") {
+        const std::string bytes = bytes_of(content.at(0));
+        std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
+        if (content.at(1).is_null()) return Json::binary(std::move(binary));
+        return Json::binary(std::move(binary), content.at(1).get<std::uint64_t>());
+    }
+    throw JsonError("has a tag that is not known");
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/base/json_writer.hpp ----
+
+// Writing JSON as compact text, as nlohmann's dump does, but quicker to compile and to run, and unable to
+// fail.
+
+namespace sake {
+inline namespace v0 {
+
+/// Appends a JSON value as compact text. Text in it that is not UTF-8 gets U+FFFD where it is not, infinities
+/// and NaN are null, bytes are an object as nlohmann writes it.
+void append_json(std::string& out, const Json& value);
+
+/// The same as a text of its own.
+[[nodiscard]] inline std::string dump_json(const Json& value) {
+    std::string out;
+    append_json(out, value);
+    return out;
+}
+
+namespace detail {
+
+/// Writes a byte as it stands inside a JSON string, at most six characters; returns how many.
+inline std::size_t escape_json_byte(char c, char* out) noexcept {
+    constexpr std::string_view digits = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && c != '"' && c != '\\') {
+        out[0] = c;
+        return 1;
+    }
+    constexpr std::string_view letters = "uuuuuuuubtnufruu";  // of the first sixteen control characters
+    out[0] = '\\';
+    out[1] = byte < letters.size() ? letters[byte] : byte < 0x20 ? 'u' : c;
+    if (out[1] != 'u') return 2;
+    out[2] = out[3] = '0';
+    out[4] = digits[byte >> 4U];
+    out[5] = digits[byte & 15U];
+    return 6;
+}
+
+/// Appends a JSON string. The text must be UTF-8.
+inline void append_json_string(std::string& out, std::string_view text) {
+    out += '"';
+    const char* at = text.data();
+    const char* const end = at + text.size();
+    for (;;) {
+        const char* const special = find_json_special(at, end);
+        out.append(at, special);
+        if (special == end) break;
+        // Where there is one there are more, as in JSON within JSON: some bytes go one by one.
+        constexpr std::ptrdiff_t most = 64;
+        char escaped[6 * most];
+        std::size_t size = 0;
+        const char* const stop = special + std::min(most, end - special);
+        for (at = special; at != stop; ++at) size += escape_json_byte(*at, escaped + size);
+        out.append(escaped, size);
+    }
+    out += '"';
+}
+
+/// The same for any bytes.
+inline void append_json_text(std::string& out, std::string_view bytes) {
+    if (is_valid_utf8(bytes)) return append_json_string(out, bytes);
+    append_json_string(out, replace_invalid_utf8(bytes));
+}
+
+template <class Number>
+void append_json_integer(std::string& out, Number number) {
+    char digits[24];
+    out.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
+}
+
+/// The shortest text that reads back as the same number, and as one with a fraction: "1.0", "1e+20".
+inline void append_json_float(std::string& out, double number) {
+    if (!std::isfinite(number)) {
+        out.append("null");
+        return;
+    }
+    const double size = std::abs(number);
+    const bool is_plain = number == 0 || (size >= 1e-4 && size < 1e15);
+    char digits[32];
+    const auto format = is_plain ? std::chars_format::fixed : std::chars_format::scientific;
+    const std::string_view text(
+        digits,
+        static_cast<std::size_t>(std::to_chars(digits, digits + sizeof digits, number, format).ptr - digits));
+    out.append(text);
+    if (text.find_first_of(".e") == std::string_view::npos) out.append(".0");
+}
+
+inline void append_json_bytes(std::string& out, const Json::binary_t& bytes) {
+    out.append(R"({"bytes":[)");
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        if (i > 0) out += ',';
+        append_json_integer(out, unsigned{bytes[i]});
+    }
+    out.append(R"(],"subtype":)");
+    if (bytes.has_subtype()) {
+        append_json_integer(out, std::uint64_t{bytes.subtype()});
+    } else {
+        out.append("null");
+    }
+    out += '}';
+}
+
+inline void append_json_object(std::string& out, const Json::object_t& members) {
+    out += '{';
+    bool is_first = true;
+    for (const auto& [name, member] : members) {
+        if (!is_first) out += ',';
+        is_first = false;
+        append_json_text(out, name);
+        out += ':';
+        append_json(out, member);
+    }
+    out += '}';
+}
+
+inline void append_json_array(std::string& out, const Json::array_t& elements) {
+    out += '[';
+    bool is_first = true;
+    for (const Json& element : elements) {
+        if (!is_first) out += ',';
+        is_first = false;
+        append_json(out, element);
+    }
+    out += ']';
+}
+
+}  // namespace detail
+
+inline void append_json(std::string& out, const Json& value) {
+    switch (value.type()) {
+        case Json::value_t::object:
+            return detail::append_json_object(out, value.get_ref<const Json::object_t&>());
+        case Json::value_t::array:
+            return detail::append_json_array(out, value.get_ref<const Json::array_t&>());
+        case Json::value_t::string:
+            return detail::append_json_text(out, value.get_ref<const std::string&>());
+        case Json::value_t::boolean:
+            out.append(value.get_ref<const Json::boolean_t&>() ? "true" : "false");
+            return;
+        case Json::value_t::number_integer:
+            return detail::append_json_integer(out, value.get_ref<const Json::number_integer_t&>());
+        case Json::value_t::number_unsigned:
+            return detail::append_json_integer(out, value.get_ref<const Json::number_unsigned_t&>());
+        case Json::value_t::number_float:
+            return detail::append_json_float(out, value.get_ref<const Json::number_float_t&>());
+        case Json::value_t::binary:
+            return detail::append_json_bytes(out, value.get_binary());
+        default:
+            out.append("null");
+    }
+}
+
 }  // namespace v0
 }  // namespace sake
 
@@ -1982,18 +2127,31 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, co
 
 /// The method with this name. Names are case-sensitive (RFC 9110 section 9.1): "get" is `other`.
 [[nodiscard]] constexpr Method method_from(std::string_view name) noexcept {
-    switch (name.size()) {
-        case 3:
-            return name == "GET" ? Method::get : name == "PUT" ? Method::put : Method::other;
-        case 4:
-            return name == "POST" ? Method::post : name == "HEAD" ? Method::head : Method::other;
-        case 5:
-            return name == "PATCH" ? Method::patch : name == "TRACE" ? Method::trace : Method::other;
-        case 6:
-            return name == "DELETE" ? Method::del : Method::other;
-        case 7:
-            return name == "OPTIONS" ? Method::options
-                                     : (name == "CONNECT" ? Method::connect : Method::other);
+    constexpr auto as_number = [](std::string_view text) {  // of at most seven letters
+        std::uint64_t number = 1;
+        for (const char c : text) number = number << 8 | static_cast<unsigned char>(c);
+        return number;
+    };
+    if (name.size() > 7) return Method::other;
+    switch (as_number(name)) {
+        case as_number("GET"):
+            return Method::get;
+        case as_number("HEAD"):
+            return Method::head;
+        case as_number("POST"):
+            return Method::post;
+        case as_number("PUT"):
+            return Method::put;
+        case as_number("PATCH"):
+            return Method::patch;
+        case as_number("DELETE"):
+            return Method::del;
+        case as_number("OPTIONS"):
+            return Method::options;
+        case as_number("CONNECT"):
+            return Method::connect;
+        case as_number("TRACE"):
+            return Method::trace;
         default:
             return Method::other;
     }
@@ -2285,7 +2443,7 @@ class RequestParser {
 
     /// HTTP-version = "HTTP" "/" DIGIT "." DIGIT (RFC 9112 section 2.3)
     void take_version(std::string_view text, RequestHead& head) noexcept {
-        if (text.size() != 8 || text.substr(0, 5) != "HTTP/" || text[6] != '.' ||
+        if (text.size() != 8 || std::memcmp(text.data(), "HTTP/", 5) != 0 || text[6] != '.' ||
             !ascii::is(text[5], ascii::digit) || !ascii::is(text[7], ascii::digit)) {
             return refuse(400, "bad HTTP version");
         }
@@ -2320,6 +2478,15 @@ class RequestParser {
         return space ? "space in or after a header name" : "bad character in a header name";
     }
 
+    /// Whether a token of the same length is this name of small letters and '-': a bit sets it in small
+    /// letters, since no other byte of a token becomes one of those.
+    static bool is_name(std::string_view token, std::string_view wanted) noexcept {
+        for (std::size_t i = 0; i < token.size(); ++i) {
+            if ((token[i] | 0x20) != wanted[i]) return false;
+        }
+        return true;
+    }
+
     /// Remembers the fields that the framing asks for, so that it needs no search.
     static void note(RequestHead& head, std::string_view name) noexcept {
         KnownField* known = nullptr;
@@ -2343,7 +2510,7 @@ class RequestParser {
             default:
                 return;
         }
-        if (!iequals(name, wanted)) return;
+        if (!is_name(name, wanted)) return;
         if (known->count++ == 0) known->first = static_cast<std::uint32_t>(head.fields.size());
     }
 };
@@ -2442,16 +2609,23 @@ constexpr std::size_t host_length(std::string_view text) noexcept {
     const std::size_t length = detail::host_length(value);
     if (length >= value.size()) return length == value.size();
     if (value[length] != ':' || length == 0) return false;
-    const std::string_view port = value.substr(length + 1);
-    return port.empty() || parse_decimal<std::uint16_t>(port).has_value();
+    std::uint32_t port = 0;
+    for (const char c : value.substr(length + 1)) {
+        if (!ascii::is(c, ascii::digit)) return false;
+        port = port * 10 + static_cast<std::uint32_t>(c - '0');
+        if (port > 65535) return false;
+    }
+    return true;
 }
 
 namespace detail {
 
 constexpr void split_query(std::string_view text, Target& target) noexcept {
     const std::size_t mark = text.find('?');
+    target.path = text;
+    if (mark == std::string_view::npos) return;
     target.path = text.substr(0, mark);
-    if (mark != std::string_view::npos) target.query = text.substr(mark + 1);
+    target.query = text.substr(mark + 1);
 }
 
 /// absolute-form: "http://" or "https://", an authority that is not empty, then path and query.
@@ -3015,48 +3189,70 @@ constexpr std::string_view common_status_line(int status) noexcept {
     }
 }
 
-inline void append_number(std::string& out, std::uint64_t number) {
-    char digits[20];
-    const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-    out.append(digits, static_cast<std::size_t>(end - digits));
-}
+/// Text behind text, in room that was made before: a dozen checked appends cost more than all else in a head.
+class Cursor {
+  public:
+    explicit Cursor(char* place) noexcept : place_(place) {}
 
-inline void append_status_line(std::string& out, int status) {
+    Cursor& put(std::string_view text) noexcept {
+        std::memcpy(place_, text.data(), text.size());
+        place_ += text.size();
+        return *this;
+    }
+    Cursor& put_number(std::uint64_t number) noexcept {
+        place_ = std::to_chars(place_, place_ + most_digits, number).ptr;
+        return *this;
+    }
+    [[nodiscard]] char* place() const noexcept { return place_; }
+
+    static constexpr std::size_t most_digits = 20;
+
+  private:
+    char* place_;
+};
+
+inline void put_status_line(Cursor& to, int status) noexcept {
     const std::string_view common = common_status_line(status);
     if (!common.empty()) {
-        out.append(common);
-        return;
+        to.put(common);
+    } else {
+        to.put("HTTP/1.1 ").put_number(static_cast<std::uint64_t>(status)).put(" ");
+        to.put(reason_phrase(status)).put("\r\n");
     }
-    out.append("HTTP/1.1 ");
-    append_number(out, static_cast<std::uint64_t>(status));
-    out.append(" ").append(reason_phrase(status)).append("\r\n");
 }
 
-inline void append_body_line(std::string& out, const ResponseHead& head) {
+inline void put_body_line(Cursor& to, const ResponseHead& head) noexcept {
     if (is_informational(head.status) || head.status == 204) return;
-    if (head.body == BodyLine::chunked) out.append("Transfer-Encoding: chunked\r\n");
+    if (head.body == BodyLine::chunked) to.put("Transfer-Encoding: chunked\r\n");
     if (head.body == BodyLine::length) {
-        out.append("Content-Length: ");
-        append_number(out, head.content_length);
-        out.append("\r\n");
+        to.put("Content-Length: ").put_number(head.content_length).put("\r\n");
     }
 }
+
+/// Room enough for a status line with the longest of our reasons, and for every line that we make.
+inline constexpr std::size_t most_of_our_own = 256;
 
 }  // namespace detail
 
 /// Appends status line, fields and the final empty line. A Date or Content-Type among `fields` takes the
 /// place of the one in `head`; fields for which is_framing_field is true must not be among them.
 inline void append_response_head(std::string& out, const ResponseHead& head, const Headers& fields) {
+    const std::string_view wire = fields.wire();
+    const std::size_t begin = out.size();
+    out.resize(begin + detail::most_of_our_own + head.date_line.size() + head.content_type.size() +
+               wire.size());
+    detail::Cursor to(out.data() + begin);
     const bool known = head.status >= 100 && head.status <= 999;
-    detail::append_status_line(out, known ? head.status : 500);
-    if (!head.date_line.empty() && !fields.contains("Date")) out.append(head.date_line);
+    detail::put_status_line(to, known ? head.status : 500);
+    if (!head.date_line.empty() && !fields.contains("Date")) to.put(head.date_line);
     if (!head.content_type.empty() && !fields.contains("Content-Type")) {
-        out.append("Content-Type: ").append(head.content_type).append("\r\n");
+        to.put("Content-Type: ").put(head.content_type).put("\r\n");
     }
-    detail::append_body_line(out, head);
-    if (head.connection == ConnectionLine::close) out.append("Connection: close\r\n");
-    if (head.connection == ConnectionLine::keep_alive) out.append("Connection: keep-alive\r\n");
-    out.append(fields.wire()).append("\r\n");
+    detail::put_body_line(to, head);
+    if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");
+    if (head.connection == ConnectionLine::keep_alive) to.put("Connection: keep-alive\r\n");
+    to.put(wire).put("\r\n");
+    out.resize(static_cast<std::size_t>(to.place() - out.data()));
 }
 
 /// The answer to "Expect: 100-continue" when the body is wanted (RFC 9110 section 15.2.1).
@@ -6272,7 +6468,8 @@ class Context {
     /// JSON; text in it that is not UTF-8 is replaced by U+FFFD.
     Context& json(const Json& value) {
         response_.set_static_type("application/json");
-        response_.body = dump_json(value);
+        response_.body.clear();
+        append_json(response_.body, value);
         return *this;
     }
     Context& json(int code, const Json& value) { return status(code).json(value); }
@@ -6860,7 +7057,8 @@ class Router {
         Target* target;
     };
     struct Node {
-        std::vector<std::pair<std::string, std::unique_ptr<Node>>> children;  // static, sorted by segment
+        std::vector<std::pair<std::string, std::unique_ptr<Node>>>
+            children;  // static, sorted as lower_bound does
         std::unique_ptr<Node> param;
         std::unique_ptr<Node> rest;
         std::vector<Entry> entries;
@@ -6876,9 +7074,14 @@ class Router {
     };
 
     static auto lower_bound(auto& children, std::string_view segment) noexcept {
-        return std::lower_bound(
-            children.begin(), children.end(), segment,
-            [](const auto& child, std::string_view wanted) { return child.first < wanted; });
+        return std::lower_bound(children.begin(), children.end(), segment,
+                                [](const auto& child, std::string_view wanted) {
+                                    // By length first: most segments differ in that, and need not be looked
+                                    // at.
+                                    if (child.first.size() != wanted.size())
+                                        return child.first.size() < wanted.size();
+                                    return child.first < wanted;
+                                });
     }
 
     static Node& static_child(Node& node, std::string_view segment) {
@@ -7354,9 +7557,9 @@ inline void append_values(std::string& out, const Json& values) {
     if (values.empty()) {
         out.append(R"(,"values":{})");
     } else if (is_exact_in_text(values)) {
-        out.append(R"(,"values":)").append(values.dump());
+        append_json(out.append(R"(,"values":)"), values);
     } else {
-        out.append(R"(,"values_tagged":)").append(tagged(values).dump());
+        append_json(out.append(R"(,"values_tagged":)"), tagged(values));
     }
 }
 
@@ -8343,6 +8546,7 @@ class Exchange {
 
     /// Takes what has come. After `complete`, ctx has its route and its body.
     Progress read(Input& input) {
+        is_clear_ = false;
         if (!is_reading_body_) {
             const Progress progress = read_head(input);
             if (progress != Progress::need_more || !is_reading_body_) return progress;
@@ -8391,6 +8595,7 @@ class Exchange {
     }
 
     void clear() noexcept {
+        if (std::exchange(is_clear_, true)) return;
         ContextAccess::clear(ctx);
         parser_.reset();
         chunks_.reset();
@@ -8427,17 +8632,17 @@ class Exchange {
     // Everything that the head decides, before the first byte of the body is looked at.
     Progress interpret_head(Input& input) {
         Request& req = request();
-        const std::string_view bytes = input.bytes();
-        req.base = bytes.data();
+        std::string_view rest = input.bytes();
+        req.base = rest.data();
+        rest.remove_prefix(req.head.size);
         framing_ = http::decide_framing(req.head, req.base);
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (!req.resolve_target()) return refuse(400, "the request target is not valid");
         find_route();
         const bool is_chunked = framing_.body == http::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
-        const std::string_view rest = bytes.substr(req.head.size);
         if (!is_chunked && framing_.length <= rest.size()) {
-            req.body = rest.substr(0, static_cast<std::size_t>(framing_.length));
+            req.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
             return Progress::complete;
         }
         req.storage.assign(req.base, req.head.size);
@@ -8494,6 +8699,7 @@ class Exchange {
     int refusal_status_ = 0;
     std::string refusal_reason_;
     bool is_reading_body_ = false;
+    bool is_clear_ = true;
 };
 
 }  // namespace detail

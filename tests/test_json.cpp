@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sake.hpp"
+#include "support/dice.hpp"
 
 namespace test_json {
 
@@ -162,6 +163,67 @@ TEST_CASE("dumping is compact, keeps UTF-8 as it is, and writes what is no numbe
     CHECK(dump_json(std::numeric_limits<double>::infinity()) == "null");
     CHECK(dump_json(Json()) == "null");
     CHECK(dump_json(Json("\x01\x1f\"\\/")) == R"("\u0001\u001f\"\\/")");
+}
+
+TEST_CASE("dumping writes what nlohmann's dump does") {
+    const auto dumped_by_nlohmann = [](const Json& value) {
+        return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+    };
+    const Json values[] = {
+        {{"b", {1, -2, true}}, {"", nullptr}, {"a", {{"c", Json::object()}, {"d", Json::array()}}}},
+        std::numeric_limits<std::int64_t>::min(),
+        std::numeric_limits<std::uint64_t>::max(),
+        Json::binary({0, 127, 255}),
+        Json::binary({}, 42),
+        0.0,
+        -0.0,
+        1.0,
+        -1.5,
+        0.1,
+        1e-4,
+        9.9e-5,
+        999999999999999.0,
+        1e15,
+        1e16,
+        1e22,
+        123456789.125,
+        std::numeric_limits<double>::max(),
+        std::numeric_limits<double>::denorm_min(),
+    };
+    for (const Json& value : values) CHECK(dump_json(value) == dumped_by_nlohmann(value));
+    for (int byte = 0; byte < 128; ++byte) {
+        const Json value(std::string(1, static_cast<char>(byte)));
+        CHECK(dump_json(value) == dumped_by_nlohmann(value));
+    }
+    harness::Dice dice(1);
+    for (int i = 0; i < 2000; ++i) {
+        const double number =
+            std::ldexp(static_cast<double>(dice.next()), static_cast<int>(dice.below(200)) - 160);
+        CAPTURE(number);
+        CHECK(Json::parse(dump_json(number)) == Json(number));
+    }
+}
+
+TEST_CASE("what is not UTF-8 is replaced as the Unicode standard recommends, and the rest stays") {
+    const std::pair<std::string, std::string> cases[] = {{"\xe2\x82x", "?x"},
+                                                         {"\xf0\x9f\x98", "?"},
+                                                         {"\xe0\x80\xaf", "???"},
+                                                         {"\xed\xa0\x80", "???"},
+                                                         {"\xf4\x90\x80\x80", "????"},
+                                                         {"\xc3\xc3\xa4", "?\xc3\xa4"},
+                                                         {"\xc0\xaf", "??"},
+                                                         {"a\xff"
+                                                          "b",
+                                                          "a?b"},
+                                                         {"\xf1\x80\x80\xe1\x80\xc2"
+                                                          "b",
+                                                          "???b"}};
+    for (const auto& [bytes, expected] : cases) {
+        std::string text = sake::replace_invalid_utf8(bytes);
+        for (std::size_t at = 0; (at = text.find("\xef\xbf\xbd")) != std::string::npos;)
+            text.replace(at, 3, "?");
+        CHECK(text == expected);
+    }
 }
 
 TEST_CASE("every prefix of a JSON text is refused or read, and nothing else happens") {

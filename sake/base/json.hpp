@@ -1,11 +1,14 @@
-// The JSON type of Sake, which is nlohmann's, and the two ways in and out that are safe with bytes from a
-// client: a parse with a limit on nesting, and a dump that never throws on text that is not UTF-8.
+// The JSON type of Sake, which is nlohmann's, and a parse that is safe with bytes from a client: with a
+// limit on nesting, and errors that say where.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+
+#include "sake/base/text.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -48,6 +51,24 @@ inline std::size_t find_deeper_than(std::string_view text, std::size_t limit) no
     return std::string_view::npos;
 }
 
+/// The first byte that cannot stand for itself inside a JSON string: a quote, a backslash, a control
+/// character.
+inline const char* find_json_special(const char* at, const char* end) noexcept {
+    constexpr std::uint64_t ones = 0x0101010101010101U;
+    constexpr std::uint64_t highs = 0x8080808080808080U;
+    while (end - at >= 8) {
+        const std::uint64_t word = ascii::load_word(at);
+        const std::uint64_t quote = word ^ (ones * '"');
+        const std::uint64_t backslash = word ^ (ones * '\\');
+        const std::uint64_t found =
+            ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
+        if ((found & highs) != 0) break;
+        at += 8;
+    }
+    while (at != end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
+    return at;
+}
+
 }  // namespace detail
 
 /// Parses a JSON text (RFC 8259). Arrays and objects may nest `depth_limit` deep. Throws JsonError.
@@ -69,12 +90,6 @@ template <class Value = Json>
     } catch (const typename Value::out_of_range&) {
         throw JsonError("JSON with a number that is out of range");
     }
-}
-
-/// Writes a JSON value as compact text. Text in it that is not UTF-8 is replaced by U+FFFD, so this cannot
-/// fail.
-[[nodiscard]] inline std::string dump_json(const Json& value) {
-    return value.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 }  // namespace v0

@@ -3,6 +3,7 @@
 // Not here: anything that knows HTTP (sake/http) or Unicode beyond well-formedness.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
@@ -157,11 +158,12 @@ template <class T>
     static_assert(std::is_unsigned_v<T> && !std::is_same_v<T, bool>, "wire numbers are unsigned");
     constexpr T most = std::numeric_limits<T>::max();
     if (text.empty()) return std::nullopt;
+    const bool fits = text.size() <= std::numeric_limits<T>::digits10;
     T value = 0;
     for (const char c : text) {
         if (c < '0' || c > '9') return std::nullopt;
         const T digit = static_cast<T>(c - '0');
-        if (value > most / 10 || (value == most / 10 && digit > most % 10)) return std::nullopt;
+        if (!fits && (value > most / 10 || (value == most / 10 && digit > most % 10))) return std::nullopt;
         value = static_cast<T>(value * 10 + digit);
     }
     return value;
@@ -274,6 +276,18 @@ inline std::size_t utf8_sequence(const unsigned char* p, std::size_t left) noexc
     return (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] > 0x8f) ? 0 : 4;
 }
 
+/// Length of what begins at `p` like a well-formed sequence and breaks off; at least 1.
+inline std::size_t broken_utf8_sequence(const unsigned char* p, std::size_t left) noexcept {
+    unsigned char completed[4] = {p[0], 0x80, 0x80, 0x80};
+    std::size_t length = 1;
+    for (; length < std::min<std::size_t>(left, 3) && (p[length] & 0xc0) == 0x80; ++length) {
+        completed[length] = p[length];
+        const bool may_go_on = utf8_sequence(completed, 4) > length;
+        if (!may_go_on) break;
+    }
+    return length;
+}
+
 }  // namespace detail
 
 /// True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
@@ -292,6 +306,24 @@ inline std::size_t utf8_sequence(const unsigned char* p, std::size_t left) noexc
         left -= length;
     }
     return true;
+}
+
+/// The text with U+FFFD in place of every piece that is no UTF-8: of a sequence that breaks off, one for its
+/// beginning (Unicode 15, section 3.9, "maximal subpart").
+[[nodiscard]] inline std::string replace_invalid_utf8(std::string_view text) {
+    std::string out;
+    const auto* const begin = reinterpret_cast<const unsigned char*>(text.data());
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t length = detail::utf8_sequence(begin + at, text.size() - at);
+        if (length > 0) {
+            out.append(text, at, length);
+            at += length;
+            continue;
+        }
+        out.append("\xef\xbf\xbd");
+        at += detail::broken_utf8_sequence(begin + at, text.size() - at);
+    }
+    return out;
 }
 
 }  // namespace v0

@@ -15,18 +15,31 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, co
 
 /// The method with this name. Names are case-sensitive (RFC 9110 section 9.1): "get" is `other`.
 [[nodiscard]] constexpr Method method_from(std::string_view name) noexcept {
-    switch (name.size()) {
-        case 3:
-            return name == "GET" ? Method::get : name == "PUT" ? Method::put : Method::other;
-        case 4:
-            return name == "POST" ? Method::post : name == "HEAD" ? Method::head : Method::other;
-        case 5:
-            return name == "PATCH" ? Method::patch : name == "TRACE" ? Method::trace : Method::other;
-        case 6:
-            return name == "DELETE" ? Method::del : Method::other;
-        case 7:
-            return name == "OPTIONS" ? Method::options
-                                     : (name == "CONNECT" ? Method::connect : Method::other);
+    constexpr auto as_number = [](std::string_view text) {  // of at most seven letters
+        std::uint64_t number = 1;
+        for (const char c : text) number = number << 8 | static_cast<unsigned char>(c);
+        return number;
+    };
+    if (name.size() > 7) return Method::other;
+    switch (as_number(name)) {
+        case as_number("GET"):
+            return Method::get;
+        case as_number("HEAD"):
+            return Method::head;
+        case as_number("POST"):
+            return Method::post;
+        case as_number("PUT"):
+            return Method::put;
+        case as_number("PATCH"):
+            return Method::patch;
+        case as_number("DELETE"):
+            return Method::del;
+        case as_number("OPTIONS"):
+            return Method::options;
+        case as_number("CONNECT"):
+            return Method::connect;
+        case as_number("TRACE"):
+            return Method::trace;
         default:
             return Method::other;
     }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -191,7 +192,7 @@ class RequestParser {
 
     /// HTTP-version = "HTTP" "/" DIGIT "." DIGIT (RFC 9112 section 2.3)
     void take_version(std::string_view text, RequestHead& head) noexcept {
-        if (text.size() != 8 || text.substr(0, 5) != "HTTP/" || text[6] != '.' ||
+        if (text.size() != 8 || std::memcmp(text.data(), "HTTP/", 5) != 0 || text[6] != '.' ||
             !ascii::is(text[5], ascii::digit) || !ascii::is(text[7], ascii::digit)) {
             return refuse(400, "bad HTTP version");
         }
@@ -226,6 +227,15 @@ class RequestParser {
         return space ? "space in or after a header name" : "bad character in a header name";
     }
 
+    /// Whether a token of the same length is this name of small letters and '-': a bit sets it in small
+    /// letters, since no other byte of a token becomes one of those.
+    static bool is_name(std::string_view token, std::string_view wanted) noexcept {
+        for (std::size_t i = 0; i < token.size(); ++i) {
+            if ((token[i] | 0x20) != wanted[i]) return false;
+        }
+        return true;
+    }
+
     /// Remembers the fields that the framing asks for, so that it needs no search.
     static void note(RequestHead& head, std::string_view name) noexcept {
         KnownField* known = nullptr;
@@ -249,7 +259,7 @@ class RequestParser {
             default:
                 return;
         }
-        if (!iequals(name, wanted)) return;
+        if (!is_name(name, wanted)) return;
         if (known->count++ == 0) known->first = static_cast<std::uint32_t>(head.fields.size());
     }
 };

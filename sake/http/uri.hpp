@@ -97,16 +97,23 @@ constexpr std::size_t host_length(std::string_view text) noexcept {
     const std::size_t length = detail::host_length(value);
     if (length >= value.size()) return length == value.size();
     if (value[length] != ':' || length == 0) return false;
-    const std::string_view port = value.substr(length + 1);
-    return port.empty() || parse_decimal<std::uint16_t>(port).has_value();
+    std::uint32_t port = 0;
+    for (const char c : value.substr(length + 1)) {
+        if (!ascii::is(c, ascii::digit)) return false;
+        port = port * 10 + static_cast<std::uint32_t>(c - '0');
+        if (port > 65535) return false;
+    }
+    return true;
 }
 
 namespace detail {
 
 constexpr void split_query(std::string_view text, Target& target) noexcept {
     const std::size_t mark = text.find('?');
+    target.path = text;
+    if (mark == std::string_view::npos) return;
     target.path = text.substr(0, mark);
-    if (mark != std::string_view::npos) target.query = text.substr(mark + 1);
+    target.query = text.substr(mark + 1);
 }
 
 /// absolute-form: "http://" or "https://", an authority that is not empty, then path and query.

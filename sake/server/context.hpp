@@ -13,7 +13,7 @@
 
 #include "sake/async/address.hpp"
 #include "sake/async/task.hpp"
-#include "sake/base/json.hpp"
+#include "sake/base/json_writer.hpp"
 #include "sake/http/cookie.hpp"
 #include "sake/server/bind.hpp"
 #include "sake/server/problem.hpp"
@@ -165,7 +165,8 @@ class Context {
     /// JSON; text in it that is not UTF-8 is replaced by U+FFFD.
     Context& json(const Json& value) {
         response_.set_static_type("application/json");
-        response_.body = dump_json(value);
+        response_.body.clear();
+        append_json(response_.body, value);
         return *this;
     }
     Context& json(int code, const Json& value) { return status(code).json(value); }

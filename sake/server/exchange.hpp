@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sake/http/chunked.hpp"
 #include "sake/http/framing.hpp"
@@ -34,6 +35,7 @@ class Exchange {
 
     /// Takes what has come. After `complete`, ctx has its route and its body.
     Progress read(Input& input) {
+        is_clear_ = false;
         if (!is_reading_body_) {
             const Progress progress = read_head(input);
             if (progress != Progress::need_more || !is_reading_body_) return progress;
@@ -82,6 +84,7 @@ class Exchange {
     }
 
     void clear() noexcept {
+        if (std::exchange(is_clear_, true)) return;
         ContextAccess::clear(ctx);
         parser_.reset();
         chunks_.reset();
@@ -118,17 +121,17 @@ class Exchange {
     // Everything that the head decides, before the first byte of the body is looked at.
     Progress interpret_head(Input& input) {
         Request& req = request();
-        const std::string_view bytes = input.bytes();
-        req.base = bytes.data();
+        std::string_view rest = input.bytes();
+        req.base = rest.data();
+        rest.remove_prefix(req.head.size);
         framing_ = http::decide_framing(req.head, req.base);
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (!req.resolve_target()) return refuse(400, "the request target is not valid");
         find_route();
         const bool is_chunked = framing_.body == http::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
-        const std::string_view rest = bytes.substr(req.head.size);
         if (!is_chunked && framing_.length <= rest.size()) {
-            req.body = rest.substr(0, static_cast<std::size_t>(framing_.length));
+            req.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
             return Progress::complete;
         }
         req.storage.assign(req.base, req.head.size);
@@ -185,6 +188,7 @@ class Exchange {
     int refusal_status_ = 0;
     std::string refusal_reason_;
     bool is_reading_body_ = false;
+    bool is_clear_ = true;
 };
 
 }  // namespace detail

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "sake/base/json.hpp"
+#include "sake/base/json_writer.hpp"
 #include "sake/http/message.hpp"
 
 namespace sake {

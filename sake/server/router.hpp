@@ -73,7 +73,8 @@ class Router {
         Target* target;
     };
     struct Node {
-        std::vector<std::pair<std::string, std::unique_ptr<Node>>> children;  // static, sorted by segment
+        std::vector<std::pair<std::string, std::unique_ptr<Node>>>
+            children;  // static, sorted as lower_bound does
         std::unique_ptr<Node> param;
         std::unique_ptr<Node> rest;
         std::vector<Entry> entries;
@@ -89,9 +90,14 @@ class Router {
     };
 
     static auto lower_bound(auto& children, std::string_view segment) noexcept {
-        return std::lower_bound(
-            children.begin(), children.end(), segment,
-            [](const auto& child, std::string_view wanted) { return child.first < wanted; });
+        return std::lower_bound(children.begin(), children.end(), segment,
+                                [](const auto& child, std::string_view wanted) {
+                                    // By length first: most segments differ in that, and need not be looked
+                                    // at.
+                                    if (child.first.size() != wanted.size())
+                                        return child.first.size() < wanted.size();
+                                    return child.first < wanted;
+                                });
     }
 
     static Node& static_child(Node& node, std::string_view segment) {

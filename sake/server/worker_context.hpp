@@ -14,8 +14,9 @@
 #include <vector>
 
 #include "sake/base/json.hpp"
+#include "sake/base/json_reader.hpp"
 #include "sake/base/json_tagged.hpp"
-#include "sake/base/json_text.hpp"
+#include "sake/base/json_writer.hpp"
 #include "sake/base/text.hpp"
 
 namespace sake {
@@ -118,9 +119,9 @@ inline void append_values(std::string& out, const Json& values) {
     if (values.empty()) {
         out.append(R"(,"values":{})");
     } else if (is_exact_in_text(values)) {
-        out.append(R"(,"values":)").append(values.dump());
+        append_json(out.append(R"(,"values":)"), values);
     } else {
-        out.append(R"(,"values_tagged":)").append(tagged(values).dump());
+        append_json(out.append(R"(,"values_tagged":)"), tagged(values));
     }
 }
 

@@ -1,5 +1,5 @@
-// Writing and reading JSON text without building a tree of it, for documents of a known form: fast, and with
-// no memory but that of the result. Everything else uses sake::Json.
+// Reading JSON text value by value without building a tree of it, for documents of a known form: fast, and
+// with no memory but that of the result. Everything else uses parse_json.
 #pragma once
 
 #include <algorithm>
@@ -15,61 +15,6 @@
 namespace sake {
 inline namespace v0 {
 namespace detail {
-
-/// The first byte that cannot stand for itself inside a JSON string: a quote, a backslash, a control
-/// character.
-inline const char* find_json_special(const char* at, const char* end) noexcept {
-    constexpr std::uint64_t ones = 0x0101010101010101U;
-    constexpr std::uint64_t highs = 0x8080808080808080U;
-    while (end - at >= 8) {
-        const std::uint64_t word = ascii::load_word(at);
-        const std::uint64_t quote = word ^ (ones * '"');
-        const std::uint64_t backslash = word ^ (ones * '\\');
-        const std::uint64_t found =
-            ((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash);
-        if ((found & highs) != 0) break;
-        at += 8;
-    }
-    while (at != end && *at != '"' && *at != '\\' && static_cast<unsigned char>(*at) >= 0x20) ++at;
-    return at;
-}
-
-/// Writes a byte as it stands inside a JSON string, at most six characters; returns how many.
-inline std::size_t escape_json_byte(char c, char* out) noexcept {
-    constexpr std::string_view digits = "0123456789abcdef";
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && c != '"' && c != '\\') {
-        out[0] = c;
-        return 1;
-    }
-    out[0] = '\\';
-    out[1] = c == '\n' ? 'n' : byte < 0x20 ? 'u' : c;
-    if (out[1] != 'u') return 2;
-    out[2] = out[3] = '0';
-    out[4] = digits[byte >> 4U];
-    out[5] = digits[byte & 15U];
-    return 6;
-}
-
-/// Appends a JSON string. The text must be UTF-8.
-inline void append_json_string(std::string& out, std::string_view text) {
-    out += '"';
-    const char* at = text.data();
-    const char* const end = at + text.size();
-    for (;;) {
-        const char* const special = find_json_special(at, end);
-        out.append(at, special);
-        if (special == end) break;
-        // Where there is one there are more, as in JSON within JSON: some bytes go one by one.
-        constexpr std::ptrdiff_t most = 64;
-        char escaped[6 * most];
-        std::size_t size = 0;
-        const char* const stop = special + std::min(most, end - special);
-        for (at = special; at != stop; ++at) size += escape_json_byte(*at, escaped + size);
-        out.append(escaped, size);
-    }
-    out += '"';
-}
 
 /// Reads a JSON text (RFC 8259) value by value, as the caller expects them. Throws JsonError that says where
 /// it is something else. What is skipped is only checked for its brackets and strings.
