@@ -4,10 +4,12 @@
 // 3986 for targets.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sake.hpp"
@@ -463,6 +465,260 @@ TEST_CASE("P2 earlier answers of a pipeline are kept when a later request is ref
                     CHECK(sentinels == 0);
                 },
                 quiet_config());
+}
+
+namespace {
+
+/// What an answer has to say besides its status: fields with their values, and fields that must not be there.
+struct AnswerRow {
+    std::string section;
+    std::string name;
+    std::string request;
+    int status;
+    std::vector<std::pair<std::string, std::string>> fields;
+    std::vector<std::string> absent;
+    std::string body;  // "*" for any but none
+};
+
+std::string request_for(std::string_view method, std::string_view target, std::string_view version = "1.1",
+                        std::string_view fields = {}) {
+    std::string text(method);
+    text.append(" ").append(target).append(" HTTP/").append(version).append("\r\nHost: test\r\n");
+    return text.append(fields).append("\r\n");
+}
+
+std::vector<AnswerRow> answers() {
+    const std::string plain = "text/plain; charset=utf-8";
+    const std::string problem = "application/problem+json";
+    return {
+        {"9110 9.3.1",
+         "GET",
+         request_for("GET", "/"),
+         200,
+         {{"Content-Length", "3"}, {"Content-Type", plain}},
+         {"Transfer-Encoding", "Connection", "Server"},
+         "ran"},
+        {"9110 9.3.2",
+         "HEAD has the fields of GET and no content",
+         request_for("HEAD", "/"),
+         200,
+         {{"Content-Length", "3"}, {"Content-Type", plain}},
+         {"Transfer-Encoding"},
+         ""},
+        {"9110 9.3.2",
+         "HEAD of what is not there",
+         request_for("HEAD", "/nowhere"),
+         404,
+         {{"Content-Type", problem}},
+         {"Transfer-Encoding"},
+         ""},
+        {"9110 9.3.2",
+         "HEAD where only POST is",
+         request_for("HEAD", "/echo"),
+         405,
+         {{"Allow", "OPTIONS, POST"}},
+         {},
+         ""},
+        {"9110 9.3.2",
+         "HEAD of a redirection",
+         request_for("HEAD", "/moved"),
+         302,
+         {{"Location", "/"}},
+         {},
+         ""},
+        {"9110 9.3.2",
+         "HEAD in HTTP/1.0",
+         request_for("HEAD", "/", "1.0"),
+         200,
+         {{"Content-Length", "3"}, {"Connection", "close"}},
+         {},
+         ""},
+        {"9110 9.3.7",
+         "OPTIONS tells the methods",
+         request_for("OPTIONS", "/"),
+         204,
+         {{"Allow", "GET, HEAD, OPTIONS"}},
+         {"Content-Length", "Transfer-Encoding", "Content-Type"},
+         ""},
+        {"9110 9.3.7",
+         "OPTIONS of what is not there",
+         request_for("OPTIONS", "/nowhere"),
+         404,
+         {},
+         {"Allow"},
+         "*"},
+        {"9110 9.3.8",
+         "TRACE echoes nothing",
+         request_for("TRACE", "/", "1.1", "Cookie: secret=1\r\n"),
+         405,
+         {{"Allow", "GET, HEAD, OPTIONS"}, {"Content-Type", problem}},
+         {"Cookie"},
+         "*"},
+        {"9110 10.2.1",
+         "405 tells the methods",
+         request_for("DELETE", "/echo"),
+         405,
+         {{"Allow", "OPTIONS, POST"}},
+         {},
+         "*"},
+        {"9110 15.6.2",
+         "501 tells none",
+         request_for("BREW", "/"),
+         501,
+         {{"Content-Type", problem}},
+         {"Allow"},
+         "*"},
+        {"9110 15.3.5",
+         "204 has no content and no length",
+         request_for("GET", "/status/204"),
+         204,
+         {},
+         {"Content-Length", "Transfer-Encoding", "Content-Type"},
+         ""},
+        {"9110 15.3.6",
+         "205 says that it has no content",
+         request_for("GET", "/status/205"),
+         205,
+         {{"Content-Length", "0"}},
+         {"Transfer-Encoding"},
+         ""},
+        {"9110 15.4.5",
+         "304 has no content",
+         request_for("GET", "/status/304"),
+         304,
+         {{"ETag", "\"1\""}},
+         {"Transfer-Encoding", "Content-Length"},
+         ""},
+        {"9110 15.4.5",
+         "304 to HEAD",
+         request_for("HEAD", "/status/304"),
+         304,
+         {{"ETag", "\"1\""}},
+         {"Transfer-Encoding"},
+         ""},
+        {"9110 8.6",
+         "the length is in bytes",
+         request_for("GET", "/any/%C3%A4"),
+         200,
+         {{"Content-Length", "2"}},
+         {},
+         "\xc3\xa4"},
+        {"9110 8.6",
+         "no content is a length of 0",
+         request_for("POST", "/echo"),
+         200,
+         {{"Content-Length", "0"}},
+         {"Transfer-Encoding"},
+         ""},
+        {"9110 5.3",
+         "two Set-Cookie stay two lines",
+         request_for("GET", "/cookies"),
+         200,
+         {{"Set-Cookie", "a=1"}, {"Set-Cookie", "b=2"}},
+         {},
+         "*"},
+        {"9110 10.2.2",
+         "a redirection tells where",
+         request_for("GET", "/moved"),
+         302,
+         {{"Location", "/"}, {"Content-Length", "0"}},
+         {},
+         ""},
+        {"9112 9.3",
+         "HTTP/1.0 with keep-alive is told so",
+         request_for("GET", "/", "1.0", "Connection: keep-alive\r\n"),
+         200,
+         {{"Connection", "keep-alive"}, {"Content-Length", "3"}},
+         {"Transfer-Encoding"},
+         "ran"},
+        {"9112 9.6",
+         "close is answered with close",
+         request_for("GET", "/", "1.1", "Connection: close\r\n"),
+         200,
+         {{"Connection", "close"}},
+         {},
+         "ran"},
+        {"9110 7.8",
+         "an upgrade that is not taken",
+         request_for("GET", "/", "1.1", "Connection: upgrade\r\nUpgrade: h2c\r\n"),
+         200,
+         {},
+         {"Upgrade"},
+         "ran"},
+        {"9110 14.2",
+         "a Range for what has none",
+         request_for("GET", "/", "1.1", "Range: bytes=0-1\r\n"),
+         200,
+         {{"Content-Length", "3"}},
+         {"Content-Range"},
+         "ran"},
+        {"9110 12.5.1",
+         "an Accept that nothing meets is not refused",
+         request_for("GET", "/", "1.1", "Accept: image/x\r\n"),
+         200,
+         {},
+         {},
+         "ran"},
+        {"9110 15.5.1",
+         "400 says why, in JSON",
+         request_for("GET", "/", "1.1", "Bad Name: x\r\n"),
+         400,
+         {{"Content-Type", problem}, {"Connection", "close"}},
+         {},
+         "*"},
+        {"9112 2.3", "505 says why", request_for("GET", "/", "2.0"), 505, {{"Connection", "close"}}, {}, "*"},
+    };
+}
+
+void add_answer_routes(sake::Engine& app) {
+    app.get("/status/:code", [](sake::Context& ctx, int code) {
+        ctx.status(code).set_header("ETag", "\"1\"").text("content");
+    });
+    app.get("/moved", [](sake::Context& ctx) { ctx.redirect("/"); });
+    app.get("/cookies", [](sake::Context& ctx) {
+        ctx.add_header("Set-Cookie", "a=1").add_header("Set-Cookie", "b=2").text("set");
+    });
+}
+
+}  // namespace
+
+TEST_CASE("P3 P6 every answer has the fields and the content that its request and its status ask for") {
+    std::atomic<int> sentinels{0};
+    with_server(
+        [&](sake::Engine& app) {
+            add_routes(app, sentinels);
+            add_answer_routes(app);
+        },
+        [&](TestServer& server) {
+            for (const AnswerRow& row : answers()) {
+                CAPTURE(row.section);
+                CAPTURE(row.name);
+                RawClient client = server.connect();
+                const Response answer =
+                    client.send(row.request).read_response(row.request.starts_with("HEAD"));
+                CHECK(answer.status == row.status);
+                CHECK(answer.header("Date").size() == 29);
+                CHECK((row.body == "*" ? !answer.body.empty() : answer.body == row.body));
+                for (const auto& [name, value] : row.fields) {
+                    CAPTURE(name);
+                    CAPTURE(value);
+                    CHECK(std::any_of(answer.headers.begin(), answer.headers.end(), [&](const auto& field) {
+                        return sake::iequals(field.first, name) && field.second == value;
+                    }));
+                }
+                for (const std::string& name : row.absent) {
+                    CAPTURE(name);
+                    CHECK_FALSE(answer.has_header(name));
+                }
+                // Nothing came behind the answer that a client would take for the next one.
+                if (answer.header("Connection") == "close") {
+                    CHECK(client.expect_closed());
+                } else {
+                    CHECK(client.send(get("/sentinel")).read_response().body == "sentinel");
+                }
+            }
+        },
+        quiet_config());
 }
 
 }  // namespace test_conformance
