@@ -200,7 +200,7 @@ $(BUILD)/replay/%: tests/fuzz/%.cpp tests/fuzz/replay.cpp tests/fuzz/fuzz.hpp si
 
 .PHONY: hostile
 hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, against a server; three minutes
-	@$(SETUP) strace slowhttptest curl python3
+	@$(SETUP) strace slowhttptest curl python3 ss
 	@rm -f $(BUILD)/results/hostile-*
 	@$(RECORD) hostile-strace python3 tests/hostile/strace.py $<
 	@$(RECORD) hostile-slow_clients tests/hostile/slow_clients.sh $<

@@ -699,11 +699,11 @@ TEST_CASE("P3 P6 every answer has the fields and the content that its request an
                 CHECK(answer.status == row.status);
                 CHECK(answer.header("Date").size() == 29);
                 CHECK((row.body == "*" ? !answer.body.empty() : answer.body == row.body));
-                for (const auto& [name, value] : row.fields) {
-                    CAPTURE(name);
-                    CAPTURE(value);
+                for (const auto& due : row.fields) {
+                    CAPTURE(due.first);
+                    CAPTURE(due.second);
                     CHECK(std::any_of(answer.headers.begin(), answer.headers.end(), [&](const auto& field) {
-                        return sake::iequals(field.first, name) && field.second == value;
+                        return sake::iequals(field.first, due.first) && field.second == due.second;
                     }));
                 }
                 for (const std::string& name : row.absent) {

@@ -218,6 +218,23 @@ TEST_CASE("S3 a client that does not read a large answer loses its connection af
     });
 }
 
+TEST_CASE(
+    "S3 a client that does not read more than the server may keep loses its connection at once, and is "
+    "reset") {
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/big", [](sake::Context& ctx) { ctx.text(std::string(16 * 1024 * 1024, 'x')); });
+        },
+        [&](TestServer& server) {
+            RawClient client = RawClient::with_receive_buffer(server.port(), 16 * 1024);
+            client.send(get_request("/big")).set_deadline(10s);
+            CHECK(client.read_until_close().size() < 16 * 1024 * 1024);
+            CHECK(client.was_reset());
+            CHECK(server.ping());
+        },
+        quiet_config().with_max_buffered(1024 * 1024));
+}
+
 TEST_CASE("S3 a client that reads slower than the minimum rate loses its connection after the grace") {
     const std::string body = pattern_bytes(16 * 1024 * 1024);
     with_server(

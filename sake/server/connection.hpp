@@ -43,6 +43,8 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     }
 
     ~Connection() {
+        // A peer that does not read would keep megabytes of the answer in the kernel for minutes.
+        if (output_.has_unsent()) sys::reset_on_close(socket_.get());
         --server_.connection_count;
         server_.room.set();
         server_.reactor.timers().cancel(*this);
@@ -251,8 +253,6 @@ inline void Connection::interrupted() {
     if (timed_out && in_request && !output_.has_unsent()) {
         refuse(server_.is_draining ? 503 : 408, "the request did not arrive in time");
     } else {
-        // A peer that does not read would keep megabytes of the answer in the kernel for minutes.
-        if (timed_out && output_.has_unsent()) sys::reset_on_close(socket_.get());
         is_dead_ = true;
     }
 }

@@ -38,6 +38,7 @@ package() {
         doctest) echo doctest-dev ;;
         nlohmann-json) echo nlohmann-json3-dev ;;
         clang++-*) echo "clang-${1#clang++-} libclang-rt-${1#clang++-}-dev" ;;
+        ss) echo iproute2 ;;
         clang++) echo "clang libclang-rt-dev" ;;
         *) echo "$1" ;;
     esac
