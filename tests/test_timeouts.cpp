@@ -219,17 +219,20 @@ TEST_CASE("S3 a client that does not read a large answer loses its connection af
 }
 
 TEST_CASE(
-    "S3 a client that does not read more than the server may keep loses its connection at once, and is "
-    "reset") {
+    "S3 an answer that is too much for the memory of all connections ends in a reset, not in the kernel") {
+    const std::string body = pattern_bytes(16 * 1024 * 1024);
     with_server(
         [&](sake::Engine& app) {
-            app.get("/big", [](sake::Context& ctx) { ctx.text(std::string(16 * 1024 * 1024, 'x')); });
+            app.get("/big", [&](sake::Context& ctx) { ctx.send(body, "text/plain"); });
         },
         [&](TestServer& server) {
-            RawClient client = RawClient::with_receive_buffer(server.port(), 16 * 1024);
-            client.send(get_request("/big")).set_deadline(10s);
-            CHECK(client.read_until_close().size() < 16 * 1024 * 1024);
-            CHECK(client.was_reset());
+            RawClient first = RawClient::with_receive_buffer(server.port(), 16 * 1024);
+            first.send(get_request("/big"));
+            CHECK_FALSE(first.expect_closed());  // its answer has begun: alone it may keep all of it
+            RawClient second = RawClient::with_receive_buffer(server.port(), 16 * 1024);
+            second.send(get_request("/big")).set_deadline(10s);
+            CHECK(second.read_until_close().size() < body.size());
+            CHECK(second.was_reset());
             CHECK(server.ping());
         },
         quiet_config().with_max_buffered(1024 * 1024));
