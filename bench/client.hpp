@@ -111,8 +111,13 @@ inline void watch(int epoll, int fd, std::uint32_t index) {
     if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) fail("epoll_ctl failed");
 }
 
-inline std::string request_for(std::uint16_t port, std::string_view path) {
-    return "GET " + std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) + "\r\n\r\n";
+/// A GET, or with a body the POST of so many bytes.
+inline std::string request_for(std::uint16_t port, std::string_view path, std::size_t body = 0) {
+    const std::string target =
+        std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) + "\r\n";
+    if (body == 0) return "GET " + target + "\r\n";
+    return "POST " + target + "Content-Type: text/plain\r\nContent-Length: " + std::to_string(body) +
+           "\r\n\r\n" + std::string(body, 'x');
 }
 
 /// The length of head and body of the answer that `bytes` begins with; 0 while the head is incomplete. Ends
