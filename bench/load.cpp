@@ -91,7 +91,7 @@ Load::~Load() {
 
 void Load::open(std::uint32_t index) {
     Connection& connection = connections_[index];
-    connection.fd = open_connection(options_.port, SOCK_NONBLOCK);
+    connection.fd = open_connection(options_.port, SOCK_NONBLOCK, index);
     if (connection.fd < 0) fail("cannot open a connection: errno " + std::to_string(errno));
     connection.sent_at.assign(options_.pipeline, 0);
     watch(epoll_, connection.fd, index);

@@ -43,6 +43,10 @@ def cpu_seconds_of(process_id):
     return time.clock_gettime(~process_id << 3 | 2)  # as clock_getcpuclockid makes it
 
 
+def children_user_seconds():
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+
+
 def children_cpu_seconds():
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime

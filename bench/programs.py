@@ -45,7 +45,9 @@ class Program:
     version: tuple = ()  # a command whose first line of output it is
     optional: bool = True
     lacks: tuple = ()  # paths that have no natural counterpart in it
-    sleeps: bool = True  # has /sleep/MS, and takes thousands of connections
+    sleeps: bool = False  # takes part in the part of many requests asleep, for which it has /sleep/MS
+    uses_malloc: bool = True  # what it keeps is on the heap of the C library
+    most_connections: int = 19_000
 
 
 def debian_version(package):
@@ -56,22 +58,24 @@ NODE_MODULES = BUILD_DIR / "npm" / "node_modules"
 FASTIFY_VERSION = "process.stdout.write(require('fastify/package.json').version)"
 
 PROGRAMS = [
-    Program("raw", "raw_epoll.cpp", optional=False, sleeps=False),
-    Program("sake", "hello.cpp", SAKE_FLAGS, optional=False, version=("git", "-C", str(ROOT), "describe", "--always")),
-    Program("nginx", command=("sh", str(BENCH / "peers/nginx.sh"), str(BUILD_DIR / "nginx")), sleeps=False,
+    Program("raw", "raw_epoll.cpp", optional=False),
+    Program("sake", "hello.cpp", SAKE_FLAGS, optional=False, sleeps=True,
+            version=("git", "-C", str(ROOT), "describe", "--always")),
+    Program("nginx", command=("sh", str(BENCH / "peers/nginx.sh"), str(BUILD_DIR / "nginx")),
             version=("/usr/sbin/nginx", "-v"), lacks=("/echo", "/plain/hello", "/onion/hello")),
-    Program("beast", "peers/beast.cpp", sleeps=False, version=debian_version("libboost-dev"),
+    Program("beast", "peers/beast.cpp", version=debian_version("libboost-dev"),
             lacks=("/plain/hello", "/onion/hello")),
     Program("go", "peers/server.go", environment=(("GOMAXPROCS", "1"),), version=("go", "version"),
-            lacks=("/plain/hello",)),
+            lacks=("/plain/hello",), sleeps=True, uses_malloc=False),
     Program("gin", "peers/gin.go", environment=(("GOMAXPROCS", "1"),),
-            version=debian_version("golang-github-gin-gonic-gin-dev")),
-    Program("httplib", "peers/httplib.cpp", HTTPLIB_FLAGS, sleeps=False,
+            version=debian_version("golang-github-gin-gonic-gin-dev"), uses_malloc=False),
+    Program("httplib", "peers/httplib.cpp", HTTPLIB_FLAGS, most_connections=1024,
             version=debian_version("libcpp-httplib-dev"), lacks=("/plain/hello", "/onion/hello")),
     Program("node", command=("node", str(BENCH / "peers/node.js")), version=("node", "--version"),
-            lacks=("/plain/hello", "/onion/hello")),
+            lacks=("/plain/hello", "/onion/hello"), uses_malloc=False),
     Program("fastify", command=("node", str(BENCH / "peers/fastify.js")), lacks=("/onion/hello",),
-            environment=(("NODE_PATH", str(NODE_MODULES)),), version=("node", "-e", FASTIFY_VERSION)),
+            environment=(("NODE_PATH", str(NODE_MODULES)),), version=("node", "-e", FASTIFY_VERSION),
+            uses_malloc=False),
 ]
 
 
@@ -91,6 +95,11 @@ def compile_command(source, binary, flags):
         variables = {"GO111MODULE": "off", "GOPATH": "/usr/share/gocode", "GOCACHE": str(binary.parent / "go-cache")}
         return ["go", "build", "-o", str(binary), str(BENCH / source)], variables
     return [COMPILER, *FLAGS, str(BENCH / source), "-o", str(binary), *flags, *LINK_FLAGS], {}
+
+
+def build_preload(source, directory):
+    """Builds a library for LD_PRELOAD."""
+    return build(source, directory, ("-shared", "-fPIC"))
 
 
 def build(source, directory, flags=()):

@@ -14,16 +14,18 @@ import sys
 import time
 from pathlib import Path
 
+import compile
 import machine
 import measure
 import programs
 import report
+import scale
 import workers
 from programs import BENCH, BUILD_DIR, PROGRAMS, Skipped, build
 from scenarios import SCENARIOS
 from servers import start
 
-PARTS = ("requests", "workers")
+PARTS = ("requests", "scale", "compile", "workers")
 
 
 class Progress:
@@ -68,7 +70,7 @@ def check(parser, options):
         if unknown:
             parser.error(f"not known: {', '.join(unknown)}; there is: {', '.join(sorted(allowed))}")
     options.programs = [program for program in PROGRAMS if not chosen or program.name in chosen]
-    options.scenarios = [s for s in SCENARIOS if set(options.scenario.split()) <= set(s.name.split())]
+    options.scenarios = [s for s in SCENARIOS if all(word in s.name for word in options.scenario.split())]
     if options.rounds < 1 or options.seconds < 1 or not options.scenarios:
         parser.error("nothing to measure")
     is_whole = not chosen and not options.scenario and set(options.parts) == set(PARTS)
@@ -105,13 +107,23 @@ def run_requests(options, results, progress):
         server.stop()
 
 
+def run_scale(options, results, progress):
+    results["scale"] = scale.measure_scale(options, progress)
+
+
+def run_compile(options, results, progress):
+    progress("the cost of compiling")
+    results["compile"] = compile.measure_compile(min(options.rounds, 3))
+    print(compile.compile_table(results["compile"]), flush=True)
+
+
 def run_workers(options, results, progress):
     progress("worker routes")
     options.rounds = min(options.rounds, 3)
     results["workers"] = workers.measure_workers(options)
 
 
-RUN = {"requests": run_requests, "workers": run_workers}
+RUN = {"requests": run_requests, "scale": run_scale, "compile": run_compile, "workers": run_workers}
 
 
 def main():
