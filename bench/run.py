@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import compile
+import headline
 import machine
 import measure
 import programs
@@ -25,7 +26,7 @@ from programs import BENCH, BUILD_DIR, PROGRAMS, Skipped, build
 from scenarios import SCENARIOS
 from servers import start
 
-PARTS = ("requests", "scale", "compile", "workers")
+PARTS = ("requests", "scale", "headline", "compile", "workers")
 
 
 class Progress:
@@ -111,6 +112,12 @@ def run_scale(options, results, progress):
     results["scale"] = scale.measure_scale(options, progress)
 
 
+def run_headline(options, results, progress):
+    progress("headline figures")
+    results["headline"] = headline.measure_headline(options, results.get("scale"))
+    print(headline.headline_text(results["headline"]), flush=True)
+
+
 def run_compile(options, results, progress):
     progress("the cost of compiling")
     results["compile"] = compile.measure_compile(min(options.rounds, 3))
@@ -123,7 +130,13 @@ def run_workers(options, results, progress):
     results["workers"] = workers.measure_workers(options)
 
 
-RUN = {"requests": run_requests, "scale": run_scale, "compile": run_compile, "workers": run_workers}
+RUN = {
+    "requests": run_requests,
+    "scale": run_scale,
+    "headline": run_headline,
+    "compile": run_compile,
+    "workers": run_workers,
+}
 
 
 def main():

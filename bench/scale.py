@@ -339,31 +339,35 @@ def attempt(what, *arguments):
 
 
 def sections(results):
-    """Titles, explanations and tables of what was found."""
-    return [
-        (f"{IDLE:,} idle connections", idle_table(results["idle"])),
-        (f"{IDLE:,} requests asleep for {SLEEP_MS} ms", sleeping_table(results["sleeping"])),
-        ("Growth with connections", growth_table("connections", results["connections"], "{:,}".format)),
-        ("Growth with routes", growth_table("routes", results["routes"], "{:,}".format)),
-        ("Growth with the body received", growth_table("body", results["received"], size_text)),
-        ("Growth with the body sent", growth_table("body", results["sent"], size_text)),
-        (f"{MANY:,} connections", many_text(results["many"])),
-    ]
+    """Titles and texts of what has been found so far."""
+    texts = {
+        "idle": (f"{IDLE:,} idle connections", idle_table),
+        "sleeping": (f"{IDLE:,} requests asleep for {SLEEP_MS} ms", sleeping_table),
+        "connections": ("Growth with connections", lambda r: growth_table("connections", r, "{:,}".format)),
+        "routes": ("Growth with routes", lambda r: growth_table("routes", r, "{:,}".format)),
+        "received": ("Growth with the body received", lambda r: growth_table("body", r, size_text)),
+        "sent": ("Growth with the body sent", lambda r: growth_table("body", r, size_text)),
+        "many": (f"{MANY:,} connections", many_text),
+    }
+    return [(title, text(results[key])) for key, (title, text) in texts.items() if key in results]
 
 
 def measure_scale(options, progress):
-    progress(f"scale: {IDLE:,} idle connections")
-    found = {"idle": {p.name: attempt(idle_memory, p, options) for p in options.programs}}
-    progress(f"scale: {IDLE:,} requests asleep")
-    found["sleeping"] = {p.name: attempt(sleeping, p, options) for p in options.programs if p.sleeps}
-    progress("scale: growth with connections")
-    found["connections"] = growth_by_connections(options)
-    progress("scale: growth with routes")
-    found["routes"] = growth_by_routes(options)
-    progress("scale: growth with bodies")
-    found.update(growth_by_body(options))
-    progress(f"scale: {MANY:,} connections")
-    found["many"] = attempt(many, options)
-    for title, text in sections(found):
-        print(f"\n{title}\n\n{text}", flush=True)
+    """Every part of it; each is printed when it is done."""
+    sleepy = [program for program in options.programs if program.sleeps]
+    parts = {
+        "idle connections": lambda: {"idle": {p.name: attempt(idle_memory, p, options) for p in options.programs}},
+        "requests asleep": lambda: {"sleeping": {p.name: attempt(sleeping, p, options) for p in sleepy}},
+        "growth with connections": lambda: {"connections": growth_by_connections(options)},
+        "growth with routes": lambda: {"routes": growth_by_routes(options)},
+        "growth with bodies": lambda: growth_by_body(options),
+        "more connections than a process may have": lambda: {"many": attempt(many, options)},
+    }
+    found = {}
+    for title, part in parts.items():
+        progress(f"scale: {title}")
+        new = part()
+        for name, text in sections(new):
+            print(f"{name}\n\n{text}\n", flush=True)
+        found.update(new)
     return found
