@@ -21,6 +21,7 @@ from pathlib import Path
 from machine import busy_seconds, cpu_model
 from programs import BUILD_DIR, SAKE_FLAGS, Program, Skipped, build
 from servers import Server, end, exchange, free_port
+from tables import table
 
 CALIBRATION = 4_000_000  # iterations of the handler, some 5 ms
 HEAVY_MS = 5  # what a heavy request shall take
@@ -285,6 +286,18 @@ def print_table(bench):
         goal, is_missed = row.goal(value)
         verdict = goal + (", MISSED" if is_missed else "")
         print(f"{row.name:56}{value:>10,.{row.digits}f} {row.unit:4}{spread:<24}{verdict}".rstrip())
+
+
+def worker_table(figures):
+    """The same as Markdown, from the figures of every round."""
+    rows = []
+    for name, row in ROWS.items():
+        value = statistics.median(figures[name])
+        goal, is_missed = row.goal(value)
+        measured = f"{value:,.{row.digits}f} {row.unit}".strip()
+        low, high = (f"{x:,.{row.digits}f}" for x in (min(figures[name]), max(figures[name])))
+        rows.append([row.name, measured, f"{low}-{high}", goal, "MISSED" if is_missed else "met" if goal else ""])
+    return table(["", "median", "lowest-highest", "goal", ""], rows)
 
 
 def print_steps(result):
