@@ -206,7 +206,7 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: bench
-bench: ## build and run the benchmarks (BENCH_ARGS= goes to bench/run.py)
+bench: ## build and run the benchmarks, some 22 minutes; writes bench/RESULTS.md (BENCH_ARGS= goes to bench/run.py)
 	@python3 bench/run.py $(BENCH_ARGS)
 
 ##@ Product

@@ -22,7 +22,7 @@ import programs
 import report
 import scale
 import workers
-from programs import BENCH, BUILD_DIR, PROGRAMS, Skipped, build
+from programs import BENCH, BUILD_DIR, PROGRAMS, Skipped, build, command_of
 from scenarios import SCENARIOS
 from servers import start
 
@@ -92,6 +92,8 @@ def start_all(options, skipped):
 def run_requests(options, results, progress):
     progress("building and starting the servers")
     skipped = results["conditions"]["skipped"]
+    if "scale" in options.parts:
+        command_of(scale.GROWTH, options.build_dir)  # not in the middle
     servers = start_all(options, skipped)
     results["conditions"]["answer_bytes"] = measure.answer_sizes(servers)
     results["conditions"]["versions"] = {s.name: programs.version_of(s.program) for s in servers}
@@ -147,9 +149,10 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     machine.raise_open_files()
     try:
-        build("load.cpp", options.build_dir)
+        for client in ("load.cpp", "sleepers.cpp", "paced.cpp"):
+            build(client, options.build_dir)
     except Skipped as reason:
-        sys.exit(f"the load client {reason}")
+        sys.exit(f"the client {client} {reason}")
     results = {"conditions": report.conditions(options)}
     print(report.conditions_text(results["conditions"]))
     progress = Progress()
