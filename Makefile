@@ -166,7 +166,7 @@ tsan: $(BUILD)/tsan/sake_tests ## the suite on the single header under ThreadSan
 
 # ---- checks of the code as text and of the header as a product: one subject, one script ----
 
-CHECKS := layers forbidden format amalgamation parts_alone strict two_units macros install locale
+CHECKS := layers forbidden format amalgamation parts_alone strict two_units macros install locale compile_cost
 
 .PHONY: check check-tools $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, install
@@ -220,7 +220,7 @@ $(BUILD)/soak: tests/soak/soak.cpp $(SOAK_SUPPORT) single_include/sake.hpp | set
 	@$(CXX) $(BASE_FLAGS) -O2 -Isingle_include -Itests $(CXXFLAGS) $(filter %.cpp,$^) $(TEST_LINK) $(LDFLAGS) -o $@
 
 .PHONY: bench
-bench: ## build and run the benchmarks (BENCH_ARGS= goes to bench/run.py)
+bench: ## build and run the benchmarks, some 22 minutes; writes bench/RESULTS.md (BENCH_ARGS= goes to bench/run.py)
 	@python3 bench/run.py $(BENCH_ARGS)
 
 ##@ Product

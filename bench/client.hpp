@@ -77,16 +77,31 @@ inline double cpu_seconds() {
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
-/// A connection to 127.0.0.1:port, perhaps still being made when `flags` has SOCK_NONBLOCK; -1 with errno.
-inline int open_connection(std::uint16_t port, int flags) {
+inline sockaddr_in loopback(std::uint32_t host, std::uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + host);
+    return address;
+}
+
+/// Connects to 127.0.0.1:port, and may not be done when `flags` has SOCK_NONBLOCK; -1 with errno. The
+/// `index`th connection: from some 14,000 on, the kernel searches long for a free port, unless the client's
+/// address changes.
+inline int open_connection(std::uint16_t port, int flags, std::uint32_t index = 0) {
+    constexpr std::uint32_t from_one_address = 8192;
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     if (fd < 0) return -1;
     const int on = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    if (index >= from_one_address) {
+        const sockaddr_in source = loopback(index / from_one_address, 0);
+        ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+        if (::bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source) != 0) {
+            fail("cannot bind to another loopback address");
+        }
+    }
+    const sockaddr_in address = loopback(0, port);
     if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ||
         errno == EINPROGRESS) {
         return fd;
@@ -111,8 +126,13 @@ inline void watch(int epoll, int fd, std::uint32_t index) {
     if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) fail("epoll_ctl failed");
 }
 
-inline std::string request_for(std::uint16_t port, std::string_view path) {
-    return "GET " + std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) + "\r\n\r\n";
+/// A GET, or with a body the POST of so many bytes.
+inline std::string request_for(std::uint16_t port, std::string_view path, std::size_t body = 0) {
+    const std::string target =
+        std::string(path) + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(port) + "\r\n";
+    if (body == 0) return "GET " + target + "\r\n";
+    return "POST " + target + "Content-Type: text/plain\r\nContent-Length: " + std::to_string(body) +
+           "\r\n\r\n" + std::string(body, 'x');
 }
 
 /// The length of head and body of the answer that `bytes` begins with; 0 while the head is incomplete. Ends

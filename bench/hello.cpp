@@ -1,21 +1,45 @@
-// Sake's program in the benchmarks: four small routes with every default left alone.
+// Sake's program in the benchmarks: the routes of every scenario with every default left alone.
 //
 //     hello PORT              serves 127.0.0.1:PORT until SIGTERM
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 #include "sake.hpp"
 
 int main(int argc, char** argv) {
     const std::string port = argc > 1 ? argv[1] : "8080";
+    const std::string mebibyte(1024 * 1024, 'x');
+    std::uint64_t passed = 0;
     sake::Engine app;
 
-    app.get("/", [](sake::Context& ctx) { ctx.text("Hello, World!"); });
+    const auto hello = [](sake::Context& ctx) { ctx.text("Hello, World!"); };
+
+    app.get("/", hello);
 
     app.get("/json", [](sake::Context& ctx) { ctx.json({{"message", "Hello, World!"}}); });
 
     app.get("/user/:id", [](sake::Context& ctx) { ctx.text(ctx.param("id")); });
+
+    app.post("/echo", [](sake::Context& ctx) { ctx.text(ctx.body()); });
+
+    app.get("/mebibyte", [&](sake::Context& ctx) { ctx.send(mebibyte, "application/octet-stream"); });
+
+    for (int i = 1; i <= 100; ++i) app.get(sake::runtime("/route/" + std::to_string(i)), hello);
+
+    auto plain = app.group("/plain");
+    for (int i = 0; i < 10; ++i) plain.use([&](sake::Context&) { ++passed; });
+    plain.get("/hello", hello);
+
+    auto onion = app.group("/onion");
+    for (int i = 0; i < 10; ++i) {
+        onion.use([&](sake::Context& ctx) -> sake::Task<> {
+            co_await ctx.next();
+            ++passed;
+        });
+    }
+    onion.get("/hello", hello);
 
     app.get("/sleep/:ms", [](sake::Context& ctx) -> sake::Task<> {
         const std::chrono::milliseconds pause(ctx.param<int>("ms"));

@@ -2,7 +2,7 @@
 // way and replaces those answered at once, so it asks as fast as it is answered (a closed loop: the latencies
 // are those of a saturated server and say nothing of a paced one). One line of JSON goes to standard output.
 //
-//     load PORT PATH CONNECTIONS PIPELINE SECONDS
+//     load PORT PATH CONNECTIONS PIPELINE SECONDS [BODY]          POSTs of BODY bytes instead of GETs
 
 #include "client.hpp"
 
@@ -16,6 +16,7 @@ struct Options {
     std::uint32_t connections;
     std::uint32_t pipeline;
     std::uint32_t seconds;
+    std::uint32_t body;
 };
 
 struct Connection {
@@ -39,6 +40,7 @@ class Load {
 
   private:
     void open(std::uint32_t index);
+    void open_some();
     void reopen(std::uint32_t index);
     void turn(std::uint64_t deadline);
     void await_connections();
@@ -50,6 +52,8 @@ class Load {
     bool flush(Connection& connection);
 
     static constexpr std::uint64_t most_errors = 1000;
+    // Less than the usual backlog: more at once would meet dropped SYNs and their retry after a second.
+    static constexpr std::uint32_t most_in_progress = 1024;
 
     Options options_;
     std::string requests_;  // as many as the pipeline is deep
@@ -59,16 +63,19 @@ class Load {
     std::vector<Connection> connections_;
     std::vector<char> buffer_ = std::vector<char>(262144);
     Histogram latencies_;
+    std::uint32_t opened_ = 0;
     std::uint32_t connected_ = 0;
     bool measuring_ = false;
     std::uint64_t answered_ = 0;
+    std::uint64_t sent_bytes_ = 0;
+    std::uint64_t received_bytes_ = 0;
     std::uint64_t errors_ = 0;
     double elapsed_ = 0;
     double cpu_ = 0;
 };
 
 Load::Load(Options options) : options_(std::move(options)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-    const std::string request = request_for(options_.port, options_.path);
+    const std::string request = request_for(options_.port, options_.path, options_.body);
     for (std::uint32_t i = 0; i < options_.pipeline; ++i) requests_ += request;
     request_size_ = request.size();
     answer_size_ = learn_answer_size(options_.port, request);
@@ -84,7 +91,7 @@ Load::~Load() {
 
 void Load::open(std::uint32_t index) {
     Connection& connection = connections_[index];
-    connection.fd = open_connection(options_.port, SOCK_NONBLOCK);
+    connection.fd = open_connection(options_.port, SOCK_NONBLOCK, index);
     if (connection.fd < 0) fail("cannot open a connection: errno " + std::to_string(errno));
     connection.sent_at.assign(options_.pipeline, 0);
     watch(epoll_, connection.fd, index);
@@ -100,7 +107,6 @@ void Load::reopen(std::uint32_t index) {
 }
 
 void Load::run() {
-    for (std::uint32_t i = 0; i < options_.connections; ++i) open(i);
     await_connections();
     const double cpu_before = cpu_seconds();
     const std::uint64_t begin = now_ns();
@@ -115,10 +121,15 @@ void Load::run() {
     cpu_ = cpu_seconds() - cpu_before;
 }
 
+void Load::open_some() {
+    while (opened_ < options_.connections && opened_ - connected_ < most_in_progress) open(opened_++);
+}
+
 void Load::await_connections() {
     const std::uint64_t deadline = now_ns() + 10'000'000'000;
     while (connected_ < options_.connections) {
         if (now_ns() >= deadline) fail("the connections were not accepted within 10 s");
+        open_some();
         turn(deadline);
     }
 }
@@ -157,6 +168,7 @@ bool Load::receive(Connection& connection) {
         if (n < 0 && errno == EAGAIN) return true;
         if (n <= 0) return false;
         const auto received = static_cast<std::size_t>(n);
+        received_bytes_ += received;
         std::uint64_t complete = 0;
         if (!connection.answers.take({buffer_.data(), received}, answer_size_, complete)) return false;
         if (!note_answers(connection, complete)) return false;
@@ -191,6 +203,7 @@ bool Load::flush(Connection& connection) {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return errno == EAGAIN;
         connection.unsent -= static_cast<std::size_t>(n);
+        sent_bytes_ += static_cast<std::size_t>(n);
     }
     return true;
 }
@@ -199,23 +212,24 @@ void Load::print() const {
     std::printf(
         "{\"requests\": %llu, \"seconds\": %.3f, \"requests_per_second\": %.0f, \"p50_us\": %.1f, "
         "\"p99_us\": %.1f, \"errors\": %llu, \"connections\": %u, \"pipeline\": %u, \"answer_bytes\": %zu, "
-        "\"client_cpu_seconds\": %.3f}\n",
+        "\"sent_bytes\": %llu, \"received_bytes\": %llu, \"client_cpu_seconds\": %.3f}\n",
         static_cast<unsigned long long>(answered_), elapsed_, static_cast<double>(answered_) / elapsed_,
         latencies_.percentile_us(0.5), latencies_.percentile_us(0.99),
         static_cast<unsigned long long>(errors_), options_.connections, options_.pipeline, answer_size_,
-        cpu_);
+        static_cast<unsigned long long>(sent_bytes_), static_cast<unsigned long long>(received_bytes_), cpu_);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    if (argc != 6 || argv[2][0] != '/') {
-        std::fputs("usage: load PORT PATH CONNECTIONS PIPELINE SECONDS\n", stderr);
+    if ((argc != 6 && argc != 7) || argv[2][0] != '/') {
+        std::fputs("usage: load PORT PATH CONNECTIONS PIPELINE SECONDS [BODY]\n", stderr);
         return 2;
     }
     raise_open_files();
     Load load({static_cast<std::uint16_t>(argument(argv[1], 1, 65535)), argv[2], argument(argv[3], 1, 60000),
-               argument(argv[4], 1, 1024), argument(argv[5], 1, 3600)});
+               argument(argv[4], 1, 1024), argument(argv[5], 1, 3600),
+               argc == 7 ? argument(argv[6], 0, 1u << 30) : 0});
     load.run();
     load.print();
 }

@@ -1,9 +1,9 @@
 // The limit that every other server here is measured against: one thread, one epoll, no parsing. Whatever
-// comes, each blank line in it is answered with the same canned bytes, which have the length of Sake's answer
-// to GET /. Not an HTTP server: it looks at no method, no path and no body, and a client that reads slowly is
-// cut off.
+// comes, each blank line in it, and the body of a size known beforehand that follows, is answered with the
+// same canned bytes. By default there is no body, and the answer has the length of Sake's to GET /. Not an
+// HTTP server: it looks at no method, no path and no field.
 //
-//     raw_epoll PORT          serves 127.0.0.1:PORT until it is killed
+//     raw_epoll [REQUEST_BODY ANSWER_BODY] PORT          serves 127.0.0.1:PORT until it is killed
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -25,16 +25,9 @@
 
 namespace {
 
-constexpr std::string_view answer =
-    "HTTP/1.1 200 OK\r\n"
-    "Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n"
-    "Content-Type: text/plain; charset=utf-8\r\n"
-    "Content-Length: 13\r\n"
-    "\r\n"
-    "Hello, World!";
-
+constexpr std::string_view hello = "Hello, World!";
 constexpr std::string_view blank_line = "\r\n\r\n";
-constexpr std::size_t answers_at_once = 1024;
+constexpr std::size_t send_size = 131072;  // at most, unless one answer is longer
 constexpr std::size_t receive_size = 65536;
 constexpr std::size_t tail_size = blank_line.size() - 1;
 
@@ -44,22 +37,36 @@ struct Tail {
     std::size_t size = 0;
 };
 
+struct Connection {
+    Tail tail;
+    std::size_t body_left = 0;  // of the request under way
+    std::size_t unsent = 0;     // bytes of answers that the socket would not take
+};
+
+/// What a request and its answer carry.
+struct Bodies {
+    std::size_t request = 0;
+    std::size_t answer = hello.size();
+};
+
 class Server {
   public:
-    explicit Server(std::uint16_t port);
+    Server(std::uint16_t port, Bodies bodies);
     [[noreturn]] void run();
 
   private:
     void accept_all();
     void serve(int fd, bool hung_up);
-    bool receive_once(int fd, bool& drained);
-    std::size_t count_requests(Tail& tail, std::size_t received);
-    bool send_answers(int fd, std::size_t count) const;
+    bool receive_once(int fd, Connection& connection, bool& drained);
+    std::size_t count_requests(Connection& connection, std::size_t received);
+    bool flush(int fd, Connection& connection) const;
 
     int listener_ = -1;
     int epoll_ = -1;
-    std::vector<Tail> tails_;  // by file descriptor
-    std::string canned_;       // answers_at_once answers, end to end
+    std::size_t request_body_;
+    std::size_t answer_size_;
+    std::vector<Connection> connections_;  // by file descriptor
+    std::string canned_;                   // many answers, end to end
     std::vector<char> buffer_;
 };
 
@@ -88,10 +95,26 @@ int listen_on(std::uint16_t port) {
     return fd;
 }
 
-Server::Server(std::uint16_t port)
-    : listener_(listen_on(port)), epoll_(::epoll_create1(EPOLL_CLOEXEC)), buffer_(tail_size + receive_size) {
-    canned_.reserve(answer.size() * answers_at_once);
-    for (std::size_t i = 0; i < answers_at_once; ++i) canned_ += answer;
+std::string answer_with(std::size_t body) {
+    const std::string head =
+        "HTTP/1.1 200 OK\r\n"
+        "Date: Sat, 01 Jan 2000 00:00:00 GMT\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        "Content-Length: " +
+        std::to_string(body) + "\r\n\r\n";
+    return head + (body == hello.size() ? std::string(hello) : std::string(body, 'x'));
+}
+
+Server::Server(std::uint16_t port, Bodies bodies)
+    : listener_(listen_on(port)),
+      epoll_(::epoll_create1(EPOLL_CLOEXEC)),
+      request_body_(bodies.request),
+      buffer_(tail_size + receive_size) {
+    const std::string answer = answer_with(bodies.answer);
+    answer_size_ = answer.size();
+    do {
+        canned_ += answer;
+    } while (canned_.size() + answer_size_ <= send_size);
     watch(epoll_, listener_, EPOLLIN);
 }
 
@@ -121,24 +144,29 @@ void Server::accept_all() {
         const int on = 1;
         ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         const auto index = static_cast<std::size_t>(fd);
-        if (tails_.size() <= index) tails_.resize(index + 1);
-        tails_[index].size = 0;
-        watch(epoll_, fd, EPOLLIN | EPOLLRDHUP | EPOLLET);
+        if (connections_.size() <= index) connections_.resize(index + 1);
+        connections_[index] = {};
+        watch(epoll_, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
     }
 }
 
 // Edge-triggered without a second recv to see EAGAIN: a recv that did not fill the buffer emptied the socket.
 // After a hang-up there is no further edge, so it reads on until the end.
 void Server::serve(int fd, bool hung_up) {
+    Connection& connection = connections_[static_cast<std::size_t>(fd)];
+    if (connection.unsent > 0 && !flush(fd, connection)) {
+        ::close(fd);
+        return;
+    }
     for (bool drained = false; !drained || hung_up;) {
-        if (!receive_once(fd, drained)) {
+        if (!receive_once(fd, connection, drained)) {
             ::close(fd);
             return;
         }
     }
 }
 
-bool Server::receive_once(int fd, bool& drained) {
+bool Server::receive_once(int fd, Connection& connection, bool& drained) {
     const ssize_t n = ::recv(fd, buffer_.data() + tail_size, receive_size, 0);
     if (n < 0) {
         drained = errno == EAGAIN;
@@ -147,16 +175,29 @@ bool Server::receive_once(int fd, bool& drained) {
     if (n == 0) return false;
     const auto received = static_cast<std::size_t>(n);
     drained = received < receive_size;
-    return send_answers(fd, count_requests(tails_[static_cast<std::size_t>(fd)], received));
+    connection.unsent += count_requests(connection, received) * answer_size_;
+    return flush(fd, connection);
 }
 
-std::size_t Server::count_requests(Tail& tail, std::size_t received) {
+std::size_t Server::count_requests(Connection& connection, std::size_t received) {
+    Tail& tail = connection.tail;
     const char* at = buffer_.data() + tail_size - tail.size;
     const char* const end = buffer_.data() + tail_size + received;
     std::memcpy(buffer_.data() + tail_size - tail.size, tail.bytes.data(), tail.size);
     std::size_t count = 0;
-    while (const void* found = ::memmem(at, static_cast<std::size_t>(end - at), blank_line.data(), 4)) {
-        at = static_cast<const char*>(found) + blank_line.size();
+    bool in_body = connection.body_left > 0;
+    for (;;) {
+        if (!in_body) {
+            const void* found = ::memmem(at, static_cast<std::size_t>(end - at), blank_line.data(), 4);
+            if (found == nullptr) break;
+            at = static_cast<const char*>(found) + blank_line.size();
+            connection.body_left = request_body_;
+        }
+        const std::size_t part = std::min(connection.body_left, static_cast<std::size_t>(end - at));
+        at += part;
+        connection.body_left -= part;
+        if (connection.body_left > 0) break;
+        in_body = false;
         ++count;
     }
     tail.size = std::min(static_cast<std::size_t>(end - at), tail_size);
@@ -164,26 +205,35 @@ std::size_t Server::count_requests(Tail& tail, std::size_t received) {
     return count;
 }
 
-// A send that falls short ends the connection: the limit keeps no output, and the load client always reads.
-bool Server::send_answers(int fd, std::size_t count) const {
-    while (count > 0) {
-        const std::size_t now = std::min(count, answers_at_once);
-        const std::size_t bytes = now * answer.size();
-        if (::send(fd, canned_.data(), bytes, MSG_NOSIGNAL) != static_cast<ssize_t>(bytes)) return false;
-        count -= now;
+// The answers are all alike, so that how many bytes are owed tells where in one of them the next byte is.
+bool Server::flush(int fd, Connection& connection) const {
+    while (connection.unsent > 0) {
+        const std::size_t begin = (answer_size_ - connection.unsent % answer_size_) % answer_size_;
+        const std::size_t bytes = std::min(connection.unsent, canned_.size() - begin);
+        const ssize_t n = ::send(fd, canned_.data() + begin, bytes, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return errno == EAGAIN;
+        connection.unsent -= static_cast<std::size_t>(n);
     }
     return true;
+}
+
+template <typename Number>
+bool parse_number(std::string_view text, Number& out) {
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    return error == std::errc{} && end == text.data() + text.size();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::string_view text = argc == 2 ? argv[1] : "";
     std::uint16_t port = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
-    if (error != std::errc{} || end != text.data() + text.size()) {
-        std::fputs("usage: raw_epoll PORT\n", stderr);
+    Bodies bodies;
+    const bool has_bodies =
+        argc == 4 && parse_number(argv[1], bodies.request) && parse_number(argv[2], bodies.answer);
+    if ((argc != 2 && !has_bodies) || !parse_number(argv[argc - 1], port)) {
+        std::fputs("usage: raw_epoll [REQUEST_BODY ANSWER_BODY] PORT\n", stderr);
         return 2;
     }
-    Server(port).run();
+    Server(port, bodies).run();
 }

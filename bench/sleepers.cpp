@@ -85,7 +85,7 @@ void Sleepers::connect_all() {
 void Sleepers::open_some() {
     while (opened_ < sleepers_.size() && opened_ - connected_ < most_in_progress) {
         Sleeper& sleeper = sleepers_[opened_];
-        sleeper.fd = open_connection(port_, SOCK_NONBLOCK);
+        sleeper.fd = open_connection(port_, SOCK_NONBLOCK, static_cast<std::uint32_t>(opened_));
         if (sleeper.fd < 0) fail("cannot open a connection: errno " + std::to_string(errno));
         watch(epoll_, sleeper.fd, static_cast<std::uint32_t>(opened_));
         ++opened_;

@@ -18,7 +18,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from run import ROOT, Program, Server, Skipped, build, busy_seconds, cpu_model, end, exchange, free_port
+from machine import busy_seconds, cpu_model
+from programs import BUILD_DIR, SAKE_FLAGS, Program, Skipped, build
+from servers import Server, end, exchange, free_port
+from tables import table
 
 CALIBRATION = 4_000_000  # iterations of the handler, some 5 ms
 HEAVY_MS = 5  # what a heavy request shall take
@@ -85,11 +88,10 @@ class Bench:
     """The programs that all measurements use, and where a round's figures go: figures[row name] is a list."""
 
     def __init__(self, options):
-        flags = ("-I", str(ROOT / "single_include"))
         self.directory = options.build_dir
         self.seconds = options.seconds
-        self.workers = str(build("workers.cpp", self.directory, flags))
-        self.bridge = str(build("worker_bridge.cpp", self.directory, flags))
+        self.workers = str(build("workers.cpp", self.directory, SAKE_FLAGS))
+        self.bridge = str(build("worker_bridge.cpp", self.directory, SAKE_FLAGS))
         self.load = str(build("load.cpp", self.directory))
         self.figures = {name: [] for name in ROWS}
         self.cpus = 0
@@ -255,27 +257,16 @@ def measure_start(bench):
     bench.add("start_difference", statistics.median(pool - off for off, pool in pairs))
 
 
-def resident_kib(server):
-    # Exact, where the kernel has it; VmRSS is a sum of counters of each CPU that may be some pages behind.
-    try:
-        for line in Path(f"/proc/{server.process.pid}/smaps_rollup").read_text().splitlines():
-            if line.startswith("Rss:"):
-                return int(line.split()[1])
-    except OSError:
-        pass
-    return server.memory_kib()
-
-
 def measure_memory(bench):
     idle, used = [], []
     for size in POOLS:
         server = bench.start(str(size))
         try:
             exchange(server.port, "/")
-            idle.append(resident_kib(server))
+            idle.append(server.resident_kib())
             # Twice as many at once as there are workers, so that each gets some.
             bench.run_load(server, "/worker/heavy", 2 * max(POOLS), 1)
-            used.append(resident_kib(server))
+            used.append(server.resident_kib())
         finally:
             server.stop()
     workers = POOLS[1] - POOLS[0]
@@ -295,6 +286,18 @@ def print_table(bench):
         goal, is_missed = row.goal(value)
         verdict = goal + (", MISSED" if is_missed else "")
         print(f"{row.name:56}{value:>10,.{row.digits}f} {row.unit:4}{spread:<24}{verdict}".rstrip())
+
+
+def worker_table(figures):
+    """The same as Markdown, from the figures of every round."""
+    rows = []
+    for name, row in ROWS.items():
+        value = statistics.median(figures[name])
+        goal, is_missed = row.goal(value)
+        measured = f"{value:,.{row.digits}f} {row.unit}".strip()
+        low, high = (f"{x:,.{row.digits}f}" for x in (min(figures[name]), max(figures[name])))
+        rows.append([row.name, measured, f"{low}-{high}", goal, "MISSED" if is_missed else "met" if goal else ""])
+    return table(["", "median", "lowest-highest", "goal", ""], rows)
 
 
 def print_steps(result):
@@ -339,7 +342,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
     parser.add_argument("--seconds", type=int, default=1, help="of each load (default 1)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's figures to FILE")
-    parser.add_argument("--build-dir", type=Path, default=ROOT / "build" / "bench")
+    parser.add_argument("--build-dir", type=Path, default=BUILD_DIR)
     options = parser.parse_args()
     if options.rounds < 1 or options.seconds < 1:
         parser.error("nothing to measure")

@@ -14,7 +14,8 @@ function done(summary, latency)
     if summary.requests == 0 then return end
     local e = summary.errors
     io.write(string.format(
-        '{"requests": %d, "seconds": %.3f, "requests_per_second": %.0f, "p50_us": %.1f, "p99_us": %.1f, "errors": %d}\n',
+        '{"requests": %d, "seconds": %.3f, "requests_per_second": %.0f, "mean_us": %.1f, "p50_us": %.1f, "p99_us": %.1f, "errors": %d}\n',
         summary.requests, summary.duration / 1e6, summary.requests / (summary.duration / 1e6),
-        latency:percentile(50), latency:percentile(99), e.connect + e.read + e.write + e.status + e.timeout))
+        latency.mean, latency:percentile(50), latency:percentile(99),
+        e.connect + e.read + e.write + e.status + e.timeout))
 end

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
@@ -19,6 +20,15 @@ namespace http = boost::beast::http;
 using asio::ip::tcp;
 
 namespace {
+
+bool is_route(std::string_view path) {
+    static const std::unordered_set<std::string> routes = [] {
+        std::unordered_set<std::string> all;
+        for (int i = 1; i <= 100; ++i) all.insert("/route/" + std::to_string(i));
+        return all;
+    }();
+    return routes.count(std::string(path)) != 0;
+}
 
 class Session : public std::enable_shared_from_this<Session> {
   public:
@@ -38,13 +48,19 @@ class Session : public std::enable_shared_from_this<Session> {
     void answer() {
         const std::string_view path(request_.target().data(), request_.target().size());
         constexpr std::string_view user = "/user/";
+        static const std::string mebibyte(1024 * 1024, 'x');
         response_ = {http::status::ok, request_.version()};
         response_.set(http::field::content_type, "text/plain; charset=utf-8");
-        if (path == "/") {
+        if (path == "/" || is_route(path)) {
             response_.body() = "Hello, World!";
         } else if (path == "/json") {
             response_.set(http::field::content_type, "application/json");
             response_.body() = R"({"message":"Hello, World!"})";
+        } else if (path == "/echo") {
+            response_.body() = std::move(request_.body());
+        } else if (path == "/mebibyte") {
+            response_.set(http::field::content_type, "application/octet-stream");
+            response_.body() = mebibyte;
         } else if (path.substr(0, user.size()) == user) {
             response_.body() = path.substr(user.size());
         } else {

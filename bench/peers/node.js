@@ -6,9 +6,13 @@
 
 const text = 'text/plain; charset=utf-8';
 
+const mebibyte = Buffer.alloc(1024 * 1024, 'x');
+const routes = new Set(Array.from({ length: 100 }, (_, i) => `/route/${i + 1}`));
+
 function answer(url) {
-    if (url === '/') return ['Hello, World!', text];
+    if (url === '/' || routes.has(url)) return ['Hello, World!', text];
     if (url === '/json') return [JSON.stringify({ message: 'Hello, World!' }), 'application/json'];
+    if (url === '/mebibyte') return [mebibyte, 'application/octet-stream'];
     if (url.startsWith('/user/')) return [url.slice('/user/'.length), text];
     return null;
 }
@@ -18,9 +22,19 @@ function send(response, status, body, type) {
     response.end(body);
 }
 
+function echo(request, response) {
+    const parts = [];
+    request.on('data', (part) => parts.push(part));
+    request.on('end', () => send(response, 200, Buffer.concat(parts), text));
+}
+
 const server = require('http').createServer((request, response) => {
     if (request.url.startsWith('/sleep/')) {
         setTimeout(send, Number(request.url.slice('/sleep/'.length)), response, 200, 'awake', text);
+        return;
+    }
+    if (request.method === 'POST') {
+        echo(request, response);
         return;
     }
     const found = answer(request.url);

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""RESULTS.md and plots/ from the figures of a run: everything that is in them comes from here.
+
+    report.py FILE.json DIR          what run.py kept in build/bench/results.json, again
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import compile
+import headline
+import machine
+import measure
+import scale
+import workers
+from programs import BENCH, COMPILER, FLAGS
+from scenarios import SCENARIOS
+from tables import number, ratios, spread, table
+
+
+def conditions(options):
+    """What the figures depend on, before the first is taken."""
+    return {
+        "date": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "cpu": machine.cpu_model(),
+        "cpus": os.cpu_count(),
+        "memory_gib": machine.memory_gib(),
+        "system": machine.system(),
+        "compiler": machine.first_line_of(COMPILER, "--version"),
+        "flags": " ".join(FLAGS),
+        "load_average": os.getloadavg()[0],
+        "rounds": options.rounds,
+        "seconds": options.seconds,
+        "server_cpu": options.server_cpu,
+        "client_cpu": options.client_cpu,
+        "versions": {},
+        "answer_bytes": {},
+        "skipped": {},
+    }
+
+
+def conditions_text(c):
+    lines = [
+        f"{c['date']}; {c['cpu']}, {c['cpus']} CPUs, {c['memory_gib']:.0f} GiB, {c['system']}",
+        f"{c['compiler']}, {c['flags']}; load average at the start {c['load_average']:.2f}",
+        f"{c['rounds']} rounds of {c['seconds']} s; server on CPU {c['server_cpu']}, client on CPU {c['client_cpu']}",
+    ]
+    if c["client_cpu"] is None:
+        lines.append("NOTE: one CPU only, so that client and server share it; the figures say little")
+    return "\n".join(lines)
+
+
+# ---- RESULTS.md -------------------------------------------------------------------------------------------------
+
+
+# What a goal's missing means, where it is missed. No figures here: they are measured.
+SHORTFALL = {
+    "GET / c64": "what is above raw is parsing, routing and safety; fewer instructions for each request would mend it.",
+    "GET / c1000": "each connection's state is cold when its turn comes; smaller and fewer pieces of it would mend it.",
+    "GET / c64 pipelined 16": "system calls are shared here, so that parsing and writing show most; see the profile.",
+    "GET /json c64": "a JSON value is allocated, dumped and freed for each request; most of it is nlohmann/json's.",
+    "GET /user/42 c64": "as `GET /`, and one parameter; fewer instructions for each request would mend it.",
+}
+
+
+def goals_text(requests):
+    """Sake's share of raw in requests per CPU-second against the goals, and why those that are missed are."""
+    rows, reasons = [], []
+    for scenario in SCENARIOS:
+        of_servers = requests.get(scenario.name, {}).get("load", {})
+        shares = ratios(of_servers.get("sake", []), of_servers.get("raw", []), "requests_per_cpu_second")
+        if scenario.goal is None or not shares:
+            continue
+        is_met = statistics.median(shares) >= scenario.goal
+        rows.append([scenario.name, spread(shares), number(scenario.goal, 2), "met" if is_met else "MISSED"])
+        if not is_met:
+            reasons.append(f"- `{scenario.name}`: {SHORTFALL[scenario.name]}")
+    return "\n\n".join([table(["", "of raw", "goal", ""], rows), "\n".join(reasons)]).strip()
+
+
+def requests_text(requests):
+    parts = []
+    for scenario, of_clients in requests.items():
+        for client, of_servers in of_clients.items():
+            parts.append(f"### {scenario}, by {client}\n\n{measure.scenario_table(of_servers)}")
+    return "\n\n".join(parts)
+
+
+def who_text(c):
+    rows = [[name, version or "-", number(c["answer_bytes"].get(name))] for name, version in c["versions"].items()]
+    parts = [table(["", "version", "bytes that answer GET /"], rows)]
+    parts += [f"Skipped: {name}: {reason}." for name, reason in c["skipped"].items()]
+    return "\n\n".join(parts)
+
+
+def disturbance_text(requests):
+    disturbed, all_of_them = measure.disturbance(requests)
+    return (
+        f"In {disturbed} of {all_of_them} measurements of requests other processes used more than a tenth of a CPU: "
+        "their req/s say little, req/CPU-s and its ratio suffer less."
+    )
+
+
+def plot_links(directory):
+    return "\n".join(f"![{path.stem}](plots/{path.name})" for path in sorted(directory.glob("plots/*.svg")))
+
+
+def sections(results, directory):
+    """Headings and texts, in the order of the report."""
+    c = results["conditions"]
+    yield "Conditions", conditions_text(c).replace("\n", "  \n")
+    yield "Who took part", who_text(c)
+    if "requests" in results:
+        yield "Goals: requests per CPU-second, as a share of raw", goals_text(results["requests"])
+        yield "Everybody, as a share of raw", measure.summary_table(results["requests"])
+    links = plot_links(directory)
+    if links:
+        yield "Plots", links
+    if "headline" in results:
+        yield "Headline figures", headline.headline_text(results["headline"])
+    for title, text in scale.sections(results.get("scale", {})):
+        yield title, text
+    if "compile" in results:
+        yield "Compiling hello world", compile.compile_table(results["compile"])
+    if results.get("workers"):
+        yield "Worker routes", workers.worker_table(results["workers"])
+    if "requests" in results:
+        yield "Requests in detail", disturbance_text(results["requests"]) + "\n\n" + requests_text(results["requests"])
+
+
+def draw(results, directory):
+    """Plots, by a Python that has matplotlib: Debian's, when it is not the one that runs this."""
+    complaint = "no Python"
+    for python in filter(shutil.which, (sys.executable, "/usr/bin/python3")):
+        command = [python, str(BENCH / "plots.py"), str(directory)]
+        done = subprocess.run(command, input=json.dumps(results), capture_output=True, text=True, timeout=120)
+        if done.returncode == 0:
+            return
+        complaint = (done.stderr.splitlines() or ["no message"])[-1]
+    print(f"skipped: plots: {complaint}")
+
+
+def write(results, directory):
+    """Writes the plots and RESULTS.md."""
+    plots = directory / "plots"
+    plots.mkdir(parents=True, exist_ok=True)
+    draw(results, plots)
+    head = "# Results\n\nWritten by `make bench`; README.md says what each row and column means."
+    parts = [head, *(f"## {title}\n\n{text}" for title, text in sections(results, directory))]
+    (directory / "RESULTS.md").write_text("\n\n".join(parts) + "\n")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit("usage: report.py FILE.json DIR")
+    write(json.loads(Path(sys.argv[1]).read_text()), Path(sys.argv[2]))

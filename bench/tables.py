@@ -1,0 +1,53 @@
+"""Tables as text that reads well in a terminal and is Markdown as well, and the statistics that stand in them."""
+
+import statistics
+
+
+def table(header, rows):
+    """A Markdown table whose columns are aligned: the first to the left, the others to the right."""
+    cells = [header, *rows]
+    widths = [max(3, *(len(row[i]) for row in cells)) for i in range(len(header))]
+
+    def line(row):
+        first, *rest = (cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths)))
+        return "| " + " | ".join([first, *rest]) + " |"
+
+    rule = "|" + "|".join("-" * (w + 1) + ("-" if i == 0 else ":") for i, w in enumerate(widths)) + "|"
+    return "\n".join([line(header), rule, *(line(row) for row in rows)])
+
+
+def good(rounds):
+    return [r for r in rounds if "failed" not in r]
+
+
+def median_of(rounds, key):
+    """The median over the rounds that did not fail; None when all did."""
+    values = [r[key] for r in good(rounds)]
+    return statistics.median(values) if values else None
+
+
+def ratios(rounds, others, key):
+    """The ratios of a figure within each round in which both have one."""
+    pairs = zip(rounds, others)
+    return [a[key] / b[key] for a, b in pairs if "failed" not in a and "failed" not in b and b[key]]
+
+
+def median_ratio(rounds, others, key):
+    found = ratios(rounds, others, key)
+    return statistics.median(found) if found else None
+
+
+def spread(values, digits=2):
+    """'median (lowest-highest)', or '-'."""
+    if not values:
+        return "-"
+    lowest, highest = (f"{x:.{digits}f}" for x in (min(values), max(values)))
+    return f"{statistics.median(values):.{digits + 1}f} ({lowest}-{highest})"
+
+
+def number(value, digits=0):
+    return "-" if value is None else f"{value:,.{digits}f}"
+
+
+def percent(value):
+    return "-" if value is None else f"{value:.0%}"
