@@ -101,6 +101,10 @@ class Reactor {
     /// log; what is left when the reactor goes is dropped.
     void post(detail::UniqueFunction<void()> work);
 
+    /// Finishes a wait of this reactor's thread, soon and in order. From any thread, and without allocating.
+    /// The wait must not be cut short meanwhile: its `withdraw` refuses.
+    void post(detail::Wait& wait) noexcept;
+
     /// The time at the start of this turn of the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
 
@@ -168,6 +172,7 @@ class Reactor {
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
+    void wake() noexcept;
 
     std::unique_ptr<detail::Poller> poller_;
     bool poller_needs_rearm_;
@@ -188,6 +193,8 @@ class Reactor {
     std::mutex posted_mutex_;
     std::vector<detail::UniqueFunction<void()>> posted_;
     std::vector<detail::UniqueFunction<void()>> running_posted_;
+    detail::Wait* first_posted_ = nullptr;
+    detail::Wait* last_posted_ = nullptr;
     std::atomic<bool> has_posted_ = false;
 };
 
@@ -260,14 +267,23 @@ inline Reactor::~Reactor() { cancel_all(); }
 inline Reactor* Reactor::current() noexcept { return current_slot(); }
 
 inline void Reactor::post(detail::UniqueFunction<void()> work) {
-    bool wake = false;
-    {
-        const std::lock_guard lock(posted_mutex_);
-        posted_.push_back(std::move(work));
-        wake = !has_posted_.exchange(true);
-    }
-    // A full pipe wakes the loop just as well, so the result does not matter.
-    if (wake) static_cast<void>(detail::sys::write(wake_pipe_.second.get(), "", 1));
+    const std::lock_guard lock(posted_mutex_);
+    posted_.push_back(std::move(work));
+    wake();
+}
+
+inline void Reactor::post(detail::Wait& wait) noexcept {
+    const std::lock_guard lock(posted_mutex_);
+    wait.next_ready = nullptr;
+    (last_posted_ != nullptr ? last_posted_->next_ready : first_posted_) = &wait;
+    last_posted_ = &wait;
+    wake();
+}
+
+// Under the lock: what was posted may end the reactor, but not before whoever posted it has let go of it. A full
+// pipe wakes the loop just as well, so the result does not matter.
+inline void Reactor::wake() noexcept {
+    if (!has_posted_.exchange(true)) static_cast<void>(detail::sys::write(wake_pipe_.second.get(), "", 1));
 }
 
 template <class Done>
@@ -370,11 +386,15 @@ inline void Reactor::run_posted() {
     }
     wake_watch_.drained();
     if (poller_needs_rearm_) poller_->rearm(wake_watch_.fd(), wake_watch_, detail::readable);
+    detail::Wait* finished = nullptr;
     {
         const std::lock_guard lock(posted_mutex_);
         has_posted_.store(false, std::memory_order_release);
         running_posted_.swap(posted_);
+        finished = std::exchange(first_posted_, nullptr);
+        last_posted_ = nullptr;
     }
+    while (finished != nullptr) std::exchange(finished, finished->next_ready)->finish();
     for (auto& work : running_posted_) {
         try {
             work();
