@@ -17,11 +17,14 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/coroutines.hpp"
 #include "support/reliability.hpp"
 
 namespace test_channel {
 
 using namespace std::chrono_literals;
+using harness::in_coroutine;
+using harness::let_the_others_run;
 using sake::Cancelled;
 using sake::Channel;
 using sake::ChannelClosed;
@@ -31,19 +34,6 @@ using sake::spawn;
 using sake::Task;
 
 namespace {
-
-/// Runs the body of a test, a coroutine; afterwards every frame and item is gone.
-template <class Body>
-void in_coroutine(Body body) {
-    const auto before = harness::allocations::live_blocks();
-    run_until_complete(body());
-    CHECK(harness::allocations::live_blocks() == before);
-}
-
-/// Turns enough of the loop for everything that was spawned or resumed just now to run.
-Task<> let_the_others_run() {
-    for (int i = 0; i < 5; ++i) co_await sake::yield();
-}
 
 using Numbers = std::vector<int>;
 
@@ -499,8 +489,7 @@ namespace {
 /// What the receivers of one kind got: numbers of the form producer * items + i.
 class Tally {
   public:
-    Tally(int producers, int items)
-        : items_(items), seen_(static_cast<std::size_t>(producers * items)) {}
+    Tally(int producers, int items) : items_(items), seen_(static_cast<std::size_t>(producers * items)) {}
 
     /// One receiver's view, in which the items of each producer come in order.
     class View {
@@ -552,7 +541,8 @@ TEST_CASE("W9 producers and consumers on threads and on two loops: each item onc
             while (auto item = co_await channel.receive()) view.note(*item);
         };
         const auto loop = [&](int first_producer) -> Task<> {
-            co_await sake::when_all(produce(first_producer), consume(), produce(first_producer + 1), consume());
+            co_await sake::when_all(produce(first_producer), consume(), produce(first_producer + 1),
+                                    consume());
         };
         std::vector<std::thread> threads;
         for (const int first : {0, 2}) threads.emplace_back([&, first] { run_until_complete(loop(first)); });

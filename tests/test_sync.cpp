@@ -14,10 +14,13 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/coroutines.hpp"
 
 namespace test_sync {
 
 using namespace std::chrono_literals;
+using harness::in_coroutine;
+using harness::let_the_others_run;
 using sake::Cancelled;
 using sake::Mutex;
 using sake::run_until_complete;
@@ -26,19 +29,6 @@ using sake::spawn;
 using sake::Task;
 
 namespace {
-
-/// Runs the body of a test, a coroutine; afterwards every frame is gone.
-template <class Body>
-void in_coroutine(Body body) {
-    const auto before = harness::allocations::live_blocks();
-    run_until_complete(body());
-    CHECK(harness::allocations::live_blocks() == before);
-}
-
-/// Turns enough of the loop for everything that was spawned or resumed just now to run.
-Task<> let_the_others_run() {
-    for (int i = 0; i < 5; ++i) co_await sake::yield();
-}
 
 using Order = std::vector<int>;
 
@@ -76,10 +66,12 @@ TEST_CASE("a mutex that is free is locked without waiting, and try_lock never wa
     in_coroutine([]() -> Task<> {
         Mutex mutex;
         int turns = 0;
-        auto other = spawn([](int& count) -> Task<> {
-            ++count;
-            co_return;
-        }, std::ref(turns));
+        auto other = spawn(
+            [](int& count) -> Task<> {
+                ++count;
+                co_return;
+            },
+            std::ref(turns));
         {
             const auto guard = co_await mutex.lock();
             CHECK(turns == 0);
