@@ -43,6 +43,7 @@
 #include "sake/async/channel_gate.hpp"
 #include "sake/async/children.hpp"
 #include "sake/async/combinators.hpp"
+#include "sake/async/descriptor.hpp"
 #include "sake/async/event.hpp"
 #include "sake/async/poller.hpp"
 #include "sake/async/reactor.hpp"
@@ -55,8 +56,14 @@
 #include "sake/async/timer.hpp"
 #include "sake/async/wait.hpp"
 
+#include "sake/compute/background.hpp"
 #include "sake/compute/cpu_count.hpp"
 #include "sake/compute/worker_pool.hpp"
+
+#include "sake/io/connect.hpp"
+#include "sake/io/file.hpp"
+#include "sake/io/tcp_listener.hpp"
+#include "sake/io/tcp_stream.hpp"
 
 #include "sake/server/bind.hpp"
 #include "sake/server/budget.hpp"

@@ -10,6 +10,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "sake/async/poller.hpp"
@@ -42,7 +43,9 @@ class HangupListener {
 /// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor.
 class Watch {
   public:
-    Watch(Reactor& reactor, int fd);
+    /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins with
+    /// nothing: the first event tells.
+    Watch(Reactor& reactor, int fd, std::uint8_t ready = readable | writable);
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
@@ -71,11 +74,12 @@ class Watch {
   private:
     friend class sake::v0::Reactor;
     friend class ReadinessWait;
+    friend class LimitedReadinessWait;
     Reactor* reactor_;
     Wait* reader_ = nullptr;
     Wait* writer_ = nullptr;
     int fd_;
-    std::uint8_t ready_ = readable | writable;  // the first call is worth a try
+    std::uint8_t ready_;
 };
 
 /// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
@@ -147,6 +151,11 @@ class Reactor {
     /// first.
     void set_log(LogSink log) { log_ = std::move(log); }
 
+    /// The one T of this reactor, made from it at the first call, for its thread: what a program would else keep in
+    /// a global. It goes after the last fiber.
+    template <class T>
+    [[nodiscard]] T& local();
+
     // What follows is for the machinery: awaiters, sockets, and tests.
 
     void schedule(detail::Wait& wait) noexcept {
@@ -164,6 +173,12 @@ class Reactor {
 
   private:
     class Running;
+    struct Local {
+        Local() = default;
+        Local(const Local&) = delete;
+        Local& operator=(const Local&) = delete;
+        virtual ~Local() = default;
+    };
     friend void detail::report_failure(const char* what, const std::exception_ptr& exception) noexcept;
     static Reactor*& current_slot() noexcept;
 
@@ -184,6 +199,7 @@ class Reactor {
     detail::Wait* first_ready_ = nullptr;
     detail::Wait* last_ready_ = nullptr;
     detail::ListNode fibers_;
+    std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
 
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
@@ -226,7 +242,8 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
     }
 }
 
-inline Watch::Watch(Reactor& reactor, int fd) : reactor_(&reactor), fd_(fd) {
+inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
+    : reactor_(&reactor), fd_(fd), ready_(ready) {
     reactor.poller().add(fd, *this);
 }
 
@@ -255,7 +272,10 @@ inline Reactor::Reactor(PollerKind kind)
 }
 
 // Work that was posted too late to run is dropped: whoever it was for has gone.
-inline Reactor::~Reactor() { cancel_all(); }
+inline Reactor::~Reactor() {
+    cancel_all();
+    while (!locals_.empty()) locals_.pop_back();
+}
 
 // A coroutine that moves between threads would read a cached thread-local on clang 14 and 15 if this were
 // inlined.
@@ -292,6 +312,20 @@ void Reactor::run_until(Done done) {
     const Running running(*this);
     now_ = detail::Clock::now();
     while (!done()) turn();
+}
+
+template <class T>
+T& Reactor::local() {
+    struct Holder final : Local {
+        explicit Holder(Reactor& reactor) : value(reactor) {}
+        T value;
+    };
+    static constexpr char key = 0;
+    for (auto& [owner, held] : locals_) {
+        if (owner == &key) return static_cast<Holder&>(*held).value;
+    }
+    locals_.emplace_back(&key, std::make_unique<Holder>(*this));
+    return static_cast<Holder&>(*locals_.back().second).value;
 }
 
 template <class F>
