@@ -82,6 +82,16 @@ class Watch {
     std::uint8_t ready_;
 };
 
+/// Who keeps something of a reactor's and may live longer.
+class ReactorEndListener : public ListNode {
+  public:
+    /// The reactor's last fiber has ended, and nothing of the reactor may be used after this call.
+    virtual void reactor_ends() noexcept = 0;
+
+  protected:
+    ~ReactorEndListener() = default;
+};
+
 /// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
 void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
 
@@ -156,6 +166,9 @@ class Reactor {
     template <class T>
     [[nodiscard]] T& local();
 
+    /// Tells `listener`, unless it goes before, that the reactor ends.
+    void tell_at_end(detail::ReactorEndListener& listener) noexcept { listener.insert_before(end_listeners_); }
+
     // What follows is for the machinery: awaiters, sockets, and tests.
 
     void schedule(detail::Wait& wait) noexcept {
@@ -200,6 +213,7 @@ class Reactor {
     detail::Wait* last_ready_ = nullptr;
     detail::ListNode fibers_;
     std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
+    detail::ListNode end_listeners_;
 
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
@@ -274,6 +288,11 @@ inline Reactor::Reactor(PollerKind kind)
 // Work that was posted too late to run is dropped: whoever it was for has gone.
 inline Reactor::~Reactor() {
     cancel_all();
+    while (end_listeners_.is_linked()) {
+        auto* const listener = static_cast<detail::ReactorEndListener*>(end_listeners_.next());
+        listener->unlink();
+        listener->reactor_ends();
+    }
     while (!locals_.empty()) locals_.pop_back();
 }
 

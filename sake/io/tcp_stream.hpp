@@ -86,6 +86,14 @@ class TcpStream {
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max());
 
+    /// For parsers: what has come and was not read yet, valid until the next read.
+    [[nodiscard]] std::string_view unread() const { return socket().unread.view(); }
+    /// Waits for more behind it, and gives how many bytes came; 0 at the end.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<std::size_t> read_more(L limit = L::max());
+    /// Takes the first `size` bytes of what is unread for read.
+    void skip(std::size_t size) { socket().unread.take(size); }
+
     /// Writes all of it, waiting whenever the peer is slow. `bytes` must stay where they are meanwhile.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<> write_all(std::string_view bytes, L limit = L::max());
@@ -194,6 +202,12 @@ Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
     const detail::AtExit cut([&] { unread.keep(received, room.size()); });
     received = co_await receive(room, deadline);
     co_return received;
+}
+
+template <detail::Limit L>
+Task<std::size_t> TcpStream::read_more(L limit) {
+    const Reading reading(socket());
+    co_return co_await receive_more(detail::deadline_in(detail::to_clock(limit)));
 }
 
 template <detail::Limit L>
