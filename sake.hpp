@@ -68,6 +68,11 @@
 #include "sake/io/tcp_listener.hpp"
 #include "sake/io/tcp_stream.hpp"
 
+#include "sake/client/client.hpp"
+#include "sake/client/client_request.hpp"
+#include "sake/client/client_response.hpp"
+#include "sake/client/url.hpp"
+
 #include "sake/server/bind.hpp"
 #include "sake/server/budget.hpp"
 #include "sake/server/config.hpp"

@@ -103,7 +103,8 @@ TEST_CASE("cancelled before it has begun the work never runs; once begun it is w
         Gate gate;
         const int threads = sake::usable_cpus();
         std::vector<sake::JoinHandle<std::string>> running;
-        for (int i = 0; i < threads; ++i) running.push_back(spawn(failure_of(background([&] { gate.pass(); }))));
+        for (int i = 0; i < threads; ++i)
+            running.push_back(spawn(failure_of(background([&] { gate.pass(); }))));
         co_await let_the_others_run();
         gate.await_waiting(threads);
 

@@ -824,8 +824,15 @@ TEST_CASE("what a loop leaves unfinished is cancelled with all that belongs to i
 TEST_CASE("a thread that ends in the middle of them takes their frames with it") {
     const auto before = harness::allocations::live_blocks();
     {
+        sake::Semaphore semaphore(2);
+        const auto holds_a_permit = [&]() -> Task<> {
+            const auto permit = co_await semaphore.acquire();
+            co_await sleeps_for_ever();
+        };
         sake::Reactor reactor;
         reactor.enter([&] {
+            for (int i = 0; i < 6; ++i) spawn(holds_a_permit()).detach();
+            spawn(when_all(holds_a_permit(), holds_a_permit(), holds_a_permit())).detach();
             spawn(when_all(alive_for(1), sleeps_for_ever())).detach();
             spawn(when_any(alive_for(1), sleeps_for_ever())).detach();
             spawn(timeout(alive_for(1), 1h)).detach();

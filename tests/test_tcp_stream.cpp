@@ -104,8 +104,8 @@ TEST_CASE("megabytes pass both ways at once, whoever is slower") {
     with_pair([](TcpStream& near, TcpStream& far) -> Task<> {
         const std::string there = harness::pattern_bytes(4 << 20, 1);
         const std::string back = harness::pattern_bytes(4 << 20, 2);
-        auto both = co_await sake::when_all(write_and_end(near, there), write_and_end(far, back), read_all(near, 1 << 16),
-                                            read_all(far, 100'000));
+        auto both = co_await sake::when_all(write_and_end(near, there), write_and_end(far, back),
+                                            read_all(near, 1 << 16), read_all(far, 100'000));
         CHECK(std::get<2>(both) == back);
         CHECK(std::get<3>(both) == there);
     });
@@ -302,7 +302,8 @@ TEST_CASE("addresses of both families take turns, and those behind one that fail
         REQUIRE(found.addresses.size() == 1);
         return found.addresses.front();
     };
-    const std::vector<SocketAddress> mixed = {make("::1", 1), make("::1", 2), make("::1", 3), make("127.0.0.1", 4)};
+    const std::vector<SocketAddress> mixed = {make("::1", 1), make("::1", 2), make("::1", 3),
+                                              make("127.0.0.1", 4)};
     const auto ordered = sake::detail::alternate_families(mixed);
     std::vector<int> families;
     for (const auto& each : ordered) families.push_back(each.family());
@@ -317,7 +318,8 @@ TEST_CASE("addresses of both families take turns, and those behind one that fail
         const auto socket = co_await std::move(connecting);
         CHECK(socket);
         co_await accepting;
-        auto failing = sake::detail::connect_to_any(std::vector<SocketAddress>{make("::1", 1), make("127.0.0.1", 1)}, "here");
+        auto failing = sake::detail::connect_to_any(
+            std::vector<SocketAddress>{make("::1", 1), make("127.0.0.1", 1)}, "here");
         const auto fails = [&]() -> Task<> { co_await std::move(failing); };
         const std::string why = co_await failure_of(fails());
         CHECK(why == "cannot connect to here: Connection refused");
@@ -338,8 +340,10 @@ TEST_CASE("an address that keeps silent does not hold up the next one") {
         const std::string never = co_await failure_of(TcpStream::connect(full, 20ms));
         CHECK(never == sake::TimedOut().what());
         TcpListener listener("127.0.0.1:0");
-        const auto answers = sake::detail::look_up({"127.0.0.1", std::to_string(listener.port()), false}, AI_NUMERICHOST);
-        const std::vector<SocketAddress> addresses = {sake::detail::unix_address(full), answers.addresses.front()};
+        const auto answers =
+            sake::detail::look_up({"127.0.0.1", std::to_string(listener.port()), false}, AI_NUMERICHOST);
+        const std::vector<SocketAddress> addresses = {sake::detail::unix_address(full),
+                                                      answers.addresses.front()};
         auto connecting = sake::detail::connect_to_any(addresses, "here");
         const auto socket = co_await std::move(connecting);
         CHECK(socket);

@@ -17,7 +17,8 @@
 namespace sake {
 inline namespace v0 {
 
-/// Thrown by a send into a channel that is closed, or was closed before there was room. The item was not sent.
+/// Thrown by a send into a channel that is closed, or was closed before there was room. The item was not
+/// sent.
 class ChannelClosed : public std::exception {
   public:
     [[nodiscard]] const char* what() const noexcept override { return "the channel is closed"; }
@@ -32,8 +33,9 @@ class ReceiveWait;
 
 }  // namespace detail
 
-/// Carries items from any number of senders to any number of receivers, each item to one of them, in the order
-/// in which they were sent. May be used from all threads at once; it must outlive every call and every waiter.
+/// Carries items from any number of senders to any number of receivers, each item to one of them, in the
+/// order in which they were sent. May be used from all threads at once; it must outlive every call and every
+/// waiter.
 ///
 ///     Channel<Job> jobs(16);
 ///     co_await jobs.send(job);                               // in a coroutine: waits while 16 are there
@@ -48,8 +50,8 @@ class Channel {
                   "the items of a channel must move without throwing, so that none is lost");
 
   public:
-    /// Holds up to `capacity` items, and takes the memory for them at once. Throws std::invalid_argument if that
-    /// is 0.
+    /// Holds up to `capacity` items, and takes the memory for them at once. Throws std::invalid_argument if
+    /// that is 0.
     explicit Channel(std::size_t capacity);
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;

@@ -1,5 +1,5 @@
-// The waiting of a Channel, which knows nothing of its items: who may go through, who waits in which line, as a
-// coroutine or as a blocked thread, and who is woken.
+// The waiting of a Channel, which knows nothing of its items: who may go through, who waits in which line, as
+// a coroutine or as a blocked thread, and who is woken.
 #pragma once
 
 #include <condition_variable>
@@ -19,8 +19,8 @@ namespace detail {
 class ChannelWaiter;
 
 /// Who goes through a channel, who waits, and in which cell each item is; knows nothing of the items. Whoever
-/// is woken has a claim, on an item or on room, and makes use of it when it runs: a cancellation that comes in
-/// between gives the claim back, and no item has moved. Under the channel's lock.
+/// is woken has a claim, on an item or on room, and makes use of it when it runs: a cancellation that comes
+/// in between gives the claim back, and no item has moved. Under the channel's lock.
 class ChannelGate {
   public:
     struct Line {

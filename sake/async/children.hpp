@@ -1,6 +1,6 @@
 // The machinery of when_all, when_any, timeout and TaskGroup: what a coroutine has started and waits for. A
-// child is a fiber of its own that belongs to its parent, not to the reactor: cancelling the parent cancels its
-// children, and the parent goes on when the last of them has ended.
+// child is a fiber of its own that belongs to its parent, not to the reactor: cancelling the parent cancels
+// its children, and the parent goes on when the last of them has ended.
 #pragma once
 
 #include <concepts>
@@ -69,8 +69,8 @@ class Children {
     /// Cancels all. That they then end by Cancelled is no failure.
     void cancel() noexcept;
 
-    /// Waits until all have ended; cannot be cut short. If the parent is cancelled meanwhile, the children are,
-    /// and the first to end by Cancelled hands it back. If none does, the parent's next wait throws it.
+    /// Waits until all have ended; cannot be cut short. If the parent is cancelled meanwhile, the children
+    /// are, and the first to end by Cancelled hands it back. If none does, the parent's next wait throws it.
     [[nodiscard]] EndWait all_ended() noexcept;
 
     /// Which child ended first.

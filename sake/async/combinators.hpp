@@ -1,6 +1,6 @@
-// Waiting for several things at once: when_all, when_any, timeout, and TaskGroup for as many tasks as the work
-// turns out to need. All are structured: what they start has ended when they end, and cancelling them cancels
-// it. They take whatever can be awaited and moved: tasks, JoinHandles, `sleep(...)`, `event.wait()`,
+// Waiting for several things at once: when_all, when_any, timeout, and TaskGroup for as many tasks as the
+// work turns out to need. All are structured: what they start has ended when they end, and cancelling them
+// cancels it. They take whatever can be awaited and moved: tasks, JoinHandles, `sleep(...)`, `event.wait()`,
 // `channel.receive()`.
 #pragma once
 
@@ -60,8 +60,8 @@ template <detail::Awaitable A>
 [[nodiscard]] Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables);
 
 /// Runs something for at most `limit`, to some milliseconds; then cancels it, waits until it has ended, and
-/// throws TimedOut. What it gives or throws in spite of the cancellation is not lost: it comes out as if it had
-/// come in time. With a limit of zero it has the time until it first waits.
+/// throws TimedOut. What it gives or throws in spite of the cancellation is not lost: it comes out as if it
+/// had come in time. With a limit of zero it has the time until it first waits.
 template <detail::Awaitable A, class Rep, class Period>
 [[nodiscard]] auto timeout(A awaitable, std::chrono::duration<Rep, Period> limit);
 
@@ -77,14 +77,14 @@ class TaskGroup {
     TaskGroup(const TaskGroup&) = delete;
     TaskGroup& operator=(const TaskGroup&) = delete;
 
-    /// Runs `body(group)`, a coroutine, and what it spawns, to their end. Then throws the first exception that
-    /// any of them threw. Where this is cancelled, all of them are.
+    /// Runs `body(group)`, a coroutine, and what it spawns, to their end. Then throws the first exception
+    /// that any of them threw. Where this is cancelled, all of them are.
     template <class Body>
         requires std::same_as<std::invoke_result_t<std::decay_t<Body>&, TaskGroup&>, Task<>>
     [[nodiscard]] static Task<> run(Body&& body);
 
-    /// Starts a task when the caller waits. Only the body and the tasks of the group may do so. In a group that
-    /// is cancelled it never begins.
+    /// Starts a task when the caller waits. Only the body and the tasks of the group may do so. In a group
+    /// that is cancelled it never begins.
     void spawn(Task<> task) { children_.spawn(std::move(task)); }
 
     /// Starts `function(args...)`, a coroutine that gives nothing. The function, captures included, and the

@@ -1,5 +1,5 @@
-// Waiting for a descriptor that belongs to somebody else: what a client library with a non-blocking interface needs
-// to be driven by the reactor. Sockets of our own are TcpStream.
+// Waiting for a descriptor that belongs to somebody else: what a client library with a non-blocking interface
+// needs to be driven by the reactor. Sockets of our own are TcpStream.
 #pragma once
 
 #include <poll.h>
@@ -26,8 +26,8 @@ inline constexpr bool is_duration<std::chrono::duration<Rep, Period>> = true;
 template <class T>
 concept Limit = is_duration<T>;
 
-// On a descriptor of its own, so that any number may wait for the same one, and closing it meanwhile ends nothing
-// but the connection.
+// On a descriptor of its own, so that any number may wait for the same one, and closing it meanwhile ends
+// nothing but the connection.
 template <Limit L>
 Task<> wait_for_descriptor(int fd, short event, Readiness direction, L limit) {
     if (sys::is_ready(fd, event)) co_return;
@@ -43,8 +43,9 @@ Task<> wait_for_descriptor(int fd, short event, Readiness direction, L limit) {
 
 }  // namespace detail
 
-/// Waits until `fd` can be read: there are bytes, the end, an error, or a connection to accept. Throws TimedOut after
-/// `limit`, and Cancelled. The descriptor stays the caller's, need not be non-blocking, and must be open at the start.
+/// Waits until `fd` can be read: there are bytes, the end, an error, or a connection to accept. Throws
+/// TimedOut after `limit`, and Cancelled. The descriptor stays the caller's, need not be non-blocking, and
+/// must be open at the start.
 ///
 ///     while (PQisBusy(connection)) {
 ///         co_await readable(PQsocket(connection), 5s);

@@ -1,4 +1,5 @@
-// Pool<T>: things that are dear to make and can be used again, such as connections, lent to one coroutine at a time.
+// Pool<T>: things that are dear to make and can be used again, such as connections, lent to one coroutine at
+// a time.
 #pragma once
 
 #include <chrono>
@@ -32,8 +33,9 @@ struct PoolOptions {
     std::chrono::milliseconds idle_lifetime = std::chrono::seconds(60);
 };
 
-/// Lends things of type T. For one reactor at a time; it must outlive its leases and whoever waits for one. When the
-/// reactor ends, what is idle goes, so that a pool may be made before an Engine runs and live on after it.
+/// Lends things of type T. For one reactor at a time; it must outlive its leases and whoever waits for one.
+/// When the reactor ends, what is idle goes, so that a pool may be made before an Engine runs and live on
+/// after it.
 ///
 ///     Pool<Connection> pool({.size = 20}, [] { return connect_to_database(); });
 ///     auto connection = co_await pool.acquire();
@@ -48,8 +50,9 @@ class Pool : detail::ReactorEndListener {
   public:
     class Lease;
 
-    /// `make()` gives a new T, as a Task<T>. `is_healthy(T&)`, which gives a bool or a Task<bool>, is asked before a T is
-    /// lent again; one that is not, or of which it throws, goes. Throws std::invalid_argument for a size of 0.
+    /// `make()` gives a new T, as a Task<T>. `is_healthy(T&)`, which gives a bool or a Task<bool>, is asked
+    /// before a T is lent again; one that is not, or of which it throws, goes. Throws std::invalid_argument
+    /// for a size of 0.
     template <class Make>
     Pool(PoolOptions options, Make make) : Pool(options, std::move(make), [](T&) { return true; }) {}
     template <class Make, class Check>
@@ -58,8 +61,8 @@ class Pool : detail::ReactorEndListener {
     Pool& operator=(const Pool&) = delete;
     ~Pool() { reactor_ends(); }
 
-    /// Waits for its turn, first come, first served, and gives the T that was used last, or else a new one. Throws
-    /// TimedOut if its turn does not come in time, Cancelled, and what `make` throws.
+    /// Waits for its turn, first come, first served, and gives the T that was used last, or else a new one.
+    /// Throws TimedOut if its turn does not come in time, Cancelled, and what `make` throws.
     [[nodiscard]] Task<Lease> acquire() { return lend(*this); }
 
     /// Drops all that nobody uses.
@@ -97,8 +100,8 @@ class Pool : detail::ReactorEndListener {
     Reactor* reactor_ = nullptr;  // of whoever asked first
 };
 
-/// A T for as long as this lives. Then it goes back to the pool, unless an exception, Cancelled included, ends the
-/// scope: what state it is in nobody knows then, so it is destroyed. Moves only.
+/// A T for as long as this lives. Then it goes back to the pool, unless an exception, Cancelled included,
+/// ends the scope: what state it is in nobody knows then, so it is destroyed. Moves only.
 template <class T>
 class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
   public:
@@ -116,6 +119,8 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
     }
     ~Lease() { give_back(); }
 
+    /// False when it was discarded or moved from.
+    explicit operator bool() const noexcept { return item_ != nullptr; }
     [[nodiscard]] T& operator*() const noexcept { return *item_; }
     [[nodiscard]] T* operator->() const noexcept { return item_.get(); }
 
@@ -152,7 +157,9 @@ Pool<T>::Pool(PoolOptions options, Make make, Check is_healthy)
     if constexpr (std::same_as<std::invoke_result_t<Check&, T&>, Task<bool>>) {
         is_healthy_ = std::move(is_healthy);
     } else {
-        is_healthy_ = [check = std::move(is_healthy)](T& item) mutable -> Task<bool> { co_return check(item); };
+        is_healthy_ = [check = std::move(is_healthy)](T& item) mutable -> Task<bool> {
+            co_return check(item);
+        };
     }
 }
 

@@ -43,8 +43,8 @@ class HangupListener {
 /// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor.
 class Watch {
   public:
-    /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins with
-    /// nothing: the first event tells.
+    /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins
+    /// with nothing: the first event tells.
     Watch(Reactor& reactor, int fd, std::uint8_t ready = readable | writable);
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
@@ -161,17 +161,20 @@ class Reactor {
     /// first.
     void set_log(LogSink log) { log_ = std::move(log); }
 
-    /// The one T of this reactor, made from it at the first call, for its thread: what a program would else keep in
-    /// a global. It goes after the last fiber.
+    /// The one T of this reactor, made from it at the first call, for its thread: what a program would else
+    /// keep in a global. It goes after the last fiber.
     template <class T>
     [[nodiscard]] T& local();
 
     /// Tells `listener`, unless it goes before, that the reactor ends.
-    void tell_at_end(detail::ReactorEndListener& listener) noexcept { listener.insert_before(end_listeners_); }
+    void tell_at_end(detail::ReactorEndListener& listener) noexcept {
+        listener.insert_before(end_listeners_);
+    }
 
     // What follows is for the machinery: awaiters, sockets, and tests.
 
     void schedule(detail::Wait& wait) noexcept {
+        if (is_abandoned_) return;
         wait.next_ready = nullptr;
         (last_ready_ != nullptr ? last_ready_->next_ready : first_ready_) = &wait;
         last_ready_ = &wait;
@@ -211,6 +214,7 @@ class Reactor {
     detail::TimePoint now_ = detail::Clock::now();
     detail::Wait* first_ready_ = nullptr;
     detail::Wait* last_ready_ = nullptr;
+    bool is_abandoned_ = false;  // by destroy_fibers
     detail::ListNode fibers_;
     std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
     detail::ListNode end_listeners_;
@@ -319,8 +323,8 @@ inline void Reactor::post(detail::Wait& wait) noexcept {
     wake();
 }
 
-// Under the lock: what was posted may end the reactor, but not before whoever posted it has let go of it. A full
-// pipe wakes the loop just as well, so the result does not matter.
+// Under the lock: what was posted may end the reactor, but not before whoever posted it has let go of it. A
+// full pipe wakes the loop just as well, so the result does not matter.
 inline void Reactor::wake() noexcept {
     if (!has_posted_.exchange(true)) static_cast<void>(detail::sys::write(wake_pipe_.second.get(), "", 1));
 }
@@ -360,7 +364,11 @@ inline void Reactor::cancel_fibers() noexcept {
     }
 }
 
+// The frames give back what they hold, and some of it ends the wait of others, whose turn to go has come or
+// will.
 inline void Reactor::destroy_fibers() noexcept {
+    timers_.clear();
+    is_abandoned_ = true;
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
     first_ready_ = last_ready_ = nullptr;
 }

@@ -39,8 +39,8 @@ class [[nodiscard]] ReadinessWait final : public Wait {
     Readiness direction_;
 };
 
-/// The same with a deadline, for code that wants exceptions: TimedOut, Cancelled, and std::logic_error if somebody
-/// waits for the same direction already.
+/// The same with a deadline, for code that wants exceptions: TimedOut, Cancelled, and std::logic_error if
+/// somebody waits for the same direction already.
 class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
   public:
     LimitedReadinessWait(Watch& watch, Readiness direction, TimePoint deadline) noexcept
@@ -50,7 +50,8 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
 
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (waiter() != nullptr) throw std::logic_error("two coroutines wait for the same end of a descriptor");
+        if (waiter() != nullptr)
+            throw std::logic_error("two coroutines wait for the same end of a descriptor");
         Reactor& owner = watch_.reactor();
         if (deadline_ != TimePoint::max()) owner.timers().set(*this, deadline_);
         if (!suspend(coroutine)) {

@@ -1,5 +1,5 @@
-// Mutex and Semaphore: turns for coroutines of one reactor. Whoever waits holds no thread, and is served in the
-// order of coming. Between threads, use Channel. (Event is the third of the kind, in a part of its own.)
+// Mutex and Semaphore: turns for coroutines of one reactor. Whoever waits holds no thread, and is served in
+// the order of coming. Between threads, use Channel. (Event is the third of the kind, in a part of its own.)
 #pragma once
 
 #include <cstddef>
@@ -12,8 +12,8 @@
 namespace sake {
 inline namespace v0 {
 
-/// Lets at most so many coroutines at a time through. For one reactor's thread; it must outlive its permits and
-/// its waiters.
+/// Lets at most so many coroutines at a time through. For one reactor's thread; it must outlive its permits
+/// and its waiters.
 class Semaphore {
     class AcquireWait;
 
@@ -27,8 +27,8 @@ class Semaphore {
     Semaphore(const Semaphore&) = delete;
     Semaphore& operator=(const Semaphore&) = delete;
 
-    /// Waits for a permit, first come, first served. It is held by an object, and not given back by a call, so
-    /// that no exception and no Cancelled loses one: `auto permit = co_await semaphore.acquire();`. Throws
+    /// Waits for a permit, first come, first served. It is held by an object, and not given back by a call,
+    /// so that no exception and no Cancelled loses one: `auto permit = co_await semaphore.acquire();`. Throws
     /// Cancelled.
     [[nodiscard]] detail::Operation<AcquireWait, Semaphore&> acquire() noexcept;
 

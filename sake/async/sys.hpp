@@ -156,8 +156,8 @@ inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) no
     });
 }
 
-/// What accept says of one connection: it died in the queue, or is forbidden (accept(2), "Error handling"). Any other error is
-/// ours, and trying again at once would spin.
+/// What accept says of one connection: it died in the queue, or is forbidden (accept(2), "Error handling").
+/// Any other error is ours, and trying again at once would spin.
 inline bool is_of_one_connection(int error) noexcept {
     switch (error) {
         case ECONNABORTED:
@@ -176,8 +176,8 @@ inline bool is_of_one_connection(int error) noexcept {
     }
 }
 
-/// Whether it can be read (POLLIN) or written (POLLOUT) right now. So it is where it has failed, or is no open
-/// descriptor at all: trying tells.
+/// Whether it can be read (POLLIN) or written (POLLOUT) right now. So it is where it has failed, or is no
+/// open descriptor at all: trying tells.
 inline bool is_ready(int fd, short direction) noexcept {
     pollfd polled{fd, direction, 0};
     return retry([&] { return ::poll(&polled, 1, 0); }).value > 0;
@@ -188,7 +188,8 @@ inline SysResult duplicate(int fd) noexcept {
     return retry([=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
 }
 
-/// Begins to connect a non-blocking socket. EINPROGRESS: when it is writable, `socket_error` tells the outcome.
+/// Begins to connect a non-blocking socket. EINPROGRESS: when it is writable, `socket_error` tells the
+/// outcome.
 inline SysResult connect(int fd, const sockaddr* address, socklen_t size) noexcept {
     if (::connect(fd, address, size) == 0) return {0, 0};
     const int error = errno;

@@ -28,8 +28,8 @@ inline TimePoint coarse_now() noexcept {
 #endif
 }
 
-/// A duration as the clock counts it, rounded up: zero for what is not positive (or not a number), the greatest
-/// there is for what is beyond the clock's range.
+/// A duration as the clock counts it, rounded up: zero for what is not positive (or not a number), the
+/// greatest there is for what is beyond the clock's range.
 template <class Rep, class Period>
 Clock::duration to_clock(std::chrono::duration<Rep, Period> duration) noexcept {
     using Seconds = std::chrono::duration<double>;  // compared as floating point, which does not overflow
@@ -82,6 +82,12 @@ class TimerQueue {
 
     void cancel(Timer& timer) noexcept {
         if (timer.is_set()) remove(timer.index_);
+    }
+
+    /// Forgets all timers.
+    void clear() noexcept {
+        for (const Entry& each : heap_) each.timer->index_ = Timer::unset;
+        heap_.clear();
     }
 
     /// Calls back every timer whose deadline is not after `now`, in the order of the deadlines.

@@ -139,8 +139,8 @@ class Wait {
     bool cancelled_ = false;
 };
 
-/// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any` or
-/// `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
+/// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
+/// or `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
 template <class Awaiter, class Subject>
 class [[nodiscard("nothing happens until it is awaited")]] Operation {
   public:

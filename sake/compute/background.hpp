@@ -1,5 +1,5 @@
-// Work that would hold the loop, done on another thread: `co_await background(f)` for what computes, and the same
-// for calls that block, of which the parts for files and names make use.
+// Work that would hold the loop, done on another thread: `co_await background(f)` for what computes, and the
+// same for calls that block, of which the parts for files and names make use.
 #pragma once
 
 #include <concepts>
@@ -48,8 +48,9 @@ class BackgroundPool {
         : pool(threads, queue_limit), turns(static_cast<std::size_t>(threads) + queue_limit) {}
 };
 
-/// Runs a callable, which stays where it is, on a thread of a pool. Cancelled before it has begun, it never runs;
-/// afterwards it goes on to its end, and so does the wait, since it may use what the waiting frame holds.
+/// Runs a callable, which stays where it is, on a thread of a pool. Cancelled before it has begun, it never
+/// runs; afterwards it goes on to its end, and so does the wait, since it may use what the waiting frame
+/// holds.
 template <class F>
 class [[nodiscard]] BackgroundWait final : public Wait {
     using Result = std::invoke_result_t<F&>;
@@ -156,19 +157,21 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 
 }  // namespace detail
 
-/// Runs `f()` on a thread of a pool that this reactor keeps for it, one per CPU, and gives what it gives or throws
-/// what it throws; meanwhile the loop goes on. `f` must not touch what else runs on the loop.
+/// Runs `f()` on a thread of a pool that this reactor keeps for it, one per CPU, and gives what it gives or
+/// throws what it throws; meanwhile the loop goes on. `f` must not touch what else runs on the loop.
 ///
 ///     const Image small = co_await background([&] { return shrink(image); });
 ///
-/// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and `f` never
-/// runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait throws.
+/// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and
+/// `f` never runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait
+/// throws.
 template <class F>
     requires std::invocable<std::decay_t<F>&>
 [[nodiscard]] Task<std::invoke_result_t<std::decay_t<F>&>> background(F&& f) {
-    static_assert(detail::is_safe_to_await<F>,
-                  "GCC before 13 destroys the captures of this lambda twice: capture by reference, or name the lambda "
-                  "first, `auto work = [...] {...}; co_await background(work);`");
+    static_assert(
+        detail::is_safe_to_await<F>,
+        "GCC before 13 destroys the captures of this lambda twice: capture by reference, or name the lambda "
+        "first, `auto work = [...] {...}; co_await background(work);`");
     return detail::run_on<detail::CpuThreads, std::decay_t<F>>(std::forward<F>(f));
 }
 

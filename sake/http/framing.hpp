@@ -139,7 +139,8 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     return framing;
 }
 
-/// The same for the response to a request with this method. A refused one is not to be read on, whatever the status.
+/// The same for the response to a request with this method. A refused one is not to be read on, whatever the
+/// status.
 [[nodiscard]] inline Framing decide_response_framing(const ReceivedHead& head, const char* base,
                                                      Method method) noexcept {
     Framing framing;

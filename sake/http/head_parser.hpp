@@ -1,7 +1,7 @@
-// The head of a message, request or response, but for its first line: bytes in, offsets out (RFC 9112 sections 2 to
-// 5). Strict: what the grammar does not allow is refused, there is no lenient mode. Linear: a byte is scanned once,
-// whatever the splits. Not here: the first lines (parser.hpp, response_parser.hpp) and what the head means for the
-// body (framing.hpp).
+// The head of a message, request or response, but for its first line: bytes in, offsets out (RFC 9112
+// sections 2 to 5). Strict: what the grammar does not allow is refused, there is no lenient mode. Linear: a
+// byte is scanned once, whatever the splits. Not here: the first lines (parser.hpp, response_parser.hpp) and
+// what the head means for the body (framing.hpp).
 #pragma once
 
 #include <algorithm>
@@ -31,7 +31,8 @@ struct FieldSlice {
     Slice value;
 };
 
-/// Sizes in bytes. The start line, of a request or a response, includes its CRLF, the header block all its lines and the final CRLF.
+/// Sizes in bytes. The start line, of a request or a response, includes its CRLF, the header block all its
+/// lines and the final CRLF.
 struct HeadLimits {
     std::size_t start_line = 8 * 1024;
     std::size_t header_block = 16 * 1024;
@@ -74,8 +75,8 @@ constexpr Slice slice_of(const char* base, const char* begin, const char* end) n
 
 /// HTTP-version = "HTTP" "/" DIGIT "." DIGIT (RFC 9112 section 2.3)
 inline HeadRefusal take_version(std::string_view text, MessageHead& head) noexcept {
-    if (text.size() != 8 || text.substr(0, 5) != "HTTP/" || text[6] != '.' || !ascii::is(text[5], ascii::digit) ||
-        !ascii::is(text[7], ascii::digit)) {
+    if (text.size() != 8 || text.substr(0, 5) != "HTTP/" || text[6] != '.' ||
+        !ascii::is(text[5], ascii::digit) || !ascii::is(text[7], ascii::digit)) {
         return {400, "bad HTTP version"};
     }
     if (text[5] != '1') return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
@@ -85,7 +86,8 @@ inline HeadRefusal take_version(std::string_view text, MessageHead& head) noexce
 
 }  // namespace detail
 
-/// Parses one head at a time; `reset` begins the next. StartLine says what comes before the fields: see RequestLine.
+/// Parses one head at a time; `reset` begins the next. StartLine says what comes before the fields: see
+/// RequestLine.
 template <class StartLine>
 class HeadParser {
   public:
@@ -147,7 +149,8 @@ class HeadParser {
     }
 
     void refuse_size() noexcept {
-        if (state_ == State::start_line) return refuse(StartLine::too_long.status, StartLine::too_long.reason);
+        if (state_ == State::start_line)
+            return refuse(StartLine::too_long.status, StartLine::too_long.reason);
         refuse(431, "header block too large");
     }
 

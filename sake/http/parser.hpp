@@ -1,5 +1,6 @@
-// The head of a request: bytes in, a RequestHead of offsets out (RFC 9112 section 3). Not here: the fields and the
-// lines (head_parser.hpp), what the head means for the body (framing.hpp) and what the target means (uri.hpp).
+// The head of a request: bytes in, a RequestHead of offsets out (RFC 9112 section 3). Not here: the fields
+// and the lines (head_parser.hpp), what the head means for the body (framing.hpp) and what the target means
+// (uri.hpp).
 #pragma once
 
 #include <cstddef>
@@ -49,7 +50,8 @@ struct RequestLine {
     static constexpr std::string_view is_missing = "empty line instead of a request";
     static constexpr unsigned empty_lines_allowed = 2;  // RFC 9112 section 2.2: at least one
 
-    static HeadRefusal take(const char* base, const char* begin, const char* end, RequestHead& head) noexcept {
+    static HeadRefusal take(const char* base, const char* begin, const char* end,
+                            RequestHead& head) noexcept {
         const char* p = begin;
         while (p != end && ascii::is(*p, ascii::token)) ++p;
         if (p == begin || p == end || *p != ' ') return {400, "bad method"};

@@ -1,5 +1,5 @@
-// The head of a response, for a client: as strict as the server is with requests. Not here: the fields and the lines
-// (head_parser.hpp), and where the body ends (framing.hpp).
+// The head of a response, for a client: as strict as the server is with requests. Not here: the fields and
+// the lines (head_parser.hpp), and where the body ends (framing.hpp).
 #pragma once
 
 #include <cstddef>
@@ -23,8 +23,8 @@ struct ReceivedHead : MessageHead {
     }
 };
 
-/// status-line = HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 section 4). The space behind the code may
-/// be missing with the phrase, as many servers have it.
+/// status-line = HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 section 4). The space behind the
+/// code may be missing with the phrase, as many servers have it.
 struct StatusLine {
     using Head = ReceivedHead;
     static constexpr HeadRefusal too_long{431, "status line too long"};

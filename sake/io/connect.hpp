@@ -1,5 +1,5 @@
-// How TcpStream::connect finds a way to the peer: names to addresses off the loop, and attempts that overlap, in the
-// order that RFC 8305 calls "happy eyeballs".
+// How TcpStream::connect finds a way to the peer: names to addresses off the loop, and attempts that overlap,
+// in the order that RFC 8305 calls "happy eyeballs".
 #pragma once
 
 #include <algorithm>
@@ -58,8 +58,8 @@ inline Lookup look_up(const HostAndPort& where, int flags) {
     return found;
 }
 
-/// Lets the families take turns, beginning with that of the first, so that one that is out of order costs one delay
-/// (RFC 8305 section 4).
+/// Lets the families take turns, beginning with that of the first, so that one that is out of order costs one
+/// delay (RFC 8305 section 4).
 inline std::vector<SocketAddress> alternate_families(const std::vector<SocketAddress>& addresses) {
     std::vector<SocketAddress> first;
     std::vector<SocketAddress> other;
@@ -172,7 +172,8 @@ template <class Text>
 Task<TcpStream> connect_stream(Text address) {
     auto addresses = co_await resolve(address);
     FileDescriptor socket = co_await connect_to_any(std::move(addresses), address);
-    sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);  // a Unix socket refuses, and does not need it
+    sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY,
+                    1);  // a Unix socket refuses, and does not need it
     co_return TcpStream(std::move(socket));
 }
 

@@ -1,5 +1,5 @@
-// Files, read and written without holding the loop. A disk cannot be waited for as a socket can, so each call is made
-// on a thread that may block.
+// Files, read and written without holding the loop. A disk cannot be waited for as a socket can, so each call
+// is made on a thread that may block.
 #pragma once
 
 #include <fcntl.h>
@@ -24,8 +24,8 @@ class FileReader;
 
 namespace detail {
 
-/// What names a file. The functions are templates for it, since GCC compiles coroutines that are none for every
-/// program that includes them.
+/// What names a file. The functions are templates for it, since GCC compiles coroutines that are none for
+/// every program that includes them.
 template <class T>
 concept Path = std::convertible_to<T, std::string>;
 
@@ -36,13 +36,13 @@ struct OpenFile {
 
 }  // namespace detail
 
-/// The content of a file. Throws std::system_error that names the file, std::length_error if it is longer than
-/// `longest`, and Cancelled.
+/// The content of a file. Throws std::system_error that names the file, std::length_error if it is longer
+/// than `longest`, and Cancelled.
 template <detail::Path P>
 [[nodiscard]] Task<std::string> read_file(P path, std::size_t longest = std::size_t{1} << 30);
 
-/// Makes a file, or empties it, and writes `content`. Throws std::system_error that names the file. Cancelled, it may
-/// have been written in part or be written still.
+/// Makes a file, or empties it, and writes `content`. Throws std::system_error that names the file.
+/// Cancelled, it may have been written in part or be written still.
 template <detail::Path P>
 [[nodiscard]] Task<> write_file(P path, std::string content);
 
@@ -68,7 +68,8 @@ class FileReader {
     explicit FileReader(detail::OpenFile file) : file_(std::make_shared<detail::OpenFile>(std::move(file))) {}
 
   private:
-    std::shared_ptr<detail::OpenFile> file_;  // a read that was cancelled holds it too, until its thread is done
+    std::shared_ptr<detail::OpenFile>
+        file_;  // a read that was cancelled holds it too, until its thread is done
 };
 
 namespace detail {
@@ -99,7 +100,8 @@ inline std::string read_whole_file(const std::string& path, std::size_t longest)
     read_up_to(file.get(), text, longest, path);
     std::string more;
     read_up_to(file.get(), more, 1, path);
-    if (!more.empty()) throw std::length_error(path + ": the file is longer than " + std::to_string(longest) + " bytes");
+    if (!more.empty())
+        throw std::length_error(path + ": the file is longer than " + std::to_string(longest) + " bytes");
     return text;
 }
 
@@ -116,9 +118,8 @@ inline void write_whole_file(const std::string& path, std::string_view content) 
 
 template <detail::Path P>
 Task<std::string> read_file(P path, std::size_t longest) {
-    return detail::run_blocking([name = std::string(std::move(path)), longest] {
-        return detail::read_whole_file(name, longest);
-    });
+    return detail::run_blocking(
+        [name = std::string(std::move(path)), longest] { return detail::read_whole_file(name, longest); });
 }
 
 template <detail::Path P>

@@ -18,8 +18,8 @@
 namespace sake {
 inline namespace v0 {
 
-/// A listening socket, TCP or Unix. Closes when it goes. For one reactor's thread, on which it was made; one coroutine
-/// at a time may accept.
+/// A listening socket, TCP or Unix. Closes when it goes. For one reactor's thread, on which it was made; one
+/// coroutine at a time may accept.
 ///
 ///     TcpListener listener("127.0.0.1:7000");
 ///     for (;;) spawn(serve, co_await listener.accept()).detach();
@@ -29,8 +29,9 @@ class TcpListener {
     /// std::system_error that names the address, std::logic_error where no reactor runs.
     explicit TcpListener(std::string_view address, int backlog = 4096);
 
-    /// Waits for a connection. One that dies before it is accepted is passed over, and without descriptors for it it
-    /// tries again every 100 ms, so that a loop of accepts goes on whatever happens. Throws TimedOut and Cancelled.
+    /// Waits for a connection. One that dies before it is accepted is passed over, and without descriptors
+    /// for it it tries again every 100 ms, so that a loop of accepts goes on whatever happens. Throws
+    /// TimedOut and Cancelled.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<TcpStream> accept(L limit = L::max());
 

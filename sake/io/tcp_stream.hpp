@@ -26,7 +26,8 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Bytes that have come and were not asked for yet. Taking from the front costs its share of one move of the rest.
+/// Bytes that have come and were not asked for yet. Taking from the front costs its share of one move of the
+/// rest.
 class UnreadBytes {
   public:
     [[nodiscard]] std::string_view view() const noexcept { return std::string_view(bytes_).substr(taken_); }
@@ -51,32 +52,34 @@ class UnreadBytes {
 
 }  // namespace detail
 
-/// A connection. Moves only; closes when it goes. For one reactor's thread, on which it was made; at a time one
-/// coroutine may read and one may write. Every operation throws std::system_error when the connection fails, TimedOut
-/// after the limit that it may be given as its last argument, and Cancelled.
+/// A connection. Moves only; closes when it goes. For one reactor's thread, on which it was made; at a time
+/// one coroutine may read and one may write. Every operation throws std::system_error when the connection
+/// fails, TimedOut after the limit that it may be given as its last argument, and Cancelled.
 ///
 ///     auto stream = co_await TcpStream::connect("localhost:6379", 5s);
 ///     co_await stream.write_all("PING\r\n");
 ///     const auto line = co_await stream.read_until("\r\n", 1024, 5s);
 class TcpStream {
   public:
-    /// Connects to "host:port", "[ipv6]:port" or "unix:/path". A name is looked up without holding the loop; of the
-    /// addresses that it has, the next is tried when one has failed or has kept silent for 250 ms, IPv6 and IPv4
-    /// taking turns (RFC 8305), and the first connection wins. Throws std::system_error that names the address.
+    /// Connects to "host:port", "[ipv6]:port" or "unix:/path". A name is looked up without holding the loop;
+    /// of the addresses that it has, the next is tried when one has failed or has kept silent for 250 ms,
+    /// IPv6 and IPv4 taking turns (RFC 8305), and the first connection wins. Throws std::system_error that
+    /// names the address.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max());
 
-    /// Takes a connected socket over, and makes it non-blocking. On the reactor that runs on this thread; throws
-    /// std::logic_error if none does.
+    /// Takes a connected socket over, and makes it non-blocking. On the reactor that runs on this thread;
+    /// throws std::logic_error if none does.
     explicit TcpStream(detail::FileDescriptor socket);
 
     /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max());
 
-    /// Reads up to `delimiter` and gives what was before it; nothing if the peer has ended and sent nothing more, so
-    /// that `while (auto line = co_await stream.read_until("\n"))` is the loop over all lines. Throws
-    /// std::length_error if it does not come within `longest` bytes, std::system_error if the end comes before it.
+    /// Reads up to `delimiter` and gives what was before it; nothing if the peer has ended and sent nothing
+    /// more, so that `while (auto line = co_await stream.read_until("\n"))` is the loop over all lines.
+    /// Throws std::length_error if it does not come within `longest` bytes, std::system_error if the end
+    /// comes before it.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::optional<std::string>> read_until(std::string delimiter,
                                                               std::size_t longest = 64 * 1024,
@@ -103,6 +106,12 @@ class TcpStream {
 
     /// Nobody may be reading or writing.
     void close() noexcept { socket_.reset(); }
+    /// Closes with a reset: what was not sent is dropped, and the peer learns at once that nobody reads any
+    /// more.
+    void abort() noexcept {
+        if (socket_ != nullptr) static_cast<void>(detail::sys::reset_on_close(socket_->own.get()));
+        close();
+    }
     [[nodiscard]] bool is_open() const noexcept { return socket_ != nullptr; }
 
     /// Whether it is as a connection that rests should be: open, and nothing has come that was not read.
@@ -140,7 +149,8 @@ class TcpStream {
     };
 
     [[nodiscard]] Socket& socket() const;
-    // Templates, as all coroutines here, since GCC compiles those that are none for every program that includes them.
+    // Templates, as all coroutines here, since GCC compiles those that are none for every program that
+    // includes them.
     template <class Unused = void>
     [[nodiscard]] Task<std::size_t> receive(std::span<char> into, detail::TimePoint deadline);
     template <class Unused = void>
@@ -151,7 +161,8 @@ class TcpStream {
 
 inline TcpStream::TcpStream(detail::FileDescriptor socket) {
     Reactor* const reactor = Reactor::current();
-    if (reactor == nullptr) throw std::logic_error("a TcpStream needs a running reactor: make it in a coroutine");
+    if (reactor == nullptr)
+        throw std::logic_error("a TcpStream needs a running reactor: make it in a coroutine");
     detail::sys::set_nonblocking_cloexec(socket.get());
     socket_ = std::make_unique<Socket>(*reactor, std::move(socket));
 }
@@ -167,7 +178,8 @@ inline void TcpStream::shutdown_write() {
 }
 
 inline bool TcpStream::is_quiet() const noexcept {
-    return socket_ != nullptr && !socket_->is_being_read && socket_->unread.size() == 0 && !detail::sys::is_ready(socket_->own.get(), POLLIN);
+    return socket_ != nullptr && !socket_->is_being_read && socket_->unread.size() == 0 &&
+           !detail::sys::is_ready(socket_->own.get(), POLLIN);
 }
 
 inline std::string TcpStream::peer_address() const {
