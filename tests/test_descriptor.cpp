@@ -67,8 +67,10 @@ void on_each_poller(Body body) {
 TEST_CASE("what can be read already is not waited for, and what cannot is") {
     on_each_poller([]() -> Task<> {
         const Pair pair;
+        CHECK_FALSE(sake::is_readable(pair.near.get()));
         pair.send("a");
         co_await readable(pair.near.get());
+        CHECK(sake::is_readable(pair.near.get()));
         CHECK(pair.take() == 'a');
         for (const char* text : {"b", "c"}) {
             auto waiting = spawn(readable(pair.near.get()));

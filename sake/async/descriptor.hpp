@@ -62,5 +62,8 @@ template <detail::Limit L = detail::NoLimit>
     return detail::wait_for_descriptor(fd, POLLOUT, detail::writable, limit);
 }
 
+/// Whether `readable` would not wait. On a connection that rests that means its end.
+[[nodiscard]] inline bool is_readable(int fd) noexcept { return detail::sys::is_ready(fd, POLLIN); }
+
 }  // namespace v0
 }  // namespace sake
