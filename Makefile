@@ -57,7 +57,8 @@ header: ## make single_include/sake.hpp from the parts
 	@python3 amalgamate.py && echo 'wrote single_include/sake.hpp'
 
 .PHONY: examples
-EXAMPLES := $(patsubst examples/%.cpp,$(BUILD)/examples/%,$(wildcard examples/*.cpp))
+# All but postgres.cpp, which needs libpq: see peers.
+EXAMPLES := $(patsubst examples/%.cpp,$(BUILD)/examples/%,$(filter-out examples/postgres.cpp,$(wildcard examples/*.cpp)))
 examples: $(EXAMPLES) ## build every example against the single header
 
 .PHONY: format
@@ -205,6 +206,22 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) hostile-strace python3 tests/hostile/strace.py $<
 	@$(RECORD) hostile-slow_clients tests/hostile/slow_clients.sh $<
 	@$(RECORD) --total hostile
+
+.PHONY: peers
+peers: $(BUILD)/peers/fetch $(BUILD)/peers/postgres ## the HTTP client against nginx and Python, the pool against a PostgreSQL that dies; a minute
+	@rm -f $(BUILD)/results/peers-*
+	@$(RECORD) peers-http python3 tests/peers/http.py $(BUILD)/peers/fetch
+	@$(RECORD) peers-postgres python3 tests/peers/postgres.py $(BUILD)/peers/postgres --bench
+	@grep '^bench: ' $(BUILD)/results/peers-postgres.log
+	@$(RECORD) --total peers
+$(BUILD)/peers/fetch: tests/peers/fetch.cpp
+$(BUILD)/peers/postgres: examples/postgres.cpp
+$(BUILD)/peers/%: single_include/sake.hpp | setup-product
+	@$(SETUP) python3 nginx libpq postgresql
+	@mkdir -p $(@D)
+	@echo '  CXX   $@'
+	@$(CXX) $(BASE_FLAGS) -O1 -Isingle_include -isystem $$(pg_config --includedir) $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) \
+	    $(if $(filter %/postgres,$@),-lpq) -o $@
 
 SOAK_SECONDS ?= 120
 SOAK_SUPPORT := $(wildcard tests/support/*.hpp) $(addprefix tests/support/,allocations.cpp faults.cpp oracle.cpp raw_client.cpp)

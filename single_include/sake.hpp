@@ -35,8 +35,10 @@
 //   sake/http/headers.hpp
 //   sake/http/cookie.hpp
 //   sake/http/date.hpp
+//   sake/http/head_parser.hpp
 //   sake/http/message.hpp
 //   sake/http/parser.hpp
+//   sake/http/response_parser.hpp
 //   sake/http/uri.hpp
 //   sake/http/framing.hpp
 //   sake/http/mime.hpp
@@ -50,13 +52,29 @@
 //   sake/async/timer.hpp
 //   sake/async/wait.hpp
 //   sake/async/reactor.hpp
-//   sake/async/event.hpp
-//   sake/async/readiness.hpp
+//   sake/async/channel_gate.hpp
+//   sake/async/channel.hpp
 //   sake/async/sleep.hpp
 //   sake/async/task.hpp
+//   sake/async/children.hpp
 //   sake/async/spawn.hpp
+//   sake/async/combinators.hpp
+//   sake/async/readiness.hpp
+//   sake/async/descriptor.hpp
+//   sake/async/event.hpp
+//   sake/async/sync.hpp
+//   sake/async/pool.hpp
 //   sake/compute/cpu_count.hpp
 //   sake/compute/worker_pool.hpp
+//   sake/compute/background.hpp
+//   sake/io/tcp_stream.hpp
+//   sake/io/connect.hpp
+//   sake/io/file.hpp
+//   sake/io/tcp_listener.hpp
+//   sake/client/url.hpp
+//   sake/client/client_request.hpp
+//   sake/client/client_response.hpp
+//   sake/client/client.hpp
 //   sake/server/problem.hpp
 //   sake/server/bind.hpp
 //   sake/server/budget.hpp
@@ -122,6 +140,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <span>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -2112,6 +2131,259 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/http/head_parser.hpp ----
+
+// The head of a message, request or response, but for its first line: bytes in, offsets out (RFC 9112
+// sections 2 to 5). Strict: what the grammar does not allow is refused, there is no lenient mode. Linear: a
+// byte is scanned once, whatever the splits. Not here: the first lines (parser.hpp, response_parser.hpp) and
+// what the head means for the body (framing.hpp).
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// A piece of the buffer by offset, so that the buffer may move between two calls of the parser.
+struct Slice {
+    std::uint32_t offset = 0;
+    std::uint32_t length = 0;
+
+    /// The text, given where the buffer is now.
+    [[nodiscard]] std::string_view of(const char* base) const noexcept { return {base + offset, length}; }
+};
+
+/// One header field; the value comes without the white space around it.
+struct FieldSlice {
+    Slice name;
+    Slice value;
+};
+
+/// Sizes in bytes. The start line, of a request or a response, includes its CRLF, the header block all its
+/// lines and the final CRLF.
+struct HeadLimits {
+    std::size_t start_line = 8 * 1024;
+    std::size_t header_block = 16 * 1024;
+    std::size_t header_count = 100;
+};
+
+/// Where a field that decides the framing was seen: how often, and the index in `fields` of its first line.
+struct KnownField {
+    std::uint32_t count = 0;
+    std::uint32_t first = 0;
+};
+
+/// What the parser found in any head. Reuse one object: its vector keeps its capacity.
+struct MessageHead {
+    std::uint8_t minor_version = 1;  // 0 for HTTP/1.0, 1 for HTTP/1.1 and whatever follows it
+    std::vector<FieldSlice> fields;
+    std::size_t size = 0;  // bytes of the head, with the final CRLF and empty lines skipped before it
+    KnownField host, content_length, transfer_encoding, connection, expect;
+
+    /// Back to empty, keeping the capacity.
+    void clear() noexcept {
+        minor_version = 1;
+        fields.clear();
+        size = 0;
+        host = content_length = transfer_encoding = connection = expect = KnownField{};
+    }
+};
+
+/// Why a head is refused, and the status to say it with; 0 for one that is not.
+struct HeadRefusal {
+    int status = 0;
+    std::string_view reason = {};
+};
+
+namespace detail {
+
+constexpr Slice slice_of(const char* base, const char* begin, const char* end) noexcept {
+    return {static_cast<std::uint32_t>(begin - base), static_cast<std::uint32_t>(end - begin)};
+}
+
+/// HTTP-version = "HTTP" "/" DIGIT "." DIGIT (RFC 9112 section 2.3)
+inline HeadRefusal take_version(std::string_view text, MessageHead& head) noexcept {
+    if (text.size() != 8 || std::memcmp(text.data(), "HTTP/", 5) != 0 || text[6] != '.' ||
+        !ascii::is(text[5], ascii::digit) || !ascii::is(text[7], ascii::digit)) {
+        return {400, "bad HTTP version"};
+    }
+    if (text[5] != '1') return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
+    head.minor_version = text[7] == '0' ? 0 : 1;
+    return {};
+}
+
+}  // namespace detail
+
+/// Parses one head at a time; `reset` begins the next. StartLine says what comes before the fields: see
+/// RequestLine.
+template <class StartLine>
+class HeadParser {
+  public:
+    using Head = typename StartLine::Head;
+    enum class Result { need_more, done, refused };
+
+    explicit HeadParser(HeadLimits limits = {}) noexcept
+        : limits_{std::min(limits.start_line, largest), std::min(limits.header_block, largest),
+                  std::min(limits.header_count, largest)} {}
+
+    /// Goes on where the last call stopped. `buffer` is all bytes of this message so far: between two calls
+    /// it may grow and move, not change. After `done`, `head.size` bytes are the head, and the rest follows
+    /// it. The outcome does not depend on how the bytes were split over calls.
+    [[nodiscard]] Result parse(std::string_view buffer, Head& head) {
+        while (state_ == State::start_line || state_ == State::fields) {
+            if (!find_line_end(buffer)) break;
+            take_line(buffer.data(), head);
+        }
+        return state_ == State::done      ? Result::done
+               : state_ == State::refused ? Result::refused
+                                          : Result::need_more;
+    }
+
+    /// The status to refuse with, and why in plain words; 0 and empty unless `parse` said `refused`.
+    [[nodiscard]] int status() const noexcept { return status_; }
+    [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
+
+    /// True once a byte of the message itself was seen; empty lines before it do not count.
+    [[nodiscard]] bool started() const noexcept { return state_ != State::start_line || scanned_ > line_; }
+
+    /// Ready for the next message, whose first byte is then at offset 0.
+    void reset() noexcept {
+        line_ = scanned_ = block_ = 0;
+        empty_lines_ = 0;
+        state_ = State::start_line;
+        status_ = 0;
+        reason_ = {};
+    }
+
+  private:
+    enum class State : std::uint8_t { start_line, fields, done, refused };
+
+    // Offsets are 32 bits wide; with these bounds no sum of them wraps.
+    static constexpr std::size_t largest = std::size_t{1} << 30;
+
+    HeadLimits limits_;
+    std::size_t line_ = 0;     // where the current line begins
+    std::size_t scanned_ = 0;  // up to here the current line holds no control byte
+    std::size_t block_ = 0;    // where the header block begins
+    unsigned empty_lines_ = 0;
+    State state_ = State::start_line;
+    int status_ = 0;
+    std::string_view reason_;
+
+    void refuse(int status, std::string_view reason) noexcept {
+        state_ = State::refused;
+        status_ = status;
+        reason_ = reason;
+    }
+
+    void refuse_size() noexcept {
+        if (state_ == State::start_line)
+            return refuse(StartLine::too_long.status, StartLine::too_long.reason);
+        refuse(431, "header block too large");
+    }
+
+    /// True when [line_, scanned_) is a line that ends in CRLF. Whichever comes first in the bytes, a bad one
+    /// or the one too many, decides the status; so a line is looked at only up to its limit.
+    bool find_line_end(std::string_view buffer) noexcept {
+        const std::size_t limit =
+            state_ == State::start_line ? line_ + limits_.start_line : block_ + limits_.header_block;
+        const std::size_t window = std::min(buffer.size(), limit);
+        const char* found = ascii::find_control(buffer.data() + scanned_, buffer.data() + window);
+        scanned_ = static_cast<std::size_t>(found - buffer.data());
+        if (scanned_ + 1 < window && found[0] == '\r' && found[1] == '\n') return true;
+        if (scanned_ < window && found[0] != '\r') {
+            refuse(400,
+                   found[0] == '\n' ? "line feed without carriage return" : "control character in the head");
+        } else if (scanned_ + 1 < window) {
+            refuse(400, "carriage return without line feed");
+        } else if (buffer.size() > limit) {
+            refuse_size();
+        }
+        return false;
+    }
+
+    void take_line(const char* base, Head& head) {
+        const char* begin = base + line_;
+        const char* end = base + scanned_;
+        line_ = scanned_ += 2;
+        if (state_ == State::fields) return take_field(base, begin, end, head);
+        if (begin != end) return take_start_line(base, begin, end, head);
+        if (++empty_lines_ > StartLine::empty_lines_allowed) refuse(400, StartLine::is_missing);
+    }
+
+    void take_start_line(const char* base, const char* begin, const char* end, Head& head) {
+        head.clear();
+        const HeadRefusal refusal = StartLine::take(base, begin, end, head);
+        if (refusal.status != 0) return refuse(refusal.status, refusal.reason);
+        state_ = State::fields;
+        block_ = line_;
+    }
+
+    /// field-line = field-name ":" OWS field-value OWS (RFC 9112 section 5); the values' bytes are known to
+    /// be good.
+    void take_field(const char* base, const char* begin, const char* end, Head& head) {
+        if (begin == end) {
+            head.size = line_;
+            state_ = State::done;
+            return;
+        }
+        if (head.fields.size() >= limits_.header_count) return refuse(431, "too many header fields");
+        const char* p = begin;
+        while (p != end && ascii::is(*p, ascii::token)) ++p;
+        if (p == begin || p == end || *p != ':') return refuse(400, describe_bad_name(begin, p, end));
+        const char* colon = p++;
+        while (p != end && (*p == ' ' || *p == '\t')) ++p;
+        while (end != p && (end[-1] == ' ' || end[-1] == '\t')) --end;
+        note(head, {begin, static_cast<std::size_t>(colon - begin)});
+        head.fields.push_back({detail::slice_of(base, begin, colon), detail::slice_of(base, p, end)});
+    }
+
+    static std::string_view describe_bad_name(const char* begin, const char* p, const char* end) noexcept {
+        if (p == end) return "header line without a colon";
+        const bool space = *p == ' ' || *p == '\t';
+        if (p == begin) return space ? "folded header line" : "bad or empty header name";
+        return space ? "space in or after a header name" : "bad character in a header name";
+    }
+
+    /// Whether a token of the same length is this name of small letters and '-': a bit sets it in small
+    /// letters, since no other byte of a token becomes one of those.
+    static bool is_name(std::string_view token, std::string_view wanted) noexcept {
+        for (std::size_t i = 0; i < token.size(); ++i) {
+            if ((token[i] | 0x20) != wanted[i]) return false;
+        }
+        return true;
+    }
+
+    /// Remembers the fields that the framing asks for, so that it needs no search.
+    static void note(MessageHead& head, std::string_view name) noexcept {
+        KnownField* known = nullptr;
+        std::string_view wanted;
+        switch (name.size()) {
+            case 4:
+                known = &head.host, wanted = "host";
+                break;
+            case 6:
+                known = &head.expect, wanted = "expect";
+                break;
+            case 10:
+                known = &head.connection, wanted = "connection";
+                break;
+            case 14:
+                known = &head.content_length, wanted = "content-length";
+                break;
+            case 17:
+                known = &head.transfer_encoding, wanted = "transfer-encoding";
+                break;
+            default:
+                return;
+        }
+        if (!is_name(name, wanted)) return;
+        if (known->count++ == 0) known->first = static_cast<std::uint32_t>(head.fields.size());
+    }
+};
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/http/message.hpp ----
 
 // Methods and status codes: the few words of HTTP that every other part shares.
@@ -2260,260 +2532,112 @@ inline constexpr StatusPhrase status_phrases[] = {
 
 // ---- sake/http/parser.hpp ----
 
-// The request head: bytes in, a RequestHead of offsets out (RFC 9112 sections 2 to 5). Strict: what the
-// grammar does not allow is refused, there is no lenient mode. Linear: a byte is scanned once, whatever the
-// splits. Not here: what the head means for the body (framing.hpp) and what the target means (uri.hpp).
+// The head of a request: bytes in, a RequestHead of offsets out (RFC 9112 section 3). Not here: the fields
+// and the lines (head_parser.hpp), what the head means for the body (framing.hpp) and what the target means
+// (uri.hpp).
 
 namespace sake {
 inline namespace v0 {
 namespace http {
 
-/// A piece of the buffer by offset, so that the buffer may move between two calls of the parser.
-struct Slice {
-    std::uint32_t offset = 0;
-    std::uint32_t length = 0;
-
-    /// The text, given where the buffer is now.
-    [[nodiscard]] std::string_view of(const char* base) const noexcept { return {base + offset, length}; }
-};
-
-/// One header field; the value comes without the white space around it.
-struct FieldSlice {
-    Slice name;
-    Slice value;
-};
-
-/// Sizes in bytes. The request line includes its CRLF, the header block all its lines and the final CRLF.
-struct HeadLimits {
-    std::size_t request_line = 8 * 1024;
-    std::size_t header_block = 16 * 1024;
-    std::size_t header_count = 100;
-};
-
-/// Where a field that decides the framing was seen: how often, and the index in `fields` of its first line.
-struct KnownField {
-    std::uint32_t count = 0;
-    std::uint32_t first = 0;
-};
-
-/// What the parser found. Reuse one object: its vector keeps its capacity.
-struct RequestHead {
+/// What the parser found of a request.
+struct RequestHead : MessageHead {
     Method method = Method::other;
-    std::uint8_t minor_version = 1;  // 0 for HTTP/1.0, 1 for HTTP/1.1 and whatever follows it
     Slice method_name;
     Slice target;
-    std::vector<FieldSlice> fields;
-    std::size_t size = 0;  // bytes of the head, with the final CRLF and empty lines skipped before it
-    KnownField host, content_length, transfer_encoding, connection, expect;
 
     /// Back to empty, keeping the capacity.
     void clear() noexcept {
+        MessageHead::clear();
         method = Method::other;
-        minor_version = 1;
         method_name = target = Slice{};
-        fields.clear();
-        size = 0;
-        host = content_length = transfer_encoding = connection = expect = KnownField{};
     }
 };
 
-/// Parses one head at a time; `reset` begins the next.
-class RequestParser {
-  public:
-    enum class Result { need_more, done, refused };
+namespace detail {
 
-    explicit RequestParser(HeadLimits limits = {}) noexcept
-        : limits_{std::min(limits.request_line, largest), std::min(limits.header_block, largest),
-                  std::min(limits.header_count, largest)} {}
-
-    /// Goes on where the last call stopped. `buffer` is all bytes of this request so far: between two calls
-    /// it may grow and move, not change. After `done`, `head.size` bytes are the head, and the rest follows
-    /// it. The outcome does not depend on how the bytes were split over calls.
-    [[nodiscard]] Result parse(std::string_view buffer, RequestHead& head) {
-        while (state_ == State::request_line || state_ == State::fields) {
-            if (!find_line_end(buffer)) break;
-            take_line(buffer.data(), head);
-        }
-        return state_ == State::done      ? Result::done
-               : state_ == State::refused ? Result::refused
-                                          : Result::need_more;
+/// Past the bytes that a URI may hold and the well-formed percent escapes among them.
+inline const char* skip_target(const char* p, const char* end) noexcept {
+    for (;; ++p) {
+        while (p != end && ascii::is(*p, ascii::target)) ++p;
+        if (end - p < 3 || p[0] != '%') return p;
+        if (!ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
+        p += 2;
     }
+}
 
-    /// The status to refuse with, and why in plain words; 0 and empty unless `parse` said `refused`.
-    [[nodiscard]] int status() const noexcept { return status_; }
-    [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
+}  // namespace detail
 
-    /// True once a byte of the request itself was seen; empty lines before it do not count.
-    [[nodiscard]] bool started() const noexcept { return state_ != State::request_line || scanned_ > line_; }
-
-    /// Ready for the next request, whose first byte is then at offset 0.
-    void reset() noexcept {
-        line_ = scanned_ = block_ = 0;
-        empty_lines_ = 0;
-        state_ = State::request_line;
-        status_ = 0;
-        reason_ = {};
-    }
-
-  private:
-    enum class State : std::uint8_t { request_line, fields, done, refused };
-
-    // Offsets are 32 bits wide; with these bounds no sum of them wraps.
-    static constexpr std::size_t largest = std::size_t{1} << 30;
+/// request-line = method SP request-target SP HTTP-version (RFC 9112 section 3)
+struct RequestLine {
+    using Head = RequestHead;
+    static constexpr HeadRefusal too_long{414, "request line too long"};
+    static constexpr std::string_view is_missing = "empty line instead of a request";
     static constexpr unsigned empty_lines_allowed = 2;  // RFC 9112 section 2.2: at least one
 
-    HeadLimits limits_;
-    std::size_t line_ = 0;     // where the current line begins
-    std::size_t scanned_ = 0;  // up to here the current line holds no control byte
-    std::size_t block_ = 0;    // where the header block begins
-    unsigned empty_lines_ = 0;
-    State state_ = State::request_line;
-    int status_ = 0;
-    std::string_view reason_;
-
-    void refuse(int status, std::string_view reason) noexcept {
-        state_ = State::refused;
-        status_ = status;
-        reason_ = reason;
-    }
-
-    void refuse_size() noexcept {
-        if (state_ == State::request_line) return refuse(414, "request line too long");
-        refuse(431, "header block too large");
-    }
-
-    /// True when [line_, scanned_) is a line that ends in CRLF. Whichever comes first in the bytes, a bad one
-    /// or the one too many, decides the status; so a line is looked at only up to its limit.
-    bool find_line_end(std::string_view buffer) noexcept {
-        const std::size_t limit =
-            state_ == State::request_line ? line_ + limits_.request_line : block_ + limits_.header_block;
-        const std::size_t window = std::min(buffer.size(), limit);
-        const char* found = ascii::find_control(buffer.data() + scanned_, buffer.data() + window);
-        scanned_ = static_cast<std::size_t>(found - buffer.data());
-        if (scanned_ + 1 < window && found[0] == '\r' && found[1] == '\n') return true;
-        if (scanned_ < window && found[0] != '\r') {
-            refuse(400,
-                   found[0] == '\n' ? "line feed without carriage return" : "control character in the head");
-        } else if (scanned_ + 1 < window) {
-            refuse(400, "carriage return without line feed");
-        } else if (buffer.size() > limit) {
-            refuse_size();
-        }
-        return false;
-    }
-
-    void take_line(const char* base, RequestHead& head) {
-        const char* begin = base + line_;
-        const char* end = base + scanned_;
-        line_ = scanned_ += 2;
-        if (state_ == State::fields) return take_field(base, begin, end, head);
-        if (begin != end) return take_request_line(base, begin, end, head);
-        if (++empty_lines_ > empty_lines_allowed) refuse(400, "empty line instead of a request");
-    }
-
-    static Slice slice(const char* base, const char* begin, const char* end) noexcept {
-        return {static_cast<std::uint32_t>(begin - base), static_cast<std::uint32_t>(end - begin)};
-    }
-
-    /// request-line = method SP request-target SP HTTP-version (RFC 9112 section 3)
-    void take_request_line(const char* base, const char* begin, const char* end, RequestHead& head) {
-        head.clear();
+    static HeadRefusal take(const char* base, const char* begin, const char* end,
+                            RequestHead& head) noexcept {
         const char* p = begin;
         while (p != end && ascii::is(*p, ascii::token)) ++p;
-        if (p == begin || p == end || *p != ' ') return refuse(400, "bad method");
-        head.method_name = slice(base, begin, p);
+        if (p == begin || p == end || *p != ' ') return {400, "bad method"};
+        head.method_name = detail::slice_of(base, begin, p);
         head.method = method_from(head.method_name.of(base));
         const char* target = ++p;
-        p = skip_target(p, end);
-        if (p == target || p == end || *p != ' ') return refuse(400, "bad request target");
-        head.target = slice(base, target, p);
-        take_version({p + 1, static_cast<std::size_t>(end - p - 1)}, head);
-        block_ = line_;
-    }
-
-    /// Past the bytes that a URI may hold and the well-formed percent escapes among them.
-    static const char* skip_target(const char* p, const char* end) noexcept {
-        for (;; ++p) {
-            while (p != end && ascii::is(*p, ascii::target)) ++p;
-            if (end - p < 3 || p[0] != '%') return p;
-            if (!ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
-            p += 2;
-        }
-    }
-
-    /// HTTP-version = "HTTP" "/" DIGIT "." DIGIT (RFC 9112 section 2.3)
-    void take_version(std::string_view text, RequestHead& head) noexcept {
-        if (text.size() != 8 || std::memcmp(text.data(), "HTTP/", 5) != 0 || text[6] != '.' ||
-            !ascii::is(text[5], ascii::digit) || !ascii::is(text[7], ascii::digit)) {
-            return refuse(400, "bad HTTP version");
-        }
-        if (text[5] != '1') return refuse(505, "only HTTP/1.0 and HTTP/1.1 are spoken here");
-        head.minor_version = text[7] == '0' ? 0 : 1;
-        state_ = State::fields;
-    }
-
-    /// field-line = field-name ":" OWS field-value OWS (RFC 9112 section 5); the values' bytes are known to
-    /// be good.
-    void take_field(const char* base, const char* begin, const char* end, RequestHead& head) {
-        if (begin == end) {
-            head.size = line_;
-            state_ = State::done;
-            return;
-        }
-        if (head.fields.size() >= limits_.header_count) return refuse(431, "too many header fields");
-        const char* p = begin;
-        while (p != end && ascii::is(*p, ascii::token)) ++p;
-        if (p == begin || p == end || *p != ':') return refuse(400, describe_bad_name(begin, p, end));
-        const char* colon = p++;
-        while (p != end && (*p == ' ' || *p == '\t')) ++p;
-        while (end != p && (end[-1] == ' ' || end[-1] == '\t')) --end;
-        note(head, {begin, static_cast<std::size_t>(colon - begin)});
-        head.fields.push_back({slice(base, begin, colon), slice(base, p, end)});
-    }
-
-    static std::string_view describe_bad_name(const char* begin, const char* p, const char* end) noexcept {
-        if (p == end) return "header line without a colon";
-        const bool space = *p == ' ' || *p == '\t';
-        if (p == begin) return space ? "folded header line" : "bad or empty header name";
-        return space ? "space in or after a header name" : "bad character in a header name";
-    }
-
-    /// Whether a token of the same length is this name of small letters and '-': a bit sets it in small
-    /// letters, since no other byte of a token becomes one of those.
-    static bool is_name(std::string_view token, std::string_view wanted) noexcept {
-        for (std::size_t i = 0; i < token.size(); ++i) {
-            if ((token[i] | 0x20) != wanted[i]) return false;
-        }
-        return true;
-    }
-
-    /// Remembers the fields that the framing asks for, so that it needs no search.
-    static void note(RequestHead& head, std::string_view name) noexcept {
-        KnownField* known = nullptr;
-        std::string_view wanted;
-        switch (name.size()) {
-            case 4:
-                known = &head.host, wanted = "host";
-                break;
-            case 6:
-                known = &head.expect, wanted = "expect";
-                break;
-            case 10:
-                known = &head.connection, wanted = "connection";
-                break;
-            case 14:
-                known = &head.content_length, wanted = "content-length";
-                break;
-            case 17:
-                known = &head.transfer_encoding, wanted = "transfer-encoding";
-                break;
-            default:
-                return;
-        }
-        if (!is_name(name, wanted)) return;
-        if (known->count++ == 0) known->first = static_cast<std::uint32_t>(head.fields.size());
+        p = detail::skip_target(p, end);
+        if (p == target || p == end || *p != ' ') return {400, "bad request target"};
+        head.target = detail::slice_of(base, target, p);
+        return detail::take_version({p + 1, static_cast<std::size_t>(end - p - 1)}, head);
     }
 };
+
+using RequestParser = HeadParser<RequestLine>;
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/response_parser.hpp ----
+
+// The head of a response, for a client: as strict as the server is with requests. Not here: the fields and
+// the lines (head_parser.hpp), and where the body ends (framing.hpp).
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// What the parser found of a response.
+struct ReceivedHead : MessageHead {
+    int status = 0;
+
+    /// Back to empty, keeping the capacity.
+    void clear() noexcept {
+        MessageHead::clear();
+        status = 0;
+    }
+};
+
+/// status-line = HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 section 4). The space behind the
+/// code may be missing with the phrase, as many servers have it.
+struct StatusLine {
+    using Head = ReceivedHead;
+    static constexpr HeadRefusal too_long{431, "status line too long"};
+    static constexpr std::string_view is_missing = "empty line instead of a response";
+    static constexpr unsigned empty_lines_allowed = 0;
+
+    static HeadRefusal take(const char*, const char* begin, const char* end, ReceivedHead& head) noexcept {
+        const std::string_view line(begin, static_cast<std::size_t>(end - begin));
+        const HeadRefusal version = detail::take_version(line.substr(0, 8), head);
+        if (version.status != 0) return version;
+        const std::string_view code = line.substr(8, 4);
+        const auto status = parse_decimal<unsigned>(code.empty() ? code : code.substr(1));
+        if (code.size() != 4 || code[0] != ' ' || !status || *status < 100) return {400, "bad status code"};
+        if (line.size() > 12 && line[12] != ' ') return {400, "bad status code"};
+        head.status = static_cast<int>(*status);
+        return {};
+    }
+};
+
+using ResponseParser = HeadParser<StatusLine>;
 
 }  // namespace http
 }  // namespace v0
@@ -2849,7 +2973,7 @@ namespace http {
 
 /// How to read on after a head. When `refuse_status` is set, answer with it and close.
 struct Framing {
-    enum class Body : std::uint8_t { none, length, chunked };
+    enum class Body : std::uint8_t { none, length, chunked, to_the_end };  // the last in responses only
 
     Body body = Body::none;
     std::uint64_t length = 0;  // of the body, never 0 for Body::length
@@ -2870,7 +2994,7 @@ inline void refuse(Framing& framing, int status, std::string_view reason) noexce
 
 /// Calls f(value) for every line of this field. `first` and `count` save the search through all fields.
 template <class F>
-void for_each_line(const RequestHead& head, const char* base, const KnownField& known, std::string_view name,
+void for_each_line(const MessageHead& head, const char* base, const KnownField& known, std::string_view name,
                    F&& f) {
     if (known.count == 0) return;
     f(head.fields[known.first].value.of(base));
@@ -2896,7 +3020,7 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Fra
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
-inline bool decide_keep_alive(const RequestHead& head, const char* base) noexcept {
+inline bool decide_keep_alive(const MessageHead& head, const char* base) noexcept {
     bool close = false;
     bool keep = head.minor_version > 0;
     for_each_line(head, base, head.connection, "connection", [&](std::string_view value) {
@@ -2909,7 +3033,7 @@ inline bool decide_keep_alive(const RequestHead& head, const char* base) noexcep
 }
 
 /// RFC 9112 sections 6.1 and 6.3 step 4: the codings must end in one "chunked"; no other is known here.
-inline void decide_transfer_coding(const RequestHead& head, const char* base, Framing& framing) noexcept {
+inline void decide_transfer_coding(const MessageHead& head, const char* base, Framing& framing) noexcept {
     unsigned chunked = 0;
     bool other = false;
     bool last_is_chunked = false;
@@ -2931,8 +3055,8 @@ inline void decide_transfer_coding(const RequestHead& head, const char* base, Fr
     framing.body = Framing::Body::chunked;
 }
 
-/// RFC 9112 section 6.3 steps 3 to 6, for a request.
-inline void decide_body(const RequestHead& head, const char* base, Framing& framing) noexcept {
+/// RFC 9112 section 6.3 steps 3 to 6; what a head without either field means is left to the caller.
+inline void decide_body(const MessageHead& head, const char* base, Framing& framing) noexcept {
     if (head.transfer_encoding.count > 0) {
         if (head.content_length.count > 0)
             return refuse(framing, 400, "Content-Length beside Transfer-Encoding");
@@ -2965,6 +3089,23 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     detail::check_target_and_host(head, base, framing);
     if (framing.refuse_status == 0) detail::decide_body(head, base, framing);
     if (framing.refuse_status == 0) detail::decide_expect(head, base, framing);
+    return framing;
+}
+
+/// The same for the response to a request with this method. A refused one is not to be read on, whatever the
+/// status.
+[[nodiscard]] inline Framing decide_response_framing(const ReceivedHead& head, const char* base,
+                                                     Method method) noexcept {
+    Framing framing;
+    framing.keep_alive = detail::decide_keep_alive(head, base);
+    detail::decide_body(head, base, framing);
+    if (framing.refuse_status != 0) return framing;
+    if (method == Method::head || has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
+        framing.body = Framing::Body::none;
+    } else if (head.transfer_encoding.count == 0 && head.content_length.count == 0) {  // step 8
+        framing.body = Framing::Body::to_the_end;
+        framing.keep_alive = false;
+    }
     return framing;
 }
 
@@ -3374,6 +3515,9 @@ inline SysResult stream_socket(int family) noexcept {
 #else
     const SysResult made = retry([=] { return ::socket(family, SOCK_STREAM, 0); });
     if (made.ok()) set_nonblocking_cloexec(static_cast<int>(made.value));
+#if defined(SO_NOSIGPIPE)
+    if (made.ok()) set_option(static_cast<int>(made.value), SOL_SOCKET, SO_NOSIGPIPE, 1);
+#endif
     return made;
 #endif
 }
@@ -3399,10 +3543,52 @@ inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) no
     });
 }
 
-/// Whether something waits to be read or accepted right now.
-inline bool has_input(int fd) noexcept {
-    pollfd polled{fd, POLLIN, 0};
+/// What accept says of one connection: it died in the queue, or is forbidden (accept(2), "Error handling").
+/// Any other error is ours, and trying again at once would spin.
+inline bool is_of_one_connection(int error) noexcept {
+    switch (error) {
+        case ECONNABORTED:
+        case EPERM:
+        case EPROTO:
+        case ENOPROTOOPT:
+        case EOPNOTSUPP:
+        case ENETDOWN:
+        case ENETUNREACH:
+        case EHOSTDOWN:
+        case EHOSTUNREACH:
+        case ETIMEDOUT:
+            return true;
+        default:
+            return false;
+    }
+}
+
+/// Whether it can be read (POLLIN) or written (POLLOUT) right now. So it is where it has failed, or is no
+/// open descriptor at all: trying tells.
+inline bool is_ready(int fd, short direction) noexcept {
+    pollfd polled{fd, direction, 0};
     return retry([&] { return ::poll(&polled, 1, 0); }).value > 0;
+}
+
+/// Another descriptor for the same open file, close-on-exec.
+inline SysResult duplicate(int fd) noexcept {
+    return retry([=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
+}
+
+/// Begins to connect a non-blocking socket. EINPROGRESS: when it is writable, `socket_error` tells the
+/// outcome.
+inline SysResult connect(int fd, const sockaddr* address, socklen_t size) noexcept {
+    if (::connect(fd, address, size) == 0) return {0, 0};
+    const int error = errno;
+    return {-1, error == EINTR ? EINPROGRESS : error};  // interrupted, it goes on by itself
+}
+
+/// The error that waits on a socket; 0 if there is none.
+inline int socket_error(int fd) noexcept {
+    int error = 0;
+    socklen_t size = sizeof error;
+    const SysResult asked = retry([&] { return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size); });
+    return asked.ok() ? error : asked.error;
 }
 
 inline SysResult shutdown_write(int fd) noexcept {
@@ -3994,6 +4180,23 @@ inline TimePoint coarse_now() noexcept {
 #endif
 }
 
+/// A duration as the clock counts it, rounded up: zero for what is not positive (or not a number), the
+/// greatest there is for what is beyond the clock's range.
+template <class Rep, class Period>
+Clock::duration to_clock(std::chrono::duration<Rep, Period> duration) noexcept {
+    using Seconds = std::chrono::duration<double>;  // compared as floating point, which does not overflow
+    const Seconds seconds(duration);
+    if (!(seconds > Seconds::zero())) return Clock::duration::zero();
+    if (seconds >= Seconds(Clock::duration::max())) return Clock::duration::max();
+    return std::chrono::ceil<Clock::duration>(duration);
+}
+
+/// The moment that is `duration`, which is not negative, from now; TimePoint::max() means never.
+inline TimePoint deadline_in(Clock::duration duration) noexcept {
+    const TimePoint present = Clock::now();
+    return duration > TimePoint::max() - present ? TimePoint::max() : present + duration;
+}
+
 /// One deadline and what happens at it. Owned by whoever sets it, who cancels it before it goes.
 class Timer {
   public:
@@ -4031,6 +4234,12 @@ class TimerQueue {
 
     void cancel(Timer& timer) noexcept {
         if (timer.is_set()) remove(timer.index_);
+    }
+
+    /// Forgets all timers.
+    void clear() noexcept {
+        for (const Entry& each : heap_) each.timer->index_ = Timer::unset;
+        heap_.clear();
     }
 
     /// Calls back every timer whose deadline is not after `now`, in the order of the deadlines.
@@ -4228,12 +4437,28 @@ class Wait {
     /// later, and the cancellation is seen by the next wait.
     virtual bool withdraw() noexcept = 0;
 
+    /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait
+    /// was over. Then the next wait does not see it.
+    [[nodiscard]] bool take_late_cancellation() noexcept { return fiber_->take_cancellation(); }
+
   private:
     friend class Fiber;
     std::coroutine_handle<> coroutine_;
     Fiber* fiber_ = nullptr;
     bool scheduled_ = false;
     bool cancelled_ = false;
+};
+
+/// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
+/// or `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
+template <class Awaiter, class Subject>
+class [[nodiscard("nothing happens until it is awaited")]] Operation {
+  public:
+    explicit Operation(Subject subject) noexcept : subject_(subject) {}
+    [[nodiscard]] Awaiter operator co_await() const noexcept { return Awaiter(subject_); }
+
+  private:
+    Subject subject_;
 };
 
 inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && !open_wait_->scheduled_; }
@@ -4278,7 +4503,9 @@ class HangupListener {
 /// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor.
 class Watch {
   public:
-    Watch(Reactor& reactor, int fd);
+    /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins
+    /// with nothing: the first event tells.
+    Watch(Reactor& reactor, int fd, std::uint8_t ready = readable | writable);
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
@@ -4307,11 +4534,22 @@ class Watch {
   private:
     friend class sake::v0::Reactor;
     friend class ReadinessWait;
+    friend class LimitedReadinessWait;
     Reactor* reactor_;
     Wait* reader_ = nullptr;
     Wait* writer_ = nullptr;
     int fd_;
-    std::uint8_t ready_ = readable | writable;  // the first call is worth a try
+    std::uint8_t ready_;
+};
+
+/// Who keeps something of a reactor's and may live longer.
+class ReactorEndListener : public ListNode {
+  public:
+    /// The reactor's last fiber has ended, and nothing of the reactor may be used after this call.
+    virtual void reactor_ends() noexcept = 0;
+
+  protected:
+    ~ReactorEndListener() = default;
 };
 
 /// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
@@ -4336,6 +4574,10 @@ class Reactor {
     /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the
     /// log; what is left when the reactor goes is dropped.
     void post(detail::UniqueFunction<void()> work);
+
+    /// Finishes a wait of this reactor's thread, soon and in order. From any thread, and without allocating.
+    /// The wait must not be cut short meanwhile: its `withdraw` refuses.
+    void post(detail::Wait& wait) noexcept;
 
     /// The time at the start of this turn of the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
@@ -4379,9 +4621,20 @@ class Reactor {
     /// first.
     void set_log(LogSink log) { log_ = std::move(log); }
 
+    /// The one T of this reactor, made from it at the first call, for its thread: what a program would else
+    /// keep in a global. It goes after the last fiber.
+    template <class T>
+    [[nodiscard]] T& local();
+
+    /// Tells `listener`, unless it goes before, that the reactor ends.
+    void tell_at_end(detail::ReactorEndListener& listener) noexcept {
+        listener.insert_before(end_listeners_);
+    }
+
     // What follows is for the machinery: awaiters, sockets, and tests.
 
     void schedule(detail::Wait& wait) noexcept {
+        if (is_abandoned_) return;
         wait.next_ready = nullptr;
         (last_ready_ != nullptr ? last_ready_->next_ready : first_ready_) = &wait;
         last_ready_ = &wait;
@@ -4396,6 +4649,12 @@ class Reactor {
 
   private:
     class Running;
+    struct Local {
+        Local() = default;
+        Local(const Local&) = delete;
+        Local& operator=(const Local&) = delete;
+        virtual ~Local() = default;
+    };
     friend void detail::report_failure(const char* what, const std::exception_ptr& exception) noexcept;
     static Reactor*& current_slot() noexcept;
 
@@ -4404,6 +4663,7 @@ class Reactor {
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
+    void wake() noexcept;
 
     std::unique_ptr<detail::Poller> poller_;
     bool poller_needs_rearm_;
@@ -4414,7 +4674,10 @@ class Reactor {
     detail::TimePoint now_ = detail::Clock::now();
     detail::Wait* first_ready_ = nullptr;
     detail::Wait* last_ready_ = nullptr;
+    bool is_abandoned_ = false;  // by destroy_fibers
     detail::ListNode fibers_;
+    std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
+    detail::ListNode end_listeners_;
 
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
@@ -4424,6 +4687,8 @@ class Reactor {
     std::mutex posted_mutex_;
     std::vector<detail::UniqueFunction<void()>> posted_;
     std::vector<detail::UniqueFunction<void()>> running_posted_;
+    detail::Wait* first_posted_ = nullptr;
+    detail::Wait* last_posted_ = nullptr;
     std::atomic<bool> has_posted_ = false;
 };
 
@@ -4455,7 +4720,8 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
     }
 }
 
-inline Watch::Watch(Reactor& reactor, int fd) : reactor_(&reactor), fd_(fd) {
+inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
+    : reactor_(&reactor), fd_(fd), ready_(ready) {
     reactor.poller().add(fd, *this);
 }
 
@@ -4484,7 +4750,15 @@ inline Reactor::Reactor(PollerKind kind)
 }
 
 // Work that was posted too late to run is dropped: whoever it was for has gone.
-inline Reactor::~Reactor() { cancel_all(); }
+inline Reactor::~Reactor() {
+    cancel_all();
+    while (end_listeners_.is_linked()) {
+        auto* const listener = static_cast<detail::ReactorEndListener*>(end_listeners_.next());
+        listener->unlink();
+        listener->reactor_ends();
+    }
+    while (!locals_.empty()) locals_.pop_back();
+}
 
 // A coroutine that moves between threads would read a cached thread-local on clang 14 and 15 if this were
 // inlined.
@@ -4496,14 +4770,23 @@ inline Reactor::~Reactor() { cancel_all(); }
 inline Reactor* Reactor::current() noexcept { return current_slot(); }
 
 inline void Reactor::post(detail::UniqueFunction<void()> work) {
-    bool wake = false;
-    {
-        const std::lock_guard lock(posted_mutex_);
-        posted_.push_back(std::move(work));
-        wake = !has_posted_.exchange(true);
-    }
-    // A full pipe wakes the loop just as well, so the result does not matter.
-    if (wake) static_cast<void>(detail::sys::write(wake_pipe_.second.get(), "", 1));
+    const std::lock_guard lock(posted_mutex_);
+    posted_.push_back(std::move(work));
+    wake();
+}
+
+inline void Reactor::post(detail::Wait& wait) noexcept {
+    const std::lock_guard lock(posted_mutex_);
+    wait.next_ready = nullptr;
+    (last_posted_ != nullptr ? last_posted_->next_ready : first_posted_) = &wait;
+    last_posted_ = &wait;
+    wake();
+}
+
+// Under the lock: what was posted may end the reactor, but not before whoever posted it has let go of it. A
+// full pipe wakes the loop just as well, so the result does not matter.
+inline void Reactor::wake() noexcept {
+    if (!has_posted_.exchange(true)) static_cast<void>(detail::sys::write(wake_pipe_.second.get(), "", 1));
 }
 
 template <class Done>
@@ -4512,6 +4795,20 @@ void Reactor::run_until(Done done) {
     const Running running(*this);
     now_ = detail::Clock::now();
     while (!done()) turn();
+}
+
+template <class T>
+T& Reactor::local() {
+    struct Holder final : Local {
+        explicit Holder(Reactor& reactor) : value(reactor) {}
+        T value;
+    };
+    static constexpr char key = 0;
+    for (auto& [owner, held] : locals_) {
+        if (owner == &key) return static_cast<Holder&>(*held).value;
+    }
+    locals_.emplace_back(&key, std::make_unique<Holder>(*this));
+    return static_cast<Holder&>(*locals_.back().second).value;
 }
 
 template <class F>
@@ -4527,7 +4824,11 @@ inline void Reactor::cancel_fibers() noexcept {
     }
 }
 
+// The frames give back what they hold, and some of it ends the wait of others, whose turn to go has come or
+// will.
 inline void Reactor::destroy_fibers() noexcept {
+    timers_.clear();
+    is_abandoned_ = true;
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
     first_ready_ = last_ready_ = nullptr;
 }
@@ -4606,11 +4907,15 @@ inline void Reactor::run_posted() {
     }
     wake_watch_.drained();
     if (poller_needs_rearm_) poller_->rearm(wake_watch_.fd(), wake_watch_, detail::readable);
+    detail::Wait* finished = nullptr;
     {
         const std::lock_guard lock(posted_mutex_);
         has_posted_.store(false, std::memory_order_release);
         running_posted_.swap(posted_);
+        finished = std::exchange(first_posted_, nullptr);
+        last_posted_ = nullptr;
     }
+    while (finished != nullptr) std::exchange(finished, finished->next_ready)->finish();
     for (auto& work : running_posted_) {
         try {
             work();
@@ -4624,111 +4929,439 @@ inline void Reactor::run_posted() {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/async/event.hpp ----
+// ---- sake/async/channel_gate.hpp ----
 
-// Event: a flag that coroutines wait for.
-
-namespace sake {
-inline namespace v0 {
-
-/// Coroutines that await it go on when it is set. For one reactor's thread; it must outlive its waiters.
-class Event {
-    class EventWait;
-
-  public:
-    Event() = default;
-    Event(const Event&) = delete;
-    Event& operator=(const Event&) = delete;
-
-    /// Resumes everybody who waits; who comes later does not wait, until reset.
-    void set() noexcept;
-    void reset() noexcept { is_set_ = false; }
-    [[nodiscard]] bool is_set() const noexcept { return is_set_; }
-
-    /// Waits until the event is set. Throws Cancelled.
-    [[nodiscard]] EventWait wait() noexcept;
-
-  private:
-    detail::ListNode waiters_;
-    bool is_set_ = false;
-};
-
-class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail::ListNode {
-  public:
-    explicit EventWait(Event& event) noexcept : event_(event) {}
-    [[nodiscard]] bool await_ready() const noexcept { return event_.is_set_; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-        if (!suspend(coroutine)) return false;
-        insert_before(event_.waiters_);
-        return true;
-    }
-    void await_resume() const { throw_if_cancelled(); }
-
-  private:
-    bool withdraw() noexcept override {
-        unlink();
-        return true;
-    }
-    Event& event_;
-};
-
-inline void Event::set() noexcept {
-    is_set_ = true;
-    while (waiters_.is_linked()) {
-        auto* const waiter = static_cast<EventWait*>(waiters_.next());
-        waiter->unlink();
-        waiter->finish();
-    }
-}
-
-inline Event::EventWait Event::wait() noexcept { return EventWait(*this); }
-
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/async/readiness.hpp ----
-
-// Waiting until a watched descriptor can be read or written.
+// The waiting of a Channel, which knows nothing of its items: who may go through, who waits in which line, as
+// a coroutine or as a blocked thread, and who is woken.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Awaits one direction of a Watch. Gives false if the fiber was cancelled, so that protocol code can end
-/// without an exception. At most one coroutine waits per direction.
-class [[nodiscard]] ReadinessWait final : public Wait {
-  public:
-    ReadinessWait(Watch& watch, Readiness direction) noexcept : watch_(watch), direction_(direction) {}
+class ChannelWaiter;
 
-    [[nodiscard]] bool await_ready() const noexcept { return (watch_.ready_ & direction_) != 0; }
+/// Who goes through a channel, who waits, and in which cell each item is; knows nothing of the items. Whoever
+/// is woken has a claim, on an item or on room, and makes use of it when it runs: a cancellation that comes
+/// in between gives the claim back, and no item has moved. Under the channel's lock.
+class ChannelGate {
+  public:
+    struct Line {
+        ListNode waiters;
+        std::size_t claims = 0;
+    };
+
+    explicit ChannelGate(std::size_t capacity) noexcept : capacity_(capacity) {}
+
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
+    void close() noexcept {
+        is_closed_ = true;
+        wake_who_may_go();
+    }
+
+    /// Whether a sender need not wait: there is room, or never will be.
+    [[nodiscard]] bool may_send() const noexcept { return is_closed_ || size_ + senders.claims < capacity_; }
+    /// Whether a receiver need not wait: there is an item, or never will be.
+    [[nodiscard]] bool may_receive() const noexcept {
+        return size_ > receivers.claims || (is_closed_ && size_ == 0);
+    }
+
+    /// The cell that the next item goes to, or comes from.
+    std::size_t enter() noexcept;
+    std::size_t leave() noexcept;
+
+    void wake_who_may_go() noexcept;
+
+    Line senders;
+    Line receivers;
+
+  private:
+    const std::size_t capacity_;
+    std::size_t first_ = 0;
+    std::size_t size_ = 0;
+    bool is_closed_ = false;
+};
+
+/// A coroutine or a thread that waits in line.
+class ChannelWaiter : public ListNode {
+  public:
+    explicit ChannelWaiter(Wait& coroutine) noexcept : coroutine_(&coroutine) {}
+    explicit ChannelWaiter(std::condition_variable& thread) noexcept : thread_(&thread) {}
+
+    [[nodiscard]] bool is_awake() const noexcept { return is_awake_; }
+
+    /// With a claim, unless there is nothing to wait for any more.
+    void wake(ChannelGate::Line& line, bool has_claim) noexcept {
+        unlink();
+        is_awake_ = true;
+        has_claim_ = has_claim;
+        if (has_claim) ++line.claims;
+        if (thread_ != nullptr) {
+            thread_->notify_one();
+        } else if (Reactor::current() == &coroutine_->reactor()) {
+            coroutine_->finish();
+        } else {
+            coroutine_->reactor().post(*coroutine_);
+        }
+    }
+    /// Makes use of the claim, or gives it up together with the place in line.
+    void leave(ChannelGate::Line& line) noexcept {
+        unlink();
+        if (std::exchange(has_claim_, false)) --line.claims;
+    }
+
+  private:
+    Wait* coroutine_ = nullptr;
+    std::condition_variable* thread_ = nullptr;
+    bool is_awake_ = false;
+    bool has_claim_ = false;
+};
+
+inline std::size_t ChannelGate::enter() noexcept {
+    const std::size_t to_the_end = capacity_ - first_;
+    const std::size_t cell = size_ < to_the_end ? first_ + size_ : size_ - to_the_end;
+    ++size_;
+    wake_who_may_go();
+    return cell;
+}
+
+inline std::size_t ChannelGate::leave() noexcept {
+    const std::size_t cell = first_;
+    if (++first_ == capacity_) first_ = 0;
+    --size_;
+    wake_who_may_go();
+    return cell;
+}
+
+inline void ChannelGate::wake_who_may_go() noexcept {
+    const auto first_of = [](Line& line) { return static_cast<ChannelWaiter*>(line.waiters.next()); };
+    while (senders.waiters.is_linked() && may_send()) first_of(senders)->wake(senders, !is_closed_);
+    while (receivers.waiters.is_linked() && may_receive()) first_of(receivers)->wake(receivers, size_ > 0);
+}
+
+/// What the two awaits of a channel have in common: a place in line, and how it is given up.
+class ChannelWait : public Wait {
+  public:
+    ChannelWait(std::mutex& mutex, ChannelGate& gate, ChannelGate::Line& line) noexcept
+        : mutex_(mutex), gate_(gate), line_(line), waiter_(*this) {}
 
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         if (!suspend(coroutine)) return false;
-        waiter() = this;
-        Reactor& owner = watch_.reactor();
-        if (owner.poller_needs_rearm()) owner.poller().rearm(watch_.fd(), watch_, direction_);
+        is_suspended_ = true;
+        const std::lock_guard lock(mutex_);
+        waiter_.insert_before(line_.waiters);
+        gate_.wake_who_may_go();  // this one, if another thread has come in between
         return true;
     }
 
-    [[nodiscard]] bool await_resume() const noexcept { return !was_cancelled(); }
+  protected:
+    // Still suspended only where a thread ends in the middle of it.
+    ~ChannelWait() {
+        if (!is_suspended_) return;
+        const std::lock_guard lock(mutex_);
+        give_up();
+    }
+
+    /// At the end of the wait, under the lock: now it need not wait. Throws Cancelled.
+    void end() {
+        if (!is_suspended_) return throw_if_cancelled();
+        is_suspended_ = false;
+        if (was_cancelled() || take_late_cancellation()) {
+            give_up();
+            throw Cancelled();
+        }
+        waiter_.leave(line_);
+    }
+
+    std::mutex& mutex_;
 
   private:
-    Wait*& waiter() noexcept { return direction_ == readable ? watch_.reader_ : watch_.writer_; }
+    // Once it is awake the word of it is on its way, and the cancellation is seen when it comes.
     bool withdraw() noexcept override {
-        waiter() = nullptr;
+        const std::lock_guard lock(mutex_);
+        if (waiter_.is_awake()) return false;
+        waiter_.unlink();
         return true;
     }
+    void give_up() noexcept {
+        waiter_.leave(line_);
+        gate_.wake_who_may_go();
+    }
 
-    Watch& watch_;
-    Readiness direction_;
+    ChannelGate& gate_;
+    ChannelGate::Line& line_;
+    ChannelWaiter waiter_;
+    bool is_suspended_ = false;
 };
 
-inline ReadinessWait wait_readable(Watch& watch) noexcept { return {watch, readable}; }
-inline ReadinessWait wait_writable(Watch& watch) noexcept { return {watch, writable}; }
+/// Blocks the thread until it need not wait.
+template <class MayGo>
+void wait_in_line(std::unique_lock<std::mutex>& lock, ChannelGate::Line& line, MayGo may_go) {
+    if (Reactor::current() != nullptr) {
+        throw std::logic_error("Channel: blocking on a reactor's thread; co_await instead");
+    }
+    if (may_go()) return;
+    std::condition_variable woken;
+    ChannelWaiter waiter(woken);
+    waiter.insert_before(line.waiters);
+    woken.wait(lock, [&] { return waiter.is_awake(); });
+    waiter.leave(line);
+}
 
 }  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/channel.hpp ----
+
+// Channel<T>: a bounded queue between coroutines, of one reactor or of several, and plain threads. Coroutines
+// await it, threads block on it; all are served in the order of coming.
+
+namespace sake {
+inline namespace v0 {
+
+/// Thrown by a send into a channel that is closed, or was closed before there was room. The item was not
+/// sent.
+class ChannelClosed : public std::exception {
+  public:
+    [[nodiscard]] const char* what() const noexcept override { return "the channel is closed"; }
+};
+
+namespace detail {
+
+template <class T>
+class SendOperation;
+template <class T>
+class ReceiveWait;
+
+}  // namespace detail
+
+/// Carries items from any number of senders to any number of receivers, each item to one of them, in the
+/// order in which they were sent. May be used from all threads at once; it must outlive every call and every
+/// waiter.
+///
+///     Channel<Job> jobs(16);
+///     co_await jobs.send(job);                               // in a coroutine: waits while 16 are there
+///     while (auto job = co_await jobs.receive()) run(*job);  // in another: until closed and drained
+///     jobs.send_blocking(job);                               // on a thread without a loop
+///     jobs.close();
+///
+/// A send or receive that ends by Cancelled has not happened, nor has one that lost in `when_any`.
+template <class T>
+class Channel {
+    static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
+                  "the items of a channel must move without throwing, so that none is lost");
+
+  public:
+    /// Holds up to `capacity` items, and takes the memory for them at once. Throws std::invalid_argument if
+    /// that is 0.
+    explicit Channel(std::size_t capacity);
+    Channel(const Channel&) = delete;
+    Channel& operator=(const Channel&) = delete;
+    ~Channel();
+
+    /// Waits until there is room and puts the item in. Throws ChannelClosed, or Cancelled.
+    [[nodiscard]] detail::SendOperation<T> send(T item) noexcept;
+
+    /// Waits for an item and takes it out; gives nothing once the channel is closed and drained, so that
+    /// `while (auto item = co_await channel.receive())` is the loop over all items. Throws Cancelled.
+    [[nodiscard]] detail::Operation<detail::ReceiveWait<T>, Channel&> receive() noexcept;
+
+    /// Puts the item in if that needs no waiting; otherwise gives false and leaves the item as it is. Throws
+    /// ChannelClosed.
+    [[nodiscard]] bool try_send(T&& item);
+
+    /// An item if that needs no waiting.
+    [[nodiscard]] std::optional<T> try_receive() noexcept;
+
+    /// As `send`, but blocks the thread. Throws ChannelClosed, and std::logic_error on a reactor's thread.
+    void send_blocking(T item);
+
+    /// As `receive`, but blocks the thread. Throws std::logic_error on a reactor's thread.
+    [[nodiscard]] std::optional<T> receive_blocking();
+
+    /// Nothing more goes in: senders, those that wait too, get ChannelClosed. What is inside can still be
+    /// received. No effect the second time.
+    void close() noexcept;
+
+    [[nodiscard]] bool is_closed() const noexcept;
+    [[nodiscard]] std::size_t size() const noexcept;
+    [[nodiscard]] std::size_t capacity() const noexcept { return gate_.capacity(); }
+
+  private:
+    friend class detail::SendOperation<T>;
+    friend class detail::ReceiveWait<T>;
+
+    [[nodiscard]] bool put(T& item) noexcept;
+    [[nodiscard]] std::optional<T> take() noexcept;
+
+    mutable std::mutex mutex_;  // of everything below
+    detail::ChannelGate gate_;
+    T* cells_;
+};
+
+namespace detail {
+
+/// A send that has not begun. Awaiting it makes its wait.
+template <class T>
+class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
+  public:
+    SendOperation(Channel<T>& channel, T&& item) noexcept : channel_(channel), item_(std::move(item)) {}
+
+    class [[nodiscard]] SendWait final : public ChannelWait {
+      public:
+        SendWait(Channel<T>& channel, T&& item) noexcept
+            : ChannelWait(channel.mutex_, channel.gate_, channel.gate_.senders),
+              channel_(channel),
+              item_(std::move(item)) {}
+
+        [[nodiscard]] bool await_ready() noexcept {
+            const std::lock_guard lock(mutex_);
+            if (!channel_.gate_.may_send()) return false;
+            is_sent_ = channel_.put(item_);
+            is_over_ = true;
+            return true;
+        }
+        void await_resume() {
+            if (!is_over_) {
+                const std::lock_guard lock(mutex_);
+                end();
+                is_sent_ = channel_.put(item_);
+            }
+            if (!is_sent_) throw ChannelClosed();
+        }
+
+      private:
+        Channel<T>& channel_;
+        T item_;
+        bool is_over_ = false;
+        bool is_sent_ = false;
+    };
+
+    [[nodiscard]] SendWait operator co_await() && noexcept { return SendWait(channel_, std::move(item_)); }
+
+  private:
+    Channel<T>& channel_;
+    T item_;
+};
+
+template <class T>
+class [[nodiscard]] ReceiveWait final : public ChannelWait {
+  public:
+    explicit ReceiveWait(Channel<T>& channel) noexcept
+        : ChannelWait(channel.mutex_, channel.gate_, channel.gate_.receivers), channel_(channel) {}
+
+    [[nodiscard]] bool await_ready() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (!channel_.gate_.may_receive()) return false;
+        if (auto item = channel_.take()) item_.emplace(std::move(*item));
+        is_over_ = true;
+        return true;
+    }
+    [[nodiscard]] std::optional<T> await_resume() {
+        if (is_over_) return std::move(item_);
+        const std::lock_guard lock(mutex_);
+        end();
+        return channel_.take();
+    }
+
+  private:
+    Channel<T>& channel_;
+    std::optional<T> item_;
+    bool is_over_ = false;
+};
+
+}  // namespace detail
+
+template <class T>
+Channel<T>::Channel(std::size_t capacity) : gate_(capacity) {
+    if (capacity == 0) throw std::invalid_argument("Channel: the capacity must be at least 1");
+    cells_ = std::allocator<T>().allocate(capacity);
+}
+
+template <class T>
+Channel<T>::~Channel() {
+    while (gate_.size() > 0) std::destroy_at(cells_ + gate_.leave());
+    std::allocator<T>().deallocate(cells_, gate_.capacity());
+}
+
+// Where a sender need not wait: false if that is because the channel is closed.
+template <class T>
+bool Channel<T>::put(T& item) noexcept {
+    if (gate_.is_closed()) return false;
+    std::construct_at(cells_ + gate_.enter(), std::move(item));
+    return true;
+}
+
+// Where a receiver need not wait: nothing if that is because the channel is closed and drained.
+template <class T>
+std::optional<T> Channel<T>::take() noexcept {
+    if (gate_.size() == 0) return std::nullopt;
+    T* const cell = cells_ + gate_.leave();
+    std::optional<T> item(std::move(*cell));
+    std::destroy_at(cell);
+    return item;
+}
+
+template <class T>
+detail::SendOperation<T> Channel<T>::send(T item) noexcept {
+    return detail::SendOperation<T>(*this, std::move(item));
+}
+
+template <class T>
+auto Channel<T>::receive() noexcept -> detail::Operation<detail::ReceiveWait<T>, Channel&> {
+    return detail::Operation<detail::ReceiveWait<T>, Channel&>(*this);
+}
+
+template <class T>
+bool Channel<T>::try_send(T&& item) {
+    const std::lock_guard lock(mutex_);
+    if (!gate_.may_send()) return false;
+    if (!put(item)) throw ChannelClosed();
+    return true;
+}
+
+template <class T>
+std::optional<T> Channel<T>::try_receive() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!gate_.may_receive()) return std::nullopt;
+    return take();
+}
+
+template <class T>
+void Channel<T>::send_blocking(T item) {
+    std::unique_lock lock(mutex_);
+    detail::wait_in_line(lock, gate_.senders, [&] { return gate_.may_send(); });
+    if (!put(item)) throw ChannelClosed();
+}
+
+template <class T>
+std::optional<T> Channel<T>::receive_blocking() {
+    std::unique_lock lock(mutex_);
+    detail::wait_in_line(lock, gate_.receivers, [&] { return gate_.may_receive(); });
+    return take();
+}
+
+template <class T>
+void Channel<T>::close() noexcept {
+    const std::lock_guard lock(mutex_);
+    gate_.close();
+}
+
+template <class T>
+bool Channel<T>::is_closed() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return gate_.is_closed();
+}
+
+template <class T>
+std::size_t Channel<T>::size() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return gate_.size();
+}
+
 }  // namespace v0
 }  // namespace sake
 
@@ -4749,9 +5382,7 @@ class [[nodiscard]] SleepWait final : public Wait, private Timer {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
         TimerQueue& timers = coroutine.promise().fiber->reactor().timers();
-        const TimePoint present = Clock::now();
-        const bool endless = duration_ > TimePoint::max() - present;
-        timers.set(*this, endless ? TimePoint::max() : present + duration_);
+        timers.set(*this, deadline_in(duration_));
         if (suspend(coroutine)) return true;
         timers.cancel(*this);
         return false;
@@ -4787,18 +5418,11 @@ class [[nodiscard]] YieldWait final : public Wait {
 }  // namespace detail
 
 /// Waits at least `duration` without holding the thread; returns at once if it is not positive. The grain is
-/// a millisecond. Throws Cancelled.
+/// a millisecond; a duration beyond the range of the clock means "for ever". Throws Cancelled.
 template <class Rep, class Period>
-[[nodiscard]] detail::SleepWait sleep(std::chrono::duration<Rep, Period> duration) noexcept {
-    // Compared as floating point, so that a duration beyond the clock's range means "for ever" instead of
-    // overflowing.
-    using Seconds = std::chrono::duration<double>;
-    const Seconds seconds(duration);
-    if (!(seconds > Seconds::zero())) return detail::SleepWait(detail::Clock::duration::zero());  // NaN too
-    if (seconds >= Seconds(detail::Clock::duration::max())) {
-        return detail::SleepWait(detail::Clock::duration::max());
-    }
-    return detail::SleepWait(std::chrono::ceil<detail::Clock::duration>(duration));
+[[nodiscard]] detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
+    std::chrono::duration<Rep, Period> duration) noexcept {
+    return detail::Operation<detail::SleepWait, detail::Clock::duration>(detail::to_clock(duration));
 }
 
 /// Lets everything else that is ready run first. For long loops on the reactor. Throws Cancelled.
@@ -4999,6 +5623,234 @@ class Root {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/async/children.hpp ----
+
+// The machinery of when_all, when_any, timeout and TaskGroup: what a coroutine has started and waits for. A
+// child is a fiber of its own that belongs to its parent, not to the reactor: cancelling the parent cancels
+// its children, and the parent goes on when the last of them has ended.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+template <class A>
+decltype(auto) awaiter_of(A&& awaitable) {
+    if constexpr (requires { std::forward<A>(awaitable).operator co_await(); })
+        return std::forward<A>(awaitable).operator co_await();
+    else
+        return std::forward<A>(awaitable);
+}
+
+/// What can be handed on and awaited later: a Task, a JoinHandle, `sleep(...)`, `event.wait()`, ...
+template <class A>
+concept Awaitable =
+    std::move_constructible<A> && requires(A a) { detail::awaiter_of(std::move(a)).await_resume(); };
+
+template <class A>
+using AwaitedType = decltype(detail::awaiter_of(std::declval<A>()).await_resume());
+
+/// What is kept of an await: std::monostate for void.
+template <class A>
+using ResultOf =
+    std::conditional_t<std::is_void_v<AwaitedType<A>>, std::monostate, std::remove_cvref_t<AwaitedType<A>>>;
+
+/// The slot of what gives nothing.
+using NoResult = std::optional<std::monostate>;
+
+/// Which end of a child cancels the others.
+enum class CancelRest : std::uint8_t { never, on_failure, on_end };
+
+/// The children of one await. Lives in the parent's frame, after what their results are written to.
+class Children {
+    class EndWait;
+
+  public:
+    Children(Fiber& parent, CancelRest cancel_rest) noexcept : parent_(parent), cancel_rest_(cancel_rest) {}
+    Children(const Children&) = delete;
+    Children& operator=(const Children&) = delete;
+    /// Destroys those that were not started. Others are left only where a thread ends in the middle of them.
+    ~Children();
+
+    /// Makes a child that awaits `awaitable` and puts what comes of it into `result`.
+    template <class A>
+    void add(A awaitable, std::optional<ResultOf<A>>& result);
+    /// Starts, in order, all that were added. With CancelRest::on_end not those behind one that ends at once.
+    void start();
+    /// Adds a child that starts when whoever runs now waits. If the children are cancelled, it never begins.
+    void spawn(Task<> task);
+
+    /// Cancels all. That they then end by Cancelled is no failure.
+    void cancel() noexcept;
+
+    /// Waits until all have ended; cannot be cut short. If the parent is cancelled meanwhile, the children
+    /// are, and the first to end by Cancelled hands it back. If none does, the parent's next wait throws it.
+    [[nodiscard]] EndWait all_ended() noexcept;
+
+    /// Which child ended first.
+    [[nodiscard]] std::size_t first() const noexcept { return first_; }
+    /// Throws the first failure; with CancelRest::on_end only that of the first child to end.
+    void throw_failure() const {
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+  private:
+    class Presence;
+    enum class Start : std::uint8_t { inline_, later };
+    template <Start start, class A>
+    static Root run(Reactor&, Children& children, std::size_t index, A awaitable,
+                    std::optional<ResultOf<A>>& result);
+    void take_in(Fiber& child) noexcept;
+    void start(Fiber& child);
+    void ended(const Presence& child) noexcept;
+
+    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+    Fiber& parent_;
+    ListNode fibers_;
+    std::size_t added_ = 0;
+    std::size_t running_ = 0;
+    std::size_t first_ = none;
+    Wait* waiter_ = nullptr;
+    std::exception_ptr failure_;
+    NoResult ignored_;
+    CancelRest cancel_rest_;
+    bool is_cancelled_ = false;         // the children are
+    bool is_parent_cancelled_ = false;  // and the parent too
+    bool failed_by_cancelled_ = false;  // the failure is a Cancelled
+};
+
+/// In the frame of a child, from its start to its end.
+class Children::Presence {
+  public:
+    Presence(Children& children, std::size_t number) noexcept : index(number), children_(children) {}
+    Presence(const Presence&) = delete;
+    Presence& operator=(const Presence&) = delete;
+    ~Presence() { children_.ended(*this); }
+
+    const std::size_t index;
+    std::exception_ptr failure;
+    bool failed_by_cancelled = false;
+
+  private:
+    Children& children_;
+};
+
+template <Children::Start start, class A>
+Root Children::run(Reactor&, Children& children, std::size_t index, A awaitable,
+                   std::optional<ResultOf<A>>& result) {
+    Presence presence(children, index);
+    try {
+        if constexpr (start == Start::later) co_await yield();
+        if constexpr (std::is_void_v<AwaitedType<A>>) {
+            co_await std::move(awaitable);
+            result.emplace();
+        } else {
+            ResultOf<A> value = co_await std::move(awaitable);
+            result.emplace(std::move(value));
+        }
+    } catch (const Cancelled&) {
+        presence.failure = std::current_exception();
+        presence.failed_by_cancelled = true;
+    } catch (...) {
+        presence.failure = caught_exception();
+    }
+}
+
+class [[nodiscard]] Children::EndWait final : public Wait {
+  public:
+    explicit EndWait(Children& children) noexcept : children_(children) {}
+    ~EndWait() { children_.waiter_ = nullptr; }
+
+    [[nodiscard]] bool await_ready() const noexcept { return children_.running_ == 0; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        Fiber& fiber = children_.parent_;
+        const bool was_cancelled = fiber.take_cancellation();
+        static_cast<void>(suspend(coroutine));
+        children_.waiter_ = this;
+        if (was_cancelled) fiber.cancel();
+        return true;
+    }
+    void await_resume() const noexcept {
+        if (children_.is_parent_cancelled_ && children_.failed_by_cancelled_) {
+            static_cast<void>(children_.parent_.take_cancellation());
+        }
+    }
+
+  private:
+    bool withdraw() noexcept override {
+        children_.is_parent_cancelled_ = true;
+        children_.cancel();
+        return false;
+    }
+    Children& children_;
+};
+
+inline Children::~Children() {
+    cancel_rest_ = CancelRest::never;
+    while (fibers_.is_linked()) static_cast<Fiber*>(fibers_.next())->top.destroy();
+}
+
+template <class A>
+void Children::add(A awaitable, std::optional<ResultOf<A>>& result) {
+    take_in(run<Start::inline_, A>(parent_.reactor(), *this, added_, std::move(awaitable), result).fiber());
+}
+
+inline void Children::spawn(Task<> task) {
+    Fiber& child =
+        run<Start::later, Task<>>(parent_.reactor(), *this, added_, std::move(task), ignored_).fiber();
+    take_in(child);
+    if (is_cancelled_) child.cancel();
+    start(child);
+}
+
+inline void Children::take_in(Fiber& child) noexcept {
+    child.work = parent_.work;
+    child.insert_before(fibers_);
+    ++added_;
+}
+
+inline void Children::start() {
+    // One that ends takes itself out, and nothing else does so meanwhile.
+    for (ListNode* node = fibers_.next(); node != &fibers_;) {
+        ListNode* const next = node->next();
+        start(*static_cast<Fiber*>(node));
+        if (cancel_rest_ == CancelRest::on_end && first_ != none) return;
+        node = next;
+    }
+}
+
+inline void Children::start(Fiber& child) {
+    ++running_;
+    child.top.resume();
+}
+
+inline void Children::cancel() noexcept {
+    is_cancelled_ = true;
+    for (ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        static_cast<Fiber*>(node)->cancel();
+    }
+}
+
+inline auto Children::all_ended() noexcept -> EndWait { return EndWait(*this); }
+
+inline void Children::ended(const Presence& child) noexcept {
+    const bool is_first = first_ == none;
+    if (is_first) first_ = child.index;
+    const bool was_told_to = child.failed_by_cancelled && is_cancelled_ && !is_parent_cancelled_;
+    const bool is_failure = child.failure && !failure_ && !was_told_to;
+    const bool decides = cancel_rest_ == CancelRest::on_end ? is_first : is_failure;
+    if (decides) {
+        failure_ = child.failure;
+        failed_by_cancelled_ = child.failed_by_cancelled;
+        if (cancel_rest_ != CancelRest::never) cancel();
+    }
+    if (--running_ == 0 && waiter_ != nullptr) waiter_->finish();
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/async/spawn.hpp ----
 
 // Starting a chain of tasks of its own: `spawn` beside the caller, `run_until_complete` for main and for
@@ -5188,7 +6040,7 @@ class [[nodiscard]] CalledHandle : public JoinHandle<T> {
     JoinWait<Self> operator co_await() && {
         static_assert(!std::is_same_v<Self, T>,
                       "GCC before 13 destroys the captures of this lambda twice: name the handle first, "
-                      "`auto task = spawn(...); co_await task;`");
+                      "`JoinHandle task = spawn(...); co_await task;`");
         return JoinHandle<T>::operator co_await();
     }
 };
@@ -5234,6 +6086,827 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
     reactor.run_until([&] { return handle.done(); });
     reactor.cancel_all();
     return handle.take();
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/combinators.hpp ----
+
+// Waiting for several things at once: when_all, when_any, timeout, and TaskGroup for as many tasks as the
+// work turns out to need. All are structured: what they start has ended when they end, and cancelling them
+// cancels it. They take whatever can be awaited and moved: tasks, JoinHandles, `sleep(...)`, `event.wait()`,
+// `channel.receive()`.
+
+namespace sake {
+inline namespace v0 {
+
+/// Runs everything side by side and gives the results in order, std::monostate for void:
+///
+///     auto both = co_await when_all(read_user(id), read_orders(id));
+///     auto& [user, orders] = both;
+///
+/// If any of them throws, the others still run to their end; then the first exception, in time, is thrown on.
+/// Where this is cancelled, all of them are.
+template <detail::Awaitable... Awaitables>
+[[nodiscard]] Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables);
+
+/// The same for as many as there are; none at all gives an empty vector.
+template <detail::Awaitable A>
+[[nodiscard]] Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables);
+
+/// Runs everything side by side until the first has ended, then cancels the others and waits until they have
+/// ended too. Gives the result of the first, at its index (std::monostate for void), or throws what it threw;
+/// what comes of the others is dropped.
+///
+///     auto first = co_await when_any(channel.receive(), stop.wait(), sleep(1s));
+///     if (first.index() == 0) use(std::get<0>(first));
+///
+/// They start in order, and those behind one that ends without waiting are not started. Where this is
+/// cancelled, all of them are.
+template <detail::Awaitable... Awaitables>
+    requires(sizeof...(Awaitables) > 0)
+[[nodiscard]] Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables);
+
+/// Which of a vector ended first, and its result: std::monostate for void.
+template <class T>
+struct First {
+    std::size_t index;
+    T value;
+};
+
+/// The same for as many as there are. Throws std::invalid_argument if there is none.
+template <detail::Awaitable A>
+[[nodiscard]] Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables);
+
+/// Runs something for at most `limit`, to some milliseconds; then cancels it, waits until it has ended, and
+/// throws TimedOut. What it gives or throws in spite of the cancellation is not lost: it comes out as if it
+/// had come in time. With a limit of zero it has the time until it first waits.
+template <detail::Awaitable A, class Rep, class Period>
+[[nodiscard]] auto timeout(A awaitable, std::chrono::duration<Rep, Period> limit);
+
+/// Tasks that are started one by one, and are all waited for:
+///
+///     co_await TaskGroup::run([&](TaskGroup& group) -> Task<> {
+///         while (auto job = co_await jobs.receive()) group.spawn(work(std::move(*job)));
+///     });
+///
+/// The first that fails, the body included, cancels the others. For one reactor's thread.
+class TaskGroup {
+  public:
+    TaskGroup(const TaskGroup&) = delete;
+    TaskGroup& operator=(const TaskGroup&) = delete;
+
+    /// Runs `body(group)`, a coroutine, and what it spawns, to their end. Then throws the first exception
+    /// that any of them threw. Where this is cancelled, all of them are.
+    template <class Body>
+        requires std::same_as<std::invoke_result_t<std::decay_t<Body>&, TaskGroup&>, Task<>>
+    [[nodiscard]] static Task<> run(Body&& body);
+
+    /// Starts a task when the caller waits. Only the body and the tasks of the group may do so. In a group
+    /// that is cancelled it never begins.
+    void spawn(Task<> task) { children_.spawn(std::move(task)); }
+
+    /// Starts `function(args...)`, a coroutine that gives nothing. The function, captures included, and the
+    /// arguments are moved into the new task.
+    template <class F, class... Args>
+        requires std::same_as<std::invoke_result_t<std::decay_t<F>&, Args...>, Task<>>
+    void spawn(F&& function, Args... args) {
+        spawn(detail::call_owned<std::decay_t<F>, Args...>(std::forward<F>(function), std::move(args)...));
+    }
+
+    /// Cancels everything in the group, the body included. That they end by Cancelled is no failure: `run`
+    /// then returns.
+    void cancel() noexcept { children_.cancel(); }
+
+  private:
+    explicit TaskGroup(detail::Fiber& parent) noexcept : children_(parent, detail::CancelRest::on_failure) {}
+    template <class Body>
+    static Task<> run_owned(Body body);
+
+    detail::Children children_;
+};
+
+namespace detail {
+
+template <class... Results, class... Awaitables>
+void add_each(Children& children, std::tuple<Results...>& results, Awaitables&... awaitables) {
+    std::apply([&](Results&... result) { (children.add(std::move(awaitables), result), ...); }, results);
+}
+
+template <class A>
+void add_each(Children& children, std::vector<std::optional<ResultOf<A>>>& results,
+              std::vector<A>& awaitables) {
+    for (std::size_t i = 0; i < awaitables.size(); ++i) children.add(std::move(awaitables[i]), results[i]);
+}
+
+template <class... Ts>
+std::tuple<Ts...> unwrap(std::tuple<std::optional<Ts>...>& results) {
+    return std::apply([](std::optional<Ts>&... result) { return std::tuple<Ts...>(std::move(*result)...); },
+                      results);
+}
+
+template <class T>
+std::vector<T> unwrap(std::vector<std::optional<T>>& results) {
+    std::vector<T> all;
+    all.reserve(results.size());
+    for (std::optional<T>& result : results) all.push_back(std::move(*result));
+    return all;
+}
+
+template <std::size_t index = 0, class... Ts>
+std::variant<Ts...> unwrap_one(std::tuple<std::optional<Ts>...>& results, std::size_t wanted) {
+    if constexpr (index + 1 < sizeof...(Ts)) {
+        if (index != wanted) return unwrap_one<index + 1>(results, wanted);
+    }
+    return std::variant<Ts...>(std::in_place_index<index>, std::move(*std::get<index>(results)));
+}
+
+/// Cancels the children at a deadline.
+class TimeLimit : private Timer {
+  public:
+    TimeLimit(Children& children, TimerQueue& timers, Clock::duration limit)
+        : Timer(&pass), children_(children), timers_(timers) {
+        timers.set(*this, deadline_in(limit));
+    }
+    TimeLimit(const TimeLimit&) = delete;
+    TimeLimit& operator=(const TimeLimit&) = delete;
+    ~TimeLimit() { timers_.cancel(*this); }
+
+  private:
+    static void pass(Timer& timer) noexcept { static_cast<TimeLimit&>(timer).children_.cancel(); }
+    Children& children_;
+    TimerQueue& timers_;
+};
+
+template <class A>
+Task<std::remove_cvref_t<AwaitedType<A>>> run_with_limit(A awaitable, Clock::duration limit) {
+    Fiber& fiber = co_await current_fiber();
+    std::optional<ResultOf<A>> result;
+    Children children(fiber, CancelRest::never);
+    children.add(std::move(awaitable), result);
+    const TimeLimit time_limit(children, fiber.reactor().timers(), limit);
+    children.start();
+    co_await children.all_ended();
+    children.throw_failure();
+    if (!result) throw TimedOut();
+    if constexpr (!std::is_void_v<AwaitedType<A>>) co_return std::move(*result);
+}
+
+}  // namespace detail
+
+template <detail::Awaitable... Awaitables>
+Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables) {
+    detail::Fiber& fiber = co_await detail::current_fiber();
+    std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
+    detail::Children children(fiber, detail::CancelRest::never);
+    detail::add_each(children, results, awaitables...);
+    children.start();
+    co_await children.all_ended();
+    children.throw_failure();
+    co_return detail::unwrap(results);
+}
+
+template <detail::Awaitable A>
+Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables) {
+    detail::Fiber& fiber = co_await detail::current_fiber();
+    std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
+    detail::Children children(fiber, detail::CancelRest::never);
+    detail::add_each(children, results, awaitables);
+    children.start();
+    co_await children.all_ended();
+    children.throw_failure();
+    co_return detail::unwrap(results);
+}
+
+template <detail::Awaitable... Awaitables>
+    requires(sizeof...(Awaitables) > 0)
+Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables) {
+    detail::Fiber& fiber = co_await detail::current_fiber();
+    std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
+    detail::Children children(fiber, detail::CancelRest::on_end);
+    detail::add_each(children, results, awaitables...);
+    children.start();
+    co_await children.all_ended();
+    children.throw_failure();
+    co_return detail::unwrap_one(results, children.first());
+}
+
+template <detail::Awaitable A>
+Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables) {
+    if (awaitables.empty()) throw std::invalid_argument("when_any: nothing to wait for");
+    detail::Fiber& fiber = co_await detail::current_fiber();
+    std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
+    detail::Children children(fiber, detail::CancelRest::on_end);
+    detail::add_each(children, results, awaitables);
+    children.start();
+    co_await children.all_ended();
+    children.throw_failure();
+    const std::size_t index = children.first();
+    co_return First<detail::ResultOf<A>>{index, std::move(*results[index])};
+}
+
+template <detail::Awaitable A, class Rep, class Period>
+auto timeout(A awaitable, std::chrono::duration<Rep, Period> limit) {
+    return detail::run_with_limit(std::move(awaitable), detail::to_clock(limit));
+}
+
+template <class Body>
+    requires std::same_as<std::invoke_result_t<std::decay_t<Body>&, TaskGroup&>, Task<>>
+Task<> TaskGroup::run(Body&& body) {
+    static_assert(detail::is_safe_to_await<Body>,
+                  "GCC before 13 destroys the captures of this lambda twice: name the lambda first, "
+                  "`auto body = [...](TaskGroup& group) -> Task<> {...}; co_await TaskGroup::run(body);`");
+    return run_owned<std::decay_t<Body>>(std::forward<Body>(body));
+}
+
+template <class Body>
+Task<> TaskGroup::run_owned(Body body) {
+    detail::Fiber& fiber = co_await detail::current_fiber();
+    detail::NoResult result;
+    TaskGroup group(fiber);
+    group.children_.add(body(group), result);
+    group.children_.start();
+    co_await group.children_.all_ended();
+    group.children_.throw_failure();
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/readiness.hpp ----
+
+// Waiting until a watched descriptor can be read or written.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Awaits one direction of a Watch. Gives false if the fiber was cancelled, so that protocol code can end
+/// without an exception. At most one coroutine waits per direction.
+class [[nodiscard]] ReadinessWait final : public Wait {
+  public:
+    ReadinessWait(Watch& watch, Readiness direction) noexcept : watch_(watch), direction_(direction) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return (watch_.ready_ & direction_) != 0; }
+
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (!suspend(coroutine)) return false;
+        waiter() = this;
+        Reactor& owner = watch_.reactor();
+        if (owner.poller_needs_rearm()) owner.poller().rearm(watch_.fd(), watch_, direction_);
+        return true;
+    }
+
+    [[nodiscard]] bool await_resume() const noexcept { return !was_cancelled(); }
+
+  private:
+    Wait*& waiter() noexcept { return direction_ == readable ? watch_.reader_ : watch_.writer_; }
+    bool withdraw() noexcept override {
+        waiter() = nullptr;
+        return true;
+    }
+
+    Watch& watch_;
+    Readiness direction_;
+};
+
+/// The same with a deadline, for code that wants exceptions: TimedOut, Cancelled, and std::logic_error if
+/// somebody waits for the same direction already.
+class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
+  public:
+    LimitedReadinessWait(Watch& watch, Readiness direction, TimePoint deadline) noexcept
+        : Timer(&pass), watch_(watch), direction_(direction), deadline_(deadline) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return (watch_.ready_ & direction_) != 0; }
+
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (waiter() != nullptr)
+            throw std::logic_error("two coroutines wait for the same end of a descriptor");
+        Reactor& owner = watch_.reactor();
+        if (deadline_ != TimePoint::max()) owner.timers().set(*this, deadline_);
+        if (!suspend(coroutine)) {
+            owner.timers().cancel(*this);
+            return false;
+        }
+        waiter() = this;
+        if (owner.poller_needs_rearm()) owner.poller().rearm(watch_.fd(), watch_, direction_);
+        return true;
+    }
+
+    void await_resume() {
+        watch_.reactor().timers().cancel(*this);
+        throw_if_cancelled();
+        if (has_timed_out_) throw TimedOut();
+    }
+
+  private:
+    Wait*& waiter() noexcept { return direction_ == readable ? watch_.reader_ : watch_.writer_; }
+    static void pass(Timer& timer) noexcept {
+        auto& self = static_cast<LimitedReadinessWait&>(timer);
+        if (self.waiter() != &self) return;  // it is ready, in this very turn
+        self.waiter() = nullptr;
+        self.has_timed_out_ = true;
+        self.finish();
+    }
+    bool withdraw() noexcept override {
+        waiter() = nullptr;
+        return true;
+    }
+
+    Watch& watch_;
+    Readiness direction_;
+    bool has_timed_out_ = false;
+    TimePoint deadline_;
+};
+
+inline ReadinessWait wait_readable(Watch& watch) noexcept { return {watch, readable}; }
+inline ReadinessWait wait_writable(Watch& watch) noexcept { return {watch, writable}; }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/descriptor.hpp ----
+
+// Waiting for a descriptor that belongs to somebody else: what a client library with a non-blocking interface
+// needs to be driven by the reactor. Sockets of our own are TcpStream.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A limit that is never reached.
+using NoLimit = Clock::duration;
+inline constexpr NoLimit no_limit = NoLimit::max();
+
+template <class T>
+inline constexpr bool is_duration = false;
+template <class Rep, class Period>
+inline constexpr bool is_duration<std::chrono::duration<Rep, Period>> = true;
+
+/// How long something may take: any duration.
+template <class T>
+concept Limit = is_duration<T>;
+
+// On a descriptor of its own, so that any number may wait for the same one, and closing it meanwhile ends
+// nothing but the connection.
+template <Limit L>
+Task<> wait_for_descriptor(int fd, short event, Readiness direction, L limit) {
+    if (sys::is_ready(fd, event)) co_return;
+    const TimePoint deadline = deadline_in(to_clock(limit));
+    Fiber& fiber = co_await current_fiber();
+    const SysResult copy = sys::duplicate(fd);
+    if (!copy.ok()) throw_system_error(copy.error, "cannot watch a descriptor");
+    const FileDescriptor own(static_cast<int>(copy.value));
+    Watch watch(fiber.reactor(), own.get(), 0);
+    LimitedReadinessWait wait(watch, direction, deadline);
+    co_await wait;
+}
+
+}  // namespace detail
+
+/// Waits until `fd` can be read: there are bytes, the end, an error, or a connection to accept. Throws
+/// TimedOut after `limit`, and Cancelled. The descriptor stays the caller's, need not be non-blocking, and
+/// must be open at the start.
+///
+///     while (PQisBusy(connection)) {
+///         co_await readable(PQsocket(connection), 5s);
+///         PQconsumeInput(connection);
+///     }
+template <detail::Limit L = detail::NoLimit>
+[[nodiscard]] Task<> readable(int fd, L limit = L::max()) {
+    return detail::wait_for_descriptor(fd, POLLIN, detail::readable, limit);
+}
+
+/// Waits until `fd` takes bytes, or its connection has been made or has failed. Otherwise as `readable`.
+template <detail::Limit L = detail::NoLimit>
+[[nodiscard]] Task<> writable(int fd, L limit = L::max()) {
+    return detail::wait_for_descriptor(fd, POLLOUT, detail::writable, limit);
+}
+
+/// Whether `readable` would not wait. On a connection that rests that means its end.
+[[nodiscard]] inline bool is_readable(int fd) noexcept { return detail::sys::is_ready(fd, POLLIN); }
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/event.hpp ----
+
+// Event: a flag that coroutines wait for.
+
+namespace sake {
+inline namespace v0 {
+
+/// Coroutines that await it go on when it is set. For one reactor's thread; it must outlive its waiters.
+class Event {
+    class EventWait;
+
+  public:
+    Event() = default;
+    Event(const Event&) = delete;
+    Event& operator=(const Event&) = delete;
+
+    /// Resumes everybody who waits; who comes later does not wait, until reset.
+    void set() noexcept;
+    void reset() noexcept { is_set_ = false; }
+    [[nodiscard]] bool is_set() const noexcept { return is_set_; }
+
+    /// Waits until the event is set. Throws Cancelled.
+    [[nodiscard]] detail::Operation<EventWait, Event&> wait() noexcept;
+
+  private:
+    detail::ListNode waiters_;
+    bool is_set_ = false;
+};
+
+class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail::ListNode {
+  public:
+    explicit EventWait(Event& event) noexcept : event_(event) {}
+    [[nodiscard]] bool await_ready() const noexcept { return event_.is_set_; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (!suspend(coroutine)) return false;
+        insert_before(event_.waiters_);
+        return true;
+    }
+    void await_resume() const { throw_if_cancelled(); }
+
+  private:
+    bool withdraw() noexcept override {
+        unlink();
+        return true;
+    }
+    Event& event_;
+};
+
+inline void Event::set() noexcept {
+    is_set_ = true;
+    while (waiters_.is_linked()) {
+        auto* const waiter = static_cast<EventWait*>(waiters_.next());
+        waiter->unlink();
+        waiter->finish();
+    }
+}
+
+inline auto Event::wait() noexcept -> detail::Operation<EventWait, Event&> {
+    return detail::Operation<EventWait, Event&>(*this);
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/sync.hpp ----
+
+// Mutex and Semaphore: turns for coroutines of one reactor. Whoever waits holds no thread, and is served in
+// the order of coming. Between threads, use Channel. (Event is the third of the kind, in a part of its own.)
+
+namespace sake {
+inline namespace v0 {
+
+/// Lets at most so many coroutines at a time through. For one reactor's thread; it must outlive its permits
+/// and its waiters.
+class Semaphore {
+    class AcquireWait;
+
+  public:
+    class Permit;
+
+    /// Throws std::invalid_argument for no permits, since nobody could ever get through.
+    explicit Semaphore(std::size_t permits) : available_(permits) {
+        if (permits == 0) throw std::invalid_argument("Semaphore: there must be at least one permit");
+    }
+    Semaphore(const Semaphore&) = delete;
+    Semaphore& operator=(const Semaphore&) = delete;
+
+    /// Waits for a permit, first come, first served. It is held by an object, and not given back by a call,
+    /// so that no exception and no Cancelled loses one: `auto permit = co_await semaphore.acquire();`. Throws
+    /// Cancelled.
+    [[nodiscard]] detail::Operation<AcquireWait, Semaphore&> acquire() noexcept;
+
+    /// A permit if there is one now. Never goes before those who wait.
+    [[nodiscard]] std::optional<Permit> try_acquire() noexcept;
+
+    /// How many permits could be had now.
+    [[nodiscard]] std::size_t available() const noexcept { return available_; }
+
+  private:
+    bool take() noexcept;
+    void give_back() noexcept;
+
+    std::size_t available_;  // above 0 only while nobody waits
+    detail::ListNode waiters_;
+};
+
+/// Holds a permit until it goes, or `release` is called. Moves only.
+class [[nodiscard("the permit is given back at once")]] Semaphore::Permit {
+  public:
+    Permit(Permit&& other) noexcept : semaphore_(std::exchange(other.semaphore_, nullptr)) {}
+    Permit& operator=(Permit&& other) noexcept {
+        if (this != &other) {
+            release();
+            semaphore_ = std::exchange(other.semaphore_, nullptr);
+        }
+        return *this;
+    }
+    ~Permit() { release(); }
+
+    /// Gives the permit back early; whoever waits longest has it. No effect the second time.
+    void release() noexcept {
+        if (semaphore_ != nullptr) std::exchange(semaphore_, nullptr)->give_back();
+    }
+
+  private:
+    friend class Semaphore;
+    explicit Permit(Semaphore& semaphore) noexcept : semaphore_(&semaphore) {}
+    Semaphore* semaphore_;
+};
+
+/// One coroutine at a time. Needed only where what it protects is used across an await: between two awaits a
+/// coroutine has its reactor's thread to itself. For one reactor's thread; it must outlive its guards and its
+/// waiters.
+class Mutex {
+  public:
+    /// Has the mutex locked until it goes, or `release` is called.
+    using Guard = Semaphore::Permit;
+
+    Mutex() = default;
+    Mutex(const Mutex&) = delete;
+    Mutex& operator=(const Mutex&) = delete;
+
+    /// Waits until it is the caller's turn, first come, first served: `auto guard = co_await mutex.lock();`.
+    /// Whoever locks it twice waits for ever. Throws Cancelled.
+    [[nodiscard]] auto lock() noexcept { return semaphore_.acquire(); }
+
+    /// A guard if nobody has the mutex.
+    [[nodiscard]] std::optional<Guard> try_lock() noexcept { return semaphore_.try_acquire(); }
+
+    [[nodiscard]] bool is_locked() const noexcept { return semaphore_.available() == 0; }
+
+  private:
+    Semaphore semaphore_{1};
+};
+
+class [[nodiscard]] Semaphore::AcquireWait final : public detail::Wait, public detail::ListNode {
+  public:
+    explicit AcquireWait(Semaphore& semaphore) noexcept : semaphore_(semaphore) {}
+    [[nodiscard]] bool await_ready() noexcept { return semaphore_.take(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (!suspend(coroutine)) return false;
+        insert_before(semaphore_.waiters_);
+        return true;
+    }
+    [[nodiscard]] Permit await_resume() const {
+        throw_if_cancelled();
+        return Permit(semaphore_);
+    }
+
+  private:
+    bool withdraw() noexcept override {
+        unlink();
+        return true;
+    }
+    Semaphore& semaphore_;
+};
+
+inline auto Semaphore::acquire() noexcept -> detail::Operation<AcquireWait, Semaphore&> {
+    return detail::Operation<AcquireWait, Semaphore&>(*this);
+}
+
+inline std::optional<Semaphore::Permit> Semaphore::try_acquire() noexcept {
+    if (!take()) return std::nullopt;
+    return Permit(*this);
+}
+
+inline bool Semaphore::take() noexcept {
+    if (available_ == 0) return false;
+    --available_;
+    return true;
+}
+
+// A permit passes from hand to hand, so that nobody who comes later can take it in between.
+inline void Semaphore::give_back() noexcept {
+    if (!waiters_.is_linked()) {
+        ++available_;
+        return;
+    }
+    auto* const waiter = static_cast<AcquireWait*>(waiters_.next());
+    waiter->unlink();
+    waiter->finish();
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/pool.hpp ----
+
+// Pool<T>: things that are dear to make and can be used again, such as connections, lent to one coroutine at
+// a time.
+
+namespace sake {
+inline namespace v0 {
+
+/// How many things a Pool has, and for how long.
+struct PoolOptions {
+    /// So many at most are lent, or being made, at a time.
+    std::size_t size = 10;
+    /// Who waits longer than this for one gets TimedOut.
+    std::chrono::milliseconds wait_limit = std::chrono::seconds(5);
+    /// What nobody has wanted for so long goes.
+    std::chrono::milliseconds idle_lifetime = std::chrono::seconds(60);
+};
+
+/// Lends things of type T. For one reactor at a time; it must outlive its leases and whoever waits for one.
+/// When the reactor ends, what is idle goes, so that a pool may be made before an Engine runs and live on
+/// after it.
+///
+///     Pool<Connection> pool({.size = 20}, [] { return connect_to_database(); });
+///     auto connection = co_await pool.acquire();
+///     co_await connection->query("select 1");
+template <class T>
+class Pool : detail::ReactorEndListener {
+    struct Idle {
+        std::unique_ptr<T> item;
+        detail::TimePoint until;
+    };
+
+  public:
+    class Lease;
+
+    /// `make()` gives a new T, as a Task<T>. `is_healthy(T&)`, which gives a bool or a Task<bool>, is asked
+    /// before a T is lent again; one that is not, or of which it throws, goes. Throws std::invalid_argument
+    /// for a size of 0.
+    template <class Make>
+    Pool(PoolOptions options, Make make) : Pool(options, std::move(make), [](T&) { return true; }) {}
+    template <class Make, class Check>
+    Pool(PoolOptions options, Make make, Check is_healthy);
+    Pool(const Pool&) = delete;
+    Pool& operator=(const Pool&) = delete;
+    ~Pool() { reactor_ends(); }
+
+    /// Waits for its turn, first come, first served, and gives the T that was used last, or else a new one.
+    /// Throws TimedOut if its turn does not come in time, Cancelled, and what `make` throws.
+    [[nodiscard]] Task<Lease> acquire() { return lend(*this); }
+
+    /// Drops all that nobody uses.
+    void clear() noexcept { idle_.clear(); }
+
+    [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
+    [[nodiscard]] std::size_t in_use() const noexcept { return options_.size - turns_.available(); }
+
+  private:
+    // What closes the idle in time; set while there are any.
+    struct Sweep : detail::Timer {
+        explicit Sweep(Pool& owner) noexcept : Timer(&pass), pool(owner) {}
+        static void pass(Timer& timer) noexcept { static_cast<Sweep&>(timer).pool.sweep(); }
+        Pool& pool;
+    };
+
+    // A template, since GCC compiles coroutines that are none for every program that includes them.
+    template <class Self>
+    static Task<Lease> lend(Self& self);
+    void take_back(std::unique_ptr<T> item) noexcept;
+    void sweep() noexcept;
+    void settle_on(Reactor& reactor);
+    void reactor_ends() noexcept override {
+        if (reactor_ != nullptr) reactor_->timers().cancel(sweep_);
+        reactor_ = nullptr;
+        idle_.clear();
+    }
+
+    const PoolOptions options_;
+    detail::UniqueFunction<Task<T>()> make_;
+    detail::UniqueFunction<Task<bool>(T&)> is_healthy_;
+    Semaphore turns_;
+    std::vector<Idle> idle_;  // the one used last is the last
+    Sweep sweep_{*this};
+    Reactor* reactor_ = nullptr;  // of whoever asked first
+};
+
+/// A T for as long as this lives. Then it goes back to the pool, unless an exception, Cancelled included,
+/// ends the scope: what state it is in nobody knows then, so it is destroyed. Moves only.
+template <class T>
+class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
+  public:
+    Lease(Lease&&) noexcept = default;
+    Lease& operator=(Lease&& other) noexcept {
+        if (this != &other) {
+            give_back();
+            pool_ = other.pool_;
+            turn_ = std::move(other.turn_);
+            item_ = std::move(other.item_);
+            is_used_ = other.is_used_;
+            exceptions_ = other.exceptions_;
+        }
+        return *this;
+    }
+    ~Lease() { give_back(); }
+
+    /// False when it was discarded or moved from.
+    explicit operator bool() const noexcept { return item_ != nullptr; }
+    [[nodiscard]] T& operator*() const noexcept { return *item_; }
+    [[nodiscard]] T* operator->() const noexcept { return item_.get(); }
+
+    /// Whether it was lent before.
+    [[nodiscard]] bool is_used() const noexcept { return is_used_; }
+
+    /// Destroys it now: it does not go back. The lease is empty afterwards.
+    void discard() noexcept {
+        item_.reset();
+        turn_.release();
+    }
+
+  private:
+    friend class Pool;
+    Lease(Pool& pool, Semaphore::Permit turn, std::unique_ptr<T> item, bool is_used) noexcept
+        : pool_(&pool), turn_(std::move(turn)), item_(std::move(item)), is_used_(is_used) {}
+
+    void give_back() noexcept {
+        if (item_ != nullptr && std::uncaught_exceptions() == exceptions_) pool_->take_back(std::move(item_));
+        discard();
+    }
+
+    Pool* pool_;
+    Semaphore::Permit turn_;
+    std::unique_ptr<T> item_;
+    bool is_used_;
+    int exceptions_ = std::uncaught_exceptions();
+};
+
+template <class T>
+template <class Make, class Check>
+Pool<T>::Pool(PoolOptions options, Make make, Check is_healthy)
+    : options_(options), make_(std::move(make)), turns_(options.size) {
+    if constexpr (std::same_as<std::invoke_result_t<Check&, T&>, Task<bool>>) {
+        is_healthy_ = std::move(is_healthy);
+    } else {
+        is_healthy_ = [check = std::move(is_healthy)](T& item) mutable -> Task<bool> {
+            co_return check(item);
+        };
+    }
+}
+
+template <class T>
+template <class Self>
+auto Pool<T>::lend(Self& self) -> Task<Lease> {
+    detail::Fiber& fiber = co_await detail::current_fiber();
+    self.settle_on(fiber.reactor());
+    std::optional<Semaphore::Permit> turn = self.turns_.try_acquire();
+    if (!turn) {
+        auto later = co_await timeout(self.turns_.acquire(), self.options_.wait_limit);
+        turn = std::move(later);
+    }
+    while (!self.idle_.empty()) {
+        std::unique_ptr<T> item = std::move(self.idle_.back().item);
+        self.idle_.pop_back();
+        bool is_healthy = false;
+        try {
+            is_healthy = co_await self.is_healthy_(*item);
+        } catch (const std::exception&) {
+            is_healthy = false;  // the next one, or a new one, will tell if there is a lasting reason
+        }
+        if (is_healthy) co_return Lease(self, *std::move(turn), std::move(item), true);
+    }
+    T made = co_await self.make_();
+    auto item = std::make_unique<T>(std::move(made));
+    co_return Lease(self, *std::move(turn), std::move(item), false);
+}
+
+template <class T>
+void Pool<T>::settle_on(Reactor& reactor) {
+    if (reactor_ == &reactor) return;
+    if (reactor_ != nullptr) throw std::logic_error("a Pool is used by two reactors at a time");
+    reactor_ = &reactor;
+    reactor.tell_at_end(*this);
+}
+
+template <class T>
+void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
+    try {
+        const auto until = detail::deadline_in(detail::to_clock(options_.idle_lifetime));
+        idle_.push_back({std::move(item), until});
+        if (!sweep_.is_set()) reactor_->timers().set(sweep_, until);
+    } catch (const std::exception&) {
+        idle_.clear();  // no memory to look after them
+    }
+}
+
+// Those that have waited longest are in front.
+template <class T>
+void Pool<T>::sweep() noexcept {
+    const detail::TimePoint present = detail::Clock::now();
+    auto first = idle_.begin();
+    while (first != idle_.end() && first->until <= present) ++first;
+    idle_.erase(idle_.begin(), first);
+    if (idle_.empty()) return;
+    try {
+        reactor_->timers().set(sweep_, idle_.front().until);
+    } catch (const std::exception&) {
+        idle_.clear();
+    }
 }
 
 }  // namespace v0
@@ -5663,6 +7336,1519 @@ inline bool WorkerPool::has_room() { return state_->has_room(); }
 inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
 inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/background.hpp ----
+
+// Work that would hold the loop, done on another thread: `co_await background(f)` for what computes, and the
+// same for calls that block, of which the parts for files and names make use.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The pools of a reactor, one per kind of work, so that neither waits for the other. Made when first used.
+struct CpuThreads {
+    static int count() { return usable_cpus(); }
+};
+struct BlockingThreads {
+    static int count() { return 4; }
+};
+
+/// A pool and the turns in it: who finds it full waits, on the loop.
+template <class Threads>
+class BackgroundPool {
+  public:
+    explicit BackgroundPool(Reactor&) : BackgroundPool(Threads::count()) {}
+
+    WorkerPool pool;
+    Semaphore turns;
+
+  private:
+    static constexpr std::size_t queue_limit = 256;
+    explicit BackgroundPool(int threads)
+        : pool(threads, queue_limit), turns(static_cast<std::size_t>(threads) + queue_limit) {}
+};
+
+/// Runs a callable, which stays where it is, on a thread of a pool. Cancelled before it has begun, it never
+/// runs; afterwards it goes on to its end, and so does the wait, since it may use what the waiting frame
+/// holds.
+template <class F>
+class [[nodiscard]] BackgroundWait final : public Wait {
+    using Result = std::invoke_result_t<F&>;
+    using Kept = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
+
+  public:
+    BackgroundWait(WorkerPool& pool, F& function)
+        : pool_(pool), function_(function), job_(std::make_shared<Job>(*this)) {}
+    // Still running only where the thread of the loop ends in the middle of the wait.
+    ~BackgroundWait() {
+        std::unique_lock lock(mutex_);
+        if (is_running_ && pool_.withdraw(*job_)) return;
+        ended_.wait(lock, [this] { return !is_running_; });
+    }
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (!suspend(coroutine)) return false;
+        start();
+        return true;
+    }
+    Result await_resume() {
+        throw_if_cancelled();
+        const std::lock_guard lock(mutex_);  // the thread has let go of this
+        if (failure_) std::rethrow_exception(failure_);
+        if constexpr (!std::is_void_v<Result>) return std::move(*result_);
+    }
+
+  private:
+    struct Job final : PoolJob {
+        explicit Job(BackgroundWait& waiting) noexcept : wait(waiting) {}
+        void run() override { wait.run(); }
+        void finished(bool thread_ended) noexcept override { wait.end(thread_ended); }
+        BackgroundWait& wait;
+    };
+
+    void start() noexcept {
+        is_running_ = true;
+        try {
+            if (pool_.submit_job(job_)) return;
+            failure_ = std::make_exception_ptr(std::runtime_error("background: the pool takes no more work"));
+        } catch (...) {
+            failure_ = std::current_exception();
+        }
+        is_running_ = false;
+        finish();
+    }
+
+    // On the pool's thread.
+    void run() {
+        try {
+            if constexpr (std::is_void_v<Result>) {
+                function_();
+                result_.emplace();
+            } else {
+                result_.emplace(function_());
+            }
+        } catch (...) {
+            failure_ = caught_exception();
+        }
+    }
+    void end(bool thread_ended) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (thread_ended) {
+            failure_ = std::make_exception_ptr(std::runtime_error("background: the work ended its thread"));
+        }
+        is_running_ = false;
+        ended_.notify_one();
+        reactor().post(*this);
+    }
+
+    bool withdraw() noexcept override {
+        if (!pool_.withdraw(*job_)) return false;
+        is_running_ = false;
+        return true;
+    }
+
+    WorkerPool& pool_;
+    F& function_;
+    std::shared_ptr<Job> job_;
+    std::mutex mutex_;  // of the end
+    std::condition_variable ended_;
+    bool is_running_ = false;
+    std::exception_ptr failure_;
+    std::optional<Kept> result_;
+};
+
+template <class Threads, class F>
+Task<std::invoke_result_t<F&>> run_on(F function) {
+    Fiber& fiber = co_await current_fiber();
+    auto& threads = fiber.reactor().local<BackgroundPool<Threads>>();
+    const Semaphore::Permit turn = co_await threads.turns.acquire();
+    BackgroundWait<F> wait(threads.pool, function);
+    co_return co_await wait;
+}
+
+/// Runs a call that blocks, and that owns all it uses: when the caller is cancelled, it is left to itself.
+template <class F>
+Task<std::invoke_result_t<F&>> run_blocking(F function) {
+    const auto handle = spawn(run_on<BlockingThreads>(std::move(function)));
+    co_return co_await handle;
+}
+
+}  // namespace detail
+
+/// Runs `f()` on a thread of a pool that this reactor keeps for it, one per CPU, and gives what it gives or
+/// throws what it throws; meanwhile the loop goes on. `f` must not touch what else runs on the loop.
+///
+///     const Image small = co_await background([&] { return shrink(image); });
+///
+/// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and
+/// `f` never runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait
+/// throws.
+template <class F>
+    requires std::invocable<std::decay_t<F>&>
+[[nodiscard]] Task<std::invoke_result_t<std::decay_t<F>&>> background(F&& f) {
+    static_assert(
+        detail::is_safe_to_await<F>,
+        "GCC before 13 destroys the captures of this lambda twice: capture by reference, or name the lambda "
+        "first, `auto work = [...] {...}; co_await background(work);`");
+    return detail::run_on<detail::CpuThreads, std::decay_t<F>>(std::forward<F>(f));
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/io/tcp_stream.hpp ----
+
+// TcpStream: a connection, over TCP or a Unix socket, that coroutines read and write. How one is made is in
+// connect.hpp and tcp_listener.hpp.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Bytes that have come and were not asked for yet. Taking from the front costs its share of one move of the
+/// rest.
+class UnreadBytes {
+  public:
+    [[nodiscard]] std::string_view view() const noexcept { return std::string_view(bytes_).substr(taken_); }
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - taken_; }
+    void take(std::size_t size) {
+        taken_ += size;
+        if (2 * taken_ < bytes_.size()) return;
+        bytes_.erase(0, taken_);
+        taken_ = 0;
+    }
+    /// Room for more at the end; `keep` says how much of it was used.
+    [[nodiscard]] std::span<char> extend(std::size_t room) {
+        bytes_.resize(bytes_.size() + room);
+        return {bytes_.data() + bytes_.size() - room, room};
+    }
+    void keep(std::size_t used, std::size_t room) { bytes_.resize(bytes_.size() - room + used); }
+
+  private:
+    std::string bytes_;
+    std::size_t taken_ = 0;
+};
+
+}  // namespace detail
+
+/// A connection. Moves only; closes when it goes. For one reactor's thread, on which it was made; at a time
+/// one coroutine may read and one may write. Every operation throws std::system_error when the connection
+/// fails, TimedOut after the limit that it may be given as its last argument, and Cancelled.
+///
+///     auto stream = co_await TcpStream::connect("localhost:6379", 5s);
+///     co_await stream.write_all("PING\r\n");
+///     const auto line = co_await stream.read_until("\r\n", 1024, 5s);
+class TcpStream {
+  public:
+    /// Connects to "host:port", "[ipv6]:port" or "unix:/path". A name is looked up without holding the loop;
+    /// of the addresses that it has, the next is tried when one has failed or has kept silent for 250 ms,
+    /// IPv6 and IPv4 taking turns (RFC 8305), and the first connection wins. Throws std::system_error that
+    /// names the address.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max());
+
+    /// Takes a connected socket over, and makes it non-blocking. On the reactor that runs on this thread;
+    /// throws std::logic_error if none does.
+    explicit TcpStream(detail::FileDescriptor socket);
+
+    /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max());
+
+    /// Reads up to `delimiter` and gives what was before it; nothing if the peer has ended and sent nothing
+    /// more, so that `while (auto line = co_await stream.read_until("\n"))` is the loop over all lines.
+    /// Throws std::length_error if it does not come within `longest` bytes, std::system_error if the end
+    /// comes before it.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<std::optional<std::string>> read_until(std::string delimiter,
+                                                              std::size_t longest = 64 * 1024,
+                                                              L limit = L::max());
+
+    /// Reads exactly so many bytes. Throws std::system_error if the end comes before.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max());
+
+    /// For parsers: what has come and was not read yet, valid until the next read.
+    [[nodiscard]] std::string_view unread() const { return socket().unread.view(); }
+    /// Waits for more behind it, and gives how many bytes came; 0 at the end.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<std::size_t> read_more(L limit = L::max());
+    /// Takes the first `size` bytes of what is unread for read.
+    void skip(std::size_t size) { socket().unread.take(size); }
+
+    /// Writes all of it, waiting whenever the peer is slow. `bytes` must stay where they are meanwhile.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<> write_all(std::string_view bytes, L limit = L::max());
+
+    /// Tells the peer that nothing more is written; what it sends can still be read.
+    void shutdown_write();
+
+    /// Nobody may be reading or writing.
+    void close() noexcept { socket_.reset(); }
+    /// Closes with a reset: what was not sent is dropped, and the peer learns at once that nobody reads any
+    /// more.
+    void abort() noexcept {
+        if (socket_ != nullptr) static_cast<void>(detail::sys::reset_on_close(socket_->own.get()));
+        close();
+    }
+    [[nodiscard]] bool is_open() const noexcept { return socket_ != nullptr; }
+
+    /// Whether it is as a connection that rests should be: open, and nothing has come that was not read.
+    [[nodiscard]] bool is_quiet() const noexcept;
+
+    /// "127.0.0.1", "2001:db8::1" or "unix".
+    [[nodiscard]] std::string peer_address() const;
+    [[nodiscard]] int fd() const { return socket().watch.fd(); }
+
+  private:
+    // What does not move: the poller knows where the watch is.
+    struct Socket {
+        Socket(Reactor& reactor, detail::FileDescriptor descriptor)
+            : own(std::move(descriptor)), watch(reactor, own.get()) {}
+        detail::FileDescriptor own;
+        detail::Watch watch;
+        detail::UnreadBytes unread;
+        unsigned turns = 0;
+        bool is_being_read = false;
+    };
+
+    // In every read, since what is unread belongs to one at a time.
+    class Reading {
+      public:
+        explicit Reading(Socket& socket) : socket_(socket) {
+            if (socket.is_being_read) throw std::logic_error("two coroutines read one TcpStream at a time");
+            socket.is_being_read = true;
+        }
+        Reading(const Reading&) = delete;
+        Reading& operator=(const Reading&) = delete;
+        ~Reading() { socket_.is_being_read = false; }
+
+      private:
+        Socket& socket_;
+    };
+
+    [[nodiscard]] Socket& socket() const;
+    // Templates, as all coroutines here, since GCC compiles those that are none for every program that
+    // includes them.
+    template <class Unused = void>
+    [[nodiscard]] Task<std::size_t> receive(std::span<char> into, detail::TimePoint deadline);
+    template <class Unused = void>
+    [[nodiscard]] Task<std::size_t> receive_more(detail::TimePoint deadline);
+
+    std::unique_ptr<Socket> socket_;
+};
+
+inline TcpStream::TcpStream(detail::FileDescriptor socket) {
+    Reactor* const reactor = Reactor::current();
+    if (reactor == nullptr)
+        throw std::logic_error("a TcpStream needs a running reactor: make it in a coroutine");
+    detail::sys::set_nonblocking_cloexec(socket.get());
+    socket_ = std::make_unique<Socket>(*reactor, std::move(socket));
+}
+
+inline TcpStream::Socket& TcpStream::socket() const {
+    if (socket_ == nullptr) throw std::logic_error("the TcpStream is closed");
+    return *socket_;
+}
+
+inline void TcpStream::shutdown_write() {
+    const detail::SysResult result = detail::sys::shutdown_write(socket().own.get());
+    if (!result.ok()) detail::throw_system_error(result.error, "shutdown");
+}
+
+inline bool TcpStream::is_quiet() const noexcept {
+    return socket_ != nullptr && !socket_->is_being_read && socket_->unread.size() == 0 &&
+           !detail::sys::is_ready(socket_->own.get(), POLLIN);
+}
+
+inline std::string TcpStream::peer_address() const {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    auto* const peer = reinterpret_cast<sockaddr*>(&address);
+    if (::getpeername(socket().own.get(), peer, &size) != 0) detail::throw_system_error(errno, "getpeername");
+    return detail::PeerAddress(address).to_string();
+}
+
+template <class Unused>
+Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint deadline) {
+    Socket& own = socket();
+    // A peer that never lets us wait must not keep the others from their turn.
+    if (++own.turns % 64 == 0) co_await yield();
+    for (;;) {
+        detail::LimitedReadinessWait ready(own.watch, detail::readable, deadline);
+        co_await ready;
+        const detail::SysResult result = detail::sys::receive(own.own.get(), into.data(), into.size());
+        if (result.ok()) co_return static_cast<std::size_t>(result.value);
+        if (!result.would_block()) detail::throw_system_error(result.error, "read");
+        own.watch.drained();
+    }
+}
+
+// Appends to what is unread.
+template <class Unused>
+Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
+    detail::UnreadBytes& unread = socket().unread;
+    const std::span<char> room = unread.extend(std::max<std::size_t>(4096, unread.size()));
+    std::size_t received = 0;
+    const detail::AtExit cut([&] { unread.keep(received, room.size()); });
+    received = co_await receive(room, deadline);
+    co_return received;
+}
+
+template <detail::Limit L>
+Task<std::size_t> TcpStream::read_more(L limit) {
+    const Reading reading(socket());
+    co_return co_await receive_more(detail::deadline_in(detail::to_clock(limit)));
+}
+
+template <detail::Limit L>
+Task<std::size_t> TcpStream::read(std::span<char> into, L limit) {
+    const Reading reading(socket());
+    detail::UnreadBytes& unread = socket().unread;
+    const std::size_t size = std::min(unread.size(), into.size());
+    if (size > 0 || into.empty()) {
+        std::memcpy(into.data(), unread.view().data(), size);
+        unread.take(size);
+        co_return size;
+    }
+    co_return co_await receive(into, detail::deadline_in(detail::to_clock(limit)));
+}
+
+template <detail::Limit L>
+Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, std::size_t longest, L limit) {
+    if (delimiter.empty()) throw std::invalid_argument("read_until: the delimiter is empty");
+    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const Reading reading(socket());
+    detail::UnreadBytes& unread = socket().unread;
+    for (std::size_t searched = 0;;) {
+        const std::size_t found = unread.view().find(delimiter, searched);
+        const bool is_there = found != std::string_view::npos;
+        if (is_there ? found > longest : unread.size() >= longest + delimiter.size()) {
+            throw std::length_error("read_until: no delimiter within the longest text allowed");
+        }
+        if (is_there) {
+            std::string text(unread.view().substr(0, found));
+            unread.take(found + delimiter.size());
+            co_return text;
+        }
+        searched = unread.size() < delimiter.size() ? 0 : unread.size() - delimiter.size() + 1;
+        const std::size_t received = co_await receive_more(deadline);
+        if (received > 0) continue;
+        if (unread.size() == 0) co_return std::nullopt;
+        detail::throw_system_error(ECONNRESET, "the peer ended before the delimiter");
+    }
+}
+
+template <detail::Limit L>
+Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
+    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const Reading reading(socket());
+    detail::UnreadBytes& unread = socket().unread;
+    while (unread.size() < size) {
+        const std::size_t received = co_await receive_more(deadline);
+        if (received == 0) detail::throw_system_error(ECONNRESET, "the peer ended before all had come");
+    }
+    std::string bytes(unread.view().substr(0, size));
+    unread.take(size);
+    co_return bytes;
+}
+
+template <detail::Limit L>
+Task<> TcpStream::write_all(std::string_view bytes, L limit) {
+    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    Socket& own = socket();
+    if (++own.turns % 64 == 0) co_await yield();
+    while (!bytes.empty()) {
+        detail::LimitedReadinessWait ready(own.watch, detail::writable, deadline);
+        co_await ready;
+        const detail::SysResult result = detail::sys::send(own.own.get(), bytes.data(), bytes.size());
+        if (result.ok()) {
+            bytes.remove_prefix(static_cast<std::size_t>(result.value));
+        } else if (result.would_block()) {
+            own.watch.filled();
+        } else {
+            detail::throw_system_error(result.error, "write");
+        }
+    }
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/io/connect.hpp ----
+
+// How TcpStream::connect finds a way to the peer: names to addresses off the loop, and attempts that overlap,
+// in the order that RFC 8305 calls "happy eyeballs".
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// An address as the system wants it.
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+
+    SocketAddress() = default;
+    SocketAddress(const sockaddr* address, socklen_t length) noexcept : size(length) {
+        std::memcpy(&storage, address, length);
+    }
+    [[nodiscard]] int family() const noexcept { return storage.ss_family; }
+};
+
+/// What getaddrinfo says of a name: addresses, best first, or its error code.
+struct Lookup {
+    std::vector<SocketAddress> addresses;
+    int error = 0;
+};
+
+inline Lookup look_up(const HostAndPort& where, int flags) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICSERV | flags;
+    addrinfo* list = nullptr;
+    Lookup found;
+    found.error = ::getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &list);
+    if (found.error != 0) return found;
+    const Addresses owned(list);
+    for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
+        found.addresses.emplace_back(each->ai_addr, each->ai_addrlen);
+    }
+    return found;
+}
+
+/// Lets the families take turns, beginning with that of the first, so that one that is out of order costs one
+/// delay (RFC 8305 section 4).
+inline std::vector<SocketAddress> alternate_families(const std::vector<SocketAddress>& addresses) {
+    std::vector<SocketAddress> first;
+    std::vector<SocketAddress> other;
+    for (const SocketAddress& each : addresses) {
+        (each.family() == addresses.front().family() ? first : other).push_back(each);
+    }
+    std::vector<SocketAddress> all;
+    for (std::size_t i = 0; i < std::max(first.size(), other.size()); ++i) {
+        if (i < first.size()) all.push_back(first[i]);
+        if (i < other.size()) all.push_back(other[i]);
+    }
+    return all;
+}
+
+[[noreturn]] inline void throw_connect_error(int error, const std::string& address) {
+    throw_system_error(error, "cannot connect to " + address);
+}
+
+inline SocketAddress unix_address(const std::string& address) {
+    const std::string path = address.substr(5);
+    sockaddr_un local{};
+    local.sun_family = AF_UNIX;
+    if (path.empty()) throw_connect_error(EINVAL, address);
+    if (path.size() >= sizeof local.sun_path) throw_connect_error(ENAMETOOLONG, address);
+    std::memcpy(local.sun_path, path.data(), path.size());
+    return {reinterpret_cast<const sockaddr*>(&local), sizeof local};
+}
+
+/// "host:port" or "[ipv6]:port" taken apart. Throws std::system_error.
+inline HostAndPort split_peer(const std::string& address) {
+    auto where = split_address(address);
+    if (where && !where->host.empty()) return *std::move(where);
+    throw_connect_error(EINVAL, "\"" + address + "\", which is not host:port, [ipv6]:port or unix:/path");
+}
+
+// Templates, since GCC compiles coroutines that are none for every program that includes them.
+
+/// What is an address already is one at once; a name is looked up in the background.
+template <class Text>
+Task<std::vector<SocketAddress>> resolve(Text address) {
+    if (address.substr(0, 5) == "unix:") co_return std::vector{unix_address(address)};
+    HostAndPort where = split_peer(address);
+    Lookup found = look_up(where, AI_NUMERICHOST);
+    if (found.error != 0) {
+        auto lookup = [name = std::move(where)] { return look_up(name, AI_ADDRCONFIG); };
+        auto looking_up = run_blocking(std::move(lookup));
+        found = co_await std::move(looking_up);
+    }
+    if (found.error == 0) co_return alternate_families(found.addresses);
+    throw std::system_error(std::make_error_code(std::errc::address_not_available),
+                            "cannot connect to " + address + ": " + ::gai_strerror(found.error));
+}
+
+/// The attempts to reach one peer.
+struct ConnectRace {
+    FileDescriptor winner;
+    int error = 0;  // of the last that failed
+    Event one_has_failed;
+};
+
+/// The outcome of connecting: 0 or an errno.
+template <class Address>
+Task<int> connect_socket(int fd, Address address) {
+    for (;;) {
+        const auto* const generic = reinterpret_cast<const sockaddr*>(&address.storage);
+        const int error = sys::connect(fd, generic, address.size).error;
+        if (error == EINPROGRESS) break;
+        if (error != EAGAIN) co_return error;
+        // A Unix socket whose queue is full, and nothing tells when it has room.
+        co_await sleep(std::chrono::milliseconds(5));
+    }
+    co_await wait_for_descriptor(fd, POLLOUT, writable, no_limit);
+    co_return sys::socket_error(fd);
+}
+
+template <class Address>
+Task<> try_to_connect(ConnectRace& race, TaskGroup& group, Address address) {
+    const SysResult made = sys::stream_socket(address.family());
+    int error = made.error;
+    if (made.ok()) {
+        FileDescriptor socket(static_cast<int>(made.value));
+        error = co_await connect_socket(socket.get(), address);
+        if (error == 0 && !race.winner) {
+            race.winner = std::move(socket);
+            group.cancel();
+            co_return;
+        }
+    }
+    race.error = error;
+    race.one_has_failed.set();
+}
+
+template <class Addresses>
+Task<FileDescriptor> connect_to_any(Addresses addresses, std::string name) {
+    ConnectRace race;
+    const auto attempts = [&](TaskGroup& group) -> Task<> {
+        for (std::size_t i = 0; i < addresses.size(); ++i) {
+            race.one_has_failed.reset();
+            group.spawn(try_to_connect(race, group, addresses[i]));
+            if (i + 1 == addresses.size()) break;
+            co_await when_any(race.one_has_failed.wait(), sleep(std::chrono::milliseconds(250)));
+        }
+    };
+    co_await TaskGroup::run(attempts);
+    if (!race.winner) throw_connect_error(race.error, name);
+    co_return std::move(race.winner);
+}
+
+template <class Text>
+Task<TcpStream> connect_stream(Text address) {
+    auto addresses = co_await resolve(address);
+    FileDescriptor socket = co_await connect_to_any(std::move(addresses), address);
+    sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY,
+                    1);  // a Unix socket refuses, and does not need it
+    co_return TcpStream(std::move(socket));
+}
+
+}  // namespace detail
+
+template <detail::Limit L>
+Task<TcpStream> TcpStream::connect(std::string address, L limit) {
+    return timeout(detail::connect_stream(std::move(address)), limit);
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/io/file.hpp ----
+
+// Files, read and written without holding the loop. A disk cannot be waited for as a socket can, so each call
+// is made on a thread that may block.
+
+namespace sake {
+inline namespace v0 {
+
+class FileReader;
+
+namespace detail {
+
+/// What names a file. The functions are templates for it, since GCC compiles coroutines that are none for
+/// every program that includes them.
+template <class T>
+concept Path = std::convertible_to<T, std::string>;
+
+struct OpenFile {
+    FileDescriptor descriptor;
+    std::string path;
+};
+
+}  // namespace detail
+
+/// The content of a file. Throws std::system_error that names the file, std::length_error if it is longer
+/// than `longest`, and Cancelled.
+template <detail::Path P>
+[[nodiscard]] Task<std::string> read_file(P path, std::size_t longest = std::size_t{1} << 30);
+
+/// Makes a file, or empties it, and writes `content`. Throws std::system_error that names the file.
+/// Cancelled, it may have been written in part or be written still.
+template <detail::Path P>
+[[nodiscard]] Task<> write_file(P path, std::string content);
+
+/// Opens a file that is to be read piece by piece. Throws std::system_error that names the file.
+template <detail::Path P>
+[[nodiscard]] Task<FileReader> open_file(P path);
+
+/// A file that is read from its beginning to its end. Moves only; one read at a time.
+///
+///     auto file = co_await open_file("log.txt");
+///     for (;;) {
+///         const std::string piece = co_await file.read(64 * 1024);
+///         if (piece.empty()) break;
+///         ...
+///     }
+class FileReader {
+  public:
+    /// The next bytes, at most `most` of them; none at the end. After Cancelled the position is uncertain.
+    template <class Unused = void>
+    [[nodiscard]] Task<std::string> read(std::size_t most = 64 * 1024);
+
+    /// Takes over what `open_file` has opened.
+    explicit FileReader(detail::OpenFile file) : file_(std::make_shared<detail::OpenFile>(std::move(file))) {}
+
+  private:
+    std::shared_ptr<detail::OpenFile>
+        file_;  // a read that was cancelled holds it too, until its thread is done
+};
+
+namespace detail {
+
+inline FileDescriptor open_or_throw(const std::string& path, int flags) {
+    const SysResult opened = sys::retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0666); });
+    if (!opened.ok()) throw_system_error(opened.error, path);
+    return FileDescriptor(static_cast<int>(opened.value));
+}
+
+/// Appends at most `most` bytes; fewer only at the end.
+inline void read_up_to(int fd, std::string& text, std::size_t most, const std::string& path) {
+    const std::size_t end = text.size() + most;
+    while (text.size() < end) {
+        const std::size_t before = text.size();
+        const std::size_t room = std::min<std::size_t>(end - before, 256 * 1024);
+        text.resize(before + room);
+        const SysResult result = sys::read(fd, text.data() + before, room);
+        text.resize(before + (result.ok() ? static_cast<std::size_t>(result.value) : 0));
+        if (!result.ok()) throw_system_error(result.error, path);
+        if (result.value == 0) return;
+    }
+}
+
+inline std::string read_whole_file(const std::string& path, std::size_t longest) {
+    const FileDescriptor file = open_or_throw(path, O_RDONLY);
+    std::string text;
+    read_up_to(file.get(), text, longest, path);
+    std::string more;
+    read_up_to(file.get(), more, 1, path);
+    if (!more.empty())
+        throw std::length_error(path + ": the file is longer than " + std::to_string(longest) + " bytes");
+    return text;
+}
+
+inline void write_whole_file(const std::string& path, std::string_view content) {
+    const FileDescriptor file = open_or_throw(path, O_WRONLY | O_CREAT | O_TRUNC);
+    while (!content.empty()) {
+        const SysResult result = sys::write(file.get(), content.data(), content.size());
+        if (!result.ok()) throw_system_error(result.error, path);
+        content.remove_prefix(static_cast<std::size_t>(result.value));
+    }
+}
+
+}  // namespace detail
+
+template <detail::Path P>
+Task<std::string> read_file(P path, std::size_t longest) {
+    return detail::run_blocking(
+        [name = std::string(std::move(path)), longest] { return detail::read_whole_file(name, longest); });
+}
+
+template <detail::Path P>
+Task<> write_file(P path, std::string content) {
+    return detail::run_blocking([name = std::string(std::move(path)), bytes = std::move(content)] {
+        detail::write_whole_file(name, bytes);
+    });
+}
+
+template <detail::Path P>
+Task<FileReader> open_file(P path) {
+    return detail::run_blocking([name = std::string(std::move(path))] {
+        return FileReader(detail::OpenFile{detail::open_or_throw(name, O_RDONLY), name});
+    });
+}
+
+template <class Unused>
+Task<std::string> FileReader::read(std::size_t most) {
+    return detail::run_blocking([file = file_, most] {
+        std::string piece;
+        detail::read_up_to(file->descriptor.get(), piece, most, file->path);
+        return piece;
+    });
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/io/tcp_listener.hpp ----
+
+// TcpListener: the other end of TcpStream::connect, for servers that do not speak HTTP.
+
+namespace sake {
+inline namespace v0 {
+
+/// A listening socket, TCP or Unix. Closes when it goes. For one reactor's thread, on which it was made; one
+/// coroutine at a time may accept.
+///
+///     TcpListener listener("127.0.0.1:7000");
+///     for (;;) spawn(serve, co_await listener.accept()).detach();
+class TcpListener {
+  public:
+    /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens. Throws
+    /// std::system_error that names the address, std::logic_error where no reactor runs.
+    explicit TcpListener(std::string_view address, int backlog = 4096);
+
+    /// Waits for a connection. One that dies before it is accepted is passed over, and without descriptors
+    /// for it it tries again every 100 ms, so that a loop of accepts goes on whatever happens. Throws
+    /// TimedOut and Cancelled.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<TcpStream> accept(L limit = L::max());
+
+    /// The bound port; 0 for a Unix socket.
+    [[nodiscard]] std::uint16_t port() const noexcept { return listener_.port; }
+
+  private:
+    [[nodiscard]] static Reactor& present_reactor();
+
+    detail::Listener listener_;
+    std::unique_ptr<detail::Watch> watch_;
+};
+
+inline Reactor& TcpListener::present_reactor() {
+    Reactor* const reactor = Reactor::current();
+    if (reactor != nullptr) return *reactor;
+    throw std::logic_error("a TcpListener needs a running reactor: make it in a coroutine");
+}
+
+inline TcpListener::TcpListener(std::string_view address, int backlog)
+    : listener_(detail::listen_at(address, backlog)),
+      watch_(std::make_unique<detail::Watch>(present_reactor(), listener_.socket.get())) {}
+
+template <detail::Limit L>
+Task<TcpStream> TcpListener::accept(L limit) {
+    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    for (;;) {
+        detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
+        co_await ready;
+        sockaddr_storage peer{};
+        socklen_t peer_size = 0;
+        const detail::SysResult accepted = detail::sys::accept(watch_->fd(), peer, peer_size);
+        if (accepted.ok()) co_return TcpStream(detail::FileDescriptor(static_cast<int>(accepted.value)));
+        if (accepted.would_block()) watch_->drained();
+        if (accepted.would_block() || detail::sys::is_of_one_connection(accepted.error)) continue;
+        co_await sleep(std::chrono::milliseconds(100));
+        if (detail::Clock::now() >= deadline) throw TimedOut();
+    }
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/client/url.hpp ----
+
+// URLs of the http scheme, for the client: where to connect, what to ask for, and where a redirect leads.
+// Strict: what may not stand in a request is refused here, so that nothing can be put into it.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// A URL taken apart: "http://host:port/path?query". A fragment is dropped, since it is not sent.
+struct Url {
+    std::string authority;  // "host" or "host:port", as Host says it
+    std::string target;     // "/path?query"
+
+    /// "host:port", with the port 80 where none is given: what TcpStream::connect takes.
+    [[nodiscard]] std::string address() const {
+        const std::size_t host = detail::host_length(authority);
+        const bool has_port = host + 1 < authority.size();
+        return authority.substr(0, host) + (has_port ? authority.substr(host) : ":80");
+    }
+    [[nodiscard]] std::string to_string() const { return "http://" + authority + target; }
+    friend bool operator==(const Url&, const Url&) = default;
+};
+
+/// Throws std::invalid_argument if it is none, or of another scheme.
+[[nodiscard]] inline Url parse_url(std::string_view text) {
+    const auto refuse = [&](std::string_view why) {
+        throw std::invalid_argument("the URL \"" + std::string(text) + "\" " + std::string(why));
+    };
+    const std::string_view whole = text.substr(0, text.find('#'));
+    const auto parts = detail::parse_absolute(whole);
+    if (!parts) refuse("is not http://host/path");
+    if (!iequals(whole.substr(0, 7), "http://")) refuse("is not http, the one scheme that is spoken here");
+    if (detail::host_length(parts->authority) == 0) refuse("has no host");
+    Url url;
+    url.authority = parts->authority;
+    const std::string_view rest = whole.substr(7 + parts->authority.size());
+    if (rest.empty() || rest[0] != '/') url.target = "/";
+    url.target += rest;
+    const char* const end = url.target.data() + url.target.size();
+    if (detail::skip_target(url.target.data(), end) != end) refuse("has a byte that must be percent-encoded");
+    return url;
+}
+
+namespace detail {
+
+/// "/a/./b/../c" is "/a/c" (RFC 3986 section 5.2.4).
+inline std::string remove_dot_segments(std::string_view path) {
+    std::string out;
+    while (!path.empty()) {
+        const std::size_t slash = path.find('/', 1);
+        const std::string_view segment = path.substr(0, slash);
+        path.remove_prefix(segment.size());
+        const bool is_last = path.empty();
+        if (segment == "/.." || segment == "/.") {
+            if (segment == "/..")
+                out.resize(out.find_last_of('/') == std::string::npos ? 0 : out.find_last_of('/'));
+            if (is_last) out += '/';
+        } else {
+            out += segment;
+        }
+    }
+    return out;
+}
+
+}  // namespace detail
+
+/// Where a Location leads from `base` (RFC 3986 section 5.2). Throws as parse_url does.
+[[nodiscard]] inline Url resolve_url(const Url& base, std::string_view location) {
+    location = location.substr(0, location.find('#'));
+    if (location.substr(0, 2) == "//") return parse_url("http:" + std::string(location));
+    const std::size_t colon = location.find(':');
+    if (colon < location.find_first_of("/?")) return parse_url(location);
+    const std::string_view old_path = std::string_view(base.target).substr(0, base.target.find('?'));
+    std::string target;
+    if (location.empty()) {
+        target = base.target;
+    } else if (location[0] == '?') {
+        target = std::string(old_path) + std::string(location);
+    } else {
+        const std::string_view path = location.substr(0, location.find('?'));
+        const bool is_absolute = location[0] == '/';
+        const std::string_view folder = old_path.substr(0, old_path.find_last_of('/') + 1);
+        target = detail::remove_dot_segments((is_absolute ? "" : std::string(folder)) + std::string(path));
+        target += location.substr(path.size());
+    }
+    return parse_url("http://" + base.authority + target);
+}
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/client/client_request.hpp ----
+
+// What a client sends, and the options of a client.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// The limits of a client. Each time limit throws TimedOut.
+struct ClientOptions {
+    /// Connections to one origin (host and port), at most; further requests wait for their turn.
+    std::size_t connections_per_origin = 64;
+    std::chrono::milliseconds turn_timeout = std::chrono::seconds(30);
+    /// An idle connection is closed after this. Shorter than what servers usually have, so that they seldom
+    /// come first.
+    std::chrono::milliseconds idle_lifetime = std::chrono::seconds(30);
+    std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
+    /// For each piece of the request's body.
+    std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
+    /// From the end of the request to the end of the response's head.
+    std::chrono::milliseconds response_timeout = std::chrono::seconds(30);
+    /// Between two pieces of the response's body.
+    std::chrono::milliseconds read_timeout = std::chrono::seconds(30);
+    /// Of a body that is gathered. One that is streamed may be of any size.
+    std::size_t max_body = 64 * 1024 * 1024;
+    int max_redirects = 10;
+    HeadLimits head = {};
+};
+
+/// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
+/// wrong.
+///
+///     http::Request request("POST", "http://localhost:8080/orders");
+///     request.query("dry", "yes").header("Authorization", token).json({{"item", 7}});
+///     const auto response = co_await client.send(std::move(request));
+class Request {
+  public:
+    /// Gives the body piece by piece; an empty piece is its end.
+    using Source = sake::detail::UniqueFunction<Task<std::string>()>;
+
+    Request(std::string method, std::string_view url) : method_(std::move(method)), url_(parse_url(url)) {
+        if (!is_token(method_) || method_ == "CONNECT")
+            throw std::invalid_argument("http::Request: bad method");
+    }
+
+    /// Appends key=value to the query, encoded.
+    Request& query(std::string_view key, std::string_view value) {
+        url_.target += url_.target.find('?') == std::string::npos ? '?' : '&';
+        url_.target += encode(key) + "=" + encode(value);
+        return *this;
+    }
+    /// Sets a field. Those that decide the framing, and Host, are the client's own.
+    Request& header(std::string_view name, std::string_view value) {
+        if (is_framing_field(name) || iequals(name, "host") || iequals(name, "expect")) {
+            throw std::invalid_argument("http::Request: the client itself sets " + std::string(name));
+        }
+        headers_.set(name, value);
+        return *this;
+    }
+    Request& body(std::string bytes, std::string_view content_type) {
+        headers_.set("Content-Type", content_type);
+        body_ = std::move(bytes);
+        source_ = {};
+        has_body_ = true;
+        return *this;
+    }
+    Request& json(const Json& value) { return body(dump_json(value), "application/json"); }
+    /// Sends the body as it comes from `source`, a coroutine; chunked. Such a request is neither repeated nor
+    /// redirected.
+    template <class F>
+    Request& stream(F source, std::string_view content_type) {
+        headers_.set("Content-Type", content_type);
+        source_ = std::move(source);
+        has_body_ = true;
+        return *this;
+    }
+
+    [[nodiscard]] const std::string& method() const noexcept { return method_; }
+    [[nodiscard]] const Url& url() const noexcept { return url_; }
+    [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
+
+  private:
+    friend class Client;
+
+    // What may stand in a segment, less what means something in a query.
+    static std::string encode(std::string_view text) {
+        std::string out;
+        for (const char c : percent_encode(text)) {
+            if (c == '&' || c == '=' || c == '+') {
+                out += c == '&' ? "%26" : c == '=' ? "%3D" : "%2B";
+            } else {
+                out += c;
+            }
+        }
+        return out;
+    }
+
+    [[nodiscard]] bool is_streamed() const noexcept { return static_cast<bool>(source_); }
+    /// Whether sending it twice is as good as once (RFC 9110 section 9.2.2).
+    [[nodiscard]] bool is_repeatable() const noexcept {
+        const Method known = method_from(method_);
+        return !is_streamed() && known != Method::post && known != Method::patch && known != Method::other;
+    }
+
+    template <class AnyResponse>
+    [[nodiscard]] bool is_redirected_by(const AnyResponse& response) const noexcept {
+        const int status = response.status;
+        const bool asks = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+        return asks && !is_streamed() && response.headers.contains("Location");
+    }
+
+    [[nodiscard]] std::string head() const {
+        std::string text = method_ + " " + url_.target + " HTTP/1.1\r\nHost: " + url_.authority + "\r\n";
+        if (!headers_.contains("User-Agent"))
+            text.append("User-Agent: sake/").append(SAKE_VERSION).append("\r\n");
+        const bool wants_length = has_body_ || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
+        if (is_streamed()) {
+            text += "Transfer-Encoding: chunked\r\n";
+        } else if (wants_length) {
+            text += "Content-Length: ";
+            detail::append_number(text, body_.size());
+            text += "\r\n";
+        }
+        return text.append(headers_.wire()).append("\r\n");
+    }
+
+    /// Makes it the request that a redirect asks for (RFC 9110 section 15.4).
+    void follow(int status, std::string_view location) {
+        Url next = resolve_url(url_, location);
+        // Credentials are for whom they were meant.
+        if (next.authority != url_.authority) {
+            for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"}) {
+                headers_.remove(secret);
+            }
+        }
+        url_ = std::move(next);
+        const bool drops_body = status == 303 || ((status == 301 || status == 302) && method_ == "POST");
+        if (!drops_body) return;
+        if (method_ != "HEAD") method_ = "GET";
+        headers_.remove("Content-Type");
+        body_.clear();
+        has_body_ = false;
+    }
+
+    std::string method_;
+    Url url_;
+    Headers headers_;
+    std::string body_;
+    Source source_;
+    bool has_body_ = false;
+};
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/client/client_response.hpp ----
+
+// What a client receives: a Response that is all there, or a ResponseStream that is read piece by piece.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// Thrown for an answer that is not HTTP as it should be, or that is larger than the client allows.
+class BadResponse : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+/// An answer with all of its body.
+struct Response {
+    int status = 0;
+    Headers headers;
+    std::string body;
+
+    /// Whether the status is 2xx.
+    [[nodiscard]] bool is_ok() const noexcept { return status >= 200 && status < 300; }
+    /// The body as JSON. Throws JsonError.
+    template <class Value = Json>
+    [[nodiscard]] Value json() const {
+        return parse_json<Value>(body);
+    }
+};
+
+namespace detail {
+
+/// Aborts the connection of a request that is given up, so that the server may give it up too.
+class AbortUnlessAnswered {
+  public:
+    explicit AbortUnlessAnswered(TcpStream& stream) noexcept : stream_(&stream) {}
+    AbortUnlessAnswered(const AbortUnlessAnswered&) = delete;
+    AbortUnlessAnswered& operator=(const AbortUnlessAnswered&) = delete;
+    ~AbortUnlessAnswered() {
+        if (stream_ != nullptr) stream_->abort();
+    }
+    void dismiss() noexcept { stream_ = nullptr; }
+
+  private:
+    TcpStream* stream_;
+};
+
+}  // namespace detail
+
+/// An answer whose body is still to come. When it goes before all is read, the connection is closed. It must
+/// not outlive its client.
+class ResponseStream {
+  public:
+    int status = 0;
+    Headers headers;
+
+    ResponseStream(ResponseStream&&) noexcept = default;
+    ResponseStream& operator=(ResponseStream&&) = delete;
+    ~ResponseStream() { close(); }
+
+    /// The next piece of the body; empty at its end. Throws BadResponse, std::system_error if the connection
+    /// ends in the middle, TimedOut if nothing comes in time, and Cancelled.
+    template <class Unused = void>
+    [[nodiscard]] Task<std::string> read();
+
+    /// Gives up what is still to come.
+    void close() noexcept {
+        if (connection_) connection_->abort();
+        connection_.discard();
+    }
+
+  private:
+    friend class Client;
+    using Connection = Pool<TcpStream>::Lease;
+
+    ResponseStream(Connection connection, const ReceivedHead& head, std::string_view bytes,
+                   const Framing& framing, std::chrono::milliseconds read_timeout)
+        : status(head.status),
+          connection_(std::move(connection)),
+          body_(framing.body),
+          left_(framing.length),
+          keep_alive_(framing.keep_alive),
+          read_timeout_(read_timeout) {
+        for (const FieldSlice& field : head.fields) {
+            headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
+        }
+        connection_->skip(head.size);
+        if (body_ == Framing::Body::none) end();
+    }
+
+    [[nodiscard]] std::string take(std::string_view unread);
+    [[nodiscard]] std::string take_chunk(std::string_view unread);
+    // What would come behind the answer was not asked for: such a connection is not used again.
+    void end() noexcept {
+        is_at_end_ = true;
+        if (!keep_alive_ || !connection_->unread().empty()) return connection_.discard();
+        const Connection goes_back = std::move(connection_);
+    }
+
+    Connection connection_;
+    Framing::Body body_;
+    std::uint64_t left_;  // of Framing::Body::length
+    bool keep_alive_;
+    bool is_at_end_ = false;
+    ChunkedDecoder chunks_;
+    std::chrono::milliseconds read_timeout_;
+};
+
+inline std::string ResponseStream::take(std::string_view unread) {
+    if (body_ == Framing::Body::chunked) return take_chunk(unread);
+    std::size_t size = unread.size();
+    if (body_ == Framing::Body::length) size = static_cast<std::size_t>(std::min<std::uint64_t>(size, left_));
+    std::string piece(unread.substr(0, size));
+    connection_->skip(size);
+    left_ -= body_ == Framing::Body::length ? size : 0;
+    if (body_ == Framing::Body::length && left_ == 0) end();
+    return piece;
+}
+
+inline std::string ResponseStream::take_chunk(std::string_view unread) {
+    std::string piece;
+    for (;;) {
+        const ChunkedDecoder::Step step = chunks_.decode(unread);
+        unread.remove_prefix(step.consumed);
+        piece += step.data;
+        if (step.kind == ChunkedDecoder::Step::Kind::data) continue;
+        connection_->skip(connection_->unread().size() - unread.size());
+        if (step.kind == ChunkedDecoder::Step::Kind::refused) {
+            throw BadResponse("bad response: " + std::string(chunks_.reason()));
+        }
+        if (step.kind == ChunkedDecoder::Step::Kind::done) end();
+        return piece;
+    }
+}
+
+template <class Unused>
+Task<std::string> ResponseStream::read() {
+    while (!is_at_end_) {
+        if (!connection_) throw std::logic_error("the ResponseStream is closed");
+        const std::string_view unread = connection_->unread();
+        if (!unread.empty()) {
+            std::string piece = take(unread);
+            if (!piece.empty()) co_return piece;
+            continue;
+        }
+        const std::size_t more = co_await connection_->read_more(read_timeout_);
+        if (more > 0) continue;
+        if (body_ != Framing::Body::to_the_end) {
+            close();
+            sake::detail::throw_system_error(ECONNRESET, "the server ended in the middle of its answer");
+        }
+        end();
+    }
+    co_return std::string();
+}
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/client/client.hpp ----
+
+// http::Client: requests to other services from coroutines, over connections that are kept and used again.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+namespace detail {
+
+template <class T>
+concept Text = std::convertible_to<T, std::string>;
+
+}  // namespace detail
+
+/// Sends requests. It keeps connections per origin and uses them again; one that the server has closed
+/// meanwhile costs another attempt, where repeating the request is harmless. Cancelling a request closes its
+/// connection. For one reactor at a time; it must outlive its requests and streams. All its coroutines throw
+/// std::system_error if the connection fails, BadResponse, TimedOut, Cancelled, and std::invalid_argument for
+/// what cannot be sent.
+///
+///     http::Client client({.response_timeout = 2s});
+///     const auto response = co_await client.get("http://localhost:8080/users/7");
+///     if (response.status == 200) show(response.json());
+class Client {
+  public:
+    explicit Client(ClientOptions options = {}) : options_(options) {}
+    explicit Client(Reactor&) : Client() {}
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    /// Sends the request, follows redirects, and gathers the body, up to `max_body`.
+    template <std::same_as<Request> R>
+    [[nodiscard]] Task<Response> send(R request);
+
+    /// The same, but gives the answer when its head has come: the body is read from it.
+    template <std::same_as<Request> R>
+    [[nodiscard]] Task<ResponseStream> open(R request);
+
+    template <detail::Text Url>
+    [[nodiscard]] Task<Response> get(Url url) {
+        return send(Request("GET", std::string(std::move(url))));
+    }
+    template <detail::Text Url>
+    [[nodiscard]] Task<Response> head(Url url) {
+        return send(Request("HEAD", std::string(std::move(url))));
+    }
+    template <detail::Text Url>
+    [[nodiscard]] Task<Response> del(Url url) {
+        return send(Request("DELETE", std::string(std::move(url))));
+    }
+    /// With a JSON body, or with text and its type.
+    template <detail::Text Url, class... Body>
+    [[nodiscard]] Task<Response> post(Url url, Body... body) {
+        return send(with_body("POST", std::string(std::move(url)), std::move(body)...));
+    }
+    template <detail::Text Url, class... Body>
+    [[nodiscard]] Task<Response> put(Url url, Body... body) {
+        return send(with_body("PUT", std::string(std::move(url)), std::move(body)...));
+    }
+    template <detail::Text Url, class... Body>
+    [[nodiscard]] Task<Response> patch(Url url, Body... body) {
+        return send(with_body("PATCH", std::string(std::move(url)), std::move(body)...));
+    }
+
+    /// Connections that are kept for later, of all origins.
+    [[nodiscard]] std::size_t idle_connections() const noexcept {
+        std::size_t count = 0;
+        for (const auto& [address, pool] : origins_) count += pool->idle();
+        return count;
+    }
+
+  private:
+    using Connections = Pool<TcpStream>;
+
+    static Request with_body(std::string method, std::string_view url, const Json& value) {
+        Request request(std::move(method), url);
+        request.json(value);
+        return request;
+    }
+    static Request with_body(std::string method, std::string_view url, std::string bytes,
+                             std::string_view content_type) {
+        Request request(std::move(method), url);
+        request.body(std::move(bytes), content_type);
+        return request;
+    }
+
+    [[nodiscard]] Connections& connections_to(const Url& url);
+
+    // Templates, since GCC compiles coroutines that are none for every program that includes them.
+    template <class R>
+    Task<std::optional<ResponseStream>> try_once(R& request);
+    template <class R>
+    Task<bool> write(R& request, TcpStream& stream, std::string head);
+    template <class R>
+    Task<bool> write_body(R& request, TcpStream& stream);
+    template <class Bytes>
+    Task<bool> put(TcpStream& stream, const Bytes& bytes);
+    template <class Parser>
+    Task<typename Parser::Head> read_head(TcpStream& stream, Parser parser);
+
+    const ClientOptions options_;
+    std::map<std::string, std::unique_ptr<Connections>> origins_;  // by address
+};
+
+inline Client::Connections& Client::connections_to(const Url& url) {
+    std::string address = url.address();
+    const auto found = origins_.find(address);
+    if (found != origins_.end()) return *found->second;
+    // So that a client of many hosts does not remember them all.
+    constexpr std::size_t many = 256;
+    if (origins_.size() >= many) {
+        std::erase_if(origins_,
+                      [](const auto& each) { return each.second->idle() + each.second->in_use() == 0; });
+    }
+    const PoolOptions limits{options_.connections_per_origin, options_.turn_timeout, options_.idle_lifetime};
+    auto connect = [address, limit = options_.connect_timeout] { return TcpStream::connect(address, limit); };
+    auto pool =
+        std::make_unique<Connections>(limits, std::move(connect), [](TcpStream& s) { return s.is_quiet(); });
+    return *origins_.emplace(std::move(address), std::move(pool)).first->second;
+}
+
+// False if the connection has failed, of which reading will tell more: an error that a server sends on its
+// way out is the answer.
+template <class Bytes>
+Task<bool> Client::put(TcpStream& stream, const Bytes& bytes) {
+    try {
+        co_await stream.write_all(bytes, options_.write_timeout);
+    } catch (const std::system_error&) {
+        co_return false;
+    }
+    co_return true;
+}
+
+template <class R>
+Task<bool> Client::write_body(R& request, TcpStream& stream) {
+    if (!request.is_streamed()) co_return co_await put(stream, request.body_);
+    for (;;) {
+        const std::string piece = co_await request.source_();
+        std::string chunk;
+        append_chunk(chunk, piece);
+        if (piece.empty()) chunk = last_chunk;
+        const bool is_written = co_await put(stream, chunk);
+        if (!is_written || piece.empty()) co_return is_written;
+    }
+}
+
+// Gives whether all is written. It is not if the server has something to say before that: whatever it is, it
+// does not want the rest.
+template <class R>
+Task<bool> Client::write(R& request, TcpStream& stream, std::string head) {
+    constexpr std::size_t small = 16 * 1024;
+    const bool is_small = !request.is_streamed() && request.body_.size() <= small;
+    if (is_small) head += request.body_;
+    const bool is_written = co_await put(stream, head);
+    if (is_small || !is_written) co_return is_written;
+    auto first = co_await when_any(write_body(request, stream), readable(stream.fd()));
+    co_return first.index() == 0 && std::get<0>(first);
+}
+
+// The head of the answer proper: interim ones are passed over. Its status is 0 if nothing came at all.
+template <class Parser>
+Task<typename Parser::Head> Client::read_head(TcpStream& stream, Parser parser) {
+    typename Parser::Head head;
+    for (;;) {
+        const typename Parser::Result result = parser.parse(stream.unread(), head);
+        if (result == Parser::Result::refused)
+            throw BadResponse("bad response: " + std::string(parser.reason()));
+        if (result == Parser::Result::done) {
+            if (head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
+            if (!is_informational(head.status)) co_return std::move(head);
+            stream.skip(head.size);
+            parser.reset();
+            continue;
+        }
+        const std::size_t more = co_await stream.read_more();
+        if (more > 0) continue;
+        if (!stream.unread().empty()) throw BadResponse("bad response: it ends in the middle of its head");
+        co_return typename Parser::Head();
+    }
+}
+
+// Nothing if the connection, which had been used before, was closed by the server, and another may be tried.
+template <class R>
+Task<std::optional<ResponseStream>> Client::try_once(R& request) {
+    auto connection = co_await connections_to(request.url_).acquire();
+    const bool may_repeat = connection.is_used() && request.is_repeatable();
+    detail::AbortUnlessAnswered giving_up(*connection);
+    const bool is_written = co_await write(request, *connection, request.head());
+    ReceivedHead head;
+    try {
+        auto received = co_await timeout(read_head(*connection, ResponseParser(options_.head)),
+                                         options_.response_timeout);
+        head = std::move(received);
+    } catch (const std::system_error&) {
+        if (!may_repeat) throw;
+    }
+    if (head.status == 0) {
+        giving_up.dismiss();
+        connection.discard();
+        if (may_repeat) co_return std::nullopt;
+        sake::detail::throw_system_error(ECONNRESET,
+                                         request.url_.to_string() + ": the server gave no answer");
+    }
+    const std::string_view bytes = connection->unread();
+    Framing framing = decide_response_framing(head, bytes.data(), method_from(request.method_));
+    if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
+    framing.keep_alive = framing.keep_alive && is_written;
+    giving_up.dismiss();
+    co_return ResponseStream(std::move(connection), head, bytes, framing, options_.read_timeout);
+}
+
+template <std::same_as<Request> R>
+Task<ResponseStream> Client::open(R request) {
+    for (int redirects = 0;; ++redirects) {
+        std::optional<ResponseStream> stream;
+        while (!stream) {
+            auto attempt = co_await try_once(request);
+            if (attempt) stream.emplace(*std::move(attempt));
+        }
+        if (options_.max_redirects == 0 || !request.is_redirected_by(*stream)) co_return *std::move(stream);
+        if (redirects == options_.max_redirects) throw BadResponse("too many redirects");
+        try {
+            request.follow(stream->status, *stream->headers.get("Location"));
+        } catch (const std::invalid_argument& error) {
+            throw BadResponse("bad redirect: " + std::string(error.what()));
+        }
+        // A body of a few bytes is read, to keep the connection; a long one is not worth it.
+        std::size_t received = 0;
+        for (bool more = true; more && received < 64 * 1024;) {
+            const std::string piece = co_await stream->read();
+            received += piece.size();
+            more = !piece.empty();
+        }
+    }
+}
+
+template <std::same_as<Request> R>
+Task<Response> Client::send(R request) {
+    ResponseStream stream = co_await open(std::move(request));
+    Response response;
+    response.status = stream.status;
+    response.headers = std::move(stream.headers);
+    for (;;) {
+        const std::string piece = co_await stream.read();
+        if (piece.empty()) co_return std::move(response);
+        if (piece.size() > options_.max_body - response.body.size()) {
+            throw BadResponse("the response is longer than " + std::to_string(options_.max_body) + " bytes");
+        }
+        response.body += piece;
+    }
+}
+
+namespace detail {
+
+inline Client& present_client() {
+    Reactor* const reactor = Reactor::current();
+    if (reactor == nullptr) throw std::logic_error("http: needs a running reactor: call it in a coroutine");
+    return reactor->local<Client>();
+}
+
+}  // namespace detail
+
+/// The same with a client that the reactor keeps, which has the default options.
+template <detail::Text Url>
+[[nodiscard]] Task<Response> get(Url url) {
+    return detail::present_client().get(std::move(url));
+}
+template <detail::Text Url>
+[[nodiscard]] Task<Response> head(Url url) {
+    return detail::present_client().head(std::move(url));
+}
+template <detail::Text Url>
+[[nodiscard]] Task<Response> del(Url url) {
+    return detail::present_client().del(std::move(url));
+}
+template <detail::Text Url, class... Body>
+[[nodiscard]] Task<Response> post(Url url, Body... body) {
+    return detail::present_client().post(std::move(url), std::move(body)...);
+}
+template <detail::Text Url, class... Body>
+[[nodiscard]] Task<Response> put(Url url, Body... body) {
+    return detail::present_client().put(std::move(url), std::move(body)...);
+}
+template <detail::Text Url, class... Body>
+[[nodiscard]] Task<Response> patch(Url url, Body... body) {
+    return detail::present_client().patch(std::move(url), std::move(body)...);
+}
+
+}  // namespace http
 }  // namespace v0
 }  // namespace sake
 
@@ -9163,7 +12349,7 @@ inline void Connection::respond() {
     append_response(answer, close);
     exchange_->finish(input_);
     become(close ? Phase::closing : Phase::idle);
-    linger_ = close && (!input_.bytes().empty() || sys::has_input(socket_.get()));
+    linger_ = close && (!input_.bytes().empty() || sys::is_ready(socket_.get(), POLLIN));
 }
 
 inline void Connection::append_response(Response& answer, bool close) {
@@ -9532,7 +12718,7 @@ class Serving {
     AcceptResult accept_some(Watch& watch) {
         for (int i = 0; i < 64; ++i) {
             if (server_.is_full()) {
-                if (sys::has_input(watch.fd())) return AcceptResult::full;
+                if (sys::is_ready(watch.fd(), POLLIN)) return AcceptResult::full;
                 watch.drained();
                 break;
             }
@@ -9541,7 +12727,7 @@ class Serving {
                 watch.drained();
                 break;
             }
-            if (error != 0 && !is_of_one_connection(error)) {
+            if (error != 0 && !sys::is_of_one_connection(error)) {
                 log_accept_error(error);
                 return AcceptResult::out_of_resources;
             }
@@ -9549,30 +12735,10 @@ class Serving {
         return AcceptResult::some;
     }
 
-    // The connection died in the queue, or is forbidden (accept(2), "Error handling"). Any other error is
-    // ours, and trying again at once would spin.
-    static bool is_of_one_connection(int error) noexcept {
-        switch (error) {
-            case ECONNABORTED:
-            case EPERM:
-            case EPROTO:
-            case ENOPROTOOPT:
-            case EOPNOTSUPP:
-            case ENETDOWN:
-            case ENETUNREACH:
-            case EHOSTDOWN:
-            case EHOSTUNREACH:
-            case ETIMEDOUT:
-                return true;
-            default:
-                return false;
-        }
-    }
-
     void accept_the_last(const Listener& listener) {
         while (!server_.is_full()) {
             const int error = accept_one(listener.socket.get());
-            if (error != 0 && !is_of_one_connection(error)) break;
+            if (error != 0 && !sys::is_of_one_connection(error)) break;
         }
     }
 

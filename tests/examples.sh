@@ -2,7 +2,7 @@
 # Starts every example on a free port and tries the curl lines of its head comment: the answers written there
 # are the ones that have to come. Then it ends each by SIGTERM and expects exit status 0.
 #
-#   examples.sh BUILD_DIR     the programs are BUILD_DIR/examples/NAME, one for each examples/NAME.cpp
+#   examples.sh BUILD_DIR     the programs are BUILD_DIR/examples/NAME, one for each examples/NAME.cpp but postgres
 #
 # The form of a head comment, in which "..." stands for anything:
 #
@@ -145,6 +145,7 @@ follow() {
 
 for source in "$sources"/*.cpp; do
     name=$(basename "$source" .cpp)
+    [ "$name" != postgres ] || continue  # it needs a database: make peers
     start && follow
     stop
 done

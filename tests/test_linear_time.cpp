@@ -59,7 +59,7 @@ std::string repeated(std::string_view text, std::size_t times) {
 }
 
 constexpr http::HeadLimits no_limits{
-    .request_line = unlimited, .header_block = unlimited, .header_count = unlimited};
+    .start_line = unlimited, .header_block = unlimited, .header_count = unlimited};
 
 void parse_head(std::string_view input) {
     http::RequestParser parser(no_limits);

@@ -310,8 +310,8 @@ TEST_CASE("white space around a value is taken off, and inside it stays") {
 }
 
 TEST_CASE("L1: a request line of N bytes passes, and one of N + 1 is 414 as soon as it is seen") {
-    for (const std::size_t limit : {std::size_t{40}, HeadLimits{}.request_line}) {
-        const HeadLimits limits{.request_line = limit};
+    for (const std::size_t limit : {std::size_t{40}, HeadLimits{}.start_line}) {
+        const HeadLimits limits{.start_line = limit};
         const std::string shell = "GET / HTTP/1.1\r\n";
         for (const std::size_t size : {limit - 1, limit, limit + 1}) {
             const std::string line = "GET /" + std::string(size - shell.size(), 'x') + " HTTP/1.1\r\n";

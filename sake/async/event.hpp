@@ -21,7 +21,7 @@ class Event {
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
 
     /// Waits until the event is set. Throws Cancelled.
-    [[nodiscard]] EventWait wait() noexcept;
+    [[nodiscard]] detail::Operation<EventWait, Event&> wait() noexcept;
 
   private:
     detail::ListNode waiters_;
@@ -57,7 +57,9 @@ inline void Event::set() noexcept {
     }
 }
 
-inline Event::EventWait Event::wait() noexcept { return EventWait(*this); }
+inline auto Event::wait() noexcept -> detail::Operation<EventWait, Event&> {
+    return detail::Operation<EventWait, Event&>(*this);
+}
 
 }  // namespace v0
 }  // namespace sake

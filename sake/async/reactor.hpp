@@ -10,6 +10,7 @@
 #include <mutex>
 #include <stdexcept>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "sake/async/poller.hpp"
@@ -42,7 +43,9 @@ class HangupListener {
 /// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor.
 class Watch {
   public:
-    Watch(Reactor& reactor, int fd);
+    /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins
+    /// with nothing: the first event tells.
+    Watch(Reactor& reactor, int fd, std::uint8_t ready = readable | writable);
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
@@ -71,11 +74,22 @@ class Watch {
   private:
     friend class sake::v0::Reactor;
     friend class ReadinessWait;
+    friend class LimitedReadinessWait;
     Reactor* reactor_;
     Wait* reader_ = nullptr;
     Wait* writer_ = nullptr;
     int fd_;
-    std::uint8_t ready_ = readable | writable;  // the first call is worth a try
+    std::uint8_t ready_;
+};
+
+/// Who keeps something of a reactor's and may live longer.
+class ReactorEndListener : public ListNode {
+  public:
+    /// The reactor's last fiber has ended, and nothing of the reactor may be used after this call.
+    virtual void reactor_ends() noexcept = 0;
+
+  protected:
+    ~ReactorEndListener() = default;
 };
 
 /// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
@@ -100,6 +114,10 @@ class Reactor {
     /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the
     /// log; what is left when the reactor goes is dropped.
     void post(detail::UniqueFunction<void()> work);
+
+    /// Finishes a wait of this reactor's thread, soon and in order. From any thread, and without allocating.
+    /// The wait must not be cut short meanwhile: its `withdraw` refuses.
+    void post(detail::Wait& wait) noexcept;
 
     /// The time at the start of this turn of the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
@@ -143,9 +161,20 @@ class Reactor {
     /// first.
     void set_log(LogSink log) { log_ = std::move(log); }
 
+    /// The one T of this reactor, made from it at the first call, for its thread: what a program would else
+    /// keep in a global. It goes after the last fiber.
+    template <class T>
+    [[nodiscard]] T& local();
+
+    /// Tells `listener`, unless it goes before, that the reactor ends.
+    void tell_at_end(detail::ReactorEndListener& listener) noexcept {
+        listener.insert_before(end_listeners_);
+    }
+
     // What follows is for the machinery: awaiters, sockets, and tests.
 
     void schedule(detail::Wait& wait) noexcept {
+        if (is_abandoned_) return;
         wait.next_ready = nullptr;
         (last_ready_ != nullptr ? last_ready_->next_ready : first_ready_) = &wait;
         last_ready_ = &wait;
@@ -160,6 +189,12 @@ class Reactor {
 
   private:
     class Running;
+    struct Local {
+        Local() = default;
+        Local(const Local&) = delete;
+        Local& operator=(const Local&) = delete;
+        virtual ~Local() = default;
+    };
     friend void detail::report_failure(const char* what, const std::exception_ptr& exception) noexcept;
     static Reactor*& current_slot() noexcept;
 
@@ -168,6 +203,7 @@ class Reactor {
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
+    void wake() noexcept;
 
     std::unique_ptr<detail::Poller> poller_;
     bool poller_needs_rearm_;
@@ -178,7 +214,10 @@ class Reactor {
     detail::TimePoint now_ = detail::Clock::now();
     detail::Wait* first_ready_ = nullptr;
     detail::Wait* last_ready_ = nullptr;
+    bool is_abandoned_ = false;  // by destroy_fibers
     detail::ListNode fibers_;
+    std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
+    detail::ListNode end_listeners_;
 
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
@@ -188,6 +227,8 @@ class Reactor {
     std::mutex posted_mutex_;
     std::vector<detail::UniqueFunction<void()>> posted_;
     std::vector<detail::UniqueFunction<void()>> running_posted_;
+    detail::Wait* first_posted_ = nullptr;
+    detail::Wait* last_posted_ = nullptr;
     std::atomic<bool> has_posted_ = false;
 };
 
@@ -219,7 +260,8 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
     }
 }
 
-inline Watch::Watch(Reactor& reactor, int fd) : reactor_(&reactor), fd_(fd) {
+inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
+    : reactor_(&reactor), fd_(fd), ready_(ready) {
     reactor.poller().add(fd, *this);
 }
 
@@ -248,7 +290,15 @@ inline Reactor::Reactor(PollerKind kind)
 }
 
 // Work that was posted too late to run is dropped: whoever it was for has gone.
-inline Reactor::~Reactor() { cancel_all(); }
+inline Reactor::~Reactor() {
+    cancel_all();
+    while (end_listeners_.is_linked()) {
+        auto* const listener = static_cast<detail::ReactorEndListener*>(end_listeners_.next());
+        listener->unlink();
+        listener->reactor_ends();
+    }
+    while (!locals_.empty()) locals_.pop_back();
+}
 
 // A coroutine that moves between threads would read a cached thread-local on clang 14 and 15 if this were
 // inlined.
@@ -260,14 +310,23 @@ inline Reactor::~Reactor() { cancel_all(); }
 inline Reactor* Reactor::current() noexcept { return current_slot(); }
 
 inline void Reactor::post(detail::UniqueFunction<void()> work) {
-    bool wake = false;
-    {
-        const std::lock_guard lock(posted_mutex_);
-        posted_.push_back(std::move(work));
-        wake = !has_posted_.exchange(true);
-    }
-    // A full pipe wakes the loop just as well, so the result does not matter.
-    if (wake) static_cast<void>(detail::sys::write(wake_pipe_.second.get(), "", 1));
+    const std::lock_guard lock(posted_mutex_);
+    posted_.push_back(std::move(work));
+    wake();
+}
+
+inline void Reactor::post(detail::Wait& wait) noexcept {
+    const std::lock_guard lock(posted_mutex_);
+    wait.next_ready = nullptr;
+    (last_posted_ != nullptr ? last_posted_->next_ready : first_posted_) = &wait;
+    last_posted_ = &wait;
+    wake();
+}
+
+// Under the lock: what was posted may end the reactor, but not before whoever posted it has let go of it. A
+// full pipe wakes the loop just as well, so the result does not matter.
+inline void Reactor::wake() noexcept {
+    if (!has_posted_.exchange(true)) static_cast<void>(detail::sys::write(wake_pipe_.second.get(), "", 1));
 }
 
 template <class Done>
@@ -276,6 +335,20 @@ void Reactor::run_until(Done done) {
     const Running running(*this);
     now_ = detail::Clock::now();
     while (!done()) turn();
+}
+
+template <class T>
+T& Reactor::local() {
+    struct Holder final : Local {
+        explicit Holder(Reactor& reactor) : value(reactor) {}
+        T value;
+    };
+    static constexpr char key = 0;
+    for (auto& [owner, held] : locals_) {
+        if (owner == &key) return static_cast<Holder&>(*held).value;
+    }
+    locals_.emplace_back(&key, std::make_unique<Holder>(*this));
+    return static_cast<Holder&>(*locals_.back().second).value;
 }
 
 template <class F>
@@ -291,7 +364,11 @@ inline void Reactor::cancel_fibers() noexcept {
     }
 }
 
+// The frames give back what they hold, and some of it ends the wait of others, whose turn to go has come or
+// will.
 inline void Reactor::destroy_fibers() noexcept {
+    timers_.clear();
+    is_abandoned_ = true;
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
     first_ready_ = last_ready_ = nullptr;
 }
@@ -370,11 +447,15 @@ inline void Reactor::run_posted() {
     }
     wake_watch_.drained();
     if (poller_needs_rearm_) poller_->rearm(wake_watch_.fd(), wake_watch_, detail::readable);
+    detail::Wait* finished = nullptr;
     {
         const std::lock_guard lock(posted_mutex_);
         has_posted_.store(false, std::memory_order_release);
         running_posted_.swap(posted_);
+        finished = std::exchange(first_posted_, nullptr);
+        last_posted_ = nullptr;
     }
+    while (finished != nullptr) std::exchange(finished, finished->next_ready)->finish();
     for (auto& work : running_posted_) {
         try {
             work();

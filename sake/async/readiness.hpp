@@ -1,6 +1,8 @@
 // Waiting until a watched descriptor can be read or written.
 #pragma once
 
+#include <stdexcept>
+
 #include "sake/async/reactor.hpp"
 
 namespace sake {
@@ -35,6 +37,56 @@ class [[nodiscard]] ReadinessWait final : public Wait {
 
     Watch& watch_;
     Readiness direction_;
+};
+
+/// The same with a deadline, for code that wants exceptions: TimedOut, Cancelled, and std::logic_error if
+/// somebody waits for the same direction already.
+class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
+  public:
+    LimitedReadinessWait(Watch& watch, Readiness direction, TimePoint deadline) noexcept
+        : Timer(&pass), watch_(watch), direction_(direction), deadline_(deadline) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return (watch_.ready_ & direction_) != 0; }
+
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (waiter() != nullptr)
+            throw std::logic_error("two coroutines wait for the same end of a descriptor");
+        Reactor& owner = watch_.reactor();
+        if (deadline_ != TimePoint::max()) owner.timers().set(*this, deadline_);
+        if (!suspend(coroutine)) {
+            owner.timers().cancel(*this);
+            return false;
+        }
+        waiter() = this;
+        if (owner.poller_needs_rearm()) owner.poller().rearm(watch_.fd(), watch_, direction_);
+        return true;
+    }
+
+    void await_resume() {
+        watch_.reactor().timers().cancel(*this);
+        throw_if_cancelled();
+        if (has_timed_out_) throw TimedOut();
+    }
+
+  private:
+    Wait*& waiter() noexcept { return direction_ == readable ? watch_.reader_ : watch_.writer_; }
+    static void pass(Timer& timer) noexcept {
+        auto& self = static_cast<LimitedReadinessWait&>(timer);
+        if (self.waiter() != &self) return;  // it is ready, in this very turn
+        self.waiter() = nullptr;
+        self.has_timed_out_ = true;
+        self.finish();
+    }
+    bool withdraw() noexcept override {
+        waiter() = nullptr;
+        return true;
+    }
+
+    Watch& watch_;
+    Readiness direction_;
+    bool has_timed_out_ = false;
+    TimePoint deadline_;
 };
 
 inline ReadinessWait wait_readable(Watch& watch) noexcept { return {watch, readable}; }

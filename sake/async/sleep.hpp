@@ -18,9 +18,7 @@ class [[nodiscard]] SleepWait final : public Wait, private Timer {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
         TimerQueue& timers = coroutine.promise().fiber->reactor().timers();
-        const TimePoint present = Clock::now();
-        const bool endless = duration_ > TimePoint::max() - present;
-        timers.set(*this, endless ? TimePoint::max() : present + duration_);
+        timers.set(*this, deadline_in(duration_));
         if (suspend(coroutine)) return true;
         timers.cancel(*this);
         return false;
@@ -56,18 +54,11 @@ class [[nodiscard]] YieldWait final : public Wait {
 }  // namespace detail
 
 /// Waits at least `duration` without holding the thread; returns at once if it is not positive. The grain is
-/// a millisecond. Throws Cancelled.
+/// a millisecond; a duration beyond the range of the clock means "for ever". Throws Cancelled.
 template <class Rep, class Period>
-[[nodiscard]] detail::SleepWait sleep(std::chrono::duration<Rep, Period> duration) noexcept {
-    // Compared as floating point, so that a duration beyond the clock's range means "for ever" instead of
-    // overflowing.
-    using Seconds = std::chrono::duration<double>;
-    const Seconds seconds(duration);
-    if (!(seconds > Seconds::zero())) return detail::SleepWait(detail::Clock::duration::zero());  // NaN too
-    if (seconds >= Seconds(detail::Clock::duration::max())) {
-        return detail::SleepWait(detail::Clock::duration::max());
-    }
-    return detail::SleepWait(std::chrono::ceil<detail::Clock::duration>(duration));
+[[nodiscard]] detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
+    std::chrono::duration<Rep, Period> duration) noexcept {
+    return detail::Operation<detail::SleepWait, detail::Clock::duration>(detail::to_clock(duration));
 }
 
 /// Lets everything else that is ready run first. For long loops on the reactor. Throws Cancelled.

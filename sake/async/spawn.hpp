@@ -198,7 +198,7 @@ class [[nodiscard]] CalledHandle : public JoinHandle<T> {
     JoinWait<Self> operator co_await() && {
         static_assert(!std::is_same_v<Self, T>,
                       "GCC before 13 destroys the captures of this lambda twice: name the handle first, "
-                      "`auto task = spawn(...); co_await task;`");
+                      "`JoinHandle task = spawn(...); co_await task;`");
         return JoinHandle<T>::operator co_await();
     }
 };

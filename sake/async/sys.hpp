@@ -128,6 +128,9 @@ inline SysResult stream_socket(int family) noexcept {
 #else
     const SysResult made = retry([=] { return ::socket(family, SOCK_STREAM, 0); });
     if (made.ok()) set_nonblocking_cloexec(static_cast<int>(made.value));
+#if defined(SO_NOSIGPIPE)
+    if (made.ok()) set_option(static_cast<int>(made.value), SOL_SOCKET, SO_NOSIGPIPE, 1);
+#endif
     return made;
 #endif
 }
@@ -153,10 +156,52 @@ inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) no
     });
 }
 
-/// Whether something waits to be read or accepted right now.
-inline bool has_input(int fd) noexcept {
-    pollfd polled{fd, POLLIN, 0};
+/// What accept says of one connection: it died in the queue, or is forbidden (accept(2), "Error handling").
+/// Any other error is ours, and trying again at once would spin.
+inline bool is_of_one_connection(int error) noexcept {
+    switch (error) {
+        case ECONNABORTED:
+        case EPERM:
+        case EPROTO:
+        case ENOPROTOOPT:
+        case EOPNOTSUPP:
+        case ENETDOWN:
+        case ENETUNREACH:
+        case EHOSTDOWN:
+        case EHOSTUNREACH:
+        case ETIMEDOUT:
+            return true;
+        default:
+            return false;
+    }
+}
+
+/// Whether it can be read (POLLIN) or written (POLLOUT) right now. So it is where it has failed, or is no
+/// open descriptor at all: trying tells.
+inline bool is_ready(int fd, short direction) noexcept {
+    pollfd polled{fd, direction, 0};
     return retry([&] { return ::poll(&polled, 1, 0); }).value > 0;
+}
+
+/// Another descriptor for the same open file, close-on-exec.
+inline SysResult duplicate(int fd) noexcept {
+    return retry([=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
+}
+
+/// Begins to connect a non-blocking socket. EINPROGRESS: when it is writable, `socket_error` tells the
+/// outcome.
+inline SysResult connect(int fd, const sockaddr* address, socklen_t size) noexcept {
+    if (::connect(fd, address, size) == 0) return {0, 0};
+    const int error = errno;
+    return {-1, error == EINTR ? EINPROGRESS : error};  // interrupted, it goes on by itself
+}
+
+/// The error that waits on a socket; 0 if there is none.
+inline int socket_error(int fd) noexcept {
+    int error = 0;
+    socklen_t size = sizeof error;
+    const SysResult asked = retry([&] { return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size); });
+    return asked.ok() ? error : asked.error;
 }
 
 inline SysResult shutdown_write(int fd) noexcept {

@@ -28,6 +28,23 @@ inline TimePoint coarse_now() noexcept {
 #endif
 }
 
+/// A duration as the clock counts it, rounded up: zero for what is not positive (or not a number), the
+/// greatest there is for what is beyond the clock's range.
+template <class Rep, class Period>
+Clock::duration to_clock(std::chrono::duration<Rep, Period> duration) noexcept {
+    using Seconds = std::chrono::duration<double>;  // compared as floating point, which does not overflow
+    const Seconds seconds(duration);
+    if (!(seconds > Seconds::zero())) return Clock::duration::zero();
+    if (seconds >= Seconds(Clock::duration::max())) return Clock::duration::max();
+    return std::chrono::ceil<Clock::duration>(duration);
+}
+
+/// The moment that is `duration`, which is not negative, from now; TimePoint::max() means never.
+inline TimePoint deadline_in(Clock::duration duration) noexcept {
+    const TimePoint present = Clock::now();
+    return duration > TimePoint::max() - present ? TimePoint::max() : present + duration;
+}
+
 /// One deadline and what happens at it. Owned by whoever sets it, who cancels it before it goes.
 class Timer {
   public:
@@ -65,6 +82,12 @@ class TimerQueue {
 
     void cancel(Timer& timer) noexcept {
         if (timer.is_set()) remove(timer.index_);
+    }
+
+    /// Forgets all timers.
+    void clear() noexcept {
+        for (const Entry& each : heap_) each.timer->index_ = Timer::unset;
+        heap_.clear();
     }
 
     /// Calls back every timer whose deadline is not after `now`, in the order of the deadlines.

@@ -127,12 +127,28 @@ class Wait {
     /// later, and the cancellation is seen by the next wait.
     virtual bool withdraw() noexcept = 0;
 
+    /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait
+    /// was over. Then the next wait does not see it.
+    [[nodiscard]] bool take_late_cancellation() noexcept { return fiber_->take_cancellation(); }
+
   private:
     friend class Fiber;
     std::coroutine_handle<> coroutine_;
     Fiber* fiber_ = nullptr;
     bool scheduled_ = false;
     bool cancelled_ = false;
+};
+
+/// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
+/// or `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
+template <class Awaiter, class Subject>
+class [[nodiscard("nothing happens until it is awaited")]] Operation {
+  public:
+    explicit Operation(Subject subject) noexcept : subject_(subject) {}
+    [[nodiscard]] Awaiter operator co_await() const noexcept { return Awaiter(subject_); }
+
+  private:
+    Subject subject_;
 };
 
 inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && !open_wait_->scheduled_; }

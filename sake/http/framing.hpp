@@ -11,6 +11,7 @@
 #include "sake/base/text.hpp"
 #include "sake/http/headers.hpp"
 #include "sake/http/parser.hpp"
+#include "sake/http/response_parser.hpp"
 #include "sake/http/uri.hpp"
 
 namespace sake {
@@ -19,7 +20,7 @@ namespace http {
 
 /// How to read on after a head. When `refuse_status` is set, answer with it and close.
 struct Framing {
-    enum class Body : std::uint8_t { none, length, chunked };
+    enum class Body : std::uint8_t { none, length, chunked, to_the_end };  // the last in responses only
 
     Body body = Body::none;
     std::uint64_t length = 0;  // of the body, never 0 for Body::length
@@ -40,7 +41,7 @@ inline void refuse(Framing& framing, int status, std::string_view reason) noexce
 
 /// Calls f(value) for every line of this field. `first` and `count` save the search through all fields.
 template <class F>
-void for_each_line(const RequestHead& head, const char* base, const KnownField& known, std::string_view name,
+void for_each_line(const MessageHead& head, const char* base, const KnownField& known, std::string_view name,
                    F&& f) {
     if (known.count == 0) return;
     f(head.fields[known.first].value.of(base));
@@ -66,7 +67,7 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Fra
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
-inline bool decide_keep_alive(const RequestHead& head, const char* base) noexcept {
+inline bool decide_keep_alive(const MessageHead& head, const char* base) noexcept {
     bool close = false;
     bool keep = head.minor_version > 0;
     for_each_line(head, base, head.connection, "connection", [&](std::string_view value) {
@@ -79,7 +80,7 @@ inline bool decide_keep_alive(const RequestHead& head, const char* base) noexcep
 }
 
 /// RFC 9112 sections 6.1 and 6.3 step 4: the codings must end in one "chunked"; no other is known here.
-inline void decide_transfer_coding(const RequestHead& head, const char* base, Framing& framing) noexcept {
+inline void decide_transfer_coding(const MessageHead& head, const char* base, Framing& framing) noexcept {
     unsigned chunked = 0;
     bool other = false;
     bool last_is_chunked = false;
@@ -101,8 +102,8 @@ inline void decide_transfer_coding(const RequestHead& head, const char* base, Fr
     framing.body = Framing::Body::chunked;
 }
 
-/// RFC 9112 section 6.3 steps 3 to 6, for a request.
-inline void decide_body(const RequestHead& head, const char* base, Framing& framing) noexcept {
+/// RFC 9112 section 6.3 steps 3 to 6; what a head without either field means is left to the caller.
+inline void decide_body(const MessageHead& head, const char* base, Framing& framing) noexcept {
     if (head.transfer_encoding.count > 0) {
         if (head.content_length.count > 0)
             return refuse(framing, 400, "Content-Length beside Transfer-Encoding");
@@ -135,6 +136,23 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     detail::check_target_and_host(head, base, framing);
     if (framing.refuse_status == 0) detail::decide_body(head, base, framing);
     if (framing.refuse_status == 0) detail::decide_expect(head, base, framing);
+    return framing;
+}
+
+/// The same for the response to a request with this method. A refused one is not to be read on, whatever the
+/// status.
+[[nodiscard]] inline Framing decide_response_framing(const ReceivedHead& head, const char* base,
+                                                     Method method) noexcept {
+    Framing framing;
+    framing.keep_alive = detail::decide_keep_alive(head, base);
+    detail::decide_body(head, base, framing);
+    if (framing.refuse_status != 0) return framing;
+    if (method == Method::head || has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
+        framing.body = Framing::Body::none;
+    } else if (head.transfer_encoding.count == 0 && head.content_length.count == 0) {  // step 8
+        framing.body = Framing::Body::to_the_end;
+        framing.keep_alive = false;
+    }
     return framing;
 }
 

@@ -361,7 +361,7 @@ inline void Connection::respond() {
     append_response(answer, close);
     exchange_->finish(input_);
     become(close ? Phase::closing : Phase::idle);
-    linger_ = close && (!input_.bytes().empty() || sys::has_input(socket_.get()));
+    linger_ = close && (!input_.bytes().empty() || sys::is_ready(socket_.get(), POLLIN));
 }
 
 inline void Connection::append_response(Response& answer, bool close) {

@@ -150,7 +150,7 @@ class Serving {
     AcceptResult accept_some(Watch& watch) {
         for (int i = 0; i < 64; ++i) {
             if (server_.is_full()) {
-                if (sys::has_input(watch.fd())) return AcceptResult::full;
+                if (sys::is_ready(watch.fd(), POLLIN)) return AcceptResult::full;
                 watch.drained();
                 break;
             }
@@ -159,7 +159,7 @@ class Serving {
                 watch.drained();
                 break;
             }
-            if (error != 0 && !is_of_one_connection(error)) {
+            if (error != 0 && !sys::is_of_one_connection(error)) {
                 log_accept_error(error);
                 return AcceptResult::out_of_resources;
             }
@@ -167,30 +167,10 @@ class Serving {
         return AcceptResult::some;
     }
 
-    // The connection died in the queue, or is forbidden (accept(2), "Error handling"). Any other error is
-    // ours, and trying again at once would spin.
-    static bool is_of_one_connection(int error) noexcept {
-        switch (error) {
-            case ECONNABORTED:
-            case EPERM:
-            case EPROTO:
-            case ENOPROTOOPT:
-            case EOPNOTSUPP:
-            case ENETDOWN:
-            case ENETUNREACH:
-            case EHOSTDOWN:
-            case EHOSTUNREACH:
-            case ETIMEDOUT:
-                return true;
-            default:
-                return false;
-        }
-    }
-
     void accept_the_last(const Listener& listener) {
         while (!server_.is_full()) {
             const int error = accept_one(listener.socket.get());
-            if (error != 0 && !is_of_one_connection(error)) break;
+            if (error != 0 && !sys::is_of_one_connection(error)) break;
         }
     }
 

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "allocations.hpp"
+#include "coroutines.hpp"
 #include "faults.hpp"
 #include "oracle.hpp"
 #include "raw_client.hpp"
@@ -98,13 +99,6 @@ class TestServer {
 };
 
 namespace detail {
-
-/// Makes the framework's list of open INFO scopes as long as it will ever be: it lives for the whole process
-/// and would otherwise grow between a baseline and its check.
-inline void grow_info_scopes(int depth) {
-    INFO("depth ", depth);
-    if (depth > 0) grow_info_scopes(depth - 1);
-}
 
 /// Lets the library make what it makes once per process, before the first baseline.
 inline void warm_up() {

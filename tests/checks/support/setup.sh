@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for tools by name; installs the missing ones with apt-get, or says how to install them.
 #
-#   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json locales
+#   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json libpq postgresql locales
 #
 # With --optional, what cannot be had is named and passed over. Quick when everything is there.
 set -u
@@ -13,6 +13,8 @@ has() {
         c++20) compiles_cxx20 ;;
         doctest) header doctest/doctest.h ;;
         nlohmann-json) header nlohmann/json.hpp ;;
+        libpq) header libpq-fe.h || header postgresql/libpq-fe.h ;;
+        postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null ;;
         locales) [ -e /usr/share/i18n/locales/tr_TR ] ;;
         *) command -v "$1" > /dev/null ;;
     esac
@@ -36,6 +38,7 @@ package() {
     case $1 in
         c++20) package "${CXX:-g++}" ;;
         doctest) echo doctest-dev ;;
+        libpq) echo libpq-dev ;;
         nlohmann-json) echo nlohmann-json3-dev ;;
         clang++-*) echo "clang-${1#clang++-} libclang-rt-${1#clang++-}-dev" ;;
         ss) echo iproute2 ;;

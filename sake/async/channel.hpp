@@ -1,0 +1,261 @@
+// Channel<T>: a bounded queue between coroutines, of one reactor or of several, and plain threads. Coroutines
+// await it, threads block on it; all are served in the order of coming.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+
+#include "sake/async/channel_gate.hpp"
+#include "sake/async/wait.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+/// Thrown by a send into a channel that is closed, or was closed before there was room. The item was not
+/// sent.
+class ChannelClosed : public std::exception {
+  public:
+    [[nodiscard]] const char* what() const noexcept override { return "the channel is closed"; }
+};
+
+namespace detail {
+
+template <class T>
+class SendOperation;
+template <class T>
+class ReceiveWait;
+
+}  // namespace detail
+
+/// Carries items from any number of senders to any number of receivers, each item to one of them, in the
+/// order in which they were sent. May be used from all threads at once; it must outlive every call and every
+/// waiter.
+///
+///     Channel<Job> jobs(16);
+///     co_await jobs.send(job);                               // in a coroutine: waits while 16 are there
+///     while (auto job = co_await jobs.receive()) run(*job);  // in another: until closed and drained
+///     jobs.send_blocking(job);                               // on a thread without a loop
+///     jobs.close();
+///
+/// A send or receive that ends by Cancelled has not happened, nor has one that lost in `when_any`.
+template <class T>
+class Channel {
+    static_assert(std::is_nothrow_move_constructible_v<T> && std::is_nothrow_destructible_v<T>,
+                  "the items of a channel must move without throwing, so that none is lost");
+
+  public:
+    /// Holds up to `capacity` items, and takes the memory for them at once. Throws std::invalid_argument if
+    /// that is 0.
+    explicit Channel(std::size_t capacity);
+    Channel(const Channel&) = delete;
+    Channel& operator=(const Channel&) = delete;
+    ~Channel();
+
+    /// Waits until there is room and puts the item in. Throws ChannelClosed, or Cancelled.
+    [[nodiscard]] detail::SendOperation<T> send(T item) noexcept;
+
+    /// Waits for an item and takes it out; gives nothing once the channel is closed and drained, so that
+    /// `while (auto item = co_await channel.receive())` is the loop over all items. Throws Cancelled.
+    [[nodiscard]] detail::Operation<detail::ReceiveWait<T>, Channel&> receive() noexcept;
+
+    /// Puts the item in if that needs no waiting; otherwise gives false and leaves the item as it is. Throws
+    /// ChannelClosed.
+    [[nodiscard]] bool try_send(T&& item);
+
+    /// An item if that needs no waiting.
+    [[nodiscard]] std::optional<T> try_receive() noexcept;
+
+    /// As `send`, but blocks the thread. Throws ChannelClosed, and std::logic_error on a reactor's thread.
+    void send_blocking(T item);
+
+    /// As `receive`, but blocks the thread. Throws std::logic_error on a reactor's thread.
+    [[nodiscard]] std::optional<T> receive_blocking();
+
+    /// Nothing more goes in: senders, those that wait too, get ChannelClosed. What is inside can still be
+    /// received. No effect the second time.
+    void close() noexcept;
+
+    [[nodiscard]] bool is_closed() const noexcept;
+    [[nodiscard]] std::size_t size() const noexcept;
+    [[nodiscard]] std::size_t capacity() const noexcept { return gate_.capacity(); }
+
+  private:
+    friend class detail::SendOperation<T>;
+    friend class detail::ReceiveWait<T>;
+
+    [[nodiscard]] bool put(T& item) noexcept;
+    [[nodiscard]] std::optional<T> take() noexcept;
+
+    mutable std::mutex mutex_;  // of everything below
+    detail::ChannelGate gate_;
+    T* cells_;
+};
+
+namespace detail {
+
+/// A send that has not begun. Awaiting it makes its wait.
+template <class T>
+class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
+  public:
+    SendOperation(Channel<T>& channel, T&& item) noexcept : channel_(channel), item_(std::move(item)) {}
+
+    class [[nodiscard]] SendWait final : public ChannelWait {
+      public:
+        SendWait(Channel<T>& channel, T&& item) noexcept
+            : ChannelWait(channel.mutex_, channel.gate_, channel.gate_.senders),
+              channel_(channel),
+              item_(std::move(item)) {}
+
+        [[nodiscard]] bool await_ready() noexcept {
+            const std::lock_guard lock(mutex_);
+            if (!channel_.gate_.may_send()) return false;
+            is_sent_ = channel_.put(item_);
+            is_over_ = true;
+            return true;
+        }
+        void await_resume() {
+            if (!is_over_) {
+                const std::lock_guard lock(mutex_);
+                end();
+                is_sent_ = channel_.put(item_);
+            }
+            if (!is_sent_) throw ChannelClosed();
+        }
+
+      private:
+        Channel<T>& channel_;
+        T item_;
+        bool is_over_ = false;
+        bool is_sent_ = false;
+    };
+
+    [[nodiscard]] SendWait operator co_await() && noexcept { return SendWait(channel_, std::move(item_)); }
+
+  private:
+    Channel<T>& channel_;
+    T item_;
+};
+
+template <class T>
+class [[nodiscard]] ReceiveWait final : public ChannelWait {
+  public:
+    explicit ReceiveWait(Channel<T>& channel) noexcept
+        : ChannelWait(channel.mutex_, channel.gate_, channel.gate_.receivers), channel_(channel) {}
+
+    [[nodiscard]] bool await_ready() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (!channel_.gate_.may_receive()) return false;
+        if (auto item = channel_.take()) item_.emplace(std::move(*item));
+        is_over_ = true;
+        return true;
+    }
+    [[nodiscard]] std::optional<T> await_resume() {
+        if (is_over_) return std::move(item_);
+        const std::lock_guard lock(mutex_);
+        end();
+        return channel_.take();
+    }
+
+  private:
+    Channel<T>& channel_;
+    std::optional<T> item_;
+    bool is_over_ = false;
+};
+
+}  // namespace detail
+
+template <class T>
+Channel<T>::Channel(std::size_t capacity) : gate_(capacity) {
+    if (capacity == 0) throw std::invalid_argument("Channel: the capacity must be at least 1");
+    cells_ = std::allocator<T>().allocate(capacity);
+}
+
+template <class T>
+Channel<T>::~Channel() {
+    while (gate_.size() > 0) std::destroy_at(cells_ + gate_.leave());
+    std::allocator<T>().deallocate(cells_, gate_.capacity());
+}
+
+// Where a sender need not wait: false if that is because the channel is closed.
+template <class T>
+bool Channel<T>::put(T& item) noexcept {
+    if (gate_.is_closed()) return false;
+    std::construct_at(cells_ + gate_.enter(), std::move(item));
+    return true;
+}
+
+// Where a receiver need not wait: nothing if that is because the channel is closed and drained.
+template <class T>
+std::optional<T> Channel<T>::take() noexcept {
+    if (gate_.size() == 0) return std::nullopt;
+    T* const cell = cells_ + gate_.leave();
+    std::optional<T> item(std::move(*cell));
+    std::destroy_at(cell);
+    return item;
+}
+
+template <class T>
+detail::SendOperation<T> Channel<T>::send(T item) noexcept {
+    return detail::SendOperation<T>(*this, std::move(item));
+}
+
+template <class T>
+auto Channel<T>::receive() noexcept -> detail::Operation<detail::ReceiveWait<T>, Channel&> {
+    return detail::Operation<detail::ReceiveWait<T>, Channel&>(*this);
+}
+
+template <class T>
+bool Channel<T>::try_send(T&& item) {
+    const std::lock_guard lock(mutex_);
+    if (!gate_.may_send()) return false;
+    if (!put(item)) throw ChannelClosed();
+    return true;
+}
+
+template <class T>
+std::optional<T> Channel<T>::try_receive() noexcept {
+    const std::lock_guard lock(mutex_);
+    if (!gate_.may_receive()) return std::nullopt;
+    return take();
+}
+
+template <class T>
+void Channel<T>::send_blocking(T item) {
+    std::unique_lock lock(mutex_);
+    detail::wait_in_line(lock, gate_.senders, [&] { return gate_.may_send(); });
+    if (!put(item)) throw ChannelClosed();
+}
+
+template <class T>
+std::optional<T> Channel<T>::receive_blocking() {
+    std::unique_lock lock(mutex_);
+    detail::wait_in_line(lock, gate_.receivers, [&] { return gate_.may_receive(); });
+    return take();
+}
+
+template <class T>
+void Channel<T>::close() noexcept {
+    const std::lock_guard lock(mutex_);
+    gate_.close();
+}
+
+template <class T>
+bool Channel<T>::is_closed() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return gate_.is_closed();
+}
+
+template <class T>
+std::size_t Channel<T>::size() const noexcept {
+    const std::lock_guard lock(mutex_);
+    return gate_.size();
+}
+
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,193 @@
+// The waiting of a Channel, which knows nothing of its items: who may go through, who waits in which line, as
+// a coroutine or as a blocked thread, and who is woken.
+#pragma once
+
+#include <condition_variable>
+#include <coroutine>
+#include <cstddef>
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+
+#include "sake/async/reactor.hpp"
+#include "sake/async/wait.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class ChannelWaiter;
+
+/// Who goes through a channel, who waits, and in which cell each item is; knows nothing of the items. Whoever
+/// is woken has a claim, on an item or on room, and makes use of it when it runs: a cancellation that comes
+/// in between gives the claim back, and no item has moved. Under the channel's lock.
+class ChannelGate {
+  public:
+    struct Line {
+        ListNode waiters;
+        std::size_t claims = 0;
+    };
+
+    explicit ChannelGate(std::size_t capacity) noexcept : capacity_(capacity) {}
+
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
+    void close() noexcept {
+        is_closed_ = true;
+        wake_who_may_go();
+    }
+
+    /// Whether a sender need not wait: there is room, or never will be.
+    [[nodiscard]] bool may_send() const noexcept { return is_closed_ || size_ + senders.claims < capacity_; }
+    /// Whether a receiver need not wait: there is an item, or never will be.
+    [[nodiscard]] bool may_receive() const noexcept {
+        return size_ > receivers.claims || (is_closed_ && size_ == 0);
+    }
+
+    /// The cell that the next item goes to, or comes from.
+    std::size_t enter() noexcept;
+    std::size_t leave() noexcept;
+
+    void wake_who_may_go() noexcept;
+
+    Line senders;
+    Line receivers;
+
+  private:
+    const std::size_t capacity_;
+    std::size_t first_ = 0;
+    std::size_t size_ = 0;
+    bool is_closed_ = false;
+};
+
+/// A coroutine or a thread that waits in line.
+class ChannelWaiter : public ListNode {
+  public:
+    explicit ChannelWaiter(Wait& coroutine) noexcept : coroutine_(&coroutine) {}
+    explicit ChannelWaiter(std::condition_variable& thread) noexcept : thread_(&thread) {}
+
+    [[nodiscard]] bool is_awake() const noexcept { return is_awake_; }
+
+    /// With a claim, unless there is nothing to wait for any more.
+    void wake(ChannelGate::Line& line, bool has_claim) noexcept {
+        unlink();
+        is_awake_ = true;
+        has_claim_ = has_claim;
+        if (has_claim) ++line.claims;
+        if (thread_ != nullptr) {
+            thread_->notify_one();
+        } else if (Reactor::current() == &coroutine_->reactor()) {
+            coroutine_->finish();
+        } else {
+            coroutine_->reactor().post(*coroutine_);
+        }
+    }
+    /// Makes use of the claim, or gives it up together with the place in line.
+    void leave(ChannelGate::Line& line) noexcept {
+        unlink();
+        if (std::exchange(has_claim_, false)) --line.claims;
+    }
+
+  private:
+    Wait* coroutine_ = nullptr;
+    std::condition_variable* thread_ = nullptr;
+    bool is_awake_ = false;
+    bool has_claim_ = false;
+};
+
+inline std::size_t ChannelGate::enter() noexcept {
+    const std::size_t to_the_end = capacity_ - first_;
+    const std::size_t cell = size_ < to_the_end ? first_ + size_ : size_ - to_the_end;
+    ++size_;
+    wake_who_may_go();
+    return cell;
+}
+
+inline std::size_t ChannelGate::leave() noexcept {
+    const std::size_t cell = first_;
+    if (++first_ == capacity_) first_ = 0;
+    --size_;
+    wake_who_may_go();
+    return cell;
+}
+
+inline void ChannelGate::wake_who_may_go() noexcept {
+    const auto first_of = [](Line& line) { return static_cast<ChannelWaiter*>(line.waiters.next()); };
+    while (senders.waiters.is_linked() && may_send()) first_of(senders)->wake(senders, !is_closed_);
+    while (receivers.waiters.is_linked() && may_receive()) first_of(receivers)->wake(receivers, size_ > 0);
+}
+
+/// What the two awaits of a channel have in common: a place in line, and how it is given up.
+class ChannelWait : public Wait {
+  public:
+    ChannelWait(std::mutex& mutex, ChannelGate& gate, ChannelGate::Line& line) noexcept
+        : mutex_(mutex), gate_(gate), line_(line), waiter_(*this) {}
+
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (!suspend(coroutine)) return false;
+        is_suspended_ = true;
+        const std::lock_guard lock(mutex_);
+        waiter_.insert_before(line_.waiters);
+        gate_.wake_who_may_go();  // this one, if another thread has come in between
+        return true;
+    }
+
+  protected:
+    // Still suspended only where a thread ends in the middle of it.
+    ~ChannelWait() {
+        if (!is_suspended_) return;
+        const std::lock_guard lock(mutex_);
+        give_up();
+    }
+
+    /// At the end of the wait, under the lock: now it need not wait. Throws Cancelled.
+    void end() {
+        if (!is_suspended_) return throw_if_cancelled();
+        is_suspended_ = false;
+        if (was_cancelled() || take_late_cancellation()) {
+            give_up();
+            throw Cancelled();
+        }
+        waiter_.leave(line_);
+    }
+
+    std::mutex& mutex_;
+
+  private:
+    // Once it is awake the word of it is on its way, and the cancellation is seen when it comes.
+    bool withdraw() noexcept override {
+        const std::lock_guard lock(mutex_);
+        if (waiter_.is_awake()) return false;
+        waiter_.unlink();
+        return true;
+    }
+    void give_up() noexcept {
+        waiter_.leave(line_);
+        gate_.wake_who_may_go();
+    }
+
+    ChannelGate& gate_;
+    ChannelGate::Line& line_;
+    ChannelWaiter waiter_;
+    bool is_suspended_ = false;
+};
+
+/// Blocks the thread until it need not wait.
+template <class MayGo>
+void wait_in_line(std::unique_lock<std::mutex>& lock, ChannelGate::Line& line, MayGo may_go) {
+    if (Reactor::current() != nullptr) {
+        throw std::logic_error("Channel: blocking on a reactor's thread; co_await instead");
+    }
+    if (may_go()) return;
+    std::condition_variable woken;
+    ChannelWaiter waiter(woken);
+    waiter.insert_before(line.waiters);
+    woken.wait(lock, [&] { return waiter.is_awake(); });
+    waiter.leave(line);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,255 @@
+// Waiting for several things at once: when_all, when_any, timeout, and TaskGroup for as many tasks as the
+// work turns out to need. All are structured: what they start has ended when they end, and cancelling them
+// cancels it. They take whatever can be awaited and moved: tasks, JoinHandles, `sleep(...)`, `event.wait()`,
+// `channel.receive()`.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <optional>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "sake/async/children.hpp"
+#include "sake/async/spawn.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+/// Runs everything side by side and gives the results in order, std::monostate for void:
+///
+///     auto both = co_await when_all(read_user(id), read_orders(id));
+///     auto& [user, orders] = both;
+///
+/// If any of them throws, the others still run to their end; then the first exception, in time, is thrown on.
+/// Where this is cancelled, all of them are.
+template <detail::Awaitable... Awaitables>
+[[nodiscard]] Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables);
+
+/// The same for as many as there are; none at all gives an empty vector.
+template <detail::Awaitable A>
+[[nodiscard]] Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables);
+
+/// Runs everything side by side until the first has ended, then cancels the others and waits until they have
+/// ended too. Gives the result of the first, at its index (std::monostate for void), or throws what it threw;
+/// what comes of the others is dropped.
+///
+///     auto first = co_await when_any(channel.receive(), stop.wait(), sleep(1s));
+///     if (first.index() == 0) use(std::get<0>(first));
+///
+/// They start in order, and those behind one that ends without waiting are not started. Where this is
+/// cancelled, all of them are.
+template <detail::Awaitable... Awaitables>
+    requires(sizeof...(Awaitables) > 0)
+[[nodiscard]] Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables);
+
+/// Which of a vector ended first, and its result: std::monostate for void.
+template <class T>
+struct First {
+    std::size_t index;
+    T value;
+};
+
+/// The same for as many as there are. Throws std::invalid_argument if there is none.
+template <detail::Awaitable A>
+[[nodiscard]] Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables);
+
+/// Runs something for at most `limit`, to some milliseconds; then cancels it, waits until it has ended, and
+/// throws TimedOut. What it gives or throws in spite of the cancellation is not lost: it comes out as if it
+/// had come in time. With a limit of zero it has the time until it first waits.
+template <detail::Awaitable A, class Rep, class Period>
+[[nodiscard]] auto timeout(A awaitable, std::chrono::duration<Rep, Period> limit);
+
+/// Tasks that are started one by one, and are all waited for:
+///
+///     co_await TaskGroup::run([&](TaskGroup& group) -> Task<> {
+///         while (auto job = co_await jobs.receive()) group.spawn(work(std::move(*job)));
+///     });
+///
+/// The first that fails, the body included, cancels the others. For one reactor's thread.
+class TaskGroup {
+  public:
+    TaskGroup(const TaskGroup&) = delete;
+    TaskGroup& operator=(const TaskGroup&) = delete;
+
+    /// Runs `body(group)`, a coroutine, and what it spawns, to their end. Then throws the first exception
+    /// that any of them threw. Where this is cancelled, all of them are.
+    template <class Body>
+        requires std::same_as<std::invoke_result_t<std::decay_t<Body>&, TaskGroup&>, Task<>>
+    [[nodiscard]] static Task<> run(Body&& body);
+
+    /// Starts a task when the caller waits. Only the body and the tasks of the group may do so. In a group
+    /// that is cancelled it never begins.
+    void spawn(Task<> task) { children_.spawn(std::move(task)); }
+
+    /// Starts `function(args...)`, a coroutine that gives nothing. The function, captures included, and the
+    /// arguments are moved into the new task.
+    template <class F, class... Args>
+        requires std::same_as<std::invoke_result_t<std::decay_t<F>&, Args...>, Task<>>
+    void spawn(F&& function, Args... args) {
+        spawn(detail::call_owned<std::decay_t<F>, Args...>(std::forward<F>(function), std::move(args)...));
+    }
+
+    /// Cancels everything in the group, the body included. That they end by Cancelled is no failure: `run`
+    /// then returns.
+    void cancel() noexcept { children_.cancel(); }
+
+  private:
+    explicit TaskGroup(detail::Fiber& parent) noexcept : children_(parent, detail::CancelRest::on_failure) {}
+    template <class Body>
+    static Task<> run_owned(Body body);
+
+    detail::Children children_;
+};
+
+namespace detail {
+
+template <class... Results, class... Awaitables>
+void add_each(Children& children, std::tuple<Results...>& results, Awaitables&... awaitables) {
+    std::apply([&](Results&... result) { (children.add(std::move(awaitables), result), ...); }, results);
+}
+
+template <class A>
+void add_each(Children& children, std::vector<std::optional<ResultOf<A>>>& results,
+              std::vector<A>& awaitables) {
+    for (std::size_t i = 0; i < awaitables.size(); ++i) children.add(std::move(awaitables[i]), results[i]);
+}
+
+template <class... Ts>
+std::tuple<Ts...> unwrap(std::tuple<std::optional<Ts>...>& results) {
+    return std::apply([](std::optional<Ts>&... result) { return std::tuple<Ts...>(std::move(*result)...); },
+                      results);
+}
+
+template <class T>
+std::vector<T> unwrap(std::vector<std::optional<T>>& results) {
+    std::vector<T> all;
+    all.reserve(results.size());
+    for (std::optional<T>& result : results) all.push_back(std::move(*result));
+    return all;
+}
+
+template <std::size_t index = 0, class... Ts>
+std::variant<Ts...> unwrap_one(std::tuple<std::optional<Ts>...>& results, std::size_t wanted) {
+    if constexpr (index + 1 < sizeof...(Ts)) {
+        if (index != wanted) return unwrap_one<index + 1>(results, wanted);
+    }
+    return std::variant<Ts...>(std::in_place_index<index>, std::move(*std::get<index>(results)));
+}
+
+/// Cancels the children at a deadline.
+class TimeLimit : private Timer {
+  public:
+    TimeLimit(Children& children, TimerQueue& timers, Clock::duration limit)
+        : Timer(&pass), children_(children), timers_(timers) {
+        timers.set(*this, deadline_in(limit));
+    }
+    TimeLimit(const TimeLimit&) = delete;
+    TimeLimit& operator=(const TimeLimit&) = delete;
+    ~TimeLimit() { timers_.cancel(*this); }
+
+  private:
+    static void pass(Timer& timer) noexcept { static_cast<TimeLimit&>(timer).children_.cancel(); }
+    Children& children_;
+    TimerQueue& timers_;
+};
+
+template <class A>
+Task<std::remove_cvref_t<AwaitedType<A>>> run_with_limit(A awaitable, Clock::duration limit) {
+    Fiber& fiber = co_await current_fiber();
+    std::optional<ResultOf<A>> result;
+    Children children(fiber, CancelRest::never);
+    children.add(std::move(awaitable), result);
+    const TimeLimit time_limit(children, fiber.reactor().timers(), limit);
+    children.start();
+    co_await children.all_ended();
+    children.throw_failure();
+    if (!result) throw TimedOut();
+    if constexpr (!std::is_void_v<AwaitedType<A>>) co_return std::move(*result);
+}
+
+}  // namespace detail
+
+template <detail::Awaitable... Awaitables>
+Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables) {
+    detail::Fiber& fiber = co_await detail::current_fiber();
+    std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
+    detail::Children children(fiber, detail::CancelRest::never);
+    detail::add_each(children, results, awaitables...);
+    children.start();
+    co_await children.all_ended();
+    children.throw_failure();
+    co_return detail::unwrap(results);
+}
+
+template <detail::Awaitable A>
+Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables) {
+    detail::Fiber& fiber = co_await detail::current_fiber();
+    std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
+    detail::Children children(fiber, detail::CancelRest::never);
+    detail::add_each(children, results, awaitables);
+    children.start();
+    co_await children.all_ended();
+    children.throw_failure();
+    co_return detail::unwrap(results);
+}
+
+template <detail::Awaitable... Awaitables>
+    requires(sizeof...(Awaitables) > 0)
+Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables) {
+    detail::Fiber& fiber = co_await detail::current_fiber();
+    std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
+    detail::Children children(fiber, detail::CancelRest::on_end);
+    detail::add_each(children, results, awaitables...);
+    children.start();
+    co_await children.all_ended();
+    children.throw_failure();
+    co_return detail::unwrap_one(results, children.first());
+}
+
+template <detail::Awaitable A>
+Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables) {
+    if (awaitables.empty()) throw std::invalid_argument("when_any: nothing to wait for");
+    detail::Fiber& fiber = co_await detail::current_fiber();
+    std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
+    detail::Children children(fiber, detail::CancelRest::on_end);
+    detail::add_each(children, results, awaitables);
+    children.start();
+    co_await children.all_ended();
+    children.throw_failure();
+    const std::size_t index = children.first();
+    co_return First<detail::ResultOf<A>>{index, std::move(*results[index])};
+}
+
+template <detail::Awaitable A, class Rep, class Period>
+auto timeout(A awaitable, std::chrono::duration<Rep, Period> limit) {
+    return detail::run_with_limit(std::move(awaitable), detail::to_clock(limit));
+}
+
+template <class Body>
+    requires std::same_as<std::invoke_result_t<std::decay_t<Body>&, TaskGroup&>, Task<>>
+Task<> TaskGroup::run(Body&& body) {
+    static_assert(detail::is_safe_to_await<Body>,
+                  "GCC before 13 destroys the captures of this lambda twice: name the lambda first, "
+                  "`auto body = [...](TaskGroup& group) -> Task<> {...}; co_await TaskGroup::run(body);`");
+    return run_owned<std::decay_t<Body>>(std::forward<Body>(body));
+}
+
+template <class Body>
+Task<> TaskGroup::run_owned(Body body) {
+    detail::Fiber& fiber = co_await detail::current_fiber();
+    detail::NoResult result;
+    TaskGroup group(fiber);
+    group.children_.add(body(group), result);
+    group.children_.start();
+    co_await group.children_.all_ended();
+    group.children_.throw_failure();
+}
+
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,174 @@
+// What a client sends, and the options of a client.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/async/task.hpp"
+#include "sake/base/function.hpp"
+#include "sake/base/json.hpp"
+#include "sake/base/version.hpp"
+#include "sake/client/url.hpp"
+#include "sake/http/headers.hpp"
+#include "sake/http/message.hpp"
+#include "sake/http/writer.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// The limits of a client. Each time limit throws TimedOut.
+struct ClientOptions {
+    /// Connections to one origin (host and port), at most; further requests wait for their turn.
+    std::size_t connections_per_origin = 64;
+    std::chrono::milliseconds turn_timeout = std::chrono::seconds(30);
+    /// An idle connection is closed after this. Shorter than what servers usually have, so that they seldom
+    /// come first.
+    std::chrono::milliseconds idle_lifetime = std::chrono::seconds(30);
+    std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
+    /// For each piece of the request's body.
+    std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
+    /// From the end of the request to the end of the response's head.
+    std::chrono::milliseconds response_timeout = std::chrono::seconds(30);
+    /// Between two pieces of the response's body.
+    std::chrono::milliseconds read_timeout = std::chrono::seconds(30);
+    /// Of a body that is gathered. One that is streamed may be of any size.
+    std::size_t max_body = 64 * 1024 * 1024;
+    int max_redirects = 10;
+    HeadLimits head = {};
+};
+
+/// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
+/// wrong.
+///
+///     http::Request request("POST", "http://localhost:8080/orders");
+///     request.query("dry", "yes").header("Authorization", token).json({{"item", 7}});
+///     const auto response = co_await client.send(std::move(request));
+class Request {
+  public:
+    /// Gives the body piece by piece; an empty piece is its end.
+    using Source = sake::detail::UniqueFunction<Task<std::string>()>;
+
+    Request(std::string method, std::string_view url) : method_(std::move(method)), url_(parse_url(url)) {
+        if (!is_token(method_) || method_ == "CONNECT")
+            throw std::invalid_argument("http::Request: bad method");
+    }
+
+    /// Appends key=value to the query, encoded.
+    Request& query(std::string_view key, std::string_view value) {
+        url_.target += url_.target.find('?') == std::string::npos ? '?' : '&';
+        url_.target += encode(key) + "=" + encode(value);
+        return *this;
+    }
+    /// Sets a field. Those that decide the framing, and Host, are the client's own.
+    Request& header(std::string_view name, std::string_view value) {
+        if (is_framing_field(name) || iequals(name, "host") || iequals(name, "expect")) {
+            throw std::invalid_argument("http::Request: the client itself sets " + std::string(name));
+        }
+        headers_.set(name, value);
+        return *this;
+    }
+    Request& body(std::string bytes, std::string_view content_type) {
+        headers_.set("Content-Type", content_type);
+        body_ = std::move(bytes);
+        source_ = {};
+        has_body_ = true;
+        return *this;
+    }
+    Request& json(const Json& value) { return body(dump_json(value), "application/json"); }
+    /// Sends the body as it comes from `source`, a coroutine; chunked. Such a request is neither repeated nor
+    /// redirected.
+    template <class F>
+    Request& stream(F source, std::string_view content_type) {
+        headers_.set("Content-Type", content_type);
+        source_ = std::move(source);
+        has_body_ = true;
+        return *this;
+    }
+
+    [[nodiscard]] const std::string& method() const noexcept { return method_; }
+    [[nodiscard]] const Url& url() const noexcept { return url_; }
+    [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
+
+  private:
+    friend class Client;
+
+    // What may stand in a segment, less what means something in a query.
+    static std::string encode(std::string_view text) {
+        std::string out;
+        for (const char c : percent_encode(text)) {
+            if (c == '&' || c == '=' || c == '+') {
+                out += c == '&' ? "%26" : c == '=' ? "%3D" : "%2B";
+            } else {
+                out += c;
+            }
+        }
+        return out;
+    }
+
+    [[nodiscard]] bool is_streamed() const noexcept { return static_cast<bool>(source_); }
+    /// Whether sending it twice is as good as once (RFC 9110 section 9.2.2).
+    [[nodiscard]] bool is_repeatable() const noexcept {
+        const Method known = method_from(method_);
+        return !is_streamed() && known != Method::post && known != Method::patch && known != Method::other;
+    }
+
+    template <class AnyResponse>
+    [[nodiscard]] bool is_redirected_by(const AnyResponse& response) const noexcept {
+        const int status = response.status;
+        const bool asks = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+        return asks && !is_streamed() && response.headers.contains("Location");
+    }
+
+    [[nodiscard]] std::string head() const {
+        std::string text = method_ + " " + url_.target + " HTTP/1.1\r\nHost: " + url_.authority + "\r\n";
+        if (!headers_.contains("User-Agent"))
+            text.append("User-Agent: sake/").append(SAKE_VERSION).append("\r\n");
+        const bool wants_length = has_body_ || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
+        if (is_streamed()) {
+            text += "Transfer-Encoding: chunked\r\n";
+        } else if (wants_length) {
+            text += "Content-Length: ";
+            detail::append_number(text, body_.size());
+            text += "\r\n";
+        }
+        return text.append(headers_.wire()).append("\r\n");
+    }
+
+    /// Makes it the request that a redirect asks for (RFC 9110 section 15.4).
+    void follow(int status, std::string_view location) {
+        Url next = resolve_url(url_, location);
+        // Credentials are for whom they were meant.
+        if (next.authority != url_.authority) {
+            for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"}) {
+                headers_.remove(secret);
+            }
+        }
+        url_ = std::move(next);
+        const bool drops_body = status == 303 || ((status == 301 || status == 302) && method_ == "POST");
+        if (!drops_body) return;
+        if (method_ != "HEAD") method_ = "GET";
+        headers_.remove("Content-Type");
+        body_.clear();
+        has_body_ = false;
+    }
+
+    std::string method_;
+    Url url_;
+    Headers headers_;
+    std::string body_;
+    Source source_;
+    bool has_body_ = false;
+};
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,176 @@
+// What a client receives: a Response that is all there, or a ResponseStream that is read piece by piece.
+#pragma once
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/async/pool.hpp"
+#include "sake/base/json.hpp"
+#include "sake/client/client_request.hpp"
+#include "sake/http/chunked.hpp"
+#include "sake/http/framing.hpp"
+#include "sake/http/headers.hpp"
+#include "sake/http/response_parser.hpp"
+#include "sake/io/tcp_stream.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// Thrown for an answer that is not HTTP as it should be, or that is larger than the client allows.
+class BadResponse : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+/// An answer with all of its body.
+struct Response {
+    int status = 0;
+    Headers headers;
+    std::string body;
+
+    /// Whether the status is 2xx.
+    [[nodiscard]] bool is_ok() const noexcept { return status >= 200 && status < 300; }
+    /// The body as JSON. Throws JsonError.
+    template <class Value = Json>
+    [[nodiscard]] Value json() const {
+        return parse_json<Value>(body);
+    }
+};
+
+namespace detail {
+
+/// Aborts the connection of a request that is given up, so that the server may give it up too.
+class AbortUnlessAnswered {
+  public:
+    explicit AbortUnlessAnswered(TcpStream& stream) noexcept : stream_(&stream) {}
+    AbortUnlessAnswered(const AbortUnlessAnswered&) = delete;
+    AbortUnlessAnswered& operator=(const AbortUnlessAnswered&) = delete;
+    ~AbortUnlessAnswered() {
+        if (stream_ != nullptr) stream_->abort();
+    }
+    void dismiss() noexcept { stream_ = nullptr; }
+
+  private:
+    TcpStream* stream_;
+};
+
+}  // namespace detail
+
+/// An answer whose body is still to come. When it goes before all is read, the connection is closed. It must
+/// not outlive its client.
+class ResponseStream {
+  public:
+    int status = 0;
+    Headers headers;
+
+    ResponseStream(ResponseStream&&) noexcept = default;
+    ResponseStream& operator=(ResponseStream&&) = delete;
+    ~ResponseStream() { close(); }
+
+    /// The next piece of the body; empty at its end. Throws BadResponse, std::system_error if the connection
+    /// ends in the middle, TimedOut if nothing comes in time, and Cancelled.
+    template <class Unused = void>
+    [[nodiscard]] Task<std::string> read();
+
+    /// Gives up what is still to come.
+    void close() noexcept {
+        if (connection_) connection_->abort();
+        connection_.discard();
+    }
+
+  private:
+    friend class Client;
+    using Connection = Pool<TcpStream>::Lease;
+
+    ResponseStream(Connection connection, const ReceivedHead& head, std::string_view bytes,
+                   const Framing& framing, std::chrono::milliseconds read_timeout)
+        : status(head.status),
+          connection_(std::move(connection)),
+          body_(framing.body),
+          left_(framing.length),
+          keep_alive_(framing.keep_alive),
+          read_timeout_(read_timeout) {
+        for (const FieldSlice& field : head.fields) {
+            headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
+        }
+        connection_->skip(head.size);
+        if (body_ == Framing::Body::none) end();
+    }
+
+    [[nodiscard]] std::string take(std::string_view unread);
+    [[nodiscard]] std::string take_chunk(std::string_view unread);
+    // What would come behind the answer was not asked for: such a connection is not used again.
+    void end() noexcept {
+        is_at_end_ = true;
+        if (!keep_alive_ || !connection_->unread().empty()) return connection_.discard();
+        const Connection goes_back = std::move(connection_);
+    }
+
+    Connection connection_;
+    Framing::Body body_;
+    std::uint64_t left_;  // of Framing::Body::length
+    bool keep_alive_;
+    bool is_at_end_ = false;
+    ChunkedDecoder chunks_;
+    std::chrono::milliseconds read_timeout_;
+};
+
+inline std::string ResponseStream::take(std::string_view unread) {
+    if (body_ == Framing::Body::chunked) return take_chunk(unread);
+    std::size_t size = unread.size();
+    if (body_ == Framing::Body::length) size = static_cast<std::size_t>(std::min<std::uint64_t>(size, left_));
+    std::string piece(unread.substr(0, size));
+    connection_->skip(size);
+    left_ -= body_ == Framing::Body::length ? size : 0;
+    if (body_ == Framing::Body::length && left_ == 0) end();
+    return piece;
+}
+
+inline std::string ResponseStream::take_chunk(std::string_view unread) {
+    std::string piece;
+    for (;;) {
+        const ChunkedDecoder::Step step = chunks_.decode(unread);
+        unread.remove_prefix(step.consumed);
+        piece += step.data;
+        if (step.kind == ChunkedDecoder::Step::Kind::data) continue;
+        connection_->skip(connection_->unread().size() - unread.size());
+        if (step.kind == ChunkedDecoder::Step::Kind::refused) {
+            throw BadResponse("bad response: " + std::string(chunks_.reason()));
+        }
+        if (step.kind == ChunkedDecoder::Step::Kind::done) end();
+        return piece;
+    }
+}
+
+template <class Unused>
+Task<std::string> ResponseStream::read() {
+    while (!is_at_end_) {
+        if (!connection_) throw std::logic_error("the ResponseStream is closed");
+        const std::string_view unread = connection_->unread();
+        if (!unread.empty()) {
+            std::string piece = take(unread);
+            if (!piece.empty()) co_return piece;
+            continue;
+        }
+        const std::size_t more = co_await connection_->read_more(read_timeout_);
+        if (more > 0) continue;
+        if (body_ != Framing::Body::to_the_end) {
+            close();
+            sake::detail::throw_system_error(ECONNRESET, "the server ended in the middle of its answer");
+        }
+        end();
+    }
+    co_return std::string();
+}
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,188 @@
+// How TcpStream::connect finds a way to the peer: names to addresses off the loop, and attempts that overlap,
+// in the order that RFC 8305 calls "happy eyeballs".
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "sake/async/address.hpp"
+#include "sake/async/combinators.hpp"
+#include "sake/async/event.hpp"
+#include "sake/async/sleep.hpp"
+#include "sake/compute/background.hpp"
+#include "sake/io/tcp_stream.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// An address as the system wants it.
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+
+    SocketAddress() = default;
+    SocketAddress(const sockaddr* address, socklen_t length) noexcept : size(length) {
+        std::memcpy(&storage, address, length);
+    }
+    [[nodiscard]] int family() const noexcept { return storage.ss_family; }
+};
+
+/// What getaddrinfo says of a name: addresses, best first, or its error code.
+struct Lookup {
+    std::vector<SocketAddress> addresses;
+    int error = 0;
+};
+
+inline Lookup look_up(const HostAndPort& where, int flags) {
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_NUMERICSERV | flags;
+    addrinfo* list = nullptr;
+    Lookup found;
+    found.error = ::getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &list);
+    if (found.error != 0) return found;
+    const Addresses owned(list);
+    for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
+        found.addresses.emplace_back(each->ai_addr, each->ai_addrlen);
+    }
+    return found;
+}
+
+/// Lets the families take turns, beginning with that of the first, so that one that is out of order costs one
+/// delay (RFC 8305 section 4).
+inline std::vector<SocketAddress> alternate_families(const std::vector<SocketAddress>& addresses) {
+    std::vector<SocketAddress> first;
+    std::vector<SocketAddress> other;
+    for (const SocketAddress& each : addresses) {
+        (each.family() == addresses.front().family() ? first : other).push_back(each);
+    }
+    std::vector<SocketAddress> all;
+    for (std::size_t i = 0; i < std::max(first.size(), other.size()); ++i) {
+        if (i < first.size()) all.push_back(first[i]);
+        if (i < other.size()) all.push_back(other[i]);
+    }
+    return all;
+}
+
+[[noreturn]] inline void throw_connect_error(int error, const std::string& address) {
+    throw_system_error(error, "cannot connect to " + address);
+}
+
+inline SocketAddress unix_address(const std::string& address) {
+    const std::string path = address.substr(5);
+    sockaddr_un local{};
+    local.sun_family = AF_UNIX;
+    if (path.empty()) throw_connect_error(EINVAL, address);
+    if (path.size() >= sizeof local.sun_path) throw_connect_error(ENAMETOOLONG, address);
+    std::memcpy(local.sun_path, path.data(), path.size());
+    return {reinterpret_cast<const sockaddr*>(&local), sizeof local};
+}
+
+/// "host:port" or "[ipv6]:port" taken apart. Throws std::system_error.
+inline HostAndPort split_peer(const std::string& address) {
+    auto where = split_address(address);
+    if (where && !where->host.empty()) return *std::move(where);
+    throw_connect_error(EINVAL, "\"" + address + "\", which is not host:port, [ipv6]:port or unix:/path");
+}
+
+// Templates, since GCC compiles coroutines that are none for every program that includes them.
+
+/// What is an address already is one at once; a name is looked up in the background.
+template <class Text>
+Task<std::vector<SocketAddress>> resolve(Text address) {
+    if (address.substr(0, 5) == "unix:") co_return std::vector{unix_address(address)};
+    HostAndPort where = split_peer(address);
+    Lookup found = look_up(where, AI_NUMERICHOST);
+    if (found.error != 0) {
+        auto lookup = [name = std::move(where)] { return look_up(name, AI_ADDRCONFIG); };
+        auto looking_up = run_blocking(std::move(lookup));
+        found = co_await std::move(looking_up);
+    }
+    if (found.error == 0) co_return alternate_families(found.addresses);
+    throw std::system_error(std::make_error_code(std::errc::address_not_available),
+                            "cannot connect to " + address + ": " + ::gai_strerror(found.error));
+}
+
+/// The attempts to reach one peer.
+struct ConnectRace {
+    FileDescriptor winner;
+    int error = 0;  // of the last that failed
+    Event one_has_failed;
+};
+
+/// The outcome of connecting: 0 or an errno.
+template <class Address>
+Task<int> connect_socket(int fd, Address address) {
+    for (;;) {
+        const auto* const generic = reinterpret_cast<const sockaddr*>(&address.storage);
+        const int error = sys::connect(fd, generic, address.size).error;
+        if (error == EINPROGRESS) break;
+        if (error != EAGAIN) co_return error;
+        // A Unix socket whose queue is full, and nothing tells when it has room.
+        co_await sleep(std::chrono::milliseconds(5));
+    }
+    co_await wait_for_descriptor(fd, POLLOUT, writable, no_limit);
+    co_return sys::socket_error(fd);
+}
+
+template <class Address>
+Task<> try_to_connect(ConnectRace& race, TaskGroup& group, Address address) {
+    const SysResult made = sys::stream_socket(address.family());
+    int error = made.error;
+    if (made.ok()) {
+        FileDescriptor socket(static_cast<int>(made.value));
+        error = co_await connect_socket(socket.get(), address);
+        if (error == 0 && !race.winner) {
+            race.winner = std::move(socket);
+            group.cancel();
+            co_return;
+        }
+    }
+    race.error = error;
+    race.one_has_failed.set();
+}
+
+template <class Addresses>
+Task<FileDescriptor> connect_to_any(Addresses addresses, std::string name) {
+    ConnectRace race;
+    const auto attempts = [&](TaskGroup& group) -> Task<> {
+        for (std::size_t i = 0; i < addresses.size(); ++i) {
+            race.one_has_failed.reset();
+            group.spawn(try_to_connect(race, group, addresses[i]));
+            if (i + 1 == addresses.size()) break;
+            co_await when_any(race.one_has_failed.wait(), sleep(std::chrono::milliseconds(250)));
+        }
+    };
+    co_await TaskGroup::run(attempts);
+    if (!race.winner) throw_connect_error(race.error, name);
+    co_return std::move(race.winner);
+}
+
+template <class Text>
+Task<TcpStream> connect_stream(Text address) {
+    auto addresses = co_await resolve(address);
+    FileDescriptor socket = co_await connect_to_any(std::move(addresses), address);
+    sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY,
+                    1);  // a Unix socket refuses, and does not need it
+    co_return TcpStream(std::move(socket));
+}
+
+}  // namespace detail
+
+template <detail::Limit L>
+Task<TcpStream> TcpStream::connect(std::string address, L limit) {
+    return timeout(detail::connect_stream(std::move(address)), limit);
+}
+
+}  // namespace v0
+}  // namespace sake

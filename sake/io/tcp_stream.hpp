@@ -1,0 +1,297 @@
+// TcpStream: a connection, over TCP or a Unix socket, that coroutines read and write. How one is made is in
+// connect.hpp and tcp_listener.hpp.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "sake/async/address.hpp"
+#include "sake/async/descriptor.hpp"
+#include "sake/async/readiness.hpp"
+#include "sake/async/sleep.hpp"
+#include "sake/async/task.hpp"
+#include "sake/base/function.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Bytes that have come and were not asked for yet. Taking from the front costs its share of one move of the
+/// rest.
+class UnreadBytes {
+  public:
+    [[nodiscard]] std::string_view view() const noexcept { return std::string_view(bytes_).substr(taken_); }
+    [[nodiscard]] std::size_t size() const noexcept { return bytes_.size() - taken_; }
+    void take(std::size_t size) {
+        taken_ += size;
+        if (2 * taken_ < bytes_.size()) return;
+        bytes_.erase(0, taken_);
+        taken_ = 0;
+    }
+    /// Room for more at the end; `keep` says how much of it was used.
+    [[nodiscard]] std::span<char> extend(std::size_t room) {
+        bytes_.resize(bytes_.size() + room);
+        return {bytes_.data() + bytes_.size() - room, room};
+    }
+    void keep(std::size_t used, std::size_t room) { bytes_.resize(bytes_.size() - room + used); }
+
+  private:
+    std::string bytes_;
+    std::size_t taken_ = 0;
+};
+
+}  // namespace detail
+
+/// A connection. Moves only; closes when it goes. For one reactor's thread, on which it was made; at a time
+/// one coroutine may read and one may write. Every operation throws std::system_error when the connection
+/// fails, TimedOut after the limit that it may be given as its last argument, and Cancelled.
+///
+///     auto stream = co_await TcpStream::connect("localhost:6379", 5s);
+///     co_await stream.write_all("PING\r\n");
+///     const auto line = co_await stream.read_until("\r\n", 1024, 5s);
+class TcpStream {
+  public:
+    /// Connects to "host:port", "[ipv6]:port" or "unix:/path". A name is looked up without holding the loop;
+    /// of the addresses that it has, the next is tried when one has failed or has kept silent for 250 ms,
+    /// IPv6 and IPv4 taking turns (RFC 8305), and the first connection wins. Throws std::system_error that
+    /// names the address.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max());
+
+    /// Takes a connected socket over, and makes it non-blocking. On the reactor that runs on this thread;
+    /// throws std::logic_error if none does.
+    explicit TcpStream(detail::FileDescriptor socket);
+
+    /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max());
+
+    /// Reads up to `delimiter` and gives what was before it; nothing if the peer has ended and sent nothing
+    /// more, so that `while (auto line = co_await stream.read_until("\n"))` is the loop over all lines.
+    /// Throws std::length_error if it does not come within `longest` bytes, std::system_error if the end
+    /// comes before it.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<std::optional<std::string>> read_until(std::string delimiter,
+                                                              std::size_t longest = 64 * 1024,
+                                                              L limit = L::max());
+
+    /// Reads exactly so many bytes. Throws std::system_error if the end comes before.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max());
+
+    /// For parsers: what has come and was not read yet, valid until the next read.
+    [[nodiscard]] std::string_view unread() const { return socket().unread.view(); }
+    /// Waits for more behind it, and gives how many bytes came; 0 at the end.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<std::size_t> read_more(L limit = L::max());
+    /// Takes the first `size` bytes of what is unread for read.
+    void skip(std::size_t size) { socket().unread.take(size); }
+
+    /// Writes all of it, waiting whenever the peer is slow. `bytes` must stay where they are meanwhile.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] Task<> write_all(std::string_view bytes, L limit = L::max());
+
+    /// Tells the peer that nothing more is written; what it sends can still be read.
+    void shutdown_write();
+
+    /// Nobody may be reading or writing.
+    void close() noexcept { socket_.reset(); }
+    /// Closes with a reset: what was not sent is dropped, and the peer learns at once that nobody reads any
+    /// more.
+    void abort() noexcept {
+        if (socket_ != nullptr) static_cast<void>(detail::sys::reset_on_close(socket_->own.get()));
+        close();
+    }
+    [[nodiscard]] bool is_open() const noexcept { return socket_ != nullptr; }
+
+    /// Whether it is as a connection that rests should be: open, and nothing has come that was not read.
+    [[nodiscard]] bool is_quiet() const noexcept;
+
+    /// "127.0.0.1", "2001:db8::1" or "unix".
+    [[nodiscard]] std::string peer_address() const;
+    [[nodiscard]] int fd() const { return socket().watch.fd(); }
+
+  private:
+    // What does not move: the poller knows where the watch is.
+    struct Socket {
+        Socket(Reactor& reactor, detail::FileDescriptor descriptor)
+            : own(std::move(descriptor)), watch(reactor, own.get()) {}
+        detail::FileDescriptor own;
+        detail::Watch watch;
+        detail::UnreadBytes unread;
+        unsigned turns = 0;
+        bool is_being_read = false;
+    };
+
+    // In every read, since what is unread belongs to one at a time.
+    class Reading {
+      public:
+        explicit Reading(Socket& socket) : socket_(socket) {
+            if (socket.is_being_read) throw std::logic_error("two coroutines read one TcpStream at a time");
+            socket.is_being_read = true;
+        }
+        Reading(const Reading&) = delete;
+        Reading& operator=(const Reading&) = delete;
+        ~Reading() { socket_.is_being_read = false; }
+
+      private:
+        Socket& socket_;
+    };
+
+    [[nodiscard]] Socket& socket() const;
+    // Templates, as all coroutines here, since GCC compiles those that are none for every program that
+    // includes them.
+    template <class Unused = void>
+    [[nodiscard]] Task<std::size_t> receive(std::span<char> into, detail::TimePoint deadline);
+    template <class Unused = void>
+    [[nodiscard]] Task<std::size_t> receive_more(detail::TimePoint deadline);
+
+    std::unique_ptr<Socket> socket_;
+};
+
+inline TcpStream::TcpStream(detail::FileDescriptor socket) {
+    Reactor* const reactor = Reactor::current();
+    if (reactor == nullptr)
+        throw std::logic_error("a TcpStream needs a running reactor: make it in a coroutine");
+    detail::sys::set_nonblocking_cloexec(socket.get());
+    socket_ = std::make_unique<Socket>(*reactor, std::move(socket));
+}
+
+inline TcpStream::Socket& TcpStream::socket() const {
+    if (socket_ == nullptr) throw std::logic_error("the TcpStream is closed");
+    return *socket_;
+}
+
+inline void TcpStream::shutdown_write() {
+    const detail::SysResult result = detail::sys::shutdown_write(socket().own.get());
+    if (!result.ok()) detail::throw_system_error(result.error, "shutdown");
+}
+
+inline bool TcpStream::is_quiet() const noexcept {
+    return socket_ != nullptr && !socket_->is_being_read && socket_->unread.size() == 0 &&
+           !detail::sys::is_ready(socket_->own.get(), POLLIN);
+}
+
+inline std::string TcpStream::peer_address() const {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    auto* const peer = reinterpret_cast<sockaddr*>(&address);
+    if (::getpeername(socket().own.get(), peer, &size) != 0) detail::throw_system_error(errno, "getpeername");
+    return detail::PeerAddress(address).to_string();
+}
+
+template <class Unused>
+Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint deadline) {
+    Socket& own = socket();
+    // A peer that never lets us wait must not keep the others from their turn.
+    if (++own.turns % 64 == 0) co_await yield();
+    for (;;) {
+        detail::LimitedReadinessWait ready(own.watch, detail::readable, deadline);
+        co_await ready;
+        const detail::SysResult result = detail::sys::receive(own.own.get(), into.data(), into.size());
+        if (result.ok()) co_return static_cast<std::size_t>(result.value);
+        if (!result.would_block()) detail::throw_system_error(result.error, "read");
+        own.watch.drained();
+    }
+}
+
+// Appends to what is unread.
+template <class Unused>
+Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
+    detail::UnreadBytes& unread = socket().unread;
+    const std::span<char> room = unread.extend(std::max<std::size_t>(4096, unread.size()));
+    std::size_t received = 0;
+    const detail::AtExit cut([&] { unread.keep(received, room.size()); });
+    received = co_await receive(room, deadline);
+    co_return received;
+}
+
+template <detail::Limit L>
+Task<std::size_t> TcpStream::read_more(L limit) {
+    const Reading reading(socket());
+    co_return co_await receive_more(detail::deadline_in(detail::to_clock(limit)));
+}
+
+template <detail::Limit L>
+Task<std::size_t> TcpStream::read(std::span<char> into, L limit) {
+    const Reading reading(socket());
+    detail::UnreadBytes& unread = socket().unread;
+    const std::size_t size = std::min(unread.size(), into.size());
+    if (size > 0 || into.empty()) {
+        std::memcpy(into.data(), unread.view().data(), size);
+        unread.take(size);
+        co_return size;
+    }
+    co_return co_await receive(into, detail::deadline_in(detail::to_clock(limit)));
+}
+
+template <detail::Limit L>
+Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, std::size_t longest, L limit) {
+    if (delimiter.empty()) throw std::invalid_argument("read_until: the delimiter is empty");
+    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const Reading reading(socket());
+    detail::UnreadBytes& unread = socket().unread;
+    for (std::size_t searched = 0;;) {
+        const std::size_t found = unread.view().find(delimiter, searched);
+        const bool is_there = found != std::string_view::npos;
+        if (is_there ? found > longest : unread.size() >= longest + delimiter.size()) {
+            throw std::length_error("read_until: no delimiter within the longest text allowed");
+        }
+        if (is_there) {
+            std::string text(unread.view().substr(0, found));
+            unread.take(found + delimiter.size());
+            co_return text;
+        }
+        searched = unread.size() < delimiter.size() ? 0 : unread.size() - delimiter.size() + 1;
+        const std::size_t received = co_await receive_more(deadline);
+        if (received > 0) continue;
+        if (unread.size() == 0) co_return std::nullopt;
+        detail::throw_system_error(ECONNRESET, "the peer ended before the delimiter");
+    }
+}
+
+template <detail::Limit L>
+Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
+    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const Reading reading(socket());
+    detail::UnreadBytes& unread = socket().unread;
+    while (unread.size() < size) {
+        const std::size_t received = co_await receive_more(deadline);
+        if (received == 0) detail::throw_system_error(ECONNRESET, "the peer ended before all had come");
+    }
+    std::string bytes(unread.view().substr(0, size));
+    unread.take(size);
+    co_return bytes;
+}
+
+template <detail::Limit L>
+Task<> TcpStream::write_all(std::string_view bytes, L limit) {
+    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    Socket& own = socket();
+    if (++own.turns % 64 == 0) co_await yield();
+    while (!bytes.empty()) {
+        detail::LimitedReadinessWait ready(own.watch, detail::writable, deadline);
+        co_await ready;
+        const detail::SysResult result = detail::sys::send(own.own.get(), bytes.data(), bytes.size());
+        if (result.ok()) {
+            bytes.remove_prefix(static_cast<std::size_t>(result.value));
+        } else if (result.would_block()) {
+            own.watch.filled();
+        } else {
+            detail::throw_system_error(result.error, "write");
+        }
+    }
+}
+
+}  // namespace v0
+}  // namespace sake

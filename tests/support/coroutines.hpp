@@ -1,0 +1,51 @@
+// What the tests of the async toolbox share: running the body of a test as a coroutine, and letting others
+// run.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <exception>
+#include <string>
+#include <utility>
+
+#include "allocations.hpp"
+#include "sake.hpp"
+
+namespace harness {
+
+/// Makes the framework's list of open INFO scopes as long as it will ever be, since it would otherwise grow
+/// in the middle of a balance.
+inline void grow_info_scopes(int depth) {
+    INFO("depth ", depth);
+    if (depth > 0) grow_info_scopes(depth - 1);
+}
+
+/// Runs the body of a test, a coroutine; afterwards every frame and result is gone.
+template <class Body>
+void in_coroutine(Body body) {
+    grow_info_scopes(32);
+    const auto before = allocations::live_blocks();
+    sake::run_until_complete(body());
+    CHECK(allocations::live_blocks() == before);
+}
+
+/// Turns enough of the loop for everything that was spawned or resumed just now to run.
+inline sake::Task<> let_the_others_run() {
+    for (int i = 0; i < 5; ++i) co_await sake::yield();
+}
+
+/// What `task` throws, as text; "no exception" if it does not.
+template <class T>
+sake::Task<std::string> failure_of(sake::Task<T> task) {
+    std::string why = "no exception";
+    try {
+        co_await std::move(task);
+    } catch (const std::exception& error) {
+        why = error.what();
+    } catch (const sake::Cancelled&) {
+        why = "Cancelled";
+    }
+    co_return why;
+}
+
+}  // namespace harness

@@ -1,0 +1,492 @@
+// http::Client against Sake itself and against servers that say what a test wants: bodies both ways,
+// connections that are kept, repeated requests, redirects, limits, and peers that misbehave.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sake.hpp"
+#include "support/coroutines.hpp"
+#include "support/oracle.hpp"
+#include "support/reliability.hpp"
+#include "support/server_fixture.hpp"
+
+namespace test_client {
+
+using namespace std::chrono_literals;
+namespace http = sake::http;
+using harness::failure_of;
+using harness::let_the_others_run;
+using http::Client;
+using http::Request;
+using http::Response;
+using sake::spawn;
+using sake::Task;
+using sake::TcpListener;
+using sake::TcpStream;
+
+namespace {
+
+void routes(sake::Engine& app) {
+    app.get("/hello", [](sake::Context& ctx) { ctx.text("hello"); });
+    app.any("/echo", [](sake::Context& ctx) {
+        ctx.set_header("X-Method", ctx.method());
+        ctx.set_header("X-Query", ctx.query_string());
+        ctx.set_header("X-Token", ctx.header("Authorization"));
+        ctx.send(ctx.body(), ctx.has_header("Content-Type") ? ctx.header("Content-Type") : "none/none");
+    });
+    app.get("/large", [](sake::Context& ctx) { ctx.text(harness::pattern_bytes(1 << 20)); });
+    app.get("/slow", [](sake::Context& ctx) -> Task<> {
+        co_await sake::sleep(1h);
+        ctx.text("late");
+    });
+    app.any("/to/:status", [](sake::Context& ctx, int status) { ctx.redirect("/echo?from=there", status); });
+    app.get("/round", [](sake::Context& ctx) { ctx.redirect("/round"); });
+    app.get("/unknown", [](sake::Context& ctx) { ctx.redirect("https://localhost/"); });
+    app.get("/no-content", [](sake::Context& ctx) { ctx.no_content(); });
+    app.get("/close", [](sake::Context& ctx) {
+        ctx.set_header("Connection", "close");
+        ctx.text("last");
+    });
+}
+
+/// Runs `body(client, origin)` against a Sake server, and looks for what both leave behind.
+template <class Body>
+void with_sake(Body body, http::ClientOptions options = {},
+               const std::function<void(sake::Engine&)>& setup = routes) {
+    harness::with_server(setup, [&](harness::TestServer& server) {
+        const auto whole = [&]() -> Task<> {
+            Client client(options);
+            co_await body(client, "http://127.0.0.1:" + std::to_string(server.port()));
+        };
+        const int before = harness::settled_fds(server);
+        sake::run_until_complete(whole());
+        CHECK(harness::eventually([&] { return harness::Snapshot::take().fds <= before; }));
+    });
+}
+
+/// A server that reads a head and says the next of these answers, once per connection; then it closes.
+Task<> say(TcpListener& listener, std::vector<std::string> answers) {
+    for (const std::string& answer : answers) {
+        TcpStream stream = co_await listener.accept();
+        static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+        co_await stream.write_all(answer);
+    }
+}
+
+/// What a GET gives when the server says `answer`: the status and the body, or why it fails.
+std::string answer_to(std::string answer, http::ClientOptions options = {}) {
+    const auto whole = [&]() -> Task<std::string> {
+        TcpListener listener("127.0.0.1:0");
+        auto serving = spawn(say(listener, {answer}));
+        Client client(options);
+        const std::string url = "http://127.0.0.1:" + std::to_string(listener.port()) + "/";
+        std::string text;
+        const auto ask = [&]() -> Task<> {
+            const Response response = co_await client.get(url);
+            text = std::to_string(response.status) + " " + response.body;
+        };
+        const std::string why = co_await failure_of(ask());
+        serving.cancel();
+        co_return why == "no exception" ? text : why;
+    };
+    return sake::run_until_complete(whole());
+}
+
+Task<std::string> text_of(Client& client, std::string url) {
+    const Response response = co_await client.get(url);
+    co_return response.body;
+}
+
+std::string_view field(const Response& response, std::string_view name) {
+    return response.headers.get(name).value_or("(none)");
+}
+
+}  // namespace
+
+TEST_CASE("get, head, post, put, patch and del, with text and with JSON") {
+    with_sake([](Client& client, std::string origin) -> Task<> {
+        const Response hello = co_await client.get(origin + "/hello");
+        CHECK(hello.status == 200);
+        CHECK(hello.is_ok());
+        CHECK(hello.body == "hello");
+        CHECK(field(hello, "content-type") == "text/plain; charset=utf-8");
+        const Response head = co_await client.head(origin + "/hello");
+        CHECK(head.status == 200);
+        CHECK(head.body.empty());
+        CHECK(field(head, "Content-Length") == "5");
+        sake::Json value;
+        value["a"] = 1;
+        const Response posted = co_await client.post(origin + "/echo", value);
+        CHECK(posted.json() == value);
+        CHECK(field(posted, "content-type") == "application/json");
+        const Response put = co_await client.put(origin + "/echo", "text", "text/x");
+        CHECK(put.body == "text");
+        CHECK(field(put, "X-Method") == "PUT");
+        CHECK(field(put, "content-type") == "text/x");
+        const Response patched = co_await client.patch(origin + "/echo", "", "text/x");
+        CHECK(patched.body.empty());
+        const Response deleted = co_await client.del(origin + "/echo");
+        CHECK(field(deleted, "X-Method") == "DELETE");
+        const Response absent = co_await client.get(origin + "/absent");
+        CHECK(absent.status == 404);
+        CHECK_FALSE(absent.is_ok());
+        const Response nothing = co_await client.get(origin + "/no-content");
+        CHECK(nothing.status == 204);
+        CHECK(client.idle_connections() == 1);  // one did it all
+    });
+}
+
+TEST_CASE("the functions without a client share the one of the reactor") {
+    with_sake([](Client&, std::string origin) -> Task<> {
+        const Response hello = co_await http::get(origin + "/hello");
+        CHECK(hello.body == "hello");
+        const Response posted = co_await http::post(origin + "/echo", "x", "text/x");
+        CHECK(posted.body == "x");
+        const Response head = co_await http::head(origin + "/hello");
+        CHECK(head.body.empty());
+        const Response put = co_await http::put(origin + "/echo", "y", "text/x");
+        CHECK(put.body == "y");
+        const Response patched = co_await http::patch(origin + "/echo", "z", "text/x");
+        CHECK(patched.body == "z");
+        const Response deleted = co_await http::del(origin + "/echo");
+        CHECK(deleted.status == 200);
+        CHECK(sake::Reactor::current()->local<Client>().idle_connections() == 1);
+    });
+    CHECK_THROWS_AS(static_cast<void>(http::get("http://localhost/")), std::logic_error);
+}
+
+TEST_CASE("queries are encoded, and what would break the request is refused") {
+    with_sake([](Client& client, std::string origin) -> Task<> {
+        Request request("GET", origin + "/echo?a=1");
+        request.query("b c", "d&e=f+g/\xc3\xa4").header("Authorization", "me");
+        const Response response = co_await client.send(std::move(request));
+        const std::string_view query = field(response, "X-Query");
+        CHECK(http::query_value(query, "a") == "1");
+        CHECK(http::query_value(query, "b c") == "d&e=f+g/\xc3\xa4");
+        CHECK(field(response, "X-Token") == "me");
+    });
+    Request request("GET", "http://localhost/");
+    CHECK_THROWS_AS(request.header("X", "a\r\nY: b"), std::invalid_argument);
+    CHECK_THROWS_AS(request.header("Host", "b"), std::invalid_argument);
+    CHECK_THROWS_AS(request.header("content-length", "5"), std::invalid_argument);
+    CHECK_THROWS_AS(request.body("x", "text/plain\r\nX: y"), std::invalid_argument);
+    CHECK_THROWS_AS(Request("GE T", "http://localhost/"), std::invalid_argument);
+    CHECK_THROWS_AS(Request("", "http://localhost/"), std::invalid_argument);
+    CHECK_THROWS_AS(Request("GET", "localhost"), std::invalid_argument);
+}
+
+TEST_CASE("large bodies pass both ways, gathered and streamed") {
+    with_sake([](Client& client, std::string origin) -> Task<> {
+        const Response large = co_await client.get(origin + "/large");
+        CHECK(large.body == harness::pattern_bytes(1 << 20));
+        const std::string much = harness::pattern_bytes(900'000, 3);
+        const Response echoed = co_await client.post(origin + "/echo", much, "text/x");
+        CHECK(echoed.body == much);
+
+        std::size_t sent = 0;
+        const auto pieces = [&]() -> Task<std::string> {
+            co_await sake::yield();
+            std::string piece = much.substr(sent, 10'000);
+            sent += piece.size();
+            co_return piece;
+        };
+        Request request("POST", origin + "/echo");
+        request.stream(pieces, "text/x");
+        http::ResponseStream stream = co_await client.open(std::move(request));
+        CHECK(stream.status == 200);
+        std::string received;
+        for (;;) {
+            const std::string piece = co_await stream.read();
+            if (piece.empty()) break;
+            received += piece;
+        }
+        CHECK(received == much);
+        const std::string after = co_await stream.read();
+        CHECK(after.empty());
+        CHECK(client.idle_connections() == 1);
+    });
+}
+
+TEST_CASE("a stream that is let go closes its connection, one that is read keeps it") {
+    with_sake([](Client& client, std::string origin) -> Task<> {
+        {
+            http::ResponseStream stream = co_await client.open(Request("GET", origin + "/large"));
+            const std::string piece = co_await stream.read();
+            CHECK_FALSE(piece.empty());
+        }
+        CHECK(client.idle_connections() == 0);
+        const Response last = co_await client.get(origin + "/close");
+        CHECK(last.body == "last");
+        const std::string hello = co_await text_of(client, origin + "/hello");
+        CHECK(hello == "hello");
+        CHECK(client.idle_connections() == 1);
+    });
+}
+
+TEST_CASE("redirects are followed as their status says, so far and no further") {
+    with_sake([](Client& client, std::string origin) -> Task<> {
+        for (const int status : {301, 302, 303, 307, 308}) {
+            CAPTURE(status);
+            const Response posted =
+                co_await client.post(origin + "/to/" + std::to_string(status), "body", "text/x");
+            CHECK(posted.status == 200);
+            CHECK(field(posted, "X-Query") == "from=there");
+            const bool keeps = status >= 307;
+            CHECK(field(posted, "X-Method") == (keeps ? "POST" : "GET"));
+            CHECK(posted.body == (keeps ? "body" : ""));
+        }
+        const std::string round = co_await failure_of(text_of(client, origin + "/round"));
+        CHECK(round == "too many redirects");
+        const std::string unknown = co_await failure_of(text_of(client, origin + "/unknown"));
+        CHECK(unknown.find("bad redirect: ") == 0);
+        Client stays({.max_redirects = 0});
+        const Response response = co_await stays.get(origin + "/round");
+        CHECK(response.status == 302);
+    });
+}
+
+TEST_CASE("credentials do not follow to another origin") {
+    const auto whole = []() -> Task<> {
+        TcpListener first("127.0.0.1:0");
+        TcpListener second("127.0.0.1:0");
+        const std::string there = "http://127.0.0.1:" + std::to_string(second.port()) + "/";
+        auto redirecting =
+            spawn(say(first, {"HTTP/1.1 302 Found\r\nLocation: " + there + "\r\nContent-Length: 0\r\n\r\n"}));
+        std::string received;
+        const auto record = [&]() -> Task<> {
+            TcpStream stream = co_await second.accept();
+            const auto head = co_await stream.read_until("\r\n\r\n");
+            received = *head;
+            co_await stream.write_all("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        };
+        auto recording = spawn(record());
+        Client client;
+        Request request("GET", "http://127.0.0.1:" + std::to_string(first.port()) + "/");
+        request.header("Authorization", "secret").header("Cookie", "secret").header("X-Plain", "kept");
+        const Response response = co_await client.send(std::move(request));
+        CHECK(response.status == 200);
+        CHECK(received.find("secret") == std::string::npos);
+        CHECK(received.find("X-Plain: kept") != std::string::npos);
+        co_await redirecting;
+        co_await recording;
+    };
+    sake::run_until_complete(whole());
+}
+
+TEST_CASE("answers of every framing are read, and those that are not HTTP are refused") {
+    CHECK(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi") == "200 hi");
+    CHECK(answer_to("HTTP/1.1 200 OK\r\n\r\nto the end") == "200 to the end");
+    CHECK(answer_to("HTTP/1.0 200 OK\r\n\r\n") == "200 ");
+    CHECK(answer_to("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n3;x=y\r\n yo\r\n0\r\nT: "
+                    "v\r\n\r\n") == "200 hi yo");
+    CHECK(answer_to("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+                    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi") == "200 hi");
+    CHECK(answer_to("").find("the server gave no answer") != std::string::npos);
+    CHECK(answer_to("HTTP/1.1 200 O") == "bad response: it ends in the middle of its head");
+    CHECK(answer_to("HTTP/1.1 101 Switching\r\n\r\n") == "bad response: 101, which was not asked for");
+    CHECK(answer_to("SSH-2.0-OpenSSH\r\n") == "bad response: bad HTTP version");
+    CHECK(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi") ==
+          "bad response: bad Content-Length");
+    CHECK(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi").find("in the middle of its answer") !=
+          std::string::npos);
+    CHECK(answer_to("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi").find("in the middle") !=
+          std::string::npos);
+    CHECK(answer_to("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nhi\r\n")
+              .find("bad response: ") == 0);
+}
+
+TEST_CASE("a gathered body may be as long as allowed, and not longer, whatever its framing") {
+    for (const std::string head : {"Content-Length: 10\r\n\r\n", "\r\n"}) {
+        const std::string answer = "HTTP/1.1 200 OK\r\n" + head + "0123456789";
+        CHECK(answer_to(answer, {.max_body = 11}) == "200 0123456789");
+        CHECK(answer_to(answer, {.max_body = 10}) == "200 0123456789");
+        CHECK(answer_to(answer, {.max_body = 9}) == "the response is longer than 9 bytes");
+    }
+}
+
+TEST_CASE("a kept connection that the server has closed costs another attempt, if repeating is harmless") {
+    const auto whole = []() -> Task<> {
+        TcpListener listener("127.0.0.1:0");
+        const std::string url = "http://127.0.0.1:" + std::to_string(listener.port()) + "/";
+        // Answers once, then takes the next request on the same connection and closes without an answer.
+        int connections = 0;
+        const auto serve = [&]() -> Task<> {
+            for (;;) {
+                TcpStream stream = co_await listener.accept();
+                ++connections;
+                static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+                co_await stream.write_all("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+                static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+            }
+        };
+        auto serving = spawn(serve());
+        Client client;
+        for (int i = 1; i <= 3; ++i) {
+            const Response response = co_await client.get(url);
+            CHECK(response.body == "hi");
+            CHECK(connections == i);
+        }
+        const auto post = [&]() -> Task<> { co_await client.post(url, "", "text/x"); };
+        const std::string why = co_await failure_of(post());
+        CHECK(why.find("the server gave no answer") != std::string::npos);
+        CHECK(connections == 3);
+        serving.cancel();
+    };
+    sake::run_until_complete(whole());
+}
+
+TEST_CASE("a kept connection on which something has come, the end included, is not used again") {
+    const auto whole = []() -> Task<> {
+        TcpListener listener("127.0.0.1:0");
+        const std::string url = "http://127.0.0.1:" + std::to_string(listener.port()) + "/";
+        const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+        auto serving = spawn(say(listener, {answer, answer + "HTTP/1.1 200 OK\r\n\r\nsmuggled", answer}));
+        Client client;
+        for (int i = 0; i < 3; ++i) {
+            const std::string text = co_await text_of(client, url);
+            CHECK(text == "hi");
+            co_await let_the_others_run();
+        }
+        co_await serving;
+    };
+    sake::run_until_complete(whole());
+}
+
+TEST_CASE("an answer that comes before the request is written is taken, and the connection closed") {
+    const auto whole = []() -> Task<> {
+        TcpListener listener("127.0.0.1:0");
+        auto serving = spawn(say(listener, {"HTTP/1.1 413 Too Large\r\nContent-Length: 4\r\n\r\nmuch"}));
+        Client client;
+        const std::string url = "http://127.0.0.1:" + std::to_string(listener.port()) + "/";
+        const auto endless = []() -> Task<std::string> {
+            co_await sake::yield();
+            co_return std::string(10'000, 'x');
+        };
+        Request request("PUT", url);
+        request.stream(endless, "text/x");
+        http::ResponseStream stream = co_await client.open(std::move(request));
+        CHECK(stream.status == 413);
+        stream.close();
+        CHECK(client.idle_connections() == 0);
+        co_await serving;
+    };
+    sake::run_until_complete(whole());
+}
+
+TEST_CASE("what a source throws comes out, and its request goes nowhere") {
+    with_sake([](Client& client, std::string origin) -> Task<> {
+        const auto fails = []() -> Task<std::string> {
+            co_await sake::yield();
+            throw std::runtime_error("no more");
+        };
+        Request request("POST", origin + "/echo");
+        request.stream(fails, "text/x");
+        const std::string why = co_await failure_of(client.send(std::move(request)));
+        CHECK(why == "no more");
+        CHECK(client.idle_connections() == 0);
+    });
+}
+
+TEST_CASE("every phase has its limit: a turn, the head, the body") {
+    with_sake(
+        [](Client& client, std::string origin) -> Task<> {
+            const std::string head = co_await failure_of(text_of(client, origin + "/slow"));
+            CHECK(head == sake::TimedOut().what());
+            CHECK(client.idle_connections() == 0);
+            Client narrow({.connections_per_origin = 1, .turn_timeout = 1ms});
+            auto slow = spawn(failure_of(text_of(narrow, origin + "/slow")));
+            co_await let_the_others_run();
+            const std::string turn = co_await failure_of(text_of(narrow, origin + "/hello"));
+            CHECK(turn == sake::TimedOut().what());
+            slow.cancel();
+            const std::string cancelled = co_await slow;
+            CHECK(cancelled == "Cancelled");
+            const std::string hello = co_await text_of(narrow, origin + "/hello");
+            CHECK(hello == "hello");
+        },
+        {.response_timeout = 20ms});
+    const auto body = []() -> Task<> {
+        TcpListener listener("127.0.0.1:0");
+        const auto stall = [&]() -> Task<> {
+            TcpStream stream = co_await listener.accept();
+            co_await stream.write_all("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
+            co_await sake::sleep(1h);
+        };
+        auto stalling = spawn(stall());
+        Client client({.read_timeout = 1ms});
+        const std::string url = "http://127.0.0.1:" + std::to_string(listener.port()) + "/";
+        const std::string why = co_await failure_of(text_of(client, url));
+        CHECK(why == sake::TimedOut().what());
+        stalling.cancel();
+    };
+    sake::run_until_complete(body());
+}
+
+TEST_CASE("a cancelled request closes its connection: the server sees its client go") {
+    const auto whole = []() -> Task<> {
+        TcpListener listener("127.0.0.1:0");
+        Client client;
+        const std::string url = "http://127.0.0.1:" + std::to_string(listener.port()) + "/";
+        auto asking = spawn(failure_of(text_of(client, url)));
+        TcpStream stream = co_await listener.accept();
+        static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+        asking.cancel();
+        const std::string why = co_await asking;
+        CHECK(why == "Cancelled");
+        const std::string end = co_await failure_of(stream.read_exactly(1));
+        CHECK(end.find("reset") != std::string::npos);
+    };
+    sake::run_until_complete(whole());
+}
+
+TEST_CASE("a connection that cannot be made says so") {
+    const auto whole = []() -> Task<> {
+        std::string url;
+        {
+            const TcpListener gone("127.0.0.1:0");
+            url = "http://127.0.0.1:" + std::to_string(gone.port()) + "/";
+        }
+        Client client;
+        const std::string why = co_await failure_of(text_of(client, url));
+        CHECK(why.find("cannot connect to 127.0.0.1:") == 0);
+    };
+    sake::run_until_complete(whole());
+}
+
+TEST_CASE("a client made before the engine serves its handlers, run after run") {
+    Client client;
+    for (int run = 0; run < 3; ++run) {
+        harness::TestServer back(routes);
+        const std::string url = "http://127.0.0.1:" + std::to_string(back.port()) + "/hello";
+        harness::TestServer front([&](sake::Engine& app) {
+            app.get("/via", [&](sake::Context& ctx) -> Task<> {
+                const Response response = co_await client.get(url);
+                ctx.text(response.body + ", relayed");
+            });
+        });
+        for (int i = 0; i < 3; ++i) CHECK(front.get("/via").body == "hello, relayed");
+        front.stop();
+        CHECK(client.idle_connections() == 0);
+    }
+}
+
+TEST_CASE("many requests at once share the connections that they may have") {
+    with_sake(
+        [](Client& client, std::string origin) -> Task<> {
+            std::vector<Task<std::string>> all;
+            for (int i = 0; i < 200; ++i) all.push_back(text_of(client, origin + "/hello"));
+            const std::vector<std::string> texts = co_await sake::when_all(std::move(all));
+            for (const std::string& text : texts) REQUIRE(text == "hello");
+            CHECK(client.idle_connections() == 8);
+        },
+        {.connections_per_origin = 8});
+}
+
+}  // namespace test_client
