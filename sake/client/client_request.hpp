@@ -136,9 +136,7 @@ class Request {
         if (is_streamed()) {
             text += "Transfer-Encoding: chunked\r\n";
         } else if (wants_length) {
-            text += "Content-Length: ";
-            detail::append_number(text, body_.size());
-            text += "\r\n";
+            text.append("Content-Length: ").append(std::to_string(body_.size())).append("\r\n");
         }
         return text.append(headers_.wire()).append("\r\n");
     }
