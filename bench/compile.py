@@ -78,8 +78,12 @@ def measure_compile(rounds):
                     except DoesNotCompile as reason:
                         found[source.name] = {"failed": str(reason)}
         for source in SOURCES:
-            if "failed" not in found[source.name]:
+            if "failed" in found[source.name]:
+                continue
+            try:
                 found[source.name]["bytes"] = stripped_bytes(source, directory)
+            except DoesNotCompile as reason:
+                found[source.name] = {"failed": str(reason)}
     return found
 
 

@@ -25,7 +25,8 @@ HTTPLIB_FLAGS = (
 
 PACKAGES = (
     *("g++", "nlohmann-json3-dev", "wrk", "libboost-dev", "libcpp-httplib-dev", "libssl-dev", "nginx-light"),
-    *("golang-go", "golang-github-gin-gonic-gin-dev", "nodejs", "npm", "python3-matplotlib"),
+    *("golang-go", "golang-github-gin-gonic-gin-dev", "python3-matplotlib"),
+    *(package for package, command in (("nodejs", "node"), ("npm", "npm")) if shutil.which(command) is None),
 )
 
 

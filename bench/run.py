@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -130,6 +131,8 @@ def run_workers(options, results, progress):
     progress("worker routes")
     options.rounds = min(options.rounds, 3)
     results["workers"] = workers.measure_workers(options)
+    if results["workers"] is None:
+        raise Skipped("see above")
 
 
 RUN = {
@@ -156,8 +159,13 @@ def main():
     results = {"conditions": report.conditions(options)}
     print(report.conditions_text(results["conditions"]))
     progress = Progress()
+    failed = []
     for part in options.parts:
-        RUN[part](options, results, progress)
+        try:
+            RUN[part](options, results, progress)
+        except (Skipped, OSError, subprocess.SubprocessError) as reason:  # the other parts are worth having
+            failed.append(part)
+            print(f"failed: {part}: {reason}", flush=True)
         (options.build_dir / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
@@ -166,7 +174,7 @@ def main():
         report.write(results, options.output)
     required = {program.name for program in PROGRAMS if not program.optional}
     progress("done")
-    sys.exit(1 if required & set(results["conditions"]["skipped"]) else 0)
+    sys.exit(1 if failed or required & set(results["conditions"]["skipped"]) else 0)
 
 
 if __name__ == "__main__":
