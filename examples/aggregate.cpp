@@ -2,7 +2,8 @@
 //
 //   g++ -std=c++20 -O2 -I../single_include aggregate.cpp -o aggregate -pthread && ./aggregate
 //
-//   curl 127.0.0.1:8080/trip/kyoto     # 200 {"flights":null,"hotels":["Inn","Palace"],"weather":{"sky":"clear"}}
+//   curl 127.0.0.1:8080/trip/kyoto     # 200
+//   {"flights":null,"hotels":["Inn","Palace"],"weather":{"sky":"clear"}}
 //     # stderr: sake: warning: http://127.0.0.1:.../flights/kyoto: the operation timed out
 //   curl 127.0.0.1:8080/fastest        # 200 {"answer":{"sky":"clear"}}
 
@@ -46,7 +47,8 @@ int main(int argc, char** argv) {
 
     // The first answer wins; the others are cancelled, and their connections closed.
     app.get("/fastest", [&](sake::Context& ctx) -> Task<> {
-        auto first = co_await sake::when_any(ask(services + "/flights/oslo", 10s), ask(services + "/weather/oslo", 10s));
+        auto first = co_await sake::when_any(ask(services + "/flights/oslo", 10s),
+                                             ask(services + "/weather/oslo", 10s));
         const Json answer = first.index() == 0 ? std::get<0>(first) : std::get<1>(first);
         ctx.json({{"answer", answer}});
     });

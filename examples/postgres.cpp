@@ -1,8 +1,9 @@
-// PostgreSQL from coroutines: libpq's non-blocking interface driven by the reactor, and a pool of connections. When the
-// database goes, requests get a 503; when it is back, they are answered again.
+// PostgreSQL from coroutines: libpq's non-blocking interface driven by the reactor, and a pool of
+// connections. When the database goes, requests get a 503; when it is back, they are answered again.
 //
 //   apt-get install libpq-dev
-//   g++ -std=c++20 -O2 -I../single_include $(pkg-config --cflags libpq) postgres.cpp -o postgres -lpq -pthread
+//   g++ -std=c++20 -O2 -I../single_include $(pkg-config --cflags libpq) postgres.cpp -o postgres -lpq
+//   -pthread
 //   ./postgres 127.0.0.1:8080 "host=/var/run/postgresql dbname=postgres"
 //
 //   curl 127.0.0.1:8080/square/12     # 200 {"square":144}
@@ -101,7 +102,8 @@ sake::Task<std::string> ask(Database& database, std::string sql, std::string par
 int main(int argc, char** argv) {
     const std::string where = argc > 2 ? argv[2] : "host=/var/run/postgresql dbname=postgres";
     const auto connect = [where] { return Connection::open(where); };
-    Database database({.size = 20, .wait_limit = 2s}, connect, [](const Connection& c) { return c.is_healthy(); });
+    Database database({.size = 20, .wait_limit = 2s}, connect,
+                      [](const Connection& c) { return c.is_healthy(); });
 
     sake::Engine app;
 
@@ -115,7 +117,8 @@ int main(int argc, char** argv) {
     });
 
     app.get("/square/:n", [&](sake::Context& ctx, int n) -> sake::Task<> {
-        const std::string square = co_await ask(database, "select $1::bigint * $1::bigint", std::to_string(n));
+        const std::string square =
+            co_await ask(database, "select $1::bigint * $1::bigint", std::to_string(n));
         ctx.json({{"square", std::stoll(square)}});
     });
     app.get("/nap/:ms", [&](sake::Context& ctx, unsigned ms) -> sake::Task<> {
@@ -126,7 +129,8 @@ int main(int argc, char** argv) {
     // What it costs to connect for each request.
     app.get("/unpooled/:n", [&](sake::Context& ctx, int n) -> sake::Task<> {
         Connection connection = co_await Connection::open(where);
-        const std::string square = co_await connection.value_of("select $1::bigint * $1::bigint", std::to_string(n));
+        const std::string square =
+            co_await connection.value_of("select $1::bigint * $1::bigint", std::to_string(n));
         ctx.json({{"square", std::stoll(square)}});
     });
 

@@ -1,5 +1,6 @@
-// The HTTP client against another server, which serves a folder with small.txt ("small\n"), large.bin (5 MB of a known
-// pattern) and folder/index.html: fetch URL. Prints "ok NAME" or "FAIL NAME: WHY" for each thing that it tries.
+// The HTTP client against another server, which serves a folder with small.txt ("small\n"), large.bin (5 MB
+// of a known pattern) and folder/index.html: fetch URL. Prints "ok NAME" or "FAIL NAME: WHY" for each thing
+// that it tries.
 
 #include <chrono>
 #include <cstddef>
