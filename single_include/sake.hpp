@@ -6201,7 +6201,7 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
     }
 
     void await_resume() {
-        watch_.reactor().timers().cancel(*this);
+        if (is_set()) reactor().timers().cancel(*this);
         throw_if_cancelled();
         if (has_timed_out_) throw TimedOut();
     }
@@ -7341,8 +7341,9 @@ class UnreadBytes {
 }  // namespace detail
 
 /// A connection. Moves only; closes when it goes. For one reactor's thread, on which it was made; at a time
-/// one coroutine may read and one may write. Every operation throws std::system_error when the connection
-/// fails, TimedOut after the limit that it may be given as its last argument, and Cancelled.
+/// one coroutine may read and one may write, which it must outlive, cancelled ones too. Every operation
+/// throws std::system_error when the connection fails, TimedOut after the limit that it may be given as its
+/// last argument, and Cancelled.
 ///
 ///     auto stream = co_await TcpStream::connect("localhost:6379", 5s);
 ///     co_await stream.write_all("PING\r\n");
@@ -7902,7 +7903,10 @@ inline namespace v0 {
 /// coroutine at a time may accept.
 ///
 ///     TcpListener listener("127.0.0.1:7000");
-///     for (;;) spawn(serve, co_await listener.accept()).detach();
+///     for (;;) {
+///         TcpStream stream = co_await listener.accept();
+///         spawn(serve, std::move(stream)).detach();
+///     }
 class TcpListener {
   public:
     /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens. Throws

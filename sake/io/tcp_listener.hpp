@@ -22,7 +22,10 @@ inline namespace v0 {
 /// coroutine at a time may accept.
 ///
 ///     TcpListener listener("127.0.0.1:7000");
-///     for (;;) spawn(serve, co_await listener.accept()).detach();
+///     for (;;) {
+///         TcpStream stream = co_await listener.accept();
+///         spawn(serve, std::move(stream)).detach();
+///     }
 class TcpListener {
   public:
     /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens. Throws
