@@ -7900,7 +7900,7 @@ namespace sake {
 inline namespace v0 {
 
 /// A listening socket, TCP or Unix. Closes when it goes. For one reactor's thread, on which it was made; one
-/// coroutine at a time may accept.
+/// coroutine at a time may accept, which it must outlive.
 ///
 ///     TcpListener listener("127.0.0.1:7000");
 ///     for (;;) {
