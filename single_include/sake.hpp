@@ -6397,7 +6397,7 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
     }
 
     void await_resume() {
-        watch_.reactor().timers().cancel(*this);
+        if (is_set()) reactor().timers().cancel(*this);
         throw_if_cancelled();
         if (has_timed_out_) throw TimedOut();
     }
@@ -6727,7 +6727,7 @@ struct PoolOptions {
 ///     auto connection = co_await pool.acquire();
 ///     co_await connection->query("select 1");
 template <class T>
-class Pool : detail::ReactorEndListener {
+class Pool final : detail::ReactorEndListener {
     struct Idle {
         std::unique_ptr<T> item;
         detail::TimePoint until;
@@ -7537,8 +7537,9 @@ class UnreadBytes {
 }  // namespace detail
 
 /// A connection. Moves only; closes when it goes. For one reactor's thread, on which it was made; at a time
-/// one coroutine may read and one may write. Every operation throws std::system_error when the connection
-/// fails, TimedOut after the limit that it may be given as its last argument, and Cancelled.
+/// one coroutine may read and one may write, which it must outlive, cancelled ones too. Every operation
+/// throws std::system_error when the connection fails, TimedOut after the limit that it may be given as its
+/// last argument, and Cancelled.
 ///
 ///     auto stream = co_await TcpStream::connect("localhost:6379", 5s);
 ///     co_await stream.write_all("PING\r\n");
@@ -8095,10 +8096,13 @@ namespace sake {
 inline namespace v0 {
 
 /// A listening socket, TCP or Unix. Closes when it goes. For one reactor's thread, on which it was made; one
-/// coroutine at a time may accept.
+/// coroutine at a time may accept, which it must outlive.
 ///
 ///     TcpListener listener("127.0.0.1:7000");
-///     for (;;) spawn(serve, co_await listener.accept()).detach();
+///     for (;;) {
+///         TcpStream stream = co_await listener.accept();
+///         spawn(serve, std::move(stream)).detach();
+///     }
 class TcpListener {
   public:
     /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens. Throws

@@ -6,12 +6,14 @@
 #include <chrono>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "sake.hpp"
 #include "support/coroutines.hpp"
+#include "support/reliability.hpp"
 
 namespace test_background {
 
@@ -149,6 +151,35 @@ TEST_CASE("more work than the pool may queue waits for its turn, and a cancellat
             REQUIRE(end == "no exception");
         }
         CHECK(done == count - 1);
+    });
+}
+
+TEST_CASE("C1: work in the background learns by the stop token that its client has gone") {
+    std::atomic<int> begun = 0;
+    std::atomic<int> cancelled = 0;
+    const auto routes = [&](sake::Engine& app) {
+        app.get("/work", [&](sake::Context& ctx) -> Task<> {
+            const std::stop_token stop = ctx.stop_token();
+            co_await background([&] {
+                ++begun;
+                while (!stop.stop_requested()) std::this_thread::yield();
+            });
+            try {
+                co_await sake::yield();
+            } catch (const sake::Cancelled&) {
+                ++cancelled;
+                throw;
+            }
+        });
+    };
+    harness::with_server(routes, [&](harness::TestServer& server) {
+        for (int round = 1; round <= 3; ++round) {
+            harness::RawClient client = server.connect();
+            client.send(harness::get_request("/work"));
+            REQUIRE(harness::eventually([&] { return begun == round; }));
+            client.reset();
+            CHECK(harness::eventually([&] { return cancelled == round; }));
+        }
     });
 }
 

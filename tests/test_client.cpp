@@ -84,7 +84,7 @@ Task<> say(TcpListener& listener, std::vector<std::string> answers) {
 std::string answer_to(std::string answer, http::ClientOptions options = {}) {
     const auto whole = [&]() -> Task<std::string> {
         TcpListener listener("127.0.0.1:0");
-        auto serving = spawn(say(listener, {answer}));
+        auto serving = spawn(failure_of(say(listener, {answer})));
         Client client(options);
         const std::string url = "http://127.0.0.1:" + std::to_string(listener.port()) + "/";
         std::string text;
@@ -94,6 +94,7 @@ std::string answer_to(std::string answer, http::ClientOptions options = {}) {
         };
         const std::string why = co_await failure_of(ask());
         serving.cancel();
+        static_cast<void>(co_await serving);
         co_return why == "no exception" ? text : why;
     };
     return sake::run_until_complete(whole());
@@ -326,7 +327,7 @@ TEST_CASE("a kept connection that the server has closed costs another attempt, i
                 static_cast<void>(co_await stream.read_until("\r\n\r\n"));
             }
         };
-        auto serving = spawn(serve());
+        auto serving = spawn(failure_of(serve()));
         Client client;
         for (int i = 1; i <= 3; ++i) {
             const Response response = co_await client.get(url);
@@ -338,6 +339,7 @@ TEST_CASE("a kept connection that the server has closed costs another attempt, i
         CHECK(why.find("the server gave no answer") != std::string::npos);
         CHECK(connections == 3);
         serving.cancel();
+        static_cast<void>(co_await serving);
     };
     sake::run_until_complete(whole());
 }
@@ -419,12 +421,13 @@ TEST_CASE("every phase has its limit: a turn, the head, the body") {
             co_await stream.write_all("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf");
             co_await sake::sleep(1h);
         };
-        auto stalling = spawn(stall());
+        auto stalling = spawn(failure_of(stall()));
         Client client({.read_timeout = 1ms});
         const std::string url = "http://127.0.0.1:" + std::to_string(listener.port()) + "/";
         const std::string why = co_await failure_of(text_of(client, url));
         CHECK(why == sake::TimedOut().what());
         stalling.cancel();
+        static_cast<void>(co_await stalling);
     };
     sake::run_until_complete(body());
 }

@@ -41,7 +41,7 @@ struct PoolOptions {
 ///     auto connection = co_await pool.acquire();
 ///     co_await connection->query("select 1");
 template <class T>
-class Pool : detail::ReactorEndListener {
+class Pool final : detail::ReactorEndListener {
     struct Idle {
         std::unique_ptr<T> item;
         detail::TimePoint until;

@@ -64,7 +64,7 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
     }
 
     void await_resume() {
-        watch_.reactor().timers().cancel(*this);
+        if (is_set()) reactor().timers().cancel(*this);
         throw_if_cancelled();
         if (has_timed_out_) throw TimedOut();
     }

@@ -19,10 +19,13 @@ namespace sake {
 inline namespace v0 {
 
 /// A listening socket, TCP or Unix. Closes when it goes. For one reactor's thread, on which it was made; one
-/// coroutine at a time may accept.
+/// coroutine at a time may accept, which it must outlive.
 ///
 ///     TcpListener listener("127.0.0.1:7000");
-///     for (;;) spawn(serve, co_await listener.accept()).detach();
+///     for (;;) {
+///         TcpStream stream = co_await listener.accept();
+///         spawn(serve, std::move(stream)).detach();
+///     }
 class TcpListener {
   public:
     /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens. Throws

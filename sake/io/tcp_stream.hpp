@@ -53,8 +53,9 @@ class UnreadBytes {
 }  // namespace detail
 
 /// A connection. Moves only; closes when it goes. For one reactor's thread, on which it was made; at a time
-/// one coroutine may read and one may write. Every operation throws std::system_error when the connection
-/// fails, TimedOut after the limit that it may be given as its last argument, and Cancelled.
+/// one coroutine may read and one may write, which it must outlive, cancelled ones too. Every operation
+/// throws std::system_error when the connection fails, TimedOut after the limit that it may be given as its
+/// last argument, and Cancelled.
 ///
 ///     auto stream = co_await TcpStream::connect("localhost:6379", 5s);
 ///     co_await stream.write_all("PING\r\n");
