@@ -214,7 +214,7 @@ class Reactor {
     detail::TimePoint now_ = detail::Clock::now();
     detail::Wait* first_ready_ = nullptr;
     detail::Wait* last_ready_ = nullptr;
-    bool is_abandoned_ = false;  // by destroy_fibers
+    bool is_abandoned_ = false;  // while destroy_fibers is at work
     detail::ListNode fibers_;
     std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
     detail::ListNode end_listeners_;
@@ -371,6 +371,7 @@ inline void Reactor::destroy_fibers() noexcept {
     is_abandoned_ = true;
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
     first_ready_ = last_ready_ = nullptr;
+    is_abandoned_ = false;  // after an exception the thread goes on
 }
 
 inline void Reactor::cancel_all() {
