@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -157,6 +158,12 @@ inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) no
 inline bool has_input(int fd) noexcept {
     pollfd polled{fd, POLLIN, 0};
     return retry([&] { return ::poll(&polled, 1, 0); }).value > 0;
+}
+
+/// Whether some of what was sent has not been acknowledged by the peer; true where the system does not tell.
+inline bool has_unacknowledged(int fd) noexcept {
+    int bytes = 0;
+    return ::ioctl(fd, TIOCOUTQ, &bytes) != 0 || bytes > 0;
 }
 
 inline SysResult shutdown_write(int fd) noexcept {
