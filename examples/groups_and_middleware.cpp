@@ -16,6 +16,7 @@
 //     # stderr: sake: GET /cave/jars/41 404
 //   curl 127.0.0.1:8080/broken         # 500 {"error":"our fault"}
 //     # stderr: sake: error: GET /broken failed: the oil has run out in GET /broken (...)
+//     # stderr: sake: GET /broken 500
 //   curl 127.0.0.1:8080/nowhere        # 404 /nowhere? Try /
 //   curl -i -X POST 127.0.0.1:8080/    # 405 ..."detail":"this resource does not take POST"}
 //     # Allow: GET, HEAD, OPTIONS
@@ -25,8 +26,7 @@
 
 #include "sake.hpp"
 
-// A coroutine wraps what follows: after next() the answer stands. (An exception other than HttpError passes
-// through here on its way out, and Sake logs it.)
+// A coroutine wraps what follows: after next() the answer stands, also where the handler threw.
 sake::Task<> log_request(sake::Context& ctx) {
     co_await ctx.next();
     std::string line(ctx.method());

@@ -145,6 +145,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -3014,9 +3015,6 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Fra
     if (text[0] == '/' && head.method != Method::connect) return;
     const std::optional<Target> target = parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
-    if (!target->authority.empty() && head.host.count == 1 && host.empty()) {
-        return refuse(framing, 400, "empty Host, though the target names one");
-    }
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
@@ -3074,10 +3072,14 @@ inline void decide_body(const MessageHead& head, const char* base, Framing& fram
 /// RFC 9110 section 10.1.1: 100-continue is the only expectation there is; HTTP/1.0 has none.
 inline void decide_expect(const RequestHead& head, const char* base, Framing& framing) noexcept {
     if (head.expect.count == 0 || head.minor_version == 0) return;
-    if (head.expect.count > 1 || !iequals(head.fields[head.expect.first].value.of(base), "100-continue")) {
-        return refuse(framing, 417, "unknown expectation");
-    }
-    framing.expect_continue = framing.body != Framing::Body::none;
+    bool is_known = true;
+    for_each_line(head, base, head.expect, "expect", [&](std::string_view value) {
+        for_each_list_item(value, [&](std::string_view item) {
+            is_known = is_known && iequals(item, "100-continue");
+            framing.expect_continue = framing.body != Framing::Body::none;
+        });
+    });
+    if (!is_known) refuse(framing, 417, "unknown expectation");
 }
 
 }  // namespace detail
@@ -3570,6 +3572,7 @@ inline bool is_ready(int fd, short direction) noexcept {
     return retry([&] { return ::poll(&polled, 1, 0); }).value > 0;
 }
 
+<<<<<<< HEAD
 /// Another descriptor for the same open file, close-on-exec.
 inline SysResult duplicate(int fd) noexcept {
     return retry([=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
@@ -3589,6 +3592,12 @@ inline int socket_error(int fd) noexcept {
     socklen_t size = sizeof error;
     const SysResult asked = retry([&] { return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size); });
     return asked.ok() ? error : asked.error;
+=======
+/// Whether some of what was sent has not been acknowledged by the peer; true where the system does not tell.
+inline bool has_unacknowledged(int fd) noexcept {
+    int bytes = 0;
+    return ::ioctl(fd, TIOCOUTQ, &bytes) != 0 || bytes > 0;
+>>>>>>> 9b074e0af26bb0b0332f184c02e566f3f40f92ca
 }
 
 inline SysResult shutdown_write(int fd) noexcept {
@@ -9546,6 +9555,13 @@ class Context {
 
     // --- The request ---
 
+    /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
+    /// 9112 section 3.2.2), else of the field Host; empty if nothing says so, as HTTP/1.0 may.
+    [[nodiscard]] std::string_view host() const noexcept {
+        const auto target_parts = http::parse_target(request_.head.method, request_.target());
+        if (target_parts && !target_parts->authority.empty()) return target_parts->authority;
+        return header("Host");
+    }
     /// The method as it was sent: "GET".
     [[nodiscard]] std::string_view method() const noexcept { return request_.method(); }
     /// The path, percent-decoded.
@@ -10411,6 +10427,10 @@ class Route {
         return max_body_.value_or(common);
     }
 
+    /// False if the answer never depends on the body: then a client that waits to be asked for it is not.
+    [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
+    void set_reads_body(bool on) noexcept { reads_body_ = on; }
+
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
     /// until then.
     void build_chain(bool has_workers) {
@@ -10438,6 +10458,7 @@ class Route {
     std::optional<std::size_t> max_body_;
     bool is_worker_ = false;
     bool suspends_ = false;
+    bool reads_body_ = true;
 };
 
 namespace detail {
@@ -10484,10 +10505,11 @@ class RouteTable {
     }
 
     /// The route that answers where there is none: for 404, 405 and OPTIONS.
-    void set_fallback(Handler handler) {
+    Route& set_fallback(Handler handler) {
         require_unfrozen();
         fallback_.clear();
-        fallback_.emplace_back(root(), any_method, "(no route)", __FILE__, __LINE__, std::move(handler));
+        return fallback_.emplace_back(root(), any_method, "(no route)", __FILE__, __LINE__,
+                                      std::move(handler));
     }
 
     /// Serving begins: from now on the table is only read.
@@ -11834,6 +11856,11 @@ class Exchange {
             req.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
             return Progress::complete;
         }
+        if (framing_.expect_continue && rest.empty() && !route().reads_body()) {
+            // Its answer is known already, so its body is not asked for (RFC 9110 section 10.1.1).
+            framing_.keep_alive = false;
+            return Progress::complete;
+        }
         req.storage.assign(req.base, req.head.size);
         req.base = req.storage.data();
         input.consume(req.head.size);
@@ -12058,9 +12085,10 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     /// The server stops: an idle connection gets a moment for a request that is on its way, then closes.
     void begin_drain() noexcept;
 
-    /// Between two requests since the time it gives; nothing if it is busy, or has not had its first request
-    /// yet.
+    /// Between two requests, or done with all of them, since the time it gives; nothing if it is busy, or has
+    /// not had its first request yet.
     [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept {
+        if (phase_ == Phase::lingering && !is_dead_) return phase_start_;
         if (!is_between_requests() || !has_served_ || is_dead_) return std::nullopt;
         return phase_start_;
     }
@@ -12069,8 +12097,10 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     void abandon(int status, std::string_view detail) noexcept;
 
   private:
-    // A peer that sends without pause gets this many buffers read before the others have their turn.
+    // A peer that sends without pause gets this many buffers read, and this many requests answered, before
+    // the others have their turn.
     static constexpr int most_receives = 8;
+    static constexpr int most_answers = 256;
     static constexpr std::string_view no_memory = "the server has no memory to spare for this request";
 
     enum class Phase : std::uint8_t { idle, head, body, ready, handler, closing, lingering };
@@ -12093,6 +12123,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     Next wait_to_read();
     Next wait_to_write();
     Next linger();
+    [[nodiscard]] bool may_lose_answer() const noexcept;
     [[nodiscard]] std::chrono::milliseconds longest_pause() const noexcept;
     bool account_memory();
     void become(Phase phase) noexcept;
@@ -12126,7 +12157,8 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     PeerAddress peer_;
     Phase phase_ = Phase::idle;
     bool has_served_ = false;  // a request, so that the connection may be shed while idle
-    bool linger_ = false;      // unread input would turn the close into a reset
+    bool linger_ = false;      // the peer has more to send than is wanted
+    bool was_slow_ = false;    // its request did not come in time
     bool is_writing_ = false;
     bool deadline_passed_ = false;
     bool is_dead_ = false;             // close without another word
@@ -12136,7 +12168,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
 // --- The loop ---
 
 inline Connection::Next Connection::advance() {
-    for (int receives = 0;;) {
+    for (int receives = 0, answers = 0;;) {
         if (is_dead_) return Next::close;
         if (output_.has_unsent()) {
             if (output_.flush(watch_) == Output::Result::blocked) return wait_to_write();
@@ -12146,7 +12178,7 @@ inline Connection::Next Connection::advance() {
         if (phase_ == Phase::lingering) return linger();
         if (phase_ == Phase::closing) {
             if (!send_gathered()) continue;
-            if (!linger_) return Next::close;
+            if (!may_lose_answer()) return Next::close;
             if (!sys::shutdown_write(socket_.get()).ok()) return Next::close;
             input_.consume(input_.bytes().size());
             become(Phase::lingering);
@@ -12156,7 +12188,10 @@ inline Connection::Next Connection::advance() {
         if (made == Progress::handle) return Next::handle;
         if (made == Progress::again) {
             if (output_.gathered().size() >= server_.config.output_soft_limit) send_gathered();
-            continue;
+            if (++answers < most_answers) continue;
+            if (!send_gathered()) continue;
+            input_.hold();
+            return Next::yield;
         }
         if (!send_gathered()) continue;
         if (!watch_.is_readable()) return wait_to_read();
@@ -12241,10 +12276,14 @@ inline Connection::Next Connection::wait_to_write() {
 inline void Connection::interrupted() {
     const bool timed_out = std::exchange(deadline_passed_, false);
     const bool in_request = phase_ == Phase::head || phase_ == Phase::body;
+    const bool may_go_on = timed_out && !output_.has_unsent() && sys::has_unacknowledged(socket_.get());
     if (timed_out && in_request && !output_.has_unsent()) {
+        was_slow_ = true;
         refuse(server_.is_draining ? 503 : 408, "the request did not arrive in time");
+    } else if (may_go_on && phase_ == Phase::idle) {
+        become(Phase::closing);
     } else {
-        is_dead_ = true;
+        is_dead_ = !may_go_on || phase_ != Phase::lingering;
     }
 }
 
@@ -12352,7 +12391,11 @@ inline void Connection::respond() {
     append_response(answer, close);
     exchange_->finish(input_);
     become(close ? Phase::closing : Phase::idle);
+<<<<<<< HEAD
     linger_ = close && (!input_.bytes().empty() || sys::is_ready(socket_.get(), POLLIN));
+=======
+    linger_ = close && (!input_.bytes().empty() || exchange_->expects_continue());
+>>>>>>> 9b074e0af26bb0b0332f184c02e566f3f40f92ca
 }
 
 inline void Connection::append_response(Response& answer, bool close) {
@@ -12423,9 +12466,15 @@ inline void Connection::peer_hung_up(std::uint8_t ready) noexcept {
     fiber_.cancel();
 }
 
+// Input that is unread when a socket closes, or that comes later, resets the connection, and takes with it
+// what the peer has not received yet (RFC 9112 section 9.6).
+inline bool Connection::may_lose_answer() const noexcept {
+    return linger_ || sys::has_input(socket_.get()) || sys::has_unacknowledged(socket_.get());
+}
+
 inline Connection::Next Connection::linger() {
-    constexpr std::chrono::seconds longest(30);
-    if (now() - phase_start_ > longest) return Next::close;
+    const std::chrono::seconds longest(was_slow_ ? 1 : 30);
+    if (now() - phase_start_ >= longest) return Next::close;
     for (int receives = 0; watch_.is_readable(); ++receives) {
         if (receives == most_receives) return Next::yield;
         if (receive() == Next::close) return Next::close;
@@ -12436,9 +12485,9 @@ inline Connection::Next Connection::linger() {
     return Next::read;
 }
 
-// How long a client that has been refused may be silent before it is taken to have read the answer.
+// How long a client that has received its last answer may be silent before it is taken to have read it.
 inline std::chrono::milliseconds Connection::longest_pause() const noexcept {
-    return std::chrono::milliseconds(server_.is_draining ? 200 : 5000);
+    return std::chrono::milliseconds(server_.is_draining ? 200 : server_.is_full() ? 1000 : 5000);
 }
 
 inline void Connection::begin_drain() noexcept {
@@ -13077,7 +13126,9 @@ inline bool Engine::answer_other_method(Context& ctx) const {
         ctx.no_content();
         return true;
     }
-    if (request.head.method == http::Method::other && !table_->has_method(request.method())) {
+    const bool is_rare =
+        request.head.method == http::Method::other || request.head.method == http::Method::connect;
+    if (is_rare && !table_->has_method(request.method())) {
         detail::ContextAccess::response(ctx).set_problem(501, "no resource here takes this method");
         return true;
     }
@@ -13105,7 +13156,7 @@ inline void Engine::set_fallback() {
         }));
         return;
     }
-    table_->set_fallback(detail::Handler([this](Context& ctx) {
+    Route& fallback = table_->set_fallback(detail::Handler([this](Context& ctx) {
         if (answer_other_method(ctx)) return;
         if (not_found_) {
             ctx.status(404);
@@ -13114,6 +13165,7 @@ inline void Engine::set_fallback() {
             detail::ContextAccess::response(ctx).set_problem(404, "there is nothing at this path");
         }
     }));
+    fallback.set_reads_body(static_cast<bool>(not_found_));
 }
 
 }  // namespace v0

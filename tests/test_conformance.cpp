@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,7 +30,7 @@ struct Row {
     std::string request;
     int status;
     bool survives;
-    std::string body = {};  // of the answer, if it matters
+    std::optional<std::string> body = {};  // of the answer, if it matters
 };
 
 constexpr bool lives = true;
@@ -123,12 +124,18 @@ std::vector<Row> targets() {
          "ran"},
         {"9112 3.2.2", "absolute form with a port and a query", get("http://test:80/any/a?b"), 200, lives},
         {"9112 3.2.2", "absolute form, a scheme in capitals", get("HTTP://test/any/a"), 200, lives},
-        {"9112 3.2.2", "absolute form replaces another Host", get("http://other/any/a"), 200, lives},
+        {"9112 3.2.2", "absolute form replaces another Host", get("http://other:8/host"), 200, lives,
+         "other:8"},
+        {"9112 3.2.2", "absolute form replaces an empty Host", get("http://other/host", "Host:\r\n"), 200,
+         lives, "other"},
+        {"9112 3.2", "Host, where the target names none", get("/host", "Host: test:80\r\n"), 200, lives,
+         "test:80"},
         {"9112 3.2.2", "absolute form without an authority", get("http:///any/a"), 400, dies},
         {"9112 3.2.2", "absolute form with user information", get("http://user@test/any/a"), 400, dies},
         {"9112 3.2.2", "absolute form without Host", get("http://test/any/a", ""), 400, dies},
         {"9112 3.2.3", "authority form with GET", get("test:80"), 400, dies},
         {"9112 3.2.3", "CONNECT in origin form", "CONNECT / HTTP/1.1\r\n" + host, 400, dies},
+        {"9110 9.3.6", "CONNECT, which no route takes", "CONNECT test:80 HTTP/1.1\r\n" + host, 501, lives},
         {"9112 3.2.3", "CONNECT without a port", "CONNECT test HTTP/1.1\r\n" + host, 400, dies},
         {"9112 3.2.4", "asterisk with GET", get("*"), 400, dies},
         {"9112 3.2.4", "OPTIONS *", "OPTIONS * HTTP/1.1\r\n" + host, 204, lives},
@@ -377,6 +384,12 @@ std::vector<Row> connections() {
         {"9110 10.1.1", "100-continue in capitals",
          post("Content-Length: 1\r\nExpect: 100-CONTINUE\r\n", "x"), 200, lives},
         {"9110 10.1.1", "100-continue without a body", post("Expect: 100-continue\r\n"), 200, lives},
+        {"9110 5.6.1", "an expectation with empty members",
+         post("Content-Length: 1\r\nExpect: ,100-continue,\r\n", "x"), 200, lives, "x"},
+        {"9110 5.6.1", "an expectation that is empty", post("Content-Length: 1\r\nExpect:\r\n", "x"), 200,
+         lives, "x"},
+        {"9110 5.3", "100-continue twice",
+         post("Content-Length: 1\r\nExpect: 100-continue\r\nExpect: 100-continue\r\n", "x"), 200, lives, "x"},
         {"9110 10.1.1", "any expectation in HTTP/1.0",
          "POST /echo HTTP/1.0\r\nExpect: tea\r\nContent-Length: 1\r\n\r\nx", 200, dies, "x"},
         {"9110 7.8", "an upgrade to what is not spoken here",
@@ -406,6 +419,7 @@ void add_routes(sake::Engine& app, std::atomic<int>& sentinels) {
     app.get("/", [](sake::Context& ctx) { ctx.text("ran"); });
     app.get("/any/*rest", [](sake::Context& ctx) { ctx.text(ctx.param("rest")); });
     app.post("/echo", [](sake::Context& ctx) { ctx.text(ctx.body()); });
+    app.get("/host", [](sake::Context& ctx) { ctx.text(ctx.host()); });
     app.get("/echo-get", [](sake::Context& ctx) { ctx.text(ctx.body()); });
     app.get("/sentinel", [&](sake::Context& ctx) {
         ++sentinels;
@@ -433,7 +447,7 @@ TEST_CASE(
                         const Response answer = client.read_response(is_head);
                         CHECK(answer.status == row.status);
                         CHECK(answer.header("Date").size() == 29);
-                        if (!row.body.empty()) CHECK(answer.body == row.body);
+                        if (row.body) CHECK(answer.body == *row.body);
                         if (row.status == 405 || row.status == 501)
                             CHECK(answer.has_header("Allow") == (row.status == 405));
                         if (row.survives) {
@@ -715,6 +729,31 @@ TEST_CASE("P3 P6 every answer has the fields and the content that its request an
                     CHECK(client.expect_closed());
                 } else {
                     CHECK(client.send(get("/sentinel")).read_response().body == "sentinel");
+                }
+            }
+        },
+        quiet_config());
+}
+
+TEST_CASE("C3 a client that waits to be asked for a body is not, where the answer is known without it") {
+    std::atomic<int> sentinels{0};
+    with_server(
+        [&](sake::Engine& app) { add_routes(app, sentinels); },
+        [&](TestServer& server) {
+            const std::pair<std::string, int> cases[] = {
+                {"POST /nowhere", 404}, {"PUT /echo", 405}, {"FOO /echo", 501}, {"POST /echo", 100}};
+            for (const auto& each : cases) {
+                CAPTURE(each.first);
+                RawClient client = server.connect();
+                client.send(each.first +
+                            " HTTP/1.1\r\nHost: test\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+                const Response answer = client.read_any_response();
+                CHECK(answer.status == each.second);
+                if (answer.status == 100) {
+                    CHECK(client.send("hello").read_response().body == "hello");
+                } else {
+                    CHECK(answer.header("Connection") == "close");
+                    CHECK(client.expect_closed());
                 }
             }
         },

@@ -405,7 +405,6 @@ TEST_CASE("C3 an expectation is refused with 413 before the body, and with 417 i
             };
             CHECK(refused("Expect: 100-continue\r\nContent-Length: 11\r\n") == 413);
             CHECK(refused("Expect: a-miracle\r\nContent-Length: 1\r\n") == 417);
-            CHECK(refused("Expect: 100-continue\r\nExpect: 100-continue\r\nContent-Length: 1\r\n") == 417);
             CHECK(runs == 0);
             // Gone between the interim answer and the body.
             for (int i = 0; i < 20; ++i) {
@@ -465,6 +464,91 @@ TEST_CASE("C5 a capturing coroutine lambda keeps its captures for as long as its
             }
             CHECK(counts == 20 * 21 / 2);
         });
+}
+
+TEST_CASE("what a client sends while its last answer is on its way costs it nothing of the answer") {
+    const std::string body = pattern_bytes(1024 * 1024);
+    for (const bool is_stopped : {false, true}) {
+        CAPTURE(is_stopped);
+        const int exit_code = with_server(
+            [&](sake::Engine& app) {
+                app.get("/big", [&](sake::Context& ctx) { ctx.send(body, "text/plain"); });
+            },
+            [&](TestServer& server) {
+                RawClient client = RawClient::with_receive_buffer(server.port(), 16 * 1024);
+                client.set_deadline(20s);
+                const auto before = faults::calls("shutdown");
+                client.send(get_request("/big", is_stopped ? "" : "Connection: close\r\n"));
+                if (is_stopped) {
+                    CHECK_FALSE(client.expect_closed());  // the answer has begun to come
+                    server.app().stop();
+                }
+                // The server has sent it all, and wants no more; the kernel still has most of it.
+                REQUIRE(eventually([&] { return faults::calls("shutdown") > before; }));
+                client.send(get_request("/big"));
+                CHECK(client.read_response().body == body);
+                CHECK(client.expect_closed());
+                CHECK_FALSE(client.was_reset());
+                if (is_stopped) CHECK(server.wait() == 0);
+            },
+            quiet_config());
+        CHECK(exit_code == 0);
+    }
+}
+
+TEST_CASE("a client whose request comes too slowly holds its connection for a second more at most") {
+    with_server([](sake::Engine&) {},
+                [](TestServer& server) {
+                    const int before = settled_fds(server);
+                    RawClient client = server.connect();
+                    client.send("GET / HTTP/1.1\r\n").set_deadline(20s);
+                    CHECK(client.read_response().status == 408);
+                    const auto answered = std::chrono::steady_clock::now();
+                    // It reads the answer, and neither goes nor falls silent.
+                    CHECK(eventually([&] {
+                        client.try_send("x");
+                        return Snapshot::take().fds <= before + 1;
+                    }));
+                    CHECK(std::chrono::steady_clock::now() - answered < 4s);
+                },
+                quiet_config().with_header_timeout(100ms));
+}
+
+TEST_CASE("a client that pipelines without end lets the others have their turn") {
+    std::atomic<int> answered{0};
+    std::atomic<int> answered_before_the_other{0};
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/many", [&](sake::Context& ctx) {
+                ++answered;
+                ctx.text("x");
+            });
+            app.get("/other", [&](sake::Context& ctx) {
+                answered_before_the_other = answered.load();
+                ctx.text("y");
+            });
+            // Holds the loop until both have sent what they have.
+            app.get("/hold", [&](sake::Context& ctx) {
+                while (answered == 0) std::this_thread::yield();
+                ctx.text("z");
+            });
+        },
+        [&](TestServer& server) {
+            constexpr int many = 1500;
+            std::string batch;
+            for (int i = 0; i < many; ++i) batch += get_request("/many");
+            RawClient holder = server.connect();
+            RawClient pipelining = server.connect();
+            RawClient other = server.connect();
+            holder.send(get_request("/hold"));
+            pipelining.send(batch);
+            other.send(get_request("/other"));
+            answered = 1;
+            CHECK(other.read_response().body == "y");
+            CHECK(answered_before_the_other < many);
+            for (int i = 0; i < many; ++i) REQUIRE(pipelining.read_response().body == "x");
+        },
+        quiet_config());
 }
 
 }  // namespace test_connection

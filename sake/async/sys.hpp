@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -202,6 +203,12 @@ inline int socket_error(int fd) noexcept {
     socklen_t size = sizeof error;
     const SysResult asked = retry([&] { return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size); });
     return asked.ok() ? error : asked.error;
+}
+
+/// Whether some of what was sent has not been acknowledged by the peer; true where the system does not tell.
+inline bool has_unacknowledged(int fd) noexcept {
+    int bytes = 0;
+    return ::ioctl(fd, TIOCOUTQ, &bytes) != 0 || bytes > 0;
 }
 
 inline SysResult shutdown_write(int fd) noexcept {

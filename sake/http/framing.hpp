@@ -61,9 +61,6 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Fra
     if (text[0] == '/' && head.method != Method::connect) return;
     const std::optional<Target> target = parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
-    if (!target->authority.empty() && head.host.count == 1 && host.empty()) {
-        return refuse(framing, 400, "empty Host, though the target names one");
-    }
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
@@ -121,10 +118,14 @@ inline void decide_body(const MessageHead& head, const char* base, Framing& fram
 /// RFC 9110 section 10.1.1: 100-continue is the only expectation there is; HTTP/1.0 has none.
 inline void decide_expect(const RequestHead& head, const char* base, Framing& framing) noexcept {
     if (head.expect.count == 0 || head.minor_version == 0) return;
-    if (head.expect.count > 1 || !iequals(head.fields[head.expect.first].value.of(base), "100-continue")) {
-        return refuse(framing, 417, "unknown expectation");
-    }
-    framing.expect_continue = framing.body != Framing::Body::none;
+    bool is_known = true;
+    for_each_line(head, base, head.expect, "expect", [&](std::string_view value) {
+        for_each_list_item(value, [&](std::string_view item) {
+            is_known = is_known && iequals(item, "100-continue");
+            framing.expect_continue = framing.body != Framing::Body::none;
+        });
+    });
+    if (!is_known) refuse(framing, 417, "unknown expectation");
 }
 
 }  // namespace detail

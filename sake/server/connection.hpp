@@ -67,9 +67,10 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     /// The server stops: an idle connection gets a moment for a request that is on its way, then closes.
     void begin_drain() noexcept;
 
-    /// Between two requests since the time it gives; nothing if it is busy, or has not had its first request
-    /// yet.
+    /// Between two requests, or done with all of them, since the time it gives; nothing if it is busy, or has
+    /// not had its first request yet.
     [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept {
+        if (phase_ == Phase::lingering && !is_dead_) return phase_start_;
         if (!is_between_requests() || !has_served_ || is_dead_) return std::nullopt;
         return phase_start_;
     }
@@ -78,8 +79,10 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     void abandon(int status, std::string_view detail) noexcept;
 
   private:
-    // A peer that sends without pause gets this many buffers read before the others have their turn.
+    // A peer that sends without pause gets this many buffers read, and this many requests answered, before
+    // the others have their turn.
     static constexpr int most_receives = 8;
+    static constexpr int most_answers = 256;
     static constexpr std::string_view no_memory = "the server has no memory to spare for this request";
 
     enum class Phase : std::uint8_t { idle, head, body, ready, handler, closing, lingering };
@@ -102,6 +105,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     Next wait_to_read();
     Next wait_to_write();
     Next linger();
+    [[nodiscard]] bool may_lose_answer() const noexcept;
     [[nodiscard]] std::chrono::milliseconds longest_pause() const noexcept;
     bool account_memory();
     void become(Phase phase) noexcept;
@@ -135,7 +139,8 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     PeerAddress peer_;
     Phase phase_ = Phase::idle;
     bool has_served_ = false;  // a request, so that the connection may be shed while idle
-    bool linger_ = false;      // unread input would turn the close into a reset
+    bool linger_ = false;      // the peer has more to send than is wanted
+    bool was_slow_ = false;    // its request did not come in time
     bool is_writing_ = false;
     bool deadline_passed_ = false;
     bool is_dead_ = false;             // close without another word
@@ -145,7 +150,7 @@ class Connection final : public ListNode, private HangupListener, private Timer 
 // --- The loop ---
 
 inline Connection::Next Connection::advance() {
-    for (int receives = 0;;) {
+    for (int receives = 0, answers = 0;;) {
         if (is_dead_) return Next::close;
         if (output_.has_unsent()) {
             if (output_.flush(watch_) == Output::Result::blocked) return wait_to_write();
@@ -155,7 +160,7 @@ inline Connection::Next Connection::advance() {
         if (phase_ == Phase::lingering) return linger();
         if (phase_ == Phase::closing) {
             if (!send_gathered()) continue;
-            if (!linger_) return Next::close;
+            if (!may_lose_answer()) return Next::close;
             if (!sys::shutdown_write(socket_.get()).ok()) return Next::close;
             input_.consume(input_.bytes().size());
             become(Phase::lingering);
@@ -165,7 +170,10 @@ inline Connection::Next Connection::advance() {
         if (made == Progress::handle) return Next::handle;
         if (made == Progress::again) {
             if (output_.gathered().size() >= server_.config.output_soft_limit) send_gathered();
-            continue;
+            if (++answers < most_answers) continue;
+            if (!send_gathered()) continue;
+            input_.hold();
+            return Next::yield;
         }
         if (!send_gathered()) continue;
         if (!watch_.is_readable()) return wait_to_read();
@@ -250,10 +258,14 @@ inline Connection::Next Connection::wait_to_write() {
 inline void Connection::interrupted() {
     const bool timed_out = std::exchange(deadline_passed_, false);
     const bool in_request = phase_ == Phase::head || phase_ == Phase::body;
+    const bool may_go_on = timed_out && !output_.has_unsent() && sys::has_unacknowledged(socket_.get());
     if (timed_out && in_request && !output_.has_unsent()) {
+        was_slow_ = true;
         refuse(server_.is_draining ? 503 : 408, "the request did not arrive in time");
+    } else if (may_go_on && phase_ == Phase::idle) {
+        become(Phase::closing);
     } else {
-        is_dead_ = true;
+        is_dead_ = !may_go_on || phase_ != Phase::lingering;
     }
 }
 
@@ -361,7 +373,7 @@ inline void Connection::respond() {
     append_response(answer, close);
     exchange_->finish(input_);
     become(close ? Phase::closing : Phase::idle);
-    linger_ = close && (!input_.bytes().empty() || sys::is_ready(socket_.get(), POLLIN));
+    linger_ = close && (!input_.bytes().empty() || exchange_->expects_continue());
 }
 
 inline void Connection::append_response(Response& answer, bool close) {
@@ -432,9 +444,15 @@ inline void Connection::peer_hung_up(std::uint8_t ready) noexcept {
     fiber_.cancel();
 }
 
+// Input that is unread when a socket closes, or that comes later, resets the connection, and takes with it
+// what the peer has not received yet (RFC 9112 section 9.6).
+inline bool Connection::may_lose_answer() const noexcept {
+    return linger_ || sys::is_ready(socket_.get(), POLLIN) || sys::has_unacknowledged(socket_.get());
+}
+
 inline Connection::Next Connection::linger() {
-    constexpr std::chrono::seconds longest(30);
-    if (now() - phase_start_ > longest) return Next::close;
+    const std::chrono::seconds longest(was_slow_ ? 1 : 30);
+    if (now() - phase_start_ >= longest) return Next::close;
     for (int receives = 0; watch_.is_readable(); ++receives) {
         if (receives == most_receives) return Next::yield;
         if (receive() == Next::close) return Next::close;
@@ -445,9 +463,9 @@ inline Connection::Next Connection::linger() {
     return Next::read;
 }
 
-// How long a client that has been refused may be silent before it is taken to have read the answer.
+// How long a client that has received its last answer may be silent before it is taken to have read it.
 inline std::chrono::milliseconds Connection::longest_pause() const noexcept {
-    return std::chrono::milliseconds(server_.is_draining ? 200 : 5000);
+    return std::chrono::milliseconds(server_.is_draining ? 200 : server_.is_full() ? 1000 : 5000);
 }
 
 inline void Connection::begin_drain() noexcept {

@@ -54,6 +54,13 @@ class Context {
 
     // --- The request ---
 
+    /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
+    /// 9112 section 3.2.2), else of the field Host; empty if nothing says so, as HTTP/1.0 may.
+    [[nodiscard]] std::string_view host() const noexcept {
+        const auto target_parts = http::parse_target(request_.head.method, request_.target());
+        if (target_parts && !target_parts->authority.empty()) return target_parts->authority;
+        return header("Host");
+    }
     /// The method as it was sent: "GET".
     [[nodiscard]] std::string_view method() const noexcept { return request_.method(); }
     /// The path, percent-decoded.

@@ -173,7 +173,9 @@ inline bool Engine::answer_other_method(Context& ctx) const {
         ctx.no_content();
         return true;
     }
-    if (request.head.method == http::Method::other && !table_->has_method(request.method())) {
+    const bool is_rare =
+        request.head.method == http::Method::other || request.head.method == http::Method::connect;
+    if (is_rare && !table_->has_method(request.method())) {
         detail::ContextAccess::response(ctx).set_problem(501, "no resource here takes this method");
         return true;
     }
@@ -201,7 +203,7 @@ inline void Engine::set_fallback() {
         }));
         return;
     }
-    table_->set_fallback(detail::Handler([this](Context& ctx) {
+    Route& fallback = table_->set_fallback(detail::Handler([this](Context& ctx) {
         if (answer_other_method(ctx)) return;
         if (not_found_) {
             ctx.status(404);
@@ -210,6 +212,7 @@ inline void Engine::set_fallback() {
             detail::ContextAccess::response(ctx).set_problem(404, "there is nothing at this path");
         }
     }));
+    fallback.set_reads_body(static_cast<bool>(not_found_));
 }
 
 }  // namespace v0

@@ -134,6 +134,11 @@ class Exchange {
             req.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
             return Progress::complete;
         }
+        if (framing_.expect_continue && rest.empty() && !route().reads_body()) {
+            // Its answer is known already, so its body is not asked for (RFC 9110 section 10.1.1).
+            framing_.keep_alive = false;
+            return Progress::complete;
+        }
         req.storage.assign(req.base, req.head.size);
         req.base = req.storage.data();
         input.consume(req.head.size);

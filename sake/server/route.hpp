@@ -75,6 +75,10 @@ class Route {
         return max_body_.value_or(common);
     }
 
+    /// False if the answer never depends on the body: then a client that waits to be asked for it is not.
+    [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
+    void set_reads_body(bool on) noexcept { reads_body_ = on; }
+
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
     /// until then.
     void build_chain(bool has_workers) {
@@ -102,6 +106,7 @@ class Route {
     std::optional<std::size_t> max_body_;
     bool is_worker_ = false;
     bool suspends_ = false;
+    bool reads_body_ = true;
 };
 
 namespace detail {
@@ -148,10 +153,11 @@ class RouteTable {
     }
 
     /// The route that answers where there is none: for 404, 405 and OPTIONS.
-    void set_fallback(Handler handler) {
+    Route& set_fallback(Handler handler) {
         require_unfrozen();
         fallback_.clear();
-        fallback_.emplace_back(root(), any_method, "(no route)", __FILE__, __LINE__, std::move(handler));
+        return fallback_.emplace_back(root(), any_method, "(no route)", __FILE__, __LINE__,
+                                      std::move(handler));
     }
 
     /// Serving begins: from now on the table is only read.
