@@ -7497,7 +7497,7 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 ///
 /// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and
 /// `f` never runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait
-/// throws.
+/// throws. Nor does the loop end before `f` has: let it ask a stop token, if it takes long.
 template <class F>
     requires std::invocable<std::decay_t<F>&>
 [[nodiscard]] Task<std::invoke_result_t<std::decay_t<F>&>> background(F&& f) {
@@ -7879,7 +7879,7 @@ Task<std::vector<SocketAddress>> resolve(Text address) {
     HostAndPort where = split_peer(address);
     Lookup found = look_up(where, AI_NUMERICHOST);
     if (found.error != 0) {
-        auto lookup = [name = std::move(where)] { return look_up(name, AI_ADDRCONFIG); };
+        auto lookup = [name = std::move(where)] { return look_up(name, 0); };
         auto looking_up = run_blocking(std::move(lookup));
         found = co_await std::move(looking_up);
     }

@@ -164,7 +164,7 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 ///
 /// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and
 /// `f` never runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait
-/// throws.
+/// throws. Nor does the loop end before `f` has: let it ask a stop token, if it takes long.
 template <class F>
     requires std::invocable<std::decay_t<F>&>
 [[nodiscard]] Task<std::invoke_result_t<std::decay_t<F>&>> background(F&& f) {

@@ -104,7 +104,7 @@ Task<std::vector<SocketAddress>> resolve(Text address) {
     HostAndPort where = split_peer(address);
     Lookup found = look_up(where, AI_NUMERICHOST);
     if (found.error != 0) {
-        auto lookup = [name = std::move(where)] { return look_up(name, AI_ADDRCONFIG); };
+        auto lookup = [name = std::move(where)] { return look_up(name, 0); };
         auto looking_up = run_blocking(std::move(lookup));
         found = co_await std::move(looking_up);
     }
