@@ -3572,7 +3572,6 @@ inline bool is_ready(int fd, short direction) noexcept {
     return retry([&] { return ::poll(&polled, 1, 0); }).value > 0;
 }
 
-<<<<<<< HEAD
 /// Another descriptor for the same open file, close-on-exec.
 inline SysResult duplicate(int fd) noexcept {
     return retry([=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
@@ -3592,12 +3591,12 @@ inline int socket_error(int fd) noexcept {
     socklen_t size = sizeof error;
     const SysResult asked = retry([&] { return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size); });
     return asked.ok() ? error : asked.error;
-=======
+}
+
 /// Whether some of what was sent has not been acknowledged by the peer; true where the system does not tell.
 inline bool has_unacknowledged(int fd) noexcept {
     int bytes = 0;
     return ::ioctl(fd, TIOCOUTQ, &bytes) != 0 || bytes > 0;
->>>>>>> 9b074e0af26bb0b0332f184c02e566f3f40f92ca
 }
 
 inline SysResult shutdown_write(int fd) noexcept {
@@ -12391,11 +12390,7 @@ inline void Connection::respond() {
     append_response(answer, close);
     exchange_->finish(input_);
     become(close ? Phase::closing : Phase::idle);
-<<<<<<< HEAD
-    linger_ = close && (!input_.bytes().empty() || sys::is_ready(socket_.get(), POLLIN));
-=======
     linger_ = close && (!input_.bytes().empty() || exchange_->expects_continue());
->>>>>>> 9b074e0af26bb0b0332f184c02e566f3f40f92ca
 }
 
 inline void Connection::append_response(Response& answer, bool close) {
@@ -12469,7 +12464,7 @@ inline void Connection::peer_hung_up(std::uint8_t ready) noexcept {
 // Input that is unread when a socket closes, or that comes later, resets the connection, and takes with it
 // what the peer has not received yet (RFC 9112 section 9.6).
 inline bool Connection::may_lose_answer() const noexcept {
-    return linger_ || sys::has_input(socket_.get()) || sys::has_unacknowledged(socket_.get());
+    return linger_ || sys::is_ready(socket_.get(), POLLIN) || sys::has_unacknowledged(socket_.get());
 }
 
 inline Connection::Next Connection::linger() {
