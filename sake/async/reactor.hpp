@@ -138,7 +138,7 @@ class Reactor {
     void cancel_fibers() noexcept;
 
     /// Destroys every fiber as it is, with all its frames: for a thread that ends, by pthread_exit, in the
-    /// middle of one. Nothing of the loop may be used afterwards.
+    /// middle of one. What they waited for may not be used afterwards; the loop may.
     void destroy_fibers() noexcept;
 
     /// Calls `work()` as the loop calls coroutines, so that it can spawn.
@@ -214,7 +214,7 @@ class Reactor {
     detail::TimePoint now_ = detail::Clock::now();
     detail::Wait* first_ready_ = nullptr;
     detail::Wait* last_ready_ = nullptr;
-    bool is_abandoned_ = false;  // while destroy_fibers is at work
+    bool is_abandoned_ = false;  // while destroy_fibers is at it
     detail::ListNode fibers_;
     std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
     detail::ListNode end_listeners_;
@@ -371,7 +371,7 @@ inline void Reactor::destroy_fibers() noexcept {
     is_abandoned_ = true;
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
     first_ready_ = last_ready_ = nullptr;
-    is_abandoned_ = false;  // after an exception the thread goes on
+    is_abandoned_ = false;
 }
 
 inline void Reactor::cancel_all() {
