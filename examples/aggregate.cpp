@@ -2,8 +2,8 @@
 //
 //   g++ -std=c++20 -O2 -I../single_include aggregate.cpp -o aggregate -pthread && ./aggregate
 //
-//   curl 127.0.0.1:8080/trip/kyoto     # 200
-//   {"flights":null,"hotels":["Inn","Palace"],"weather":{"sky":"clear"}}
+//   curl 127.0.0.1:8080/trip/kyoto
+//     # 200 {"flights":null,"hotels":["Inn","Palace"],"weather":{"sky":"clear"}}
 //     # stderr: sake: warning: http://127.0.0.1:.../flights/kyoto: the operation timed out
 //   curl 127.0.0.1:8080/fastest        # 200 {"answer":{"sky":"clear"}}
 

@@ -105,9 +105,9 @@ class Client {
         return request;
     }
 
-    [[nodiscard]] Connections& connections_to(const Url& url);
-
-    // Templates, since GCC compiles coroutines that are none for every program that includes them.
+    // Templates, so that only a program that has requests to send compiles what they need.
+    template <std::same_as<Url> U>
+    [[nodiscard]] Connections& connections_to(const U& url);
     template <class R>
     Task<std::optional<ResponseStream>> try_once(R& request);
     template <class R>
@@ -123,7 +123,8 @@ class Client {
     std::map<std::string, std::unique_ptr<Connections>> origins_;  // by address
 };
 
-inline Client::Connections& Client::connections_to(const Url& url) {
+template <std::same_as<Url> U>
+Client::Connections& Client::connections_to(const U& url) {
     std::string address = url.address();
     const auto found = origins_.find(address);
     if (found != origins_.end()) return *found->second;

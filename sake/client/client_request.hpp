@@ -14,7 +14,7 @@
 
 #include "sake/async/task.hpp"
 #include "sake/base/function.hpp"
-#include "sake/base/json.hpp"
+#include "sake/base/json_writer.hpp"
 #include "sake/base/version.hpp"
 #include "sake/client/url.hpp"
 #include "sake/http/headers.hpp"
