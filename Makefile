@@ -212,7 +212,6 @@ peers: $(BUILD)/peers/fetch $(BUILD)/peers/postgres ## the HTTP client against n
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-postgres python3 tests/peers/postgres.py $(BUILD)/peers/postgres --bench
-	@grep '^bench: ' $(BUILD)/results/peers-postgres.log
 	@$(RECORD) --total peers
 $(BUILD)/peers/fetch: tests/peers/fetch.cpp
 $(BUILD)/peers/postgres: examples/postgres.cpp
