@@ -1,5 +1,6 @@
-// What the async toolbox costs: memory per waiting task, tasks spawned and finished, hand-offs through a channel, and ten
-// thousand requests at once through the HTTP client. toolbox.go does the same with goroutines; toolbox.py compares them.
+// What the async toolbox costs: memory per waiting task, tasks spawned and finished, hand-offs through a
+// channel, and ten thousand requests at once through the HTTP client. toolbox.go does the same with
+// goroutines; toolbox.py compares them.
 
 #include <malloc.h>
 #include <signal.h>
@@ -85,7 +86,8 @@ Task<> ten_thousand_requests(std::string url) {
     const auto statuses = co_await sake::when_all(std::move(all));
     int good = 0;
     for (const int status : statuses) good += status == 200 ? 1 : 0;
-    std::printf("10000 requests at once, each held for 1 s: %d answered in %.1f s\n", good, seconds_since(start));
+    std::printf("10000 requests at once, each held for 1 s: %d answered in %.1f s\n", good,
+                seconds_since(start));
 }
 
 }  // namespace
@@ -103,7 +105,8 @@ int main() {
 
     sake::run_until_complete(bytes_per_task());
     sake::run_until_complete(tasks_per_second());
-    for (const std::size_t capacity : {1U, 16U, 256U}) sake::run_until_complete(handoffs_per_second(capacity));
+    for (const std::size_t capacity : {1U, 16U, 256U})
+        sake::run_until_complete(handoffs_per_second(capacity));
     sake::run_until_complete(ten_thousand_requests("http://127.0.0.1:" + std::to_string(app.port()) + "/"));
     ::kill(server, SIGKILL);
     ::waitpid(server, nullptr, 0);
