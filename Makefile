@@ -210,9 +210,8 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 .PHONY: peers
 peers: $(BUILD)/peers/fetch $(BUILD)/peers/postgres ## the HTTP client against nginx and Python, the pool against a PostgreSQL that dies; a minute
 	@rm -f $(BUILD)/results/peers-*
-	@$(RECORD) peers-http python3 tests/peers/http.py $(BUILD)/peers/fetch
+	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-postgres python3 tests/peers/postgres.py $(BUILD)/peers/postgres --bench
-	@grep '^bench: ' $(BUILD)/results/peers-postgres.log
 	@$(RECORD) --total peers
 $(BUILD)/peers/fetch: tests/peers/fetch.cpp
 $(BUILD)/peers/postgres: examples/postgres.cpp

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The HTTP client against nginx and Python's http.server, which serve a folder of this script's making.
 
-  http.py PROGRAM      the built fetch.cpp beside this file
+  http_servers.py PROGRAM      the built fetch.cpp beside this file
 """
 
 import os
