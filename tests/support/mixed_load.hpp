@@ -513,7 +513,7 @@ inline void MixedLoad::level_caches() {
     constexpr int kept = 64;
     // More timers than there will ever be otherwise, counting connections whose end the server is yet to see.
     std::vector<RawClient> idle;
-    for (int i = 0; i < 3 * kept; ++i) idle.emplace_back(port_);
+    for (int i = 0; i < 8 * kept; ++i) idle.emplace_back(port_);
     for (const Round& round : rounds) {
         std::vector<RawClient> clients;
         const auto expect = [](RawClient& client, int status) {
