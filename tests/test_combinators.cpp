@@ -100,26 +100,6 @@ Task<T> join(JoinHandle<T>& handle) {
     co_return co_await handle;
 }
 
-/// Where the stack stands: the frame itself, as AddressSanitizer may put locals on the heap.
-[[gnu::noinline]] std::intptr_t stack_position() {
-    return reinterpret_cast<std::intptr_t>(__builtin_frame_address(0));
-}
-
-class StackMeter {
-  public:
-    void sample() {
-        const std::intptr_t here = stack_position();
-        if (start_ == 0) start_ = here;
-        const std::intptr_t distance = here > start_ ? here - start_ : start_ - here;
-        if (distance > farthest_) farthest_ = distance;
-    }
-    [[nodiscard]] bool has_grown() const { return farthest_ > 16 * 1024; }
-
-  private:
-    std::intptr_t start_ = 0;
-    std::intptr_t farthest_ = 0;
-};
-
 }  // namespace
 
 // ---- when_all ----
@@ -635,13 +615,13 @@ TEST_CASE("a group ends when its body and everything that was spawned in it have
 
 TEST_CASE("the tasks of a group may spawn into it, a hundred thousand deep, without growing the stack") {
     struct Relay {
-        static Task<> run(TaskGroup& group, int left, StackMeter& meter) {
+        static Task<> run(TaskGroup& group, int left, harness::StackMeter& meter) {
             if (left % 1000 == 0) meter.sample();
             if (left > 0) group.spawn(run(group, left - 1, meter));
             co_return;
         }
     };
-    StackMeter meter;
+    harness::StackMeter meter;
     in_coroutine([&]() -> Task<> {
         co_await TaskGroup::run([&](TaskGroup& group) -> Task<> {
             group.spawn(Relay::run(group, 100'000, meter));
@@ -751,7 +731,7 @@ TEST_CASE("a body with captures of its own is named first, and lives as long as 
 
 TEST_CASE("C5: a hundred thousand of each, waiting or not, do not grow the stack") {
     for (const int turns : {0, 1}) {
-        StackMeter meter;
+        harness::StackMeter meter;
         const auto child = [&](int i) -> Task<int> {
             if (i % 1000 == 0) meter.sample();
             for (int t = 0; t < turns; ++t) co_await sake::yield();

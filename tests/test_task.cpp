@@ -17,6 +17,7 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/coroutines.hpp"
 #include "support/reliability.hpp"
 
 namespace test_task {
@@ -69,27 +70,6 @@ Task<int> fails_later(const char* why) {
     co_await sake::yield();
     throw std::runtime_error(why);
 }
-
-/// Where the stack stands: the frame itself, as AddressSanitizer may put locals on the heap.
-[[gnu::noinline]] std::intptr_t stack_position() {
-    return reinterpret_cast<std::intptr_t>(__builtin_frame_address(0));
-}
-
-/// The farthest that the stack has been from where it was first seen.
-class StackMeter {
-  public:
-    void sample() {
-        const std::intptr_t here = stack_position();
-        if (start_ == 0) start_ = here;
-        const std::intptr_t distance = here > start_ ? here - start_ : start_ - here;
-        if (distance > farthest_) farthest_ = distance;
-    }
-    [[nodiscard]] std::intptr_t farthest() const { return farthest_; }
-
-  private:
-    std::intptr_t start_ = 0;
-    std::intptr_t farthest_ = 0;
-};
 
 constexpr int million = 1'000'000;
 // A throw takes 60 microseconds under AddressSanitizer; the meter sees a growing stack long before the
@@ -456,7 +436,7 @@ TEST_CASE("C4: every frame and result is freed: the heap is where it was") {
 // ---- The stack (C5) ----
 
 TEST_CASE("C5: a million awaits that complete at once do not grow the stack") {
-    StackMeter meter;
+    harness::StackMeter meter;
     const auto child = [&](int i) -> Task<int> {
         if (i % 1000 == 0) meter.sample();
         co_return i & 1;
@@ -471,7 +451,7 @@ TEST_CASE("C5: a million awaits that complete at once do not grow the stack") {
 }
 
 TEST_CASE("C5: a million awaits that suspend do not grow the stack") {
-    StackMeter meter;
+    harness::StackMeter meter;
     const auto child = [&](int i) -> Task<int> {
         co_await sake::yield();
         if (i % 1000 == 0) meter.sample();
@@ -487,7 +467,7 @@ TEST_CASE("C5: a million awaits that suspend do not grow the stack") {
 }
 
 TEST_CASE("C5: a million awaits of which some suspend do not grow the stack") {
-    StackMeter meter;
+    harness::StackMeter meter;
     const auto child = [&](int i) -> Task<int> {
         if (i % 3 == 0) co_await sake::yield();
         if (i % 1000 == 0) meter.sample();
@@ -504,7 +484,7 @@ TEST_CASE("C5: a million awaits of which some suspend do not grow the stack") {
 
 TEST_CASE("C5: a million awaits that throw do not grow the stack") {
     struct Small {};
-    StackMeter meter;
+    harness::StackMeter meter;
     const auto child = [&](int i) -> Task<> {
         if (i % 1000 == 0) meter.sample();
         throw Small{};
@@ -527,7 +507,7 @@ TEST_CASE("C5: a million awaits that throw do not grow the stack") {
 
 TEST_CASE("C5: a loop of awaits in the middle of a chain, resumed from below, does not grow the stack") {
     // Every hundredth child suspends, so the loop goes on from its final suspension and not from the reactor.
-    StackMeter meter;
+    harness::StackMeter meter;
     const auto grandchild = [&](int i) -> Task<> {
         if (i % 100 == 0) co_await sake::yield();
         if (i % 1000 == 1) meter.sample();

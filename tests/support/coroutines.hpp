@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <exception>
 #include <string>
 #include <utility>
@@ -47,5 +48,28 @@ sake::Task<std::string> failure_of(sake::Task<T> task) {
     }
     co_return why;
 }
+
+/// Where the stack stands: the frame itself, as AddressSanitizer may put locals on the heap.
+[[gnu::noinline]] inline std::intptr_t stack_position() {
+    return reinterpret_cast<std::intptr_t>(__builtin_frame_address(0));
+}
+
+/// The farthest that the stack has been from where it was first seen.
+class StackMeter {
+  public:
+    void sample() {
+        const std::intptr_t here = stack_position();
+        if (start_ == 0) start_ = here;
+        const std::intptr_t distance = here > start_ ? here - start_ : start_ - here;
+        if (distance > farthest_) farthest_ = distance;
+    }
+    [[nodiscard]] std::intptr_t farthest() const { return farthest_; }
+    /// By more than a few frames.
+    [[nodiscard]] bool has_grown() const { return farthest_ > 16 * 1024; }
+
+  private:
+    std::intptr_t start_ = 0;
+    std::intptr_t farthest_ = 0;
+};
 
 }  // namespace harness
