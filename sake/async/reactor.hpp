@@ -3,11 +3,9 @@
 // so that closing a descriptor never meets a stale event.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
 #include <thread>
 #include <utility>
@@ -17,86 +15,16 @@
 #include "sake/async/poller_epoll.hpp"
 #include "sake/async/poller_kqueue.hpp"
 #include "sake/async/poller_poll.hpp"
-#include "sake/async/sys.hpp"
+#include "sake/async/posted_work.hpp"
+#include "sake/async/reactor_locals.hpp"
 #include "sake/async/timer.hpp"
 #include "sake/async/wait.hpp"
+#include "sake/async/watch.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/log.hpp"
 
 namespace sake {
 inline namespace v0 {
-namespace detail {
-
-/// Who wants to know that a peer has gone while nobody reads or writes.
-class HangupListener {
-  public:
-    HangupListener() = default;
-    HangupListener(const HangupListener&) = delete;
-    HangupListener& operator=(const HangupListener&) = delete;
-    /// Called from the reactor's loop with the Readiness bits of the descriptor; must not run user code.
-    virtual void peer_hung_up(std::uint8_t ready) noexcept = 0;
-
-  protected:
-    ~HangupListener() = default;
-};
-
-/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor.
-class Watch {
-  public:
-    /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins
-    /// with nothing: the first event tells.
-    Watch(Reactor& reactor, int fd, std::uint8_t ready = readable | writable);
-    Watch(const Watch&) = delete;
-    Watch& operator=(const Watch&) = delete;
-    ~Watch();
-
-    [[nodiscard]] int fd() const noexcept { return fd_; }
-    [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
-
-    /// Whether it is worth trying: true until a call found nothing, then until the next event.
-    [[nodiscard]] bool is_readable() const noexcept { return (ready_ & readable) != 0; }
-    [[nodiscard]] bool is_writable() const noexcept { return (ready_ & writable) != 0; }
-    [[nodiscard]] bool peer_has_ended() const noexcept { return (ready_ & (peer_ended | broken)) != 0; }
-    [[nodiscard]] bool is_broken() const noexcept { return (ready_ & broken) != 0; }
-
-    /// A read found nothing more. What follows the end of a stream is no event, so after it reading stays
-    /// possible.
-    void drained() noexcept {
-        if (!peer_has_ended()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{readable});
-    }
-    /// A write found no room.
-    void filled() noexcept {
-        if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
-    }
-
-    HangupListener* hangup_listener = nullptr;
-
-  private:
-    friend class sake::v0::Reactor;
-    friend class ReadinessWait;
-    friend class LimitedReadinessWait;
-    Reactor* reactor_;
-    Wait* reader_ = nullptr;
-    Wait* writer_ = nullptr;
-    int fd_;
-    std::uint8_t ready_;
-};
-
-/// Who keeps something of a reactor's and may live longer.
-class ReactorEndListener : public ListNode {
-  public:
-    /// The reactor's last fiber has ended, and nothing of the reactor may be used after this call.
-    virtual void reactor_ends() noexcept = 0;
-
-  protected:
-    ~ReactorEndListener() = default;
-};
-
-/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
-void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
-
-}  // namespace detail
-
 /// One thread's loop. `run_until_complete` and Engine make their own; a program seldom names one.
 class Reactor {
   public:
@@ -189,12 +117,6 @@ class Reactor {
 
   private:
     class Running;
-    struct Local {
-        Local() = default;
-        Local(const Local&) = delete;
-        Local& operator=(const Local&) = delete;
-        virtual ~Local() = default;
-    };
     friend void detail::report_failure(const char* what, const std::exception_ptr& exception) noexcept;
     static Reactor*& current_slot() noexcept;
 
@@ -203,12 +125,11 @@ class Reactor {
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
-    void wake() noexcept;
 
     std::unique_ptr<detail::Poller> poller_;
     bool poller_needs_rearm_;
-    std::pair<detail::FileDescriptor, detail::FileDescriptor> wake_pipe_;
-    detail::Watch wake_watch_;
+    detail::PostedWork posted_;
+    detail::Watch posted_watch_;
     std::vector<detail::PollEvent> events_;
     detail::TimerQueue timers_;
     detail::TimePoint now_ = detail::Clock::now();
@@ -216,7 +137,7 @@ class Reactor {
     detail::Wait* last_ready_ = nullptr;
     bool is_abandoned_ = false;  // while destroy_fibers is at it
     detail::ListNode fibers_;
-    std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
+    detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
     LogSink log_ = log_to_stderr;
@@ -224,12 +145,6 @@ class Reactor {
     detail::TimePoint work_start_;
     detail::Clock::duration longest_hold_{};
     detail::UniqueFunction<void(const void*, detail::Clock::duration)> report_stall_;
-    std::mutex posted_mutex_;
-    std::vector<detail::UniqueFunction<void()>> posted_;
-    std::vector<detail::UniqueFunction<void()>> running_posted_;
-    detail::Wait* first_posted_ = nullptr;
-    detail::Wait* last_posted_ = nullptr;
-    std::atomic<bool> has_posted_ = false;
 };
 
 namespace detail {
@@ -284,8 +199,7 @@ class Reactor::Running {
 inline Reactor::Reactor(PollerKind kind)
     : poller_(detail::make_poller(kind)),
       poller_needs_rearm_(poller_->needs_rearm()),
-      wake_pipe_(detail::sys::make_pipe()),
-      wake_watch_(*this, wake_pipe_.first.get()) {
+      posted_watch_(*this, posted_.fd()) {
     events_.reserve(512);
 }
 
@@ -297,7 +211,8 @@ inline Reactor::~Reactor() {
         listener->unlink();
         listener->reactor_ends();
     }
-    while (!locals_.empty()) locals_.pop_back();
+    locals_.clear();
+    posted_.drop();
 }
 
 // A coroutine that moves between threads would read a cached thread-local on clang 14 and 15 if this were
@@ -309,25 +224,9 @@ inline Reactor::~Reactor() {
 
 inline Reactor* Reactor::current() noexcept { return current_slot(); }
 
-inline void Reactor::post(detail::UniqueFunction<void()> work) {
-    const std::lock_guard lock(posted_mutex_);
-    posted_.push_back(std::move(work));
-    wake();
-}
+inline void Reactor::post(detail::UniqueFunction<void()> work) { posted_.add(std::move(work)); }
 
-inline void Reactor::post(detail::Wait& wait) noexcept {
-    const std::lock_guard lock(posted_mutex_);
-    wait.next_ready = nullptr;
-    (last_posted_ != nullptr ? last_posted_->next_ready : first_posted_) = &wait;
-    last_posted_ = &wait;
-    wake();
-}
-
-// Under the lock: what was posted may end the reactor, but not before whoever posted it has let go of it. A
-// full pipe wakes the loop just as well, so the result does not matter.
-inline void Reactor::wake() noexcept {
-    if (!has_posted_.exchange(true)) static_cast<void>(detail::sys::write(wake_pipe_.second.get(), "", 1));
-}
+inline void Reactor::post(detail::Wait& wait) noexcept { posted_.add(wait); }
 
 template <class Done>
 void Reactor::run_until(Done done) {
@@ -339,16 +238,7 @@ void Reactor::run_until(Done done) {
 
 template <class T>
 T& Reactor::local() {
-    struct Holder final : Local {
-        explicit Holder(Reactor& reactor) : value(reactor) {}
-        T value;
-    };
-    static constexpr char key = 0;
-    for (auto& [owner, held] : locals_) {
-        if (owner == &key) return static_cast<Holder&>(*held).value;
-    }
-    locals_.emplace_back(&key, std::make_unique<Holder>(*this));
-    return static_cast<Holder&>(*locals_.back().second).value;
+    return locals_.get<T>(*this);
 }
 
 template <class F>
@@ -394,7 +284,7 @@ inline void Reactor::turn() {
     for (const detail::PollEvent& event : events_) mark(event);
     timers_.expire(now_);
     // The byte of a post may come after its work was run: the pipe is emptied then too, or it stays readable.
-    if (wake_watch_.is_readable() || has_posted_.load(std::memory_order_acquire)) run_posted();
+    if (posted_watch_.is_readable() || !posted_.is_empty()) run_posted();
     resume_ready();
 }
 
@@ -443,28 +333,9 @@ inline void Reactor::check_stall() {
 }
 
 inline void Reactor::run_posted() {
-    char bytes[64];
-    while (detail::sys::read(wake_pipe_.first.get(), bytes, sizeof bytes).value > 0) {
-    }
-    wake_watch_.drained();
-    if (poller_needs_rearm_) poller_->rearm(wake_watch_.fd(), wake_watch_, detail::readable);
-    detail::Wait* finished = nullptr;
-    {
-        const std::lock_guard lock(posted_mutex_);
-        has_posted_.store(false, std::memory_order_release);
-        running_posted_.swap(posted_);
-        finished = std::exchange(first_posted_, nullptr);
-        last_posted_ = nullptr;
-    }
-    while (finished != nullptr) std::exchange(finished, finished->next_ready)->finish();
-    for (auto& work : running_posted_) {
-        try {
-            work();
-        } catch (...) {
-            detail::report_failure("posted work failed: ", detail::caught_exception());
-        }
-    }
-    running_posted_.clear();
+    posted_watch_.drained();
+    if (poller_needs_rearm_) poller_->rearm(posted_watch_.fd(), posted_watch_, detail::readable);
+    posted_.run();
 }
 
 }  // namespace v0

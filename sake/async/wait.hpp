@@ -5,6 +5,7 @@
 
 #include <coroutine>
 #include <cstdint>
+#include <exception>
 #include <utility>
 
 #include "sake/base/error.hpp"
@@ -21,6 +22,10 @@ class Wait;
 
 /// Puts a wait that is over into the reactor's queue of coroutines to resume. Defined with the Reactor.
 void schedule(Reactor& reactor, Wait& wait) noexcept;
+
+/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none. Defined
+/// with the Reactor.
+void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
 
 /// A doubly linked list node that takes itself out when it goes.
 class ListNode {

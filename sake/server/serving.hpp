@@ -20,7 +20,7 @@
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/spawn.hpp"
-#include "sake/server/connection.hpp"
+#include "sake/server/serve_connection.hpp"
 #include "sake/server/server.hpp"
 #include "sake/server/signals.hpp"
 

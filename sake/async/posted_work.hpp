@@ -1,0 +1,89 @@
+// What other threads leave for a reactor's loop: work to run and waits to finish, and the pipe that wakes it.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "sake/async/sys.hpp"
+#include "sake/async/wait.hpp"
+#include "sake/base/error.hpp"
+#include "sake/base/function.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class PostedWork {
+  public:
+    PostedWork() : wake_pipe_(sys::make_pipe()) {}
+
+    /// Readable when something was posted.
+    [[nodiscard]] int fd() const noexcept { return wake_pipe_.first.get(); }
+    [[nodiscard]] bool is_empty() const noexcept { return !has_any_.load(std::memory_order_acquire); }
+
+    void add(UniqueFunction<void()> work) {
+        const std::lock_guard lock(mutex_);
+        works_.push_back(std::move(work));
+        wake();
+    }
+
+    void add(Wait& wait) noexcept {
+        const std::lock_guard lock(mutex_);
+        wait.next_ready = nullptr;
+        (last_wait_ != nullptr ? last_wait_->next_ready : first_wait_) = &wait;
+        last_wait_ = &wait;
+        wake();
+    }
+
+    /// Finishes and runs, in order, what was added before; on the loop's thread.
+    void run() {
+        char bytes[64];
+        while (sys::read(fd(), bytes, sizeof bytes).value > 0) {
+        }
+        Wait* finished = nullptr;
+        {
+            const std::lock_guard lock(mutex_);
+            has_any_.store(false, std::memory_order_release);
+            running_.swap(works_);
+            finished = std::exchange(first_wait_, nullptr);
+            last_wait_ = nullptr;
+        }
+        while (finished != nullptr) std::exchange(finished, finished->next_ready)->finish();
+        for (auto& work : running_) {
+            try {
+                work();
+            } catch (...) {
+                report_failure("posted work failed: ", caught_exception());
+            }
+        }
+        running_.clear();
+    }
+
+    /// Drops what was added too late to run.
+    void drop() noexcept {
+        std::vector<UniqueFunction<void()>> dropped;
+        const std::lock_guard lock(mutex_);
+        dropped.swap(works_);
+    }
+
+  private:
+    // Under the lock: what was posted may end the reactor, but not before whoever posted it has let go of it.
+    // A full pipe wakes the loop just as well, so the result does not matter.
+    void wake() noexcept {
+        if (!has_any_.exchange(true)) static_cast<void>(sys::write(wake_pipe_.second.get(), "", 1));
+    }
+
+    std::pair<FileDescriptor, FileDescriptor> wake_pipe_;
+    std::mutex mutex_;
+    std::vector<UniqueFunction<void()>> works_;
+    std::vector<UniqueFunction<void()>> running_;
+    Wait* first_wait_ = nullptr;
+    Wait* last_wait_ = nullptr;
+    std::atomic<bool> has_any_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

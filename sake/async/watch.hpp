@@ -1,0 +1,70 @@
+// A descriptor that a reactor watches: what it is known to be ready for, and who waits for more.
+#pragma once
+
+#include <cstdint>
+
+#include "sake/async/poller.hpp"
+#include "sake/async/wait.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Who wants to know that a peer has gone while nobody reads or writes.
+class HangupListener {
+  public:
+    HangupListener() = default;
+    HangupListener(const HangupListener&) = delete;
+    HangupListener& operator=(const HangupListener&) = delete;
+    /// Called from the reactor's loop with the Readiness bits of the descriptor; must not run user code.
+    virtual void peer_hung_up(std::uint8_t ready) noexcept = 0;
+
+  protected:
+    ~HangupListener() = default;
+};
+
+/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor.
+class Watch {
+  public:
+    /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins
+    /// with nothing: the first event tells.
+    Watch(Reactor& reactor, int fd, std::uint8_t ready = readable | writable);
+    Watch(const Watch&) = delete;
+    Watch& operator=(const Watch&) = delete;
+    ~Watch();
+
+    [[nodiscard]] int fd() const noexcept { return fd_; }
+    [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
+
+    /// Whether it is worth trying: true until a call found nothing, then until the next event.
+    [[nodiscard]] bool is_readable() const noexcept { return (ready_ & readable) != 0; }
+    [[nodiscard]] bool is_writable() const noexcept { return (ready_ & writable) != 0; }
+    [[nodiscard]] bool peer_has_ended() const noexcept { return (ready_ & (peer_ended | broken)) != 0; }
+    [[nodiscard]] bool is_broken() const noexcept { return (ready_ & broken) != 0; }
+
+    /// A read found nothing more. What follows the end of a stream is no event, so after it reading stays
+    /// possible.
+    void drained() noexcept {
+        if (!peer_has_ended()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{readable});
+    }
+    /// A write found no room.
+    void filled() noexcept {
+        if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
+    }
+
+    HangupListener* hangup_listener = nullptr;
+
+  private:
+    friend class sake::v0::Reactor;
+    friend class ReadinessWait;
+    friend class LimitedReadinessWait;
+    Reactor* reactor_;
+    Wait* reader_ = nullptr;
+    Wait* writer_ = nullptr;
+    int fd_;
+    std::uint8_t ready_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
