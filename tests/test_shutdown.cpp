@@ -111,6 +111,84 @@ TEST_CASE("G1 a stop loses no request in flight, closes idle connections at once
     });
 }
 
+namespace {
+
+/// So many clients, of which each has sent these bytes.
+std::vector<RawClient> clients_of(TestServer& server, int count, const std::string& bytes) {
+    std::vector<RawClient> clients;
+    for (int i = 0; i < count; ++i) {
+        clients.push_back(server.connect());
+        clients.back().set_deadline(30s).send(bytes);
+    }
+    return clients;
+}
+
+/// How many of them get this body, and are told that it was the last.
+int count_answered(std::vector<RawClient>& clients, std::string_view body) {
+    int count = 0;
+    for (RawClient& each : clients) {
+        const Response answer = each.read_response();
+        if (answer.body == body && answer.header("Connection") == "close" && each.expect_closed()) ++count;
+    }
+    return count;
+}
+
+void stop_in_full_flight() {
+    Gate gate;
+    const int exit_code = with_server(
+        [&](sake::Engine& app) {
+            gate.add_to(app);
+            app.get("/heavy",
+                    [&](sake::Context& ctx) {
+                        gate.is_open.wait(false);
+                        ctx.text("through");
+                    })
+                .worker();
+            app.post("/upload", [](sake::Context& ctx) { ctx.text(std::to_string(ctx.body().size())); });
+        },
+        [&](TestServer& server) {
+            const std::string upload = post_request("/upload", std::string(50'000, 'x'));
+            std::vector<RawClient> waiting = clients_of(server, 250, get_request("/gate"));
+            std::vector<RawClient> heavy = clients_of(server, 250, get_request("/heavy"));
+            std::vector<RawClient> idle = clients_of(server, 200, get_request("/_ping"));
+            for (RawClient& each : idle) CHECK(each.read_response().body == "pong");
+            std::vector<RawClient> half = clients_of(server, 50, "GET /_ping HTTP/1.1\r\nHost: te");
+            std::vector<RawClient> uploads = clients_of(server, 20, upload.substr(0, 30'000));
+            const auto in_pool = [&] {
+                const auto workers = server.app().stats().workers;
+                return workers.queued + workers.running;
+            };
+            const bool all_are_in_flight =
+                eventually([&] { return gate.started == 250 && in_pool() == 250; });
+            CHECK(all_are_in_flight);
+            CHECK(server.ping());
+
+            server.app().stop();
+            for (RawClient& each : idle) CHECK(each.expect_closed());
+            for (RawClient& each : half) each.send("st\r\n\r\n");
+            for (RawClient& each : uploads) each.send(std::string_view(upload).substr(30'000));
+            CHECK(count_answered(half, "pong") == 50);
+            CHECK(count_answered(uploads, "50000") == 20);
+            gate.is_open = true;
+            gate.is_open.notify_all();
+            CHECK(count_answered(waiting, "through") == 250);
+            CHECK(count_answered(heavy, "through") == 250);
+            CHECK(server.wait() == 0);
+        },
+        quiet_config().with_worker_pool_size(2).with_worker_queue_timeout(60s));
+    CHECK(exit_code == 0);
+}
+
+}  // namespace
+
+TEST_CASE(
+    "G1 500 requests in flight, half of them in the pool, beside 200 idle connections, 50 heads and 20 "
+    "uploads: "
+    "a stop loses none") {
+    const int rounds_of_this = is_full_size() ? 50 : 2;
+    for (int round = 0; round < rounds_of_this; ++round) stop_in_full_flight();
+}
+
 TEST_CASE("G1 a request that is with the kernel when the stop comes is answered, every time") {
     for (int round = 0; round < 60; ++round) {
         CAPTURE(round);
