@@ -49,8 +49,11 @@
 //   sake/async/poller_epoll.hpp
 //   sake/async/poller_kqueue.hpp
 //   sake/async/poller_poll.hpp
-//   sake/async/timer.hpp
 //   sake/async/wait.hpp
+//   sake/async/posted_work.hpp
+//   sake/async/reactor_locals.hpp
+//   sake/async/timer.hpp
+//   sake/async/watch.hpp
 //   sake/async/reactor.hpp
 //   sake/async/channel_gate.hpp
 //   sake/async/channel.hpp
@@ -90,11 +93,14 @@
 //   sake/server/worker_bridge.hpp
 //   sake/server/worker_dispatch.hpp
 //   sake/server/dispatch.hpp
-//   sake/server/output.hpp
 //   sake/server/input.hpp
 //   sake/server/exchange.hpp
 //   sake/server/server.hpp
+//   sake/server/patience.hpp
+//   sake/server/output.hpp
+//   sake/server/transport.hpp
 //   sake/server/connection.hpp
+//   sake/server/serve_connection.hpp
 //   sake/server/signals.hpp
 //   sake/server/serving.hpp
 //   sake/server/engine.hpp
@@ -4164,6 +4170,317 @@ class PollPoller final : public Poller {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/async/wait.hpp ----
+
+// How a coroutine waits: a Wait is one suspended operation, a Fiber is one chain of tasks that await each
+// other, of which at most one Wait is open. Cancelling a fiber resumes its open wait, which then throws
+// Cancelled; no suspended frame is ever destroyed under its code.
+
+namespace sake {
+inline namespace v0 {
+
+class Reactor;
+
+namespace detail {
+
+class Fiber;
+class Wait;
+
+/// Puts a wait that is over into the reactor's queue of coroutines to resume. Defined with the Reactor.
+void schedule(Reactor& reactor, Wait& wait) noexcept;
+
+/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none. Defined
+/// with the Reactor.
+void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
+
+/// A doubly linked list node that takes itself out when it goes.
+class ListNode {
+  public:
+    ListNode() = default;
+    ListNode(const ListNode&) = delete;
+    ListNode& operator=(const ListNode&) = delete;
+    ~ListNode() { unlink(); }
+
+    void insert_before(ListNode& position) noexcept {
+        unlink();
+        previous_ = std::exchange(position.previous_, this);
+        next_ = &position;
+        previous_->next_ = this;
+    }
+    void unlink() noexcept {
+        previous_->next_ = next_;
+        next_->previous_ = previous_;
+        next_ = previous_ = this;
+    }
+    [[nodiscard]] bool is_linked() const noexcept { return next_ != this; }
+    [[nodiscard]] ListNode* next() const noexcept { return next_; }
+
+  private:
+    ListNode* next_ = this;
+    ListNode* previous_ = this;
+};
+
+/// A chain of tasks that await each other, from the one that was spawned down to the one that waits.
+class Fiber : public ListNode {
+  public:
+    explicit Fiber(Reactor& reactor) noexcept : reactor_(&reactor) {}
+
+    [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
+
+    /// Resumes the open wait with Cancelled, or the next one if none is open. Calls that come before the
+    /// first is seen are one with it.
+    void cancel() noexcept;
+
+    /// Whether a wait is open and not over yet.
+    [[nodiscard]] bool is_suspended() const noexcept;
+
+    /// The frame at the top of the chain, for destroying it when its thread ends under it.
+    std::coroutine_handle<> top;
+    /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
+    const void* work = nullptr;
+
+    /// True once if a cancellation came while no wait was open.
+    [[nodiscard]] bool take_cancellation() noexcept { return std::exchange(cancellation_pending_, false); }
+
+  private:
+    friend class Wait;
+    Reactor* reactor_;
+    Wait* open_wait_ = nullptr;
+    bool cancellation_pending_ = false;
+};
+
+/// Base of every awaiter that suspends until the reactor resumes it. A derived class starts its operation in
+/// `begin`, calls `finish` when it is done, and says in `withdraw` how it is given up.
+class Wait {
+  public:
+    Wait() = default;
+    Wait(const Wait&) = delete;
+    Wait& operator=(const Wait&) = delete;
+
+    /// Suspends `coroutine` unless its fiber is cancelled already. Call from await_suspend.
+    template <class Promise>
+    bool suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        Fiber& fiber = *coroutine.promise().fiber;
+        cancelled_ = fiber.take_cancellation();
+        if (cancelled_) return false;
+        coroutine_ = coroutine;
+        fiber_ = &fiber;
+        fiber.open_wait_ = this;
+        scheduled_ = false;
+        return true;
+    }
+
+    /// The operation is done: the coroutine is resumed in this or the next turn of the reactor. Idempotent.
+    void finish() noexcept {
+        if (std::exchange(scheduled_, true)) return;
+        schedule(fiber_->reactor(), *this);
+    }
+
+    [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_; }
+    void throw_if_cancelled() const {
+        if (cancelled_) throw Cancelled();
+    }
+    [[nodiscard]] Reactor& reactor() const noexcept { return fiber_->reactor(); }
+
+    /// For the reactor's loop alone.
+    [[nodiscard]] const void* work() const noexcept { return fiber_->work; }
+    void resume() {
+        fiber_->open_wait_ = nullptr;
+        coroutine_.resume();
+    }
+
+    Wait* next_ready = nullptr;  // the reactor's queue
+
+  protected:
+    ~Wait() = default;
+
+    /// Takes the operation off what it waits for. Returns false if it cannot be cut short: it will finish
+    /// later, and the cancellation is seen by the next wait.
+    virtual bool withdraw() noexcept = 0;
+
+    /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait
+    /// was over. Then the next wait does not see it.
+    [[nodiscard]] bool take_late_cancellation() noexcept { return fiber_->take_cancellation(); }
+
+  private:
+    friend class Fiber;
+    std::coroutine_handle<> coroutine_;
+    Fiber* fiber_ = nullptr;
+    bool scheduled_ = false;
+    bool cancelled_ = false;
+};
+
+/// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
+/// or `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
+template <class Awaiter, class Subject>
+class [[nodiscard("nothing happens until it is awaited")]] Operation {
+  public:
+    explicit Operation(Subject subject) noexcept : subject_(subject) {}
+    [[nodiscard]] Awaiter operator co_await() const noexcept { return Awaiter(subject_); }
+
+  private:
+    Subject subject_;
+};
+
+inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && !open_wait_->scheduled_; }
+
+inline void Fiber::cancel() noexcept {
+    if (open_wait_ != nullptr && open_wait_->cancelled_) return;  // it is on its way
+    if (!is_suspended() || !open_wait_->withdraw()) {
+        cancellation_pending_ = true;
+        return;
+    }
+    open_wait_->cancelled_ = true;
+    open_wait_->finish();
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/posted_work.hpp ----
+
+// What other threads leave for a reactor's loop: work to run and waits to finish, and the pipe that wakes it.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class PostedWork {
+  public:
+    PostedWork() : wake_pipe_(sys::make_pipe()) {}
+
+    /// Readable when something was posted.
+    [[nodiscard]] int fd() const noexcept { return wake_pipe_.first.get(); }
+    [[nodiscard]] bool is_empty() const noexcept { return !has_any_.load(std::memory_order_acquire); }
+
+    void add(UniqueFunction<void()> work) {
+        const std::lock_guard lock(mutex_);
+        works_.push_back(std::move(work));
+        wake();
+    }
+
+    void add(Wait& wait) noexcept {
+        const std::lock_guard lock(mutex_);
+        wait.next_ready = nullptr;
+        (last_wait_ != nullptr ? last_wait_->next_ready : first_wait_) = &wait;
+        last_wait_ = &wait;
+        wake();
+    }
+
+    /// Finishes and runs, in order, what was added before; on the loop's thread.
+    void run() {
+        char bytes[64];
+        while (sys::read(fd(), bytes, sizeof bytes).value > 0) {
+        }
+        Wait* finished = nullptr;
+        {
+            const std::lock_guard lock(mutex_);
+            has_any_.store(false, std::memory_order_release);
+            running_.swap(works_);
+            finished = std::exchange(first_wait_, nullptr);
+            last_wait_ = nullptr;
+        }
+        while (finished != nullptr) std::exchange(finished, finished->next_ready)->finish();
+        for (auto& work : running_) {
+            try {
+                work();
+            } catch (...) {
+                report_failure("posted work failed: ", caught_exception());
+            }
+        }
+        running_.clear();
+    }
+
+    /// Drops what was added too late to run.
+    void drop() noexcept {
+        std::vector<UniqueFunction<void()>> dropped;
+        const std::lock_guard lock(mutex_);
+        dropped.swap(works_);
+    }
+
+  private:
+    // Under the lock: what was posted may end the reactor, but not before whoever posted it has let go of it.
+    // A full pipe wakes the loop just as well, so the result does not matter.
+    void wake() noexcept {
+        if (!has_any_.exchange(true)) static_cast<void>(sys::write(wake_pipe_.second.get(), "", 1));
+    }
+
+    std::pair<FileDescriptor, FileDescriptor> wake_pipe_;
+    std::mutex mutex_;
+    std::vector<UniqueFunction<void()>> works_;
+    std::vector<UniqueFunction<void()>> running_;
+    Wait* first_wait_ = nullptr;
+    Wait* last_wait_ = nullptr;
+    std::atomic<bool> has_any_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/reactor_locals.hpp ----
+
+// What a reactor keeps for others: one thing of each type that asks for it, and the news that it ends for who
+// may live longer.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Who keeps something of a reactor's and may live longer.
+class ReactorEndListener : public ListNode {
+  public:
+    /// The reactor's last fiber has ended, and nothing of the reactor may be used after this call.
+    virtual void reactor_ends() noexcept = 0;
+
+  protected:
+    ~ReactorEndListener() = default;
+};
+
+/// At most one thing of each type, made from the reactor when it is first asked for.
+class ReactorLocals {
+  public:
+    ReactorLocals() = default;
+    ReactorLocals(const ReactorLocals&) = delete;
+    ReactorLocals& operator=(const ReactorLocals&) = delete;
+    ~ReactorLocals() { clear(); }
+
+    template <class T>
+    [[nodiscard]] T& get(Reactor& reactor) {
+        static constexpr char key = 0;
+        for (auto& [owner, held] : locals_) {
+            if (owner == &key) return static_cast<Holder<T>&>(*held).value;
+        }
+        locals_.emplace_back(&key, std::make_unique<Holder<T>>(reactor));
+        return static_cast<Holder<T>&>(*locals_.back().second).value;
+    }
+
+    /// The last made goes first.
+    void clear() noexcept {
+        while (!locals_.empty()) locals_.pop_back();
+    }
+
+  private:
+    struct Local {
+        Local() = default;
+        Local(const Local&) = delete;
+        Local& operator=(const Local&) = delete;
+        virtual ~Local() = default;
+    };
+    template <class T>
+    struct Holder final : Local {
+        explicit Holder(Reactor& reactor) : value(reactor) {}
+        T value;
+    };
+
+    std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/async/timer.hpp ----
 
 // Timers: an intrusive binary heap, so that setting one is O(log n) and never allocates once warm. Moving a
@@ -4321,175 +4638,9 @@ class TimerQueue {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/async/wait.hpp ----
+// ---- sake/async/watch.hpp ----
 
-// How a coroutine waits: a Wait is one suspended operation, a Fiber is one chain of tasks that await each
-// other, of which at most one Wait is open. Cancelling a fiber resumes its open wait, which then throws
-// Cancelled; no suspended frame is ever destroyed under its code.
-
-namespace sake {
-inline namespace v0 {
-
-class Reactor;
-
-namespace detail {
-
-class Fiber;
-class Wait;
-
-/// Puts a wait that is over into the reactor's queue of coroutines to resume. Defined with the Reactor.
-void schedule(Reactor& reactor, Wait& wait) noexcept;
-
-/// A doubly linked list node that takes itself out when it goes.
-class ListNode {
-  public:
-    ListNode() = default;
-    ListNode(const ListNode&) = delete;
-    ListNode& operator=(const ListNode&) = delete;
-    ~ListNode() { unlink(); }
-
-    void insert_before(ListNode& position) noexcept {
-        unlink();
-        previous_ = std::exchange(position.previous_, this);
-        next_ = &position;
-        previous_->next_ = this;
-    }
-    void unlink() noexcept {
-        previous_->next_ = next_;
-        next_->previous_ = previous_;
-        next_ = previous_ = this;
-    }
-    [[nodiscard]] bool is_linked() const noexcept { return next_ != this; }
-    [[nodiscard]] ListNode* next() const noexcept { return next_; }
-
-  private:
-    ListNode* next_ = this;
-    ListNode* previous_ = this;
-};
-
-/// A chain of tasks that await each other, from the one that was spawned down to the one that waits.
-class Fiber : public ListNode {
-  public:
-    explicit Fiber(Reactor& reactor) noexcept : reactor_(&reactor) {}
-
-    [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
-
-    /// Resumes the open wait with Cancelled, or the next one if none is open. Calls that come before the
-    /// first is seen are one with it.
-    void cancel() noexcept;
-
-    /// Whether a wait is open and not over yet.
-    [[nodiscard]] bool is_suspended() const noexcept;
-
-    /// The frame at the top of the chain, for destroying it when its thread ends under it.
-    std::coroutine_handle<> top;
-    /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
-    const void* work = nullptr;
-
-    /// True once if a cancellation came while no wait was open.
-    [[nodiscard]] bool take_cancellation() noexcept { return std::exchange(cancellation_pending_, false); }
-
-  private:
-    friend class Wait;
-    Reactor* reactor_;
-    Wait* open_wait_ = nullptr;
-    bool cancellation_pending_ = false;
-};
-
-/// Base of every awaiter that suspends until the reactor resumes it. A derived class starts its operation in
-/// `begin`, calls `finish` when it is done, and says in `withdraw` how it is given up.
-class Wait {
-  public:
-    Wait() = default;
-    Wait(const Wait&) = delete;
-    Wait& operator=(const Wait&) = delete;
-
-    /// Suspends `coroutine` unless its fiber is cancelled already. Call from await_suspend.
-    template <class Promise>
-    bool suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-        Fiber& fiber = *coroutine.promise().fiber;
-        cancelled_ = fiber.take_cancellation();
-        if (cancelled_) return false;
-        coroutine_ = coroutine;
-        fiber_ = &fiber;
-        fiber.open_wait_ = this;
-        scheduled_ = false;
-        return true;
-    }
-
-    /// The operation is done: the coroutine is resumed in this or the next turn of the reactor. Idempotent.
-    void finish() noexcept {
-        if (std::exchange(scheduled_, true)) return;
-        schedule(fiber_->reactor(), *this);
-    }
-
-    [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_; }
-    void throw_if_cancelled() const {
-        if (cancelled_) throw Cancelled();
-    }
-    [[nodiscard]] Reactor& reactor() const noexcept { return fiber_->reactor(); }
-
-    /// For the reactor's loop alone.
-    [[nodiscard]] const void* work() const noexcept { return fiber_->work; }
-    void resume() {
-        fiber_->open_wait_ = nullptr;
-        coroutine_.resume();
-    }
-
-    Wait* next_ready = nullptr;  // the reactor's queue
-
-  protected:
-    ~Wait() = default;
-
-    /// Takes the operation off what it waits for. Returns false if it cannot be cut short: it will finish
-    /// later, and the cancellation is seen by the next wait.
-    virtual bool withdraw() noexcept = 0;
-
-    /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait
-    /// was over. Then the next wait does not see it.
-    [[nodiscard]] bool take_late_cancellation() noexcept { return fiber_->take_cancellation(); }
-
-  private:
-    friend class Fiber;
-    std::coroutine_handle<> coroutine_;
-    Fiber* fiber_ = nullptr;
-    bool scheduled_ = false;
-    bool cancelled_ = false;
-};
-
-/// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
-/// or `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
-template <class Awaiter, class Subject>
-class [[nodiscard("nothing happens until it is awaited")]] Operation {
-  public:
-    explicit Operation(Subject subject) noexcept : subject_(subject) {}
-    [[nodiscard]] Awaiter operator co_await() const noexcept { return Awaiter(subject_); }
-
-  private:
-    Subject subject_;
-};
-
-inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && !open_wait_->scheduled_; }
-
-inline void Fiber::cancel() noexcept {
-    if (open_wait_ != nullptr && open_wait_->cancelled_) return;  // it is on its way
-    if (!is_suspended() || !open_wait_->withdraw()) {
-        cancellation_pending_ = true;
-        return;
-    }
-    open_wait_->cancelled_ = true;
-    open_wait_->finish();
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/async/reactor.hpp ----
-
-// The reactor: one thread's loop that waits for descriptors, timers and posted work, and resumes the
-// coroutines that waited for them. Readiness is only marked while events are read; coroutines run afterwards,
-// so that closing a descriptor never meets a stale event.
+// A descriptor that a reactor watches: what it is known to be ready for, and who waits for more.
 
 namespace sake {
 inline namespace v0 {
@@ -4550,21 +4701,18 @@ class Watch {
     std::uint8_t ready_;
 };
 
-/// Who keeps something of a reactor's and may live longer.
-class ReactorEndListener : public ListNode {
-  public:
-    /// The reactor's last fiber has ended, and nothing of the reactor may be used after this call.
-    virtual void reactor_ends() noexcept = 0;
-
-  protected:
-    ~ReactorEndListener() = default;
-};
-
-/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none.
-void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
-
 }  // namespace detail
+}  // namespace v0
+}  // namespace sake
 
+// ---- sake/async/reactor.hpp ----
+
+// The reactor: one thread's loop that waits for descriptors, timers and posted work, and resumes the
+// coroutines that waited for them. Readiness is only marked while events are read; coroutines run afterwards,
+// so that closing a descriptor never meets a stale event.
+
+namespace sake {
+inline namespace v0 {
 /// One thread's loop. `run_until_complete` and Engine make their own; a program seldom names one.
 class Reactor {
   public:
@@ -4657,12 +4805,6 @@ class Reactor {
 
   private:
     class Running;
-    struct Local {
-        Local() = default;
-        Local(const Local&) = delete;
-        Local& operator=(const Local&) = delete;
-        virtual ~Local() = default;
-    };
     friend void detail::report_failure(const char* what, const std::exception_ptr& exception) noexcept;
     static Reactor*& current_slot() noexcept;
 
@@ -4671,12 +4813,11 @@ class Reactor {
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
-    void wake() noexcept;
 
     std::unique_ptr<detail::Poller> poller_;
     bool poller_needs_rearm_;
-    std::pair<detail::FileDescriptor, detail::FileDescriptor> wake_pipe_;
-    detail::Watch wake_watch_;
+    detail::PostedWork posted_;
+    detail::Watch posted_watch_;
     std::vector<detail::PollEvent> events_;
     detail::TimerQueue timers_;
     detail::TimePoint now_ = detail::Clock::now();
@@ -4684,7 +4825,7 @@ class Reactor {
     detail::Wait* last_ready_ = nullptr;
     bool is_abandoned_ = false;  // while destroy_fibers is at it
     detail::ListNode fibers_;
-    std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
+    detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
     LogSink log_ = log_to_stderr;
@@ -4692,12 +4833,6 @@ class Reactor {
     detail::TimePoint work_start_;
     detail::Clock::duration longest_hold_{};
     detail::UniqueFunction<void(const void*, detail::Clock::duration)> report_stall_;
-    std::mutex posted_mutex_;
-    std::vector<detail::UniqueFunction<void()>> posted_;
-    std::vector<detail::UniqueFunction<void()>> running_posted_;
-    detail::Wait* first_posted_ = nullptr;
-    detail::Wait* last_posted_ = nullptr;
-    std::atomic<bool> has_posted_ = false;
 };
 
 namespace detail {
@@ -4752,8 +4887,7 @@ class Reactor::Running {
 inline Reactor::Reactor(PollerKind kind)
     : poller_(detail::make_poller(kind)),
       poller_needs_rearm_(poller_->needs_rearm()),
-      wake_pipe_(detail::sys::make_pipe()),
-      wake_watch_(*this, wake_pipe_.first.get()) {
+      posted_watch_(*this, posted_.fd()) {
     events_.reserve(512);
 }
 
@@ -4765,7 +4899,8 @@ inline Reactor::~Reactor() {
         listener->unlink();
         listener->reactor_ends();
     }
-    while (!locals_.empty()) locals_.pop_back();
+    locals_.clear();
+    posted_.drop();
 }
 
 // A coroutine that moves between threads would read a cached thread-local on clang 14 and 15 if this were
@@ -4777,25 +4912,9 @@ inline Reactor::~Reactor() {
 
 inline Reactor* Reactor::current() noexcept { return current_slot(); }
 
-inline void Reactor::post(detail::UniqueFunction<void()> work) {
-    const std::lock_guard lock(posted_mutex_);
-    posted_.push_back(std::move(work));
-    wake();
-}
+inline void Reactor::post(detail::UniqueFunction<void()> work) { posted_.add(std::move(work)); }
 
-inline void Reactor::post(detail::Wait& wait) noexcept {
-    const std::lock_guard lock(posted_mutex_);
-    wait.next_ready = nullptr;
-    (last_posted_ != nullptr ? last_posted_->next_ready : first_posted_) = &wait;
-    last_posted_ = &wait;
-    wake();
-}
-
-// Under the lock: what was posted may end the reactor, but not before whoever posted it has let go of it. A
-// full pipe wakes the loop just as well, so the result does not matter.
-inline void Reactor::wake() noexcept {
-    if (!has_posted_.exchange(true)) static_cast<void>(detail::sys::write(wake_pipe_.second.get(), "", 1));
-}
+inline void Reactor::post(detail::Wait& wait) noexcept { posted_.add(wait); }
 
 template <class Done>
 void Reactor::run_until(Done done) {
@@ -4807,16 +4926,7 @@ void Reactor::run_until(Done done) {
 
 template <class T>
 T& Reactor::local() {
-    struct Holder final : Local {
-        explicit Holder(Reactor& reactor) : value(reactor) {}
-        T value;
-    };
-    static constexpr char key = 0;
-    for (auto& [owner, held] : locals_) {
-        if (owner == &key) return static_cast<Holder&>(*held).value;
-    }
-    locals_.emplace_back(&key, std::make_unique<Holder>(*this));
-    return static_cast<Holder&>(*locals_.back().second).value;
+    return locals_.get<T>(*this);
 }
 
 template <class F>
@@ -4862,7 +4972,7 @@ inline void Reactor::turn() {
     for (const detail::PollEvent& event : events_) mark(event);
     timers_.expire(now_);
     // The byte of a post may come after its work was run: the pipe is emptied then too, or it stays readable.
-    if (wake_watch_.is_readable() || has_posted_.load(std::memory_order_acquire)) run_posted();
+    if (posted_watch_.is_readable() || !posted_.is_empty()) run_posted();
     resume_ready();
 }
 
@@ -4911,28 +5021,9 @@ inline void Reactor::check_stall() {
 }
 
 inline void Reactor::run_posted() {
-    char bytes[64];
-    while (detail::sys::read(wake_pipe_.first.get(), bytes, sizeof bytes).value > 0) {
-    }
-    wake_watch_.drained();
-    if (poller_needs_rearm_) poller_->rearm(wake_watch_.fd(), wake_watch_, detail::readable);
-    detail::Wait* finished = nullptr;
-    {
-        const std::lock_guard lock(posted_mutex_);
-        has_posted_.store(false, std::memory_order_release);
-        running_posted_.swap(posted_);
-        finished = std::exchange(first_posted_, nullptr);
-        last_posted_ = nullptr;
-    }
-    while (finished != nullptr) std::exchange(finished, finished->next_ready)->finish();
-    for (auto& work : running_posted_) {
-        try {
-            work();
-        } catch (...) {
-            detail::report_failure("posted work failed: ", detail::caught_exception());
-        }
-    }
-    running_posted_.clear();
+    posted_watch_.drained();
+    if (poller_needs_rearm_) poller_->rearm(posted_watch_.fd(), posted_watch_, detail::readable);
+    posted_.run();
 }
 
 }  // namespace v0
@@ -11537,107 +11628,6 @@ inline Task<> run_rest(Context& ctx) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/output.hpp ----
-
-// The bytes on their way to a peer. Answers gather in one buffer that all connections of a reactor share and
-// leave with one call; only what the socket does not take is copied to memory of the connection.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-class Output {
-  public:
-    enum class Result : std::uint8_t { sent, blocked, failed };
-
-    explicit Output(std::string& shared) noexcept : shared_(&shared) {}
-
-    /// Where answers are appended, while nothing is unsent.
-    [[nodiscard]] std::string& gathered() noexcept { return *shared_; }
-    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
-    [[nodiscard]] bool is_empty() const noexcept { return !has_unsent() && shared_->empty(); }
-
-    /// The memory that this connection has of its own.
-    [[nodiscard]] std::size_t held_bytes() const noexcept {
-        return has_unsent() ? unsent_->first.size() + unsent_->second.size() : 0;
-    }
-
-    /// Bytes that the socket has taken since the connection began, for the minimum rate.
-    [[nodiscard]] std::uint64_t total_sent() const noexcept { return total_sent_; }
-
-    /// Sends what is unsent, or else what is gathered. What does not fit becomes unsent.
-    Result flush(Watch& watch) {
-        if (has_unsent()) return flush_unsent(watch);
-        return shared_->empty() ? Result::sent : send_gathered(watch, std::string());
-    }
-
-    /// Sends what is gathered with a body behind it, which is not copied.
-    Result flush_with(Watch& watch, std::string body) { return send_gathered(watch, std::move(body)); }
-
-  private:
-    struct Unsent {
-        std::string first;
-        std::string second;
-        std::size_t offset = 0;  // in both together
-    };
-
-    Result send_gathered(Watch& watch, std::string body) {
-        std::size_t sent = 0;
-        const Result result = send_pieces(watch, *shared_, body, sent);
-        if (result == Result::blocked) {
-            const std::size_t of_first = std::min(sent, shared_->size());
-            unsent_ = std::make_unique<Unsent>();
-            unsent_->first = shared_->substr(of_first);
-            unsent_->offset = sent - of_first;
-            unsent_->second = std::move(body);
-        }
-        shared_->clear();
-        return result;
-    }
-
-    Result flush_unsent(Watch& watch) {
-        const Result result = send_pieces(watch, unsent_->first, unsent_->second, unsent_->offset);
-        if (result == Result::sent) unsent_.reset();
-        return result;
-    }
-
-    /// Sends two texts from `offset` of both together on, until all is sent or the socket is full.
-    Result send_pieces(Watch& watch, std::string_view first, std::string_view second, std::size_t& offset) {
-        while (offset < first.size() + second.size()) {
-            const SysResult result = send_from(watch.fd(), first, second, offset);
-            if (result.would_block()) {
-                watch.filled();
-                return Result::blocked;
-            }
-            if (!result.ok()) return Result::failed;
-            offset += static_cast<std::size_t>(result.value);
-            total_sent_ += static_cast<std::uint64_t>(result.value);
-        }
-        return Result::sent;
-    }
-
-    static SysResult send_from(int fd, std::string_view first, std::string_view second, std::size_t offset) {
-        if (offset >= first.size()) {
-            second.remove_prefix(offset - first.size());
-            return sys::send(fd, second.data(), second.size());
-        }
-        first.remove_prefix(offset);
-        if (second.empty()) return sys::send(fd, first.data(), first.size());
-        // sendmsg does not write through the pointers; iovec is only not const because readv shares it.
-        iovec vectors[2] = {{const_cast<char*>(first.data()), first.size()},
-                            {const_cast<char*>(second.data()), second.size()}};
-        return sys::send_vectors(fd, vectors, 2);
-    }
-
-    std::string* shared_;
-    std::unique_ptr<Unsent> unsent_;
-    std::uint64_t total_sent_ = 0;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/server/input.hpp ----
 
 // The bytes that came from a peer and are not dealt with yet. They are received into one buffer that all
@@ -12031,11 +12021,265 @@ class Server {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/server/patience.hpp ----
+
+// How long the server waits for a client, in each phase of a connection.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Deadlines, by the configuration and by what the server is about.
+class Patience {
+  public:
+    explicit Patience(const Server& server) noexcept : server_(server), config_(server.config) {}
+
+    /// For the first byte of a request. A stopping server gives one that is on its way a moment.
+    [[nodiscard]] TimePoint request_deadline(TimePoint since, bool is_first) const {
+        if (server_.is_draining) return std::max(since, now()) + std::chrono::milliseconds(50);
+        return since + (is_first ? config_.header_timeout : config_.keep_alive_timeout);
+    }
+
+    [[nodiscard]] TimePoint head_deadline(TimePoint since) const {
+        constexpr std::chrono::milliseconds when_draining(1000);
+        return since + (server_.is_draining ? std::min(config_.header_timeout, when_draining)
+                                            : config_.header_timeout);
+    }
+
+    /// Each byte that has come buys the time that it may take at the minimum rate.
+    [[nodiscard]] TimePoint body_deadline(TimePoint since, std::uint64_t received) const {
+        return since + config_.rate_grace + minimum_time(received);
+    }
+
+    /// Progress is due within the write timeout, and at the minimum rate on the whole.
+    [[nodiscard]] TimePoint answer_deadline(TimePoint since, std::uint64_t sent) const {
+        return std::min(now() + config_.write_timeout, since + config_.rate_grace + minimum_time(sent));
+    }
+
+    /// For the end of a client's input behind its last answer. It may be silent for a while, as long as it
+    /// may take to read the answer; one that was slow before gets less in total.
+    [[nodiscard]] TimePoint lingering_deadline(TimePoint since, bool was_slow) const {
+        return std::min(now() + longest_silence(), since + longest_lingering(was_slow));
+    }
+    [[nodiscard]] static std::chrono::seconds longest_lingering(bool was_slow) noexcept {
+        return std::chrono::seconds(was_slow ? 1 : 30);
+    }
+
+  private:
+    [[nodiscard]] TimePoint now() const noexcept { return server_.reactor.now(); }
+    [[nodiscard]] std::chrono::milliseconds minimum_time(std::uint64_t bytes) const noexcept {
+        return std::chrono::milliseconds(bytes * 1000 / static_cast<std::uint64_t>(config_.minimum_rate));
+    }
+    [[nodiscard]] std::chrono::milliseconds longest_silence() const noexcept {
+        return std::chrono::milliseconds(server_.is_draining ? 200 : server_.is_full() ? 1000 : 5000);
+    }
+
+    const Server& server_;
+    const Config& config_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/output.hpp ----
+
+// The bytes on their way to a peer. Answers gather in one buffer that all connections of a reactor share and
+// leave with one call; only what the socket does not take is copied to memory of the connection.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Output {
+  public:
+    enum class Result : std::uint8_t { sent, blocked, failed };
+
+    explicit Output(std::string& shared) noexcept : shared_(&shared) {}
+
+    /// Where answers are appended, while nothing is unsent.
+    [[nodiscard]] std::string& gathered() noexcept { return *shared_; }
+    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
+    [[nodiscard]] bool is_empty() const noexcept { return !has_unsent() && shared_->empty(); }
+
+    /// The memory that this connection has of its own.
+    [[nodiscard]] std::size_t held_bytes() const noexcept {
+        return has_unsent() ? unsent_->first.size() + unsent_->second.size() : 0;
+    }
+
+    /// Bytes that the socket has taken since the connection began, for the minimum rate.
+    [[nodiscard]] std::uint64_t total_sent() const noexcept { return total_sent_; }
+
+    /// Sends what is unsent, or else what is gathered. What does not fit becomes unsent.
+    Result flush(Watch& watch) {
+        if (has_unsent()) return flush_unsent(watch);
+        return shared_->empty() ? Result::sent : send_gathered(watch, std::string());
+    }
+
+    /// Sends what is gathered with a body behind it, which is not copied.
+    Result flush_with(Watch& watch, std::string body) { return send_gathered(watch, std::move(body)); }
+
+  private:
+    struct Unsent {
+        std::string first;
+        std::string second;
+        std::size_t offset = 0;  // in both together
+    };
+
+    Result send_gathered(Watch& watch, std::string body) {
+        std::size_t sent = 0;
+        const Result result = send_pieces(watch, *shared_, body, sent);
+        if (result == Result::blocked) {
+            const std::size_t of_first = std::min(sent, shared_->size());
+            unsent_ = std::make_unique<Unsent>();
+            unsent_->first = shared_->substr(of_first);
+            unsent_->offset = sent - of_first;
+            unsent_->second = std::move(body);
+        }
+        shared_->clear();
+        return result;
+    }
+
+    Result flush_unsent(Watch& watch) {
+        const Result result = send_pieces(watch, unsent_->first, unsent_->second, unsent_->offset);
+        if (result == Result::sent) unsent_.reset();
+        return result;
+    }
+
+    /// Sends two texts from `offset` of both together on, until all is sent or the socket is full.
+    Result send_pieces(Watch& watch, std::string_view first, std::string_view second, std::size_t& offset) {
+        while (offset < first.size() + second.size()) {
+            const SysResult result = send_from(watch.fd(), first, second, offset);
+            if (result.would_block()) {
+                watch.filled();
+                return Result::blocked;
+            }
+            if (!result.ok()) return Result::failed;
+            offset += static_cast<std::size_t>(result.value);
+            total_sent_ += static_cast<std::uint64_t>(result.value);
+        }
+        return Result::sent;
+    }
+
+    static SysResult send_from(int fd, std::string_view first, std::string_view second, std::size_t offset) {
+        if (offset >= first.size()) {
+            second.remove_prefix(offset - first.size());
+            return sys::send(fd, second.data(), second.size());
+        }
+        first.remove_prefix(offset);
+        if (second.empty()) return sys::send(fd, first.data(), first.size());
+        // sendmsg does not write through the pointers; iovec is only not const because readv shares it.
+        iovec vectors[2] = {{const_cast<char*>(first.data()), first.size()},
+                            {const_cast<char*>(second.data()), second.size()}};
+        return sys::send_vectors(fd, vectors, 2);
+    }
+
+    std::string* shared_;
+    std::unique_ptr<Unsent> unsent_;
+    std::uint64_t total_sent_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/transport.hpp ----
+
+// The bytes of one connection: its socket, what came and is not dealt with, what is on its way out, and the
+// memory that both take of the server's budget.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Transport {
+  public:
+    Transport(Server& server, FileDescriptor socket)
+        : socket_(std::move(socket)),
+          watch_(server.reactor, socket_.get()),
+          input_(server.input),
+          output_(server.output),
+          memory_(server.memory) {}
+    Transport(const Transport&) = delete;
+    Transport& operator=(const Transport&) = delete;
+    // A peer that does not read would keep megabytes of the answer in the kernel for minutes.
+    ~Transport() {
+        if (has_unsent()) sys::reset_on_close(socket_.get());
+    }
+
+    [[nodiscard]] Watch& watch() noexcept { return watch_; }
+    [[nodiscard]] Input& input() noexcept { return input_; }
+
+    /// One recv behind what is there. False at the end of the stream, and if the peer is gone.
+    bool receive() {
+        const Input::Received received = input_.receive(socket_.get());
+        const SysResult& result = received.result;
+        if (result.would_block() || !received.full) watch_.drained();
+        return result.would_block() || (result.ok() && result.value > 0);
+    }
+    void drop_input() noexcept { input_.consume(input_.bytes().size()); }
+
+    /// Where answers are appended, while nothing is unsent.
+    [[nodiscard]] std::string& gathered() noexcept { return output_.gathered(); }
+    [[nodiscard]] bool has_unsent() const noexcept { return output_.has_unsent(); }
+
+    /// Sends what is unsent, or else what is gathered. What does not fit becomes unsent.
+    Output::Result send() { return noted(output_.flush(watch_)); }
+    /// Sends what is gathered with a body behind it, which is not copied.
+    Output::Result send_with(std::string body) { return noted(output_.flush_with(watch_, std::move(body))); }
+
+    /// Since when an answer does not fit the socket, and how much of it has left since.
+    [[nodiscard]] TimePoint blocked_since() const noexcept { return blocked_since_; }
+    [[nodiscard]] std::uint64_t sent_since() const noexcept { return output_.total_sent() - sent_before_; }
+
+    /// Tells the peer that nothing more comes. False if there is nobody to tell.
+    bool end_output() noexcept { return sys::shutdown_write(socket_.get()).ok(); }
+
+    /// Whether the peer has yet to receive some of what the socket took.
+    [[nodiscard]] bool has_unacknowledged() const noexcept { return sys::has_unacknowledged(socket_.get()); }
+    /// Input that is unread when a socket closes, or that comes later, resets the connection, and takes with
+    /// it what the peer has not received yet (RFC 9112 section 9.6).
+    [[nodiscard]] bool may_lose_output() const noexcept {
+        return sys::is_ready(socket_.get(), POLLIN) || has_unacknowledged();
+    }
+
+    /// Tells the server's budget what this connection holds while it waits, `others` bytes of it elsewhere.
+    /// False if that is too much.
+    bool account_memory(std::size_t others) {
+        input_.hold();
+        return memory_.resize(input_.held_bytes() + output_.held_bytes() + others);
+    }
+
+  private:
+    Output::Result noted(Output::Result result) noexcept {
+        if (result == Output::Result::sent) {
+            is_blocked_ = false;
+            sent_before_ = output_.total_sent();
+        } else if (!std::exchange(is_blocked_, true)) {
+            blocked_since_ = watch_.reactor().now();
+        }
+        return result;
+    }
+
+    FileDescriptor socket_;
+    Watch watch_;  // after the socket, so that it goes first
+    Input input_;
+    Output output_;
+    BudgetShare memory_;
+    TimePoint blocked_since_;
+    std::uint64_t sent_before_ = 0;  // in total, before the answers that are being sent
+    bool is_blocked_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/connection.hpp ----
 
 // One connection: a coroutine that reads like the protocol. `advance` does all that needs no waiting (read,
-// parse, answer plain routes, send) and says what to wait for; `serve_connection` waits. Where the bytes go
-// is in input.hpp and output.hpp, what they mean is in http/, who answers is in dispatch.hpp.
+// parse, answer plain routes, send) and says what to wait for; serve_connection.hpp waits. Where the bytes go
+// is in transport.hpp, for how long in patience.hpp, what they mean in http/, who answers in dispatch.hpp.
 
 namespace sake {
 inline namespace v0 {
@@ -12050,26 +12294,20 @@ class Connection final : public ListNode, private HangupListener, private Timer 
         : Timer(&deadline_passed),
           server_(server),
           fiber_(fiber),
-          socket_(std::move(socket)),
-          watch_(server.reactor, socket_.get()),
-          input_(server.input),
-          output_(server.output),
-          memory_(server.memory),
+          transport_(server, std::move(socket)),
           peer_(peer) {
         ++server_.connection_count;
         insert_before(server_.connections);
     }
 
     ~Connection() {
-        // A peer that does not read would keep megabytes of the answer in the kernel for minutes.
-        if (output_.has_unsent()) sys::reset_on_close(socket_.get());
         --server_.connection_count;
         server_.room.set();
         server_.reactor.timers().cancel(*this);
         if (exchange_) server_.give_back(std::move(exchange_));
     }
 
-    [[nodiscard]] Watch& watch() noexcept { return watch_; }
+    [[nodiscard]] Watch& watch() noexcept { return transport_.watch(); }
 
     /// Goes on as far as it gets without waiting.
     Next advance();
@@ -12116,50 +12354,40 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     void append_response(Response& answer, bool close);
     Progress refuse(int status, std::string_view detail);
     bool send_gathered();
-    void all_is_sent() noexcept;
 
     // Waiting and closing.
-    Next receive();
     Next wait_to_read();
     Next wait_to_write();
     Next linger();
-    [[nodiscard]] bool may_lose_answer() const noexcept;
-    [[nodiscard]] std::chrono::milliseconds longest_pause() const noexcept;
-    bool account_memory();
-    void become(Phase phase) noexcept;
+    bool account_memory() { return transport_.account_memory(exchange_ ? exchange_->held_bytes() : 0); }
+    void become(Phase phase) noexcept {
+        phase_ = phase;
+        phase_start_ = now();
+    }
     void release_exchange() noexcept;
     void set_deadline(TimePoint deadline) { server_.reactor.timers().set(*this, deadline); }
     [[nodiscard]] TimePoint reading_deadline() const;
-    /// How long these bytes may take at the minimum rate.
-    [[nodiscard]] std::chrono::milliseconds minimum_time(std::uint64_t bytes) const noexcept {
-        return std::chrono::milliseconds(bytes * 1000 /
-                                         static_cast<std::uint64_t>(server_.config.minimum_rate));
+    [[nodiscard]] TimePoint lingering_deadline() const {
+        return Patience(server_).lingering_deadline(phase_start_, was_slow_);
     }
     static void deadline_passed(Timer& timer) noexcept;
     void peer_hung_up(std::uint8_t ready) noexcept override;
 
     [[nodiscard]] bool is_between_requests() const noexcept {
-        return phase_ == Phase::idle && !output_.has_unsent();
+        return phase_ == Phase::idle && !transport_.has_unsent();
     }
     [[nodiscard]] TimePoint now() const noexcept { return server_.reactor.now(); }
 
     Server& server_;
     Fiber& fiber_;
-    FileDescriptor socket_;
-    Watch watch_;  // after the socket, so that it goes first
-    Input input_;
-    Output output_;
-    BudgetShare memory_;
+    Transport transport_;
     std::unique_ptr<Exchange> exchange_;  // none while idle
     TimePoint phase_start_ = server_.reactor.now();
-    TimePoint write_start_;          // of the present answer that does not fit the socket
-    std::uint64_t sent_before_ = 0;  // in total, before the answers that are being sent
     PeerAddress peer_;
     Phase phase_ = Phase::idle;
     bool has_served_ = false;  // a request, so that the connection may be shed while idle
     bool linger_ = false;      // the peer has more to send than is wanted
     bool was_slow_ = false;    // its request did not come in time
-    bool is_writing_ = false;
     bool deadline_passed_ = false;
     bool is_dead_ = false;             // close without another word
     bool was_answered_early_ = false;  // the handler was cancelled, and the client has been told
@@ -12170,65 +12398,45 @@ class Connection final : public ListNode, private HangupListener, private Timer 
 inline Connection::Next Connection::advance() {
     for (int receives = 0, answers = 0;;) {
         if (is_dead_) return Next::close;
-        if (output_.has_unsent()) {
-            if (output_.flush(watch_) == Output::Result::blocked) return wait_to_write();
-            if (output_.has_unsent()) return Next::close;
-            all_is_sent();
+        if (transport_.has_unsent()) {
+            const Output::Result sent = transport_.send();
+            if (sent == Output::Result::blocked) return wait_to_write();
+            if (sent == Output::Result::failed) return Next::close;
         }
         if (phase_ == Phase::lingering) return linger();
         if (phase_ == Phase::closing) {
             if (!send_gathered()) continue;
-            if (!may_lose_answer()) return Next::close;
-            if (!sys::shutdown_write(socket_.get()).ok()) return Next::close;
-            input_.consume(input_.bytes().size());
+            if (!linger_ && !transport_.may_lose_output()) return Next::close;
+            if (!transport_.end_output()) return Next::close;
+            transport_.drop_input();
             become(Phase::lingering);
             continue;
         }
         const Progress made = progress();
         if (made == Progress::handle) return Next::handle;
         if (made == Progress::again) {
-            if (output_.gathered().size() >= server_.config.output_soft_limit) send_gathered();
+            if (transport_.gathered().size() >= server_.config.output_soft_limit) send_gathered();
             if (++answers < most_answers) continue;
             if (!send_gathered()) continue;
-            input_.hold();
+            transport_.input().hold();
             return Next::yield;
         }
         if (!send_gathered()) continue;
-        if (!watch_.is_readable()) return wait_to_read();
+        if (!watch().is_readable()) return wait_to_read();
         if (receives++ == most_receives) {
-            input_.hold();
+            transport_.input().hold();
             return Next::yield;
         }
-        if (receive() == Next::close) return Next::close;
+        // The end of the stream within a request: nobody waits for the answer to half a question.
+        if (!transport_.receive()) return Next::close;
     }
 }
 
 // Sends what is gathered; false if some of it is unsent or the peer is gone, so that the loop has to look.
 inline bool Connection::send_gathered() {
-    const Output::Result result = output_.flush(watch_);
+    const Output::Result result = transport_.send();
     if (result == Output::Result::failed) is_dead_ = true;
-    if (result == Output::Result::sent) all_is_sent();
     return result == Output::Result::sent;
-}
-
-inline void Connection::all_is_sent() noexcept {
-    is_writing_ = false;
-    sent_before_ = output_.total_sent();
-}
-
-inline Connection::Next Connection::receive() {
-    const Input::Received received = input_.receive(socket_.get());
-    const SysResult& result = received.result;
-    if (result.would_block()) {
-        watch_.drained();
-        return Next::read;
-    }
-    if (!result.ok() || result.value == 0) {
-        // The end of the stream within a request: nobody waits for the answer to half a question.
-        return Next::close;
-    }
-    if (!received.full) watch_.drained();
-    return Next::read;
 }
 
 inline Connection::Next Connection::wait_to_read() {
@@ -12242,42 +12450,24 @@ inline Connection::Next Connection::wait_to_read() {
 }
 
 inline TimePoint Connection::reading_deadline() const {
-    using std::chrono::milliseconds;
-    const Config& config = server_.config;
-    switch (phase_) {
-        case Phase::idle:
-            if (server_.is_draining) return std::max(phase_start_, now()) + milliseconds(50);
-            return phase_start_ + (has_served_ ? config.keep_alive_timeout : config.header_timeout);
-        case Phase::head:
-            return phase_start_ + (server_.is_draining ? std::min(config.header_timeout, milliseconds(1000))
-                                                       : config.header_timeout);
-        default: {
-            // Each byte that has come buys the time it may take at the minimum rate.
-            const auto bytes = exchange_->body_received();
-            return phase_start_ + config.rate_grace + minimum_time(bytes);
-        }
-    }
+    const Patience patience(server_);
+    if (phase_ == Phase::idle) return patience.request_deadline(phase_start_, !has_served_);
+    if (phase_ == Phase::head) return patience.head_deadline(phase_start_);
+    return patience.body_deadline(phase_start_, exchange_->body_received());
 }
 
 inline Connection::Next Connection::wait_to_write() {
     if (phase_ == Phase::idle) release_exchange();
     if (!account_memory()) return Next::close;
-    if (!is_writing_) {
-        is_writing_ = true;
-        write_start_ = now();
-    }
-    // Progress is due within the write timeout, and at the minimum rate on the whole.
-    const Config& config = server_.config;
-    const auto bought = minimum_time(output_.total_sent() - sent_before_);
-    set_deadline(std::min(now() + config.write_timeout, write_start_ + config.rate_grace + bought));
+    set_deadline(Patience(server_).answer_deadline(transport_.blocked_since(), transport_.sent_since()));
     return Next::write;
 }
 
 inline void Connection::interrupted() {
     const bool timed_out = std::exchange(deadline_passed_, false);
     const bool in_request = phase_ == Phase::head || phase_ == Phase::body;
-    const bool may_go_on = timed_out && !output_.has_unsent() && sys::has_unacknowledged(socket_.get());
-    if (timed_out && in_request && !output_.has_unsent()) {
+    const bool may_go_on = timed_out && !transport_.has_unsent() && transport_.has_unacknowledged();
+    if (timed_out && in_request && !transport_.has_unsent()) {
         was_slow_ = true;
         refuse(server_.is_draining ? 503 : 408, "the request did not arrive in time");
     } else if (may_go_on && phase_ == Phase::idle) {
@@ -12285,18 +12475,6 @@ inline void Connection::interrupted() {
     } else {
         is_dead_ = !may_go_on || phase_ != Phase::lingering;
     }
-}
-
-/// Tells the server's budget what this connection holds while it waits. False if that is too much.
-inline bool Connection::account_memory() {
-    input_.hold();
-    return memory_.resize(input_.held_bytes() + output_.held_bytes() +
-                          (exchange_ ? exchange_->held_bytes() : 0));
-}
-
-inline void Connection::become(Phase phase) noexcept {
-    phase_ = phase;
-    phase_start_ = now();
 }
 
 inline void Connection::release_exchange() noexcept {
@@ -12308,7 +12486,7 @@ inline void Connection::release_exchange() noexcept {
 inline Connection::Progress Connection::progress() {
     switch (phase_) {
         case Phase::idle:
-            if (input_.bytes().empty()) return Progress::need_input;
+            if (transport_.input().bytes().empty()) return Progress::need_input;
             [[fallthrough]];
         case Phase::head:
         case Phase::body:
@@ -12322,7 +12500,7 @@ inline Connection::Progress Connection::progress() {
 
 inline Connection::Progress Connection::read_request() {
     if (!exchange_) exchange_ = server_.take_exchange(peer_);
-    const Exchange::Progress read = exchange_->read(input_);
+    const Exchange::Progress read = exchange_->read(transport_.input());
     if (read == Exchange::Progress::refused) {
         return refuse(exchange_->refusal_status(), exchange_->refusal_reason());
     }
@@ -12330,7 +12508,7 @@ inline Connection::Progress Connection::read_request() {
         if (phase_ == Phase::idle && exchange_->has_begun()) become(Phase::head);
         if (phase_ == Phase::head && exchange_->is_reading_body()) {
             become(Phase::body);
-            if (exchange_->expects_continue()) output_.gathered().append(http::continue_response);
+            if (exchange_->expects_continue()) transport_.gathered().append(http::continue_response);
         }
         if (!account_memory()) return refuse(503, no_memory);
         return Progress::need_input;
@@ -12338,7 +12516,7 @@ inline Connection::Progress Connection::read_request() {
     has_served_ = true;
     if (exchange_->route().suspends()) {
         // Before anything is awaited: others receive into the shared buffer meanwhile.
-        exchange_->detach(input_);
+        exchange_->detach(transport_.input());
         if (!account_memory()) return refuse(503, no_memory);
         become(Phase::ready);
         return start_handler();
@@ -12352,15 +12530,15 @@ inline Connection::Progress Connection::read_request() {
 // A coroutine may run for long, so what is gathered leaves first.
 inline Connection::Progress Connection::start_handler() {
     if (!send_gathered()) return Progress::again;
-    if (watch_.is_broken()) {
+    if (watch().is_broken()) {
         is_dead_ = true;
         return Progress::again;
     }
-    input_.hold();
+    transport_.input().hold();
     become(Phase::handler);
     fiber_.work = &exchange_->route();
     server_.reactor.set_work(fiber_.work);
-    watch_.hangup_listener = this;
+    watch().hangup_listener = this;
     set_deadline(now() + server_.config.request_timeout);
     return Progress::handle;
 }
@@ -12373,12 +12551,12 @@ inline void Connection::handler_threw(const std::exception_ptr& exception) {
 }
 
 inline void Connection::handler_ended() {
-    watch_.hangup_listener = nullptr;
+    watch().hangup_listener = nullptr;
     fiber_.work = nullptr;
     static_cast<void>(fiber_.take_cancellation());
     if (std::exchange(was_answered_early_, false)) {
         is_dead_ = false;
-        input_.consume(input_.bytes().size());
+        transport_.drop_input();
         release_exchange();
         return become(Phase::lingering);
     }
@@ -12389,9 +12567,9 @@ inline void Connection::respond() {
     Response& answer = ContextAccess::response(exchange_->ctx);
     const bool close = !exchange_->keeps_alive() || answer.close || server_.is_draining;
     append_response(answer, close);
-    exchange_->finish(input_);
+    exchange_->finish(transport_.input());
     become(close ? Phase::closing : Phase::idle);
-    linger_ = close && (!input_.bytes().empty() || exchange_->expects_continue());
+    linger_ = close && (!transport_.input().bytes().empty() || exchange_->expects_continue());
 }
 
 inline void Connection::append_response(Response& answer, bool close) {
@@ -12400,8 +12578,8 @@ inline void Connection::append_response(Response& answer, bool close) {
     terms.is_head_request = exchange_->is_head_request();
     terms.is_http_1_0 = exchange_->is_http_1_0();
     terms.date_line = server_.date_line();
-    if (append_answer(output_.gathered(), answer, terms)) return;
-    if (output_.flush_with(watch_, std::move(answer.body)) == Output::Result::failed) is_dead_ = true;
+    if (append_answer(transport_.gathered(), answer, terms)) return;
+    if (transport_.send_with(std::move(answer.body)) == Output::Result::failed) is_dead_ = true;
 }
 
 /// Answers a request that cannot be served and ends the connection: what follows it has no certain meaning.
@@ -12423,15 +12601,15 @@ inline void Connection::abandon(int status, std::string_view detail) noexcept {
             answer.set_problem(status, detail);
             append_response(answer, true);
             // The handler still holds the connection, so this is the only try; the socket was empty before.
-            was_answered_early_ = send_gathered() && sys::shutdown_write(socket_.get()).ok();
+            was_answered_early_ = send_gathered() && transport_.end_output();
         } catch (...) {
             // No memory for an answer: the client sees the connection close.
-            output_.gathered().clear();
+            transport_.gathered().clear();
         }
         ContextAccess::request_stop(exchange_->ctx);
     }
     // A handler is cancelled once; that the client goes away now is no news to it.
-    watch_.hangup_listener = nullptr;
+    watch().hangup_listener = nullptr;
     is_dead_ = true;
     fiber_.cancel();
 }
@@ -12456,44 +12634,44 @@ inline void Connection::peer_hung_up(std::uint8_t ready) noexcept {
     const bool only_input_ended = (ready & broken) == 0;
     // A client that ends its input together with its request still reads; one that does so later has gone.
     if (only_input_ended && now() - phase_start_ <= server_.config.half_close_window) return;
-    watch_.hangup_listener = nullptr;
+    watch().hangup_listener = nullptr;
     is_dead_ = true;
     ContextAccess::request_stop(exchange_->ctx);
     fiber_.cancel();
 }
 
-// Input that is unread when a socket closes, or that comes later, resets the connection, and takes with it
-// what the peer has not received yet (RFC 9112 section 9.6).
-inline bool Connection::may_lose_answer() const noexcept {
-    return linger_ || sys::is_ready(socket_.get(), POLLIN) || sys::has_unacknowledged(socket_.get());
-}
-
 inline Connection::Next Connection::linger() {
-    const std::chrono::seconds longest(was_slow_ ? 1 : 30);
-    if (now() - phase_start_ >= longest) return Next::close;
-    for (int receives = 0; watch_.is_readable(); ++receives) {
+    if (now() - phase_start_ >= Patience::longest_lingering(was_slow_)) return Next::close;
+    for (int receives = 0; watch().is_readable(); ++receives) {
         if (receives == most_receives) return Next::yield;
-        if (receive() == Next::close) return Next::close;
-        input_.consume(input_.bytes().size());
+        if (!transport_.receive()) return Next::close;
+        transport_.drop_input();
     }
     account_memory();
-    set_deadline(std::min(now() + longest_pause(), phase_start_ + longest));
+    set_deadline(lingering_deadline());
     return Next::read;
-}
-
-// How long a client that has received its last answer may be silent before it is taken to have read it.
-inline std::chrono::milliseconds Connection::longest_pause() const noexcept {
-    return std::chrono::milliseconds(server_.is_draining ? 200 : server_.is_full() ? 1000 : 5000);
 }
 
 inline void Connection::begin_drain() noexcept {
     try {
         if (is_between_requests() || phase_ == Phase::head) set_deadline(reading_deadline());
-        if (phase_ == Phase::lingering) set_deadline(now() + longest_pause());
+        if (phase_ == Phase::lingering) set_deadline(lingering_deadline());
     } catch (const std::bad_alloc&) {
         abandon(503, {});  // no memory for a shorter deadline: it ends now
     }
 }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/serve_connection.hpp ----
+
+// The coroutine of a connection: it goes on as far as it gets, and waits for what it needs.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
 
 /// Serves a connection until it closes.
 inline Root serve_connection(Reactor&, Server& server, FileDescriptor socket, PeerAddress peer) {
