@@ -2,34 +2,17 @@
 
 import json
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from machine import pinned_to
 from measure import measure
 from programs import BENCH, Skipped
 from scale import IDLE, SAKE, FEW, paced, running
 from scenarios import Scenario
-from tables import table
+from tables import Row, table
 
 STEADY_RATE = 500
 SPIKE = 1000
-
-
-@dataclass(frozen=True)
-class Row:
-    name: str
-    unit: str = ""
-    digits: int = 2
-    at_least: float = None
-    at_most: float = None
-
-    def goal(self):
-        if self.at_least is not None:
-            return f"at least {self.at_least:,g}"
-        return f"at most {self.at_most:,g}"
-
-    def is_met(self, value):
-        return value >= self.at_least if self.at_least is not None else value <= self.at_most
 
 
 ROWS = {
@@ -139,8 +122,7 @@ def headline_text(figures):
             rows.append([row.name, "not measured", row.goal(), ""])
             continue
         value = figures[name]
-        verdict = "met" if row.is_met(value) else "MISSED"
-        rows.append([row.name, f"{value:,.{row.digits}f} {row.unit}".strip(), row.goal(), verdict])
+        rows.append([row.name, row.text(value), row.goal(), row.verdict(value)])
     seconds = figures["seconds"]
     lasted = f"wrk ran for {seconds['wrk']} s, the steady pace for {seconds['steady']} s."
     failures = [f"Not measured: {failure}." for failure in figures["failed"]]

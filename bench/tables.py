@@ -1,6 +1,7 @@
 """Tables as text that reads well in a terminal and is Markdown as well, and the statistics that stand in them."""
 
 import statistics
+from dataclasses import dataclass
 
 
 def table(header, rows):
@@ -51,3 +52,29 @@ def number(value, digits=0):
 
 def percent(value):
     return "-" if value is None else f"{value:.0%}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure: its name, how to write it, and what it should be, if that was said."""
+
+    name: str
+    unit: str = ""
+    digits: int = 2
+    at_least: float = None
+    at_most: float = None
+
+    def text(self, value):
+        return f"{value:,.{self.digits}f} {self.unit}".strip()
+
+    def goal(self):
+        if self.at_least is not None:
+            return f"at least {self.at_least:,g}"
+        return f"at most {self.at_most:,g}" if self.at_most is not None else ""
+
+    def verdict(self, value):
+        if self.at_least is not None:
+            return "met" if value >= self.at_least else "MISSED"
+        if self.at_most is not None:
+            return "met" if value <= self.at_most else "MISSED"
+        return ""

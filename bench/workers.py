@@ -15,13 +15,12 @@ import statistics
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from machine import busy_seconds, cpu_model
 from programs import BUILD_DIR, SAKE_FLAGS, Program, Skipped, build
 from servers import Server, end, exchange, free_port
-from tables import table
+from tables import Row, table
 
 CALIBRATION = 4_000_000  # iterations of the handler, some 5 ms
 HEAVY_MS = 5  # what a heavy request shall take
@@ -32,23 +31,6 @@ POOLS = (1, 65)  # sizes whose difference in memory is the cost of idle workers
 
 TYPICAL = "1 KiB text"
 LARGE = "64 KiB text"
-
-
-@dataclass(frozen=True)
-class Row:
-    name: str
-    unit: str = ""
-    digits: int = 2
-    at_least: float = None
-    at_most: float = None
-
-    def goal(self, value):
-        """What the value should be, and whether it is not."""
-        if self.at_least is not None:
-            return f"at least {self.at_least:g}", value < self.at_least
-        if self.at_most is not None:
-            return f"at most {self.at_most:,g}", value > self.at_most
-        return "", False
 
 
 ROWS = {
@@ -277,26 +259,13 @@ def measure_memory(bench):
 # ---- all of it --------------------------------------------------------------------------------------------------
 
 
-def print_table(bench):
-    print(f"{'':56}{'median':>10} {'':4}{'lowest-highest':<24}goal")
-    for name, row in ROWS.items():
-        values = bench.figures[name]
-        value = statistics.median(values)
-        spread = f"({min(values):,.{row.digits}f}-{max(values):,.{row.digits}f})"
-        goal, is_missed = row.goal(value)
-        verdict = goal + (", MISSED" if is_missed else "")
-        print(f"{row.name:56}{value:>10,.{row.digits}f} {row.unit:4}{spread:<24}{verdict}".rstrip())
-
-
 def worker_table(figures):
-    """The same as Markdown, from the figures of every round."""
+    """Markdown, from the figures of every round."""
     rows = []
     for name, row in ROWS.items():
         value = statistics.median(figures[name])
-        goal, is_missed = row.goal(value)
-        measured = f"{value:,.{row.digits}f} {row.unit}".strip()
         low, high = (f"{x:,.{row.digits}f}" for x in (min(figures[name]), max(figures[name])))
-        rows.append([row.name, measured, f"{low}-{high}", goal, "MISSED" if is_missed else "met" if goal else ""])
+        rows.append([row.name, row.text(value), f"{low}-{high}", row.goal(), row.verdict(value)])
     return table(["", "median", "lowest-highest", "goal", ""], rows)
 
 
@@ -330,7 +299,7 @@ def measure_workers(options):
     except (Skipped, OSError, subprocess.SubprocessError) as reason:
         print(f"\nfailed: {reason}")
         return None
-    print_table(bench)
+    print(worker_table(bench.figures))
     if statistics.median(bench.figures["others"]) > 10:
         print("NOTE: other processes used more than a tenth of a CPU, so that throughput and latency say little.")
     print_steps(steps)

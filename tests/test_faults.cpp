@@ -234,13 +234,12 @@ void fail_every_allocation(const TestServer& server, const std::string& request,
                            const std::string& expected, std::uint64_t in_a_row) {
     std::uint64_t refused = 0;
     std::uint64_t nth = 1;
-    int fds_at_rest = settled_fds(server);
     for (bool is_clean = false; !is_clean; ++nth) {
         CAPTURE(nth);
         std::string fate;
-        // An earlier connection that is still closing would take the failure upon itself.
-        REQUIRE(eventually([&] { return Snapshot::take().fds <= fds_at_rest; }));
-        fds_at_rest = Snapshot::take().fds;
+        // Once this is answered, earlier connections have closed: none takes the failure upon itself.
+        RawClient latest = server.connect();
+        REQUIRE(latest.send(get_request("/_ping")).read_response().body == "pong");
         {
             const allocations::ScopedFailure failure(nth, in_a_row);
             fate = fate_of(server, request);

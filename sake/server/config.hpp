@@ -96,17 +96,17 @@ struct Config {
 namespace detail {
 
 template <class Number>
-void check_setting(const char* name, Number value, Number smallest) {
+void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
     // A size above this was a negative number before it was converted.
     constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     if (value >= smallest && static_cast<std::uint64_t>(value) <= largest) return;
     throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + ", not " +
-                                std::to_string(static_cast<std::int64_t>(value)));
+                                std::to_string(smallest) + unit + ", not " +
+                                std::to_string(static_cast<std::int64_t>(value)) + unit);
 }
 
 inline void check_setting(const char* name, std::chrono::milliseconds value) {
-    check_setting<std::int64_t>(name, value.count(), 1);
+    check_setting<std::int64_t>(name, value.count(), 1, " ms");
     // Beyond it, a deadline would overflow the clock.
     constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 3650);
     if (value > longest)

@@ -357,7 +357,7 @@ inline void Connection::deadline_passed(Timer& timer) noexcept {
         // A handler that outlives its cancellation is cancelled anew, so that it does not stay for ever.
         if (connection.is_dead_) return connection.fiber_.cancel();
         log_quietly(connection.server_.config.log, LogLevel::warning, "a request took too long in ",
-                    connection.exchange_->route().pattern());
+                    connection.exchange_->route().description());
         connection.abandon(504, "the request took too long");
     } else if (connection.fiber_.is_suspended()) {
         connection.deadline_passed_ = true;

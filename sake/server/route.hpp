@@ -36,8 +36,8 @@ class Route {
         : scope_(&scope),
           method_(method),
           pattern_(std::move(pattern)),
-          file_(file),
-          line_(line),
+          description_((method == detail::any_method ? "ANY" : method_) + " " + pattern_ + " (" + file + ":" +
+                       std::to_string(line) + ")"),
           handler_(std::move(handler)) {}
     Route(const Route&) = delete;
     Route& operator=(const Route&) = delete;
@@ -58,10 +58,7 @@ class Route {
     [[nodiscard]] std::string_view method() const noexcept { return method_; }
     [[nodiscard]] std::string_view pattern() const noexcept { return pattern_; }
     /// "GET /users/:id (main.cpp:12)", for logs and errors.
-    [[nodiscard]] std::string description() const {
-        return (method_ == detail::any_method ? "ANY" : method_) + " " + pattern_ + " (" + file_ + ":" +
-               std::to_string(line_) + ")";
-    }
+    [[nodiscard]] const std::string& description() const noexcept { return description_; }
 
     // What follows is for the server.
 
@@ -99,8 +96,7 @@ class Route {
     const detail::Scope* scope_;
     std::string method_;
     std::string pattern_;
-    const char* file_;
-    int line_;
+    std::string description_;
     detail::Handler handler_;
     std::vector<const detail::Handler*> chain_;
     std::optional<std::size_t> max_body_;

@@ -25,6 +25,7 @@ struct Site {
         const auto add = [this](const char* method, const char* pattern, auto handler) {
             routes.add(routes.root(), method, PatternInfo{pattern, 0, __FILE__, __LINE__}, Handler(handler));
         };
+        routes.add_middleware(routes.root(), Handler([this](sake::Context&) { ++handlers_run; }));
         add("GET", "/", [](sake::Context& ctx) { ctx.text("ran"); });
         add("GET", "/see/*rest", [](sake::Context& ctx) { ctx.text(ctx.path()); });
         add("POST", "/echo", [](sake::Context& ctx) { ctx.text(ctx.body()); });
@@ -42,7 +43,15 @@ struct Site {
     RouteTable routes;
     sake::Reactor reactor;
     Server server;
+    std::size_t handlers_run = 0;
 };
+
+/// Ends of heads: a request has one.
+std::size_t empty_lines(std::string_view input) {
+    std::size_t count = 0;
+    for (std::size_t at = 0; (at = input.find("\r\n\r\n", at)) != std::string_view::npos; at += 4) ++count;
+    return count;
+}
 
 }  // namespace
 
@@ -58,6 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     ::shutdown(client.get(), SHUT_WR);
     const Root root = serve_connection(site.reactor, site.server, FileDescriptor(ends[1]), PeerAddress());
     site.reactor.adopt(root.fiber());
+    site.handlers_run = 0;
     std::string answers;
     bool has_started = false;
     site.reactor.run_until([&] {
@@ -69,6 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         return site.server.connection_count == 0 && has_started && count <= 0;
     });
+    const std::string_view input(reinterpret_cast<const char*>(data), size);
+    fuzz::require(site.handlers_run <= empty_lines(input), "handlers run for whole requests only");
     fuzz::require(answers.empty() || answers.starts_with("HTTP/1.1 "), "an answer is HTTP");
     return 0;
 }
