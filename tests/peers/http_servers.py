@@ -12,13 +12,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 
 PATIENCE = 90  # seconds
 
 # A server that closes every fifth connection after its answer, and idle ones at once, is what repeating is for.
 NGINX = """
-daemon off; master_process off; pid {directory}/nginx.pid; error_log stderr crit;
+master_process off; pid {directory}/nginx.pid; error_log stderr crit;
 events {{ worker_connections 512; }}
 http {{
     access_log off; root {directory}/files; keepalive_requests 5; keepalive_timeout 1s;
@@ -48,16 +47,10 @@ def start_nginx(directory):
     config = os.path.join(directory, "nginx.conf")
     with open(config, "w") as file:
         file.write(NGINX.format(directory=directory, port=port))
-    server = subprocess.Popen(["nginx", "-p", directory, "-c", config], stderr=subprocess.DEVNULL)
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return server, port
-        except ConnectionRefusedError:
-            if time.monotonic() > until or server.poll() is not None:
-                raise SystemExit("nginx does not start")
-            time.sleep(0.02)
+    nginx = ["nginx", "-p", directory, "-c", config]
+    # It goes to the background when it listens.
+    subprocess.run(nginx, stderr=subprocess.DEVNULL, check=True, timeout=PATIENCE)
+    return port, lambda: subprocess.run([*nginx, "-s", "stop"], stderr=subprocess.DEVNULL, timeout=PATIENCE)
 
 
 def start_python(directory):
@@ -65,7 +58,13 @@ def start_python(directory):
         [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--protocol", "HTTP/1.1",
          "--directory", os.path.join(directory, "files")],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    return server, int(re.search(r" port (\d+)", server.stdout.readline()).group(1))
+    port = int(re.search(r" port (\d+)", server.stdout.readline()).group(1))
+
+    def stop():
+        server.send_signal(signal.SIGTERM)
+        server.wait(PATIENCE)
+
+    return port, stop
 
 
 def main():
@@ -75,13 +74,12 @@ def main():
     try:
         make_files(directory)
         for name, start in (("nginx", start_nginx), ("http.server", start_python)):
-            server, port = start(directory)
+            port, stop = start(directory)
             try:
                 tried = subprocess.run([sys.argv[1], f"http://127.0.0.1:{port}"], capture_output=True, text=True,
                                        timeout=PATIENCE)
             finally:
-                server.send_signal(signal.SIGTERM)
-                server.wait(PATIENCE)
+                stop()
             for line in tried.stdout.splitlines():
                 print(line.replace("ok ", f"ok {name}: ", 1).replace("FAIL ", f"FAIL {name}: ", 1))
                 passed += line.startswith("ok ")

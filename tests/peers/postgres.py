@@ -42,7 +42,7 @@ class Database:
             account = pwd.getpwnam(self.user)
             os.chown(self.directory, account.pw_uid, account.pw_gid)
         self.data = os.path.join(self.directory, "data")
-        self.server = None
+        self.is_running = False
         self.run_tool("initdb", "-D", self.data, "-U", "sake", "--auth=trust", "--no-sync")
 
     def run_tool(self, name, *arguments):
@@ -50,21 +50,15 @@ class Database:
                        check=True, stdout=subprocess.DEVNULL, timeout=PATIENCE)
 
     def start(self):
-        self.server = subprocess.Popen(
-            [os.path.join(self.programs, "postgres"), "-D", self.data, "-k", self.directory, "-h", "", "-F"],
-            user=self.user, cwd=self.directory, stderr=subprocess.DEVNULL, start_new_session=True)
-        until = time.monotonic() + PATIENCE
-        while subprocess.run([os.path.join(self.programs, "pg_isready"), "-q", "-h", self.directory]).returncode:
-            if time.monotonic() > until or self.server.poll() is not None:
-                raise SystemExit("the database does not start")
-            time.sleep(0.05)
+        self.run_tool("pg_ctl", "start", "-w", "-D", self.data, "-l", os.path.join(self.directory, "log"),
+                      "-o", f"-k {self.directory} -h '' -F")
+        self.is_running = True
 
     def stop(self):
         """At once, as far as its clients can tell."""
-        if self.server:
-            self.server.send_signal(signal.SIGQUIT)
-            self.server.wait(PATIENCE)
-            self.server = None
+        if self.is_running:
+            self.run_tool("pg_ctl", "stop", "-w", "-D", self.data, "-m", "immediate")
+            self.is_running = False
 
     def remove(self):
         self.stop()
