@@ -9260,17 +9260,17 @@ struct Config {
 namespace detail {
 
 template <class Number>
-void check_setting(const char* name, Number value, Number smallest) {
+void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
     // A size above this was a negative number before it was converted.
     constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
     if (value >= smallest && static_cast<std::uint64_t>(value) <= largest) return;
     throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + ", not " +
-                                std::to_string(static_cast<std::int64_t>(value)));
+                                std::to_string(smallest) + unit + ", not " +
+                                std::to_string(static_cast<std::int64_t>(value)) + unit);
 }
 
 inline void check_setting(const char* name, std::chrono::milliseconds value) {
-    check_setting<std::int64_t>(name, value.count(), 1);
+    check_setting<std::int64_t>(name, value.count(), 1, " ms");
     // Beyond it, a deadline would overflow the clock.
     constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 3650);
     if (value > longest)
@@ -10479,8 +10479,8 @@ class Route {
         : scope_(&scope),
           method_(method),
           pattern_(std::move(pattern)),
-          file_(file),
-          line_(line),
+          description_((method == detail::any_method ? "ANY" : method_) + " " + pattern_ + " (" + file + ":" +
+                       std::to_string(line) + ")"),
           handler_(std::move(handler)) {}
     Route(const Route&) = delete;
     Route& operator=(const Route&) = delete;
@@ -10501,10 +10501,7 @@ class Route {
     [[nodiscard]] std::string_view method() const noexcept { return method_; }
     [[nodiscard]] std::string_view pattern() const noexcept { return pattern_; }
     /// "GET /users/:id (main.cpp:12)", for logs and errors.
-    [[nodiscard]] std::string description() const {
-        return (method_ == detail::any_method ? "ANY" : method_) + " " + pattern_ + " (" + file_ + ":" +
-               std::to_string(line_) + ")";
-    }
+    [[nodiscard]] const std::string& description() const noexcept { return description_; }
 
     // What follows is for the server.
 
@@ -10542,8 +10539,7 @@ class Route {
     const detail::Scope* scope_;
     std::string method_;
     std::string pattern_;
-    const char* file_;
-    int line_;
+    std::string description_;
     detail::Handler handler_;
     std::vector<const detail::Handler*> chain_;
     std::optional<std::size_t> max_body_;
@@ -11870,11 +11866,19 @@ class Exchange {
         Request& req = request();
         const std::size_t missing = static_cast<std::size_t>(framing_.length) - req.body_storage.size();
         const std::string_view piece = input.bytes().substr(0, missing);
+        make_room(req.body_storage, piece.size(), missing);
         req.body_storage.append(piece);
         input.consume(piece.size());
         if (piece.size() < missing) return Progress::need_more;
         req.body = req.body_storage;
         return Progress::complete;
+    }
+
+    // Ahead of the string, which would double so often that most of the time went into fresh pages; but not
+    // all of what a client announces before it has sent a good part of it.
+    static void make_room(std::string& body, std::size_t piece, std::size_t missing) {
+        const std::size_t size = body.size() + piece;
+        if (size > body.capacity()) body.reserve(std::min(body.size() + missing, size * 4));
     }
 
     Progress read_chunked_body(Input& input) {
@@ -12622,7 +12626,7 @@ inline void Connection::deadline_passed(Timer& timer) noexcept {
         // A handler that outlives its cancellation is cancelled anew, so that it does not stay for ever.
         if (connection.is_dead_) return connection.fiber_.cancel();
         log_quietly(connection.server_.config.log, LogLevel::warning, "a request took too long in ",
-                    connection.exchange_->route().pattern());
+                    connection.exchange_->route().description());
         connection.abandon(504, "the request took too long");
     } else if (connection.fiber_.is_suspended()) {
         connection.deadline_passed_ = true;

@@ -2,6 +2,8 @@
 // what is refused and with which status; sending, waiting and running handlers are the connection's.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -158,11 +160,19 @@ class Exchange {
         Request& req = request();
         const std::size_t missing = static_cast<std::size_t>(framing_.length) - req.body_storage.size();
         const std::string_view piece = input.bytes().substr(0, missing);
+        make_room(req.body_storage, piece.size(), missing);
         req.body_storage.append(piece);
         input.consume(piece.size());
         if (piece.size() < missing) return Progress::need_more;
         req.body = req.body_storage;
         return Progress::complete;
+    }
+
+    // Ahead of the string, which would double so often that most of the time went into fresh pages; but not
+    // all of what a client announces before it has sent a good part of it.
+    static void make_room(std::string& body, std::size_t piece, std::size_t missing) {
+        const std::size_t size = body.size() + piece;
+        if (size > body.capacity()) body.reserve(std::min(body.size() + missing, size * 4));
     }
 
     Progress read_chunked_body(Input& input) {
