@@ -13,6 +13,7 @@
 #include <memory>
 #include <mutex>
 #include <numeric>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -46,7 +47,8 @@ class MixedLoad {
     /// has stopped.
     void run(std::uint64_t first_seed, int sessions, int threads);
     /// Brings what the server keeps for the next requests (buffers, queues, loops of workers) to one state,
-    /// always the same, so that its live bytes can be compared. Call it while nothing else asks.
+    /// always the same, so that its live bytes can be compared: one connection is left, idle. Call it while
+    /// nothing else asks.
     void level_caches();
 
     /// From now on the server may refuse and close. It still owes an answer to what was sent before.
@@ -71,6 +73,7 @@ class MixedLoad {
     void fail(std::uint64_t seed, const char* manner, const char* what);
 
     const int port_;
+    std::optional<RawClient> latest_;
     std::atomic<bool> is_stopping_{false};
     std::atomic<bool> has_stopped_{false};
     std::atomic<int> answers_{0};
@@ -100,14 +103,18 @@ struct Order {
 inline void add_levelling_routes(sake::Engine& app) {
     // The limit is for the sake of the longest reason that a refusal gives.
     const auto level = [](sake::Context& ctx) -> sake::Task<> {
-        for (int turn = 0; turn < 2; ++turn) {  // one queue is filled while the other one runs
-            for (int i = 0; i < 256; ++i) sake::Reactor::current()->post([] {});
-            co_await sake::yield();
-        }
+        co_await sake::yield();
         ctx.send(content().substr(0, 20'000), "application/x-" + std::string(100, 'x'));
         for (int i = 0; i < 8; ++i) ctx.add_header("X-Level", std::string(100, 'x'));
     };
     app.post("/level", level).max_body(1'000'000'000);
+    app.get("/post", [](sake::Context& ctx) -> sake::Task<> {
+        for (int turn = 0; turn < 2; ++turn) {  // one queue is filled while the other one runs
+            for (int i = 0; i < 4096; ++i) sake::Reactor::current()->post([] {});
+            co_await sake::yield();
+        }
+        ctx.text("posted");
+    });
     // Each waits for the others, so that every thread of the pool has one.
     app.get("/meet",
             [arrived = std::make_shared<std::atomic<int>>(0)](sake::Context& ctx) {
@@ -513,7 +520,10 @@ inline void MixedLoad::level_caches() {
     constexpr int kept = 64;
     // More timers than there will ever be otherwise, counting connections whose end the server is yet to see.
     std::vector<RawClient> idle;
-    for (int i = 0; i < 8 * kept; ++i) idle.emplace_back(port_);
+    for (int i = 0; i < 8 * kept; ++i) {
+        idle.emplace_back(port_);
+        idle.back().set_deadline(30s).send(get_request("/download/1")).read_response();
+    }
     for (const Round& round : rounds) {
         std::vector<RawClient> clients;
         const auto expect = [](RawClient& client, int status) {
@@ -534,11 +544,17 @@ inline void MixedLoad::level_caches() {
         met.back().set_deadline(30s).send(get_request("/meet"));
     }
     for (RawClient& client : met) client.read_response();
+    met.front().send(get_request("/post")).read_response();
     // Small answers gather before they leave.
     std::string batch;
     for (int i = 0; i < 8; ++i) batch += get_request("/download/16000");
     met.front().send(batch);
     for (int i = 0; i < 8; ++i) met.front().read_response();
+    idle.clear();
+    met.clear();
+    // Once this one is answered, the others have closed at the server's end too.
+    latest_.reset();
+    latest_.emplace(port_).set_deadline(30s).send(get_request("/download/1")).read_response();
 }
 
 inline void MixedLoad::fail(std::uint64_t seed, const char* manner, const char* what) {
