@@ -401,7 +401,8 @@ TEST_CASE("W5 a handler that ends its thread is answered with 500, again and aga
                 REQUIRE(client.send(get_request("/exit")).read_response().status == 500);
             }
             CHECK(client.send(get_request("/fine")).read_response().body == "fine");
-            CHECK(server.app().stats().workers.replaced == static_cast<std::uint64_t>(times));
+            const auto replaced = [&] { return server.app().stats().workers.replaced; };
+            CHECK(eventually([&] { return replaced() == static_cast<std::uint64_t>(times); }));
         },
         two_workers());
 }
