@@ -3904,6 +3904,7 @@ class Watch;
 
 /// Directions and states of a descriptor; bits.
 enum Readiness : std::uint8_t {
+    no_direction = 0,
     readable = 1,
     writable = 2,
     peer_ended = 4,  // the peer sends no more: what is left can be read, then the end
@@ -6442,8 +6443,8 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Awaits one direction of a Watch. Gives false if the fiber was cancelled, so that protocol code can end
-/// without an exception. At most one coroutine waits per direction.
+/// Awaits one direction of a Watch, or none: then the others have a turn. Gives false if the fiber was
+/// cancelled, so that protocol code can end without an exception. At most one coroutine waits per direction.
 class [[nodiscard]] ReadinessWait final : public Wait {
   public:
     ReadinessWait(Watch& watch, Readiness direction) noexcept : watch_(watch), direction_(direction) {}
@@ -6453,6 +6454,10 @@ class [[nodiscard]] ReadinessWait final : public Wait {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         if (!suspend(coroutine)) return false;
+        if (direction_ == no_direction) {
+            finish();
+            return true;
+        }
         waiter() = this;
         Reactor& owner = watch_.reactor();
         if (owner.poller_needs_rearm()) owner.poller().rearm(watch_.fd(), watch_, direction_);
@@ -6464,6 +6469,7 @@ class [[nodiscard]] ReadinessWait final : public Wait {
   private:
     Wait*& waiter() noexcept { return direction_ == readable ? watch_.reader_ : watch_.writer_; }
     bool withdraw() noexcept override {
+        if (direction_ == no_direction) return false;
         waiter() = nullptr;
         return true;
     }
@@ -12111,8 +12117,9 @@ class Output {
         return has_unsent() ? unsent_->first.size() + unsent_->second.size() : 0;
     }
 
-    /// Bytes that the socket has taken since the connection began, for the minimum rate.
-    [[nodiscard]] std::uint64_t total_sent() const noexcept { return total_sent_; }
+    /// While something is unsent: since when, and how much of the answers it belongs to has left.
+    [[nodiscard]] TimePoint blocked_since() const noexcept { return unsent_->since; }
+    [[nodiscard]] std::uint64_t sent_of_it() const noexcept { return unsent_->sent_before + unsent_->offset; }
 
     /// Sends what is unsent, or else what is gathered. What does not fit becomes unsent.
     Result flush(Watch& watch) {
@@ -12127,7 +12134,9 @@ class Output {
     struct Unsent {
         std::string first;
         std::string second;
-        std::size_t offset = 0;  // in both together
+        std::size_t offset = 0;         // in both together
+        std::uint64_t sent_before = 0;  // what is not in them any more
+        TimePoint since;
     };
 
     Result send_gathered(Watch& watch, std::string body) {
@@ -12138,6 +12147,8 @@ class Output {
             unsent_ = std::make_unique<Unsent>();
             unsent_->first = shared_->substr(of_first);
             unsent_->offset = sent - of_first;
+            unsent_->sent_before = of_first;
+            unsent_->since = watch.reactor().now();
             unsent_->second = std::move(body);
         }
         shared_->clear();
@@ -12151,7 +12162,8 @@ class Output {
     }
 
     /// Sends two texts from `offset` of both together on, until all is sent or the socket is full.
-    Result send_pieces(Watch& watch, std::string_view first, std::string_view second, std::size_t& offset) {
+    static Result send_pieces(Watch& watch, std::string_view first, std::string_view second,
+                              std::size_t& offset) {
         while (offset < first.size() + second.size()) {
             const SysResult result = send_from(watch.fd(), first, second, offset);
             if (result.would_block()) {
@@ -12160,7 +12172,6 @@ class Output {
             }
             if (!result.ok()) return Result::failed;
             offset += static_cast<std::size_t>(result.value);
-            total_sent_ += static_cast<std::uint64_t>(result.value);
         }
         return Result::sent;
     }
@@ -12180,7 +12191,6 @@ class Output {
 
     std::string* shared_;
     std::unique_ptr<Unsent> unsent_;
-    std::uint64_t total_sent_ = 0;
 };
 
 }  // namespace detail
@@ -12228,13 +12238,13 @@ class Transport {
     [[nodiscard]] bool has_unsent() const noexcept { return output_.has_unsent(); }
 
     /// Sends what is unsent, or else what is gathered. What does not fit becomes unsent.
-    Output::Result send() { return noted(output_.flush(watch_)); }
+    Output::Result send() { return output_.flush(watch_); }
     /// Sends what is gathered with a body behind it, which is not copied.
-    Output::Result send_with(std::string body) { return noted(output_.flush_with(watch_, std::move(body))); }
+    Output::Result send_with(std::string body) { return output_.flush_with(watch_, std::move(body)); }
 
-    /// Since when an answer does not fit the socket, and how much of it has left since.
-    [[nodiscard]] TimePoint blocked_since() const noexcept { return blocked_since_; }
-    [[nodiscard]] std::uint64_t sent_since() const noexcept { return output_.total_sent() - sent_before_; }
+    /// While something is unsent: since when, and how much of the answers it belongs to has left.
+    [[nodiscard]] TimePoint blocked_since() const noexcept { return output_.blocked_since(); }
+    [[nodiscard]] std::uint64_t sent_of_it() const noexcept { return output_.sent_of_it(); }
 
     /// Tells the peer that nothing more comes. False if there is nobody to tell.
     bool end_output() noexcept { return sys::shutdown_write(socket_.get()).ok(); }
@@ -12255,24 +12265,11 @@ class Transport {
     }
 
   private:
-    Output::Result noted(Output::Result result) noexcept {
-        if (result == Output::Result::sent) {
-            is_blocked_ = false;
-            sent_before_ = output_.total_sent();
-        } else if (!std::exchange(is_blocked_, true)) {
-            blocked_since_ = watch_.reactor().now();
-        }
-        return result;
-    }
-
     FileDescriptor socket_;
     Watch watch_;  // after the socket, so that it goes first
     Input input_;
     Output output_;
     BudgetShare memory_;
-    TimePoint blocked_since_;
-    std::uint64_t sent_before_ = 0;  // in total, before the answers that are being sent
-    bool is_blocked_ = false;
 };
 
 }  // namespace detail
@@ -12463,7 +12460,7 @@ inline TimePoint Connection::reading_deadline() const {
 inline Connection::Next Connection::wait_to_write() {
     if (phase_ == Phase::idle) release_exchange();
     if (!account_memory()) return Next::close;
-    set_deadline(Patience(server_).answer_deadline(transport_.blocked_since(), transport_.sent_since()));
+    set_deadline(Patience(server_).answer_deadline(transport_.blocked_since(), transport_.sent_of_it()));
     return Next::write;
 }
 
@@ -12677,6 +12674,12 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// What to wait for; none to give the others a turn.
+inline Readiness direction_of(Connection::Next next) noexcept {
+    if (next == Connection::Next::read) return readable;
+    return next == Connection::Next::write ? writable : no_direction;
+}
+
 /// Serves a connection until it closes.
 inline Root serve_connection(Reactor&, Server& server, FileDescriptor socket, PeerAddress peer) {
     try {
@@ -12696,16 +12699,8 @@ inline Root serve_connection(Reactor&, Server& server, FileDescriptor socket, Pe
                 connection.handler_ended();
                 continue;
             }
-            if (next == Connection::Next::yield) {
-                co_await yield();
-                continue;
-            }
-            bool is_ready = false;
-            if (next == Connection::Next::read) {
-                is_ready = co_await wait_readable(connection.watch());
-            } else {
-                is_ready = co_await wait_writable(connection.watch());
-            }
+            // One awaiter for all, since each takes its room in the frame of every idle connection.
+            const bool is_ready = co_await ReadinessWait(connection.watch(), direction_of(next));
             if (!is_ready) connection.interrupted();
         }
     } catch (const Cancelled&) {

@@ -9,8 +9,8 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Awaits one direction of a Watch. Gives false if the fiber was cancelled, so that protocol code can end
-/// without an exception. At most one coroutine waits per direction.
+/// Awaits one direction of a Watch, or none: then the others have a turn. Gives false if the fiber was
+/// cancelled, so that protocol code can end without an exception. At most one coroutine waits per direction.
 class [[nodiscard]] ReadinessWait final : public Wait {
   public:
     ReadinessWait(Watch& watch, Readiness direction) noexcept : watch_(watch), direction_(direction) {}
@@ -20,6 +20,10 @@ class [[nodiscard]] ReadinessWait final : public Wait {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         if (!suspend(coroutine)) return false;
+        if (direction_ == no_direction) {
+            finish();
+            return true;
+        }
         waiter() = this;
         Reactor& owner = watch_.reactor();
         if (owner.poller_needs_rearm()) owner.poller().rearm(watch_.fd(), watch_, direction_);
@@ -31,6 +35,7 @@ class [[nodiscard]] ReadinessWait final : public Wait {
   private:
     Wait*& waiter() noexcept { return direction_ == readable ? watch_.reader_ : watch_.writer_; }
     bool withdraw() noexcept override {
+        if (direction_ == no_direction) return false;
         waiter() = nullptr;
         return true;
     }

@@ -194,7 +194,7 @@ inline TimePoint Connection::reading_deadline() const {
 inline Connection::Next Connection::wait_to_write() {
     if (phase_ == Phase::idle) release_exchange();
     if (!account_memory()) return Next::close;
-    set_deadline(Patience(server_).answer_deadline(transport_.blocked_since(), transport_.sent_since()));
+    set_deadline(Patience(server_).answer_deadline(transport_.blocked_since(), transport_.sent_of_it()));
     return Next::write;
 }
 

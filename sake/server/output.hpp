@@ -33,8 +33,9 @@ class Output {
         return has_unsent() ? unsent_->first.size() + unsent_->second.size() : 0;
     }
 
-    /// Bytes that the socket has taken since the connection began, for the minimum rate.
-    [[nodiscard]] std::uint64_t total_sent() const noexcept { return total_sent_; }
+    /// While something is unsent: since when, and how much of the answers it belongs to has left.
+    [[nodiscard]] TimePoint blocked_since() const noexcept { return unsent_->since; }
+    [[nodiscard]] std::uint64_t sent_of_it() const noexcept { return unsent_->sent_before + unsent_->offset; }
 
     /// Sends what is unsent, or else what is gathered. What does not fit becomes unsent.
     Result flush(Watch& watch) {
@@ -49,7 +50,9 @@ class Output {
     struct Unsent {
         std::string first;
         std::string second;
-        std::size_t offset = 0;  // in both together
+        std::size_t offset = 0;         // in both together
+        std::uint64_t sent_before = 0;  // what is not in them any more
+        TimePoint since;
     };
 
     Result send_gathered(Watch& watch, std::string body) {
@@ -60,6 +63,8 @@ class Output {
             unsent_ = std::make_unique<Unsent>();
             unsent_->first = shared_->substr(of_first);
             unsent_->offset = sent - of_first;
+            unsent_->sent_before = of_first;
+            unsent_->since = watch.reactor().now();
             unsent_->second = std::move(body);
         }
         shared_->clear();
@@ -73,7 +78,8 @@ class Output {
     }
 
     /// Sends two texts from `offset` of both together on, until all is sent or the socket is full.
-    Result send_pieces(Watch& watch, std::string_view first, std::string_view second, std::size_t& offset) {
+    static Result send_pieces(Watch& watch, std::string_view first, std::string_view second,
+                              std::size_t& offset) {
         while (offset < first.size() + second.size()) {
             const SysResult result = send_from(watch.fd(), first, second, offset);
             if (result.would_block()) {
@@ -82,7 +88,6 @@ class Output {
             }
             if (!result.ok()) return Result::failed;
             offset += static_cast<std::size_t>(result.value);
-            total_sent_ += static_cast<std::uint64_t>(result.value);
         }
         return Result::sent;
     }
@@ -102,7 +107,6 @@ class Output {
 
     std::string* shared_;
     std::unique_ptr<Unsent> unsent_;
-    std::uint64_t total_sent_ = 0;
 };
 
 }  // namespace detail

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "sake/async/readiness.hpp"
-#include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/log.hpp"
 #include "sake/server/connection.hpp"
@@ -13,6 +12,12 @@
 namespace sake {
 inline namespace v0 {
 namespace detail {
+
+/// What to wait for; none to give the others a turn.
+inline Readiness direction_of(Connection::Next next) noexcept {
+    if (next == Connection::Next::read) return readable;
+    return next == Connection::Next::write ? writable : no_direction;
+}
 
 /// Serves a connection until it closes.
 inline Root serve_connection(Reactor&, Server& server, FileDescriptor socket, PeerAddress peer) {
@@ -33,16 +38,8 @@ inline Root serve_connection(Reactor&, Server& server, FileDescriptor socket, Pe
                 connection.handler_ended();
                 continue;
             }
-            if (next == Connection::Next::yield) {
-                co_await yield();
-                continue;
-            }
-            bool is_ready = false;
-            if (next == Connection::Next::read) {
-                is_ready = co_await wait_readable(connection.watch());
-            } else {
-                is_ready = co_await wait_writable(connection.watch());
-            }
+            // One awaiter for all, since each takes its room in the frame of every idle connection.
+            const bool is_ready = co_await ReadinessWait(connection.watch(), direction_of(next));
             if (!is_ready) connection.interrupted();
         }
     } catch (const Cancelled&) {

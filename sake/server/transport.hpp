@@ -52,13 +52,13 @@ class Transport {
     [[nodiscard]] bool has_unsent() const noexcept { return output_.has_unsent(); }
 
     /// Sends what is unsent, or else what is gathered. What does not fit becomes unsent.
-    Output::Result send() { return noted(output_.flush(watch_)); }
+    Output::Result send() { return output_.flush(watch_); }
     /// Sends what is gathered with a body behind it, which is not copied.
-    Output::Result send_with(std::string body) { return noted(output_.flush_with(watch_, std::move(body))); }
+    Output::Result send_with(std::string body) { return output_.flush_with(watch_, std::move(body)); }
 
-    /// Since when an answer does not fit the socket, and how much of it has left since.
-    [[nodiscard]] TimePoint blocked_since() const noexcept { return blocked_since_; }
-    [[nodiscard]] std::uint64_t sent_since() const noexcept { return output_.total_sent() - sent_before_; }
+    /// While something is unsent: since when, and how much of the answers it belongs to has left.
+    [[nodiscard]] TimePoint blocked_since() const noexcept { return output_.blocked_since(); }
+    [[nodiscard]] std::uint64_t sent_of_it() const noexcept { return output_.sent_of_it(); }
 
     /// Tells the peer that nothing more comes. False if there is nobody to tell.
     bool end_output() noexcept { return sys::shutdown_write(socket_.get()).ok(); }
@@ -79,24 +79,11 @@ class Transport {
     }
 
   private:
-    Output::Result noted(Output::Result result) noexcept {
-        if (result == Output::Result::sent) {
-            is_blocked_ = false;
-            sent_before_ = output_.total_sent();
-        } else if (!std::exchange(is_blocked_, true)) {
-            blocked_since_ = watch_.reactor().now();
-        }
-        return result;
-    }
-
     FileDescriptor socket_;
     Watch watch_;  // after the socket, so that it goes first
     Input input_;
     Output output_;
     BudgetShare memory_;
-    TimePoint blocked_since_;
-    std::uint64_t sent_before_ = 0;  // in total, before the answers that are being sent
-    bool is_blocked_ = false;
 };
 
 }  // namespace detail
