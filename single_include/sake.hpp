@@ -2668,6 +2668,7 @@ struct Target {
     std::string_view path;   // "/" when the absolute form has none; "*" in asterisk form; empty for CONNECT
     std::string_view query;  // without the '?'
     std::string_view authority;  // host and port, of the absolute and authority forms
+    bool is_https = false;       // the scheme of the absolute form
 };
 
 namespace detail {
@@ -2764,11 +2765,13 @@ constexpr std::optional<Target> parse_absolute(std::string_view text) noexcept {
     const std::size_t scheme = text.find("://");
     if (scheme == std::string_view::npos) return std::nullopt;
     const std::string_view name = text.substr(0, scheme);
-    if (!iequals(name, "http") && !iequals(name, "https")) return std::nullopt;
+    const bool is_https = iequals(name, "https");
+    if (!is_https && !iequals(name, "http")) return std::nullopt;
     const std::string_view slash = text.substr(scheme + 1, 1);
     text.remove_prefix(scheme + 3);
     Target target;
     target.form = Target::Form::absolute;
+    target.is_https = is_https;
     target.authority = text.substr(0, text.find_first_of("/?"));
     if (target.authority.empty() || !is_valid_host(target.authority)) return std::nullopt;
     split_query(text.substr(target.authority.size()), target);
@@ -9352,6 +9355,7 @@ class Request {
         shrink(body_storage);
         params.count = 0;
         path_is_decoded_ = false;
+        is_for_https_ = false;
         decoded_texts.clear();
     }
 
@@ -9369,6 +9373,7 @@ class Request {
     [[nodiscard]] bool resolve_target() {
         const auto parsed = http::parse_target(head.method, target());
         if (!parsed) return false;
+        is_for_https_ = parsed->is_https;
         path_ = slice(parsed->path);
         query_ = slice(parsed->query);
         path_is_decoded_ = http::needs_decoding(parsed->path);
@@ -9379,6 +9384,9 @@ class Request {
         match_path_ = decode_for_matching(parsed->path);
         return true;
     }
+
+    /// Whether the target names the scheme https.
+    [[nodiscard]] bool is_for_https() const noexcept { return is_for_https_; }
 
     /// The whole path, decoded.
     [[nodiscard]] std::string_view path() const noexcept {
@@ -9447,6 +9455,7 @@ class Request {
     std::string match_path_;
     std::string decoded_path_;
     bool path_is_decoded_ = false;
+    bool is_for_https_ = false;
 };
 
 }  // namespace detail
@@ -10305,6 +10314,14 @@ namespace detail {
 /// The method of a route that takes every method.
 inline constexpr std::string_view any_method = "*";
 
+/// HEAD goes with GET, and OPTIONS with everything; sorts them, and drops what is there twice.
+inline void add_implied_methods(std::vector<std::string>& methods) {
+    if (std::find(methods.begin(), methods.end(), "GET") != methods.end()) methods.emplace_back("HEAD");
+    methods.emplace_back("OPTIONS");
+    std::sort(methods.begin(), methods.end());
+    methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
+}
+
 /// Finds the target for a path and a method. Target is Route in the server; the router only keeps pointers.
 template <class Target>
 class Router {
@@ -10344,11 +10361,7 @@ class Router {
     [[nodiscard]] std::vector<std::string> allowed(std::string_view path) const {
         std::vector<std::string> methods;
         if (!path.empty()) collect(root_, path, methods);
-        if (methods.empty()) return methods;
-        if (std::find(methods.begin(), methods.end(), "GET") != methods.end()) methods.emplace_back("HEAD");
-        methods.emplace_back("OPTIONS");
-        std::sort(methods.begin(), methods.end());
-        methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
+        if (!methods.empty()) add_implied_methods(methods);
         return methods;
     }
 
@@ -10614,6 +10627,19 @@ class RouteTable {
     [[nodiscard]] bool has_method(std::string_view name) const noexcept {
         return std::any_of(routes_.begin(), routes_.end(),
                            [&](const Route& each) { return each.method() == name; });
+    }
+    /// The methods that the server takes on some path.
+    [[nodiscard]] std::vector<std::string> methods() const {
+        std::vector<std::string> methods;
+        for (const Route& each : routes_) {
+            if (each.method() == any_method) {
+                methods.insert(methods.end(), {"DELETE", "GET", "PATCH", "POST", "PUT"});
+            } else {
+                methods.emplace_back(each.method());
+            }
+        }
+        add_implied_methods(methods);
+        return methods;
     }
     [[nodiscard]] bool has_worker_routes() const noexcept {
         return std::any_of(routes_.begin(), routes_.end(),
@@ -11841,6 +11867,8 @@ class Exchange {
         framing_ = http::decide_framing(req.head, req.base);
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (!req.resolve_target()) return refuse(400, "the request target is not valid");
+        // RFC 9110 section 7.4: only over a connection that is secured.
+        if (req.is_for_https()) return refuse(421, "this connection is not secured, and the target is https");
         find_route();
         const bool is_chunked = framing_.body == http::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
@@ -13295,18 +13323,16 @@ inline int Engine::run() {
 // section 9.1), else 405 or the answer to OPTIONS, both with Allow. False if no route has the path at all.
 inline bool Engine::answer_other_method(Context& ctx) const {
     const detail::Request& request = detail::ContextAccess::request(ctx);
-    if (request.target() == "*") {
-        ctx.no_content();
-        return true;
-    }
     const bool is_rare =
         request.head.method == http::Method::other || request.head.method == http::Method::connect;
     if (is_rare && !table_->has_method(request.method())) {
         detail::ContextAccess::response(ctx).set_problem(501, "no resource here takes this method");
         return true;
     }
+    const bool is_about_server = request.target() == "*";
     std::string allow;
-    for (const std::string& method : table_->router().allowed(request.match_path())) {
+    for (const std::string& method :
+         is_about_server ? table_->methods() : table_->router().allowed(request.match_path())) {
         allow.append(allow.empty() ? "" : ", ").append(method);
     }
     if (allow.empty()) return false;

@@ -416,7 +416,7 @@ TEST_CASE("a request target may be a whole URL, with or without a path") {
             CHECK(body("http://test") == "root?");
             CHECK(body("http://test/") == "root?");
             CHECK(body("http://test?a=1") == "root?a=1");
-            CHECK(body("HTTPS://test/x/y%20z?q") == "y z");
+            CHECK(body("HTTP://test/x/y%20z?q") == "y z");
             CHECK(round_trip(server.port(), request("GET", "ftp://test/")).status == 400);
             CHECK(round_trip(server.port(), request("CONNECT", "test:443")).status == 501);
         });

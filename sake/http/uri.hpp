@@ -25,6 +25,7 @@ struct Target {
     std::string_view path;   // "/" when the absolute form has none; "*" in asterisk form; empty for CONNECT
     std::string_view query;  // without the '?'
     std::string_view authority;  // host and port, of the absolute and authority forms
+    bool is_https = false;       // the scheme of the absolute form
 };
 
 namespace detail {
@@ -121,11 +122,13 @@ constexpr std::optional<Target> parse_absolute(std::string_view text) noexcept {
     const std::size_t scheme = text.find("://");
     if (scheme == std::string_view::npos) return std::nullopt;
     const std::string_view name = text.substr(0, scheme);
-    if (!iequals(name, "http") && !iequals(name, "https")) return std::nullopt;
+    const bool is_https = iequals(name, "https");
+    if (!is_https && !iequals(name, "http")) return std::nullopt;
     const std::string_view slash = text.substr(scheme + 1, 1);
     text.remove_prefix(scheme + 3);
     Target target;
     target.form = Target::Form::absolute;
+    target.is_https = is_https;
     target.authority = text.substr(0, text.find_first_of("/?"));
     if (target.authority.empty() || !is_valid_host(target.authority)) return std::nullopt;
     split_query(text.substr(target.authority.size()), target);

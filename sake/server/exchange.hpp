@@ -129,6 +129,8 @@ class Exchange {
         framing_ = http::decide_framing(req.head, req.base);
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (!req.resolve_target()) return refuse(400, "the request target is not valid");
+        // RFC 9110 section 7.4: only over a connection that is secured.
+        if (req.is_for_https()) return refuse(421, "this connection is not secured, and the target is https");
         find_route();
         const bool is_chunked = framing_.body == http::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();

@@ -46,6 +46,7 @@ class Request {
         shrink(body_storage);
         params.count = 0;
         path_is_decoded_ = false;
+        is_for_https_ = false;
         decoded_texts.clear();
     }
 
@@ -63,6 +64,7 @@ class Request {
     [[nodiscard]] bool resolve_target() {
         const auto parsed = http::parse_target(head.method, target());
         if (!parsed) return false;
+        is_for_https_ = parsed->is_https;
         path_ = slice(parsed->path);
         query_ = slice(parsed->query);
         path_is_decoded_ = http::needs_decoding(parsed->path);
@@ -73,6 +75,9 @@ class Request {
         match_path_ = decode_for_matching(parsed->path);
         return true;
     }
+
+    /// Whether the target names the scheme https.
+    [[nodiscard]] bool is_for_https() const noexcept { return is_for_https_; }
 
     /// The whole path, decoded.
     [[nodiscard]] std::string_view path() const noexcept {
@@ -141,6 +146,7 @@ class Request {
     std::string match_path_;
     std::string decoded_path_;
     bool path_is_decoded_ = false;
+    bool is_for_https_ = false;
 };
 
 }  // namespace detail

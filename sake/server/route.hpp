@@ -166,6 +166,19 @@ class RouteTable {
         return std::any_of(routes_.begin(), routes_.end(),
                            [&](const Route& each) { return each.method() == name; });
     }
+    /// The methods that the server takes on some path.
+    [[nodiscard]] std::vector<std::string> methods() const {
+        std::vector<std::string> methods;
+        for (const Route& each : routes_) {
+            if (each.method() == any_method) {
+                methods.insert(methods.end(), {"DELETE", "GET", "PATCH", "POST", "PUT"});
+            } else {
+                methods.emplace_back(each.method());
+            }
+        }
+        add_implied_methods(methods);
+        return methods;
+    }
     [[nodiscard]] bool has_worker_routes() const noexcept {
         return std::any_of(routes_.begin(), routes_.end(),
                            [](const Route& each) { return each.is_worker(); });

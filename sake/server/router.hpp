@@ -19,6 +19,14 @@ namespace detail {
 /// The method of a route that takes every method.
 inline constexpr std::string_view any_method = "*";
 
+/// HEAD goes with GET, and OPTIONS with everything; sorts them, and drops what is there twice.
+inline void add_implied_methods(std::vector<std::string>& methods) {
+    if (std::find(methods.begin(), methods.end(), "GET") != methods.end()) methods.emplace_back("HEAD");
+    methods.emplace_back("OPTIONS");
+    std::sort(methods.begin(), methods.end());
+    methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
+}
+
 /// Finds the target for a path and a method. Target is Route in the server; the router only keeps pointers.
 template <class Target>
 class Router {
@@ -58,11 +66,7 @@ class Router {
     [[nodiscard]] std::vector<std::string> allowed(std::string_view path) const {
         std::vector<std::string> methods;
         if (!path.empty()) collect(root_, path, methods);
-        if (methods.empty()) return methods;
-        if (std::find(methods.begin(), methods.end(), "GET") != methods.end()) methods.emplace_back("HEAD");
-        methods.emplace_back("OPTIONS");
-        std::sort(methods.begin(), methods.end());
-        methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
+        if (!methods.empty()) add_implied_methods(methods);
         return methods;
     }
 
