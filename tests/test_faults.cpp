@@ -287,6 +287,14 @@ TEST_CASE("L5 any allocation may fail: the request gets 503 or a close, and the 
     with_server(
         add_routes,
         [&](TestServer& server) {
+            {
+                // There are timers enough from now on: the one of an idle connection is set after its answer.
+                std::vector<RawClient> idle;
+                for (int i = 0; i < 40; ++i) {
+                    idle.push_back(server.connect());
+                    REQUIRE(idle.back().send(get_request("/_ping")).read_response().body == "pong");
+                }
+            }
             REQUIRE(server.ping());
             for (const Case& each : cases) {
                 for (const std::uint64_t in_a_row : {1U, 3U, 100'000U}) {
