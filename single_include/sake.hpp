@@ -4396,6 +4396,11 @@ class PostedWork {
         running_.clear();
     }
 
+    /// Drops the waits, whose coroutines have gone.
+    void drop_waits() noexcept {
+        const std::lock_guard lock(mutex_);
+        first_wait_ = last_wait_ = nullptr;
+    }
     /// Drops what was added too late to run.
     void drop() noexcept {
         std::vector<UniqueFunction<void()>> dropped;
@@ -4799,6 +4804,9 @@ class Reactor {
         (last_ready_ != nullptr ? last_ready_->next_ready : first_ready_) = &wait;
         last_ready_ = &wait;
     }
+    /// Whether who goes on without waiting should let the others have a turn: every 64th time that anybody on
+    /// this loop asks.
+    [[nodiscard]] bool turn_is_up() noexcept { return ++went_on_ % 64 == 0; }
     [[nodiscard]] detail::TimerQueue& timers() noexcept { return timers_; }
     [[nodiscard]] detail::Poller& poller() noexcept { return *poller_; }
     [[nodiscard]] bool poller_needs_rearm() const noexcept { return poller_needs_rearm_; }
@@ -4827,6 +4835,7 @@ class Reactor {
     detail::TimePoint now_ = detail::Clock::now();
     detail::Wait* first_ready_ = nullptr;
     detail::Wait* last_ready_ = nullptr;
+    unsigned went_on_ = 0;
     bool is_abandoned_ = false;  // while destroy_fibers is at it
     detail::ListNode fibers_;
     detail::ReactorLocals locals_;
@@ -4953,6 +4962,7 @@ inline void Reactor::destroy_fibers() noexcept {
     is_abandoned_ = true;
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
     first_ready_ = last_ready_ = nullptr;
+    posted_.drop_waits();
     is_abandoned_ = false;
 }
 
@@ -5323,7 +5333,7 @@ class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
 
         [[nodiscard]] bool await_ready() noexcept {
             const std::lock_guard lock(mutex_);
-            if (!channel_.gate_.may_send()) return false;
+            if (!channel_.gate_.may_send() || Reactor::current()->turn_is_up()) return false;
             is_sent_ = channel_.put(item_);
             is_over_ = true;
             return true;
@@ -5359,7 +5369,7 @@ class [[nodiscard]] ReceiveWait final : public ChannelWait {
 
     [[nodiscard]] bool await_ready() noexcept {
         const std::lock_guard lock(mutex_);
-        if (!channel_.gate_.may_receive()) return false;
+        if (!channel_.gate_.may_receive() || Reactor::current()->turn_is_up()) return false;
         if (auto item = channel_.take()) item_.emplace(std::move(*item));
         is_over_ = true;
         return true;
@@ -5603,12 +5613,16 @@ struct TaskPromise<void> : TaskPromiseBase {
     }
 };
 
-/// Awaits a task: starts it inline, and suspends only if the task does.
+/// Awaits a task: starts it inline, and suspends only if the task does. The task goes with the await, so that
+/// what it was given goes while its exception passes.
 template <class T>
 class TaskAwaiter {
   public:
     using Promise = TaskPromise<T>;
     explicit TaskAwaiter(std::coroutine_handle<Promise> task) noexcept : task_(task) {}
+    TaskAwaiter(const TaskAwaiter&) = delete;
+    TaskAwaiter& operator=(const TaskAwaiter&) = delete;
+    ~TaskAwaiter() { task_.destroy(); }
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Parent>
@@ -5646,8 +5660,12 @@ class [[nodiscard("a Task does nothing until it is awaited")]] Task {
     }
     ~Task() { destroy(); }
 
-    /// Runs the task; its result or its exception comes out. The task must not be awaited twice.
-    detail::TaskAwaiter<T> operator co_await() && noexcept { return detail::TaskAwaiter<T>(coroutine_); }
+    /// Runs the task; its result or its exception comes out. The task is empty afterwards; awaiting it again
+    /// throws std::logic_error.
+    detail::TaskAwaiter<T> operator co_await() && {
+        if (!coroutine_) throw std::logic_error("a Task is awaited twice, or after it was moved from");
+        return detail::TaskAwaiter<T>(std::exchange(coroutine_, {}));
+    }
 
   private:
     friend promise_type;
@@ -6200,7 +6218,8 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
 // Waiting for several things at once: when_all, when_any, timeout, and TaskGroup for as many tasks as the
 // work turns out to need. All are structured: what they start has ended when they end, and cancelling them
 // cancels it. They take whatever can be awaited and moved: tasks, JoinHandles, `sleep(...)`, `event.wait()`,
-// `channel.receive()`.
+// `channel.receive()`. A JoinHandle is for a task that was started before: to stop waiting for it detaches
+// it.
 
 namespace sake {
 inline namespace v0 {
@@ -6268,7 +6287,7 @@ class TaskGroup {
     [[nodiscard]] static Task<> run(Body&& body);
 
     /// Starts a task when the caller waits. Only the body and the tasks of the group may do so. In a group
-    /// that is cancelled it never begins.
+    /// that was cancelled before it never begins; in one that is cancelled now it runs to its first wait.
     void spawn(Task<> task) { children_.spawn(std::move(task)); }
 
     /// Starts `function(args...)`, a coroutine that gives nothing. The function, captures included, and the
@@ -6564,9 +6583,12 @@ concept Limit = is_duration<T>;
 // nothing but the connection.
 template <Limit L>
 Task<> wait_for_descriptor(int fd, short event, Readiness direction, L limit) {
-    if (sys::is_ready(fd, event)) co_return;
-    const TimePoint deadline = deadline_in(to_clock(limit));
     Fiber& fiber = co_await current_fiber();
+    if (sys::is_ready(fd, event)) {
+        if (fiber.reactor().turn_is_up()) co_await yield();
+        co_return;
+    }
+    const TimePoint deadline = deadline_in(to_clock(limit));
     const SysResult copy = sys::duplicate(fd);
     if (!copy.ok()) throw_system_error(copy.error, "cannot watch a descriptor");
     const FileDescriptor own(static_cast<int>(copy.value));
@@ -6994,6 +7016,7 @@ void Pool<T>::settle_on(Reactor& reactor) {
 
 template <class T>
 void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
+    if (reactor_ == nullptr) return;  // the loop that it was made on has ended
     try {
         const auto until = detail::deadline_in(detail::to_clock(options_.idle_lifetime));
         idle_.push_back({std::move(item), until});
@@ -8124,9 +8147,15 @@ class FileReader {
 namespace detail {
 
 inline FileDescriptor open_or_throw(const std::string& path, int flags) {
-    const SysResult opened = sys::retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0666); });
+    // A pipe without an other end would hold its thread for ever.
+    constexpr int ours = O_CLOEXEC | O_NONBLOCK;
+    const SysResult opened = sys::retry([&] { return ::open(path.c_str(), flags | ours, 0666); });
     if (!opened.ok()) throw_system_error(opened.error, path);
-    return FileDescriptor(static_cast<int>(opened.value));
+    FileDescriptor file(static_cast<int>(opened.value));
+    struct stat status{};
+    if (::fstat(file.get(), &status) == 0 && S_ISFIFO(status.st_mode))
+        throw_system_error(EINVAL, path + " is a pipe");
+    return file;
 }
 
 /// Appends at most `most` bytes; fewer only at the end.
@@ -8247,6 +8276,7 @@ inline TcpListener::TcpListener(std::string_view address, int backlog)
 template <detail::Limit L>
 Task<TcpStream> TcpListener::accept(L limit) {
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    if (watch_->reactor().turn_is_up()) co_await yield();
     for (;;) {
         detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
         co_await ready;

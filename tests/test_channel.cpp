@@ -134,6 +134,41 @@ TEST_CASE("senders and receivers that wait are served in the order of coming") {
     });
 }
 
+TEST_CASE("who never has to wait for an item, or for room, lets the others have a turn") {
+    in_coroutine([]() -> Task<> {
+        Channel<int> channel(1000);
+        for (int i = 0; i < 1000; ++i) CHECK(channel.try_send(int{i}));
+        bool had_a_turn = false;
+        auto other = sake::spawn(
+            [](bool& turn) -> Task<> {
+                turn = true;
+                co_return;
+            },
+            std::ref(had_a_turn));
+        int received = 0;
+        while (!had_a_turn && received < 1000) {
+            const auto item = co_await channel.receive();
+            CHECK(*item == received);
+            ++received;
+        }
+        CHECK(received <= 65);
+        co_await other;
+        had_a_turn = false;
+        auto another = sake::spawn(
+            [](bool& turn) -> Task<> {
+                turn = true;
+                co_return;
+            },
+            std::ref(had_a_turn));
+        while (channel.try_receive()) {
+        }
+        int sent = 0;
+        while (!had_a_turn && sent < 1000) co_await channel.send(sent++);
+        CHECK(sent <= 65);
+        co_await another;
+    });
+}
+
 TEST_CASE("try_send and try_receive never wait, and a refused item stays with its owner") {
     in_coroutine([]() -> Task<> {
         Channel<std::unique_ptr<int>> channel(1);
@@ -600,6 +635,23 @@ TEST_CASE("receivers and senders that give up all the time lose nothing between 
     for (std::thread& thread : threads) thread.join();
     CHECK(tally.seen_once() == producers * items);
     CHECK(tally.out_of_order == 0);
+}
+
+TEST_CASE("what was posted for fibers that were destroyed is not looked at any more") {
+    Channel<int> channel(1);
+    sake::Reactor reactor;
+    reactor.enter([&] {
+        spawn([](Channel<int>& from) -> Task<> { static_cast<void>(co_await from.receive()); },
+              std::ref(channel))
+            .detach();
+    });
+    int turns = 0;
+    reactor.run_until([&] { return ++turns == 2; });
+    std::thread([&] { channel.send_blocking(1); }).join();
+    reactor.destroy_fibers();
+    turns = 0;
+    reactor.run_until([&] { return ++turns == 2; });
+    CHECK(channel.size() == 1);
 }
 
 TEST_CASE("a thread that ends in the middle of a send or receive leaves the line, and gives back its claim") {

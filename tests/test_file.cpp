@@ -43,6 +43,19 @@ struct TemporaryFile {
 
 }  // namespace
 
+TEST_CASE("a pipe is refused at once, so that it holds no thread") {
+    const TemporaryFile place;
+    const std::string pipe = place.path + ".pipe";
+    REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+    in_coroutine([&]() -> Task<> {
+        for (int i = 0; i < 10; ++i) {
+            const std::string why = co_await failure_of(read_file(pipe));
+            CHECK(why == pipe + " is a pipe: Invalid argument");
+        }
+    });
+    ::unlink(pipe.c_str());
+}
+
 TEST_CASE("what is written is read, whole and piece by piece") {
     const TemporaryFile file;
     in_coroutine([&]() -> Task<> {

@@ -143,6 +143,59 @@ TEST_CASE("what an exception or a cancellation ends in the middle does not go ba
     });
 }
 
+TEST_CASE("what a task owns that fails, or is cancelled, does not go back either") {
+    using Lease = Pool<Thing>::Lease;
+    in_coroutine([]() -> Task<> {
+        Maker maker;
+        Pool<Thing> pool({.size = 1}, maker.make());
+        const auto fails = [](Lease) -> Task<> {
+            co_await sake::yield();
+            throw std::runtime_error("no");
+        };
+        const auto sleeps = [](Lease) -> Task<> { co_await sake::sleep(1h); };
+
+        auto first = co_await pool.acquire();
+        const std::string late = co_await failure_of(sake::timeout(sleeps(std::move(first)), 1ms));
+        CHECK(late == sake::TimedOut().what());
+        CHECK(pool.idle() == 0);
+
+        auto second = co_await pool.acquire();
+        const std::string of_all =
+            co_await failure_of(sake::when_all(fails(std::move(second)), sake::yield()));
+        CHECK(of_all == "no");
+        CHECK(pool.idle() == 0);
+
+        auto third = co_await pool.acquire();
+        auto closure = [lease = std::move(third)]() -> Task<> {
+            co_await sake::yield();
+            throw std::runtime_error("no");
+        };
+        auto handle = spawn(std::move(closure));
+        const std::string spawned = co_await failure_of(handle);
+        CHECK(spawned == "no");
+        CHECK(pool.idle() == 0);
+
+        auto fourth = co_await pool.acquire();
+        auto named = fails(std::move(fourth));
+        const std::string why = co_await failure_of(std::move(named));
+        CHECK(why == "no");
+        CHECK(pool.idle() == 0);
+        CHECK(pool.in_use() == 0);
+        CHECK(maker.made == 4);
+    });
+}
+
+TEST_CASE("a lease that outlives its loop drops what it has") {
+    Maker maker;
+    Pool<Thing> pool({.size = 1}, maker.make());
+    {
+        auto lease = sake::run_until_complete(pool.acquire());
+        CHECK(lease->number == 1);
+    }
+    CHECK(Thing::alive == 0);
+    CHECK(pool.idle() == 0);
+}
+
 TEST_CASE("leases move, and one that is assigned to gives back what it had") {
     in_coroutine([]() -> Task<> {
         Maker maker;

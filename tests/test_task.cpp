@@ -543,4 +543,35 @@ TEST_CASE("a chain of a thousand tasks that await each other suspends and comes 
     CHECK(run_until_complete(Chain::link(1000)) == 1000);
 }
 
+TEST_CASE("awaiting a task twice is a logic error, and its arguments go while its exception passes") {
+    struct Witness {
+        explicit Witness(int& seen) noexcept : in_flight(&seen) {}
+        Witness(Witness&& other) noexcept : in_flight(std::exchange(other.in_flight, nullptr)) {}
+        Witness& operator=(Witness&&) = delete;
+        ~Witness() {
+            if (in_flight != nullptr) *in_flight = std::uncaught_exceptions();
+        }
+        int* in_flight;
+    };
+    int in_flight = -1;
+    const auto fails = [](Witness) -> sake::Task<> {
+        co_await sake::yield();
+        throw std::runtime_error("no");
+    };
+    sake::run_until_complete([](auto& failing, int& seen) -> sake::Task<> {
+        sake::Task<> task = failing(Witness(seen));
+        CHECK(seen == -1);
+        const std::string first = co_await harness::failure_of(std::move(task));
+        CHECK(first == "no");
+        CHECK(seen == 1);
+        std::string second;
+        try {
+            co_await std::move(task);
+        } catch (const std::logic_error& error) {
+            second = error.what();
+        }
+        CHECK(second == "a Task is awaited twice, or after it was moved from");
+    }(fails, in_flight));
+}
+
 }  // namespace test_task

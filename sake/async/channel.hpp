@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "sake/async/channel_gate.hpp"
+#include "sake/async/reactor.hpp"
 #include "sake/async/wait.hpp"
 
 namespace sake {
@@ -114,7 +115,7 @@ class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
 
         [[nodiscard]] bool await_ready() noexcept {
             const std::lock_guard lock(mutex_);
-            if (!channel_.gate_.may_send()) return false;
+            if (!channel_.gate_.may_send() || Reactor::current()->turn_is_up()) return false;
             is_sent_ = channel_.put(item_);
             is_over_ = true;
             return true;
@@ -150,7 +151,7 @@ class [[nodiscard]] ReceiveWait final : public ChannelWait {
 
     [[nodiscard]] bool await_ready() noexcept {
         const std::lock_guard lock(mutex_);
-        if (!channel_.gate_.may_receive()) return false;
+        if (!channel_.gate_.may_receive() || Reactor::current()->turn_is_up()) return false;
         if (auto item = channel_.take()) item_.emplace(std::move(*item));
         is_over_ = true;
         return true;

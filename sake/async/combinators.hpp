@@ -1,7 +1,8 @@
 // Waiting for several things at once: when_all, when_any, timeout, and TaskGroup for as many tasks as the
 // work turns out to need. All are structured: what they start has ended when they end, and cancelling them
 // cancels it. They take whatever can be awaited and moved: tasks, JoinHandles, `sleep(...)`, `event.wait()`,
-// `channel.receive()`.
+// `channel.receive()`. A JoinHandle is for a task that was started before: to stop waiting for it detaches
+// it.
 #pragma once
 
 #include <chrono>
@@ -84,7 +85,7 @@ class TaskGroup {
     [[nodiscard]] static Task<> run(Body&& body);
 
     /// Starts a task when the caller waits. Only the body and the tasks of the group may do so. In a group
-    /// that is cancelled it never begins.
+    /// that was cancelled before it never begins; in one that is cancelled now it runs to its first wait.
     void spawn(Task<> task) { children_.spawn(std::move(task)); }
 
     /// Starts `function(args...)`, a coroutine that gives nothing. The function, captures included, and the

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "sake/async/readiness.hpp"
+#include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
 
 namespace sake {
@@ -30,9 +31,12 @@ concept Limit = is_duration<T>;
 // nothing but the connection.
 template <Limit L>
 Task<> wait_for_descriptor(int fd, short event, Readiness direction, L limit) {
-    if (sys::is_ready(fd, event)) co_return;
-    const TimePoint deadline = deadline_in(to_clock(limit));
     Fiber& fiber = co_await current_fiber();
+    if (sys::is_ready(fd, event)) {
+        if (fiber.reactor().turn_is_up()) co_await yield();
+        co_return;
+    }
+    const TimePoint deadline = deadline_in(to_clock(limit));
     const SysResult copy = sys::duplicate(fd);
     if (!copy.ok()) throw_system_error(copy.error, "cannot watch a descriptor");
     const FileDescriptor own(static_cast<int>(copy.value));

@@ -199,6 +199,7 @@ void Pool<T>::settle_on(Reactor& reactor) {
 
 template <class T>
 void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
+    if (reactor_ == nullptr) return;  // the loop that it was made on has ended
     try {
         const auto until = detail::deadline_in(detail::to_clock(options_.idle_lifetime));
         idle_.push_back({std::move(item), until});

@@ -61,6 +61,11 @@ class PostedWork {
         running_.clear();
     }
 
+    /// Drops the waits, whose coroutines have gone.
+    void drop_waits() noexcept {
+        const std::lock_guard lock(mutex_);
+        first_wait_ = last_wait_ = nullptr;
+    }
     /// Drops what was added too late to run.
     void drop() noexcept {
         std::vector<UniqueFunction<void()>> dropped;

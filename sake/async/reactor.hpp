@@ -107,6 +107,9 @@ class Reactor {
         (last_ready_ != nullptr ? last_ready_->next_ready : first_ready_) = &wait;
         last_ready_ = &wait;
     }
+    /// Whether who goes on without waiting should let the others have a turn: every 64th time that anybody on
+    /// this loop asks.
+    [[nodiscard]] bool turn_is_up() noexcept { return ++went_on_ % 64 == 0; }
     [[nodiscard]] detail::TimerQueue& timers() noexcept { return timers_; }
     [[nodiscard]] detail::Poller& poller() noexcept { return *poller_; }
     [[nodiscard]] bool poller_needs_rearm() const noexcept { return poller_needs_rearm_; }
@@ -135,6 +138,7 @@ class Reactor {
     detail::TimePoint now_ = detail::Clock::now();
     detail::Wait* first_ready_ = nullptr;
     detail::Wait* last_ready_ = nullptr;
+    unsigned went_on_ = 0;
     bool is_abandoned_ = false;  // while destroy_fibers is at it
     detail::ListNode fibers_;
     detail::ReactorLocals locals_;
@@ -261,6 +265,7 @@ inline void Reactor::destroy_fibers() noexcept {
     is_abandoned_ = true;
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
     first_ready_ = last_ready_ = nullptr;
+    posted_.drop_waits();
     is_abandoned_ = false;
 }
 

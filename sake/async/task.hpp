@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <exception>
 #include <optional>
+#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
@@ -74,12 +75,16 @@ struct TaskPromise<void> : TaskPromiseBase {
     }
 };
 
-/// Awaits a task: starts it inline, and suspends only if the task does.
+/// Awaits a task: starts it inline, and suspends only if the task does. The task goes with the await, so that
+/// what it was given goes while its exception passes.
 template <class T>
 class TaskAwaiter {
   public:
     using Promise = TaskPromise<T>;
     explicit TaskAwaiter(std::coroutine_handle<Promise> task) noexcept : task_(task) {}
+    TaskAwaiter(const TaskAwaiter&) = delete;
+    TaskAwaiter& operator=(const TaskAwaiter&) = delete;
+    ~TaskAwaiter() { task_.destroy(); }
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Parent>
@@ -117,8 +122,12 @@ class [[nodiscard("a Task does nothing until it is awaited")]] Task {
     }
     ~Task() { destroy(); }
 
-    /// Runs the task; its result or its exception comes out. The task must not be awaited twice.
-    detail::TaskAwaiter<T> operator co_await() && noexcept { return detail::TaskAwaiter<T>(coroutine_); }
+    /// Runs the task; its result or its exception comes out. The task is empty afterwards; awaiting it again
+    /// throws std::logic_error.
+    detail::TaskAwaiter<T> operator co_await() && {
+        if (!coroutine_) throw std::logic_error("a Task is awaited twice, or after it was moved from");
+        return detail::TaskAwaiter<T>(std::exchange(coroutine_, {}));
+    }
 
   private:
     friend promise_type;

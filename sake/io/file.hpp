@@ -3,6 +3,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -75,9 +76,15 @@ class FileReader {
 namespace detail {
 
 inline FileDescriptor open_or_throw(const std::string& path, int flags) {
-    const SysResult opened = sys::retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0666); });
+    // A pipe without an other end would hold its thread for ever.
+    constexpr int ours = O_CLOEXEC | O_NONBLOCK;
+    const SysResult opened = sys::retry([&] { return ::open(path.c_str(), flags | ours, 0666); });
     if (!opened.ok()) throw_system_error(opened.error, path);
-    return FileDescriptor(static_cast<int>(opened.value));
+    FileDescriptor file(static_cast<int>(opened.value));
+    struct stat status{};
+    if (::fstat(file.get(), &status) == 0 && S_ISFIFO(status.st_mode))
+        throw_system_error(EINVAL, path + " is a pipe");
+    return file;
 }
 
 /// Appends at most `most` bytes; fewer only at the end.

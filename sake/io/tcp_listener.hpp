@@ -61,6 +61,7 @@ inline TcpListener::TcpListener(std::string_view address, int backlog)
 template <detail::Limit L>
 Task<TcpStream> TcpListener::accept(L limit) {
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    if (watch_->reactor().turn_is_up()) co_await yield();
     for (;;) {
         detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
         co_await ready;
