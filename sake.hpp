@@ -62,6 +62,7 @@
 
 #include "sake/compute/background.hpp"
 #include "sake/compute/cpu_count.hpp"
+#include "sake/compute/thread.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 #include "sake/io/connect.hpp"
