@@ -62,6 +62,8 @@
 
 #include "sake/compute/background.hpp"
 #include "sake/compute/cpu_count.hpp"
+#include "sake/compute/pipeline.hpp"
+#include "sake/compute/pipeline_queue.hpp"
 #include "sake/compute/thread.hpp"
 #include "sake/compute/worker_pool.hpp"
 

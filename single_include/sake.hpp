@@ -67,7 +67,9 @@
 //   sake/compute/cpu_count.hpp
 //   sake/compute/worker_pool.hpp
 //   sake/compute/background.hpp
+//   sake/compute/pipeline_queue.hpp
 //   sake/compute/thread.hpp
+//   sake/compute/pipeline.hpp
 //   sake/io/tcp_stream.hpp
 //   sake/io/connect.hpp
 //   sake/io/file.hpp
@@ -7511,6 +7513,249 @@ template <class F>
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/compute/pipeline_queue.hpp ----
+
+// The machinery of a pipeline: what its items come from, wait in and end in. Every item carries its number in
+// the input, so that order can be kept however many threads a stage has; a Channel does not know numbers.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What all queues of a pipeline have in common.
+struct PipelineShape {
+    std::size_t queue_limit = 16;
+    bool keeps_order = true;
+};
+
+template <class T>
+struct Numbered {
+    std::uint64_t number;
+    T value;
+};
+
+// ---- What the items come from ----
+
+/// An item of a range, left where it is until it is used: a reference, to move from if the pipeline owns the
+/// range.
+template <class Iterator, bool is_owned>
+struct RangeItem {
+    Iterator at;
+};
+
+/// What a stage is called with.
+template <class T>
+T&& opened(T& value) noexcept {
+    return std::move(value);
+}
+template <class Iterator, bool is_owned>
+decltype(auto) opened(RangeItem<Iterator, is_owned>& item) {
+    if constexpr (is_owned)
+        return std::ranges::iter_move(item.at);
+    else
+        return *item.at;
+}
+
+template <class Range>
+concept InputRange = requires(Range& range) {
+    { std::begin(range) } -> std::input_iterator;
+    { std::begin(range) != std::end(range) } -> std::convertible_to<bool>;
+};
+
+/// A container is const throughout if it is const; a view is not, and does not own what it shows.
+template <class Range>
+concept OwnsItems =
+    !std::is_reference_v<Range> && !std::is_const_v<Range> && requires(Range& range, const Range& constant) {
+        { *std::begin(range) } -> std::same_as<std::iter_value_t<decltype(std::begin(range))>&>;
+        { *std::begin(constant) } -> std::same_as<const std::iter_value_t<decltype(std::begin(range))>&>;
+    };
+
+/// Gives the items of a range one by one; those of a range that can be passed but once are copied.
+template <class Range>
+class RangeSource {
+    using Iterator = decltype(std::begin(std::declval<Range&>()));
+    using Sentinel = decltype(std::end(std::declval<Range&>()));
+    static constexpr bool stays = std::forward_iterator<Iterator>;
+    using Item =
+        std::conditional_t<stays, RangeItem<Iterator, OwnsItems<Range>>, std::iter_value_t<Iterator>>;
+
+  public:
+    explicit RangeSource(Range& range) : at_(std::begin(range)), end_(std::end(range)) {}
+
+    std::optional<Item> operator()() {
+        if (!(at_ != end_)) return std::nullopt;
+        std::optional<Item> item;
+        if constexpr (stays)
+            item.emplace(Item{at_});
+        else
+            item.emplace(*at_);
+        ++at_;
+        return item;
+    }
+
+  private:
+    Iterator at_;
+    Sentinel end_;
+};
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+template <class F>
+concept Source = std::invocable<F&> && is_optional<std::invoke_result_t<F&>>;
+
+/// What a source gives, numbered. The threads of the first stage take turns at it.
+template <Source Pull>
+class PipelineFeed {
+  public:
+    using Item = typename std::invoke_result_t<Pull&>::value_type;
+
+    explicit PipelineFeed(Pull& pull) noexcept : pull_(pull) {}
+
+    std::optional<Numbered<Item>> pop() {
+        const std::lock_guard lock(mutex_);
+        if (is_over_) return std::nullopt;
+        is_over_ = true;  // and so it stays if the source throws
+        std::optional<Item> item = pull_();
+        if (!item || is_abandoned_) return std::nullopt;
+        is_over_ = false;
+        return Numbered<Item>{count_++, std::move(*item)};
+    }
+    void abandon() noexcept { is_abandoned_ = true; }
+
+  private:
+    Pull& pull_;
+    std::mutex mutex_;  // held while the source runs
+    std::atomic<bool> is_abandoned_ = false;
+    bool is_over_ = false;
+    std::uint64_t count_ = 0;
+};
+
+// ---- What they wait in ----
+
+/// A window over the items: so many, from the first that has not come out on. Those that come early wait in
+/// it; those that come too early wait outside, on their threads.
+template <class T>
+class PipelineQueue {
+  public:
+    explicit PipelineQueue(const PipelineShape& shape)
+        : keeps_order_(shape.keeps_order), cells_(shape.queue_limit) {}
+
+    /// Waits until the item is within the window. False if the pipeline is abandoned.
+    bool push(std::uint64_t number, T&& value) {
+        std::unique_lock lock(mutex_);
+        const auto is_within = [&] { return (keeps_order_ ? number : end_) - first_ < cells_.size(); };
+        if (!is_abandoned_ && !is_within()) {
+            ++waiting_to_push_;
+            has_room_.wait(lock, [&] { return is_abandoned_ || is_within(); });
+            --waiting_to_push_;
+        }
+        if (is_abandoned_) return false;
+        if (!keeps_order_) number = end_++;
+        cell(number).emplace(std::move(value));
+        ++filled_;
+        const bool wakes = number == first_ && waiting_to_pop_ > 0;
+        lock.unlock();
+        if (wakes) has_item_.notify_one();
+        return true;
+    }
+
+    /// Waits for the next item. Nothing if none will come, or the pipeline is abandoned.
+    std::optional<Numbered<T>> pop() {
+        std::unique_lock lock(mutex_);
+        const auto is_settled = [&] { return is_abandoned_ || is_closed_ || cell(first_).has_value(); };
+        if (!is_settled()) {
+            ++waiting_to_pop_;
+            has_item_.wait(lock, is_settled);
+            --waiting_to_pop_;
+        }
+        std::optional<T>& next = cell(first_);
+        if (is_abandoned_ || !next) return std::nullopt;
+        std::optional<Numbered<T>> item(Numbered<T>{first_, std::move(*next)});
+        next.reset();
+        ++first_;
+        --filled_;
+        const bool is_more = cell(first_).has_value();
+        const bool wakes_other = is_more && waiting_to_pop_ > 0;
+        // Not for every single place, which would be a change of threads for each item. But the one who has
+        // the item that is next must not wait for those behind it.
+        const bool wakes_pushers = waiting_to_push_ > 0 && (!is_more || filled_ <= cells_.size() / 2);
+        lock.unlock();
+        if (wakes_other) has_item_.notify_one();
+        if (wakes_pushers) has_room_.notify_all();
+        return item;
+    }
+
+    /// No item comes any more.
+    void close() noexcept { set(is_closed_); }
+    /// Nothing goes in or comes out any more.
+    void abandon() noexcept { set(is_abandoned_); }
+
+  private:
+    std::optional<T>& cell(std::uint64_t number) { return cells_[number % cells_.size()]; }
+    void set(bool& flag) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            flag = true;
+        }
+        has_item_.notify_all();
+        has_room_.notify_all();
+    }
+
+    const bool keeps_order_;
+    std::mutex mutex_;  // of what follows
+    std::condition_variable has_item_;
+    std::condition_variable has_room_;
+    std::vector<std::optional<T>> cells_;
+    std::size_t filled_ = 0;
+    std::uint64_t first_ = 0;  // comes out next
+    std::uint64_t end_ = 0;    // goes in next where no order is kept
+    int waiting_to_push_ = 0;
+    int waiting_to_pop_ = 0;
+    bool is_closed_ = false;
+    bool is_abandoned_ = false;
+};
+
+// ---- What they end in ----
+
+/// What the last stage gives, in the order of the input, or of its coming if that is not kept.
+template <class T>
+class PipelineResults {
+  public:
+    explicit PipelineResults(const PipelineShape& shape) noexcept : keeps_order_(shape.keeps_order) {}
+
+    bool push(std::uint64_t number, T&& value) {
+        const std::lock_guard lock(mutex_);
+        const std::size_t place = keeps_order_ ? static_cast<std::size_t>(number) : results_.size();
+        if (place >= results_.size()) results_.resize(place + 1);
+        results_[place].emplace(std::move(value));
+        return true;
+    }
+    void close() noexcept {}
+    void abandon() noexcept {}
+    std::vector<T> take() { return unwrap(results_); }
+
+  private:
+    const bool keeps_order_;
+    std::mutex mutex_;
+    std::vector<std::optional<T>> results_;
+};
+
+template <>
+class PipelineResults<void> {
+  public:
+    explicit PipelineResults(const PipelineShape&) noexcept {}
+    void close() noexcept {}
+    void abandon() noexcept {}
+    void take() const noexcept {}
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/compute/thread.hpp ----
 
 // thread::spawn: a thread of one's own, for work that blocks or goes on for long. Its handle gives what the
@@ -7567,7 +7812,7 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
 
     /// The same in a coroutine, whose loop goes on meanwhile. Throws Cancelled, and then the thread runs on
     /// and can be joined or awaited again. The handle must outlive the wait.
-    [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(state()); }
+    [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(*this); }
 
     /// Whether the thread has not been joined yet; it may have ended.
     [[nodiscard]] bool joinable() const noexcept { return state_ != nullptr && state_->joinable(); }
@@ -7576,6 +7821,7 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
     bool request_stop() noexcept { return joinable() && state_->request_stop(); }
 
   private:
+    friend class detail::ThreadWait<T>;
     [[nodiscard]] detail::ThreadState<T>& state() const {
         if (state_ == nullptr) throw std::logic_error("thread: the handle was moved from");
         return *state_;
@@ -7735,8 +7981,8 @@ enum class ThreadOnCancel : std::uint8_t {
 template <class T>
 class [[nodiscard]] ThreadWait final : public Wait {
   public:
-    explicit ThreadWait(ThreadState<T>& state, ThreadOnCancel on_cancel = ThreadOnCancel::leave) noexcept
-        : state_(state), on_cancel_(on_cancel) {}
+    explicit ThreadWait(const thread::JoinHandle<T>& handle, ThreadOnCancel on_cancel = ThreadOnCancel::leave)
+        : state_(handle.state()), on_cancel_(on_cancel) {}
     ~ThreadWait() { static_cast<void>(state_.leave(*this)); }
 
     [[nodiscard]] bool await_ready() const { return state_.is_over(); }
@@ -7774,6 +8020,292 @@ class [[nodiscard]] ThreadWait final : public Wait {
 };
 
 }  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/pipeline.hpp ----
+
+// pipeline: items go through stages one after the other, and the stages work side by side, each on threads of
+// its own.
+
+namespace sake {
+inline namespace v0 {
+
+/// What a pipeline does to each item, and on how many threads. See `stage`.
+template <class F>
+struct Stage {
+    explicit Stage(F callable, int thread_count = 1) : function(std::move(callable)), threads(thread_count) {
+        if (threads < 0) throw std::invalid_argument("stage: the number of threads must be at least 0");
+        if (threads == 0) threads = usable_cpus();
+    }
+    F function;
+    int threads;
+};
+
+/// A stage on several threads, 0 meaning one per usable CPU; they call the same `f` at the same time. Throws
+/// std::invalid_argument if `threads` is negative.
+template <class F>
+[[nodiscard]] Stage<std::decay_t<F>> stage(F&& f, int threads) {
+    return Stage<std::decay_t<F>>(std::forward<F>(f), threads);
+}
+
+/// Stages that items go through, with a bounded queue between each two. Made by `pipeline`. It may run again
+/// and again; what it runs over, and it itself, must outlive the run.
+///
+/// A run has threads of its own, so stages may block; they need not know of each other. Between two stages
+/// wait at most as many items as the queue limit, and each thread has one in hand: memory is bounded however
+/// long the input is. The first exception that a stage or the source throws is thrown by the run; what is not
+/// done by then is dropped, and when the run returns, its threads have ended and its items are gone. A stage
+/// or source that waits for something else is waited for.
+template <class... Fs>
+class Pipeline {
+  public:
+    explicit Pipeline(Stage<Fs>... stages) : stages_(std::move(stages)...) {}
+
+    /// How many items may wait between two stages, 16 if not said. Throws std::invalid_argument for 0.
+    [[nodiscard]] Pipeline queue_limit(std::size_t items) && {
+        if (items == 0) throw std::invalid_argument("Pipeline: the queue limit must be at least 1");
+        shape_.queue_limit = items;
+        return std::move(*this);
+    }
+    /// Lets items overtake each other in stages of several threads. Otherwise every stage of one thread sees
+    /// them in the order of the input, and so do the results.
+    [[nodiscard]] Pipeline unordered() && {
+        shape_.keeps_order = false;
+        return std::move(*this);
+    }
+
+    /// Runs all of `inputs` through the stages and blocks until that is done. Gives a vector of what the last
+    /// stage gives, or nothing if it gives nothing. `inputs` is a range, of which the first stage is given
+    /// references, to move from if the range is a temporary container; or a callable that gives a
+    /// std::optional, empty at the end, which is called by one thread at a time. Throws Cancelled when `stop`
+    /// is requested.
+    template <class Inputs>
+    auto run(Inputs&& inputs, std::stop_token stop = {});
+
+    /// The same in a coroutine, whose loop goes on meanwhile: `co_await p.run_async(inputs)`. Where it is
+    /// cancelled, the run is abandoned, waited for, and throws Cancelled. A temporary container or pipeline
+    /// is moved into the task.
+    template <class Inputs>
+    [[nodiscard]] auto run_async(Inputs&& inputs, std::stop_token stop = {}) &;
+    template <class Inputs>
+    [[nodiscard]] auto run_async(Inputs&& inputs, std::stop_token stop = {}) &&;
+
+  private:
+    std::tuple<Stage<Fs>...> stages_;
+    detail::PipelineShape shape_;
+};
+
+namespace detail {
+
+template <class F>
+struct StageOf {
+    using type = F;
+};
+template <class F>
+struct StageOf<Stage<F>> {
+    using type = F;
+};
+template <class F>
+using StageFunction = typename StageOf<std::decay_t<F>>::type;
+
+}  // namespace detail
+
+/// Makes a pipeline of callables: one that stands alone has one thread, `stage(f, n)` has n.
+///
+///     auto pages = pipeline(fetch, stage(parse, 4), index);
+///     pages.run(urls);
+template <class... Stages>
+    requires(sizeof...(Stages) > 0)
+[[nodiscard]] Pipeline<detail::StageFunction<Stages>...> pipeline(Stages&&... stages) {
+    return Pipeline<detail::StageFunction<Stages>...>(
+        Stage<detail::StageFunction<Stages>>(std::forward<Stages>(stages))...);
+}
+
+namespace detail {
+
+/// What the items that a stage has done go into: one for each stage, the last one for the results.
+template <class Outlets, class In, class... Fs>
+struct PipelineOutlets;
+
+template <class F, class In>
+struct StageResult {
+    static_assert(std::invocable<F&, In>, "a stage of the pipeline does not take what comes before it");
+    using type = std::decay_t<std::invoke_result_t<F&, In>>;
+};
+
+template <class... Outlets, class In, class F>
+struct PipelineOutlets<std::tuple<Outlets...>, In, F> {
+    using type = std::tuple<Outlets..., PipelineResults<typename StageResult<F, In>::type>>;
+};
+
+template <class... Outlets, class In, class F, class Next, class... Rest>
+struct PipelineOutlets<std::tuple<Outlets...>, In, F, Next, Rest...> {
+    using Out = typename StageResult<F, In>::type;
+    static_assert(!std::is_void_v<Out>, "only the last stage of a pipeline may give nothing");
+    using type =
+        typename PipelineOutlets<std::tuple<Outlets..., PipelineQueue<Out>>, Out, Next, Rest...>::type;
+};
+
+/// One run of a pipeline, from its first thread to its last.
+template <class Pull, class... Fs>
+class PipelineRun {
+    using Feed = PipelineFeed<Pull>;
+    using First = decltype(opened(std::declval<typename Feed::Item&>()));
+    using Outlets = typename PipelineOutlets<std::tuple<>, First, Fs...>::type;
+    static constexpr std::size_t size = sizeof...(Fs);
+
+  public:
+    PipelineRun(std::tuple<Stage<Fs>...>& stages, const PipelineShape& shape, Pull& pull)
+        : stages_(stages), feed_(pull), outlets_(same_for<Fs>(shape)...) {}
+
+    auto run(const std::stop_token& stop) {
+        const auto cancel = [this]() noexcept { abandon(std::make_exception_ptr(Cancelled())); };
+        const std::stop_callback on_stop(stop, cancel);
+        std::vector<thread::JoinHandle<void>> threads;
+        try {
+            start(threads, std::make_index_sequence<size>());
+        } catch (...) {
+            abandon(caught_exception());
+        }
+        for (auto& each : threads) {
+            try {
+                each.join();
+            } catch (...) {  // it was ended by pthread_exit
+                abandon(caught_exception());
+            }
+        }
+        if (failure_) std::rethrow_exception(failure_);
+        return std::get<size - 1>(outlets_).take();
+    }
+
+  private:
+    template <class>
+    static const PipelineShape& same_for(const PipelineShape& shape) noexcept {
+        return shape;
+    }
+
+    template <std::size_t... index>
+    void start(std::vector<thread::JoinHandle<void>>& threads, std::index_sequence<index...>) {
+        ((running_[index] = std::get<index>(stages_).threads), ...);
+        (start_stage<index>(threads), ...);
+    }
+    template <std::size_t index>
+    void start_stage(std::vector<thread::JoinHandle<void>>& threads) {
+        const SignalsBlocked for_the_threads;
+        const std::string name = "pipeline " + std::to_string(index + 1);
+        for (int i = 0; i < std::get<index>(stages_).threads && !is_abandoned_; ++i) {
+            threads.push_back(thread::spawn(thread::Name(name), [this] { work<index>(); }));
+        }
+    }
+
+    // A thread of a stage, from its begin to its end.
+    template <std::size_t index>
+    void work() {
+        auto& outlet = std::get<index>(outlets_);
+        bool is_done = false;
+        const AtExit at_end([&]() noexcept {
+            if (!is_done) abandon(nullptr);
+            if (--running_[index] == 0) outlet.close();
+        });
+        try {
+            while (auto item = inlet<index>().pop()) {
+                if (!pass_on(std::get<index>(stages_).function, *item, outlet)) break;
+            }
+            is_done = true;
+        } catch (...) {
+            abandon(caught_exception());
+        }
+    }
+    template <class F, class T, class Outlet>
+    static bool pass_on(F& function, Numbered<T>& item, Outlet& outlet) {
+        if constexpr (std::is_same_v<Outlet, PipelineResults<void>>) {
+            function(opened(item.value));
+            return true;
+        } else {
+            return outlet.push(item.number, function(opened(item.value)));
+        }
+    }
+    template <std::size_t index>
+    auto& inlet() noexcept {
+        if constexpr (index == 0)
+            return feed_;
+        else
+            return std::get<index - 1>(outlets_);
+    }
+
+    // The first reason is kept.
+    void abandon(std::exception_ptr why) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!failure_) failure_ = std::move(why);
+            is_abandoned_ = true;
+        }
+        feed_.abandon();
+        std::apply([](auto&... outlet) { (outlet.abandon(), ...); }, outlets_);
+    }
+
+    std::tuple<Stage<Fs>...>& stages_;
+    Feed feed_;
+    Outlets outlets_;
+    std::array<std::atomic<int>, size> running_{};  // threads of each stage
+    std::mutex mutex_;                              // of the failure
+    std::exception_ptr failure_;
+    std::atomic<bool> is_abandoned_ = false;
+};
+
+/// Runs a pipeline from a thread that is made for it: what it gives or throws comes to the loop, which goes
+/// on meanwhile. The pipeline and the inputs are references, or live in this frame.
+template <class P, class Inputs>
+auto run_pipeline(P pipeline, Inputs inputs, std::stop_token stop)
+    -> Task<decltype(pipeline.run(std::forward<Inputs>(inputs), stop))> {
+    thread::JoinHandle runner = thread::spawn(thread::Name("pipeline"), [&](std::stop_token asked) {
+        return pipeline.run(std::forward<Inputs>(inputs), std::move(asked));
+    });
+    const auto request_stop = [&]() noexcept { runner.request_stop(); };
+    const std::stop_callback on_stop(stop, request_stop);
+    ThreadWait wait(runner, ThreadOnCancel::stop);
+    co_return co_await wait;
+}
+
+template <class Inputs>
+inline constexpr bool is_safe_input = !Source<Inputs> || is_safe_to_await<Inputs>;
+
+}  // namespace detail
+
+template <class... Fs>
+template <class Inputs>
+auto Pipeline<Fs...>::run(Inputs&& inputs, std::stop_token stop) {
+    static_assert(detail::Source<Inputs> || detail::InputRange<Inputs>,
+                  "a pipeline runs over a range, or over a callable that gives a std::optional");
+    if constexpr (detail::Source<Inputs>) {
+        detail::PipelineRun<Inputs, Fs...> run(stages_, shape_, inputs);
+        return run.run(stop);
+    } else {
+        detail::RangeSource<Inputs> source(inputs);
+        detail::PipelineRun<detail::RangeSource<Inputs>, Fs...> run(stages_, shape_, source);
+        return run.run(stop);
+    }
+}
+
+template <class... Fs>
+template <class Inputs>
+auto Pipeline<Fs...>::run_async(Inputs&& inputs, std::stop_token stop) & {
+    static_assert(detail::is_safe_input<Inputs>,
+                  "GCC before 13 destroys the captures of this lambda twice: name the source first");
+    return detail::run_pipeline<Pipeline&, Inputs>(*this, std::forward<Inputs>(inputs), std::move(stop));
+}
+
+template <class... Fs>
+template <class Inputs>
+auto Pipeline<Fs...>::run_async(Inputs&& inputs, std::stop_token stop) && {
+    static_assert(detail::is_safe_input<Inputs> && detail::is_safe_to_await<Pipeline>,
+                  "GCC before 13 destroys the captures of these lambdas twice: name the pipeline, or source, "
+                  "first, `auto p = pipeline(...); co_await p.run_async(...);`");
+    return detail::run_pipeline<Pipeline, Inputs>(std::move(*this), std::forward<Inputs>(inputs),
+                                                  std::move(stop));
+}
+
 }  // namespace v0
 }  // namespace sake
 

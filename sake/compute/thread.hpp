@@ -78,7 +78,7 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
 
     /// The same in a coroutine, whose loop goes on meanwhile. Throws Cancelled, and then the thread runs on
     /// and can be joined or awaited again. The handle must outlive the wait.
-    [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(state()); }
+    [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(*this); }
 
     /// Whether the thread has not been joined yet; it may have ended.
     [[nodiscard]] bool joinable() const noexcept { return state_ != nullptr && state_->joinable(); }
@@ -87,6 +87,7 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
     bool request_stop() noexcept { return joinable() && state_->request_stop(); }
 
   private:
+    friend class detail::ThreadWait<T>;
     [[nodiscard]] detail::ThreadState<T>& state() const {
         if (state_ == nullptr) throw std::logic_error("thread: the handle was moved from");
         return *state_;
@@ -246,8 +247,8 @@ enum class ThreadOnCancel : std::uint8_t {
 template <class T>
 class [[nodiscard]] ThreadWait final : public Wait {
   public:
-    explicit ThreadWait(ThreadState<T>& state, ThreadOnCancel on_cancel = ThreadOnCancel::leave) noexcept
-        : state_(state), on_cancel_(on_cancel) {}
+    explicit ThreadWait(const thread::JoinHandle<T>& handle, ThreadOnCancel on_cancel = ThreadOnCancel::leave)
+        : state_(handle.state()), on_cancel_(on_cancel) {}
     ~ThreadWait() { static_cast<void>(state_.leave(*this)); }
 
     [[nodiscard]] bool await_ready() const { return state_.is_over(); }
