@@ -70,9 +70,15 @@ struct Counted {
     static inline std::atomic<int> live = 0;
 };
 
-/// Takes a time that differs from item to item, without sleeping.
+/// Holds the CPU for some thousands of instructions.
+void compute(int thousands) {
+    std::atomic<int> count = 0;
+    while (count < 100 * thousands) ++count;
+}
+
+/// Takes a time that differs from item to item.
 int dawdle(int n) {
-    for (int i = 0; i < n * 7919 % 13; ++i) std::this_thread::yield();
+    compute(n * 7919 % 13);
     return n;
 }
 
@@ -265,7 +271,7 @@ TEST_CASE("a slow last stage holds back the first: memory is bounded however lon
             return pulled++;
         };
         const auto slow = [&](int) {
-            for (int i = 0; i < 20; ++i) std::this_thread::yield();
+            compute(20);
             ++done;
             most = std::max<int>(most, pulled - done);
         };

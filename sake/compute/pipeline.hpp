@@ -185,6 +185,8 @@ class PipelineRun {
     template <std::size_t... index>
     void start(std::vector<thread::JoinHandle<void>>& threads, std::index_sequence<index...>) {
         ((running_[index] = std::get<index>(stages_).threads), ...);
+        // A thread without a place in the vector would be joined before the others are told to end.
+        threads.reserve((static_cast<std::size_t>(std::get<index>(stages_).threads) + ...));
         (start_stage<index>(threads), ...);
     }
     template <std::size_t index>
