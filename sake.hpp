@@ -61,7 +61,11 @@
 #include "sake/async/wait.hpp"
 
 #include "sake/compute/background.hpp"
+#include "sake/compute/batches.hpp"
 #include "sake/compute/cpu_count.hpp"
+#include "sake/compute/crew.hpp"
+#include "sake/compute/parallel.hpp"
+#include "sake/compute/process_pool.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 #include "sake/io/connect.hpp"
