@@ -41,10 +41,11 @@ class Numbers {
         }
         void operator++(int) { ++*this; }
         friend bool operator==(const Iterator& it, std::default_sentinel_t) {
-            return it.numbers_->at_end();
+            return it.is_at_end();
         }
 
       private:
+        [[nodiscard]] bool is_at_end() const { return numbers_->is_at_end(); }
         Numbers* numbers_ = nullptr;
     };
 
@@ -57,7 +58,7 @@ class Numbers {
 
   private:
     void touch() { touched_after_failure_ += has_failed_ ? 1 : 0; }
-    bool at_end() {
+    bool is_at_end() {
         touch();
         return next_ == count_;
     }
