@@ -66,6 +66,8 @@
 #include "sake/compute/crew.hpp"
 #include "sake/compute/parallel.hpp"
 #include "sake/compute/process_pool.hpp"
+#include "sake/compute/stream.hpp"
+#include "sake/compute/stream_stages.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 #include "sake/io/connect.hpp"

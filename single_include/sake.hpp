@@ -71,6 +71,8 @@
 //   sake/compute/crew.hpp
 //   sake/compute/batches.hpp
 //   sake/compute/parallel.hpp
+//   sake/compute/stream_stages.hpp
+//   sake/compute/stream.hpp
 //   sake/io/tcp_stream.hpp
 //   sake/io/connect.hpp
 //   sake/io/file.hpp
@@ -7029,6 +7031,12 @@ class PoolJob {
     bool is_stuck_ = false;
 };
 
+/// For a job that lives elsewhere, until `finished` or `dropped` has begun or it was withdrawn: the pool does
+/// not touch it afterwards.
+inline std::shared_ptr<PoolJob> unowned(PoolJob& job) noexcept {
+    return std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &job);
+}
+
 class PoolState;
 
 }  // namespace detail
@@ -7429,10 +7437,10 @@ class BackgroundPlace {
 
     [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
 
-    bool submit(std::shared_ptr<PoolJob> job) {
+    bool submit(PoolJob& job) {
         enter();
         try {
-            if (pool_.submit_job(std::move(job))) return true;
+            if (pool_.submit_job(unowned(job))) return true;
         } catch (...) {
             leave();
             throw;
@@ -7485,12 +7493,11 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     using Kept = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
 
   public:
-    BackgroundWait(BackgroundPlace& place, F& function)
-        : place_(place), function_(function), job_(std::make_shared<Job>(*this)) {}
+    BackgroundWait(BackgroundPlace& place, F& function) : place_(place), function_(function), job_(*this) {}
     // Still running only where the thread of the loop ends in the middle of the wait.
     ~BackgroundWait() {
         std::unique_lock lock(mutex_);
-        if (is_running_ && place_.withdraw(*job_)) return;
+        if (is_running_ && place_.withdraw(job_)) return;
         ended_.wait(lock, [this] { return !is_running_; });
     }
 
@@ -7560,14 +7567,14 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     }
 
     bool withdraw() noexcept override {
-        if (!place_.withdraw(*job_)) return false;
+        if (!place_.withdraw(job_)) return false;
         is_running_ = false;
         return true;
     }
 
     BackgroundPlace& place_;
     F& function_;
-    std::shared_ptr<Job> job_;
+    Job job_;
     std::mutex mutex_;  // of the end
     std::condition_variable ended_;
     bool is_running_ = false;
@@ -7720,8 +7727,7 @@ class Crew {
         if (called_ == helpers_count_) return false;
         Helper& helper = helpers_[called_];
         helper.crew = this;
-        // The pool shares what it runs; this one stays here.
-        if (!pool_->submit_job(std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &helper))) return false;
+        if (!pool_->submit_job(unowned(helper))) return false;
         ++called_;
         ++present_;
         return true;
@@ -7892,6 +7898,7 @@ class RangeSource {
     // While it is in use the range counts as ended: if it throws, nobody is to touch it again.
     Batch take(Member& member) {
         const std::lock_guard lock(member.crew.range_mutex());
+        if (taken_ >= limit_) return {{Taken::Kind::end, batches_}};
         if (!position_) position_.emplace(std::ranges::begin(range_));
         if (is_ended_ || at_end()) return {{Taken::Kind::end, batches_}};
         if (!member.crew.goes_on()) return {{Taken::Kind::nothing}};
@@ -8002,6 +8009,12 @@ class MappedSource {
     MappedSource(Source source, Function&& function)
         : source_(std::move(source)), function_(std::forward<Function>(function)) {}
 
+    void limit(std::size_t most) noexcept
+        requires requires(Source& source) { source.limit(most); }
+    {
+        source_.limit(most);
+    }
+
     template <class Each>
     Taken next(Member& member, Each&& each) {
         return source_.next(member,
@@ -8024,6 +8037,16 @@ void work_together(Crew& crew, Sizes sizes, Work work) {
         while (work(member)) continue;
     };
     crew.run(take_all);
+}
+
+/// Calls `f(item)` for all that comes out of a source.
+template <class Source, class F>
+void for_each_in(Crew& crew, Source& source, F& f) {
+    work_together(crew, Sizes::timed, [&](Member& member) {
+        const Taken taken = source.next(
+            member, [&](auto&& item) { static_cast<void>(f(std::forward<decltype(item)>(item))); });
+        return taken.kind == Taken::Kind::batch;
+    });
 }
 
 /// All that comes out of a source, in its order or as it comes.
@@ -8240,16 +8263,6 @@ std::vector<R> parallel(Crew& crew, Range& range, F& f) {
     }
 }
 
-template <class Range, class F>
-void for_each(Crew& crew, Range& range, F& f) {
-    RangeSource<Range&> source(range);
-    work_together(crew, Sizes::timed, [&](Member& member) {
-        const Taken taken = source.next(
-            member, [&](auto&& item) { static_cast<void>(f(std::forward<decltype(item)>(item))); });
-        return taken.kind == Taken::Kind::batch;
-    });
-}
-
 template <class Range, class Map, class Reduce, class T>
 T map_reduce(Crew& crew, Range& range, Map& map, Reduce& reduce, T init) {
     MappedSource<RangeSource<Range&>, Map&> source(RangeSource<Range&>(range), map);
@@ -8271,7 +8284,8 @@ template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
 void for_each(Range&& range, F&& f, std::stop_token stop) {
     detail::Crew crew(std::move(stop));
-    detail::for_each(crew, range, f);
+    detail::RangeSource<Range&> source(range);
+    detail::for_each_in(crew, source, f);
 }
 
 template <detail::Iterable Range, class Map, class Reduce, class T>
@@ -8279,6 +8293,384 @@ template <detail::Iterable Range, class Map, class Reduce, class T>
 T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop) {
     detail::Crew crew(std::move(stop));
     return detail::map_reduce(crew, range, map, reduce, std::move(init));
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/stream_stages.hpp ----
+
+// The machinery of stream: the stages that a range's batches pass through, after those of batches.hpp. Each
+// stage is a source for the next: what it gives is made by whoever asks for it.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What of the items `predicate` is true for.
+template <class Source, class Predicate>
+class FilteredSource {
+  public:
+    using Item = typename Source::Item;
+
+    FilteredSource(Source source, Predicate predicate)
+        : source_(std::move(source)), predicate_(std::move(predicate)) {}
+
+    template <class Each>
+    Taken next(Member& member, Each&& each) {
+        return source_.next(member, [&](auto&& item) {
+            if (predicate_(item)) each(std::forward<decltype(item)>(item));
+        });
+    }
+
+  private:
+    Source source_;
+    Predicate predicate_;
+};
+
+/// Whether batches are used in the order of the range, or as they are ready.
+enum class Order : std::uint8_t { kept, free };
+
+/// Brings batches, which the members of a crew hand in as they are ready, to a receiver: in order, one at a
+/// time, outside of every lock. Only so many wait for one that is late; whoever is further ahead waits.
+/// What it keeps is under the lock of the crew.
+template <class T>
+class Turns {
+  public:
+    explicit Turns(Order order) noexcept : order_(order) {}
+
+    /// `receiver.receive(items)` is called for this batch and what has waited for it, here or, if one is at
+    /// it, by that member.
+    template <class Receiver>
+    void hand_in(Crew& crew, std::size_t number, std::vector<T> items, Receiver& receiver) {
+        std::unique_lock lock(crew.mutex());
+        if (order_ == Order::free) number = arrived_++;
+        crew.wait_until(lock, [&] { return number - next_ < 4 * crew.size(); });
+        waiting_.push_back({number, std::move(items)});
+        deliver(crew, lock, receiver);
+    }
+
+    /// So many batches are all. When they have been received, `receiver.finish()` is called, once.
+    template <class Receiver>
+    void end(Crew& crew, std::size_t count, Receiver& receiver) {
+        std::unique_lock lock(crew.mutex());
+        if (end_ == unknown) end_ = count;
+        deliver(crew, lock, receiver);
+    }
+
+  private:
+    struct Ready {
+        std::size_t number;
+        std::vector<T> items;
+    };
+    static constexpr std::size_t unknown = std::numeric_limits<std::size_t>::max();
+
+    template <class Receiver>
+    void deliver(Crew& crew, std::unique_lock<std::mutex>& lock, Receiver& receiver) {
+        if (is_delivering_) return;
+        is_delivering_ = true;
+        while (std::optional<std::vector<T>> items = take_next()) {
+            lock.unlock();
+            if (!crew.goes_on()) return;
+            receiver.receive(*std::move(items));
+            lock.lock();
+            ++next_;
+            crew.tell_all();
+        }
+        if (next_ == end_) {
+            end_ = unknown - 1;  // once
+            lock.unlock();
+            receiver.finish();
+            lock.lock();
+        }
+        is_delivering_ = false;
+    }
+
+    std::optional<std::vector<T>> take_next() {
+        const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                        [this](const Ready& each) { return each.number == next_; });
+        if (found == waiting_.end()) return std::nullopt;
+        std::optional<std::vector<T>> items(std::move(found->items));
+        waiting_.erase(found);
+        return items;
+    }
+
+    Order order_;
+    std::vector<Ready> waiting_;
+    std::size_t next_ = 0;  // the number of the batch whose turn it is
+    std::size_t arrived_ = 0;
+    std::size_t end_ = unknown;
+    bool is_delivering_ = false;
+};
+
+/// A stage that must see one item after the other. `step.add(item, out)` puts what comes of an item behind
+/// `out`, `step.finish(out)` what is left at the end; once `step.is_done()` no more items are wanted.
+template <class Source, class Step>
+class SteppedSource {
+    using Value = ValueOf<Source>;
+
+  public:
+    using Item = typename Step::Out&&;
+
+    SteppedSource(Source source, Step step, Order order)
+        : source_(std::move(source)), step_(std::move(step)), turns_(order), is_ended_(step_.is_done()) {}
+
+    template <class Each>
+    Taken next(Member& member, Each&& each) {
+        while (true) {
+            if (std::optional<Ready> ready = take_ready(member.crew)) {
+                for (auto& item : ready->items) each(std::move(item));
+                return ready->taken;
+            }
+            std::vector<Value> items;
+            const Taken taken = source_.next(
+                member, [&](auto&& item) { items.push_back(std::forward<decltype(item)>(item)); });
+            Receiver receiver{*this, member.crew};
+            if (taken.kind == Taken::Kind::nothing) return taken;
+            if (taken.kind == Taken::Kind::batch)
+                turns_.hand_in(member.crew, taken.number, std::move(items), receiver);
+            else
+                await_the_end(member.crew, taken.number, receiver);
+            if (!member.crew.goes_on()) return {Taken::Kind::nothing};
+        }
+    }
+
+  private:
+    struct Ready {
+        Taken taken;
+        std::vector<typename Step::Out> items;
+    };
+
+    struct Receiver {
+        SteppedSource& stage;
+        Crew& crew;
+
+        void receive(std::vector<Value> items) {
+            std::vector<typename Step::Out> out;
+            for (auto& item : items) {
+                if (stage.step_.is_done()) break;
+                stage.step_.add(std::move(item), out);
+            }
+            stage.give(crew, std::move(out), stage.step_.is_done());
+        }
+        void finish() {
+            std::vector<typename Step::Out> out;
+            stage.step_.finish(out);
+            stage.give(crew, std::move(out), true);
+        }
+    };
+
+    // What is ready, or that there will be nothing more.
+    std::optional<Ready> take_ready(Crew& crew) {
+        const std::lock_guard lock(crew.mutex());
+        if (ready_.empty()) {
+            if (is_ended_) return Ready{{Taken::Kind::end, given_}, {}};
+            return std::nullopt;
+        }
+        std::optional<Ready> ready(std::move(ready_.front()));
+        ready_.pop_front();
+        return ready;
+    }
+
+    void give(Crew& crew, std::vector<typename Step::Out> items, bool is_last) {
+        const std::lock_guard lock(crew.mutex());
+        if (is_ended_) return;
+        ready_.push_back({{Taken::Kind::batch, given_++}, std::move(items)});
+        is_ended_ = is_last;
+        crew.tell_all();
+    }
+
+    // The others may still be at work on batches, of which there will be something to do.
+    void await_the_end(Crew& crew, std::size_t count, Receiver& receiver) {
+        turns_.end(crew, count, receiver);
+        std::unique_lock lock(crew.mutex());
+        crew.wait_until(lock, [this] { return is_ended_ || !ready_.empty(); });
+    }
+
+    Source source_;
+    Step step_;
+    Turns<Value> turns_;
+    std::deque<Ready> ready_;  // this and what follows are under the lock of the crew
+    std::size_t given_ = 0;
+    bool is_ended_;
+};
+
+/// Lets so many items pass.
+template <class T>
+class TakeStep {
+  public:
+    using Out = T;
+    explicit TakeStep(std::size_t count) noexcept : left_(count) {}
+
+    [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
+    void add(T item, std::vector<T>& out) {
+        out.push_back(std::move(item));
+        --left_;
+    }
+    void finish(std::vector<T>&) const noexcept {}
+
+  private:
+    std::size_t left_;
+};
+
+/// Gathers so many items into one; fewer at the end.
+template <class T>
+class ChunkStep {
+  public:
+    using Out = std::vector<T>;
+    explicit ChunkStep(std::size_t size) noexcept : size_(size) {}
+
+    [[nodiscard]] bool is_done() const noexcept { return false; }
+    void add(T item, std::vector<Out>& out) {
+        chunk_.push_back(std::move(item));
+        if (chunk_.size() == size_) out.push_back(std::exchange(chunk_, {}));
+    }
+    void finish(std::vector<Out>& out) {
+        if (!chunk_.empty()) out.push_back(std::move(chunk_));
+    }
+
+  private:
+    std::size_t size_;
+    std::vector<T> chunk_;
+};
+
+/// Calls `f(item)` for everything that comes out of a source, one at a time in order.
+template <class Source, class F>
+void for_each_in_turn(Crew& crew, Source& source, F& f) {
+    using Value = ValueOf<Source>;
+    struct Receiver {
+        F& function;
+        void receive(std::vector<Value> items) {
+            for (auto& item : items) static_cast<void>(function(std::move(item)));
+        }
+        void finish() const noexcept {}
+    };
+    Receiver receiver{f};
+    Turns<Value> turns(Order::kept);
+    work_together(crew, Sizes::timed, [&](Member& member) {
+        std::vector<Value> items;
+        const Taken taken =
+            source.next(member, [&](auto&& item) { items.push_back(std::forward<decltype(item)>(item)); });
+        if (taken.kind != Taken::Kind::batch) return false;
+        turns.hand_in(crew, taken.number, std::move(items), receiver);
+        return true;
+    });
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/stream.hpp ----
+
+// stream: steps that are made of the items of a range, each item apart, by several threads at once, with
+// memory for a bounded number of them.
+
+namespace sake {
+inline namespace v0 {
+
+/// A description of what is to be done with the items of a range. It is lazy: nothing happens, and nothing is
+/// read, before one of the verbs at the end is called, `collect`, `for_each` or `reduce`:
+///
+///     const auto names = stream(lines).map(parse).filter(is_new).map(name_of).take(10).collect();
+///
+/// Then the calling thread and those of the process that are free take batches of items through all steps,
+/// as `parallel` does it, with the same promises: functions are called by several threads at once, the first
+/// exception is thrown on, Cancelled is thrown if `stop` is requested while there is work left, nothing runs
+/// any more at the end, and calls may nest.
+///
+/// Order is kept unless `unordered()` is asked for. Only so many batches are under way at a time: the range
+/// may be endless if `take` ends it. Steps may have been made of some items beyond the last that is wanted,
+/// unless there are only `map`s in front of `take`. A stream is used up by its verbs.
+template <class Source, detail::Order order = detail::Order::kept>
+class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream {
+    using Value = detail::ValueOf<Source>;
+
+  public:
+    using Item = typename Source::Item;
+
+    explicit Stream(Source source) : source_(std::move(source)) {}
+
+    /// `f(item)` instead of every item.
+    template <class F>
+        requires std::invocable<F&, Item>
+    auto map(F f) && {
+        static_assert(!std::is_void_v<std::invoke_result_t<F&, Item>>,
+                      "the function gives nothing to go on with: end with for_each(f)");
+        return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
+    }
+
+    /// Only items of which `predicate(item)` is true.
+    template <class Predicate>
+        requires std::predicate<Predicate&, std::remove_reference_t<Item>&>
+    auto filter(Predicate predicate) && {
+        return next<detail::FilteredSource<Source, Predicate>>(std::move(source_), std::move(predicate));
+    }
+
+    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept.
+    auto take(std::size_t count) && {
+        if constexpr (requires { source_.limit(count); }) {
+            source_.limit(count);
+            return std::move(*this);
+        } else {
+            return next<detail::SteppedSource<Source, detail::TakeStep<Value>>>(
+                std::move(source_), detail::TakeStep<Value>(count), order);
+        }
+    }
+
+    /// Vectors of `size` items each, of those that are left at the end. Throws std::invalid_argument if
+    /// `size` is 0.
+    auto chunks(std::size_t size) && {
+        if (size == 0) throw std::invalid_argument("stream: chunks of no items");
+        return next<detail::SteppedSource<Source, detail::ChunkStep<Value>>>(
+            std::move(source_), detail::ChunkStep<Value>(size), order);
+    }
+
+    /// From here on items may pass each other, so that nothing waits for one that takes long.
+    auto unordered() && { return Stream<Source, detail::Order::free>(std::move(source_)); }
+
+    /// All that comes out.
+    [[nodiscard]] std::vector<Value> collect(std::stop_token stop = {}) && {
+        detail::Crew crew(std::move(stop));
+        return detail::collect(crew, source_, order == detail::Order::kept);
+    }
+
+    /// Calls `f(item)` for all that comes out: in order and one at a time, though not always on the same
+    /// thread; or, where order is not kept, by several threads at once.
+    template <class F>
+        requires std::invocable<F&, Value>
+    void for_each(F&& f, std::stop_token stop = {}) && {
+        detail::Crew crew(std::move(stop));
+        if constexpr (order == detail::Order::kept)
+            detail::for_each_in_turn(crew, source_, f);
+        else
+            detail::for_each_in(crew, source_, f);
+    }
+
+    /// Joins all that comes out by `reduce(one, other)`, which is associative; `init` if nothing does. As
+    /// with `map_reduce` the result is the same every time, if order is kept.
+    template <class Reduce, class T>
+        requires std::invocable<Reduce&, T, T>
+    [[nodiscard]] T reduce(Reduce&& reduce, T init, std::stop_token stop = {}) && {
+        detail::Crew crew(std::move(stop));
+        return detail::reduce_all(crew, source_, reduce, std::move(init));
+    }
+
+  private:
+    template <class Next, class... Args>
+    static auto next(Args&&... args) {
+        return Stream<Next, order>(Next(std::forward<Args>(args)...));
+    }
+
+    Source source_;
+};
+
+/// A stream of the items of a range: of anything that a range-based for loop takes. It owns the range if that
+/// is a temporary, and refers to it otherwise. The items of what can be read once only are moved out of it.
+template <detail::Iterable Range>
+auto stream(Range&& range) {
+    using Source = detail::RangeSource<Range>;
+    return Stream<Source>(Source(std::forward<Range>(range)));
 }
 
 }  // namespace v0

@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -42,10 +41,10 @@ class BackgroundPlace {
 
     [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
 
-    bool submit(std::shared_ptr<PoolJob> job) {
+    bool submit(PoolJob& job) {
         enter();
         try {
-            if (pool_.submit_job(std::move(job))) return true;
+            if (pool_.submit_job(unowned(job))) return true;
         } catch (...) {
             leave();
             throw;
@@ -98,12 +97,11 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     using Kept = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
 
   public:
-    BackgroundWait(BackgroundPlace& place, F& function)
-        : place_(place), function_(function), job_(std::make_shared<Job>(*this)) {}
+    BackgroundWait(BackgroundPlace& place, F& function) : place_(place), function_(function), job_(*this) {}
     // Still running only where the thread of the loop ends in the middle of the wait.
     ~BackgroundWait() {
         std::unique_lock lock(mutex_);
-        if (is_running_ && place_.withdraw(*job_)) return;
+        if (is_running_ && place_.withdraw(job_)) return;
         ended_.wait(lock, [this] { return !is_running_; });
     }
 
@@ -173,14 +171,14 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     }
 
     bool withdraw() noexcept override {
-        if (!place_.withdraw(*job_)) return false;
+        if (!place_.withdraw(job_)) return false;
         is_running_ = false;
         return true;
     }
 
     BackgroundPlace& place_;
     F& function_;
-    std::shared_ptr<Job> job_;
+    Job job_;
     std::mutex mutex_;  // of the end
     std::condition_variable ended_;
     bool is_running_ = false;

@@ -84,6 +84,7 @@ class RangeSource {
     // While it is in use the range counts as ended: if it throws, nobody is to touch it again.
     Batch take(Member& member) {
         const std::lock_guard lock(member.crew.range_mutex());
+        if (taken_ >= limit_) return {{Taken::Kind::end, batches_}};
         if (!position_) position_.emplace(std::ranges::begin(range_));
         if (is_ended_ || at_end()) return {{Taken::Kind::end, batches_}};
         if (!member.crew.goes_on()) return {{Taken::Kind::nothing}};
@@ -194,6 +195,12 @@ class MappedSource {
     MappedSource(Source source, Function&& function)
         : source_(std::move(source)), function_(std::forward<Function>(function)) {}
 
+    void limit(std::size_t most) noexcept
+        requires requires(Source& source) { source.limit(most); }
+    {
+        source_.limit(most);
+    }
+
     template <class Each>
     Taken next(Member& member, Each&& each) {
         return source_.next(member,
@@ -216,6 +223,16 @@ void work_together(Crew& crew, Sizes sizes, Work work) {
         while (work(member)) continue;
     };
     crew.run(take_all);
+}
+
+/// Calls `f(item)` for all that comes out of a source.
+template <class Source, class F>
+void for_each_in(Crew& crew, Source& source, F& f) {
+    work_together(crew, Sizes::timed, [&](Member& member) {
+        const Taken taken = source.next(
+            member, [&](auto&& item) { static_cast<void>(f(std::forward<decltype(item)>(item))); });
+        return taken.kind == Taken::Kind::batch;
+    });
 }
 
 /// All that comes out of a source, in its order or as it comes.

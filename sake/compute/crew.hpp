@@ -117,8 +117,7 @@ class Crew {
         if (called_ == helpers_count_) return false;
         Helper& helper = helpers_[called_];
         helper.crew = this;
-        // The pool shares what it runs; this one stays here.
-        if (!pool_->submit_job(std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &helper))) return false;
+        if (!pool_->submit_job(unowned(helper))) return false;
         ++called_;
         ++present_;
         return true;

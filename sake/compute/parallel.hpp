@@ -114,16 +114,6 @@ std::vector<R> parallel(Crew& crew, Range& range, F& f) {
     }
 }
 
-template <class Range, class F>
-void for_each(Crew& crew, Range& range, F& f) {
-    RangeSource<Range&> source(range);
-    work_together(crew, Sizes::timed, [&](Member& member) {
-        const Taken taken = source.next(
-            member, [&](auto&& item) { static_cast<void>(f(std::forward<decltype(item)>(item))); });
-        return taken.kind == Taken::Kind::batch;
-    });
-}
-
 template <class Range, class Map, class Reduce, class T>
 T map_reduce(Crew& crew, Range& range, Map& map, Reduce& reduce, T init) {
     MappedSource<RangeSource<Range&>, Map&> source(RangeSource<Range&>(range), map);
@@ -145,7 +135,8 @@ template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
 void for_each(Range&& range, F&& f, std::stop_token stop) {
     detail::Crew crew(std::move(stop));
-    detail::for_each(crew, range, f);
+    detail::RangeSource<Range&> source(range);
+    detail::for_each_in(crew, source, f);
 }
 
 template <detail::Iterable Range, class Map, class Reduce, class T>

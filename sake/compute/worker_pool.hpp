@@ -51,6 +51,12 @@ class PoolJob {
     bool is_stuck_ = false;
 };
 
+/// For a job that lives elsewhere, until `finished` or `dropped` has begun or it was withdrawn: the pool does
+/// not touch it afterwards.
+inline std::shared_ptr<PoolJob> unowned(PoolJob& job) noexcept {
+    return std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &job);
+}
+
 class PoolState;
 
 }  // namespace detail

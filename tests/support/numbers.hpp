@@ -40,9 +40,7 @@ class Numbers {
             return *this;
         }
         void operator++(int) { ++*this; }
-        friend bool operator==(const Iterator& it, std::default_sentinel_t) {
-            return it.is_at_end();
-        }
+        friend bool operator==(const Iterator& it, std::default_sentinel_t) { return it.is_at_end(); }
 
       private:
         [[nodiscard]] bool is_at_end() const { return numbers_->is_at_end(); }
