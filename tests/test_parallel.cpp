@@ -380,10 +380,13 @@ TEST_CASE("a call in a worker's handler uses the pool of the process") {
 
 TEST_CASE("work that ends its thread fails the call, wherever it runs") {
     if (sake::usable_cpus() < 2) return;
+    make_what_stays();
+    harness::Oracle oracle;
     std::atomic<int> here = 0;
     std::atomic<bool> has_returned = false;
     std::thread caller([&] {
         const auto home = std::this_thread::get_id();
+        const harness::allocations::Exempt not_the_calls;
         CHECK_THROWS_WITH(for_each(numbers_up_to(2),
                                    [&](int) {
                                        ++here;
@@ -400,6 +403,7 @@ TEST_CASE("work that ends its thread fails the call, wherever it runs") {
     });
     caller.join();
     CHECK_FALSE(has_returned);
+    CHECK(oracle.check_returned_to_baseline());
 }
 
 TEST_CASE("uneven items are shared out, and all are done once") {
