@@ -8344,46 +8344,39 @@ decltype(auto) opened(RangeItem<Iterator, is_owned>& item) {
         return *item.at;
 }
 
-template <class Range>
-concept InputRange = requires(Range& range) {
-    { std::begin(range) } -> std::input_iterator;
-    { std::begin(range) != std::end(range) } -> std::convertible_to<bool>;
-};
-
 /// A container is const throughout if it is const; a view is not, and does not own what it shows.
 template <class Range>
 concept OwnsItems =
     !std::is_reference_v<Range> && !std::is_const_v<Range> && requires(Range& range, const Range& constant) {
-        { *std::begin(range) } -> std::same_as<std::iter_value_t<decltype(std::begin(range))>&>;
-        { *std::begin(constant) } -> std::same_as<const std::iter_value_t<decltype(std::begin(range))>&>;
+        { *std::ranges::begin(range) } -> std::same_as<std::iter_value_t<IteratorOf<Range>>&>;
+        { *std::ranges::begin(constant) } -> std::same_as<const std::iter_value_t<IteratorOf<Range>>&>;
     };
 
-/// Gives the items of a range one by one; those of a range that can be passed but once are copied.
+/// Gives the items of a range one by one; those of what can be read once only are moved out of it.
 template <class Range>
-class RangeSource {
-    using Iterator = decltype(std::begin(std::declval<Range&>()));
-    using Sentinel = decltype(std::end(std::declval<Range&>()));
+class PipelineRange {
+    using Iterator = IteratorOf<Range>;
     static constexpr bool stays = std::forward_iterator<Iterator>;
     using Item =
         std::conditional_t<stays, RangeItem<Iterator, OwnsItems<Range>>, std::iter_value_t<Iterator>>;
 
   public:
-    explicit RangeSource(Range& range) : at_(std::begin(range)), end_(std::end(range)) {}
+    explicit PipelineRange(Range& range) : at_(std::ranges::begin(range)), end_(std::ranges::end(range)) {}
 
     std::optional<Item> operator()() {
-        if (!(at_ != end_)) return std::nullopt;
+        if (at_ == end_) return std::nullopt;
         std::optional<Item> item;
         if constexpr (stays)
             item.emplace(Item{at_});
         else
-            item.emplace(*at_);
+            item.emplace(std::ranges::iter_move(at_));
         ++at_;
         return item;
     }
 
   private:
     Iterator at_;
-    Sentinel end_;
+    SentinelOf<Range> end_;
 };
 
 template <class T>
@@ -8392,10 +8385,10 @@ template <class T>
 inline constexpr bool is_optional<std::optional<T>> = true;
 
 template <class F>
-concept Source = std::invocable<F&> && is_optional<std::invoke_result_t<F&>>;
+concept PipelineSource = std::invocable<F&> && is_optional<std::invoke_result_t<F&>>;
 
 /// What a source gives, numbered. The threads of the first stage take turns at it.
-template <Source Pull>
+template <PipelineSource Pull>
 class PipelineFeed {
   public:
     using Item = typename std::invoke_result_t<Pull&>::value_type;
@@ -9059,21 +9052,21 @@ auto run_pipeline(P pipeline, Inputs inputs, std::stop_token stop)
 }
 
 template <class Inputs>
-inline constexpr bool is_safe_input = !Source<Inputs> || is_safe_to_await<Inputs>;
+inline constexpr bool is_safe_input = !PipelineSource<Inputs> || is_safe_to_await<Inputs>;
 
 }  // namespace detail
 
 template <class... Fs>
 template <class Inputs>
 auto Pipeline<Fs...>::run(Inputs&& inputs, std::stop_token stop) {
-    static_assert(detail::Source<Inputs> || detail::InputRange<Inputs>,
+    static_assert(detail::PipelineSource<Inputs> || detail::Iterable<Inputs>,
                   "a pipeline runs over a range, or over a callable that gives a std::optional");
-    if constexpr (detail::Source<Inputs>) {
+    if constexpr (detail::PipelineSource<Inputs>) {
         detail::PipelineRun<Inputs, Fs...> run(stages_, shape_, inputs);
         return run.run(stop);
     } else {
-        detail::RangeSource<Inputs> source(inputs);
-        detail::PipelineRun<detail::RangeSource<Inputs>, Fs...> run(stages_, shape_, source);
+        detail::PipelineRange<Inputs> source(inputs);
+        detail::PipelineRun<detail::PipelineRange<Inputs>, Fs...> run(stages_, shape_, source);
         return run.run(stop);
     }
 }

@@ -268,21 +268,21 @@ auto run_pipeline(P pipeline, Inputs inputs, std::stop_token stop)
 }
 
 template <class Inputs>
-inline constexpr bool is_safe_input = !Source<Inputs> || is_safe_to_await<Inputs>;
+inline constexpr bool is_safe_input = !PipelineSource<Inputs> || is_safe_to_await<Inputs>;
 
 }  // namespace detail
 
 template <class... Fs>
 template <class Inputs>
 auto Pipeline<Fs...>::run(Inputs&& inputs, std::stop_token stop) {
-    static_assert(detail::Source<Inputs> || detail::InputRange<Inputs>,
+    static_assert(detail::PipelineSource<Inputs> || detail::Iterable<Inputs>,
                   "a pipeline runs over a range, or over a callable that gives a std::optional");
-    if constexpr (detail::Source<Inputs>) {
+    if constexpr (detail::PipelineSource<Inputs>) {
         detail::PipelineRun<Inputs, Fs...> run(stages_, shape_, inputs);
         return run.run(stop);
     } else {
-        detail::RangeSource<Inputs> source(inputs);
-        detail::PipelineRun<detail::RangeSource<Inputs>, Fs...> run(stages_, shape_, source);
+        detail::PipelineRange<Inputs> source(inputs);
+        detail::PipelineRun<detail::PipelineRange<Inputs>, Fs...> run(stages_, shape_, source);
         return run.run(stop);
     }
 }
