@@ -8672,7 +8672,7 @@ class ThreadState {
     void start(thread::Name name, F&& f, Args&&... args) {
         const auto body = [this, name](std::stop_token stop, auto&& function, auto&&... arguments) -> void {
             if (*name.c_str() != '\0') sys::set_thread_name(name.c_str());
-            run(std::move(stop), std::move(function), std::move(arguments)...);
+            this->run(std::move(stop), std::move(function), std::move(arguments)...);
         };
         thread_ = std::jthread(body, std::forward<F>(f), std::forward<Args>(args)...);
     }
