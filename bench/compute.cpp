@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -33,7 +32,7 @@ constexpr auto spin = [](std::uint64_t steps) {
     for (std::uint64_t i = 0; i < steps; ++i) x = (x ^ (x >> 29U)) * 6364136223846793005U;
     return x;
 };
-constexpr auto cheap = [](double x) { return std::sqrt(x * x + 1.0); };
+constexpr auto cheap = [](double x) { return x / (x * x + 1.0); };
 constexpr auto add = [](double a, double b) { return a + b; };
 constexpr auto nothing = [](std::uint64_t& x) { asm volatile("" : : "r"(&x) : "memory"); };
 
@@ -228,7 +227,7 @@ int run() {
     for (const auto& [name, count] : {std::pair("empty call of 1", 1), std::pair("empty call of 10", 10),
                                       std::pair("empty call of 1,000", 1000)}) {
         std::vector<std::uint64_t> items(static_cast<std::size_t>(count));
-        measure(name, 10, 500, [&] { With::each(items, nothing); });
+        measure(name, 20, 50, [&] { With::each(items, nothing); });
     }
     return 0;
 }

@@ -7660,11 +7660,14 @@ class Crew {
 
     /// To be asked while work is left: false once the call has failed or is to stop.
     [[nodiscard]] bool goes_on() noexcept {
-        if (is_over_.load(std::memory_order_relaxed)) return false;
+        if (is_over()) return false;
         if (!stop_.stop_requested()) return true;
         fail(std::make_exception_ptr(Cancelled()));
         return false;
     }
+
+    /// Whether it was found not to go on.
+    [[nodiscard]] bool is_over() const noexcept { return is_over_.load(std::memory_order_relaxed); }
 
     /// To be called by those who take something and leave something: one more helper is called, if there are
     /// any. So helpers come one by one as long as there is work, and none for what is quickly done.
@@ -7685,7 +7688,7 @@ class Crew {
     [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
     template <class Fact>
     void wait_until(std::unique_lock<std::mutex>& lock, Fact fact) {
-        changed_.wait(lock, [&] { return is_over_.load(std::memory_order_relaxed) || fact(); });
+        changed_.wait(lock, [&] { return is_over() || fact(); });
     }
     void tell_all() noexcept { changed_.notify_all(); }
 
@@ -8207,8 +8210,8 @@ void for_each(Range&& range, F&& f, std::stop_token stop = {});
 ///     0.0);
 ///
 /// `reduce` must be associative and gets neighbours in their order; it need not be commutative. What is
-/// joined with what depends on the number of items alone: a sum of floating-point numbers is the same every
-/// time, with however many threads.
+/// joined with what depends on the range alone: a sum of floating-point numbers is the same every time, with
+/// however many threads.
 template <detail::Iterable Range, class Map, class Reduce, class T>
     requires std::invocable<Map&, detail::ItemOf<Range>> && std::invocable<Reduce&, T, T>
 [[nodiscard]] T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop = {});
@@ -9148,7 +9151,7 @@ class Turns {
     template <class Receiver>
     void end(Crew& crew, std::size_t count, Receiver& receiver) {
         std::unique_lock lock(crew.mutex());
-        if (end_ == unknown) end_ = count;
+        end_ = count;
         deliver(crew, lock, receiver);
     }
 
@@ -9171,8 +9174,7 @@ class Turns {
             ++next_;
             crew.tell_all();
         }
-        if (next_ == end_) {
-            end_ = unknown - 1;  // once
+        if (next_ == end_ && !std::exchange(has_finished_, true)) {
             lock.unlock();
             receiver.finish();
             lock.lock();
@@ -9194,6 +9196,7 @@ class Turns {
     std::size_t next_ = 0;  // the number of the batch whose turn it is
     std::size_t arrived_ = 0;
     std::size_t end_ = unknown;
+    bool has_finished_ = false;
     bool is_delivering_ = false;
 };
 
@@ -9213,7 +9216,10 @@ class SteppedSource {
     Taken next(Member& member, Each&& each) {
         while (true) {
             if (std::optional<Ready> ready = take_ready(member.crew)) {
-                for (auto& item : ready->items) each(std::move(item));
+                for (auto& item : ready->items) {
+                    if (!member.crew.goes_on()) return {Taken::Kind::nothing};
+                    each(std::move(item));
+                }
                 return ready->taken;
             }
             std::vector<Value> items;
@@ -9225,7 +9231,7 @@ class SteppedSource {
                 turns_.hand_in(member.crew, taken.number, std::move(items), receiver);
             else
                 await_the_end(member.crew, taken.number, receiver);
-            if (!member.crew.goes_on()) return {Taken::Kind::nothing};
+            if (member.crew.is_over()) return {Taken::Kind::nothing};
         }
     }
 
@@ -9333,13 +9339,17 @@ template <class Source, class F>
 void for_each_in_turn(Crew& crew, Source& source, F& f) {
     using Value = ValueOf<Source>;
     struct Receiver {
+        Crew& crew;
         F& function;
         void receive(std::vector<Value> items) {
-            for (auto& item : items) static_cast<void>(function(std::move(item)));
+            for (auto& item : items) {
+                if (!crew.goes_on()) return;
+                static_cast<void>(function(std::move(item)));
+            }
         }
         void finish() const noexcept {}
     };
-    Receiver receiver{f};
+    Receiver receiver{crew, f};
     Turns<Value> turns(Order::kept);
     work_together(crew, Sizes::timed, [&](Member& member) {
         std::vector<Value> items;

@@ -293,6 +293,27 @@ TEST_CASE("a stop token ends a stream without end by Cancelled, in any stage") {
                     sake::Cancelled);
 }
 
+TEST_CASE("what is slow behind a quick stage is abandoned promptly, too") {
+    std::stop_source stop;
+    std::atomic<int> called = 0;
+    const auto slow = [&](int) {
+        if (++called == 10) stop.request_stop();
+        if (called > 10) linger(200);
+    };
+    CHECK_THROWS_AS(stream(Numbers(100'000)).for_each(slow, stop.get_token()), sake::Cancelled);
+    CHECK(called < 100);
+    called = 0;
+    const auto fails = [&](int x) {
+        if (++called == 10) throw std::runtime_error("the tenth");
+        if (called > 10) linger(200);
+        return x;
+    };
+    CHECK_THROWS_WITH(
+        static_cast<void>(stream(Numbers(100'000)).filter(is_even).take(40'000).map(fails).collect()),
+        "the tenth");
+    CHECK(called < 100);
+}
+
 TEST_CASE("streams nest, and run in the background") {
     const auto sum_up_to = [](int x) { return stream(Numbers(x % 50)).map(as_it_is).reduce(std::plus(), 0); };
     harness::in_coroutine([&]() -> Task<> {

@@ -47,11 +47,14 @@ class Crew {
 
     /// To be asked while work is left: false once the call has failed or is to stop.
     [[nodiscard]] bool goes_on() noexcept {
-        if (is_over_.load(std::memory_order_relaxed)) return false;
+        if (is_over()) return false;
         if (!stop_.stop_requested()) return true;
         fail(std::make_exception_ptr(Cancelled()));
         return false;
     }
+
+    /// Whether it was found not to go on.
+    [[nodiscard]] bool is_over() const noexcept { return is_over_.load(std::memory_order_relaxed); }
 
     /// To be called by those who take something and leave something: one more helper is called, if there are
     /// any. So helpers come one by one as long as there is work, and none for what is quickly done.
@@ -72,7 +75,7 @@ class Crew {
     [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
     template <class Fact>
     void wait_until(std::unique_lock<std::mutex>& lock, Fact fact) {
-        changed_.wait(lock, [&] { return is_over_.load(std::memory_order_relaxed) || fact(); });
+        changed_.wait(lock, [&] { return is_over() || fact(); });
     }
     void tell_all() noexcept { changed_.notify_all(); }
 

@@ -55,8 +55,8 @@ void for_each(Range&& range, F&& f, std::stop_token stop = {});
 ///     0.0);
 ///
 /// `reduce` must be associative and gets neighbours in their order; it need not be commutative. What is
-/// joined with what depends on the number of items alone: a sum of floating-point numbers is the same every
-/// time, with however many threads.
+/// joined with what depends on the range alone: a sum of floating-point numbers is the same every time, with
+/// however many threads.
 template <detail::Iterable Range, class Map, class Reduce, class T>
     requires std::invocable<Map&, detail::ItemOf<Range>> && std::invocable<Reduce&, T, T>
 [[nodiscard]] T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop = {});

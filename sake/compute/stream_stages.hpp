@@ -68,7 +68,7 @@ class Turns {
     template <class Receiver>
     void end(Crew& crew, std::size_t count, Receiver& receiver) {
         std::unique_lock lock(crew.mutex());
-        if (end_ == unknown) end_ = count;
+        end_ = count;
         deliver(crew, lock, receiver);
     }
 
@@ -91,8 +91,7 @@ class Turns {
             ++next_;
             crew.tell_all();
         }
-        if (next_ == end_) {
-            end_ = unknown - 1;  // once
+        if (next_ == end_ && !std::exchange(has_finished_, true)) {
             lock.unlock();
             receiver.finish();
             lock.lock();
@@ -114,6 +113,7 @@ class Turns {
     std::size_t next_ = 0;  // the number of the batch whose turn it is
     std::size_t arrived_ = 0;
     std::size_t end_ = unknown;
+    bool has_finished_ = false;
     bool is_delivering_ = false;
 };
 
@@ -133,7 +133,10 @@ class SteppedSource {
     Taken next(Member& member, Each&& each) {
         while (true) {
             if (std::optional<Ready> ready = take_ready(member.crew)) {
-                for (auto& item : ready->items) each(std::move(item));
+                for (auto& item : ready->items) {
+                    if (!member.crew.goes_on()) return {Taken::Kind::nothing};
+                    each(std::move(item));
+                }
                 return ready->taken;
             }
             std::vector<Value> items;
@@ -145,7 +148,7 @@ class SteppedSource {
                 turns_.hand_in(member.crew, taken.number, std::move(items), receiver);
             else
                 await_the_end(member.crew, taken.number, receiver);
-            if (!member.crew.goes_on()) return {Taken::Kind::nothing};
+            if (member.crew.is_over()) return {Taken::Kind::nothing};
         }
     }
 
@@ -253,13 +256,17 @@ template <class Source, class F>
 void for_each_in_turn(Crew& crew, Source& source, F& f) {
     using Value = ValueOf<Source>;
     struct Receiver {
+        Crew& crew;
         F& function;
         void receive(std::vector<Value> items) {
-            for (auto& item : items) static_cast<void>(function(std::move(item)));
+            for (auto& item : items) {
+                if (!crew.goes_on()) return;
+                static_cast<void>(function(std::move(item)));
+            }
         }
         void finish() const noexcept {}
     };
-    Receiver receiver{f};
+    Receiver receiver{crew, f};
     Turns<Value> turns(Order::kept);
     work_together(crew, Sizes::timed, [&](Member& member) {
         std::vector<Value> items;
