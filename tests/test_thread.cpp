@@ -314,6 +314,26 @@ TEST_CASE("threads take part in when_all and when_any like tasks") {
     });
 }
 
+TEST_CASE("a wait that goes with the thread of its loop stops its thread and joins it") {
+    const auto routes = [](sake::Engine& app) {
+        app.get("/leave",
+                [](sake::Context&) -> Task<> {
+                    const auto awaits = [](thread::JoinHandle<void> handle) -> Task<> { co_await handle; };
+                    auto waiting = sake::spawn(awaits, thread::spawn(wait_for_stop));
+                    co_await let_the_others_run();
+                    ::pthread_exit(nullptr);
+                })
+            .worker();
+    };
+    const auto leave_often = [](harness::TestServer& server) {
+        for (int i = 0; i < 5; ++i) {
+            harness::RawClient client = server.connect();
+            CHECK(client.send(harness::get_request("/leave")).read_response().status == 500);
+        }
+    };
+    harness::with_server(routes, leave_often, harness::quiet_config());
+}
+
 TEST_CASE("many threads are spawned and joined, from threads and from a coroutine") {
     harness::Oracle oracle;
     {
