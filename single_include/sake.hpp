@@ -7904,18 +7904,18 @@ class RangeSource {
     // While it is in use the range counts as ended: if it throws, nobody is to touch it again.
     Batch take(Member& member) {
         const std::lock_guard lock(member.crew.range_mutex());
-        if (taken_ >= limit_) return {{Taken::Kind::end, batches_}};
-        if (!position_) position_.emplace(std::ranges::begin(range_));
-        if (is_ended_ || at_end()) return {{Taken::Kind::end, batches_}};
-        if (!member.crew.goes_on()) return {{Taken::Kind::nothing}};
+        if (is_ended_ || taken_ >= limit_) return {{Taken::Kind::end, batches_}};
         is_ended_ = true;
+        if (!position_) position_.emplace(std::ranges::begin(range_));
+        if (at_end()) return {{Taken::Kind::end, batches_}};
+        if (!member.crew.goes_on()) return {{Taken::Kind::nothing}};
         Batch batch{{Taken::Kind::batch, batches_}, taken_};
         pull(batch, size_of_next(member));
-        is_ended_ = batch.size == 0;
-        if (is_ended_) return {{Taken::Kind::end, batches_}};
+        if (batch.size == 0) return {{Taken::Kind::end, batches_}};
         taken_ += batch.size;
         ++batches_;
-        if (!is_forward || !at_end()) member.crew.call_help();
+        is_ended_ = at_end();
+        if (!is_ended_) member.crew.call_help();
         return batch;
     }
 
@@ -7948,7 +7948,7 @@ class RangeSource {
     }
 
   private:
-    // An iterator that reads ahead is not asked to, before its next item is wanted.
+    // An iterator that can be used once only may read ahead: not before its next item is wanted.
     bool at_end() {
         if (taken_ >= limit_) return true;
         if constexpr (is_forward) return *position_ == std::ranges::end(range_);
@@ -7965,14 +7965,12 @@ class RangeSource {
     std::size_t size_of_next(Member& member) {
         if constexpr (is_indexable) {
             if (member.sizes == Sizes::timed) return member.pace.next(left(), member.crew.size());
-            // Enough to be shared evenly, if the items are no more uneven than by a hundred to one.
-            constexpr std::size_t groups = 512;
+            constexpr std::size_t groups = 512;  // enough to be shared out evenly
             if (batches_ == 0) group_size_ = (left() + groups - 1) / groups;
             return std::min(left(), group_size_);
         } else {
             if (member.sizes == Sizes::timed) return std::min(left(), member.pace.next());
-            // There may be few, and there may be many.
-            constexpr std::size_t per_size = 64;
+            constexpr std::size_t per_size = 64;  // small ones for few items, large ones for many
             return std::min(left(), std::size_t{1} << std::min<std::size_t>(batches_ / per_size, 10));
         }
     }
