@@ -64,7 +64,16 @@
 #include "sake/async/watch.hpp"
 
 #include "sake/compute/background.hpp"
+#include "sake/compute/batches.hpp"
 #include "sake/compute/cpu_count.hpp"
+#include "sake/compute/crew.hpp"
+#include "sake/compute/parallel.hpp"
+#include "sake/compute/pipeline.hpp"
+#include "sake/compute/pipeline_queue.hpp"
+#include "sake/compute/process_pool.hpp"
+#include "sake/compute/stream.hpp"
+#include "sake/compute/stream_stages.hpp"
+#include "sake/compute/thread.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 #include "sake/io/connect.hpp"

@@ -69,7 +69,16 @@
 //   sake/async/pool.hpp
 //   sake/compute/cpu_count.hpp
 //   sake/compute/worker_pool.hpp
+//   sake/compute/process_pool.hpp
 //   sake/compute/background.hpp
+//   sake/compute/crew.hpp
+//   sake/compute/batches.hpp
+//   sake/compute/parallel.hpp
+//   sake/compute/pipeline_queue.hpp
+//   sake/compute/thread.hpp
+//   sake/compute/pipeline.hpp
+//   sake/compute/stream_stages.hpp
+//   sake/compute/stream.hpp
 //   sake/io/tcp_stream.hpp
 //   sake/io/connect.hpp
 //   sake/io/file.hpp
@@ -6151,19 +6160,19 @@ SpawnedTask<F, Args...> call_owned(F function, Args... args) {
     co_return co_await function(std::move(args)...);
 }
 
-/// The handle of a callable that was moved into its task: awaited in the expression that spawns it, GCC 12
-/// would destroy that callable twice.
-template <class T>
-class [[nodiscard]] CalledHandle : public JoinHandle<T> {
+/// The handle of a callable that was moved into its task or thread: awaited in the expression that spawns it,
+/// GCC 12 would destroy that callable twice.
+template <class Handle>
+class [[nodiscard]] CalledHandle : public Handle {
   public:
-    explicit CalledHandle(JoinHandle<T> handle) noexcept : JoinHandle<T>(std::move(handle)) {}
-    JoinWait<T> operator co_await() const& { return JoinHandle<T>::operator co_await(); }
-    template <class Self = T>
-    JoinWait<Self> operator co_await() && {
-        static_assert(!std::is_same_v<Self, T>,
+    explicit CalledHandle(Handle handle) noexcept : Handle(std::move(handle)) {}
+    auto operator co_await() const& { return Handle::operator co_await(); }
+    template <class Self = Handle>
+    auto operator co_await() && {
+        static_assert(!std::is_same_v<Self, Handle>,
                       "GCC before 13 destroys the captures of this lambda twice: name the handle first, "
                       "`JoinHandle task = spawn(...); co_await task;`");
-        return JoinHandle<T>::operator co_await();
+        return Handle::operator co_await();
     }
 };
 
@@ -7139,12 +7148,20 @@ class PoolJob {
     /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
     /// the middle of it, by pthread_exit.
     virtual void finished(bool /*thread_ended*/) noexcept {}
+    /// Comes instead of both if the pool is stopped before the job has begun.
+    virtual void dropped() noexcept {}
 
   private:
     friend class PoolState;
     bool is_running_ = false;  // both under the pool's lock
     bool is_stuck_ = false;
 };
+
+/// For a job that lives elsewhere, until `finished` or `dropped` has begun or it was withdrawn: the pool does
+/// not touch it afterwards.
+inline std::shared_ptr<PoolJob> unowned(PoolJob& job) noexcept {
+    return std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &job);
+}
 
 class PoolState;
 
@@ -7189,7 +7206,7 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left.
+    /// left. A job that calls it is not waited for.
     std::size_t stop(std::chrono::milliseconds patience);
 
     // What follows is for dispatchers, which look after a job that they have submitted.
@@ -7286,7 +7303,11 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         std::unique_lock lock(mutex_);
         stopping_.request_stop();
         dropped.swap(queue_);
-        changed_.wait_for(lock, std::min(patience, longest), [this] { return alive_ == 0; });
+        lock.unlock();
+        for (const auto& job : dropped) job->dropped();
+        lock.lock();
+        const std::size_t own = current() == this ? 1 : 0;
+        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == own; });
         take_ended(ended);
         for (Thread& stuck : threads_) {
             if (stuck.handle.joinable()) stuck.handle.detach();
@@ -7371,8 +7392,15 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         }
     }
 
+    // The pool that this thread belongs to, or nullptr.
+    static const PoolState*& current() noexcept {
+        thread_local const PoolState* pool = nullptr;
+        return pool;
+    }
+
     void work(Thread& thread) {
         const Presence presence(*this, thread);
+        current() = this;
         sys::set_thread_name("sake-worker");
         while (const std::shared_ptr<PoolJob> job = next()) {
             Running running(*this, *job);
@@ -7471,6 +7499,44 @@ inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/compute/process_pool.hpp ----
+
+// The threads that everything in the process shares that computes: parallel, stream, background. They are
+// started by the first call that has work for them, and joined at the end of the process.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Stops a pool at the end of the process. The child of a fork has none of its threads.
+class StopAtExit {
+  public:
+    explicit StopAtExit(WorkerPool& pool) noexcept : pool_(pool), process_(::getpid()) {}
+    StopAtExit(const StopAtExit&) = delete;
+    StopAtExit& operator=(const StopAtExit&) = delete;
+    ~StopAtExit() {
+        if (::getpid() == process_) pool_.stop(std::chrono::hours(1));
+    }
+
+  private:
+    WorkerPool& pool_;
+    pid_t process_;
+};
+
+/// The pool of the process: one thread per usable CPU, since the threads of loops, which call `background`,
+/// should be free for other things. It is never destroyed, as destructors of statics may still ask for it;
+/// after its stop it takes no work. Its queue is bounded by those who use it: a loop by its turns, a call of
+/// `parallel` by the size of the pool.
+inline WorkerPool& process_pool() {
+    static WorkerPool& pool = *new WorkerPool(0, std::numeric_limits<std::size_t>::max() / 2);
+    static const StopAtExit at_exit(pool);
+    return pool;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/compute/background.hpp ----
 
 // Work that would hold the loop, done on another thread: `co_await background(f)` for what computes, and the
@@ -7480,27 +7546,68 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// The pools of a reactor, one per kind of work, so that neither waits for the other. Made when first used.
-struct CpuThreads {
-    static int count() { return usable_cpus(); }
-};
-struct BlockingThreads {
-    static int count() { return 4; }
-};
-
-/// A pool and the turns in it: who finds it full waits, on the loop.
-template <class Threads>
-class BackgroundPool {
+/// A pool as one reactor uses it, and the turns in it: who finds too much waiting waits too, on the loop. It
+/// goes when no work of this reactor is left in the pool.
+class BackgroundPlace {
   public:
-    explicit BackgroundPool(Reactor&) : BackgroundPool(Threads::count()) {}
+    explicit BackgroundPlace(WorkerPool& pool)
+        : pool_(pool), turns_(static_cast<std::size_t>(pool.size()) + queue_limit) {}
+    BackgroundPlace(const BackgroundPlace&) = delete;
+    BackgroundPlace& operator=(const BackgroundPlace&) = delete;
+    ~BackgroundPlace() {
+        std::unique_lock lock(mutex_);
+        emptied_.wait(lock, [this] { return jobs_ == 0; });
+    }
 
-    WorkerPool pool;
-    Semaphore turns;
+    static constexpr std::size_t queue_limit = 256;
+
+    [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
+
+    bool submit(PoolJob& job) {
+        enter();
+        try {
+            if (pool_.submit_job(unowned(job))) return true;
+        } catch (...) {
+            leave();
+            throw;
+        }
+        leave();
+        return false;
+    }
+    bool withdraw(PoolJob& job) {
+        if (!pool_.withdraw(job)) return false;
+        leave();
+        return true;
+    }
+    /// A job has ended: the last that it may say.
+    void leave() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (--jobs_ == 0) emptied_.notify_one();
+    }
 
   private:
-    static constexpr std::size_t queue_limit = 256;
-    explicit BackgroundPool(int threads)
-        : pool(threads, queue_limit), turns(static_cast<std::size_t>(threads) + queue_limit) {}
+    void enter() noexcept {
+        const std::lock_guard lock(mutex_);
+        ++jobs_;
+    }
+
+    WorkerPool& pool_;
+    Semaphore turns_;
+    std::mutex mutex_;
+    std::condition_variable emptied_;
+    std::size_t jobs_ = 0;
+};
+
+/// What a reactor keeps for each kind of work, made when first used. What computes shares the threads of the
+/// process; what blocks has threads of its own, so that neither waits for the other.
+struct CpuThreads {
+    explicit CpuThreads(Reactor&) {}
+    BackgroundPlace place{process_pool()};
+};
+struct BlockingThreads {
+    explicit BlockingThreads(Reactor&) {}
+    WorkerPool pool{4, BackgroundPlace::queue_limit};
+    BackgroundPlace place{pool};
 };
 
 /// Runs a callable, which stays where it is, on a thread of a pool. Cancelled before it has begun, it never
@@ -7512,12 +7619,11 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     using Kept = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
 
   public:
-    BackgroundWait(WorkerPool& pool, F& function)
-        : pool_(pool), function_(function), job_(std::make_shared<Job>(*this)) {}
+    BackgroundWait(BackgroundPlace& place, F& function) : place_(place), function_(function), job_(*this) {}
     // Still running only where the thread of the loop ends in the middle of the wait.
     ~BackgroundWait() {
         std::unique_lock lock(mutex_);
-        if (is_running_ && pool_.withdraw(*job_)) return;
+        if (is_running_ && place_.withdraw(job_)) return;
         ended_.wait(lock, [this] { return !is_running_; });
     }
 
@@ -7536,18 +7642,28 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     }
 
   private:
+    static constexpr const char* taken_no_more = "background: the pool takes no more work";
+
     struct Job final : PoolJob {
         explicit Job(BackgroundWait& waiting) noexcept : wait(waiting) {}
         void run() override { wait.run(); }
-        void finished(bool thread_ended) noexcept override { wait.end(thread_ended); }
+        void finished(bool thread_ended) noexcept override {
+            end(thread_ended ? "background: the work ended its thread" : nullptr);
+        }
+        void dropped() noexcept override { end(taken_no_more); }
+        void end(const char* failure) noexcept {
+            BackgroundPlace& place = wait.place_;  // the wait may be gone when it has ended
+            wait.end(failure);
+            place.leave();
+        }
         BackgroundWait& wait;
     };
 
     void start() noexcept {
         is_running_ = true;
         try {
-            if (pool_.submit_job(job_)) return;
-            failure_ = std::make_exception_ptr(std::runtime_error("background: the pool takes no more work"));
+            if (place_.submit(job_)) return;
+            failure_ = std::make_exception_ptr(std::runtime_error(taken_no_more));
         } catch (...) {
             failure_ = std::current_exception();
         }
@@ -7568,25 +7684,23 @@ class [[nodiscard]] BackgroundWait final : public Wait {
             failure_ = caught_exception();
         }
     }
-    void end(bool thread_ended) noexcept {
+    void end(const char* failure) noexcept {
         const std::lock_guard lock(mutex_);
-        if (thread_ended) {
-            failure_ = std::make_exception_ptr(std::runtime_error("background: the work ended its thread"));
-        }
+        if (failure != nullptr) failure_ = std::make_exception_ptr(std::runtime_error(failure));
         is_running_ = false;
         ended_.notify_one();
         reactor().post(*this);
     }
 
     bool withdraw() noexcept override {
-        if (!pool_.withdraw(*job_)) return false;
+        if (!place_.withdraw(job_)) return false;
         is_running_ = false;
         return true;
     }
 
-    WorkerPool& pool_;
+    BackgroundPlace& place_;
     F& function_;
-    std::shared_ptr<Job> job_;
+    Job job_;
     std::mutex mutex_;  // of the end
     std::condition_variable ended_;
     bool is_running_ = false;
@@ -7597,9 +7711,9 @@ class [[nodiscard]] BackgroundWait final : public Wait {
 template <class Threads, class F>
 Task<std::invoke_result_t<F&>> run_on(F function) {
     Fiber& fiber = co_await current_fiber();
-    auto& threads = fiber.reactor().local<BackgroundPool<Threads>>();
-    const Semaphore::Permit turn = co_await threads.turns.acquire();
-    BackgroundWait<F> wait(threads.pool, function);
+    BackgroundPlace& place = fiber.reactor().local<Threads>().place;
+    const Semaphore::Permit turn = co_await place.turns().acquire();
+    BackgroundWait<F> wait(place, function);
     co_return co_await wait;
 }
 
@@ -7612,10 +7726,12 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 
 }  // namespace detail
 
-/// Runs `f()` on a thread of a pool that this reactor keeps for it, one per CPU, and gives what it gives or
-/// throws what it throws; meanwhile the loop goes on. `f` must not touch what else runs on the loop.
+/// Runs `f()` on a thread of the pool that the process shares, one per CPU, and gives what it gives or throws
+/// what it throws; meanwhile the loop goes on. `f` must not touch what else runs on the loop, nor wait for
+/// other work of the background: it has a thread, of which there are few.
 ///
 ///     const Image small = co_await background([&] { return shrink(image); });
+///     const auto all = co_await background([&] { return parallel(images, shrink); });
 ///
 /// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and
 /// `f` never runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait
@@ -7628,6 +7744,1858 @@ template <class F>
         "GCC before 13 destroys the captures of this lambda twice: capture by reference, or name the lambda "
         "first, `auto work = [...] {...}; co_await background(work);`");
     return detail::run_on<detail::CpuThreads, std::decay_t<F>>(std::forward<F>(f));
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/crew.hpp ----
+
+// The machinery of parallel and stream: those who work on one call. They are its caller and whichever threads
+// of the pool come to help while it lasts.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
+/// of the work is taken off the queue of the pool. So a call ends even if all threads are busy for ever, and
+/// calls may nest. It lives in the caller's frame, which no helper outlasts.
+class Crew {
+  public:
+    explicit Crew(std::stop_token stop, WorkerPool* pool = nullptr) noexcept
+        : stop_(std::move(stop)), pool_(pool) {}
+    Crew(const Crew&) = delete;
+    Crew& operator=(const Crew&) = delete;
+
+    /// Calls `work()` here, and on the threads that come to help at the same time. Each of them is to take
+    /// what there is until nothing is left. Then throws the first exception, in time.
+    template <class Work>
+    void run(Work& work) {
+        work_ = &work;
+        call_work_ = [](void* callable) { (*static_cast<Work*>(callable))(); };
+        {
+            const Dismissal dismissal(*this);  // pthread_exit may pass
+            take_part();
+        }
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+    /// To be asked while work is left: false once the call has failed or is to stop.
+    [[nodiscard]] bool goes_on() noexcept {
+        if (is_over()) return false;
+        if (!stop_.stop_requested()) return true;
+        fail(std::make_exception_ptr(Cancelled()));
+        return false;
+    }
+
+    /// Whether it was found not to go on.
+    [[nodiscard]] bool is_over() const noexcept { return is_over_.load(std::memory_order_relaxed); }
+
+    /// To be called by those who take something and leave something: one more helper is called, if there are
+    /// any. So helpers come one by one as long as there is work, and none for what is quickly done.
+    void call_help() noexcept {
+        if (!has_helpers_.load(std::memory_order_relaxed)) return;
+        const std::lock_guard lock(mutex_);
+        try {
+            has_helpers_ = call_one();
+        } catch (const std::exception&) {
+            has_helpers_ = false;  // without memory or threads for it the caller works alone
+        }
+    }
+
+    /// How many may be at it.
+    [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
+
+    /// For what the members share. Waits with `wait_until` end when the crew is over, too.
+    [[nodiscard]] std::mutex& mutex() noexcept { return mutex_; }
+    template <class Fact>
+    void wait_until(std::unique_lock<std::mutex>& lock, Fact fact) {
+        changed_.wait(lock, [&] { return is_over() || fact(); });
+    }
+    void tell_all() noexcept { changed_.notify_all(); }
+
+    /// For taking from a range, which may take its time.
+    [[nodiscard]] std::mutex& range_mutex() noexcept { return range_mutex_; }
+
+  private:
+    /// A call for help. It is in the pool's queue, or being answered, or over.
+    struct Helper final : PoolJob {
+        void run() override { crew->take_part(); }
+        void finished(bool thread_ended) noexcept override { crew->leave(thread_ended); }
+        void dropped() noexcept override { crew->leave(false); }
+        Crew* crew = nullptr;
+    };
+    struct Dismissal {
+        explicit Dismissal(Crew& dismissed) noexcept : crew(dismissed) {}
+        Dismissal(const Dismissal&) = delete;
+        Dismissal& operator=(const Dismissal&) = delete;
+        ~Dismissal() { crew.dismiss(); }
+        Crew& crew;
+    };
+
+    void take_part() {
+        try {
+            call_work_(work_);
+        } catch (...) {
+            fail(caught_exception());
+        }
+    }
+
+    void fail(std::exception_ptr failure) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (!failure_) failure_ = std::move(failure);
+        is_over_ = true;
+        tell_all();
+    }
+
+    // False if there is none to call.
+    bool call_one() {
+        if (is_dismissed_) return false;
+        if (helpers_ == nullptr) engage();
+        if (called_ == helpers_count_) return false;
+        Helper& helper = helpers_[called_];
+        helper.crew = this;
+        if (!pool_->submit_job(unowned(helper))) return false;
+        ++called_;
+        ++present_;
+        return true;
+    }
+
+    void engage() {
+        if (pool_ == nullptr) pool_ = &process_pool();
+        helpers_count_ = static_cast<std::size_t>(pool_->size()) - 1;
+        helpers_ = std::make_unique<Helper[]>(helpers_count_);
+        size_ = helpers_count_ + 1;
+    }
+
+    // On the helper's thread, for the last time: when the lock is free, the crew may be gone.
+    void leave(bool thread_ended) noexcept {
+        if (thread_ended)
+            fail(std::make_exception_ptr(std::runtime_error("parallel: the work ended its thread")));
+        const std::lock_guard lock(mutex_);
+        --present_;
+        tell_all();
+    }
+
+    void dismiss() noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            is_dismissed_ = true;
+            if (present_ == 0) return;
+        }
+        withdraw_calls();
+        // Who still works is about to end: sleeping and waking would often take longer.
+        for (int i = 0; i < 50 && present_ != 0; ++i) std::this_thread::yield();
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return present_ == 0; });
+    }
+
+    void withdraw_calls() noexcept {
+        for (std::size_t i = 0; i < called_; ++i) {
+            if (pool_->withdraw(helpers_[i])) --present_;
+        }
+    }
+
+    const std::stop_token stop_;
+    WorkerPool* pool_;
+    void* work_ = nullptr;
+    void (*call_work_)(void*) = nullptr;
+    std::atomic<bool> is_over_ = false;
+    std::atomic<bool> has_helpers_ = true;
+    std::atomic<std::size_t> size_ = 1;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    std::mutex range_mutex_;
+    std::unique_ptr<Helper[]> helpers_;
+    std::size_t helpers_count_ = 0;
+    std::size_t called_ = 0;
+    bool is_dismissed_ = false;
+    std::atomic<std::size_t> present_ = 0;  // called, and neither withdrawn nor over
+    std::exception_ptr failure_;
+};
+
+/// How many items one member of a crew takes at a time: as many as last some 20 us, by how long the last
+/// took, so that taking costs little and nobody is left with much at the end.
+class Pace {
+  public:
+    static constexpr std::size_t most = 4096;
+
+    /// Of so many that are left, to be shared by so many members.
+    [[nodiscard]] std::size_t next(std::size_t left, std::size_t members) noexcept {
+        adapt();
+        return std::min(size_, std::max<std::size_t>(1, left / (4 * members)));
+    }
+    [[nodiscard]] std::size_t next() noexcept {
+        adapt();
+        return size_;
+    }
+
+  private:
+    using Clock = std::chrono::steady_clock;
+
+    void adapt() noexcept {
+        const Clock::time_point now = Clock::now();
+        const Clock::duration took = now - last_;
+        if (size_ == 0)
+            size_ = 1;
+        else if (took < std::chrono::microseconds(10))
+            size_ = std::min(2 * size_, most);
+        else if (took > std::chrono::microseconds(40))
+            size_ = std::max<std::size_t>(1, size_ / 2);
+        last_ = now;
+    }
+
+    std::size_t size_ = 0;
+    Clock::time_point last_{};
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/batches.hpp ----
+
+// The machinery of parallel and stream: how the members of a crew share what they work on. They take batches
+// of a range, which are numbered in its order, and put what comes of them in order again.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Whatever a range-based for loop takes, with iterators as C++20 has them.
+template <class R>
+concept Iterable = requires(R& range) {
+    { std::ranges::begin(range) } -> std::input_iterator;
+    std::ranges::end(range);
+};
+template <class R>
+using IteratorOf = decltype(std::ranges::begin(std::declval<R&>()));
+template <class R>
+using SentinelOf = decltype(std::ranges::end(std::declval<R&>()));
+
+/// What tells where it is at once, so that anyone may go anywhere in it.
+template <class R>
+concept Indexable =
+    std::random_access_iterator<IteratorOf<R>> && std::sized_sentinel_for<SentinelOf<R>, IteratorOf<R>>;
+
+/// How large batches are.
+enum class Sizes : std::uint8_t {
+    timed,  // as Pace has it
+    fixed,  // by their number and the length of the range alone: the same every time
+};
+
+/// One member's view of the work.
+struct Member {
+    Crew& crew;
+    const Sizes sizes;
+    Pace pace{};
+};
+
+/// How an attempt to take a batch ended: with its number, with the number of all batches, or because the work
+/// is over.
+struct Taken {
+    enum class Kind : std::uint8_t { batch, end, nothing };
+    Kind kind;
+    std::size_t number = 0;
+};
+
+/// A range that is worked on. If it can be iterated over once only, its items are moved out of it, batch by
+/// batch. What the range throws ends the work. Members may be at it at the same time.
+template <class Range>
+class RangeSource {
+    using Iterator = IteratorOf<std::remove_reference_t<Range>>;
+    static constexpr bool is_indexable = Indexable<std::remove_reference_t<Range>>;
+    static constexpr bool is_forward = std::forward_iterator<Iterator>;
+    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
+  public:
+    using Item =
+        std::conditional_t<is_forward, std::iter_reference_t<Iterator>, std::iter_value_t<Iterator>&&>;
+
+    explicit RangeSource(Range&& range) : range_(std::forward<Range>(range)) {}
+
+    void limit(std::size_t most) noexcept { limit_ = std::min(limit_, most); }
+
+    struct Batch {
+        Taken taken;
+        std::size_t first = 0;  // the index of its first item
+        std::size_t size = 0;
+        std::conditional_t<is_forward, Iterator, std::vector<std::iter_value_t<Iterator>>> items{};
+    };
+
+    // While it is in use the range counts as ended: if it throws, nobody is to touch it again.
+    Batch take(Member& member) {
+        const std::lock_guard lock(member.crew.range_mutex());
+        if (is_ended_ || taken_ >= limit_) return {{Taken::Kind::end, batches_}};
+        is_ended_ = true;
+        if (!position_) position_.emplace(std::ranges::begin(range_));
+        if (at_end()) return {{Taken::Kind::end, batches_}};
+        if (!member.crew.goes_on()) return {{Taken::Kind::nothing}};
+        Batch batch{{Taken::Kind::batch, batches_}, taken_};
+        pull(batch, size_of_next(member));
+        if (batch.size == 0) return {{Taken::Kind::end, batches_}};
+        taken_ += batch.size;
+        ++batches_;
+        is_ended_ = at_end();
+        if (!is_ended_) member.crew.call_help();
+        return batch;
+    }
+
+    /// Calls `each(item)` in order. False if the work is over before all is done; it is asked after a few.
+    template <class Each>
+    static bool visit(Member& member, Batch& batch, Each&& each) {
+        constexpr std::size_t between = 32;
+        auto at = [&] {
+            if constexpr (is_forward)
+                return batch.items;
+            else
+                return batch.items.begin();
+        }();
+        for (std::size_t left = batch.size; left > 0;) {
+            std::size_t some = std::min(left, between);
+            left -= some;
+            for (; some > 0; --some, ++at) each(static_cast<Item>(*at));
+            if (left > 0 && !member.crew.goes_on()) return false;
+        }
+        return true;
+    }
+
+    /// Takes the next batch and visits it.
+    template <class Each>
+    Taken next(Member& member, Each&& each) {
+        Batch batch = take(member);
+        if (batch.taken.kind == Taken::Kind::batch && !visit(member, batch, each))
+            return {Taken::Kind::nothing};
+        return batch.taken;
+    }
+
+  private:
+    // An iterator that can be used once only may read ahead: not before its next item is wanted.
+    bool at_end() {
+        if (taken_ >= limit_) return true;
+        if constexpr (is_forward) return *position_ == std::ranges::end(range_);
+        return false;
+    }
+
+    std::size_t left() const {
+        if constexpr (is_indexable)
+            return std::min(limit_ - taken_, static_cast<std::size_t>(std::ranges::end(range_) - *position_));
+        else
+            return limit_ - taken_;
+    }
+
+    std::size_t size_of_next(Member& member) {
+        if constexpr (is_indexable) {
+            if (member.sizes == Sizes::timed) return member.pace.next(left(), member.crew.size());
+            constexpr std::size_t groups = 512;  // enough to be shared out evenly
+            if (batches_ == 0) group_size_ = (left() + groups - 1) / groups;
+            return std::min(left(), group_size_);
+        } else {
+            if (member.sizes == Sizes::timed) return std::min(left(), member.pace.next());
+            constexpr std::size_t per_size = 64;  // small ones for few items, large ones for many
+            return std::min(left(), std::size_t{1} << std::min<std::size_t>(batches_ / per_size, 10));
+        }
+    }
+
+    void pull(Batch& batch, std::size_t most) {
+        if constexpr (is_indexable) {
+            batch.items = *position_;
+            batch.size = most;
+            *position_ += static_cast<std::iter_difference_t<Iterator>>(most);
+        } else if constexpr (is_forward) {
+            batch.items = *position_;
+            for (; batch.size < most && *position_ != std::ranges::end(range_); ++batch.size) ++*position_;
+        } else {
+            for (; batch.size < most; ++batch.size) {
+                if (std::exchange(is_read_, false)) ++*position_;
+                if (*position_ == std::ranges::end(range_)) break;
+                batch.items.push_back(**position_);
+                is_read_ = true;
+            }
+        }
+    }
+
+    Range range_;
+    std::optional<Iterator> position_;  // of the first that is not taken
+    bool is_read_ = false;              // the item there is taken, if the range is read once only
+    bool is_ended_ = false;
+    std::size_t taken_ = 0;
+    std::size_t limit_ = unlimited;
+    std::size_t batches_ = 0;
+    std::size_t group_size_ = 1;
+};
+
+/// What `function` makes of each item.
+template <class Source, class F>
+class MappedSource {
+  public:
+    using Item = std::invoke_result_t<F&, typename Source::Item>;
+
+    template <class Function>
+    MappedSource(Source source, Function&& function)
+        : source_(std::move(source)), function_(std::forward<Function>(function)) {}
+
+    void limit(std::size_t most) noexcept
+        requires requires(Source& source) { source.limit(most); }
+    {
+        source_.limit(most);
+    }
+
+    template <class Each>
+    Taken next(Member& member, Each&& each) {
+        return source_.next(member,
+                            [&](auto&& item) { each(function_(std::forward<decltype(item)>(item))); });
+    }
+
+  private:
+    Source source_;
+    F function_;
+};
+
+template <class Source>
+using ValueOf = std::remove_cvref_t<typename Source::Item>;
+
+/// Does `work(member)` on every member of a crew, until it says that nothing is left.
+template <class Work>
+void work_together(Crew& crew, Sizes sizes, Work work) {
+    auto take_all = [&] {
+        Member member{crew, sizes};
+        while (work(member)) continue;
+    };
+    crew.run(take_all);
+}
+
+/// Calls `f(item)` for all that comes out of a source.
+template <class Source, class F>
+void for_each_in(Crew& crew, Source& source, F& f) {
+    work_together(crew, Sizes::timed, [&](Member& member) {
+        const Taken taken = source.next(
+            member, [&](auto&& item) { static_cast<void>(f(std::forward<decltype(item)>(item))); });
+        return taken.kind == Taken::Kind::batch;
+    });
+}
+
+/// All that comes out of a source, in its order or as it comes.
+template <class Source>
+std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered) {
+    std::vector<std::vector<ValueOf<Source>>> parts;
+    work_together(crew, Sizes::timed, [&](Member& member) {
+        std::vector<ValueOf<Source>> part;
+        const Taken taken =
+            source.next(member, [&](auto&& item) { part.push_back(std::forward<decltype(item)>(item)); });
+        if (taken.kind != Taken::Kind::batch) return false;
+        if (part.empty()) return true;
+        const std::lock_guard lock(crew.mutex());
+        const std::size_t place = is_ordered ? taken.number : parts.size();
+        if (place >= parts.size()) parts.resize(place + 1);
+        parts[place] = std::move(part);
+        return true;
+    });
+    std::size_t size = 0;
+    for (const auto& part : parts) size += part.size();
+    std::vector<ValueOf<Source>> all;
+    all.reserve(size);
+    for (auto& part : parts) {
+        all.insert(all.end(), std::move_iterator(part.begin()), std::move_iterator(part.end()));
+        std::vector<ValueOf<Source>>().swap(part);
+    }
+    return all;
+}
+
+/// Joins what comes of the batches, two neighbours at a time. The shape of this tree depends on the number of
+/// batches alone, so that what is not quite associative, as sums of floating-point numbers, repeats.
+template <class T, class Reduce>
+class Reduction {
+  public:
+    Reduction(Crew& crew, Reduce& reduce) : crew_(crew), reduce_(reduce) {}
+
+    /// Takes what came of a batch, if anything did, and joins what can be joined now.
+    void add(std::size_t number, std::optional<T> value) {
+        Node node{0, number, std::move(value)};
+        while (std::optional<Node> other = meet(node)) {
+            const bool is_left = node.index % 2 == 0;
+            node.value = is_left ? join(std::move(node.value), std::move(other->value))
+                                 : join(std::move(other->value), std::move(node.value));
+            ++node.level;
+            node.index /= 2;
+        }
+    }
+
+    /// When all have been added: the rest, from left to right.
+    T result(T init) {
+        std::sort(nodes_.begin(), nodes_.end(),
+                  [](const Node& a, const Node& b) { return a.level > b.level; });
+        std::optional<T> all(std::move(init));
+        for (Node& node : nodes_) all = join(std::move(all), std::move(node.value));
+        return std::move(*all);
+    }
+
+  private:
+    struct Node {
+        std::size_t level;
+        std::size_t index;  // among those of its level
+        std::optional<T> value;
+    };
+
+    // The neighbour, if it is there already; otherwise the node is left for it.
+    std::optional<Node> meet(Node& node) {
+        const std::lock_guard lock(crew_.mutex());
+        for (Node& other : nodes_) {
+            if (other.level != node.level || other.index != (node.index ^ 1U)) continue;
+            std::optional<Node> met(std::move(other));
+            if (&other != &nodes_.back()) other = std::move(nodes_.back());
+            nodes_.pop_back();
+            return met;
+        }
+        nodes_.push_back(std::move(node));
+        return std::nullopt;
+    }
+
+    std::optional<T> join(std::optional<T> left, std::optional<T> right) {
+        if (!left) return right;
+        if (!right) return left;
+        return std::optional<T>(reduce_(std::move(*left), std::move(*right)));
+    }
+
+    Crew& crew_;
+    Reduce& reduce_;
+    std::vector<Node> nodes_;
+};
+
+template <class Source, class T, class Reduce>
+T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
+    Reduction<T, Reduce> reduction(crew, reduce);
+    work_together(crew, Sizes::fixed, [&](Member& member) {
+        std::optional<T> value;
+        const Taken taken = source.next(member, [&](auto&& item) {
+            if (value)
+                value.emplace(reduce(std::move(*value), T(std::forward<decltype(item)>(item))));
+            else
+                value.emplace(std::forward<decltype(item)>(item));
+        });
+        if (taken.kind != Taken::Kind::batch) return false;
+        reduction.add(taken.number, std::move(value));
+        return true;
+    });
+    return reduction.result(std::move(init));
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/parallel.hpp ----
+
+// Working on all items of a range at once: parallel, for_each and map_reduce. For chains of steps, and for
+// input that does not fit into memory, see stream.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+template <class Range>
+using ItemOf = typename RangeSource<Range&>::Item;
+template <class F, class Range>
+using ResultFor = std::remove_cvref_t<std::invoke_result_t<F&, ItemOf<Range>>>;
+
+}  // namespace detail
+
+/// Calls `f(item)` for every item of the range, on the calling thread and on those of the process that are
+/// free, and gives the results in the order of the items:
+///
+///     const std::vector<Image> small = parallel(images, shrink);
+///
+/// The range may be anything that a range-based for loop takes. What has an index is shared out in place; the
+/// items of what can be read once only are moved out of it, some at a time. `f` is called by several threads
+/// at once, each time with another item. The results may be of any type that moves.
+///
+/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun. Throws
+/// Cancelled if `stop` is requested while items are left. Either way nothing runs any more when this ends.
+/// Calls may nest, and may come from any thread, those of the pools included. A loop's thread is held until
+/// the end: in a coroutine, `co_await background([&] { return parallel(images, shrink); })`.
+template <detail::Iterable Range, class F>
+    requires std::invocable<F&, detail::ItemOf<Range>>
+[[nodiscard]] std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f,
+                                                                std::stop_token stop = {});
+
+/// Calls `f(item)` for every item, and drops what it gives; all else as with `parallel`.
+template <detail::Iterable Range, class F>
+    requires std::invocable<F&, detail::ItemOf<Range>>
+void for_each(Range&& range, F&& f, std::stop_token stop = {});
+
+/// Joins what `map(item)` gives for every item by `reduce(one, other)`, which takes and gives values of the
+/// type of `init`; that is `init` for an empty range. All else as with `parallel`:
+///
+///     const double length = map_reduce(roads, [](const Road& road) { return road.length; }, std::plus(),
+///     0.0);
+///
+/// `reduce` must be associative and gets neighbours in their order; it need not be commutative. What is
+/// joined with what depends on the range alone: a sum of floating-point numbers is the same every time, with
+/// however many threads.
+template <detail::Iterable Range, class Map, class Reduce, class T>
+    requires std::invocable<Map&, detail::ItemOf<Range>> && std::invocable<Reduce&, T, T>
+[[nodiscard]] T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop = {});
+
+namespace detail {
+
+/// Results that arrive in any order, each at its index.
+template <class R>
+class ResultSlots {
+  public:
+    explicit ResultSlots(std::size_t size) : slots_(size) {}
+
+    template <class Make>
+    void put(std::size_t index, Make make) {
+        if constexpr (is_in_place)
+            slots_[index] = make();
+        else
+            slots_[index].emplace(make());
+    }
+    std::vector<R> take() {
+        if constexpr (is_in_place) {
+            return std::move(slots_);
+        } else {
+            std::vector<R> results;
+            results.reserve(slots_.size());
+            for (auto& slot : slots_) results.push_back(*std::move(slot));
+            return results;
+        }
+    }
+
+  private:
+    // Neighbours in a vector of bool share a byte.
+    static constexpr bool is_in_place = std::is_nothrow_default_constructible_v<R> &&
+                                        std::is_move_assignable_v<R> && !std::is_same_v<R, bool>;
+    std::vector<std::conditional_t<is_in_place, R, std::optional<R>>> slots_;
+};
+
+template <class R, class Range, class F>
+std::vector<R> parallel(Crew& crew, Range& range, F& f) {
+    if constexpr (Indexable<Range>) {
+        RangeSource<Range&> source(range);
+        ResultSlots<R> results(static_cast<std::size_t>(std::ranges::end(range) - std::ranges::begin(range)));
+        work_together(crew, Sizes::timed, [&](Member& member) {
+            auto batch = source.take(member);
+            std::size_t index = batch.first;
+            return source.visit(member, batch, [&](auto&& item) {
+                results.put(index++,
+                            [&]() -> decltype(auto) { return f(std::forward<decltype(item)>(item)); });
+            }) && batch.size > 0;
+        });
+        return results.take();
+    } else {
+        MappedSource<RangeSource<Range&>, F&> source(RangeSource<Range&>(range), f);
+        return collect(crew, source, true);
+    }
+}
+
+template <class Range, class Map, class Reduce, class T>
+T map_reduce(Crew& crew, Range& range, Map& map, Reduce& reduce, T init) {
+    MappedSource<RangeSource<Range&>, Map&> source(RangeSource<Range&>(range), map);
+    return reduce_all(crew, source, reduce, std::move(init));
+}
+
+}  // namespace detail
+
+template <detail::Iterable Range, class F>
+    requires std::invocable<F&, detail::ItemOf<Range>>
+std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f, std::stop_token stop) {
+    using R = detail::ResultFor<F, Range>;
+    static_assert(!std::is_void_v<R>, "the function gives nothing: use for_each(range, f)");
+    detail::Crew crew(std::move(stop));
+    return detail::parallel<R>(crew, range, f);
+}
+
+template <detail::Iterable Range, class F>
+    requires std::invocable<F&, detail::ItemOf<Range>>
+void for_each(Range&& range, F&& f, std::stop_token stop) {
+    detail::Crew crew(std::move(stop));
+    detail::RangeSource<Range&> source(range);
+    detail::for_each_in(crew, source, f);
+}
+
+template <detail::Iterable Range, class Map, class Reduce, class T>
+    requires std::invocable<Map&, detail::ItemOf<Range>> && std::invocable<Reduce&, T, T>
+T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop) {
+    detail::Crew crew(std::move(stop));
+    return detail::map_reduce(crew, range, map, reduce, std::move(init));
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/pipeline_queue.hpp ----
+
+// The machinery of a pipeline: what its items come from, wait in and end in. Every item carries its number in
+// the input, so that order can be kept however many threads a stage has; a Channel does not know numbers.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What all queues of a pipeline have in common.
+struct PipelineShape {
+    std::size_t queue_limit = 16;
+    bool keeps_order = true;
+};
+
+template <class T>
+struct Numbered {
+    std::uint64_t number;
+    T value;
+};
+
+// ---- What the items come from ----
+
+/// An item of a range, left where it is until it is used: a reference, to move from if the pipeline owns the
+/// range.
+template <class Iterator, bool is_owned>
+struct RangeItem {
+    Iterator at;
+};
+
+/// What a stage is called with.
+template <class T>
+T&& opened(T& value) noexcept {
+    return std::move(value);
+}
+template <class Iterator, bool is_owned>
+decltype(auto) opened(RangeItem<Iterator, is_owned>& item) {
+    if constexpr (is_owned)
+        return std::ranges::iter_move(item.at);
+    else
+        return *item.at;
+}
+
+/// A container is const throughout if it is const; a view is not, and does not own what it shows.
+template <class Range>
+concept OwnsItems =
+    !std::is_reference_v<Range> && !std::is_const_v<Range> && requires(Range& range, const Range& constant) {
+        { *std::ranges::begin(range) } -> std::same_as<std::iter_value_t<IteratorOf<Range>>&>;
+        { *std::ranges::begin(constant) } -> std::same_as<const std::iter_value_t<IteratorOf<Range>>&>;
+    };
+
+/// Gives the items of a range one by one; those of what can be read once only are moved out of it.
+template <class Range>
+class PipelineRange {
+    using Iterator = IteratorOf<Range>;
+    static constexpr bool stays = std::forward_iterator<Iterator>;
+    using Item =
+        std::conditional_t<stays, RangeItem<Iterator, OwnsItems<Range>>, std::iter_value_t<Iterator>>;
+
+  public:
+    explicit PipelineRange(Range& range) : at_(std::ranges::begin(range)), end_(std::ranges::end(range)) {}
+
+    std::optional<Item> operator()() {
+        if (at_ == end_) return std::nullopt;
+        std::optional<Item> item;
+        if constexpr (stays)
+            item.emplace(Item{at_});
+        else
+            item.emplace(std::ranges::iter_move(at_));
+        ++at_;
+        return item;
+    }
+
+  private:
+    Iterator at_;
+    SentinelOf<Range> end_;
+};
+
+template <class T>
+inline constexpr bool is_optional = false;
+template <class T>
+inline constexpr bool is_optional<std::optional<T>> = true;
+
+template <class F>
+concept PipelineSource = std::invocable<F&> && is_optional<std::invoke_result_t<F&>>;
+
+/// What a source gives, numbered. The threads of the first stage take turns at it.
+template <PipelineSource Pull>
+class PipelineFeed {
+  public:
+    using Item = typename std::invoke_result_t<Pull&>::value_type;
+
+    explicit PipelineFeed(Pull& pull) noexcept : pull_(pull) {}
+
+    std::optional<Numbered<Item>> pop() {
+        const std::lock_guard lock(mutex_);
+        if (is_over_) return std::nullopt;
+        is_over_ = true;  // and so it stays if the source throws
+        std::optional<Item> item = pull_();
+        if (!item || is_abandoned_) return std::nullopt;
+        is_over_ = false;
+        return Numbered<Item>{count_++, std::move(*item)};
+    }
+    void abandon() noexcept { is_abandoned_ = true; }
+
+  private:
+    Pull& pull_;
+    std::mutex mutex_;  // held while the source runs
+    std::atomic<bool> is_abandoned_ = false;
+    bool is_over_ = false;
+    std::uint64_t count_ = 0;
+};
+
+// ---- What they wait in ----
+
+/// A window over the items: so many, from the first that has not come out on. Those that come early wait in
+/// it; those that come too early wait outside, on their threads.
+template <class T>
+class PipelineQueue {
+  public:
+    explicit PipelineQueue(const PipelineShape& shape)
+        : keeps_order_(shape.keeps_order), cells_(shape.queue_limit) {}
+
+    /// Waits until the item is within the window. False if the pipeline is abandoned.
+    bool push(std::uint64_t number, T&& value) {
+        std::unique_lock lock(mutex_);
+        const auto is_within = [&] { return (keeps_order_ ? number : end_) - first_ < cells_.size(); };
+        if (!is_abandoned_ && !is_within()) {
+            ++waiting_to_push_;
+            has_room_.wait(lock, [&] { return is_abandoned_ || is_within(); });
+            --waiting_to_push_;
+        }
+        if (is_abandoned_) return false;
+        if (!keeps_order_) number = end_++;
+        cell(number).emplace(std::move(value));
+        ++filled_;
+        const bool wakes = number == first_ && waiting_to_pop_ > 0;
+        lock.unlock();
+        if (wakes) has_item_.notify_one();
+        return true;
+    }
+
+    /// Waits for the next item. Nothing if none will come, or the pipeline is abandoned.
+    std::optional<Numbered<T>> pop() {
+        std::unique_lock lock(mutex_);
+        const auto is_settled = [&] { return is_abandoned_ || is_closed_ || cell(first_).has_value(); };
+        if (!is_settled()) {
+            ++waiting_to_pop_;
+            has_item_.wait(lock, is_settled);
+            --waiting_to_pop_;
+        }
+        std::optional<T>& next = cell(first_);
+        if (is_abandoned_ || !next) return std::nullopt;
+        std::optional<Numbered<T>> item(Numbered<T>{first_, std::move(*next)});
+        next.reset();
+        ++first_;
+        --filled_;
+        const bool is_more = cell(first_).has_value();
+        const bool wakes_other = is_more && waiting_to_pop_ > 0;
+        // Not for every single place, which would be a change of threads for each item. But the one who has
+        // the item that is next must not wait for those behind it.
+        const bool wakes_pushers = waiting_to_push_ > 0 && (!is_more || filled_ <= cells_.size() / 2);
+        lock.unlock();
+        if (wakes_other) has_item_.notify_one();
+        if (wakes_pushers) has_room_.notify_all();
+        return item;
+    }
+
+    /// No item comes any more.
+    void close() noexcept { set(is_closed_); }
+    /// Nothing goes in or comes out any more.
+    void abandon() noexcept { set(is_abandoned_); }
+
+  private:
+    std::optional<T>& cell(std::uint64_t number) { return cells_[number % cells_.size()]; }
+    void set(bool& flag) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            flag = true;
+        }
+        has_item_.notify_all();
+        has_room_.notify_all();
+    }
+
+    const bool keeps_order_;
+    std::mutex mutex_;  // of what follows
+    std::condition_variable has_item_;
+    std::condition_variable has_room_;
+    std::vector<std::optional<T>> cells_;
+    std::size_t filled_ = 0;
+    std::uint64_t first_ = 0;  // comes out next
+    std::uint64_t end_ = 0;    // goes in next where no order is kept
+    int waiting_to_push_ = 0;
+    int waiting_to_pop_ = 0;
+    bool is_closed_ = false;
+    bool is_abandoned_ = false;
+};
+
+// ---- What they end in ----
+
+/// What the last stage gives, in the order of the input, or of its coming if that is not kept.
+template <class T>
+class PipelineResults {
+  public:
+    explicit PipelineResults(const PipelineShape& shape) noexcept : keeps_order_(shape.keeps_order) {}
+
+    bool push(std::uint64_t number, T&& value) {
+        const std::lock_guard lock(mutex_);
+        const std::size_t place = keeps_order_ ? static_cast<std::size_t>(number) : results_.size();
+        if (place >= results_.size()) results_.resize(place + 1);
+        results_[place].emplace(std::move(value));
+        return true;
+    }
+    void close() noexcept {}
+    void abandon() noexcept {}
+    std::vector<T> take() { return unwrap(results_); }
+
+  private:
+    const bool keeps_order_;
+    std::mutex mutex_;
+    std::vector<std::optional<T>> results_;
+};
+
+template <>
+class PipelineResults<void> {
+  public:
+    explicit PipelineResults(const PipelineShape&) noexcept {}
+    void close() noexcept {}
+    void abandon() noexcept {}
+    void take() const noexcept {}
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/thread.hpp ----
+
+// thread::spawn: a thread of one's own, for work that blocks or goes on for long. Its handle gives what the
+// function gives, to a thread that joins or to a coroutine that awaits it; no thread is ever left to itself.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+template <class T>
+class ThreadState;
+template <class T>
+class ThreadWait;
+
+/// What a function gives on a thread of its own: called with a stop token before its arguments, if it takes
+/// one.
+template <class F, class... Args>
+struct CalledOnThread : std::invoke_result<F, Args...> {};
+template <class F, class... Args>
+    requires std::invocable<F, std::stop_token, Args...>
+struct CalledOnThread<F, Args...> : std::invoke_result<F, std::stop_token, Args...> {};
+
+template <class F, class... Args>
+using ThreadResult = std::decay_t<typename CalledOnThread<std::decay_t<F>, std::decay_t<Args>...>::type>;
+
+}  // namespace detail
+
+/// Threads of one's own. `using namespace std` beside `using namespace sake` makes the name ambiguous.
+namespace thread {
+
+/// What debuggers and `top -H` call a thread. They show 15 bytes; the rest is cut off, at the end of a
+/// character of UTF-8.
+class Name {
+  public:
+    explicit Name(std::string_view text) noexcept;
+    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
+
+  private:
+    std::array<char, 16> text_{};
+};
+
+/// A thread that was spawned: join it, or await it in a coroutine, for its result. Dropping the handle asks
+/// the thread to stop and waits until it has ended, as std::jthread does; an exception that nobody has taken
+/// then goes to the log. Not to be used by several threads at once.
+template <class T>
+class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHandle {
+  public:
+    explicit JoinHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept : state_(std::move(state)) {}
+
+    /// Blocks until the thread has ended; gives what the function gave, or throws what it threw, and
+    /// std::runtime_error if it ended its thread by pthread_exit. Once: afterwards, or if the handle was
+    /// moved from, it throws std::logic_error. A coroutine holds its loop with it: co_await instead.
+    T join() { return state().join(); }
+
+    /// The same in a coroutine, whose loop goes on meanwhile. Throws Cancelled, and then the thread runs on
+    /// and can be joined or awaited again. The handle must outlive the wait.
+    [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(*this); }
+
+    /// Whether the thread has not been joined yet; it may have ended.
+    [[nodiscard]] bool joinable() const noexcept { return state_ != nullptr && state_->joinable(); }
+
+    /// Tells the stop token that the function was given. False if it was told before, or was joined.
+    bool request_stop() noexcept { return joinable() && state_->request_stop(); }
+
+  private:
+    friend class detail::ThreadWait<T>;
+    [[nodiscard]] detail::ThreadState<T>& state() const {
+        if (state_ == nullptr) throw std::logic_error("thread: the handle was moved from");
+        return *state_;
+    }
+    std::unique_ptr<detail::ThreadState<T>> state_;
+};
+
+/// Runs `f(args...)` on a new thread of this name. A function that takes a std::stop_token first is given the
+/// handle's. Function and arguments are moved or copied into the thread; what is to be shared is passed by
+/// std::ref. Throws std::system_error if no thread can be made.
+///
+///     auto loader = thread::spawn(thread::Name("loader"), [](std::string path) { return load(path); },
+///     path); const Model model = loader.join();  // in a coroutine: co_await loader
+///
+/// For plain functions: a coroutine is run by `run_until_complete` in one.
+template <class F, class... Args>
+    requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
+auto spawn(Name name, F&& f, Args&&... args) {
+    using Result = detail::ThreadResult<F, Args...>;
+    auto state = std::make_unique<detail::ThreadState<Result>>();
+    state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
+    JoinHandle<Result> handle(std::move(state));
+    if constexpr (detail::is_safe_to_await<F>)
+        return handle;
+    else
+        return detail::CalledHandle(std::move(handle));
+}
+
+/// The same under the name of the calling thread.
+template <class F, class... Args>
+    requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
+auto spawn(F&& f, Args&&... args) {
+    return thread::spawn(Name(""), std::forward<F>(f), std::forward<Args>(args)...);
+}
+
+inline Name::Name(std::string_view text) noexcept {
+    const auto is_inside_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
+    std::size_t size = text.size();
+    if (size >= text_.size()) {
+        size = text_.size() - 1;
+        while (size > 0 && is_inside_character(text[size])) --size;
+    }
+    text.copy(text_.data(), size);
+}
+
+}  // namespace thread
+
+namespace detail {
+
+/// The thread and what comes of it. Its address is known to the thread, so it stays where it is.
+template <class T>
+class ThreadState {
+    using Kept = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+  public:
+    ThreadState() = default;
+    ThreadState(const ThreadState&) = delete;
+    ThreadState& operator=(const ThreadState&) = delete;
+    ~ThreadState() {
+        if (!thread_.joinable()) return;
+        thread_.request_stop();
+        thread_.join();
+        if (failure_) report_failure("a thread that nobody joined failed: ", failure_);
+    }
+
+    template <class F, class... Args>
+    void start(thread::Name name, F&& f, Args&&... args) {
+        const auto body = [this, name](std::stop_token stop, auto&& function, auto&&... arguments) -> void {
+            if (*name.c_str() != '\0') sys::set_thread_name(name.c_str());
+            this->run(std::move(stop), std::move(function), std::move(arguments)...);
+        };
+        thread_ = std::jthread(body, std::forward<F>(f), std::forward<Args>(args)...);
+    }
+
+    [[nodiscard]] bool joinable() const noexcept { return thread_.joinable(); }
+    bool request_stop() noexcept { return thread_.request_stop(); }
+
+    T join() {
+        if (!thread_.joinable()) throw std::logic_error("thread: it was joined before");
+        thread_.join();
+        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+        if constexpr (!std::is_void_v<T>) return std::move(*result_);
+    }
+
+    [[nodiscard]] bool is_over() {
+        const std::lock_guard lock(mutex_);
+        return is_over_;
+    }
+    [[nodiscard]] bool is_awaited() {
+        const std::lock_guard lock(mutex_);
+        return waiter_ != nullptr;
+    }
+    /// Finishes the wait when the function has ended.
+    void tell(Wait& waiter) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (is_over_) return waiter.finish();
+        waiter_ = &waiter;
+    }
+    /// False if the waiter has been told, or never was to be.
+    bool leave(Wait& waiter) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (waiter_ != &waiter) return false;
+        waiter_ = nullptr;
+        return true;
+    }
+
+  private:
+    template <class F, class... Args>
+    void run(std::stop_token stop, F&& function, Args&&... args) {
+        const AtExit at_end([this]() noexcept { end(); });
+        try {
+            if constexpr (std::invocable<F, std::stop_token, Args...>) {
+                keep([&]() -> decltype(auto) {
+                    return std::move(function)(std::move(stop), std::move(args)...);
+                });
+            } else {
+                keep([&]() -> decltype(auto) { return std::move(function)(std::move(args)...); });
+            }
+        } catch (...) {
+            failure_ = caught_exception();
+        }
+    }
+    template <class Call>
+    void keep(Call call) {
+        if constexpr (std::is_void_v<T>) {
+            call();
+            result_.emplace();
+        } else {
+            result_.emplace(call());
+        }
+    }
+    void end() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (!result_ && !failure_) {
+            failure_ = std::make_exception_ptr(std::runtime_error("thread: the function ended its thread"));
+        }
+        is_over_ = true;
+        if (waiter_ == nullptr) return;
+        Wait& waiter = *std::exchange(waiter_, nullptr);
+        waiter.reactor().post(waiter);
+    }
+
+    std::mutex mutex_;  // of these two; the others are the thread's until it was joined
+    bool is_over_ = false;
+    Wait* waiter_ = nullptr;
+    std::exception_ptr failure_;
+    std::optional<Kept> result_;
+    std::jthread thread_;
+};
+
+/// What cancelling a wait does to the thread that it is for.
+enum class ThreadOnCancel : std::uint8_t {
+    leave,  // it runs on, and the wait ends
+    stop,   // it is asked to stop, and the wait goes on until it has ended
+};
+
+template <class T>
+class [[nodiscard]] ThreadWait final : public Wait {
+  public:
+    explicit ThreadWait(const thread::JoinHandle<T>& handle, ThreadOnCancel on_cancel = ThreadOnCancel::leave)
+        : state_(handle.state()), on_cancel_(on_cancel) {}
+    ~ThreadWait() { static_cast<void>(state_.leave(*this)); }
+
+    [[nodiscard]] bool await_ready() const { return state_.is_over(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (state_.is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
+        Fiber& fiber = *coroutine.promise().fiber;
+        const bool stops = on_cancel_ == ThreadOnCancel::stop && fiber.take_cancellation();
+        if (!suspend(coroutine)) return false;
+        if (stops) fiber.cancel();
+        state_.tell(*this);
+        return true;
+    }
+    T await_resume() {
+        throw_if_cancelled();
+        try {
+            return state_.join();  // what is left of the thread is its end
+        } catch (const Cancelled&) {
+            if (was_told_to_stop_) static_cast<void>(take_late_cancellation());
+            throw;
+        }
+    }
+
+  private:
+    bool withdraw() noexcept override {
+        if (on_cancel_ == ThreadOnCancel::leave) return state_.leave(*this);
+        was_told_to_stop_ = true;
+        state_.request_stop();
+        return false;
+    }
+
+    ThreadState<T>& state_;
+    const ThreadOnCancel on_cancel_;
+    bool was_told_to_stop_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/pipeline.hpp ----
+
+// pipeline: items go through stages one after the other, and the stages work side by side, each on threads of
+// its own.
+
+namespace sake {
+inline namespace v0 {
+
+/// What a pipeline does to each item, and on how many threads. See `stage`.
+template <class F>
+struct Stage {
+    explicit Stage(F callable, int thread_count = 1) : function(std::move(callable)), threads(thread_count) {
+        if (threads < 0) throw std::invalid_argument("stage: the number of threads must be at least 0");
+        if (threads == 0) threads = usable_cpus();
+    }
+    F function;
+    int threads;
+};
+
+/// A stage on several threads, 0 meaning one per usable CPU; they call the same `f` at the same time. Throws
+/// std::invalid_argument if `threads` is negative.
+template <class F>
+[[nodiscard]] Stage<std::decay_t<F>> stage(F&& f, int threads) {
+    return Stage<std::decay_t<F>>(std::forward<F>(f), threads);
+}
+
+/// Stages that items go through, with a bounded queue between each two. Made by `pipeline`. It may run again
+/// and again; what it runs over, and it itself, must outlive the run.
+///
+/// A run has threads of its own, so stages may block; they need not know of each other. Between two stages
+/// wait at most as many items as the queue limit, and each thread has one in hand: memory is bounded however
+/// long the input is. The first exception that a stage or the source throws is thrown by the run; what is not
+/// done by then is dropped, and when the run returns, its threads have ended and its items are gone. A stage
+/// or source that waits for something else is waited for.
+template <class... Fs>
+class Pipeline {
+  public:
+    explicit Pipeline(Stage<Fs>... stages) : stages_(std::move(stages)...) {}
+
+    /// How many items may wait between two stages, 16 if not said. Throws std::invalid_argument for 0.
+    [[nodiscard]] Pipeline queue_limit(std::size_t items) && {
+        if (items == 0) throw std::invalid_argument("Pipeline: the queue limit must be at least 1");
+        shape_.queue_limit = items;
+        return std::move(*this);
+    }
+    /// Lets items overtake each other in stages of several threads. Otherwise every stage of one thread sees
+    /// them in the order of the input, and so do the results.
+    [[nodiscard]] Pipeline unordered() && {
+        shape_.keeps_order = false;
+        return std::move(*this);
+    }
+
+    /// Runs all of `inputs` through the stages and blocks until that is done. Gives a vector of what the last
+    /// stage gives, or nothing if it gives nothing. `inputs` is a range, of which the first stage is given
+    /// references, to move from if the range is a temporary container; or a callable that gives a
+    /// std::optional, empty at the end, which is called by one thread at a time. Throws Cancelled when `stop`
+    /// is requested.
+    template <class Inputs>
+    auto run(Inputs&& inputs, std::stop_token stop = {});
+
+    /// The same in a coroutine, whose loop goes on meanwhile: `co_await p.run_async(inputs)`. Where it is
+    /// cancelled, the run is abandoned, waited for, and throws Cancelled. A temporary container or pipeline
+    /// is moved into the task.
+    template <class Inputs>
+    [[nodiscard]] auto run_async(Inputs&& inputs, std::stop_token stop = {}) &;
+    template <class Inputs>
+    [[nodiscard]] auto run_async(Inputs&& inputs, std::stop_token stop = {}) &&;
+
+  private:
+    std::tuple<Stage<Fs>...> stages_;
+    detail::PipelineShape shape_;
+};
+
+namespace detail {
+
+template <class F>
+struct StageOf {
+    using type = F;
+};
+template <class F>
+struct StageOf<Stage<F>> {
+    using type = F;
+};
+template <class F>
+using StageFunction = typename StageOf<std::decay_t<F>>::type;
+
+}  // namespace detail
+
+/// Makes a pipeline of callables: one that stands alone has one thread, `stage(f, n)` has n.
+///
+///     auto pages = pipeline(fetch, stage(parse, 4), index);
+///     pages.run(urls);
+template <class... Stages>
+    requires(sizeof...(Stages) > 0)
+[[nodiscard]] Pipeline<detail::StageFunction<Stages>...> pipeline(Stages&&... stages) {
+    return Pipeline<detail::StageFunction<Stages>...>(
+        Stage<detail::StageFunction<Stages>>(std::forward<Stages>(stages))...);
+}
+
+namespace detail {
+
+/// What the items that a stage has done go into: one for each stage, the last one for the results.
+template <class Outlets, class In, class... Fs>
+struct PipelineOutlets;
+
+template <class F, class In>
+struct StageResult {
+    static_assert(std::invocable<F&, In>, "a stage of the pipeline does not take what comes before it");
+    using type = std::decay_t<std::invoke_result_t<F&, In>>;
+};
+
+template <class... Outlets, class In, class F>
+struct PipelineOutlets<std::tuple<Outlets...>, In, F> {
+    using type = std::tuple<Outlets..., PipelineResults<typename StageResult<F, In>::type>>;
+};
+
+template <class... Outlets, class In, class F, class Next, class... Rest>
+struct PipelineOutlets<std::tuple<Outlets...>, In, F, Next, Rest...> {
+    using Out = typename StageResult<F, In>::type;
+    static_assert(!std::is_void_v<Out>, "only the last stage of a pipeline may give nothing");
+    using type =
+        typename PipelineOutlets<std::tuple<Outlets..., PipelineQueue<Out>>, Out, Next, Rest...>::type;
+};
+
+/// One run of a pipeline, from its first thread to its last.
+template <class Pull, class... Fs>
+class PipelineRun {
+    using Feed = PipelineFeed<Pull>;
+    using First = decltype(opened(std::declval<typename Feed::Item&>()));
+    using Outlets = typename PipelineOutlets<std::tuple<>, First, Fs...>::type;
+    static constexpr std::size_t size = sizeof...(Fs);
+
+  public:
+    PipelineRun(std::tuple<Stage<Fs>...>& stages, const PipelineShape& shape, Pull& pull)
+        : stages_(stages), feed_(pull), outlets_(same_for<Fs>(shape)...) {}
+
+    auto run(const std::stop_token& stop) {
+        const auto cancel = [this]() noexcept { abandon(std::make_exception_ptr(Cancelled())); };
+        const std::stop_callback on_stop(stop, cancel);
+        std::vector<thread::JoinHandle<void>> threads;
+        try {
+            start(threads, std::make_index_sequence<size>());
+        } catch (...) {
+            abandon(caught_exception());
+        }
+        for (auto& each : threads) {
+            try {
+                each.join();
+            } catch (...) {  // it was ended by pthread_exit
+                abandon(caught_exception());
+            }
+        }
+        if (failure_) std::rethrow_exception(failure_);
+        return std::get<size - 1>(outlets_).take();
+    }
+
+  private:
+    template <class>
+    static const PipelineShape& same_for(const PipelineShape& shape) noexcept {
+        return shape;
+    }
+
+    template <std::size_t... index>
+    void start(std::vector<thread::JoinHandle<void>>& threads, std::index_sequence<index...>) {
+        ((running_[index] = std::get<index>(stages_).threads), ...);
+        // A thread without a place in the vector would be joined before the others are told to end.
+        threads.reserve((static_cast<std::size_t>(std::get<index>(stages_).threads) + ...));
+        (start_stage<index>(threads), ...);
+    }
+    template <std::size_t index>
+    void start_stage(std::vector<thread::JoinHandle<void>>& threads) {
+        const SignalsBlocked for_the_threads;
+        const std::string name = "pipeline " + std::to_string(index + 1);
+        for (int i = 0; i < std::get<index>(stages_).threads && !is_abandoned_; ++i) {
+            threads.push_back(thread::spawn(thread::Name(name), [this] { work<index>(); }));
+        }
+    }
+
+    // A thread of a stage, from its begin to its end.
+    template <std::size_t index>
+    void work() {
+        auto& outlet = std::get<index>(outlets_);
+        bool is_done = false;
+        const AtExit at_end([&]() noexcept {
+            if (!is_done) abandon(nullptr);
+            if (--running_[index] == 0) outlet.close();
+        });
+        try {
+            while (auto item = inlet<index>().pop()) {
+                if (!pass_on(std::get<index>(stages_).function, *item, outlet)) break;
+            }
+            is_done = true;
+        } catch (...) {
+            abandon(caught_exception());
+        }
+    }
+    template <class F, class T, class Outlet>
+    static bool pass_on(F& function, Numbered<T>& item, Outlet& outlet) {
+        if constexpr (std::is_same_v<Outlet, PipelineResults<void>>) {
+            function(opened(item.value));
+            return true;
+        } else {
+            return outlet.push(item.number, function(opened(item.value)));
+        }
+    }
+    template <std::size_t index>
+    auto& inlet() noexcept {
+        if constexpr (index == 0)
+            return feed_;
+        else
+            return std::get<index - 1>(outlets_);
+    }
+
+    // The first reason is kept.
+    void abandon(std::exception_ptr why) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!failure_) failure_ = std::move(why);
+            is_abandoned_ = true;
+        }
+        feed_.abandon();
+        std::apply([](auto&... outlet) { (outlet.abandon(), ...); }, outlets_);
+    }
+
+    std::tuple<Stage<Fs>...>& stages_;
+    Feed feed_;
+    Outlets outlets_;
+    std::array<std::atomic<int>, size> running_{};  // threads of each stage
+    std::mutex mutex_;                              // of the failure
+    std::exception_ptr failure_;
+    std::atomic<bool> is_abandoned_ = false;
+};
+
+/// Runs a pipeline from a thread that is made for it: what it gives or throws comes to the loop, which goes
+/// on meanwhile. The pipeline and the inputs are references, or live in this frame.
+template <class P, class Inputs>
+auto run_pipeline(P pipeline, Inputs inputs, std::stop_token stop)
+    -> Task<decltype(pipeline.run(std::forward<Inputs>(inputs), stop))> {
+    thread::JoinHandle runner = thread::spawn(thread::Name("pipeline"), [&](std::stop_token asked) {
+        return pipeline.run(std::forward<Inputs>(inputs), std::move(asked));
+    });
+    const auto request_stop = [&]() noexcept { runner.request_stop(); };
+    const std::stop_callback on_stop(stop, request_stop);
+    ThreadWait wait(runner, ThreadOnCancel::stop);
+    co_return co_await wait;
+}
+
+template <class Inputs>
+inline constexpr bool is_safe_input = !PipelineSource<Inputs> || is_safe_to_await<Inputs>;
+
+}  // namespace detail
+
+template <class... Fs>
+template <class Inputs>
+auto Pipeline<Fs...>::run(Inputs&& inputs, std::stop_token stop) {
+    static_assert(detail::PipelineSource<Inputs> || detail::Iterable<Inputs>,
+                  "a pipeline runs over a range, or over a callable that gives a std::optional");
+    if constexpr (detail::PipelineSource<Inputs>) {
+        detail::PipelineRun<Inputs, Fs...> run(stages_, shape_, inputs);
+        return run.run(stop);
+    } else {
+        detail::PipelineRange<Inputs> source(inputs);
+        detail::PipelineRun<detail::PipelineRange<Inputs>, Fs...> run(stages_, shape_, source);
+        return run.run(stop);
+    }
+}
+
+template <class... Fs>
+template <class Inputs>
+auto Pipeline<Fs...>::run_async(Inputs&& inputs, std::stop_token stop) & {
+    static_assert(detail::is_safe_input<Inputs>,
+                  "GCC before 13 destroys the captures of this lambda twice: name the source first");
+    return detail::run_pipeline<Pipeline&, Inputs>(*this, std::forward<Inputs>(inputs), std::move(stop));
+}
+
+template <class... Fs>
+template <class Inputs>
+auto Pipeline<Fs...>::run_async(Inputs&& inputs, std::stop_token stop) && {
+    static_assert(detail::is_safe_input<Inputs> && detail::is_safe_to_await<Pipeline>,
+                  "GCC before 13 destroys the captures of these lambdas twice: name the pipeline, or source, "
+                  "first, `auto p = pipeline(...); co_await p.run_async(...);`");
+    return detail::run_pipeline<Pipeline, Inputs>(std::move(*this), std::forward<Inputs>(inputs),
+                                                  std::move(stop));
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/stream_stages.hpp ----
+
+// The machinery of stream: the stages that a range's batches pass through, after those of batches.hpp. Each
+// stage is a source for the next: what it gives is made by whoever asks for it.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What of the items `predicate` is true for.
+template <class Source, class Predicate>
+class FilteredSource {
+  public:
+    using Item = typename Source::Item;
+
+    FilteredSource(Source source, Predicate predicate)
+        : source_(std::move(source)), predicate_(std::move(predicate)) {}
+
+    template <class Each>
+    Taken next(Member& member, Each&& each) {
+        return source_.next(member, [&](auto&& item) {
+            if (predicate_(item)) each(std::forward<decltype(item)>(item));
+        });
+    }
+
+  private:
+    Source source_;
+    Predicate predicate_;
+};
+
+/// Whether batches are used in the order of the range, or as they are ready.
+enum class Order : std::uint8_t { kept, free };
+
+/// Brings batches, which the members of a crew hand in as they are ready, to a receiver: in order, one at a
+/// time, outside of every lock. Only so many wait for one that is late; whoever is further ahead waits.
+/// What it keeps is under the lock of the crew.
+template <class T>
+class Turns {
+  public:
+    explicit Turns(Order order) noexcept : order_(order) {}
+
+    /// `receiver.receive(items)` is called for this batch and what has waited for it, here or, if one is at
+    /// it, by that member.
+    template <class Receiver>
+    void hand_in(Crew& crew, std::size_t number, std::vector<T> items, Receiver& receiver) {
+        std::unique_lock lock(crew.mutex());
+        if (order_ == Order::free) number = arrived_++;
+        crew.wait_until(lock, [&] { return number - next_ < 4 * crew.size(); });
+        waiting_.push_back({number, std::move(items)});
+        deliver(crew, lock, receiver);
+    }
+
+    /// So many batches are all. When they have been received, `receiver.finish()` is called, once.
+    template <class Receiver>
+    void end(Crew& crew, std::size_t count, Receiver& receiver) {
+        std::unique_lock lock(crew.mutex());
+        end_ = count;
+        deliver(crew, lock, receiver);
+    }
+
+  private:
+    struct Ready {
+        std::size_t number;
+        std::vector<T> items;
+    };
+    static constexpr std::size_t unknown = std::numeric_limits<std::size_t>::max();
+
+    template <class Receiver>
+    void deliver(Crew& crew, std::unique_lock<std::mutex>& lock, Receiver& receiver) {
+        if (is_delivering_) return;
+        is_delivering_ = true;
+        while (std::optional<std::vector<T>> items = take_next()) {
+            lock.unlock();
+            if (!crew.goes_on()) return;
+            receiver.receive(*std::move(items));
+            lock.lock();
+            ++next_;
+            crew.tell_all();
+        }
+        if (next_ == end_ && !std::exchange(has_finished_, true)) {
+            lock.unlock();
+            receiver.finish();
+            lock.lock();
+        }
+        is_delivering_ = false;
+    }
+
+    std::optional<std::vector<T>> take_next() {
+        const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                        [this](const Ready& each) { return each.number == next_; });
+        if (found == waiting_.end()) return std::nullopt;
+        std::optional<std::vector<T>> items(std::move(found->items));
+        waiting_.erase(found);
+        return items;
+    }
+
+    Order order_;
+    std::vector<Ready> waiting_;
+    std::size_t next_ = 0;  // the number of the batch whose turn it is
+    std::size_t arrived_ = 0;
+    std::size_t end_ = unknown;
+    bool has_finished_ = false;
+    bool is_delivering_ = false;
+};
+
+/// A stage that must see one item after the other. `step.add(item, out)` puts what comes of an item behind
+/// `out`, `step.finish(out)` what is left at the end; once `step.is_done()` no more items are wanted.
+template <class Source, class Step>
+class SteppedSource {
+    using Value = ValueOf<Source>;
+
+  public:
+    using Item = typename Step::Out&&;
+
+    SteppedSource(Source source, Step step, Order order)
+        : source_(std::move(source)), step_(std::move(step)), turns_(order), is_ended_(step_.is_done()) {}
+
+    template <class Each>
+    Taken next(Member& member, Each&& each) {
+        while (true) {
+            if (std::optional<Ready> ready = take_ready(member.crew)) {
+                for (auto& item : ready->items) {
+                    if (!member.crew.goes_on()) return {Taken::Kind::nothing};
+                    each(std::move(item));
+                }
+                return ready->taken;
+            }
+            std::vector<Value> items;
+            const Taken taken = source_.next(
+                member, [&](auto&& item) { items.push_back(std::forward<decltype(item)>(item)); });
+            Receiver receiver{*this, member.crew};
+            if (taken.kind == Taken::Kind::nothing) return taken;
+            if (taken.kind == Taken::Kind::batch)
+                turns_.hand_in(member.crew, taken.number, std::move(items), receiver);
+            else
+                await_the_end(member.crew, taken.number, receiver);
+            if (member.crew.is_over()) return {Taken::Kind::nothing};
+        }
+    }
+
+  private:
+    struct Ready {
+        Taken taken;
+        std::vector<typename Step::Out> items;
+    };
+
+    struct Receiver {
+        SteppedSource& stage;
+        Crew& crew;
+
+        void receive(std::vector<Value> items) {
+            std::vector<typename Step::Out> out;
+            for (auto& item : items) {
+                if (stage.step_.is_done()) break;
+                stage.step_.add(std::move(item), out);
+            }
+            stage.give(crew, std::move(out), stage.step_.is_done());
+        }
+        void finish() {
+            std::vector<typename Step::Out> out;
+            stage.step_.finish(out);
+            stage.give(crew, std::move(out), true);
+        }
+    };
+
+    // What is ready, or that there will be nothing more.
+    std::optional<Ready> take_ready(Crew& crew) {
+        const std::lock_guard lock(crew.mutex());
+        if (ready_.empty()) {
+            if (is_ended_) return Ready{{Taken::Kind::end, given_}, {}};
+            return std::nullopt;
+        }
+        std::optional<Ready> ready(std::move(ready_.front()));
+        ready_.pop_front();
+        return ready;
+    }
+
+    void give(Crew& crew, std::vector<typename Step::Out> items, bool is_last) {
+        const std::lock_guard lock(crew.mutex());
+        if (is_ended_) return;
+        ready_.push_back({{Taken::Kind::batch, given_++}, std::move(items)});
+        is_ended_ = is_last;
+        crew.tell_all();
+    }
+
+    // The others may still be at work on batches, of which there will be something to do.
+    void await_the_end(Crew& crew, std::size_t count, Receiver& receiver) {
+        turns_.end(crew, count, receiver);
+        std::unique_lock lock(crew.mutex());
+        crew.wait_until(lock, [this] { return is_ended_ || !ready_.empty(); });
+    }
+
+    Source source_;
+    Step step_;
+    Turns<Value> turns_;
+    std::deque<Ready> ready_;  // this and what follows are under the lock of the crew
+    std::size_t given_ = 0;
+    bool is_ended_;
+};
+
+/// Lets so many items pass.
+template <class T>
+class TakeStep {
+  public:
+    using Out = T;
+    explicit TakeStep(std::size_t count) noexcept : left_(count) {}
+
+    [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
+    void add(T item, std::vector<T>& out) {
+        out.push_back(std::move(item));
+        --left_;
+    }
+    void finish(std::vector<T>&) const noexcept {}
+
+  private:
+    std::size_t left_;
+};
+
+/// Gathers so many items into one; fewer at the end.
+template <class T>
+class ChunkStep {
+  public:
+    using Out = std::vector<T>;
+    explicit ChunkStep(std::size_t size) noexcept : size_(size) {}
+
+    [[nodiscard]] bool is_done() const noexcept { return false; }
+    void add(T item, std::vector<Out>& out) {
+        chunk_.push_back(std::move(item));
+        if (chunk_.size() == size_) out.push_back(std::exchange(chunk_, {}));
+    }
+    void finish(std::vector<Out>& out) {
+        if (!chunk_.empty()) out.push_back(std::move(chunk_));
+    }
+
+  private:
+    std::size_t size_;
+    std::vector<T> chunk_;
+};
+
+/// Calls `f(item)` for everything that comes out of a source, one at a time in order.
+template <class Source, class F>
+void for_each_in_turn(Crew& crew, Source& source, F& f) {
+    using Value = ValueOf<Source>;
+    struct Receiver {
+        Crew& crew;
+        F& function;
+        void receive(std::vector<Value> items) {
+            for (auto& item : items) {
+                if (!crew.goes_on()) return;
+                static_cast<void>(function(std::move(item)));
+            }
+        }
+        void finish() const noexcept {}
+    };
+    Receiver receiver{crew, f};
+    Turns<Value> turns(Order::kept);
+    work_together(crew, Sizes::timed, [&](Member& member) {
+        std::vector<Value> items;
+        const Taken taken =
+            source.next(member, [&](auto&& item) { items.push_back(std::forward<decltype(item)>(item)); });
+        if (taken.kind != Taken::Kind::batch) return false;
+        turns.hand_in(crew, taken.number, std::move(items), receiver);
+        return true;
+    });
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/compute/stream.hpp ----
+
+// stream: steps that are made of the items of a range, each item apart, by several threads at once, with
+// memory for a bounded number of them.
+
+namespace sake {
+inline namespace v0 {
+
+/// A description of what is to be done with the items of a range. It is lazy: nothing happens, and nothing is
+/// read, before one of the verbs at the end is called, `collect`, `for_each` or `reduce`:
+///
+///     const auto names = stream(lines).map(parse).filter(is_new).map(name_of).take(10).collect();
+///
+/// Then the calling thread and those of the process that are free take batches of items through all steps,
+/// as `parallel` does it, with the same promises: functions are called by several threads at once, the first
+/// exception is thrown on, Cancelled is thrown if `stop` is requested while there is work left, nothing runs
+/// any more at the end, and calls may nest.
+///
+/// Order is kept unless `unordered()` is asked for. Only so many batches are under way at a time: the range
+/// may be endless if `take` ends it. Steps may have been made of some items beyond the last that is wanted,
+/// unless there are only `map`s in front of `take`. A stream is used up by its verbs.
+template <class Source, detail::Order order = detail::Order::kept>
+class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream {
+    using Value = detail::ValueOf<Source>;
+
+  public:
+    using Item = typename Source::Item;
+
+    explicit Stream(Source source) : source_(std::move(source)) {}
+
+    /// `f(item)` instead of every item.
+    template <class F>
+        requires std::invocable<F&, Item>
+    auto map(F f) && {
+        static_assert(!std::is_void_v<std::invoke_result_t<F&, Item>>,
+                      "the function gives nothing to go on with: end with for_each(f)");
+        return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
+    }
+
+    /// Only items of which `predicate(item)` is true.
+    template <class Predicate>
+        requires std::predicate<Predicate&, std::remove_reference_t<Item>&>
+    auto filter(Predicate predicate) && {
+        return next<detail::FilteredSource<Source, Predicate>>(std::move(source_), std::move(predicate));
+    }
+
+    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept.
+    auto take(std::size_t count) && {
+        if constexpr (requires { source_.limit(count); }) {
+            source_.limit(count);
+            return std::move(*this);
+        } else {
+            return next<detail::SteppedSource<Source, detail::TakeStep<Value>>>(
+                std::move(source_), detail::TakeStep<Value>(count), order);
+        }
+    }
+
+    /// Vectors of `size` items each, of those that are left at the end. Throws std::invalid_argument if
+    /// `size` is 0.
+    auto chunks(std::size_t size) && {
+        if (size == 0) throw std::invalid_argument("stream: chunks of no items");
+        return next<detail::SteppedSource<Source, detail::ChunkStep<Value>>>(
+            std::move(source_), detail::ChunkStep<Value>(size), order);
+    }
+
+    /// From here on items may pass each other, so that nothing waits for one that takes long.
+    auto unordered() && { return Stream<Source, detail::Order::free>(std::move(source_)); }
+
+    /// All that comes out.
+    [[nodiscard]] std::vector<Value> collect(std::stop_token stop = {}) && {
+        detail::Crew crew(std::move(stop));
+        return detail::collect(crew, source_, order == detail::Order::kept);
+    }
+
+    /// Calls `f(item)` for all that comes out: in order and one at a time, though not always on the same
+    /// thread; or, where order is not kept, by several threads at once.
+    template <class F>
+        requires std::invocable<F&, Value>
+    void for_each(F&& f, std::stop_token stop = {}) && {
+        detail::Crew crew(std::move(stop));
+        if constexpr (order == detail::Order::kept)
+            detail::for_each_in_turn(crew, source_, f);
+        else
+            detail::for_each_in(crew, source_, f);
+    }
+
+    /// Joins all that comes out by `reduce(one, other)`, which is associative; `init` if nothing does. As
+    /// with `map_reduce` the result is the same every time, if order is kept.
+    template <class Reduce, class T>
+        requires std::invocable<Reduce&, T, T>
+    [[nodiscard]] T reduce(Reduce&& reduce, T init, std::stop_token stop = {}) && {
+        detail::Crew crew(std::move(stop));
+        return detail::reduce_all(crew, source_, reduce, std::move(init));
+    }
+
+  private:
+    template <class Next, class... Args>
+    static auto next(Args&&... args) {
+        return Stream<Next, order>(Next(std::forward<Args>(args)...));
+    }
+
+    Source source_;
+};
+
+/// A stream of the items of a range: of anything that a range-based for loop takes. It owns the range if that
+/// is a temporary, and refers to it otherwise. The items of what can be read once only are moved out of it.
+template <detail::Iterable Range>
+auto stream(Range&& range) {
+    using Source = detail::RangeSource<Range>;
+    return Stream<Source>(Source(std::forward<Range>(range)));
 }
 
 }  // namespace v0

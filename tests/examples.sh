@@ -1,23 +1,27 @@
 #!/usr/bin/env bash
 # Starts every example on a free port and tries the curl lines of its head comment: the answers written there
-# are the ones that have to come. Then it ends each by SIGTERM and expects exit status 0.
+# are the ones that have to come. Then it ends each by SIGTERM and expects exit status 0. An example whose comment
+# has lines with ./NAME is no server: it is run as they say, to its end.
 #
 #   examples.sh BUILD_DIR     the programs are BUILD_DIR/examples/NAME, one for each examples/NAME.cpp but postgres
 #
 # The form of a head comment, in which "..." stands for anything:
 #
 #   curl ARGS...    # STATUS BODY      the answer, here or on a line of its own
+#   ./NAME ARGS...                     in a directory of its own; exit status 0
 #     # Name: value                    a header of the last answer
 #     # stderr: TEXT                   a line that the program logs
+#     # stdout: TEXT                   a line that the program prints
 #     # no answer                      curl gave up
 set -u
 export LC_ALL=C
 [ $# = 1 ] || { echo "usage: $0 BUILD_DIR" >&2; exit 2; }
-programs=$1/examples
+programs=$(cd "$1/examples" && pwd)
 sources=$(dirname "$0")/../examples
 patience=10  # seconds, for each thing that is waited for
 
 scratch=$(mktemp -d)
+export TMPDIR=$scratch  # for what examples store
 pid=
 trap '[ -z "$pid" ] || kill -KILL "$pid"; rm -rf "$scratch"' EXIT
 passed=0
@@ -42,13 +46,13 @@ like() {
     [[ $1 == $glob ]]
 }
 
-# hear EXPECTED: reads what the program logs until the line comes. $heard is all that was read.
+# hear FD EXPECTED: reads what the program says until the line comes. $heard is all that was read.
 hear() {
     local line
     heard=
-    while IFS= read -r -t $patience -u 3 line; do
+    while IFS= read -r -t $patience -u "$1" line; do
         heard+="$line;"
-        like "$line" "$1" && return
+        like "$line" "$2" && return
     done
     return 1
 }
@@ -58,7 +62,7 @@ start() {
     "$programs/$name" 127.0.0.1:0 2> "$scratch/stderr" &
     pid=$!
     exec 3< "$scratch/stderr"
-    hear 'sake: listening on http://127.0.0.1:.../'
+    hear 3 'sake: listening on http://127.0.0.1:.../'
     local ok=$?
     result "$name: starts" $ok "$heard"
     port=${heard##*:}
@@ -98,6 +102,18 @@ ask() {
     status=${status:0:3}
 }
 
+# invoke COMMAND: runs the program as the line says.
+invoke() {
+    question="$name: ./$1"
+    questions=$((questions + 1))
+    answers=$((answers + 1))
+    mkdir -p "$scratch/run"
+    (cd "$scratch/run" && eval "timeout 60 \"$programs\"/$1") > "$scratch/stdout" 2> "$scratch/stderr" < /dev/null
+    result "$question: ends with status 0" $?
+    exec 3< "$scratch/stderr" 4< "$scratch/stdout"
+    rm "$scratch/stderr"
+}
+
 # expect EXPECTATION: compares the last answer with one line of the comment.
 expect() {
     case $1 in 'no answer' | [1-5][0-9][0-9]*) answers=$((answers + 1)) ;; esac
@@ -111,7 +127,11 @@ expect() {
             result "$question: $1" $? "$status $body"
             ;;
         'stderr: '*)
-            hear "${1#stderr: }"
+            hear 3 "${1#stderr: }"
+            result "$question: $1" $? "$heard"
+            ;;
+        'stdout: '*)
+            hear 4 "${1#stdout: }"
             result "$question: $1" $? "$heard"
             ;;
         *': '*)
@@ -136,18 +156,23 @@ follow() {
                 ask "${line#//   }"
                 [ -z "$expected" ] || expect "$expected"
                 ;;
+            '//   ./'*) invoke "${line#//   ./}" ;;
             '//     # '*) expect "${line#//     \# }" ;;
         esac
     done < <(sed '/^\/\//!q' "$source")
     [ $questions -gt 0 ] && [ $questions = $answers ]
-    result "$name: every curl line of its comment has an answer" $? "$questions lines, $answers answers"
+    result "$name: every line of its comment that asks has an answer" $? "$questions lines, $answers answers"
 }
 
 for source in "$sources"/*.cpp; do
     name=$(basename "$source" .cpp)
     [ "$name" != postgres ] || continue  # it needs a database: make peers
-    start && follow
-    stop
+    if grep -q "^//   \./$name" "$source"; then
+        follow
+    else
+        start && follow
+        stop
+    fi
 done
 echo "$passed passed, $failed failed"
 [ $failed = 0 ] && [ $passed -gt 0 ]

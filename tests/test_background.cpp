@@ -97,7 +97,9 @@ TEST_CASE("what the work throws arrives at the await, and a thread that it ends 
     const auto ends = []() -> Task<std::string> {
         co_return co_await failure_of(background([] { ::pthread_exit(nullptr); }));
     };
+    harness::Oracle oracle;
     CHECK(sake::run_until_complete(ends()) == "background: the work ended its thread");
+    CHECK(oracle.check_returned_to_baseline());  // the thread has another in its place
 }
 
 TEST_CASE("cancelled before it has begun the work never runs; once begun it is waited for") {

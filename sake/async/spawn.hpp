@@ -187,19 +187,19 @@ SpawnedTask<F, Args...> call_owned(F function, Args... args) {
     co_return co_await function(std::move(args)...);
 }
 
-/// The handle of a callable that was moved into its task: awaited in the expression that spawns it, GCC 12
-/// would destroy that callable twice.
-template <class T>
-class [[nodiscard]] CalledHandle : public JoinHandle<T> {
+/// The handle of a callable that was moved into its task or thread: awaited in the expression that spawns it,
+/// GCC 12 would destroy that callable twice.
+template <class Handle>
+class [[nodiscard]] CalledHandle : public Handle {
   public:
-    explicit CalledHandle(JoinHandle<T> handle) noexcept : JoinHandle<T>(std::move(handle)) {}
-    JoinWait<T> operator co_await() const& { return JoinHandle<T>::operator co_await(); }
-    template <class Self = T>
-    JoinWait<Self> operator co_await() && {
-        static_assert(!std::is_same_v<Self, T>,
+    explicit CalledHandle(Handle handle) noexcept : Handle(std::move(handle)) {}
+    auto operator co_await() const& { return Handle::operator co_await(); }
+    template <class Self = Handle>
+    auto operator co_await() && {
+        static_assert(!std::is_same_v<Self, Handle>,
                       "GCC before 13 destroys the captures of this lambda twice: name the handle first, "
                       "`JoinHandle task = spawn(...); co_await task;`");
-        return JoinHandle<T>::operator co_await();
+        return Handle::operator co_await();
     }
 };
 

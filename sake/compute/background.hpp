@@ -6,7 +6,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -18,34 +17,75 @@
 #include "sake/async/spawn.hpp"
 #include "sake/async/sync.hpp"
 #include "sake/async/task.hpp"
-#include "sake/compute/cpu_count.hpp"
+#include "sake/compute/process_pool.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// The pools of a reactor, one per kind of work, so that neither waits for the other. Made when first used.
-struct CpuThreads {
-    static int count() { return usable_cpus(); }
-};
-struct BlockingThreads {
-    static int count() { return 4; }
-};
-
-/// A pool and the turns in it: who finds it full waits, on the loop.
-template <class Threads>
-class BackgroundPool {
+/// A pool as one reactor uses it, and the turns in it: who finds too much waiting waits too, on the loop. It
+/// goes when no work of this reactor is left in the pool.
+class BackgroundPlace {
   public:
-    explicit BackgroundPool(Reactor&) : BackgroundPool(Threads::count()) {}
+    explicit BackgroundPlace(WorkerPool& pool)
+        : pool_(pool), turns_(static_cast<std::size_t>(pool.size()) + queue_limit) {}
+    BackgroundPlace(const BackgroundPlace&) = delete;
+    BackgroundPlace& operator=(const BackgroundPlace&) = delete;
+    ~BackgroundPlace() {
+        std::unique_lock lock(mutex_);
+        emptied_.wait(lock, [this] { return jobs_ == 0; });
+    }
 
-    WorkerPool pool;
-    Semaphore turns;
+    static constexpr std::size_t queue_limit = 256;
+
+    [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
+
+    bool submit(PoolJob& job) {
+        enter();
+        try {
+            if (pool_.submit_job(unowned(job))) return true;
+        } catch (...) {
+            leave();
+            throw;
+        }
+        leave();
+        return false;
+    }
+    bool withdraw(PoolJob& job) {
+        if (!pool_.withdraw(job)) return false;
+        leave();
+        return true;
+    }
+    /// A job has ended: the last that it may say.
+    void leave() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (--jobs_ == 0) emptied_.notify_one();
+    }
 
   private:
-    static constexpr std::size_t queue_limit = 256;
-    explicit BackgroundPool(int threads)
-        : pool(threads, queue_limit), turns(static_cast<std::size_t>(threads) + queue_limit) {}
+    void enter() noexcept {
+        const std::lock_guard lock(mutex_);
+        ++jobs_;
+    }
+
+    WorkerPool& pool_;
+    Semaphore turns_;
+    std::mutex mutex_;
+    std::condition_variable emptied_;
+    std::size_t jobs_ = 0;
+};
+
+/// What a reactor keeps for each kind of work, made when first used. What computes shares the threads of the
+/// process; what blocks has threads of its own, so that neither waits for the other.
+struct CpuThreads {
+    explicit CpuThreads(Reactor&) {}
+    BackgroundPlace place{process_pool()};
+};
+struct BlockingThreads {
+    explicit BlockingThreads(Reactor&) {}
+    WorkerPool pool{4, BackgroundPlace::queue_limit};
+    BackgroundPlace place{pool};
 };
 
 /// Runs a callable, which stays where it is, on a thread of a pool. Cancelled before it has begun, it never
@@ -57,12 +97,11 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     using Kept = std::conditional_t<std::is_void_v<Result>, std::monostate, Result>;
 
   public:
-    BackgroundWait(WorkerPool& pool, F& function)
-        : pool_(pool), function_(function), job_(std::make_shared<Job>(*this)) {}
+    BackgroundWait(BackgroundPlace& place, F& function) : place_(place), function_(function), job_(*this) {}
     // Still running only where the thread of the loop ends in the middle of the wait.
     ~BackgroundWait() {
         std::unique_lock lock(mutex_);
-        if (is_running_ && pool_.withdraw(*job_)) return;
+        if (is_running_ && place_.withdraw(job_)) return;
         ended_.wait(lock, [this] { return !is_running_; });
     }
 
@@ -81,18 +120,28 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     }
 
   private:
+    static constexpr const char* taken_no_more = "background: the pool takes no more work";
+
     struct Job final : PoolJob {
         explicit Job(BackgroundWait& waiting) noexcept : wait(waiting) {}
         void run() override { wait.run(); }
-        void finished(bool thread_ended) noexcept override { wait.end(thread_ended); }
+        void finished(bool thread_ended) noexcept override {
+            end(thread_ended ? "background: the work ended its thread" : nullptr);
+        }
+        void dropped() noexcept override { end(taken_no_more); }
+        void end(const char* failure) noexcept {
+            BackgroundPlace& place = wait.place_;  // the wait may be gone when it has ended
+            wait.end(failure);
+            place.leave();
+        }
         BackgroundWait& wait;
     };
 
     void start() noexcept {
         is_running_ = true;
         try {
-            if (pool_.submit_job(job_)) return;
-            failure_ = std::make_exception_ptr(std::runtime_error("background: the pool takes no more work"));
+            if (place_.submit(job_)) return;
+            failure_ = std::make_exception_ptr(std::runtime_error(taken_no_more));
         } catch (...) {
             failure_ = std::current_exception();
         }
@@ -113,25 +162,23 @@ class [[nodiscard]] BackgroundWait final : public Wait {
             failure_ = caught_exception();
         }
     }
-    void end(bool thread_ended) noexcept {
+    void end(const char* failure) noexcept {
         const std::lock_guard lock(mutex_);
-        if (thread_ended) {
-            failure_ = std::make_exception_ptr(std::runtime_error("background: the work ended its thread"));
-        }
+        if (failure != nullptr) failure_ = std::make_exception_ptr(std::runtime_error(failure));
         is_running_ = false;
         ended_.notify_one();
         reactor().post(*this);
     }
 
     bool withdraw() noexcept override {
-        if (!pool_.withdraw(*job_)) return false;
+        if (!place_.withdraw(job_)) return false;
         is_running_ = false;
         return true;
     }
 
-    WorkerPool& pool_;
+    BackgroundPlace& place_;
     F& function_;
-    std::shared_ptr<Job> job_;
+    Job job_;
     std::mutex mutex_;  // of the end
     std::condition_variable ended_;
     bool is_running_ = false;
@@ -142,9 +189,9 @@ class [[nodiscard]] BackgroundWait final : public Wait {
 template <class Threads, class F>
 Task<std::invoke_result_t<F&>> run_on(F function) {
     Fiber& fiber = co_await current_fiber();
-    auto& threads = fiber.reactor().local<BackgroundPool<Threads>>();
-    const Semaphore::Permit turn = co_await threads.turns.acquire();
-    BackgroundWait<F> wait(threads.pool, function);
+    BackgroundPlace& place = fiber.reactor().local<Threads>().place;
+    const Semaphore::Permit turn = co_await place.turns().acquire();
+    BackgroundWait<F> wait(place, function);
     co_return co_await wait;
 }
 
@@ -157,10 +204,12 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 
 }  // namespace detail
 
-/// Runs `f()` on a thread of a pool that this reactor keeps for it, one per CPU, and gives what it gives or
-/// throws what it throws; meanwhile the loop goes on. `f` must not touch what else runs on the loop.
+/// Runs `f()` on a thread of the pool that the process shares, one per CPU, and gives what it gives or throws
+/// what it throws; meanwhile the loop goes on. `f` must not touch what else runs on the loop, nor wait for
+/// other work of the background: it has a thread, of which there are few.
 ///
 ///     const Image small = co_await background([&] { return shrink(image); });
+///     const auto all = co_await background([&] { return parallel(images, shrink); });
 ///
 /// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and
 /// `f` never runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait

@@ -42,12 +42,20 @@ class PoolJob {
     /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
     /// the middle of it, by pthread_exit.
     virtual void finished(bool /*thread_ended*/) noexcept {}
+    /// Comes instead of both if the pool is stopped before the job has begun.
+    virtual void dropped() noexcept {}
 
   private:
     friend class PoolState;
     bool is_running_ = false;  // both under the pool's lock
     bool is_stuck_ = false;
 };
+
+/// For a job that lives elsewhere, until `finished` or `dropped` has begun or it was withdrawn: the pool does
+/// not touch it afterwards.
+inline std::shared_ptr<PoolJob> unowned(PoolJob& job) noexcept {
+    return std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &job);
+}
 
 class PoolState;
 
@@ -92,7 +100,7 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left.
+    /// left. A job that calls it is not waited for.
     std::size_t stop(std::chrono::milliseconds patience);
 
     // What follows is for dispatchers, which look after a job that they have submitted.
@@ -189,7 +197,11 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         std::unique_lock lock(mutex_);
         stopping_.request_stop();
         dropped.swap(queue_);
-        changed_.wait_for(lock, std::min(patience, longest), [this] { return alive_ == 0; });
+        lock.unlock();
+        for (const auto& job : dropped) job->dropped();
+        lock.lock();
+        const std::size_t own = current() == this ? 1 : 0;
+        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == own; });
         take_ended(ended);
         for (Thread& stuck : threads_) {
             if (stuck.handle.joinable()) stuck.handle.detach();
@@ -274,8 +286,15 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         }
     }
 
+    // The pool that this thread belongs to, or nullptr.
+    static const PoolState*& current() noexcept {
+        thread_local const PoolState* pool = nullptr;
+        return pool;
+    }
+
     void work(Thread& thread) {
         const Presence presence(*this, thread);
+        current() = this;
         sys::set_thread_name("sake-worker");
         while (const std::shared_ptr<PoolJob> job = next()) {
             Running running(*this, *job);

@@ -103,7 +103,7 @@ namespace detail {
 /// Lets the library make what it makes once per process, before the first baseline.
 inline void warm_up() {
     static const bool done = [] {
-        grow_info_scopes(32);
+        make_what_stays();
         TestServer server([](sake::Engine&) {});
         const bool answered = server.ping(std::chrono::seconds(5));
         server.stop();

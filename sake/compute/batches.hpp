@@ -1,0 +1,343 @@
+// The machinery of parallel and stream: how the members of a crew share what they work on. They take batches
+// of a range, which are numbered in its order, and put what comes of them in order again.
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <limits>
+#include <mutex>
+#include <optional>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "sake/compute/crew.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Whatever a range-based for loop takes, with iterators as C++20 has them.
+template <class R>
+concept Iterable = requires(R& range) {
+    { std::ranges::begin(range) } -> std::input_iterator;
+    std::ranges::end(range);
+};
+template <class R>
+using IteratorOf = decltype(std::ranges::begin(std::declval<R&>()));
+template <class R>
+using SentinelOf = decltype(std::ranges::end(std::declval<R&>()));
+
+/// What tells where it is at once, so that anyone may go anywhere in it.
+template <class R>
+concept Indexable =
+    std::random_access_iterator<IteratorOf<R>> && std::sized_sentinel_for<SentinelOf<R>, IteratorOf<R>>;
+
+/// How large batches are.
+enum class Sizes : std::uint8_t {
+    timed,  // as Pace has it
+    fixed,  // by their number and the length of the range alone: the same every time
+};
+
+/// One member's view of the work.
+struct Member {
+    Crew& crew;
+    const Sizes sizes;
+    Pace pace{};
+};
+
+/// How an attempt to take a batch ended: with its number, with the number of all batches, or because the work
+/// is over.
+struct Taken {
+    enum class Kind : std::uint8_t { batch, end, nothing };
+    Kind kind;
+    std::size_t number = 0;
+};
+
+/// A range that is worked on. If it can be iterated over once only, its items are moved out of it, batch by
+/// batch. What the range throws ends the work. Members may be at it at the same time.
+template <class Range>
+class RangeSource {
+    using Iterator = IteratorOf<std::remove_reference_t<Range>>;
+    static constexpr bool is_indexable = Indexable<std::remove_reference_t<Range>>;
+    static constexpr bool is_forward = std::forward_iterator<Iterator>;
+    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+
+  public:
+    using Item =
+        std::conditional_t<is_forward, std::iter_reference_t<Iterator>, std::iter_value_t<Iterator>&&>;
+
+    explicit RangeSource(Range&& range) : range_(std::forward<Range>(range)) {}
+
+    void limit(std::size_t most) noexcept { limit_ = std::min(limit_, most); }
+
+    struct Batch {
+        Taken taken;
+        std::size_t first = 0;  // the index of its first item
+        std::size_t size = 0;
+        std::conditional_t<is_forward, Iterator, std::vector<std::iter_value_t<Iterator>>> items{};
+    };
+
+    // While it is in use the range counts as ended: if it throws, nobody is to touch it again.
+    Batch take(Member& member) {
+        const std::lock_guard lock(member.crew.range_mutex());
+        if (is_ended_ || taken_ >= limit_) return {{Taken::Kind::end, batches_}};
+        is_ended_ = true;
+        if (!position_) position_.emplace(std::ranges::begin(range_));
+        if (at_end()) return {{Taken::Kind::end, batches_}};
+        if (!member.crew.goes_on()) return {{Taken::Kind::nothing}};
+        Batch batch{{Taken::Kind::batch, batches_}, taken_};
+        pull(batch, size_of_next(member));
+        if (batch.size == 0) return {{Taken::Kind::end, batches_}};
+        taken_ += batch.size;
+        ++batches_;
+        is_ended_ = at_end();
+        if (!is_ended_) member.crew.call_help();
+        return batch;
+    }
+
+    /// Calls `each(item)` in order. False if the work is over before all is done; it is asked after a few.
+    template <class Each>
+    static bool visit(Member& member, Batch& batch, Each&& each) {
+        constexpr std::size_t between = 32;
+        auto at = [&] {
+            if constexpr (is_forward)
+                return batch.items;
+            else
+                return batch.items.begin();
+        }();
+        for (std::size_t left = batch.size; left > 0;) {
+            std::size_t some = std::min(left, between);
+            left -= some;
+            for (; some > 0; --some, ++at) each(static_cast<Item>(*at));
+            if (left > 0 && !member.crew.goes_on()) return false;
+        }
+        return true;
+    }
+
+    /// Takes the next batch and visits it.
+    template <class Each>
+    Taken next(Member& member, Each&& each) {
+        Batch batch = take(member);
+        if (batch.taken.kind == Taken::Kind::batch && !visit(member, batch, each))
+            return {Taken::Kind::nothing};
+        return batch.taken;
+    }
+
+  private:
+    // An iterator that can be used once only may read ahead: not before its next item is wanted.
+    bool at_end() {
+        if (taken_ >= limit_) return true;
+        if constexpr (is_forward) return *position_ == std::ranges::end(range_);
+        return false;
+    }
+
+    std::size_t left() const {
+        if constexpr (is_indexable)
+            return std::min(limit_ - taken_, static_cast<std::size_t>(std::ranges::end(range_) - *position_));
+        else
+            return limit_ - taken_;
+    }
+
+    std::size_t size_of_next(Member& member) {
+        if constexpr (is_indexable) {
+            if (member.sizes == Sizes::timed) return member.pace.next(left(), member.crew.size());
+            constexpr std::size_t groups = 512;  // enough to be shared out evenly
+            if (batches_ == 0) group_size_ = (left() + groups - 1) / groups;
+            return std::min(left(), group_size_);
+        } else {
+            if (member.sizes == Sizes::timed) return std::min(left(), member.pace.next());
+            constexpr std::size_t per_size = 64;  // small ones for few items, large ones for many
+            return std::min(left(), std::size_t{1} << std::min<std::size_t>(batches_ / per_size, 10));
+        }
+    }
+
+    void pull(Batch& batch, std::size_t most) {
+        if constexpr (is_indexable) {
+            batch.items = *position_;
+            batch.size = most;
+            *position_ += static_cast<std::iter_difference_t<Iterator>>(most);
+        } else if constexpr (is_forward) {
+            batch.items = *position_;
+            for (; batch.size < most && *position_ != std::ranges::end(range_); ++batch.size) ++*position_;
+        } else {
+            for (; batch.size < most; ++batch.size) {
+                if (std::exchange(is_read_, false)) ++*position_;
+                if (*position_ == std::ranges::end(range_)) break;
+                batch.items.push_back(**position_);
+                is_read_ = true;
+            }
+        }
+    }
+
+    Range range_;
+    std::optional<Iterator> position_;  // of the first that is not taken
+    bool is_read_ = false;              // the item there is taken, if the range is read once only
+    bool is_ended_ = false;
+    std::size_t taken_ = 0;
+    std::size_t limit_ = unlimited;
+    std::size_t batches_ = 0;
+    std::size_t group_size_ = 1;
+};
+
+/// What `function` makes of each item.
+template <class Source, class F>
+class MappedSource {
+  public:
+    using Item = std::invoke_result_t<F&, typename Source::Item>;
+
+    template <class Function>
+    MappedSource(Source source, Function&& function)
+        : source_(std::move(source)), function_(std::forward<Function>(function)) {}
+
+    void limit(std::size_t most) noexcept
+        requires requires(Source& source) { source.limit(most); }
+    {
+        source_.limit(most);
+    }
+
+    template <class Each>
+    Taken next(Member& member, Each&& each) {
+        return source_.next(member,
+                            [&](auto&& item) { each(function_(std::forward<decltype(item)>(item))); });
+    }
+
+  private:
+    Source source_;
+    F function_;
+};
+
+template <class Source>
+using ValueOf = std::remove_cvref_t<typename Source::Item>;
+
+/// Does `work(member)` on every member of a crew, until it says that nothing is left.
+template <class Work>
+void work_together(Crew& crew, Sizes sizes, Work work) {
+    auto take_all = [&] {
+        Member member{crew, sizes};
+        while (work(member)) continue;
+    };
+    crew.run(take_all);
+}
+
+/// Calls `f(item)` for all that comes out of a source.
+template <class Source, class F>
+void for_each_in(Crew& crew, Source& source, F& f) {
+    work_together(crew, Sizes::timed, [&](Member& member) {
+        const Taken taken = source.next(
+            member, [&](auto&& item) { static_cast<void>(f(std::forward<decltype(item)>(item))); });
+        return taken.kind == Taken::Kind::batch;
+    });
+}
+
+/// All that comes out of a source, in its order or as it comes.
+template <class Source>
+std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered) {
+    std::vector<std::vector<ValueOf<Source>>> parts;
+    work_together(crew, Sizes::timed, [&](Member& member) {
+        std::vector<ValueOf<Source>> part;
+        const Taken taken =
+            source.next(member, [&](auto&& item) { part.push_back(std::forward<decltype(item)>(item)); });
+        if (taken.kind != Taken::Kind::batch) return false;
+        if (part.empty()) return true;
+        const std::lock_guard lock(crew.mutex());
+        const std::size_t place = is_ordered ? taken.number : parts.size();
+        if (place >= parts.size()) parts.resize(place + 1);
+        parts[place] = std::move(part);
+        return true;
+    });
+    std::size_t size = 0;
+    for (const auto& part : parts) size += part.size();
+    std::vector<ValueOf<Source>> all;
+    all.reserve(size);
+    for (auto& part : parts) {
+        all.insert(all.end(), std::move_iterator(part.begin()), std::move_iterator(part.end()));
+        std::vector<ValueOf<Source>>().swap(part);
+    }
+    return all;
+}
+
+/// Joins what comes of the batches, two neighbours at a time. The shape of this tree depends on the number of
+/// batches alone, so that what is not quite associative, as sums of floating-point numbers, repeats.
+template <class T, class Reduce>
+class Reduction {
+  public:
+    Reduction(Crew& crew, Reduce& reduce) : crew_(crew), reduce_(reduce) {}
+
+    /// Takes what came of a batch, if anything did, and joins what can be joined now.
+    void add(std::size_t number, std::optional<T> value) {
+        Node node{0, number, std::move(value)};
+        while (std::optional<Node> other = meet(node)) {
+            const bool is_left = node.index % 2 == 0;
+            node.value = is_left ? join(std::move(node.value), std::move(other->value))
+                                 : join(std::move(other->value), std::move(node.value));
+            ++node.level;
+            node.index /= 2;
+        }
+    }
+
+    /// When all have been added: the rest, from left to right.
+    T result(T init) {
+        std::sort(nodes_.begin(), nodes_.end(),
+                  [](const Node& a, const Node& b) { return a.level > b.level; });
+        std::optional<T> all(std::move(init));
+        for (Node& node : nodes_) all = join(std::move(all), std::move(node.value));
+        return std::move(*all);
+    }
+
+  private:
+    struct Node {
+        std::size_t level;
+        std::size_t index;  // among those of its level
+        std::optional<T> value;
+    };
+
+    // The neighbour, if it is there already; otherwise the node is left for it.
+    std::optional<Node> meet(Node& node) {
+        const std::lock_guard lock(crew_.mutex());
+        for (Node& other : nodes_) {
+            if (other.level != node.level || other.index != (node.index ^ 1U)) continue;
+            std::optional<Node> met(std::move(other));
+            if (&other != &nodes_.back()) other = std::move(nodes_.back());
+            nodes_.pop_back();
+            return met;
+        }
+        nodes_.push_back(std::move(node));
+        return std::nullopt;
+    }
+
+    std::optional<T> join(std::optional<T> left, std::optional<T> right) {
+        if (!left) return right;
+        if (!right) return left;
+        return std::optional<T>(reduce_(std::move(*left), std::move(*right)));
+    }
+
+    Crew& crew_;
+    Reduce& reduce_;
+    std::vector<Node> nodes_;
+};
+
+template <class Source, class T, class Reduce>
+T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
+    Reduction<T, Reduce> reduction(crew, reduce);
+    work_together(crew, Sizes::fixed, [&](Member& member) {
+        std::optional<T> value;
+        const Taken taken = source.next(member, [&](auto&& item) {
+            if (value)
+                value.emplace(reduce(std::move(*value), T(std::forward<decltype(item)>(item))));
+            else
+                value.emplace(std::forward<decltype(item)>(item));
+        });
+        if (taken.kind != Taken::Kind::batch) return false;
+        reduction.add(taken.number, std::move(value));
+        return true;
+    });
+    return reduction.result(std::move(init));
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,150 @@
+// Working on all items of a range at once: parallel, for_each and map_reduce. For chains of steps, and for
+// input that does not fit into memory, see stream.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <iterator>
+#include <optional>
+#include <stop_token>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "sake/compute/batches.hpp"
+#include "sake/compute/crew.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+template <class Range>
+using ItemOf = typename RangeSource<Range&>::Item;
+template <class F, class Range>
+using ResultFor = std::remove_cvref_t<std::invoke_result_t<F&, ItemOf<Range>>>;
+
+}  // namespace detail
+
+/// Calls `f(item)` for every item of the range, on the calling thread and on those of the process that are
+/// free, and gives the results in the order of the items:
+///
+///     const std::vector<Image> small = parallel(images, shrink);
+///
+/// The range may be anything that a range-based for loop takes. What has an index is shared out in place; the
+/// items of what can be read once only are moved out of it, some at a time. `f` is called by several threads
+/// at once, each time with another item. The results may be of any type that moves.
+///
+/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun. Throws
+/// Cancelled if `stop` is requested while items are left. Either way nothing runs any more when this ends.
+/// Calls may nest, and may come from any thread, those of the pools included. A loop's thread is held until
+/// the end: in a coroutine, `co_await background([&] { return parallel(images, shrink); })`.
+template <detail::Iterable Range, class F>
+    requires std::invocable<F&, detail::ItemOf<Range>>
+[[nodiscard]] std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f,
+                                                                std::stop_token stop = {});
+
+/// Calls `f(item)` for every item, and drops what it gives; all else as with `parallel`.
+template <detail::Iterable Range, class F>
+    requires std::invocable<F&, detail::ItemOf<Range>>
+void for_each(Range&& range, F&& f, std::stop_token stop = {});
+
+/// Joins what `map(item)` gives for every item by `reduce(one, other)`, which takes and gives values of the
+/// type of `init`; that is `init` for an empty range. All else as with `parallel`:
+///
+///     const double length = map_reduce(roads, [](const Road& road) { return road.length; }, std::plus(),
+///     0.0);
+///
+/// `reduce` must be associative and gets neighbours in their order; it need not be commutative. What is
+/// joined with what depends on the range alone: a sum of floating-point numbers is the same every time, with
+/// however many threads.
+template <detail::Iterable Range, class Map, class Reduce, class T>
+    requires std::invocable<Map&, detail::ItemOf<Range>> && std::invocable<Reduce&, T, T>
+[[nodiscard]] T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop = {});
+
+namespace detail {
+
+/// Results that arrive in any order, each at its index.
+template <class R>
+class ResultSlots {
+  public:
+    explicit ResultSlots(std::size_t size) : slots_(size) {}
+
+    template <class Make>
+    void put(std::size_t index, Make make) {
+        if constexpr (is_in_place)
+            slots_[index] = make();
+        else
+            slots_[index].emplace(make());
+    }
+    std::vector<R> take() {
+        if constexpr (is_in_place) {
+            return std::move(slots_);
+        } else {
+            std::vector<R> results;
+            results.reserve(slots_.size());
+            for (auto& slot : slots_) results.push_back(*std::move(slot));
+            return results;
+        }
+    }
+
+  private:
+    // Neighbours in a vector of bool share a byte.
+    static constexpr bool is_in_place = std::is_nothrow_default_constructible_v<R> &&
+                                        std::is_move_assignable_v<R> && !std::is_same_v<R, bool>;
+    std::vector<std::conditional_t<is_in_place, R, std::optional<R>>> slots_;
+};
+
+template <class R, class Range, class F>
+std::vector<R> parallel(Crew& crew, Range& range, F& f) {
+    if constexpr (Indexable<Range>) {
+        RangeSource<Range&> source(range);
+        ResultSlots<R> results(static_cast<std::size_t>(std::ranges::end(range) - std::ranges::begin(range)));
+        work_together(crew, Sizes::timed, [&](Member& member) {
+            auto batch = source.take(member);
+            std::size_t index = batch.first;
+            return source.visit(member, batch, [&](auto&& item) {
+                results.put(index++,
+                            [&]() -> decltype(auto) { return f(std::forward<decltype(item)>(item)); });
+            }) && batch.size > 0;
+        });
+        return results.take();
+    } else {
+        MappedSource<RangeSource<Range&>, F&> source(RangeSource<Range&>(range), f);
+        return collect(crew, source, true);
+    }
+}
+
+template <class Range, class Map, class Reduce, class T>
+T map_reduce(Crew& crew, Range& range, Map& map, Reduce& reduce, T init) {
+    MappedSource<RangeSource<Range&>, Map&> source(RangeSource<Range&>(range), map);
+    return reduce_all(crew, source, reduce, std::move(init));
+}
+
+}  // namespace detail
+
+template <detail::Iterable Range, class F>
+    requires std::invocable<F&, detail::ItemOf<Range>>
+std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f, std::stop_token stop) {
+    using R = detail::ResultFor<F, Range>;
+    static_assert(!std::is_void_v<R>, "the function gives nothing: use for_each(range, f)");
+    detail::Crew crew(std::move(stop));
+    return detail::parallel<R>(crew, range, f);
+}
+
+template <detail::Iterable Range, class F>
+    requires std::invocable<F&, detail::ItemOf<Range>>
+void for_each(Range&& range, F&& f, std::stop_token stop) {
+    detail::Crew crew(std::move(stop));
+    detail::RangeSource<Range&> source(range);
+    detail::for_each_in(crew, source, f);
+}
+
+template <detail::Iterable Range, class Map, class Reduce, class T>
+    requires std::invocable<Map&, detail::ItemOf<Range>> && std::invocable<Reduce&, T, T>
+T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop) {
+    detail::Crew crew(std::move(stop));
+    return detail::map_reduce(crew, range, map, reduce, std::move(init));
+}
+
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,309 @@
+// pipeline: items go through stages one after the other, and the stages work side by side, each on threads of
+// its own.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <mutex>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "sake/async/spawn.hpp"
+#include "sake/async/task.hpp"
+#include "sake/base/error.hpp"
+#include "sake/base/function.hpp"
+#include "sake/compute/cpu_count.hpp"
+#include "sake/compute/pipeline_queue.hpp"
+#include "sake/compute/thread.hpp"
+#include "sake/compute/worker_pool.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+/// What a pipeline does to each item, and on how many threads. See `stage`.
+template <class F>
+struct Stage {
+    explicit Stage(F callable, int thread_count = 1) : function(std::move(callable)), threads(thread_count) {
+        if (threads < 0) throw std::invalid_argument("stage: the number of threads must be at least 0");
+        if (threads == 0) threads = usable_cpus();
+    }
+    F function;
+    int threads;
+};
+
+/// A stage on several threads, 0 meaning one per usable CPU; they call the same `f` at the same time. Throws
+/// std::invalid_argument if `threads` is negative.
+template <class F>
+[[nodiscard]] Stage<std::decay_t<F>> stage(F&& f, int threads) {
+    return Stage<std::decay_t<F>>(std::forward<F>(f), threads);
+}
+
+/// Stages that items go through, with a bounded queue between each two. Made by `pipeline`. It may run again
+/// and again; what it runs over, and it itself, must outlive the run.
+///
+/// A run has threads of its own, so stages may block; they need not know of each other. Between two stages
+/// wait at most as many items as the queue limit, and each thread has one in hand: memory is bounded however
+/// long the input is. The first exception that a stage or the source throws is thrown by the run; what is not
+/// done by then is dropped, and when the run returns, its threads have ended and its items are gone. A stage
+/// or source that waits for something else is waited for.
+template <class... Fs>
+class Pipeline {
+  public:
+    explicit Pipeline(Stage<Fs>... stages) : stages_(std::move(stages)...) {}
+
+    /// How many items may wait between two stages, 16 if not said. Throws std::invalid_argument for 0.
+    [[nodiscard]] Pipeline queue_limit(std::size_t items) && {
+        if (items == 0) throw std::invalid_argument("Pipeline: the queue limit must be at least 1");
+        shape_.queue_limit = items;
+        return std::move(*this);
+    }
+    /// Lets items overtake each other in stages of several threads. Otherwise every stage of one thread sees
+    /// them in the order of the input, and so do the results.
+    [[nodiscard]] Pipeline unordered() && {
+        shape_.keeps_order = false;
+        return std::move(*this);
+    }
+
+    /// Runs all of `inputs` through the stages and blocks until that is done. Gives a vector of what the last
+    /// stage gives, or nothing if it gives nothing. `inputs` is a range, of which the first stage is given
+    /// references, to move from if the range is a temporary container; or a callable that gives a
+    /// std::optional, empty at the end, which is called by one thread at a time. Throws Cancelled when `stop`
+    /// is requested.
+    template <class Inputs>
+    auto run(Inputs&& inputs, std::stop_token stop = {});
+
+    /// The same in a coroutine, whose loop goes on meanwhile: `co_await p.run_async(inputs)`. Where it is
+    /// cancelled, the run is abandoned, waited for, and throws Cancelled. A temporary container or pipeline
+    /// is moved into the task.
+    template <class Inputs>
+    [[nodiscard]] auto run_async(Inputs&& inputs, std::stop_token stop = {}) &;
+    template <class Inputs>
+    [[nodiscard]] auto run_async(Inputs&& inputs, std::stop_token stop = {}) &&;
+
+  private:
+    std::tuple<Stage<Fs>...> stages_;
+    detail::PipelineShape shape_;
+};
+
+namespace detail {
+
+template <class F>
+struct StageOf {
+    using type = F;
+};
+template <class F>
+struct StageOf<Stage<F>> {
+    using type = F;
+};
+template <class F>
+using StageFunction = typename StageOf<std::decay_t<F>>::type;
+
+}  // namespace detail
+
+/// Makes a pipeline of callables: one that stands alone has one thread, `stage(f, n)` has n.
+///
+///     auto pages = pipeline(fetch, stage(parse, 4), index);
+///     pages.run(urls);
+template <class... Stages>
+    requires(sizeof...(Stages) > 0)
+[[nodiscard]] Pipeline<detail::StageFunction<Stages>...> pipeline(Stages&&... stages) {
+    return Pipeline<detail::StageFunction<Stages>...>(
+        Stage<detail::StageFunction<Stages>>(std::forward<Stages>(stages))...);
+}
+
+namespace detail {
+
+/// What the items that a stage has done go into: one for each stage, the last one for the results.
+template <class Outlets, class In, class... Fs>
+struct PipelineOutlets;
+
+template <class F, class In>
+struct StageResult {
+    static_assert(std::invocable<F&, In>, "a stage of the pipeline does not take what comes before it");
+    using type = std::decay_t<std::invoke_result_t<F&, In>>;
+};
+
+template <class... Outlets, class In, class F>
+struct PipelineOutlets<std::tuple<Outlets...>, In, F> {
+    using type = std::tuple<Outlets..., PipelineResults<typename StageResult<F, In>::type>>;
+};
+
+template <class... Outlets, class In, class F, class Next, class... Rest>
+struct PipelineOutlets<std::tuple<Outlets...>, In, F, Next, Rest...> {
+    using Out = typename StageResult<F, In>::type;
+    static_assert(!std::is_void_v<Out>, "only the last stage of a pipeline may give nothing");
+    using type =
+        typename PipelineOutlets<std::tuple<Outlets..., PipelineQueue<Out>>, Out, Next, Rest...>::type;
+};
+
+/// One run of a pipeline, from its first thread to its last.
+template <class Pull, class... Fs>
+class PipelineRun {
+    using Feed = PipelineFeed<Pull>;
+    using First = decltype(opened(std::declval<typename Feed::Item&>()));
+    using Outlets = typename PipelineOutlets<std::tuple<>, First, Fs...>::type;
+    static constexpr std::size_t size = sizeof...(Fs);
+
+  public:
+    PipelineRun(std::tuple<Stage<Fs>...>& stages, const PipelineShape& shape, Pull& pull)
+        : stages_(stages), feed_(pull), outlets_(same_for<Fs>(shape)...) {}
+
+    auto run(const std::stop_token& stop) {
+        const auto cancel = [this]() noexcept { abandon(std::make_exception_ptr(Cancelled())); };
+        const std::stop_callback on_stop(stop, cancel);
+        std::vector<thread::JoinHandle<void>> threads;
+        try {
+            start(threads, std::make_index_sequence<size>());
+        } catch (...) {
+            abandon(caught_exception());
+        }
+        for (auto& each : threads) {
+            try {
+                each.join();
+            } catch (...) {  // it was ended by pthread_exit
+                abandon(caught_exception());
+            }
+        }
+        if (failure_) std::rethrow_exception(failure_);
+        return std::get<size - 1>(outlets_).take();
+    }
+
+  private:
+    template <class>
+    static const PipelineShape& same_for(const PipelineShape& shape) noexcept {
+        return shape;
+    }
+
+    template <std::size_t... index>
+    void start(std::vector<thread::JoinHandle<void>>& threads, std::index_sequence<index...>) {
+        ((running_[index] = std::get<index>(stages_).threads), ...);
+        // A thread without a place in the vector would be joined before the others are told to end.
+        threads.reserve((static_cast<std::size_t>(std::get<index>(stages_).threads) + ...));
+        (start_stage<index>(threads), ...);
+    }
+    template <std::size_t index>
+    void start_stage(std::vector<thread::JoinHandle<void>>& threads) {
+        const SignalsBlocked for_the_threads;
+        const std::string name = "pipeline " + std::to_string(index + 1);
+        for (int i = 0; i < std::get<index>(stages_).threads && !is_abandoned_; ++i) {
+            threads.push_back(thread::spawn(thread::Name(name), [this] { work<index>(); }));
+        }
+    }
+
+    // A thread of a stage, from its begin to its end.
+    template <std::size_t index>
+    void work() {
+        auto& outlet = std::get<index>(outlets_);
+        bool is_done = false;
+        const AtExit at_end([&]() noexcept {
+            if (!is_done) abandon(nullptr);
+            if (--running_[index] == 0) outlet.close();
+        });
+        try {
+            while (auto item = inlet<index>().pop()) {
+                if (!pass_on(std::get<index>(stages_).function, *item, outlet)) break;
+            }
+            is_done = true;
+        } catch (...) {
+            abandon(caught_exception());
+        }
+    }
+    template <class F, class T, class Outlet>
+    static bool pass_on(F& function, Numbered<T>& item, Outlet& outlet) {
+        if constexpr (std::is_same_v<Outlet, PipelineResults<void>>) {
+            function(opened(item.value));
+            return true;
+        } else {
+            return outlet.push(item.number, function(opened(item.value)));
+        }
+    }
+    template <std::size_t index>
+    auto& inlet() noexcept {
+        if constexpr (index == 0)
+            return feed_;
+        else
+            return std::get<index - 1>(outlets_);
+    }
+
+    // The first reason is kept.
+    void abandon(std::exception_ptr why) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            if (!failure_) failure_ = std::move(why);
+            is_abandoned_ = true;
+        }
+        feed_.abandon();
+        std::apply([](auto&... outlet) { (outlet.abandon(), ...); }, outlets_);
+    }
+
+    std::tuple<Stage<Fs>...>& stages_;
+    Feed feed_;
+    Outlets outlets_;
+    std::array<std::atomic<int>, size> running_{};  // threads of each stage
+    std::mutex mutex_;                              // of the failure
+    std::exception_ptr failure_;
+    std::atomic<bool> is_abandoned_ = false;
+};
+
+/// Runs a pipeline from a thread that is made for it: what it gives or throws comes to the loop, which goes
+/// on meanwhile. The pipeline and the inputs are references, or live in this frame.
+template <class P, class Inputs>
+auto run_pipeline(P pipeline, Inputs inputs, std::stop_token stop)
+    -> Task<decltype(pipeline.run(std::forward<Inputs>(inputs), stop))> {
+    thread::JoinHandle runner = thread::spawn(thread::Name("pipeline"), [&](std::stop_token asked) {
+        return pipeline.run(std::forward<Inputs>(inputs), std::move(asked));
+    });
+    const auto request_stop = [&]() noexcept { runner.request_stop(); };
+    const std::stop_callback on_stop(stop, request_stop);
+    ThreadWait wait(runner, ThreadOnCancel::stop);
+    co_return co_await wait;
+}
+
+template <class Inputs>
+inline constexpr bool is_safe_input = !PipelineSource<Inputs> || is_safe_to_await<Inputs>;
+
+}  // namespace detail
+
+template <class... Fs>
+template <class Inputs>
+auto Pipeline<Fs...>::run(Inputs&& inputs, std::stop_token stop) {
+    static_assert(detail::PipelineSource<Inputs> || detail::Iterable<Inputs>,
+                  "a pipeline runs over a range, or over a callable that gives a std::optional");
+    if constexpr (detail::PipelineSource<Inputs>) {
+        detail::PipelineRun<Inputs, Fs...> run(stages_, shape_, inputs);
+        return run.run(stop);
+    } else {
+        detail::PipelineRange<Inputs> source(inputs);
+        detail::PipelineRun<detail::PipelineRange<Inputs>, Fs...> run(stages_, shape_, source);
+        return run.run(stop);
+    }
+}
+
+template <class... Fs>
+template <class Inputs>
+auto Pipeline<Fs...>::run_async(Inputs&& inputs, std::stop_token stop) & {
+    static_assert(detail::is_safe_input<Inputs>,
+                  "GCC before 13 destroys the captures of this lambda twice: name the source first");
+    return detail::run_pipeline<Pipeline&, Inputs>(*this, std::forward<Inputs>(inputs), std::move(stop));
+}
+
+template <class... Fs>
+template <class Inputs>
+auto Pipeline<Fs...>::run_async(Inputs&& inputs, std::stop_token stop) && {
+    static_assert(detail::is_safe_input<Inputs> && detail::is_safe_to_await<Pipeline>,
+                  "GCC before 13 destroys the captures of these lambdas twice: name the pipeline, or source, "
+                  "first, `auto p = pipeline(...); co_await p.run_async(...);`");
+    return detail::run_pipeline<Pipeline, Inputs>(std::move(*this), std::forward<Inputs>(inputs),
+                                                  std::move(stop));
+}
+
+}  // namespace v0
+}  // namespace sake

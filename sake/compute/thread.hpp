@@ -1,0 +1,290 @@
+// thread::spawn: a thread of one's own, for work that blocks or goes on for long. Its handle gives what the
+// function gives, to a thread that joins or to a coroutine that awaits it; no thread is ever left to itself.
+#pragma once
+
+#include <array>
+#include <concepts>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string_view>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "sake/async/reactor.hpp"
+#include "sake/async/spawn.hpp"
+#include "sake/async/sys.hpp"
+#include "sake/async/task.hpp"
+#include "sake/async/wait.hpp"
+#include "sake/base/error.hpp"
+#include "sake/base/function.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+template <class T>
+class ThreadState;
+template <class T>
+class ThreadWait;
+
+/// What a function gives on a thread of its own: called with a stop token before its arguments, if it takes
+/// one.
+template <class F, class... Args>
+struct CalledOnThread : std::invoke_result<F, Args...> {};
+template <class F, class... Args>
+    requires std::invocable<F, std::stop_token, Args...>
+struct CalledOnThread<F, Args...> : std::invoke_result<F, std::stop_token, Args...> {};
+
+template <class F, class... Args>
+using ThreadResult = std::decay_t<typename CalledOnThread<std::decay_t<F>, std::decay_t<Args>...>::type>;
+
+}  // namespace detail
+
+/// Threads of one's own. `using namespace std` beside `using namespace sake` makes the name ambiguous.
+namespace thread {
+
+/// What debuggers and `top -H` call a thread. They show 15 bytes; the rest is cut off, at the end of a
+/// character of UTF-8.
+class Name {
+  public:
+    explicit Name(std::string_view text) noexcept;
+    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
+
+  private:
+    std::array<char, 16> text_{};
+};
+
+/// A thread that was spawned: join it, or await it in a coroutine, for its result. Dropping the handle asks
+/// the thread to stop and waits until it has ended, as std::jthread does; an exception that nobody has taken
+/// then goes to the log. Not to be used by several threads at once.
+template <class T>
+class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHandle {
+  public:
+    explicit JoinHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept : state_(std::move(state)) {}
+
+    /// Blocks until the thread has ended; gives what the function gave, or throws what it threw, and
+    /// std::runtime_error if it ended its thread by pthread_exit. Once: afterwards, or if the handle was
+    /// moved from, it throws std::logic_error. A coroutine holds its loop with it: co_await instead.
+    T join() { return state().join(); }
+
+    /// The same in a coroutine, whose loop goes on meanwhile. Throws Cancelled, and then the thread runs on
+    /// and can be joined or awaited again. The handle must outlive the wait.
+    [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(*this); }
+
+    /// Whether the thread has not been joined yet; it may have ended.
+    [[nodiscard]] bool joinable() const noexcept { return state_ != nullptr && state_->joinable(); }
+
+    /// Tells the stop token that the function was given. False if it was told before, or was joined.
+    bool request_stop() noexcept { return joinable() && state_->request_stop(); }
+
+  private:
+    friend class detail::ThreadWait<T>;
+    [[nodiscard]] detail::ThreadState<T>& state() const {
+        if (state_ == nullptr) throw std::logic_error("thread: the handle was moved from");
+        return *state_;
+    }
+    std::unique_ptr<detail::ThreadState<T>> state_;
+};
+
+/// Runs `f(args...)` on a new thread of this name. A function that takes a std::stop_token first is given the
+/// handle's. Function and arguments are moved or copied into the thread; what is to be shared is passed by
+/// std::ref. Throws std::system_error if no thread can be made.
+///
+///     auto loader = thread::spawn(thread::Name("loader"), [](std::string path) { return load(path); },
+///     path); const Model model = loader.join();  // in a coroutine: co_await loader
+///
+/// For plain functions: a coroutine is run by `run_until_complete` in one.
+template <class F, class... Args>
+    requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
+auto spawn(Name name, F&& f, Args&&... args) {
+    using Result = detail::ThreadResult<F, Args...>;
+    auto state = std::make_unique<detail::ThreadState<Result>>();
+    state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
+    JoinHandle<Result> handle(std::move(state));
+    if constexpr (detail::is_safe_to_await<F>)
+        return handle;
+    else
+        return detail::CalledHandle(std::move(handle));
+}
+
+/// The same under the name of the calling thread.
+template <class F, class... Args>
+    requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
+auto spawn(F&& f, Args&&... args) {
+    return thread::spawn(Name(""), std::forward<F>(f), std::forward<Args>(args)...);
+}
+
+inline Name::Name(std::string_view text) noexcept {
+    const auto is_inside_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
+    std::size_t size = text.size();
+    if (size >= text_.size()) {
+        size = text_.size() - 1;
+        while (size > 0 && is_inside_character(text[size])) --size;
+    }
+    text.copy(text_.data(), size);
+}
+
+}  // namespace thread
+
+namespace detail {
+
+/// The thread and what comes of it. Its address is known to the thread, so it stays where it is.
+template <class T>
+class ThreadState {
+    using Kept = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+  public:
+    ThreadState() = default;
+    ThreadState(const ThreadState&) = delete;
+    ThreadState& operator=(const ThreadState&) = delete;
+    ~ThreadState() {
+        if (!thread_.joinable()) return;
+        thread_.request_stop();
+        thread_.join();
+        if (failure_) report_failure("a thread that nobody joined failed: ", failure_);
+    }
+
+    template <class F, class... Args>
+    void start(thread::Name name, F&& f, Args&&... args) {
+        const auto body = [this, name](std::stop_token stop, auto&& function, auto&&... arguments) -> void {
+            if (*name.c_str() != '\0') sys::set_thread_name(name.c_str());
+            this->run(std::move(stop), std::move(function), std::move(arguments)...);
+        };
+        thread_ = std::jthread(body, std::forward<F>(f), std::forward<Args>(args)...);
+    }
+
+    [[nodiscard]] bool joinable() const noexcept { return thread_.joinable(); }
+    bool request_stop() noexcept { return thread_.request_stop(); }
+
+    T join() {
+        if (!thread_.joinable()) throw std::logic_error("thread: it was joined before");
+        thread_.join();
+        if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+        if constexpr (!std::is_void_v<T>) return std::move(*result_);
+    }
+
+    [[nodiscard]] bool is_over() {
+        const std::lock_guard lock(mutex_);
+        return is_over_;
+    }
+    [[nodiscard]] bool is_awaited() {
+        const std::lock_guard lock(mutex_);
+        return waiter_ != nullptr;
+    }
+    /// Finishes the wait when the function has ended.
+    void tell(Wait& waiter) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (is_over_) return waiter.finish();
+        waiter_ = &waiter;
+    }
+    /// False if the waiter has been told, or never was to be.
+    bool leave(Wait& waiter) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (waiter_ != &waiter) return false;
+        waiter_ = nullptr;
+        return true;
+    }
+
+  private:
+    template <class F, class... Args>
+    void run(std::stop_token stop, F&& function, Args&&... args) {
+        const AtExit at_end([this]() noexcept { end(); });
+        try {
+            if constexpr (std::invocable<F, std::stop_token, Args...>) {
+                keep([&]() -> decltype(auto) {
+                    return std::move(function)(std::move(stop), std::move(args)...);
+                });
+            } else {
+                keep([&]() -> decltype(auto) { return std::move(function)(std::move(args)...); });
+            }
+        } catch (...) {
+            failure_ = caught_exception();
+        }
+    }
+    template <class Call>
+    void keep(Call call) {
+        if constexpr (std::is_void_v<T>) {
+            call();
+            result_.emplace();
+        } else {
+            result_.emplace(call());
+        }
+    }
+    void end() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (!result_ && !failure_) {
+            failure_ = std::make_exception_ptr(std::runtime_error("thread: the function ended its thread"));
+        }
+        is_over_ = true;
+        if (waiter_ == nullptr) return;
+        Wait& waiter = *std::exchange(waiter_, nullptr);
+        waiter.reactor().post(waiter);
+    }
+
+    std::mutex mutex_;  // of these two; the others are the thread's until it was joined
+    bool is_over_ = false;
+    Wait* waiter_ = nullptr;
+    std::exception_ptr failure_;
+    std::optional<Kept> result_;
+    std::jthread thread_;
+};
+
+/// What cancelling a wait does to the thread that it is for.
+enum class ThreadOnCancel : std::uint8_t {
+    leave,  // it runs on, and the wait ends
+    stop,   // it is asked to stop, and the wait goes on until it has ended
+};
+
+template <class T>
+class [[nodiscard]] ThreadWait final : public Wait {
+  public:
+    explicit ThreadWait(const thread::JoinHandle<T>& handle, ThreadOnCancel on_cancel = ThreadOnCancel::leave)
+        : state_(handle.state()), on_cancel_(on_cancel) {}
+    ~ThreadWait() { static_cast<void>(state_.leave(*this)); }
+
+    [[nodiscard]] bool await_ready() const { return state_.is_over(); }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (state_.is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
+        Fiber& fiber = *coroutine.promise().fiber;
+        const bool stops = on_cancel_ == ThreadOnCancel::stop && fiber.take_cancellation();
+        if (!suspend(coroutine)) return false;
+        if (stops) fiber.cancel();
+        state_.tell(*this);
+        return true;
+    }
+    T await_resume() {
+        throw_if_cancelled();
+        try {
+            return state_.join();  // what is left of the thread is its end
+        } catch (const Cancelled&) {
+            if (was_told_to_stop_) static_cast<void>(take_late_cancellation());
+            throw;
+        }
+    }
+
+  private:
+    bool withdraw() noexcept override {
+        if (on_cancel_ == ThreadOnCancel::leave) return state_.leave(*this);
+        was_told_to_stop_ = true;
+        state_.request_stop();
+        return false;
+    }
+
+    ThreadState<T>& state_;
+    const ThreadOnCancel on_cancel_;
+    bool was_told_to_stop_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,92 @@
+// Ranges for the tests of the compute layer: the numbers from 0, as a vector and as a range that can be read
+// once only, that is never ready ahead of time, and that may fail.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <iterator>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+#include <vector>
+
+namespace harness {
+
+inline std::vector<int> numbers_up_to(int count) {
+    std::vector<int> numbers(static_cast<std::size_t>(count));
+    std::iota(numbers.begin(), numbers.end(), 0);
+    return numbers;
+}
+
+/// Reading number `failing` throws; afterwards nobody is to touch the range again.
+class Numbers {
+  public:
+    static constexpr int endless = std::numeric_limits<int>::max();
+
+    explicit Numbers(int count, int failing = endless) : count_(count), failing_(failing) {}
+
+    class Iterator {
+      public:
+        using value_type = int;
+        using difference_type = std::ptrdiff_t;
+        using iterator_concept = std::input_iterator_tag;
+
+        Iterator() = default;
+        explicit Iterator(Numbers& numbers) : numbers_(&numbers) {}
+        int operator*() const { return numbers_->read(); }
+        Iterator& operator++() {
+            numbers_->touch();
+            ++numbers_->next_;
+            return *this;
+        }
+        void operator++(int) { ++*this; }
+        friend bool operator==(const Iterator& it, std::default_sentinel_t) { return it.is_at_end(); }
+
+      private:
+        [[nodiscard]] bool is_at_end() const { return numbers_->is_at_end(); }
+        Numbers* numbers_ = nullptr;
+    };
+
+    [[nodiscard]] Iterator begin() { return Iterator(*this); }
+    [[nodiscard]] std::default_sentinel_t end() const { return {}; }
+
+    [[nodiscard]] int touched_after_failure() const { return touched_after_failure_; }
+    /// How many numbers were read.
+    [[nodiscard]] int read_so_far() const { return read_; }
+
+  private:
+    void touch() { touched_after_failure_ += has_failed_ ? 1 : 0; }
+    bool is_at_end() {
+        touch();
+        return next_ == count_;
+    }
+    int read() {
+        touch();
+        if (next_ == failing_) {
+            has_failed_ = true;
+            throw std::runtime_error("the range fails");
+        }
+        ++read_;
+        return next_;
+    }
+
+    int count_;
+    int failing_;
+    int next_ = 0;
+    int read_ = 0;
+    bool has_failed_ = false;
+    int touched_after_failure_ = 0;
+};
+
+/// A value that moves only, lacks a default, and is counted.
+struct Counted {
+    explicit Counted(int x) : value(x) { ++alive; }
+    Counted(Counted&& other) noexcept : value(other.value) { ++alive; }
+    Counted& operator=(Counted&& other) noexcept = default;
+    ~Counted() { --alive; }
+
+    int value;
+    static inline std::atomic<int> alive = 0;
+};
+
+}  // namespace harness
