@@ -7599,11 +7599,13 @@ class BackgroundPlace {
 };
 
 /// What a reactor keeps for each kind of work, made when first used. What computes shares the threads of the
-/// process; what blocks has threads of its own, so that neither waits for the other.
+/// process; what blocks has threads of its own for each purpose, so that none waits for another: names that
+/// nobody knows hold up no files.
 struct CpuThreads {
     explicit CpuThreads(Reactor&) {}
     BackgroundPlace place{process_pool()};
 };
+template <class Purpose>
 struct BlockingThreads {
     explicit BlockingThreads(Reactor&) {}
     WorkerPool pool{4, BackgroundPlace::queue_limit};
@@ -7718,9 +7720,10 @@ Task<std::invoke_result_t<F&>> run_on(F function) {
 }
 
 /// Runs a call that blocks, and that owns all it uses: when the caller is cancelled, it is left to itself.
-template <class F>
+/// The loop, though, does not end before the call has.
+template <class Purpose, class F>
 Task<std::invoke_result_t<F&>> run_blocking(F function) {
-    const auto handle = spawn(run_on<BlockingThreads>(std::move(function)));
+    const auto handle = spawn(run_on<BlockingThreads<Purpose>>(std::move(function)));
     co_return co_await handle;
 }
 
@@ -9960,6 +9963,9 @@ inline HostAndPort split_peer(const std::string& address) {
     throw_connect_error(EINVAL, "\"" + address + "\", which is not host:port, [ipv6]:port or unix:/path");
 }
 
+/// What the threads are for.
+struct ForNames;
+
 // Templates, since GCC compiles coroutines that are none for every program that includes them.
 
 /// What is an address already is one at once; a name is looked up in the background.
@@ -9970,7 +9976,7 @@ Task<std::vector<SocketAddress>> resolve(Text address) {
     Lookup found = look_up(where, AI_NUMERICHOST);
     if (found.error != 0) {
         auto lookup = [name = std::move(where)] { return look_up(name, 0); };
-        auto looking_up = run_blocking(std::move(lookup));
+        auto looking_up = run_blocking<ForNames>(std::move(lookup));
         found = co_await std::move(looking_up);
     }
     if (found.error == 0) co_return alternate_families(found.addresses);
@@ -10114,6 +10120,9 @@ class FileReader {
 
 namespace detail {
 
+/// What the threads are for.
+struct ForFiles;
+
 inline FileDescriptor open_or_throw(const std::string& path, int flags) {
     // A pipe without an other end would hold its thread for ever.
     constexpr int ours = O_CLOEXEC | O_NONBLOCK;
@@ -10164,27 +10173,28 @@ inline void write_whole_file(const std::string& path, std::string_view content) 
 
 template <detail::Path P>
 Task<std::string> read_file(P path, std::size_t longest) {
-    return detail::run_blocking(
+    return detail::run_blocking<detail::ForFiles>(
         [name = std::string(std::move(path)), longest] { return detail::read_whole_file(name, longest); });
 }
 
 template <detail::Path P>
 Task<> write_file(P path, std::string content) {
-    return detail::run_blocking([name = std::string(std::move(path)), bytes = std::move(content)] {
-        detail::write_whole_file(name, bytes);
-    });
+    return detail::run_blocking<detail::ForFiles>(
+        [name = std::string(std::move(path)), bytes = std::move(content)] {
+            detail::write_whole_file(name, bytes);
+        });
 }
 
 template <detail::Path P>
 Task<FileReader> open_file(P path) {
-    return detail::run_blocking([name = std::string(std::move(path))] {
+    return detail::run_blocking<detail::ForFiles>([name = std::string(std::move(path))] {
         return FileReader(detail::OpenFile{detail::open_or_throw(name, O_RDONLY), name});
     });
 }
 
 template <class Unused>
 Task<std::string> FileReader::read(std::size_t most) {
-    return detail::run_blocking([file = file_, most] {
+    return detail::run_blocking<detail::ForFiles>([file = file_, most] {
         std::string piece;
         detail::read_up_to(file->descriptor.get(), piece, most, file->path);
         return piece;
@@ -14391,7 +14401,9 @@ class Connection final : public ListNode, private HangupListener, private Timer 
         phase_ = phase;
         phase_start_ = now();
     }
-    void release_exchange() noexcept;
+    void release_exchange() noexcept {
+        if (exchange_) server_.give_back(std::move(exchange_));
+    }
     void set_deadline(TimePoint deadline) { server_.reactor.timers().set(*this, deadline); }
     [[nodiscard]] TimePoint reading_deadline() const;
     [[nodiscard]] TimePoint lingering_deadline() const {
@@ -14502,10 +14514,6 @@ inline void Connection::interrupted() {
     } else {
         is_dead_ = !may_go_on || phase_ != Phase::lingering;
     }
-}
-
-inline void Connection::release_exchange() noexcept {
-    if (exchange_) server_.give_back(std::move(exchange_));
 }
 
 // --- Reading a request ---

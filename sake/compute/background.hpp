@@ -77,11 +77,13 @@ class BackgroundPlace {
 };
 
 /// What a reactor keeps for each kind of work, made when first used. What computes shares the threads of the
-/// process; what blocks has threads of its own, so that neither waits for the other.
+/// process; what blocks has threads of its own for each purpose, so that none waits for another: names that
+/// nobody knows hold up no files.
 struct CpuThreads {
     explicit CpuThreads(Reactor&) {}
     BackgroundPlace place{process_pool()};
 };
+template <class Purpose>
 struct BlockingThreads {
     explicit BlockingThreads(Reactor&) {}
     WorkerPool pool{4, BackgroundPlace::queue_limit};
@@ -196,9 +198,10 @@ Task<std::invoke_result_t<F&>> run_on(F function) {
 }
 
 /// Runs a call that blocks, and that owns all it uses: when the caller is cancelled, it is left to itself.
-template <class F>
+/// The loop, though, does not end before the call has.
+template <class Purpose, class F>
 Task<std::invoke_result_t<F&>> run_blocking(F function) {
-    const auto handle = spawn(run_on<BlockingThreads>(std::move(function)));
+    const auto handle = spawn(run_on<BlockingThreads<Purpose>>(std::move(function)));
     co_return co_await handle;
 }
 

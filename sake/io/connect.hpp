@@ -95,6 +95,9 @@ inline HostAndPort split_peer(const std::string& address) {
     throw_connect_error(EINVAL, "\"" + address + "\", which is not host:port, [ipv6]:port or unix:/path");
 }
 
+/// What the threads are for.
+struct ForNames;
+
 // Templates, since GCC compiles coroutines that are none for every program that includes them.
 
 /// What is an address already is one at once; a name is looked up in the background.
@@ -105,7 +108,7 @@ Task<std::vector<SocketAddress>> resolve(Text address) {
     Lookup found = look_up(where, AI_NUMERICHOST);
     if (found.error != 0) {
         auto lookup = [name = std::move(where)] { return look_up(name, 0); };
-        auto looking_up = run_blocking(std::move(lookup));
+        auto looking_up = run_blocking<ForNames>(std::move(lookup));
         found = co_await std::move(looking_up);
     }
     if (found.error == 0) co_return alternate_families(found.addresses);

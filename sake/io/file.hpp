@@ -75,6 +75,9 @@ class FileReader {
 
 namespace detail {
 
+/// What the threads are for.
+struct ForFiles;
+
 inline FileDescriptor open_or_throw(const std::string& path, int flags) {
     // A pipe without an other end would hold its thread for ever.
     constexpr int ours = O_CLOEXEC | O_NONBLOCK;
@@ -125,27 +128,28 @@ inline void write_whole_file(const std::string& path, std::string_view content) 
 
 template <detail::Path P>
 Task<std::string> read_file(P path, std::size_t longest) {
-    return detail::run_blocking(
+    return detail::run_blocking<detail::ForFiles>(
         [name = std::string(std::move(path)), longest] { return detail::read_whole_file(name, longest); });
 }
 
 template <detail::Path P>
 Task<> write_file(P path, std::string content) {
-    return detail::run_blocking([name = std::string(std::move(path)), bytes = std::move(content)] {
-        detail::write_whole_file(name, bytes);
-    });
+    return detail::run_blocking<detail::ForFiles>(
+        [name = std::string(std::move(path)), bytes = std::move(content)] {
+            detail::write_whole_file(name, bytes);
+        });
 }
 
 template <detail::Path P>
 Task<FileReader> open_file(P path) {
-    return detail::run_blocking([name = std::string(std::move(path))] {
+    return detail::run_blocking<detail::ForFiles>([name = std::string(std::move(path))] {
         return FileReader(detail::OpenFile{detail::open_or_throw(name, O_RDONLY), name});
     });
 }
 
 template <class Unused>
 Task<std::string> FileReader::read(std::size_t most) {
-    return detail::run_blocking([file = file_, most] {
+    return detail::run_blocking<detail::ForFiles>([file = file_, most] {
         std::string piece;
         detail::read_up_to(file->descriptor.get(), piece, most, file->path);
         return piece;

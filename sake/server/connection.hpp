@@ -99,7 +99,9 @@ class Connection final : public ListNode, private HangupListener, private Timer 
         phase_ = phase;
         phase_start_ = now();
     }
-    void release_exchange() noexcept;
+    void release_exchange() noexcept {
+        if (exchange_) server_.give_back(std::move(exchange_));
+    }
     void set_deadline(TimePoint deadline) { server_.reactor.timers().set(*this, deadline); }
     [[nodiscard]] TimePoint reading_deadline() const;
     [[nodiscard]] TimePoint lingering_deadline() const {
@@ -210,10 +212,6 @@ inline void Connection::interrupted() {
     } else {
         is_dead_ = !may_go_on || phase_ != Phase::lingering;
     }
-}
-
-inline void Connection::release_exchange() noexcept {
-    if (exchange_) server_.give_back(std::move(exchange_));
 }
 
 // --- Reading a request ---
