@@ -187,14 +187,14 @@ fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) ## fuzz each target for a minute (FUZZ_S
 	@rm -f $(BUILD)/results/fuzz-*
 	@for target in $(FUZZ_TARGETS); do $(RECORD) fuzz-$$target tests/fuzz/run.sh $$target $(FUZZ_SECONDS); done
 	@$(RECORD) --total fuzz
-$(BUILD)/fuzz/%: tests/fuzz/%.cpp tests/fuzz/fuzz.hpp single_include/sake.hpp
+$(BUILD)/fuzz/%: tests/fuzz/%.cpp $(wildcard tests/fuzz/*.hpp) single_include/sake.hpp
 	@$(SETUP) $(FUZZ_CXX) nlohmann-json
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
 	@$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize=function $< -o $@
 
 # `make asan` replays every input that was kept, under g++ and its sanitizers.
-$(BUILD)/replay/%: tests/fuzz/%.cpp tests/fuzz/replay.cpp tests/fuzz/fuzz.hpp single_include/sake.hpp | setup
+$(BUILD)/replay/%: tests/fuzz/%.cpp tests/fuzz/replay.cpp $(wildcard tests/fuzz/*.hpp) single_include/sake.hpp | setup
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
 	@$(CXX) $(BASE_FLAGS) -Isingle_include -g1 -O0 -fsanitize=address,undefined $(SANITIZE) $< tests/fuzz/replay.cpp -o $@
