@@ -253,6 +253,53 @@ TEST_CASE("redirects are followed as their status says, so far and no further") 
     });
 }
 
+TEST_CASE("the body of a redirect neither holds the request up nor fails it") {
+    // Gives how many connections it took.
+    const auto follow = [](std::string rest) -> Task<int> {
+        TcpListener listener("127.0.0.1:0");
+        const std::string origin = "http://127.0.0.1:" + std::to_string(listener.port());
+        const auto converse = [&](TcpStream stream) -> Task<> {
+            while (const auto head = co_await stream.read_until("\r\n\r\n")) {
+                const bool is_there = head->find("GET /there") == 0;
+                std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+                if (!is_there) answer = "HTTP/1.1 302 Found\r\nLocation: /there\r\n" + rest;
+                co_await stream.write_all(answer);
+                if (!is_there && rest.find(" 11\r") != std::string::npos) co_return;
+            }
+        };
+        int connections = 0;
+        const auto serve = [&]() -> Task<> {
+            for (;;) {
+                TcpStream stream = co_await listener.accept();
+                ++connections;
+                static_cast<void>(co_await failure_of(converse(std::move(stream))));
+            }
+        };
+        auto serving = spawn(failure_of(serve()));
+        {
+            Client client({.response_timeout = 10s, .read_timeout = 10s});
+            std::string text;
+            const auto ask = [&]() -> Task<> { text = co_await text_of(client, origin + "/"); };
+            const std::string why = co_await failure_of(sake::timeout(ask(), 5s));
+            CHECK(why == "no exception");
+            CHECK(text == "hi");
+        }
+        serving.cancel();
+        static_cast<void>(co_await serving);
+        co_return connections;
+    };
+    const auto connections = [&](const char* rest) { return sake::run_until_complete(follow(rest)); };
+    CHECK(connections("Content-Length: 5\r\n\r\nshort") == 1);
+    CHECK(connections("Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n") == 1);
+    CHECK(connections("Content-Length: 10\r\n\r\nstalls") == 2);
+    CHECK(connections("Content-Length: 11\r\n\r\nends") == 2);
+    CHECK(connections("Content-Length: 99999999\r\n\r\nlong") == 2);
+    CHECK(connections("Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n") == 2);
+    CHECK(connections("Transfer-Encoding: chunked\r\n\r\n1\r\nx\r") == 2);
+    CHECK(connections("Transfer-Encoding: chunked\r\n\r\nno chunk\r\n") == 2);
+    CHECK(connections("\r\nto the end") == 2);
+}
+
 TEST_CASE("credentials do not follow to another origin") {
     const auto whole = []() -> Task<> {
         TcpListener first("127.0.0.1:0");
@@ -380,6 +427,89 @@ TEST_CASE("an answer that comes before the request is written is taken, and the 
         co_await serving;
     };
     sake::run_until_complete(whole());
+}
+
+TEST_CASE("an interim answer, or one that begins early, does not end the writing of the body") {
+    const std::string body = harness::pattern_bytes(16 << 20);  // more than the kernel holds
+    const auto exchange = [&](std::string early, std::string late, bool is_streamed) -> Task<std::string> {
+        TcpListener listener("127.0.0.1:0");
+        std::string received;
+        const auto serve = [&]() -> Task<> {
+            TcpStream stream = co_await listener.accept();
+            static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+            co_await stream.write_all(early);
+            if (is_streamed) {
+                const auto all = co_await stream.read_until("0\r\n\r\n", 2 * body.size());
+                received = *all;
+            } else {
+                received = co_await stream.read_exactly(body.size());
+            }
+            co_await stream.write_all(late);
+        };
+        auto serving = spawn(failure_of(serve()));
+        Client client;
+        Request request("PUT", "http://127.0.0.1:" + std::to_string(listener.port()) + "/");
+        std::size_t sent = 0;
+        const auto pieces = [&]() -> Task<std::string> {
+            std::string piece = body.substr(sent, 1 << 20);
+            sent += piece.size();
+            co_return piece;
+        };
+        if (is_streamed) {
+            request.stream(pieces, "text/x");
+        } else {
+            request.body(body, "text/x");
+        }
+        const Response response = co_await client.send(std::move(request));
+        const std::string why = co_await serving;
+        CHECK(why == "no exception");
+        CHECK((is_streamed ? received.size() > body.size() : received == body));
+        CHECK(client.idle_connections() == 1);
+        co_return std::to_string(response.status) + " " + response.body;
+    };
+    const std::string hints = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+    for (const bool is_streamed : {false, true}) {
+        CAPTURE(is_streamed);
+        CHECK(sake::run_until_complete(exchange(hints, head + "ok", is_streamed)) == "200 ok");
+        CHECK(sake::run_until_complete(exchange(hints + head, "ok", is_streamed)) == "200 ok");
+        CHECK(sake::run_until_complete(exchange(head.substr(0, 9), head.substr(9) + "ok", is_streamed)) ==
+              "200 ok");
+    }
+}
+
+TEST_CASE("a server that refuses, will close or has ended gets no more of the body") {
+    const auto whole = [](std::string answer) -> Task<std::string> {
+        TcpListener listener("127.0.0.1:0");
+        const auto serve = [&]() -> Task<> {
+            TcpStream stream = co_await listener.accept();
+            static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+            co_await stream.write_all(answer);
+            stream.shutdown_write();
+            while (co_await stream.read_more() > 0) stream.skip(stream.unread().size());
+        };
+        auto serving = spawn(failure_of(serve()));
+        Client client;
+        const auto endless = []() -> Task<std::string> { co_return std::string(10'000, 'x'); };
+        Request request("PUT", "http://127.0.0.1:" + std::to_string(listener.port()) + "/");
+        request.stream(endless, "text/x");
+        std::string outcome;
+        const auto ask = [&]() -> Task<> {
+            const Response response = co_await client.send(std::move(request));
+            outcome = std::to_string(response.status) + " " + response.body;
+        };
+        const std::string why = co_await failure_of(sake::timeout(ask(), 10s));
+        static_cast<void>(co_await serving);
+        CHECK(client.idle_connections() == 0);
+        co_return why == "no exception" ? outcome : why;
+    };
+    const auto outcome_of = [&](const char* answer) { return sake::run_until_complete(whole(answer)); };
+    CHECK(outcome_of("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nenough") == "200 enough");
+    CHECK(outcome_of("HTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno") == "403 no");
+    CHECK(outcome_of("").find("the server gave no answer") != std::string::npos);
+    CHECK(outcome_of("HTTP/1.1 1").find("in the middle of its head") != std::string::npos);
+    CHECK(outcome_of("HTTP/1.1 101 Switch\r\n\r\n").find("101") != std::string::npos);
+    CHECK(outcome_of("SSH-2.0-x\r\n") == "bad response: bad HTTP version");
 }
 
 TEST_CASE("what a source throws comes out, and its request goes nowhere") {

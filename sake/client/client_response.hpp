@@ -47,6 +47,16 @@ struct Response {
 
 namespace detail {
 
+/// The head of an answer, as far as it has come.
+struct Answer {
+    ResponseParser parser;
+    ReceivedHead head = {};
+
+    [[nodiscard]] bool announces_close(std::string_view unread) const noexcept {
+        return head.minor_version > 0 && !decide_keep_alive(head, unread.data());
+    }
+};
+
 /// Aborts the connection of a request that is given up, so that the server may give it up too.
 class AbortUnlessAnswered {
   public:
@@ -105,6 +115,13 @@ class ResponseStream {
         if (body_ == Framing::Body::none) end();
     }
 
+    // A few KiB of known length, or what has already come.
+    [[nodiscard]] bool is_nearly_read() const noexcept {
+        if (is_at_end_) return false;
+        return body_ == Framing::Body::length
+                   ? left_ <= 4096
+                   : body_ == Framing::Body::chunked && !connection_->unread().empty();
+    }
     [[nodiscard]] std::string take(std::string_view unread);
     [[nodiscard]] std::string take_chunk(std::string_view unread);
     // What would come behind the answer was not asked for: such a connection is not used again.
