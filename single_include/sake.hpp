@@ -7716,6 +7716,10 @@ class TcpStream {
     [[nodiscard]] int fd() const { return socket().watch.fd(); }
 
   private:
+    // A read that fills its room is followed by one with much, one that is small by one with little.
+    static constexpr std::size_t least_room = 4096;
+    static constexpr std::size_t much_room = 64 * 1024;
+
     // What does not move: the poller knows where the watch is.
     struct Socket {
         Socket(Reactor& reactor, detail::FileDescriptor descriptor)
@@ -7724,6 +7728,7 @@ class TcpStream {
         detail::Watch watch;
         detail::UnreadBytes unread;
         unsigned turns = 0;
+        std::size_t room = least_room;
         bool is_being_read = false;
     };
 
@@ -7802,11 +7807,13 @@ Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint dea
 // Appends to what is unread.
 template <class Unused>
 Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
-    detail::UnreadBytes& unread = socket().unread;
-    const std::span<char> room = unread.extend(std::max<std::size_t>(4096, unread.size()));
+    Socket& own = socket();
+    const std::span<char> room = own.unread.extend(std::max(own.room, own.unread.size()));
     std::size_t received = 0;
-    const detail::AtExit cut([&] { unread.keep(received, room.size()); });
+    const detail::AtExit cut([&] { own.unread.keep(received, room.size()); });
     received = co_await receive(room, deadline);
+    if (received == room.size()) own.room = much_room;
+    if (received < least_room) own.room = least_room;
     co_return received;
 }
 
@@ -7838,7 +7845,9 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
     for (std::size_t searched = 0;;) {
         const std::size_t found = unread.view().find(delimiter, searched);
         const bool is_there = found != std::string_view::npos;
-        if (is_there ? found > longest : unread.size() >= longest + delimiter.size()) {
+        // So long the text is at least: its end may be the beginning of the delimiter.
+        searched = is_there ? found : unread.size() - std::min(unread.size(), delimiter.size() - 1);
+        if (searched > longest) {
             throw std::length_error("read_until: no delimiter within the longest text allowed");
         }
         if (is_there) {
@@ -7846,7 +7855,6 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
             unread.take(found + delimiter.size());
             co_return text;
         }
-        searched = unread.size() < delimiter.size() ? 0 : unread.size() - delimiter.size() + 1;
         const std::size_t received = co_await receive_more(deadline);
         if (received > 0) continue;
         if (unread.size() == 0) co_return std::nullopt;
@@ -8365,7 +8373,7 @@ namespace sake {
 inline namespace v0 {
 namespace http {
 
-/// The limits of a client. Each time limit throws TimedOut.
+/// The limits of a client. Each time limit throws TimedOut, and must be positive.
 struct ClientOptions {
     /// Connections to one origin (host and port), at most; further requests wait for their turn.
     std::size_t connections_per_origin = 64;
@@ -8374,7 +8382,7 @@ struct ClientOptions {
     /// come first.
     std::chrono::milliseconds idle_lifetime = std::chrono::seconds(30);
     std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
-    /// For each piece of the request's body.
+    /// For each 64 KiB of the request: a body of any size may be sent while the server goes on taking it.
     std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
     /// From the end of the request to the end of the response's head.
     std::chrono::milliseconds response_timeout = std::chrono::seconds(30);
@@ -8385,6 +8393,31 @@ struct ClientOptions {
     int max_redirects = 10;
     HeadLimits head = {};
 };
+
+namespace detail {
+
+inline void check(const ClientOptions& options) {
+    const auto demand = [](bool is_so, std::string_view field, std::string_view what) {
+        if (is_so) return;
+        throw std::invalid_argument("http::ClientOptions: " + std::string(field) + " must " +
+                                    std::string(what));
+    };
+    const auto positive = [&](auto value, std::string_view field) {
+        demand(value > decltype(value){}, field, "be positive");
+    };
+    positive(options.connections_per_origin, "connections_per_origin");
+    positive(options.turn_timeout, "turn_timeout");
+    positive(options.idle_lifetime, "idle_lifetime");
+    positive(options.connect_timeout, "connect_timeout");
+    positive(options.write_timeout, "write_timeout");
+    positive(options.response_timeout, "response_timeout");
+    positive(options.read_timeout, "read_timeout");
+    positive(options.head.start_line, "head.start_line");
+    positive(options.head.header_block, "head.header_block");
+    demand(options.max_redirects >= 0, "max_redirects", "not be negative");
+}
+
+}  // namespace detail
 
 /// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
 /// wrong.
@@ -8713,7 +8746,8 @@ concept Text = std::convertible_to<T, std::string>;
 ///     if (response.status == 200) show(response.json());
 class Client {
   public:
-    explicit Client(ClientOptions options = {}) : options_(options) {}
+    /// Throws std::invalid_argument, with the name of the option that makes no sense.
+    explicit Client(ClientOptions options = {}) : options_(options) { detail::check(options_); }
     explicit Client(Reactor&) : Client() {}
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
@@ -8814,12 +8848,15 @@ Client::Connections& Client::connections_to(const U& url) {
     return *origins_.emplace(std::move(address), std::move(pool)).first->second;
 }
 
-// False if the connection has failed, of which reading will tell more: an error that a server sends on its
-// way out is the answer.
+// In pieces, each with its own limit. False if the connection has failed, of which reading will tell more: an
+// error that a server sends on its way out is the answer.
 template <class Bytes>
 Task<bool> Client::put(TcpStream& stream, const Bytes& bytes) {
+    constexpr std::size_t piece = 64 * 1024;
     try {
-        co_await stream.write_all(bytes, options_.write_timeout);
+        for (std::string_view left = bytes; !left.empty(); left.remove_prefix(std::min(piece, left.size()))) {
+            co_await stream.write_all(left.substr(0, piece), options_.write_timeout);
+        }
     } catch (const std::system_error&) {
         co_return false;
     }

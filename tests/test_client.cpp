@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -215,6 +216,25 @@ TEST_CASE("large bodies pass both ways, gathered and streamed") {
     });
 }
 
+TEST_CASE("a large body comes in large pieces") {
+    with_sake(
+        [](Client& client, std::string origin) -> Task<> {
+            http::ResponseStream stream = co_await client.open(Request("GET", origin + "/huge"));
+            std::size_t size = 0;
+            std::size_t pieces = 0;
+            for (std::string piece = co_await stream.read(); !piece.empty(); ++pieces) {
+                size += piece.size();
+                piece = co_await stream.read();
+            }
+            CHECK(size == 8 << 20);
+            CHECK(pieces < size / 8192);
+        },
+        {},
+        [](sake::Engine& app) {
+            app.get("/huge", [](sake::Context& ctx) { ctx.text(std::string(8 << 20, 'x')); });
+        });
+}
+
 TEST_CASE("a stream that is let go closes its connection, one that is read keeps it") {
     with_sake([](Client& client, std::string origin) -> Task<> {
         {
@@ -272,7 +292,11 @@ TEST_CASE("the body of a redirect neither holds the request up nor fails it") {
             for (;;) {
                 TcpStream stream = co_await listener.accept();
                 ++connections;
-                static_cast<void>(co_await failure_of(converse(std::move(stream))));
+                try {
+                    co_await converse(std::move(stream));
+                } catch (const std::system_error&) {
+                    // The client has let it go.
+                }
             }
         };
         auto serving = spawn(failure_of(serve()));
@@ -298,6 +322,31 @@ TEST_CASE("the body of a redirect neither holds the request up nor fails it") {
     CHECK(connections("Transfer-Encoding: chunked\r\n\r\n1\r\nx\r") == 2);
     CHECK(connections("Transfer-Encoding: chunked\r\n\r\nno chunk\r\n") == 2);
     CHECK(connections("\r\nto the end") == 2);
+}
+
+TEST_CASE("options that make no sense are refused by name") {
+    const auto refused = [](http::ClientOptions options) -> std::string {
+        try {
+            const Client client(options);
+        } catch (const std::invalid_argument& error) {
+            return error.what();
+        }
+        return "not refused";
+    };
+    CHECK(refused({}) == "not refused");
+    CHECK(refused({.max_body = 0, .max_redirects = 0}) == "not refused");
+    CHECK(refused({.connections_per_origin = 0}) ==
+          "http::ClientOptions: connections_per_origin must be positive");
+    CHECK(refused({.turn_timeout = 0s}) == "http::ClientOptions: turn_timeout must be positive");
+    CHECK(refused({.idle_lifetime = -1ms}) == "http::ClientOptions: idle_lifetime must be positive");
+    CHECK(refused({.connect_timeout = 0s}) == "http::ClientOptions: connect_timeout must be positive");
+    CHECK(refused({.write_timeout = 0s}) == "http::ClientOptions: write_timeout must be positive");
+    CHECK(refused({.response_timeout = -5s}) == "http::ClientOptions: response_timeout must be positive");
+    CHECK(refused({.read_timeout = 0s}) == "http::ClientOptions: read_timeout must be positive");
+    CHECK(refused({.max_redirects = -1}) == "http::ClientOptions: max_redirects must not be negative");
+    CHECK(refused({.head = {.start_line = 0}}) == "http::ClientOptions: head.start_line must be positive");
+    CHECK(refused({.head = {.header_block = 0}}) ==
+          "http::ClientOptions: head.header_block must be positive");
 }
 
 TEST_CASE("credentials do not follow to another origin") {
@@ -348,6 +397,53 @@ TEST_CASE("answers of every framing are read, and those that are not HTTP are re
           std::string::npos);
     CHECK(answer_to("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nhi\r\n")
               .find("bad response: ") == 0);
+}
+
+TEST_CASE("an answer that is cut off at any byte, by an end or a reset, is never taken for a whole one") {
+    const auto outcome = [](std::string_view answer, bool is_reset) -> Task<std::string> {
+        TcpListener listener("127.0.0.1:0");
+        const auto serve = [&]() -> Task<> {
+            TcpStream stream = co_await listener.accept();
+            static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+            co_await stream.write_all(answer);
+            if (is_reset) stream.abort();
+        };
+        auto serving = spawn(serve());
+        Client client;
+        std::string text;
+        const auto ask = [&]() -> Task<> {
+            const Response response =
+                co_await client.get("http://127.0.0.1:" + std::to_string(listener.port()) + "/");
+            text = "whole: " + std::to_string(response.status) + " " + response.body;
+        };
+        const std::string why = co_await failure_of(sake::timeout(ask(), 10s));
+        co_await serving;
+        co_return text.empty() ? why : text;
+    };
+    const std::string length = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    const std::string chunked =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nT: v\r\n\r\n";
+    const std::string interim = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + length;
+    for (const std::string& answer : {length, chunked, interim}) {
+        for (const bool is_reset : {false, true}) {
+            for (std::size_t size = 0; size < answer.size(); ++size) {
+                const std::string cut =
+                    sake::run_until_complete(outcome(std::string_view(answer).substr(0, size), is_reset));
+                CAPTURE(answer);
+                CAPTURE(size);
+                CAPTURE(is_reset);
+                CAPTURE(cut);
+                REQUIRE(cut.find("whole") == std::string::npos);
+                REQUIRE(cut != sake::TimedOut().what());
+            }
+            const std::string uncut = sake::run_until_complete(outcome(answer, is_reset));
+            REQUIRE(uncut == "whole: 200 hello");
+        }
+    }
+    // Only the end of the connection tells the end of such a body, and a reset is none.
+    const std::string to_the_end = "HTTP/1.1 200 OK\r\n\r\nhello";
+    CHECK(sake::run_until_complete(outcome(to_the_end, false)) == "whole: 200 hello");
+    CHECK(sake::run_until_complete(outcome(to_the_end, true)).find("reset") != std::string::npos);
 }
 
 TEST_CASE("a gathered body may be as long as allowed, and not longer, whatever its framing") {
@@ -560,6 +656,33 @@ TEST_CASE("every phase has its limit: a turn, the head, the body") {
         static_cast<void>(co_await stalling);
     };
     sake::run_until_complete(body());
+}
+
+TEST_CASE("a body may take as long as it likes while the server goes on taking it") {
+    const auto whole = [](bool stalls) -> Task<std::string> {
+        TcpListener listener("127.0.0.1:0");
+        const std::string body(48 << 20, 'x');
+        constexpr std::size_t share = 2 << 20;
+        const auto serve = [&]() -> Task<> {
+            TcpStream stream = co_await listener.accept();
+            static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+            for (std::size_t taken = 0; taken < body.size(); taken += share) {
+                static_cast<void>(co_await stream.read_exactly(share));
+                co_await sake::sleep(stalls ? 1h : 35ms);  // all of them are longer than the limit
+            }
+            co_await stream.write_all("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        };
+        auto serving = spawn(failure_of(serve()));
+        Client client({.write_timeout = stalls ? 20ms : 500ms});
+        Request request("PUT", "http://127.0.0.1:" + std::to_string(listener.port()) + "/");
+        request.body(body, "text/x");
+        const std::string why = co_await failure_of(client.send(std::move(request)));
+        serving.cancel();
+        static_cast<void>(co_await serving);
+        co_return why;
+    };
+    CHECK(sake::run_until_complete(whole(false)) == "no exception");
+    CHECK(sake::run_until_complete(whole(true)) == sake::TimedOut().what());
 }
 
 TEST_CASE("a cancelled request closes its connection: the server sees its client go") {

@@ -45,7 +45,8 @@ concept Text = std::convertible_to<T, std::string>;
 ///     if (response.status == 200) show(response.json());
 class Client {
   public:
-    explicit Client(ClientOptions options = {}) : options_(options) {}
+    /// Throws std::invalid_argument, with the name of the option that makes no sense.
+    explicit Client(ClientOptions options = {}) : options_(options) { detail::check(options_); }
     explicit Client(Reactor&) : Client() {}
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
@@ -146,12 +147,15 @@ Client::Connections& Client::connections_to(const U& url) {
     return *origins_.emplace(std::move(address), std::move(pool)).first->second;
 }
 
-// False if the connection has failed, of which reading will tell more: an error that a server sends on its
-// way out is the answer.
+// In pieces, each with its own limit. False if the connection has failed, of which reading will tell more: an
+// error that a server sends on its way out is the answer.
 template <class Bytes>
 Task<bool> Client::put(TcpStream& stream, const Bytes& bytes) {
+    constexpr std::size_t piece = 64 * 1024;
     try {
-        co_await stream.write_all(bytes, options_.write_timeout);
+        for (std::string_view left = bytes; !left.empty(); left.remove_prefix(std::min(piece, left.size()))) {
+            co_await stream.write_all(left.substr(0, piece), options_.write_timeout);
+        }
     } catch (const std::system_error&) {
         co_return false;
     }

@@ -25,7 +25,7 @@ namespace sake {
 inline namespace v0 {
 namespace http {
 
-/// The limits of a client. Each time limit throws TimedOut.
+/// The limits of a client. Each time limit throws TimedOut, and must be positive.
 struct ClientOptions {
     /// Connections to one origin (host and port), at most; further requests wait for their turn.
     std::size_t connections_per_origin = 64;
@@ -34,7 +34,7 @@ struct ClientOptions {
     /// come first.
     std::chrono::milliseconds idle_lifetime = std::chrono::seconds(30);
     std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
-    /// For each piece of the request's body.
+    /// For each 64 KiB of the request: a body of any size may be sent while the server goes on taking it.
     std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
     /// From the end of the request to the end of the response's head.
     std::chrono::milliseconds response_timeout = std::chrono::seconds(30);
@@ -45,6 +45,31 @@ struct ClientOptions {
     int max_redirects = 10;
     HeadLimits head = {};
 };
+
+namespace detail {
+
+inline void check(const ClientOptions& options) {
+    const auto demand = [](bool is_so, std::string_view field, std::string_view what) {
+        if (is_so) return;
+        throw std::invalid_argument("http::ClientOptions: " + std::string(field) + " must " +
+                                    std::string(what));
+    };
+    const auto positive = [&](auto value, std::string_view field) {
+        demand(value > decltype(value){}, field, "be positive");
+    };
+    positive(options.connections_per_origin, "connections_per_origin");
+    positive(options.turn_timeout, "turn_timeout");
+    positive(options.idle_lifetime, "idle_lifetime");
+    positive(options.connect_timeout, "connect_timeout");
+    positive(options.write_timeout, "write_timeout");
+    positive(options.response_timeout, "response_timeout");
+    positive(options.read_timeout, "read_timeout");
+    positive(options.head.start_line, "head.start_line");
+    positive(options.head.header_block, "head.header_block");
+    demand(options.max_redirects >= 0, "max_redirects", "not be negative");
+}
+
+}  // namespace detail
 
 /// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
 /// wrong.
