@@ -76,6 +76,7 @@
 //   sake/io/tcp_listener.hpp
 //   sake/client/url.hpp
 //   sake/client/client_request.hpp
+//   sake/client/client_connections.hpp
 //   sake/client/client_response.hpp
 //   sake/client/client.hpp
 //   sake/server/problem.hpp
@@ -8296,14 +8297,40 @@ struct Url {
     friend bool operator==(const Url&, const Url&) = default;
 };
 
-/// Throws std::invalid_argument if it is none, or of another scheme.
+namespace detail {
+
+/// A URL that is refused, as it may stand in a log: control bytes escaped, and without what may be a
+/// password, wherever in a broken URL that ends.
+inline std::string loggable_url(std::string_view text) {
+    std::string out;
+    const std::size_t at = text.rfind('@');
+    if (at != std::string_view::npos) {
+        const std::size_t scheme = text.substr(0, at).find("//");
+        if (scheme != std::string_view::npos) append_escaped(out, text.substr(0, scheme + 2));
+        out += "...";
+        text.remove_prefix(at);
+    }
+    append_escaped(out, text);
+    return out;
+}
+
+}  // namespace detail
+
+/// Throws std::invalid_argument if it is none, or of another scheme; a user name and a password in it are
+/// refused, and not repeated in the message.
 [[nodiscard]] inline Url parse_url(std::string_view text) {
     const auto refuse = [&](std::string_view why) {
-        throw std::invalid_argument("the URL \"" + std::string(text) + "\" " + std::string(why));
+        throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
     };
     const std::string_view whole = text.substr(0, text.find('#'));
     const auto parts = detail::parse_absolute(whole);
-    if (!parts) refuse("is not http://host/path");
+    if (!parts) {
+        const std::size_t host = std::min(whole.find("//"), whole.size());
+        const std::size_t at = whole.find('@', host);
+        if (at < whole.find_first_of("/?", std::min(host + 2, whole.size())))
+            refuse("has a user name or password, which belong in a field: Authorization");
+        refuse("is not http://host/path");
+    }
     if (!iequals(whole.substr(0, 7), "http://")) refuse("is not http, the one scheme that is spoken here");
     if (detail::host_length(parts->authority) == 0) refuse("has no host");
     Url url;
@@ -8377,6 +8404,10 @@ namespace http {
 struct ClientOptions {
     /// Connections to one origin (host and port), at most; further requests wait for their turn.
     std::size_t connections_per_origin = 64;
+    /// Connections that are kept idle, at most, to all origins together; those go first whose origin was
+    /// wanted least recently.
+    std::size_t max_idle_connections = 256;
+    /// How long a request waits for its turn.
     std::chrono::milliseconds turn_timeout = std::chrono::seconds(30);
     /// An idle connection is closed after this. Shorter than what servers usually have, so that they seldom
     /// come first.
@@ -8417,6 +8448,17 @@ inline void check(const ClientOptions& options) {
     demand(options.max_redirects >= 0, "max_redirects", "not be negative");
 }
 
+/// Whether only the client may set a field: it decides the framing, speaks for the connection, or asks for
+/// what no Client understands.
+inline bool is_own_field(std::string_view name) noexcept {
+    if (is_framing_field(name)) return true;
+    for (const std::string_view own :
+         {"host", "expect", "upgrade", "te", "proxy-connection", "http2-settings"}) {
+        if (iequals(name, own)) return true;
+    }
+    return false;
+}
+
 }  // namespace detail
 
 /// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
@@ -8441,10 +8483,11 @@ class Request {
         url_.target += encode(key) + "=" + encode(value);
         return *this;
     }
-    /// Sets a field. Those that decide the framing, and Host, are the client's own.
+    /// Sets a field. Host, those that decide the framing, and those that speak for the connection (Upgrade,
+    /// TE and the like) are the client's own.
     Request& header(std::string_view name, std::string_view value) {
-        if (is_framing_field(name) || iequals(name, "host") || iequals(name, "expect")) {
-            throw std::invalid_argument("http::Request: the client itself sets " + std::string(name));
+        if (detail::is_own_field(name)) {
+            throw std::invalid_argument("http::Request: the client itself decides on " + std::string(name));
         }
         headers_.set(name, value);
         return *this;
@@ -8544,6 +8587,105 @@ class Request {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/client/client_connections.hpp ----
+
+// The connections that a client keeps, by origin, and which of them go when there are too many.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+namespace detail {
+
+/// A Pool for each origin. For one reactor at a time.
+class ClientConnections final : sake::detail::ReactorEndListener {
+  public:
+    using Connections = Pool<TcpStream>;
+
+    explicit ClientConnections(const ClientOptions& options) noexcept : options_(options) {}
+    ClientConnections(const ClientConnections&) = delete;
+    ClientConnections& operator=(const ClientConnections&) = delete;
+    ~ClientConnections() = default;
+
+    /// Those to the origin of this URL. Throws std::logic_error on a second reactor.
+    template <std::same_as<Url> U>
+    [[nodiscard]] Connections& to(const U& url);
+
+    /// Makes room for one more that is idle: those of the origins go that were wanted least recently. False
+    /// if none may be kept.
+    [[nodiscard]] bool make_room() noexcept;
+
+    [[nodiscard]] std::size_t idle() const noexcept {
+        std::size_t count = 0;
+        for (const auto& [address, origin] : origins_) count += origin.connections->idle();
+        return count;
+    }
+
+  private:
+    struct Origin {
+        std::unique_ptr<Connections> connections;
+        std::uint64_t last_use = 0;
+
+        [[nodiscard]] bool is_empty() const noexcept {
+            return connections->idle() + connections->in_use() == 0;
+        }
+    };
+
+    void settle_on(Reactor* reactor);
+    void reactor_ends() noexcept override { reactor_ = nullptr; }
+
+    const ClientOptions& options_;
+    std::map<std::string, Origin> origins_;  // by address
+    std::uint64_t uses_ = 0;
+    Reactor* reactor_ = nullptr;  // of whoever asked first
+};
+
+inline void ClientConnections::settle_on(Reactor* reactor) {
+    if (reactor_ == reactor) return;
+    if (reactor_ != nullptr) throw std::logic_error("an http::Client is used by two reactors at a time");
+    reactor_ = reactor;
+    reactor->tell_at_end(*this);
+}
+
+template <std::same_as<Url> U>
+ClientConnections::Connections& ClientConnections::to(const U& url) {
+    settle_on(Reactor::current());
+    std::string address = url.address();
+    auto found = origins_.find(address);
+    if (found == origins_.end()) {
+        // So that a client of many origins does not remember them all.
+        std::erase_if(origins_, [](const auto& each) { return each.second.is_empty(); });
+        const PoolOptions limits{options_.connections_per_origin, options_.turn_timeout,
+                                 options_.idle_lifetime};
+        auto connect = [address, limit = options_.connect_timeout] {
+            return TcpStream::connect(address, limit);
+        };
+        auto pool = std::make_unique<Connections>(limits, std::move(connect),
+                                                  [](TcpStream& stream) { return stream.is_quiet(); });
+        found = origins_.emplace(std::move(address), Origin{std::move(pool)}).first;
+    }
+    found->second.last_use = ++uses_;
+    return *found->second.connections;
+}
+
+inline bool ClientConnections::make_room() noexcept {
+    while (idle() >= options_.max_idle_connections) {
+        auto oldest = origins_.end();
+        for (auto each = origins_.begin(); each != origins_.end(); ++each) {
+            if (each->second.connections->idle() == 0) continue;
+            if (oldest == origins_.end() || each->second.last_use < oldest->second.last_use) oldest = each;
+        }
+        if (oldest == origins_.end()) return false;
+        oldest->second.connections->clear();
+        if (oldest->second.is_empty()) origins_.erase(oldest);
+    }
+    return true;
+}
+
+}  // namespace detail
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/client/client_response.hpp ----
 
 // What a client receives: a Response that is all there, or a ResponseStream that is read piece by piece.
@@ -8626,11 +8768,12 @@ class ResponseStream {
 
   private:
     friend class Client;
-    using Connection = Pool<TcpStream>::Lease;
+    using Connection = detail::ClientConnections::Connections::Lease;
 
-    ResponseStream(Connection connection, const ReceivedHead& head, std::string_view bytes,
-                   const Framing& framing, std::chrono::milliseconds read_timeout)
+    ResponseStream(detail::ClientConnections& kept, Connection connection, const ReceivedHead& head,
+                   std::string_view bytes, const Framing& framing, std::chrono::milliseconds read_timeout)
         : status(head.status),
+          kept_(&kept),
           connection_(std::move(connection)),
           body_(framing.body),
           left_(framing.length),
@@ -8655,10 +8798,12 @@ class ResponseStream {
     // What would come behind the answer was not asked for: such a connection is not used again.
     void end() noexcept {
         is_at_end_ = true;
-        if (!keep_alive_ || !connection_->unread().empty()) return connection_.discard();
+        if (!keep_alive_ || !connection_->unread().empty() || !kept_->make_room())
+            return connection_.discard();
         const Connection goes_back = std::move(connection_);
     }
 
+    detail::ClientConnections* kept_;
     Connection connection_;
     Framing::Body body_;
     std::uint64_t left_;  // of Framing::Body::length
@@ -8787,15 +8932,9 @@ class Client {
     }
 
     /// Connections that are kept for later, of all origins.
-    [[nodiscard]] std::size_t idle_connections() const noexcept {
-        std::size_t count = 0;
-        for (const auto& [address, pool] : origins_) count += pool->idle();
-        return count;
-    }
+    [[nodiscard]] std::size_t idle_connections() const noexcept { return connections_.idle(); }
 
   private:
-    using Connections = Pool<TcpStream>;
-
     static Request with_body(std::string method, std::string_view url, const Json& value) {
         Request request(std::move(method), url);
         request.json(value);
@@ -8809,8 +8948,6 @@ class Client {
     }
 
     // Templates, so that only a program that has requests to send compiles what they need.
-    template <std::same_as<Url> U>
-    [[nodiscard]] Connections& connections_to(const U& url);
     template <class R>
     Task<std::optional<ResponseStream>> try_once(R& request);
     template <class R>
@@ -8827,26 +8964,8 @@ class Client {
     Task<> finish(Stream& stream);
 
     const ClientOptions options_;
-    std::map<std::string, std::unique_ptr<Connections>> origins_;  // by address
+    detail::ClientConnections connections_{options_};
 };
-
-template <std::same_as<Url> U>
-Client::Connections& Client::connections_to(const U& url) {
-    std::string address = url.address();
-    const auto found = origins_.find(address);
-    if (found != origins_.end()) return *found->second;
-    // So that a client of many hosts does not remember them all.
-    constexpr std::size_t many = 256;
-    if (origins_.size() >= many) {
-        std::erase_if(origins_,
-                      [](const auto& each) { return each.second->idle() + each.second->in_use() == 0; });
-    }
-    const PoolOptions limits{options_.connections_per_origin, options_.turn_timeout, options_.idle_lifetime};
-    auto connect = [address, limit = options_.connect_timeout] { return TcpStream::connect(address, limit); };
-    auto pool =
-        std::make_unique<Connections>(limits, std::move(connect), [](TcpStream& s) { return s.is_quiet(); });
-    return *origins_.emplace(std::move(address), std::move(pool)).first->second;
-}
 
 // In pieces, each with its own limit. False if the connection has failed, of which reading will tell more: an
 // error that a server sends on its way out is the answer.
@@ -8924,7 +9043,7 @@ Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
 // Nothing if the connection, which had been used before, was closed by the server, and another may be tried.
 template <class R>
 Task<std::optional<ResponseStream>> Client::try_once(R& request) {
-    auto connection = co_await connections_to(request.url_).acquire();
+    auto connection = co_await connections_.to(request.url_).acquire();
     const bool may_repeat = connection.is_used() && request.is_repeatable();
     detail::AbortUnlessAnswered giving_up(*connection);
     detail::Answer answer{ResponseParser(options_.head)};
@@ -8948,7 +9067,8 @@ Task<std::optional<ResponseStream>> Client::try_once(R& request) {
     if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
     framing.keep_alive = framing.keep_alive && is_written;
     giving_up.dismiss();
-    co_return ResponseStream(std::move(connection), answer.head, bytes, framing, options_.read_timeout);
+    co_return ResponseStream(connections_, std::move(connection), answer.head, bytes, framing,
+                             options_.read_timeout);
 }
 
 template <std::same_as<Request> R>

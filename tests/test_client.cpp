@@ -5,10 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -177,7 +179,11 @@ TEST_CASE("queries are encoded, and what would break the request is refused") {
     Request request("GET", "http://localhost/");
     CHECK_THROWS_AS(request.header("X", "a\r\nY: b"), std::invalid_argument);
     CHECK_THROWS_AS(request.header("Host", "b"), std::invalid_argument);
-    CHECK_THROWS_AS(request.header("content-length", "5"), std::invalid_argument);
+    for (const char* own : {"content-length", "Connection", "Keep-Alive", "Trailer", "Transfer-Encoding",
+                            "Expect", "Upgrade", "TE", "Proxy-Connection", "HTTP2-Settings"}) {
+        CAPTURE(own);
+        CHECK_THROWS_AS(request.header(own, "5"), std::invalid_argument);
+    }
     CHECK_THROWS_AS(request.body("x", "text/plain\r\nX: y"), std::invalid_argument);
     CHECK_THROWS_AS(Request("GE T", "http://localhost/"), std::invalid_argument);
     CHECK_THROWS_AS(Request("", "http://localhost/"), std::invalid_argument);
@@ -731,6 +737,65 @@ TEST_CASE("a client made before the engine serves its handlers, run after run") 
         front.stop();
         CHECK(client.idle_connections() == 0);
     }
+}
+
+TEST_CASE("connections to many origins are kept up to a limit, those that were wanted last") {
+    const auto whole = []() -> Task<> {
+        constexpr std::size_t origins = 5;
+        std::vector<std::string> urls;
+        std::vector<int> connections(origins);
+        const auto converse = [](TcpStream stream) -> Task<> {
+            while (co_await stream.read_until("\r\n\r\n")) {
+                co_await stream.write_all("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+            }
+        };
+        const auto serve = [&](TcpListener& listener, int& count) -> Task<> {
+            for (;; ++count) {
+                TcpStream stream = co_await listener.accept();
+                spawn(converse(std::move(stream))).detach();
+            }
+        };
+        std::vector<std::unique_ptr<TcpListener>> listeners;
+        std::vector<sake::JoinHandle<std::string>> serving;
+        for (std::size_t i = 0; i < origins; ++i) {
+            listeners.push_back(std::make_unique<TcpListener>("127.0.0.1:0"));
+            urls.push_back("http://127.0.0.1:" + std::to_string(listeners[i]->port()) + "/");
+            serving.push_back(spawn(failure_of(serve(*listeners[i], connections[i]))));
+        }
+        Client client({.max_idle_connections = 2});
+        for (const std::size_t origin : {0U, 1U, 2U, 1U, 3U, 1U, 4U, 3U, 1U}) {
+            const std::string text = co_await text_of(client, urls[origin]);
+            CHECK(text == "hi");
+            CHECK(client.idle_connections() <= 2);
+        }
+        CHECK(connections == std::vector<int>{1, 2, 1, 2, 1});
+        Client forgetful({.max_idle_connections = 0});
+        for (int i = 0; i < 2; ++i) {
+            const std::string text = co_await text_of(forgetful, urls[0]);
+            CHECK(text == "hi");
+        }
+        CHECK(forgetful.idle_connections() == 0);
+        CHECK(connections[0] == 3);
+        for (auto& each : serving) {
+            each.cancel();
+            static_cast<void>(co_await each);
+        }
+    };
+    sake::run_until_complete(whole());
+}
+
+TEST_CASE("a client that another reactor uses is as it was") {
+    with_sake([](Client& client, std::string origin) -> Task<> {
+        const std::string hello = co_await text_of(client, origin + "/hello");
+        CHECK(hello == "hello");
+        const std::string elsewhere = "http://localhost:" + origin.substr(origin.rfind(':') + 1) + "/hello";
+        std::string why;
+        std::thread([&] { why = sake::run_until_complete(failure_of(text_of(client, elsewhere))); }).join();
+        CHECK(why == "an http::Client is used by two reactors at a time");
+        CHECK(client.idle_connections() == 1);
+        const std::string again = co_await text_of(client, origin + "/hello");
+        CHECK(again == "hello");
+    });
 }
 
 TEST_CASE("many requests at once share the connections that they may have") {

@@ -7,8 +7,6 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
-#include <map>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -18,10 +16,10 @@
 
 #include "sake/async/combinators.hpp"
 #include "sake/async/event.hpp"
-#include "sake/async/pool.hpp"
+#include "sake/client/client_connections.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/client_response.hpp"
-#include "sake/io/connect.hpp"
+#include "sake/io/tcp_stream.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -86,15 +84,9 @@ class Client {
     }
 
     /// Connections that are kept for later, of all origins.
-    [[nodiscard]] std::size_t idle_connections() const noexcept {
-        std::size_t count = 0;
-        for (const auto& [address, pool] : origins_) count += pool->idle();
-        return count;
-    }
+    [[nodiscard]] std::size_t idle_connections() const noexcept { return connections_.idle(); }
 
   private:
-    using Connections = Pool<TcpStream>;
-
     static Request with_body(std::string method, std::string_view url, const Json& value) {
         Request request(std::move(method), url);
         request.json(value);
@@ -108,8 +100,6 @@ class Client {
     }
 
     // Templates, so that only a program that has requests to send compiles what they need.
-    template <std::same_as<Url> U>
-    [[nodiscard]] Connections& connections_to(const U& url);
     template <class R>
     Task<std::optional<ResponseStream>> try_once(R& request);
     template <class R>
@@ -126,26 +116,8 @@ class Client {
     Task<> finish(Stream& stream);
 
     const ClientOptions options_;
-    std::map<std::string, std::unique_ptr<Connections>> origins_;  // by address
+    detail::ClientConnections connections_{options_};
 };
-
-template <std::same_as<Url> U>
-Client::Connections& Client::connections_to(const U& url) {
-    std::string address = url.address();
-    const auto found = origins_.find(address);
-    if (found != origins_.end()) return *found->second;
-    // So that a client of many hosts does not remember them all.
-    constexpr std::size_t many = 256;
-    if (origins_.size() >= many) {
-        std::erase_if(origins_,
-                      [](const auto& each) { return each.second->idle() + each.second->in_use() == 0; });
-    }
-    const PoolOptions limits{options_.connections_per_origin, options_.turn_timeout, options_.idle_lifetime};
-    auto connect = [address, limit = options_.connect_timeout] { return TcpStream::connect(address, limit); };
-    auto pool =
-        std::make_unique<Connections>(limits, std::move(connect), [](TcpStream& s) { return s.is_quiet(); });
-    return *origins_.emplace(std::move(address), std::move(pool)).first->second;
-}
 
 // In pieces, each with its own limit. False if the connection has failed, of which reading will tell more: an
 // error that a server sends on its way out is the answer.
@@ -223,7 +195,7 @@ Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
 // Nothing if the connection, which had been used before, was closed by the server, and another may be tried.
 template <class R>
 Task<std::optional<ResponseStream>> Client::try_once(R& request) {
-    auto connection = co_await connections_to(request.url_).acquire();
+    auto connection = co_await connections_.to(request.url_).acquire();
     const bool may_repeat = connection.is_used() && request.is_repeatable();
     detail::AbortUnlessAnswered giving_up(*connection);
     detail::Answer answer{ResponseParser(options_.head)};
@@ -247,7 +219,8 @@ Task<std::optional<ResponseStream>> Client::try_once(R& request) {
     if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
     framing.keep_alive = framing.keep_alive && is_written;
     giving_up.dismiss();
-    co_return ResponseStream(std::move(connection), answer.head, bytes, framing, options_.read_timeout);
+    co_return ResponseStream(connections_, std::move(connection), answer.head, bytes, framing,
+                             options_.read_timeout);
 }
 
 template <std::same_as<Request> R>

@@ -29,6 +29,10 @@ namespace http {
 struct ClientOptions {
     /// Connections to one origin (host and port), at most; further requests wait for their turn.
     std::size_t connections_per_origin = 64;
+    /// Connections that are kept idle, at most, to all origins together; those go first whose origin was
+    /// wanted least recently.
+    std::size_t max_idle_connections = 256;
+    /// How long a request waits for its turn.
     std::chrono::milliseconds turn_timeout = std::chrono::seconds(30);
     /// An idle connection is closed after this. Shorter than what servers usually have, so that they seldom
     /// come first.
@@ -69,6 +73,17 @@ inline void check(const ClientOptions& options) {
     demand(options.max_redirects >= 0, "max_redirects", "not be negative");
 }
 
+/// Whether only the client may set a field: it decides the framing, speaks for the connection, or asks for
+/// what no Client understands.
+inline bool is_own_field(std::string_view name) noexcept {
+    if (is_framing_field(name)) return true;
+    for (const std::string_view own :
+         {"host", "expect", "upgrade", "te", "proxy-connection", "http2-settings"}) {
+        if (iequals(name, own)) return true;
+    }
+    return false;
+}
+
 }  // namespace detail
 
 /// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
@@ -93,10 +108,11 @@ class Request {
         url_.target += encode(key) + "=" + encode(value);
         return *this;
     }
-    /// Sets a field. Those that decide the framing, and Host, are the client's own.
+    /// Sets a field. Host, those that decide the framing, and those that speak for the connection (Upgrade,
+    /// TE and the like) are the client's own.
     Request& header(std::string_view name, std::string_view value) {
-        if (is_framing_field(name) || iequals(name, "host") || iequals(name, "expect")) {
-            throw std::invalid_argument("http::Request: the client itself sets " + std::string(name));
+        if (detail::is_own_field(name)) {
+            throw std::invalid_argument("http::Request: the client itself decides on " + std::string(name));
         }
         headers_.set(name, value);
         return *this;

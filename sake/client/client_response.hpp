@@ -13,7 +13,7 @@
 
 #include "sake/async/pool.hpp"
 #include "sake/base/json.hpp"
-#include "sake/client/client_request.hpp"
+#include "sake/client/client_connections.hpp"
 #include "sake/http/chunked.hpp"
 #include "sake/http/framing.hpp"
 #include "sake/http/headers.hpp"
@@ -98,11 +98,12 @@ class ResponseStream {
 
   private:
     friend class Client;
-    using Connection = Pool<TcpStream>::Lease;
+    using Connection = detail::ClientConnections::Connections::Lease;
 
-    ResponseStream(Connection connection, const ReceivedHead& head, std::string_view bytes,
-                   const Framing& framing, std::chrono::milliseconds read_timeout)
+    ResponseStream(detail::ClientConnections& kept, Connection connection, const ReceivedHead& head,
+                   std::string_view bytes, const Framing& framing, std::chrono::milliseconds read_timeout)
         : status(head.status),
+          kept_(&kept),
           connection_(std::move(connection)),
           body_(framing.body),
           left_(framing.length),
@@ -127,10 +128,12 @@ class ResponseStream {
     // What would come behind the answer was not asked for: such a connection is not used again.
     void end() noexcept {
         is_at_end_ = true;
-        if (!keep_alive_ || !connection_->unread().empty()) return connection_.discard();
+        if (!keep_alive_ || !connection_->unread().empty() || !kept_->make_room())
+            return connection_.discard();
         const Connection goes_back = std::move(connection_);
     }
 
+    detail::ClientConnections* kept_;
     Connection connection_;
     Framing::Body body_;
     std::uint64_t left_;  // of Framing::Body::length
