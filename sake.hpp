@@ -82,6 +82,7 @@
 #include "sake/io/tcp_stream.hpp"
 
 #include "sake/client/client.hpp"
+#include "sake/client/client_connections.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/client_response.hpp"
 #include "sake/client/url.hpp"

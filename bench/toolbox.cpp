@@ -75,7 +75,8 @@ Task<> handoffs_per_second(std::size_t capacity) {
 
 // The server is another process, as each end of ten thousand connections takes a descriptor.
 Task<> ten_thousand_requests(std::string url) {
-    sake::http::Client client({.connections_per_origin = 10'000, .response_timeout = 60s});
+    sake::http::Client client(
+        {.connections_per_origin = 10'000, .max_idle_connections = 10'000, .response_timeout = 60s});
     const auto get = [&]() -> Task<int> {
         const auto response = co_await client.get(url);
         co_return response.status;

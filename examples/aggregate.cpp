@@ -37,7 +37,8 @@ int main(int argc, char** argv) {
     const std::string services = "http://127.0.0.1:" + std::to_string(app.port());
 
     // The whole takes as long as the slowest that is waited for.
-    app.get("/trip/:city", [&](sake::Context& ctx, std::string city) -> Task<> {
+    app.get("/trip/:city", [&](sake::Context& ctx, std::string name) -> Task<> {
+        const std::string city = sake::http::percent_encode(name);  // it was decoded: "a/b?c" is one name
         auto all = co_await sake::when_all(ask(services + "/weather/" + city, 400ms),
                                            ask(services + "/hotels/" + city, 400ms),
                                            ask(services + "/flights/" + city, 400ms));

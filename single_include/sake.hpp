@@ -85,6 +85,7 @@
 //   sake/io/tcp_listener.hpp
 //   sake/client/url.hpp
 //   sake/client/client_request.hpp
+//   sake/client/client_connections.hpp
 //   sake/client/client_response.hpp
 //   sake/client/client.hpp
 //   sake/server/problem.hpp
@@ -9710,6 +9711,10 @@ class TcpStream {
     [[nodiscard]] int fd() const { return socket().watch.fd(); }
 
   private:
+    // A read that fills its room is followed by one with much, one that is small by one with little.
+    static constexpr std::size_t least_room = 4096;
+    static constexpr std::size_t much_room = 64 * 1024;
+
     // What does not move: the poller knows where the watch is.
     struct Socket {
         Socket(Reactor& reactor, detail::FileDescriptor descriptor)
@@ -9718,6 +9723,7 @@ class TcpStream {
         detail::Watch watch;
         detail::UnreadBytes unread;
         unsigned turns = 0;
+        std::size_t room = least_room;
         bool is_being_read = false;
     };
 
@@ -9796,11 +9802,13 @@ Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint dea
 // Appends to what is unread.
 template <class Unused>
 Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
-    detail::UnreadBytes& unread = socket().unread;
-    const std::span<char> room = unread.extend(std::max<std::size_t>(4096, unread.size()));
+    Socket& own = socket();
+    const std::span<char> room = own.unread.extend(std::max(own.room, own.unread.size()));
     std::size_t received = 0;
-    const detail::AtExit cut([&] { unread.keep(received, room.size()); });
+    const detail::AtExit cut([&] { own.unread.keep(received, room.size()); });
     received = co_await receive(room, deadline);
+    if (received == room.size()) own.room = much_room;
+    if (received < least_room) own.room = least_room;
     co_return received;
 }
 
@@ -9832,7 +9840,9 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
     for (std::size_t searched = 0;;) {
         const std::size_t found = unread.view().find(delimiter, searched);
         const bool is_there = found != std::string_view::npos;
-        if (is_there ? found > longest : unread.size() >= longest + delimiter.size()) {
+        // So long the text is at least: its end may be the beginning of the delimiter.
+        searched = is_there ? found : unread.size() - std::min(unread.size(), delimiter.size() - 1);
+        if (searched > longest) {
             throw std::length_error("read_until: no delimiter within the longest text allowed");
         }
         if (is_there) {
@@ -9840,7 +9850,6 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
             unread.take(found + delimiter.size());
             co_return text;
         }
-        searched = unread.size() < delimiter.size() ? 0 : unread.size() - delimiter.size() + 1;
         const std::size_t received = co_await receive_more(deadline);
         if (received > 0) continue;
         if (unread.size() == 0) co_return std::nullopt;
@@ -10296,14 +10305,40 @@ struct Url {
     friend bool operator==(const Url&, const Url&) = default;
 };
 
-/// Throws std::invalid_argument if it is none, or of another scheme.
+namespace detail {
+
+/// A URL that is refused, as it may stand in a log: control bytes escaped, and without what may be a
+/// password, wherever in a broken URL that ends.
+inline std::string loggable_url(std::string_view text) {
+    std::string out;
+    const std::size_t at = text.rfind('@');
+    if (at != std::string_view::npos) {
+        const std::size_t scheme = text.substr(0, at).find("//");
+        if (scheme != std::string_view::npos) append_escaped(out, text.substr(0, scheme + 2));
+        out += "...";
+        text.remove_prefix(at);
+    }
+    append_escaped(out, text);
+    return out;
+}
+
+}  // namespace detail
+
+/// Throws std::invalid_argument if it is none, or of another scheme; a user name and a password in it are
+/// refused, and not repeated in the message.
 [[nodiscard]] inline Url parse_url(std::string_view text) {
     const auto refuse = [&](std::string_view why) {
-        throw std::invalid_argument("the URL \"" + std::string(text) + "\" " + std::string(why));
+        throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
     };
     const std::string_view whole = text.substr(0, text.find('#'));
     const auto parts = detail::parse_absolute(whole);
-    if (!parts) refuse("is not http://host/path");
+    if (!parts) {
+        const std::size_t host = std::min(whole.find("//"), whole.size());
+        const std::size_t at = whole.find('@', host);
+        if (at < whole.find_first_of("/?", std::min(host + 2, whole.size())))
+            refuse("has a user name or password, which belong in a field: Authorization");
+        refuse("is not http://host/path");
+    }
     if (!iequals(whole.substr(0, 7), "http://")) refuse("is not http, the one scheme that is spoken here");
     if (detail::host_length(parts->authority) == 0) refuse("has no host");
     Url url;
@@ -10373,16 +10408,20 @@ namespace sake {
 inline namespace v0 {
 namespace http {
 
-/// The limits of a client. Each time limit throws TimedOut.
+/// The limits of a client. Each time limit throws TimedOut, and must be positive.
 struct ClientOptions {
     /// Connections to one origin (host and port), at most; further requests wait for their turn.
     std::size_t connections_per_origin = 64;
+    /// Connections that are kept idle, at most, to all origins together; those go first whose origin was
+    /// wanted least recently.
+    std::size_t max_idle_connections = 256;
+    /// How long a request waits for its turn.
     std::chrono::milliseconds turn_timeout = std::chrono::seconds(30);
     /// An idle connection is closed after this. Shorter than what servers usually have, so that they seldom
     /// come first.
     std::chrono::milliseconds idle_lifetime = std::chrono::seconds(30);
     std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
-    /// For each piece of the request's body.
+    /// For each 64 KiB of the request: a body of any size may be sent while the server goes on taking it.
     std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
     /// From the end of the request to the end of the response's head.
     std::chrono::milliseconds response_timeout = std::chrono::seconds(30);
@@ -10393,6 +10432,42 @@ struct ClientOptions {
     int max_redirects = 10;
     HeadLimits head = {};
 };
+
+namespace detail {
+
+inline void check(const ClientOptions& options) {
+    const auto demand = [](bool is_so, std::string_view field, std::string_view what) {
+        if (is_so) return;
+        throw std::invalid_argument("http::ClientOptions: " + std::string(field) + " must " +
+                                    std::string(what));
+    };
+    const auto positive = [&](auto value, std::string_view field) {
+        demand(value > decltype(value){}, field, "be positive");
+    };
+    positive(options.connections_per_origin, "connections_per_origin");
+    positive(options.turn_timeout, "turn_timeout");
+    positive(options.idle_lifetime, "idle_lifetime");
+    positive(options.connect_timeout, "connect_timeout");
+    positive(options.write_timeout, "write_timeout");
+    positive(options.response_timeout, "response_timeout");
+    positive(options.read_timeout, "read_timeout");
+    positive(options.head.start_line, "head.start_line");
+    positive(options.head.header_block, "head.header_block");
+    demand(options.max_redirects >= 0, "max_redirects", "not be negative");
+}
+
+/// Whether only the client may set a field: it decides the framing, speaks for the connection, or asks for
+/// what no Client understands.
+inline bool is_own_field(std::string_view name) noexcept {
+    if (is_framing_field(name)) return true;
+    for (const std::string_view own :
+         {"host", "expect", "upgrade", "te", "proxy-connection", "http2-settings"}) {
+        if (iequals(name, own)) return true;
+    }
+    return false;
+}
+
+}  // namespace detail
 
 /// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
 /// wrong.
@@ -10416,10 +10491,11 @@ class Request {
         url_.target += encode(key) + "=" + encode(value);
         return *this;
     }
-    /// Sets a field. Those that decide the framing, and Host, are the client's own.
+    /// Sets a field. Host, those that decide the framing, and those that speak for the connection (Upgrade,
+    /// TE and the like) are the client's own.
     Request& header(std::string_view name, std::string_view value) {
-        if (is_framing_field(name) || iequals(name, "host") || iequals(name, "expect")) {
-            throw std::invalid_argument("http::Request: the client itself sets " + std::string(name));
+        if (detail::is_own_field(name)) {
+            throw std::invalid_argument("http::Request: the client itself decides on " + std::string(name));
         }
         headers_.set(name, value);
         return *this;
@@ -10519,6 +10595,105 @@ class Request {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/client/client_connections.hpp ----
+
+// The connections that a client keeps, by origin, and which of them go when there are too many.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+namespace detail {
+
+/// A Pool for each origin. For one reactor at a time.
+class ClientConnections final : sake::detail::ReactorEndListener {
+  public:
+    using Connections = Pool<TcpStream>;
+
+    explicit ClientConnections(const ClientOptions& options) noexcept : options_(options) {}
+    ClientConnections(const ClientConnections&) = delete;
+    ClientConnections& operator=(const ClientConnections&) = delete;
+    ~ClientConnections() = default;
+
+    /// Those to the origin of this URL. Throws std::logic_error on a second reactor.
+    template <std::same_as<Url> U>
+    [[nodiscard]] Connections& to(const U& url);
+
+    /// Makes room for one more that is idle: those of the origins go that were wanted least recently. False
+    /// if none may be kept.
+    [[nodiscard]] bool make_room() noexcept;
+
+    [[nodiscard]] std::size_t idle() const noexcept {
+        std::size_t count = 0;
+        for (const auto& [address, origin] : origins_) count += origin.connections->idle();
+        return count;
+    }
+
+  private:
+    struct Origin {
+        std::unique_ptr<Connections> connections;
+        std::uint64_t last_use = 0;
+
+        [[nodiscard]] bool is_empty() const noexcept {
+            return connections->idle() + connections->in_use() == 0;
+        }
+    };
+
+    void settle_on(Reactor* reactor);
+    void reactor_ends() noexcept override { reactor_ = nullptr; }
+
+    const ClientOptions& options_;
+    std::map<std::string, Origin> origins_;  // by address
+    std::uint64_t uses_ = 0;
+    Reactor* reactor_ = nullptr;  // of whoever asked first
+};
+
+inline void ClientConnections::settle_on(Reactor* reactor) {
+    if (reactor_ == reactor) return;
+    if (reactor_ != nullptr) throw std::logic_error("an http::Client is used by two reactors at a time");
+    reactor_ = reactor;
+    reactor->tell_at_end(*this);
+}
+
+template <std::same_as<Url> U>
+ClientConnections::Connections& ClientConnections::to(const U& url) {
+    settle_on(Reactor::current());
+    std::string address = url.address();
+    auto found = origins_.find(address);
+    if (found == origins_.end()) {
+        // So that a client of many origins does not remember them all.
+        std::erase_if(origins_, [](const auto& each) { return each.second.is_empty(); });
+        const PoolOptions limits{options_.connections_per_origin, options_.turn_timeout,
+                                 options_.idle_lifetime};
+        auto connect = [address, limit = options_.connect_timeout] {
+            return TcpStream::connect(address, limit);
+        };
+        auto pool = std::make_unique<Connections>(limits, std::move(connect),
+                                                  [](TcpStream& stream) { return stream.is_quiet(); });
+        found = origins_.emplace(std::move(address), Origin{std::move(pool)}).first;
+    }
+    found->second.last_use = ++uses_;
+    return *found->second.connections;
+}
+
+inline bool ClientConnections::make_room() noexcept {
+    while (idle() >= options_.max_idle_connections) {
+        auto oldest = origins_.end();
+        for (auto each = origins_.begin(); each != origins_.end(); ++each) {
+            if (each->second.connections->idle() == 0) continue;
+            if (oldest == origins_.end() || each->second.last_use < oldest->second.last_use) oldest = each;
+        }
+        if (oldest == origins_.end()) return false;
+        oldest->second.connections->clear();
+        if (oldest->second.is_empty()) origins_.erase(oldest);
+    }
+    return true;
+}
+
+}  // namespace detail
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/client/client_response.hpp ----
 
 // What a client receives: a Response that is all there, or a ResponseStream that is read piece by piece.
@@ -10549,6 +10724,16 @@ struct Response {
 };
 
 namespace detail {
+
+/// The head of an answer, as far as it has come.
+struct Answer {
+    ResponseParser parser;
+    ReceivedHead head = {};
+
+    [[nodiscard]] bool announces_close(std::string_view unread) const noexcept {
+        return head.minor_version > 0 && !decide_keep_alive(head, unread.data());
+    }
+};
 
 /// Aborts the connection of a request that is given up, so that the server may give it up too.
 class AbortUnlessAnswered {
@@ -10591,11 +10776,12 @@ class ResponseStream {
 
   private:
     friend class Client;
-    using Connection = Pool<TcpStream>::Lease;
+    using Connection = detail::ClientConnections::Connections::Lease;
 
-    ResponseStream(Connection connection, const ReceivedHead& head, std::string_view bytes,
-                   const Framing& framing, std::chrono::milliseconds read_timeout)
+    ResponseStream(detail::ClientConnections& kept, Connection connection, const ReceivedHead& head,
+                   std::string_view bytes, const Framing& framing, std::chrono::milliseconds read_timeout)
         : status(head.status),
+          kept_(&kept),
           connection_(std::move(connection)),
           body_(framing.body),
           left_(framing.length),
@@ -10608,15 +10794,24 @@ class ResponseStream {
         if (body_ == Framing::Body::none) end();
     }
 
+    // A few KiB of known length, or what has already come.
+    [[nodiscard]] bool is_nearly_read() const noexcept {
+        if (is_at_end_) return false;
+        return body_ == Framing::Body::length
+                   ? left_ <= 4096
+                   : body_ == Framing::Body::chunked && !connection_->unread().empty();
+    }
     [[nodiscard]] std::string take(std::string_view unread);
     [[nodiscard]] std::string take_chunk(std::string_view unread);
     // What would come behind the answer was not asked for: such a connection is not used again.
     void end() noexcept {
         is_at_end_ = true;
-        if (!keep_alive_ || !connection_->unread().empty()) return connection_.discard();
+        if (!keep_alive_ || !connection_->unread().empty() || !kept_->make_room())
+            return connection_.discard();
         const Connection goes_back = std::move(connection_);
     }
 
+    detail::ClientConnections* kept_;
     Connection connection_;
     Framing::Body body_;
     std::uint64_t left_;  // of Framing::Body::length
@@ -10704,7 +10899,8 @@ concept Text = std::convertible_to<T, std::string>;
 ///     if (response.status == 200) show(response.json());
 class Client {
   public:
-    explicit Client(ClientOptions options = {}) : options_(options) {}
+    /// Throws std::invalid_argument, with the name of the option that makes no sense.
+    explicit Client(ClientOptions options = {}) : options_(options) { detail::check(options_); }
     explicit Client(Reactor&) : Client() {}
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
@@ -10744,15 +10940,9 @@ class Client {
     }
 
     /// Connections that are kept for later, of all origins.
-    [[nodiscard]] std::size_t idle_connections() const noexcept {
-        std::size_t count = 0;
-        for (const auto& [address, pool] : origins_) count += pool->idle();
-        return count;
-    }
+    [[nodiscard]] std::size_t idle_connections() const noexcept { return connections_.idle(); }
 
   private:
-    using Connections = Pool<TcpStream>;
-
     static Request with_body(std::string method, std::string_view url, const Json& value) {
         Request request(std::move(method), url);
         request.json(value);
@@ -10766,47 +10956,34 @@ class Client {
     }
 
     // Templates, so that only a program that has requests to send compiles what they need.
-    template <std::same_as<Url> U>
-    [[nodiscard]] Connections& connections_to(const U& url);
     template <class R>
     Task<std::optional<ResponseStream>> try_once(R& request);
     template <class R>
-    Task<bool> write(R& request, TcpStream& stream, std::string head);
+    Task<bool> write(R& request, TcpStream& stream, detail::Answer& answer);
     template <class R>
     Task<bool> write_body(R& request, TcpStream& stream);
     template <class Bytes>
     Task<bool> put(TcpStream& stream, const Bytes& bytes);
-    template <class Parser>
-    Task<typename Parser::Head> read_head(TcpStream& stream, Parser parser);
+    template <class Answer>
+    Task<bool> read_head(TcpStream& stream, Answer& answer);
+    template <class Answer>
+    Task<> rest_is_unwanted(TcpStream& stream, Answer& answer);
+    template <class Stream>
+    Task<> finish(Stream& stream);
 
     const ClientOptions options_;
-    std::map<std::string, std::unique_ptr<Connections>> origins_;  // by address
+    detail::ClientConnections connections_{options_};
 };
 
-template <std::same_as<Url> U>
-Client::Connections& Client::connections_to(const U& url) {
-    std::string address = url.address();
-    const auto found = origins_.find(address);
-    if (found != origins_.end()) return *found->second;
-    // So that a client of many hosts does not remember them all.
-    constexpr std::size_t many = 256;
-    if (origins_.size() >= many) {
-        std::erase_if(origins_,
-                      [](const auto& each) { return each.second->idle() + each.second->in_use() == 0; });
-    }
-    const PoolOptions limits{options_.connections_per_origin, options_.turn_timeout, options_.idle_lifetime};
-    auto connect = [address, limit = options_.connect_timeout] { return TcpStream::connect(address, limit); };
-    auto pool =
-        std::make_unique<Connections>(limits, std::move(connect), [](TcpStream& s) { return s.is_quiet(); });
-    return *origins_.emplace(std::move(address), std::move(pool)).first->second;
-}
-
-// False if the connection has failed, of which reading will tell more: an error that a server sends on its
-// way out is the answer.
+// In pieces, each with its own limit. False if the connection has failed, of which reading will tell more: an
+// error that a server sends on its way out is the answer.
 template <class Bytes>
 Task<bool> Client::put(TcpStream& stream, const Bytes& bytes) {
+    constexpr std::size_t piece = 64 * 1024;
     try {
-        co_await stream.write_all(bytes, options_.write_timeout);
+        for (std::string_view left = bytes; !left.empty(); left.remove_prefix(std::min(piece, left.size()))) {
+            co_await stream.write_all(left.substr(0, piece), options_.write_timeout);
+        }
     } catch (const std::system_error&) {
         co_return false;
     }
@@ -10826,57 +11003,67 @@ Task<bool> Client::write_body(R& request, TcpStream& stream) {
     }
 }
 
-// Gives whether all is written. It is not if the server has something to say before that: whatever it is, it
-// does not want the rest.
+// Gives whether all is written. It is not if the server says before that that it does not want the rest.
 template <class R>
-Task<bool> Client::write(R& request, TcpStream& stream, std::string head) {
+Task<bool> Client::write(R& request, TcpStream& stream, detail::Answer& answer) {
     constexpr std::size_t small = 16 * 1024;
     const bool is_small = !request.is_streamed() && request.body_.size() <= small;
+    std::string head = request.head();
     if (is_small) head += request.body_;
     const bool is_written = co_await put(stream, head);
     if (is_small || !is_written) co_return is_written;
-    auto first = co_await when_any(write_body(request, stream), readable(stream.fd()));
+    auto first = co_await when_any(write_body(request, stream), rest_is_unwanted(stream, answer));
     co_return first.index() == 0 && std::get<0>(first);
 }
 
-// The head of the answer proper: interim ones are passed over. Its status is 0 if nothing came at all.
-template <class Parser>
-Task<typename Parser::Head> Client::read_head(TcpStream& stream, Parser parser) {
-    typename Parser::Head head;
+// Ends when the server has ended, will close, or says anything but success. An answer that begins while the
+// request is still wanted waits, its body unread, until all is written.
+template <class Answer>
+Task<> Client::rest_is_unwanted(TcpStream& stream, Answer& answer) {
+    const bool has_come = co_await read_head(stream, answer);
+    if (!has_come || answer.head.status >= 300 || answer.announces_close(stream.unread())) co_return;
+    Event never;
+    co_await never.wait();
+}
+
+// Reads on until the head of the answer proper is there: interim ones are passed over. False if nothing came
+// at all.
+template <class Answer>
+Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
     for (;;) {
-        const typename Parser::Result result = parser.parse(stream.unread(), head);
-        if (result == Parser::Result::refused)
-            throw BadResponse("bad response: " + std::string(parser.reason()));
-        if (result == Parser::Result::done) {
-            if (head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
-            if (!is_informational(head.status)) co_return std::move(head);
-            stream.skip(head.size);
-            parser.reset();
+        const auto result = answer.parser.parse(stream.unread(), answer.head);
+        if (result == ResponseParser::Result::refused)
+            throw BadResponse("bad response: " + std::string(answer.parser.reason()));
+        if (result == ResponseParser::Result::done) {
+            if (answer.head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
+            if (!is_informational(answer.head.status)) co_return true;
+            stream.skip(answer.head.size);
+            answer.parser.reset();
             continue;
         }
         const std::size_t more = co_await stream.read_more();
         if (more > 0) continue;
         if (!stream.unread().empty()) throw BadResponse("bad response: it ends in the middle of its head");
-        co_return typename Parser::Head();
+        co_return false;
     }
 }
 
 // Nothing if the connection, which had been used before, was closed by the server, and another may be tried.
 template <class R>
 Task<std::optional<ResponseStream>> Client::try_once(R& request) {
-    auto connection = co_await connections_to(request.url_).acquire();
+    auto connection = co_await connections_.to(request.url_).acquire();
     const bool may_repeat = connection.is_used() && request.is_repeatable();
     detail::AbortUnlessAnswered giving_up(*connection);
-    const bool is_written = co_await write(request, *connection, request.head());
-    ReceivedHead head;
+    detail::Answer answer{ResponseParser(options_.head)};
+    bool is_written = false;
+    bool has_come = false;
     try {
-        auto received = co_await timeout(read_head(*connection, ResponseParser(options_.head)),
-                                         options_.response_timeout);
-        head = std::move(received);
+        is_written = co_await write(request, *connection, answer);
+        has_come = co_await timeout(read_head(*connection, answer), options_.response_timeout);
     } catch (const std::system_error&) {
         if (!may_repeat) throw;
     }
-    if (head.status == 0) {
+    if (!has_come) {
         giving_up.dismiss();
         connection.discard();
         if (may_repeat) co_return std::nullopt;
@@ -10884,11 +11071,12 @@ Task<std::optional<ResponseStream>> Client::try_once(R& request) {
                                          request.url_.to_string() + ": the server gave no answer");
     }
     const std::string_view bytes = connection->unread();
-    Framing framing = decide_response_framing(head, bytes.data(), method_from(request.method_));
+    Framing framing = decide_response_framing(answer.head, bytes.data(), method_from(request.method_));
     if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
     framing.keep_alive = framing.keep_alive && is_written;
     giving_up.dismiss();
-    co_return ResponseStream(std::move(connection), head, bytes, framing, options_.read_timeout);
+    co_return ResponseStream(connections_, std::move(connection), answer.head, bytes, framing,
+                             options_.read_timeout);
 }
 
 template <std::same_as<Request> R>
@@ -10906,14 +11094,23 @@ Task<ResponseStream> Client::open(R request) {
         } catch (const std::invalid_argument& error) {
             throw BadResponse("bad redirect: " + std::string(error.what()));
         }
-        // A body of a few bytes is read, to keep the connection; a long one is not worth it.
-        std::size_t received = 0;
-        for (bool more = true; more && received < 64 * 1024;) {
-            const std::string piece = co_await stream->read();
-            received += piece.size();
-            more = !piece.empty();
-        }
+        co_await finish(*stream);
     }
+}
+
+// Reads what is left of a body that nobody wants, to keep the connection, if that is little and there at
+// once; otherwise another connection costs less.
+template <class Stream>
+Task<> Client::finish(Stream& stream) {
+    const auto read = [&stream]() -> Task<> {
+        while (stream.is_nearly_read()) static_cast<void>(co_await stream.read());
+    };
+    try {
+        co_await timeout(read(), std::chrono::milliseconds(100));
+    } catch (const std::exception&) {
+        // The connection fails, not the request.
+    }
+    stream.close();
 }
 
 template <std::same_as<Request> R>

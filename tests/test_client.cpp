@@ -5,9 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -176,7 +179,11 @@ TEST_CASE("queries are encoded, and what would break the request is refused") {
     Request request("GET", "http://localhost/");
     CHECK_THROWS_AS(request.header("X", "a\r\nY: b"), std::invalid_argument);
     CHECK_THROWS_AS(request.header("Host", "b"), std::invalid_argument);
-    CHECK_THROWS_AS(request.header("content-length", "5"), std::invalid_argument);
+    for (const char* own : {"content-length", "Connection", "Keep-Alive", "Trailer", "Transfer-Encoding",
+                            "Expect", "Upgrade", "TE", "Proxy-Connection", "HTTP2-Settings"}) {
+        CAPTURE(own);
+        CHECK_THROWS_AS(request.header(own, "5"), std::invalid_argument);
+    }
     CHECK_THROWS_AS(request.body("x", "text/plain\r\nX: y"), std::invalid_argument);
     CHECK_THROWS_AS(Request("GE T", "http://localhost/"), std::invalid_argument);
     CHECK_THROWS_AS(Request("", "http://localhost/"), std::invalid_argument);
@@ -215,6 +222,25 @@ TEST_CASE("large bodies pass both ways, gathered and streamed") {
     });
 }
 
+TEST_CASE("a large body comes in large pieces") {
+    with_sake(
+        [](Client& client, std::string origin) -> Task<> {
+            http::ResponseStream stream = co_await client.open(Request("GET", origin + "/huge"));
+            std::size_t size = 0;
+            std::size_t pieces = 0;
+            for (std::string piece = co_await stream.read(); !piece.empty(); ++pieces) {
+                size += piece.size();
+                piece = co_await stream.read();
+            }
+            CHECK(size == 8 << 20);
+            CHECK(pieces < size / 8192);
+        },
+        {},
+        [](sake::Engine& app) {
+            app.get("/huge", [](sake::Context& ctx) { ctx.text(std::string(8 << 20, 'x')); });
+        });
+}
+
 TEST_CASE("a stream that is let go closes its connection, one that is read keeps it") {
     with_sake([](Client& client, std::string origin) -> Task<> {
         {
@@ -251,6 +277,82 @@ TEST_CASE("redirects are followed as their status says, so far and no further") 
         const Response response = co_await stays.get(origin + "/round");
         CHECK(response.status == 302);
     });
+}
+
+TEST_CASE("the body of a redirect neither holds the request up nor fails it") {
+    // Gives how many connections it took.
+    const auto follow = [](std::string rest) -> Task<int> {
+        TcpListener listener("127.0.0.1:0");
+        const std::string origin = "http://127.0.0.1:" + std::to_string(listener.port());
+        const auto converse = [&](TcpStream stream) -> Task<> {
+            while (const auto head = co_await stream.read_until("\r\n\r\n")) {
+                const bool is_there = head->find("GET /there") == 0;
+                std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+                if (!is_there) answer = "HTTP/1.1 302 Found\r\nLocation: /there\r\n" + rest;
+                co_await stream.write_all(answer);
+                if (!is_there && rest.find(" 11\r") != std::string::npos) co_return;
+            }
+        };
+        int connections = 0;
+        const auto serve = [&]() -> Task<> {
+            for (;;) {
+                TcpStream stream = co_await listener.accept();
+                ++connections;
+                try {
+                    co_await converse(std::move(stream));
+                } catch (const std::system_error&) {
+                    // The client has let it go.
+                }
+            }
+        };
+        auto serving = spawn(failure_of(serve()));
+        {
+            Client client({.response_timeout = 10s, .read_timeout = 10s});
+            std::string text;
+            const auto ask = [&]() -> Task<> { text = co_await text_of(client, origin + "/"); };
+            const std::string why = co_await failure_of(sake::timeout(ask(), 5s));
+            CHECK(why == "no exception");
+            CHECK(text == "hi");
+        }
+        serving.cancel();
+        static_cast<void>(co_await serving);
+        co_return connections;
+    };
+    const auto connections = [&](const char* rest) { return sake::run_until_complete(follow(rest)); };
+    CHECK(connections("Content-Length: 5\r\n\r\nshort") == 1);
+    CHECK(connections("Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n") == 1);
+    CHECK(connections("Content-Length: 10\r\n\r\nstalls") == 2);
+    CHECK(connections("Content-Length: 11\r\n\r\nends") == 2);
+    CHECK(connections("Content-Length: 99999999\r\n\r\nlong") == 2);
+    CHECK(connections("Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n") == 2);
+    CHECK(connections("Transfer-Encoding: chunked\r\n\r\n1\r\nx\r") == 2);
+    CHECK(connections("Transfer-Encoding: chunked\r\n\r\nno chunk\r\n") == 2);
+    CHECK(connections("\r\nto the end") == 2);
+}
+
+TEST_CASE("options that make no sense are refused by name") {
+    const auto refused = [](http::ClientOptions options) -> std::string {
+        try {
+            const Client client(options);
+        } catch (const std::invalid_argument& error) {
+            return error.what();
+        }
+        return "not refused";
+    };
+    CHECK(refused({}) == "not refused");
+    CHECK(refused({.max_body = 0, .max_redirects = 0}) == "not refused");
+    CHECK(refused({.connections_per_origin = 0}) ==
+          "http::ClientOptions: connections_per_origin must be positive");
+    CHECK(refused({.turn_timeout = 0s}) == "http::ClientOptions: turn_timeout must be positive");
+    CHECK(refused({.idle_lifetime = -1ms}) == "http::ClientOptions: idle_lifetime must be positive");
+    CHECK(refused({.connect_timeout = 0s}) == "http::ClientOptions: connect_timeout must be positive");
+    CHECK(refused({.write_timeout = 0s}) == "http::ClientOptions: write_timeout must be positive");
+    CHECK(refused({.response_timeout = -5s}) == "http::ClientOptions: response_timeout must be positive");
+    CHECK(refused({.read_timeout = 0s}) == "http::ClientOptions: read_timeout must be positive");
+    CHECK(refused({.max_redirects = -1}) == "http::ClientOptions: max_redirects must not be negative");
+    CHECK(refused({.head = {.start_line = 0}}) == "http::ClientOptions: head.start_line must be positive");
+    CHECK(refused({.head = {.header_block = 0}}) ==
+          "http::ClientOptions: head.header_block must be positive");
 }
 
 TEST_CASE("credentials do not follow to another origin") {
@@ -301,6 +403,53 @@ TEST_CASE("answers of every framing are read, and those that are not HTTP are re
           std::string::npos);
     CHECK(answer_to("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-2\r\nhi\r\n")
               .find("bad response: ") == 0);
+}
+
+TEST_CASE("an answer that is cut off at any byte, by an end or a reset, is never taken for a whole one") {
+    const auto outcome = [](std::string_view answer, bool is_reset) -> Task<std::string> {
+        TcpListener listener("127.0.0.1:0");
+        const auto serve = [&]() -> Task<> {
+            TcpStream stream = co_await listener.accept();
+            static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+            co_await stream.write_all(answer);
+            if (is_reset) stream.abort();
+        };
+        auto serving = spawn(serve());
+        Client client;
+        std::string text;
+        const auto ask = [&]() -> Task<> {
+            const Response response =
+                co_await client.get("http://127.0.0.1:" + std::to_string(listener.port()) + "/");
+            text = "whole: " + std::to_string(response.status) + " " + response.body;
+        };
+        const std::string why = co_await failure_of(sake::timeout(ask(), 10s));
+        co_await serving;
+        co_return text.empty() ? why : text;
+    };
+    const std::string length = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello";
+    const std::string chunked =
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nT: v\r\n\r\n";
+    const std::string interim = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + length;
+    for (const std::string& answer : {length, chunked, interim}) {
+        for (const bool is_reset : {false, true}) {
+            for (std::size_t size = 0; size < answer.size(); ++size) {
+                const std::string cut =
+                    sake::run_until_complete(outcome(std::string_view(answer).substr(0, size), is_reset));
+                CAPTURE(answer);
+                CAPTURE(size);
+                CAPTURE(is_reset);
+                CAPTURE(cut);
+                REQUIRE(cut.find("whole") == std::string::npos);
+                REQUIRE(cut != sake::TimedOut().what());
+            }
+            const std::string uncut = sake::run_until_complete(outcome(answer, is_reset));
+            REQUIRE(uncut == "whole: 200 hello");
+        }
+    }
+    // Only the end of the connection tells the end of such a body, and a reset is none.
+    const std::string to_the_end = "HTTP/1.1 200 OK\r\n\r\nhello";
+    CHECK(sake::run_until_complete(outcome(to_the_end, false)) == "whole: 200 hello");
+    CHECK(sake::run_until_complete(outcome(to_the_end, true)).find("reset") != std::string::npos);
 }
 
 TEST_CASE("a gathered body may be as long as allowed, and not longer, whatever its framing") {
@@ -382,6 +531,89 @@ TEST_CASE("an answer that comes before the request is written is taken, and the 
     sake::run_until_complete(whole());
 }
 
+TEST_CASE("an interim answer, or one that begins early, does not end the writing of the body") {
+    const std::string body = harness::pattern_bytes(16 << 20);  // more than the kernel holds
+    const auto exchange = [&](std::string early, std::string late, bool is_streamed) -> Task<std::string> {
+        TcpListener listener("127.0.0.1:0");
+        std::string received;
+        const auto serve = [&]() -> Task<> {
+            TcpStream stream = co_await listener.accept();
+            static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+            co_await stream.write_all(early);
+            if (is_streamed) {
+                const auto all = co_await stream.read_until("0\r\n\r\n", 2 * body.size());
+                received = *all;
+            } else {
+                received = co_await stream.read_exactly(body.size());
+            }
+            co_await stream.write_all(late);
+        };
+        auto serving = spawn(failure_of(serve()));
+        Client client;
+        Request request("PUT", "http://127.0.0.1:" + std::to_string(listener.port()) + "/");
+        std::size_t sent = 0;
+        const auto pieces = [&]() -> Task<std::string> {
+            std::string piece = body.substr(sent, 1 << 20);
+            sent += piece.size();
+            co_return piece;
+        };
+        if (is_streamed) {
+            request.stream(pieces, "text/x");
+        } else {
+            request.body(body, "text/x");
+        }
+        const Response response = co_await client.send(std::move(request));
+        const std::string why = co_await serving;
+        CHECK(why == "no exception");
+        CHECK((is_streamed ? received.size() > body.size() : received == body));
+        CHECK(client.idle_connections() == 1);
+        co_return std::to_string(response.status) + " " + response.body;
+    };
+    const std::string hints = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+    for (const bool is_streamed : {false, true}) {
+        CAPTURE(is_streamed);
+        CHECK(sake::run_until_complete(exchange(hints, head + "ok", is_streamed)) == "200 ok");
+        CHECK(sake::run_until_complete(exchange(hints + head, "ok", is_streamed)) == "200 ok");
+        CHECK(sake::run_until_complete(exchange(head.substr(0, 9), head.substr(9) + "ok", is_streamed)) ==
+              "200 ok");
+    }
+}
+
+TEST_CASE("a server that refuses, will close or has ended gets no more of the body") {
+    const auto whole = [](std::string answer) -> Task<std::string> {
+        TcpListener listener("127.0.0.1:0");
+        const auto serve = [&]() -> Task<> {
+            TcpStream stream = co_await listener.accept();
+            static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+            co_await stream.write_all(answer);
+            stream.shutdown_write();
+            while (co_await stream.read_more() > 0) stream.skip(stream.unread().size());
+        };
+        auto serving = spawn(failure_of(serve()));
+        Client client;
+        const auto endless = []() -> Task<std::string> { co_return std::string(10'000, 'x'); };
+        Request request("PUT", "http://127.0.0.1:" + std::to_string(listener.port()) + "/");
+        request.stream(endless, "text/x");
+        std::string outcome;
+        const auto ask = [&]() -> Task<> {
+            const Response response = co_await client.send(std::move(request));
+            outcome = std::to_string(response.status) + " " + response.body;
+        };
+        const std::string why = co_await failure_of(sake::timeout(ask(), 10s));
+        static_cast<void>(co_await serving);
+        CHECK(client.idle_connections() == 0);
+        co_return why == "no exception" ? outcome : why;
+    };
+    const auto outcome_of = [&](const char* answer) { return sake::run_until_complete(whole(answer)); };
+    CHECK(outcome_of("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nenough") == "200 enough");
+    CHECK(outcome_of("HTTP/1.1 102 Wait\r\n\r\nHTTP/1.1 403 No\r\nContent-Length: 2\r\n\r\nno") == "403 no");
+    CHECK(outcome_of("").find("the server gave no answer") != std::string::npos);
+    CHECK(outcome_of("HTTP/1.1 1").find("in the middle of its head") != std::string::npos);
+    CHECK(outcome_of("HTTP/1.1 101 Switch\r\n\r\n").find("101") != std::string::npos);
+    CHECK(outcome_of("SSH-2.0-x\r\n") == "bad response: bad HTTP version");
+}
+
 TEST_CASE("what a source throws comes out, and its request goes nowhere") {
     with_sake([](Client& client, std::string origin) -> Task<> {
         const auto fails = []() -> Task<std::string> {
@@ -432,6 +664,33 @@ TEST_CASE("every phase has its limit: a turn, the head, the body") {
     sake::run_until_complete(body());
 }
 
+TEST_CASE("a body may take as long as it likes while the server goes on taking it") {
+    const auto whole = [](bool stalls) -> Task<std::string> {
+        TcpListener listener("127.0.0.1:0");
+        const std::string body(48 << 20, 'x');
+        constexpr std::size_t share = 2 << 20;
+        const auto serve = [&]() -> Task<> {
+            TcpStream stream = co_await listener.accept();
+            static_cast<void>(co_await stream.read_until("\r\n\r\n"));
+            for (std::size_t taken = 0; taken < body.size(); taken += share) {
+                static_cast<void>(co_await stream.read_exactly(share));
+                co_await sake::sleep(stalls ? 1h : 35ms);  // all of them are longer than the limit
+            }
+            co_await stream.write_all("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        };
+        auto serving = spawn(failure_of(serve()));
+        Client client({.write_timeout = stalls ? 20ms : 500ms});
+        Request request("PUT", "http://127.0.0.1:" + std::to_string(listener.port()) + "/");
+        request.body(body, "text/x");
+        const std::string why = co_await failure_of(client.send(std::move(request)));
+        serving.cancel();
+        static_cast<void>(co_await serving);
+        co_return why;
+    };
+    CHECK(sake::run_until_complete(whole(false)) == "no exception");
+    CHECK(sake::run_until_complete(whole(true)) == sake::TimedOut().what());
+}
+
 TEST_CASE("a cancelled request closes its connection: the server sees its client go") {
     const auto whole = []() -> Task<> {
         TcpListener listener("127.0.0.1:0");
@@ -478,6 +737,65 @@ TEST_CASE("a client made before the engine serves its handlers, run after run") 
         front.stop();
         CHECK(client.idle_connections() == 0);
     }
+}
+
+TEST_CASE("connections to many origins are kept up to a limit, those that were wanted last") {
+    const auto whole = []() -> Task<> {
+        constexpr std::size_t origins = 5;
+        std::vector<std::string> urls;
+        std::vector<int> connections(origins);
+        const auto converse = [](TcpStream stream) -> Task<> {
+            while (co_await stream.read_until("\r\n\r\n")) {
+                co_await stream.write_all("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+            }
+        };
+        const auto serve = [&](TcpListener& listener, int& count) -> Task<> {
+            for (;; ++count) {
+                TcpStream stream = co_await listener.accept();
+                spawn(converse(std::move(stream))).detach();
+            }
+        };
+        std::vector<std::unique_ptr<TcpListener>> listeners;
+        std::vector<sake::JoinHandle<std::string>> serving;
+        for (std::size_t i = 0; i < origins; ++i) {
+            listeners.push_back(std::make_unique<TcpListener>("127.0.0.1:0"));
+            urls.push_back("http://127.0.0.1:" + std::to_string(listeners[i]->port()) + "/");
+            serving.push_back(spawn(failure_of(serve(*listeners[i], connections[i]))));
+        }
+        Client client({.max_idle_connections = 2});
+        for (const std::size_t origin : {0U, 1U, 2U, 1U, 3U, 1U, 4U, 3U, 1U}) {
+            const std::string text = co_await text_of(client, urls[origin]);
+            CHECK(text == "hi");
+            CHECK(client.idle_connections() <= 2);
+        }
+        CHECK(connections == std::vector<int>{1, 2, 1, 2, 1});
+        Client forgetful({.max_idle_connections = 0});
+        for (int i = 0; i < 2; ++i) {
+            const std::string text = co_await text_of(forgetful, urls[0]);
+            CHECK(text == "hi");
+        }
+        CHECK(forgetful.idle_connections() == 0);
+        CHECK(connections[0] == 3);
+        for (auto& each : serving) {
+            each.cancel();
+            static_cast<void>(co_await each);
+        }
+    };
+    sake::run_until_complete(whole());
+}
+
+TEST_CASE("a client that another reactor uses is as it was") {
+    with_sake([](Client& client, std::string origin) -> Task<> {
+        const std::string hello = co_await text_of(client, origin + "/hello");
+        CHECK(hello == "hello");
+        const std::string elsewhere = "http://localhost:" + origin.substr(origin.rfind(':') + 1) + "/hello";
+        std::string why;
+        std::thread([&] { why = sake::run_until_complete(failure_of(text_of(client, elsewhere))); }).join();
+        CHECK(why == "an http::Client is used by two reactors at a time");
+        CHECK(client.idle_connections() == 1);
+        const std::string again = co_await text_of(client, origin + "/hello");
+        CHECK(again == "hello");
+    });
 }
 
 TEST_CASE("many requests at once share the connections that they may have") {

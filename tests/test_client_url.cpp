@@ -66,6 +66,32 @@ TEST_CASE("what is no URL, or could break out of the request, is refused") {
     }
 }
 
+TEST_CASE("what is said of a refused URL has no password and no control byte in it") {
+    const auto why = [](std::string_view bad) -> std::string {
+        try {
+            static_cast<void>(http::parse_url(bad));
+        } catch (const std::invalid_argument& error) {
+            return error.what();
+        }
+        return "not refused";
+    };
+    const std::string named = "has a user name or password, which belong in a field: Authorization";
+    CHECK(why("http://me:secret@a/b") == "the URL \"http://...@a/b\" " + named);
+    CHECK(why("http://secret@a") == "the URL \"http://...@a\" " + named);
+    CHECK(why("http://a/b\r\nX: y") ==
+          "the URL \"http://a/b\\x0d\\x0aX: y\" has a byte that must be percent-encoded");
+    for (const char* bad :
+         {"http://me:sec@secret@a/", "http://me:w/secret@a/", "http://me:w?secret@a/", "me:secret@a",
+          "http://me:w#/secret@a/", "//me:secret@a/", "https://me:secret@a/", "ftp://me:secret@a\n"}) {
+        CAPTURE(bad);
+        const std::string text = why(bad);
+        CHECK(text.find("the URL \"") == 0);
+        CHECK(text.find("secret") == std::string::npos);
+        CHECK(text.find('\n') == std::string::npos);
+    }
+    CHECK(http::parse_url("http://a/users/@me").target == "/users/@me");
+}
+
 TEST_CASE("a Location leads on from where it was given (RFC 3986 section 5.4)") {
     const http::Url base = http::parse_url("http://a:81/b/c/d;p?q");
     const auto resolved = [&](std::string_view location) {

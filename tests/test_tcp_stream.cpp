@@ -172,6 +172,42 @@ TEST_CASE("a line may be as long as allowed, and not longer") {
     }
 }
 
+TEST_CASE("a line may be allowed any length, a delimiter that has not all come included") {
+    with_pair([](TcpStream& near, TcpStream& far) -> Task<> {
+        co_await near.write_all("li");
+        auto reading = spawn(far.read_until("\r\n", static_cast<std::size_t>(-1)));
+        co_await let_the_others_run();
+        co_await near.write_all("ne\r");
+        co_await let_the_others_run();
+        co_await near.write_all("\n");
+        const auto line = co_await reading;
+        CHECK(line == "line");
+    });
+}
+
+TEST_CASE("reads grow while much comes, and shrink when little does") {
+    with_pair([](TcpStream& near, TcpStream& far) -> Task<> {
+        const auto take = [&]() -> Task<std::size_t> {
+            const std::size_t size = co_await far.read_more();
+            far.skip(far.unread().size());
+            co_return size;
+        };
+        co_await near.write_all(std::string(200'000, 'x'));
+        const std::size_t first = co_await take();
+        CHECK(first == 4096);
+        const std::size_t second = co_await take();
+        CHECK(second == 64 * 1024);
+        const std::size_t third = co_await take();
+        CHECK(third == 64 * 1024);
+        for (std::size_t left = 200'000 - 4096 - 128 * 1024; left > 0;) left -= co_await take();
+        co_await near.write_all("x");
+        static_cast<void>(co_await take());
+        co_await near.write_all(std::string(10'000, 'x'));
+        const std::size_t after = co_await take();
+        CHECK(after == 4096);
+    });
+}
+
 TEST_CASE("an end in the middle of what was asked for is an error") {
     with_pair([](TcpStream& near, TcpStream& far) -> Task<> {
         co_await write_and_end(near, "half a line");

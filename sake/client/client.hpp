@@ -6,8 +6,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <map>
-#include <memory>
+#include <exception>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -17,10 +16,10 @@
 
 #include "sake/async/combinators.hpp"
 #include "sake/async/event.hpp"
-#include "sake/async/pool.hpp"
+#include "sake/client/client_connections.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/client_response.hpp"
-#include "sake/io/connect.hpp"
+#include "sake/io/tcp_stream.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -44,7 +43,8 @@ concept Text = std::convertible_to<T, std::string>;
 ///     if (response.status == 200) show(response.json());
 class Client {
   public:
-    explicit Client(ClientOptions options = {}) : options_(options) {}
+    /// Throws std::invalid_argument, with the name of the option that makes no sense.
+    explicit Client(ClientOptions options = {}) : options_(options) { detail::check(options_); }
     explicit Client(Reactor&) : Client() {}
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
@@ -84,15 +84,9 @@ class Client {
     }
 
     /// Connections that are kept for later, of all origins.
-    [[nodiscard]] std::size_t idle_connections() const noexcept {
-        std::size_t count = 0;
-        for (const auto& [address, pool] : origins_) count += pool->idle();
-        return count;
-    }
+    [[nodiscard]] std::size_t idle_connections() const noexcept { return connections_.idle(); }
 
   private:
-    using Connections = Pool<TcpStream>;
-
     static Request with_body(std::string method, std::string_view url, const Json& value) {
         Request request(std::move(method), url);
         request.json(value);
@@ -106,47 +100,34 @@ class Client {
     }
 
     // Templates, so that only a program that has requests to send compiles what they need.
-    template <std::same_as<Url> U>
-    [[nodiscard]] Connections& connections_to(const U& url);
     template <class R>
     Task<std::optional<ResponseStream>> try_once(R& request);
     template <class R>
-    Task<bool> write(R& request, TcpStream& stream, std::string head);
+    Task<bool> write(R& request, TcpStream& stream, detail::Answer& answer);
     template <class R>
     Task<bool> write_body(R& request, TcpStream& stream);
     template <class Bytes>
     Task<bool> put(TcpStream& stream, const Bytes& bytes);
-    template <class Parser>
-    Task<typename Parser::Head> read_head(TcpStream& stream, Parser parser);
+    template <class Answer>
+    Task<bool> read_head(TcpStream& stream, Answer& answer);
+    template <class Answer>
+    Task<> rest_is_unwanted(TcpStream& stream, Answer& answer);
+    template <class Stream>
+    Task<> finish(Stream& stream);
 
     const ClientOptions options_;
-    std::map<std::string, std::unique_ptr<Connections>> origins_;  // by address
+    detail::ClientConnections connections_{options_};
 };
 
-template <std::same_as<Url> U>
-Client::Connections& Client::connections_to(const U& url) {
-    std::string address = url.address();
-    const auto found = origins_.find(address);
-    if (found != origins_.end()) return *found->second;
-    // So that a client of many hosts does not remember them all.
-    constexpr std::size_t many = 256;
-    if (origins_.size() >= many) {
-        std::erase_if(origins_,
-                      [](const auto& each) { return each.second->idle() + each.second->in_use() == 0; });
-    }
-    const PoolOptions limits{options_.connections_per_origin, options_.turn_timeout, options_.idle_lifetime};
-    auto connect = [address, limit = options_.connect_timeout] { return TcpStream::connect(address, limit); };
-    auto pool =
-        std::make_unique<Connections>(limits, std::move(connect), [](TcpStream& s) { return s.is_quiet(); });
-    return *origins_.emplace(std::move(address), std::move(pool)).first->second;
-}
-
-// False if the connection has failed, of which reading will tell more: an error that a server sends on its
-// way out is the answer.
+// In pieces, each with its own limit. False if the connection has failed, of which reading will tell more: an
+// error that a server sends on its way out is the answer.
 template <class Bytes>
 Task<bool> Client::put(TcpStream& stream, const Bytes& bytes) {
+    constexpr std::size_t piece = 64 * 1024;
     try {
-        co_await stream.write_all(bytes, options_.write_timeout);
+        for (std::string_view left = bytes; !left.empty(); left.remove_prefix(std::min(piece, left.size()))) {
+            co_await stream.write_all(left.substr(0, piece), options_.write_timeout);
+        }
     } catch (const std::system_error&) {
         co_return false;
     }
@@ -166,57 +147,67 @@ Task<bool> Client::write_body(R& request, TcpStream& stream) {
     }
 }
 
-// Gives whether all is written. It is not if the server has something to say before that: whatever it is, it
-// does not want the rest.
+// Gives whether all is written. It is not if the server says before that that it does not want the rest.
 template <class R>
-Task<bool> Client::write(R& request, TcpStream& stream, std::string head) {
+Task<bool> Client::write(R& request, TcpStream& stream, detail::Answer& answer) {
     constexpr std::size_t small = 16 * 1024;
     const bool is_small = !request.is_streamed() && request.body_.size() <= small;
+    std::string head = request.head();
     if (is_small) head += request.body_;
     const bool is_written = co_await put(stream, head);
     if (is_small || !is_written) co_return is_written;
-    auto first = co_await when_any(write_body(request, stream), readable(stream.fd()));
+    auto first = co_await when_any(write_body(request, stream), rest_is_unwanted(stream, answer));
     co_return first.index() == 0 && std::get<0>(first);
 }
 
-// The head of the answer proper: interim ones are passed over. Its status is 0 if nothing came at all.
-template <class Parser>
-Task<typename Parser::Head> Client::read_head(TcpStream& stream, Parser parser) {
-    typename Parser::Head head;
+// Ends when the server has ended, will close, or says anything but success. An answer that begins while the
+// request is still wanted waits, its body unread, until all is written.
+template <class Answer>
+Task<> Client::rest_is_unwanted(TcpStream& stream, Answer& answer) {
+    const bool has_come = co_await read_head(stream, answer);
+    if (!has_come || answer.head.status >= 300 || answer.announces_close(stream.unread())) co_return;
+    Event never;
+    co_await never.wait();
+}
+
+// Reads on until the head of the answer proper is there: interim ones are passed over. False if nothing came
+// at all.
+template <class Answer>
+Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
     for (;;) {
-        const typename Parser::Result result = parser.parse(stream.unread(), head);
-        if (result == Parser::Result::refused)
-            throw BadResponse("bad response: " + std::string(parser.reason()));
-        if (result == Parser::Result::done) {
-            if (head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
-            if (!is_informational(head.status)) co_return std::move(head);
-            stream.skip(head.size);
-            parser.reset();
+        const auto result = answer.parser.parse(stream.unread(), answer.head);
+        if (result == ResponseParser::Result::refused)
+            throw BadResponse("bad response: " + std::string(answer.parser.reason()));
+        if (result == ResponseParser::Result::done) {
+            if (answer.head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
+            if (!is_informational(answer.head.status)) co_return true;
+            stream.skip(answer.head.size);
+            answer.parser.reset();
             continue;
         }
         const std::size_t more = co_await stream.read_more();
         if (more > 0) continue;
         if (!stream.unread().empty()) throw BadResponse("bad response: it ends in the middle of its head");
-        co_return typename Parser::Head();
+        co_return false;
     }
 }
 
 // Nothing if the connection, which had been used before, was closed by the server, and another may be tried.
 template <class R>
 Task<std::optional<ResponseStream>> Client::try_once(R& request) {
-    auto connection = co_await connections_to(request.url_).acquire();
+    auto connection = co_await connections_.to(request.url_).acquire();
     const bool may_repeat = connection.is_used() && request.is_repeatable();
     detail::AbortUnlessAnswered giving_up(*connection);
-    const bool is_written = co_await write(request, *connection, request.head());
-    ReceivedHead head;
+    detail::Answer answer{ResponseParser(options_.head)};
+    bool is_written = false;
+    bool has_come = false;
     try {
-        auto received = co_await timeout(read_head(*connection, ResponseParser(options_.head)),
-                                         options_.response_timeout);
-        head = std::move(received);
+        is_written = co_await write(request, *connection, answer);
+        has_come = co_await timeout(read_head(*connection, answer), options_.response_timeout);
     } catch (const std::system_error&) {
         if (!may_repeat) throw;
     }
-    if (head.status == 0) {
+    if (!has_come) {
         giving_up.dismiss();
         connection.discard();
         if (may_repeat) co_return std::nullopt;
@@ -224,11 +215,12 @@ Task<std::optional<ResponseStream>> Client::try_once(R& request) {
                                          request.url_.to_string() + ": the server gave no answer");
     }
     const std::string_view bytes = connection->unread();
-    Framing framing = decide_response_framing(head, bytes.data(), method_from(request.method_));
+    Framing framing = decide_response_framing(answer.head, bytes.data(), method_from(request.method_));
     if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
     framing.keep_alive = framing.keep_alive && is_written;
     giving_up.dismiss();
-    co_return ResponseStream(std::move(connection), head, bytes, framing, options_.read_timeout);
+    co_return ResponseStream(connections_, std::move(connection), answer.head, bytes, framing,
+                             options_.read_timeout);
 }
 
 template <std::same_as<Request> R>
@@ -246,14 +238,23 @@ Task<ResponseStream> Client::open(R request) {
         } catch (const std::invalid_argument& error) {
             throw BadResponse("bad redirect: " + std::string(error.what()));
         }
-        // A body of a few bytes is read, to keep the connection; a long one is not worth it.
-        std::size_t received = 0;
-        for (bool more = true; more && received < 64 * 1024;) {
-            const std::string piece = co_await stream->read();
-            received += piece.size();
-            more = !piece.empty();
-        }
+        co_await finish(*stream);
     }
+}
+
+// Reads what is left of a body that nobody wants, to keep the connection, if that is little and there at
+// once; otherwise another connection costs less.
+template <class Stream>
+Task<> Client::finish(Stream& stream) {
+    const auto read = [&stream]() -> Task<> {
+        while (stream.is_nearly_read()) static_cast<void>(co_await stream.read());
+    };
+    try {
+        co_await timeout(read(), std::chrono::milliseconds(100));
+    } catch (const std::exception&) {
+        // The connection fails, not the request.
+    }
+    stream.close();
 }
 
 template <std::same_as<Request> R>

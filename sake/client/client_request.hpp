@@ -25,16 +25,20 @@ namespace sake {
 inline namespace v0 {
 namespace http {
 
-/// The limits of a client. Each time limit throws TimedOut.
+/// The limits of a client. Each time limit throws TimedOut, and must be positive.
 struct ClientOptions {
     /// Connections to one origin (host and port), at most; further requests wait for their turn.
     std::size_t connections_per_origin = 64;
+    /// Connections that are kept idle, at most, to all origins together; those go first whose origin was
+    /// wanted least recently.
+    std::size_t max_idle_connections = 256;
+    /// How long a request waits for its turn.
     std::chrono::milliseconds turn_timeout = std::chrono::seconds(30);
     /// An idle connection is closed after this. Shorter than what servers usually have, so that they seldom
     /// come first.
     std::chrono::milliseconds idle_lifetime = std::chrono::seconds(30);
     std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
-    /// For each piece of the request's body.
+    /// For each 64 KiB of the request: a body of any size may be sent while the server goes on taking it.
     std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
     /// From the end of the request to the end of the response's head.
     std::chrono::milliseconds response_timeout = std::chrono::seconds(30);
@@ -45,6 +49,42 @@ struct ClientOptions {
     int max_redirects = 10;
     HeadLimits head = {};
 };
+
+namespace detail {
+
+inline void check(const ClientOptions& options) {
+    const auto demand = [](bool is_so, std::string_view field, std::string_view what) {
+        if (is_so) return;
+        throw std::invalid_argument("http::ClientOptions: " + std::string(field) + " must " +
+                                    std::string(what));
+    };
+    const auto positive = [&](auto value, std::string_view field) {
+        demand(value > decltype(value){}, field, "be positive");
+    };
+    positive(options.connections_per_origin, "connections_per_origin");
+    positive(options.turn_timeout, "turn_timeout");
+    positive(options.idle_lifetime, "idle_lifetime");
+    positive(options.connect_timeout, "connect_timeout");
+    positive(options.write_timeout, "write_timeout");
+    positive(options.response_timeout, "response_timeout");
+    positive(options.read_timeout, "read_timeout");
+    positive(options.head.start_line, "head.start_line");
+    positive(options.head.header_block, "head.header_block");
+    demand(options.max_redirects >= 0, "max_redirects", "not be negative");
+}
+
+/// Whether only the client may set a field: it decides the framing, speaks for the connection, or asks for
+/// what no Client understands.
+inline bool is_own_field(std::string_view name) noexcept {
+    if (is_framing_field(name)) return true;
+    for (const std::string_view own :
+         {"host", "expect", "upgrade", "te", "proxy-connection", "http2-settings"}) {
+        if (iequals(name, own)) return true;
+    }
+    return false;
+}
+
+}  // namespace detail
 
 /// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
 /// wrong.
@@ -68,10 +108,11 @@ class Request {
         url_.target += encode(key) + "=" + encode(value);
         return *this;
     }
-    /// Sets a field. Those that decide the framing, and Host, are the client's own.
+    /// Sets a field. Host, those that decide the framing, and those that speak for the connection (Upgrade,
+    /// TE and the like) are the client's own.
     Request& header(std::string_view name, std::string_view value) {
-        if (is_framing_field(name) || iequals(name, "host") || iequals(name, "expect")) {
-            throw std::invalid_argument("http::Request: the client itself sets " + std::string(name));
+        if (detail::is_own_field(name)) {
+            throw std::invalid_argument("http::Request: the client itself decides on " + std::string(name));
         }
         headers_.set(name, value);
         return *this;

@@ -13,7 +13,7 @@
 
 #include "sake/async/pool.hpp"
 #include "sake/base/json.hpp"
-#include "sake/client/client_request.hpp"
+#include "sake/client/client_connections.hpp"
 #include "sake/http/chunked.hpp"
 #include "sake/http/framing.hpp"
 #include "sake/http/headers.hpp"
@@ -46,6 +46,16 @@ struct Response {
 };
 
 namespace detail {
+
+/// The head of an answer, as far as it has come.
+struct Answer {
+    ResponseParser parser;
+    ReceivedHead head = {};
+
+    [[nodiscard]] bool announces_close(std::string_view unread) const noexcept {
+        return head.minor_version > 0 && !decide_keep_alive(head, unread.data());
+    }
+};
 
 /// Aborts the connection of a request that is given up, so that the server may give it up too.
 class AbortUnlessAnswered {
@@ -88,11 +98,12 @@ class ResponseStream {
 
   private:
     friend class Client;
-    using Connection = Pool<TcpStream>::Lease;
+    using Connection = detail::ClientConnections::Connections::Lease;
 
-    ResponseStream(Connection connection, const ReceivedHead& head, std::string_view bytes,
-                   const Framing& framing, std::chrono::milliseconds read_timeout)
+    ResponseStream(detail::ClientConnections& kept, Connection connection, const ReceivedHead& head,
+                   std::string_view bytes, const Framing& framing, std::chrono::milliseconds read_timeout)
         : status(head.status),
+          kept_(&kept),
           connection_(std::move(connection)),
           body_(framing.body),
           left_(framing.length),
@@ -105,15 +116,24 @@ class ResponseStream {
         if (body_ == Framing::Body::none) end();
     }
 
+    // A few KiB of known length, or what has already come.
+    [[nodiscard]] bool is_nearly_read() const noexcept {
+        if (is_at_end_) return false;
+        return body_ == Framing::Body::length
+                   ? left_ <= 4096
+                   : body_ == Framing::Body::chunked && !connection_->unread().empty();
+    }
     [[nodiscard]] std::string take(std::string_view unread);
     [[nodiscard]] std::string take_chunk(std::string_view unread);
     // What would come behind the answer was not asked for: such a connection is not used again.
     void end() noexcept {
         is_at_end_ = true;
-        if (!keep_alive_ || !connection_->unread().empty()) return connection_.discard();
+        if (!keep_alive_ || !connection_->unread().empty() || !kept_->make_room())
+            return connection_.discard();
         const Connection goes_back = std::move(connection_);
     }
 
+    detail::ClientConnections* kept_;
     Connection connection_;
     Framing::Body body_;
     std::uint64_t left_;  // of Framing::Body::length

@@ -2,12 +2,14 @@
 // Strict: what may not stand in a request is refused here, so that nothing can be put into it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "sake/base/log.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/parser.hpp"
 #include "sake/http/uri.hpp"
@@ -31,14 +33,40 @@ struct Url {
     friend bool operator==(const Url&, const Url&) = default;
 };
 
-/// Throws std::invalid_argument if it is none, or of another scheme.
+namespace detail {
+
+/// A URL that is refused, as it may stand in a log: control bytes escaped, and without what may be a
+/// password, wherever in a broken URL that ends.
+inline std::string loggable_url(std::string_view text) {
+    std::string out;
+    const std::size_t at = text.rfind('@');
+    if (at != std::string_view::npos) {
+        const std::size_t scheme = text.substr(0, at).find("//");
+        if (scheme != std::string_view::npos) append_escaped(out, text.substr(0, scheme + 2));
+        out += "...";
+        text.remove_prefix(at);
+    }
+    append_escaped(out, text);
+    return out;
+}
+
+}  // namespace detail
+
+/// Throws std::invalid_argument if it is none, or of another scheme; a user name and a password in it are
+/// refused, and not repeated in the message.
 [[nodiscard]] inline Url parse_url(std::string_view text) {
     const auto refuse = [&](std::string_view why) {
-        throw std::invalid_argument("the URL \"" + std::string(text) + "\" " + std::string(why));
+        throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
     };
     const std::string_view whole = text.substr(0, text.find('#'));
     const auto parts = detail::parse_absolute(whole);
-    if (!parts) refuse("is not http://host/path");
+    if (!parts) {
+        const std::size_t host = std::min(whole.find("//"), whole.size());
+        const std::size_t at = whole.find('@', host);
+        if (at < whole.find_first_of("/?", std::min(host + 2, whole.size())))
+            refuse("has a user name or password, which belong in a field: Authorization");
+        refuse("is not http://host/path");
+    }
     if (!iequals(whole.substr(0, 7), "http://")) refuse("is not http, the one scheme that is spoken here");
     if (detail::host_length(parts->authority) == 0) refuse("has no host");
     Url url;

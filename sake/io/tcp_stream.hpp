@@ -123,6 +123,10 @@ class TcpStream {
     [[nodiscard]] int fd() const { return socket().watch.fd(); }
 
   private:
+    // A read that fills its room is followed by one with much, one that is small by one with little.
+    static constexpr std::size_t least_room = 4096;
+    static constexpr std::size_t much_room = 64 * 1024;
+
     // What does not move: the poller knows where the watch is.
     struct Socket {
         Socket(Reactor& reactor, detail::FileDescriptor descriptor)
@@ -131,6 +135,7 @@ class TcpStream {
         detail::Watch watch;
         detail::UnreadBytes unread;
         unsigned turns = 0;
+        std::size_t room = least_room;
         bool is_being_read = false;
     };
 
@@ -209,11 +214,13 @@ Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint dea
 // Appends to what is unread.
 template <class Unused>
 Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
-    detail::UnreadBytes& unread = socket().unread;
-    const std::span<char> room = unread.extend(std::max<std::size_t>(4096, unread.size()));
+    Socket& own = socket();
+    const std::span<char> room = own.unread.extend(std::max(own.room, own.unread.size()));
     std::size_t received = 0;
-    const detail::AtExit cut([&] { unread.keep(received, room.size()); });
+    const detail::AtExit cut([&] { own.unread.keep(received, room.size()); });
     received = co_await receive(room, deadline);
+    if (received == room.size()) own.room = much_room;
+    if (received < least_room) own.room = least_room;
     co_return received;
 }
 
@@ -245,7 +252,9 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
     for (std::size_t searched = 0;;) {
         const std::size_t found = unread.view().find(delimiter, searched);
         const bool is_there = found != std::string_view::npos;
-        if (is_there ? found > longest : unread.size() >= longest + delimiter.size()) {
+        // So long the text is at least: its end may be the beginning of the delimiter.
+        searched = is_there ? found : unread.size() - std::min(unread.size(), delimiter.size() - 1);
+        if (searched > longest) {
             throw std::length_error("read_until: no delimiter within the longest text allowed");
         }
         if (is_there) {
@@ -253,7 +262,6 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
             unread.take(found + delimiter.size());
             co_return text;
         }
-        searched = unread.size() < delimiter.size() ? 0 : unread.size() - delimiter.size() + 1;
         const std::size_t received = co_await receive_more(deadline);
         if (received > 0) continue;
         if (unread.size() == 0) co_return std::nullopt;
