@@ -134,7 +134,6 @@ class TcpStream {
         detail::FileDescriptor own;
         detail::Watch watch;
         detail::UnreadBytes unread;
-        unsigned turns = 0;
         std::size_t room = least_room;
         bool is_being_read = false;
     };
@@ -200,7 +199,7 @@ template <class Unused>
 Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint deadline) {
     Socket& own = socket();
     // A peer that never lets us wait must not keep the others from their turn.
-    if (++own.turns % 64 == 0) co_await yield();
+    if (own.watch.reactor().turn_is_up()) co_await yield();
     for (;;) {
         detail::LimitedReadinessWait ready(own.watch, detail::readable, deadline);
         co_await ready;
@@ -287,7 +286,7 @@ template <detail::Limit L>
 Task<> TcpStream::write_all(std::string_view bytes, L limit) {
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
     Socket& own = socket();
-    if (++own.turns % 64 == 0) co_await yield();
+    if (own.watch.reactor().turn_is_up()) co_await yield();
     while (!bytes.empty()) {
         detail::LimitedReadinessWait ready(own.watch, detail::writable, deadline);
         co_await ready;
