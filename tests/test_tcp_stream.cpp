@@ -196,10 +196,8 @@ TEST_CASE("reads grow while much comes, and shrink when little does") {
         const std::size_t first = co_await take();
         CHECK(first == 4096);
         const std::size_t second = co_await take();
-        CHECK(second == 64 * 1024);
-        const std::size_t third = co_await take();
-        CHECK(third == 64 * 1024);
-        for (std::size_t left = 200'000 - 4096 - 128 * 1024; left > 0;) left -= co_await take();
+        CHECK(second > 4096);
+        for (std::size_t left = 200'000 - first - second; left > 0;) left -= co_await take();
         co_await near.write_all("x");
         static_cast<void>(co_await take());
         co_await near.write_all(std::string(10'000, 'x'));
