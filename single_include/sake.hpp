@@ -6008,7 +6008,9 @@ struct SpawnState {
         if (exception) std::rethrow_exception(std::exchange(exception, nullptr));
         if constexpr (!std::is_void_v<T>) {
             if (!value) throw std::logic_error("the result of a spawned task was taken before");
-            return std::move(*value);
+            T result = *std::move(value);
+            value.reset();
+            return result;
         }
     }
 
@@ -6906,6 +6908,10 @@ class Pool final : detail::ReactorEndListener {
         Pool& pool;
     };
 
+    static const PoolOptions& checked(const PoolOptions& options) {
+        if (options.size == 0) throw std::invalid_argument("Pool: the size must be at least 1");
+        return options;
+    }
     // A template, since GCC compiles coroutines that are none for every program that includes them.
     template <class Self>
     static Task<Lease> lend(Self& self);
@@ -6980,7 +6986,7 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
 template <class T>
 template <class Make, class Check>
 Pool<T>::Pool(PoolOptions options, Make make, Check is_healthy)
-    : options_(options), make_(std::move(make)), turns_(options.size) {
+    : options_(checked(options)), make_(std::move(make)), turns_(options.size) {
     if constexpr (std::same_as<std::invoke_result_t<Check&, T&>, Task<bool>>) {
         is_healthy_ = std::move(is_healthy);
     } else {
@@ -7019,7 +7025,9 @@ auto Pool<T>::lend(Self& self) -> Task<Lease> {
 template <class T>
 void Pool<T>::settle_on(Reactor& reactor) {
     if (reactor_ == &reactor) return;
-    if (reactor_ != nullptr) throw std::logic_error("a Pool is used by two reactors at a time");
+    if (reactor_ != nullptr)
+        throw std::logic_error(
+            "a Pool is used by two loops at a time, such as that of the server and one of a .worker() route");
     reactor_ = &reactor;
     reactor.tell_at_end(*this);
 }
@@ -7743,6 +7751,8 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 template <class F>
     requires std::invocable<std::decay_t<F>&>
 [[nodiscard]] Task<std::invoke_result_t<std::decay_t<F>&>> background(F&& f) {
+    static_assert(!detail::is_task<std::invoke_result_t<std::decay_t<F>&>>,
+                  "background runs plain functions; a coroutine is awaited as it is");
     static_assert(
         detail::is_safe_to_await<F>,
         "GCC before 13 destroys the captures of this lambda twice: capture by reference, or name the lambda "
@@ -8422,6 +8432,10 @@ void for_each(Range&& range, F&& f, std::stop_token stop) {
 template <detail::Iterable Range, class Map, class Reduce, class T>
     requires std::invocable<Map&, detail::ItemOf<Range>> && std::invocable<Reduce&, T, T>
 T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop) {
+    using Mapped = std::remove_cvref_t<std::invoke_result_t<Map&, detail::ItemOf<Range>>>;
+    static_assert(std::convertible_to<Mapped, T>, "what map gives does not become the type of init");
+    static_assert(!(std::floating_point<Mapped> && std::integral<T>),
+                  "the type of init is that of the result, and would cut fractions off: write 0.0");
     detail::Crew crew(std::move(stop));
     return detail::map_reduce(crew, range, map, reduce, std::move(init));
 }

@@ -286,7 +286,8 @@ TEST_CASE("a pool outlives its reactor, keeps nothing of it, and serves the next
     CHECK(sake::run_until_complete(number_lent(pool)) == 1);
     CHECK(Thing::alive == 0);
     CHECK(sake::run_until_complete(number_lent(pool)) == 2);
-    CHECK_THROWS_AS(Pool<Thing>({.size = 0}, maker.make()), std::invalid_argument);
+    CHECK_THROWS_WITH_AS(Pool<Thing>({.size = 0}, maker.make()), "Pool: the size must be at least 1",
+                         std::invalid_argument);
 }
 
 TEST_CASE("two reactors may not use a pool at the same time") {

@@ -391,6 +391,22 @@ TEST_CASE("awaiting a handle throws what the task threw, whether it has ended or
     });
 }
 
+TEST_CASE("a result is given once: the second await of a handle is a logic error") {
+    const auto body = []() -> Task<std::string> {
+        auto handle = spawn([]() -> Task<std::string> { co_return "taken"; });
+        const std::string first = co_await handle;
+        CHECK(first == "taken");
+        std::string second;
+        try {
+            second = co_await handle;
+        } catch (const std::logic_error& error) {
+            second = error.what();
+        }
+        co_return second;
+    };
+    CHECK(run_until_complete(body()) == "the result of a spawned task was taken before");
+}
+
 TEST_CASE("a result that only moves comes through a handle") {
     in_coroutine([]() -> Task<> {
         const auto make = []() -> Task<std::unique_ptr<int>> {

@@ -79,6 +79,10 @@ class Pool final : detail::ReactorEndListener {
         Pool& pool;
     };
 
+    static const PoolOptions& checked(const PoolOptions& options) {
+        if (options.size == 0) throw std::invalid_argument("Pool: the size must be at least 1");
+        return options;
+    }
     // A template, since GCC compiles coroutines that are none for every program that includes them.
     template <class Self>
     static Task<Lease> lend(Self& self);
@@ -153,7 +157,7 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
 template <class T>
 template <class Make, class Check>
 Pool<T>::Pool(PoolOptions options, Make make, Check is_healthy)
-    : options_(options), make_(std::move(make)), turns_(options.size) {
+    : options_(checked(options)), make_(std::move(make)), turns_(options.size) {
     if constexpr (std::same_as<std::invoke_result_t<Check&, T&>, Task<bool>>) {
         is_healthy_ = std::move(is_healthy);
     } else {
@@ -192,7 +196,9 @@ auto Pool<T>::lend(Self& self) -> Task<Lease> {
 template <class T>
 void Pool<T>::settle_on(Reactor& reactor) {
     if (reactor_ == &reactor) return;
-    if (reactor_ != nullptr) throw std::logic_error("a Pool is used by two reactors at a time");
+    if (reactor_ != nullptr)
+        throw std::logic_error(
+            "a Pool is used by two loops at a time, such as that of the server and one of a .worker() route");
     reactor_ = &reactor;
     reactor.tell_at_end(*this);
 }

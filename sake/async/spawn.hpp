@@ -34,7 +34,9 @@ struct SpawnState {
         if (exception) std::rethrow_exception(std::exchange(exception, nullptr));
         if constexpr (!std::is_void_v<T>) {
             if (!value) throw std::logic_error("the result of a spawned task was taken before");
-            return std::move(*value);
+            T result = *std::move(value);
+            value.reset();
+            return result;
         }
     }
 

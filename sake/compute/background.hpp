@@ -220,6 +220,8 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 template <class F>
     requires std::invocable<std::decay_t<F>&>
 [[nodiscard]] Task<std::invoke_result_t<std::decay_t<F>&>> background(F&& f) {
+    static_assert(!detail::is_task<std::invoke_result_t<std::decay_t<F>&>>,
+                  "background runs plain functions; a coroutine is awaited as it is");
     static_assert(
         detail::is_safe_to_await<F>,
         "GCC before 13 destroys the captures of this lambda twice: capture by reference, or name the lambda "

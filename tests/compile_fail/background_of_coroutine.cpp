@@ -1,0 +1,10 @@
+// expect: background runs plain functions; a coroutine is awaited as it is
+#include "sake.hpp"
+
+sake::Task<int> answer() { co_return 42; }
+
+sake::Task<> asks() {
+    co_await sake::background([&] { return answer(); });
+}
+
+int main() { sake::run_until_complete(asks()); }
