@@ -33,9 +33,10 @@ def first_line_of(*command):
 
 
 def busy_seconds():
-    """Seconds of CPU that all processes of the machine have used, user and system."""
-    user, nice, system_ticks = Path("/proc/stat").read_text().split(maxsplit=4)[1:4]
-    return (int(user) + int(nice) + int(system_ticks)) / os.sysconf("SC_CLK_TCK")
+    """Seconds of CPU that went into anything on the machine, interrupts and other guests of its host included."""
+    ticks = [int(text) for text in Path("/proc/stat").read_text().split(maxsplit=9)[1:9]]
+    user, nice, system_ticks, _idle, _iowait, irq, softirq, steal = ticks
+    return (user + nice + system_ticks + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def cpu_seconds_of(process_id):

@@ -61,7 +61,7 @@ FASTIFY_VERSION = "process.stdout.write(require('fastify/package.json').version)
 PROGRAMS = [
     Program("raw", "raw_epoll.cpp", optional=False),
     Program("sake", "hello.cpp", SAKE_FLAGS, optional=False, sleeps=True,
-            version=("git", "-C", str(ROOT), "describe", "--always")),
+            version=("git", "-C", str(ROOT), "describe", "--always", "--dirty")),
     Program("nginx", command=("sh", str(BENCH / "peers/nginx.sh"), str(BUILD_DIR / "nginx")),
             version=("/usr/sbin/nginx", "-v"), lacks=("/echo", "/plain/hello", "/onion/hello")),
     Program("beast", "peers/beast.cpp", version=debian_version("libboost-dev"),

@@ -49,7 +49,9 @@ def conditions_text(c):
     lines = [
         f"{c['date']}; {c['cpu']}, {c['cpus']} CPUs, {c['memory_gib']:.0f} GiB, {c['system']}",
         f"{c['compiler']}, {c['flags']}; load average at the start {c['load_average']:.2f}",
-        f"{c['rounds']} rounds of {c['seconds']} s; server on CPU {c['server_cpu']}, client on CPU {c['client_cpu']}",
+        f"requests: {c['rounds']} rounds of {c['seconds']} s; growth: {max(1, c['rounds'] // 2)}; compiling and workers: "
+        f"{min(c['rounds'], 3)}; every other figure is one measurement",
+        f"server on CPU {c['server_cpu']}, client on CPU {c['client_cpu']}",
     ]
     if c["client_cpu"] is None:
         lines.append("NOTE: one CPU only, so that client and server share it; the figures say little")
@@ -63,8 +65,10 @@ def conditions_text(c):
 SHORTFALL = {
     "GET / c64": "what is above raw is parsing, routing and safety; fewer instructions for each request would mend it.",
     "GET / c1000": "each connection's state is cold when its turn comes; smaller and fewer pieces of it would mend it.",
-    "GET / c64 pipelined 16": "system calls are shared here, so that parsing and writing show most; see the profile.",
-    "GET /json c64": "a JSON value is allocated, dumped and freed for each request; most of it is nlohmann/json's.",
+    "GET / c64 pipelined 16": "system calls are shared here, so that parsing, checking and writing show most; scanning "
+    "heads in larger steps, and checking a Host that was seen before only once, would mend some of it.",
+    "GET /json c64": "a JSON value is allocated, dumped and freed for each request; writing JSON without the value would "
+    "mend it.",
     "GET /user/42 c64": "as `GET /`, and one parameter; fewer instructions for each request would mend it.",
 }
 
@@ -92,9 +96,25 @@ def requests_text(requests):
     return "\n\n".join(parts)
 
 
+# The same for goals beside the requests.
+OTHER_GOALS = """\
+An idle connection should take 256 bytes of heap or less. Sake's is the frame of its coroutine, with the buffers' state and
+the timer in it; parking idle connections in something smaller than a coroutine would mend it. Hello world should cost
+1.5 times nlohmann/json alone to compile; what Sake adds beyond it is the standard library's headers and the framework's
+own code, and leaving what a program does not use out of the header would mend it."""
+
+MISSING = """\
+uWebSockets and libreactor, the fastest that are known, are in neither Debian nor npm, and do not take part."""
+
+
+def failed_text(failed):
+    return "\n".join(f"- {part}: {reason}" for part, reason in failed.items())
+
+
 def who_text(c):
     rows = [[name, version or "-", number(c["answer_bytes"].get(name))] for name, version in c["versions"].items()]
     parts = [table(["", "version", "bytes that answer GET /"], rows)]
+    parts.append(MISSING)
     parts += [f"Skipped: {name}: {reason}." for name, reason in c["skipped"].items()]
     return "\n\n".join(parts)
 
@@ -116,12 +136,15 @@ def sections(results, directory):
     c = results["conditions"]
     yield "Conditions", conditions_text(c).replace("\n", "  \n")
     yield "Who took part", who_text(c)
+    if results.get("failed"):
+        yield "Parts that failed", failed_text(results["failed"])
     if "requests" in results:
         yield "Goals: requests per CPU-second, as a share of raw", goals_text(results["requests"])
         yield "Everybody, as a share of raw", measure.summary_table(results["requests"])
     links = plot_links(directory)
     if links:
         yield "Plots", links
+    yield "Other goals", OTHER_GOALS
     if "headline" in results:
         yield "Headline figures", headline.headline_text(results["headline"])
     for title, text in scale.sections(results.get("scale", {})):
@@ -150,6 +173,8 @@ def write(results, directory):
     """Writes the plots and RESULTS.md."""
     plots = directory / "plots"
     plots.mkdir(parents=True, exist_ok=True)
+    for old in plots.glob("*.svg"):
+        old.unlink()
     draw(results, plots)
     head = "# Results\n\nWritten by `make bench`; README.md says what each row and column means."
     parts = [head, *(f"## {title}\n\n{text}" for title, text in sections(results, directory))]

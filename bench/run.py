@@ -8,7 +8,6 @@ says what each column means.
 
 import argparse
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -165,6 +164,7 @@ def main():
             RUN[part](options, results, progress)
         except (Skipped, OSError, subprocess.SubprocessError) as reason:  # the other parts are worth having
             failed.append(part)
+            results.setdefault("failed", {})[part] = str(reason)
             print(f"failed: {part}: {reason}", flush=True)
         (options.build_dir / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     if options.json:
