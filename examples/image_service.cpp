@@ -41,7 +41,9 @@ Image from_ppm(const std::string& file) {
     int head_size = 0;
     const int found = std::sscanf(file.c_str(), "P6 %d %d 255%*c%n", &image.width, &image.height, &head_size);
     if (found == 2 && head_size > 0) image.bytes = file.substr(static_cast<std::size_t>(head_size));
-    if (image.bytes.empty() || image.bytes.size() != static_cast<std::size_t>(3 * image.width * image.height))
+    const auto is_sane = [](int side) { return side > 0 && side <= 10'000; };
+    if (!is_sane(image.width) || !is_sane(image.height) ||
+        image.bytes.size() != std::size_t{3} * static_cast<std::size_t>(image.width * image.height))
         throw sake::HttpError(502, "a camera sent no picture");
     return image;
 }
@@ -115,10 +117,12 @@ int main(int argc, char** argv) {
         for (std::size_t i = 0; i < sides.size(); ++i)
             downloads.push_back(client.get(camera + std::to_string(i)));
         const auto files = co_await sake::when_all(std::move(downloads));
+        const auto stop = ctx.stop_token();
         auto images = co_await sake::background([&] {
-            return sake::parallel(files, [](const auto& file) { return blurred(from_ppm(file.body)); });
+            return sake::parallel(files, [](const auto& file) { return blurred(from_ppm(file.body)); }, stop);
         });
-        const auto means = sake::parallel(images, brightness);
+        const auto means =
+            co_await sake::background([&] { return sake::parallel(images, brightness, stop); });
         sake::spawn(store(std::move(images), folder)).detach();  // goes on when this is answered
         ctx.json({{"brightness", means}, {"stored_in", folder.string()}});
     });

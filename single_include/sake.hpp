@@ -4376,6 +4376,7 @@ class PostedWork {
 
     void add(Wait& wait) noexcept {
         const std::lock_guard lock(mutex_);
+        if (drops_waits_) return;
         wait.next_ready = nullptr;
         (last_wait_ != nullptr ? last_wait_->next_ready : first_wait_) = &wait;
         last_wait_ = &wait;
@@ -4406,9 +4407,10 @@ class PostedWork {
         running_.clear();
     }
 
-    /// Drops the waits, whose coroutines have gone.
-    void drop_waits() noexcept {
+    /// Drops the waits, and as long as this is on those that are added, since their coroutines go.
+    void drop_waits(bool on) noexcept {
         const std::lock_guard lock(mutex_);
+        drops_waits_ = on;
         first_wait_ = last_wait_ = nullptr;
     }
     /// Drops what was added too late to run.
@@ -4431,6 +4433,7 @@ class PostedWork {
     std::vector<UniqueFunction<void()>> running_;
     Wait* first_wait_ = nullptr;
     Wait* last_wait_ = nullptr;
+    bool drops_waits_ = false;
     std::atomic<bool> has_any_ = false;
 };
 
@@ -4970,9 +4973,10 @@ inline void Reactor::cancel_fibers() noexcept {
 inline void Reactor::destroy_fibers() noexcept {
     timers_.clear();
     is_abandoned_ = true;
+    posted_.drop_waits(true);
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
     first_ready_ = last_ready_ = nullptr;
-    posted_.drop_waits();
+    posted_.drop_waits(false);
     is_abandoned_ = false;
 }
 
@@ -7517,14 +7521,15 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Stops a pool at the end of the process. The child of a fork has none of its threads.
+/// Stops a pool at the end of the process, and waits for what it does for some seconds: work that called exit
+/// itself may be what the rest waits for. The child of a fork has none of its threads.
 class StopAtExit {
   public:
     explicit StopAtExit(WorkerPool& pool) noexcept : pool_(pool), process_(::getpid()) {}
     StopAtExit(const StopAtExit&) = delete;
     StopAtExit& operator=(const StopAtExit&) = delete;
     ~StopAtExit() {
-        if (::getpid() == process_) pool_.stop(std::chrono::hours(1));
+        if (::getpid() == process_) pool_.stop(std::chrono::seconds(10));
     }
 
   private:
@@ -7789,8 +7794,9 @@ class Crew {
         work_ = &work;
         call_work_ = [](void* callable) { (*static_cast<Work*>(callable))(); };
         {
-            const Dismissal dismissal(*this);  // pthread_exit may pass
+            Dismissal dismissal(*this);  // pthread_exit may pass
             take_part();
+            dismissal.caller_is_done = true;
         }
         if (failure_) std::rethrow_exception(failure_);
     }
@@ -7844,8 +7850,12 @@ class Crew {
         explicit Dismissal(Crew& dismissed) noexcept : crew(dismissed) {}
         Dismissal(const Dismissal&) = delete;
         Dismissal& operator=(const Dismissal&) = delete;
-        ~Dismissal() { crew.dismiss(); }
+        ~Dismissal() {
+            if (!caller_is_done) crew.fail_by_end();
+            crew.dismiss();
+        }
         Crew& crew;
+        bool caller_is_done = false;
     };
 
     void take_part() {
@@ -7861,6 +7871,10 @@ class Crew {
         if (!failure_) failure_ = std::move(failure);
         is_over_ = true;
         tell_all();
+    }
+
+    void fail_by_end() noexcept {
+        fail(std::make_exception_ptr(std::runtime_error("parallel: the work ended its thread")));
     }
 
     // False if there is none to call.
@@ -7885,8 +7899,7 @@ class Crew {
 
     // On the helper's thread, for the last time: when the lock is free, the crew may be gone.
     void leave(bool thread_ended) noexcept {
-        if (thread_ended)
-            fail(std::make_exception_ptr(std::runtime_error("parallel: the work ended its thread")));
+        if (thread_ended) fail_by_end();
         const std::lock_guard lock(mutex_);
         --present_;
         tell_all();
@@ -8069,7 +8082,11 @@ class RangeSource {
         for (std::size_t left = batch.size; left > 0;) {
             std::size_t some = std::min(left, between);
             left -= some;
-            for (; some > 0; --some, ++at) each(static_cast<Item>(*at));
+            for (; some > 0; --some) {
+                each(static_cast<Item>(*at));
+                // What is behind the last belongs to others, and to increment may be to look at it.
+                if (some > 1 || left > 0) ++at;
+            }
             if (left > 0 && !member.crew.goes_on()) return false;
         }
         return true;
@@ -8124,7 +8141,7 @@ class RangeSource {
             for (; batch.size < most; ++batch.size) {
                 if (std::exchange(is_read_, false)) ++*position_;
                 if (*position_ == std::ranges::end(range_)) break;
-                batch.items.push_back(**position_);
+                batch.items.push_back(std::ranges::iter_move(*position_));
                 is_read_ = true;
             }
         }
@@ -8193,7 +8210,8 @@ void for_each_in(Crew& crew, Source& source, F& f) {
 /// All that comes out of a source, in its order or as it comes.
 template <class Source>
 std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered) {
-    std::vector<std::vector<ValueOf<Source>>> parts;
+    using Part = std::pair<std::size_t, std::vector<ValueOf<Source>>>;
+    std::vector<Part> parts;
     work_together(crew, Sizes::timed, [&](Member& member) {
         std::vector<ValueOf<Source>> part;
         const Taken taken =
@@ -8201,17 +8219,17 @@ std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered
         if (taken.kind != Taken::Kind::batch) return false;
         if (part.empty()) return true;
         const std::lock_guard lock(crew.mutex());
-        const std::size_t place = is_ordered ? taken.number : parts.size();
-        if (place >= parts.size()) parts.resize(place + 1);
-        parts[place] = std::move(part);
+        parts.emplace_back(taken.number, std::move(part));
         return true;
     });
+    const auto is_before = [](const Part& one, const Part& other) { return one.first < other.first; };
+    if (is_ordered) std::sort(parts.begin(), parts.end(), is_before);
     std::size_t size = 0;
-    for (const auto& part : parts) size += part.size();
+    for (const auto& [number, part] : parts) size += part.size();
     std::vector<ValueOf<Source>> all;
     all.reserve(size);
-    for (auto& part : parts) {
-        all.insert(all.end(), std::move_iterator(part.begin()), std::move_iterator(part.end()));
+    for (auto& [number, part] : parts) {
+        for (auto& item : part) all.push_back(std::move(item));
         std::vector<ValueOf<Source>>().swap(part);
     }
     return all;
@@ -8283,10 +8301,18 @@ T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
     work_together(crew, Sizes::fixed, [&](Member& member) {
         std::optional<T> value;
         const Taken taken = source.next(member, [&](auto&& item) {
-            if (value)
-                value.emplace(reduce(std::move(*value), T(std::forward<decltype(item)>(item))));
-            else
+            using Given = std::remove_cvref_t<decltype(item)>;
+            static_assert(std::convertible_to<Given, T>,
+                          "what is to be reduced does not become the type of init");
+            static_assert(!(std::floating_point<Given> && std::integral<T>),
+                          "the type of init is that of the result, and would cut fractions off: write 0.0");
+            if (!value) {
                 value.emplace(std::forward<decltype(item)>(item));
+                return;
+            }
+            // It may give a reference to what it was given.
+            T joined(reduce(std::move(*value), T(std::forward<decltype(item)>(item))));
+            value.emplace(std::move(joined));
         });
         if (taken.kind != Taken::Kind::batch) return false;
         reduction.add(taken.number, std::move(value));
@@ -8432,10 +8458,6 @@ void for_each(Range&& range, F&& f, std::stop_token stop) {
 template <detail::Iterable Range, class Map, class Reduce, class T>
     requires std::invocable<Map&, detail::ItemOf<Range>> && std::invocable<Reduce&, T, T>
 T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop) {
-    using Mapped = std::remove_cvref_t<std::invoke_result_t<Map&, detail::ItemOf<Range>>>;
-    static_assert(std::convertible_to<Mapped, T>, "what map gives does not become the type of init");
-    static_assert(!(std::floating_point<Mapped> && std::integral<T>),
-                  "the type of init is that of the result, and would cut fractions off: write 0.0");
     detail::Crew crew(std::move(stop));
     return detail::map_reduce(crew, range, map, reduce, std::move(init));
 }
@@ -8506,19 +8528,22 @@ class PipelineRange {
     explicit PipelineRange(Range& range) : at_(std::ranges::begin(range)), end_(std::ranges::end(range)) {}
 
     std::optional<Item> operator()() {
+        // Only now, since the next item of what can be read once only may be long in coming.
+        if (std::exchange(is_taken_, false)) ++at_;
         if (at_ == end_) return std::nullopt;
         std::optional<Item> item;
         if constexpr (stays)
             item.emplace(Item{at_});
         else
             item.emplace(std::ranges::iter_move(at_));
-        ++at_;
+        is_taken_ = true;
         return item;
     }
 
   private:
     Iterator at_;
     SentinelOf<Range> end_;
+    bool is_taken_ = false;  // the item there
 };
 
 template <class T>
@@ -8857,15 +8882,19 @@ class ThreadState {
         const AtExit at_end([this]() noexcept { end(); });
         try {
             if constexpr (std::invocable<F, std::stop_token, Args...>) {
-                keep([&]() -> decltype(auto) {
-                    return std::move(function)(std::move(stop), std::move(args)...);
-                });
+                keep(
+                    [&]() -> T { return call<F>(std::move(function), std::move(stop), std::move(args)...); });
             } else {
-                keep([&]() -> decltype(auto) { return std::move(function)(std::move(args)...); });
+                keep([&]() -> T { return call<F>(std::move(function), std::move(args)...); });
             }
         } catch (...) {
             failure_ = caught_exception();
         }
+    }
+    // Function and arguments go before the end is told, since their destructors may take long.
+    template <class F, class... Args>
+    static T call(F function, Args... args) {
+        return std::move(function)(std::move(args)...);
     }
     template <class Call>
     void keep(Call call) {
@@ -9083,6 +9112,14 @@ class PipelineRun {
         : stages_(stages), feed_(pull), outlets_(same_for<Fs>(shape)...) {}
 
     auto run(const std::stop_token& stop) {
+        run_threads(stop);
+        if (failure_) std::rethrow_exception(failure_);
+        return std::get<size - 1>(outlets_).take();
+    }
+
+  private:
+    // When it ends, nothing else knows of this run any more.
+    void run_threads(const std::stop_token& stop) {
         const auto cancel = [this]() noexcept { abandon(std::make_exception_ptr(Cancelled())); };
         const std::stop_callback on_stop(stop, cancel);
         std::vector<thread::JoinHandle<void>> threads;
@@ -9098,11 +9135,8 @@ class PipelineRun {
                 abandon(caught_exception());
             }
         }
-        if (failure_) std::rethrow_exception(failure_);
-        return std::get<size - 1>(outlets_).take();
     }
 
-  private:
     template <class>
     static const PipelineShape& same_for(const PipelineShape& shape) noexcept {
         return shape;
@@ -9184,11 +9218,13 @@ class PipelineRun {
 template <class P, class Inputs>
 auto run_pipeline(P pipeline, Inputs inputs, std::stop_token stop)
     -> Task<decltype(pipeline.run(std::forward<Inputs>(inputs), stop))> {
-    thread::JoinHandle runner = thread::spawn(thread::Name("pipeline"), [&](std::stop_token asked) {
-        return pipeline.run(std::forward<Inputs>(inputs), std::move(asked));
+    thread::JoinHandle runner = thread::spawn(thread::Name("pipeline"), [&](std::stop_token cancelled) {
+        std::stop_source either;
+        const auto request_stop = [&]() noexcept { either.request_stop(); };
+        const std::stop_callback on_cancel(cancelled, request_stop);
+        const std::stop_callback on_stop(stop, request_stop);
+        return pipeline.run(std::forward<Inputs>(inputs), either.get_token());
     });
-    const auto request_stop = [&]() noexcept { runner.request_stop(); };
-    const std::stop_callback on_stop(stop, request_stop);
     ThreadWait wait(runner, ThreadOnCancel::stop);
     co_return co_await wait;
 }

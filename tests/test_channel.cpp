@@ -654,6 +654,30 @@ TEST_CASE("what was posted for fibers that were destroyed is not looked at any m
     CHECK(channel.size() == 1);
 }
 
+TEST_CASE("what is posted for fibers while they are destroyed is dropped") {
+    // The first to go has its end posted; the second one's comes when the first has gone.
+    std::atomic<bool> may_end{false};
+    sake::Reactor reactor;
+    const auto blocks = [](std::atomic<bool>& flag) -> Task<> {
+        co_await sake::background([&] { flag.wait(false); });
+    };
+    reactor.enter([&] {
+        spawn(blocks, std::ref(may_end)).detach();
+        spawn(blocks, std::ref(may_end)).detach();
+    });
+    int turns = 0;
+    reactor.run_until([&] { return ++turns == 2; });
+    std::thread opener([&] {
+        may_end = true;
+        may_end.notify_all();
+    });
+    reactor.destroy_fibers();
+    opener.join();
+    bool goes_on = false;
+    reactor.post([&] { goes_on = true; });
+    reactor.run_until([&] { return goes_on; });
+}
+
 TEST_CASE("a thread that ends in the middle of a send or receive leaves the line, and gives back its claim") {
     Channel<int> channel(1);
     std::thread([&] {

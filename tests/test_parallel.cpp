@@ -406,6 +406,15 @@ TEST_CASE("work that ends its thread fails the call, wherever it runs") {
     CHECK(oracle.check_returned_to_baseline());
 }
 
+TEST_CASE("a reduce may give a reference to what it was given") {
+    const std::vector<int> numbers = numbers_up_to(1000);
+    const auto text = [](int x) { return std::to_string(x) + ", which is no short text any more"; };
+    const auto longest = [](std::string&& a, std::string&& b) -> std::string&& {
+        return a.size() > b.size() || (a.size() == b.size() && a > b) ? std::move(a) : std::move(b);
+    };
+    CHECK(map_reduce(numbers, text, longest, std::string()) == text(999));
+}
+
 TEST_CASE("uneven items are shared out, and all are done once") {
     harness::Dice dice(11);
     std::vector<int> rounds(static_cast<std::size_t>(harness::rounds(10'000)));

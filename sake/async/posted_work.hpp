@@ -31,6 +31,7 @@ class PostedWork {
 
     void add(Wait& wait) noexcept {
         const std::lock_guard lock(mutex_);
+        if (drops_waits_) return;
         wait.next_ready = nullptr;
         (last_wait_ != nullptr ? last_wait_->next_ready : first_wait_) = &wait;
         last_wait_ = &wait;
@@ -61,9 +62,10 @@ class PostedWork {
         running_.clear();
     }
 
-    /// Drops the waits, whose coroutines have gone.
-    void drop_waits() noexcept {
+    /// Drops the waits, and as long as this is on those that are added, since their coroutines go.
+    void drop_waits(bool on) noexcept {
         const std::lock_guard lock(mutex_);
+        drops_waits_ = on;
         first_wait_ = last_wait_ = nullptr;
     }
     /// Drops what was added too late to run.
@@ -86,6 +88,7 @@ class PostedWork {
     std::vector<UniqueFunction<void()>> running_;
     Wait* first_wait_ = nullptr;
     Wait* last_wait_ = nullptr;
+    bool drops_waits_ = false;
     std::atomic<bool> has_any_ = false;
 };
 

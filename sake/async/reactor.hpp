@@ -263,9 +263,10 @@ inline void Reactor::cancel_fibers() noexcept {
 inline void Reactor::destroy_fibers() noexcept {
     timers_.clear();
     is_abandoned_ = true;
+    posted_.drop_waits(true);
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
     first_ready_ = last_ready_ = nullptr;
-    posted_.drop_waits();
+    posted_.drop_waits(false);
     is_abandoned_ = false;
 }
 

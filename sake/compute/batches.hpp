@@ -112,7 +112,11 @@ class RangeSource {
         for (std::size_t left = batch.size; left > 0;) {
             std::size_t some = std::min(left, between);
             left -= some;
-            for (; some > 0; --some, ++at) each(static_cast<Item>(*at));
+            for (; some > 0; --some) {
+                each(static_cast<Item>(*at));
+                // What is behind the last belongs to others, and to increment may be to look at it.
+                if (some > 1 || left > 0) ++at;
+            }
             if (left > 0 && !member.crew.goes_on()) return false;
         }
         return true;
@@ -167,7 +171,7 @@ class RangeSource {
             for (; batch.size < most; ++batch.size) {
                 if (std::exchange(is_read_, false)) ++*position_;
                 if (*position_ == std::ranges::end(range_)) break;
-                batch.items.push_back(**position_);
+                batch.items.push_back(std::ranges::iter_move(*position_));
                 is_read_ = true;
             }
         }
@@ -236,7 +240,8 @@ void for_each_in(Crew& crew, Source& source, F& f) {
 /// All that comes out of a source, in its order or as it comes.
 template <class Source>
 std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered) {
-    std::vector<std::vector<ValueOf<Source>>> parts;
+    using Part = std::pair<std::size_t, std::vector<ValueOf<Source>>>;
+    std::vector<Part> parts;
     work_together(crew, Sizes::timed, [&](Member& member) {
         std::vector<ValueOf<Source>> part;
         const Taken taken =
@@ -244,17 +249,17 @@ std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered
         if (taken.kind != Taken::Kind::batch) return false;
         if (part.empty()) return true;
         const std::lock_guard lock(crew.mutex());
-        const std::size_t place = is_ordered ? taken.number : parts.size();
-        if (place >= parts.size()) parts.resize(place + 1);
-        parts[place] = std::move(part);
+        parts.emplace_back(taken.number, std::move(part));
         return true;
     });
+    const auto is_before = [](const Part& one, const Part& other) { return one.first < other.first; };
+    if (is_ordered) std::sort(parts.begin(), parts.end(), is_before);
     std::size_t size = 0;
-    for (const auto& part : parts) size += part.size();
+    for (const auto& [number, part] : parts) size += part.size();
     std::vector<ValueOf<Source>> all;
     all.reserve(size);
-    for (auto& part : parts) {
-        all.insert(all.end(), std::move_iterator(part.begin()), std::move_iterator(part.end()));
+    for (auto& [number, part] : parts) {
+        for (auto& item : part) all.push_back(std::move(item));
         std::vector<ValueOf<Source>>().swap(part);
     }
     return all;
@@ -326,10 +331,18 @@ T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
     work_together(crew, Sizes::fixed, [&](Member& member) {
         std::optional<T> value;
         const Taken taken = source.next(member, [&](auto&& item) {
-            if (value)
-                value.emplace(reduce(std::move(*value), T(std::forward<decltype(item)>(item))));
-            else
+            using Given = std::remove_cvref_t<decltype(item)>;
+            static_assert(std::convertible_to<Given, T>,
+                          "what is to be reduced does not become the type of init");
+            static_assert(!(std::floating_point<Given> && std::integral<T>),
+                          "the type of init is that of the result, and would cut fractions off: write 0.0");
+            if (!value) {
                 value.emplace(std::forward<decltype(item)>(item));
+                return;
+            }
+            // It may give a reference to what it was given.
+            T joined(reduce(std::move(*value), T(std::forward<decltype(item)>(item))));
+            value.emplace(std::move(joined));
         });
         if (taken.kind != Taken::Kind::batch) return false;
         reduction.add(taken.number, std::move(value));

@@ -39,8 +39,9 @@ class Crew {
         work_ = &work;
         call_work_ = [](void* callable) { (*static_cast<Work*>(callable))(); };
         {
-            const Dismissal dismissal(*this);  // pthread_exit may pass
+            Dismissal dismissal(*this);  // pthread_exit may pass
             take_part();
+            dismissal.caller_is_done = true;
         }
         if (failure_) std::rethrow_exception(failure_);
     }
@@ -94,8 +95,12 @@ class Crew {
         explicit Dismissal(Crew& dismissed) noexcept : crew(dismissed) {}
         Dismissal(const Dismissal&) = delete;
         Dismissal& operator=(const Dismissal&) = delete;
-        ~Dismissal() { crew.dismiss(); }
+        ~Dismissal() {
+            if (!caller_is_done) crew.fail_by_end();
+            crew.dismiss();
+        }
         Crew& crew;
+        bool caller_is_done = false;
     };
 
     void take_part() {
@@ -111,6 +116,10 @@ class Crew {
         if (!failure_) failure_ = std::move(failure);
         is_over_ = true;
         tell_all();
+    }
+
+    void fail_by_end() noexcept {
+        fail(std::make_exception_ptr(std::runtime_error("parallel: the work ended its thread")));
     }
 
     // False if there is none to call.
@@ -135,8 +144,7 @@ class Crew {
 
     // On the helper's thread, for the last time: when the lock is free, the crew may be gone.
     void leave(bool thread_ended) noexcept {
-        if (thread_ended)
-            fail(std::make_exception_ptr(std::runtime_error("parallel: the work ended its thread")));
+        if (thread_ended) fail_by_end();
         const std::lock_guard lock(mutex_);
         --present_;
         tell_all();

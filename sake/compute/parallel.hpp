@@ -142,10 +142,6 @@ void for_each(Range&& range, F&& f, std::stop_token stop) {
 template <detail::Iterable Range, class Map, class Reduce, class T>
     requires std::invocable<Map&, detail::ItemOf<Range>> && std::invocable<Reduce&, T, T>
 T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token stop) {
-    using Mapped = std::remove_cvref_t<std::invoke_result_t<Map&, detail::ItemOf<Range>>>;
-    static_assert(std::convertible_to<Mapped, T>, "what map gives does not become the type of init");
-    static_assert(!(std::floating_point<Mapped> && std::integral<T>),
-                  "the type of init is that of the result, and would cut fractions off: write 0.0");
     detail::Crew crew(std::move(stop));
     return detail::map_reduce(crew, range, map, reduce, std::move(init));
 }

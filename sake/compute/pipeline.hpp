@@ -157,6 +157,14 @@ class PipelineRun {
         : stages_(stages), feed_(pull), outlets_(same_for<Fs>(shape)...) {}
 
     auto run(const std::stop_token& stop) {
+        run_threads(stop);
+        if (failure_) std::rethrow_exception(failure_);
+        return std::get<size - 1>(outlets_).take();
+    }
+
+  private:
+    // When it ends, nothing else knows of this run any more.
+    void run_threads(const std::stop_token& stop) {
         const auto cancel = [this]() noexcept { abandon(std::make_exception_ptr(Cancelled())); };
         const std::stop_callback on_stop(stop, cancel);
         std::vector<thread::JoinHandle<void>> threads;
@@ -172,11 +180,8 @@ class PipelineRun {
                 abandon(caught_exception());
             }
         }
-        if (failure_) std::rethrow_exception(failure_);
-        return std::get<size - 1>(outlets_).take();
     }
 
-  private:
     template <class>
     static const PipelineShape& same_for(const PipelineShape& shape) noexcept {
         return shape;
@@ -258,11 +263,13 @@ class PipelineRun {
 template <class P, class Inputs>
 auto run_pipeline(P pipeline, Inputs inputs, std::stop_token stop)
     -> Task<decltype(pipeline.run(std::forward<Inputs>(inputs), stop))> {
-    thread::JoinHandle runner = thread::spawn(thread::Name("pipeline"), [&](std::stop_token asked) {
-        return pipeline.run(std::forward<Inputs>(inputs), std::move(asked));
+    thread::JoinHandle runner = thread::spawn(thread::Name("pipeline"), [&](std::stop_token cancelled) {
+        std::stop_source either;
+        const auto request_stop = [&]() noexcept { either.request_stop(); };
+        const std::stop_callback on_cancel(cancelled, request_stop);
+        const std::stop_callback on_stop(stop, request_stop);
+        return pipeline.run(std::forward<Inputs>(inputs), either.get_token());
     });
-    const auto request_stop = [&]() noexcept { runner.request_stop(); };
-    const std::stop_callback on_stop(stop, request_stop);
     ThreadWait wait(runner, ThreadOnCancel::stop);
     co_return co_await wait;
 }

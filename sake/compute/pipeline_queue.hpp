@@ -75,19 +75,22 @@ class PipelineRange {
     explicit PipelineRange(Range& range) : at_(std::ranges::begin(range)), end_(std::ranges::end(range)) {}
 
     std::optional<Item> operator()() {
+        // Only now, since the next item of what can be read once only may be long in coming.
+        if (std::exchange(is_taken_, false)) ++at_;
         if (at_ == end_) return std::nullopt;
         std::optional<Item> item;
         if constexpr (stays)
             item.emplace(Item{at_});
         else
             item.emplace(std::ranges::iter_move(at_));
-        ++at_;
+        is_taken_ = true;
         return item;
     }
 
   private:
     Iterator at_;
     SentinelOf<Range> end_;
+    bool is_taken_ = false;  // the item there
 };
 
 template <class T>

@@ -14,14 +14,15 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Stops a pool at the end of the process. The child of a fork has none of its threads.
+/// Stops a pool at the end of the process, and waits for what it does for some seconds: work that called exit
+/// itself may be what the rest waits for. The child of a fork has none of its threads.
 class StopAtExit {
   public:
     explicit StopAtExit(WorkerPool& pool) noexcept : pool_(pool), process_(::getpid()) {}
     StopAtExit(const StopAtExit&) = delete;
     StopAtExit& operator=(const StopAtExit&) = delete;
     ~StopAtExit() {
-        if (::getpid() == process_) pool_.stop(std::chrono::hours(1));
+        if (::getpid() == process_) pool_.stop(std::chrono::seconds(10));
     }
 
   private:

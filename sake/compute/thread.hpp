@@ -200,15 +200,19 @@ class ThreadState {
         const AtExit at_end([this]() noexcept { end(); });
         try {
             if constexpr (std::invocable<F, std::stop_token, Args...>) {
-                keep([&]() -> decltype(auto) {
-                    return std::move(function)(std::move(stop), std::move(args)...);
-                });
+                keep(
+                    [&]() -> T { return call<F>(std::move(function), std::move(stop), std::move(args)...); });
             } else {
-                keep([&]() -> decltype(auto) { return std::move(function)(std::move(args)...); });
+                keep([&]() -> T { return call<F>(std::move(function), std::move(args)...); });
             }
         } catch (...) {
             failure_ = caught_exception();
         }
+    }
+    // Function and arguments go before the end is told, since their destructors may take long.
+    template <class F, class... Args>
+    static T call(F function, Args... args) {
+        return std::move(function)(std::move(args)...);
     }
     template <class Call>
     void keep(Call call) {
