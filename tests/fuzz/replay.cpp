@@ -1,10 +1,13 @@
 // Runs a fuzz target over files and folders of files, without libFuzzer: for CI, and for a debugger.
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 
-#include "fuzz.hpp"
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
 
 namespace {
 
