@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <list>
@@ -27,6 +26,7 @@
 
 namespace test_stream {
 
+using harness::compute;
 using harness::Counted;
 using harness::Numbers;
 using harness::numbers_up_to;
@@ -46,8 +46,6 @@ std::vector<int> thirds(int count) {
     for (int i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = 3 * i;
     return numbers;
 }
-
-void linger(int microseconds) { std::this_thread::sleep_for(std::chrono::microseconds(microseconds)); }
 
 }  // namespace
 
@@ -100,13 +98,13 @@ TEST_CASE("for_each gets the items in order and one at a time, slow ones too") {
     std::atomic<int> inside = 0;
     stream(Numbers(3000))
         .map([](int x) {
-            if (x % 500 == 3) linger(2000);
+            if (x % 500 == 3) compute(1'000'000);
             return x;
         })
         .for_each([&](int x) {
             REQUIRE(inside++ == 0);
             REQUIRE(x == next++);
-            if (x % 700 == 0) linger(1000);
+            if (x % 700 == 0) compute(500'000);
             --inside;
         });
     CHECK(next == 3000);
@@ -221,7 +219,10 @@ TEST_CASE("only so many items are under way, however long the input and however 
         .map([&](int x) {
             ++begun;
             if (x == 0) {  // all that may pass it has done so once nobody begins anything more
-                for (int before = -1; before != begun; linger(20'000)) before = begun;
+                for (int before = -1, same = 0; same < 20'000; ++same) {
+                    std::this_thread::yield();
+                    if (begun != std::exchange(before, begun)) same = 0;
+                }
                 most = begun.load();
                 is_late = true;
             }
@@ -299,14 +300,14 @@ TEST_CASE("what is slow behind a quick stage is abandoned promptly, too") {
     std::atomic<int> called = 0;
     const auto slow = [&](int) {
         if (++called == 10) stop.request_stop();
-        if (called > 10) linger(200);
+        if (called > 10) compute(100'000);
     };
     CHECK_THROWS_AS(stream(Numbers(100'000)).for_each(slow, stop.get_token()), sake::Cancelled);
     CHECK(called < 100);
     called = 0;
     const auto fails = [&](int x) {
         if (++called == 10) throw std::runtime_error("the tenth");
-        if (called > 10) linger(200);
+        if (called > 10) compute(100'000);
         return x;
     };
     CHECK_THROWS_WITH(

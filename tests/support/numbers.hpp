@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <limits>
 #include <numeric>
@@ -88,5 +89,11 @@ struct Counted {
     int value;
     static inline std::atomic<int> alive = 0;
 };
+
+/// An item that takes its time, some nanoseconds a round.
+inline void compute(int rounds) {
+    volatile std::uint64_t x = 1;
+    for (int i = 0; i < rounds; ++i) x = x * 6364136223846793005U + 1442695040888963407U;
+}
 
 }  // namespace harness
