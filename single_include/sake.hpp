@@ -1185,12 +1185,20 @@ inline void append_json_float(std::string& out, double number) {
     if (text.find_first_of(".e") == std::string_view::npos) out.append(".0");
 }
 
+/// Each of `items` by `append_one`, with commas in between.
+template <class Items, class AppendOne>
+void append_json_list(std::string& out, const Items& items, AppendOne append_one) {
+    bool is_first = true;
+    for (const auto& item : items) {
+        if (!is_first) out += ',';
+        is_first = false;
+        append_one(item);
+    }
+}
+
 inline void append_json_bytes(std::string& out, const Json::binary_t& bytes) {
     out.append(R"({"bytes":[)");
-    for (std::size_t i = 0; i < bytes.size(); ++i) {
-        if (i > 0) out += ',';
-        append_json_integer(out, unsigned{bytes[i]});
-    }
+    append_json_list(out, bytes, [&](std::uint8_t byte) { append_json_integer(out, unsigned{byte}); });
     out.append(R"(],"subtype":)");
     if (bytes.has_subtype()) {
         append_json_integer(out, std::uint64_t{bytes.subtype()});
@@ -1202,25 +1210,17 @@ inline void append_json_bytes(std::string& out, const Json::binary_t& bytes) {
 
 inline void append_json_object(std::string& out, const Json::object_t& members) {
     out += '{';
-    bool is_first = true;
-    for (const auto& [name, member] : members) {
-        if (!is_first) out += ',';
-        is_first = false;
-        append_json_text(out, name);
+    append_json_list(out, members, [&](const auto& member) {
+        append_json_text(out, member.first);
         out += ':';
-        append_json(out, member);
-    }
+        append_json(out, member.second);
+    });
     out += '}';
 }
 
 inline void append_json_array(std::string& out, const Json::array_t& elements) {
     out += '[';
-    bool is_first = true;
-    for (const Json& element : elements) {
-        if (!is_first) out += ',';
-        is_first = false;
-        append_json(out, element);
-    }
+    append_json_list(out, elements, [&](const Json& element) { append_json(out, element); });
     out += ']';
 }
 

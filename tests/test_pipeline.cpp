@@ -25,12 +25,15 @@
 #include "sake.hpp"
 #include "support/allocations.hpp"
 #include "support/coroutines.hpp"
+#include "support/numbers.hpp"
 #include "support/oracle.hpp"
 #include "support/reliability.hpp"
 
 namespace test_pipeline {
 
 using namespace std::chrono_literals;
+using harness::compute;
+using harness::Counted;
 using harness::failure_of;
 using harness::in_coroutine;
 using harness::let_the_others_run;
@@ -60,25 +63,9 @@ struct Counter {
     std::atomic<int> given = 0;
 };
 
-/// An item that counts those that live.
-struct Counted {
-    explicit Counted(int n) : number(n) { ++live; }
-    Counted(Counted&& other) noexcept : number(other.number) { ++live; }
-    Counted& operator=(Counted&& other) noexcept = default;
-    ~Counted() { --live; }
-    int number;
-    static inline std::atomic<int> live = 0;
-};
-
-/// Holds the CPU for some thousands of instructions.
-void compute(int thousands) {
-    std::atomic<int> count = 0;
-    while (count < 100 * thousands) ++count;
-}
-
 /// Takes a time that differs from item to item.
 int dawdle(int n) {
-    compute(n * 7919 % 13);
+    compute(n * 7919 % 13 * 500);
     return n;
 }
 
@@ -271,7 +258,7 @@ TEST_CASE("a slow last stage holds back the first: memory is bounded however lon
             return pulled++;
         };
         const auto slow = [&](int) {
-            compute(20);
+            compute(10'000);
             ++done;
             most = std::max<int>(most, pulled - done);
         };
@@ -319,8 +306,7 @@ TEST_CASE("a stage that throws in any item ends the run with that exception, and
                 CAPTURE(bad_item);
                 const auto step = [&](int here) {
                     return [bad_stage, bad_item, here](Counted item) {
-                        if (here == bad_stage && item.number == bad_item)
-                            throw std::runtime_error("bad item");
+                        if (here == bad_stage && item.value == bad_item) throw std::runtime_error("bad item");
                         return item;
                     };
                 };
@@ -334,7 +320,7 @@ TEST_CASE("a stage that throws in any item ends the run with that exception, and
                         static_cast<void>(std::move(run).unordered().run(make));
                 });
                 CHECK(why == "bad item");
-                CHECK(Counted::live == 0);
+                CHECK(Counted::alive == 0);
             }
         }
     }
@@ -360,7 +346,7 @@ TEST_CASE("a source or range that throws ends the run with its exception") {
     std::string why =
         failure_and_balance([&] { static_cast<void>(pipeline(stage(pass, 3), pass).run(source)); });
     CHECK(why == "no more");
-    CHECK(Counted::live == 0);
+    CHECK(Counted::alive == 0);
     CHECK(given == 20);
 
     const auto odd = [](int) -> int { throw 5; };
@@ -408,7 +394,7 @@ TEST_CASE("a run is cancelled by a stop token at any stage, also if it is reques
         std::stop_source stop;
         const auto step = [&](int here) {
             return [&stop, where, here](Counted item) {
-                if (here == where && item.number == 30) stop.request_stop();
+                if (here == where && item.value == 30) stop.request_stop();
                 return item;
             };
         };
@@ -420,7 +406,7 @@ TEST_CASE("a run is cancelled by a stop token at any stage, also if it is reques
             static_cast<void>(run.run(make, stop.get_token()));
         });
         CHECK(why == "Cancelled");
-        CHECK(Counted::live == 0);
+        CHECK(Counted::alive == 0);
         if (where < 0) CHECK(source.given <= 1);
     }
 }
