@@ -385,7 +385,6 @@ TEST_CASE("work that ends its thread fails the call, wherever it runs") {
     std::atomic<bool> has_returned = false;
     std::thread caller([&] {
         const auto home = std::this_thread::get_id();
-        const harness::allocations::Exempt not_the_calls;
         CHECK_THROWS_WITH(for_each(numbers_up_to(2),
                                    [&](int) {
                                        ++here;
