@@ -138,9 +138,7 @@ FORCE:
 
 FUZZ_CXX     ?= clang++-14
 FUZZ_SECONDS ?= 60
-FUZZ_TARGETS := $(filter-out replay,$(basename $(notdir $(wildcard tests/fuzz/*.cpp))))
-FUZZ_FLAGS   := $(BASE_FLAGS) -Isingle_include -g -O1
-
+FUZZ_TARGETS := $(notdir $(wildcard tests/fuzz/corpus/*))
 
 .PHONY: test
 test: $(BUILD)/plain/sake_tests $(EXAMPLES) ## the suite on the parts, the programs that must not compile, the examples
@@ -155,9 +153,8 @@ test: $(BUILD)/plain/sake_tests $(EXAMPLES) ## the suite on the parts, the progr
 fresh-header: setup
 	@python3 amalgamate.py --check > /dev/null || { echo 'single_include/sake.hpp is stale: run `make header`'; exit 1; }
 $(asan_objects) $(tsan_objects): | fresh-header
-asan: $(BUILD)/asan/sake_tests $(FUZZ_TARGETS:%=$(BUILD)/replay/%) ## the suite on the single header, and the fuzz corpus, under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: $(BUILD)/asan/sake_tests ## the suite on the single header under AddressSanitizer and UndefinedBehaviorSanitizer
 	@rm -f $(BUILD)/results/asan-*
-	@$(RECORD) asan-fuzz-replay tests/fuzz/replay.sh $(FUZZ_TARGETS)
 	@$(RECORD) asan-suite tests/checks/support/suite.sh asan $(TEST_ARGS)
 	@$(RECORD) --total asan
 tsan: $(BUILD)/tsan/sake_tests ## the suite on the single header under ThreadSanitizer
@@ -180,24 +177,18 @@ check-locale: $(BUILD)/plain/sake_tests
 $(CHECKS:%=check-%): check-%: check-tools
 	@$(RECORD) $@ tests/checks/$*
 
-# ---- fuzzing: a target is a function over bytes; its corpus grows in $(BUILD)/fuzz, its seeds are committed ----
+# ---- fuzzing: a target is a function over bytes; its corpus grows in $(BUILD)/fuzz, and the suite replays what is committed ----
 
 .PHONY: fuzz
-fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) ## fuzz each target for a minute (FUZZ_SECONDS=), with libFuzzer
+fuzz: $(BUILD)/fuzz/fuzzer ## fuzz each target for a minute (FUZZ_SECONDS=), with libFuzzer
 	@rm -f $(BUILD)/results/fuzz-*
 	@for target in $(FUZZ_TARGETS); do $(RECORD) fuzz-$$target tests/fuzz/run.sh $$target $(FUZZ_SECONDS); done
 	@$(RECORD) --total fuzz
-$(BUILD)/fuzz/%: tests/fuzz/%.cpp $(wildcard tests/fuzz/*.hpp) single_include/sake.hpp
+$(BUILD)/fuzz/fuzzer: tests/fuzz/fuzzer.cpp $(wildcard tests/fuzz/*.hpp) single_include/sake.hpp
 	@$(SETUP) $(FUZZ_CXX) nlohmann-json
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@$(FUZZ_CXX) $(FUZZ_FLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize=function $< -o $@
-
-# `make asan` replays every input that was kept, under g++ and its sanitizers.
-$(BUILD)/replay/%: tests/fuzz/%.cpp tests/fuzz/replay.cpp $(wildcard tests/fuzz/*.hpp) single_include/sake.hpp | setup
-	@mkdir -p $(@D)
-	@echo '  CXX   $@'
-	@$(CXX) $(BASE_FLAGS) -Isingle_include -g1 -O0 -fsanitize=address,undefined $(SANITIZE) $< tests/fuzz/replay.cpp -o $@
+	@$(FUZZ_CXX) $(BASE_FLAGS) -Isingle_include -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize=function $< -o $@
 
 .PHONY: hostile
 hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, against a server; three minutes

@@ -5,8 +5,6 @@
 
 namespace fuzz {
 
-namespace http = sake::http;
-
 /// Parses `input` at once and byte by byte, and requires that nothing depends on it and that what is accepted
 /// lies inside the input. Whether it is a head.
 template <class Parser, class Head>

@@ -6,7 +6,7 @@ seeds=$(dirname "$0")/corpus/$1
 corpus=$build/corpus/$1
 mkdir -p "$corpus" "$build/found"
 [ -d "$seeds" ] || seeds=
-if "$build/$1" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$build/found/$1-" \
+if FUZZ_TARGET=$1 "$build/fuzzer" -max_total_time="$2" -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$build/found/$1-" \
     -print_final_stats=1 "$corpus" $seeds > "$build/$1.log" 2>&1; then
     echo "ok $1: $(awk '/number_of_executed_units/ { print $2 }' "$build/$1.log") runs, $(find "$corpus" -type f | wc -l) inputs kept"
 else

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # Programs that must not compile: each tests/compile_fail/*.cpp opens with `// expect: words`, and the compiler must
 # refuse it and print these words. A program whose words are `(compiles)` is a control, and must compile.
-# Compiled as the plain suite is, on its precompiled header.
+# Compiled as the plain suite is, on its precompiled header, and up to the first error only.
 set -u
 shopt -s nullglob
 plain=${BUILD:-build}/plain
-compiler="$(cat "$plain/compiler") -include $plain/common.hpp"
+compiler="$(cat "$plain/compiler") -include $plain/common.hpp -Wfatal-errors"
 
 attempt() {
     local file=$1 expected output status

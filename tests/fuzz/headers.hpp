@@ -1,22 +1,24 @@
 // Header fields that a program sets: whatever it tries, no line break gets into what is sent.
+#pragma once
+
 #include <stdexcept>
 #include <string>
 
 #include "fuzz.hpp"
 
-namespace http = sake::http;
+namespace fuzz {
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const std::string_view input = fuzz::text(data, size);
+inline void headers(std::string_view input) {
     http::Headers headers;
     std::size_t begin = 0;
-    while (begin < size) {
-        const std::size_t end = std::min(size, begin + 1 + static_cast<std::size_t>(data[begin] % 16));
+    while (begin < input.size()) {
+        const auto choice = static_cast<unsigned char>(input[begin]);
+        const std::size_t end = std::min<std::size_t>(input.size(), begin + 1 + choice % 16);
         const std::string_view piece = input.substr(begin + 1, end - begin - 1);
         const std::string_view name = piece.substr(0, piece.size() / 2);
         const std::string_view value = piece.substr(piece.size() / 2);
         try {
-            switch (data[begin] / 16 % 3) {
+            switch (choice / 16 % 3) {
                 case 0:
                     headers.set(name, value);
                     break;
@@ -35,15 +37,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
          at = headers.wire().find("\r\n", at + 1)) {
         ++lines;
     }
-    fuzz::require(lines == headers.size(), "a line for each field, and no other");
+    require(lines == headers.size(), "a line for each field, and no other");
     for (const auto& [name, value] : headers) {
-        fuzz::require(http::is_valid_field_name(name) && http::is_valid_field_value(value),
-                      "fields are valid");
+        require(http::is_valid_field_name(name) && http::is_valid_field_value(value), "fields are valid");
     }
     try {
         const std::string cookie = to_string(http::SetCookie{.name = "n", .value = std::string(input)});
-        fuzz::require(http::is_valid_field_value(cookie), "a cookie is a field value");
+        require(http::is_valid_field_value(cookie), "a cookie is a field value");
     } catch (const std::invalid_argument&) {
     }
-    return 0;
 }
+
+}  // namespace fuzz

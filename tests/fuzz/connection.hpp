@@ -1,5 +1,7 @@
 // A whole connection over a socket pair: whatever comes, it ends, what it answers is HTTP, and handlers run
 // for whole requests only.
+#pragma once
+
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -8,9 +10,7 @@
 
 #include "fuzz.hpp"
 
-namespace {
-
-using namespace sake::detail;
+namespace fuzz {
 
 /// A server without listeners, made once.
 struct Site {
@@ -23,9 +23,11 @@ struct Site {
           server(reactor, config, routes, errors, 10) {
         server.keep_spares(4);
         const auto add = [this](const char* method, const char* pattern, auto handler) {
-            routes.add(routes.root(), method, PatternInfo{pattern, 0, __FILE__, __LINE__}, Handler(handler));
+            routes.add(routes.root(), method, sake::detail::PatternInfo{pattern, 0, __FILE__, __LINE__},
+                       sake::detail::Handler(handler));
         };
-        routes.add_middleware(routes.root(), Handler([this](sake::Context&) { ++handlers_run; }));
+        routes.add_middleware(routes.root(),
+                              sake::detail::Handler([this](sake::Context&) { ++handlers_run; }));
         add("GET", "/", [](sake::Context& ctx) { ctx.text("ran"); });
         add("GET", "/see/*rest", [](sake::Context& ctx) { ctx.text(ctx.path()); });
         add("POST", "/echo", [](sake::Context& ctx) { ctx.text(ctx.body()); });
@@ -33,39 +35,37 @@ struct Site {
             co_await sake::yield();
             ctx.text("later");
         });
-        routes.set_fallback(Handler([](sake::Context& ctx) { ctx.status(404); }));
+        routes.set_fallback(sake::detail::Handler([](sake::Context& ctx) { ctx.status(404); }));
         routes.freeze(false);
     }
 
     sake::Config config;
-    Handler on_error;
-    ErrorAnswers errors;
-    RouteTable routes;
+    sake::detail::Handler on_error;
+    sake::detail::ErrorAnswers errors;
+    sake::detail::RouteTable routes;
     sake::Reactor reactor;
-    Server server;
+    sake::detail::Server server;
     std::size_t handlers_run = 0;
 };
 
 /// Ends of heads: a request has one.
-std::size_t empty_lines(std::string_view input) {
+inline std::size_t empty_lines(std::string_view input) {
     std::size_t count = 0;
     for (std::size_t at = 0; (at = input.find("\r\n\r\n", at)) != std::string_view::npos; at += 4) ++count;
     return count;
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+inline void connection(std::string_view input) {
     static Site& site = *new Site;
-    if (size > 100'000) return 0;
+    if (input.size() > 100'000) return;
     int ends[2] = {-1, -1};
-    fuzz::require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0,
-                  "a socket pair");
-    const FileDescriptor client(ends[0]);
-    const ssize_t sent = size == 0 ? 0 : ::write(client.get(), data, size);
-    fuzz::require(sent == static_cast<ssize_t>(size), "the input fits the socket");
+    require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0, "a socket pair");
+    const sake::detail::FileDescriptor client(ends[0]);
+    const ssize_t sent = input.empty() ? 0 : ::write(client.get(), input.data(), input.size());
+    require(sent == static_cast<ssize_t>(input.size()), "the input fits the socket");
     ::shutdown(client.get(), SHUT_WR);
-    const Root root = serve_connection(site.reactor, site.server, FileDescriptor(ends[1]), PeerAddress());
+    const sake::detail::Root root = sake::detail::serve_connection(
+        site.reactor, site.server, sake::detail::FileDescriptor(ends[1]), sake::detail::PeerAddress());
     site.reactor.adopt(root.fiber());
     site.handlers_run = 0;
     std::string answers;
@@ -79,8 +79,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         }
         return site.server.connection_count == 0 && has_started && count <= 0;
     });
-    const std::string_view input(reinterpret_cast<const char*>(data), size);
-    fuzz::require(site.handlers_run <= empty_lines(input), "handlers run for whole requests only");
-    fuzz::require(answers.empty() || answers.starts_with("HTTP/1.1 "), "an answer is HTTP");
-    return 0;
+    require(site.handlers_run <= empty_lines(input), "handlers run for whole requests only");
+    require(answers.empty() || answers.starts_with("HTTP/1.1 "), "an answer is HTTP");
 }
+
+}  // namespace fuzz

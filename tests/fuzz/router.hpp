@@ -1,15 +1,18 @@
 // Patterns and paths: a pattern is taken or refused with words, and a path that is found gives parameters
 // that lie inside it.
+#pragma once
+
 #include <stdexcept>
 #include <string>
 
 #include "fuzz.hpp"
 
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const std::string_view input = fuzz::text(data, size);
-    const std::size_t line = std::min(input.find('\n'), size);
+namespace fuzz {
+
+inline void router(std::string_view input) {
+    const std::size_t line = std::min(input.find('\n'), input.size());
     const std::string_view patterns = input.substr(0, line);
-    const std::string_view path = input.substr(std::min(line + 1, size));
+    const std::string_view path = input.substr(std::min(line + 1, input.size()));
 
     sake::Engine app(sake::Config{.handle_signals = false, .announce = false});
     sake::detail::Router<const int> router;
@@ -26,10 +29,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         router.add(pattern, "GET", value);
     }
     sake::detail::PathParams params;
-    if (router.find(path, sake::http::Method::get, "GET", params) == nullptr) return 0;
+    if (router.find(path, sake::http::Method::get, "GET", params) == nullptr) return;
     for (std::size_t i = 0; i < params.count; ++i) {
-        fuzz::require(params.values[i].offset + params.values[i].length <= path.size(),
-                      "parameters are of the path");
+        require(params.values[i].offset + params.values[i].length <= path.size(),
+                "parameters are of the path");
     }
-    return 0;
 }
+
+}  // namespace fuzz

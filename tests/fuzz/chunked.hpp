@@ -1,23 +1,23 @@
 // The chunked body: the same data and the same end however it is split, and never more data than bytes.
+#pragma once
+
 #include <string>
 
 #include "fuzz.hpp"
 
-namespace http = sake::http;
+namespace fuzz {
 
-namespace {
-
-struct Outcome {
+struct Decoded {
     std::string data;
     http::ChunkedDecoder::Step::Kind end = http::ChunkedDecoder::Step::Kind::need_more;
     std::size_t consumed = 0;
-    bool operator==(const Outcome&) const = default;
+    bool operator==(const Decoded&) const = default;
 };
 
-Outcome decode(std::string_view input, std::size_t piece) {
+inline Decoded decode(std::string_view input, std::size_t piece) {
     using Kind = http::ChunkedDecoder::Step::Kind;
     http::ChunkedDecoder decoder;
-    Outcome outcome;
+    Decoded outcome;
     for (std::size_t at = 0; at < input.size();) {
         std::string_view part = input.substr(at, piece);
         at += part.size();
@@ -34,13 +34,11 @@ Outcome decode(std::string_view input, std::size_t piece) {
     return outcome;
 }
 
-}  // namespace
-
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    const std::string_view input = fuzz::text(data, size);
-    const Outcome at_once = decode(input, size + 1);
-    fuzz::require(at_once.data.size() <= size, "no more data than bytes");
-    fuzz::require(at_once == decode(input, 1), "the outcome is that of the bytes one by one");
-    fuzz::require(at_once == decode(input, 7), "the outcome is that of pieces");
-    return 0;
+inline void chunked(std::string_view input) {
+    const Decoded at_once = decode(input, input.size() + 1);
+    require(at_once.data.size() <= input.size(), "no more data than bytes");
+    require(at_once == decode(input, 1), "the outcome is that of the bytes one by one");
+    require(at_once == decode(input, 7), "the outcome is that of pieces");
 }
+
+}  // namespace fuzz

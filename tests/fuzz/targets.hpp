@@ -1,0 +1,27 @@
+// All fuzz targets: their names are those of their corpora.
+#pragma once
+
+#include "chunked.hpp"
+#include "connection.hpp"
+#include "head.hpp"
+#include "headers.hpp"
+#include "response.hpp"
+#include "router.hpp"
+#include "target.hpp"
+#include "worker_context.hpp"
+
+namespace fuzz {
+
+struct Target {
+    std::string_view name;
+    void (*run)(std::string_view input);
+};
+
+inline constexpr Target targets[] = {
+    {"chunked", chunked},   {"connection", connection},
+    {"head", head},         {"headers", headers},
+    {"response", response}, {"router", router},
+    {"target", target},     {"worker_context", worker_context},
+};
+
+}  // namespace fuzz
