@@ -131,6 +131,7 @@ void judge(const std::vector<Sample>& samples) {
     std::printf("live bytes: %+lld\n", static_cast<long long>(grown));
     expect(grown == 0 && lowest->live_bytes == highest->live_bytes,
            "live bytes are the same at every quiet moment");
+    expect(slope.standard_error <= slope_limit, "the samples of RSS are steady enough to tell");
     expect(slope.value - slope.standard_error <= slope_limit, "RSS does not grow");
 }
 
