@@ -113,3 +113,4 @@
 #include "sake/server/worker_bridge.hpp"
 #include "sake/server/worker_context.hpp"
 #include "sake/server/worker_dispatch.hpp"
+#include "sake/server/workers.hpp"

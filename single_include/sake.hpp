@@ -98,10 +98,8 @@
 //   sake/server/handler.hpp
 //   sake/server/pattern.hpp
 //   sake/server/router.hpp
+//   sake/server/workers.hpp
 //   sake/server/route.hpp
-//   sake/server/worker_context.hpp
-//   sake/server/worker_bridge.hpp
-//   sake/server/worker_dispatch.hpp
 //   sake/server/dispatch.hpp
 //   sake/server/input.hpp
 //   sake/server/exchange.hpp
@@ -113,6 +111,9 @@
 //   sake/server/serve_connection.hpp
 //   sake/server/signals.hpp
 //   sake/server/serving.hpp
+//   sake/server/worker_context.hpp
+//   sake/server/worker_bridge.hpp
+//   sake/server/worker_dispatch.hpp
 //   sake/server/engine.hpp
 
 #pragma once
@@ -11891,7 +11892,7 @@ namespace detail {
 
 class ErrorAnswers;
 struct ContextAccess;
-struct Workers;
+class Workers;
 
 /// What a context knows of where it runs.
 struct ContextPlace {
@@ -12724,6 +12725,70 @@ class Router {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/server/workers.hpp ----
+
+// Where worker routes run, as the rest of the server sees it. Behind an interface that `Route::worker` fills
+// in, so that programs without worker routes do not compile the way to the pool: a fifth of hello world's
+// time.
+
+namespace sake {
+inline namespace v0 {
+
+class Context;
+class Reactor;
+struct Config;
+
+namespace detail {
+
+class RouteTable;
+
+/// A request that a worker serves, to be awaited once by the coroutine that looks after it; then its context
+/// has the answer, and what the handler threw is thrown. Who leaves it before does not get an answer any
+/// more.
+class WorkerCall : public Wait {
+  public:
+    virtual ~WorkerCall() = default;
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        begin(coroutine.promise().fiber->reactor());
+        if (suspend(coroutine)) return true;
+        withdraw();
+        return false;
+    }
+    void await_resume() { end(); }
+
+  private:
+    virtual void begin(Reactor& loop) = 0;
+    virtual void end() = 0;
+};
+
+/// The workers of one run of an engine.
+class Workers {
+  public:
+    Workers() = default;
+    Workers(const Workers&) = delete;
+    Workers& operator=(const Workers&) = delete;
+    virtual ~Workers() = default;
+
+    /// Gives the request, of a worker route, to the pool. None if that is too busy: then it is answered by
+    /// 503.
+    virtual std::unique_ptr<WorkerCall> call(Context& ctx) = 0;
+    [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
+    /// The server is stopping: tells what handlers have spawned.
+    virtual void request_stop() noexcept = 0;
+    /// Ends the pool. Returns how many jobs do not return, and are left behind.
+    virtual std::size_t stop(std::chrono::milliseconds patience) noexcept = 0;
+};
+
+using MakeWorkers = std::unique_ptr<Workers> (*)(Reactor&, const Config&,
+                                                 const std::shared_ptr<const RouteTable>&, Budget&);
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/route.hpp ----
 
 // Routes, groups of routes, and the table that holds them: what is registered before serving.
@@ -12766,10 +12831,7 @@ class Route {
 
     /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
-    Route& worker(bool on = true) noexcept {
-        is_worker_ = on;
-        return *this;
-    }
+    Route& worker(bool on = true) noexcept;
 
     [[nodiscard]] std::string_view method() const noexcept { return method_; }
     [[nodiscard]] std::string_view pattern() const noexcept { return pattern_; }
@@ -12780,7 +12842,8 @@ class Route {
 
     /// Middleware, outermost first, then the handler.
     [[nodiscard]] const std::vector<const detail::Handler*>& chain() const noexcept { return chain_; }
-    [[nodiscard]] bool is_worker() const noexcept { return is_worker_; }
+    [[nodiscard]] bool is_worker() const noexcept { return make_workers_ != nullptr; }
+    [[nodiscard]] detail::MakeWorkers make_workers() const noexcept { return make_workers_; }
     /// Whether any of them is a coroutine or runs in a worker, so that the request must outlive this turn of
     /// the loop.
     [[nodiscard]] bool suspends() const noexcept { return suspends_; }
@@ -12804,7 +12867,7 @@ class Route {
         std::reverse(chain_.begin(), chain_.end());
         chain_.push_back(&handler_);
         suspends_ =
-            (is_worker_ && has_workers) ||
+            (is_worker() && has_workers) ||
             std::any_of(chain_.begin(), chain_.end(), [](const auto* each) { return each->is_coroutine(); });
     }
 
@@ -12816,7 +12879,7 @@ class Route {
     detail::Handler handler_;
     std::vector<const detail::Handler*> chain_;
     std::optional<std::size_t> max_body_;
-    bool is_worker_ = false;
+    detail::MakeWorkers make_workers_ = nullptr;
     bool suspends_ = false;
     bool reads_body_ = true;
 };
@@ -12895,9 +12958,11 @@ class RouteTable {
         add_implied_methods(methods);
         return methods;
     }
-    [[nodiscard]] bool has_worker_routes() const noexcept {
-        return std::any_of(routes_.begin(), routes_.end(),
-                           [](const Route& each) { return each.is_worker(); });
+    /// What makes the workers, or nullptr if there are no worker routes.
+    [[nodiscard]] MakeWorkers make_workers() const noexcept {
+        const auto found =
+            std::find_if(routes_.begin(), routes_.end(), [](const Route& each) { return each.is_worker(); });
+        return found == routes_.end() ? nullptr : found->make_workers();
     }
     void unfreeze() noexcept { frozen_ = false; }
     void require_unfrozen() const {
@@ -13036,735 +13101,6 @@ inline std::string_view Context::param(std::string_view name) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/worker_context.hpp ----
-
-// The form in which a request goes to a worker and its response comes back: plain data with a JSON schema
-// that other programs may read, exact to the byte. docs/worker-context.md describes the schema.
-
-namespace sake {
-inline namespace v0 {
-
-/// A response as it travels. The fields are those that handlers set.
-struct WorkerResponse {
-    int status = 200;
-    std::string content_type = {};
-    std::vector<std::pair<std::string, std::string>> headers = {};
-    std::string body = {};
-    Json values = Json::object();  // those of the request, as the handler left them
-    bool close = false;            // the handler wants the connection closed
-    bool aborted = false;          // the handler called ctx.abort()
-
-    bool operator==(const WorkerResponse&) const = default;
-};
-
-/// A request as it travels. All text may hold any bytes; what is not UTF-8 crosses as base64.
-struct WorkerContext {
-    static constexpr int version = 1;  // of the schema
-
-    std::string route = {};  // the pattern: "/users/:id"
-    std::string method = {};
-    std::string target = {};                                        // as it was sent
-    std::string path = {};                                          // decoded
-    std::vector<std::pair<std::string, std::string>> params = {};   // of the path, decoded, in pattern order
-    std::string query = {};                                         // what follows the '?', as it was sent
-    std::vector<std::pair<std::string, std::string>> headers = {};  // in the order received, with duplicates
-    std::string body = {};
-    Json values = Json::object();  // what ctx.set has set
-    std::string remote_address = {};
-    WorkerResponse response = {};  // what middleware has set so far
-
-    bool operator==(const WorkerContext&) const = default;
-};
-
-/// How large and how deeply nested a document may be that is read.
-struct WorkerLimits {
-    std::size_t bytes = 256 * 1024 * 1024;
-    std::size_t depth = 128;
-};
-
-/// The document as JSON text.
-[[nodiscard]] std::string to_text(const WorkerContext& request);
-[[nodiscard]] std::string to_text(const WorkerResponse& response);
-
-/// Reads a document: `from_text<sake::WorkerContext>(text)`. Members that it does not know are skipped.
-/// Throws JsonError that says what is wrong with it.
-template <class Document>
-[[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
-
-namespace detail {
-
-template <class T>
-concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
-
-// --- Writing ---
-
-/// Text of which much would be escaped, at up to six characters a byte.
-inline bool escapes_badly(std::string_view text) noexcept {
-    constexpr std::size_t large = 4096;
-    if (text.size() < large) return false;
-    std::size_t allowed = text.size() / 16;
-    const char* const end = text.data() + text.size();
-    for (const char* at = text.data(); (at = ascii::find_control(at, end)) != end; ++at) {
-        if (allowed-- == 0) return true;
-    }
-    return false;
-}
-
-/// Text as itself, other bytes as {"base64": "..."}.
-inline void append_bytes(std::string& out, std::string_view bytes) {
-    if (is_valid_utf8(bytes) && !escapes_badly(bytes)) return append_json_string(out, bytes);
-    out.append(R"({"base64":")").append(base64_encode(bytes)).append(R"("})");
-}
-
-inline void append_member(std::string& out, std::string_view name, std::string_view bytes) {
-    out.append(",\"").append(name).append("\":");
-    append_bytes(out, bytes);
-}
-
-using TextPairs = std::vector<std::pair<std::string, std::string>>;
-
-inline void append_member(std::string& out, std::string_view name, const TextPairs& pairs) {
-    out.append(",\"").append(name).append("\":[");
-    const char* separator = "[";
-    for (const auto& [first, second] : pairs) {
-        out.append(separator);
-        append_bytes(out, first);
-        out += ',';
-        append_bytes(out, second);
-        out += ']';
-        separator = ",[";
-    }
-    out += ']';
-}
-
-inline void append_values(std::string& out, const Json& values) {
-    if (values.empty()) {
-        out.append(R"(,"values":{})");
-    } else if (is_exact_in_text(values)) {
-        append_json(out.append(R"(,"values":)"), values);
-    } else {
-        append_json(out.append(R"(,"values_tagged":)"), tagged(values));
-    }
-}
-
-inline void append_version(std::string& out) {
-    out.append("{\"version\":").append(std::to_string(WorkerContext::version));
-}
-
-inline void append_document(std::string& out, const WorkerResponse& response) {
-    append_version(out);
-    out.append(",\"status\":").append(std::to_string(response.status));
-    append_member(out, "content_type", response.content_type);
-    append_member(out, "headers", response.headers);
-    append_member(out, "body", response.body);
-    append_values(out, response.values);
-    out.append(response.close ? ",\"close\":true" : ",\"close\":false");
-    out.append(response.aborted ? ",\"aborted\":true}" : ",\"aborted\":false}");
-}
-
-inline void append_document(std::string& out, const WorkerContext& request) {
-    append_version(out);
-    append_member(out, "route", request.route);
-    append_member(out, "method", request.method);
-    append_member(out, "target", request.target);
-    append_member(out, "path", request.path);
-    append_member(out, "params", request.params);
-    append_member(out, "query", request.query);
-    append_member(out, "headers", request.headers);
-    append_member(out, "body", request.body);
-    append_values(out, request.values);
-    append_member(out, "remote_address", request.remote_address);
-    if (request.response != WorkerResponse{}) {
-        out.append(R"(,"response":)");
-        append_document(out, request.response);
-    }
-    out += '}';
-}
-
-// --- Reading ---
-
-/// Reads one document, member by member, and tells which ones are missing.
-class DocumentReader {
-  public:
-    explicit DocumentReader(JsonReader& json) noexcept : json_(json) {}
-
-    /// Calls `member(name)`, which reads the value and returns true, or false for a name that it does not
-    /// know.
-    template <class F>
-    void members(std::initializer_list<std::string_view> required, F member) {
-        std::uint32_t seen = 0;  // a bit for each that is required
-        json_.object([&](std::string_view name) {
-            name_ = name;
-            const bool is_version = name == "version";
-            if (is_version && json_.integer() != WorkerContext::version) {
-                refuse("is not " + std::to_string(WorkerContext::version));
-            }
-            if (!is_version && !member(name)) json_.raw();
-            if (name == "values_tagged") name = "values";
-            const auto found = std::find(required.begin(), required.end(), name);
-            if (found == required.end()) return;
-            const std::uint32_t bit = 1U << (found - required.begin());
-            if ((seen & bit) != 0) refuse("is there twice");
-            seen |= bit;
-        });
-        for (const std::string_view name : required) {
-            if ((seen & 1U) == 0) {
-                name_ = name;
-                refuse("is missing");
-            }
-            seen >>= 1U;
-        }
-    }
-
-    void take(std::string& out) {
-        if (json_.peek() == '"') return json_.string(out);
-        std::optional<std::string> bytes;
-        json_.object([&](std::string_view name) {
-            if (name != "base64" || bytes) refuse("must be a string or {\"base64\": string}");
-            bytes = base64_decode(json_.string());
-            if (!bytes) refuse("is not valid base64");
-        });
-        if (!bytes) refuse("must be a string or {\"base64\": string}");
-        out = std::move(*bytes);
-    }
-
-    void take(TextPairs& out) {
-        out.clear();
-        out.reserve(16);
-        json_.array([&] {
-            auto& pair = out.emplace_back();
-            int count = 0;
-            json_.array([&] {
-                if (++count > 2) refuse("must be a list of [name, value]");
-                take(count == 1 ? pair.first : pair.second);
-            });
-            if (count != 2) refuse("must be a list of [name, value]");
-        });
-    }
-
-    void take(bool& out) { out = json_.boolean(); }
-
-    void take_status(int& out) {
-        const std::int64_t status = json_.integer();
-        if (status < 200 || status > 599) refuse("must be from 200 to 599");
-        out = static_cast<int>(status);
-    }
-
-    void take_values(Json& out, std::size_t depth) {
-        const std::string_view text = json_.raw();
-        out = text == "{}" ? Json::object() : parse_json(text, depth);
-        if (!out.is_object()) refuse("must be an object");
-    }
-
-    void take_values_tagged(Json& out, std::size_t depth) {
-        try {
-            out = untagged(parse_json(json_.raw(), depth));
-        } catch (const JsonError& error) {
-            refuse(error.what());
-        } catch (const Json::exception&) {
-            refuse("has a tag without its content");
-        }
-        if (!out.is_object()) refuse("must be an object");
-    }
-
-    [[noreturn]] void refuse(std::string_view why) const {
-        throw JsonError("worker document: '" + std::string(name_) + "' " + std::string(why));
-    }
-
-  private:
-    JsonReader& json_;
-    std::string_view name_;
-};
-
-inline void read_document(JsonReader& json, WorkerResponse& response, std::size_t depth) {
-    DocumentReader reader(json);
-    reader.members({"version", "status", "content_type", "headers", "body", "values", "close", "aborted"},
-                   [&](std::string_view name) {
-                       if (name == "status") return reader.take_status(response.status), true;
-                       if (name == "content_type") return reader.take(response.content_type), true;
-                       if (name == "headers") return reader.take(response.headers), true;
-                       if (name == "body") return reader.take(response.body), true;
-                       if (name == "values") return reader.take_values(response.values, depth), true;
-                       if (name == "values_tagged")
-                           return reader.take_values_tagged(response.values, depth), true;
-                       if (name == "close") return reader.take(response.close), true;
-                       if (name == "aborted") return reader.take(response.aborted), true;
-                       return false;
-                   });
-}
-
-inline void read_document(JsonReader& json, WorkerContext& request, std::size_t depth) {
-    DocumentReader reader(json);
-    reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
-                    "values", "remote_address"},
-                   [&](std::string_view name) {
-                       if (name == "route") return reader.take(request.route), true;
-                       if (name == "method") return reader.take(request.method), true;
-                       if (name == "target") return reader.take(request.target), true;
-                       if (name == "path") return reader.take(request.path), true;
-                       if (name == "params") return reader.take(request.params), true;
-                       if (name == "query") return reader.take(request.query), true;
-                       if (name == "headers") return reader.take(request.headers), true;
-                       if (name == "body") return reader.take(request.body), true;
-                       if (name == "values") return reader.take_values(request.values, depth), true;
-                       if (name == "values_tagged")
-                           return reader.take_values_tagged(request.values, depth), true;
-                       if (name == "remote_address") return reader.take(request.remote_address), true;
-                       if (name == "response") return read_document(json, request.response, depth), true;
-                       return false;
-                   });
-}
-
-template <class Document>
-std::string document_text(const Document& document) {
-    std::string out;
-    out.reserve(document.body.size() + 1024);
-    append_document(out, document);
-    return out;
-}
-
-}  // namespace detail
-
-inline std::string to_text(const WorkerContext& request) { return detail::document_text(request); }
-inline std::string to_text(const WorkerResponse& response) { return detail::document_text(response); }
-
-template <class Document>
-Document from_text(std::string_view text, WorkerLimits limits) {
-    if (text.size() > limits.bytes) {
-        throw JsonError("worker document: larger than " + std::to_string(limits.bytes) + " bytes");
-    }
-    Document result;
-    detail::JsonReader json(text, limits.depth);
-    detail::read_document(json, result, limits.depth);
-    json.end();
-    return result;
-}
-
-/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`. Templates, so that only
-/// a program that uses them compiles them.
-template <class Value, detail::WorkerDocument Document>
-void to_json(Value& json, const Document& document) {
-    json = parse_json<Value>(to_text(document), std::numeric_limits<std::size_t>::max());
-}
-template <class Value, detail::WorkerDocument Document>
-void from_json(const Value& json, Document& document) {
-    document = from_text<Document>(json.dump());
-}
-
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/worker_bridge.hpp ----
-
-// Between a Context and the documents that cross to a worker: describing a request and a response, and making
-// them again on the other side.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-inline WorkerResponse describe_response(const Response& response) {
-    WorkerResponse out;
-    out.status = response.status;
-    out.content_type = response.content_type();
-    for (const auto& [name, value] : response.headers) out.headers.emplace_back(name, value);
-    out.body = response.body;
-    out.close = response.close;
-    return out;
-}
-
-inline void apply_response(Response& response, WorkerResponse&& document) {
-    response.status = document.status;
-    if (document.content_type.empty()) {
-        response.set_static_type({});
-    } else {
-        response.set_type(document.content_type);
-    }
-    response.headers.clear();
-    for (const auto& [name, value] : document.headers) response.headers.add(name, value);
-    response.body = std::move(document.body);
-    response.close = document.close;
-}
-
-inline WorkerContext describe_request(Context& ctx) {
-    WorkerContext out;
-    Request& request = ContextAccess::request(ctx);
-    out.route = ContextAccess::route(ctx)->pattern();
-    out.method = ctx.method();
-    out.target = ctx.target();
-    out.path = ctx.path();
-    for (std::size_t i = 0; i < request.params.count; ++i) {
-        out.params.emplace_back(param_name(ctx, i), request.param(i));
-    }
-    out.query = ctx.query_string();
-    for (const auto& [name, value] : ctx.headers()) out.headers.emplace_back(name, value);
-    out.body = ctx.body();
-    out.values = ContextAccess::values(ctx);
-    out.remote_address = ctx.remote_address();
-    out.response = describe_response(ContextAccess::response(ctx));
-    return out;
-}
-
-/// Makes `ctx` the request that the document describes. Throws std::invalid_argument if it describes none
-/// that these routes could have got.
-inline void load_request(Context& ctx, WorkerContext&& document, const RouteTable& routes) {
-    Request& request = ContextAccess::request(ctx);
-    request.storage.append(document.method).append(" ").append(document.target).append(" HTTP/1.1\r\n");
-    for (const auto& [name, value] : document.headers) {
-        request.storage.append(name).append(": ").append(value).append("\r\n");
-    }
-    request.storage.append("\r\n");
-    constexpr std::size_t any = 1 << 30;
-    http::RequestParser parser({any, any, any});
-    const bool is_parsed = parser.parse(request.storage, request.head) == http::RequestParser::Result::done;
-    request.base = request.storage.data();
-    if (!is_parsed || request.head.size != request.storage.size() || !request.resolve_target()) {
-        throw std::invalid_argument("worker document: it describes no request");
-    }
-    request.body_storage = std::move(document.body);
-    request.body = request.body_storage;
-    const Route* const route =
-        routes.router().find(request.match_path(), request.head.method, request.method(), request.params);
-    if (route == nullptr || route->pattern() != document.route) {
-        throw std::invalid_argument("worker document: it has no route here");
-    }
-    ContextAccess::route(ctx) = route;
-    ContextAccess::position(ctx) = route->chain().size();
-    ContextAccess::values(ctx) = std::move(document.values);
-    ContextAccess::remote_address(ctx) = std::move(document.remote_address);
-    apply_response(ContextAccess::response(ctx), std::move(document.response));
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/worker_dispatch.hpp ----
-
-// Running a request on the worker pool: it crosses as JSON text, is served there by the same handler object,
-// and the answer comes back the same way. The reactor never waits for the pool, the pool never touches the
-// reactor's objects; whoever gives up first leaves the other nothing but a job that nobody asks for.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// Where workers leave word for a reactor that may be gone by then.
-class Mailbox {
-  public:
-    explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
-
-    void post(UniqueFunction<void()> work) {
-        const std::lock_guard lock(mutex_);
-        if (reactor_ != nullptr) reactor_->post(std::move(work));
-    }
-    /// Has the reactor look around.
-    void wake() noexcept {
-        try {
-            post([] {});
-        } catch (const std::bad_alloc&) {
-            // It looks when something else wakes it.
-        }
-    }
-    void close() noexcept {
-        const std::lock_guard lock(mutex_);
-        reactor_ = nullptr;
-    }
-
-  private:
-    std::mutex mutex_;
-    Reactor* reactor_;
-};
-
-/// What the worker routes of one run share.
-struct Workers {
-    Workers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table, Budget& budget)
-        : memory(budget),
-          log(config.log),
-          mailbox(std::make_shared<Mailbox>(reactor)),
-          routes(std::move(table)),
-          queue_timeout(config.worker_queue_timeout),
-          json_depth(static_cast<std::size_t>(config.max_json_depth)),
-          pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
-
-    Budget& memory;
-    LogSink log;
-    std::stop_source stopping;  // tells what handlers have spawned
-    std::shared_ptr<Mailbox> mailbox;
-    std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
-    std::chrono::milliseconds queue_timeout;
-    std::size_t json_depth;
-    WorkerPool pool;
-};
-
-// --- On the worker ---
-
-/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is.
-inline Reactor& worker_reactor(const LogSink& log) {
-    struct Loop {
-        explicit Loop(const LogSink& sink) { reactor.set_log(sink); }
-        Reactor reactor;
-    };
-    thread_local Loop loop(log);
-    return loop.reactor;
-}
-
-/// One request on its way through the pool.
-class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
-  public:
-    RequestJob(const Workers& workers, std::string request)
-        : mailbox_(workers.mailbox),
-          routes_(workers.routes),
-          log_(workers.log),
-          stopping_(workers.stopping.get_token()),
-          text_(std::move(request)) {
-        place_.json_depth = workers.json_depth;
-        place_.worker_pool_size = workers.pool.size();
-        place_.in_worker_pool = true;
-    }
-
-    void run() override {
-        keep_exception([&] {
-            Reactor& loop = worker_reactor(log_);
-            const FiberGuard no_fiber_outlives(loop);
-            keep_exception([&] { serve(loop); });
-            run_what_was_spawned(loop);
-        });
-    }
-
-    void finished(bool thread_ended) noexcept override {
-        if (is_delivered_) return mailbox_->wake();
-        thread_ended_ = thread_ended;
-        deliver();
-    }
-
-    // What follows is for the reactor's thread.
-
-    Wait* waiter = nullptr;
-    [[nodiscard]] bool is_done() const noexcept { return is_done_; }
-
-    /// Puts the answer of a job that is done into `ctx`, then throws what the handler threw.
-    void finish_request(Context& ctx) {
-        if (thread_ended_) throw std::runtime_error("the handler ended its thread");
-        if (!text_.empty()) {
-            auto response = from_text<WorkerResponse>(text_, no_limits);
-            if (response.aborted) ctx.abort();
-            ContextAccess::values(ctx) = std::move(response.values);
-            apply_response(ContextAccess::response(ctx), std::move(response));
-        }
-        if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
-    }
-
-    /// The answer is no longer wanted: tells the handler.
-    void request_stop() noexcept { stop_.request_stop(); }
-
-  private:
-    // They were kept when the request was read, and the text was made by this process.
-    static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1)};
-
-    /// If the thread ends in the middle, its coroutines end before what they use.
-    class FiberGuard {
-      public:
-        explicit FiberGuard(Reactor& loop) noexcept : loop_(loop) {}
-        FiberGuard(const FiberGuard&) = delete;
-        FiberGuard& operator=(const FiberGuard&) = delete;
-        ~FiberGuard() {
-            if (is_needed) loop_.destroy_fibers();
-        }
-        bool is_needed = true;
-
-      private:
-        Reactor& loop_;
-    };
-
-    void serve(Reactor& loop) {
-        Context ctx;
-        FiberGuard no_fiber_outlives_ctx(loop);
-        ContextAccess::place(ctx) = place_;
-        ContextAccess::set_stop_source(ctx, stop_);
-        load_request(ctx, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), *routes_);
-        const Handler& handler = *ContextAccess::route(ctx)->chain().back();
-        keep_exception([&] {
-            if (handler.is_coroutine()) {
-                run_coroutine(loop, handler, ctx);
-            } else {
-                loop.enter([&] { handler.call(ctx); });
-            }
-        });
-        // What a handler has set before it threw is kept, as it is on the reactor.
-        WorkerResponse response = describe_response(ContextAccess::response(ctx));
-        response.values = std::move(ContextAccess::values(ctx));
-        response.aborted = ctx.is_aborted();
-        text_ = to_text(response);
-        no_fiber_outlives_ctx.is_needed = false;  // what was spawned may go on
-    }
-
-    template <class F>
-    void keep_exception(F work) {
-        try {
-            work();
-        } catch (...) {
-            exception_ = caught_exception();
-        }
-    }
-
-    void run_coroutine(Reactor& reactor, const Handler& handler, Context& ctx) {
-        const auto handle =
-            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(ctx)));
-        const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
-            try {
-                reactor.post([handle] { handle->cancel(); });
-            } catch (const std::bad_alloc&) {
-                // No memory to tell it: it goes on, and its answer is dropped.
-            }
-        });
-        reactor.run_until([&] { return handle->done(); });
-        handle->take();
-    }
-
-    // It goes on, to its end or the server's, and the answer does not wait for it. From here on that is the
-    // reactor's, so a failure goes to the log.
-    void run_what_was_spawned(Reactor& loop) {
-        if (!loop.has_fibers()) return;
-        deliver();
-        try {
-            const auto is_present =
-                std::make_shared<bool>(true);  // so that a late word is not for the next job
-            const AtExit gone([&] { *is_present = false; });
-            const std::stop_callback cancel_on_stop(stopping_, [&]() noexcept {
-                try {
-                    loop.post([&loop, is_present] {
-                        if (*is_present) loop.cancel_fibers();
-                    });
-                } catch (const std::bad_alloc&) {
-                    // No memory to tell them: they are left behind when the patience is over.
-                }
-            });
-            loop.run_until([&] { return !loop.has_fibers(); });
-        } catch (...) {
-            report_failure("what a worker's handler spawned failed: ", caught_exception());
-        }
-    }
-
-    void deliver() noexcept {
-        if (std::exchange(is_delivered_, true)) return;
-        try {
-            mailbox_->post([self = shared_from_this()] {
-                self->is_done_ = true;
-                if (self->waiter != nullptr) self->waiter->finish();
-            });
-        } catch (const std::bad_alloc&) {
-            // No memory to tell: whoever waits does so until the request's timeout.
-        }
-    }
-
-    std::shared_ptr<Mailbox> mailbox_;
-    std::shared_ptr<const RouteTable> routes_;
-    LogSink log_;
-    std::stop_token stopping_;
-    std::string text_;  // the request, then the response
-    ContextPlace place_;
-    std::stop_source stop_;
-    std::exception_ptr exception_;
-    bool is_delivered_ = false;
-    bool thread_ended_ = false;
-    bool is_done_ = false;  // the reactor's
-};
-
-// --- On the reactor ---
-
-/// Looks after a job that was submitted: if it is left before its end, nobody waits for it any more.
-class JobLease {
-  public:
-    JobLease(WorkerPool& pool, RequestJob& job) noexcept : pool_(pool), job_(job) {}
-    JobLease(const JobLease&) = delete;
-    JobLease& operator=(const JobLease&) = delete;
-    ~JobLease() {
-        if (job_.is_done()) return;
-        job_.request_stop();
-        pool_.abandon(job_);
-    }
-
-  private:
-    WorkerPool& pool_;
-    RequestJob& job_;
-};
-
-/// Awaits the end of a job, or until it has been in the queue for too long: then gives false.
-class [[nodiscard]] JobWait final : public Wait, private Timer {
-  public:
-    JobWait(Workers& workers, RequestJob& job) noexcept
-        : Timer(&queued_too_long), workers_(workers), job_(job) {}
-
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        Reactor& loop = coroutine.promise().fiber->reactor();
-        loop.timers().set(*this, loop.now() + workers_.queue_timeout);
-        if (!suspend(coroutine)) {
-            loop.timers().cancel(*this);
-            return false;
-        }
-        job_.waiter = this;
-        return true;
-    }
-    [[nodiscard]] bool await_resume() {
-        job_.waiter = nullptr;
-        if (!was_cancelled()) reactor().timers().cancel(*this);
-        throw_if_cancelled();
-        return job_.is_done();
-    }
-
-  private:
-    static void queued_too_long(Timer& timer) noexcept {
-        auto& wait = static_cast<JobWait&>(timer);
-        if (wait.workers_.pool.withdraw(wait.job_)) wait.finish();
-    }
-    bool withdraw() noexcept override {
-        job_.waiter = nullptr;
-        reactor().timers().cancel(*this);
-        return true;
-    }
-
-    Workers& workers_;
-    RequestJob& job_;
-};
-
-inline void answer_too_busy(Context& ctx, std::string_view detail) {
-    ContextAccess::response(ctx).set_problem(503, detail);
-    ContextAccess::response(ctx).headers.set("Retry-After", "1");
-}
-
-/// Serves the request, of a worker route, on the pool.
-inline Task<> run_in_worker(Workers& workers, Context& ctx) {
-    if (!workers.pool.has_room()) {
-        answer_too_busy(ctx, "all workers are busy");
-        co_return;
-    }
-    std::string text = to_text(describe_request(ctx));
-    BudgetShare memory(workers.memory);
-    if (!memory.resize(text.size())) {
-        answer_too_busy(ctx, "the server has no memory to spare for this request");
-        co_return;
-    }
-    const auto job = std::make_shared<RequestJob>(workers, std::move(text));
-    if (!workers.pool.submit_job(job)) {
-        answer_too_busy(ctx, "all workers are busy");
-        co_return;
-    }
-    const JobLease lease(workers.pool, *job);
-    const bool is_done = co_await JobWait(workers, *job);
-    if (!is_done) {
-        answer_too_busy(ctx, "no worker was free in time");
-        co_return;
-    }
-    job->finish_request(ctx);
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/server/dispatch.hpp ----
 
 // Running a request through its middleware to its handler, and turning what they throw into answers: the one
@@ -13889,7 +13225,10 @@ inline Task<> run_rest(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) {
             if (Workers* const workers = workers_for(ctx)) {
-                co_await run_in_worker(*workers, ctx);
+                const std::unique_ptr<WorkerCall> call = workers->call(ctx);
+                if (!call) continue;
+                WorkerCall& answer = *call;
+                co_await answer;
             } else if (handler->is_coroutine()) {
                 co_await handler->call_coroutine(ctx);
             } else {
@@ -15109,8 +14448,9 @@ class Serving {
           listeners_(std::move(listeners)),
           reactor_(config.poller),
           server_(reactor_, config, *routes, errors, connection_limit(config)) {
-        if (config.enable_worker_pool && routes->has_worker_routes()) {
-            workers_ = std::make_unique<Workers>(reactor_, config, routes, server_.memory);
+        const MakeWorkers make_workers = config.enable_worker_pool ? routes->make_workers() : nullptr;
+        if (make_workers != nullptr) {
+            workers_ = make_workers(reactor_, config, routes, server_.memory);
             server_.use_workers(*workers_);
         }
         reactor_.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
@@ -15129,7 +14469,7 @@ class Serving {
     }
 
     [[nodiscard]] WorkerPool::Stats worker_stats() const {
-        return workers_ ? workers_->pool.stats() : WorkerPool::Stats();
+        return workers_ ? workers_->stats() : WorkerPool::Stats();
     }
     [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_; }
 
@@ -15168,7 +14508,7 @@ class Serving {
         if (has_given_up_) return true;
         if (!server_.is_draining || server_.connection_count != 0) return false;
         // What runs is waited for as long as the grace lasts, since it uses what the program owns.
-        if (workers_ && workers_->pool.stats().running != 0) return false;
+        if (workers_ && workers_->stats().running != 0) return false;
         return std::all_of(acceptors_.begin(), acceptors_.end(),
                            [](const auto& each) { return each.done(); });
     }
@@ -15316,9 +14656,8 @@ class Serving {
     }
 
     void stop_workers() noexcept {
-        workers_->stopping.request_stop();
-        const std::size_t stuck = workers_->pool.stop(std::chrono::milliseconds(200));
-        workers_->mailbox->close();
+        workers_->request_stop();
+        const std::size_t stuck = workers_->stop(std::chrono::milliseconds(200));
         if (stuck == 0) return;
         char text[96];
         std::snprintf(text, sizeof text, "worker jobs that do not return, left behind: %zu", stuck);
@@ -15339,7 +14678,7 @@ class Serving {
     void begin_drain() noexcept {
         if (server_.is_draining) return;
         server_.is_draining = true;
-        if (workers_) workers_->stopping.request_stop();
+        if (workers_) workers_->request_stop();
         for (auto& acceptor : acceptors_) acceptor.cancel();
         for_each_connection([](Connection& connection) { connection.begin_drain(); });
         drain_began_.set();
@@ -15414,6 +14753,734 @@ class Serving {
 };
 
 }  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/worker_context.hpp ----
+
+// The form in which a request goes to a worker and its response comes back: plain data with a JSON schema
+// that other programs may read, exact to the byte. docs/worker-context.md describes the schema.
+
+namespace sake {
+inline namespace v0 {
+
+/// A response as it travels. The fields are those that handlers set.
+struct WorkerResponse {
+    int status = 200;
+    std::string content_type = {};
+    std::vector<std::pair<std::string, std::string>> headers = {};
+    std::string body = {};
+    Json values = Json::object();  // those of the request, as the handler left them
+    bool close = false;            // the handler wants the connection closed
+    bool aborted = false;          // the handler called ctx.abort()
+
+    bool operator==(const WorkerResponse&) const = default;
+};
+
+/// A request as it travels. All text may hold any bytes; what is not UTF-8 crosses as base64.
+struct WorkerContext {
+    static constexpr int version = 1;  // of the schema
+
+    std::string route = {};  // the pattern: "/users/:id"
+    std::string method = {};
+    std::string target = {};                                        // as it was sent
+    std::string path = {};                                          // decoded
+    std::vector<std::pair<std::string, std::string>> params = {};   // of the path, decoded, in pattern order
+    std::string query = {};                                         // what follows the '?', as it was sent
+    std::vector<std::pair<std::string, std::string>> headers = {};  // in the order received, with duplicates
+    std::string body = {};
+    Json values = Json::object();  // what ctx.set has set
+    std::string remote_address = {};
+    WorkerResponse response = {};  // what middleware has set so far
+
+    bool operator==(const WorkerContext&) const = default;
+};
+
+/// How large and how deeply nested a document may be that is read.
+struct WorkerLimits {
+    std::size_t bytes = 256 * 1024 * 1024;
+    std::size_t depth = 128;
+};
+
+/// The document as JSON text.
+[[nodiscard]] std::string to_text(const WorkerContext& request);
+[[nodiscard]] std::string to_text(const WorkerResponse& response);
+
+/// Reads a document: `from_text<sake::WorkerContext>(text)`. Members that it does not know are skipped.
+/// Throws JsonError that says what is wrong with it.
+template <class Document>
+[[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
+
+namespace detail {
+
+template <class T>
+concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
+
+// --- Writing ---
+
+/// Text of which much would be escaped, at up to six characters a byte.
+inline bool escapes_badly(std::string_view text) noexcept {
+    constexpr std::size_t large = 4096;
+    if (text.size() < large) return false;
+    std::size_t allowed = text.size() / 16;
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data(); (at = ascii::find_control(at, end)) != end; ++at) {
+        if (allowed-- == 0) return true;
+    }
+    return false;
+}
+
+/// Text as itself, other bytes as {"base64": "..."}.
+inline void append_bytes(std::string& out, std::string_view bytes) {
+    if (is_valid_utf8(bytes) && !escapes_badly(bytes)) return append_json_string(out, bytes);
+    out.append(R"({"base64":")").append(base64_encode(bytes)).append(R"("})");
+}
+
+inline void append_member(std::string& out, std::string_view name, std::string_view bytes) {
+    out.append(",\"").append(name).append("\":");
+    append_bytes(out, bytes);
+}
+
+using TextPairs = std::vector<std::pair<std::string, std::string>>;
+
+inline void append_member(std::string& out, std::string_view name, const TextPairs& pairs) {
+    out.append(",\"").append(name).append("\":[");
+    const char* separator = "[";
+    for (const auto& [first, second] : pairs) {
+        out.append(separator);
+        append_bytes(out, first);
+        out += ',';
+        append_bytes(out, second);
+        out += ']';
+        separator = ",[";
+    }
+    out += ']';
+}
+
+inline void append_values(std::string& out, const Json& values) {
+    if (values.empty()) {
+        out.append(R"(,"values":{})");
+    } else if (is_exact_in_text(values)) {
+        append_json(out.append(R"(,"values":)"), values);
+    } else {
+        append_json(out.append(R"(,"values_tagged":)"), tagged(values));
+    }
+}
+
+inline void append_version(std::string& out) {
+    out.append("{\"version\":").append(std::to_string(WorkerContext::version));
+}
+
+inline void append_document(std::string& out, const WorkerResponse& response) {
+    append_version(out);
+    out.append(",\"status\":").append(std::to_string(response.status));
+    append_member(out, "content_type", response.content_type);
+    append_member(out, "headers", response.headers);
+    append_member(out, "body", response.body);
+    append_values(out, response.values);
+    out.append(response.close ? ",\"close\":true" : ",\"close\":false");
+    out.append(response.aborted ? ",\"aborted\":true}" : ",\"aborted\":false}");
+}
+
+inline void append_document(std::string& out, const WorkerContext& request) {
+    append_version(out);
+    append_member(out, "route", request.route);
+    append_member(out, "method", request.method);
+    append_member(out, "target", request.target);
+    append_member(out, "path", request.path);
+    append_member(out, "params", request.params);
+    append_member(out, "query", request.query);
+    append_member(out, "headers", request.headers);
+    append_member(out, "body", request.body);
+    append_values(out, request.values);
+    append_member(out, "remote_address", request.remote_address);
+    if (request.response != WorkerResponse{}) {
+        out.append(R"(,"response":)");
+        append_document(out, request.response);
+    }
+    out += '}';
+}
+
+// --- Reading ---
+
+/// Reads one document, member by member, and tells which ones are missing.
+class DocumentReader {
+  public:
+    explicit DocumentReader(JsonReader& json) noexcept : json_(json) {}
+
+    /// Calls `member(name)`, which reads the value and returns true, or false for a name that it does not
+    /// know.
+    template <class F>
+    void members(std::initializer_list<std::string_view> required, F member) {
+        std::uint32_t seen = 0;  // a bit for each that is required
+        json_.object([&](std::string_view name) {
+            name_ = name;
+            const bool is_version = name == "version";
+            if (is_version && json_.integer() != WorkerContext::version) {
+                refuse("is not " + std::to_string(WorkerContext::version));
+            }
+            if (!is_version && !member(name)) json_.raw();
+            if (name == "values_tagged") name = "values";
+            const auto found = std::find(required.begin(), required.end(), name);
+            if (found == required.end()) return;
+            const std::uint32_t bit = 1U << (found - required.begin());
+            if ((seen & bit) != 0) refuse("is there twice");
+            seen |= bit;
+        });
+        for (const std::string_view name : required) {
+            if ((seen & 1U) == 0) {
+                name_ = name;
+                refuse("is missing");
+            }
+            seen >>= 1U;
+        }
+    }
+
+    void take(std::string& out) {
+        if (json_.peek() == '"') return json_.string(out);
+        std::optional<std::string> bytes;
+        json_.object([&](std::string_view name) {
+            if (name != "base64" || bytes) refuse("must be a string or {\"base64\": string}");
+            bytes = base64_decode(json_.string());
+            if (!bytes) refuse("is not valid base64");
+        });
+        if (!bytes) refuse("must be a string or {\"base64\": string}");
+        out = std::move(*bytes);
+    }
+
+    void take(TextPairs& out) {
+        out.clear();
+        out.reserve(16);
+        json_.array([&] {
+            auto& pair = out.emplace_back();
+            int count = 0;
+            json_.array([&] {
+                if (++count > 2) refuse("must be a list of [name, value]");
+                take(count == 1 ? pair.first : pair.second);
+            });
+            if (count != 2) refuse("must be a list of [name, value]");
+        });
+    }
+
+    void take(bool& out) { out = json_.boolean(); }
+
+    void take_status(int& out) {
+        const std::int64_t status = json_.integer();
+        if (status < 200 || status > 599) refuse("must be from 200 to 599");
+        out = static_cast<int>(status);
+    }
+
+    void take_values(Json& out, std::size_t depth) {
+        const std::string_view text = json_.raw();
+        out = text == "{}" ? Json::object() : parse_json(text, depth);
+        if (!out.is_object()) refuse("must be an object");
+    }
+
+    void take_values_tagged(Json& out, std::size_t depth) {
+        try {
+            out = untagged(parse_json(json_.raw(), depth));
+        } catch (const JsonError& error) {
+            refuse(error.what());
+        } catch (const Json::exception&) {
+            refuse("has a tag without its content");
+        }
+        if (!out.is_object()) refuse("must be an object");
+    }
+
+    [[noreturn]] void refuse(std::string_view why) const {
+        throw JsonError("worker document: '" + std::string(name_) + "' " + std::string(why));
+    }
+
+  private:
+    JsonReader& json_;
+    std::string_view name_;
+};
+
+inline void read_document(JsonReader& json, WorkerResponse& response, std::size_t depth) {
+    DocumentReader reader(json);
+    reader.members({"version", "status", "content_type", "headers", "body", "values", "close", "aborted"},
+                   [&](std::string_view name) {
+                       if (name == "status") return reader.take_status(response.status), true;
+                       if (name == "content_type") return reader.take(response.content_type), true;
+                       if (name == "headers") return reader.take(response.headers), true;
+                       if (name == "body") return reader.take(response.body), true;
+                       if (name == "values") return reader.take_values(response.values, depth), true;
+                       if (name == "values_tagged")
+                           return reader.take_values_tagged(response.values, depth), true;
+                       if (name == "close") return reader.take(response.close), true;
+                       if (name == "aborted") return reader.take(response.aborted), true;
+                       return false;
+                   });
+}
+
+inline void read_document(JsonReader& json, WorkerContext& request, std::size_t depth) {
+    DocumentReader reader(json);
+    reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
+                    "values", "remote_address"},
+                   [&](std::string_view name) {
+                       if (name == "route") return reader.take(request.route), true;
+                       if (name == "method") return reader.take(request.method), true;
+                       if (name == "target") return reader.take(request.target), true;
+                       if (name == "path") return reader.take(request.path), true;
+                       if (name == "params") return reader.take(request.params), true;
+                       if (name == "query") return reader.take(request.query), true;
+                       if (name == "headers") return reader.take(request.headers), true;
+                       if (name == "body") return reader.take(request.body), true;
+                       if (name == "values") return reader.take_values(request.values, depth), true;
+                       if (name == "values_tagged")
+                           return reader.take_values_tagged(request.values, depth), true;
+                       if (name == "remote_address") return reader.take(request.remote_address), true;
+                       if (name == "response") return read_document(json, request.response, depth), true;
+                       return false;
+                   });
+}
+
+template <class Document>
+std::string document_text(const Document& document) {
+    std::string out;
+    out.reserve(document.body.size() + 1024);
+    append_document(out, document);
+    return out;
+}
+
+}  // namespace detail
+
+inline std::string to_text(const WorkerContext& request) { return detail::document_text(request); }
+inline std::string to_text(const WorkerResponse& response) { return detail::document_text(response); }
+
+template <class Document>
+Document from_text(std::string_view text, WorkerLimits limits) {
+    if (text.size() > limits.bytes) {
+        throw JsonError("worker document: larger than " + std::to_string(limits.bytes) + " bytes");
+    }
+    Document result;
+    detail::JsonReader json(text, limits.depth);
+    detail::read_document(json, result, limits.depth);
+    json.end();
+    return result;
+}
+
+/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`. Templates, so that only
+/// a program that uses them compiles them.
+template <class Value, detail::WorkerDocument Document>
+void to_json(Value& json, const Document& document) {
+    json = parse_json<Value>(to_text(document), std::numeric_limits<std::size_t>::max());
+}
+template <class Value, detail::WorkerDocument Document>
+void from_json(const Value& json, Document& document) {
+    document = from_text<Document>(json.dump());
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/worker_bridge.hpp ----
+
+// Between a Context and the documents that cross to a worker: describing a request and a response, and making
+// them again on the other side.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+inline WorkerResponse describe_response(const Response& response) {
+    WorkerResponse out;
+    out.status = response.status;
+    out.content_type = response.content_type();
+    for (const auto& [name, value] : response.headers) out.headers.emplace_back(name, value);
+    out.body = response.body;
+    out.close = response.close;
+    return out;
+}
+
+inline void apply_response(Response& response, WorkerResponse&& document) {
+    response.status = document.status;
+    if (document.content_type.empty()) {
+        response.set_static_type({});
+    } else {
+        response.set_type(document.content_type);
+    }
+    response.headers.clear();
+    for (const auto& [name, value] : document.headers) response.headers.add(name, value);
+    response.body = std::move(document.body);
+    response.close = document.close;
+}
+
+inline WorkerContext describe_request(Context& ctx) {
+    WorkerContext out;
+    Request& request = ContextAccess::request(ctx);
+    out.route = ContextAccess::route(ctx)->pattern();
+    out.method = ctx.method();
+    out.target = ctx.target();
+    out.path = ctx.path();
+    for (std::size_t i = 0; i < request.params.count; ++i) {
+        out.params.emplace_back(param_name(ctx, i), request.param(i));
+    }
+    out.query = ctx.query_string();
+    for (const auto& [name, value] : ctx.headers()) out.headers.emplace_back(name, value);
+    out.body = ctx.body();
+    out.values = ContextAccess::values(ctx);
+    out.remote_address = ctx.remote_address();
+    out.response = describe_response(ContextAccess::response(ctx));
+    return out;
+}
+
+/// Makes `ctx` the request that the document describes. Throws std::invalid_argument if it describes none
+/// that these routes could have got.
+inline void load_request(Context& ctx, WorkerContext&& document, const RouteTable& routes) {
+    Request& request = ContextAccess::request(ctx);
+    request.storage.append(document.method).append(" ").append(document.target).append(" HTTP/1.1\r\n");
+    for (const auto& [name, value] : document.headers) {
+        request.storage.append(name).append(": ").append(value).append("\r\n");
+    }
+    request.storage.append("\r\n");
+    constexpr std::size_t any = 1 << 30;
+    http::RequestParser parser({any, any, any});
+    const bool is_parsed = parser.parse(request.storage, request.head) == http::RequestParser::Result::done;
+    request.base = request.storage.data();
+    if (!is_parsed || request.head.size != request.storage.size() || !request.resolve_target()) {
+        throw std::invalid_argument("worker document: it describes no request");
+    }
+    request.body_storage = std::move(document.body);
+    request.body = request.body_storage;
+    const Route* const route =
+        routes.router().find(request.match_path(), request.head.method, request.method(), request.params);
+    if (route == nullptr || route->pattern() != document.route) {
+        throw std::invalid_argument("worker document: it has no route here");
+    }
+    ContextAccess::route(ctx) = route;
+    ContextAccess::position(ctx) = route->chain().size();
+    ContextAccess::values(ctx) = std::move(document.values);
+    ContextAccess::remote_address(ctx) = std::move(document.remote_address);
+    apply_response(ContextAccess::response(ctx), std::move(document.response));
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/worker_dispatch.hpp ----
+
+// Running a request on the worker pool: it crosses as JSON text, is served there by the same handler object,
+// and the answer comes back the same way. The reactor never waits for the pool, the pool never touches the
+// reactor's objects; whoever gives up first leaves the other nothing but a job that nobody asks for.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Where workers leave word for a reactor that may be gone by then.
+class Mailbox {
+  public:
+    explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
+
+    void post(UniqueFunction<void()> work) {
+        const std::lock_guard lock(mutex_);
+        if (reactor_ != nullptr) reactor_->post(std::move(work));
+    }
+    /// Has the reactor look around.
+    void wake() noexcept {
+        try {
+            post([] {});
+        } catch (const std::bad_alloc&) {
+            // It looks when something else wakes it.
+        }
+    }
+    void close() noexcept {
+        const std::lock_guard lock(mutex_);
+        reactor_ = nullptr;
+    }
+
+  private:
+    std::mutex mutex_;
+    Reactor* reactor_;
+};
+
+/// What the worker routes of one run share.
+struct PooledWorkers final : Workers {
+    PooledWorkers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
+                  Budget& budget)
+        : memory(budget),
+          log(config.log),
+          mailbox(std::make_shared<Mailbox>(reactor)),
+          routes(std::move(table)),
+          queue_timeout(config.worker_queue_timeout),
+          json_depth(static_cast<std::size_t>(config.max_json_depth)),
+          pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
+
+    inline std::unique_ptr<WorkerCall> call(Context& ctx) override;
+    [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
+    void request_stop() noexcept override { stopping.request_stop(); }
+    std::size_t stop(std::chrono::milliseconds patience) noexcept override {
+        const std::size_t stuck = pool.stop(patience);
+        mailbox->close();
+        return stuck;
+    }
+
+    Budget& memory;
+    LogSink log;
+    std::stop_source stopping;  // tells what handlers have spawned
+    std::shared_ptr<Mailbox> mailbox;
+    std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
+    std::chrono::milliseconds queue_timeout;
+    std::size_t json_depth;
+    WorkerPool pool;
+};
+
+// --- On the worker ---
+
+/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is.
+inline Reactor& worker_reactor(const LogSink& log) {
+    struct Loop {
+        explicit Loop(const LogSink& sink) { reactor.set_log(sink); }
+        Reactor reactor;
+    };
+    thread_local Loop loop(log);
+    return loop.reactor;
+}
+
+/// One request on its way through the pool.
+class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
+  public:
+    RequestJob(const PooledWorkers& workers, std::string request)
+        : mailbox_(workers.mailbox),
+          routes_(workers.routes),
+          log_(workers.log),
+          stopping_(workers.stopping.get_token()),
+          text_(std::move(request)) {
+        place_.json_depth = workers.json_depth;
+        place_.worker_pool_size = workers.pool.size();
+        place_.in_worker_pool = true;
+    }
+
+    void run() override {
+        keep_exception([&] {
+            Reactor& loop = worker_reactor(log_);
+            const FiberGuard no_fiber_outlives(loop);
+            keep_exception([&] { serve(loop); });
+            run_what_was_spawned(loop);
+        });
+    }
+
+    void finished(bool thread_ended) noexcept override {
+        if (is_delivered_) return mailbox_->wake();
+        thread_ended_ = thread_ended;
+        deliver();
+    }
+
+    // What follows is for the reactor's thread.
+
+    Wait* waiter = nullptr;
+    [[nodiscard]] bool is_done() const noexcept { return is_done_; }
+
+    /// Puts the answer of a job that is done into `ctx`, then throws what the handler threw.
+    void finish_request(Context& ctx) {
+        if (thread_ended_) throw std::runtime_error("the handler ended its thread");
+        if (!text_.empty()) {
+            auto response = from_text<WorkerResponse>(text_, no_limits);
+            if (response.aborted) ctx.abort();
+            ContextAccess::values(ctx) = std::move(response.values);
+            apply_response(ContextAccess::response(ctx), std::move(response));
+        }
+        if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
+    }
+
+    /// The answer is no longer wanted: tells the handler.
+    void request_stop() noexcept { stop_.request_stop(); }
+
+  private:
+    // They were kept when the request was read, and the text was made by this process.
+    static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1)};
+
+    /// If the thread ends in the middle, its coroutines end before what they use.
+    class FiberGuard {
+      public:
+        explicit FiberGuard(Reactor& loop) noexcept : loop_(loop) {}
+        FiberGuard(const FiberGuard&) = delete;
+        FiberGuard& operator=(const FiberGuard&) = delete;
+        ~FiberGuard() {
+            if (is_needed) loop_.destroy_fibers();
+        }
+        bool is_needed = true;
+
+      private:
+        Reactor& loop_;
+    };
+
+    void serve(Reactor& loop) {
+        Context ctx;
+        FiberGuard no_fiber_outlives_ctx(loop);
+        ContextAccess::place(ctx) = place_;
+        ContextAccess::set_stop_source(ctx, stop_);
+        load_request(ctx, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), *routes_);
+        const Handler& handler = *ContextAccess::route(ctx)->chain().back();
+        keep_exception([&] {
+            if (handler.is_coroutine()) {
+                run_coroutine(loop, handler, ctx);
+            } else {
+                loop.enter([&] { handler.call(ctx); });
+            }
+        });
+        // What a handler has set before it threw is kept, as it is on the reactor.
+        WorkerResponse response = describe_response(ContextAccess::response(ctx));
+        response.values = std::move(ContextAccess::values(ctx));
+        response.aborted = ctx.is_aborted();
+        text_ = to_text(response);
+        no_fiber_outlives_ctx.is_needed = false;  // what was spawned may go on
+    }
+
+    template <class F>
+    void keep_exception(F work) {
+        try {
+            work();
+        } catch (...) {
+            exception_ = caught_exception();
+        }
+    }
+
+    void run_coroutine(Reactor& reactor, const Handler& handler, Context& ctx) {
+        const auto handle =
+            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(ctx)));
+        const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
+            try {
+                reactor.post([handle] { handle->cancel(); });
+            } catch (const std::bad_alloc&) {
+                // No memory to tell it: it goes on, and its answer is dropped.
+            }
+        });
+        reactor.run_until([&] { return handle->done(); });
+        handle->take();
+    }
+
+    // It goes on, to its end or the server's, and the answer does not wait for it. From here on that is the
+    // reactor's, so a failure goes to the log.
+    void run_what_was_spawned(Reactor& loop) {
+        if (!loop.has_fibers()) return;
+        deliver();
+        try {
+            const auto is_present =
+                std::make_shared<bool>(true);  // so that a late word is not for the next job
+            const AtExit gone([&] { *is_present = false; });
+            const std::stop_callback cancel_on_stop(stopping_, [&]() noexcept {
+                try {
+                    loop.post([&loop, is_present] {
+                        if (*is_present) loop.cancel_fibers();
+                    });
+                } catch (const std::bad_alloc&) {
+                    // No memory to tell them: they are left behind when the patience is over.
+                }
+            });
+            loop.run_until([&] { return !loop.has_fibers(); });
+        } catch (...) {
+            report_failure("what a worker's handler spawned failed: ", caught_exception());
+        }
+    }
+
+    void deliver() noexcept {
+        if (std::exchange(is_delivered_, true)) return;
+        try {
+            mailbox_->post([self = shared_from_this()] {
+                self->is_done_ = true;
+                if (self->waiter != nullptr) self->waiter->finish();
+            });
+        } catch (const std::bad_alloc&) {
+            // No memory to tell: whoever waits does so until the request's timeout.
+        }
+    }
+
+    std::shared_ptr<Mailbox> mailbox_;
+    std::shared_ptr<const RouteTable> routes_;
+    LogSink log_;
+    std::stop_token stopping_;
+    std::string text_;  // the request, then the response
+    ContextPlace place_;
+    std::stop_source stop_;
+    std::exception_ptr exception_;
+    bool is_delivered_ = false;
+    bool thread_ended_ = false;
+    bool is_done_ = false;  // the reactor's
+};
+
+// --- On the reactor ---
+
+/// A request in the pool. If it has been in the queue for too long, it is answered by 503.
+class PooledCall final : public WorkerCall, private Timer {
+  public:
+    PooledCall(PooledWorkers& workers, Context& ctx) noexcept
+        : Timer(&queued_too_long), workers_(workers), ctx_(ctx), memory_(workers.memory) {}
+    ~PooledCall() override {
+        if (!job_ || job_->is_done()) return;
+        job_->request_stop();
+        workers_.pool.abandon(*job_);
+    }
+
+    /// False if it was refused.
+    bool submit() {
+        if (!workers_.pool.has_room()) return refuse("all workers are busy");
+        std::string text = to_text(describe_request(ctx_));
+        if (!memory_.resize(text.size())) return refuse("the server has no memory to spare for this request");
+        job_ = std::make_shared<RequestJob>(workers_, std::move(text));
+        return workers_.pool.submit_job(job_) || refuse("all workers are busy");
+    }
+
+  private:
+    bool refuse(std::string_view why) {
+        ContextAccess::response(ctx_).set_problem(503, why);
+        ContextAccess::response(ctx_).headers.set("Retry-After", "1");
+        return false;
+    }
+
+    void begin(Reactor& loop) override {
+        loop.timers().set(*this, loop.now() + workers_.queue_timeout);
+        loop_ = &loop;
+        job_->waiter = this;
+    }
+    void end() override {
+        withdraw();
+        throw_if_cancelled();
+        if (job_->is_done()) {
+            job_->finish_request(ctx_);
+        } else {
+            refuse("no worker was free in time");
+        }
+    }
+
+    static void queued_too_long(Timer& timer) noexcept {
+        auto& call = static_cast<PooledCall&>(timer);
+        if (call.workers_.pool.withdraw(*call.job_)) call.finish();
+    }
+    bool withdraw() noexcept override {
+        job_->waiter = nullptr;
+        loop_->timers().cancel(*this);
+        return true;
+    }
+
+    PooledWorkers& workers_;
+    Context& ctx_;
+    BudgetShare memory_;
+    std::shared_ptr<RequestJob> job_;
+    Reactor* loop_ = nullptr;
+};
+
+inline std::unique_ptr<WorkerCall> PooledWorkers::call(Context& ctx) {
+    auto call = std::make_unique<PooledCall>(*this, ctx);
+    if (!call->submit()) return nullptr;
+    return call;
+}
+
+inline std::unique_ptr<Workers> make_pooled_workers(Reactor& reactor, const Config& config,
+                                                    const std::shared_ptr<const RouteTable>& routes,
+                                                    Budget& memory) {
+    return std::make_unique<PooledWorkers>(reactor, config, routes, memory);
+}
+
+}  // namespace detail
+
+inline Route& Route::worker(bool on) noexcept {
+    make_workers_ = on ? &detail::make_pooled_workers : nullptr;
+    return *this;
+}
+
 }  // namespace v0
 }  // namespace sake
 

@@ -30,7 +30,7 @@ namespace detail {
 
 class ErrorAnswers;
 struct ContextAccess;
-struct Workers;
+class Workers;
 
 /// What a context knows of where it runs.
 struct ContextPlace {

@@ -9,7 +9,7 @@
 #include "sake/base/log.hpp"
 #include "sake/server/context.hpp"
 #include "sake/server/route.hpp"
-#include "sake/server/worker_dispatch.hpp"
+#include "sake/server/workers.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -130,7 +130,10 @@ inline Task<> run_rest(Context& ctx) {
     try {
         while (const Handler* handler = take_next(ctx)) {
             if (Workers* const workers = workers_for(ctx)) {
-                co_await run_in_worker(*workers, ctx);
+                const std::unique_ptr<WorkerCall> call = workers->call(ctx);
+                if (!call) continue;
+                WorkerCall& answer = *call;
+                co_await answer;
             } else if (handler->is_coroutine()) {
                 co_await handler->call_coroutine(ctx);
             } else {

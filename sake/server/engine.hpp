@@ -14,6 +14,7 @@
 #include "sake/server/config.hpp"
 #include "sake/server/route.hpp"
 #include "sake/server/serving.hpp"
+#include "sake/server/worker_dispatch.hpp"
 
 namespace sake {
 inline namespace v0 {

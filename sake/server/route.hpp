@@ -11,6 +11,7 @@
 #include "sake/server/handler.hpp"
 #include "sake/server/pattern.hpp"
 #include "sake/server/router.hpp"
+#include "sake/server/workers.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -50,10 +51,7 @@ class Route {
 
     /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
-    Route& worker(bool on = true) noexcept {
-        is_worker_ = on;
-        return *this;
-    }
+    Route& worker(bool on = true) noexcept;
 
     [[nodiscard]] std::string_view method() const noexcept { return method_; }
     [[nodiscard]] std::string_view pattern() const noexcept { return pattern_; }
@@ -64,7 +62,8 @@ class Route {
 
     /// Middleware, outermost first, then the handler.
     [[nodiscard]] const std::vector<const detail::Handler*>& chain() const noexcept { return chain_; }
-    [[nodiscard]] bool is_worker() const noexcept { return is_worker_; }
+    [[nodiscard]] bool is_worker() const noexcept { return make_workers_ != nullptr; }
+    [[nodiscard]] detail::MakeWorkers make_workers() const noexcept { return make_workers_; }
     /// Whether any of them is a coroutine or runs in a worker, so that the request must outlive this turn of
     /// the loop.
     [[nodiscard]] bool suspends() const noexcept { return suspends_; }
@@ -88,7 +87,7 @@ class Route {
         std::reverse(chain_.begin(), chain_.end());
         chain_.push_back(&handler_);
         suspends_ =
-            (is_worker_ && has_workers) ||
+            (is_worker() && has_workers) ||
             std::any_of(chain_.begin(), chain_.end(), [](const auto* each) { return each->is_coroutine(); });
     }
 
@@ -100,7 +99,7 @@ class Route {
     detail::Handler handler_;
     std::vector<const detail::Handler*> chain_;
     std::optional<std::size_t> max_body_;
-    bool is_worker_ = false;
+    detail::MakeWorkers make_workers_ = nullptr;
     bool suspends_ = false;
     bool reads_body_ = true;
 };
@@ -179,9 +178,11 @@ class RouteTable {
         add_implied_methods(methods);
         return methods;
     }
-    [[nodiscard]] bool has_worker_routes() const noexcept {
-        return std::any_of(routes_.begin(), routes_.end(),
-                           [](const Route& each) { return each.is_worker(); });
+    /// What makes the workers, or nullptr if there are no worker routes.
+    [[nodiscard]] MakeWorkers make_workers() const noexcept {
+        const auto found =
+            std::find_if(routes_.begin(), routes_.end(), [](const Route& each) { return each.is_worker(); });
+        return found == routes_.end() ? nullptr : found->make_workers();
     }
     void unfreeze() noexcept { frozen_ = false; }
     void require_unfrozen() const {

@@ -36,8 +36,9 @@ class Serving {
           listeners_(std::move(listeners)),
           reactor_(config.poller),
           server_(reactor_, config, *routes, errors, connection_limit(config)) {
-        if (config.enable_worker_pool && routes->has_worker_routes()) {
-            workers_ = std::make_unique<Workers>(reactor_, config, routes, server_.memory);
+        const MakeWorkers make_workers = config.enable_worker_pool ? routes->make_workers() : nullptr;
+        if (make_workers != nullptr) {
+            workers_ = make_workers(reactor_, config, routes, server_.memory);
             server_.use_workers(*workers_);
         }
         reactor_.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
@@ -56,7 +57,7 @@ class Serving {
     }
 
     [[nodiscard]] WorkerPool::Stats worker_stats() const {
-        return workers_ ? workers_->pool.stats() : WorkerPool::Stats();
+        return workers_ ? workers_->stats() : WorkerPool::Stats();
     }
     [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_; }
 
@@ -95,7 +96,7 @@ class Serving {
         if (has_given_up_) return true;
         if (!server_.is_draining || server_.connection_count != 0) return false;
         // What runs is waited for as long as the grace lasts, since it uses what the program owns.
-        if (workers_ && workers_->pool.stats().running != 0) return false;
+        if (workers_ && workers_->stats().running != 0) return false;
         return std::all_of(acceptors_.begin(), acceptors_.end(),
                            [](const auto& each) { return each.done(); });
     }
@@ -243,9 +244,8 @@ class Serving {
     }
 
     void stop_workers() noexcept {
-        workers_->stopping.request_stop();
-        const std::size_t stuck = workers_->pool.stop(std::chrono::milliseconds(200));
-        workers_->mailbox->close();
+        workers_->request_stop();
+        const std::size_t stuck = workers_->stop(std::chrono::milliseconds(200));
         if (stuck == 0) return;
         char text[96];
         std::snprintf(text, sizeof text, "worker jobs that do not return, left behind: %zu", stuck);
@@ -266,7 +266,7 @@ class Serving {
     void begin_drain() noexcept {
         if (server_.is_draining) return;
         server_.is_draining = true;
-        if (workers_) workers_->stopping.request_stop();
+        if (workers_) workers_->request_stop();
         for (auto& acceptor : acceptors_) acceptor.cancel();
         for_each_connection([](Connection& connection) { connection.begin_drain(); });
         drain_began_.set();

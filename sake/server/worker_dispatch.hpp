@@ -24,6 +24,7 @@
 #include "sake/server/route.hpp"
 #include "sake/server/worker_bridge.hpp"
 #include "sake/server/worker_context.hpp"
+#include "sake/server/workers.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -57,8 +58,9 @@ class Mailbox {
 };
 
 /// What the worker routes of one run share.
-struct Workers {
-    Workers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table, Budget& budget)
+struct PooledWorkers final : Workers {
+    PooledWorkers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
+                  Budget& budget)
         : memory(budget),
           log(config.log),
           mailbox(std::make_shared<Mailbox>(reactor)),
@@ -66,6 +68,15 @@ struct Workers {
           queue_timeout(config.worker_queue_timeout),
           json_depth(static_cast<std::size_t>(config.max_json_depth)),
           pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
+
+    inline std::unique_ptr<WorkerCall> call(Context& ctx) override;
+    [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
+    void request_stop() noexcept override { stopping.request_stop(); }
+    std::size_t stop(std::chrono::milliseconds patience) noexcept override {
+        const std::size_t stuck = pool.stop(patience);
+        mailbox->close();
+        return stuck;
+    }
 
     Budget& memory;
     LogSink log;
@@ -92,7 +103,7 @@ inline Reactor& worker_reactor(const LogSink& log) {
 /// One request on its way through the pool.
 class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
   public:
-    RequestJob(const Workers& workers, std::string request)
+    RequestJob(const PooledWorkers& workers, std::string request)
         : mailbox_(workers.mailbox),
           routes_(workers.routes),
           log_(workers.log),
@@ -253,94 +264,83 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
 
 // --- On the reactor ---
 
-/// Looks after a job that was submitted: if it is left before its end, nobody waits for it any more.
-class JobLease {
+/// A request in the pool. If it has been in the queue for too long, it is answered by 503.
+class PooledCall final : public WorkerCall, private Timer {
   public:
-    JobLease(WorkerPool& pool, RequestJob& job) noexcept : pool_(pool), job_(job) {}
-    JobLease(const JobLease&) = delete;
-    JobLease& operator=(const JobLease&) = delete;
-    ~JobLease() {
-        if (job_.is_done()) return;
-        job_.request_stop();
-        pool_.abandon(job_);
+    PooledCall(PooledWorkers& workers, Context& ctx) noexcept
+        : Timer(&queued_too_long), workers_(workers), ctx_(ctx), memory_(workers.memory) {}
+    ~PooledCall() override {
+        if (!job_ || job_->is_done()) return;
+        job_->request_stop();
+        workers_.pool.abandon(*job_);
+    }
+
+    /// False if it was refused.
+    bool submit() {
+        if (!workers_.pool.has_room()) return refuse("all workers are busy");
+        std::string text = to_text(describe_request(ctx_));
+        if (!memory_.resize(text.size())) return refuse("the server has no memory to spare for this request");
+        job_ = std::make_shared<RequestJob>(workers_, std::move(text));
+        return workers_.pool.submit_job(job_) || refuse("all workers are busy");
     }
 
   private:
-    WorkerPool& pool_;
-    RequestJob& job_;
-};
+    bool refuse(std::string_view why) {
+        ContextAccess::response(ctx_).set_problem(503, why);
+        ContextAccess::response(ctx_).headers.set("Retry-After", "1");
+        return false;
+    }
 
-/// Awaits the end of a job, or until it has been in the queue for too long: then gives false.
-class [[nodiscard]] JobWait final : public Wait, private Timer {
-  public:
-    JobWait(Workers& workers, RequestJob& job) noexcept
-        : Timer(&queued_too_long), workers_(workers), job_(job) {}
-
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        Reactor& loop = coroutine.promise().fiber->reactor();
+    void begin(Reactor& loop) override {
         loop.timers().set(*this, loop.now() + workers_.queue_timeout);
-        if (!suspend(coroutine)) {
-            loop.timers().cancel(*this);
-            return false;
-        }
-        job_.waiter = this;
-        return true;
+        loop_ = &loop;
+        job_->waiter = this;
     }
-    [[nodiscard]] bool await_resume() {
-        job_.waiter = nullptr;
-        if (!was_cancelled()) reactor().timers().cancel(*this);
+    void end() override {
+        withdraw();
         throw_if_cancelled();
-        return job_.is_done();
+        if (job_->is_done()) {
+            job_->finish_request(ctx_);
+        } else {
+            refuse("no worker was free in time");
+        }
     }
 
-  private:
     static void queued_too_long(Timer& timer) noexcept {
-        auto& wait = static_cast<JobWait&>(timer);
-        if (wait.workers_.pool.withdraw(wait.job_)) wait.finish();
+        auto& call = static_cast<PooledCall&>(timer);
+        if (call.workers_.pool.withdraw(*call.job_)) call.finish();
     }
     bool withdraw() noexcept override {
-        job_.waiter = nullptr;
-        reactor().timers().cancel(*this);
+        job_->waiter = nullptr;
+        loop_->timers().cancel(*this);
         return true;
     }
 
-    Workers& workers_;
-    RequestJob& job_;
+    PooledWorkers& workers_;
+    Context& ctx_;
+    BudgetShare memory_;
+    std::shared_ptr<RequestJob> job_;
+    Reactor* loop_ = nullptr;
 };
 
-inline void answer_too_busy(Context& ctx, std::string_view detail) {
-    ContextAccess::response(ctx).set_problem(503, detail);
-    ContextAccess::response(ctx).headers.set("Retry-After", "1");
+inline std::unique_ptr<WorkerCall> PooledWorkers::call(Context& ctx) {
+    auto call = std::make_unique<PooledCall>(*this, ctx);
+    if (!call->submit()) return nullptr;
+    return call;
 }
 
-/// Serves the request, of a worker route, on the pool.
-inline Task<> run_in_worker(Workers& workers, Context& ctx) {
-    if (!workers.pool.has_room()) {
-        answer_too_busy(ctx, "all workers are busy");
-        co_return;
-    }
-    std::string text = to_text(describe_request(ctx));
-    BudgetShare memory(workers.memory);
-    if (!memory.resize(text.size())) {
-        answer_too_busy(ctx, "the server has no memory to spare for this request");
-        co_return;
-    }
-    const auto job = std::make_shared<RequestJob>(workers, std::move(text));
-    if (!workers.pool.submit_job(job)) {
-        answer_too_busy(ctx, "all workers are busy");
-        co_return;
-    }
-    const JobLease lease(workers.pool, *job);
-    const bool is_done = co_await JobWait(workers, *job);
-    if (!is_done) {
-        answer_too_busy(ctx, "no worker was free in time");
-        co_return;
-    }
-    job->finish_request(ctx);
+inline std::unique_ptr<Workers> make_pooled_workers(Reactor& reactor, const Config& config,
+                                                    const std::shared_ptr<const RouteTable>& routes,
+                                                    Budget& memory) {
+    return std::make_unique<PooledWorkers>(reactor, config, routes, memory);
 }
 
 }  // namespace detail
+
+inline Route& Route::worker(bool on) noexcept {
+    make_workers_ = on ? &detail::make_pooled_workers : nullptr;
+    return *this;
+}
+
 }  // namespace v0
 }  // namespace sake
