@@ -226,10 +226,11 @@ TEST_CASE(
             app.get("/big", [&](sake::Context& ctx) { ctx.send(body, "text/plain"); });
         },
         [&](TestServer& server) {
-            RawClient first = RawClient::with_receive_buffer(server.port(), 16 * 1024);
+            // With small receive buffers the kernel drops segments now and then, and then the reset, too.
+            RawClient first = server.connect();
             first.send(get_request("/big"));
             CHECK_FALSE(first.expect_closed());  // its answer has begun: alone it may keep all of it
-            RawClient second = RawClient::with_receive_buffer(server.port(), 16 * 1024);
+            RawClient second = server.connect();
             second.send(get_request("/big")).set_deadline(10s);
             CHECK(second.read_until_close().size() < body.size());
             CHECK(second.was_reset());
