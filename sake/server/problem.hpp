@@ -39,10 +39,11 @@ inline constexpr std::string_view problem_content_type = "application/problem+js
 /// The members type, title, status and detail (RFC 9457 section 3.1). Without a detail the title stands for
 /// it.
 inline std::string problem_body(int status, std::string_view detail) {
-    const std::string title = dump_json(Json(http::reason_phrase(status)));
+    const std::string_view title = http::reason_phrase(status);
     std::string body = R"({"type":"about:blank","title":)";
-    body.append(title).append(R"(,"status":)").append(std::to_string(status));
-    body.append(R"(,"detail":)").append(detail.empty() ? title : dump_json(Json(detail)));
+    append_json_text(body, title);
+    append_json_integer(body.append(R"(,"status":)"), status);
+    append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
     return body.append("}");
 }
 

@@ -159,7 +159,7 @@ inline void append_document(std::string& out, const WorkerContext& request) {
     out += '}';
 }
 
-// --- Reading ---
+// --- Reading: templates, so that only programs that read documents compile nlohmann's parser ---
 
 /// Reads one document, member by member, and tells which ones are missing.
 class DocumentReader {
@@ -228,18 +228,20 @@ class DocumentReader {
         out = static_cast<int>(status);
     }
 
-    void take_values(Json& out, std::size_t depth) {
+    template <class Value>
+    void take_values(Value& out, std::size_t depth) {
         const std::string_view text = json_.raw();
-        out = text == "{}" ? Json::object() : parse_json(text, depth);
+        out = text == "{}" ? Value::object() : parse_json<Value>(text, depth);
         if (!out.is_object()) refuse("must be an object");
     }
 
-    void take_values_tagged(Json& out, std::size_t depth) {
+    template <class Value>
+    void take_values_tagged(Value& out, std::size_t depth) {
         try {
-            out = untagged(parse_json(json_.raw(), depth));
+            out = untagged(parse_json<Value>(json_.raw(), depth));
         } catch (const JsonError& error) {
             refuse(error.what());
-        } catch (const Json::exception&) {
+        } catch (const typename Value::exception&) {
             refuse("has a tag without its content");
         }
         if (!out.is_object()) refuse("must be an object");
@@ -254,7 +256,8 @@ class DocumentReader {
     std::string_view name_;
 };
 
-inline void read_document(JsonReader& json, WorkerResponse& response, std::size_t depth) {
+template <std::same_as<WorkerResponse> Document>
+void read_document(JsonReader& json, Document& response, std::size_t depth) {
     DocumentReader reader(json);
     reader.members({"version", "status", "content_type", "headers", "body", "values", "close", "aborted"},
                    [&](std::string_view name) {
@@ -271,7 +274,8 @@ inline void read_document(JsonReader& json, WorkerResponse& response, std::size_
                    });
 }
 
-inline void read_document(JsonReader& json, WorkerContext& request, std::size_t depth) {
+template <std::same_as<WorkerContext> Document>
+void read_document(JsonReader& json, Document& request, std::size_t depth) {
     DocumentReader reader(json);
     reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
                     "values", "remote_address"},
