@@ -56,7 +56,7 @@ class Server {
 
   private:
     void accept_all();
-    void serve(int fd, bool hung_up);
+    void serve(int fd, std::uint32_t events);
     bool receive_once(int fd, Connection& connection, bool& drained);
     std::size_t count_requests(Connection& connection, std::size_t received);
     bool flush(int fd, Connection& connection) const;
@@ -127,7 +127,7 @@ void Server::run() {
             if (event.data.fd == listener_) {
                 accept_all();
             } else {
-                serve(event.data.fd, (event.events & EPOLLRDHUP) != 0);
+                serve(event.data.fd, event.events);
             }
         }
     }
@@ -150,15 +150,17 @@ void Server::accept_all() {
     }
 }
 
-// Edge-triggered without a second recv to see EAGAIN: a recv that did not fill the buffer emptied the socket.
-// After a hang-up there is no further edge, so it reads on until the end.
-void Server::serve(int fd, bool hung_up) {
+// Edge-triggered without a second recv to see EAGAIN: a recv that did not fill the buffer emptied the socket,
+// and there is none at all when an edge says only that the socket takes more. After a hang-up there is no
+// further edge, so it reads on until the end.
+void Server::serve(int fd, std::uint32_t events) {
     Connection& connection = connections_[static_cast<std::size_t>(fd)];
     if (connection.unsent > 0 && !flush(fd, connection)) {
         ::close(fd);
         return;
     }
-    for (bool drained = false; !drained || hung_up;) {
+    const bool hung_up = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    for (bool drained = (events & EPOLLIN) == 0; !drained || hung_up;) {
         if (!receive_once(fd, connection, drained)) {
             ::close(fd);
             return;
@@ -214,6 +216,7 @@ bool Server::flush(int fd, Connection& connection) const {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return errno == EAGAIN;
         connection.unsent -= static_cast<std::size_t>(n);
+        if (static_cast<std::size_t>(n) < bytes) return true;  // full: an edge tells when it takes more
     }
     return true;
 }
