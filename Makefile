@@ -237,7 +237,7 @@ $(BUILD)/soak: tests/soak/soak.cpp $(SOAK_SUPPORT) single_include/sake.hpp | set
 
 .PHONY: bench
 bench: ## build and run the benchmarks, some 22 minutes; writes bench/RESULTS.md (BENCH_ARGS= goes to bench/run.py)
-	@python3 bench/run.py $(BENCH_ARGS)
+	@python3 bench/run.py --install $(BENCH_ARGS)
 
 ##@ Product
 

@@ -46,6 +46,12 @@ def spread(values, digits=2):
     return f"{statistics.median(values):.{digits + 1}f} ({lowest}-{highest})"
 
 
+def failures_of(rounds):
+    """What went wrong in some rounds, for the reader; empty when nothing did."""
+    reasons = [r["failed"] for r in rounds if "failed" in r]
+    return f"failed in {len(reasons)} of {len(rounds)} rounds: {reasons[0]}" if reasons else ""
+
+
 def number(value, digits=0):
     return "-" if value is None else f"{value:,.{digits}f}"
 
@@ -63,6 +69,7 @@ class Row:
     digits: int = 2
     at_least: float = None
     at_most: float = None
+    shortfall: str = ""  # why the goal is missed, where it is, and what would mend it; no figures, they are measured
 
     def text(self, value):
         return f"{value:,.{self.digits}f} {self.unit}".strip()
@@ -78,3 +85,21 @@ class Row:
         if self.at_most is not None:
             return "met" if value <= self.at_most else "MISSED"
         return ""
+
+
+def goal_table(rows, figures):
+    """The median of each list in `figures`, by row name, beside its goal; below it a line for each goal that is missed."""
+    lines, short = [], []
+    for name, row in rows.items():
+        values = figures.get(name)
+        if not values:
+            lines.append([row.name, "not measured", "", "", row.goal(), ""])
+            continue
+        value = statistics.median(values)
+        low, high = (f"{x:,.{row.digits}f}" for x in (min(values), max(values)))
+        lines.append([row.name, row.text(value), f"{low}-{high}", str(len(values)), row.goal(), row.verdict(value)])
+        if row.verdict(value) == "MISSED":
+            why = row.shortfall or "nobody has looked yet why."
+            short.append(f"- SHORTFALL, {row.name.strip()}: {row.text(value)}, goal {row.goal()}: {why}")
+    header = ["", "median", "lowest-highest", "of", "goal", ""]
+    return "\n\n".join(part for part in (table(header, lines), "\n".join(short)) if part)
