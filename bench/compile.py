@@ -16,7 +16,7 @@ from pathlib import Path
 from machine import children_user_seconds
 from programs import BENCH, COMPILER, HTTPLIB_FLAGS, HTTPLIB_LIBRARIES, SAKE_FLAGS
 from rounds import turns
-from tables import Row, goal_table, number, table
+from tables import Row, goal_table, number, paragraphs, table
 
 LEVELS = ("-O0", "-O2")
 BASE = "nlohmann"
@@ -118,7 +118,7 @@ def compile_text(found):
     medians = ", ".join(f"of {count} at {level}" for level, count in counts.items())
     goal = goal_table(GOAL, {"-O0": ratios(found, "sake", "-O0") if "failed" not in found["sake"] else []})
     header = ["", "-O0, s", "to nlohmann", "-O2, s", "to nlohmann", "stripped, kB"]
-    return f"{table(header, rows)}\n\nMedians {medians}.\n\n{goal}"
+    return paragraphs(table(header, rows), f"Medians {medians}.", goal)
 
 
 def main():

@@ -14,7 +14,7 @@ import subprocess
 from machine import await_quiet
 from programs import BENCH, BUILD_DIR, COMPILER, SAKE_FLAGS, build
 from rounds import Skipped, attempt, interleaved
-from tables import failures_of, good, median_of, number, table
+from tables import failures_text, good, median_of, number, paragraphs, table
 
 DEBIAN_CRATES = "/usr/share/cargo/registry"
 CARGO_TOML = f"""[package]
@@ -99,12 +99,12 @@ def compute_text(found):
         used = "-" if is_empty else f"{ratios['sequential'] / cpus:.2f}"
         rows.append([work, show(ours), used, *(number(ratios.get(name), 2) for name in others)])
     counts = sorted({len(good(rounds)) for rounds in figures.values()})
-    parts = [table(["", "Sake", f"of {cpus} CPUs used", *(f"{name} to Sake" for name in others)], rows)]
-    parts.append(f"Medians of {' or '.join(map(str, counts))}.")
-    parts += [f"{name}: {failures_of(rounds)}." for name, rounds in figures.items() if failures_of(rounds)]
-    if found["missing"]:
-        parts.append(f"Skipped, since not installed: {', '.join(found['missing'])}.")
-    return "\n\n".join(parts)
+    return paragraphs(
+        table(["", "Sake", f"of {cpus} CPUs used", *(f"{name} to Sake" for name in others)], rows),
+        f"Medians of {' or '.join(map(str, counts))}.",
+        failures_text(figures),
+        f"Skipped, since they cannot be built here: {', '.join(found['missing'])}." if found["missing"] else "",
+    )
 
 
 def main():

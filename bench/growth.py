@@ -8,7 +8,7 @@ from programs import RAW, SAKE, SAKE_FLAGS, Program
 from rounds import attempt, interleaved
 from scenarios import KIB, MIB, Scenario
 from servers import start
-from tables import good, median_of, number, table
+from tables import failures_text, good, median_of, number, paragraphs, table
 
 CONNECTIONS = (1, 10, 100, 1000, 10_000)
 ROUTES = (1, 10, 100, 1000, 10_000)
@@ -106,6 +106,7 @@ def growth_table(name, points, label="{:,}".format):
         rounds = [r for of_server in servers.values() for r in of_server]
         count = min(len(good(of_server)) for of_server in servers.values())
         errors = sum(r["errors"] for r in good(rounds))
-        said = "; ".join([label(int(x)), *dict.fromkeys(r["failed"] for r in rounds if "failed" in r)])
-        rows.append([said, number(raw, 2), number(sake, 2), ratio, str(count), str(errors)])
-    return table([name, "raw, CPU us", "sake, CPU us", "sake to raw", "medians of", "errors"], rows)
+        rows.append([label(int(x)), number(raw, 2), number(sake, 2), ratio, str(count), str(errors)])
+    of_points = {f"{label(int(x))}, {server}": r for x, servers in points.items() for server, r in servers.items()}
+    header = [name, "raw, CPU us", "sake, CPU us", "sake to raw", "medians of", "errors"]
+    return paragraphs(table(header, rows), failures_text(of_points))

@@ -12,7 +12,7 @@ from rounds import Skipped, attempt, interleaved
 from scale import FEW, IDLE
 from scenarios import Scenario
 from servers import running
-from tables import Row, failures_of, goal_table, good
+from tables import Row, failures_text, goal_table, good, paragraphs
 
 STEADY_RATE = 500
 SPIKE = 1000
@@ -125,17 +125,15 @@ def measure_headline(options, scale_results, found):
     long, steady = (3, 3) if is_trial else (30, 20)
     found["seconds"] = {"wrk": long, "steady": steady}
     found["steps"] = steps = {"asleep": of_sleeping(scale_results)}
-    with running(SAKE, options) as server:
-        steps["serial"], steps["thousand"], steps["spike"] = interleaved(
-            {
-                "serial": lambda: measure_serial(server, options),
-                "thousand": lambda: measure_thousand(server, options),
-                "spike": lambda: measure_spike(server, options),
-            },
-            options.rounds,
-        ).values()
-        steps["wrk"] = [attempt(measure_wrk, server, long, options)]
-        steps["steady"] = [attempt(measure_steady, server, steady, options)]
+
+    def on_its_own(what, *arguments):
+        with running(SAKE, options) as server:
+            return what(server, *arguments, options)
+
+    shorter = {"serial": measure_serial, "thousand": measure_thousand, "spike": measure_spike}
+    steps.update(interleaved({name: lambda w=what: on_its_own(w) for name, what in shorter.items()}, options.rounds))
+    steps["wrk"] = [attempt(on_its_own, measure_wrk, long)]
+    steps["steady"] = [attempt(on_its_own, measure_steady, steady)]
 
 
 def headline_text(found):
@@ -143,5 +141,4 @@ def headline_text(found):
     figures = {name: [r[name] for rounds in steps.values() for r in good(rounds) if name in r] for name in ROWS}
     seconds = found["seconds"]
     lasted = f"wrk ran for {seconds['wrk']} s, the steady pace for {seconds['steady']} s: each a single measurement."
-    failures = [f"{name}: {failures_of(rounds)}." for name, rounds in steps.items() if failures_of(rounds)]
-    return "\n\n".join([goal_table(ROWS, figures), " ".join([lasted, *failures])])
+    return paragraphs(goal_table(ROWS, figures), lasted, failures_text(steps))

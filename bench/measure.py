@@ -12,7 +12,7 @@ from machine import await_quiet, busy_seconds, children_cpu_seconds, pinned_to
 from programs import BENCH, build
 from rounds import Skipped, turns
 from servers import check_answer, exchange, start
-from tables import failures_of, good, median_of, median_ratio, number, percent, ratios, spread, table
+from tables import failures_text, good, median_of, median_ratio, number, paragraphs, percent, ratios, spread, table
 
 
 def client_command(client, server, scenario, seconds, options):
@@ -129,12 +129,9 @@ def p99_text(rounds):
 
 
 def row(name, rounds, raw):
-    failures = failures_of(rounds)
-    if not good(rounds):
-        return [f"{name}: {failures}"] + [""] * (len(HEADER) - 1)
     errors = sum(r.get("errors", 0) for r in good(rounds))
     return [
-        f"{name}: {failures}" if failures else name,
+        name,
         number(median_of(rounds, "requests_per_second")),
         spread(ratios(rounds, raw, "requests_per_second")),
         number(median_of(rounds, "requests_per_cpu_second")),
@@ -148,7 +145,8 @@ def row(name, rounds, raw):
 
 def scenario_table(of_servers):
     raw = of_servers.get("raw", [])
-    return table(HEADER, [row(name, rounds, raw) for name, rounds in of_servers.items()])
+    rows = [row(name, rounds, raw) for name, rounds in of_servers.items() if good(rounds)]
+    return paragraphs(table(HEADER, rows), failures_text(of_servers))
 
 
 def best_peer(of_servers, key="requests_per_cpu_second"):

@@ -13,7 +13,7 @@ from programs import SAKE, build_preload
 from rounds import Skipped, attempt, interleaved
 from scenarios import KIB
 from servers import exchange, running
-from tables import Row, failures_of, goal_table, good, median_of, number, table
+from tables import Row, failures_text, goal_table, good, median_of, number, paragraphs, table
 
 IDLE = 10_000
 FEW = 100
@@ -66,18 +66,16 @@ def idle_text(results):
     header = ("", "resident bytes each", "heap bytes each", "heap blocks each", "medians of", "answered", "errors")
     rows = []
     for name, rounds in results.items():
-        said = "; ".join(filter(None, [name, failures_of(rounds)]))
         if not good(rounds):
-            rows.append([said] + [""] * (len(header) - 1))
             continue
         has_heap = "heap" in good(rounds)[0]
         heap, blocks = (median_of(rounds, key) if has_heap else None for key in ("heap", "blocks"))
         rows.append([
-            *(said, number(median_of(rounds, "resident")), number(heap), number(blocks, 2), str(len(good(rounds)))),
+            *(name, number(median_of(rounds, "resident")), number(heap), number(blocks, 2), str(len(good(rounds)))),
             *(number(median_of(rounds, "answered")), str(sum(r["errors"] for r in good(rounds)))),
         ])
     goal = goal_table(IDLE_GOAL, {"heap": [r["heap"] for r in good(results.get("sake", []))]})
-    return f"{table(header, rows)}\n\n{goal}"
+    return paragraphs(table(header, rows), failures_text(results), goal)
 
 
 # ---- requests asleep --------------------------------------------------------------------------------------------
@@ -122,16 +120,14 @@ def sleeping_table(results):
     )
     rows = []
     for name, rounds in results.items():
-        said = "; ".join(filter(None, [name, failures_of(rounds)]))
         if not good(rounds):
-            rows.append([said] + [""] * (len(header) - 1))
             continue
         p99 = [median_of(rounds, f"{when}_p99_us") / 1000 for when in ("alone", "beside", "throughout")]
         worst = max(r["worst_us"] for r in good(rounds)) / 1000
         late = [number(median_of(rounds, f"late_{count}_ms")) for count in (FEW, IDLE)]
         sums = [str(sum(r[key] for r in good(rounds))) for key in ("errors", "dropped")]
-        rows.append([said, *(number(x, 2) for x in p99), number(worst, 1), *late, str(len(good(rounds))), *sums])
-    return table(header, rows)
+        rows.append([name, *(number(x, 2) for x in p99), number(worst, 1), *late, str(len(good(rounds))), *sums])
+    return paragraphs(table(header, rows), failures_text(results))
 
 
 # ---- more connections than a process may have -------------------------------------------------------------------

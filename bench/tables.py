@@ -46,10 +46,18 @@ def spread(values, digits=2):
     return f"{statistics.median(values):.{digits + 1}f} ({lowest}-{highest})"
 
 
-def failures_of(rounds):
-    """What went wrong in some rounds, for the reader; empty when nothing did."""
-    reasons = [r["failed"] for r in rounds if "failed" in r]
-    return f"failed in {len(reasons)} of {len(rounds)} rounds: {reasons[0]}" if reasons else ""
+def failures_text(results):
+    """A line for each list in `results`, by name, in which there are failures: how many, and the first reason."""
+    lines = []
+    for name, rounds in results.items():
+        reasons = [r["failed"] for r in rounds if "failed" in r]
+        if reasons:
+            lines.append(f"- {name}: failed in {len(reasons)} of {len(rounds)} rounds: {reasons[0]}")
+    return "\n".join(lines)
+
+
+def paragraphs(*parts):
+    return "\n\n".join(part for part in parts if part)
 
 
 def number(value, digits=0):
@@ -102,4 +110,4 @@ def goal_table(rows, figures):
             why = row.shortfall or "nobody has looked yet why."
             short.append(f"- SHORTFALL, {row.name.strip()}: {row.text(value)}, goal {row.goal()}: {why}")
     header = ["", "median", "lowest-highest", "of", "goal", ""]
-    return "\n\n".join(part for part in (table(header, lines), "\n".join(short)) if part)
+    return paragraphs(table(header, lines), "\n".join(short))

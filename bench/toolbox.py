@@ -8,7 +8,7 @@ import subprocess
 from machine import await_quiet
 from programs import BUILD_DIR, SAKE_FLAGS, build
 from rounds import FAILURES, interleaved
-from tables import Row, failures_of, goal_table, good, median_of, number, table
+from tables import Row, failures_text, goal_table, good, median_of, number, paragraphs, table
 
 SOURCES = {"sake": ("toolbox.cpp", SAKE_FLAGS), "go": ("toolbox.go", ())}
 BYTES = "bytes per waiting task"
@@ -48,12 +48,13 @@ def toolbox_text(found):
         ours = median_of(sake, name)
         theirs = median_of(go, name) if go and name in go[0] else None
         rows.append([name, number(ours), number(theirs), number(ours / theirs, 2) if theirs else "-"])
-    parts = [table(["", "Sake", "goroutines", "Sake to goroutines"], rows)]
-    parts.append(f"Medians of {len(sake)} and {len(go)}.")
-    parts += [f"{name}: {failures_of(rounds)}." for name, rounds in found.items() if failures_of(rounds)]
-    parts += ["  \n".join(r["rest"]) for r in sake[-1:] if r["rest"]]
-    parts.append(goal_table(GOAL, {BYTES: [r[BYTES] for r in sake]}))
-    return "\n\n".join(parts)
+    return paragraphs(
+        table(["", "Sake", "goroutines", "Sake to goroutines"], rows),
+        f"Medians of {len(sake)} and {len(go)}.",
+        failures_text(found),
+        *("  \n".join(r["rest"]) for r in sake[-1:]),
+        goal_table(GOAL, {BYTES: [r[BYTES] for r in sake]}),
+    )
 
 
 def main():
