@@ -10,8 +10,8 @@ from scenarios import KIB, MIB, Scenario
 from servers import start
 from tables import failures_text, good, median_of, number, paragraphs, table
 
-CONNECTIONS = (1, 10, 100, 1000, 10_000)
-ROUTES = (1, 10, 100, 1000, 10_000)
+CONNECTIONS = (1, 100, 1000, 10_000)
+ROUTES = (1, 100, 1000, 10_000)
 BODIES = (KIB, 16 * KIB, 256 * KIB, 4 * MIB, 64 * MIB)
 
 GROWTH = Program("growth", "growth.cpp", SAKE_FLAGS)

@@ -8,9 +8,11 @@ says what each column means.
 
 import argparse
 import json
+import os
 import signal
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -27,7 +29,7 @@ import scale
 import toolbox
 import workers
 from programs import BENCH, BUILD_DIR, PROGRAMS, build, command_of
-from rounds import FAILURES, Skipped
+from rounds import FAILURES, Skipped, attempt
 from scenarios import SCENARIOS
 from servers import start
 
@@ -84,6 +86,13 @@ def check(parser, options):
         options.output = BENCH
 
 
+def build_all(options):
+    """What requests and growth need, as many at a time as there are CPUs; what cannot be built is skipped when it starts."""
+    needed = [*options.programs, *([growth.GROWTH] if "scale" in options.parts else [])]
+    with ThreadPoolExecutor(os.cpu_count()) as builders:
+        list(builders.map(lambda program: attempt(command_of, program, options.build_dir), needed))
+
+
 @contextmanager
 def started(options, skipped):
     """All servers that can be started; why others cannot is added to `skipped`."""
@@ -102,8 +111,7 @@ def started(options, skipped):
 def run_requests(options, results, progress):
     progress("building and starting the servers")
     conditions, skipped = results["conditions"], results["conditions"]["skipped"]
-    if "scale" in options.parts:
-        command_of(growth.GROWTH, options.build_dir)  # not in the middle
+    build_all(options)
     found = results["requests"] = {}
     with started(options, skipped) as servers:
         conditions["answer_bytes"] = measure.answer_sizes(servers)
