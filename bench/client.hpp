@@ -1,6 +1,6 @@
-// What the clients of the benchmarks share: the command line, sockets to 127.0.0.1, clocks, a histogram of
-// latencies, and one exchange made beforehand to learn how long an answer is. Not an HTTP client: it relies
-// on every answer to one request having the same length.
+// What the clients of the benchmarks share, and raw_epoll with them: the command line, sockets to 127.0.0.1,
+// clocks, a histogram of latencies, and one exchange made beforehand to learn how long an answer is. Not an
+// HTTP client: it relies on every answer to one request having the same length.
 #pragma once
 
 #include <arpa/inet.h>

@@ -21,10 +21,11 @@ class Sleepers:
             preexec_fn=pinned_to(options.client_cpu),
         )
         self.limit = threading.Timer(120, self.process.kill)
+        self.limit.daemon = True
         self.limit.start()
         try:
             self.read_line()  # "connected"
-        except Skipped:
+        except BaseException:
             self.close()
             raise
 

@@ -5,23 +5,9 @@
 //
 //     raw_epoll [REQUEST_BODY ANSWER_BODY] PORT          serves 127.0.0.1:PORT until it is killed
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <cstdint>
-#include <cstdio>
 #include <cstring>
-#include <string>
-#include <string_view>
-#include <vector>
+
+#include "client.hpp"
 
 namespace {
 
@@ -86,10 +72,7 @@ int listen_on(std::uint16_t port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const sockaddr_in address = bench::loopback(0, port);
     if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fail("bind");
     if (::listen(fd, 4096) != 0) fail("listen");
     return fd;
@@ -221,22 +204,14 @@ bool Server::flush(int fd, Connection& connection) const {
     return true;
 }
 
-template <typename Number>
-bool parse_number(std::string_view text, Number& out) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    return error == std::errc{} && end == text.data() + text.size();
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::uint16_t port = 0;
-    Bodies bodies;
-    const bool has_bodies =
-        argc == 4 && parse_number(argv[1], bodies.request) && parse_number(argv[2], bodies.answer);
-    if ((argc != 2 && !has_bodies) || !parse_number(argv[argc - 1], port)) {
+    if (argc != 2 && argc != 4) {
         std::fputs("usage: raw_epoll [REQUEST_BODY ANSWER_BODY] PORT\n", stderr);
         return 2;
     }
-    Server(port, bodies).run();
+    Bodies bodies;
+    if (argc == 4) bodies = {bench::argument(argv[1], 0, 1u << 30), bench::argument(argv[2], 0, 1u << 30)};
+    Server(static_cast<std::uint16_t>(bench::argument(argv[argc - 1], 1, 65535)), bodies).run();
 }
