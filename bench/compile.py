@@ -21,9 +21,11 @@ from tables import Row, goal_table, number, paragraphs, table
 LEVELS = ("-O0", "-O2")
 BASE = "nlohmann"
 GOAL = {
-    "-O0": Row("hello world at -O0, to nlohmann/json alone", at_most=1.5,
-               shortfall="what Sake adds is the standard library's headers and the framework's own code; leaving what a "
-               "program does not use out of the header would mend it."),
+    "-O0": Row(
+        "hello world at -O0, to nlohmann/json alone", at_most=1.5,
+        shortfall="what Sake adds is the standard library's headers and the framework's own code; leaving what a "
+        "program does not use out of the header would mend it.",
+    ),
 }
 
 

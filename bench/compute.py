@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The compute layer against what people would pick, in one run: medians of what compute.cpp and compute.rs print, in turn.
+"""The compute layer against what people would pick, in one run: medians of what compute.cpp and compute.rs print.
 
 compute.cpp is built with OpenMP, and with oneTBB where it is installed; compute.rs with Rayon, where cargo finds it
 without a network. Above 1 a contender takes longer than Sake.

@@ -1,4 +1,4 @@
-"""What the benchmarks need beyond the compiler: installs what is missing, says so, and passes over what cannot be had."""
+"""What the benchmarks need beyond the compiler: installs it, says so, and passes over what cannot be had."""
 
 import os
 import shutil

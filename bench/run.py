@@ -87,7 +87,7 @@ def check(parser, options):
 
 
 def build_all(options):
-    """What requests and growth need, as many at a time as there are CPUs; what cannot be built is skipped when it starts."""
+    """What requests and growth need, one for each CPU at a time; what cannot be built is skipped when it starts."""
     needed = [*options.programs, *([growth.GROWTH] if "scale" in options.parts else [])]
     with ThreadPoolExecutor(os.cpu_count()) as builders:
         list(builders.map(lambda program: attempt(command_of, program, options.build_dir), needed))

@@ -24,9 +24,11 @@ OWN_FILES = 256  # of a server, beside its connections
 MOST_ROUNDS = 3  # of what takes long and differs little from round to round
 
 IDLE_GOAL = {
-    "heap": Row("Sake's heap for an idle connection", "bytes", 0, at_most=256,
-                shortfall="it is the frame of the connection's coroutine, with the buffers' state and the timer in it; "
-                "parking idle connections in something smaller than a coroutine would mend it."),
+    "heap": Row(
+        "Sake's heap for an idle connection", "bytes", 0, at_most=256,
+        shortfall="it is the frame of the connection's coroutine, with the buffers' state and the timer in it; "
+        "parking idle connections in something smaller than a coroutine would mend it.",
+    ),
 }
 
 
@@ -167,10 +169,11 @@ def many_text(r):
     if "failed" in r:
         return f"failed: {r['failed']}"
     return (
-        f"{r['answered']:,} connections were open at once, each of which had been answered, in {r['processes']} processes "
-        f"of the server and as many of the client, because a process may open only so many files here; {r['errors']:,} "
-        f"failed. They took {r['connecting_s']:.1f} s to make and {r['resident']:,.0f} resident bytes each; meanwhile p99 "
-        f"of one more request was {r['p99_us'] / 1000:.2f} ms, and {r['dropped']} of {PROBES} were dropped. One measurement."
+        f"{r['answered']:,} connections were open at once, each of which had been answered, in {r['processes']} "
+        f"processes of the server and as many of the client, because a process may open only so many files here; "
+        f"{r['errors']:,} failed. They took {r['connecting_s']:.1f} s to make and {r['resident']:,.0f} resident bytes "
+        f"each; meanwhile p99 of one more request was {r['p99_us'] / 1000:.2f} ms, and {r['dropped']} of {PROBES} were "
+        f"dropped. One measurement."
     )
 
 

@@ -77,7 +77,7 @@ class Row:
     digits: int = 2
     at_least: float = None
     at_most: float = None
-    shortfall: str = ""  # why the goal is missed, where it is, and what would mend it; no figures, they are measured
+    shortfall: str = ""  # where it is known to be missed: why, and what would mend it; figures are measured
 
     def text(self, value):
         return f"{value:,.{self.digits}f} {self.unit}".strip()
@@ -96,7 +96,7 @@ class Row:
 
 
 def goal_table(rows, figures):
-    """The median of each list in `figures`, by row name, beside its goal; below it a line for each goal that is missed."""
+    """The median of each list in `figures`, by row name, beside its goal; below, a line for each goal missed."""
     lines, short = [], []
     for name, row in rows.items():
         values = figures.get(name)
@@ -107,7 +107,7 @@ def goal_table(rows, figures):
         low, high = (f"{x:,.{row.digits}f}" for x in (min(values), max(values)))
         lines.append([row.name, row.text(value), f"{low}-{high}", str(len(values)), row.goal(), row.verdict(value)])
         if row.verdict(value) == "MISSED":
-            why = row.shortfall or "nobody has looked yet why."
+            why = row.shortfall or "it was met before; why it is not now remains to be found."
             short.append(f"- SHORTFALL, {row.name.strip()}: {row.text(value)}, goal {row.goal()}: {why}")
     header = ["", "median", "lowest-highest", "of", "goal", ""]
     return paragraphs(table(header, lines), "\n".join(short))

@@ -37,9 +37,11 @@ LARGE = "64 KiB text"
 
 ROWS = {
     "speedup": Row(f"{CONCURRENT} heavy requests at once: worker to spawn, req/s"),
-    "efficiency": Row("  SC-002: parallel efficiency: the same for each usable CPU", at_least=0.95,
-                      shortfall="workers share their CPUs with the reactor, the load client and whatever else runs; where "
-                      "bare threads gain as little, the machine has no more to give."),
+    "efficiency": Row(
+        "  SC-002: parallel efficiency: the same for each usable CPU", at_least=0.95,
+        shortfall="workers share their CPUs with the reactor, the load client and whatever else runs; where bare "
+        "threads gain as little, the machine has no more to give.",
+    ),
     "cpu_ratio": Row("  CPU of the server for each request, worker to spawn"),
     "machine": Row("  what bare threads gain, one for each CPU, to one"),
     "efficiency_to_machine": Row("  worker to spawn, as a share of that"),
@@ -50,34 +52,36 @@ ROWS = {
     "light_spawn_p50": Row(f"GET / beside {HEAVY_CONNECTIONS} heavy on the reactor, p50", "us", 0),
     "light_spawn_p99": Row("  p99", "us", 0),
     "light_worker_p50": Row(f"GET / beside {HEAVY_CONNECTIONS} heavy on the pool, p50", "us", 0),
-    "light_worker_p99": Row(f"  SC-003: GET / beside {HEAVY_CONNECTIONS} heavy on the pool, p99", "us", 0, at_most=10_000,
-                            shortfall="workers keep every CPU, and the kernel lets the reactor wait for their time slices; a "
-                            "lower priority of the workers would mend it."),
+    "light_worker_p99": Row(
+        f"  SC-003: GET / beside {HEAVY_CONNECTIONS} heavy on the pool, p99", "us", 0, at_most=10_000,
+        shortfall="workers keep every CPU, and the kernel lets the reactor wait for their time slices; a lower "
+        "priority of the workers would mend it.",
+    ),
     "handler": Row("a handler of 100,000 iterations", "us", 1),
     "bridge_typical": Row(f"JSON bridge there and back, {TYPICAL}", "us", 1),
-    "bridge_typical_share": Row(f"  SC-004: bridge of {TYPICAL} to that handler", "%", 1, at_most=2,
-                                shortfall="most of it is allocation; writing the text straight from Context's views and "
-                                "reading into its storage would mend it."),
+    "bridge_typical_share": Row(
+        f"  SC-004: bridge of {TYPICAL} to that handler", "%", 1, at_most=2,
+        shortfall="most of it is allocation; writing the text straight from Context's views and reading into its "
+        "storage would mend it.",
+    ),
     "bridge_typical_json": Row("  with a body of JSON", "us", 1),
     "bridge_typical_bytes": Row("  with a body that is not UTF-8", "us", 1),
     "bridge_large": Row(f"JSON bridge there and back, {LARGE}", "us", 1),
-    "bridge_large_share": Row(f"  SC-005: bridge of {LARGE} to that handler", "%", 1, at_most=2,
-                              shortfall="every byte of the body is checked, escaped, copied and read again, twice; carrying "
-                              "bodies beside the JSON would mend it."),
+    "bridge_large_share": Row(
+        f"  SC-005: bridge of {LARGE} to that handler", "%", 1, at_most=2,
+        shortfall="every byte of the body is checked, escaped, copied and read again, twice; carrying bodies beside "
+        "the JSON would mend it.",
+    ),
     "bridge_large_json": Row("  with a body of JSON", "us", 1),
     "bridge_large_bytes": Row("  with a body that is not UTF-8", "us", 1),
     "crossing": Row("a whole crossing (GET, c1): worker less spawn, p50", "us", 1),
     "crossing_cpu": Row("  CPU of the server for it", "us", 1),
     "start_off": Row("start to first answer without a pool", "ms", 1),
     "start_pool": Row("  with a pool", "ms", 1),
-    "start_difference": Row("  SC-006: what the pool adds", "ms", 1, at_most=100,
-                            shortfall="threads are slow to start here; starting them with the first job would mend it."),
-    "memory_idle": Row("SC-007: resident memory of a worker that never worked", "KiB", 1, at_most=64,
-                       shortfall="its stack and its heap; smaller stacks would mend some of it."),
-    "memory_used": Row("  of one that has, and is idle again", "KiB", 1, at_most=64,
-                       shortfall="its heap keeps what the last handler had; a pool's heaps could be shared."),
-    "different": Row(f"SC-008: answers out of {SAME_ANSWERS} that differ between worker and spawn", "", 0, at_most=0,
-                     shortfall="the bridge loses or changes something, which is a fault to be found."),
+    "start_difference": Row("  SC-006: what the pool adds", "ms", 1, at_most=100),
+    "memory_idle": Row("SC-007: resident memory of a worker that never worked", "KiB", 1, at_most=64),
+    "memory_used": Row("  of one that has, and is idle again", "KiB", 1, at_most=64),
+    "different": Row(f"SC-008: answers out of {SAME_ANSWERS} that differ between worker and spawn", "", 0, at_most=0),
 }
 
 
