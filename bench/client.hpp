@@ -1,6 +1,6 @@
-// What the two clients of the benchmarks share: non-blocking connections to 127.0.0.1, a histogram of
-// latencies, and one exchange made beforehand to learn how long an answer is. Not an HTTP client: it relies
-// on every answer to one request having the same length, and checks no more than the status of each.
+// What the clients of the benchmarks share, and raw_epoll with them: the command line, sockets to 127.0.0.1,
+// clocks, a histogram of latencies, and one exchange made beforehand to learn how long an answer is. Not an
+// HTTP client: it relies on every answer to one request having the same length.
 #pragma once
 
 #include <arpa/inet.h>
@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -59,6 +60,22 @@ inline std::uint32_t argument(std::string_view text, std::uint32_t least, std::u
     return value;
 }
 
+/// A server's port and one of its paths.
+struct Target {
+    std::uint16_t port;
+    std::string path;
+};
+
+/// The first two arguments, PORT and PATH, of `least` to `most`; ends the program with its usage when they
+/// are not there.
+inline Target target_of(int argc, char** argv, int least, int most, const char* usage) {
+    if (argc - 1 < least || argc - 1 > most || argv[2][0] != '/') {
+        std::fprintf(stderr, "usage: %s\n", usage);
+        std::exit(2);
+    }
+    return {static_cast<std::uint16_t>(argument(argv[1], 1, 65535)), argv[2]};
+}
+
 /// Raises the soft limit of open files to the hard one.
 inline void raise_open_files() {
     rlimit limit{};
@@ -75,6 +92,14 @@ inline double cpu_seconds() {
         return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
     };
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// The same of another process, running or not; 0 when there is none.
+inline double cpu_seconds_of(pid_t process) {
+    clockid_t clock{};
+    timespec used{};
+    if (::clock_getcpuclockid(process, &clock) != 0 || ::clock_gettime(clock, &used) != 0) return 0;
+    return static_cast<double>(used.tv_sec) + static_cast<double>(used.tv_nsec) / 1e9;
 }
 
 inline sockaddr_in loopback(std::uint32_t host, std::uint16_t port) {
@@ -117,13 +142,6 @@ inline int connect_error(int fd) {
     int error = 0;
     socklen_t size = sizeof error;
     return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
-}
-
-inline void watch(int epoll, int fd, std::uint32_t index) {
-    epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-    event.data.u32 = index;
-    if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) fail("epoll_ctl failed");
 }
 
 /// A GET, or with a body the POST of so many bytes.
@@ -177,31 +195,6 @@ inline std::size_t learn_answer_size(std::uint16_t port, std::string_view reques
     if (bytes.size() != size) fail("more bytes than one answer to one request");
     return size;
 }
-
-/// Recognises answers of one known length in a stream of bytes, and that each begins with a status of 200.
-class AnswerCounter {
-  public:
-    /// Takes what was received and adds the answers it completes to `complete`; false when one is not a 200.
-    bool take(std::string_view bytes, std::size_t size, std::uint64_t& complete) {
-        while (!bytes.empty()) {
-            const auto part = bytes.substr(0, size - got_);
-            if (got_ < good_status.size()) {
-                const auto expected = good_status.substr(got_, part.size());
-                if (!part.starts_with(expected)) return false;
-            }
-            got_ += part.size();
-            bytes.remove_prefix(part.size());
-            if (got_ == size) {
-                got_ = 0;
-                ++complete;
-            }
-        }
-        return true;
-    }
-
-  private:
-    std::size_t got_ = 0;  // bytes of the answer under way
-};
 
 /// Counts of durations in 64 steps to each power of two, so that a percentile is right to 1.6 %.
 class Histogram {

@@ -4,32 +4,34 @@ import json
 import subprocess
 from dataclasses import replace
 
-from machine import pinned_to
+from clients import paced
+from machine import await_quiet, pinned_to
 from measure import measure
-from programs import BENCH, Skipped
-from scale import IDLE, SAKE, FEW, paced, running
+from programs import BENCH, SAKE
+from rounds import Skipped, attempt, interleaved
+from scale import FEW, IDLE
 from scenarios import Scenario
-from tables import Row, table
+from servers import running
+from tables import Row, failures_text, goal_table, good, paragraphs
 
 STEADY_RATE = 500
 SPIKE = 1000
 
-
 ROWS = {
     "wrk_rate": Row("wrk -t4 -c100, GET /", "req/s", 0, at_least=8005),
-    "wrk_latency": Row("  mean latency", "ms", at_most=12.75),
-    "wrk_errors": Row("  errors", "", 0, at_most=0),
+    "wrk_latency": Row("  wrk -t4 -c100: mean latency", "ms", at_most=12.75),
+    "wrk_errors": Row("  wrk -t4 -c100: errors", "", 0, at_most=0),
     "serial": Row("handlers that wait 50 ms, 100 connections: times a serial server", "", 1, at_least=80),
     "c1000_p50": Row("1,000 connections: p50", "ms", at_most=20),
-    "c1000_p99": Row("  p99", "ms", at_most=100),
+    "c1000_p99": Row("  1,000 connections: p99", "ms", at_most=100),
     "steady_dropped": Row(f"{STEADY_RATE} requests/s sustained: dropped", "", 0, at_most=0),
-    "steady_p99": Row("  p99", "ms", at_most=100),
-    "steady_growth": Row("  growth of resident memory meanwhile", "KiB", 0, at_most=64),
-    "spike_dropped": Row(f"from 1 to {SPIKE:,} requests in a second, each on a new connection: dropped", "", 0, at_most=0),
-    "spike_p99": Row("  p99", "ms", at_most=100),
+    "steady_p99": Row(f"  {STEADY_RATE} requests/s sustained: p99", "ms", at_most=100),
+    "steady_growth": Row(f"  {STEADY_RATE} requests/s sustained: growth of resident memory", "KiB", 0, at_most=64),
+    "spike_dropped": Row(f"from 1 to {SPIKE:,} requests in a second, on new connections: dropped", "", 0, at_most=0),
+    "spike_p99": Row("  the spike: p99", "ms", at_most=100),
     "asleep_p99": Row(f"SC-001: one more request beside {IDLE:,} asleep, p99", "ms", at_most=20),
-    "asleep_errors": Row("  errors among them", "", 0, at_most=0),
-    "asleep_late": Row(f"  lateness of the last of {IDLE:,}, times that of the last of {FEW}", "", 1, at_most=100),
+    "asleep_errors": Row("  SC-001: errors among them", "", 0, at_most=0),
+    "asleep_late": Row(f"  SC-001: the last of {IDLE:,} late by, times the last of {FEW}", "", 1, at_most=100),
 }
 
 
@@ -38,7 +40,10 @@ def measure_wrk(server, seconds, options):
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=seconds + 30, preexec_fn=pinned_to(options.client_cpu)
     )
-    result = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("{")))
+    lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
+    if not lines:
+        raise Skipped(f"wrk: {done.stderr.strip() or 'no request was answered'}")
+    result = json.loads(lines[-1])
     return {
         "wrk_rate": result["requests_per_second"],
         "wrk_latency": result["mean_us"] / 1000,
@@ -47,9 +52,11 @@ def measure_wrk(server, seconds, options):
 
 
 def measured(server, scenario, options):
-    result = measure("load", server, scenario, max(2, options.seconds), options)
+    result = measure("load", server, scenario, options.seconds, options)
     if "failed" in result:
         raise Skipped(result["failed"])
+    if result["errors"]:
+        raise Skipped(f"{result['errors']} errors at {scenario.path} with {scenario.connections} connections")
     return result
 
 
@@ -77,53 +84,45 @@ def measure_steady(server, seconds, options):
 
 
 def measure_spike(server, options):
-    paced(server, "/", 1, 1, 2, options)
+    await_quiet()
+    paced(server, "/", 1, 1, 1, options)
     result = paced(server, "/", SPIKE, SPIKE, SPIKE, options)
     return {"spike_dropped": result["dropped"], "spike_p99": result["p99_us"] / 1000}
 
 
 def of_sleeping(scale_results):
     """What the part of scale found, when it ran before."""
-    found = (scale_results or {}).get("sleeping", {}).get("sake", {"failed": ""})
-    if "failed" in found:
-        return {}
-    return {
-        "asleep_p99": found["beside"]["p99_us"] / 1000,
-        "asleep_errors": found[f"errors_{IDLE}"],
-        "asleep_late": found[f"late_{IDLE}"] / max(found[f"late_{FEW}"], 1),
-    }
+    rounds = good((scale_results or {}).get("sleeping", {}).get("sake", []))
+    return [
+        {
+            "asleep_p99": r["beside_p99_us"] / 1000,
+            "asleep_errors": r["errors"] + r["dropped"],
+            "asleep_late": r[f"late_{IDLE}_ms"] / max(r[f"late_{FEW}_ms"], 1),
+        }
+        for r in rounds
+    ]
 
 
-def measure_headline(options, scale_results):
-    """figures[row name] is a number; what could not be measured is not there, and why is in `failed`."""
+def measure_headline(options, scale_results, found):
+    """Into found[step]: a list with the figures by row name of each round, or why there are none."""
     is_trial = options.rounds < 3
     long, steady = (3, 3) if is_trial else (30, 20)
-    figures = {"seconds": {"wrk": long, "steady": steady}, "failed": []}
-    with running(SAKE, options) as server:
-        for what, *arguments in (
-            (measure_wrk, server, long, options),
-            (measure_serial, server, options),
-            (measure_thousand, server, options),
-            (measure_steady, server, steady, options),
-            (measure_spike, server, options),
-        ):
-            try:
-                figures.update(what(*arguments))
-            except (Skipped, OSError, StopIteration, subprocess.SubprocessError) as reason:
-                figures["failed"].append(f"{what.__name__}: {reason or 'no result'}")
-    figures.update(of_sleeping(scale_results))
-    return figures
+    found["seconds"] = {"wrk": long, "steady": steady}
+    found["steps"] = steps = {"asleep": of_sleeping(scale_results)}
+
+    def on_its_own(what, *arguments):
+        with running(SAKE, options) as server:
+            return what(server, *arguments, options)
+
+    shorter = {"serial": measure_serial, "thousand": measure_thousand, "spike": measure_spike}
+    steps.update(interleaved({name: lambda w=what: on_its_own(w) for name, what in shorter.items()}, options.rounds))
+    steps["wrk"] = [attempt(on_its_own, measure_wrk, long)]
+    steps["steady"] = [attempt(on_its_own, measure_steady, steady)]
 
 
-def headline_text(figures):
-    rows = []
-    for name, row in ROWS.items():
-        if name not in figures:
-            rows.append([row.name, "not measured", row.goal(), ""])
-            continue
-        value = figures[name]
-        rows.append([row.name, row.text(value), row.goal(), row.verdict(value)])
-    seconds = figures["seconds"]
-    lasted = f"wrk ran for {seconds['wrk']} s, the steady pace for {seconds['steady']} s."
-    failures = [f"Not measured: {failure}." for failure in figures["failed"]]
-    return "\n\n".join([table(["", "measured", "goal", ""], rows), " ".join([lasted, *failures])])
+def headline_text(found):
+    steps = found["steps"]
+    figures = {name: [r[name] for rounds in steps.values() for r in good(rounds) if name in r] for name in ROWS}
+    seconds = found["seconds"]
+    lasted = f"wrk ran for {seconds['wrk']} s, the steady pace for {seconds['steady']} s: each a single measurement."
+    return paragraphs(goal_table(ROWS, figures), lasted, failures_text(steps))

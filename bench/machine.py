@@ -39,6 +39,16 @@ def busy_seconds():
     return (user + nice + system_ticks + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
+def await_quiet(patience=1.0):
+    """Waits until hardly anything runs on the machine: what a client or server leaves behind is not the next one's."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        before = busy_seconds()
+        time.sleep(0.05)
+        if busy_seconds() - before <= 0.0101:  # a tick
+            return
+
+
 def cpu_seconds_of(process_id):
     """Seconds of CPU, user and system, that a process has used: its CPU clock, in nanoseconds and not in ticks."""
     return time.clock_gettime(~process_id << 3 | 2)  # as clock_getcpuclockid makes it

@@ -8,15 +8,16 @@ import shutil
 import subprocess
 import time
 
-from machine import busy_seconds, children_cpu_seconds, pinned_to
-from programs import BENCH, Skipped, build
+from machine import await_quiet, busy_seconds, children_cpu_seconds, pinned_to
+from programs import BENCH, build
+from rounds import Skipped, turns
 from servers import check_answer, exchange, start
-from tables import good, median_of, median_ratio, number, percent, ratios, spread, table
+from tables import failures_text, good, median_of, median_ratio, number, paragraphs, percent, ratios, spread, table
 
 
 def client_command(client, server, scenario, seconds, options):
     if client == "load":
-        numbers = (scenario.connections, scenario.pipeline, seconds, scenario.body)
+        numbers = (scenario.connections, scenario.pipeline, seconds, scenario.body, server.process.pid)
         return [str(build("load.cpp", options.build_dir)), str(server.port), scenario.path, *map(str, numbers)]
     return [
         *("wrk", "-t1", f"-c{scenario.connections}", f"-d{seconds}s", "-s", str(BENCH / "wrk.lua")),
@@ -29,6 +30,7 @@ def measure(client, server, scenario, seconds, options):
     if not server.is_running():
         return {"failed": f"the server had ended before with code {server.process.returncode}"}
     command = client_command(client, server, scenario, seconds, options)
+    await_quiet()
     busy_before, client_before, server_before = busy_seconds(), children_cpu_seconds(), server.cpu_seconds()
     begin = time.monotonic()
     try:
@@ -39,19 +41,19 @@ def measure(client, server, scenario, seconds, options):
         return {"failed": "the client did not end in time"}
     if not server.is_running():
         return {"failed": f"the server ended with code {server.process.returncode}"}
-    cpu, client_cpu = server.cpu_seconds() - server_before, children_cpu_seconds() - client_before
-    others = busy_seconds() - busy_before - cpu - client_cpu
+    server_cpu, client_cpu = server.cpu_seconds() - server_before, children_cpu_seconds() - client_before
+    others = busy_seconds() - busy_before - server_cpu - client_cpu
     wall = time.monotonic() - begin
     lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
     if done.returncode != 0 or not lines:
         return {"failed": (done.stderr.strip() or f"the client ended with code {done.returncode}").splitlines()[-1]}
-    result = json.loads(lines[-1])
+    # load has read the clocks itself, while it counted; with wrk, connecting and closing are in them.
+    result = {"server_cpu_seconds": server_cpu, "client_cpu_seconds": client_cpu, **json.loads(lines[-1])}
     if result["requests"] == 0:
         return {"failed": "no request was answered"}
-    result["requests_per_cpu_second"] = result["requests"] / max(cpu, 1e-9)
-    result["server_cpu_seconds"] = cpu
-    result["server_cpu_share"] = cpu / wall
-    result["client_cpu_share"] = client_cpu / wall
+    result["requests_per_cpu_second"] = result["requests"] / max(result["server_cpu_seconds"], 1e-9)
+    result["server_cpu_share"] = result["server_cpu_seconds"] / result["seconds"]
+    result["client_cpu_share"] = result["client_cpu_seconds"] / result["seconds"]
     result["others_cpu_share"] = max(0.0, others / wall)
     return result
 
@@ -89,9 +91,9 @@ def measure_scenario(servers, scenario, skipped, options):
         servers = able(servers, scenario, skipped)
         clients = clients_of(scenario, options)
         of_clients = {client: {server.name: [] for server in servers} for client in clients}
-        for _ in range(options.rounds):
+        for turn in turns(servers, options.rounds):
             for client in clients:
-                for server in servers:
+                for server in turn:
                     of_clients[client][server.name].append(
                         measure(client, server, scenario, options.seconds, options)
                     )
@@ -99,11 +101,6 @@ def measure_scenario(servers, scenario, skipped, options):
     finally:
         if own_raw:
             own_raw.stop()
-
-
-def warm_up(servers, scenario, options):
-    for server in servers:
-        measure("load", server, scenario, 1, options)
 
 
 def answer_sizes(servers):
@@ -123,19 +120,24 @@ HEADER = (
 )
 
 
+def p99_text(rounds):
+    """wrk gives 0 where it cannot tell. What had no answer for as long as was counted may have waited for ever."""
+    value, seconds = median_of(rounds, "p99_us"), median_of(rounds, "seconds")
+    if not value:
+        return "-"
+    return f"> {number(seconds * 1e6)}" if value >= seconds * 1e6 else number(value)
+
+
 def row(name, rounds, raw):
-    failures = [r["failed"] for r in rounds if "failed" in r]
-    if len(failures) == len(rounds):
-        return [f"{name}: failed: {failures[0]}"] + [""] * (len(HEADER) - 1)
-    percentiles = [median_of(rounds, key) or None for key in ("p50_us", "p99_us")]  # wrk gives 0 where it cannot tell
     errors = sum(r.get("errors", 0) for r in good(rounds))
     return [
-        f"{name} ({len(failures)} of {len(rounds)} rounds failed)" if failures else name,
+        name,
         number(median_of(rounds, "requests_per_second")),
         spread(ratios(rounds, raw, "requests_per_second")),
         number(median_of(rounds, "requests_per_cpu_second")),
         spread(ratios(rounds, raw, "requests_per_cpu_second")),
-        *map(number, percentiles),
+        number(median_of(rounds, "p50_us") or None),
+        p99_text(rounds),
         *(percent(median_of(rounds, f"{who}_cpu_share")) for who in ("server", "client", "others")),
         str(errors),
     ]
@@ -143,7 +145,8 @@ def row(name, rounds, raw):
 
 def scenario_table(of_servers):
     raw = of_servers.get("raw", [])
-    return table(HEADER, [row(name, rounds, raw) for name, rounds in of_servers.items()])
+    rows = [row(name, rounds, raw) for name, rounds in of_servers.items() if good(rounds)]
+    return paragraphs(table(HEADER, rows), failures_text(of_servers))
 
 
 def best_peer(of_servers, key="requests_per_cpu_second"):

@@ -14,7 +14,7 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-from tables import median_ratio  # noqa: E402
+from tables import median_of, median_ratio  # noqa: E402
 
 SAKE = "#c0392b"
 RAW = "#444444"
@@ -52,6 +52,8 @@ def draw_requests(requests, directory):
         ]
         points = [point for point in points if point[0] is not None]
         is_sake = name == "sake"
+        if not points:
+            continue
         axes.scatter(*zip(*points), label=name, s=70 if is_sake else 28, zorder=3 if is_sake else 2,
                      color=SAKE if is_sake else next(colours), marker="D" if is_sake else "o")
     axes.axvline(1, color=RAW, linewidth=1)
@@ -65,8 +67,8 @@ def draw_requests(requests, directory):
 
 def costs(points, name):
     """Pairs of x and the median cost; the keys of JSON are texts."""
-    medians = {int(x): [r["us"] for r in servers[name] if "us" in r] for x, servers in points.items()}
-    return [(x, statistics.median(values)) for x, values in sorted(medians.items()) if values]
+    medians = {int(x): median_of(servers[name], "us") for x, servers in points.items()}
+    return [(x, median) for x, median in sorted(medians.items()) if median is not None]
 
 
 def draw_growth(scale, directory):
@@ -77,7 +79,12 @@ def draw_growth(scale, directory):
         ("received", "bytes received"),
         ("sent", "bytes sent"),
     )
-    figure, all_axes = plt.subplots(1, len(panels), figsize=(13, 3), layout="constrained")
+    panels = [panel for panel in panels if panel[0] in scale]
+    if not panels:
+        return
+    width = 0.5 + 3.1 * len(panels)
+    figure, all_axes = plt.subplots(1, len(panels), figsize=(width, 3), layout="constrained", squeeze=False)
+    all_axes = all_axes[0]
     for axes, (key, label) in zip(all_axes, panels):
         for name, colour in (("raw", RAW), ("sake", SAKE)):
             points = costs(scale[key], name)
@@ -111,7 +118,8 @@ def draw_bars(values, label, name, directory):
 
 
 def draw_idle(idle, directory):
-    values = {name: r["resident"] for name, r in idle.items() if r.get("resident", 0) > 0 and name != "raw"}
+    medians = {name: median_of(rounds, "resident") for name, rounds in idle.items() if name != "raw"}
+    values = {name: value for name, value in medians.items() if value is not None and value > 0}
     if values:
         draw_bars(values, "resident bytes of the server for each idle connection", "idle.svg", directory)
 
@@ -131,7 +139,7 @@ def main():
         draw_requests(results["requests"], directory)
     if results.get("scale"):
         draw_growth(results["scale"], directory)
-        draw_idle(results["scale"]["idle"], directory)
+        draw_idle(results["scale"].get("idle", {}), directory)
     if results.get("compile"):
         draw_compile(results["compile"], directory)
 

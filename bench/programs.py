@@ -1,4 +1,4 @@
-"""The servers that take part and the clients: how each is built, started, installed, and which version it is."""
+"""The servers that take part and the clients: how each is built and started, and which version it is."""
 
 import os
 import shutil
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from machine import first_line_of
+from rounds import Skipped
 
 BENCH = Path(__file__).resolve().parent
 ROOT = BENCH.parent
 BUILD_DIR = ROOT / "build" / "bench"
+FILE = BUILD_DIR / "files" / "mebibyte"  # the static file; every server finds its path in MEBIBYTE
 
 COMPILER = os.environ.get("CXX", "g++")
 FLAGS = ["-std=c++20", "-O2", "-pthread"] + os.environ.get("CXXFLAGS", "").split()
@@ -18,21 +20,8 @@ LINK_FLAGS = os.environ.get("LDFLAGS", "").split()
 SAKE_FLAGS = ("-I", str(ROOT / "single_include"))
 
 # As Debian's library was built: its classes are laid out otherwise without these.
-HTTPLIB_FLAGS = (
-    *("-DCPPHTTPLIB_OPENSSL_SUPPORT", "-DCPPHTTPLIB_ZLIB_SUPPORT", "-DCPPHTTPLIB_BROTLI_SUPPORT"),
-    *("-lcpp-httplib", "-lssl", "-lcrypto"),
-)
-
-PACKAGES = (
-    *("g++", "nlohmann-json3-dev", "wrk", "libboost-dev", "libcpp-httplib-dev", "libssl-dev", "nginx-light"),
-    *("golang-go", "golang-github-gin-gonic-gin-dev", "python3-matplotlib"),
-    *(package for package, command in (("nodejs", "node"), ("npm", "npm")) if shutil.which(command) is None),
-)
-
-
-class Skipped(Exception):
-    """This program cannot take part; the text says why."""
-
+HTTPLIB_FLAGS = ("-DCPPHTTPLIB_OPENSSL_SUPPORT", "-DCPPHTTPLIB_ZLIB_SUPPORT", "-DCPPHTTPLIB_BROTLI_SUPPORT")
+HTTPLIB_LIBRARIES = ("-lcpp-httplib", "-lssl", "-lcrypto")
 
 @dataclass(frozen=True)
 class Program:
@@ -46,6 +35,7 @@ class Program:
     version: tuple = ()  # a command whose first line of output it is
     optional: bool = True
     lacks: tuple = ()  # paths that have no natural counterpart in it
+    file: str = "memory"  # where its answer of 1 MiB comes from
     sleeps: bool = False  # takes part in the part of many requests asleep, for which it has /sleep/MS
     uses_malloc: bool = True  # what it keeps is on the heap of the C library
     most_connections: int = 19_000
@@ -56,28 +46,38 @@ def debian_version(package):
 
 
 NODE_MODULES = BUILD_DIR / "npm" / "node_modules"
+NPM_PACKAGES = ("fastify@5", "@fastify/static@8")
 FASTIFY_VERSION = "process.stdout.write(require('fastify/package.json').version)"
 
 PROGRAMS = [
     Program("raw", "raw_epoll.cpp", optional=False),
     Program("sake", "hello.cpp", SAKE_FLAGS, optional=False, sleeps=True,
             version=("git", "-C", str(ROOT), "describe", "--always", "--dirty")),
-    Program("nginx", command=("sh", str(BENCH / "peers/nginx.sh"), str(BUILD_DIR / "nginx")),
+    Program("nginx", command=("sh", str(BENCH / "peers/nginx.sh"), str(BUILD_DIR / "nginx")), file="file, sendfile",
             version=("/usr/sbin/nginx", "-v"), lacks=("/echo", "/plain/hello", "/onion/hello")),
-    Program("beast", "peers/beast.cpp", version=debian_version("libboost-dev"),
+    Program("beast", "peers/beast.cpp", version=debian_version("libboost-dev"), file="file, file_body",
             lacks=("/plain/hello", "/onion/hello")),
     Program("go", "peers/server.go", environment=(("GOMAXPROCS", "1"),), version=("go", "version"),
-            lacks=("/plain/hello",), sleeps=True, uses_malloc=False),
-    Program("gin", "peers/gin.go", environment=(("GOMAXPROCS", "1"),),
+            file="file, http.ServeFile", lacks=("/plain/hello",), sleeps=True, uses_malloc=False),
+    Program("gin", "peers/gin.go", environment=(("GOMAXPROCS", "1"),), file="file, Context.File",
             version=debian_version("golang-github-gin-gonic-gin-dev"), uses_malloc=False),
-    Program("httplib", "peers/httplib.cpp", HTTPLIB_FLAGS, most_connections=1024,
-            version=debian_version("libcpp-httplib-dev"), lacks=("/plain/hello", "/onion/hello")),
+    Program("httplib", "peers/httplib.cpp", HTTPLIB_FLAGS + HTTPLIB_LIBRARIES, most_connections=1024,
+            file="file, mount point", version=debian_version("libcpp-httplib-dev"),
+            lacks=("/plain/hello", "/onion/hello")),
     Program("node", command=("node", str(BENCH / "peers/node.js")), version=("node", "--version"),
             lacks=("/plain/hello", "/onion/hello"), uses_malloc=False),
     Program("fastify", command=("node", str(BENCH / "peers/fastify.js")), lacks=("/onion/hello",),
             environment=(("NODE_PATH", str(NODE_MODULES)),), version=("node", "-e", FASTIFY_VERSION),
-            uses_malloc=False),
+            file="file, @fastify/static", uses_malloc=False),
 ]
+
+RAW, SAKE = PROGRAMS[:2]
+
+
+def make_file():
+    """The file that those send which have static files."""
+    FILE.parent.mkdir(parents=True, exist_ok=True)
+    FILE.write_bytes(b"x" * 1024 * 1024)
 
 
 # ---- building ---------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ PROGRAMS = [
 def is_fresh(binary, stamp, command):
     if not binary.exists() or not stamp.exists() or stamp.read_text() != command:
         return False
-    sources = [*BENCH.glob("*.?pp"), *BENCH.glob("peers/*.*"), *ROOT.glob("single_include/*.hpp")]
+    sources = [*BENCH.glob("*.[cgh]*"), *BENCH.glob("peers/*.*"), *ROOT.glob("single_include/*.hpp")]
     return all(source.stat().st_mtime < binary.stat().st_mtime for source in sources)
 
 
@@ -140,17 +140,3 @@ def version_of(program):
     finally:
         os.environ.clear()
         os.environ.update(environment)
-
-
-def install():
-    """Installs the peers with apt-get, and Fastify with npm in the build directory."""
-    as_root = [] if os.geteuid() == 0 else ["sudo"]
-    apt = [*as_root, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y"]
-    subprocess.run([*apt, "update"], stdout=subprocess.DEVNULL)
-    for package in PACKAGES:  # one by one: what cannot be had does not keep the others out
-        done = subprocess.run([*apt, "install", "--no-install-recommends", package], stdout=subprocess.DEVNULL)
-        print(f"{package}: {'installed' if done.returncode == 0 else 'cannot be installed'}", flush=True)
-    NODE_MODULES.parent.mkdir(parents=True, exist_ok=True)
-    npm = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(NODE_MODULES.parent), "fastify@5"]
-    done = subprocess.run(npm, stdout=subprocess.DEVNULL) if shutil.which("npm") else None
-    print(f"fastify: {'installed' if done and done.returncode == 0 else 'cannot be installed'}")

@@ -5,23 +5,9 @@
 //
 //     raw_epoll [REQUEST_BODY ANSWER_BODY] PORT          serves 127.0.0.1:PORT until it is killed
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <charconv>
-#include <cstdint>
-#include <cstdio>
 #include <cstring>
-#include <string>
-#include <string_view>
-#include <vector>
+
+#include "client.hpp"
 
 namespace {
 
@@ -56,7 +42,7 @@ class Server {
 
   private:
     void accept_all();
-    void serve(int fd, bool hung_up);
+    void serve(int fd, std::uint32_t events);
     bool receive_once(int fd, Connection& connection, bool& drained);
     std::size_t count_requests(Connection& connection, std::size_t received);
     bool flush(int fd, Connection& connection) const;
@@ -86,10 +72,7 @@ int listen_on(std::uint16_t port) {
     const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const int on = 1;
     ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const sockaddr_in address = bench::loopback(0, port);
     if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) fail("bind");
     if (::listen(fd, 4096) != 0) fail("listen");
     return fd;
@@ -127,7 +110,7 @@ void Server::run() {
             if (event.data.fd == listener_) {
                 accept_all();
             } else {
-                serve(event.data.fd, (event.events & EPOLLRDHUP) != 0);
+                serve(event.data.fd, event.events);
             }
         }
     }
@@ -150,15 +133,17 @@ void Server::accept_all() {
     }
 }
 
-// Edge-triggered without a second recv to see EAGAIN: a recv that did not fill the buffer emptied the socket.
-// After a hang-up there is no further edge, so it reads on until the end.
-void Server::serve(int fd, bool hung_up) {
+// Edge-triggered without a second recv to see EAGAIN: a recv that did not fill the buffer emptied the socket,
+// and there is none at all when an edge says only that the socket takes more. After a hang-up there is no
+// further edge, so it reads on until the end.
+void Server::serve(int fd, std::uint32_t events) {
     Connection& connection = connections_[static_cast<std::size_t>(fd)];
     if (connection.unsent > 0 && !flush(fd, connection)) {
         ::close(fd);
         return;
     }
-    for (bool drained = false; !drained || hung_up;) {
+    const bool hung_up = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    for (bool drained = (events & EPOLLIN) == 0; !drained || hung_up;) {
         if (!receive_once(fd, connection, drained)) {
             ::close(fd);
             return;
@@ -214,26 +199,19 @@ bool Server::flush(int fd, Connection& connection) const {
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return errno == EAGAIN;
         connection.unsent -= static_cast<std::size_t>(n);
+        if (static_cast<std::size_t>(n) < bytes) return true;  // full: an edge tells when it takes more
     }
     return true;
-}
-
-template <typename Number>
-bool parse_number(std::string_view text, Number& out) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    return error == std::errc{} && end == text.data() + text.size();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-    std::uint16_t port = 0;
-    Bodies bodies;
-    const bool has_bodies =
-        argc == 4 && parse_number(argv[1], bodies.request) && parse_number(argv[2], bodies.answer);
-    if ((argc != 2 && !has_bodies) || !parse_number(argv[argc - 1], port)) {
+    if (argc != 2 && argc != 4) {
         std::fputs("usage: raw_epoll [REQUEST_BODY ANSWER_BODY] PORT\n", stderr);
         return 2;
     }
-    Server(port, bodies).run();
+    Bodies bodies;
+    if (argc == 4) bodies = {bench::argument(argv[1], 0, 1u << 30), bench::argument(argv[2], 0, 1u << 30)};
+    Server(static_cast<std::uint16_t>(bench::argument(argv[argc - 1], 1, 65535)), bodies).run();
 }

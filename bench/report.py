@@ -7,21 +7,22 @@
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import compile
+import compute
 import headline
 import machine
 import measure
 import scale
+import toolbox
 import workers
 from programs import BENCH, COMPILER, FLAGS
 from scenarios import SCENARIOS
-from tables import number, ratios, spread, table
+from tables import Row, goal_table, number, ratios, table
 
 
 def conditions(options):
@@ -49,8 +50,7 @@ def conditions_text(c):
     lines = [
         f"{c['date']}; {c['cpu']}, {c['cpus']} CPUs, {c['memory_gib']:.0f} GiB, {c['system']}",
         f"{c['compiler']}, {c['flags']}; load average at the start {c['load_average']:.2f}",
-        f"requests: {c['rounds']} rounds of {c['seconds']} s; growth: {max(1, c['rounds'] // 2)}; compiling and workers: "
-        f"{min(c['rounds'], 3)}; every other figure is one measurement",
+        f"requests: medians of {c['rounds']} rounds of {c['seconds']} s; the other tables say of how many theirs are",
         f"server on CPU {c['server_cpu']}, client on CPU {c['client_cpu']}",
     ]
     if c["client_cpu"] is None:
@@ -61,31 +61,16 @@ def conditions_text(c):
 # ---- RESULTS.md -------------------------------------------------------------------------------------------------
 
 
-# What a goal's missing means, where it is missed. No figures here: they are measured.
-SHORTFALL = {
-    "GET / c64": "what is above raw is parsing, routing and safety; fewer instructions for each request would mend it.",
-    "GET / c1000": "each connection's state is cold when its turn comes; smaller and fewer pieces of it would mend it.",
-    "GET / c64 pipelined 16": "system calls are shared here, so that parsing, checking and writing show most; scanning "
-    "heads in larger steps, and checking a Host that was seen before only once, would mend some of it.",
-    "GET /json c64": "a JSON value is allocated, dumped and freed for each request; writing JSON without the value would "
-    "mend it.",
-    "GET /user/42 c64": "as `GET /`, and one parameter; fewer instructions for each request would mend it.",
-}
-
-
 def goals_text(requests):
     """Sake's share of raw in requests per CPU-second against the goals, and why those that are missed are."""
-    rows, reasons = [], []
+    rows, figures = {}, {}
     for scenario in SCENARIOS:
         of_servers = requests.get(scenario.name, {}).get("load", {})
         shares = ratios(of_servers.get("sake", []), of_servers.get("raw", []), "requests_per_cpu_second")
-        if scenario.goal is None or not shares:
-            continue
-        is_met = statistics.median(shares) >= scenario.goal
-        rows.append([scenario.name, spread(shares), number(scenario.goal, 2), "met" if is_met else "MISSED"])
-        if not is_met:
-            reasons.append(f"- `{scenario.name}`: {SHORTFALL[scenario.name]}")
-    return "\n\n".join([table(["", "of raw", "goal", ""], rows), "\n".join(reasons)]).strip()
+        if scenario.goal is not None:
+            rows[scenario.name] = Row(scenario.name, "", 3, at_least=scenario.goal, shortfall=scenario.shortfall)
+            figures[scenario.name] = shares
+    return goal_table(rows, figures)
 
 
 def requests_text(requests):
@@ -96,13 +81,6 @@ def requests_text(requests):
     return "\n\n".join(parts)
 
 
-# The same for goals beside the requests.
-OTHER_GOALS = """\
-An idle connection should take 256 bytes of heap or less. Sake's is the frame of its coroutine, with the buffers' state and
-the timer in it; parking idle connections in something smaller than a coroutine would mend it. Hello world should cost
-1.5 times nlohmann/json alone to compile; what Sake adds beyond it is the standard library's headers and the framework's
-own code, and leaving what a program does not use out of the header would mend it."""
-
 MISSING = """\
 uWebSockets and libreactor, the fastest that are known, are in neither Debian nor npm, and do not take part."""
 
@@ -112,8 +90,11 @@ def failed_text(failed):
 
 
 def who_text(c):
-    rows = [[name, version or "-", number(c["answer_bytes"].get(name))] for name, version in c["versions"].items()]
-    parts = [table(["", "version", "bytes that answer GET /"], rows)]
+    rows = [
+        [name, version or "-", number(c["answer_bytes"].get(name)), c.get("files", {}).get(name, "-")]
+        for name, version in c["versions"].items()
+    ]
+    parts = [table(["", "version", "bytes that answer GET /", "1 MiB comes from"], rows)]
     parts.append(MISSING)
     parts += [f"Skipped: {name}: {reason}." for name, reason in c["skipped"].items()]
     return "\n\n".join(parts)
@@ -144,15 +125,18 @@ def sections(results, directory):
     links = plot_links(directory)
     if links:
         yield "Plots", links
-    yield "Other goals", OTHER_GOALS
-    if "headline" in results:
+    if "steps" in results.get("headline", {}):
         yield "Headline figures", headline.headline_text(results["headline"])
     for title, text in scale.sections(results.get("scale", {})):
         yield title, text
     if "compile" in results:
-        yield "Compiling hello world", compile.compile_table(results["compile"])
+        yield "Compiling hello world", compile.compile_text(results["compile"])
     if results.get("workers"):
         yield "Worker routes", workers.worker_table(results["workers"])
+    if "toolbox" in results:
+        yield "The async toolbox", toolbox.toolbox_text(results["toolbox"])
+    if "compute" in results:
+        yield "The compute layer", compute.compute_text(results["compute"])
     if "requests" in results:
         yield "Requests in detail", disturbance_text(results["requests"]) + "\n\n" + requests_text(results["requests"])
 

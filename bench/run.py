@@ -8,25 +8,32 @@ says what each column means.
 
 import argparse
 import json
+import os
 import signal
-import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import compile
+import compute
+import growth
 import headline
+import install
 import machine
 import measure
 import programs
 import report
 import scale
+import toolbox
 import workers
-from programs import BENCH, BUILD_DIR, PROGRAMS, Skipped, build, command_of
+from programs import BENCH, BUILD_DIR, PROGRAMS, build, command_of
+from rounds import FAILURES, Skipped, attempt
 from scenarios import SCENARIOS
 from servers import start
 
-PARTS = ("requests", "scale", "headline", "compile", "workers")
+FEW_ROUNDS = 3  # of the parts that take long
 
 
 class Progress:
@@ -48,12 +55,12 @@ def parse_options():
     parser.add_argument("--parts", default=",".join(PARTS), help=f"out of: {', '.join(PARTS)} (default: all)")
     parser.add_argument("--only", default="", help=f"comma-separated servers out of: {names}")
     parser.add_argument("--scenario", default="", help="only those with all these words in the name, as 'c64'")
-    parser.add_argument("--clients", default="wrk,load", help="wrk, load or wrk,load (default; wrk when installed)")
+    parser.add_argument("--clients", default="load,wrk", help="load, wrk or load,wrk (default; wrk when installed)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's figures to FILE as well")
     parser.add_argument("--output", type=Path, metavar="DIR",
                         help="where RESULTS.md and plots/ go (default: bench/, for a whole run only)")
     parser.add_argument("--build-dir", type=Path, default=BUILD_DIR)
-    parser.add_argument("--install", action="store_true", help="instead: install the peers, with apt-get and npm")
+    parser.add_argument("--install", action="store_true", help="before: install what is missing, with apt-get and npm")
     options = parser.parse_args()
     options.clients = options.clients.split(",")
     options.parts = options.parts.split(",")
@@ -79,59 +86,79 @@ def check(parser, options):
         options.output = BENCH
 
 
-def start_all(options, skipped):
-    servers = []
-    for program in options.programs:
-        try:
-            servers.append(start(program, options))
-        except Skipped as reason:
-            skipped[program.name] = str(reason)
-    return servers
+def build_all(options):
+    """What requests and growth need, one for each CPU at a time; what cannot be built is skipped when it starts."""
+    needed = [*options.programs, *([growth.GROWTH] if "scale" in options.parts else [])]
+    with ThreadPoolExecutor(os.cpu_count()) as builders:
+        list(builders.map(lambda program: attempt(command_of, program, options.build_dir), needed))
+
+
+@contextmanager
+def started(options, skipped):
+    """All servers that can be started; why others cannot is added to `skipped`."""
+    with ExitStack() as stack:
+        servers = []
+        for program in options.programs:
+            try:
+                servers.append(start(program, options))
+                stack.callback(servers[-1].stop)
+            except FAILURES as reason:
+                skipped[program.name] = str(reason)
+                print(f"skipped: {program.name}: {reason}", flush=True)
+        yield servers
 
 
 def run_requests(options, results, progress):
     progress("building and starting the servers")
-    skipped = results["conditions"]["skipped"]
-    if "scale" in options.parts:
-        command_of(scale.GROWTH, options.build_dir)  # not in the middle
-    servers = start_all(options, skipped)
-    results["conditions"]["answer_bytes"] = measure.answer_sizes(servers)
-    results["conditions"]["versions"] = {s.name: programs.version_of(s.program) for s in servers}
-    for name, reason in skipped.items():
-        print(f"skipped: {name}: {reason}")
-    measure.warm_up(servers, options.scenarios[0], options)
+    conditions, skipped = results["conditions"], results["conditions"]["skipped"]
+    build_all(options)
     found = results["requests"] = {}
-    for scenario in options.scenarios:
-        progress(scenario.name)
-        found[scenario.name] = measure.measure_scenario(servers, scenario, skipped, options)
-        for client, of_servers in found[scenario.name].items():
-            print(f"by {client}\n{measure.scenario_table(of_servers)}", flush=True)
-    for server in servers:
-        server.stop()
+    with started(options, skipped) as servers:
+        conditions["answer_bytes"] = measure.answer_sizes(servers)
+        conditions["versions"] = {s.name: programs.version_of(s.program) for s in servers}
+        conditions["files"] = {s.name: s.program.file for s in servers}
+        for scenario in options.scenarios:
+            progress(scenario.name)
+            found[scenario.name] = measure.measure_scenario(servers, scenario, skipped, options)
+            for client, of_servers in found[scenario.name].items():
+                print(f"by {client}\n{measure.scenario_table(of_servers)}", flush=True)
 
 
 def run_scale(options, results, progress):
-    results["scale"] = scale.measure_scale(options, progress)
+    scale.measure_scale(options, progress, results.setdefault("scale", {}))
 
 
 def run_headline(options, results, progress):
     progress("headline figures")
-    results["headline"] = headline.measure_headline(options, results.get("scale"))
+    headline.measure_headline(options, results.get("scale"), results.setdefault("headline", {}))
     print(headline.headline_text(results["headline"]), flush=True)
 
 
 def run_compile(options, results, progress):
     progress("the cost of compiling")
-    results["compile"] = compile.measure_compile(min(options.rounds, 3))
-    print(compile.compile_table(results["compile"]), flush=True)
+    results["compile"] = compile.measure_compile(min(options.rounds, FEW_ROUNDS))
+    print(compile.compile_text(results["compile"]), flush=True)
 
 
 def run_workers(options, results, progress):
     progress("worker routes")
-    options.rounds = min(options.rounds, 3)
-    results["workers"] = workers.measure_workers(options)
-    if results["workers"] is None:
-        raise Skipped("see above")
+    workers.measure_workers(replace_rounds(options), results.setdefault("workers", {}))
+
+
+def run_toolbox(options, results, progress):
+    progress("the async toolbox")
+    results["toolbox"] = toolbox.measure_toolbox(min(options.rounds, FEW_ROUNDS), options.build_dir)
+    print(toolbox.toolbox_text(results["toolbox"]), flush=True)
+
+
+def run_compute(options, results, progress):
+    progress("the compute layer")
+    results["compute"] = compute.measure_compute(min(options.rounds, FEW_ROUNDS), options.build_dir)
+    print(compute.compute_text(results["compute"]), flush=True)
+
+
+def replace_rounds(options):
+    return argparse.Namespace(**{**vars(options), "rounds": min(options.rounds, FEW_ROUNDS)})
 
 
 RUN = {
@@ -140,14 +167,28 @@ RUN = {
     "headline": run_headline,
     "compile": run_compile,
     "workers": run_workers,
+    "toolbox": run_toolbox,
+    "compute": run_compute,
 }
+PARTS = tuple(RUN)
+
+
+def run_parts(options, results, progress):
+    """What a part has found is kept, whether or not it comes to its end, and the next part begins."""
+    for part in options.parts:
+        try:
+            RUN[part](options, results, progress)
+        except FAILURES as reason:
+            results.setdefault("failed", {})[part] = str(reason) or type(reason).__name__
+            print(f"failed: {part}: {reason}", flush=True)
+        finally:
+            (options.build_dir / "results.json").write_text(json.dumps(results, indent=1) + "\n")
 
 
 def main():
     options = parse_options()
     if options.install:
-        programs.install()
-        return
+        install.install()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     machine.raise_open_files()
     try:
@@ -155,18 +196,11 @@ def main():
             build(client, options.build_dir)
     except Skipped as reason:
         sys.exit(f"the client {client} {reason}")
+    programs.make_file()
     results = {"conditions": report.conditions(options)}
     print(report.conditions_text(results["conditions"]))
     progress = Progress()
-    failed = []
-    for part in options.parts:
-        try:
-            RUN[part](options, results, progress)
-        except (Skipped, OSError, subprocess.SubprocessError) as reason:  # the other parts are worth having
-            failed.append(part)
-            results.setdefault("failed", {})[part] = str(reason)
-            print(f"failed: {part}: {reason}", flush=True)
-        (options.build_dir / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    run_parts(options, results, progress)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
     if options.output:
@@ -174,7 +208,7 @@ def main():
         report.write(results, options.output)
     required = {program.name for program in PROGRAMS if not program.optional}
     progress("done")
-    sys.exit(1 if failed or required & set(results["conditions"]["skipped"]) else 0)
+    sys.exit(1 if "failed" in results or required & set(results["conditions"]["skipped"]) else 0)
 
 
 if __name__ == "__main__":

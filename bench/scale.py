@@ -1,22 +1,19 @@
-"""Scale: what a connection costs while it is idle or asleep, and how the cost of a request grows.
+"""Scale: what a connection costs while it is idle or asleep, and the growth of what a request costs (growth.py).
 
 What needs more connections than one process may have is done with several, and says so.
 """
 
-import json
-import statistics
 import struct
-import subprocess
-import threading
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import ExitStack
 
-from machine import pinned_to, raise_open_files
-from measure import measure
-from programs import PROGRAMS, SAKE_FLAGS, Program, Skipped, build, build_preload
-from scenarios import KIB, MIB, Scenario
-from servers import end, exchange, start
-from tables import number, table
+import growth
+from clients import Sleepers, finish_paced, holding, paced, start_paced
+from machine import await_quiet, raise_open_files
+from programs import SAKE, build_preload
+from rounds import Skipped, attempt, interleaved
+from scenarios import KIB
+from servers import exchange, running
+from tables import Row, failures_text, goal_table, good, median_of, number, paragraphs, table
 
 IDLE = 10_000
 FEW = 100
@@ -24,89 +21,19 @@ SLEEP_MS = 3000
 PROBES = 500  # a second
 MANY = 100_000
 OWN_FILES = 256  # of a server, beside its connections
+MOST_ROUNDS = 3  # of what takes long and differs little from round to round
 
-CONNECTIONS = (1, 10, 100, 1000, 10_000)
-ROUTES = (1, 10, 100, 1000, 10_000)
-BODIES = (KIB, 16 * KIB, 256 * KIB, 4 * MIB, 64 * MIB)
-
-RAW = next(program for program in PROGRAMS if program.name == "raw")
-SAKE = next(program for program in PROGRAMS if program.name == "sake")
-GROWTH = Program("growth", "growth.cpp", SAKE_FLAGS)
-
-
-class Sleepers:
-    """Many connections held by a client of their own, each of which asks once (sleepers.cpp)."""
-
-    def __init__(self, server, path, count, options):
-        command = [str(build("sleepers.cpp", options.build_dir)), str(server.port), path, str(count)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            preexec_fn=pinned_to(options.client_cpu),
-        )
-        self.limit = threading.Timer(120, self.process.kill)
-        self.limit.start()
-        self.read_line()  # "connected"
-
-    def read_line(self):
-        line = self.process.stdout.readline()
-        if not line:
-            raise Skipped(f"the client: {self.process.stderr.read().strip() or 'ended'}")
-        return line
-
-    def ask(self):
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-
-    def result(self):
-        return json.loads(self.read_line())
-
-    def close(self):
-        self.limit.cancel()
-        end(self.process)
+IDLE_GOAL = {
+    "heap": Row(
+        "Sake's heap for an idle connection", "bytes", 0, at_most=256,
+        shortfall="it is the frame of the connection's coroutine, with the buffers' state and the timer in it; "
+        "parking idle connections in something smaller than a coroutine would mend it.",
+    ),
+}
 
 
-@contextmanager
-def holding(server, path, count, options):
-    """Sleepers that are connected, and closed afterwards."""
-    sleepers = Sleepers(server, path, count, options)
-    try:
-        yield sleepers
-    finally:
-        sleepers.close()
-
-
-@contextmanager
-def running(program, options, **how):
-    server = start(program, options, **how)
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-def start_paced(server, path, connections, rate, requests, options):
-    numbers = (connections, rate, requests)
-    command = [str(build("paced.cpp", options.build_dir)), str(server.port), path, *map(str, numbers)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=pinned_to(options.client_cpu)
-    )
-
-
-def finish_paced(process):
-    try:
-        said, complaint = process.communicate(timeout=120)
-    except subprocess.TimeoutExpired as error:
-        raise Skipped("the paced client did not end in time") from error
-    finally:
-        end(process)
-    if not said:
-        raise Skipped(f"the paced client: {complaint.strip()}")
-    return json.loads(said)
-
-
-def paced(server, path, connections, rate, requests, options):
-    """The figures of requests at a steady pace (paced.cpp)."""
-    return finish_paced(start_paced(server, path, connections, rate, requests, options))
+def rounds_of(options):
+    return min(options.rounds, MOST_ROUNDS)
 
 
 # ---- idle connections -------------------------------------------------------------------------------------------
@@ -130,20 +57,27 @@ def idle_memory(program, options):
         before = memory(server)
         with holding(server, "/", IDLE, options) as sleepers:
             sleepers.ask()
-            answered = sleepers.result()["answered"]
+            result = sleepers.result()
             after = memory(server)
     resident, heap, blocks = ((b - a) / IDLE for a, b in zip(before, after))
-    found = {"connections": answered, "resident": resident}
+    found = {"answered": result["answered"], "errors": result["errors"], "resident": resident}
     return {**found, "heap": heap, "blocks": blocks} if program.uses_malloc else found
 
 
-def idle_table(results):
-    rows = [
-        [name, number(r["resident"]), number(r.get("heap")), number(r.get("blocks"), 2)]
-        if "failed" not in r else [f"{name}: {r['failed']}", "", "", ""]
-        for name, r in results.items()
-    ]
-    return table(["", "resident bytes each", "heap bytes each", "heap blocks each"], rows)
+def idle_text(results):
+    header = ("", "resident bytes each", "heap bytes each", "heap blocks each", "medians of", "answered", "errors")
+    rows = []
+    for name, rounds in results.items():
+        if not good(rounds):
+            continue
+        has_heap = "heap" in good(rounds)[0]
+        heap, blocks = (median_of(rounds, key) if has_heap else None for key in ("heap", "blocks"))
+        rows.append([
+            *(name, number(median_of(rounds, "resident")), number(heap), number(blocks, 2), str(len(good(rounds)))),
+            *(number(median_of(rounds, "answered")), str(sum(r["errors"] for r in good(rounds)))),
+        ])
+    goal = goal_table(IDLE_GOAL, {"heap": [r["heap"] for r in good(results.get("sake", []))]})
+    return paragraphs(table(header, rows), failures_text(results), goal)
 
 
 # ---- requests asleep --------------------------------------------------------------------------------------------
@@ -152,131 +86,50 @@ def idle_table(results):
 def sleeping(program, options):
     """How one more request fares beside many that are asleep, and how long the whole batch takes."""
     path = f"/sleep/{SLEEP_MS}"
-    found = {}
+    found = {"errors": 0, "dropped": 0}
+
+    def note(name, probes):
+        found[f"{name}_p99_us"] = probes["p99_us"]
+        found["dropped"] += probes["dropped"]
+        found["worst_us"] = max(found.get("worst_us", 0), probes["worst_us"])
+
     with running(program, options) as server:
         exchange(server.port, "/sleep/1")
-        found["alone"] = paced(server, "/", 1, PROBES, PROBES, options)
+        await_quiet()
+        note("alone", paced(server, "/", 1, PROBES, PROBES, options))
         for count in (FEW, IDLE):
             with holding(server, path, count, options) as sleepers:
                 sleepers.ask()
                 exchange(server.port, "/")  # behind those that were asked for before
                 if count == IDLE:
-                    found["beside"] = paced(server, "/", 1, PROBES, PROBES, options)
+                    note("beside", paced(server, "/", 1, PROBES, PROBES, options))
                 batch = sleepers.result()
-                found[f"late_{count}"] = batch["last_answer_ms"] - SLEEP_MS
-                found[f"errors_{count}"] = batch["errors"]
+                found[f"late_{count}_ms"] = batch["last_answer_ms"] - SLEEP_MS
+                found["errors"] += batch["errors"]
+            await_quiet()
         with holding(server, path, IDLE, options) as sleepers:
             probes = start_paced(server, "/", 1, PROBES, PROBES * (SLEEP_MS + 1000) // 1000, options)
             sleepers.ask()
-            found["throughout"] = finish_paced(probes)
-            sleepers.result()
+            note("throughout", finish_paced(probes))
+            found["errors"] += sleepers.result()["errors"]
     return found
 
 
 def sleeping_table(results):
+    header = (
+        *("GET /, ms", "alone: p99", "while all sleep: p99", "from first to last: p99", "worst", f"{FEW} late by"),
+        *(f"{IDLE:,} late by", "medians of", "errors asleep", "GET / dropped"),
+    )
     rows = []
-    for name, r in results.items():
-        if "failed" in r:
-            rows.append([f"{name}: {r['failed']}"] + [""] * 7)
+    for name, rounds in results.items():
+        if not good(rounds):
             continue
-        p99 = [number(r[key]["p99_us"] / 1000, 2) for key in ("alone", "beside", "throughout")]
-        late = [number(r[f"late_{count}"]) for count in (FEW, IDLE)]
-        rows.append([name, *p99, number(r["throughout"]["worst_us"] / 1000, 1), *late, str(r[f"errors_{IDLE}"])])
-    header = ["GET /, ms", "alone: p99", "while all sleep: p99", "from first to last: p99", "worst"]
-    return table([*header, f"{FEW} late by", f"{IDLE:,} late by", "errors"], rows)
-
-
-# ---- growth -----------------------------------------------------------------------------------------------------
-
-
-def cost(server, scenario, options):
-    """Microseconds of the server's CPU for a request. With large bodies a part of one is counted as that part."""
-    r = measure("load", server, scenario, options.seconds, options)
-    if "failed" in r:
-        return r
-    size = max(scenario.body, len(scenario.answer))
-    moved = max(r["sent_bytes"], r["received_bytes"]) / size if size > KIB else r["requests"]
-    return {"us": r["server_cpu_seconds"] / moved * 1e6, "errors": r["errors"]}
-
-
-def interleaved(points, options):
-    """points[x][server name] is (how to start it, scenario); the costs of every round by x and name."""
-    rounds = max(1, options.rounds // 2)
-    found = {x: {name: [] for name in servers} for x, servers in points.items()}
-    for x, servers in points.items():
-        started = {}
-        try:
-            for name, ((program, arguments), _) in servers.items():
-                started[name] = start(program, options, arguments=map(str, arguments))
-            for _ in range(rounds):
-                for name, (_, scenario) in servers.items():
-                    found[x][name].append(cost(started[name], scenario, options))
-        finally:
-            for server in started.values():
-                server.stop()
-    return found
-
-
-def growth_by_connections(options):
-    get = Scenario("", "/")
-    return interleaved(
-        {
-            n: {"raw": ((RAW, ()), replace(get, connections=n)), "sake": ((SAKE, ()), replace(get, connections=n))}
-            for n in CONNECTIONS
-        },
-        options,
-    )
-
-
-def growth_by_routes(options):
-    return interleaved(
-        {
-            n: {
-                "raw": ((RAW, ()), Scenario("", "/")),
-                "sake": ((GROWTH, (n,)), Scenario("", f"/route/{n}/42", answer=b"42")),
-            }
-            for n in ROUTES
-        },
-        options,
-    )
-
-
-def growth_by_body(options):
-    """Received and sent, by size; one connection, so that what is under way when time is up matters little."""
-    received = {
-        n: {
-            "raw": ((RAW, (n, 13)), Scenario("", "/length", connections=1, body=n)),
-            "sake": ((GROWTH, (1,)), Scenario("", "/length", connections=1, body=n)),
-        }
-        for n in BODIES
-    }
-    sent = {
-        n: {
-            "raw": ((RAW, (0, n)), Scenario("", "/", connections=1, answer=b"x" * n)),
-            "sake": ((GROWTH, (1,)), Scenario("", f"/bytes/{n}", connections=1, answer=b"x" * n)),
-        }
-        for n in BODIES
-    }
-    return {"received": interleaved(received, options), "sent": interleaved(sent, options)}
-
-
-def cost_median(rounds):
-    values = [r["us"] for r in rounds if "us" in r]
-    return statistics.median(values) if values else None
-
-
-def size_text(n):
-    return f"{n // MIB} MiB" if n >= MIB else f"{n // KIB} KiB"
-
-
-def growth_table(name, points, label=str):
-    """Microseconds of CPU for a request; the keys of points are numbers, or their texts when read from a file."""
-    rows = []
-    for x, servers in points.items():
-        raw, sake = (cost_median(servers[server]) for server in ("raw", "sake"))
-        ratio = number(sake / raw, 2) if raw and sake else "-"
-        rows.append([label(int(x)), number(raw, 2), number(sake, 2), ratio])
-    return table([name, "raw, CPU us", "sake, CPU us", "sake to raw"], rows)
+        p99 = [median_of(rounds, f"{when}_p99_us") / 1000 for when in ("alone", "beside", "throughout")]
+        worst = max(r["worst_us"] for r in good(rounds)) / 1000
+        late = [number(median_of(rounds, f"late_{count}_ms")) for count in (FEW, IDLE)]
+        sums = [str(sum(r[key] for r in good(rounds))) for key in ("errors", "dropped")]
+        rows.append([name, *(number(x, 2) for x in p99), number(worst, 1), *late, str(len(good(rounds))), *sums])
+    return paragraphs(table(header, rows), failures_text(results))
 
 
 # ---- more connections than a process may have -------------------------------------------------------------------
@@ -287,33 +140,28 @@ def many(options):
     each_at_most = min(SAKE.most_connections, raise_open_files() - OWN_FILES)
     processes = -(-MANY // each_at_most)
     each = -(-MANY // processes)
-    servers, clients = [], []
-    try:
-        for _ in range(processes):
-            servers.append(start(SAKE, options))
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(SAKE, options)) for _ in range(processes)]
         for server in servers:
             exchange(server.port, "/")
         before = sum(server.resident_kib() for server in servers)
-        answered, connecting = 0, 0
+        results = []
         for server in servers:
-            clients.append(Sleepers(server, "/", each, options))
-            clients[-1].ask()
-            result = clients[-1].result()
-            answered += result["answered"]
-            connecting += result["connecting_ms"]
+            client = Sleepers(server, "/", each, options)
+            stack.callback(client.close)
+            client.ask()
+            results.append(client.result())
         resident = sum(server.resident_kib() for server in servers) - before
-        probes = [paced(server, "/", 1, PROBES, PROBES, options) for server in servers[:1]]
-    finally:
-        for client in clients:
-            client.close()
-        for server in servers:
-            server.stop()
+        answered = sum(result["answered"] for result in results)
+        probes = paced(servers[0], "/", 1, PROBES, PROBES, options)
     return {
         "processes": processes,
         "answered": answered,
-        "connecting_s": connecting / 1000,
-        "resident": resident * KIB / answered,
-        "p99_us": probes[0]["p99_us"],
+        "errors": sum(result["errors"] for result in results),
+        "connecting_s": sum(result["connecting_ms"] for result in results) / 1000,
+        "resident": resident * KIB / max(answered, 1),
+        "p99_us": probes["p99_us"],
+        "dropped": probes["dropped"],
     }
 
 
@@ -321,53 +169,48 @@ def many_text(r):
     if "failed" in r:
         return f"failed: {r['failed']}"
     return (
-        f"{r['answered']:,} connections were open at once, each of which had been answered, in {r['processes']} processes "
-        f"of the server and as many of the client, because a process may open only so many files here. They took "
-        f"{r['connecting_s']:.1f} s to make and {r['resident']:,.0f} resident bytes each; meanwhile p99 of one more "
-        f"request was {r['p99_us'] / 1000:.2f} ms."
+        f"{r['answered']:,} connections were open at once, each of which had been answered, in {r['processes']} "
+        f"processes of the server and as many of the client, because a process may open only so many files here; "
+        f"{r['errors']:,} failed. They took {r['connecting_s']:.1f} s to make and {r['resident']:,.0f} resident bytes "
+        f"each; meanwhile p99 of one more request was {r['p99_us'] / 1000:.2f} ms, and {r['dropped']} of {PROBES} were "
+        f"dropped. One measurement."
     )
 
 
 # ---- all of it --------------------------------------------------------------------------------------------------
 
 
-def attempt(what, *arguments):
-    try:
-        return what(*arguments)
-    except (Skipped, OSError) as reason:
-        return {"failed": str(reason)}
-
-
 def sections(results):
     """Titles and texts of what has been found so far."""
     texts = {
-        "idle": (f"{IDLE:,} idle connections", idle_table),
+        "idle": (f"{IDLE:,} idle connections", idle_text),
         "sleeping": (f"{IDLE:,} requests asleep for {SLEEP_MS} ms", sleeping_table),
-        "connections": ("Growth with connections", lambda r: growth_table("connections", r, "{:,}".format)),
-        "routes": ("Growth with routes", lambda r: growth_table("routes", r, "{:,}".format)),
-        "received": ("Growth with the body received", lambda r: growth_table("body", r, size_text)),
-        "sent": ("Growth with the body sent", lambda r: growth_table("body", r, size_text)),
+        "connections": ("Growth with connections", lambda r: growth.growth_table("connections", r)),
+        "routes": ("Growth with routes", lambda r: growth.growth_table("routes", r)),
+        "received": ("Growth with the body received", lambda r: growth.growth_table("body", r, growth.size_text)),
+        "sent": ("Growth with the body sent", lambda r: growth.growth_table("body", r, growth.size_text)),
         "many": (f"{MANY:,} connections", many_text),
     }
     return [(title, text(results[key])) for key, (title, text) in texts.items() if key in results]
 
 
-def measure_scale(options, progress):
-    """Every part of it; each is printed when it is done."""
-    sleepy = [program for program in options.programs if program.sleeps]
+def of_each(what, programs, options):
+    return interleaved({p.name: lambda p=p: what(p, options) for p in programs}, rounds_of(options))
+
+
+def measure_scale(options, progress, found):
+    """Every part of it, into `found`; each is printed when it is done."""
     parts = {
-        "idle connections": lambda: {"idle": {p.name: attempt(idle_memory, p, options) for p in options.programs}},
-        "requests asleep": lambda: {"sleeping": {p.name: attempt(sleeping, p, options) for p in sleepy}},
-        "growth with connections": lambda: {"connections": growth_by_connections(options)},
-        "growth with routes": lambda: {"routes": growth_by_routes(options)},
-        "growth with bodies": lambda: growth_by_body(options),
-        "more connections than a process may have": lambda: {"many": attempt(many, options)},
+        "idle": lambda: of_each(idle_memory, options.programs, options),
+        "sleeping": lambda: of_each(sleeping, [p for p in options.programs if p.sleeps], options),
+        "connections": lambda: growth.by_connections(options),
+        "routes": lambda: growth.by_routes(options),
+        "received": lambda: growth.by_body_received(options),
+        "sent": lambda: growth.by_body_sent(options),
+        "many": lambda: attempt(many, options),
     }
-    found = {}
-    for title, part in parts.items():
-        progress(f"scale: {title}")
-        new = part()
-        for name, text in sections(new):
-            print(f"{name}\n\n{text}\n", flush=True)
-        found.update(new)
-    return found
+    for name, part in parts.items():
+        progress(f"scale: {name}")
+        found[name] = part()
+        for title, text in sections({name: found[name]}):
+            print(f"{title}\n\n{text}\n", flush=True)

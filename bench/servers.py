@@ -5,10 +5,12 @@ import os
 import socket
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from machine import cpu_seconds_of, pinned_to
-from programs import Skipped, command_of
+from programs import FILE, command_of
+from rounds import Skipped
 
 
 def free_port():
@@ -35,12 +37,16 @@ class Server:
         self.name = program.name
         self.port = free_port()
         self.log = open(log, "w+")
-        variables = {**os.environ, **dict(program.environment), **dict(environment)}
+        variables = {**os.environ, "MEBIBYTE": str(FILE), **dict(program.environment), **dict(environment)}
         self.process = subprocess.Popen(
             [*command, str(self.port)], stdout=self.log, stderr=self.log, env=variables, preexec_fn=pinned_to(cpu)
         )
         atexit.register(self.stop)  # however this script ends
-        self.await_listening()
+        try:
+            self.await_listening()
+        except Skipped:
+            self.stop()
+            raise
 
     def await_listening(self):
         deadline = time.monotonic() + 10
@@ -89,6 +95,15 @@ def start(program, options, environment=(), arguments=()):
     """Builds and starts a program, pinned to the server's CPU; `arguments` come before the port."""
     command = [*command_of(program, options.build_dir), *arguments]
     return Server(program, command, options.server_cpu, options.build_dir / f"{program.name}.log", environment)
+
+
+@contextmanager
+def running(program, options, **how):
+    server = start(program, options, **how)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 def exchange(port, path, body=0):

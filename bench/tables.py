@@ -46,6 +46,20 @@ def spread(values, digits=2):
     return f"{statistics.median(values):.{digits + 1}f} ({lowest}-{highest})"
 
 
+def failures_text(results):
+    """A line for each list in `results`, by name, in which there are failures: how many, and the first reason."""
+    lines = []
+    for name, rounds in results.items():
+        reasons = [r["failed"] for r in rounds if "failed" in r]
+        if reasons:
+            lines.append(f"- {name}: failed in {len(reasons)} of {len(rounds)} rounds: {reasons[0]}")
+    return "\n".join(lines)
+
+
+def paragraphs(*parts):
+    return "\n\n".join(part for part in parts if part)
+
+
 def number(value, digits=0):
     return "-" if value is None else f"{value:,.{digits}f}"
 
@@ -63,6 +77,7 @@ class Row:
     digits: int = 2
     at_least: float = None
     at_most: float = None
+    shortfall: str = ""  # where it is known to be missed: why, and what would mend it; figures are measured
 
     def text(self, value):
         return f"{value:,.{self.digits}f} {self.unit}".strip()
@@ -78,3 +93,21 @@ class Row:
         if self.at_most is not None:
             return "met" if value <= self.at_most else "MISSED"
         return ""
+
+
+def goal_table(rows, figures):
+    """The median of each list in `figures`, by row name, beside its goal; below, a line for each goal missed."""
+    lines, short = [], []
+    for name, row in rows.items():
+        values = figures.get(name)
+        if not values:
+            lines.append([row.name, "not measured", "", "", row.goal(), ""])
+            continue
+        value = statistics.median(values)
+        low, high = (f"{x:,.{row.digits}f}" for x in (min(values), max(values)))
+        lines.append([row.name, row.text(value), f"{low}-{high}", str(len(values)), row.goal(), row.verdict(value)])
+        if row.verdict(value) == "MISSED":
+            why = row.shortfall or "it was met before; why it is not now remains to be found."
+            short.append(f"- SHORTFALL, {row.name.strip()}: {row.text(value)}, goal {row.goal()}: {why}")
+    header = ["", "median", "lowest-highest", "of", "goal", ""]
+    return paragraphs(table(header, lines), "\n".join(short))

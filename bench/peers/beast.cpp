@@ -48,7 +48,6 @@ class Session : public std::enable_shared_from_this<Session> {
     void answer() {
         const std::string_view path(request_.target().data(), request_.target().size());
         constexpr std::string_view user = "/user/";
-        static const std::string mebibyte(1024 * 1024, 'x');
         response_ = {http::status::ok, request_.version()};
         response_.set(http::field::content_type, "text/plain; charset=utf-8");
         if (path == "/" || is_route(path)) {
@@ -58,19 +57,31 @@ class Session : public std::enable_shared_from_this<Session> {
             response_.body() = R"({"message":"Hello, World!"})";
         } else if (path == "/echo") {
             response_.body() = std::move(request_.body());
-        } else if (path == "/mebibyte") {
-            response_.set(http::field::content_type, "application/octet-stream");
-            response_.body() = mebibyte;
+        } else if (path == "/files/mebibyte") {
+            return send_file();
         } else if (path.substr(0, user.size()) == user) {
             response_.body() = path.substr(user.size());
         } else {
             response_.result(http::status::not_found);
         }
-        response_.keep_alive(request_.keep_alive());
-        response_.prepare_payload();
-        http::async_write(stream_, response_,
+        send(response_);
+    }
+
+    void send_file() {
+        beast::error_code error;
+        file_ = {http::status::ok, request_.version()};
+        file_.set(http::field::content_type, "application/octet-stream");
+        file_.body().open(std::getenv("MEBIBYTE"), beast::file_mode::scan, error);
+        if (!error) send(file_);
+    }
+
+    template <class Response>
+    void send(Response& response) {
+        response.keep_alive(request_.keep_alive());
+        response.prepare_payload();
+        http::async_write(stream_, response,
                           [self = shared_from_this()](beast::error_code error, std::size_t) {
-                              if (!error && self->response_.keep_alive()) self->read();
+                              if (!error && self->request_.keep_alive()) self->read();
                           });
     }
 
@@ -78,6 +89,7 @@ class Session : public std::enable_shared_from_this<Session> {
     beast::flat_buffer buffer_;
     http::request<http::string_body> request_;
     http::response<http::string_body> response_;
+    http::response<http::file_body> file_;
 };
 
 void accept(tcp::acceptor& acceptor) {

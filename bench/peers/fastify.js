@@ -1,11 +1,10 @@
-// Fastify's program in the benchmarks (npm: fastify, in the build directory), without its logger. Middleware is
+// Fastify's program in the benchmarks (npm: fastify and @fastify/static, in the build directory), without its logger. Middleware is
 // hooks, which come before the handler.
 //
 //     NODE_PATH=.../node_modules node fastify.js PORT
 'use strict';
 
 const app = require('fastify')();
-const mebibyte = Buffer.alloc(1024 * 1024, 'x');
 const text = 'text/plain; charset=utf-8';
 let passed = 0;
 
@@ -22,7 +21,7 @@ app.get('/json', {
 });
 app.get('/user/:id', (request, reply) => reply.type(text).send(request.params.id));
 app.post('/echo', (request, reply) => reply.type(text).send(request.body));
-app.get('/mebibyte', (request, reply) => reply.type('application/octet-stream').send(mebibyte));
+app.register(require('@fastify/static'), { root: require('path').dirname(process.env.MEBIBYTE), prefix: '/files/' });
 for (let i = 1; i <= 100; ++i) app.get(`/route/${i}`, hello);
 app.register(async (plain) => {
     for (let i = 0; i < 10; ++i) {

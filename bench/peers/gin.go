@@ -4,7 +4,6 @@
 package main
 
 import (
-	"bytes"
 	"log"
 	"os"
 	"strconv"
@@ -15,7 +14,6 @@ import (
 
 func main() {
 	gin.SetMode(gin.ReleaseMode)
-	mebibyte := bytes.Repeat([]byte("x"), 1<<20)
 	passed := 0
 	hello := func(c *gin.Context) { c.String(200, "Hello, World!") }
 
@@ -30,9 +28,9 @@ func main() {
 			c.Data(200, "text/plain; charset=utf-8", body)
 		}
 	})
-	app.GET("/mebibyte", func(c *gin.Context) {
-		c.Header("Content-Length", strconv.Itoa(len(mebibyte)))
-		c.Data(200, "application/octet-stream", mebibyte)
+	app.GET("/files/mebibyte", func(c *gin.Context) {
+		c.Header("Content-Type", "application/octet-stream")
+		c.File(os.Getenv("MEBIBYTE"))
 	})
 	for i := 1; i <= 100; i++ {
 		app.GET("/route/"+strconv.Itoa(i), hello)

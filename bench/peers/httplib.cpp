@@ -5,10 +5,10 @@
 #include <httplib.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <string>
 
 int main(int argc, char** argv) {
-    const std::string mebibyte(1024 * 1024, 'x');
     httplib::Server server;
     server.new_task_queue = [] { return new httplib::ThreadPool(1024); };
     server.set_keep_alive_max_count(1'000'000'000);
@@ -27,9 +27,9 @@ int main(int argc, char** argv) {
     server.Post("/echo", [](const httplib::Request& request, httplib::Response& response) {
         response.set_content(request.body, "text/plain; charset=utf-8");
     });
-    server.Get("/mebibyte", [&](const httplib::Request&, httplib::Response& response) {
-        response.set_content(mebibyte, "application/octet-stream");
-    });
+    if (const char* file = std::getenv("MEBIBYTE")) {
+        server.set_mount_point("/files", std::filesystem::path(file).parent_path().string());
+    }
     for (int i = 1; i <= 100; ++i) server.Get("/route/" + std::to_string(i), hello);
 
     return server.listen("127.0.0.1", argc > 1 ? std::atoi(argv[1]) : 8080) ? 0 : 1;

@@ -1,13 +1,12 @@
 #!/bin/sh
 # nginx in the benchmarks (Debian: nginx-light): one process, no access log, answers written in its configuration, and
-# the mebibyte a file in its page cache. It cannot echo a body by itself, and what it calls /json is a constant.
+# the mebibyte a file (MEBIBYTE is its path). It cannot echo a body by itself, and what it calls /json is a constant.
 #
 #     nginx.sh DIRECTORY PORT
 set -eu
 directory=$(mkdir -p "$1" && cd "$1" && pwd)
 port=$2
 export PATH="$PATH:/usr/sbin"
-head -c 1048576 /dev/zero | tr '\0' x > "$directory/mebibyte"
 
 cat > "$directory/nginx.conf" << CONF
 daemon off;
@@ -34,7 +33,7 @@ http {
         location = / { return 200 "Hello, World!"; }
         location = /json { default_type application/json; return 200 '{"message":"Hello, World!"}'; }
         location ~ ^/user/([^/]+)$ { return 200 \$1; }
-        location = /mebibyte { open_file_cache max=10; default_type application/octet-stream; }
+        location = /files/mebibyte { alias $MEBIBYTE; open_file_cache max=10; default_type application/octet-stream; }
 $(seq -f '        location = /route/%g { return 200 "Hello, World!"; }' 100)
     }
 }

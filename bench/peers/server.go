@@ -5,7 +5,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"io"
 	"log"
@@ -57,16 +56,14 @@ func around(next http.Handler) http.Handler {
 }
 
 func main() {
-	mebibyte := bytes.Repeat([]byte("x"), 1<<20)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", hello)
 	mux.HandleFunc("/json", sayJSON)
 	mux.HandleFunc("/user/", user)
 	mux.HandleFunc("/echo", echo)
-	mux.HandleFunc("/mebibyte", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("/files/mebibyte", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Content-Length", strconv.Itoa(len(mebibyte)))
-		w.Write(mebibyte)
+		http.ServeFile(w, r, os.Getenv("MEBIBYTE"))
 	})
 	for i := 1; i <= 100; i++ {
 		mux.HandleFunc("/route/"+strconv.Itoa(i), hello)
