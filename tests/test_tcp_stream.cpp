@@ -431,7 +431,7 @@ TEST_CASE("F1: short and interrupted reads and writes change no byte") {
 
 TEST_CASE("streams and listeners belong to a reactor's thread") {
     CHECK_THROWS_AS(TcpListener("127.0.0.1:0"), std::logic_error);
-    CHECK_THROWS_AS(TcpStream(sake::detail::FileDescriptor()), std::logic_error);
+    CHECK_THROWS_AS(TcpStream{sake::detail::FileDescriptor()}, std::logic_error);
 }
 
 }  // namespace test_tcp_stream
