@@ -67,6 +67,7 @@
 #include "sake/compute/batches.hpp"
 #include "sake/compute/cpu_count.hpp"
 #include "sake/compute/crew.hpp"
+#include "sake/compute/invoke.hpp"
 #include "sake/compute/parallel.hpp"
 #include "sake/compute/pipeline.hpp"
 #include "sake/compute/pipeline_queue.hpp"

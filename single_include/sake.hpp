@@ -72,6 +72,7 @@
 //   sake/compute/process_pool.hpp
 //   sake/compute/background.hpp
 //   sake/compute/crew.hpp
+//   sake/compute/invoke.hpp
 //   sake/compute/batches.hpp
 //   sake/compute/parallel.hpp
 //   sake/compute/pipeline_queue.hpp
@@ -7981,6 +7982,48 @@ class Pace {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/compute/invoke.hpp ----
+
+// Calling whatever can be called, pointers to members as well: std::invoke, without all else that
+// <functional> brings.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The object that a member is wanted of: the one given, or the one that it points or refers to.
+template <class T, class Member, class Object>
+decltype(auto) object_of(Member T::*, Object&& object) {
+    using Given = std::remove_cvref_t<Object>;
+    if constexpr (std::is_same_v<T, Given> || std::is_base_of_v<T, Given>)
+        return std::forward<Object>(object);
+    else if constexpr (requires { *std::forward<Object>(object); })
+        return *std::forward<Object>(object);
+    else
+        return std::forward<Object>(object).get();  // of a std::reference_wrapper
+}
+
+/// `f(args...)`; or the member of the first argument that `f` points to, called if it is a function. To be
+/// called by its full name, since namespaces of users may have a `call` too.
+template <class F, class... Args>
+std::invoke_result_t<F, Args...> call(F&& f, Args&&... args) {
+    using Function = std::remove_cvref_t<F>;
+    if constexpr (std::is_member_function_pointer_v<Function>) {
+        return [&](auto&& object, auto&&... others) -> decltype(auto) {
+            return (detail::object_of(f, std::forward<decltype(object)>(object)).*
+                    f)(std::forward<decltype(others)>(others)...);
+        }(std::forward<Args>(args)...);
+    } else if constexpr (std::is_member_object_pointer_v<Function>) {
+        return (detail::object_of(f, std::forward<Args>(args)...).*f);
+    } else {
+        return std::forward<F>(f)(std::forward<Args>(args)...);
+    }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/compute/batches.hpp ----
 
 // The machinery of parallel and stream: how the members of a crew share what they work on. They take batches
@@ -8005,6 +8048,18 @@ using SentinelOf = decltype(std::ranges::end(std::declval<R&>()));
 template <class R>
 concept Indexable =
     std::random_access_iterator<IteratorOf<R>> && std::sized_sentinel_for<SentinelOf<R>, IteratorOf<R>>;
+
+/// What is kept of what an expression gives: no reference, nor what stands for one, to a bit of a vector.
+template <class T>
+using PlainValue = std::conditional_t<std::is_same_v<std::decay_t<T>, std::vector<bool>::reference> ||
+                                          std::is_same_v<std::decay_t<T>, std::vector<bool>::const_reference>,
+                                      bool, std::decay_t<T>>;
+
+/// What a function is called with of something that was kept for it.
+template <class T>
+T&& opened(T& value) noexcept {
+    return std::move(value);
+}
 
 /// How large batches are.
 enum class Sizes : std::uint8_t {
@@ -8039,6 +8094,9 @@ class RangeSource {
   public:
     using Item =
         std::conditional_t<is_forward, std::iter_reference_t<Iterator>, std::iter_value_t<Iterator>&&>;
+    using Value = std::iter_value_t<Iterator>;
+    /// Whether items are references to what stays where it is as long as the range does.
+    static constexpr bool items_stay = is_forward && std::is_lvalue_reference_v<Item>;
 
     explicit RangeSource(Range&& range) : range_(std::forward<Range>(range)) {}
 
@@ -8162,6 +8220,8 @@ template <class Source, class F>
 class MappedSource {
   public:
     using Item = std::invoke_result_t<F&, typename Source::Item>;
+    using Value = PlainValue<Item>;
+    static constexpr bool items_stay = false;  // a function may give a reference to what it uses again
 
     template <class Function>
     MappedSource(Source source, Function&& function)
@@ -8175,8 +8235,8 @@ class MappedSource {
 
     template <class Each>
     Taken next(Member& member, Each&& each) {
-        return source_.next(member,
-                            [&](auto&& item) { each(function_(std::forward<decltype(item)>(item))); });
+        return source_.next(
+            member, [&](auto&& item) { each(detail::call(function_, std::forward<decltype(item)>(item))); });
     }
 
   private:
@@ -8185,7 +8245,7 @@ class MappedSource {
 };
 
 template <class Source>
-using ValueOf = std::remove_cvref_t<typename Source::Item>;
+using ValueOf = typename Source::Value;
 
 /// Does `work(member)` on every member of a crew, until it says that nothing is left.
 template <class Work>
@@ -8201,8 +8261,9 @@ void work_together(Crew& crew, Sizes sizes, Work work) {
 template <class Source, class F>
 void for_each_in(Crew& crew, Source& source, F& f) {
     work_together(crew, Sizes::timed, [&](Member& member) {
-        const Taken taken = source.next(
-            member, [&](auto&& item) { static_cast<void>(f(std::forward<decltype(item)>(item))); });
+        const Taken taken = source.next(member, [&](auto&& item) {
+            static_cast<void>(detail::call(f, std::forward<decltype(item)>(item)));
+        });
         return taken.kind == Taken::Kind::batch;
     });
 }
@@ -8229,7 +8290,7 @@ std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered
     std::vector<ValueOf<Source>> all;
     all.reserve(size);
     for (auto& [number, part] : parts) {
-        for (auto& item : part) all.push_back(std::move(item));
+        for (auto&& item : part) all.push_back(static_cast<ValueOf<Source>&&>(item));
         std::vector<ValueOf<Source>>().swap(part);
     }
     return all;
@@ -8287,7 +8348,7 @@ class Reduction {
     std::optional<T> join(std::optional<T> left, std::optional<T> right) {
         if (!left) return right;
         if (!right) return left;
-        return std::optional<T>(reduce_(std::move(*left), std::move(*right)));
+        return std::optional<T>(detail::call(reduce_, std::move(*left), std::move(*right)));
     }
 
     Crew& crew_;
@@ -8311,7 +8372,7 @@ T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
                 return;
             }
             // It may give a reference to what it was given.
-            T joined(reduce(std::move(*value), T(std::forward<decltype(item)>(item))));
+            T joined(detail::call(reduce, std::move(*value), T(std::forward<decltype(item)>(item))));
             value.emplace(std::move(joined));
         });
         if (taken.kind != Taken::Kind::batch) return false;
@@ -8337,7 +8398,7 @@ namespace detail {
 template <class Range>
 using ItemOf = typename RangeSource<Range&>::Item;
 template <class F, class Range>
-using ResultFor = std::remove_cvref_t<std::invoke_result_t<F&, ItemOf<Range>>>;
+using ResultFor = PlainValue<std::invoke_result_t<F&, ItemOf<Range>>>;
 
 }  // namespace detail
 
@@ -8348,7 +8409,8 @@ using ResultFor = std::remove_cvref_t<std::invoke_result_t<F&, ItemOf<Range>>>;
 ///
 /// The range may be anything that a range-based for loop takes. What has an index is shared out in place; the
 /// items of what can be read once only are moved out of it, some at a time. `f` is called by several threads
-/// at once, each time with another item. The results may be of any type that moves.
+/// at once, each time with another item; pointers to members are functions, too. The results may be of any
+/// type that moves. Bits of a std::vector<bool> share bytes: they may be read, but not changed in place.
 ///
 /// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun. Throws
 /// Cancelled if `stop` is requested while items are left. Either way nothing runs any more when this ends.
@@ -8419,8 +8481,9 @@ std::vector<R> parallel(Crew& crew, Range& range, F& f) {
             auto batch = source.take(member);
             std::size_t index = batch.first;
             return source.visit(member, batch, [&](auto&& item) {
-                results.put(index++,
-                            [&]() -> decltype(auto) { return f(std::forward<decltype(item)>(item)); });
+                results.put(index++, [&]() -> decltype(auto) {
+                    return detail::call(f, std::forward<decltype(item)>(item));
+                });
             }) && batch.size > 0;
         });
         return results.take();
@@ -8495,11 +8558,6 @@ struct RangeItem {
     Iterator at;
 };
 
-/// What a stage is called with.
-template <class T>
-T&& opened(T& value) noexcept {
-    return std::move(value);
-}
 template <class Iterator, bool is_owned>
 decltype(auto) opened(RangeItem<Iterator, is_owned>& item) {
     if constexpr (is_owned)
@@ -8592,7 +8650,7 @@ class PipelineQueue {
         : keeps_order_(shape.keeps_order), cells_(shape.queue_limit) {}
 
     /// Waits until the item is within the window. False if the pipeline is abandoned.
-    bool push(std::uint64_t number, T&& value) {
+    bool push(std::uint64_t number, T value) {
         std::unique_lock lock(mutex_);
         const auto is_within = [&] { return (keeps_order_ ? number : end_) - first_ < cells_.size(); };
         if (!is_abandoned_ && !is_within()) {
@@ -8674,7 +8732,7 @@ class PipelineResults {
   public:
     explicit PipelineResults(const PipelineShape& shape) noexcept : keeps_order_(shape.keeps_order) {}
 
-    bool push(std::uint64_t number, T&& value) {
+    bool push(std::uint64_t number, T value) {
         const std::lock_guard lock(mutex_);
         const std::size_t place = keeps_order_ ? static_cast<std::size_t>(number) : results_.size();
         if (place >= results_.size()) results_.resize(place + 1);
@@ -8894,7 +8952,7 @@ class ThreadState {
     // Function and arguments go before the end is told, since their destructors may take long.
     template <class F, class... Args>
     static T call(F function, Args... args) {
-        return std::move(function)(std::move(args)...);
+        return detail::call(std::move(function), std::move(args)...);
     }
     template <class Call>
     void keep(Call call) {
@@ -9083,7 +9141,7 @@ struct PipelineOutlets;
 template <class F, class In>
 struct StageResult {
     static_assert(std::invocable<F&, In>, "a stage of the pipeline does not take what comes before it");
-    using type = std::decay_t<std::invoke_result_t<F&, In>>;
+    using type = PlainValue<std::invoke_result_t<F&, In>>;
 };
 
 template <class... Outlets, class In, class F>
@@ -9179,10 +9237,10 @@ class PipelineRun {
     template <class F, class T, class Outlet>
     static bool pass_on(F& function, Numbered<T>& item, Outlet& outlet) {
         if constexpr (std::is_same_v<Outlet, PipelineResults<void>>) {
-            function(opened(item.value));
+            detail::call(function, opened(item.value));
             return true;
         } else {
-            return outlet.push(item.number, function(opened(item.value)));
+            return outlet.push(item.number, detail::call(function, opened(item.value)));
         }
     }
     template <std::size_t index>
@@ -9279,11 +9337,46 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// An item that waits for its turn: where it is, if it stays there, or taken along.
+template <class Source>
+struct Kept {
+    static constexpr bool is_there = Source::items_stay;
+    using Held =
+        std::conditional_t<is_there, std::remove_reference_t<typename Source::Item>*, ValueOf<Source>>;
+
+    template <class Item>
+    static Kept of(Item&& item) {
+        if constexpr (is_there)
+            return {std::addressof(item)};
+        else
+            return {Held(std::forward<Item>(item))};
+    }
+    Held held;
+};
+template <class Source>
+decltype(auto) opened(Kept<Source>& kept) noexcept {
+    if constexpr (Kept<Source>::is_there)
+        return *kept.held;
+    else
+        return std::move(kept.held);
+}
+template <class T>
+using Opened = decltype(opened(std::declval<T&>()));
+
+/// Takes the next batch, and keeps what comes of it.
+template <class Source>
+Taken keep_next(Source& source, Member& member, std::vector<Kept<Source>>& items) {
+    return source.next(
+        member, [&](auto&& item) { items.push_back(Kept<Source>::of(std::forward<decltype(item)>(item))); });
+}
+
 /// What of the items `predicate` is true for.
 template <class Source, class Predicate>
 class FilteredSource {
   public:
     using Item = typename Source::Item;
+    using Value = ValueOf<Source>;
+    static constexpr bool items_stay = Source::items_stay;
 
     FilteredSource(Source source, Predicate predicate)
         : source_(std::move(source)), predicate_(std::move(predicate)) {}
@@ -9291,7 +9384,7 @@ class FilteredSource {
     template <class Each>
     Taken next(Member& member, Each&& each) {
         return source_.next(member, [&](auto&& item) {
-            if (predicate_(item)) each(std::forward<decltype(item)>(item));
+            if (detail::call(predicate_, item)) each(std::forward<decltype(item)>(item));
         });
     }
 
@@ -9379,10 +9472,12 @@ class Turns {
 /// `out`, `step.finish(out)` what is left at the end; once `step.is_done()` no more items are wanted.
 template <class Source, class Step>
 class SteppedSource {
-    using Value = ValueOf<Source>;
+    using Held = Kept<Source>;
 
   public:
-    using Item = typename Step::Out&&;
+    using Item = Opened<typename Step::Out>;
+    using Value = PlainValue<Item>;
+    static constexpr bool items_stay = std::is_lvalue_reference_v<Item>;
 
     SteppedSource(Source source, Step step, Order order)
         : source_(std::move(source)), step_(std::move(step)), turns_(order), is_ended_(step_.is_done()) {}
@@ -9393,13 +9488,12 @@ class SteppedSource {
             if (std::optional<Ready> ready = take_ready(member.crew)) {
                 for (auto& item : ready->items) {
                     if (!member.crew.goes_on()) return {Taken::Kind::nothing};
-                    each(std::move(item));
+                    each(opened(item));
                 }
                 return ready->taken;
             }
-            std::vector<Value> items;
-            const Taken taken = source_.next(
-                member, [&](auto&& item) { items.push_back(std::forward<decltype(item)>(item)); });
+            std::vector<Held> items;
+            const Taken taken = keep_next(source_, member, items);
             Receiver receiver{*this, member.crew};
             if (taken.kind == Taken::Kind::nothing) return taken;
             if (taken.kind == Taken::Kind::batch)
@@ -9420,7 +9514,7 @@ class SteppedSource {
         SteppedSource& stage;
         Crew& crew;
 
-        void receive(std::vector<Value> items) {
+        void receive(std::vector<Held> items) {
             std::vector<typename Step::Out> out;
             for (auto& item : items) {
                 if (stage.step_.is_done()) break;
@@ -9464,40 +9558,40 @@ class SteppedSource {
 
     Source source_;
     Step step_;
-    Turns<Value> turns_;
+    Turns<Held> turns_;
     std::deque<Ready> ready_;  // this and what follows are under the lock of the crew
     std::size_t given_ = 0;
     bool is_ended_;
 };
 
 /// Lets so many items pass.
-template <class T>
+template <class Source>
 class TakeStep {
   public:
-    using Out = T;
+    using Out = Kept<Source>;
     explicit TakeStep(std::size_t count) noexcept : left_(count) {}
 
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
-    void add(T item, std::vector<T>& out) {
+    void add(Out item, std::vector<Out>& out) {
         out.push_back(std::move(item));
         --left_;
     }
-    void finish(std::vector<T>&) const noexcept {}
+    void finish(std::vector<Out>&) const noexcept {}
 
   private:
     std::size_t left_;
 };
 
 /// Gathers so many items into one; fewer at the end.
-template <class T>
+template <class Source>
 class ChunkStep {
   public:
-    using Out = std::vector<T>;
+    using Out = std::vector<ValueOf<Source>>;
     explicit ChunkStep(std::size_t size) noexcept : size_(size) {}
 
     [[nodiscard]] bool is_done() const noexcept { return false; }
-    void add(T item, std::vector<Out>& out) {
-        chunk_.push_back(std::move(item));
+    void add(Kept<Source> item, std::vector<Out>& out) {
+        chunk_.push_back(opened(item));
         if (chunk_.size() == size_) out.push_back(std::exchange(chunk_, {}));
     }
     void finish(std::vector<Out>& out) {
@@ -9506,30 +9600,29 @@ class ChunkStep {
 
   private:
     std::size_t size_;
-    std::vector<T> chunk_;
+    Out chunk_;
 };
 
 /// Calls `f(item)` for everything that comes out of a source, one at a time in order.
 template <class Source, class F>
 void for_each_in_turn(Crew& crew, Source& source, F& f) {
-    using Value = ValueOf<Source>;
+    using Held = Kept<Source>;
     struct Receiver {
         Crew& crew;
         F& function;
-        void receive(std::vector<Value> items) {
+        void receive(std::vector<Held> items) {
             for (auto& item : items) {
                 if (!crew.goes_on()) return;
-                static_cast<void>(function(std::move(item)));
+                static_cast<void>(detail::call(function, opened(item)));
             }
         }
         void finish() const noexcept {}
     };
     Receiver receiver{crew, f};
-    Turns<Value> turns(Order::kept);
+    Turns<Held> turns(Order::kept);
     work_together(crew, Sizes::timed, [&](Member& member) {
-        std::vector<Value> items;
-        const Taken taken =
-            source.next(member, [&](auto&& item) { items.push_back(std::forward<decltype(item)>(item)); });
+        std::vector<Held> items;
+        const Taken taken = keep_next(source, member, items);
         if (taken.kind != Taken::Kind::batch) return false;
         turns.hand_in(crew, taken.number, std::move(items), receiver);
         return true;
@@ -9564,9 +9657,12 @@ inline namespace v0 {
 template <class Source, detail::Order order = detail::Order::kept>
 class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream {
     using Value = detail::ValueOf<Source>;
+    using Kept = detail::Kept<Source>;
 
   public:
     using Item = typename Source::Item;
+    /// What `for_each` calls its function with: an item, which has waited for its turn where order is kept.
+    using LastItem = std::conditional_t<order == detail::Order::kept, detail::Opened<Kept>, Item>;
 
     explicit Stream(Source source) : source_(std::move(source)) {}
 
@@ -9592,8 +9688,8 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
             source_.limit(count);
             return std::move(*this);
         } else {
-            return next<detail::SteppedSource<Source, detail::TakeStep<Value>>>(
-                std::move(source_), detail::TakeStep<Value>(count), order);
+            return next<detail::SteppedSource<Source, detail::TakeStep<Source>>>(
+                std::move(source_), detail::TakeStep<Source>(count), order);
         }
     }
 
@@ -9601,8 +9697,8 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     /// `size` is 0.
     auto chunks(std::size_t size) && {
         if (size == 0) throw std::invalid_argument("stream: chunks of no items");
-        return next<detail::SteppedSource<Source, detail::ChunkStep<Value>>>(
-            std::move(source_), detail::ChunkStep<Value>(size), order);
+        return next<detail::SteppedSource<Source, detail::ChunkStep<Source>>>(
+            std::move(source_), detail::ChunkStep<Source>(size), order);
     }
 
     /// From here on items may pass each other, so that nothing waits for one that takes long.
@@ -9617,7 +9713,7 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     /// Calls `f(item)` for all that comes out: in order and one at a time, though not always on the same
     /// thread; or, where order is not kept, by several threads at once.
     template <class F>
-        requires std::invocable<F&, Value>
+        requires std::invocable<F&, LastItem>
     void for_each(F&& f, std::stop_token stop = {}) && {
         detail::Crew crew(std::move(stop));
         if constexpr (order == detail::Order::kept)
@@ -9645,7 +9741,9 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
 };
 
 /// A stream of the items of a range: of anything that a range-based for loop takes. It owns the range if that
-/// is a temporary, and refers to it otherwise. The items of what can be read once only are moved out of it.
+/// is a temporary, and refers to it otherwise. Functions are given references to the items where they are,
+/// and only `collect`, `chunks` and `reduce` copy what is left of them. The items of what can be read once
+/// only are moved out of it.
 template <detail::Iterable Range>
 auto stream(Range&& range) {
     using Source = detail::RangeSource<Range>;

@@ -29,6 +29,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -47,6 +48,7 @@ using harness::Counted;
 using harness::make_what_stays;
 using harness::Numbers;
 using harness::numbers_up_to;
+using harness::Person;
 using sake::for_each;
 using sake::map_reduce;
 using sake::parallel;
@@ -163,6 +165,45 @@ TEST_CASE("results may move only, lack a default constructor, be no more than bi
         REQUIRE(vectors[i] == std::vector(3, numbers[i]));
         REQUIRE(copies[i] == numbers[i]);
     }
+}
+
+TEST_CASE("bits are items, also where the function gives a reference to one") {
+    std::vector<bool> bits(3000);
+    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = i % 3 == 0;
+    const auto same = parallel(bits, [](auto bit) { return bit; });
+    static_assert(std::is_same_v<decltype(same), const std::vector<bool>>);
+    CHECK(same == bits);
+    CHECK(parallel(std::as_const(bits), [](bool bit) { return !bit; })[1]);
+    CHECK(map_reduce(bits, [](bool bit) { return bit ? 1 : 0; }, std::plus(), 0) == 1000);
+    CHECK(map_reduce(bits, [](auto bit) { return bit; }, std::plus(), 0) == 1000);
+    std::atomic<int> set = 0;
+    for_each(bits, [&](bool bit) { set += bit ? 1 : 0; });
+    CHECK(set == 1000);
+}
+
+TEST_CASE("pointers to members are functions, of objects and of what points or refers to them") {
+    const auto check = [](auto&& people) {
+        const std::vector<std::string> names = parallel(people, &Person::name);
+        const std::vector<bool> adults = parallel(people, &Person::is_adult);
+        REQUIRE(names.size() == 100);
+        CHECK(names[42] == "person 42");
+        CHECK_FALSE(adults[17]);
+        CHECK(adults[18]);
+        CHECK(map_reduce(people, &Person::age, std::plus(), 0) == 4950);
+        for_each(people, &Person::is_adult);
+    };
+    std::vector<Person> people = harness::people_up_to(100);
+    struct Employee : Person {
+        explicit Employee(const Person& person) : Person(person.age, person.name) {}
+    };
+    std::vector<const Person*> pointers;
+    for (const Person& person : people) pointers.push_back(&person);
+    check(people);
+    check(std::as_const(people));
+    check(std::vector<Employee>(people.begin(), people.end()));
+    check(pointers);
+    check(std::vector<std::reference_wrapper<Person>>(people.begin(), people.end()));
+    CHECK(Person::copies == 0);
 }
 
 TEST_CASE("items of a range that is read once are moved out of it, move-only ones too") {

@@ -128,6 +128,19 @@ TEST_CASE("any number of stages and threads and any queue limit give the same re
     }
 }
 
+TEST_CASE("stages may be pointers to members, give references, and work on bits") {
+    const std::vector<harness::Person> people = harness::people_up_to(100);
+    const std::vector<std::string> names = pipeline(stage(&harness::Person::name, 2)).run(people);
+    REQUIRE(names.size() == 100);
+    CHECK(names[42] == "person 42");
+    CHECK(harness::Person::copies == 0);
+    std::vector<bool> bits(100);
+    bits[7] = true;
+    const std::vector<bool> same =
+        pipeline([](auto bit) { return bit; }, [](bool bit) { return bit; }).run(bits);
+    CHECK(same == bits);
+}
+
 TEST_CASE("a stage of one thread sees the items in order, behind stages of several threads too") {
     Numbers seen;
     auto run = pipeline(stage(dawdle, 4), [&](int n) { seen.push_back(n); });

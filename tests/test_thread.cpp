@@ -17,6 +17,7 @@
 
 #include "sake.hpp"
 #include "support/coroutines.hpp"
+#include "support/numbers.hpp"
 #include "support/oracle.hpp"
 #include "support/reliability.hpp"
 
@@ -109,6 +110,13 @@ TEST_CASE("function and arguments are moved or copied into the thread, and what 
     CHECK(counter == 1);
     const int known = 5;
     CHECK(thread::spawn([&]() -> const int& { return known; }).join() == 5);
+}
+
+TEST_CASE("a pointer to a member is a function of its object") {
+    const harness::Person person(40, "somebody");
+    CHECK(thread::spawn(&harness::Person::age_in, person, 2).join() == 42);
+    CHECK(thread::spawn(&harness::Person::name, std::cref(person)).join() == "somebody");
+    CHECK(thread::spawn(&harness::Person::is_adult, &person).join());
 }
 
 TEST_CASE("what a thread was given and has made is destroyed once, also if nobody takes it") {

@@ -13,6 +13,7 @@
 
 #include "sake/compute/batches.hpp"
 #include "sake/compute/crew.hpp"
+#include "sake/compute/invoke.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -21,7 +22,7 @@ namespace detail {
 template <class Range>
 using ItemOf = typename RangeSource<Range&>::Item;
 template <class F, class Range>
-using ResultFor = std::remove_cvref_t<std::invoke_result_t<F&, ItemOf<Range>>>;
+using ResultFor = PlainValue<std::invoke_result_t<F&, ItemOf<Range>>>;
 
 }  // namespace detail
 
@@ -32,7 +33,8 @@ using ResultFor = std::remove_cvref_t<std::invoke_result_t<F&, ItemOf<Range>>>;
 ///
 /// The range may be anything that a range-based for loop takes. What has an index is shared out in place; the
 /// items of what can be read once only are moved out of it, some at a time. `f` is called by several threads
-/// at once, each time with another item. The results may be of any type that moves.
+/// at once, each time with another item; pointers to members are functions, too. The results may be of any
+/// type that moves. Bits of a std::vector<bool> share bytes: they may be read, but not changed in place.
 ///
 /// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun. Throws
 /// Cancelled if `stop` is requested while items are left. Either way nothing runs any more when this ends.
@@ -103,8 +105,9 @@ std::vector<R> parallel(Crew& crew, Range& range, F& f) {
             auto batch = source.take(member);
             std::size_t index = batch.first;
             return source.visit(member, batch, [&](auto&& item) {
-                results.put(index++,
-                            [&]() -> decltype(auto) { return f(std::forward<decltype(item)>(item)); });
+                results.put(index++, [&]() -> decltype(auto) {
+                    return detail::call(f, std::forward<decltype(item)>(item));
+                });
             }) && batch.size > 0;
         });
         return results.take();

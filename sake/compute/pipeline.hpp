@@ -21,6 +21,7 @@
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/compute/cpu_count.hpp"
+#include "sake/compute/invoke.hpp"
 #include "sake/compute/pipeline_queue.hpp"
 #include "sake/compute/thread.hpp"
 #include "sake/compute/worker_pool.hpp"
@@ -128,7 +129,7 @@ struct PipelineOutlets;
 template <class F, class In>
 struct StageResult {
     static_assert(std::invocable<F&, In>, "a stage of the pipeline does not take what comes before it");
-    using type = std::decay_t<std::invoke_result_t<F&, In>>;
+    using type = PlainValue<std::invoke_result_t<F&, In>>;
 };
 
 template <class... Outlets, class In, class F>
@@ -224,10 +225,10 @@ class PipelineRun {
     template <class F, class T, class Outlet>
     static bool pass_on(F& function, Numbered<T>& item, Outlet& outlet) {
         if constexpr (std::is_same_v<Outlet, PipelineResults<void>>) {
-            function(opened(item.value));
+            detail::call(function, opened(item.value));
             return true;
         } else {
-            return outlet.push(item.number, function(opened(item.value)));
+            return outlet.push(item.number, detail::call(function, opened(item.value)));
         }
     }
     template <std::size_t index>

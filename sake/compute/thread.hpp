@@ -26,6 +26,7 @@
 #include "sake/async/wait.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
+#include "sake/compute/invoke.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -212,7 +213,7 @@ class ThreadState {
     // Function and arguments go before the end is told, since their destructors may take long.
     template <class F, class... Args>
     static T call(F function, Args... args) {
-        return std::move(function)(std::move(args)...);
+        return detail::call(std::move(function), std::move(args)...);
     }
     template <class Call>
     void keep(Call call) {
