@@ -8127,10 +8127,13 @@ class RangeSource {
         return batch;
     }
 
-    /// Calls `each(item)` in order. False if the work is over before all is done; it is asked after a few.
+    /// Calls `each(item)` in order. False if the work is over before all is done; that is asked after every
+    /// item if the first one was slow, otherwise after some, since to ask takes longer than a quick item.
     template <class Each>
     static bool visit(Member& member, Batch& batch, Each&& each) {
-        constexpr std::size_t between = 32;
+        constexpr std::chrono::microseconds quick{2};
+        std::size_t between = 1;
+        const auto begun = std::chrono::steady_clock::now();
         auto at = [&] {
             if constexpr (is_forward)
                 return batch.items;
@@ -8146,6 +8149,7 @@ class RangeSource {
                 if (some > 1 || left > 0) ++at;
             }
             if (left > 0 && !member.crew.goes_on()) return false;
+            if (between == 1 && std::chrono::steady_clock::now() - begun < quick) between = 32;
         }
         return true;
     }
@@ -8412,10 +8416,11 @@ using ResultFor = PlainValue<std::invoke_result_t<F&, ItemOf<Range>>>;
 /// at once, each time with another item; pointers to members are functions, too. The results may be of any
 /// type that moves. Bits of a std::vector<bool> share bytes: they may be read, but not changed in place.
 ///
-/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun. Throws
-/// Cancelled if `stop` is requested while items are left. Either way nothing runs any more when this ends.
-/// Calls may nest, and may come from any thread, those of the pools included. A loop's thread is held until
-/// the end: in a coroutine, `co_await background([&] { return parallel(images, shrink); })`.
+/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun, but for
+/// some quick ones. Throws Cancelled if `stop` is requested while items are left. Either way nothing runs any
+/// more when this ends. Calls may nest, and may come from any thread, those of the pools included. A loop's
+/// thread is held until the end: in a coroutine, `co_await background([&] { return parallel(images, shrink);
+/// })`.
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
 [[nodiscard]] std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f,

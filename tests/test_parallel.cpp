@@ -333,6 +333,29 @@ TEST_CASE("a stop token ends the call by Cancelled, soon, unless all is done") {
     CHECK(parallel(std::vector<int>(), count, stop.get_token()).empty());
 }
 
+TEST_CASE("of slow items nobody begins more than one when a call is to stop, however they are shared out") {
+    const std::vector<int> numbers = numbers_up_to(100'000);
+    const auto begun_late = [](auto run) {
+        std::stop_source stop;
+        std::atomic<int> begun = 0;
+        std::atomic<int> late = 0;
+        const auto slow = [&](int x) {
+            if (stop.stop_requested()) ++late;
+            if (++begun == 10) stop.request_stop();
+            harness::compute(20'000);
+            return x;
+        };
+        CHECK_THROWS_AS(run(slow, stop.get_token()), sake::Cancelled);
+        return late.load();
+    };
+    const int members = sake::usable_cpus();
+    CHECK(begun_late([&](auto& slow, auto stop) { for_each(numbers, slow, stop); }) <= members);
+    CHECK(begun_late([&](auto& slow, auto stop) { for_each(Numbers(100'000), slow, stop); }) <= members);
+    CHECK(begun_late([&](auto& slow, auto stop) {
+              static_cast<void>(map_reduce(numbers, slow, std::plus(), 0, stop));
+          }) <= members);
+}
+
 TEST_CASE("one item runs on the calling thread, and calls nobody") {
     const auto home = std::this_thread::get_id();
     const auto before = sake::detail::process_pool().stats();
@@ -355,6 +378,46 @@ TEST_CASE("items run at the same time, if there are threads") {
         for (int seen = here; seen < 2; seen = here) here.wait(seen);
     });
     CHECK(here == 2);
+}
+
+TEST_CASE("as many items run at the same time as there are CPUs, from every thread that calls") {
+    const int cpus = sake::usable_cpus();
+    const auto meet = [cpus] {
+        std::atomic<int> here = 0;
+        for_each(numbers_up_to(4 * cpus), [&](int) {
+            if (++here > cpus) return;
+            here.notify_all();
+            for (int seen = here; seen < cpus; seen = here) here.wait(seen);
+        });
+        return here.load();
+    };
+    CHECK(meet() == 4 * cpus);
+    CHECK(sake::thread::spawn(meet).join() == 4 * cpus);
+    harness::in_coroutine([&]() -> Task<> {
+        const int from_the_pool = co_await sake::background(meet);
+        CHECK(from_the_pool == 4 * cpus);
+        const int from_the_loop = meet();
+        CHECK(from_the_loop == 4 * cpus);
+    });
+    // From a pool of more threads, each of whom calls others of the same one.
+    sake::WorkerPool pool(5, 100);
+    std::atomic<int> together = 0;
+    std::atomic<bool> is_done = false;
+    pool.submit([&] {
+        sake::detail::Crew crew({}, &pool);
+        const std::vector<int> numbers = numbers_up_to(20);
+        const auto wait_for_five = [&](int) {
+            if (++together > 5) return 0;
+            together.notify_all();
+            for (int seen = together; seen < 5; seen = together) together.wait(seen);
+            return 1;
+        };
+        std::plus<> add;
+        CHECK(sake::detail::map_reduce(crew, numbers, wait_for_five, add, 0) == 5);
+        is_done = true;
+        is_done.notify_all();
+    });
+    is_done.wait(false);
 }
 
 TEST_CASE("nested calls end, three deep, also while every thread of the pool is busy") {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -115,10 +116,13 @@ class RangeSource {
         return batch;
     }
 
-    /// Calls `each(item)` in order. False if the work is over before all is done; it is asked after a few.
+    /// Calls `each(item)` in order. False if the work is over before all is done; that is asked after every
+    /// item if the first one was slow, otherwise after some, since to ask takes longer than a quick item.
     template <class Each>
     static bool visit(Member& member, Batch& batch, Each&& each) {
-        constexpr std::size_t between = 32;
+        constexpr std::chrono::microseconds quick{2};
+        std::size_t between = 1;
+        const auto begun = std::chrono::steady_clock::now();
         auto at = [&] {
             if constexpr (is_forward)
                 return batch.items;
@@ -134,6 +138,7 @@ class RangeSource {
                 if (some > 1 || left > 0) ++at;
             }
             if (left > 0 && !member.crew.goes_on()) return false;
+            if (between == 1 && std::chrono::steady_clock::now() - begun < quick) between = 32;
         }
         return true;
     }

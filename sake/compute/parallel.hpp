@@ -36,10 +36,11 @@ using ResultFor = PlainValue<std::invoke_result_t<F&, ItemOf<Range>>>;
 /// at once, each time with another item; pointers to members are functions, too. The results may be of any
 /// type that moves. Bits of a std::vector<bool> share bytes: they may be read, but not changed in place.
 ///
-/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun. Throws
-/// Cancelled if `stop` is requested while items are left. Either way nothing runs any more when this ends.
-/// Calls may nest, and may come from any thread, those of the pools included. A loop's thread is held until
-/// the end: in a coroutine, `co_await background([&] { return parallel(images, shrink); })`.
+/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun, but for
+/// some quick ones. Throws Cancelled if `stop` is requested while items are left. Either way nothing runs any
+/// more when this ends. Calls may nest, and may come from any thread, those of the pools included. A loop's
+/// thread is held until the end: in a coroutine, `co_await background([&] { return parallel(images, shrink);
+/// })`.
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
 [[nodiscard]] std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f,
