@@ -68,6 +68,7 @@
 //   sake/async/sync.hpp
 //   sake/async/pool.hpp
 //   sake/compute/cpu_count.hpp
+//   sake/compute/signals.hpp
 //   sake/compute/worker_pool.hpp
 //   sake/compute/process_pool.hpp
 //   sake/compute/background.hpp
@@ -166,6 +167,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <system_error>
@@ -7140,6 +7142,37 @@ inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view 
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/compute/signals.hpp ----
+
+// Signals are for the threads of the program, not for those that the library makes.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// While it lives, threads that are started block all signals but those of faults of their own.
+class SignalsBlocked {
+  public:
+    SignalsBlocked() noexcept {
+        sigset_t all;
+        ::sigfillset(&all);
+        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
+            ::sigdelset(&all, fault);
+        }
+        ::pthread_sigmask(SIG_SETMASK, &all, &previous_);
+    }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
+
+  private:
+    sigset_t previous_{};
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/compute/worker_pool.hpp ----
 
 // WorkerPool: threads that run jobs from one bounded queue. A job that fails, ends its thread or never
@@ -7220,8 +7253,8 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. A job that calls it is not waited for.
-    std::size_t stop(std::chrono::milliseconds patience);
+    /// left. A job that calls it is not waited for, nor are as many as the caller knows to be `lost`.
+    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost = 0);
 
     // What follows is for dispatchers, which look after a job that they have submitted.
 
@@ -7232,6 +7265,9 @@ class WorkerPool {
     bool withdraw(detail::PoolJob& job);
     /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
     void abandon(detail::PoolJob& job);
+    /// What tells pools apart: of the pool whose thread is calling, nullptr if it is none's; and of this one.
+    [[nodiscard]] static const void* current() noexcept;
+    [[nodiscard]] const void* id() const noexcept { return state_.get(); }
 
   private:
     int size_;
@@ -7239,25 +7275,6 @@ class WorkerPool {
 };
 
 namespace detail {
-
-/// Signals are for the threads of the program: while it lives, threads that are started block them.
-class SignalsBlocked {
-  public:
-    SignalsBlocked() noexcept {
-        sigset_t all;
-        ::sigfillset(&all);
-        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-            ::sigdelset(&all, fault);
-        }
-        ::pthread_sigmask(SIG_SETMASK, &all, &previous_);
-    }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
-
-  private:
-    sigset_t previous_{};
-};
 
 /// What the threads of a pool share. Each holds it too, since a stuck one may outlive the pool.
 class PoolState : public std::enable_shared_from_this<PoolState> {
@@ -7310,7 +7327,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         return !stopping_.stop_requested();
     }
 
-    std::size_t stop(std::chrono::milliseconds patience) {
+    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost) {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
         std::deque<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
         std::list<Thread> ended;
@@ -7320,8 +7337,8 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         lock.unlock();
         for (const auto& job : dropped) job->dropped();
         lock.lock();
-        const std::size_t own = current() == this ? 1 : 0;
-        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == own; });
+        if (current() == this) ++lost;
+        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ <= lost; });
         take_ended(ended);
         for (Thread& stuck : threads_) {
             if (stuck.handle.joinable()) stuck.handle.detach();
@@ -7329,6 +7346,12 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         const std::size_t left = stats_.running;
         lock.unlock();
         return left;
+    }
+
+    /// The pool that this thread belongs to, or nullptr.
+    static const PoolState*& current() noexcept {
+        thread_local const PoolState* pool = nullptr;
+        return pool;
     }
 
   private:
@@ -7404,12 +7427,6 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         } catch (const std::exception&) {
             return;
         }
-    }
-
-    // The pool that this thread belongs to, or nullptr.
-    static const PoolState*& current() noexcept {
-        thread_local const PoolState* pool = nullptr;
-        return pool;
     }
 
     void work(Thread& thread) {
@@ -7492,23 +7509,26 @@ inline WorkerPool::WorkerPool(int size, std::size_t queue_limit) : size_(size ==
     try {
         state_->start();
     } catch (...) {
-        state_->stop(std::chrono::hours(1));
+        state_->stop(std::chrono::hours(1), 0);
         throw;
     }
 }
 
 inline WorkerPool::~WorkerPool() {
-    if (state_->drain()) state_->stop(std::chrono::hours(1));
+    if (state_->drain()) state_->stop(std::chrono::hours(1), 0);
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
-inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience) { return state_->stop(patience); }
+inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience, std::size_t lost) {
+    return state_->stop(patience, lost);
+}
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
     return state_->submit(std::move(job));
 }
 inline bool WorkerPool::has_room() { return state_->has_room(); }
 inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
 inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
+inline const void* WorkerPool::current() noexcept { return detail::PoolState::current(); }
 
 }  // namespace v0
 }  // namespace sake
@@ -7522,30 +7542,65 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Stops a pool at the end of the process, and waits for what it does for some seconds: work that called exit
-/// itself may be what the rest waits for. The child of a fork has none of its threads.
-class StopAtExit {
+/// Work that others share with this thread. If exit is called in the middle of it, nobody comes back to it.
+class SharedWork {
   public:
-    explicit StopAtExit(WorkerPool& pool) noexcept : pool_(pool), process_(::getpid()) {}
-    StopAtExit(const StopAtExit&) = delete;
-    StopAtExit& operator=(const StopAtExit&) = delete;
-    ~StopAtExit() {
-        if (::getpid() == process_) pool_.stop(std::chrono::seconds(10));
-    }
+    SharedWork() = default;
+    SharedWork(const SharedWork&) = delete;
+    SharedWork& operator=(const SharedWork&) = delete;
+    virtual ~SharedWork() = default;
 
-  private:
-    WorkerPool& pool_;
-    pid_t process_;
+    /// Lets the others leave, except those who wait for this thread. Returns how many of these the pool has.
+    virtual std::size_t end_for_ever(const WorkerPool& pool) noexcept = 0;
+
+    /// The innermost one that this thread is in the middle of, or nullptr.
+    static SharedWork*& current() noexcept {
+        thread_local SharedWork* work = nullptr;
+        return work;
+    }
 };
 
-/// The pool of the process: one thread per usable CPU, since the threads of loops, which call `background`,
-/// should be free for other things. It is never destroyed, as destructors of statics may still ask for it;
-/// after its stop it takes no work. Its queue is bounded by those who use it: a loop by its turns, a call of
-/// `parallel` by the size of the pool.
+/// The pool of one process. It is never destroyed, as destructors of statics may still ask for it.
+struct ProcessPool {
+    explicit ProcessPool(ProcessPool* of_the_parent) : inherited(of_the_parent) {}
+
+    const pid_t process = ::getpid();
+    WorkerPool pool{0, std::numeric_limits<std::size_t>::max() / 2};
+    ProcessPool* const inherited;  // without threads in this process, but not lost
+
+    /// The latest one, which may be that of a process that forked.
+    static std::atomic<ProcessPool*>& latest() noexcept {
+        static constinit std::atomic<ProcessPool*> pool = nullptr;
+        return pool;
+    }
+    [[nodiscard]] bool is_here() const noexcept { return process == ::getpid(); }
+};
+
+/// Stops the pool at the end of the process, and waits some seconds for what it does.
+struct StopAtExit {
+    ~StopAtExit() {
+        ProcessPool* const own = ProcessPool::latest();
+        if (!own->is_here()) return;
+        SharedWork* const work = SharedWork::current();
+        const std::size_t lost = work != nullptr ? work->end_for_ever(own->pool) : 0;
+        own->pool.stop(std::chrono::seconds(10), lost);
+    }
+};
+
+/// The pool of this process: one thread per usable CPU, since the threads of loops, which call `background`,
+/// should be free for other things. After its stop it takes no work. Its queue is bounded by those who use
+/// it: a loop by its turns, a call of `parallel` by the size of the pool. The child of a fork makes its own,
+/// without a lock, which might be held by a thread that it does not have.
 inline WorkerPool& process_pool() {
-    static WorkerPool& pool = *new WorkerPool(0, std::numeric_limits<std::size_t>::max() / 2);
-    static const StopAtExit at_exit(pool);
-    return pool;
+    ProcessPool* found = ProcessPool::latest();
+    if (found != nullptr && found->is_here()) return found->pool;
+    auto* const made = new ProcessPool(found);
+    if (!ProcessPool::latest().compare_exchange_strong(found, made)) {
+        delete made;  // another thread was first
+        return found->pool;
+    }
+    static const StopAtExit at_exit;
+    return made->pool;
 }
 
 }  // namespace detail
@@ -7570,6 +7625,7 @@ class BackgroundPlace {
     BackgroundPlace(const BackgroundPlace&) = delete;
     BackgroundPlace& operator=(const BackgroundPlace&) = delete;
     ~BackgroundPlace() {
+        if (!is_here()) return;
         std::unique_lock lock(mutex_);
         emptied_.wait(lock, [this] { return jobs_ == 0; });
     }
@@ -7579,6 +7635,7 @@ class BackgroundPlace {
     [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
 
     bool submit(PoolJob& job) {
+        if (!is_here()) throw std::runtime_error("background: the process of this loop has forked");
         enter();
         try {
             if (pool_.submit_job(unowned(job))) return true;
@@ -7601,11 +7658,14 @@ class BackgroundPlace {
     }
 
   private:
+    // The child of a fork has no threads of the loops of its parent.
+    [[nodiscard]] bool is_here() const noexcept { return process_ == ::getpid(); }
     void enter() noexcept {
         const std::lock_guard lock(mutex_);
         ++jobs_;
     }
 
+    const pid_t process_ = ::getpid();
     WorkerPool& pool_;
     Semaphore turns_;
     std::mutex mutex_;
@@ -7781,12 +7841,10 @@ namespace detail {
 /// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
 /// of the work is taken off the queue of the pool. So a call ends even if all threads are busy for ever, and
 /// calls may nest. It lives in the caller's frame, which no helper outlasts.
-class Crew {
+class Crew final : public SharedWork {
   public:
     explicit Crew(std::stop_token stop, WorkerPool* pool = nullptr) noexcept
         : stop_(std::move(stop)), pool_(pool) {}
-    Crew(const Crew&) = delete;
-    Crew& operator=(const Crew&) = delete;
 
     /// Calls `work()` here, and on the threads that come to help at the same time. Each of them is to take
     /// what there is until nothing is left. Then throws the first exception, in time.
@@ -7836,6 +7894,13 @@ class Crew {
     }
     void tell_all() noexcept { changed_.notify_all(); }
 
+    /// Where this thread never comes back, the caller waits for it for ever, and so do those around it.
+    std::size_t end_for_ever(const WorkerPool& pool) noexcept override {
+        fail(std::make_exception_ptr(Cancelled()));
+        const bool is_waited_for = caller_ != std::this_thread::get_id() && callers_pool_ == pool.id();
+        return (is_waited_for ? 1 : 0) + (around_ != nullptr ? around_->end_for_ever(pool) : 0);
+    }
+
     /// For taking from a range, which may take its time.
     [[nodiscard]] std::mutex& range_mutex() noexcept { return range_mutex_; }
 
@@ -7860,6 +7925,7 @@ class Crew {
     };
 
     void take_part() {
+        const AtExit leave([before = std::exchange(current(), this)]() noexcept { current() = before; });
         try {
             call_work_(work_);
         } catch (...) {
@@ -7926,6 +7992,9 @@ class Crew {
     }
 
     const std::stop_token stop_;
+    const std::thread::id caller_ = std::this_thread::get_id();
+    const void* const callers_pool_ = WorkerPool::current();
+    SharedWork* const around_ = current();
     WorkerPool* pool_;
     void* work_ = nullptr;
     void (*call_work_)(void*) = nullptr;
@@ -8842,7 +8911,8 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
 
 /// Runs `f(args...)` on a new thread of this name. A function that takes a std::stop_token first is given the
 /// handle's. Function and arguments are moved or copied into the thread; what is to be shared is passed by
-/// std::ref. Throws std::system_error if no thread can be made.
+/// std::ref. Signals are blocked in it, but those of faults. Throws std::system_error if no thread can be
+/// made.
 ///
 ///     auto loader = thread::spawn(thread::Name("loader"), [](std::string path) { return load(path); },
 ///     path); const Model model = loader.join();  // in a coroutine: co_await loader
@@ -8904,6 +8974,7 @@ class ThreadState {
             if (*name.c_str() != '\0') sys::set_thread_name(name.c_str());
             this->run(std::move(stop), std::move(function), std::move(arguments)...);
         };
+        const SignalsBlocked no_signals;
         thread_ = std::jthread(body, std::forward<F>(f), std::forward<Args>(args)...);
     }
 
@@ -9214,7 +9285,6 @@ class PipelineRun {
     }
     template <std::size_t index>
     void start_stage(std::vector<thread::JoinHandle<void>>& threads) {
-        const SignalsBlocked for_the_threads;
         const std::string name = "pipeline " + std::to_string(index + 1);
         for (int i = 0; i < std::get<index>(stages_).threads && !is_abandoned_; ++i) {
             threads.push_back(thread::spawn(thread::Name(name), [this] { work<index>(); }));

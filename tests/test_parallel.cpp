@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -102,6 +103,18 @@ class BusyPool {
     std::atomic<int> busy_ = 0;
     std::atomic<bool> is_released_ = false;
 };
+
+/// Ends when as many items run at the same time as there are CPUs. Gives how many ran in all, 4 for each CPU.
+int members_meet() {
+    const int cpus = sake::usable_cpus();
+    std::atomic<int> here = 0;
+    for_each(numbers_up_to(4 * cpus), [&](int) {
+        if (++here > cpus) return;
+        here.notify_all();
+        for (int seen = here; seen < cpus; seen = here) here.wait(seen);
+    });
+    return here;
+}
 
 long nested_sum(int depth, int width) {
     if (depth == 0) return 1;
@@ -382,15 +395,7 @@ TEST_CASE("items run at the same time, if there are threads") {
 
 TEST_CASE("as many items run at the same time as there are CPUs, from every thread that calls") {
     const int cpus = sake::usable_cpus();
-    const auto meet = [cpus] {
-        std::atomic<int> here = 0;
-        for_each(numbers_up_to(4 * cpus), [&](int) {
-            if (++here > cpus) return;
-            here.notify_all();
-            for (int seen = here; seen < cpus; seen = here) here.wait(seen);
-        });
-        return here.load();
-    };
+    const auto meet = [] { return members_meet(); };
     CHECK(meet() == 4 * cpus);
     CHECK(sake::thread::spawn(meet).join() == 4 * cpus);
     harness::in_coroutine([&]() -> Task<> {
@@ -578,6 +583,30 @@ int run_alone(const std::string& name) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+bool has_ended_well(pid_t child) {
+    int status = -1;
+    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 9;
+}
+
+/// Whether `work()` is true in the child of a fork.
+template <class Work>
+bool in_child(Work work) {
+    const pid_t child = ::fork();
+    if (child != 0) return has_ended_well(child);
+    ::alarm(30);
+    std::exit(work() ? 9 : 1);
+}
+
+/// parallel, stream and background, all of them with help.
+bool computes_and_waits() {
+    const auto waits = []() -> Task<int> {
+        co_return co_await sake::background([] { return members_meet(); });
+    };
+    const int all = 4 * sake::usable_cpus();
+    return members_meet() == all && sake::run_until_complete(waits()) == all &&
+           sake::stream(Numbers(1000)).reduce(std::plus(), 0) == 499'500;
+}
+
 struct AtTheEnd {
     ~AtTheEnd() {
         const auto sum = map_reduce(numbers_up_to(1000), [](int x) { return x; }, std::plus(), 0);
@@ -606,13 +635,63 @@ TEST_CASE("alone: a job of the pool ends the process" * doctest::skip()) {
     for (;;) ::pause();
 }
 
-TEST_CASE("alone: the child of a fork computes by itself, and ends" * doctest::skip()) {
+TEST_CASE("alone: the child of a fork computes on threads of its own, and ends" * doctest::skip()) {
     CHECK(nested_sum(2, 10) == 100);
-    const pid_t child = ::fork();
-    if (child == 0) std::exit(nested_sum(2, 10) == 100 ? 9 : 1);
-    int status = -1;
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    CHECK(WEXITSTATUS(status) == 9);
+    CHECK(in_child([] { return computes_and_waits(); }));
+    CHECK(in_child([] { return in_child([] { return computes_and_waits(); }) && computes_and_waits(); }));
+    CHECK(computes_and_waits());
+}
+
+TEST_CASE("alone: a fork beside threads that compute" * doctest::skip()) {
+    std::vector<std::jthread> computing;
+    for (int i = 0; i < 3; ++i) {
+        computing.emplace_back([](const std::stop_token& stop) {
+            while (!stop.stop_requested()) static_cast<void>(nested_sum(2, 10));
+        });
+    }
+    for (int i = 0; i < 100; ++i) REQUIRE(in_child([] { return computes_and_waits(); }));
+}
+
+TEST_CASE("alone: the child of a fork that goes on in the loop of its parent" * doctest::skip()) {
+    const auto forks = []() -> Task<bool> {
+        co_await sake::background([] {});
+        const pid_t child = ::fork();
+        const std::string why = co_await harness::failure_of(sake::background([] {}));
+        if (child == 0) ::_exit(why == "background: the process of this loop has forked" ? 9 : 1);
+        co_return why == "no exception" && has_ended_well(child);
+    };
+    CHECK(sake::run_until_complete(forks()));
+}
+
+TEST_CASE("alone: an item ends the process on the thread of the caller" * doctest::skip()) {
+    const auto home = std::this_thread::get_id();
+    std::atomic<bool> has_help = false;
+    for_each(Numbers(Numbers::endless), [&](int) {
+        if (std::this_thread::get_id() != home) has_help = true;
+        if (std::this_thread::get_id() == home && has_help) std::exit(7);
+    });
+}
+
+TEST_CASE("alone: an item ends the process on the thread of a helper" * doctest::skip()) {
+    const auto home = std::this_thread::get_id();
+    for_each(Numbers(Numbers::endless), [&](int) {
+        if (std::this_thread::get_id() != home) std::exit(7);
+    });
+}
+
+TEST_CASE("alone: an item of nested work in the background ends the process" * doctest::skip()) {
+    const auto exits = []() -> Task<> {
+        const auto on_another_thread = [](std::thread::id caller) {
+            if (std::this_thread::get_id() != caller) std::exit(7);
+        };
+        co_await sake::background([&] {
+            for_each(std::array{1}, [&](int) {
+                const auto caller = std::this_thread::get_id();
+                for_each(Numbers(Numbers::endless), [&](int) { on_another_thread(caller); });
+            });
+        });
+    };
+    sake::run_until_complete(exits());
 }
 
 TEST_CASE("the pool starts when it is used, and ends with the process, however that ends") {
@@ -620,8 +699,19 @@ TEST_CASE("the pool starts when it is used, and ends with the process, however t
     CHECK(run_alone("alone: a destructor of a static calls after the end of the pool") == 0);
     CHECK(run_alone("alone: a job of the pool ends the process") == 7);
     // A sanitizer's own threads do not survive a fork.
-    if (!harness::is_sanitized)
-        CHECK(run_alone("alone: the child of a fork computes by itself, and ends") == 0);
+    if (harness::is_sanitized) return;
+    CHECK(run_alone("alone: the child of a fork computes on threads of its own, and ends") == 0);
+    CHECK(run_alone("alone: a fork beside threads that compute") == 0);
+    CHECK(run_alone("alone: the child of a fork that goes on in the loop of its parent") == 0);
+}
+
+TEST_CASE("an item that ends the process does not wait for the others, nor for who waits for it") {
+    if (sake::usable_cpus() < 2) return;
+    const auto begun = std::chrono::steady_clock::now();
+    CHECK(run_alone("alone: an item ends the process on the thread of the caller") == 7);
+    CHECK(run_alone("alone: an item ends the process on the thread of a helper") == 7);
+    CHECK(run_alone("alone: an item of nested work in the background ends the process") == 7);
+    CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(9));
 }
 
 }  // namespace test_parallel

@@ -24,7 +24,6 @@
 #include "sake/compute/invoke.hpp"
 #include "sake/compute/pipeline_queue.hpp"
 #include "sake/compute/thread.hpp"
-#include "sake/compute/worker_pool.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -197,7 +196,6 @@ class PipelineRun {
     }
     template <std::size_t index>
     void start_stage(std::vector<thread::JoinHandle<void>>& threads) {
-        const SignalsBlocked for_the_threads;
         const std::string name = "pipeline " + std::to_string(index + 1);
         for (int i = 0; i < std::get<index>(stages_).threads && !is_abandoned_; ++i) {
             threads.push_back(thread::spawn(thread::Name(name), [this] { work<index>(); }));

@@ -27,6 +27,7 @@
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/compute/invoke.hpp"
+#include "sake/compute/signals.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -98,7 +99,8 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
 
 /// Runs `f(args...)` on a new thread of this name. A function that takes a std::stop_token first is given the
 /// handle's. Function and arguments are moved or copied into the thread; what is to be shared is passed by
-/// std::ref. Throws std::system_error if no thread can be made.
+/// std::ref. Signals are blocked in it, but those of faults. Throws std::system_error if no thread can be
+/// made.
 ///
 ///     auto loader = thread::spawn(thread::Name("loader"), [](std::string path) { return load(path); },
 ///     path); const Model model = loader.join();  // in a coroutine: co_await loader
@@ -160,6 +162,7 @@ class ThreadState {
             if (*name.c_str() != '\0') sys::set_thread_name(name.c_str());
             this->run(std::move(stop), std::move(function), std::move(arguments)...);
         };
+        const SignalsBlocked no_signals;
         thread_ = std::jthread(body, std::forward<F>(f), std::forward<Args>(args)...);
     }
 
