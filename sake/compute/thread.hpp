@@ -79,7 +79,7 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
     T join() { return state().join(); }
 
     /// The same in a coroutine, whose loop goes on meanwhile. Throws Cancelled, and then the thread runs on
-    /// and can be joined or awaited again. The handle must outlive the wait.
+    /// and can be joined or awaited again. Throws std::logic_error if the handle went meanwhile.
     [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(*this); }
 
     /// Whether the thread has not been joined yet; it may have ended.
@@ -150,6 +150,8 @@ class ThreadState {
     ThreadState(const ThreadState&) = delete;
     ThreadState& operator=(const ThreadState&) = delete;
     ~ThreadState() {
+        for (ListNode* wait = waits_.next(); wait != &waits_; wait = wait->next())
+            static_cast<ThreadWait<T>&>(*wait).forget();
         if (!thread_.joinable()) return;
         thread_.request_stop();
         thread_.join();
@@ -180,6 +182,8 @@ class ThreadState {
         const std::lock_guard lock(mutex_);
         return is_over_;
     }
+    /// To be told when this goes.
+    void add(ThreadWait<T>& wait) noexcept { wait.insert_before(waits_); }
     [[nodiscard]] bool is_awaited() {
         const std::lock_guard lock(mutex_);
         return waiter_ != nullptr;
@@ -238,6 +242,7 @@ class ThreadState {
         waiter.reactor().post(waiter);
     }
 
+    ListNode waits_;    // used by the thread of the handle alone
     std::mutex mutex_;  // of these two; the others are the thread's until it was joined
     bool is_over_ = false;
     Wait* waiter_ = nullptr;
@@ -253,27 +258,33 @@ enum class ThreadOnCancel : std::uint8_t {
 };
 
 template <class T>
-class [[nodiscard]] ThreadWait final : public Wait {
+class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
   public:
     explicit ThreadWait(const thread::JoinHandle<T>& handle, ThreadOnCancel on_cancel = ThreadOnCancel::leave)
-        : state_(handle.state()), on_cancel_(on_cancel) {}
-    ~ThreadWait() { static_cast<void>(state_.leave(*this)); }
+        : state_(&handle.state()), on_cancel_(on_cancel) {
+        state_->add(*this);
+    }
+    ~ThreadWait() { static_cast<void>(leave()); }
 
-    [[nodiscard]] bool await_ready() const { return state_.is_over(); }
+    /// The handle goes, and the thread has ended by the time that this is resumed.
+    void forget() noexcept { state_ = nullptr; }
+
+    [[nodiscard]] bool await_ready() const { return state_->is_over(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (state_.is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
+        if (state_->is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
         Fiber& fiber = *coroutine.promise().fiber;
         const bool stops = on_cancel_ == ThreadOnCancel::stop && fiber.take_cancellation();
         if (!suspend(coroutine)) return false;
         if (stops) fiber.cancel();
-        state_.tell(*this);
+        state_->tell(*this);
         return true;
     }
     T await_resume() {
         throw_if_cancelled();
+        if (state_ == nullptr) throw std::logic_error("thread: the handle went while it was awaited");
         try {
-            return state_.join();  // what is left of the thread is its end
+            return state_->join();  // what is left of the thread is its end
         } catch (const Cancelled&) {
             if (was_told_to_stop_) static_cast<void>(take_late_cancellation());
             throw;
@@ -282,13 +293,14 @@ class [[nodiscard]] ThreadWait final : public Wait {
 
   private:
     bool withdraw() noexcept override {
-        if (on_cancel_ == ThreadOnCancel::leave) return state_.leave(*this);
+        if (on_cancel_ == ThreadOnCancel::leave) return leave();
         was_told_to_stop_ = true;
-        state_.request_stop();
+        if (state_ != nullptr) state_->request_stop();
         return false;
     }
+    bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
 
-    ThreadState<T>& state_;
+    ThreadState<T>* state_;
     const ThreadOnCancel on_cancel_;
     bool was_told_to_stop_ = false;
 };
