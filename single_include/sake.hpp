@@ -8472,6 +8472,10 @@ template <class Range>
 using ItemOf = typename RangeSource<Range&>::Item;
 template <class F, class Range>
 using ResultFor = PlainValue<std::invoke_result_t<F&, ItemOf<Range>>>;
+/// A function that gives nothing is refused by words, not by what a vector says of nothing.
+template <class F, class Range>
+using ResultsFor =
+    std::vector<std::conditional_t<std::is_void_v<ResultFor<F, Range>>, bool, ResultFor<F, Range>>>;
 
 }  // namespace detail
 
@@ -8492,8 +8496,7 @@ using ResultFor = PlainValue<std::invoke_result_t<F&, ItemOf<Range>>>;
 /// })`.
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
-[[nodiscard]] std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f,
-                                                                std::stop_token stop = {});
+[[nodiscard]] detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop = {});
 
 /// Calls `f(item)` for every item, and drops what it gives; all else as with `parallel`.
 template <detail::Iterable Range, class F>
@@ -8577,11 +8580,13 @@ T map_reduce(Crew& crew, Range& range, Map& map, Reduce& reduce, T init) {
 
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
-std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f, std::stop_token stop) {
+detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop) {
     using R = detail::ResultFor<F, Range>;
     static_assert(!std::is_void_v<R>, "the function gives nothing: use for_each(range, f)");
-    detail::Crew crew(std::move(stop));
-    return detail::parallel<R>(crew, range, f);
+    if constexpr (!std::is_void_v<R>) {
+        detail::Crew crew(std::move(stop));
+        return detail::parallel<R>(crew, range, f);
+    }
 }
 
 template <detail::Iterable Range, class F>
@@ -8852,8 +8857,14 @@ class ThreadWait;
 
 /// What a function gives on a thread of its own: called with a stop token before its arguments, if it takes
 /// one.
+struct NotCallable {};
 template <class F, class... Args>
-struct CalledOnThread : std::invoke_result<F, Args...> {};
+struct CalledOnThread {
+    using type = NotCallable;
+};
+template <class F, class... Args>
+    requires std::invocable<F, Args...> && (!std::invocable<F, std::stop_token, Args...>)
+struct CalledOnThread<F, Args...> : std::invoke_result<F, Args...> {};
 template <class F, class... Args>
     requires std::invocable<F, std::stop_token, Args...>
 struct CalledOnThread<F, Args...> : std::invoke_result<F, std::stop_token, Args...> {};
@@ -8922,18 +8933,26 @@ template <class F, class... Args>
     requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
 auto spawn(Name name, F&& f, Args&&... args) {
     using Result = detail::ThreadResult<F, Args...>;
-    auto state = std::make_unique<detail::ThreadState<Result>>();
-    state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
-    JoinHandle<Result> handle(std::move(state));
-    if constexpr (detail::is_safe_to_await<F>)
-        return handle;
-    else
-        return detail::CalledHandle(std::move(handle));
+    constexpr bool is_callable = !std::is_same_v<Result, detail::NotCallable>;
+    static_assert(
+        is_callable,
+        "thread::spawn(f, args...): f does not take these arguments, which are moved or copied (share "
+        "by std::ref), nor a std::stop_token before them");
+    if constexpr (is_callable) {
+        auto state = std::make_unique<detail::ThreadState<Result>>();
+        state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
+        JoinHandle<Result> handle(std::move(state));
+        if constexpr (detail::is_safe_to_await<F>)
+            return handle;
+        else
+            return detail::CalledHandle(std::move(handle));
+    }
 }
 
 /// The same under the name of the calling thread.
 template <class F, class... Args>
-    requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
+    requires(!std::is_same_v<std::decay_t<F>, Name> && !detail::is_task<std::decay_t<F>> &&
+             !detail::is_task<detail::ThreadResult<F, Args...>>)
 auto spawn(F&& f, Args&&... args) {
     return thread::spawn(Name(""), std::forward<F>(f), std::forward<Args>(args)...);
 }
@@ -9757,9 +9776,9 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     template <class F>
         requires std::invocable<F&, Item>
     auto map(F f) && {
-        static_assert(!std::is_void_v<std::invoke_result_t<F&, Item>>,
-                      "the function gives nothing to go on with: end with for_each(f)");
-        return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
+        constexpr bool gives = !std::is_void_v<std::invoke_result_t<F&, Item>>;
+        static_assert(gives, "the function gives nothing to go on with: end with for_each(f)");
+        if constexpr (gives) return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
     }
 
     /// Only items of which `predicate(item)` is true.

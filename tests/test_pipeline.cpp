@@ -339,6 +339,27 @@ TEST_CASE("a stage that throws in any item ends the run with that exception, and
     }
 }
 
+TEST_CASE("a failure at the very end is not lost, and an end without one is none") {
+    const Numbers inputs = numbers_to(20);
+    for (int round = 0; round < harness::rounds(3000); ++round) {
+        const int bad_stage = round % 4;  // the last of which there is not
+        const auto step = [&](int here) {
+            return [&, here](int n) {
+                if (here == bad_stage && n == 19) throw std::runtime_error("the last item");
+                return n;
+            };
+        };
+        auto run = pipeline(stage(step(0), 2), step(1), stage(step(2), 2)).queue_limit(2);
+        std::string why = "no exception";
+        try {
+            if (run.run(inputs) != inputs) why = "other results";
+        } catch (const std::runtime_error& error) {
+            why = error.what();
+        }
+        REQUIRE(why == (bad_stage == 3 ? "no exception" : "the last item"));
+    }
+}
+
 TEST_CASE("of many exceptions one comes out, and the run is over soon") {
     for (int round = 0; round < harness::rounds(1000); ++round) {
         Counter source;

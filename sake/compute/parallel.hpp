@@ -23,6 +23,10 @@ template <class Range>
 using ItemOf = typename RangeSource<Range&>::Item;
 template <class F, class Range>
 using ResultFor = PlainValue<std::invoke_result_t<F&, ItemOf<Range>>>;
+/// A function that gives nothing is refused by words, not by what a vector says of nothing.
+template <class F, class Range>
+using ResultsFor =
+    std::vector<std::conditional_t<std::is_void_v<ResultFor<F, Range>>, bool, ResultFor<F, Range>>>;
 
 }  // namespace detail
 
@@ -43,8 +47,7 @@ using ResultFor = PlainValue<std::invoke_result_t<F&, ItemOf<Range>>>;
 /// })`.
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
-[[nodiscard]] std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f,
-                                                                std::stop_token stop = {});
+[[nodiscard]] detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop = {});
 
 /// Calls `f(item)` for every item, and drops what it gives; all else as with `parallel`.
 template <detail::Iterable Range, class F>
@@ -128,11 +131,13 @@ T map_reduce(Crew& crew, Range& range, Map& map, Reduce& reduce, T init) {
 
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
-std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f, std::stop_token stop) {
+detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop) {
     using R = detail::ResultFor<F, Range>;
     static_assert(!std::is_void_v<R>, "the function gives nothing: use for_each(range, f)");
-    detail::Crew crew(std::move(stop));
-    return detail::parallel<R>(crew, range, f);
+    if constexpr (!std::is_void_v<R>) {
+        detail::Crew crew(std::move(stop));
+        return detail::parallel<R>(crew, range, f);
+    }
 }
 
 template <detail::Iterable Range, class F>

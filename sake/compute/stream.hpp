@@ -46,9 +46,9 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     template <class F>
         requires std::invocable<F&, Item>
     auto map(F f) && {
-        static_assert(!std::is_void_v<std::invoke_result_t<F&, Item>>,
-                      "the function gives nothing to go on with: end with for_each(f)");
-        return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
+        constexpr bool gives = !std::is_void_v<std::invoke_result_t<F&, Item>>;
+        static_assert(gives, "the function gives nothing to go on with: end with for_each(f)");
+        if constexpr (gives) return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
     }
 
     /// Only items of which `predicate(item)` is true.

@@ -40,8 +40,14 @@ class ThreadWait;
 
 /// What a function gives on a thread of its own: called with a stop token before its arguments, if it takes
 /// one.
+struct NotCallable {};
 template <class F, class... Args>
-struct CalledOnThread : std::invoke_result<F, Args...> {};
+struct CalledOnThread {
+    using type = NotCallable;
+};
+template <class F, class... Args>
+    requires std::invocable<F, Args...> && (!std::invocable<F, std::stop_token, Args...>)
+struct CalledOnThread<F, Args...> : std::invoke_result<F, Args...> {};
 template <class F, class... Args>
     requires std::invocable<F, std::stop_token, Args...>
 struct CalledOnThread<F, Args...> : std::invoke_result<F, std::stop_token, Args...> {};
@@ -110,18 +116,26 @@ template <class F, class... Args>
     requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
 auto spawn(Name name, F&& f, Args&&... args) {
     using Result = detail::ThreadResult<F, Args...>;
-    auto state = std::make_unique<detail::ThreadState<Result>>();
-    state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
-    JoinHandle<Result> handle(std::move(state));
-    if constexpr (detail::is_safe_to_await<F>)
-        return handle;
-    else
-        return detail::CalledHandle(std::move(handle));
+    constexpr bool is_callable = !std::is_same_v<Result, detail::NotCallable>;
+    static_assert(
+        is_callable,
+        "thread::spawn(f, args...): f does not take these arguments, which are moved or copied (share "
+        "by std::ref), nor a std::stop_token before them");
+    if constexpr (is_callable) {
+        auto state = std::make_unique<detail::ThreadState<Result>>();
+        state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
+        JoinHandle<Result> handle(std::move(state));
+        if constexpr (detail::is_safe_to_await<F>)
+            return handle;
+        else
+            return detail::CalledHandle(std::move(handle));
+    }
 }
 
 /// The same under the name of the calling thread.
 template <class F, class... Args>
-    requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
+    requires(!std::is_same_v<std::decay_t<F>, Name> && !detail::is_task<std::decay_t<F>> &&
+             !detail::is_task<detail::ThreadResult<F, Args...>>)
 auto spawn(F&& f, Args&&... args) {
     return thread::spawn(Name(""), std::forward<F>(f), std::forward<Args>(args)...);
 }
