@@ -68,10 +68,12 @@
 //   sake/async/sync.hpp
 //   sake/async/pool.hpp
 //   sake/compute/cpu_count.hpp
+//   sake/compute/signals.hpp
 //   sake/compute/worker_pool.hpp
 //   sake/compute/process_pool.hpp
 //   sake/compute/background.hpp
 //   sake/compute/crew.hpp
+//   sake/compute/invoke.hpp
 //   sake/compute/batches.hpp
 //   sake/compute/parallel.hpp
 //   sake/compute/pipeline_queue.hpp
@@ -166,6 +168,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <system_error>
@@ -7140,6 +7143,37 @@ inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view 
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/compute/signals.hpp ----
+
+// Signals are for the threads of the program, not for those that the library makes.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// While it lives, threads that are started block all signals but those of faults of their own.
+class SignalsBlocked {
+  public:
+    SignalsBlocked() noexcept {
+        sigset_t all;
+        ::sigfillset(&all);
+        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
+            ::sigdelset(&all, fault);
+        }
+        ::pthread_sigmask(SIG_SETMASK, &all, &previous_);
+    }
+    SignalsBlocked(const SignalsBlocked&) = delete;
+    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
+
+  private:
+    sigset_t previous_{};
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/compute/worker_pool.hpp ----
 
 // WorkerPool: threads that run jobs from one bounded queue. A job that fails, ends its thread or never
@@ -7220,8 +7254,8 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. A job that calls it is not waited for.
-    std::size_t stop(std::chrono::milliseconds patience);
+    /// left. A job that calls it is not waited for, nor are as many as the caller knows to be `lost`.
+    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost = 0);
 
     // What follows is for dispatchers, which look after a job that they have submitted.
 
@@ -7232,6 +7266,9 @@ class WorkerPool {
     bool withdraw(detail::PoolJob& job);
     /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
     void abandon(detail::PoolJob& job);
+    /// What tells pools apart: of the pool whose thread is calling, nullptr if it is none's; and of this one.
+    [[nodiscard]] static const void* current() noexcept;
+    [[nodiscard]] const void* id() const noexcept { return state_.get(); }
 
   private:
     int size_;
@@ -7239,25 +7276,6 @@ class WorkerPool {
 };
 
 namespace detail {
-
-/// Signals are for the threads of the program: while it lives, threads that are started block them.
-class SignalsBlocked {
-  public:
-    SignalsBlocked() noexcept {
-        sigset_t all;
-        ::sigfillset(&all);
-        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-            ::sigdelset(&all, fault);
-        }
-        ::pthread_sigmask(SIG_SETMASK, &all, &previous_);
-    }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
-
-  private:
-    sigset_t previous_{};
-};
 
 /// What the threads of a pool share. Each holds it too, since a stuck one may outlive the pool.
 class PoolState : public std::enable_shared_from_this<PoolState> {
@@ -7310,7 +7328,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         return !stopping_.stop_requested();
     }
 
-    std::size_t stop(std::chrono::milliseconds patience) {
+    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost) {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
         std::deque<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
         std::list<Thread> ended;
@@ -7320,8 +7338,8 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         lock.unlock();
         for (const auto& job : dropped) job->dropped();
         lock.lock();
-        const std::size_t own = current() == this ? 1 : 0;
-        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == own; });
+        if (current() == this) ++lost;
+        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ <= lost; });
         take_ended(ended);
         for (Thread& stuck : threads_) {
             if (stuck.handle.joinable()) stuck.handle.detach();
@@ -7329,6 +7347,12 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         const std::size_t left = stats_.running;
         lock.unlock();
         return left;
+    }
+
+    /// The pool that this thread belongs to, or nullptr.
+    static const PoolState*& current() noexcept {
+        thread_local const PoolState* pool = nullptr;
+        return pool;
     }
 
   private:
@@ -7404,12 +7428,6 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         } catch (const std::exception&) {
             return;
         }
-    }
-
-    // The pool that this thread belongs to, or nullptr.
-    static const PoolState*& current() noexcept {
-        thread_local const PoolState* pool = nullptr;
-        return pool;
     }
 
     void work(Thread& thread) {
@@ -7492,23 +7510,26 @@ inline WorkerPool::WorkerPool(int size, std::size_t queue_limit) : size_(size ==
     try {
         state_->start();
     } catch (...) {
-        state_->stop(std::chrono::hours(1));
+        state_->stop(std::chrono::hours(1), 0);
         throw;
     }
 }
 
 inline WorkerPool::~WorkerPool() {
-    if (state_->drain()) state_->stop(std::chrono::hours(1));
+    if (state_->drain()) state_->stop(std::chrono::hours(1), 0);
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
-inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience) { return state_->stop(patience); }
+inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience, std::size_t lost) {
+    return state_->stop(patience, lost);
+}
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
     return state_->submit(std::move(job));
 }
 inline bool WorkerPool::has_room() { return state_->has_room(); }
 inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
 inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
+inline const void* WorkerPool::current() noexcept { return detail::PoolState::current(); }
 
 }  // namespace v0
 }  // namespace sake
@@ -7522,30 +7543,65 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Stops a pool at the end of the process, and waits for what it does for some seconds: work that called exit
-/// itself may be what the rest waits for. The child of a fork has none of its threads.
-class StopAtExit {
+/// Work that others share with this thread. If exit is called in the middle of it, nobody comes back to it.
+class SharedWork {
   public:
-    explicit StopAtExit(WorkerPool& pool) noexcept : pool_(pool), process_(::getpid()) {}
-    StopAtExit(const StopAtExit&) = delete;
-    StopAtExit& operator=(const StopAtExit&) = delete;
-    ~StopAtExit() {
-        if (::getpid() == process_) pool_.stop(std::chrono::seconds(10));
-    }
+    SharedWork() = default;
+    SharedWork(const SharedWork&) = delete;
+    SharedWork& operator=(const SharedWork&) = delete;
+    virtual ~SharedWork() = default;
 
-  private:
-    WorkerPool& pool_;
-    pid_t process_;
+    /// Lets the others leave, except those who wait for this thread. Returns how many of these the pool has.
+    virtual std::size_t end_for_ever(const WorkerPool& pool) noexcept = 0;
+
+    /// The innermost one that this thread is in the middle of, or nullptr.
+    static SharedWork*& current() noexcept {
+        thread_local SharedWork* work = nullptr;
+        return work;
+    }
 };
 
-/// The pool of the process: one thread per usable CPU, since the threads of loops, which call `background`,
-/// should be free for other things. It is never destroyed, as destructors of statics may still ask for it;
-/// after its stop it takes no work. Its queue is bounded by those who use it: a loop by its turns, a call of
-/// `parallel` by the size of the pool.
+/// The pool of one process. It is never destroyed, as destructors of statics may still ask for it.
+struct ProcessPool {
+    explicit ProcessPool(ProcessPool* of_the_parent) : inherited(of_the_parent) {}
+
+    const pid_t process = ::getpid();
+    WorkerPool pool{0, std::numeric_limits<std::size_t>::max() / 2};
+    ProcessPool* const inherited;  // without threads in this process, but not lost
+
+    /// The latest one, which may be that of a process that forked.
+    static std::atomic<ProcessPool*>& latest() noexcept {
+        static constinit std::atomic<ProcessPool*> pool = nullptr;
+        return pool;
+    }
+    [[nodiscard]] bool is_here() const noexcept { return process == ::getpid(); }
+};
+
+/// Stops the pool at the end of the process, and waits some seconds for what it does.
+struct StopAtExit {
+    ~StopAtExit() {
+        ProcessPool* const own = ProcessPool::latest();
+        if (!own->is_here()) return;
+        SharedWork* const work = SharedWork::current();
+        const std::size_t lost = work != nullptr ? work->end_for_ever(own->pool) : 0;
+        own->pool.stop(std::chrono::seconds(10), lost);
+    }
+};
+
+/// The pool of this process: one thread per usable CPU, since the threads of loops, which call `background`,
+/// should be free for other things. After its stop it takes no work. Its queue is bounded by those who use
+/// it: a loop by its turns, a call of `parallel` by the size of the pool. The child of a fork makes its own,
+/// without a lock, which might be held by a thread that it does not have.
 inline WorkerPool& process_pool() {
-    static WorkerPool& pool = *new WorkerPool(0, std::numeric_limits<std::size_t>::max() / 2);
-    static const StopAtExit at_exit(pool);
-    return pool;
+    ProcessPool* found = ProcessPool::latest();
+    if (found != nullptr && found->is_here()) return found->pool;
+    auto* const made = new ProcessPool(found);
+    if (!ProcessPool::latest().compare_exchange_strong(found, made)) {
+        delete made;  // another thread was first
+        return found->pool;
+    }
+    static const StopAtExit at_exit;
+    return made->pool;
 }
 
 }  // namespace detail
@@ -7570,6 +7626,7 @@ class BackgroundPlace {
     BackgroundPlace(const BackgroundPlace&) = delete;
     BackgroundPlace& operator=(const BackgroundPlace&) = delete;
     ~BackgroundPlace() {
+        if (!is_here()) return;
         std::unique_lock lock(mutex_);
         emptied_.wait(lock, [this] { return jobs_ == 0; });
     }
@@ -7579,6 +7636,7 @@ class BackgroundPlace {
     [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
 
     bool submit(PoolJob& job) {
+        if (!is_here()) throw std::runtime_error("background: the process of this loop has forked");
         enter();
         try {
             if (pool_.submit_job(unowned(job))) return true;
@@ -7601,11 +7659,14 @@ class BackgroundPlace {
     }
 
   private:
+    // The child of a fork has no threads of the loops of its parent.
+    [[nodiscard]] bool is_here() const noexcept { return process_ == ::getpid(); }
     void enter() noexcept {
         const std::lock_guard lock(mutex_);
         ++jobs_;
     }
 
+    const pid_t process_ = ::getpid();
     WorkerPool& pool_;
     Semaphore turns_;
     std::mutex mutex_;
@@ -7781,12 +7842,10 @@ namespace detail {
 /// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
 /// of the work is taken off the queue of the pool. So a call ends even if all threads are busy for ever, and
 /// calls may nest. It lives in the caller's frame, which no helper outlasts.
-class Crew {
+class Crew final : public SharedWork {
   public:
     explicit Crew(std::stop_token stop, WorkerPool* pool = nullptr) noexcept
         : stop_(std::move(stop)), pool_(pool) {}
-    Crew(const Crew&) = delete;
-    Crew& operator=(const Crew&) = delete;
 
     /// Calls `work()` here, and on the threads that come to help at the same time. Each of them is to take
     /// what there is until nothing is left. Then throws the first exception, in time.
@@ -7836,6 +7895,13 @@ class Crew {
     }
     void tell_all() noexcept { changed_.notify_all(); }
 
+    /// Where this thread never comes back, the caller waits for it for ever, and so do those around it.
+    std::size_t end_for_ever(const WorkerPool& pool) noexcept override {
+        fail(std::make_exception_ptr(Cancelled()));
+        const bool is_waited_for = caller_ != std::this_thread::get_id() && callers_pool_ == pool.id();
+        return (is_waited_for ? 1 : 0) + (around_ != nullptr ? around_->end_for_ever(pool) : 0);
+    }
+
     /// For taking from a range, which may take its time.
     [[nodiscard]] std::mutex& range_mutex() noexcept { return range_mutex_; }
 
@@ -7860,6 +7926,7 @@ class Crew {
     };
 
     void take_part() {
+        const AtExit leave([before = std::exchange(current(), this)]() noexcept { current() = before; });
         try {
             call_work_(work_);
         } catch (...) {
@@ -7926,6 +7993,9 @@ class Crew {
     }
 
     const std::stop_token stop_;
+    const std::thread::id caller_ = std::this_thread::get_id();
+    const void* const callers_pool_ = WorkerPool::current();
+    SharedWork* const around_ = current();
     WorkerPool* pool_;
     void* work_ = nullptr;
     void (*call_work_)(void*) = nullptr;
@@ -7982,6 +8052,48 @@ class Pace {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/compute/invoke.hpp ----
+
+// Calling whatever can be called, pointers to members as well: std::invoke, without all else that
+// <functional> brings.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The object that a member is wanted of: the one given, or the one that it points or refers to.
+template <class T, class Member, class Object>
+decltype(auto) object_of(Member T::*, Object&& object) {
+    using Given = std::remove_cvref_t<Object>;
+    if constexpr (std::is_same_v<T, Given> || std::is_base_of_v<T, Given>)
+        return std::forward<Object>(object);
+    else if constexpr (requires { *std::forward<Object>(object); })
+        return *std::forward<Object>(object);
+    else
+        return std::forward<Object>(object).get();  // of a std::reference_wrapper
+}
+
+/// `f(args...)`; or the member of the first argument that `f` points to, called if it is a function. To be
+/// called by its full name, since namespaces of users may have a `call` too.
+template <class F, class... Args>
+std::invoke_result_t<F, Args...> call(F&& f, Args&&... args) {
+    using Function = std::remove_cvref_t<F>;
+    if constexpr (std::is_member_function_pointer_v<Function>) {
+        return [&](auto&& object, auto&&... others) -> decltype(auto) {
+            return (detail::object_of(f, std::forward<decltype(object)>(object)).*
+                    f)(std::forward<decltype(others)>(others)...);
+        }(std::forward<Args>(args)...);
+    } else if constexpr (std::is_member_object_pointer_v<Function>) {
+        return (detail::object_of(f, std::forward<Args>(args)...).*f);
+    } else {
+        return std::forward<F>(f)(std::forward<Args>(args)...);
+    }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/compute/batches.hpp ----
 
 // The machinery of parallel and stream: how the members of a crew share what they work on. They take batches
@@ -8006,6 +8118,18 @@ using SentinelOf = decltype(std::ranges::end(std::declval<R&>()));
 template <class R>
 concept Indexable =
     std::random_access_iterator<IteratorOf<R>> && std::sized_sentinel_for<SentinelOf<R>, IteratorOf<R>>;
+
+/// What is kept of what an expression gives: no reference, nor what stands for one, to a bit of a vector.
+template <class T>
+using PlainValue = std::conditional_t<std::is_same_v<std::decay_t<T>, std::vector<bool>::reference> ||
+                                          std::is_same_v<std::decay_t<T>, std::vector<bool>::const_reference>,
+                                      bool, std::decay_t<T>>;
+
+/// What a function is called with of something that was kept for it.
+template <class T>
+T&& opened(T& value) noexcept {
+    return std::move(value);
+}
 
 /// How large batches are.
 enum class Sizes : std::uint8_t {
@@ -8040,6 +8164,9 @@ class RangeSource {
   public:
     using Item =
         std::conditional_t<is_forward, std::iter_reference_t<Iterator>, std::iter_value_t<Iterator>&&>;
+    using Value = std::iter_value_t<Iterator>;
+    /// Whether items are references to what stays where it is as long as the range does.
+    static constexpr bool items_stay = is_forward && std::is_lvalue_reference_v<Item>;
 
     explicit RangeSource(Range&& range) : range_(std::forward<Range>(range)) {}
 
@@ -8070,10 +8197,13 @@ class RangeSource {
         return batch;
     }
 
-    /// Calls `each(item)` in order. False if the work is over before all is done; it is asked after a few.
+    /// Calls `each(item)` in order. False if the work is over before all is done; that is asked after every
+    /// item if the first one was slow, otherwise after some, since to ask takes longer than a quick item.
     template <class Each>
     static bool visit(Member& member, Batch& batch, Each&& each) {
-        constexpr std::size_t between = 32;
+        constexpr std::chrono::microseconds quick{2};
+        std::size_t between = 1;
+        const auto begun = std::chrono::steady_clock::now();
         auto at = [&] {
             if constexpr (is_forward)
                 return batch.items;
@@ -8089,6 +8219,7 @@ class RangeSource {
                 if (some > 1 || left > 0) ++at;
             }
             if (left > 0 && !member.crew.goes_on()) return false;
+            if (between == 1 && std::chrono::steady_clock::now() - begun < quick) between = 32;
         }
         return true;
     }
@@ -8163,6 +8294,8 @@ template <class Source, class F>
 class MappedSource {
   public:
     using Item = std::invoke_result_t<F&, typename Source::Item>;
+    using Value = PlainValue<Item>;
+    static constexpr bool items_stay = false;  // a function may give a reference to what it uses again
 
     template <class Function>
     MappedSource(Source source, Function&& function)
@@ -8176,8 +8309,8 @@ class MappedSource {
 
     template <class Each>
     Taken next(Member& member, Each&& each) {
-        return source_.next(member,
-                            [&](auto&& item) { each(function_(std::forward<decltype(item)>(item))); });
+        return source_.next(
+            member, [&](auto&& item) { each(detail::call(function_, std::forward<decltype(item)>(item))); });
     }
 
   private:
@@ -8186,7 +8319,7 @@ class MappedSource {
 };
 
 template <class Source>
-using ValueOf = std::remove_cvref_t<typename Source::Item>;
+using ValueOf = typename Source::Value;
 
 /// Does `work(member)` on every member of a crew, until it says that nothing is left.
 template <class Work>
@@ -8202,8 +8335,9 @@ void work_together(Crew& crew, Sizes sizes, Work work) {
 template <class Source, class F>
 void for_each_in(Crew& crew, Source& source, F& f) {
     work_together(crew, Sizes::timed, [&](Member& member) {
-        const Taken taken = source.next(
-            member, [&](auto&& item) { static_cast<void>(f(std::forward<decltype(item)>(item))); });
+        const Taken taken = source.next(member, [&](auto&& item) {
+            static_cast<void>(detail::call(f, std::forward<decltype(item)>(item)));
+        });
         return taken.kind == Taken::Kind::batch;
     });
 }
@@ -8230,7 +8364,7 @@ std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered
     std::vector<ValueOf<Source>> all;
     all.reserve(size);
     for (auto& [number, part] : parts) {
-        for (auto& item : part) all.push_back(std::move(item));
+        for (auto&& item : part) all.push_back(static_cast<ValueOf<Source>&&>(item));
         std::vector<ValueOf<Source>>().swap(part);
     }
     return all;
@@ -8288,7 +8422,7 @@ class Reduction {
     std::optional<T> join(std::optional<T> left, std::optional<T> right) {
         if (!left) return right;
         if (!right) return left;
-        return std::optional<T>(reduce_(std::move(*left), std::move(*right)));
+        return std::optional<T>(detail::call(reduce_, std::move(*left), std::move(*right)));
     }
 
     Crew& crew_;
@@ -8312,7 +8446,7 @@ T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
                 return;
             }
             // It may give a reference to what it was given.
-            T joined(reduce(std::move(*value), T(std::forward<decltype(item)>(item))));
+            T joined(detail::call(reduce, std::move(*value), T(std::forward<decltype(item)>(item))));
             value.emplace(std::move(joined));
         });
         if (taken.kind != Taken::Kind::batch) return false;
@@ -8338,7 +8472,11 @@ namespace detail {
 template <class Range>
 using ItemOf = typename RangeSource<Range&>::Item;
 template <class F, class Range>
-using ResultFor = std::remove_cvref_t<std::invoke_result_t<F&, ItemOf<Range>>>;
+using ResultFor = PlainValue<std::invoke_result_t<F&, ItemOf<Range>>>;
+/// A function that gives nothing is refused by words, not by what a vector says of nothing.
+template <class F, class Range>
+using ResultsFor =
+    std::vector<std::conditional_t<std::is_void_v<ResultFor<F, Range>>, bool, ResultFor<F, Range>>>;
 
 }  // namespace detail
 
@@ -8349,16 +8487,17 @@ using ResultFor = std::remove_cvref_t<std::invoke_result_t<F&, ItemOf<Range>>>;
 ///
 /// The range may be anything that a range-based for loop takes. What has an index is shared out in place; the
 /// items of what can be read once only are moved out of it, some at a time. `f` is called by several threads
-/// at once, each time with another item. The results may be of any type that moves.
+/// at once, each time with another item; pointers to members are functions, too. The results may be of any
+/// type that moves. Bits of a std::vector<bool> share bytes: they may be read, but not changed in place.
 ///
-/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun. Throws
-/// Cancelled if `stop` is requested while items are left. Either way nothing runs any more when this ends.
-/// Calls may nest, and may come from any thread, those of the pools included. A loop's thread is held until
-/// the end: in a coroutine, `co_await background([&] { return parallel(images, shrink); })`.
+/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun, but for
+/// some quick ones. Throws Cancelled if `stop` is requested while items are left. Either way nothing runs any
+/// more when this ends. Calls may nest, and may come from any thread, those of the pools included. A loop's
+/// thread is held until the end: in a coroutine, `co_await background([&] { return parallel(images, shrink);
+/// })`.
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
-[[nodiscard]] std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f,
-                                                                std::stop_token stop = {});
+[[nodiscard]] detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop = {});
 
 /// Calls `f(item)` for every item, and drops what it gives; all else as with `parallel`.
 template <detail::Iterable Range, class F>
@@ -8420,8 +8559,9 @@ std::vector<R> parallel(Crew& crew, Range& range, F& f) {
             auto batch = source.take(member);
             std::size_t index = batch.first;
             return source.visit(member, batch, [&](auto&& item) {
-                results.put(index++,
-                            [&]() -> decltype(auto) { return f(std::forward<decltype(item)>(item)); });
+                results.put(index++, [&]() -> decltype(auto) {
+                    return detail::call(f, std::forward<decltype(item)>(item));
+                });
             }) && batch.size > 0;
         });
         return results.take();
@@ -8441,11 +8581,13 @@ T map_reduce(Crew& crew, Range& range, Map& map, Reduce& reduce, T init) {
 
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
-std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f, std::stop_token stop) {
+detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop) {
     using R = detail::ResultFor<F, Range>;
     static_assert(!std::is_void_v<R>, "the function gives nothing: use for_each(range, f)");
-    detail::Crew crew(std::move(stop));
-    return detail::parallel<R>(crew, range, f);
+    if constexpr (!std::is_void_v<R>) {
+        detail::Crew crew(std::move(stop));
+        return detail::parallel<R>(crew, range, f);
+    }
 }
 
 template <detail::Iterable Range, class F>
@@ -8496,11 +8638,6 @@ struct RangeItem {
     Iterator at;
 };
 
-/// What a stage is called with.
-template <class T>
-T&& opened(T& value) noexcept {
-    return std::move(value);
-}
 template <class Iterator, bool is_owned>
 decltype(auto) opened(RangeItem<Iterator, is_owned>& item) {
     if constexpr (is_owned)
@@ -8593,7 +8730,7 @@ class PipelineQueue {
         : keeps_order_(shape.keeps_order), cells_(shape.queue_limit) {}
 
     /// Waits until the item is within the window. False if the pipeline is abandoned.
-    bool push(std::uint64_t number, T&& value) {
+    bool push(std::uint64_t number, T value) {
         std::unique_lock lock(mutex_);
         const auto is_within = [&] { return (keeps_order_ ? number : end_) - first_ < cells_.size(); };
         if (!is_abandoned_ && !is_within()) {
@@ -8675,7 +8812,7 @@ class PipelineResults {
   public:
     explicit PipelineResults(const PipelineShape& shape) noexcept : keeps_order_(shape.keeps_order) {}
 
-    bool push(std::uint64_t number, T&& value) {
+    bool push(std::uint64_t number, T value) {
         const std::lock_guard lock(mutex_);
         const std::size_t place = keeps_order_ ? static_cast<std::size_t>(number) : results_.size();
         if (place >= results_.size()) results_.resize(place + 1);
@@ -8721,8 +8858,14 @@ class ThreadWait;
 
 /// What a function gives on a thread of its own: called with a stop token before its arguments, if it takes
 /// one.
+struct NotCallable {};
 template <class F, class... Args>
-struct CalledOnThread : std::invoke_result<F, Args...> {};
+struct CalledOnThread {
+    using type = NotCallable;
+};
+template <class F, class... Args>
+    requires std::invocable<F, Args...> && (!std::invocable<F, std::stop_token, Args...>)
+struct CalledOnThread<F, Args...> : std::invoke_result<F, Args...> {};
 template <class F, class... Args>
     requires std::invocable<F, std::stop_token, Args...>
 struct CalledOnThread<F, Args...> : std::invoke_result<F, std::stop_token, Args...> {};
@@ -8760,7 +8903,7 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
     T join() { return state().join(); }
 
     /// The same in a coroutine, whose loop goes on meanwhile. Throws Cancelled, and then the thread runs on
-    /// and can be joined or awaited again. The handle must outlive the wait.
+    /// and can be joined or awaited again. Throws std::logic_error if the handle went meanwhile.
     [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(*this); }
 
     /// Whether the thread has not been joined yet; it may have ended.
@@ -8780,7 +8923,8 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
 
 /// Runs `f(args...)` on a new thread of this name. A function that takes a std::stop_token first is given the
 /// handle's. Function and arguments are moved or copied into the thread; what is to be shared is passed by
-/// std::ref. Throws std::system_error if no thread can be made.
+/// std::ref. Signals are blocked in it, but those of faults. Throws std::system_error if no thread can be
+/// made.
 ///
 ///     auto loader = thread::spawn(thread::Name("loader"), [](std::string path) { return load(path); },
 ///     path); const Model model = loader.join();  // in a coroutine: co_await loader
@@ -8790,18 +8934,26 @@ template <class F, class... Args>
     requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
 auto spawn(Name name, F&& f, Args&&... args) {
     using Result = detail::ThreadResult<F, Args...>;
-    auto state = std::make_unique<detail::ThreadState<Result>>();
-    state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
-    JoinHandle<Result> handle(std::move(state));
-    if constexpr (detail::is_safe_to_await<F>)
-        return handle;
-    else
-        return detail::CalledHandle(std::move(handle));
+    constexpr bool is_callable = !std::is_same_v<Result, detail::NotCallable>;
+    static_assert(
+        is_callable,
+        "thread::spawn(f, args...): f does not take these arguments, which are moved or copied (share "
+        "by std::ref), nor a std::stop_token before them");
+    if constexpr (is_callable) {
+        auto state = std::make_unique<detail::ThreadState<Result>>();
+        state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
+        JoinHandle<Result> handle(std::move(state));
+        if constexpr (detail::is_safe_to_await<F>)
+            return handle;
+        else
+            return detail::CalledHandle(std::move(handle));
+    }
 }
 
 /// The same under the name of the calling thread.
 template <class F, class... Args>
-    requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
+    requires(!std::is_same_v<std::decay_t<F>, Name> && !detail::is_task<std::decay_t<F>> &&
+             !detail::is_task<detail::ThreadResult<F, Args...>>)
 auto spawn(F&& f, Args&&... args) {
     return thread::spawn(Name(""), std::forward<F>(f), std::forward<Args>(args)...);
 }
@@ -8830,6 +8982,8 @@ class ThreadState {
     ThreadState(const ThreadState&) = delete;
     ThreadState& operator=(const ThreadState&) = delete;
     ~ThreadState() {
+        for (ListNode* wait = waits_.next(); wait != &waits_; wait = wait->next())
+            static_cast<ThreadWait<T>&>(*wait).forget();
         if (!thread_.joinable()) return;
         thread_.request_stop();
         thread_.join();
@@ -8842,6 +8996,7 @@ class ThreadState {
             if (*name.c_str() != '\0') sys::set_thread_name(name.c_str());
             this->run(std::move(stop), std::move(function), std::move(arguments)...);
         };
+        const SignalsBlocked no_signals;
         thread_ = std::jthread(body, std::forward<F>(f), std::forward<Args>(args)...);
     }
 
@@ -8859,6 +9014,8 @@ class ThreadState {
         const std::lock_guard lock(mutex_);
         return is_over_;
     }
+    /// To be told when this goes.
+    void add(ThreadWait<T>& wait) noexcept { wait.insert_before(waits_); }
     [[nodiscard]] bool is_awaited() {
         const std::lock_guard lock(mutex_);
         return waiter_ != nullptr;
@@ -8895,7 +9052,7 @@ class ThreadState {
     // Function and arguments go before the end is told, since their destructors may take long.
     template <class F, class... Args>
     static T call(F function, Args... args) {
-        return std::move(function)(std::move(args)...);
+        return detail::call(std::move(function), std::move(args)...);
     }
     template <class Call>
     void keep(Call call) {
@@ -8917,6 +9074,7 @@ class ThreadState {
         waiter.reactor().post(waiter);
     }
 
+    ListNode waits_;    // used by the thread of the handle alone
     std::mutex mutex_;  // of these two; the others are the thread's until it was joined
     bool is_over_ = false;
     Wait* waiter_ = nullptr;
@@ -8932,27 +9090,33 @@ enum class ThreadOnCancel : std::uint8_t {
 };
 
 template <class T>
-class [[nodiscard]] ThreadWait final : public Wait {
+class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
   public:
     explicit ThreadWait(const thread::JoinHandle<T>& handle, ThreadOnCancel on_cancel = ThreadOnCancel::leave)
-        : state_(handle.state()), on_cancel_(on_cancel) {}
-    ~ThreadWait() { static_cast<void>(state_.leave(*this)); }
+        : state_(&handle.state()), on_cancel_(on_cancel) {
+        state_->add(*this);
+    }
+    ~ThreadWait() { static_cast<void>(leave()); }
 
-    [[nodiscard]] bool await_ready() const { return state_.is_over(); }
+    /// The handle goes, and the thread has ended by the time that this is resumed.
+    void forget() noexcept { state_ = nullptr; }
+
+    [[nodiscard]] bool await_ready() const { return state_->is_over(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (state_.is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
+        if (state_->is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
         Fiber& fiber = *coroutine.promise().fiber;
         const bool stops = on_cancel_ == ThreadOnCancel::stop && fiber.take_cancellation();
         if (!suspend(coroutine)) return false;
         if (stops) fiber.cancel();
-        state_.tell(*this);
+        state_->tell(*this);
         return true;
     }
     T await_resume() {
         throw_if_cancelled();
+        if (state_ == nullptr) throw std::logic_error("thread: the handle went while it was awaited");
         try {
-            return state_.join();  // what is left of the thread is its end
+            return state_->join();  // what is left of the thread is its end
         } catch (const Cancelled&) {
             if (was_told_to_stop_) static_cast<void>(take_late_cancellation());
             throw;
@@ -8961,13 +9125,14 @@ class [[nodiscard]] ThreadWait final : public Wait {
 
   private:
     bool withdraw() noexcept override {
-        if (on_cancel_ == ThreadOnCancel::leave) return state_.leave(*this);
+        if (on_cancel_ == ThreadOnCancel::leave) return leave();
         was_told_to_stop_ = true;
-        state_.request_stop();
+        if (state_ != nullptr) state_->request_stop();
         return false;
     }
+    bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
 
-    ThreadState<T>& state_;
+    ThreadState<T>* state_;
     const ThreadOnCancel on_cancel_;
     bool was_told_to_stop_ = false;
 };
@@ -9084,7 +9249,7 @@ struct PipelineOutlets;
 template <class F, class In>
 struct StageResult {
     static_assert(std::invocable<F&, In>, "a stage of the pipeline does not take what comes before it");
-    using type = std::decay_t<std::invoke_result_t<F&, In>>;
+    using type = PlainValue<std::invoke_result_t<F&, In>>;
 };
 
 template <class... Outlets, class In, class F>
@@ -9152,7 +9317,6 @@ class PipelineRun {
     }
     template <std::size_t index>
     void start_stage(std::vector<thread::JoinHandle<void>>& threads) {
-        const SignalsBlocked for_the_threads;
         const std::string name = "pipeline " + std::to_string(index + 1);
         for (int i = 0; i < std::get<index>(stages_).threads && !is_abandoned_; ++i) {
             threads.push_back(thread::spawn(thread::Name(name), [this] { work<index>(); }));
@@ -9180,10 +9344,10 @@ class PipelineRun {
     template <class F, class T, class Outlet>
     static bool pass_on(F& function, Numbered<T>& item, Outlet& outlet) {
         if constexpr (std::is_same_v<Outlet, PipelineResults<void>>) {
-            function(opened(item.value));
+            detail::call(function, opened(item.value));
             return true;
         } else {
-            return outlet.push(item.number, function(opened(item.value)));
+            return outlet.push(item.number, detail::call(function, opened(item.value)));
         }
     }
     template <std::size_t index>
@@ -9280,11 +9444,46 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// An item that waits for its turn: where it is, if it stays there, or taken along.
+template <class Source>
+struct Kept {
+    static constexpr bool is_there = Source::items_stay;
+    using Held =
+        std::conditional_t<is_there, std::remove_reference_t<typename Source::Item>*, ValueOf<Source>>;
+
+    template <class Item>
+    static Kept of(Item&& item) {
+        if constexpr (is_there)
+            return {std::addressof(item)};
+        else
+            return {Held(std::forward<Item>(item))};
+    }
+    Held held;
+};
+template <class Source>
+decltype(auto) opened(Kept<Source>& kept) noexcept {
+    if constexpr (Kept<Source>::is_there)
+        return *kept.held;
+    else
+        return std::move(kept.held);
+}
+template <class T>
+using Opened = decltype(opened(std::declval<T&>()));
+
+/// Takes the next batch, and keeps what comes of it.
+template <class Source>
+Taken keep_next(Source& source, Member& member, std::vector<Kept<Source>>& items) {
+    return source.next(
+        member, [&](auto&& item) { items.push_back(Kept<Source>::of(std::forward<decltype(item)>(item))); });
+}
+
 /// What of the items `predicate` is true for.
 template <class Source, class Predicate>
 class FilteredSource {
   public:
     using Item = typename Source::Item;
+    using Value = ValueOf<Source>;
+    static constexpr bool items_stay = Source::items_stay;
 
     FilteredSource(Source source, Predicate predicate)
         : source_(std::move(source)), predicate_(std::move(predicate)) {}
@@ -9292,7 +9491,7 @@ class FilteredSource {
     template <class Each>
     Taken next(Member& member, Each&& each) {
         return source_.next(member, [&](auto&& item) {
-            if (predicate_(item)) each(std::forward<decltype(item)>(item));
+            if (detail::call(predicate_, item)) each(std::forward<decltype(item)>(item));
         });
     }
 
@@ -9380,10 +9579,12 @@ class Turns {
 /// `out`, `step.finish(out)` what is left at the end; once `step.is_done()` no more items are wanted.
 template <class Source, class Step>
 class SteppedSource {
-    using Value = ValueOf<Source>;
+    using Held = Kept<Source>;
 
   public:
-    using Item = typename Step::Out&&;
+    using Item = Opened<typename Step::Out>;
+    using Value = PlainValue<Item>;
+    static constexpr bool items_stay = std::is_lvalue_reference_v<Item>;
 
     SteppedSource(Source source, Step step, Order order)
         : source_(std::move(source)), step_(std::move(step)), turns_(order), is_ended_(step_.is_done()) {}
@@ -9394,13 +9595,12 @@ class SteppedSource {
             if (std::optional<Ready> ready = take_ready(member.crew)) {
                 for (auto& item : ready->items) {
                     if (!member.crew.goes_on()) return {Taken::Kind::nothing};
-                    each(std::move(item));
+                    each(opened(item));
                 }
                 return ready->taken;
             }
-            std::vector<Value> items;
-            const Taken taken = source_.next(
-                member, [&](auto&& item) { items.push_back(std::forward<decltype(item)>(item)); });
+            std::vector<Held> items;
+            const Taken taken = keep_next(source_, member, items);
             Receiver receiver{*this, member.crew};
             if (taken.kind == Taken::Kind::nothing) return taken;
             if (taken.kind == Taken::Kind::batch)
@@ -9421,7 +9621,7 @@ class SteppedSource {
         SteppedSource& stage;
         Crew& crew;
 
-        void receive(std::vector<Value> items) {
+        void receive(std::vector<Held> items) {
             std::vector<typename Step::Out> out;
             for (auto& item : items) {
                 if (stage.step_.is_done()) break;
@@ -9465,40 +9665,40 @@ class SteppedSource {
 
     Source source_;
     Step step_;
-    Turns<Value> turns_;
+    Turns<Held> turns_;
     std::deque<Ready> ready_;  // this and what follows are under the lock of the crew
     std::size_t given_ = 0;
     bool is_ended_;
 };
 
 /// Lets so many items pass.
-template <class T>
+template <class Source>
 class TakeStep {
   public:
-    using Out = T;
+    using Out = Kept<Source>;
     explicit TakeStep(std::size_t count) noexcept : left_(count) {}
 
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
-    void add(T item, std::vector<T>& out) {
+    void add(Out item, std::vector<Out>& out) {
         out.push_back(std::move(item));
         --left_;
     }
-    void finish(std::vector<T>&) const noexcept {}
+    void finish(std::vector<Out>&) const noexcept {}
 
   private:
     std::size_t left_;
 };
 
 /// Gathers so many items into one; fewer at the end.
-template <class T>
+template <class Source>
 class ChunkStep {
   public:
-    using Out = std::vector<T>;
+    using Out = std::vector<ValueOf<Source>>;
     explicit ChunkStep(std::size_t size) noexcept : size_(size) {}
 
     [[nodiscard]] bool is_done() const noexcept { return false; }
-    void add(T item, std::vector<Out>& out) {
-        chunk_.push_back(std::move(item));
+    void add(Kept<Source> item, std::vector<Out>& out) {
+        chunk_.push_back(opened(item));
         if (chunk_.size() == size_) out.push_back(std::exchange(chunk_, {}));
     }
     void finish(std::vector<Out>& out) {
@@ -9507,30 +9707,29 @@ class ChunkStep {
 
   private:
     std::size_t size_;
-    std::vector<T> chunk_;
+    Out chunk_;
 };
 
 /// Calls `f(item)` for everything that comes out of a source, one at a time in order.
 template <class Source, class F>
 void for_each_in_turn(Crew& crew, Source& source, F& f) {
-    using Value = ValueOf<Source>;
+    using Held = Kept<Source>;
     struct Receiver {
         Crew& crew;
         F& function;
-        void receive(std::vector<Value> items) {
+        void receive(std::vector<Held> items) {
             for (auto& item : items) {
                 if (!crew.goes_on()) return;
-                static_cast<void>(function(std::move(item)));
+                static_cast<void>(detail::call(function, opened(item)));
             }
         }
         void finish() const noexcept {}
     };
     Receiver receiver{crew, f};
-    Turns<Value> turns(Order::kept);
+    Turns<Held> turns(Order::kept);
     work_together(crew, Sizes::timed, [&](Member& member) {
-        std::vector<Value> items;
-        const Taken taken =
-            source.next(member, [&](auto&& item) { items.push_back(std::forward<decltype(item)>(item)); });
+        std::vector<Held> items;
+        const Taken taken = keep_next(source, member, items);
         if (taken.kind != Taken::Kind::batch) return false;
         turns.hand_in(crew, taken.number, std::move(items), receiver);
         return true;
@@ -9565,9 +9764,12 @@ inline namespace v0 {
 template <class Source, detail::Order order = detail::Order::kept>
 class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream {
     using Value = detail::ValueOf<Source>;
+    using Kept = detail::Kept<Source>;
 
   public:
     using Item = typename Source::Item;
+    /// What `for_each` calls its function with: an item, which has waited for its turn where order is kept.
+    using LastItem = std::conditional_t<order == detail::Order::kept, detail::Opened<Kept>, Item>;
 
     explicit Stream(Source source) : source_(std::move(source)) {}
 
@@ -9575,9 +9777,9 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     template <class F>
         requires std::invocable<F&, Item>
     auto map(F f) && {
-        static_assert(!std::is_void_v<std::invoke_result_t<F&, Item>>,
-                      "the function gives nothing to go on with: end with for_each(f)");
-        return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
+        constexpr bool gives = !std::is_void_v<std::invoke_result_t<F&, Item>>;
+        static_assert(gives, "the function gives nothing to go on with: end with for_each(f)");
+        if constexpr (gives) return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
     }
 
     /// Only items of which `predicate(item)` is true.
@@ -9593,8 +9795,8 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
             source_.limit(count);
             return std::move(*this);
         } else {
-            return next<detail::SteppedSource<Source, detail::TakeStep<Value>>>(
-                std::move(source_), detail::TakeStep<Value>(count), order);
+            return next<detail::SteppedSource<Source, detail::TakeStep<Source>>>(
+                std::move(source_), detail::TakeStep<Source>(count), order);
         }
     }
 
@@ -9602,8 +9804,8 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     /// `size` is 0.
     auto chunks(std::size_t size) && {
         if (size == 0) throw std::invalid_argument("stream: chunks of no items");
-        return next<detail::SteppedSource<Source, detail::ChunkStep<Value>>>(
-            std::move(source_), detail::ChunkStep<Value>(size), order);
+        return next<detail::SteppedSource<Source, detail::ChunkStep<Source>>>(
+            std::move(source_), detail::ChunkStep<Source>(size), order);
     }
 
     /// From here on items may pass each other, so that nothing waits for one that takes long.
@@ -9618,7 +9820,7 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     /// Calls `f(item)` for all that comes out: in order and one at a time, though not always on the same
     /// thread; or, where order is not kept, by several threads at once.
     template <class F>
-        requires std::invocable<F&, Value>
+        requires std::invocable<F&, LastItem>
     void for_each(F&& f, std::stop_token stop = {}) && {
         detail::Crew crew(std::move(stop));
         if constexpr (order == detail::Order::kept)
@@ -9646,7 +9848,9 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
 };
 
 /// A stream of the items of a range: of anything that a range-based for loop takes. It owns the range if that
-/// is a temporary, and refers to it otherwise. The items of what can be read once only are moved out of it.
+/// is a temporary, and refers to it otherwise. Functions are given references to the items where they are,
+/// and only `collect`, `chunks` and `reduce` copy what is left of them. The items of what can be read once
+/// only are moved out of it.
 template <detail::Iterable Range>
 auto stream(Range&& range) {
     using Source = detail::RangeSource<Range>;

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -29,6 +30,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -47,6 +49,7 @@ using harness::Counted;
 using harness::make_what_stays;
 using harness::Numbers;
 using harness::numbers_up_to;
+using harness::Person;
 using sake::for_each;
 using sake::map_reduce;
 using sake::parallel;
@@ -100,6 +103,18 @@ class BusyPool {
     std::atomic<int> busy_ = 0;
     std::atomic<bool> is_released_ = false;
 };
+
+/// Ends when as many items run at the same time as there are CPUs. Gives how many ran in all, 4 for each CPU.
+int members_meet() {
+    const int cpus = sake::usable_cpus();
+    std::atomic<int> here = 0;
+    for_each(numbers_up_to(4 * cpus), [&](int) {
+        if (++here > cpus) return;
+        here.notify_all();
+        for (int seen = here; seen < cpus; seen = here) here.wait(seen);
+    });
+    return here;
+}
 
 long nested_sum(int depth, int width) {
     if (depth == 0) return 1;
@@ -163,6 +178,45 @@ TEST_CASE("results may move only, lack a default constructor, be no more than bi
         REQUIRE(vectors[i] == std::vector(3, numbers[i]));
         REQUIRE(copies[i] == numbers[i]);
     }
+}
+
+TEST_CASE("bits are items, also where the function gives a reference to one") {
+    std::vector<bool> bits(3000);
+    for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = i % 3 == 0;
+    const auto same = parallel(bits, [](auto bit) { return bit; });
+    static_assert(std::is_same_v<decltype(same), const std::vector<bool>>);
+    CHECK(same == bits);
+    CHECK(parallel(std::as_const(bits), [](bool bit) { return !bit; })[1]);
+    CHECK(map_reduce(bits, [](bool bit) { return bit ? 1 : 0; }, std::plus(), 0) == 1000);
+    CHECK(map_reduce(bits, [](auto bit) { return bit; }, std::plus(), 0) == 1000);
+    std::atomic<int> set = 0;
+    for_each(bits, [&](bool bit) { set += bit ? 1 : 0; });
+    CHECK(set == 1000);
+}
+
+TEST_CASE("pointers to members are functions, of objects and of what points or refers to them") {
+    const auto check = [](auto&& people) {
+        const std::vector<std::string> names = parallel(people, &Person::name);
+        const std::vector<bool> adults = parallel(people, &Person::is_adult);
+        REQUIRE(names.size() == 100);
+        CHECK(names[42] == "person 42");
+        CHECK_FALSE(adults[17]);
+        CHECK(adults[18]);
+        CHECK(map_reduce(people, &Person::age, std::plus(), 0) == 4950);
+        for_each(people, &Person::is_adult);
+    };
+    std::vector<Person> people = harness::people_up_to(100);
+    struct Employee : Person {
+        explicit Employee(const Person& person) : Person(person.age, person.name) {}
+    };
+    std::vector<const Person*> pointers;
+    for (const Person& person : people) pointers.push_back(&person);
+    check(people);
+    check(std::as_const(people));
+    check(std::vector<Employee>(people.begin(), people.end()));
+    check(pointers);
+    check(std::vector<std::reference_wrapper<Person>>(people.begin(), people.end()));
+    CHECK(Person::copies == 0);
 }
 
 TEST_CASE("items of a range that is read once are moved out of it, move-only ones too") {
@@ -292,6 +346,29 @@ TEST_CASE("a stop token ends the call by Cancelled, soon, unless all is done") {
     CHECK(parallel(std::vector<int>(), count, stop.get_token()).empty());
 }
 
+TEST_CASE("of slow items nobody begins more than one when a call is to stop, however they are shared out") {
+    const std::vector<int> numbers = numbers_up_to(100'000);
+    const auto begun_late = [](auto run) {
+        std::stop_source stop;
+        std::atomic<int> begun = 0;
+        std::atomic<int> late = 0;
+        const auto slow = [&](int x) {
+            if (stop.stop_requested()) ++late;
+            if (++begun == 10) stop.request_stop();
+            harness::compute(20'000);
+            return x;
+        };
+        CHECK_THROWS_AS(run(slow, stop.get_token()), sake::Cancelled);
+        return late.load();
+    };
+    const int members = sake::usable_cpus();
+    CHECK(begun_late([&](auto& slow, auto stop) { for_each(numbers, slow, stop); }) <= members);
+    CHECK(begun_late([&](auto& slow, auto stop) { for_each(Numbers(100'000), slow, stop); }) <= members);
+    CHECK(begun_late([&](auto& slow, auto stop) {
+              static_cast<void>(map_reduce(numbers, slow, std::plus(), 0, stop));
+          }) <= members);
+}
+
 TEST_CASE("one item runs on the calling thread, and calls nobody") {
     const auto home = std::this_thread::get_id();
     const auto before = sake::detail::process_pool().stats();
@@ -314,6 +391,38 @@ TEST_CASE("items run at the same time, if there are threads") {
         for (int seen = here; seen < 2; seen = here) here.wait(seen);
     });
     CHECK(here == 2);
+}
+
+TEST_CASE("as many items run at the same time as there are CPUs, from every thread that calls") {
+    const int cpus = sake::usable_cpus();
+    const auto meet = [] { return members_meet(); };
+    CHECK(meet() == 4 * cpus);
+    CHECK(sake::thread::spawn(meet).join() == 4 * cpus);
+    harness::in_coroutine([&]() -> Task<> {
+        const int from_the_pool = co_await sake::background(meet);
+        CHECK(from_the_pool == 4 * cpus);
+        const int from_the_loop = meet();
+        CHECK(from_the_loop == 4 * cpus);
+    });
+    // From a pool of more threads, each of whom calls others of the same one.
+    sake::WorkerPool pool(5, 100);
+    std::atomic<int> together = 0;
+    std::atomic<bool> is_done = false;
+    pool.submit([&] {
+        sake::detail::Crew crew({}, &pool);
+        const std::vector<int> numbers = numbers_up_to(20);
+        const auto wait_for_five = [&](int) {
+            if (++together > 5) return 0;
+            together.notify_all();
+            for (int seen = together; seen < 5; seen = together) together.wait(seen);
+            return 1;
+        };
+        std::plus<> add;
+        CHECK(sake::detail::map_reduce(crew, numbers, wait_for_five, add, 0) == 5);
+        is_done = true;
+        is_done.notify_all();
+    });
+    is_done.wait(false);
 }
 
 TEST_CASE("nested calls end, three deep, also while every thread of the pool is busy") {
@@ -474,6 +583,30 @@ int run_alone(const std::string& name) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+bool has_ended_well(pid_t child) {
+    int status = -1;
+    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 9;
+}
+
+/// Whether `work()` is true in the child of a fork.
+template <class Work>
+bool in_child(Work work) {
+    const pid_t child = ::fork();
+    if (child != 0) return has_ended_well(child);
+    ::alarm(30);
+    std::exit(work() ? 9 : 1);
+}
+
+/// parallel, stream and background, all of them with help.
+bool computes_and_waits() {
+    const auto waits = []() -> Task<int> {
+        co_return co_await sake::background([] { return members_meet(); });
+    };
+    const int all = 4 * sake::usable_cpus();
+    return members_meet() == all && sake::run_until_complete(waits()) == all &&
+           sake::stream(Numbers(1000)).reduce(std::plus(), 0) == 499'500;
+}
+
 struct AtTheEnd {
     ~AtTheEnd() {
         const auto sum = map_reduce(numbers_up_to(1000), [](int x) { return x; }, std::plus(), 0);
@@ -502,13 +635,63 @@ TEST_CASE("alone: a job of the pool ends the process" * doctest::skip()) {
     for (;;) ::pause();
 }
 
-TEST_CASE("alone: the child of a fork computes by itself, and ends" * doctest::skip()) {
+TEST_CASE("alone: the child of a fork computes on threads of its own, and ends" * doctest::skip()) {
     CHECK(nested_sum(2, 10) == 100);
-    const pid_t child = ::fork();
-    if (child == 0) std::exit(nested_sum(2, 10) == 100 ? 9 : 1);
-    int status = -1;
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    CHECK(WEXITSTATUS(status) == 9);
+    CHECK(in_child([] { return computes_and_waits(); }));
+    CHECK(in_child([] { return in_child([] { return computes_and_waits(); }) && computes_and_waits(); }));
+    CHECK(computes_and_waits());
+}
+
+TEST_CASE("alone: a fork beside threads that compute" * doctest::skip()) {
+    std::vector<std::jthread> computing;
+    for (int i = 0; i < 3; ++i) {
+        computing.emplace_back([](const std::stop_token& stop) {
+            while (!stop.stop_requested()) static_cast<void>(nested_sum(2, 10));
+        });
+    }
+    for (int i = 0; i < 100; ++i) REQUIRE(in_child([] { return computes_and_waits(); }));
+}
+
+TEST_CASE("alone: the child of a fork that goes on in the loop of its parent" * doctest::skip()) {
+    const auto forks = []() -> Task<bool> {
+        co_await sake::background([] {});
+        const pid_t child = ::fork();
+        const std::string why = co_await harness::failure_of(sake::background([] {}));
+        if (child == 0) ::_exit(why == "background: the process of this loop has forked" ? 9 : 1);
+        co_return why == "no exception" && has_ended_well(child);
+    };
+    CHECK(sake::run_until_complete(forks()));
+}
+
+TEST_CASE("alone: an item ends the process on the thread of the caller" * doctest::skip()) {
+    const auto home = std::this_thread::get_id();
+    std::atomic<bool> has_help = false;
+    for_each(Numbers(Numbers::endless), [&](int) {
+        if (std::this_thread::get_id() != home) has_help = true;
+        if (std::this_thread::get_id() == home && has_help) std::exit(7);
+    });
+}
+
+TEST_CASE("alone: an item ends the process on the thread of a helper" * doctest::skip()) {
+    const auto home = std::this_thread::get_id();
+    for_each(Numbers(Numbers::endless), [&](int) {
+        if (std::this_thread::get_id() != home) std::exit(7);
+    });
+}
+
+TEST_CASE("alone: an item of nested work in the background ends the process" * doctest::skip()) {
+    const auto exits = []() -> Task<> {
+        const auto on_another_thread = [](std::thread::id caller) {
+            if (std::this_thread::get_id() != caller) std::exit(7);
+        };
+        co_await sake::background([&] {
+            for_each(std::array{1}, [&](int) {
+                const auto caller = std::this_thread::get_id();
+                for_each(Numbers(Numbers::endless), [&](int) { on_another_thread(caller); });
+            });
+        });
+    };
+    sake::run_until_complete(exits());
 }
 
 TEST_CASE("the pool starts when it is used, and ends with the process, however that ends") {
@@ -516,8 +699,19 @@ TEST_CASE("the pool starts when it is used, and ends with the process, however t
     CHECK(run_alone("alone: a destructor of a static calls after the end of the pool") == 0);
     CHECK(run_alone("alone: a job of the pool ends the process") == 7);
     // A sanitizer's own threads do not survive a fork.
-    if (!harness::is_sanitized)
-        CHECK(run_alone("alone: the child of a fork computes by itself, and ends") == 0);
+    if (harness::is_sanitized) return;
+    CHECK(run_alone("alone: the child of a fork computes on threads of its own, and ends") == 0);
+    CHECK(run_alone("alone: a fork beside threads that compute") == 0);
+    CHECK(run_alone("alone: the child of a fork that goes on in the loop of its parent") == 0);
+}
+
+TEST_CASE("an item that ends the process does not wait for the others, nor for who waits for it") {
+    if (sake::usable_cpus() < 2) return;
+    const auto begun = std::chrono::steady_clock::now();
+    CHECK(run_alone("alone: an item ends the process on the thread of the caller") == 7);
+    CHECK(run_alone("alone: an item ends the process on the thread of a helper") == 7);
+    CHECK(run_alone("alone: an item of nested work in the background ends the process") == 7);
+    CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(9));
 }
 
 }  // namespace test_parallel

@@ -128,6 +128,19 @@ TEST_CASE("any number of stages and threads and any queue limit give the same re
     }
 }
 
+TEST_CASE("stages may be pointers to members, give references, and work on bits") {
+    const std::vector<harness::Person> people = harness::people_up_to(100);
+    const std::vector<std::string> names = pipeline(stage(&harness::Person::name, 2)).run(people);
+    REQUIRE(names.size() == 100);
+    CHECK(names[42] == "person 42");
+    CHECK(harness::Person::copies == 0);
+    std::vector<bool> bits(100);
+    bits[7] = true;
+    const std::vector<bool> same =
+        pipeline([](auto bit) { return bit; }, [](bool bit) { return bit; }).run(bits);
+    CHECK(same == bits);
+}
+
 TEST_CASE("a stage of one thread sees the items in order, behind stages of several threads too") {
     Numbers seen;
     auto run = pipeline(stage(dawdle, 4), [&](int n) { seen.push_back(n); });
@@ -323,6 +336,27 @@ TEST_CASE("a stage that throws in any item ends the run with that exception, and
                 CHECK(Counted::alive == 0);
             }
         }
+    }
+}
+
+TEST_CASE("a failure at the very end is not lost, and an end without one is none") {
+    const Numbers inputs = numbers_to(20);
+    for (int round = 0; round < harness::rounds(3000); ++round) {
+        const int bad_stage = round % 4;  // the last of which there is not
+        const auto step = [&](int here) {
+            return [&, here](int n) {
+                if (here == bad_stage && n == 19) throw std::runtime_error("the last item");
+                return n;
+            };
+        };
+        auto run = pipeline(stage(step(0), 2), step(1), stage(step(2), 2)).queue_limit(2);
+        std::string why = "no exception";
+        try {
+            if (run.run(inputs) != inputs) why = "other results";
+        } catch (const std::runtime_error& error) {
+            why = error.what();
+        }
+        REQUIRE(why == (bad_stage == 3 ? "no exception" : "the last item"));
     }
 }
 

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <list>
 #include <memory>
 #include <numeric>
@@ -15,6 +16,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -30,6 +32,8 @@ using harness::compute;
 using harness::Counted;
 using harness::Numbers;
 using harness::numbers_up_to;
+using harness::people_up_to;
+using harness::Person;
 using sake::stream;
 using sake::Task;
 
@@ -207,6 +211,102 @@ TEST_CASE("items may move only, in every stage") {
             for (const auto& owner : chunk) seen += *owner == std::exchange(next, next + 2) - 800 ? 1 : 0;
         });
     CHECK(seen == 400);
+}
+
+TEST_CASE("bits are items: what is made of them, and collected, is bool") {
+    std::vector<bool> bits(5000);
+    std::vector<bool> inverse(bits.size());
+    for (std::size_t i = 0; i < bits.size(); ++i) inverse[i] = !(bits[i] = i % 3 == 0);
+    const auto invert = [](bool bit) { return !bit; };
+    const auto same = [](auto bit) { return bit; };
+    const auto is_set = [](bool bit) { return bit; };
+    const auto holds = [&]<class Result>(const Result& result, const std::vector<bool>& expected) {
+        static_assert(std::is_same_v<Result, std::vector<bool>>);
+        return result == expected;
+    };
+    CHECK(holds(stream(bits).collect(), bits));
+    CHECK(holds(stream(std::as_const(bits)).collect(), bits));
+    CHECK(holds(stream(std::vector<bool>(bits)).map(invert).collect(), inverse));
+    CHECK(holds(stream(bits).map(same).collect(), bits));
+    CHECK(holds(stream(bits).filter(is_set).collect(), std::vector<bool>(1667, true)));
+    CHECK(holds(stream(bits).filter(is_set).take(9).map(invert).collect(), std::vector<bool>(9, false)));
+    CHECK(holds(stream(numbers_up_to(5000)).map(is_third).collect(), bits));
+    CHECK(holds(stream(Numbers(5000)).map(is_third).filter(is_set).take(3).collect(), {true, true, true}));
+    const auto count = [](const std::vector<bool>& chunk) {
+        return std::count(chunk.begin(), chunk.end(), true);
+    };
+    CHECK(stream(bits).chunks(6).map(count).reduce(std::plus(), 0L) == 1667);
+    CHECK(stream(bits).map(invert).chunks(7).collect().back() == std::vector<bool>{false, true});
+    CHECK(stream(bits).reduce(std::plus(), 0) == 1667);
+    std::vector<bool> seen;
+    stream(bits).for_each([&](bool bit) { seen.push_back(bit); });
+    CHECK(seen == bits);
+    seen.clear();
+    stream(bits).map(invert).for_each([&](auto&& bit) {
+        static_assert(std::is_same_v<decltype(bit), bool&&>);
+        seen.push_back(bit);
+    });
+    CHECK(seen == inverse);
+}
+
+TEST_CASE("the items of a range that a stream refers to are not copied on their way") {
+    std::vector<Person> people = people_up_to(3000);
+    const auto age = [](const Person& person) { return person.age; };
+    std::vector<int> ages;
+    stream(people).filter(&Person::is_adult).take(2000).for_each([&](Person& person) {
+        ages.push_back(person.age++);
+    });
+    CHECK(ages.size() == 2000);
+    CHECK(ages.back() == 2017);
+    CHECK(people[2017].age == 2018);
+    CHECK(stream(std::as_const(people))
+              .filter(&Person::is_adult)
+              .take(10)
+              .filter(&Person::is_adult)
+              .map(age)
+              .collect()
+              .back() == 28);
+    CHECK(stream(std::list<Person>(std::make_move_iterator(people.begin()),
+                                   std::make_move_iterator(people.end())))
+              .filter(&Person::is_adult)
+              .take(2)
+              .map(age)
+              .reduce(std::plus(), 0) == 19 + 20);
+    CHECK(Person::copies == 0);
+    people = people_up_to(50);
+    CHECK(stream(people).filter(&Person::is_adult).take(20).collect().back().name == "person 37");
+    CHECK(Person::copies == 20);
+    CHECK(stream(people).chunks(20).collect().size() == 3);
+    CHECK(Person::copies == 70);
+}
+
+TEST_CASE("items that move only may stay in the range, and be looked at and changed there") {
+    std::vector<std::unique_ptr<int>> owners;
+    for (int i = 0; i < 3000; ++i) owners.push_back(std::make_unique<int>(i));
+    const auto value = [](const std::unique_ptr<int>& owner) { return *owner; };
+    const auto is_kept = [](const std::unique_ptr<int>& owner) { return *owner % 2 == 0; };
+    CHECK(stream(owners).map(value).collect() == numbers_up_to(3000));
+    CHECK(stream(std::as_const(owners)).filter(is_kept).take(10).map(value).collect().back() == 18);
+    int next = 0;
+    stream(owners).for_each([&](const auto& owner) { REQUIRE(*owner == next++); });
+    CHECK(next == 3000);
+    stream(owners).filter(is_kept).for_each([](std::unique_ptr<int>& owner) { owner.reset(); });
+    for (const auto& owner : owners) next -= owner == nullptr ? 2 : 0;
+    CHECK(next == 0);
+}
+
+TEST_CASE("pointers to members are functions of every step") {
+    const std::vector<Person> people = people_up_to(100);
+    const std::vector<std::string> names =
+        stream(people).filter(&Person::is_adult).map(&Person::name).collect();
+    REQUIRE(names.size() == 82);
+    CHECK(names.front() == "person 18");
+    std::vector<std::reference_wrapper<const Person>> references(people.begin(), people.end());
+    CHECK(stream(references).map(&Person::age).reduce(std::plus(), 0) == 4950);
+    std::vector<std::vector<int>> lists(5, std::vector<int>(3));
+    stream(lists).for_each(&std::vector<int>::clear);
+    for (const auto& list : lists) CHECK(list.empty());
+    CHECK(Person::copies == 0);
 }
 
 TEST_CASE("only so many items are under way, however long the input and however slow one of them") {

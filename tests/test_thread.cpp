@@ -1,11 +1,13 @@
 // thread::spawn: results, exceptions, stopping and awaiting; no thread outlives its handle.
 #include <doctest/doctest.h>
 #include <pthread.h>
+#include <signal.h>
 
 #include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -17,6 +19,7 @@
 
 #include "sake.hpp"
 #include "support/coroutines.hpp"
+#include "support/numbers.hpp"
 #include "support/oracle.hpp"
 #include "support/reliability.hpp"
 
@@ -111,6 +114,13 @@ TEST_CASE("function and arguments are moved or copied into the thread, and what 
     CHECK(thread::spawn([&]() -> const int& { return known; }).join() == 5);
 }
 
+TEST_CASE("a pointer to a member is a function of its object") {
+    const harness::Person person(40, "somebody");
+    CHECK(thread::spawn(&harness::Person::age_in, person, 2).join() == 42);
+    CHECK(thread::spawn(&harness::Person::name, std::cref(person)).join() == "somebody");
+    CHECK(thread::spawn(&harness::Person::is_adult, &person).join());
+}
+
 TEST_CASE("what a thread was given and has made is destroyed once, also if nobody takes it") {
     harness::Oracle oracle;
     {
@@ -136,6 +146,29 @@ TEST_CASE("a name is cut to 15 bytes, at the end of a character") {
     CHECK(seen(std::string(40, '\x80')).empty() == false);
     CHECK(seen("") == own_name());
     CHECK(thread::spawn(own_name).join() == own_name());
+}
+
+TEST_CASE("signals are blocked in threads that are made here, and in nobody else's") {
+    const auto own_mask = [] {
+        sigset_t mask;
+        ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+        return std::pair(::sigismember(&mask, SIGTERM) == 1, ::sigismember(&mask, SIGSEGV) == 1);
+    };
+    const std::pair before = own_mask();
+    const std::pair blocked(true, false);
+    CHECK(thread::spawn(own_mask).join() == blocked);
+    auto stages = sake::pipeline([&](int) { return own_mask(); });
+    CHECK(stages.run(std::vector{1}).front() == blocked);
+    in_coroutine([&]() -> Task<> {
+        bool is_given = false;
+        const auto source = [&]() -> std::optional<int> {
+            if (std::exchange(is_given, true)) return std::nullopt;
+            return 1;
+        };
+        const auto masks = co_await stages.run_async(source);
+        CHECK(masks.front() == blocked);
+    });
+    CHECK(own_mask() == before);
 }
 
 // ---- Stopping ----
@@ -279,6 +312,38 @@ TEST_CASE("a wait that is cancelled at any moment of the thread's end has its re
             if (result == 0) result = handle.join();
             CHECK(result == 8);
             CHECK_FALSE(handle.joinable());
+        });
+    }
+}
+
+TEST_CASE("a handle that goes while a coroutine awaits it fails the wait, and the thread is joined") {
+    in_coroutine([]() -> Task<> {
+        std::atomic<int> ended = 0;
+        auto handle = std::make_unique<thread::JoinHandle<int>>(thread::spawn([&](std::stop_token stop) {
+            wait_for_stop(std::move(stop));
+            return ++ended;
+        }));
+        auto waiting = sake::spawn(failure_of(await_handle(*handle)));
+        co_await let_the_others_run();
+        handle.reset();
+        CHECK(ended == 1);
+        const std::string why = co_await waiting;
+        CHECK(why == "thread: the handle went while it was awaited");
+    });
+    // Cancelled, and in the same round of the loop the handle goes; the other way round as well.
+    for (const bool is_cancelled_first : {true, false}) {
+        in_coroutine([is_cancelled_first]() -> Task<> {
+            auto handle = std::make_unique<thread::JoinHandle<int>>(thread::spawn([](std::stop_token stop) {
+                wait_for_stop(std::move(stop));
+                return 0;
+            }));
+            auto waiting = sake::spawn(failure_of(await_handle(*handle)));
+            co_await let_the_others_run();
+            if (is_cancelled_first) waiting.cancel();
+            handle.reset();
+            waiting.cancel();
+            const std::string why = co_await waiting;
+            CHECK(why == (is_cancelled_first ? "Cancelled" : "thread: the handle went while it was awaited"));
         });
     }
 }

@@ -2,6 +2,9 @@
 // same for calls that block, of which the parts for files and names make use.
 #pragma once
 
+#include <sys/types.h>
+#include <unistd.h>
+
 #include <concepts>
 #include <condition_variable>
 #include <cstddef>
@@ -33,6 +36,7 @@ class BackgroundPlace {
     BackgroundPlace(const BackgroundPlace&) = delete;
     BackgroundPlace& operator=(const BackgroundPlace&) = delete;
     ~BackgroundPlace() {
+        if (!is_here()) return;
         std::unique_lock lock(mutex_);
         emptied_.wait(lock, [this] { return jobs_ == 0; });
     }
@@ -42,6 +46,7 @@ class BackgroundPlace {
     [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
 
     bool submit(PoolJob& job) {
+        if (!is_here()) throw std::runtime_error("background: the process of this loop has forked");
         enter();
         try {
             if (pool_.submit_job(unowned(job))) return true;
@@ -64,11 +69,14 @@ class BackgroundPlace {
     }
 
   private:
+    // The child of a fork has no threads of the loops of its parent.
+    [[nodiscard]] bool is_here() const noexcept { return process_ == ::getpid(); }
     void enter() noexcept {
         const std::lock_guard lock(mutex_);
         ++jobs_;
     }
 
+    const pid_t process_ = ::getpid();
     WorkerPool& pool_;
     Semaphore turns_;
     std::mutex mutex_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "sake/compute/crew.hpp"
+#include "sake/compute/invoke.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -35,6 +37,18 @@ using SentinelOf = decltype(std::ranges::end(std::declval<R&>()));
 template <class R>
 concept Indexable =
     std::random_access_iterator<IteratorOf<R>> && std::sized_sentinel_for<SentinelOf<R>, IteratorOf<R>>;
+
+/// What is kept of what an expression gives: no reference, nor what stands for one, to a bit of a vector.
+template <class T>
+using PlainValue = std::conditional_t<std::is_same_v<std::decay_t<T>, std::vector<bool>::reference> ||
+                                          std::is_same_v<std::decay_t<T>, std::vector<bool>::const_reference>,
+                                      bool, std::decay_t<T>>;
+
+/// What a function is called with of something that was kept for it.
+template <class T>
+T&& opened(T& value) noexcept {
+    return std::move(value);
+}
 
 /// How large batches are.
 enum class Sizes : std::uint8_t {
@@ -69,6 +83,9 @@ class RangeSource {
   public:
     using Item =
         std::conditional_t<is_forward, std::iter_reference_t<Iterator>, std::iter_value_t<Iterator>&&>;
+    using Value = std::iter_value_t<Iterator>;
+    /// Whether items are references to what stays where it is as long as the range does.
+    static constexpr bool items_stay = is_forward && std::is_lvalue_reference_v<Item>;
 
     explicit RangeSource(Range&& range) : range_(std::forward<Range>(range)) {}
 
@@ -99,10 +116,13 @@ class RangeSource {
         return batch;
     }
 
-    /// Calls `each(item)` in order. False if the work is over before all is done; it is asked after a few.
+    /// Calls `each(item)` in order. False if the work is over before all is done; that is asked after every
+    /// item if the first one was slow, otherwise after some, since to ask takes longer than a quick item.
     template <class Each>
     static bool visit(Member& member, Batch& batch, Each&& each) {
-        constexpr std::size_t between = 32;
+        constexpr std::chrono::microseconds quick{2};
+        std::size_t between = 1;
+        const auto begun = std::chrono::steady_clock::now();
         auto at = [&] {
             if constexpr (is_forward)
                 return batch.items;
@@ -118,6 +138,7 @@ class RangeSource {
                 if (some > 1 || left > 0) ++at;
             }
             if (left > 0 && !member.crew.goes_on()) return false;
+            if (between == 1 && std::chrono::steady_clock::now() - begun < quick) between = 32;
         }
         return true;
     }
@@ -192,6 +213,8 @@ template <class Source, class F>
 class MappedSource {
   public:
     using Item = std::invoke_result_t<F&, typename Source::Item>;
+    using Value = PlainValue<Item>;
+    static constexpr bool items_stay = false;  // a function may give a reference to what it uses again
 
     template <class Function>
     MappedSource(Source source, Function&& function)
@@ -205,8 +228,8 @@ class MappedSource {
 
     template <class Each>
     Taken next(Member& member, Each&& each) {
-        return source_.next(member,
-                            [&](auto&& item) { each(function_(std::forward<decltype(item)>(item))); });
+        return source_.next(
+            member, [&](auto&& item) { each(detail::call(function_, std::forward<decltype(item)>(item))); });
     }
 
   private:
@@ -215,7 +238,7 @@ class MappedSource {
 };
 
 template <class Source>
-using ValueOf = std::remove_cvref_t<typename Source::Item>;
+using ValueOf = typename Source::Value;
 
 /// Does `work(member)` on every member of a crew, until it says that nothing is left.
 template <class Work>
@@ -231,8 +254,9 @@ void work_together(Crew& crew, Sizes sizes, Work work) {
 template <class Source, class F>
 void for_each_in(Crew& crew, Source& source, F& f) {
     work_together(crew, Sizes::timed, [&](Member& member) {
-        const Taken taken = source.next(
-            member, [&](auto&& item) { static_cast<void>(f(std::forward<decltype(item)>(item))); });
+        const Taken taken = source.next(member, [&](auto&& item) {
+            static_cast<void>(detail::call(f, std::forward<decltype(item)>(item)));
+        });
         return taken.kind == Taken::Kind::batch;
     });
 }
@@ -259,7 +283,7 @@ std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered
     std::vector<ValueOf<Source>> all;
     all.reserve(size);
     for (auto& [number, part] : parts) {
-        for (auto& item : part) all.push_back(std::move(item));
+        for (auto&& item : part) all.push_back(static_cast<ValueOf<Source>&&>(item));
         std::vector<ValueOf<Source>>().swap(part);
     }
     return all;
@@ -317,7 +341,7 @@ class Reduction {
     std::optional<T> join(std::optional<T> left, std::optional<T> right) {
         if (!left) return right;
         if (!right) return left;
-        return std::optional<T>(reduce_(std::move(*left), std::move(*right)));
+        return std::optional<T>(detail::call(reduce_, std::move(*left), std::move(*right)));
     }
 
     Crew& crew_;
@@ -341,7 +365,7 @@ T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
                 return;
             }
             // It may give a reference to what it was given.
-            T joined(reduce(std::move(*value), T(std::forward<decltype(item)>(item))));
+            T joined(detail::call(reduce, std::move(*value), T(std::forward<decltype(item)>(item))));
             value.emplace(std::move(joined));
         });
         if (taken.kind != Taken::Kind::batch) return false;

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "sake/base/error.hpp"
+#include "sake/base/function.hpp"
 #include "sake/compute/process_pool.hpp"
 
 namespace sake {
@@ -25,12 +26,10 @@ namespace detail {
 /// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
 /// of the work is taken off the queue of the pool. So a call ends even if all threads are busy for ever, and
 /// calls may nest. It lives in the caller's frame, which no helper outlasts.
-class Crew {
+class Crew final : public SharedWork {
   public:
     explicit Crew(std::stop_token stop, WorkerPool* pool = nullptr) noexcept
         : stop_(std::move(stop)), pool_(pool) {}
-    Crew(const Crew&) = delete;
-    Crew& operator=(const Crew&) = delete;
 
     /// Calls `work()` here, and on the threads that come to help at the same time. Each of them is to take
     /// what there is until nothing is left. Then throws the first exception, in time.
@@ -80,6 +79,13 @@ class Crew {
     }
     void tell_all() noexcept { changed_.notify_all(); }
 
+    /// Where this thread never comes back, the caller waits for it for ever, and so do those around it.
+    std::size_t end_for_ever(const WorkerPool& pool) noexcept override {
+        fail(std::make_exception_ptr(Cancelled()));
+        const bool is_waited_for = caller_ != std::this_thread::get_id() && callers_pool_ == pool.id();
+        return (is_waited_for ? 1 : 0) + (around_ != nullptr ? around_->end_for_ever(pool) : 0);
+    }
+
     /// For taking from a range, which may take its time.
     [[nodiscard]] std::mutex& range_mutex() noexcept { return range_mutex_; }
 
@@ -104,6 +110,7 @@ class Crew {
     };
 
     void take_part() {
+        const AtExit leave([before = std::exchange(current(), this)]() noexcept { current() = before; });
         try {
             call_work_(work_);
         } catch (...) {
@@ -170,6 +177,9 @@ class Crew {
     }
 
     const std::stop_token stop_;
+    const std::thread::id caller_ = std::this_thread::get_id();
+    const void* const callers_pool_ = WorkerPool::current();
+    SharedWork* const around_ = current();
     WorkerPool* pool_;
     void* work_ = nullptr;
     void (*call_work_)(void*) = nullptr;

@@ -13,6 +13,7 @@
 
 #include "sake/compute/batches.hpp"
 #include "sake/compute/crew.hpp"
+#include "sake/compute/invoke.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -21,7 +22,11 @@ namespace detail {
 template <class Range>
 using ItemOf = typename RangeSource<Range&>::Item;
 template <class F, class Range>
-using ResultFor = std::remove_cvref_t<std::invoke_result_t<F&, ItemOf<Range>>>;
+using ResultFor = PlainValue<std::invoke_result_t<F&, ItemOf<Range>>>;
+/// A function that gives nothing is refused by words, not by what a vector says of nothing.
+template <class F, class Range>
+using ResultsFor =
+    std::vector<std::conditional_t<std::is_void_v<ResultFor<F, Range>>, bool, ResultFor<F, Range>>>;
 
 }  // namespace detail
 
@@ -32,16 +37,17 @@ using ResultFor = std::remove_cvref_t<std::invoke_result_t<F&, ItemOf<Range>>>;
 ///
 /// The range may be anything that a range-based for loop takes. What has an index is shared out in place; the
 /// items of what can be read once only are moved out of it, some at a time. `f` is called by several threads
-/// at once, each time with another item. The results may be of any type that moves.
+/// at once, each time with another item; pointers to members are functions, too. The results may be of any
+/// type that moves. Bits of a std::vector<bool> share bytes: they may be read, but not changed in place.
 ///
-/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun. Throws
-/// Cancelled if `stop` is requested while items are left. Either way nothing runs any more when this ends.
-/// Calls may nest, and may come from any thread, those of the pools included. A loop's thread is held until
-/// the end: in a coroutine, `co_await background([&] { return parallel(images, shrink); })`.
+/// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun, but for
+/// some quick ones. Throws Cancelled if `stop` is requested while items are left. Either way nothing runs any
+/// more when this ends. Calls may nest, and may come from any thread, those of the pools included. A loop's
+/// thread is held until the end: in a coroutine, `co_await background([&] { return parallel(images, shrink);
+/// })`.
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
-[[nodiscard]] std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f,
-                                                                std::stop_token stop = {});
+[[nodiscard]] detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop = {});
 
 /// Calls `f(item)` for every item, and drops what it gives; all else as with `parallel`.
 template <detail::Iterable Range, class F>
@@ -103,8 +109,9 @@ std::vector<R> parallel(Crew& crew, Range& range, F& f) {
             auto batch = source.take(member);
             std::size_t index = batch.first;
             return source.visit(member, batch, [&](auto&& item) {
-                results.put(index++,
-                            [&]() -> decltype(auto) { return f(std::forward<decltype(item)>(item)); });
+                results.put(index++, [&]() -> decltype(auto) {
+                    return detail::call(f, std::forward<decltype(item)>(item));
+                });
             }) && batch.size > 0;
         });
         return results.take();
@@ -124,11 +131,13 @@ T map_reduce(Crew& crew, Range& range, Map& map, Reduce& reduce, T init) {
 
 template <detail::Iterable Range, class F>
     requires std::invocable<F&, detail::ItemOf<Range>>
-std::vector<detail::ResultFor<F, Range>> parallel(Range&& range, F&& f, std::stop_token stop) {
+detail::ResultsFor<F, Range> parallel(Range&& range, F&& f, std::stop_token stop) {
     using R = detail::ResultFor<F, Range>;
     static_assert(!std::is_void_v<R>, "the function gives nothing: use for_each(range, f)");
-    detail::Crew crew(std::move(stop));
-    return detail::parallel<R>(crew, range, f);
+    if constexpr (!std::is_void_v<R>) {
+        detail::Crew crew(std::move(stop));
+        return detail::parallel<R>(crew, range, f);
+    }
 }
 
 template <detail::Iterable Range, class F>

@@ -21,9 +21,9 @@
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/compute/cpu_count.hpp"
+#include "sake/compute/invoke.hpp"
 #include "sake/compute/pipeline_queue.hpp"
 #include "sake/compute/thread.hpp"
-#include "sake/compute/worker_pool.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -128,7 +128,7 @@ struct PipelineOutlets;
 template <class F, class In>
 struct StageResult {
     static_assert(std::invocable<F&, In>, "a stage of the pipeline does not take what comes before it");
-    using type = std::decay_t<std::invoke_result_t<F&, In>>;
+    using type = PlainValue<std::invoke_result_t<F&, In>>;
 };
 
 template <class... Outlets, class In, class F>
@@ -196,7 +196,6 @@ class PipelineRun {
     }
     template <std::size_t index>
     void start_stage(std::vector<thread::JoinHandle<void>>& threads) {
-        const SignalsBlocked for_the_threads;
         const std::string name = "pipeline " + std::to_string(index + 1);
         for (int i = 0; i < std::get<index>(stages_).threads && !is_abandoned_; ++i) {
             threads.push_back(thread::spawn(thread::Name(name), [this] { work<index>(); }));
@@ -224,10 +223,10 @@ class PipelineRun {
     template <class F, class T, class Outlet>
     static bool pass_on(F& function, Numbered<T>& item, Outlet& outlet) {
         if constexpr (std::is_same_v<Outlet, PipelineResults<void>>) {
-            function(opened(item.value));
+            detail::call(function, opened(item.value));
             return true;
         } else {
-            return outlet.push(item.number, function(opened(item.value)));
+            return outlet.push(item.number, detail::call(function, opened(item.value)));
         }
     }
     template <std::size_t index>

@@ -42,11 +42,6 @@ struct RangeItem {
     Iterator at;
 };
 
-/// What a stage is called with.
-template <class T>
-T&& opened(T& value) noexcept {
-    return std::move(value);
-}
 template <class Iterator, bool is_owned>
 decltype(auto) opened(RangeItem<Iterator, is_owned>& item) {
     if constexpr (is_owned)
@@ -139,7 +134,7 @@ class PipelineQueue {
         : keeps_order_(shape.keeps_order), cells_(shape.queue_limit) {}
 
     /// Waits until the item is within the window. False if the pipeline is abandoned.
-    bool push(std::uint64_t number, T&& value) {
+    bool push(std::uint64_t number, T value) {
         std::unique_lock lock(mutex_);
         const auto is_within = [&] { return (keeps_order_ ? number : end_) - first_ < cells_.size(); };
         if (!is_abandoned_ && !is_within()) {
@@ -221,7 +216,7 @@ class PipelineResults {
   public:
     explicit PipelineResults(const PipelineShape& shape) noexcept : keeps_order_(shape.keeps_order) {}
 
-    bool push(std::uint64_t number, T&& value) {
+    bool push(std::uint64_t number, T value) {
         const std::lock_guard lock(mutex_);
         const std::size_t place = keeps_order_ ? static_cast<std::size_t>(number) : results_.size();
         if (place >= results_.size()) results_.resize(place + 1);

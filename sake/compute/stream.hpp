@@ -33,9 +33,12 @@ inline namespace v0 {
 template <class Source, detail::Order order = detail::Order::kept>
 class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream {
     using Value = detail::ValueOf<Source>;
+    using Kept = detail::Kept<Source>;
 
   public:
     using Item = typename Source::Item;
+    /// What `for_each` calls its function with: an item, which has waited for its turn where order is kept.
+    using LastItem = std::conditional_t<order == detail::Order::kept, detail::Opened<Kept>, Item>;
 
     explicit Stream(Source source) : source_(std::move(source)) {}
 
@@ -43,9 +46,9 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     template <class F>
         requires std::invocable<F&, Item>
     auto map(F f) && {
-        static_assert(!std::is_void_v<std::invoke_result_t<F&, Item>>,
-                      "the function gives nothing to go on with: end with for_each(f)");
-        return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
+        constexpr bool gives = !std::is_void_v<std::invoke_result_t<F&, Item>>;
+        static_assert(gives, "the function gives nothing to go on with: end with for_each(f)");
+        if constexpr (gives) return next<detail::MappedSource<Source, F>>(std::move(source_), std::move(f));
     }
 
     /// Only items of which `predicate(item)` is true.
@@ -61,8 +64,8 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
             source_.limit(count);
             return std::move(*this);
         } else {
-            return next<detail::SteppedSource<Source, detail::TakeStep<Value>>>(
-                std::move(source_), detail::TakeStep<Value>(count), order);
+            return next<detail::SteppedSource<Source, detail::TakeStep<Source>>>(
+                std::move(source_), detail::TakeStep<Source>(count), order);
         }
     }
 
@@ -70,8 +73,8 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     /// `size` is 0.
     auto chunks(std::size_t size) && {
         if (size == 0) throw std::invalid_argument("stream: chunks of no items");
-        return next<detail::SteppedSource<Source, detail::ChunkStep<Value>>>(
-            std::move(source_), detail::ChunkStep<Value>(size), order);
+        return next<detail::SteppedSource<Source, detail::ChunkStep<Source>>>(
+            std::move(source_), detail::ChunkStep<Source>(size), order);
     }
 
     /// From here on items may pass each other, so that nothing waits for one that takes long.
@@ -86,7 +89,7 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
     /// Calls `f(item)` for all that comes out: in order and one at a time, though not always on the same
     /// thread; or, where order is not kept, by several threads at once.
     template <class F>
-        requires std::invocable<F&, Value>
+        requires std::invocable<F&, LastItem>
     void for_each(F&& f, std::stop_token stop = {}) && {
         detail::Crew crew(std::move(stop));
         if constexpr (order == detail::Order::kept)
@@ -114,7 +117,9 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
 };
 
 /// A stream of the items of a range: of anything that a range-based for loop takes. It owns the range if that
-/// is a temporary, and refers to it otherwise. The items of what can be read once only are moved out of it.
+/// is a temporary, and refers to it otherwise. Functions are given references to the items where they are,
+/// and only `collect`, `chunks` and `reduce` copy what is left of them. The items of what can be read once
+/// only are moved out of it.
 template <detail::Iterable Range>
 auto stream(Range&& range) {
     using Source = detail::RangeSource<Range>;

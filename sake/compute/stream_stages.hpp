@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <limits>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <type_traits>
@@ -16,16 +17,52 @@
 
 #include "sake/compute/batches.hpp"
 #include "sake/compute/crew.hpp"
+#include "sake/compute/invoke.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
+
+/// An item that waits for its turn: where it is, if it stays there, or taken along.
+template <class Source>
+struct Kept {
+    static constexpr bool is_there = Source::items_stay;
+    using Held =
+        std::conditional_t<is_there, std::remove_reference_t<typename Source::Item>*, ValueOf<Source>>;
+
+    template <class Item>
+    static Kept of(Item&& item) {
+        if constexpr (is_there)
+            return {std::addressof(item)};
+        else
+            return {Held(std::forward<Item>(item))};
+    }
+    Held held;
+};
+template <class Source>
+decltype(auto) opened(Kept<Source>& kept) noexcept {
+    if constexpr (Kept<Source>::is_there)
+        return *kept.held;
+    else
+        return std::move(kept.held);
+}
+template <class T>
+using Opened = decltype(opened(std::declval<T&>()));
+
+/// Takes the next batch, and keeps what comes of it.
+template <class Source>
+Taken keep_next(Source& source, Member& member, std::vector<Kept<Source>>& items) {
+    return source.next(
+        member, [&](auto&& item) { items.push_back(Kept<Source>::of(std::forward<decltype(item)>(item))); });
+}
 
 /// What of the items `predicate` is true for.
 template <class Source, class Predicate>
 class FilteredSource {
   public:
     using Item = typename Source::Item;
+    using Value = ValueOf<Source>;
+    static constexpr bool items_stay = Source::items_stay;
 
     FilteredSource(Source source, Predicate predicate)
         : source_(std::move(source)), predicate_(std::move(predicate)) {}
@@ -33,7 +70,7 @@ class FilteredSource {
     template <class Each>
     Taken next(Member& member, Each&& each) {
         return source_.next(member, [&](auto&& item) {
-            if (predicate_(item)) each(std::forward<decltype(item)>(item));
+            if (detail::call(predicate_, item)) each(std::forward<decltype(item)>(item));
         });
     }
 
@@ -121,10 +158,12 @@ class Turns {
 /// `out`, `step.finish(out)` what is left at the end; once `step.is_done()` no more items are wanted.
 template <class Source, class Step>
 class SteppedSource {
-    using Value = ValueOf<Source>;
+    using Held = Kept<Source>;
 
   public:
-    using Item = typename Step::Out&&;
+    using Item = Opened<typename Step::Out>;
+    using Value = PlainValue<Item>;
+    static constexpr bool items_stay = std::is_lvalue_reference_v<Item>;
 
     SteppedSource(Source source, Step step, Order order)
         : source_(std::move(source)), step_(std::move(step)), turns_(order), is_ended_(step_.is_done()) {}
@@ -135,13 +174,12 @@ class SteppedSource {
             if (std::optional<Ready> ready = take_ready(member.crew)) {
                 for (auto& item : ready->items) {
                     if (!member.crew.goes_on()) return {Taken::Kind::nothing};
-                    each(std::move(item));
+                    each(opened(item));
                 }
                 return ready->taken;
             }
-            std::vector<Value> items;
-            const Taken taken = source_.next(
-                member, [&](auto&& item) { items.push_back(std::forward<decltype(item)>(item)); });
+            std::vector<Held> items;
+            const Taken taken = keep_next(source_, member, items);
             Receiver receiver{*this, member.crew};
             if (taken.kind == Taken::Kind::nothing) return taken;
             if (taken.kind == Taken::Kind::batch)
@@ -162,7 +200,7 @@ class SteppedSource {
         SteppedSource& stage;
         Crew& crew;
 
-        void receive(std::vector<Value> items) {
+        void receive(std::vector<Held> items) {
             std::vector<typename Step::Out> out;
             for (auto& item : items) {
                 if (stage.step_.is_done()) break;
@@ -206,40 +244,40 @@ class SteppedSource {
 
     Source source_;
     Step step_;
-    Turns<Value> turns_;
+    Turns<Held> turns_;
     std::deque<Ready> ready_;  // this and what follows are under the lock of the crew
     std::size_t given_ = 0;
     bool is_ended_;
 };
 
 /// Lets so many items pass.
-template <class T>
+template <class Source>
 class TakeStep {
   public:
-    using Out = T;
+    using Out = Kept<Source>;
     explicit TakeStep(std::size_t count) noexcept : left_(count) {}
 
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
-    void add(T item, std::vector<T>& out) {
+    void add(Out item, std::vector<Out>& out) {
         out.push_back(std::move(item));
         --left_;
     }
-    void finish(std::vector<T>&) const noexcept {}
+    void finish(std::vector<Out>&) const noexcept {}
 
   private:
     std::size_t left_;
 };
 
 /// Gathers so many items into one; fewer at the end.
-template <class T>
+template <class Source>
 class ChunkStep {
   public:
-    using Out = std::vector<T>;
+    using Out = std::vector<ValueOf<Source>>;
     explicit ChunkStep(std::size_t size) noexcept : size_(size) {}
 
     [[nodiscard]] bool is_done() const noexcept { return false; }
-    void add(T item, std::vector<Out>& out) {
-        chunk_.push_back(std::move(item));
+    void add(Kept<Source> item, std::vector<Out>& out) {
+        chunk_.push_back(opened(item));
         if (chunk_.size() == size_) out.push_back(std::exchange(chunk_, {}));
     }
     void finish(std::vector<Out>& out) {
@@ -248,30 +286,29 @@ class ChunkStep {
 
   private:
     std::size_t size_;
-    std::vector<T> chunk_;
+    Out chunk_;
 };
 
 /// Calls `f(item)` for everything that comes out of a source, one at a time in order.
 template <class Source, class F>
 void for_each_in_turn(Crew& crew, Source& source, F& f) {
-    using Value = ValueOf<Source>;
+    using Held = Kept<Source>;
     struct Receiver {
         Crew& crew;
         F& function;
-        void receive(std::vector<Value> items) {
+        void receive(std::vector<Held> items) {
             for (auto& item : items) {
                 if (!crew.goes_on()) return;
-                static_cast<void>(function(std::move(item)));
+                static_cast<void>(detail::call(function, opened(item)));
             }
         }
         void finish() const noexcept {}
     };
     Receiver receiver{crew, f};
-    Turns<Value> turns(Order::kept);
+    Turns<Held> turns(Order::kept);
     work_together(crew, Sizes::timed, [&](Member& member) {
-        std::vector<Value> items;
-        const Taken taken =
-            source.next(member, [&](auto&& item) { items.push_back(std::forward<decltype(item)>(item)); });
+        std::vector<Held> items;
+        const Taken taken = keep_next(source, member, items);
         if (taken.kind != Taken::Kind::batch) return false;
         turns.hand_in(crew, taken.number, std::move(items), receiver);
         return true;

@@ -26,6 +26,8 @@
 #include "sake/async/wait.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
+#include "sake/compute/invoke.hpp"
+#include "sake/compute/signals.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -38,8 +40,14 @@ class ThreadWait;
 
 /// What a function gives on a thread of its own: called with a stop token before its arguments, if it takes
 /// one.
+struct NotCallable {};
 template <class F, class... Args>
-struct CalledOnThread : std::invoke_result<F, Args...> {};
+struct CalledOnThread {
+    using type = NotCallable;
+};
+template <class F, class... Args>
+    requires std::invocable<F, Args...> && (!std::invocable<F, std::stop_token, Args...>)
+struct CalledOnThread<F, Args...> : std::invoke_result<F, Args...> {};
 template <class F, class... Args>
     requires std::invocable<F, std::stop_token, Args...>
 struct CalledOnThread<F, Args...> : std::invoke_result<F, std::stop_token, Args...> {};
@@ -77,7 +85,7 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
     T join() { return state().join(); }
 
     /// The same in a coroutine, whose loop goes on meanwhile. Throws Cancelled, and then the thread runs on
-    /// and can be joined or awaited again. The handle must outlive the wait.
+    /// and can be joined or awaited again. Throws std::logic_error if the handle went meanwhile.
     [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(*this); }
 
     /// Whether the thread has not been joined yet; it may have ended.
@@ -97,7 +105,8 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
 
 /// Runs `f(args...)` on a new thread of this name. A function that takes a std::stop_token first is given the
 /// handle's. Function and arguments are moved or copied into the thread; what is to be shared is passed by
-/// std::ref. Throws std::system_error if no thread can be made.
+/// std::ref. Signals are blocked in it, but those of faults. Throws std::system_error if no thread can be
+/// made.
 ///
 ///     auto loader = thread::spawn(thread::Name("loader"), [](std::string path) { return load(path); },
 ///     path); const Model model = loader.join();  // in a coroutine: co_await loader
@@ -107,18 +116,26 @@ template <class F, class... Args>
     requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
 auto spawn(Name name, F&& f, Args&&... args) {
     using Result = detail::ThreadResult<F, Args...>;
-    auto state = std::make_unique<detail::ThreadState<Result>>();
-    state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
-    JoinHandle<Result> handle(std::move(state));
-    if constexpr (detail::is_safe_to_await<F>)
-        return handle;
-    else
-        return detail::CalledHandle(std::move(handle));
+    constexpr bool is_callable = !std::is_same_v<Result, detail::NotCallable>;
+    static_assert(
+        is_callable,
+        "thread::spawn(f, args...): f does not take these arguments, which are moved or copied (share "
+        "by std::ref), nor a std::stop_token before them");
+    if constexpr (is_callable) {
+        auto state = std::make_unique<detail::ThreadState<Result>>();
+        state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
+        JoinHandle<Result> handle(std::move(state));
+        if constexpr (detail::is_safe_to_await<F>)
+            return handle;
+        else
+            return detail::CalledHandle(std::move(handle));
+    }
 }
 
 /// The same under the name of the calling thread.
 template <class F, class... Args>
-    requires(!detail::is_task<detail::ThreadResult<F, Args...>>)
+    requires(!std::is_same_v<std::decay_t<F>, Name> && !detail::is_task<std::decay_t<F>> &&
+             !detail::is_task<detail::ThreadResult<F, Args...>>)
 auto spawn(F&& f, Args&&... args) {
     return thread::spawn(Name(""), std::forward<F>(f), std::forward<Args>(args)...);
 }
@@ -147,6 +164,8 @@ class ThreadState {
     ThreadState(const ThreadState&) = delete;
     ThreadState& operator=(const ThreadState&) = delete;
     ~ThreadState() {
+        for (ListNode* wait = waits_.next(); wait != &waits_; wait = wait->next())
+            static_cast<ThreadWait<T>&>(*wait).forget();
         if (!thread_.joinable()) return;
         thread_.request_stop();
         thread_.join();
@@ -159,6 +178,7 @@ class ThreadState {
             if (*name.c_str() != '\0') sys::set_thread_name(name.c_str());
             this->run(std::move(stop), std::move(function), std::move(arguments)...);
         };
+        const SignalsBlocked no_signals;
         thread_ = std::jthread(body, std::forward<F>(f), std::forward<Args>(args)...);
     }
 
@@ -176,6 +196,8 @@ class ThreadState {
         const std::lock_guard lock(mutex_);
         return is_over_;
     }
+    /// To be told when this goes.
+    void add(ThreadWait<T>& wait) noexcept { wait.insert_before(waits_); }
     [[nodiscard]] bool is_awaited() {
         const std::lock_guard lock(mutex_);
         return waiter_ != nullptr;
@@ -212,7 +234,7 @@ class ThreadState {
     // Function and arguments go before the end is told, since their destructors may take long.
     template <class F, class... Args>
     static T call(F function, Args... args) {
-        return std::move(function)(std::move(args)...);
+        return detail::call(std::move(function), std::move(args)...);
     }
     template <class Call>
     void keep(Call call) {
@@ -234,6 +256,7 @@ class ThreadState {
         waiter.reactor().post(waiter);
     }
 
+    ListNode waits_;    // used by the thread of the handle alone
     std::mutex mutex_;  // of these two; the others are the thread's until it was joined
     bool is_over_ = false;
     Wait* waiter_ = nullptr;
@@ -249,27 +272,33 @@ enum class ThreadOnCancel : std::uint8_t {
 };
 
 template <class T>
-class [[nodiscard]] ThreadWait final : public Wait {
+class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
   public:
     explicit ThreadWait(const thread::JoinHandle<T>& handle, ThreadOnCancel on_cancel = ThreadOnCancel::leave)
-        : state_(handle.state()), on_cancel_(on_cancel) {}
-    ~ThreadWait() { static_cast<void>(state_.leave(*this)); }
+        : state_(&handle.state()), on_cancel_(on_cancel) {
+        state_->add(*this);
+    }
+    ~ThreadWait() { static_cast<void>(leave()); }
 
-    [[nodiscard]] bool await_ready() const { return state_.is_over(); }
+    /// The handle goes, and the thread has ended by the time that this is resumed.
+    void forget() noexcept { state_ = nullptr; }
+
+    [[nodiscard]] bool await_ready() const { return state_->is_over(); }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (state_.is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
+        if (state_->is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
         Fiber& fiber = *coroutine.promise().fiber;
         const bool stops = on_cancel_ == ThreadOnCancel::stop && fiber.take_cancellation();
         if (!suspend(coroutine)) return false;
         if (stops) fiber.cancel();
-        state_.tell(*this);
+        state_->tell(*this);
         return true;
     }
     T await_resume() {
         throw_if_cancelled();
+        if (state_ == nullptr) throw std::logic_error("thread: the handle went while it was awaited");
         try {
-            return state_.join();  // what is left of the thread is its end
+            return state_->join();  // what is left of the thread is its end
         } catch (const Cancelled&) {
             if (was_told_to_stop_) static_cast<void>(take_late_cancellation());
             throw;
@@ -278,13 +307,14 @@ class [[nodiscard]] ThreadWait final : public Wait {
 
   private:
     bool withdraw() noexcept override {
-        if (on_cancel_ == ThreadOnCancel::leave) return state_.leave(*this);
+        if (on_cancel_ == ThreadOnCancel::leave) return leave();
         was_told_to_stop_ = true;
-        state_.request_stop();
+        if (state_ != nullptr) state_->request_stop();
         return false;
     }
+    bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
 
-    ThreadState<T>& state_;
+    ThreadState<T>* state_;
     const ThreadOnCancel on_cancel_;
     bool was_told_to_stop_ = false;
 };

@@ -2,9 +2,6 @@
 // returns does not take the pool down.
 #pragma once
 
-#include <pthread.h>
-#include <signal.h>
-
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
@@ -24,6 +21,7 @@
 #include "sake/async/reactor.hpp"
 #include "sake/base/log.hpp"
 #include "sake/compute/cpu_count.hpp"
+#include "sake/compute/signals.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -100,8 +98,8 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. A job that calls it is not waited for.
-    std::size_t stop(std::chrono::milliseconds patience);
+    /// left. A job that calls it is not waited for, nor are as many as the caller knows to be `lost`.
+    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost = 0);
 
     // What follows is for dispatchers, which look after a job that they have submitted.
 
@@ -112,6 +110,9 @@ class WorkerPool {
     bool withdraw(detail::PoolJob& job);
     /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
     void abandon(detail::PoolJob& job);
+    /// What tells pools apart: of the pool whose thread is calling, nullptr if it is none's; and of this one.
+    [[nodiscard]] static const void* current() noexcept;
+    [[nodiscard]] const void* id() const noexcept { return state_.get(); }
 
   private:
     int size_;
@@ -119,25 +120,6 @@ class WorkerPool {
 };
 
 namespace detail {
-
-/// Signals are for the threads of the program: while it lives, threads that are started block them.
-class SignalsBlocked {
-  public:
-    SignalsBlocked() noexcept {
-        sigset_t all;
-        ::sigfillset(&all);
-        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-            ::sigdelset(&all, fault);
-        }
-        ::pthread_sigmask(SIG_SETMASK, &all, &previous_);
-    }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
-
-  private:
-    sigset_t previous_{};
-};
 
 /// What the threads of a pool share. Each holds it too, since a stuck one may outlive the pool.
 class PoolState : public std::enable_shared_from_this<PoolState> {
@@ -190,7 +172,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         return !stopping_.stop_requested();
     }
 
-    std::size_t stop(std::chrono::milliseconds patience) {
+    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost) {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
         std::deque<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
         std::list<Thread> ended;
@@ -200,8 +182,8 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         lock.unlock();
         for (const auto& job : dropped) job->dropped();
         lock.lock();
-        const std::size_t own = current() == this ? 1 : 0;
-        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == own; });
+        if (current() == this) ++lost;
+        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ <= lost; });
         take_ended(ended);
         for (Thread& stuck : threads_) {
             if (stuck.handle.joinable()) stuck.handle.detach();
@@ -209,6 +191,12 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         const std::size_t left = stats_.running;
         lock.unlock();
         return left;
+    }
+
+    /// The pool that this thread belongs to, or nullptr.
+    static const PoolState*& current() noexcept {
+        thread_local const PoolState* pool = nullptr;
+        return pool;
     }
 
   private:
@@ -284,12 +272,6 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         } catch (const std::exception&) {
             return;
         }
-    }
-
-    // The pool that this thread belongs to, or nullptr.
-    static const PoolState*& current() noexcept {
-        thread_local const PoolState* pool = nullptr;
-        return pool;
     }
 
     void work(Thread& thread) {
@@ -372,23 +354,26 @@ inline WorkerPool::WorkerPool(int size, std::size_t queue_limit) : size_(size ==
     try {
         state_->start();
     } catch (...) {
-        state_->stop(std::chrono::hours(1));
+        state_->stop(std::chrono::hours(1), 0);
         throw;
     }
 }
 
 inline WorkerPool::~WorkerPool() {
-    if (state_->drain()) state_->stop(std::chrono::hours(1));
+    if (state_->drain()) state_->stop(std::chrono::hours(1), 0);
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
-inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience) { return state_->stop(patience); }
+inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience, std::size_t lost) {
+    return state_->stop(patience, lost);
+}
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
     return state_->submit(std::move(job));
 }
 inline bool WorkerPool::has_room() { return state_->has_room(); }
 inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
 inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
+inline const void* WorkerPool::current() noexcept { return detail::PoolState::current(); }
 
 }  // namespace v0
 }  // namespace sake

@@ -9,6 +9,8 @@
 #include <limits>
 #include <numeric>
 #include <stdexcept>
+#include <string>
+#include <utility>
 #include <vector>
 
 namespace harness {
@@ -89,6 +91,31 @@ struct Counted {
     int value;
     static inline std::atomic<int> alive = 0;
 };
+
+/// Somebody whose copies are counted, for pointers to members as well.
+struct Person {
+    Person(int years, std::string called) : age(years), name(std::move(called)) {}
+    Person(const Person& other) : age(other.age), name(other.name) { ++copies; }
+    Person(Person&& other) noexcept = default;
+    Person& operator=(const Person&) = delete;
+    ~Person() = default;
+
+    [[nodiscard]] bool is_adult() const { return age >= 18; }
+    [[nodiscard]] int age_in(int years) const { return age + years; }
+
+    int age;
+    std::string name;
+    static inline std::atomic<int> copies = 0;
+};
+
+/// So many, each a year older than the one before, the first of them just born.
+inline std::vector<Person> people_up_to(int count) {
+    std::vector<Person> people;
+    people.reserve(static_cast<std::size_t>(count));
+    for (int age = 0; age < count; ++age) people.emplace_back(age, "person " + std::to_string(age));
+    Person::copies = 0;
+    return people;
+}
 
 /// An item that takes its time, some nanoseconds a round.
 inline void compute(int rounds) {

@@ -1,0 +1,6 @@
+// expect: thread::spawn(f, args...): f does not take these arguments
+#include "sake.hpp"
+
+int main() {
+    sake::thread::spawn(sake::thread::Name("two"), [](int) {}, 1, 2);
+}
