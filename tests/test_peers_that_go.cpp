@@ -86,7 +86,7 @@ TEST_CASE("a peer that goes at any byte of its lines gives whole lines only") {
 
 TEST_CASE("a peer that goes while much is written to it ends the writing") {
     const std::string much(8 << 20, 'x');  // more than the kernel keeps
-    for (const std::size_t taken : {0, 1, 100'000, 1'000'000}) {
+    for (const std::size_t taken : {0U, 1U, 100'000U, 1'000'000U}) {
         harness::Oracle oracle;
         for (const End end : {End::orderly, End::reset}) {
             const auto whole = [&]() -> Task<std::string> {
