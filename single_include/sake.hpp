@@ -8203,7 +8203,8 @@ class RangeSource {
     static bool visit(Member& member, Batch& batch, Each&& each) {
         constexpr std::chrono::microseconds quick{2};
         std::size_t between = 1;
-        const auto begun = std::chrono::steady_clock::now();
+        std::chrono::steady_clock::time_point begun{};
+        if (batch.size > 1) begun = std::chrono::steady_clock::now();
         auto at = [&] {
             if constexpr (is_forward)
                 return batch.items;
@@ -8218,7 +8219,8 @@ class RangeSource {
                 // What is behind the last belongs to others, and to increment may be to look at it.
                 if (some > 1 || left > 0) ++at;
             }
-            if (left > 0 && !member.crew.goes_on()) return false;
+            if (left == 0) break;
+            if (!member.crew.goes_on()) return false;
             if (between == 1 && std::chrono::steady_clock::now() - begun < quick) between = 32;
         }
         return true;
@@ -9451,14 +9453,16 @@ struct Kept {
     using Held =
         std::conditional_t<is_there, std::remove_reference_t<typename Source::Item>*, ValueOf<Source>>;
 
-    template <class Item>
-    static Kept of(Item&& item) {
-        if constexpr (is_there)
-            return {std::addressof(item)};
-        else
-            return {Held(std::forward<Item>(item))};
-    }
+    explicit Kept(typename Source::Item&& item) : held(hold(std::forward<typename Source::Item>(item))) {}
     Held held;
+
+  private:
+    static Held hold(typename Source::Item&& item) {
+        if constexpr (is_there)
+            return std::addressof(item);
+        else
+            return Held(std::forward<typename Source::Item>(item));
+    }
 };
 template <class Source>
 decltype(auto) opened(Kept<Source>& kept) noexcept {
@@ -9473,8 +9477,7 @@ using Opened = decltype(opened(std::declval<T&>()));
 /// Takes the next batch, and keeps what comes of it.
 template <class Source>
 Taken keep_next(Source& source, Member& member, std::vector<Kept<Source>>& items) {
-    return source.next(
-        member, [&](auto&& item) { items.push_back(Kept<Source>::of(std::forward<decltype(item)>(item))); });
+    return source.next(member, [&](auto&& item) { items.emplace_back(std::forward<decltype(item)>(item)); });
 }
 
 /// What of the items `predicate` is true for.

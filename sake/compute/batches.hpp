@@ -122,7 +122,8 @@ class RangeSource {
     static bool visit(Member& member, Batch& batch, Each&& each) {
         constexpr std::chrono::microseconds quick{2};
         std::size_t between = 1;
-        const auto begun = std::chrono::steady_clock::now();
+        std::chrono::steady_clock::time_point begun{};
+        if (batch.size > 1) begun = std::chrono::steady_clock::now();
         auto at = [&] {
             if constexpr (is_forward)
                 return batch.items;
@@ -137,7 +138,8 @@ class RangeSource {
                 // What is behind the last belongs to others, and to increment may be to look at it.
                 if (some > 1 || left > 0) ++at;
             }
-            if (left > 0 && !member.crew.goes_on()) return false;
+            if (left == 0) break;
+            if (!member.crew.goes_on()) return false;
             if (between == 1 && std::chrono::steady_clock::now() - begun < quick) between = 32;
         }
         return true;

@@ -30,14 +30,16 @@ struct Kept {
     using Held =
         std::conditional_t<is_there, std::remove_reference_t<typename Source::Item>*, ValueOf<Source>>;
 
-    template <class Item>
-    static Kept of(Item&& item) {
-        if constexpr (is_there)
-            return {std::addressof(item)};
-        else
-            return {Held(std::forward<Item>(item))};
-    }
+    explicit Kept(typename Source::Item&& item) : held(hold(std::forward<typename Source::Item>(item))) {}
     Held held;
+
+  private:
+    static Held hold(typename Source::Item&& item) {
+        if constexpr (is_there)
+            return std::addressof(item);
+        else
+            return Held(std::forward<typename Source::Item>(item));
+    }
 };
 template <class Source>
 decltype(auto) opened(Kept<Source>& kept) noexcept {
@@ -52,8 +54,7 @@ using Opened = decltype(opened(std::declval<T&>()));
 /// Takes the next batch, and keeps what comes of it.
 template <class Source>
 Taken keep_next(Source& source, Member& member, std::vector<Kept<Source>>& items) {
-    return source.next(
-        member, [&](auto&& item) { items.push_back(Kept<Source>::of(std::forward<decltype(item)>(item))); });
+    return source.next(member, [&](auto&& item) { items.emplace_back(std::forward<decltype(item)>(item)); });
 }
 
 /// What of the items `predicate` is true for.
