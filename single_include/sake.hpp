@@ -5684,6 +5684,7 @@ class [[nodiscard("a Task does nothing until it is awaited")]] Task {
         if (!coroutine_) throw std::logic_error("a Task is awaited twice, or after it was moved from");
         return detail::TaskAwaiter<T>(std::exchange(coroutine_, {}));
     }
+    void operator co_await() & = delete;  // a Task goes with its await: co_await std::move(task)
 
   private:
     friend promise_type;
@@ -8077,6 +8078,8 @@ decltype(auto) object_of(Member T::*, Object&& object) {
 /// called by its full name, since namespaces of users may have a `call` too.
 template <class F, class... Args>
 std::invoke_result_t<F, Args...> call(F&& f, Args&&... args) {
+    static_assert(!is_task<std::invoke_result_t<F, Args...>>,
+                  "a coroutine would not run here: give a plain function, and await where the call is");
     using Function = std::remove_cvref_t<F>;
     if constexpr (std::is_member_function_pointer_v<Function>) {
         return [&](auto&& object, auto&&... others) -> decltype(auto) {

@@ -128,6 +128,7 @@ class [[nodiscard("a Task does nothing until it is awaited")]] Task {
         if (!coroutine_) throw std::logic_error("a Task is awaited twice, or after it was moved from");
         return detail::TaskAwaiter<T>(std::exchange(coroutine_, {}));
     }
+    void operator co_await() & = delete;  // a Task goes with its await: co_await std::move(task)
 
   private:
     friend promise_type;

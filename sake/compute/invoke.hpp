@@ -5,6 +5,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "sake/async/task.hpp"
+
 namespace sake {
 inline namespace v0 {
 namespace detail {
@@ -25,6 +27,8 @@ decltype(auto) object_of(Member T::*, Object&& object) {
 /// called by its full name, since namespaces of users may have a `call` too.
 template <class F, class... Args>
 std::invoke_result_t<F, Args...> call(F&& f, Args&&... args) {
+    static_assert(!is_task<std::invoke_result_t<F, Args...>>,
+                  "a coroutine would not run here: give a plain function, and await where the call is");
     using Function = std::remove_cvref_t<F>;
     if constexpr (std::is_member_function_pointer_v<Function>) {
         return [&](auto&& object, auto&&... others) -> decltype(auto) {

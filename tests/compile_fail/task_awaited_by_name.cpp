@@ -1,0 +1,11 @@
+// expect: Task<T>::operator co_await() &
+#include "sake.hpp"
+
+sake::Task<int> one() { co_return 1; }
+
+sake::Task<int> two() {
+    sake::Task<int> task = one();
+    co_return co_await task + 1;
+}
+
+int main() { return sake::run_until_complete(two()); }
