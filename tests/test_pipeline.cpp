@@ -164,7 +164,9 @@ TEST_CASE("without order items may overtake one that takes its time") {
         .unordered()
         .run(numbers_to(100));
     REQUIRE(seen.size() == 100);
-    CHECK(seen.back() == 0);
+    // The other thread has handed on all but the 99th when that lets the first go.
+    const auto position = std::find(seen.begin(), seen.end(), 0) - seen.begin();
+    CHECK(position >= 98);
 }
 
 // ---- What goes in ----
