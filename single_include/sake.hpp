@@ -7552,8 +7552,9 @@ class SharedWork {
     SharedWork& operator=(const SharedWork&) = delete;
     virtual ~SharedWork() = default;
 
-    /// Lets the others leave, except those who wait for this thread. Returns how many of these the pool has.
-    virtual std::size_t end_for_ever(const WorkerPool& pool) noexcept = 0;
+    /// Lets the others leave, except those who wait for `lost`, a thread that never comes back, and who are
+    /// lost with it. Returns how many of these the pool has.
+    virtual std::size_t end_for_ever(std::thread::id lost, const WorkerPool& pool) noexcept = 0;
 
     /// The innermost one that this thread is in the middle of, or nullptr.
     static SharedWork*& current() noexcept {
@@ -7584,7 +7585,8 @@ struct StopAtExit {
         ProcessPool* const own = ProcessPool::latest();
         if (!own->is_here()) return;
         SharedWork* const work = SharedWork::current();
-        const std::size_t lost = work != nullptr ? work->end_for_ever(own->pool) : 0;
+        const std::size_t lost =
+            work != nullptr ? work->end_for_ever(std::this_thread::get_id(), own->pool) : 0;
         own->pool.stop(std::chrono::seconds(10), lost);
     }
 };
@@ -7896,11 +7898,12 @@ class Crew final : public SharedWork {
     }
     void tell_all() noexcept { changed_.notify_all(); }
 
-    /// Where this thread never comes back, the caller waits for it for ever, and so do those around it.
-    std::size_t end_for_ever(const WorkerPool& pool) noexcept override {
+    /// Where a helper never comes back, the caller waits for it for ever, and so do those who wait for the
+    /// caller.
+    std::size_t end_for_ever(std::thread::id lost, const WorkerPool& pool) noexcept override {
         fail(std::make_exception_ptr(Cancelled()));
-        const bool is_waited_for = caller_ != std::this_thread::get_id() && callers_pool_ == pool.id();
-        return (is_waited_for ? 1 : 0) + (around_ != nullptr ? around_->end_for_ever(pool) : 0);
+        const bool is_one_more = caller_ != lost && callers_pool_ == pool.id();
+        return (is_one_more ? 1 : 0) + (around_ != nullptr ? around_->end_for_ever(caller_, pool) : 0);
     }
 
     /// For taking from a range, which may take its time.

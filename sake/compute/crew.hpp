@@ -79,11 +79,12 @@ class Crew final : public SharedWork {
     }
     void tell_all() noexcept { changed_.notify_all(); }
 
-    /// Where this thread never comes back, the caller waits for it for ever, and so do those around it.
-    std::size_t end_for_ever(const WorkerPool& pool) noexcept override {
+    /// Where a helper never comes back, the caller waits for it for ever, and so do those who wait for the
+    /// caller.
+    std::size_t end_for_ever(std::thread::id lost, const WorkerPool& pool) noexcept override {
         fail(std::make_exception_ptr(Cancelled()));
-        const bool is_waited_for = caller_ != std::this_thread::get_id() && callers_pool_ == pool.id();
-        return (is_waited_for ? 1 : 0) + (around_ != nullptr ? around_->end_for_ever(pool) : 0);
+        const bool is_one_more = caller_ != lost && callers_pool_ == pool.id();
+        return (is_one_more ? 1 : 0) + (around_ != nullptr ? around_->end_for_ever(caller_, pool) : 0);
     }
 
     /// For taking from a range, which may take its time.

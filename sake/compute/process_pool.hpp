@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <limits>
+#include <thread>
 
 #include "sake/compute/worker_pool.hpp"
 
@@ -24,8 +25,9 @@ class SharedWork {
     SharedWork& operator=(const SharedWork&) = delete;
     virtual ~SharedWork() = default;
 
-    /// Lets the others leave, except those who wait for this thread. Returns how many of these the pool has.
-    virtual std::size_t end_for_ever(const WorkerPool& pool) noexcept = 0;
+    /// Lets the others leave, except those who wait for `lost`, a thread that never comes back, and who are
+    /// lost with it. Returns how many of these the pool has.
+    virtual std::size_t end_for_ever(std::thread::id lost, const WorkerPool& pool) noexcept = 0;
 
     /// The innermost one that this thread is in the middle of, or nullptr.
     static SharedWork*& current() noexcept {
@@ -56,7 +58,8 @@ struct StopAtExit {
         ProcessPool* const own = ProcessPool::latest();
         if (!own->is_here()) return;
         SharedWork* const work = SharedWork::current();
-        const std::size_t lost = work != nullptr ? work->end_for_ever(own->pool) : 0;
+        const std::size_t lost =
+            work != nullptr ? work->end_for_ever(std::this_thread::get_id(), own->pool) : 0;
         own->pool.stop(std::chrono::seconds(10), lost);
     }
 };
