@@ -13441,7 +13441,7 @@ inline Task<> run_rest(Context& ctx) {
             if (Workers* const workers = workers_for(ctx)) {
                 const std::unique_ptr<WorkerCall> call = workers->call(ctx);
                 if (!call) continue;
-                WorkerCall& answer = *call;
+                WorkerCall& answer = *call;  // GCC 12 copies what is awaited and has no name
                 co_await answer;
             } else if (handler->is_coroutine()) {
                 co_await handler->call_coroutine(ctx);
@@ -15426,6 +15426,7 @@ struct PooledWorkers final : Workers {
           json_depth(static_cast<std::size_t>(config.max_json_depth)),
           pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
 
+    // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
     inline std::unique_ptr<WorkerCall> call(Context& ctx) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
     void request_stop() noexcept override { stopping.request_stop(); }

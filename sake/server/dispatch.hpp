@@ -132,7 +132,7 @@ inline Task<> run_rest(Context& ctx) {
             if (Workers* const workers = workers_for(ctx)) {
                 const std::unique_ptr<WorkerCall> call = workers->call(ctx);
                 if (!call) continue;
-                WorkerCall& answer = *call;
+                WorkerCall& answer = *call;  // GCC 12 copies what is awaited and has no name
                 co_await answer;
             } else if (handler->is_coroutine()) {
                 co_await handler->call_coroutine(ctx);

@@ -69,6 +69,7 @@ struct PooledWorkers final : Workers {
           json_depth(static_cast<std::size_t>(config.max_json_depth)),
           pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
 
+    // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
     inline std::unique_ptr<WorkerCall> call(Context& ctx) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
     void request_stop() noexcept override { stopping.request_stop(); }
