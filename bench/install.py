@@ -12,6 +12,7 @@ PACKAGES = {
     "g++": "g++",
     "nlohmann-json3-dev": "/usr/include/nlohmann/json.hpp",
     "wrk": "wrk",
+    "valgrind": "valgrind",
     "libboost-dev": "/usr/include/boost/beast.hpp",
     "libcpp-httplib-dev": "/usr/include/httplib.h",
     "libssl-dev": "/usr/include/openssl/ssl.h",

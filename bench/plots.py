@@ -14,6 +14,7 @@ import matplotlib
 matplotlib.use("svg")
 import matplotlib.pyplot as plt  # noqa: E402
 
+from compile import ratios  # noqa: E402
 from tables import median_of, median_ratio  # noqa: E402
 
 SAKE = "#c0392b"
@@ -127,8 +128,7 @@ def draw_idle(idle, directory):
 def draw_compile(found, directory):
     good = {name: figures for name, figures in found.items() if "failed" not in figures}
     if "nlohmann" in good:
-        base = statistics.median(good["nlohmann"]["-O0"])
-        values = {name: statistics.median(figures["-O0"]) / base for name, figures in good.items()}
+        values = {name: statistics.median(ratios(found, name, "-O0")) for name in good}
         draw_bars(values, "time to compile hello world at -O0, nlohmann/json alone being 1", "compile.svg", directory)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import compile
 import compute
 import headline
+import instructions
 import machine
 import measure
 import scale
@@ -122,6 +123,8 @@ def sections(results, directory):
     if "requests" in results:
         yield "Goals: requests per CPU-second, as a share of raw", goals_text(results["requests"])
         yield "Everybody, as a share of raw", measure.summary_table(results["requests"])
+    if "instructions" in results:
+        yield "Instructions for a request", instructions.instructions_text(results["instructions"])
     links = plot_links(directory)
     if links:
         yield "Plots", links

@@ -21,6 +21,7 @@ import compute
 import growth
 import headline
 import install
+import instructions
 import machine
 import measure
 import programs
@@ -124,6 +125,12 @@ def run_requests(options, results, progress):
                 print(f"by {client}\n{measure.scenario_table(of_servers)}", flush=True)
 
 
+def run_instructions(options, results, progress):
+    progress("instructions for a request")
+    results["instructions"] = instructions.measure_instructions(options)
+    print(instructions.instructions_text(results["instructions"]), flush=True)
+
+
 def run_scale(options, results, progress):
     scale.measure_scale(options, progress, results.setdefault("scale", {}))
 
@@ -163,6 +170,7 @@ def replace_rounds(options):
 
 RUN = {
     "requests": run_requests,
+    "instructions": run_instructions,
     "scale": run_scale,
     "headline": run_headline,
     "compile": run_compile,

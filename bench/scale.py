@@ -26,8 +26,8 @@ MOST_ROUNDS = 3  # of what takes long and differs little from round to round
 IDLE_GOAL = {
     "heap": Row(
         "Sake's heap for an idle connection", "bytes", 0, at_most=256,
-        shortfall="it is the frame of the connection's coroutine, with the buffers' state and the timer in it; "
-        "parking idle connections in something smaller than a coroutine would mend it.",
+        shortfall="it is one object for each connection, with the buffers' state and its timer in it; fewer and "
+        "smaller members would mend it.",
     ),
 }
 

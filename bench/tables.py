@@ -94,6 +94,10 @@ class Row:
             return "met" if value <= self.at_most else "MISSED"
         return ""
 
+    def is_unsure(self, values):
+        """Whether some of the values meet the goal and others do not."""
+        return len({self.verdict(value) for value in values}) > 1
+
 
 def goal_table(rows, figures):
     """The median of each list in `figures`, by row name, beside its goal; below, a line for each goal missed."""
@@ -105,7 +109,8 @@ def goal_table(rows, figures):
             continue
         value = statistics.median(values)
         low, high = (f"{x:,.{row.digits}f}" for x in (min(values), max(values)))
-        lines.append([row.name, row.text(value), f"{low}-{high}", str(len(values)), row.goal(), row.verdict(value)])
+        verdict = row.verdict(value) + (", unsure" if row.is_unsure(values) else "")
+        lines.append([row.name, row.text(value), f"{low}-{high}", str(len(values)), row.goal(), verdict])
         if row.verdict(value) == "MISSED":
             why = row.shortfall or "it was met before; why it is not now remains to be found."
             short.append(f"- SHORTFALL, {row.name.strip()}: {row.text(value)}, goal {row.goal()}: {why}")
