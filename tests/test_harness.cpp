@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/event.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -183,6 +184,7 @@ TEST_CASE("every wrapped call can be made to fail") {
         CHECK(::getsockname(0, nullptr, &length) == -1);
         CHECK(::getsockopt(pair.ends[0], SOL_SOCKET, SO_TYPE, bytes, &length) == -1);
         CHECK(::listen(0, 1) == -1);
+        CHECK(::madvise(bytes, 0, MADV_NORMAL) == -1);
         CHECK(::open("/dev/null", O_RDONLY) == -1);
         CHECK(::pipe2(ends, 0) == -1);
         CHECK(::poll(nullptr, 0, 0) == -1);

@@ -65,6 +65,19 @@ Snapshot Snapshot::take() {
             allocations::live_bytes()};
 }
 
+Snapshot Snapshot::take_in_calm() {
+    start_a_first_thread();
+    Snapshot last = take();
+    int calm = 0;
+    for (int round = 0; round < 1000 && calm < 3; ++round) {
+        ::poll(nullptr, 0, 1);
+        const Snapshot now = take();
+        calm = now == last ? calm + 1 : 0;
+        last = now;
+    }
+    return last;
+}
+
 std::int64_t resident_bytes() {
     long pages = 0;
     std::FILE* file = std::fopen("/proc/self/statm", "r");
@@ -73,17 +86,7 @@ std::int64_t resident_bytes() {
     return read == 1 ? pages * ::sysconf(_SC_PAGESIZE) : 0;
 }
 
-Oracle::Oracle() {
-    start_a_first_thread();
-    // A thread that was joined just now may still be listed: wait for a moment of calm, within reason.
-    baseline_ = Snapshot::take();
-    int calm = 0;
-    for (int round = 0; round < 1000 && calm < 3; ++round) {
-        ::poll(nullptr, 0, 1);
-        const Snapshot now = Snapshot::take();
-        calm = now == baseline_ ? calm + 1 : 0;
-        baseline_ = now;
-    }
+Oracle::Oracle() : baseline_(Snapshot::take_in_calm()) {
     for_each_number("/proc/self/fd", [&](int fd) {
         if (fd >= 0 && static_cast<std::size_t>(fd) < most_fds)
             open_at_baseline_.set(static_cast<std::size_t>(fd));

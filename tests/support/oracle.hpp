@@ -17,13 +17,16 @@ struct Snapshot {
     std::int64_t live_bytes = 0;
 
     [[nodiscard]] static Snapshot take();
+    /// Once nothing has changed for some milliseconds, within reason: the kernel lists a thread for a moment
+    /// longer than it takes to join it.
+    [[nodiscard]] static Snapshot take_in_calm();
     friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 
 /// Resident memory of the process.
 [[nodiscard]] std::int64_t resident_bytes();
 
-/// Remembers a baseline when made.
+/// Remembers a baseline, taken in calm, when made.
 ///
 /// The test framework allocates too (captured values, failed assertions), so what the test itself does
 /// between the two moments belongs under allocations::Exempt; so does state that a handler keeps outside the
