@@ -227,7 +227,7 @@ $(BUILD)/soak: tests/soak/soak.cpp $(SOAK_SUPPORT) single_include/sake.hpp | set
 	@$(CXX) $(BASE_FLAGS) -O2 -Isingle_include -Itests $(CXXFLAGS) $(filter %.cpp,$^) $(TEST_LINK) $(LDFLAGS) -o $@
 
 .PHONY: bench
-bench: ## build and run the benchmarks, some 28 minutes; writes bench/RESULTS.md (BENCH_ARGS= goes to bench/run.py)
+bench: ## build and run the benchmarks, some 30 minutes; writes bench/RESULTS.md (BENCH_ARGS= goes to bench/run.py)
 	@python3 bench/run.py --install $(BENCH_ARGS)
 
 ##@ Product

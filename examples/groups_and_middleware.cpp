@@ -18,7 +18,7 @@
 //     # stderr: sake: error: GET /broken failed: the oil has run out in GET /broken (...)
 //     # stderr: sake: GET /broken 500
 //   curl 127.0.0.1:8080/nowhere        # 404 /nowhere? Try /
-//   curl -i -X POST 127.0.0.1:8080/    # 405 ..."detail":"this resource does not take POST"}
+//   curl -i -X POST 127.0.0.1:8080/    # 405 ..."detail":"this resource does not take this method"}
 //     # Allow: GET, HEAD, OPTIONS
 
 #include <stdexcept>

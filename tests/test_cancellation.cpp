@@ -2,10 +2,14 @@
 // what it owns is destroyed, its stop token fires, and nothing is left behind (the oracle).
 #include <doctest/doctest.h>
 
+#include <sys/socket.h>
+
 #include <atomic>
+#include <memory>
 #include <random>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "sake.hpp"
@@ -282,6 +286,46 @@ TEST_CASE("C1 clients that reset at random moments harm nobody") {
                     if (i % 10 == 0)
                         REQUIRE(steady.send(get_request("/plain")).read_response().body == "plain");
                 }
+            },
+            config);
+    });
+}
+
+TEST_CASE("C1 what a stop token tells a program may close what the loop has an event for") {
+    on_every_poller([](const sake::Config& config) {
+        int ends[2] = {-1, -1};
+        REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+        const sake::detail::FileDescriptor ours(ends[0]);
+        RawClient peer = RawClient::adopt(ends[1]);
+        std::atomic<bool> is_waiting{false};
+        std::atomic<bool> may_go_on{false};
+        std::atomic<int> closed{0};
+        with_server(
+            [&](sake::Engine& app) {
+                app.get("/wait", [&](sake::Context& ctx) -> sake::Task<> {
+                    auto watch = std::make_unique<sake::detail::Watch>(*sake::Reactor::current(), ours.get());
+                    const std::stop_callback on_stop(ctx.stop_token(), [&] {
+                        watch.reset();
+                        ++closed;
+                    });
+                    is_waiting = true;
+                    co_await sake::sleep(1h);
+                });
+                app.get("/hold", [&](sake::Context&) {
+                    while (!may_go_on) std::this_thread::yield();
+                });
+            },
+            [&](TestServer& server) {
+                RawClient client = server.connect();
+                client.send(get_request("/wait"));
+                REQUIRE(eventually([&] { return is_waiting.load(); }));
+                RawClient holder = server.connect();
+                holder.send(get_request("/hold"));
+                client.reset();  // first, so that its event comes first
+                peer.send("something");
+                may_go_on = true;
+                CHECK(eventually([&] { return closed == 1; }));
+                CHECK(holder.read_response().status == 200);
             },
             config);
     });

@@ -45,7 +45,12 @@ Decision decide(std::string_view bytes, std::size_t cut = 0) {
             decision.status = parser.status();
             return decision;
         }
-        decision.framing = http::decide_framing(head, buffer.data());
+        // Once for a server that has just begun, once for one that has met every Host of this file.
+        static http::HostCheck known_hosts;
+        http::HostCheck hosts;
+        decision.framing = http::decide_framing(head, buffer.data(), hosts);
+        const http::Framing again = http::decide_framing(head, buffer.data(), known_hosts);
+        CHECK(again.refuse_status == decision.framing.refuse_status);
         decision.status = decision.framing.refuse_status == 0 ? 200 : decision.framing.refuse_status;
         return decision;
     }
@@ -350,6 +355,18 @@ TEST_CASE("100-continue is waited for only when there is a body, and never in HT
     CHECK_FALSE(waits("1.1", "Content-Length: 0\r\n"));
     CHECK_FALSE(waits("1.1", ""));
     CHECK_FALSE(waits("1.0", "Content-Length: 5\r\n"));
+}
+
+TEST_CASE("a Host that was valid before makes no other valid") {
+    http::HostCheck hosts;
+    const std::string longest(56, 'a');
+    for (const std::string& valid : {std::string("a.example:80"), longest, longest + "a", std::string()}) {
+        CHECK(hosts.is_valid(valid));
+        CHECK(hosts.is_valid(valid));
+        CHECK_FALSE(hosts.is_valid(valid + "\""));
+        CHECK_FALSE(hosts.is_valid("\"" + valid));
+        CHECK(hosts.is_valid(valid.substr(0, valid.size() / 2)));
+    }
 }
 
 }  // namespace test_framing

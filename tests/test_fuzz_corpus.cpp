@@ -1,4 +1,4 @@
-// Every input that was kept from fuzzing, or written as a seed, holds what its target promises.
+// Every input of the corpora, seeds and what fuzzing has found, holds what its target promises.
 #include <doctest/doctest.h>
 
 #include <filesystem>

@@ -41,14 +41,16 @@ struct SocketPair {
 };
 
 struct InputTest {
-    std::unique_ptr<sake::detail::SharedInput> shared = std::make_unique<sake::detail::SharedInput>();
-    Input input{*shared};
+    Input input;
     SocketPair sockets;
 
     Input::Received receive() { return input.receive(sockets.ours.get()); }
+    /// The next turn of the same connection.
+    void take_turn() { input.restore(input.hold()); }
+    /// Where the bytes are while the connection keeps none.
     [[nodiscard]] bool is_shared() const {
-        return input.bytes().data() >= shared->data() &&
-               input.bytes().data() < shared->data() + shared->size();
+        const char* const self = reinterpret_cast<const char*>(&input);
+        return input.bytes().data() >= self && input.bytes().data() < self + sizeof input;
     }
 };
 
@@ -56,15 +58,17 @@ struct OutputTest {
     sake::Reactor reactor;
     SocketPair sockets;
     sake::detail::Watch watch{reactor, sockets.ours.get()};
-    std::string shared;
-    Output output{shared};
+    std::string gathered;
+    Output output;
+
+    Output::Result flush() { return output.flush(watch, gathered); }
 
     /// Reads what the peer gets while flushing until everything is sent.
     std::string drain() {
         std::string got;
         for (Output::Result result = Output::Result::blocked; result == Output::Result::blocked;) {
             got += sockets.peer.read_some(1 << 20);
-            result = output.flush(watch);
+            result = flush();
         }
         sockets.ours.close();
         return got + sockets.peer.read_until_close();
@@ -102,9 +106,15 @@ TEST_CASE("what is left over is copied before others use the shared buffer") {
     test.sockets.peer.send("first, second");
     test.receive();
     test.input.consume(7);
-    test.input.hold();
+    auto held = test.input.hold();
+    CHECK(test.input.bytes().empty());
+    SocketPair other;
+    other.peer.send("another connection's");
+    test.input.restore(nullptr);
+    test.input.receive(other.ours.get());
+    CHECK(test.input.bytes() == "another connection's");
+    test.input.restore(std::move(held));
     CHECK_FALSE(test.is_shared());
-    test.shared->fill('!');
     CHECK(test.input.bytes() == "second");
     test.sockets.peer.send(", third");
     test.receive();
@@ -121,10 +131,12 @@ TEST_CASE("an idle connection's input keeps no memory") {
     test.sockets.peer.send("something");
     test.receive();
     const auto before = harness::allocations::live_blocks();
-    test.input.hold();
-    CHECK(harness::allocations::live_blocks() == before + 1);
+    test.take_turn();
+    CHECK(harness::allocations::live_blocks() == before + 2);
+    CHECK(test.input.bytes_to_hold() == 9);
     test.input.consume(9);
-    test.input.hold();
+    CHECK(test.input.bytes_to_hold() == 0);
+    test.take_turn();
     CHECK(harness::allocations::live_blocks() == before);
 }
 
@@ -144,7 +156,7 @@ TEST_CASE("trickled input arrives whole and in linear memory") {
     for (const char c : text) {
         test.sockets.peer.send({&c, 1});
         REQUIRE(test.receive().result.value == 1);
-        test.input.hold();
+        test.take_turn();
     }
     CHECK(harness::allocations::total() - before < 64);
     CHECK(test.input.bytes() == text);
@@ -163,16 +175,17 @@ TEST_CASE("consumed input makes room for what follows") {
         const std::size_t taken = sent == text.size() ? test.input.bytes().size() : piece.size() / 2;
         seen.append(test.input.bytes().substr(0, taken));
         test.input.consume(taken);
-        test.input.hold();
+        test.take_turn();
     }
     CHECK(seen == text);
 }
 
 TEST_CASE("a buffer that was filled tells that there may be more") {
     InputTest test;
-    test.sockets.peer.send(pattern(test.shared->size()) + "rest");
+    constexpr std::size_t size = 64 * 1024;
+    test.sockets.peer.send(pattern(size) + "rest");
     CHECK(test.receive().full);
-    CHECK(test.input.bytes().size() == test.shared->size());
+    CHECK(test.input.bytes().size() == size);
     test.input.consume(test.input.bytes().size());
     CHECK_FALSE(test.receive().full);
     CHECK(test.input.bytes() == "rest");
@@ -180,32 +193,30 @@ TEST_CASE("a buffer that was filled tells that there may be more") {
 
 TEST_CASE("answers gather and leave together") {
     OutputTest test;
-    CHECK(test.output.is_empty());
-    CHECK(test.output.flush(test.watch) == Output::Result::sent);
-    test.output.gathered() += "one ";
-    test.output.gathered() += "two";
-    CHECK_FALSE(test.output.is_empty());
-    CHECK(test.output.flush(test.watch) == Output::Result::sent);
-    CHECK(test.output.is_empty());
+    CHECK(test.flush() == Output::Result::sent);
+    test.gathered += "one ";
+    test.gathered += "two";
+    CHECK(test.flush() == Output::Result::sent);
+    CHECK(test.gathered.empty());
     CHECK(test.sockets.peer.read_exactly(7) == "one two");
-    test.output.gathered() += "head ";
-    CHECK(test.output.flush_with(test.watch, "body") == Output::Result::sent);
+    test.gathered += "head ";
+    CHECK(test.output.flush_with(test.watch, test.gathered, "body") == Output::Result::sent);
     CHECK(test.sockets.peer.read_exactly(9) == "head body");
-    CHECK(test.output.flush_with(test.watch, "body alone") == Output::Result::sent);
+    CHECK(test.output.flush_with(test.watch, test.gathered, "body alone") == Output::Result::sent);
     CHECK(test.sockets.peer.read_exactly(10) == "body alone");
 }
 
-TEST_CASE("what the socket does not take stays, in order, and the shared buffer is free") {
+TEST_CASE("what the socket does not take stays, in order, and what was gathered is free") {
     for (const std::size_t head_size : {std::size_t{10}, std::size_t{3'000'000}}) {
         OutputTest test;
         const std::string head(head_size, 'h');
         const std::string body = pattern(3'000'000);
-        test.output.gathered() += head;
-        CHECK(test.output.flush_with(test.watch, body) == Output::Result::blocked);
+        test.gathered += head;
+        CHECK(test.output.flush_with(test.watch, test.gathered, body) == Output::Result::blocked);
         CHECK(test.output.has_unsent());
-        CHECK(test.shared.empty());
+        CHECK(test.gathered.empty());
         CHECK_FALSE(test.watch.is_writable());
-        CHECK(test.output.flush(test.watch) == Output::Result::blocked);
+        CHECK(test.flush() == Output::Result::blocked);
         CHECK(test.output.blocked_since() == test.watch.reactor().now());
         CHECK(test.output.sent_of_it() > 0);
         CHECK(test.output.sent_of_it() + test.output.held_bytes() >= head.size() + body.size());
@@ -218,10 +229,10 @@ TEST_CASE("what the socket does not take stays, in order, and the shared buffer 
 TEST_CASE("output to a peer that is gone fails without a signal") {
     OutputTest test;
     test.sockets.peer.close();
-    test.output.gathered() += "nobody reads this";
-    CHECK(test.output.flush(test.watch) == Output::Result::failed);
+    test.gathered += "nobody reads this";
+    CHECK(test.flush() == Output::Result::failed);
     CHECK_FALSE(test.output.has_unsent());
-    CHECK(test.shared.empty());
+    CHECK(test.gathered.empty());
 }
 
 }  // namespace test_input_output

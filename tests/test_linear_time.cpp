@@ -65,7 +65,8 @@ void parse_head(std::string_view input) {
     http::RequestParser parser(no_limits);
     http::RequestHead head;
     REQUIRE(parser.parse(input, head) == http::RequestParser::Result::done);
-    REQUIRE(http::decide_framing(head, input.data()).refuse_status == 0);
+    http::HostCheck hosts;
+    REQUIRE(http::decide_framing(head, input.data(), hosts).refuse_status == 0);
 }
 
 std::string head_with(std::string_view fields) {

@@ -110,14 +110,21 @@ std::string send_and_judge(int port, std::uint64_t first_seed, int count) {
     // A second is the promise, without sanitizers.
     constexpr std::chrono::milliseconds longest = is_sanitized ? 10s : 1s;
     std::vector<RawClient> clients;
+    std::vector<std::string> rests;  // each comes in two pieces
     std::uint64_t seed = first_seed;
     try {
         for (int i = 0; i < count; ++i, ++seed) {
             Dice dice(seed);
             clients.emplace_back(port);
+            const std::string bytes = mutated(dice);
+            const std::size_t cut = dice.below(bytes.size() + 1);
+            clients.back().try_send(bytes.substr(0, cut));
+            rests.push_back(bytes.substr(cut));
+        }
+        for (std::size_t i = 0; i < clients.size(); ++i) {
             // A refusal may come, and close, before all is sent.
-            clients.back().try_send(mutated(dice));
-            if (!clients.back().was_reset()) clients.back().shutdown_write();
+            clients[i].try_send(rests[i]);
+            if (!clients[i].was_reset()) clients[i].shutdown_write();
         }
         seed = first_seed;
         for (RawClient& client : clients) {

@@ -1,6 +1,7 @@
 // Stopping: nothing that was accepted is lost within the grace (G1), and what outlives it is cut off (G2).
 #include <doctest/doctest.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -475,6 +476,38 @@ TEST_CASE("one signal stops every engine that handles signals, and no other") {
                     CHECK((handling_of(SIGTERM) == of_term));
                     CHECK(deaf.ping());
                 });
+}
+
+TEST_CASE(
+    "G2 a handler that swallows every Cancelled is left behind, and never meets a server that has gone") {
+    // What is left behind leaks, so this is for another process.
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ::alarm(30);
+        bool has_ended = false;
+        {
+            sake::Engine app(quiet_config().with_shutdown_grace(0ms));
+            app.get("/", [&](sake::Context&) -> sake::Task<> {
+                for (int swallowed = 0; swallowed < 1500; ++swallowed) {
+                    try {
+                        if (swallowed == 0) app.stop();
+                        co_await sake::sleep(1h);
+                    } catch (const sake::Cancelled&) {
+                    }
+                }
+                has_ended = true;
+            });
+            app.listen("127.0.0.1:0");
+            RawClient client(app.port());
+            client.send(get_request("/"));
+            app.run();
+        }
+        ::_exit(has_ended ? 1 : 0);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
 }
 
 }  // namespace test_shutdown

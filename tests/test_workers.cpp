@@ -457,7 +457,7 @@ TEST_CASE("W5 a coroutine that ends its thread, or whose spawned task does, leav
 
 TEST_CASE("W6 a handler that never returns gets its client a 504, and the server stops all the same") {
     const auto gate = std::make_shared<Gate>();
-    const int threads_before = Snapshot::take().threads;
+    const int threads_before = Snapshot::take_in_calm().threads;
     {
         TestServer server(
             [&](sake::Engine& app) {
@@ -471,7 +471,7 @@ TEST_CASE("W6 a handler that never returns gets its client a 504, and the server
         CHECK(server.stop() == 0);
         CHECK(std::chrono::steady_clock::now() - begin < 5s);
     }
-    CHECK(Snapshot::take().threads == threads_before + 1);
+    CHECK(Snapshot::take_in_calm().threads == threads_before + 1);
     gate->open();
     CHECK(eventually([&] { return Snapshot::take().threads == threads_before && gate.use_count() == 1; }));
 }

@@ -21,7 +21,6 @@ class Watch;
 
 /// Directions and states of a descriptor; bits.
 enum Readiness : std::uint8_t {
-    no_direction = 0,
     readable = 1,
     writable = 2,
     peer_ended = 4,  // the peer sends no more: what is left can be read, then the end

@@ -38,12 +38,12 @@ class PostedWork {
         wake();
     }
 
-    /// Finishes and runs, in order, what was added before; on the loop's thread.
-    void run() {
+    /// Finishes and runs, in order, what was added before; on the thread of this reactor.
+    void run(Reactor& reactor) {
         char bytes[64];
         while (sys::read(fd(), bytes, sizeof bytes).value > 0) {
         }
-        Wait* finished = nullptr;
+        Resumable* finished = nullptr;
         {
             const std::lock_guard lock(mutex_);
             has_any_.store(false, std::memory_order_release);
@@ -51,7 +51,7 @@ class PostedWork {
             finished = std::exchange(first_wait_, nullptr);
             last_wait_ = nullptr;
         }
-        while (finished != nullptr) std::exchange(finished, finished->next_ready)->finish();
+        while (finished != nullptr) std::exchange(finished, finished->next_ready)->wake(reactor);
         for (auto& work : running_) {
             try {
                 work();
@@ -86,8 +86,8 @@ class PostedWork {
     std::mutex mutex_;
     std::vector<UniqueFunction<void()>> works_;
     std::vector<UniqueFunction<void()>> running_;
-    Wait* first_wait_ = nullptr;
-    Wait* last_wait_ = nullptr;
+    Resumable* first_wait_ = nullptr;
+    Resumable* last_wait_ = nullptr;
     bool drops_waits_ = false;
     std::atomic<bool> has_any_ = false;
 };

@@ -1,5 +1,5 @@
-// The reactor: one thread's loop that waits for descriptors, timers and posted work, and resumes the
-// coroutines that waited for them. Readiness is only marked while events are read; coroutines run afterwards,
+// The reactor: one thread's loop that waits for descriptors, timers and posted work, and resumes who waited
+// for them, coroutines mostly. Readiness is only marked while events are read; coroutines run afterwards,
 // so that closing a descriptor never meets a stale event.
 #pragma once
 
@@ -62,6 +62,12 @@ class Reactor {
     /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
 
+    /// Nothing that is ready or gets ready goes on any more, for the last moments of those who own it.
+    void abandon() noexcept {
+        is_abandoned_ = true;
+        first_ready_ = last_ready_ = nullptr;
+    }
+
     /// Cancels every fiber, once.
     void cancel_fibers() noexcept;
 
@@ -101,15 +107,20 @@ class Reactor {
 
     // What follows is for the machinery: awaiters, sockets, and tests.
 
-    void schedule(detail::Wait& wait) noexcept {
+    void schedule(detail::Resumable& resumable) noexcept {
         if (is_abandoned_) return;
-        wait.next_ready = nullptr;
-        (last_ready_ != nullptr ? last_ready_->next_ready : first_ready_) = &wait;
-        last_ready_ = &wait;
+        resumable.next_ready = nullptr;
+        (last_ready_ != nullptr ? last_ready_->next_ready : first_ready_) = &resumable;
+        last_ready_ = &resumable;
     }
     /// Whether who goes on without waiting should let the others have a turn: every 64th time that anybody on
     /// this loop asks.
     [[nodiscard]] bool turn_is_up() noexcept { return ++went_on_ % 64 == 0; }
+    /// The next turn takes events, whatever else is ready.
+    void take_events_next() noexcept { put_off_until_ = {}; }
+    /// The moment since which what the events of this turn tell has happened, as far as that can be known:
+    /// they came while the thread was busy, or ended its wait.
+    [[nodiscard]] detail::TimePoint events_since() const noexcept { return events_since_; }
     [[nodiscard]] detail::TimerQueue& timers() noexcept { return timers_; }
     [[nodiscard]] detail::Poller& poller() noexcept { return *poller_; }
     [[nodiscard]] bool poller_needs_rearm() const noexcept { return poller_needs_rearm_; }
@@ -124,7 +135,9 @@ class Reactor {
     static Reactor*& current_slot() noexcept;
 
     void turn();
-    [[nodiscard]] std::chrono::milliseconds poll_timeout() const noexcept;
+    [[nodiscard]] bool may_put_off_events() noexcept;
+    void take_events();
+    [[nodiscard]] std::chrono::milliseconds poll_timeout(detail::TimePoint present) const noexcept;
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
@@ -136,10 +149,13 @@ class Reactor {
     std::vector<detail::PollEvent> events_;
     detail::TimerQueue timers_;
     detail::TimePoint now_ = detail::Clock::now();
-    detail::Wait* first_ready_ = nullptr;
-    detail::Wait* last_ready_ = nullptr;
+    detail::TimePoint last_events_{};  // when they were last taken
+    detail::TimePoint events_since_{};
+    detail::TimePoint put_off_until_{};
+    detail::Resumable* first_ready_ = nullptr;
+    detail::Resumable* last_ready_ = nullptr;
     unsigned went_on_ = 0;
-    bool is_abandoned_ = false;  // while destroy_fibers is at it
+    bool is_abandoned_ = false;  // nothing goes on, or not now: destroy_fibers is at it
     detail::ListNode fibers_;
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
@@ -164,7 +180,9 @@ inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
     throw std::invalid_argument("this system does not have the poller that was asked for");
 }
 
-inline void schedule(Reactor& reactor, Wait& wait) noexcept { reactor.schedule(wait); }
+inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.schedule(resumable); }
+
+inline void note_work(Reactor& reactor, const void* work) noexcept { reactor.set_work(work); }
 
 inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
     const LogSink to_stderr = log_to_stderr;
@@ -185,6 +203,11 @@ inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
 }
 
 inline Watch::~Watch() { reactor_->poller().remove(fd_, *this); }
+
+inline void Watch::wait_for(Readiness direction, Resumable& who) noexcept {
+    (direction == readable ? reader_ : writer_) = &who;
+    if (reactor_->poller_needs_rearm()) reactor_->poller().rearm(fd_, *this, direction);
+}
 
 }  // namespace detail
 
@@ -262,20 +285,19 @@ inline void Reactor::cancel_fibers() noexcept {
 // will.
 inline void Reactor::destroy_fibers() noexcept {
     timers_.clear();
-    is_abandoned_ = true;
+    abandon();
     posted_.drop_waits(true);
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
-    first_ready_ = last_ready_ = nullptr;
     posted_.drop_waits(false);
     is_abandoned_ = false;
 }
 
 inline void Reactor::cancel_all() {
     constexpr int patience = 1000;
-    for (int round = 0; has_fibers(); ++round) {
+    for (int round = 0; has_fibers() && !is_abandoned_; ++round) {
         if (round == patience) {
             log_quietly(log_, LogLevel::error, "a task was left unfinished: ", "it swallows every Cancelled");
-            return;
+            return abandon();
         }
         cancel_fibers();
         const Running running(*this);
@@ -284,22 +306,41 @@ inline void Reactor::cancel_all() {
 }
 
 inline void Reactor::turn() {
-    events_.clear();
-    poller_->wait(poll_timeout(), events_);
-    now_ = detail::Clock::now();
-    for (const detail::PollEvent& event : events_) mark(event);
+    if (!may_put_off_events()) take_events();
     timers_.expire(now_);
     // The byte of a post may come after its work was run: the pipe is emptied then too, or it stays readable.
     if (posted_watch_.is_readable() || !posted_.is_empty()) run_posted();
     resume_ready();
 }
 
-inline std::chrono::milliseconds Reactor::poll_timeout() const noexcept {
+// Coroutines that hand things to each other have turns of a microsecond, to which a look at the kernel would
+// add another: it can wait a little.
+inline bool Reactor::may_put_off_events() noexcept {
+    if (first_ready_ == nullptr) return false;
+    now_ = detail::Clock::now();
+    return now_ < put_off_until_;
+}
+
+inline void Reactor::take_events() {
+    constexpr std::chrono::milliseconds a_real_wait(1);
+    constexpr std::chrono::microseconds a_little(20);
+    events_.clear();
+    const bool may_wait = first_ready_ == nullptr;
+    if (may_wait) now_ = detail::Clock::now();
+    const detail::TimePoint begun = now_;
+    poller_->wait(poll_timeout(begun), events_);
+    now_ = detail::Clock::now();
+    events_since_ = may_wait && now_ - begun > a_real_wait ? now_ : last_events_;
+    last_events_ = now_;
+    put_off_until_ = now_ + a_little;
+    for (const detail::PollEvent& event : events_) mark(event);
+}
+
+inline std::chrono::milliseconds Reactor::poll_timeout(detail::TimePoint present) const noexcept {
     using std::chrono::milliseconds;
     if (first_ready_ != nullptr) return milliseconds(0);
     const detail::TimePoint next = timers_.next();
     if (next == detail::TimePoint::max()) return milliseconds(-1);
-    const detail::TimePoint present = detail::Clock::now();
     if (next <= present) return milliseconds(0);
     constexpr milliseconds longest = std::chrono::hours(1);
     const auto delay = std::chrono::ceil<milliseconds>(next - present);
@@ -308,26 +349,26 @@ inline std::chrono::milliseconds Reactor::poll_timeout() const noexcept {
 
 inline void Reactor::mark(const detail::PollEvent& event) noexcept {
     detail::Watch& watch = *event.watch;
+    const unsigned is_new = event.ready & ~unsigned{watch.ready_};
     watch.ready_ = static_cast<std::uint8_t>(watch.ready_ | event.ready);
-    if (watch.reader_ != nullptr && watch.is_readable()) std::exchange(watch.reader_, nullptr)->finish();
-    if (watch.writer_ != nullptr && watch.is_writable()) std::exchange(watch.writer_, nullptr)->finish();
-    if (watch.hangup_listener != nullptr && watch.peer_has_ended()) {
+    if (watch.reader_ != nullptr && watch.is_readable()) std::exchange(watch.reader_, nullptr)->wake(*this);
+    if (watch.writer_ != nullptr && watch.is_writable()) std::exchange(watch.writer_, nullptr)->wake(*this);
+    if (watch.hangup_listener != nullptr && (is_new & (detail::peer_ended | detail::broken)) != 0) {
         watch.hangup_listener->peer_hung_up(watch.ready_);
     }
 }
 
 inline void Reactor::resume_ready() {
-    // Only what is ready now: coroutines that yield in turn wait for the next turn, so events are not
-    // starved.
-    detail::Wait* wait = std::exchange(first_ready_, nullptr);
+    // Only what is ready now: who yields in turn waits for the next turn, so events are not starved.
+    detail::Resumable* ready = std::exchange(first_ready_, nullptr);
     last_ready_ = nullptr;
     if (report_stall_) work_start_ = detail::coarse_now();
-    while (wait != nullptr) {
-        detail::Wait* const next = wait->next_ready;
-        work_ = wait->work();
-        wait->resume();
+    while (ready != nullptr) {
+        detail::Resumable* const next = ready->next_ready;
+        work_ = nullptr;
+        ready->resume();
         check_stall();
-        wait = next;
+        ready = next;
     }
 }
 
@@ -341,7 +382,7 @@ inline void Reactor::check_stall() {
 inline void Reactor::run_posted() {
     posted_watch_.drained();
     if (poller_needs_rearm_) poller_->rearm(posted_watch_.fd(), posted_watch_, detail::readable);
-    posted_.run();
+    posted_.run(*this);
 }
 
 }  // namespace v0

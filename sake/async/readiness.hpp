@@ -9,34 +9,26 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Awaits one direction of a Watch, or none: then the others have a turn. Gives false if the fiber was
-/// cancelled, so that protocol code can end without an exception. At most one coroutine waits per direction.
+/// Awaits one direction of a Watch. Gives false if the fiber was cancelled, so that a loop can end without an
+/// exception. At most one coroutine waits per direction.
 class [[nodiscard]] ReadinessWait final : public Wait {
   public:
     ReadinessWait(Watch& watch, Readiness direction) noexcept : watch_(watch), direction_(direction) {}
 
-    [[nodiscard]] bool await_ready() const noexcept { return (watch_.ready_ & direction_) != 0; }
+    [[nodiscard]] bool await_ready() const noexcept { return watch_.is_ready(direction_); }
 
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         if (!suspend(coroutine)) return false;
-        if (direction_ == no_direction) {
-            finish();
-            return true;
-        }
-        waiter() = this;
-        Reactor& owner = watch_.reactor();
-        if (owner.poller_needs_rearm()) owner.poller().rearm(watch_.fd(), watch_, direction_);
+        watch_.wait_for(direction_, *this);
         return true;
     }
 
     [[nodiscard]] bool await_resume() const noexcept { return !was_cancelled(); }
 
   private:
-    Wait*& waiter() noexcept { return direction_ == readable ? watch_.reader_ : watch_.writer_; }
     bool withdraw() noexcept override {
-        if (direction_ == no_direction) return false;
-        waiter() = nullptr;
+        watch_.give_up(direction_);
         return true;
     }
 
@@ -51,11 +43,11 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
     LimitedReadinessWait(Watch& watch, Readiness direction, TimePoint deadline) noexcept
         : Timer(&pass), watch_(watch), direction_(direction), deadline_(deadline) {}
 
-    [[nodiscard]] bool await_ready() const noexcept { return (watch_.ready_ & direction_) != 0; }
+    [[nodiscard]] bool await_ready() const noexcept { return watch_.is_ready(direction_); }
 
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (waiter() != nullptr)
+        if (watch_.waiter(direction_) != nullptr)
             throw std::logic_error("two coroutines wait for the same end of a descriptor");
         Reactor& owner = watch_.reactor();
         if (deadline_ != TimePoint::max()) owner.timers().set(*this, deadline_);
@@ -63,8 +55,7 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
             owner.timers().cancel(*this);
             return false;
         }
-        waiter() = this;
-        if (owner.poller_needs_rearm()) owner.poller().rearm(watch_.fd(), watch_, direction_);
+        watch_.wait_for(direction_, *this);
         return true;
     }
 
@@ -75,16 +66,15 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
     }
 
   private:
-    Wait*& waiter() noexcept { return direction_ == readable ? watch_.reader_ : watch_.writer_; }
     static void pass(Timer& timer) noexcept {
         auto& self = static_cast<LimitedReadinessWait&>(timer);
-        if (self.waiter() != &self) return;  // it is ready, in this very turn
-        self.waiter() = nullptr;
+        if (!self.is_waiting()) return;  // it is ready, in this very turn
+        self.watch_.give_up(self.direction_);
         self.has_timed_out_ = true;
         self.finish();
     }
     bool withdraw() noexcept override {
-        waiter() = nullptr;
+        watch_.give_up(direction_);
         return true;
     }
 

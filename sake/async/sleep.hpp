@@ -11,7 +11,7 @@ namespace detail {
 
 class [[nodiscard]] SleepWait final : public Wait, private Timer {
   public:
-    explicit SleepWait(Clock::duration duration) noexcept : Timer(&wake), duration_(duration) {}
+    explicit SleepWait(Clock::duration duration) noexcept : Timer(&pass), duration_(duration) {}
 
     [[nodiscard]] bool await_ready() const noexcept { return duration_ <= Clock::duration::zero(); }
 
@@ -27,7 +27,7 @@ class [[nodiscard]] SleepWait final : public Wait, private Timer {
     void await_resume() const { throw_if_cancelled(); }
 
   private:
-    static void wake(Timer& timer) noexcept { static_cast<SleepWait&>(timer).finish(); }
+    static void pass(Timer& timer) noexcept { static_cast<SleepWait&>(timer).finish(); }
     bool withdraw() noexcept override {
         reactor().timers().cancel(*this);
         return true;
@@ -42,6 +42,7 @@ class [[nodiscard]] YieldWait final : public Wait {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         if (!suspend(coroutine)) return false;
+        reactor().take_events_next();
         finish();
         return true;
     }

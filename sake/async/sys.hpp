@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -19,6 +20,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "sake/base/error.hpp"
@@ -168,6 +170,9 @@ inline bool is_of_one_connection(int error) noexcept {
         case EOPNOTSUPP:
         case ENETDOWN:
         case ENETUNREACH:
+#if defined(ENONET)
+        case ENONET:
+#endif
         case EHOSTDOWN:
         case EHOSTUNREACH:
         case ETIMEDOUT:
@@ -205,10 +210,11 @@ inline int socket_error(int fd) noexcept {
     return asked.ok() ? error : asked.error;
 }
 
-/// Whether some of what was sent has not been acknowledged by the peer; true where the system does not tell.
-inline bool has_unacknowledged(int fd) noexcept {
+/// How many bytes of what was sent the peer has not acknowledged; 1 where the system does not tell.
+inline std::uint32_t unacknowledged(int fd) noexcept {
     int bytes = 0;
-    return ::ioctl(fd, TIOCOUTQ, &bytes) != 0 || bytes > 0;
+    if (::ioctl(fd, TIOCOUTQ, &bytes) != 0) return 1;
+    return bytes > 0 ? static_cast<std::uint32_t>(bytes) : 0;
 }
 
 inline SysResult shutdown_write(int fd) noexcept {
@@ -226,6 +232,18 @@ inline std::pair<FileDescriptor, FileDescriptor> make_pipe() {
     set_nonblocking_cloexec(ends[1]);
 #endif
     return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+}
+
+/// Asks for large pages behind memory that is about to be filled, if it is large itself: 64 MiB then take
+/// some 30 page faults instead of 16,384, which cost more than receiving them.
+inline void prefer_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] std::size_t size) noexcept {
+#if defined(MADV_HUGEPAGE)
+    constexpr std::size_t worth_it = std::size_t{4} * 1024 * 1024;
+    if (size < worth_it) return;
+    const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t before_first_page = (page - reinterpret_cast<std::uintptr_t>(memory) % page) % page;
+    ::madvise(memory + before_first_page, size - before_first_page, MADV_HUGEPAGE);
+#endif
 }
 
 /// How many file descriptors this process may open (the soft limit); raised to the hard limit first.

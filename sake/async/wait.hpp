@@ -18,10 +18,14 @@ class Reactor;
 namespace detail {
 
 class Fiber;
+class Resumable;
 class Wait;
 
-/// Puts a wait that is over into the reactor's queue of coroutines to resume. Defined with the Reactor.
-void schedule(Reactor& reactor, Wait& wait) noexcept;
+/// Puts what is to go on into the reactor's queue. Defined with the Reactor.
+void schedule(Reactor& reactor, Resumable& resumable) noexcept;
+
+/// Names what is at work on a reactor's loop from now on. Defined with the Reactor.
+void note_work(Reactor& reactor, const void* work) noexcept;
 
 /// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none. Defined
 /// with the Reactor.
@@ -54,6 +58,32 @@ class ListNode {
     ListNode* previous_ = this;
 };
 
+/// What a reactor's loop goes on with: a coroutine that waited, or an object that does without one.
+class Resumable {
+  public:
+    Resumable() = default;
+    Resumable(const Resumable&) = delete;
+    Resumable& operator=(const Resumable&) = delete;
+
+    /// Goes on. For the reactor's loop, once it was woken.
+    virtual void resume() = 0;
+
+    /// What it waited for is there: it is resumed in this or the next turn of the reactor. Idempotent.
+    void wake(Reactor& reactor) noexcept {
+        if (std::exchange(is_waiting_, false)) schedule(reactor, *this);
+    }
+    [[nodiscard]] bool is_waiting() const noexcept { return is_waiting_; }
+
+    Resumable* next_ready = nullptr;  // the reactor's queue
+
+  protected:
+    ~Resumable() = default;
+    void begin_waiting() noexcept { is_waiting_ = true; }
+
+  private:
+    bool is_waiting_ = false;
+};
+
 /// A chain of tasks that await each other, from the one that was spawned down to the one that waits.
 class Fiber : public ListNode {
   public:
@@ -84,13 +114,9 @@ class Fiber : public ListNode {
 };
 
 /// Base of every awaiter that suspends until the reactor resumes it. A derived class starts its operation in
-/// `begin`, calls `finish` when it is done, and says in `withdraw` how it is given up.
-class Wait {
+/// `await_suspend`, calls `finish` when it is done, and says in `withdraw` how it is given up.
+class Wait : public Resumable {
   public:
-    Wait() = default;
-    Wait(const Wait&) = delete;
-    Wait& operator=(const Wait&) = delete;
-
     /// Suspends `coroutine` unless its fiber is cancelled already. Call from await_suspend.
     template <class Promise>
     bool suspend(std::coroutine_handle<Promise> coroutine) noexcept {
@@ -100,15 +126,12 @@ class Wait {
         coroutine_ = coroutine;
         fiber_ = &fiber;
         fiber.open_wait_ = this;
-        scheduled_ = false;
+        begin_waiting();
         return true;
     }
 
     /// The operation is done: the coroutine is resumed in this or the next turn of the reactor. Idempotent.
-    void finish() noexcept {
-        if (std::exchange(scheduled_, true)) return;
-        schedule(fiber_->reactor(), *this);
-    }
+    void finish() noexcept { wake(fiber_->reactor()); }
 
     [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_; }
     void throw_if_cancelled() const {
@@ -116,14 +139,11 @@ class Wait {
     }
     [[nodiscard]] Reactor& reactor() const noexcept { return fiber_->reactor(); }
 
-    /// For the reactor's loop alone.
-    [[nodiscard]] const void* work() const noexcept { return fiber_->work; }
-    void resume() {
+    void resume() final {
+        note_work(fiber_->reactor(), fiber_->work);
         fiber_->open_wait_ = nullptr;
         coroutine_.resume();
     }
-
-    Wait* next_ready = nullptr;  // the reactor's queue
 
   protected:
     ~Wait() = default;
@@ -138,10 +158,9 @@ class Wait {
 
   private:
     friend class Fiber;
+    bool cancelled_ = false;  // first, where Resumable has room for it
     std::coroutine_handle<> coroutine_;
     Fiber* fiber_ = nullptr;
-    bool scheduled_ = false;
-    bool cancelled_ = false;
 };
 
 /// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
@@ -156,7 +175,7 @@ class [[nodiscard("nothing happens until it is awaited")]] Operation {
     Subject subject_;
 };
 
-inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && !open_wait_->scheduled_; }
+inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && open_wait_->is_waiting(); }
 
 inline void Fiber::cancel() noexcept {
     if (open_wait_ != nullptr && open_wait_->cancelled_) return;  // it is on its way

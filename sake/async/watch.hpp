@@ -52,15 +52,24 @@ class Watch {
         if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
     }
 
+    /// Whether it is worth trying in this direction.
+    [[nodiscard]] bool is_ready(Readiness direction) const noexcept { return (ready_ & direction) != 0; }
+
+    /// Wakes `who` when it is ready in this direction. At most one waits in each.
+    void wait_for(Readiness direction, Resumable& who) noexcept;
+    [[nodiscard]] Resumable* waiter(Readiness direction) const noexcept {
+        return direction == readable ? reader_ : writer_;
+    }
+    /// Who waits is not woken any more.
+    void give_up(Readiness direction) noexcept { (direction == readable ? reader_ : writer_) = nullptr; }
+
     HangupListener* hangup_listener = nullptr;
 
   private:
     friend class sake::v0::Reactor;
-    friend class ReadinessWait;
-    friend class LimitedReadinessWait;
     Reactor* reactor_;
-    Wait* reader_ = nullptr;
-    Wait* writer_ = nullptr;
+    Resumable* reader_ = nullptr;
+    Resumable* writer_ = nullptr;
     int fd_;
     std::uint8_t ready_;
 };

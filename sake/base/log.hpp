@@ -16,7 +16,8 @@ inline namespace v0 {
 /// How much a log line matters.
 enum class LogLevel : std::uint8_t { info, warning, error };
 
-/// Takes the log lines of an Engine. May be called from the engine's thread and its workers; must not throw.
+/// Takes the log lines of an Engine. May be called from the engine's thread and its workers at once. One that
+/// throws loses its line and nothing else; of the line that announces the address, the caller hears.
 using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 /// The name of a level: "info", "warning", "error".

@@ -1,6 +1,6 @@
 // Header fields that we own and send: an ordered multi-map that cannot be made to hold a line break, and the
 // helpers for comma lists. Names compare without case. Not here: received fields, which are views
-// (parser.hpp).
+// (head_parser.hpp).
 #pragma once
 
 #include <algorithm>

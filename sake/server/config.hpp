@@ -1,4 +1,5 @@
-// The settings of an Engine: every limit and timeout has a name and a safe default here, and nowhere else.
+// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
+// default here.
 #pragma once
 
 #include <chrono>
@@ -34,12 +35,13 @@ struct Config {
     std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
     std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
     std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
-    std::chrono::milliseconds write_timeout{30'000};       // without one byte of progress: close
+    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
+    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
     std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
     int minimum_rate = 240;                                // bytes per second: 408, or close
     std::chrono::milliseconds half_close_window{
-        50};  // an end of input this soon after the request still gets
-              // its answer; later it means that the client has gone
+        50};  // an end of input before its request, or this soon after, still gets the answer; later it
+              // means that the client has gone
     std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
 
     // A request.
@@ -52,7 +54,7 @@ struct Config {
     int max_json_depth = 64;                       // 400
 
     // A response.
-    std::size_t output_soft_limit = 64 * 1024;  // unsent beyond it: nothing more is read from that connection
+    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
 
     // The process.
     std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
@@ -73,6 +75,7 @@ struct Config {
     Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
     Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
     Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
+    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
     Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
     Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
     Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
@@ -124,6 +127,7 @@ inline void validate(const Config& config) {
     check_setting("keep_alive_timeout", config.keep_alive_timeout);
     check_setting("header_timeout", config.header_timeout);
     check_setting("request_timeout", config.request_timeout);
+    check_setting("read_timeout", config.read_timeout);
     check_setting("write_timeout", config.write_timeout);
     check_setting("rate_grace", config.rate_grace);
     check_setting("minimum_rate", config.minimum_rate, 1);

@@ -1,10 +1,12 @@
-// One connection: a coroutine that reads like the protocol. `advance` does all that needs no waiting (read,
-// parse, answer plain routes, send) and says what to wait for; serve_connection.hpp waits. Where the bytes go
+// One connection, as the protocol reads: `advance` does all that needs no waiting (read, parse, answer plain
+// routes, send) and says what to wait for; connection_turns.hpp waits and runs handlers. Where the bytes go
 // is in transport.hpp, for how long in patience.hpp, what they mean in http/, who answers in dispatch.hpp.
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string_view>
 
@@ -20,40 +22,15 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-class Connection final : public ListNode, private HangupListener, private Timer {
+/// It is no coroutine, so that an idle one costs little: the reactor resumes the object itself, and only a
+/// handler that is a coroutine has a fiber, which the connection waits for. It belongs to itself.
+class Connection final : public ListNode, private Resumable, private HangupListener, private Timer {
   public:
-    /// What the connection needs before it can go on.
-    enum class Next : std::uint8_t { read, write, handle, yield, close };
-
-    Connection(Server& server, FileDescriptor socket, const PeerAddress& peer, Fiber& fiber)
-        : Timer(&deadline_passed),
-          server_(server),
-          fiber_(fiber),
-          transport_(server, std::move(socket)),
-          peer_(peer) {
-        ++server_.connection_count;
-        insert_before(server_.connections);
+    /// Serves what comes through `socket` until it closes. Throws what a lack of memory or of room in the
+    /// poller throws.
+    static void serve(Server& server, FileDescriptor socket, const PeerAddress& peer) {
+        (new Connection(server, std::move(socket), peer))->resume();
     }
-
-    ~Connection() {
-        --server_.connection_count;
-        server_.room.set();
-        server_.reactor.timers().cancel(*this);
-        if (exchange_) server_.give_back(std::move(exchange_));
-    }
-
-    [[nodiscard]] Watch& watch() noexcept { return transport_.watch(); }
-
-    /// Goes on as far as it gets without waiting.
-    Next advance();
-
-    /// A wait was cut short, by the deadline or by the server.
-    void interrupted();
-
-    /// The handler of the request at hand, which `advance` wants to run.
-    [[nodiscard]] Task<> handler() { return run_rest(exchange_->ctx); }
-    void handler_threw(const std::exception_ptr& exception);
-    void handler_ended();
 
     /// The server stops: an idle connection gets a moment for a request that is on its way, then closes.
     void begin_drain() noexcept;
@@ -61,15 +38,65 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     /// Between two requests, or done with all of them, since the time it gives; nothing if it is busy, or has
     /// not had its first request yet.
     [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept {
-        if (phase_ == Phase::lingering && !is_dead_) return phase_start_;
-        if (!is_between_requests() || !has_served_ || is_dead_) return std::nullopt;
+        if (phase_ == Phase::lingering && !is_dead_ && transport_.unacknowledged() == 0) return phase_start_;
+        if (!is_between_requests() || !has_served_ || is_dead_ || !is_waiting()) return std::nullopt;
         return phase_start_;
     }
+
+    /// Makes room for somebody else, as soon as its peer has received its last answer; to be called while it
+    /// is idle.
+    void give_way() noexcept {
+        if (phase_ == Phase::lingering) return drop();
+        become(Phase::closing);
+        cut_short();
+    }
+
+    /// Whether its peer has yet to receive some of its answers.
+    [[nodiscard]] bool is_read_slowly() const noexcept { return transport_.unacknowledged() > 0; }
 
     /// Answers with `status` if a handler is at work, and ends, at once.
     void abandon(int status, std::string_view detail) noexcept;
 
+    /// Ends at its next turn, without another word; a handler that is at work is cancelled and ends first.
+    void drop() noexcept;
+    /// For when the reactor is abandoned: ends now, unless a handler has it.
+    void end_if_free() noexcept {
+        if (handler_ == nullptr) delete this;
+    }
+
   private:
+    /// What the connection needs before it can go on.
+    enum class Next : std::uint8_t { read, write, handle, yield, close };
+
+    Connection(Server& server, FileDescriptor socket, const PeerAddress& peer)
+        : Timer(&deadline_passed),
+          transport_(server, std::move(socket)),
+          phase_start_(server.reactor.now()),
+          peer_(peer) {
+        ++server.connection_count;
+        insert_before(server.connections);
+    }
+    ~Connection() {
+        --server().connection_count;
+        server().room.set();
+        server().reactor.timers().cancel(*this);
+        release_exchange();
+    }
+
+    // Turns.
+    void resume() override;
+    void go_on();
+    void wait_for(Next next);
+    void cut_short() noexcept;
+    void lose(const std::exception_ptr& why) noexcept;
+    bool run_handler();
+    static Root handle(Reactor&, Connection& connection, Context& ctx);
+    void handler_ended(const std::exception_ptr& thrown);
+    void end_handler() noexcept;
+
+    /// Goes on as far as it gets without waiting.
+    Next advance();
+
     // A peer that sends without pause gets this many buffers read, and this many requests answered, before
     // the others have their turn.
     static constexpr int most_receives = 8;
@@ -85,12 +112,14 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     Progress start_handler();
 
     // Answering.
+    void conclude(const std::exception_ptr& thrown);
     void respond();
     void append_response(Response& answer, bool close);
     Progress refuse(int status, std::string_view detail);
     bool send_gathered();
 
     // Waiting and closing.
+    void ran_out_of_time();
     Next wait_to_read();
     Next wait_to_write();
     Next linger();
@@ -99,13 +128,25 @@ class Connection final : public ListNode, private HangupListener, private Timer 
         phase_ = phase;
         phase_start_ = now();
     }
-    void release_exchange() noexcept {
-        if (exchange_) server_.give_back(std::move(exchange_));
+    // The first head is due as a whole since the client came, a later one since its first byte.
+    void begin_head() noexcept {
+        if (has_served_ || server().is_draining) return become(Phase::head);
+        phase_ = Phase::head;
     }
-    void set_deadline(TimePoint deadline) { server_.reactor.timers().set(*this, deadline); }
-    [[nodiscard]] TimePoint reading_deadline() const;
+    [[nodiscard]] bool has_lingered() const noexcept {
+        return now() - phase_start_ >= Patience(server()).longest_lingering(was_slow_);
+    }
+    void release_exchange() noexcept {
+        if (exchange_) server().give_back(std::move(exchange_));
+    }
+    void set_deadline(TimePoint deadline) { server().reactor.timers().set(*this, deadline); }
+    [[nodiscard]] TimePoint reading_deadline();
+    bool is_asked_to_give_way() noexcept {
+        if (phase_ != Phase::idle || !has_served_) return false;
+        return std::exchange(server().wants_room, false);
+    }
     [[nodiscard]] TimePoint lingering_deadline() const {
-        return Patience(server_).lingering_deadline(phase_start_, was_slow_);
+        return Patience(server()).lingering_deadline(phase_start_, was_slow_);
     }
     static void deadline_passed(Timer& timer) noexcept;
     void peer_hung_up(std::uint8_t ready) noexcept override;
@@ -113,19 +154,22 @@ class Connection final : public ListNode, private HangupListener, private Timer 
     [[nodiscard]] bool is_between_requests() const noexcept {
         return phase_ == Phase::idle && !transport_.has_unsent();
     }
-    [[nodiscard]] TimePoint now() const noexcept { return server_.reactor.now(); }
+    [[nodiscard]] TimePoint now() const noexcept { return server().reactor.now(); }
+    [[nodiscard]] Server& server() const noexcept { return transport_.server(); }
+    [[nodiscard]] Watch& watch() noexcept { return transport_.watch(); }
 
-    Server& server_;
-    Fiber& fiber_;
     Transport transport_;
     std::unique_ptr<Exchange> exchange_;  // none while idle
-    TimePoint phase_start_ = server_.reactor.now();
+    Fiber* handler_ = nullptr;            // while one is at work that is a coroutine
+    TimePoint phase_start_;
     PeerAddress peer_;
     Phase phase_ = Phase::idle;
     bool has_served_ = false;  // a request, so that the connection may be shed while idle
     bool linger_ = false;      // the peer has more to send than is wanted
     bool was_slow_ = false;    // its request did not come in time
     bool deadline_passed_ = false;
+    bool is_starting_ = false;         // its handler, which may end meanwhile
+    bool has_hung_up_ = false;         // its client, while a handler was at work
     bool is_dead_ = false;             // close without another word
     bool was_answered_early_ = false;  // the handler was cancelled, and the client has been told
 };
@@ -152,18 +196,18 @@ inline Connection::Next Connection::advance() {
         const Progress made = progress();
         if (made == Progress::handle) return Next::handle;
         if (made == Progress::again) {
-            if (transport_.gathered().size() >= server_.config.output_soft_limit) send_gathered();
+            if (transport_.gathered().size() >= server().config.output_soft_limit) send_gathered();
             if (++answers < most_answers) continue;
             if (!send_gathered()) continue;
-            transport_.input().hold();
             return Next::yield;
         }
         if (!send_gathered()) continue;
-        if (!watch().is_readable()) return wait_to_read();
-        if (receives++ == most_receives) {
-            transport_.input().hold();
-            return Next::yield;
+        if (!watch().is_readable()) {
+            if (!is_asked_to_give_way()) return wait_to_read();
+            become(Phase::closing);
+            continue;
         }
+        if (receives++ == most_receives) return Next::yield;
         // The end of the stream within a request: nobody waits for the answer to half a question.
         if (!transport_.receive()) return Next::close;
     }
@@ -180,37 +224,39 @@ inline Connection::Next Connection::wait_to_read() {
     if (phase_ == Phase::idle) {
         release_exchange();
         account_memory();
-        if (has_served_ && std::exchange(server_.wants_room, false)) return Next::close;
     }
     set_deadline(reading_deadline());
     return Next::read;
 }
 
-inline TimePoint Connection::reading_deadline() const {
-    const Patience patience(server_);
+inline TimePoint Connection::reading_deadline() {
+    const Patience patience(server());
     if (phase_ == Phase::idle) return patience.request_deadline(phase_start_, !has_served_);
     if (phase_ == Phase::head) return patience.head_deadline(phase_start_);
-    return patience.body_deadline(phase_start_, exchange_->body_received());
+    return patience.body_deadline(exchange_->body_pace(), phase_start_, exchange_->body_received());
 }
 
 inline Connection::Next Connection::wait_to_write() {
     if (phase_ == Phase::idle) release_exchange();
     if (!account_memory()) return Next::close;
-    set_deadline(Patience(server_).answer_deadline(transport_.blocked_since(), transport_.sent_of_it()));
+    const Patience patience(server());
+    set_deadline(
+        patience.answer_deadline(transport_.pace(), transport_.blocked_since(), transport_.sent_of_it()));
     return Next::write;
 }
 
-inline void Connection::interrupted() {
-    const bool timed_out = std::exchange(deadline_passed_, false);
+inline void Connection::ran_out_of_time() {
     const bool in_request = phase_ == Phase::head || phase_ == Phase::body;
-    const bool may_go_on = timed_out && !transport_.has_unsent() && transport_.has_unacknowledged();
-    if (timed_out && in_request && !transport_.has_unsent()) {
+    const bool may_go_on = !transport_.has_unsent() && transport_.unacknowledged() > 0;
+    if (in_request && !transport_.has_unsent()) {
         was_slow_ = true;
-        refuse(server_.is_draining ? 503 : 408, "the request did not arrive in time");
+        refuse(server().is_draining ? 503 : 408, "the request did not arrive in time");
     } else if (may_go_on && phase_ == Phase::idle) {
         become(Phase::closing);
     } else {
         is_dead_ = !may_go_on || phase_ != Phase::lingering;
+        // Who has received some of it since the last look receives the rest from the kernel.
+        if (may_go_on && !transport_.peer_goes_on() && has_lingered()) transport_.give_up_output();
     }
 }
 
@@ -232,13 +278,13 @@ inline Connection::Progress Connection::progress() {
 }
 
 inline Connection::Progress Connection::read_request() {
-    if (!exchange_) exchange_ = server_.take_exchange(peer_);
+    if (!exchange_) exchange_ = server().take_exchange(peer_);
     const Exchange::Progress read = exchange_->read(transport_.input());
     if (read == Exchange::Progress::refused) {
         return refuse(exchange_->refusal_status(), exchange_->refusal_reason());
     }
     if (read == Exchange::Progress::need_more) {
-        if (phase_ == Phase::idle && exchange_->has_begun()) become(Phase::head);
+        if (phase_ == Phase::idle && exchange_->has_begun()) begin_head();
         if (phase_ == Phase::head && exchange_->is_reading_body()) {
             become(Phase::body);
             if (exchange_->expects_continue()) transport_.gathered().append(http::continue_response);
@@ -254,7 +300,7 @@ inline Connection::Progress Connection::read_request() {
         become(Phase::ready);
         return start_handler();
     }
-    server_.reactor.set_work(&exchange_->route());
+    server().reactor.set_work(&exchange_->route());
     run_plain(exchange_->ctx);
     respond();
     return Progress::again;
@@ -267,38 +313,30 @@ inline Connection::Progress Connection::start_handler() {
         is_dead_ = true;
         return Progress::again;
     }
-    transport_.input().hold();
     become(Phase::handler);
-    fiber_.work = &exchange_->route();
-    server_.reactor.set_work(fiber_.work);
+    server().reactor.set_work(&exchange_->route());
     watch().hangup_listener = this;
-    set_deadline(now() + server_.config.request_timeout);
+    set_deadline(now() + server().config.request_timeout);
     return Progress::handle;
 }
 
 // --- Answering ---
 
-inline void Connection::handler_threw(const std::exception_ptr& exception) {
-    if (is_dead_) return;
-    ContextAccess::place(exchange_->ctx).errors->answer(exchange_->ctx, exception);
-}
-
-inline void Connection::handler_ended() {
-    watch().hangup_listener = nullptr;
-    fiber_.work = nullptr;
-    static_cast<void>(fiber_.take_cancellation());
+inline void Connection::conclude(const std::exception_ptr& thrown) {
     if (std::exchange(was_answered_early_, false)) {
         is_dead_ = false;
         transport_.drop_input();
         release_exchange();
         return become(Phase::lingering);
     }
-    if (!is_dead_) respond();
+    if (is_dead_) return;
+    if (thrown) ContextAccess::place(exchange_->ctx).errors->answer(exchange_->ctx, thrown);
+    respond();
 }
 
 inline void Connection::respond() {
     Response& answer = ContextAccess::response(exchange_->ctx);
-    const bool close = !exchange_->keeps_alive() || answer.close || server_.is_draining;
+    const bool close = !exchange_->keeps_alive() || answer.close || server().is_draining;
     append_response(answer, close);
     exchange_->finish(transport_.input());
     become(close ? Phase::closing : Phase::idle);
@@ -310,14 +348,15 @@ inline void Connection::append_response(Response& answer, bool close) {
     terms.close = close;
     terms.is_head_request = exchange_->is_head_request();
     terms.is_http_1_0 = exchange_->is_http_1_0();
-    terms.date_line = server_.date_line();
+    terms.date_line = server().date_line();
     if (append_answer(transport_.gathered(), answer, terms)) return;
     if (transport_.send_with(std::move(answer.body)) == Output::Result::failed) is_dead_ = true;
 }
 
 /// Answers a request that cannot be served and ends the connection: what follows it has no certain meaning.
 inline Connection::Progress Connection::refuse(int status, std::string_view detail) {
-    if (!exchange_) exchange_ = server_.take_exchange(peer_);
+    if (!exchange_) exchange_ = server().take_exchange(peer_);
+    exchange_->guess_method(transport_.input().bytes());
     Response answer;
     answer.set_problem(status, detail);
     append_response(answer, true);
@@ -327,54 +366,10 @@ inline Connection::Progress Connection::refuse(int status, std::string_view deta
     return Progress::again;
 }
 
-inline void Connection::abandon(int status, std::string_view detail) noexcept {
-    if (phase_ == Phase::handler && !is_dead_) {
-        try {
-            Response answer;
-            answer.set_problem(status, detail);
-            append_response(answer, true);
-            // The handler still holds the connection, so this is the only try; the socket was empty before.
-            was_answered_early_ = send_gathered() && transport_.end_output();
-        } catch (...) {
-            // No memory for an answer: the client sees the connection close.
-            transport_.gathered().clear();
-        }
-        ContextAccess::request_stop(exchange_->ctx);
-    }
-    // A handler is cancelled once; that the client goes away now is no news to it.
-    watch().hangup_listener = nullptr;
-    is_dead_ = true;
-    fiber_.cancel();
-}
-
-// --- Deadlines, hang-ups, closing ---
-
-inline void Connection::deadline_passed(Timer& timer) noexcept {
-    auto& connection = static_cast<Connection&>(timer);
-    if (connection.phase_ == Phase::handler) {
-        // A handler that outlives its cancellation is cancelled anew, so that it does not stay for ever.
-        if (connection.is_dead_) return connection.fiber_.cancel();
-        log_quietly(connection.server_.config.log, LogLevel::warning, "a request took too long in ",
-                    connection.exchange_->route().description());
-        connection.abandon(504, "the request took too long");
-    } else if (connection.fiber_.is_suspended()) {
-        connection.deadline_passed_ = true;
-        connection.fiber_.cancel();
-    }
-}
-
-inline void Connection::peer_hung_up(std::uint8_t ready) noexcept {
-    const bool only_input_ended = (ready & broken) == 0;
-    // A client that ends its input together with its request still reads; one that does so later has gone.
-    if (only_input_ended && now() - phase_start_ <= server_.config.half_close_window) return;
-    watch().hangup_listener = nullptr;
-    is_dead_ = true;
-    ContextAccess::request_stop(exchange_->ctx);
-    fiber_.cancel();
-}
+// --- Closing ---
 
 inline Connection::Next Connection::linger() {
-    if (now() - phase_start_ >= Patience::longest_lingering(was_slow_)) return Next::close;
+    if (has_lingered()) return Next::close;
     for (int receives = 0; watch().is_readable(); ++receives) {
         if (receives == most_receives) return Next::yield;
         if (!transport_.receive()) return Next::close;
@@ -387,7 +382,9 @@ inline Connection::Next Connection::linger() {
 
 inline void Connection::begin_drain() noexcept {
     try {
-        if (is_between_requests() || phase_ == Phase::head) set_deadline(reading_deadline());
+        if (phase_ == Phase::head) become(Phase::head);  // it has a moment from now on
+        const bool reads = phase_ == Phase::head && !transport_.has_unsent();
+        if (is_between_requests() || reads) set_deadline(reading_deadline());
         if (phase_ == Phase::lingering) set_deadline(lingering_deadline());
     } catch (const std::bad_alloc&) {
         abandon(503, {});  // no memory for a shorter deadline: it ends now

@@ -59,7 +59,7 @@ class ErrorAnswers {
         line.append(" ").append(ctx.target()).append(" failed: ");
         append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
         if (route != nullptr) line.append(" in ").append(route->description());
-        (*log_)(LogLevel::error, line);
+        log_quietly(*log_, LogLevel::error, line, {});
     }
 
     const Handler* on_error_;
@@ -135,7 +135,8 @@ inline Task<> run_rest(Context& ctx) {
                 WorkerCall& answer = *call;  // GCC 12 copies what is awaited and has no name
                 co_await answer;
             } else if (handler->is_coroutine()) {
-                co_await handler->call_coroutine(ctx);
+                Task<> call = handler->call_coroutine(ctx);
+                co_await std::move(call);
             } else {
                 handler->call(ctx);
             }

@@ -187,8 +187,8 @@ inline bool Engine::answer_other_method(Context& ctx) const {
     if (request.head.method == http::Method::options) {
         ctx.no_content();
     } else {
-        detail::ContextAccess::response(ctx).set_problem(
-            405, "this resource does not take " + std::string(ctx.method()));
+        // Without the method's name, since a HEAD is told how long the answer to a GET is.
+        detail::ContextAccess::response(ctx).set_problem(405, "this resource does not take this method");
     }
     return true;
 }

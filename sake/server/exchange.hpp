@@ -16,6 +16,7 @@
 #include "sake/server/context.hpp"
 #include "sake/server/input.hpp"
 #include "sake/server/route.hpp"
+#include "sake/server/transfer_pace.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -53,6 +54,7 @@ class Exchange {
     /// Whether the head is complete and the body is still coming, and how much of it is here.
     [[nodiscard]] bool is_reading_body() const noexcept { return is_reading_body_; }
     [[nodiscard]] std::size_t body_received() const noexcept { return request().body_storage.size(); }
+    [[nodiscard]] TransferPace& body_pace() noexcept { return body_pace_; }
     /// Whether anything but empty lines has come.
     [[nodiscard]] bool has_begun() const noexcept { return parser_.started(); }
     /// The memory that the request takes beside the input.
@@ -91,6 +93,19 @@ class Exchange {
         parser_.reset();
         chunks_.reset();
         is_reading_body_ = false;
+        body_pace_ = TransferPace();
+    }
+
+    /// Tells HEAD from the first bytes of a request whose line cannot be read to its end: even then, the
+    /// answer has no content (RFC 9110 section 9.3.2).
+    void guess_method(std::string_view bytes) noexcept {
+        http::RequestHead& head = request().head;
+        if (head.method_name.length != 0) return;
+        is_clear_ = false;
+        for (unsigned i = 0; i < http::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
+            bytes.remove_prefix(2);
+        }
+        if (bytes.starts_with("HEAD ")) head.method = http::Method::head;
     }
 
   private:
@@ -126,7 +141,7 @@ class Exchange {
         std::string_view rest = input.bytes();
         req.base = rest.data();
         rest.remove_prefix(req.head.size);
-        framing_ = http::decide_framing(req.head, req.base);
+        framing_ = http::decide_framing(req.head, req.base, hosts_);
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (!req.resolve_target()) return refuse(400, "the request target is not valid");
         // RFC 9110 section 7.4: only over a connection that is secured.
@@ -174,7 +189,9 @@ class Exchange {
     // all of what a client announces before it has sent a good part of it.
     static void make_room(std::string& body, std::size_t piece, std::size_t missing) {
         const std::size_t size = body.size() + piece;
-        if (size > body.capacity()) body.reserve(std::min(body.size() + missing, size * 4));
+        if (size <= body.capacity()) return;
+        body.reserve(std::min(body.size() + missing, size * 4));
+        sys::prefer_large_pages(body.data(), body.capacity());
     }
 
     Progress read_chunked_body(Input& input) {
@@ -201,9 +218,11 @@ class Exchange {
     const RouteTable& routes_;
     http::RequestParser parser_;
     http::ChunkedDecoder chunks_;
+    http::HostCheck hosts_;
     http::Framing framing_;
     int refusal_status_ = 0;
     std::string refusal_reason_;
+    TransferPace body_pace_;
     bool is_reading_body_ = false;
     bool is_clear_ = true;
 };

@@ -1,6 +1,5 @@
-// The bytes that came from a peer and are not dealt with yet. They are received into one buffer that all
-// connections of a reactor share; only what is left over when others get their turn is copied to memory of
-// the connection.
+// The bytes that came from a peer and are not dealt with yet. All connections of a reactor share one Input,
+// each for its turn; only what is left over when others get theirs is copied to memory of the connection.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <string_view>
+#include <utility>
 
 #include "sake/async/sys.hpp"
 
@@ -16,14 +16,37 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// What all connections of a reactor receive into, one at a time.
-using SharedInput = std::array<char, 64 * 1024>;
+/// What a connection keeps of its input while others have their turn.
+struct HeldInput {
+    std::unique_ptr<char[]> memory;
+    std::size_t capacity = 0;
+    std::string_view bytes;  // in it
+};
 
 class Input {
   public:
-    explicit Input(SharedInput& shared) noexcept : shared_(&shared) {}
+    /// A connection's turn begins, with what it has held since its last; as a rule nothing.
+    void restore(std::unique_ptr<HeldInput> held) noexcept {
+        own_ = std::move(held);
+        bytes_ = own_ ? own_->bytes : std::string_view();
+    }
 
-    /// Received and not consumed, in one piece. Valid until the next call of receive or hold.
+    /// Its turn ends: what is left is the connection's to keep.
+    [[nodiscard]] std::unique_ptr<HeldInput> hold() {
+        if (bytes_.empty()) {
+            own_.reset();
+        } else {
+            if (!own_) move_to(bytes_.size());
+            own_->bytes = std::exchange(bytes_, {});
+        }
+        return std::move(own_);
+    }
+    /// The memory that `hold` keeps.
+    [[nodiscard]] std::size_t bytes_to_hold() const noexcept {
+        return own_ && !bytes_.empty() ? own_->capacity : bytes_.size();
+    }
+
+    /// Received and not consumed, in one piece. Valid until the next call of receive, hold or restore.
     [[nodiscard]] std::string_view bytes() const noexcept { return bytes_; }
     void consume(std::size_t count) noexcept { bytes_.remove_prefix(count); }
 
@@ -35,46 +58,28 @@ class Input {
     };
     Received receive(int fd) {
         if (bytes_.empty()) {
-            held_.reset();
-            held_capacity_ = 0;
-            const SysResult result = sys::receive(fd, shared_->data(), shared_->size());
-            bytes_ = {shared_->data(), count(result)};
-            return {result, bytes_.size() == shared_->size()};
+            own_.reset();
+            return receive_to(fd, shared_.data(), shared_.size());
         }
         make_room();
-        char* const end = held_.get() + bytes_.size();
-        const std::size_t room = held_capacity_ - bytes_.size();
-        const SysResult result = sys::receive(fd, end, room);
-        bytes_ = {held_.get(), bytes_.size() + count(result)};
-        return {result, count(result) == room};
-    }
-
-    /// The memory that this connection has of its own.
-    [[nodiscard]] std::size_t held_bytes() const noexcept { return held_capacity_; }
-
-    /// Another connection may use the shared buffer from now on: what is in it is copied. Without anything
-    /// left the connection keeps no memory at all.
-    void hold() {
-        if (bytes_.empty()) {
-            held_.reset();
-            held_capacity_ = 0;
-        } else if (!is_held()) {
-            move_to(bytes_.size());
-        }
+        return receive_to(fd, own_->memory.get() + bytes_.size(), own_->capacity - bytes_.size());
     }
 
   private:
-    static std::size_t count(const SysResult& result) noexcept {
-        return result.ok() ? static_cast<std::size_t>(result.value) : 0;
+    Received receive_to(int fd, char* end, std::size_t room) noexcept {
+        const SysResult result = sys::receive(fd, end, room);
+        const std::size_t count = result.ok() ? static_cast<std::size_t>(result.value) : 0;
+        bytes_ = {end - bytes_.size(), bytes_.size() + count};
+        return {result, count == room};
     }
-    [[nodiscard]] bool is_held() const noexcept { return held_ != nullptr; }
 
     void move_to(std::size_t capacity) {
+        if (!own_) own_ = std::make_unique<HeldInput>();
         auto memory = std::make_unique_for_overwrite<char[]>(capacity);
         std::memcpy(memory.get(), bytes_.data(), bytes_.size());
         bytes_ = {memory.get(), bytes_.size()};
-        held_ = std::move(memory);
-        held_capacity_ = capacity;
+        own_->memory = std::move(memory);
+        own_->capacity = capacity;
     }
 
     // Room for at least as much again, so that trickled bytes cost linear time; what was consumed makes room
@@ -82,18 +87,17 @@ class Input {
     void make_room() {
         constexpr std::size_t least = 1024;
         const std::size_t wanted = bytes_.size() + std::max(bytes_.size(), least);
-        if (!is_held() || held_capacity_ < bytes_.size() + least / 2) {
+        if (!own_ || own_->capacity < bytes_.size() + least / 2) {
             move_to(wanted);
-        } else if (bytes_.data() != held_.get()) {
-            std::memmove(held_.get(), bytes_.data(), bytes_.size());
-            bytes_ = {held_.get(), bytes_.size()};
+        } else if (bytes_.data() != own_->memory.get()) {
+            std::memmove(own_->memory.get(), bytes_.data(), bytes_.size());
+            bytes_ = {own_->memory.get(), bytes_.size()};
         }
     }
 
-    SharedInput* shared_;
-    std::string_view bytes_;  // in shared_ or in held_
-    std::unique_ptr<char[]> held_;
-    std::size_t held_capacity_ = 0;
+    std::array<char, 64 * 1024> shared_;
+    std::string_view bytes_;          // in shared_, or in own_
+    std::unique_ptr<HeldInput> own_;  // none while bytes_ are in shared_
 };
 
 }  // namespace detail

@@ -1,4 +1,4 @@
-// The bytes on their way to a peer. Answers gather in one buffer that all connections of a reactor share and
+// The bytes on their way to a peer. Answers gather in one buffer that all connections of a reactor share, and
 // leave with one call; only what the socket does not take is copied to memory of the connection.
 #pragma once
 
@@ -12,6 +12,7 @@
 
 #include "sake/async/reactor.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/server/transfer_pace.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -21,12 +22,7 @@ class Output {
   public:
     enum class Result : std::uint8_t { sent, blocked, failed };
 
-    explicit Output(std::string& shared) noexcept : shared_(&shared) {}
-
-    /// Where answers are appended, while nothing is unsent.
-    [[nodiscard]] std::string& gathered() noexcept { return *shared_; }
     [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
-    [[nodiscard]] bool is_empty() const noexcept { return !has_unsent() && shared_->empty(); }
 
     /// The memory that this connection has of its own.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
@@ -36,15 +32,30 @@ class Output {
     /// While something is unsent: since when, and how much of the answers it belongs to has left.
     [[nodiscard]] TimePoint blocked_since() const noexcept { return unsent_->since; }
     [[nodiscard]] std::uint64_t sent_of_it() const noexcept { return unsent_->sent_before + unsent_->offset; }
+    [[nodiscard]] TransferPace& pace() noexcept { return unsent_->pace; }
 
-    /// Sends what is unsent, or else what is gathered. What does not fit becomes unsent.
-    Result flush(Watch& watch) {
+    /// Sends what is unsent, or else what is gathered, and empties it. What does not fit becomes unsent.
+    Result flush(Watch& watch, std::string& gathered) {
         if (has_unsent()) return flush_unsent(watch);
-        return shared_->empty() ? Result::sent : send_gathered(watch, std::string());
+        return gathered.empty() ? Result::sent : flush_with(watch, gathered, std::string());
     }
 
-    /// Sends what is gathered with a body behind it, which is not copied.
-    Result flush_with(Watch& watch, std::string body) { return send_gathered(watch, std::move(body)); }
+    /// Sends what is gathered with a body behind it, which is not copied. Not while anything is unsent.
+    Result flush_with(Watch& watch, std::string& gathered, std::string body) {
+        std::size_t sent = 0;
+        const Result result = send_pieces(watch, gathered, body, sent);
+        if (result == Result::blocked) {
+            const std::size_t of_first = std::min(sent, gathered.size());
+            unsent_ = std::make_unique<Unsent>();
+            unsent_->first = gathered.substr(of_first);
+            unsent_->offset = sent - of_first;
+            unsent_->sent_before = of_first;
+            unsent_->since = watch.reactor().now();
+            unsent_->second = std::move(body);
+        }
+        gathered.clear();
+        return result;
+    }
 
   private:
     struct Unsent {
@@ -53,23 +64,8 @@ class Output {
         std::size_t offset = 0;         // in both together
         std::uint64_t sent_before = 0;  // what is not in them any more
         TimePoint since;
+        TransferPace pace;
     };
-
-    Result send_gathered(Watch& watch, std::string body) {
-        std::size_t sent = 0;
-        const Result result = send_pieces(watch, *shared_, body, sent);
-        if (result == Result::blocked) {
-            const std::size_t of_first = std::min(sent, shared_->size());
-            unsent_ = std::make_unique<Unsent>();
-            unsent_->first = shared_->substr(of_first);
-            unsent_->offset = sent - of_first;
-            unsent_->sent_before = of_first;
-            unsent_->since = watch.reactor().now();
-            unsent_->second = std::move(body);
-        }
-        shared_->clear();
-        return result;
-    }
 
     Result flush_unsent(Watch& watch) {
         const Result result = send_pieces(watch, unsent_->first, unsent_->second, unsent_->offset);
@@ -105,7 +101,6 @@ class Output {
         return sys::send_vectors(fd, vectors, 2);
     }
 
-    std::string* shared_;
     std::unique_ptr<Unsent> unsent_;
 };
 

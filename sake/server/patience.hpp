@@ -7,6 +7,7 @@
 
 #include "sake/async/timer.hpp"
 #include "sake/server/server.hpp"
+#include "sake/server/transfer_pace.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -29,14 +30,14 @@ class Patience {
                                             : config_.header_timeout);
     }
 
-    /// Each byte that has come buys the time that it may take at the minimum rate.
-    [[nodiscard]] TimePoint body_deadline(TimePoint since, std::uint64_t received) const {
-        return since + config_.rate_grace + minimum_time(received);
+    /// For more of a body, of which so much has come since it began.
+    [[nodiscard]] TimePoint body_deadline(TransferPace& pace, TimePoint since, std::uint64_t received) const {
+        return pace.due(config_, since, received, now(), config_.read_timeout);
     }
 
-    /// Progress is due within the write timeout, and at the minimum rate on the whole.
-    [[nodiscard]] TimePoint answer_deadline(TimePoint since, std::uint64_t sent) const {
-        return std::min(now() + config_.write_timeout, since + config_.rate_grace + minimum_time(sent));
+    /// For room for more of an answer, of which so much has left since it was held up.
+    [[nodiscard]] TimePoint answer_deadline(TransferPace& pace, TimePoint since, std::uint64_t sent) const {
+        return pace.due(config_, since, sent, now(), config_.write_timeout);
     }
 
     /// For the end of a client's input behind its last answer. It may be silent for a while, as long as it
@@ -44,15 +45,12 @@ class Patience {
     [[nodiscard]] TimePoint lingering_deadline(TimePoint since, bool was_slow) const {
         return std::min(now() + longest_silence(), since + longest_lingering(was_slow));
     }
-    [[nodiscard]] static std::chrono::seconds longest_lingering(bool was_slow) noexcept {
-        return std::chrono::seconds(was_slow ? 1 : 30);
+    [[nodiscard]] std::chrono::seconds longest_lingering(bool was_slow) const noexcept {
+        return std::chrono::seconds(was_slow ? 1 : server_.is_full() ? 5 : 30);
     }
 
   private:
     [[nodiscard]] TimePoint now() const noexcept { return server_.reactor.now(); }
-    [[nodiscard]] std::chrono::milliseconds minimum_time(std::uint64_t bytes) const noexcept {
-        return std::chrono::milliseconds(bytes * 1000 / static_cast<std::uint64_t>(config_.minimum_rate));
-    }
     [[nodiscard]] std::chrono::milliseconds longest_silence() const noexcept {
         return std::chrono::milliseconds(server_.is_draining ? 200 : server_.is_full() ? 1000 : 5000);
     }

@@ -2,6 +2,7 @@
 // literals.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
@@ -155,6 +156,11 @@ class PatternArgument {
         if (taken != 0 && (Use == PatternUse::route ? taken != params_ : taken < params_)) {
             the_handler_takes_another_number_of_parameters_than_its_pattern_has();
         }
+    }
+
+    template <std::convertible_to<std::string_view> Text>
+    PatternArgument(const Text&) {  // NOLINT(google-explicit-constructor)
+        static_assert(always_false<Text>, "a pattern that is made at run time needs sake::runtime(text)");
     }
 
     // Implicit, so that runtime(...) stands where a literal does. It is alive for as long as the call.

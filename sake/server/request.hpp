@@ -65,6 +65,7 @@ class Request {
         const auto parsed = http::parse_target(head.method, target());
         if (!parsed) return false;
         is_for_https_ = parsed->is_https;
+        if (parsed->form == http::Target::Form::absolute) take_host(parsed->authority);
         path_ = slice(parsed->path);
         query_ = slice(parsed->query);
         path_is_decoded_ = http::needs_decoding(parsed->path);
@@ -74,6 +75,11 @@ class Request {
         decoded_path_ = std::move(*decoded);
         match_path_ = decode_for_matching(parsed->path);
         return true;
+    }
+
+    /// The host of an absolute target is the one that counts, whatever Host says (RFC 9112 section 3.2.2).
+    void take_host(std::string_view authority) noexcept {
+        if (head.host.count == 1) head.fields[head.host.first].value = slice(authority);
     }
 
     /// Whether the target names the scheme https.

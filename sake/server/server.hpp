@@ -78,8 +78,8 @@ class Server {
     const std::size_t connection_limit;
 
     Budget memory;
-    SharedInput input;
-    std::string output;
+    Input input;         // of the connection whose turn it is
+    std::string output;  // gathered by it
     ListNode connections;
     Event room;  // a connection has ended
     std::size_t connection_count = 0;

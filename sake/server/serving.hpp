@@ -20,7 +20,7 @@
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/spawn.hpp"
-#include "sake/server/serve_connection.hpp"
+#include "sake/server/connection_turns.hpp"
 #include "sake/server/server.hpp"
 #include "sake/server/signals.hpp"
 
@@ -50,9 +50,13 @@ class Serving {
     }
     Serving(const Serving&) = delete;
     Serving& operator=(const Serving&) = delete;
-    // The coroutines use the server, so they end first, and the workers before their reactor.
+    // Coroutines and connections use the server, so they end first, and the workers before their reactor. A
+    // handler that swallows every Cancelled is left where it is, with its connection.
     ~Serving() {
+        for_each_connection([](Connection& connection) { connection.drop(); });
         reactor_.cancel_all();
+        reactor_.abandon();
+        for_each_connection([](Connection& connection) { connection.end_if_free(); });
         if (workers_) stop_workers();
     }
 
@@ -183,12 +187,12 @@ class Serving {
         if (!accepted.ok()) return accepted.error;
         FileDescriptor socket(static_cast<int>(accepted.value));
         try {
-            const Root root = serve_connection(reactor_, server_, std::move(socket), PeerAddress(peer));
-            reactor_.adopt(root.fiber());
-            root.start();
+            Connection::serve(server_, std::move(socket), PeerAddress(peer));
             reactor_.check_stall();  // of its first request, which may be here already
         } catch (const std::bad_alloc&) {
             return ENOMEM;
+        } catch (const std::system_error& error) {
+            return error.code().value();
         }
         return 0;
     }
@@ -197,14 +201,15 @@ class Serving {
         const TimePoint now = reactor_.now();
         if (now < next_accept_warning_) return;
         next_accept_warning_ = now + std::chrono::seconds(10);
-        config_.log(LogLevel::warning,
-                    "cannot accept connections for the moment: " + std::generic_category().message(error));
+        log_quietly(config_.log, LogLevel::warning,
+                    "cannot accept connections for the moment: ", std::generic_category().message(error));
     }
 
     // Closes the connection that is idle for the longest time; of many a few at once, since finding them
     // looks at all. Where none is idle, the first to become so closes.
     void shed_idle() {
         struct Idle {
+            bool is_read_slowly;  // it would not make room at once
             TimePoint since;
             std::size_t position;  // of connections that became idle in the same turn, the oldest goes first
             Connection* connection;
@@ -212,17 +217,18 @@ class Serving {
         std::vector<Idle> idle;
         for_each_connection([&](Connection& connection) {
             if (const auto since = connection.idle_since()) {
-                idle.push_back({*since, idle.size(), &connection});
+                idle.push_back({connection.is_read_slowly(), *since, idle.size(), &connection});
             }
         });
         server_.wants_room = idle.empty();
         const std::size_t count = (idle.size() + 63) / 64;
-        const auto is_older = [](const Idle& a, const Idle& b) {
-            return std::tie(a.since, a.position) < std::tie(b.since, b.position);
+        const auto goes_first = [](const Idle& a, const Idle& b) {
+            return std::tie(a.is_read_slowly, a.since, a.position) <
+                   std::tie(b.is_read_slowly, b.since, b.position);
         };
         const auto last = idle.begin() + static_cast<std::ptrdiff_t>(count);
-        std::partial_sort(idle.begin(), last, idle.end(), is_older);
-        for (auto each = idle.begin(); each != last; ++each) each->connection->abandon(503, {});
+        std::partial_sort(idle.begin(), last, idle.end(), goes_first);
+        for (auto each = idle.begin(); each != last; ++each) each->connection->give_way();
     }
 
     // --- Watching over handlers ---
@@ -234,12 +240,13 @@ class Serving {
             if (reactor_.now() < next_warning) return;
             next_warning = reactor_.now() + std::chrono::minutes(1);
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
-            config_.log(LogLevel::warning,
-                        (route != nullptr ? route->description() : std::string("a task")) +
-                            " held the event loop for " + std::to_string(ms) + " ms, and everybody waited" +
-                            (route != nullptr && !route->is_worker() ? ": mark the route .worker()" : ""));
-        } catch (const std::exception&) {
-            // No memory for the line, or a sink that throws: it is counted all the same.
+            const std::string line =
+                (route != nullptr ? route->description() : std::string("a task")) +
+                " held the event loop for " + std::to_string(ms) + " ms, and everybody waited" +
+                (route != nullptr && !route->is_worker() ? ": mark the route .worker()" : "");
+            log_quietly(config_.log, LogLevel::warning, line, {});
+        } catch (const std::bad_alloc&) {
+            // No memory for the line: it is counted all the same.
         }
     }
 
@@ -314,6 +321,10 @@ class Serving {
             const SysResult result = sys::read(watch.fd(), &byte, 1);
             if (result.would_block()) {
                 watch.drained();
+            } else if (!result.ok() || result.value != 1) {
+                log_quietly(config_.log, LogLevel::error, "signals are not heard any more: ",
+                            std::generic_category().message(result.error));
+                co_return;
             } else if (server_.is_draining) {
                 co_await stop_now();
             } else {

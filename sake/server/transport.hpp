@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -23,65 +24,81 @@ namespace detail {
 class Transport {
   public:
     Transport(Server& server, FileDescriptor socket)
-        : socket_(std::move(socket)),
+        : server_(server),
+          socket_(std::move(socket)),
           watch_(server.reactor, socket_.get()),
-          input_(server.input),
-          output_(server.output),
           memory_(server.memory) {}
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
-    // A peer that does not read would keep megabytes of the answer in the kernel for minutes.
     ~Transport() {
-        if (has_unsent()) sys::reset_on_close(socket_.get());
+        if (has_unsent()) give_up_output();
     }
 
+    [[nodiscard]] Server& server() const noexcept { return server_; }
     [[nodiscard]] Watch& watch() noexcept { return watch_; }
-    [[nodiscard]] Input& input() noexcept { return input_; }
+
+    /// Input and gathered output are the server's, for one connection at a time: between these two calls.
+    void begin_turn() noexcept { server_.input.restore(std::move(held_)); }
+    void end_turn() { held_ = server_.input.hold(); }
+    [[nodiscard]] Input& input() noexcept { return server_.input; }
 
     /// One recv behind what is there. False at the end of the stream, and if the peer is gone.
     bool receive() {
-        const Input::Received received = input_.receive(socket_.get());
+        const Input::Received received = input().receive(socket_.get());
         const SysResult& result = received.result;
         if (result.would_block() || !received.full) watch_.drained();
         return result.would_block() || (result.ok() && result.value > 0);
     }
-    void drop_input() noexcept { input_.consume(input_.bytes().size()); }
+    void drop_input() noexcept { input().consume(input().bytes().size()); }
 
     /// Where answers are appended, while nothing is unsent.
-    [[nodiscard]] std::string& gathered() noexcept { return output_.gathered(); }
+    [[nodiscard]] std::string& gathered() noexcept { return server_.output; }
     [[nodiscard]] bool has_unsent() const noexcept { return output_.has_unsent(); }
 
     /// Sends what is unsent, or else what is gathered. What does not fit becomes unsent.
-    Output::Result send() { return output_.flush(watch_); }
+    Output::Result send() { return output_.flush(watch_, gathered()); }
     /// Sends what is gathered with a body behind it, which is not copied.
-    Output::Result send_with(std::string body) { return output_.flush_with(watch_, std::move(body)); }
+    Output::Result send_with(std::string body) {
+        return output_.flush_with(watch_, gathered(), std::move(body));
+    }
 
     /// While something is unsent: since when, and how much of the answers it belongs to has left.
     [[nodiscard]] TimePoint blocked_since() const noexcept { return output_.blocked_since(); }
     [[nodiscard]] std::uint64_t sent_of_it() const noexcept { return output_.sent_of_it(); }
+    [[nodiscard]] TransferPace& pace() noexcept { return output_.pace(); }
 
     /// Tells the peer that nothing more comes. False if there is nobody to tell.
     bool end_output() noexcept { return sys::shutdown_write(socket_.get()).ok(); }
 
-    /// Whether the peer has yet to receive some of what the socket took.
-    [[nodiscard]] bool has_unacknowledged() const noexcept { return sys::has_unacknowledged(socket_.get()); }
+    /// When it goes, what the peer has not received goes too. A peer that does not read would keep megabytes
+    /// of the answer in the kernel for minutes.
+    void give_up_output() noexcept { sys::reset_on_close(socket_.get()); }
+
+    /// How much of what the socket took the peer has yet to receive, in bytes.
+    [[nodiscard]] std::uint32_t unacknowledged() const noexcept { return sys::unacknowledged(socket_.get()); }
+    /// Whether that has become less since the last time that this was asked.
+    [[nodiscard]] bool peer_goes_on() noexcept {
+        const std::uint32_t now = unacknowledged();
+        return now < std::exchange(unreceived_, now);
+    }
     /// Input that is unread when a socket closes, or that comes later, resets the connection, and takes with
     /// it what the peer has not received yet (RFC 9112 section 9.6).
     [[nodiscard]] bool may_lose_output() const noexcept {
-        return sys::is_ready(socket_.get(), POLLIN) || has_unacknowledged();
+        return sys::is_ready(socket_.get(), POLLIN) || unacknowledged() > 0;
     }
 
     /// Tells the server's budget what this connection holds while it waits, `others` bytes of it elsewhere.
     /// False if that is too much.
-    bool account_memory(std::size_t others) {
-        input_.hold();
-        return memory_.resize(input_.held_bytes() + output_.held_bytes() + others);
+    bool account_memory(std::size_t others) noexcept {
+        return memory_.resize(input().bytes_to_hold() + output_.held_bytes() + others);
     }
 
   private:
+    Server& server_;
     FileDescriptor socket_;
+    std::uint32_t unreceived_ = 0xffffffff;
     Watch watch_;  // after the socket, so that it goes first
-    Input input_;
+    std::unique_ptr<HeldInput> held_;
     Output output_;
     BudgetShare memory_;
 };

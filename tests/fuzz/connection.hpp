@@ -1,21 +1,25 @@
-// A whole connection over a socket pair: whatever comes, it ends, what it answers is HTTP, and handlers run
-// for whole requests only.
+// A whole connection over a socket pair: whatever comes, it ends, what it answers is HTTP, one answer for
+// each handler that runs, handlers run for whole requests only, and nothing depends on how the input was
+// split.
 #pragma once
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
-#include "fuzz.hpp"
+#include "answers.hpp"
 
 namespace fuzz {
 
 /// A server without listeners, made once.
 struct Site {
     Site()
-        : config{.header_timeout = std::chrono::milliseconds(50),
+        : config{.half_close_window = std::chrono::hours(1),  // however long the machine takes
                  .handle_signals = false,
                  .announce = false,
                  .log = [](sake::LogLevel, std::string_view) {}},
@@ -26,14 +30,19 @@ struct Site {
             routes.add(routes.root(), method, sake::detail::PatternInfo{pattern, 0, __FILE__, __LINE__},
                        sake::detail::Handler(handler));
         };
-        routes.add_middleware(routes.root(),
-                              sake::detail::Handler([this](sake::Context&) { ++handlers_run; }));
+        routes.add_middleware(routes.root(), sake::detail::Handler([this](sake::Context& ctx) {
+                                  are_heads.push_back(ctx.method() == "HEAD");
+                              }));
         add("GET", "/", [](sake::Context& ctx) { ctx.text("ran"); });
         add("GET", "/see/*rest", [](sake::Context& ctx) { ctx.text(ctx.path()); });
         add("POST", "/echo", [](sake::Context& ctx) { ctx.text(ctx.body()); });
         add("GET", "/later", [](sake::Context& ctx) -> sake::Task<> {
             co_await sake::yield();
             ctx.text("later");
+        });
+        add("POST", "/echo-later", [](sake::Context& ctx) -> sake::Task<> {
+            co_await sake::yield();
+            ctx.text(ctx.body());
         });
         routes.set_fallback(sake::detail::Handler([](sake::Context& ctx) { ctx.status(404); }));
         routes.freeze(false);
@@ -45,7 +54,7 @@ struct Site {
     sake::detail::RouteTable routes;
     sake::Reactor reactor;
     sake::detail::Server server;
-    std::size_t handlers_run = 0;
+    std::vector<bool> are_heads;  // of the requests whose handlers have run
 };
 
 /// Ends of heads: a request has one.
@@ -55,32 +64,50 @@ inline std::size_t empty_lines(std::string_view input) {
     return count;
 }
 
-inline void connection(std::string_view input) {
-    static Site& site = *new Site;
-    if (input.size() > 100'000) return;
+/// What a server does with `input`, of which it sees what is behind `cut` a turn later.
+inline std::vector<Answer> serve(Site& site, std::string_view input, std::size_t cut) {
     int ends[2] = {-1, -1};
     require(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0, "a socket pair");
     const sake::detail::FileDescriptor client(ends[0]);
-    const ssize_t sent = input.empty() ? 0 : ::write(client.get(), input.data(), input.size());
-    require(sent == static_cast<ssize_t>(input.size()), "the input fits the socket");
-    ::shutdown(client.get(), SHUT_WR);
-    const sake::detail::Root root = sake::detail::serve_connection(
-        site.reactor, site.server, sake::detail::FileDescriptor(ends[1]), sake::detail::PeerAddress());
-    site.reactor.adopt(root.fiber());
-    site.handlers_run = 0;
-    std::string answers;
-    bool has_started = false;
+    const auto send = [&client](std::string_view piece) {
+        const ssize_t sent =
+            piece.empty() ? 0 : ::send(client.get(), piece.data(), piece.size(), MSG_NOSIGNAL);
+        require(sent == static_cast<ssize_t>(piece.size()) || errno == EPIPE, "the input fits the socket");
+    };
+    site.are_heads.clear();
+    std::string bytes;
+    int turns = 0;
     site.reactor.run_until([&] {
-        if (!std::exchange(has_started, true)) root.start();
-        char bytes[4096];
-        ssize_t count = 0;
-        while ((count = ::read(client.get(), bytes, sizeof bytes)) > 0) {
-            answers.append(bytes, static_cast<std::size_t>(count));
+        if (turns == 0) {
+            send(input.substr(0, cut));
+            if (cut == input.size()) ::shutdown(client.get(), SHUT_WR);
+            sake::detail::Connection::serve(site.server, sake::detail::FileDescriptor(ends[1]),
+                                            sake::detail::PeerAddress());
+        } else if (turns == 1 && cut < input.size()) {
+            send(input.substr(cut));
+            ::shutdown(client.get(), SHUT_WR);
         }
-        return site.server.connection_count == 0 && has_started && count <= 0;
+        ++turns;
+        char piece[4096];
+        ssize_t count = 0;
+        while ((count = ::read(client.get(), piece, sizeof piece)) > 0) {
+            bytes.append(piece, static_cast<std::size_t>(count));
+        }
+        return site.server.connection_count == 0 && count <= 0;
     });
-    require(site.handlers_run <= empty_lines(input), "handlers run for whole requests only");
-    require(answers.empty() || answers.starts_with("HTTP/1.1 "), "an answer is HTTP");
+    return take_apart(bytes, site.are_heads);
+}
+
+inline void connection(std::string_view input) {
+    static Site& site = *new Site;
+    if (input.size() > 100'000) return;
+    const std::vector<Answer> at_once = serve(site, input, input.size());
+    require(site.are_heads.size() <= empty_lines(input), "handlers run for whole requests only");
+    if (input.empty()) return;
+    // Anywhere, but in the same place for the same input.
+    const std::size_t cut = std::hash<std::string_view>()(input) % input.size();
+    const std::vector<Answer> in_two = serve(site, input, cut);
+    require(at_once == in_two, "the answers are those to the input in two pieces");
 }
 
 }  // namespace fuzz

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -36,6 +37,7 @@
     X(getsockname)               \
     X(getsockopt)                \
     X(listen)                    \
+    X(madvise)                   \
     X(open)                      \
     X(pipe2)                     \
     X(poll)                      \
@@ -63,6 +65,7 @@ int __real_fcntl(int, int, ...);
 int __real_getsockname(int, sockaddr*, socklen_t*);
 int __real_getsockopt(int, int, int, void*, socklen_t*);
 int __real_listen(int, int);
+int __real_madvise(void*, size_t, int);
 int __real_open(const char*, int, ...);
 int __real_pipe2(int*, int);
 int __real_poll(pollfd*, nfds_t, int);
@@ -521,6 +524,11 @@ int __wrap_getsockopt(int fd, int level, int option, void* value, socklen_t* len
 int __wrap_listen(int fd, int backlog) {
     const auto verdict = judge(Call::listen);
     return verdict.error != 0 ? harness::fail(verdict.error) : __real_listen(fd, backlog);
+}
+
+int __wrap_madvise(void* memory, size_t length, int advice) {
+    const auto verdict = judge(Call::madvise);
+    return verdict.error != 0 ? harness::fail(verdict.error) : __real_madvise(memory, length, advice);
 }
 
 int __wrap_open(const char* path, int flags, ...) {

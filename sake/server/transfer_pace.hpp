@@ -1,0 +1,45 @@
+// How fast a transfer must be: at a minimum rate, and never without progress for long.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+#include "sake/async/timer.hpp"
+#include "sake/server/config.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The pace of one transfer, which is asked whenever it pauses.
+class TransferPace {
+  public:
+    /// When it must have gone on, `total` bytes having moved since `begin`. There is a grace at the
+    /// beginning, and each byte buys the time that it may take at the minimum rate. What a fast start has
+    /// bought lasts for `longest_pause` and no longer, or a quick megabyte would be good for an hour of
+    /// silence.
+    TimePoint due(const Config& config, TimePoint begin, std::uint64_t total, TimePoint now,
+                  std::chrono::milliseconds longest_pause) noexcept {
+        if (due_ == TimePoint{}) due_ = begin + config.rate_grace;
+        const std::uint64_t fresh = total - counted_;
+        counted_ = total;
+        due_ = std::min(due_ + time_for(fresh, config), now + longest_pause);
+        return due_;
+    }
+
+  private:
+    static std::chrono::nanoseconds time_for(std::uint64_t bytes, const Config& config) noexcept {
+        constexpr std::uint64_t most = 9'000'000'000;  // at once; times a billion, it is still no overflow
+        constexpr std::uint64_t second = 1'000'000'000;
+        return std::chrono::nanoseconds(std::min(bytes, most) * second /
+                                        static_cast<std::uint64_t>(config.minimum_rate));
+    }
+
+    TimePoint due_{};
+    std::uint64_t counted_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

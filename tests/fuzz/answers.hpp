@@ -1,0 +1,56 @@
+// What a server has sent, taken apart as strictly as the client does it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "fuzz.hpp"
+
+namespace fuzz {
+
+/// A final answer, and whether it says that the connection ends.
+struct Answer {
+    std::string text;  // without its Date
+    bool closes = false;
+    bool operator==(const Answer&) const = default;
+};
+
+inline std::string without_date(std::string_view answer) {
+    std::string text(answer);
+    const std::size_t date = text.find("\r\nDate: ");
+    require(date != std::string::npos, "an answer has a Date");
+    return text.erase(date, text.find('\r', date + 2) - date);
+}
+
+/// Requires that all of it is whole answers, interim ones left out, with nothing behind one that closes. The
+/// first of them are to requests of which `are_heads` tells whether they are HEAD; one more may follow, to a
+/// request that could not be read.
+inline std::vector<Answer> take_apart(std::string_view bytes, const std::vector<bool>& are_heads) {
+    std::vector<Answer> answers;
+    while (!bytes.empty()) {
+        http::ResponseParser parser;
+        http::ReceivedHead head;
+        require(parser.parse(bytes, head) == http::ResponseParser::Result::done, "an answer has a head");
+        const std::size_t number = answers.size();
+        const bool is_refusal = number == are_heads.size();
+        require(head.status < 200 || number <= are_heads.size(), "a handler has run for each answer");
+        const bool has_no_content =
+            is_refusal ? head.size == bytes.size() : head.status >= 200 && are_heads[number];
+        const http::Framing framing = http::decide_response_framing(
+            head, bytes.data(), has_no_content ? http::Method::head : http::Method::get);
+        require(framing.refuse_status == 0, "an answer has one framing");
+        require(framing.body != http::Framing::Body::to_the_end, "an answer says where it ends");
+        const std::size_t content =
+            framing.body == http::Framing::Body::length ? static_cast<std::size_t>(framing.length) : 0;
+        require(content <= bytes.size() - head.size, "an answer is whole");
+        if (head.status >= 200) {
+            require(answers.empty() || !answers.back().closes, "nothing follows the last answer");
+            require(!is_refusal || !framing.keep_alive, "a refusal ends the connection");
+            answers.push_back({without_date(bytes.substr(0, head.size + content)), !framing.keep_alive});
+        }
+        bytes.remove_prefix(head.size + content);
+    }
+    return answers;
+}
+
+}  // namespace fuzz
