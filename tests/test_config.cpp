@@ -82,6 +82,7 @@ TEST_CASE("every setter sets its field and chains") {
                         .with_keep_alive_timeout(6ms)
                         .with_header_timeout(7ms)
                         .with_request_timeout(8ms)
+                        .with_read_timeout(22ms)
                         .with_write_timeout(9ms)
                         .with_rate_grace(10ms)
                         .with_minimum_rate(11)
@@ -108,6 +109,7 @@ TEST_CASE("every setter sets its field and chains") {
     CHECK(config.keep_alive_timeout == 6ms);
     CHECK(config.header_timeout == 7ms);
     CHECK(config.request_timeout == 8ms);
+    CHECK(config.read_timeout == 22ms);
     CHECK(config.write_timeout == 9ms);
     CHECK(config.rate_grace == 10ms);
     CHECK(config.minimum_rate == 11);
@@ -142,6 +144,7 @@ TEST_CASE("a value that makes no sense throws and names its field") {
         {"keep_alive_timeout", {.keep_alive_timeout = 0ms}},
         {"header_timeout", {.header_timeout = -1ms}},
         {"request_timeout", {.request_timeout = 0ms}},
+        {"read_timeout", {.read_timeout = 0ms}},
         {"write_timeout", {.write_timeout = 0ms}},
         {"rate_grace", {.rate_grace = 0ms}},
         {"minimum_rate", {.minimum_rate = 0}},

@@ -289,18 +289,20 @@ TEST_CASE("HEAD is answered without content even where its line cannot be read, 
         [](TestServer& server) {
             const std::string host = " HTTP/1.1\r\nHost: test\r\n\r\n";
             for (const std::string& request :
-                 {"HEAD /" + std::string(9000, 'a') + host, "\r\nHEAD /" + std::string(9000, 'a') + host,
+                 {"HEAD /" + std::string(9000, 'a') + host, "\r\n\r\nHEAD /" + std::string(9000, 'a') + host,
                   std::string("HEAD /\0", 7) + host, "HEAD /\r" + host, "HEAD /\x01" + host,
                   std::string("HEAD / HTTP/1.1\nHost: test\n\n"), "HEAD /%zz" + host}) {
-                CAPTURE(request);
+                CAPTURE(request.substr(0, 20));
                 RawClient client = server.connect();
                 const std::string answer = client.send(request).read_until_close();
                 CHECK(answer.starts_with("HTTP/1.1 4"));
                 CHECK(answer.find("\r\n\r\n") == answer.size() - 4);
             }
-            // Not a HEAD, but a method that no server knows.
-            RawClient other = server.connect();
-            CHECK(other.send("HEADS /" + std::string(9000, 'a') + host).read_response().body.size() > 0);
+            // A method that no server knows, and one empty line more than may come before a request.
+            for (const std::string start : {"HEADS /", "\r\n\r\n\r\nHEAD /"}) {
+                RawClient other = server.connect();
+                CHECK(other.send(start + std::string(9000, 'a') + host).read_response().body.size() > 0);
+            }
             RawClient client = server.connect();
             const auto get = client.send("GET /only" + host).read_response();
             const auto head = client.send("HEAD /only" + host).read_response(true);

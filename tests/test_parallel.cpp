@@ -655,9 +655,11 @@ TEST_CASE("alone: the child of a fork that goes on in the loop of its parent" * 
     const auto forks = []() -> Task<bool> {
         co_await sake::background([] {});
         const pid_t child = ::fork();
+        // One after the other: they share what their loop watches, and one would take the other's events.
+        if (child != 0 && !has_ended_well(child)) co_return false;
         const std::string why = co_await harness::failure_of(sake::background([] {}));
         if (child == 0) ::_exit(why == "background: the process of this loop has forked" ? 9 : 1);
-        co_return why == "no exception" && has_ended_well(child);
+        co_return why == "no exception";
     };
     CHECK(sake::run_until_complete(forks()));
 }

@@ -5,15 +5,18 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/faults.hpp"
 #include "support/oracle.hpp"
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
@@ -274,6 +277,38 @@ TEST_CASE("G1 a pipelined request behind one in flight is not started after the 
                 });
 }
 
+TEST_CASE("G1 a head that is half here behind an answer on its way is completed and served after the stop") {
+    const std::string body = pattern_bytes(16 * 1024 * 1024);
+    on_every_poller([&](const sake::Config& config) {
+        with_server(
+            [&](sake::Engine& app) {
+                app.get("/big", [&](sake::Context& ctx) { ctx.send(body, "text/plain"); });
+            },
+            [&](TestServer& server) {
+                const std::string next = get_request("/_ping");
+                const auto start = [&] {
+                    RawClient client = RawClient::with_receive_buffer(server.port(), 64 * 1024);
+                    client.send(get_request("/big") + next.substr(0, 20)).set_deadline(20s);
+                    return client;
+                };
+                RawClient completing = start();
+                RawClient silent = start();
+                REQUIRE(server.ping());  // their sockets are full of answers by now
+                server.app().stop();
+                REQUIRE(eventually([&] { return is_refused(server.port()); }));
+                CHECK((completing.read_response().body == body));
+                const Response served = completing.send(next.substr(20)).read_response();
+                CHECK(served.body == "pong");
+                CHECK(served.header("Connection") == "close");
+                CHECK((silent.read_response().body == body));
+                CHECK(silent.read_response().status == 503);
+                CHECK(silent.expect_closed());
+                CHECK(server.wait() == 0);
+            },
+            config);
+    });
+}
+
 TEST_CASE("G2 what outlives the grace is answered with 503 and cancelled, and run() returns 1") {
     on_every_poller([](sake::Config config) {
         Gate gate;
@@ -376,14 +411,20 @@ namespace {
 class SignalledServer {
   public:
     explicit SignalledServer(Gate& gate)
-        : app_(sake::Config().with_log([this](sake::LogLevel, std::string_view) { serves_ = true; })) {
+        : app_(sake::Config().with_log([this](sake::LogLevel, std::string_view line) {
+              serves_ = true;
+              is_deaf_ = line.find("signals are not heard any more: ") != std::string_view::npos;
+          })) {
         gate.add_to(app_);
         app_.listen("127.0.0.1:0");
         port_ = app_.port();
-        thread_ = std::thread([this] { exit_code_ = app_.run(); });
+        thread_ = std::thread([this] {
+            faults::apply_to_this_thread();
+            exit_code_ = app_.run();
+        });
     }
     ~SignalledServer() {
-        app_.stop();
+        stop();
         wait();
     }
     SignalledServer(const SignalledServer&) = delete;
@@ -392,8 +433,13 @@ class SignalledServer {
     [[nodiscard]] bool serves() const {
         return eventually([this] { return serves_.load(); });
     }
+    /// Whether it has said that it hears no more signals.
+    [[nodiscard]] bool gets_deaf() const {
+        return eventually([this] { return is_deaf_.load(); });
+    }
     [[nodiscard]] RawClient connect() const { return RawClient(port_); }
     [[nodiscard]] int port() const { return port_; }
+    void stop() { app_.stop(); }
     int wait() {
         if (thread_.joinable()) thread_.join();
         return exit_code_;
@@ -401,6 +447,7 @@ class SignalledServer {
 
   private:
     std::atomic<bool> serves_{false};
+    std::atomic<bool> is_deaf_{false};
     std::atomic<int> exit_code_{-1};
     sake::Engine app_;
     int port_ = 0;
@@ -457,6 +504,22 @@ TEST_CASE("G2 a second signal stops at once") {
     CHECK(client.read_response().status == 503);
     CHECK(server.wait() == 1);
     CHECK(gate.cancelled == 1);
+}
+
+TEST_CASE("F3 a server whose signal pipe fails says so, goes on serving, and can be stopped by the program") {
+    Gate gate;
+    SignalledServer server(gate);
+    REQUIRE(server.serves());
+    {
+        const ScopedFaults faults(FaultPlan().fail_nth("read", 1, EIO));
+        ::kill(::getpid(), SIGTERM);
+        CHECK(server.gets_deaf());
+    }
+    CHECK(server.connect().send(get_request("/none")).read_response().status == 404);
+    ::kill(::getpid(), SIGTERM);
+    CHECK(server.connect().send(get_request("/none")).read_response().status == 404);
+    server.stop();
+    CHECK(server.wait() == 0);
 }
 
 TEST_CASE("one signal stops every engine that handles signals, and no other") {
