@@ -2,7 +2,10 @@
 // that is still sending (G4), and connections beyond their limit (F4).
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <vector>
@@ -526,6 +529,41 @@ TEST_CASE("L3 bodies beyond what all connections may hold get 503, and room that
             CHECK(third.send(all.substr(all.size() - 10)).read_response().body == "60000");
         },
         quiet_config().with_max_buffered(100'000));
+}
+
+TEST_CASE(
+    "L3 clients that hold a megabyte each cost the server its budget and no more, while others are served") {
+    const std::size_t count = is_full_size() ? 2000 : 100;
+    const std::size_t budget = count * 128 * 1024;
+    const std::string request = post_request("/body", std::string(1024 * 1024, 'b'));
+    with_server(
+        add_routes,
+        [&](TestServer& server) {
+            const std::int64_t before = allocations::live_bytes();
+            std::int64_t most_held = 0;
+            std::vector<RawClient> clients;
+            for (std::size_t i = 0; i < count; ++i) {
+                clients.push_back(server.connect());
+                clients.back().set_deadline(60s).send(request.substr(0, request.size() - 1));
+                most_held = std::max(most_held, allocations::live_bytes() - before);
+                if (i % 10 == 0) CHECK(server.ping());
+            }
+            CHECK(server.ping());
+            std::size_t taken = 0;
+            std::size_t refused = 0;
+            for (RawClient& each : clients) {
+                each.try_send("b");
+                const Response answer = each.read_response();
+                taken += answer.body == "1048576" ? 1U : 0U;
+                refused += answer.status == 503 ? 1U : 0U;
+            }
+            CHECK(taken + refused == count);
+            CHECK(taken >= budget / (2 * 1024 * 1024));  // what is received may have room for as much again
+            CHECK(refused >= count - budget / (1024 * 1024));
+            // Beside its budget a connection has a kilobyte or two; an exchange is kept when it is done.
+            CHECK(most_held < static_cast<std::int64_t>(budget + count * 4096));
+        },
+        quiet_config().with_max_buffered(budget).with_read_timeout(5min));
 }
 
 TEST_CASE("L3 unfinished heads and pipelined bytes behind a handler count as well") {
