@@ -2298,10 +2298,10 @@ class HeadParser {
         reason_ = reason;
     }
 
-    void refuse_size() noexcept {
-        if (state_ == State::start_line)
-            return refuse(StartLine::too_long.status, StartLine::too_long.reason);
-        refuse(431, "header block too large");
+    void refuse_size(std::string_view line) noexcept {
+        if (state_ == State::fields) return refuse(431, "header block too large");
+        const HeadRefusal refusal = StartLine::too_long(line);
+        refuse(refusal.status, refusal.reason);
     }
 
     /// True when [line_, scanned_) is a line that ends in CRLF. Whichever comes first in the bytes, a bad one
@@ -2319,7 +2319,7 @@ class HeadParser {
         } else if (scanned_ + 1 < window) {
             refuse(400, "carriage return without line feed");
         } else if (buffer.size() > limit) {
-            refuse_size();
+            refuse_size(buffer.substr(line_, limit - line_));
         }
         return false;
     }
@@ -2595,9 +2595,16 @@ inline const char* skip_target(const char* p, const char* end) noexcept {
 /// request-line = method SP request-target SP HTTP-version (RFC 9112 section 3)
 struct RequestLine {
     using Head = RequestHead;
-    static constexpr HeadRefusal too_long{414, "request line too long"};
     static constexpr std::string_view is_missing = "empty line instead of a request";
     static constexpr unsigned empty_lines_allowed = 2;  // RFC 9112 section 2.2: at least one
+
+    /// Of a line that reaches its limit: 414 is for targets, 501 for methods (section 3).
+    static HeadRefusal too_long(std::string_view line) noexcept {
+        const bool is_all_method =
+            std::all_of(line.begin(), line.end(), [](char c) { return ascii::is(c, ascii::token); });
+        if (is_all_method) return {501, "method too long"};
+        return {414, "request line too long"};
+    }
 
     static HeadRefusal take(const char* base, const char* begin, const char* end,
                             RequestHead& head) noexcept {
@@ -2644,9 +2651,10 @@ struct ReceivedHead : MessageHead {
 /// code may be missing with the phrase, as many servers have it.
 struct StatusLine {
     using Head = ReceivedHead;
-    static constexpr HeadRefusal too_long{431, "status line too long"};
     static constexpr std::string_view is_missing = "empty line instead of a response";
     static constexpr unsigned empty_lines_allowed = 0;
+
+    static HeadRefusal too_long(std::string_view) noexcept { return {431, "status line too long"}; }
 
     static HeadRefusal take(const char*, const char* begin, const char* end, ReceivedHead& head) noexcept {
         const std::string_view line(begin, static_cast<std::size_t>(end - begin));

@@ -184,6 +184,8 @@ std::vector<Row> fields() {
         {"6585 5", "a header block of 17,000 bytes", with("X: " + std::string(17'000, 'y') + "\r\n"), 431,
          dies},
         {"9110 4.1", "a request line of 9,000 bytes", get("/any/" + std::string(9000, 'a')), 414, dies},
+        {"9112 3", "a method of 9,000 bytes", std::string(9000, 'M') + " / HTTP/1.1\r\nHost: test\r\n\r\n",
+         501, dies},
     };
     for (int byte = 0; byte < 0x20; ++byte) {
         if (byte == '\t' || byte == '\n' || byte == '\r') continue;

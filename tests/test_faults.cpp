@@ -206,10 +206,10 @@ TEST_CASE("F2 the failure of any call costs at most the connection that it serve
         with_server(
             add_routes, [&](TestServer& server) { with_every_failure(server, config.poller); }, config);
     });
-    for (const auto& [failure, times] : fired) {
-        CAPTURE(failure.first);
-        CAPTURE(failure.second);
-        CHECK(times > 0);
+    for (const auto& each : fired) {
+        CAPTURE(each.first.first);
+        CAPTURE(each.first.second);
+        CHECK(each.second > 0);
     }
 }
 

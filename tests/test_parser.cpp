@@ -323,6 +323,11 @@ TEST_CASE("L1: a request line of N bytes passes, and one of N + 1 is 414 as soon
         CHECK(status_of("GET /" + std::string(limit - 4, 'x'), limits) == 414);
         CHECK(status_of("GET /" + std::string(limit - 6, 'x') + "\r", limits) == 100);
         CHECK(status_of("GET /" + std::string(limit - 6, 'x') + "\r\n", limits) == 414);
+        // Section 3: 414 is for targets, a method that is longer than all known ones is 501.
+        CHECK(status_of(std::string(limit, 'M'), limits) == 100);
+        CHECK(status_of(std::string(limit + 1, 'M'), limits) == 501);
+        CHECK(status_of(std::string(limit - 1, 'M') + " /", limits) == 414);
+        CHECK(status_of(std::string(limit - 1, 'M') + "//", limits) == 414);
     }
 }
 

@@ -149,10 +149,10 @@ class HeadParser {
         reason_ = reason;
     }
 
-    void refuse_size() noexcept {
-        if (state_ == State::start_line)
-            return refuse(StartLine::too_long.status, StartLine::too_long.reason);
-        refuse(431, "header block too large");
+    void refuse_size(std::string_view line) noexcept {
+        if (state_ == State::fields) return refuse(431, "header block too large");
+        const HeadRefusal refusal = StartLine::too_long(line);
+        refuse(refusal.status, refusal.reason);
     }
 
     /// True when [line_, scanned_) is a line that ends in CRLF. Whichever comes first in the bytes, a bad one
@@ -170,7 +170,7 @@ class HeadParser {
         } else if (scanned_ + 1 < window) {
             refuse(400, "carriage return without line feed");
         } else if (buffer.size() > limit) {
-            refuse_size();
+            refuse_size(buffer.substr(line_, limit - line_));
         }
         return false;
     }

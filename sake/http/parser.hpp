@@ -3,6 +3,7 @@
 // (uri.hpp).
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
@@ -46,9 +47,16 @@ inline const char* skip_target(const char* p, const char* end) noexcept {
 /// request-line = method SP request-target SP HTTP-version (RFC 9112 section 3)
 struct RequestLine {
     using Head = RequestHead;
-    static constexpr HeadRefusal too_long{414, "request line too long"};
     static constexpr std::string_view is_missing = "empty line instead of a request";
     static constexpr unsigned empty_lines_allowed = 2;  // RFC 9112 section 2.2: at least one
+
+    /// Of a line that reaches its limit: 414 is for targets, 501 for methods (section 3).
+    static HeadRefusal too_long(std::string_view line) noexcept {
+        const bool is_all_method =
+            std::all_of(line.begin(), line.end(), [](char c) { return ascii::is(c, ascii::token); });
+        if (is_all_method) return {501, "method too long"};
+        return {414, "request line too long"};
+    }
 
     static HeadRefusal take(const char* base, const char* begin, const char* end,
                             RequestHead& head) noexcept {

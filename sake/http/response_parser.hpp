@@ -27,9 +27,10 @@ struct ReceivedHead : MessageHead {
 /// code may be missing with the phrase, as many servers have it.
 struct StatusLine {
     using Head = ReceivedHead;
-    static constexpr HeadRefusal too_long{431, "status line too long"};
     static constexpr std::string_view is_missing = "empty line instead of a response";
     static constexpr unsigned empty_lines_allowed = 0;
+
+    static HeadRefusal too_long(std::string_view) noexcept { return {431, "status line too long"}; }
 
     static HeadRefusal take(const char*, const char* begin, const char* end, ReceivedHead& head) noexcept {
         const std::string_view line(begin, static_cast<std::size_t>(end - begin));
