@@ -1912,8 +1912,21 @@ inline void check_cookie(const SetCookie& cookie) {
     check_field_value("cookie path", cookie.path);
     const std::size_t semicolon = cookie.path.find(';');
     if (semicolon != std::string::npos) throw_bad_byte("cookie path", semicolon, ';');
-    if (cookie.same_site == SameSite::none && !cookie.secure) {
+    if (cookie.max_age && *cookie.max_age < std::chrono::seconds::zero()) {
+        throw std::invalid_argument("cookie max_age: must be at least 0, which deletes it");
+    }
+    // What browsers drop without a word (RFC 6265bis sections 4.1.2.7 and 4.1.3).
+    const bool is_host_only = cookie.name.starts_with("__Host-");
+    if (!cookie.secure && cookie.same_site == SameSite::none) {
         throw std::invalid_argument("cookie: SameSite=None needs Secure, browsers drop it otherwise");
+    }
+    if (!cookie.secure && (is_host_only || cookie.name.starts_with("__Secure-"))) {
+        throw std::invalid_argument(
+            "cookie: this prefix of the name needs Secure, browsers drop it otherwise");
+    }
+    if (is_host_only && (cookie.path != "/" || !cookie.domain.empty())) {
+        throw std::invalid_argument(
+            "cookie: __Host- needs the path / and no domain, browsers drop it otherwise");
     }
 }
 
@@ -2868,6 +2881,12 @@ inline std::optional<std::string> decode(std::string_view text, Plus plus) {
     return out;
 }
 
+inline void append_escape(std::string& out, char c) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    out += {'%', digits[byte >> 4], digits[byte & 15]};
+}
+
 /// True when the raw form text decodes to `plain`; compares without making a string.
 constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept {
     while (!raw.empty() && !plain.empty()) {
@@ -2892,15 +2911,31 @@ constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept
 
 /// Escapes whatever may not stand as itself in one path segment; '/' is escaped too (RFC 3986 section 3.3).
 [[nodiscard]] inline std::string percent_encode(std::string_view segment) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
     std::string out;
     out.reserve(segment.size());
     for (const char c : segment) {
         if (ascii::is(c, ascii::segment)) {
             out += c;
         } else {
-            const auto byte = static_cast<unsigned char>(c);
-            out += {'%', digits[byte >> 4], digits[byte & 15]};
+            detail::append_escape(out, c);
+        }
+    }
+    return out;
+}
+
+/// A text as a URI reference: whatever may not stand in one is escaped, and escapes that are there stay (RFC
+/// 3986 section 4.1). Control bytes stay as they are, for the setter of a field to refuse.
+[[nodiscard]] inline std::string escape_reference(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        const std::string_view digits = text.substr(i).substr(1, 2);
+        const bool is_escape = c == '%' && digits.size() == 2 && ascii::all_of(digits, ascii::hex);
+        if (is_escape || c == '#' || ascii::is(c, ascii::target) || !ascii::is(c, ascii::field)) {
+            out += c;
+        } else {
+            detail::append_escape(out, c);
         }
     }
     return out;
@@ -3344,7 +3379,7 @@ struct ResponseHead {
 [[nodiscard]] constexpr bool is_framing_field(std::string_view name) noexcept {
     switch (name.size()) {
         case 7:
-            return iequals(name, "trailer");
+            return iequals(name, "trailer") || iequals(name, "upgrade");
         case 10:
             return iequals(name, "connection") || iequals(name, "keep-alive");
         case 14:
@@ -10831,8 +10866,7 @@ inline void check(const ClientOptions& options) {
 /// what no Client understands.
 inline bool is_own_field(std::string_view name) noexcept {
     if (is_framing_field(name)) return true;
-    for (const std::string_view own :
-         {"host", "expect", "upgrade", "te", "proxy-connection", "http2-settings"}) {
+    for (const std::string_view own : {"host", "expect", "te", "proxy-connection", "http2-settings"}) {
         if (iequals(name, own)) return true;
     }
     return false;
@@ -12259,14 +12293,15 @@ class Context {
     [[nodiscard]] std::string_view method() const noexcept { return request_.method(); }
     /// The path, percent-decoded.
     [[nodiscard]] std::string_view path() const noexcept { return request_.path(); }
-    /// The request target as it was sent: path and query.
+    /// The request target as it was sent: path and query, of an absolute one also scheme and host.
     [[nodiscard]] std::string_view target() const noexcept { return request_.target(); }
     /// What follows the '?', as it was sent.
     [[nodiscard]] std::string_view query_string() const noexcept { return request_.raw_query(); }
     /// The whole body, of which chunked framing is gone.
     [[nodiscard]] std::string_view body() const noexcept { return request_.body; }
 
-    /// The value of the first field of that name, whatever its case; empty if there is none.
+    /// The value of the first field of that name, whatever its case; empty if there is none. An absolute
+    /// target's host is also that of Host.
     [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
         return request_.field(name).value_or(std::string_view{});
     }
@@ -12378,10 +12413,13 @@ class Context {
         response_.body = std::string(std::forward<Bytes>(bytes));
         return *this;
     }
-    /// Sends the client to another place. Throws std::invalid_argument unless 300 <= code <= 399.
+    /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
+    /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302) {
-        if (code < 300 || code > 399) throw std::invalid_argument("redirect: the status must be 300 to 399");
-        response_.headers.set("Location", location);
+        if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
+            throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
+        }
+        response_.headers.set("Location", http::escape_reference(location));
         response_.body.clear();
         response_.set_static_type({});
         return status(code);
@@ -12737,6 +12775,8 @@ enum class PatternError : std::uint8_t {
     name_used_twice,
     wildcard_not_last,
     too_many_params,
+    has_query,
+    has_escape,
 };
 
 constexpr const char* to_string(PatternError error) noexcept {
@@ -12753,6 +12793,10 @@ constexpr const char* to_string(PatternError error) noexcept {
             return "has a '*' that is not in its last segment";
         case PatternError::too_many_params:
             return "has more than 16 parameters";
+        case PatternError::has_query:
+            return "has a '?': a pattern is of the path alone, ctx.query reads the query";
+        case PatternError::has_escape:
+            return "has a '%' that is not of %25 or %2F: write what the escape stands for";
     }
     return "";
 }
@@ -12774,9 +12818,20 @@ struct PatternCheck {
     std::size_t params = 0;
 };
 
+/// Paths are decoded before they are compared with patterns, but for these two.
+constexpr bool has_other_escape(std::string_view text) noexcept {
+    for (std::size_t i = text.find('%'); i != std::string_view::npos; i = text.find('%', i + 1)) {
+        const std::string_view escape = text.substr(i, 3);
+        if (escape != "%25" && escape != "%2F") return true;
+    }
+    return false;
+}
+
 /// Checks the grammar. An empty text is right only for a group.
 constexpr PatternCheck check_pattern(std::string_view text) noexcept {
     if (text.empty() || text.front() != '/') return {PatternError::must_start_with_slash, 0};
+    if (text.find('?') != std::string_view::npos) return {PatternError::has_query, 0};
+    if (has_other_escape(text)) return {PatternError::has_escape, 0};
     std::string_view names[max_path_params];
     PatternCheck check;
     std::string_view rest = text;
@@ -12801,6 +12856,8 @@ inline void a_parameter_of_the_pattern_has_no_name() {}
 inline void the_pattern_uses_a_parameter_name_twice() {}
 inline void the_wildcard_must_be_the_last_segment_of_the_pattern() {}
 inline void the_pattern_has_more_than_16_parameters() {}
+inline void a_pattern_is_of_the_path_alone_and_has_no_query() {}
+inline void the_pattern_has_an_escape_write_what_it_stands_for() {}
 inline void the_handler_takes_another_number_of_parameters_than_its_pattern_has() {}
 
 /// Stops the compiler with the words for the error.
@@ -12822,6 +12879,12 @@ constexpr void require_pattern(PatternError error) {
             break;
         case PatternError::too_many_params:
             the_pattern_has_more_than_16_parameters();
+            break;
+        case PatternError::has_query:
+            a_pattern_is_of_the_path_alone_and_has_no_query();
+            break;
+        case PatternError::has_escape:
+            the_pattern_has_an_escape_write_what_it_stands_for();
             break;
     }
 }
@@ -16180,7 +16243,7 @@ inline bool Engine::answer_other_method(Context& ctx) const {
     const bool is_rare =
         request.head.method == http::Method::other || request.head.method == http::Method::connect;
     if (is_rare && !table_->has_method(request.method())) {
-        detail::ContextAccess::response(ctx).set_problem(501, "no resource here takes this method");
+        detail::ContextAccess::response(ctx).set_problem(501, "this method is not known here");
         return true;
     }
     const bool is_about_server = request.target() == "*";

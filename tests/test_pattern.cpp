@@ -52,6 +52,11 @@ TEST_CASE("patterns are checked by a grammar that works while compiling") {
     static_assert(error_of("/*a/b") == PatternError::wildcard_not_last);
     static_assert(error_of("/*a/") == PatternError::wildcard_not_last);
     static_assert(error_of("/*a/*b") == PatternError::wildcard_not_last);
+    static_assert(error_of("/a?b=:c") == PatternError::has_query);
+    static_assert(error_of("/a%20b") == PatternError::has_escape);
+    static_assert(error_of("/100%") == PatternError::has_escape);
+    static_assert(error_of("/%25%2F%2") == PatternError::has_escape);
+    static_assert(error_of("/100%25/a%2Fb") == PatternError::none);
     CHECK(error_of("/users/:id") == PatternError::none);
 }
 
@@ -60,6 +65,10 @@ TEST_CASE("a runtime pattern that is wrong throws and says what is wrong") {
     CHECK(refusal("") == "pattern \"\" must start with a slash");
     CHECK(refusal("/a/:") == "pattern \"/a/:\" has a ':' or '*' without a name");
     CHECK(refusal("/:x/:x") == "pattern \"/:x/:x\" uses a parameter name twice");
+    CHECK(refusal("/a?b") ==
+          "pattern \"/a?b\" has a '?': a pattern is of the path alone, ctx.query reads the query");
+    CHECK(refusal("/p%41th") ==
+          "pattern \"/p%41th\" has a '%' that is not of %25 or %2F: write what the escape stands for");
     CHECK(refusal("/*x/y") == "pattern \"/*x/y\" has a '*' that is not in its last segment");
     CHECK(refusal("/users/:id") == "(taken)");
 }

@@ -198,6 +198,18 @@ TEST_CASE("percent_decode takes two hex digits after every percent sign") {
     }
 }
 
+TEST_CASE("a text becomes a URI reference: what may not stand in one is escaped, once") {
+    CHECK(http::escape_reference("https://[::1]:80/a;b/c?d=e&f=%2F#g") ==
+          "https://[::1]:80/a;b/c?d=e&f=%2F#g");
+    CHECK(http::escape_reference("") == "");
+    CHECK(http::escape_reference("/a b\t\"<>\\^`{|}") == "/a%20b%09%22%3C%3E%5C%5E%60%7B%7C%7D");
+    CHECK(http::escape_reference("/caf\xC3\xA9/\xFF") == "/caf%C3%A9/%FF");
+    CHECK(http::escape_reference("%zz%4%41%") == "%25zz%254%41%25");
+    const std::string once = http::escape_reference("/a b%");
+    CHECK(http::escape_reference(once) == once);
+    CHECK(http::escape_reference("a\r\nb") == "a\r\nb");  // for a header to refuse
+}
+
 TEST_CASE("percent_encode and percent_decode bring all 256 bytes back") {
     std::string all;
     for (int byte = 0; byte < 256; ++byte) all += static_cast<char>(byte);

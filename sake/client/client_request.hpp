@@ -77,8 +77,7 @@ inline void check(const ClientOptions& options) {
 /// what no Client understands.
 inline bool is_own_field(std::string_view name) noexcept {
     if (is_framing_field(name)) return true;
-    for (const std::string_view own :
-         {"host", "expect", "upgrade", "te", "proxy-connection", "http2-settings"}) {
+    for (const std::string_view own : {"host", "expect", "te", "proxy-connection", "http2-settings"}) {
         if (iequals(name, own)) return true;
     }
     return false;

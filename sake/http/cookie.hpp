@@ -66,8 +66,21 @@ inline void check_cookie(const SetCookie& cookie) {
     check_field_value("cookie path", cookie.path);
     const std::size_t semicolon = cookie.path.find(';');
     if (semicolon != std::string::npos) throw_bad_byte("cookie path", semicolon, ';');
-    if (cookie.same_site == SameSite::none && !cookie.secure) {
+    if (cookie.max_age && *cookie.max_age < std::chrono::seconds::zero()) {
+        throw std::invalid_argument("cookie max_age: must be at least 0, which deletes it");
+    }
+    // What browsers drop without a word (RFC 6265bis sections 4.1.2.7 and 4.1.3).
+    const bool is_host_only = cookie.name.starts_with("__Host-");
+    if (!cookie.secure && cookie.same_site == SameSite::none) {
         throw std::invalid_argument("cookie: SameSite=None needs Secure, browsers drop it otherwise");
+    }
+    if (!cookie.secure && (is_host_only || cookie.name.starts_with("__Secure-"))) {
+        throw std::invalid_argument(
+            "cookie: this prefix of the name needs Secure, browsers drop it otherwise");
+    }
+    if (is_host_only && (cookie.path != "/" || !cookie.domain.empty())) {
+        throw std::invalid_argument(
+            "cookie: __Host- needs the path / and no domain, browsers drop it otherwise");
     }
 }
 

@@ -200,6 +200,12 @@ inline std::optional<std::string> decode(std::string_view text, Plus plus) {
     return out;
 }
 
+inline void append_escape(std::string& out, char c) {
+    constexpr std::string_view digits = "0123456789ABCDEF";
+    const auto byte = static_cast<unsigned char>(c);
+    out += {'%', digits[byte >> 4], digits[byte & 15]};
+}
+
 /// True when the raw form text decodes to `plain`; compares without making a string.
 constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept {
     while (!raw.empty() && !plain.empty()) {
@@ -224,15 +230,31 @@ constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept
 
 /// Escapes whatever may not stand as itself in one path segment; '/' is escaped too (RFC 3986 section 3.3).
 [[nodiscard]] inline std::string percent_encode(std::string_view segment) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
     std::string out;
     out.reserve(segment.size());
     for (const char c : segment) {
         if (ascii::is(c, ascii::segment)) {
             out += c;
         } else {
-            const auto byte = static_cast<unsigned char>(c);
-            out += {'%', digits[byte >> 4], digits[byte & 15]};
+            detail::append_escape(out, c);
+        }
+    }
+    return out;
+}
+
+/// A text as a URI reference: whatever may not stand in one is escaped, and escapes that are there stay (RFC
+/// 3986 section 4.1). Control bytes stay as they are, for the setter of a field to refuse.
+[[nodiscard]] inline std::string escape_reference(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        const std::string_view digits = text.substr(i).substr(1, 2);
+        const bool is_escape = c == '%' && digits.size() == 2 && ascii::all_of(digits, ascii::hex);
+        if (is_escape || c == '#' || ascii::is(c, ascii::target) || !ascii::is(c, ascii::field)) {
+            out += c;
+        } else {
+            detail::append_escape(out, c);
         }
     }
     return out;

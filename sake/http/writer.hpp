@@ -39,7 +39,7 @@ struct ResponseHead {
 [[nodiscard]] constexpr bool is_framing_field(std::string_view name) noexcept {
     switch (name.size()) {
         case 7:
-            return iequals(name, "trailer");
+            return iequals(name, "trailer") || iequals(name, "upgrade");
         case 10:
             return iequals(name, "connection") || iequals(name, "keep-alive");
         case 14:

@@ -15,6 +15,7 @@
 #include "sake/async/task.hpp"
 #include "sake/base/json_writer.hpp"
 #include "sake/http/cookie.hpp"
+#include "sake/http/uri.hpp"
 #include "sake/server/bind.hpp"
 #include "sake/server/problem.hpp"
 #include "sake/server/request.hpp"
@@ -65,14 +66,15 @@ class Context {
     [[nodiscard]] std::string_view method() const noexcept { return request_.method(); }
     /// The path, percent-decoded.
     [[nodiscard]] std::string_view path() const noexcept { return request_.path(); }
-    /// The request target as it was sent: path and query.
+    /// The request target as it was sent: path and query, of an absolute one also scheme and host.
     [[nodiscard]] std::string_view target() const noexcept { return request_.target(); }
     /// What follows the '?', as it was sent.
     [[nodiscard]] std::string_view query_string() const noexcept { return request_.raw_query(); }
     /// The whole body, of which chunked framing is gone.
     [[nodiscard]] std::string_view body() const noexcept { return request_.body; }
 
-    /// The value of the first field of that name, whatever its case; empty if there is none.
+    /// The value of the first field of that name, whatever its case; empty if there is none. An absolute
+    /// target's host is also that of Host.
     [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
         return request_.field(name).value_or(std::string_view{});
     }
@@ -184,10 +186,13 @@ class Context {
         response_.body = std::string(std::forward<Bytes>(bytes));
         return *this;
     }
-    /// Sends the client to another place. Throws std::invalid_argument unless 300 <= code <= 399.
+    /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
+    /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302) {
-        if (code < 300 || code > 399) throw std::invalid_argument("redirect: the status must be 300 to 399");
-        response_.headers.set("Location", location);
+        if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
+            throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
+        }
+        response_.headers.set("Location", http::escape_reference(location));
         response_.body.clear();
         response_.set_static_type({});
         return status(code);

@@ -173,7 +173,7 @@ inline bool Engine::answer_other_method(Context& ctx) const {
     const bool is_rare =
         request.head.method == http::Method::other || request.head.method == http::Method::connect;
     if (is_rare && !table_->has_method(request.method())) {
-        detail::ContextAccess::response(ctx).set_problem(501, "no resource here takes this method");
+        detail::ContextAccess::response(ctx).set_problem(501, "this method is not known here");
         return true;
     }
     const bool is_about_server = request.target() == "*";

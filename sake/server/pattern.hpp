@@ -38,6 +38,8 @@ enum class PatternError : std::uint8_t {
     name_used_twice,
     wildcard_not_last,
     too_many_params,
+    has_query,
+    has_escape,
 };
 
 constexpr const char* to_string(PatternError error) noexcept {
@@ -54,6 +56,10 @@ constexpr const char* to_string(PatternError error) noexcept {
             return "has a '*' that is not in its last segment";
         case PatternError::too_many_params:
             return "has more than 16 parameters";
+        case PatternError::has_query:
+            return "has a '?': a pattern is of the path alone, ctx.query reads the query";
+        case PatternError::has_escape:
+            return "has a '%' that is not of %25 or %2F: write what the escape stands for";
     }
     return "";
 }
@@ -75,9 +81,20 @@ struct PatternCheck {
     std::size_t params = 0;
 };
 
+/// Paths are decoded before they are compared with patterns, but for these two.
+constexpr bool has_other_escape(std::string_view text) noexcept {
+    for (std::size_t i = text.find('%'); i != std::string_view::npos; i = text.find('%', i + 1)) {
+        const std::string_view escape = text.substr(i, 3);
+        if (escape != "%25" && escape != "%2F") return true;
+    }
+    return false;
+}
+
 /// Checks the grammar. An empty text is right only for a group.
 constexpr PatternCheck check_pattern(std::string_view text) noexcept {
     if (text.empty() || text.front() != '/') return {PatternError::must_start_with_slash, 0};
+    if (text.find('?') != std::string_view::npos) return {PatternError::has_query, 0};
+    if (has_other_escape(text)) return {PatternError::has_escape, 0};
     std::string_view names[max_path_params];
     PatternCheck check;
     std::string_view rest = text;
@@ -102,6 +119,8 @@ inline void a_parameter_of_the_pattern_has_no_name() {}
 inline void the_pattern_uses_a_parameter_name_twice() {}
 inline void the_wildcard_must_be_the_last_segment_of_the_pattern() {}
 inline void the_pattern_has_more_than_16_parameters() {}
+inline void a_pattern_is_of_the_path_alone_and_has_no_query() {}
+inline void the_pattern_has_an_escape_write_what_it_stands_for() {}
 inline void the_handler_takes_another_number_of_parameters_than_its_pattern_has() {}
 
 /// Stops the compiler with the words for the error.
@@ -123,6 +142,12 @@ constexpr void require_pattern(PatternError error) {
             break;
         case PatternError::too_many_params:
             the_pattern_has_more_than_16_parameters();
+            break;
+        case PatternError::has_query:
+            a_pattern_is_of_the_path_alone_and_has_no_query();
+            break;
+        case PatternError::has_escape:
+            the_pattern_has_an_escape_write_what_it_stands_for();
             break;
     }
 }
