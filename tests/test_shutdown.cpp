@@ -84,13 +84,16 @@ TEST_CASE("G1 a stop loses no request in flight, closes idle connections at once
 
                             const Moment stopped = now();
                             server.app().stop();
-                            for (RawClient& each : idle) CHECK(each.expect_closed());
-                            CHECK(now() - stopped < 1s);
-                            CHECK(gate.started == 200);
+                            CHECK(idle.back().expect_closed());  // so the stop has begun
+                            idle.pop_back();
                             // Half of the half-sent heads are completed in time and served, the others are
                             // told.
+                            for (std::size_t i = 0; i < half.size(); i += 2) half[i].send("st\r\n\r\n");
+                            for (RawClient& each : idle) CHECK(each.expect_closed());
+                            CHECK(now() - stopped < 2s);
+                            CHECK(gate.started == 200);
                             for (std::size_t i = 0; i < half.size(); i += 2) {
-                                const Response answer = half[i].send("st\r\n\r\n").read_response();
+                                const Response answer = half[i].read_response();
                                 CHECK(answer.body == "pong");
                                 CHECK(answer.header("Connection") == "close");
                             }
@@ -110,7 +113,7 @@ TEST_CASE("G1 a stop loses no request in flight, closes idle connections at once
                             CHECK(complete == 200);
                             CHECK(server.wait() == 0);
                         },
-                        config.with_header_timeout(300ms));
+                        config);
         CHECK(exit_code == 0);
     });
 }
@@ -168,9 +171,11 @@ void stop_in_full_flight() {
             CHECK(server.ping());
 
             server.app().stop();
-            for (RawClient& each : idle) CHECK(each.expect_closed());
+            CHECK(idle.back().expect_closed());  // so the stop has begun
+            idle.pop_back();
             for (RawClient& each : half) each.send("st\r\n\r\n");
             for (RawClient& each : uploads) each.send(std::string_view(upload).substr(30'000));
+            for (RawClient& each : idle) CHECK(each.expect_closed());
             CHECK(count_answered(half, "pong") == 50);
             CHECK(count_answered(uploads, "50000") == 20);
             gate.is_open = true;
