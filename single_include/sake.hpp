@@ -2613,9 +2613,7 @@ struct RequestLine {
 
     /// Of a line that reaches its limit: 414 is for targets, 501 for methods (section 3).
     static HeadRefusal too_long(std::string_view line) noexcept {
-        const bool is_all_method =
-            std::all_of(line.begin(), line.end(), [](char c) { return ascii::is(c, ascii::token); });
-        if (is_all_method) return {501, "method too long"};
+        if (ascii::all_of(line, ascii::token)) return {501, "method too long"};
         return {414, "request line too long"};
     }
 
