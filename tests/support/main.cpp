@@ -1,6 +1,6 @@
 // The entry point of the test suite. SIGPIPE keeps its default action on purpose: a SIGPIPE is a bug of the
 // library, and must end the run. A watchdog names the test that hangs (SAKE_TEST_TIMEOUT seconds each, 300
-// unless told), so that a deadlock is a failure and not a silent CI timeout.
+// unless told, two hours at full size), so that a deadlock is a failure and not a silent CI timeout.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 #include <signal.h>
@@ -28,7 +28,8 @@ void report_hang(int) {
 unsigned timeout_seconds() {
     const char* text = std::getenv("SAKE_TEST_TIMEOUT");
     const int value = text == nullptr ? 0 : std::atoi(text);
-    return value > 0 ? static_cast<unsigned>(value) : 300;
+    if (value > 0) return static_cast<unsigned>(value);
+    return std::getenv("SAKE_LONG") != nullptr ? 7200 : 300;
 }
 
 /// Restarts the alarm for every test case; reports nothing itself.
