@@ -139,6 +139,7 @@ TEST_CASE("a value that makes no sense throws and names its field") {
         {"worker_pool_size", {.worker_pool_size = -1}},
         {"worker_queue_limit", {.worker_queue_limit = -1}},
         {"worker_queue_timeout", {.worker_queue_timeout = 0ms}},
+        {"stall_warning", {.stall_warning = 0ms}},
         {"max_connections", {.max_connections = -1}},
         {"listen_backlog", {.listen_backlog = 0}},
         {"keep_alive_timeout", {.keep_alive_timeout = 0ms}},
@@ -161,6 +162,8 @@ TEST_CASE("a value that makes no sense throws and names its field") {
         {"max_json_depth", {.max_json_depth = 0}},
         {"output_soft_limit", {.output_soft_limit = 0}},
         {"output_soft_limit", {.output_soft_limit = negative}},
+        {"max_buffered", {.max_buffered = 0}},
+        {"max_buffered", {.max_buffered = negative}},
     };
     for (const Row& row : rows) {
         const std::string text = refusal(row.config);
@@ -170,6 +173,50 @@ TEST_CASE("a value that makes no sense throws and names its field") {
     CHECK(refusal({.worker_pool_size = -3}) == "Config::worker_pool_size must be at least 0, not -3");
     CHECK(refusal({.max_body = negative}) == "Config::max_body must be at least 0, not -1");
     CHECK(refusal({.log = nullptr}) == "Config::log must be callable");
+}
+
+TEST_CASE("a time that would overflow the clock throws and names its field, and ten years are taken") {
+    constexpr std::chrono::milliseconds longest = 24h * 3650;
+    struct Row {
+        const char* field;
+        std::chrono::milliseconds Config::* member;
+    };
+    for (const Row& row : {
+             Row{"worker_queue_timeout", &Config::worker_queue_timeout},
+             Row{"stall_warning", &Config::stall_warning},
+             Row{"keep_alive_timeout", &Config::keep_alive_timeout},
+             Row{"header_timeout", &Config::header_timeout},
+             Row{"request_timeout", &Config::request_timeout},
+             Row{"read_timeout", &Config::read_timeout},
+             Row{"write_timeout", &Config::write_timeout},
+             Row{"rate_grace", &Config::rate_grace},
+             Row{"half_close_window", &Config::half_close_window},
+             Row{"shutdown_grace", &Config::shutdown_grace},
+         }) {
+        const std::string expected = std::string("Config::") + row.field + " must be at most 10 years";
+        Config config;
+        config.*row.member = longest;
+        CHECK(refusal(config) == "(taken)");
+        config.*row.member = longest + 1ms;
+        CHECK(refusal(config) == expected);
+        config.*row.member = std::chrono::milliseconds::max();
+        CHECK(refusal(config) == expected);
+    }
+}
+
+TEST_CASE("a route's limit that was negative before it became unsigned throws and names the route") {
+    sake::Engine app;
+    sake::Route& route = app.post("/upload", [](sake::Context& ctx) { ctx.text(ctx.body()); });
+    CHECK_NOTHROW(route.max_body(0));
+    CHECK_NOTHROW(route.max_body(negative / 2));
+    std::string text;
+    try {
+        route.max_body(negative);
+    } catch (const std::invalid_argument& error) {
+        text = error.what();
+    }
+    CHECK(text.starts_with("POST /upload ("));
+    CHECK(text.ends_with("): max_body must be at least 0, not -1"));
 }
 
 TEST_CASE("the smallest values that make sense are taken") {

@@ -55,6 +55,13 @@ struct RequestLine {
         return {414, "request line too long"};
     }
 
+    /// Why no target ends at `p`.
+    static HeadRefusal bad_target(const char* p, const char* end) noexcept {
+        if (p == end || *p == ' ') return {400, "bad request line"};
+        if (*p == '%') return {400, "bad percent-escape in the request target"};
+        return {400, "a byte of the request target must be percent-encoded"};
+    }
+
     static HeadRefusal take(const char* base, const char* begin, const char* end,
                             RequestHead& head) noexcept {
         const char* p = begin;
@@ -64,7 +71,7 @@ struct RequestLine {
         head.method = method_from(head.method_name.of(base));
         const char* target = ++p;
         p = detail::skip_target(p, end);
-        if (p == target || p == end || *p != ' ') return {400, "bad request target"};
+        if (p == target || p == end || *p != ' ') return bad_target(p, end);
         head.target = detail::slice_of(base, target, p);
         return detail::take_version({p + 1, static_cast<std::size_t>(end - p - 1)}, head);
     }

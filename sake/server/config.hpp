@@ -98,18 +98,19 @@ struct Config {
 
 namespace detail {
 
+/// A size above this was a negative number before it was converted.
+constexpr auto largest_size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+
 template <class Number>
 void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    // A size above this was a negative number before it was converted.
-    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    if (value >= smallest && static_cast<std::uint64_t>(value) <= largest) return;
+    if (value >= smallest && static_cast<std::uint64_t>(value) <= largest_size) return;
     throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
                                 std::to_string(smallest) + unit + ", not " +
                                 std::to_string(static_cast<std::int64_t>(value)) + unit);
 }
 
-inline void check_setting(const char* name, std::chrono::milliseconds value) {
-    check_setting<std::int64_t>(name, value.count(), 1, " ms");
+inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
+    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
     // Beyond it, a deadline would overflow the clock.
     constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 3650);
     if (value > longest)
@@ -131,8 +132,8 @@ inline void validate(const Config& config) {
     check_setting("write_timeout", config.write_timeout);
     check_setting("rate_grace", config.rate_grace);
     check_setting("minimum_rate", config.minimum_rate, 1);
-    check_setting<std::int64_t>("half_close_window", config.half_close_window.count(), 0);
-    check_setting<std::int64_t>("shutdown_grace", config.shutdown_grace.count(), 0);
+    check_setting("half_close_window", config.half_close_window, 0);
+    check_setting("shutdown_grace", config.shutdown_grace, 0);
     check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
     check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
     check_setting("max_header_count", config.max_header_count, 0);

@@ -1,6 +1,8 @@
 // Routes, groups of routes, and the table that holds them: what is registered before serving.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <stdexcept>
 #include <string>
@@ -8,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "sake/server/config.hpp"
 #include "sake/server/handler.hpp"
 #include "sake/server/pattern.hpp"
 #include "sake/server/router.hpp"
@@ -43,8 +46,13 @@ class Route {
     Route(const Route&) = delete;
     Route& operator=(const Route&) = delete;
 
-    /// Accepts bodies up to this size instead of Config::max_body.
-    Route& max_body(std::size_t bytes) noexcept {
+    /// Accepts bodies up to this size instead of Config::max_body. Throws std::invalid_argument for a size
+    /// that was negative before it was converted.
+    Route& max_body(std::size_t bytes) {
+        if (bytes > detail::largest_size) {
+            throw std::invalid_argument(description_ + ": max_body must be at least 0, not " +
+                                        std::to_string(static_cast<std::int64_t>(bytes)));
+        }
         max_body_ = bytes;
         return *this;
     }

@@ -142,7 +142,10 @@ class Serving {
     AcceptResult accept_and_shed(Watch& watch) noexcept {
         try {
             const AcceptResult result = accept_some(watch);
-            if (result == AcceptResult::full) shed_idle();
+            if (result == AcceptResult::full) {
+                shed_idle();
+                if (server_.wants_room) warn_of_accepting("all connections that there may be are at work");
+            }
             return result;
         } catch (const std::exception& error) {
             log_quietly(config_.log, LogLevel::error,
@@ -165,7 +168,7 @@ class Serving {
                 break;
             }
             if (error != 0 && !sys::is_of_one_connection(error)) {
-                log_accept_error(error);
+                warn_of_accepting(std::generic_category().message(error));
                 return AcceptResult::out_of_resources;
             }
         }
@@ -197,12 +200,9 @@ class Serving {
         return 0;
     }
 
-    void log_accept_error(int error) {
-        const TimePoint now = reactor_.now();
-        if (now < next_accept_warning_) return;
-        next_accept_warning_ = now + std::chrono::seconds(10);
-        log_quietly(config_.log, LogLevel::warning,
-                    "cannot accept connections for the moment: ", std::generic_category().message(error));
+    void warn_of_accepting(std::string_view why) noexcept {
+        if (!accept_warning_.is_due(reactor_.now(), std::chrono::seconds(10))) return;
+        log_quietly(config_.log, LogLevel::warning, "cannot accept connections for the moment: ", why);
     }
 
     // Closes the connection that is idle for the longest time; of many a few at once, since finding them
@@ -236,18 +236,21 @@ class Serving {
     void report_stall(const Route* route, Clock::duration held) noexcept {
         ++stalls_;
         try {
-            TimePoint& next_warning = next_stall_warning_[route];
-            if (reactor_.now() < next_warning) return;
-            next_warning = reactor_.now() + std::chrono::minutes(1);
+            if (!stall_warnings_[route].is_due(reactor_.now(), std::chrono::minutes(1))) return;
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
-            const std::string line =
-                (route != nullptr ? route->description() : std::string("a task")) +
-                " held the event loop for " + std::to_string(ms) + " ms, and everybody waited" +
-                (route != nullptr && !route->is_worker() ? ": mark the route .worker()" : "");
+            const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
+                                     " held the event loop for " + std::to_string(ms) +
+                                     " ms, and everybody waited" + advice_after_stall(route);
             log_quietly(config_.log, LogLevel::warning, line, {});
         } catch (const std::bad_alloc&) {
             // No memory for the line: it is counted all the same.
         }
+    }
+
+    static const char* advice_after_stall(const Route* route) noexcept {
+        if (route == nullptr) return "";
+        if (!route->is_worker()) return ": mark the route .worker()";
+        return ": by its middleware, or by a large request or answer, which crosses to the worker as JSON";
     }
 
     void stop_workers() noexcept {
@@ -344,9 +347,9 @@ class Serving {
     std::vector<JoinHandle<void>> acceptors_;
     Event drain_began_;
     std::unique_ptr<Workers> workers_;
-    std::map<const Route*, TimePoint> next_stall_warning_;
+    std::map<const Route*, PacedWarning> stall_warnings_;
     std::atomic<std::uint64_t> stalls_{0};
-    TimePoint next_accept_warning_ = TimePoint::min();
+    PacedWarning accept_warning_;
     bool was_forced_ = false;
     bool has_given_up_ = false;
 };
