@@ -2617,6 +2617,13 @@ struct RequestLine {
         return {414, "request line too long"};
     }
 
+    /// Why no target ends at `p`.
+    static HeadRefusal bad_target(const char* p, const char* end) noexcept {
+        if (p == end || *p == ' ') return {400, "bad request line"};
+        if (*p == '%') return {400, "bad percent-escape in the request target"};
+        return {400, "a byte of the request target must be percent-encoded"};
+    }
+
     static HeadRefusal take(const char* base, const char* begin, const char* end,
                             RequestHead& head) noexcept {
         const char* p = begin;
@@ -2626,7 +2633,7 @@ struct RequestLine {
         head.method = method_from(head.method_name.of(base));
         const char* target = ++p;
         p = detail::skip_target(p, end);
-        if (p == target || p == end || *p != ' ') return {400, "bad request target"};
+        if (p == target || p == end || *p != ' ') return bad_target(p, end);
         head.target = detail::slice_of(base, target, p);
         return detail::take_version({p + 1, static_cast<std::size_t>(end - p - 1)}, head);
     }
@@ -2701,7 +2708,8 @@ struct Target {
     enum class Form : std::uint8_t { origin, absolute, authority, asterisk };
 
     Form form = Form::origin;
-    std::string_view path;   // "/" when the absolute form has none; "*" in asterisk form; empty for CONNECT
+    std::string_view path;   // "/" when the absolute form has none, but for OPTIONS; "*" in asterisk form;
+                             // empty for CONNECT
     std::string_view query;  // without the '?'
     std::string_view authority;  // host and port, of the absolute and authority forms
     bool is_https = false;       // the scheme of the absolute form
@@ -2796,8 +2804,9 @@ constexpr void split_query(std::string_view text, Target& target) noexcept {
     target.query = text.substr(mark + 1);
 }
 
-/// absolute-form: "http://" or "https://", an authority that is not empty, then path and query.
-constexpr std::optional<Target> parse_absolute(std::string_view text) noexcept {
+/// absolute-form: "http://" or "https://", an authority that is not empty, then path and query. The path is
+/// empty for OPTIONS if nothing follows the authority: it is about the server then (RFC 9110 section 4.2.3).
+constexpr std::optional<Target> parse_absolute(Method method, std::string_view text) noexcept {
     const std::size_t scheme = text.find("://");
     if (scheme == std::string_view::npos) return std::nullopt;
     const std::string_view name = text.substr(0, scheme);
@@ -2810,7 +2819,9 @@ constexpr std::optional<Target> parse_absolute(std::string_view text) noexcept {
     target.is_https = is_https;
     target.authority = text.substr(0, text.find_first_of("/?"));
     if (target.authority.empty() || !is_valid_host(target.authority)) return std::nullopt;
-    split_query(text.substr(target.authority.size()), target);
+    text.remove_prefix(target.authority.size());
+    split_query(text, target);
+    if (method == Method::options && text.empty()) return target;
     // Not a literal: whoever keeps offsets into the request needs a slash that lies in it.
     if (target.path.empty()) target.path = slash;
     return target;
@@ -2826,6 +2837,8 @@ constexpr std::optional<Target> parse_absolute(std::string_view text) noexcept {
     if (method == Method::connect) {
         const std::size_t host = detail::host_length(text);
         if (!is_valid_host(text) || host + 1 >= text.size()) return std::nullopt;
+        // A port that is empty or 0 is none (RFC 9110 section 9.3.6).
+        if (text.find_first_not_of('0', host + 1) == std::string_view::npos) return std::nullopt;
         target.form = Target::Form::authority;
         target.authority = text;
         return target;
@@ -2834,7 +2847,7 @@ constexpr std::optional<Target> parse_absolute(std::string_view text) noexcept {
         detail::split_query(text, target);
         return target;
     }
-    if (text != "*") return detail::parse_absolute(text);
+    if (text != "*") return detail::parse_absolute(method, text);
     if (method != Method::options) return std::nullopt;
     target.form = Target::Form::asterisk;
     target.path = text;
@@ -2921,16 +2934,32 @@ constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept
     return out;
 }
 
+namespace detail {
+
+/// Where the authority of a URI reference ends, which stands behind "//" or "scheme://"; 0 if there is none.
+inline std::size_t authority_end(std::string_view text) noexcept {
+    const std::size_t first = text.find_first_of("/?#");
+    if (first == std::string_view::npos || text.substr(first, 2) != "//") return 0;
+    if (first > 0 && text[first - 1] != ':') return 0;
+    return std::min(text.size(), text.find_first_of("/?#", first + 2));
+}
+
+}  // namespace detail
+
 /// A text as a URI reference: whatever may not stand in one is escaped, and escapes that are there stay (RFC
 /// 3986 section 4.1). Control bytes stay as they are, for the setter of a field to refuse.
 [[nodiscard]] inline std::string escape_reference(std::string_view text) {
     std::string out;
     out.reserve(text.size());
+    const std::size_t authority_end = detail::authority_end(text);
+    const std::size_t fragment = text.find('#');
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         const std::string_view digits = text.substr(i).substr(1, 2);
         const bool is_escape = c == '%' && digits.size() == 2 && ascii::all_of(digits, ascii::hex);
-        if (is_escape || c == '#' || ascii::is(c, ascii::target) || !ascii::is(c, ascii::field)) {
+        const bool is_bracket = c == '[' || c == ']';  // of an IP literal only
+        const bool stands = is_bracket ? i < authority_end : ascii::is(c, ascii::target) || i == fragment;
+        if (is_escape || stands || !ascii::is(c, ascii::field)) {
             out += c;
         } else {
             detail::append_escape(out, c);
@@ -3101,6 +3130,7 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (text[0] == '/' && head.method != Method::connect) return;
     const std::optional<Target> target = parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
+    if (head.method == Method::connect) return refuse(framing, 501, "this is no proxy");
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
@@ -3175,8 +3205,7 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
 [[nodiscard]] inline Framing decide_framing(const RequestHead& head, const char* base,
                                             HostCheck& hosts) noexcept {
     Framing framing;
-    // What follows a CONNECT may be meant for the tunnel that its client hopes for.
-    framing.keep_alive = head.method != Method::connect && detail::decide_keep_alive(head, base);
+    framing.keep_alive = detail::decide_keep_alive(head, base);
     detail::check_target_and_host(head, base, hosts, framing);
     if (framing.refuse_status == 0) detail::decide_body(head, base, framing);
     if (framing.refuse_status == 0) detail::decide_expect(head, base, framing);
@@ -10735,7 +10764,7 @@ inline std::string loggable_url(std::string_view text) {
         throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
     };
     const std::string_view whole = text.substr(0, text.find('#'));
-    const auto parts = detail::parse_absolute(whole);
+    const auto parts = detail::parse_absolute(Method::get, whole);
     if (!parts) {
         const std::size_t host = std::min(whole.find("//"), whole.size());
         const std::size_t at = whole.find('@', host);
@@ -11880,18 +11909,19 @@ struct Config {
 
 namespace detail {
 
+/// A size above this was a negative number before it was converted.
+constexpr auto largest_size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+
 template <class Number>
 void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    // A size above this was a negative number before it was converted.
-    constexpr auto largest = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    if (value >= smallest && static_cast<std::uint64_t>(value) <= largest) return;
+    if (value >= smallest && static_cast<std::uint64_t>(value) <= largest_size) return;
     throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
                                 std::to_string(smallest) + unit + ", not " +
                                 std::to_string(static_cast<std::int64_t>(value)) + unit);
 }
 
-inline void check_setting(const char* name, std::chrono::milliseconds value) {
-    check_setting<std::int64_t>(name, value.count(), 1, " ms");
+inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
+    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
     // Beyond it, a deadline would overflow the clock.
     constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 3650);
     if (value > longest)
@@ -11913,8 +11943,8 @@ inline void validate(const Config& config) {
     check_setting("write_timeout", config.write_timeout);
     check_setting("rate_grace", config.rate_grace);
     check_setting("minimum_rate", config.minimum_rate, 1);
-    check_setting<std::int64_t>("half_close_window", config.half_close_window.count(), 0);
-    check_setting<std::int64_t>("shutdown_grace", config.shutdown_grace.count(), 0);
+    check_setting("half_close_window", config.half_close_window, 0);
+    check_setting("shutdown_grace", config.shutdown_grace, 0);
     check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
     check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
     check_setting("max_header_count", config.max_header_count, 0);
@@ -11976,8 +12006,8 @@ class Request {
     [[nodiscard]] std::string_view target() const noexcept { return head.target.of(base); }
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
 
-    /// The path to match patterns against: decoded but for %2F, which is no separator, and %25, so that what
-    /// is left encoded can be told apart.
+    /// The path to match patterns against: decoded but for %2F (or %2f), which is no separator, and %25, so
+    /// that what is left encoded can be told apart.
     [[nodiscard]] std::string_view match_path() const noexcept {
         return path_is_decoded_ ? std::string_view(match_path_) : path_.of(base);
     }
@@ -12060,7 +12090,7 @@ class Request {
             const auto byte =
                 static_cast<char>(ascii::hex_value(raw[i + 1]) * 16 + ascii::hex_value(raw[i + 2]));
             if (byte == '/' || byte == '%') {
-                out.append(raw, i, 3);
+                out.append(byte == '/' ? "%2F" : "%25");
             } else {
                 out += byte;
             }
@@ -13221,8 +13251,13 @@ class Route {
     Route(const Route&) = delete;
     Route& operator=(const Route&) = delete;
 
-    /// Accepts bodies up to this size instead of Config::max_body.
-    Route& max_body(std::size_t bytes) noexcept {
+    /// Accepts bodies up to this size instead of Config::max_body. Throws std::invalid_argument for a size
+    /// that was negative before it was converted.
+    Route& max_body(std::size_t bytes) {
+        if (bytes > detail::largest_size) {
+            throw std::invalid_argument(description_ + ": max_body must be at least 0, not " +
+                                        std::to_string(static_cast<std::int64_t>(bytes)));
+        }
         max_body_ = bytes;
         return *this;
     }
@@ -13250,7 +13285,7 @@ class Route {
     }
 
     /// False if the answer never depends on the body: then a client that waits to be asked for it is not.
-    [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
+    [[nodiscard]] bool reads_body() const noexcept { return reads_body_ || chain_.size() > 1; }
     void set_reads_body(bool on) noexcept { reads_body_ = on; }
 
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
@@ -13309,6 +13344,8 @@ class RouteTable {
         require_unfrozen();
         if (method != any_method && !is_token(method))
             throw std::invalid_argument("route: the method is no token");
+        if (method == "CONNECT")
+            throw std::invalid_argument("route: a CONNECT has no path that a pattern could match");
         // In a group, "/" is the prefix itself.
         const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
@@ -13815,8 +13852,10 @@ class Exchange {
             const Progress progress = read_head(input);
             if (progress != Progress::need_more || !is_reading_body_) return progress;
         }
-        return framing_.body == http::Framing::Body::length ? read_sized_body(input)
-                                                            : read_chunked_body(input);
+        const bool is_sized = framing_.body == http::Framing::Body::length;
+        const Progress progress = is_sized ? read_sized_body(input) : read_chunked_body(input);
+        if (progress == Progress::complete) framing_.expect_continue = false;
+        return progress;
     }
 
     /// After `refused`: the status, and why in words for the client.
@@ -13833,7 +13872,7 @@ class Exchange {
     [[nodiscard]] std::size_t held_bytes() const noexcept {
         return request().storage.capacity() + request().body_storage.capacity();
     }
-    /// Whether the client waits for a "100 Continue" before it sends the body.
+    /// Whether the client waits for a "100 Continue" before it sends the body, or has not sent it since.
     [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
     [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
     [[nodiscard]] bool is_head_request() const noexcept {
@@ -13923,6 +13962,7 @@ class Exchange {
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
         if (!is_chunked && framing_.length <= rest.size()) {
             req.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
+            framing_.expect_continue = false;
             return Progress::complete;
         }
         if (framing_.expect_continue && rest.empty() && !route().reads_body()) {
@@ -14036,6 +14076,19 @@ class DateLine {
     TimePoint valid_until_ = TimePoint::min();
 };
 
+/// When a line of the log is due that a flood must not repeat without end.
+class PacedWarning {
+  public:
+    [[nodiscard]] bool is_due(TimePoint now, std::chrono::seconds pause) noexcept {
+        if (now < next_) return false;
+        next_ = now + pause;
+        return true;
+    }
+
+  private:
+    TimePoint next_ = TimePoint::min();
+};
+
 /// The number of threads that worker routes may use; 0 if they run on the reactor.
 inline int worker_threads(const Config& config) {
     if (!config.enable_worker_pool) return 0;
@@ -14076,6 +14129,12 @@ class Server {
     [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor.now()); }
     [[nodiscard]] bool is_full() const noexcept { return connection_count >= connection_limit; }
 
+    void warn_of_memory() noexcept {
+        if (!memory_warning_.is_due(reactor.now(), std::chrono::seconds(10))) return;
+        log_quietly(config.log, LogLevel::warning, "connections are refused or closed for the moment: ",
+                    "together they hold Config::max_buffered bytes");
+    }
+
     /// An exchange with everything cleared, for a request from `peer`.
     [[nodiscard]] std::unique_ptr<Exchange> take_exchange(const PeerAddress& peer) {
         std::unique_ptr<Exchange> exchange;
@@ -14105,6 +14164,7 @@ class Server {
   private:
     ContextPlace place_;
     DateLine date_line_;
+    PacedWarning memory_warning_;
     std::vector<std::unique_ptr<Exchange>> spare_;
 };
 
@@ -14347,7 +14407,9 @@ class Transport {
     /// Tells the server's budget what this connection holds while it waits, `others` bytes of it elsewhere.
     /// False if that is too much.
     bool account_memory(std::size_t others) noexcept {
-        return memory_.resize(input().bytes_to_hold() + output_.held_bytes() + others);
+        const bool fits = memory_.resize(input().bytes_to_hold() + output_.held_bytes() + others);
+        if (!fits) server_.warn_of_memory();
+        return fits;
     }
 
   private:
@@ -14446,13 +14508,17 @@ class Connection final : public ListNode, private Resumable, private HangupListe
     void handler_ended(const std::exception_ptr& thrown);
     void end_handler() noexcept;
 
-    /// Goes on as far as it gets without waiting.
-    Next advance();
-
     // A peer that sends without pause gets this many buffers read, and this many requests answered, before
     // the others have their turn.
     static constexpr int most_receives = 8;
     static constexpr int most_answers = 256;
+    struct Turn {
+        int receives = 0;
+        int answers = 0;
+    };
+
+    /// Goes on as far as it gets without waiting.
+    Next advance(Turn& turn);
     static constexpr std::string_view no_memory = "the server has no memory to spare for this request";
 
     enum class Phase : std::uint8_t { idle, head, body, ready, handler, closing, lingering };
@@ -14528,8 +14594,8 @@ class Connection final : public ListNode, private Resumable, private HangupListe
 
 // --- The loop ---
 
-inline Connection::Next Connection::advance() {
-    for (int receives = 0, answers = 0;;) {
+inline Connection::Next Connection::advance(Turn& turn) {
+    for (;;) {
         if (is_dead_) return Next::close;
         if (transport_.has_unsent()) {
             const Output::Result sent = transport_.send();
@@ -14549,7 +14615,7 @@ inline Connection::Next Connection::advance() {
         if (made == Progress::handle) return Next::handle;
         if (made == Progress::again) {
             if (transport_.gathered().size() >= server().config.output_soft_limit) send_gathered();
-            if (++answers < most_answers) continue;
+            if (++turn.answers < most_answers) continue;
             if (!send_gathered()) continue;
             return Next::yield;
         }
@@ -14559,7 +14625,7 @@ inline Connection::Next Connection::advance() {
             become(Phase::closing);
             continue;
         }
-        if (receives++ == most_receives) return Next::yield;
+        if (turn.receives++ >= most_receives) return Next::yield;
         // The end of the stream within a request: nobody waits for the answer to half a question.
         if (!transport_.receive()) return Next::close;
     }
@@ -14765,12 +14831,12 @@ inline void Connection::resume() {
 inline void Connection::go_on() {
     try {
         if (std::exchange(deadline_passed_, false) && !is_dead_) ran_out_of_time();
-        for (int handled = 1;; ++handled) {
-            const Next next = advance();
+        for (Turn turn;;) {
+            const Next next = advance(turn);
             if (next == Next::close) break;
             if (next != Next::handle) return wait_for(next);
             if (!run_handler()) return;
-            if (handled >= most_answers && send_gathered()) return wait_for(Next::yield);
+            if (++turn.answers >= most_answers && send_gathered()) return wait_for(Next::yield);
         }
     } catch (...) {
         lose(caught_exception());
@@ -15020,6 +15086,21 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// Sets an event at a moment.
+class EventTimer : private Timer {
+  public:
+    EventTimer(Reactor& reactor, Event& event) noexcept
+        : Timer([](Timer& timer) noexcept { static_cast<EventTimer&>(timer).event_.set(); }),
+          reactor_(reactor),
+          event_(event) {}
+    ~EventTimer() { reactor_.timers().cancel(*this); }
+    void set(TimePoint moment) { reactor_.timers().set(*this, moment); }
+
+  private:
+    Reactor& reactor_;
+    Event& event_;
+};
+
 class Serving {
   public:
     Serving(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
@@ -15123,8 +15204,18 @@ class Serving {
             }
         } catch (const Cancelled&) {
         }
-        // What the kernel has accepted for us already would be reset by the close.
-        if (server_.is_draining && !was_forced_) accept_the_last(listener);
+        // What the kernel has accepted for us before the stop would be reset by the close.
+        for (int i = 0; server_.is_draining && i <= config_.listen_backlog; ++i) {
+            if (was_forced_ || server_.is_full()) break;
+            const int error = accept_one(listener.socket.get());
+            if (error != 0 && !sys::is_of_one_connection(error)) break;
+            if (i % most_accepts != most_accepts - 1) continue;
+            try {
+                co_await yield();
+            } catch (const Cancelled&) {
+                // It is stopping already.
+            }
+        }
         const Listener closing(std::move(listener));
     }
 
@@ -15134,7 +15225,12 @@ class Serving {
     AcceptResult accept_and_shed(Watch& watch) noexcept {
         try {
             const AcceptResult result = accept_some(watch);
-            if (result == AcceptResult::full) shed_idle();
+            if (result == AcceptResult::full) {
+                shed_idle();
+                // Whoever was asked may wait for its peer, while another becomes idle.
+                look_again_.set(reactor_.now() + std::chrono::milliseconds(50));
+                if (server_.wants_room) warn_of_accepting("all connections that there may be are at work");
+            }
             return result;
         } catch (const std::exception& error) {
             log_quietly(config_.log, LogLevel::error,
@@ -15143,9 +15239,10 @@ class Serving {
         }
     }
 
-    // A few dozen at a time, so that a flood of connections does not keep the others waiting.
+    // So many at a time that a flood of connections does not keep the others waiting.
+    static constexpr int most_accepts = 64;
     AcceptResult accept_some(Watch& watch) {
-        for (int i = 0; i < 64; ++i) {
+        for (int i = 0; i < most_accepts; ++i) {
             if (server_.is_full()) {
                 if (sys::is_ready(watch.fd(), POLLIN)) return AcceptResult::full;
                 watch.drained();
@@ -15157,18 +15254,11 @@ class Serving {
                 break;
             }
             if (error != 0 && !sys::is_of_one_connection(error)) {
-                log_accept_error(error);
+                warn_of_accepting(std::generic_category().message(error));
                 return AcceptResult::out_of_resources;
             }
         }
         return AcceptResult::some;
-    }
-
-    void accept_the_last(const Listener& listener) {
-        while (!server_.is_full()) {
-            const int error = accept_one(listener.socket.get());
-            if (error != 0 && !sys::is_of_one_connection(error)) break;
-        }
     }
 
     // Returns 0 or an errno.
@@ -15189,12 +15279,9 @@ class Serving {
         return 0;
     }
 
-    void log_accept_error(int error) {
-        const TimePoint now = reactor_.now();
-        if (now < next_accept_warning_) return;
-        next_accept_warning_ = now + std::chrono::seconds(10);
-        log_quietly(config_.log, LogLevel::warning,
-                    "cannot accept connections for the moment: ", std::generic_category().message(error));
+    void warn_of_accepting(std::string_view why) noexcept {
+        if (!accept_warning_.is_due(reactor_.now(), std::chrono::seconds(10))) return;
+        log_quietly(config_.log, LogLevel::warning, "cannot accept connections for the moment: ", why);
     }
 
     // Closes the connection that is idle for the longest time; of many a few at once, since finding them
@@ -15228,18 +15315,21 @@ class Serving {
     void report_stall(const Route* route, Clock::duration held) noexcept {
         ++stalls_;
         try {
-            TimePoint& next_warning = next_stall_warning_[route];
-            if (reactor_.now() < next_warning) return;
-            next_warning = reactor_.now() + std::chrono::minutes(1);
+            if (!stall_warnings_[route].is_due(reactor_.now(), std::chrono::minutes(1))) return;
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
-            const std::string line =
-                (route != nullptr ? route->description() : std::string("a task")) +
-                " held the event loop for " + std::to_string(ms) + " ms, and everybody waited" +
-                (route != nullptr && !route->is_worker() ? ": mark the route .worker()" : "");
+            const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
+                                     " held the event loop for " + std::to_string(ms) +
+                                     " ms, and everybody waited" + advice_after_stall(route);
             log_quietly(config_.log, LogLevel::warning, line, {});
         } catch (const std::bad_alloc&) {
             // No memory for the line: it is counted all the same.
         }
+    }
+
+    static const char* advice_after_stall(const Route* route) noexcept {
+        if (route == nullptr) return "";
+        if (!route->is_worker()) return ": mark the route .worker()";
+        return ": by its middleware, or by a large request or answer, which crosses to the worker as JSON";
     }
 
     void stop_workers() noexcept {
@@ -15333,12 +15423,13 @@ class Serving {
     std::optional<SignalRelay> signals_;
     Reactor reactor_;
     Server server_;
+    EventTimer look_again_{reactor_, server_.room};
     std::vector<JoinHandle<void>> acceptors_;
     Event drain_began_;
     std::unique_ptr<Workers> workers_;
-    std::map<const Route*, TimePoint> next_stall_warning_;
+    std::map<const Route*, PacedWarning> stall_warnings_;
     std::atomic<std::uint64_t> stalls_{0};
-    TimePoint next_accept_warning_ = TimePoint::min();
+    PacedWarning accept_warning_;
     bool was_forced_ = false;
     bool has_given_up_ = false;
 };
@@ -16238,13 +16329,11 @@ inline int Engine::run() {
 // section 9.1), else 405 or the answer to OPTIONS, both with Allow. False if no route has the path at all.
 inline bool Engine::answer_other_method(Context& ctx) const {
     const detail::Request& request = detail::ContextAccess::request(ctx);
-    const bool is_rare =
-        request.head.method == http::Method::other || request.head.method == http::Method::connect;
-    if (is_rare && !table_->has_method(request.method())) {
+    if (request.head.method == http::Method::other && !table_->has_method(request.method())) {
         detail::ContextAccess::response(ctx).set_problem(501, "this method is not known here");
         return true;
     }
-    const bool is_about_server = request.target() == "*";
+    const bool is_about_server = request.target() == "*" || request.path().empty();
     std::string allow;
     for (const std::string& method :
          is_about_server ? table_->methods() : table_->router().allowed(request.match_path())) {

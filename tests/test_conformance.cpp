@@ -139,12 +139,17 @@ std::vector<Row> targets() {
         {"9112 3.2.3", "authority form with GET", get("test:80"), 400, dies},
         {"9112 3.2.3", "CONNECT in origin form", "CONNECT / HTTP/1.1\r\n" + host, 400, dies},
         {"9110 9.3.6", "CONNECT, which no route takes", "CONNECT test:80 HTTP/1.1\r\n" + host, 501, dies},
+        {"9110 9.3.6", "CONNECT to port 0", "CONNECT test:0 HTTP/1.1\r\n" + host, 400, dies},
         {"9112 3.2.3", "CONNECT without a port", "CONNECT test HTTP/1.1\r\n" + host, 400, dies},
         {"9112 3.2.4", "asterisk with GET", get("*"), 400, dies},
         {"9112 3.2.4", "OPTIONS *", "OPTIONS * HTTP/1.1\r\n" + host, 204, lives},
         {"3986 2.1", "an escape", get("/any/%41"), 200, lives},
         {"3986 2.1", "small letters in an escape", get("/any/%c3%a4"), 200, lives},
         {"3986 2.1", "an escaped slash stays in its segment", get("/any/a%2Fb"), 200, lives},
+        {"3986 6.2.2.1", "an escaped slash in small letters", get("/any/a%2fb"), 200, lives},
+        {"3986 6.2.2.1", "and as the pattern has it in capitals", get("/in%2fone"), 200, lives, "in one"},
+        {"9110 4.2.3", "OPTIONS for a URL without a path", "OPTIONS http://test HTTP/1.1\r\n" + host, 204,
+         lives},
         {"3986 2.1", "an escaped NUL", get("/any/%00"), 400, dies},
         {"3629 3", "overlong UTF-8", get("/any/%C0%AF"), 400, dies},
         {"3629 3", "a surrogate in UTF-8", get("/any/%ED%A0%80"), 400, dies},
@@ -425,6 +430,7 @@ std::vector<Row> table() {
 void add_routes(sake::Engine& app, std::atomic<int>& sentinels) {
     app.get("/", [](sake::Context& ctx) { ctx.text("ran"); });
     app.get("/any/*rest", [](sake::Context& ctx) { ctx.text(ctx.param("rest")); });
+    app.get("/in%2Fone", [](sake::Context& ctx) { ctx.text("in one"); });
     app.post("/echo", [](sake::Context& ctx) { ctx.text(ctx.body()); });
     app.get("/host", [](sake::Context& ctx) { ctx.text(ctx.host()); });
     app.get("/echo-get", [](sake::Context& ctx) { ctx.text(ctx.body()); });
@@ -749,6 +755,24 @@ TEST_CASE("P3 P6 every answer has the fields and the content that its request an
                     CHECK(client.send(get("/sentinel")).read_response().body == "sentinel");
                 }
             }
+        },
+        quiet_config());
+}
+
+TEST_CASE("C3 a client that waits to be asked for a body is asked where middleware may look at it") {
+    with_server(
+        [](sake::Engine& app) {
+            app.use([](sake::Context& ctx) {
+                if (ctx.body() == "let me in") ctx.abort(), ctx.text("middleware");
+            });
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            client.send(
+                "POST /nowhere HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+            CHECK(client.read_any_response().status == 100);
+            CHECK(client.send("let me in").read_response().body == "middleware");
+            CHECK(client.send(get_request("/nowhere")).read_response().status == 404);
         },
         quiet_config());
 }

@@ -566,7 +566,9 @@ TEST_CASE("a client whose request comes too slowly holds its connection for a se
 }
 
 TEST_CASE("a client that pipelines without end lets the others have their turn") {
-    for (const bool is_coroutine : {false, true}) {
+    // Plain handlers, coroutines that do not wait, and one of these after every hundred of those.
+    for (const int coroutine_every : {0, 1, 100}) {
+        CAPTURE(coroutine_every);
         std::atomic<int> answered{0};
         std::atomic<int> answered_before_the_other{0};
         with_server(
@@ -575,14 +577,11 @@ TEST_CASE("a client that pipelines without end lets the others have their turn")
                     ++answered;
                     ctx.text("x");
                 };
-                if (is_coroutine) {
-                    app.get("/many", [answer](sake::Context& ctx) -> sake::Task<> {
-                        answer(ctx);
-                        co_return;
-                    });
-                } else {
-                    app.get("/many", answer);
-                }
+                app.get("/plain", answer);
+                app.get("/coroutine", [answer](sake::Context& ctx) -> sake::Task<> {
+                    answer(ctx);
+                    co_return;
+                });
                 app.get("/other", [&](sake::Context& ctx) {
                     answered_before_the_other = answered.load();
                     ctx.text("y");
@@ -596,7 +595,10 @@ TEST_CASE("a client that pipelines without end lets the others have their turn")
             [&](TestServer& server) {
                 constexpr int many = 1500;
                 std::string batch;
-                for (int i = 0; i < many; ++i) batch += get_request("/many");
+                for (int i = 1; i <= many; ++i) {
+                    const bool is_coroutine = coroutine_every > 0 && i % coroutine_every == 0;
+                    batch += get_request(is_coroutine ? "/coroutine" : "/plain");
+                }
                 RawClient holder = server.connect();
                 RawClient pipelining = server.connect();
                 RawClient other = server.connect();

@@ -231,10 +231,12 @@ std::vector<Row> table() {
         }
     }
     // the form of the target
-    for (const auto good :
-         {"GET http://a/", "GET http://a", "GET http://a:80/x?y", "GET HTTPS://a/", "OPTIONS *", "OPTIONS /",
-          "CONNECT a:443", "GET //a/b", "GET /*", "GET /@", "BREW /pot"}) {
+    for (const auto good : {"GET http://a/", "GET http://a", "GET http://a:80/x?y", "GET HTTPS://a/",
+                            "OPTIONS *", "OPTIONS /", "GET //a/b", "GET /*", "GET /@", "BREW /pot"}) {
         rows.push_back({good + " HTTP/1.1\r\n"s + host, 200});
+    }
+    for (const auto tunnel : {"CONNECT a:443", "CONNECT [::1]:1"}) {
+        rows.push_back({tunnel + " HTTP/1.1\r\n"s + host, 501});
     }
     for (const auto bad : {"GET *",           "GET a",           "GET a:80",
                            "GET ?x",          "GET http://",     "GET http:///x",
@@ -242,11 +244,12 @@ std::vector<Row> table() {
                            "GET http://a,b/", "GET http:a",      "GET ftp://a/",
                            "GET http://%61/", "CONNECT /",       "CONNECT a",
                            "CONNECT a:",      "CONNECT *",       "CONNECT http://a:443/",
-                           "CONNECT u@a:443", "OPTIONS **",      "GET /#f",
-                           "GET /\"",         "GET /<",          "GET /\\",
-                           "GET /^",          "GET /`",          "GET /{",
-                           "GET /|",          "GET /}",          "GET /%",
-                           "GET /%g0",        "GET /\xc3\xa9"}) {
+                           "CONNECT u@a:443", "CONNECT a:0",     "CONNECT a:000",
+                           "OPTIONS **",      "GET /#f",         "GET /\"",
+                           "GET /<",          "GET /\\",         "GET /^",
+                           "GET /`",          "GET /{",          "GET /|",
+                           "GET /}",          "GET /%",          "GET /%g0",
+                           "GET /\xc3\xa9"}) {
         rows.push_back({bad + " HTTP/1.1\r\n"s + host, 400});
     }
     rows.push_back({"GET http://a/ HTTP/1.1\r\nHost: b\r\n", 200});  // the target wins (section 3.2.2)

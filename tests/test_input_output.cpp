@@ -235,4 +235,38 @@ TEST_CASE("output to a peer that is gone fails without a signal") {
     CHECK(test.gathered.empty());
 }
 
+TEST_CASE("a client is taken to wait for being asked until its body is there, and no longer") {
+    sake::detail::RouteTable routes;
+    routes.set_fallback(sake::detail::Handler([](sake::Context&) {}));
+    routes.freeze(false);
+    const sake::Config config;
+    struct Row {
+        std::string_view framing;
+        std::string_view body;
+    };
+    for (const Row& row : {Row{"Content-Length: 4\r\n\r\n", "body"},
+                           Row{"Transfer-Encoding: chunked\r\n\r\n", "4\r\nbody\r\n0\r\n\r\n"}}) {
+        for (const bool is_at_once : {false, true}) {
+            CAPTURE(row.framing);
+            CAPTURE(is_at_once);
+            using Progress = sake::detail::Exchange::Progress;
+            InputTest test;
+            sake::detail::Exchange exchange(config, routes);
+            std::string head = "POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n";
+            head += row.framing;
+            test.sockets.peer.send(is_at_once ? head + std::string(row.body) : head);
+            REQUIRE(test.receive().result.ok());
+            if (!is_at_once) {
+                REQUIRE(exchange.read(test.input) == Progress::need_more);
+                CHECK(exchange.expects_continue());
+                test.sockets.peer.send(row.body);
+                REQUIRE(test.receive().result.ok());
+            }
+            REQUIRE(exchange.read(test.input) == Progress::complete);
+            CHECK(exchange.ctx.body() == "body");
+            CHECK_FALSE(exchange.expects_continue());
+        }
+    }
+}
+
 }  // namespace test_input_output

@@ -302,7 +302,8 @@ TEST_CASE("F4 no more than max_connections are accepted, the rest wait for their
         std::atomic<bool> may_end{false};
         std::atomic<int> warnings{0};
         config.log = [&](sake::LogLevel level, std::string_view text) {
-            if (level == sake::LogLevel::warning && text.ends_with("all connections that there may be are at work"))
+            if (level == sake::LogLevel::warning &&
+                text.ends_with("all connections that there may be are at work"))
                 ++warnings;
         };
         with_server(
@@ -347,6 +348,40 @@ TEST_CASE("F4 a newcomer takes the place of the connection that is idle for the 
                             CHECK(clients[kept].send(get_request("/_ping")).read_response().body == "pong");
                     },
                     config.with_max_connections(3));
+    });
+}
+
+TEST_CASE("F4 a client that makes room slowly does not keep it from those who would make it at once") {
+    on_every_poller([](sake::Config config) {
+        const std::string big = pattern_bytes(1'500'000);
+        std::atomic<bool> is_running{false};
+        std::atomic<bool> may_end{false};
+        with_server(
+            [&](sake::Engine& app) {
+                app.get("/big", [&](sake::Context& ctx) { ctx.text(big); });
+                app.get("/hold", [&](sake::Context& ctx) -> sake::Task<> {
+                    is_running = true;
+                    while (!may_end) co_await sake::sleep(1ms);
+                    ctx.text("held");
+                });
+            },
+            [&](TestServer& server) {
+                RawClient slow = server.connect();
+                slow.send(get_request("/big"));
+                CHECK(slow.read_some(1) == "H");
+                RawClient busy = server.connect();
+                busy.send(get_request("/hold"));
+                REQUIRE(eventually([&] { return is_running.load(); }));
+                RawClient newcomer = server.connect();
+                newcomer.send(get_request("/_ping"));
+                CHECK(newcomer.expect_silence(100ms));  // the slow one is asked meanwhile
+                may_end = true;
+                CHECK(busy.read_response().body == "held");
+                CHECK(newcomer.read_response().body == "pong");
+                CHECK(busy.expect_closed());
+                CHECK(("H" + slow.read_until_close()).ends_with(big));
+            },
+            config.with_max_connections(2));
     });
 }
 

@@ -282,6 +282,13 @@ TEST_CASE("a method that is no token is refused at registration") {
     CHECK_THROWS_AS(app.route("", "/x", [](sake::Context&) {}), std::invalid_argument);
 }
 
+TEST_CASE("a route for CONNECT, which has no path, is refused at registration") {
+    sake::Engine app;
+    const auto handler = [](sake::Context&) {};
+    CHECK_THROWS_AS(app.route("CONNECT", "/tunnel", handler), std::invalid_argument);
+    CHECK_NOTHROW(app.route("Connect", "/tunnel", handler));  // another method: they are case-sensitive
+}
+
 TEST_CASE("404 for no such path, 405 with Allow for another method") {
     with_server(
         [](sake::Engine& app) {
@@ -422,9 +429,31 @@ TEST_CASE("a request target may be a whole URL, with or without a path") {
         });
 }
 
+TEST_CASE(
+    "OPTIONS for a URL without a path says what the server takes, and passes by the routes of its root") {
+    with_server(
+        [](sake::Engine& app) {
+            app.options("/", [](sake::Context& ctx) { ctx.text("root"); });
+            app.del("/x", [](sake::Context&) {});
+        },
+        [](TestServer& server) {
+            const auto options = [&](const char* target) {
+                return round_trip(server.port(), request("OPTIONS", target));
+            };
+            CHECK(options("/").body == "root");
+            CHECK(options("http://test/").body == "root");
+            CHECK(options("http://test?").body == "root");
+            const Response about_server = options("http://test");
+            CHECK(about_server.status == 204);
+            CHECK(about_server.header("Allow") == options("*").header("Allow"));
+            CHECK(about_server.header("Allow").find("DELETE") != std::string::npos);
+        });
+}
+
 TEST_CASE("a segment is compared after decoding, where %2F is no separator") {
     with_server(
         [](sake::Engine& app) {
+            app.get("/s%2Ft%25", [](sake::Context& ctx) { ctx.text(ctx.path()); });
             app.get("/caf\xc3\xa9/ok", [](sake::Context& ctx) { ctx.text("static"); });
             app.get("/a/:x", [](sake::Context& ctx) { ctx.text("one:" + std::string(ctx.param("x"))); });
             app.get("/a/:x/:y", [](sake::Context& ctx) { ctx.text("two"); });
@@ -438,6 +467,9 @@ TEST_CASE("a segment is compared after decoding, where %2F is no separator") {
             CHECK(server.get("/a/b/c").body == "two");
             CHECK(server.get("/f/x%2Fy/z%20w").body == "rest:x/y/z w");
             CHECK(server.get("/a%2Fb").status == 404);
+            CHECK(server.get("/s%2Ft%25").body == "/s/t%");
+            CHECK(server.get("/s%2ft%25").body == "/s/t%");
+            CHECK(server.get("/%73%2ft%25").body == "/s/t%");
             CHECK(server.get("/a/%ff").status == 400);
             CHECK(server.get("/a/%00").status == 400);
             CHECK(server.get("/a/%4").status == 400);

@@ -220,6 +220,58 @@ TEST_CASE("G1 a request that is with the kernel when the stop comes is answered,
     }
 }
 
+TEST_CASE("G1 what is with the kernel when the stop comes does not keep others from their turn") {
+    on_every_poller([](const sake::Config& config) {
+        constexpr int count = 400;
+        std::atomic<bool> is_held{false};
+        std::atomic<bool> may_go_on{false};
+        std::atomic<int> answered{0};
+        std::atomic<int> answered_before_the_other{-1};
+        Gate gate;
+        const int exit_code = with_server(
+            [&](sake::Engine& app) {
+                gate.add_to(app);
+                app.get("/plain", [&](sake::Context& ctx) {
+                    ++answered;
+                    ctx.text("plain");
+                });
+                app.get("/hold", [&](sake::Context& ctx) {
+                    is_held = true;
+                    while (!may_go_on) std::this_thread::yield();
+                    ctx.text("held");
+                });
+                app.get("/other", [&](sake::Context& ctx) -> sake::Task<> {
+                    ++gate.started;
+                    while (answered == 0) co_await sake::yield();
+                    answered_before_the_other = answered.load();
+                    ctx.text("other");
+                });
+            },
+            [&](TestServer& server) {
+                RawClient other = server.connect();
+                other.send(get_request("/other"));
+                REQUIRE(eventually([&] { return gate.started == 1; }));
+                RawClient holder = server.connect();
+                holder.send(get_request("/hold"));
+                REQUIRE(eventually([&] { return is_held.load(); }));
+                std::vector<RawClient> waiting;
+                for (int i = 0; i < count; ++i) {
+                    waiting.push_back(server.connect());
+                    waiting.back().send(get_request("/plain"));
+                }
+                server.app().stop();
+                may_go_on = true;
+                CHECK(other.read_response().body == "other");
+                CHECK(answered_before_the_other < count / 2);
+                for (RawClient& each : waiting) CHECK(each.read_response().body == "plain");
+                CHECK(holder.read_response().body == "held");
+                CHECK(server.wait() == 0);
+            },
+            config);
+        CHECK(exit_code == 0);
+    });
+}
+
 TEST_CASE("G1 a client that lingers after a refusal holds up the stop for a moment only") {
     with_server([](sake::Engine&) {},
                 [](TestServer& server) {

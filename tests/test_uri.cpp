@@ -76,14 +76,27 @@ TEST_CASE("a target that has no form of its method is none") {
     CHECK(star->path == "*");
 }
 
+TEST_CASE("OPTIONS for a URL without a path is about the server, and every other method about its root") {
+    const auto path_of = [](http::Method method, std::string_view text) {
+        return std::string(http::parse_target(method, text).value().path);
+    };
+    CHECK(path_of(http::Method::options, "http://a").empty());
+    CHECK(path_of(http::Method::options, "http://a:80").empty());
+    CHECK(path_of(http::Method::options, "http://a/") == "/");
+    CHECK(path_of(http::Method::options, "http://a?") == "/");
+    CHECK(path_of(http::Method::options, "http://a?x") == "/");
+    CHECK(path_of(http::Method::get, "http://a") == "/");
+}
+
 TEST_CASE("CONNECT takes host and port, and nothing else does") {
     const auto target = http::parse_target(http::Method::connect, "example.com:443");
     REQUIRE(target.has_value());
     CHECK(target->form == Form::authority);
     CHECK(target->authority == "example.com:443");
     CHECK(http::parse_target(http::Method::connect, "[2001:db8::1]:443").has_value());
-    for (const auto bad : {""sv, "/"sv, "*"sv, "example.com"sv, "example.com:"sv, ":443"sv, "a:b"sv,
-                           "a:443/"sv, "u@a:443"sv, "[::1]"sv, "[::1]:"sv, "http://a:443"sv}) {
+    for (const auto bad :
+         {""sv, "/"sv, "*"sv, "example.com"sv, "example.com:"sv, ":443"sv, "a:b"sv, "a:443/"sv, "a:0"sv,
+          "a:000"sv, "u@a:443"sv, "[::1]"sv, "[::1]:"sv, "http://a:443"sv}) {
         CAPTURE(bad);
         CHECK_FALSE(http::parse_target(http::Method::connect, bad).has_value());
     }
@@ -201,6 +214,14 @@ TEST_CASE("percent_decode takes two hex digits after every percent sign") {
 TEST_CASE("a text becomes a URI reference: what may not stand in one is escaped, once") {
     CHECK(http::escape_reference("https://[::1]:80/a;b/c?d=e&f=%2F#g") ==
           "https://[::1]:80/a;b/c?d=e&f=%2F#g");
+    for (const auto good : {"//[::1]/a"sv, "http://[::1]"sv, "a:b#c"sv, "?q//x"sv, "#"sv, "a//b:c"sv}) {
+        CHECK(http::escape_reference(good) == good);
+    }
+    CHECK(http::escape_reference("/a[1]?b[]=2#c[3]") == "/a%5B1%5D?b%5B%5D=2#c%5B3%5D");
+    CHECK(http::escape_reference("http://[::1]/[2]") == "http://[::1]/%5B2%5D");
+    CHECK(http::escape_reference("//a?[") == "//a?%5B");
+    CHECK(http::escape_reference("a//[b]") == "a//%5Bb%5D");
+    CHECK(http::escape_reference("/a#b#c#") == "/a#b%23c%23");
     CHECK(http::escape_reference("") == "");
     CHECK(http::escape_reference("/a b\t\"<>\\^`{|}") == "/a%20b%09%22%3C%3E%5C%5E%60%7B%7C%7D");
     CHECK(http::escape_reference("/caf\xC3\xA9/\xFF") == "/caf%C3%A9/%FF");

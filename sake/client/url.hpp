@@ -59,7 +59,7 @@ inline std::string loggable_url(std::string_view text) {
         throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
     };
     const std::string_view whole = text.substr(0, text.find('#'));
-    const auto parts = detail::parse_absolute(whole);
+    const auto parts = detail::parse_absolute(Method::get, whole);
     if (!parts) {
         const std::size_t host = std::min(whole.find("//"), whole.size());
         const std::size_t at = whole.find('@', host);

@@ -82,6 +82,7 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (text[0] == '/' && head.method != Method::connect) return;
     const std::optional<Target> target = parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
+    if (head.method == Method::connect) return refuse(framing, 501, "this is no proxy");
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
@@ -156,8 +157,7 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
 [[nodiscard]] inline Framing decide_framing(const RequestHead& head, const char* base,
                                             HostCheck& hosts) noexcept {
     Framing framing;
-    // What follows a CONNECT may be meant for the tunnel that its client hopes for.
-    framing.keep_alive = head.method != Method::connect && detail::decide_keep_alive(head, base);
+    framing.keep_alive = detail::decide_keep_alive(head, base);
     detail::check_target_and_host(head, base, hosts, framing);
     if (framing.refuse_status == 0) detail::decide_body(head, base, framing);
     if (framing.refuse_status == 0) detail::decide_expect(head, base, framing);

@@ -3,6 +3,7 @@
 // Not here: the bytes of a target, which the parser has checked, and routing.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -22,7 +23,8 @@ struct Target {
     enum class Form : std::uint8_t { origin, absolute, authority, asterisk };
 
     Form form = Form::origin;
-    std::string_view path;   // "/" when the absolute form has none; "*" in asterisk form; empty for CONNECT
+    std::string_view path;   // "/" when the absolute form has none, but for OPTIONS; "*" in asterisk form;
+                             // empty for CONNECT
     std::string_view query;  // without the '?'
     std::string_view authority;  // host and port, of the absolute and authority forms
     bool is_https = false;       // the scheme of the absolute form
@@ -117,8 +119,9 @@ constexpr void split_query(std::string_view text, Target& target) noexcept {
     target.query = text.substr(mark + 1);
 }
 
-/// absolute-form: "http://" or "https://", an authority that is not empty, then path and query.
-constexpr std::optional<Target> parse_absolute(std::string_view text) noexcept {
+/// absolute-form: "http://" or "https://", an authority that is not empty, then path and query. The path is
+/// empty for OPTIONS if nothing follows the authority: it is about the server then (RFC 9110 section 4.2.3).
+constexpr std::optional<Target> parse_absolute(Method method, std::string_view text) noexcept {
     const std::size_t scheme = text.find("://");
     if (scheme == std::string_view::npos) return std::nullopt;
     const std::string_view name = text.substr(0, scheme);
@@ -131,7 +134,9 @@ constexpr std::optional<Target> parse_absolute(std::string_view text) noexcept {
     target.is_https = is_https;
     target.authority = text.substr(0, text.find_first_of("/?"));
     if (target.authority.empty() || !is_valid_host(target.authority)) return std::nullopt;
-    split_query(text.substr(target.authority.size()), target);
+    text.remove_prefix(target.authority.size());
+    split_query(text, target);
+    if (method == Method::options && text.empty()) return target;
     // Not a literal: whoever keeps offsets into the request needs a slash that lies in it.
     if (target.path.empty()) target.path = slash;
     return target;
@@ -147,6 +152,8 @@ constexpr std::optional<Target> parse_absolute(std::string_view text) noexcept {
     if (method == Method::connect) {
         const std::size_t host = detail::host_length(text);
         if (!is_valid_host(text) || host + 1 >= text.size()) return std::nullopt;
+        // A port that is empty or 0 is none (RFC 9110 section 9.3.6).
+        if (text.find_first_not_of('0', host + 1) == std::string_view::npos) return std::nullopt;
         target.form = Target::Form::authority;
         target.authority = text;
         return target;
@@ -155,7 +162,7 @@ constexpr std::optional<Target> parse_absolute(std::string_view text) noexcept {
         detail::split_query(text, target);
         return target;
     }
-    if (text != "*") return detail::parse_absolute(text);
+    if (text != "*") return detail::parse_absolute(method, text);
     if (method != Method::options) return std::nullopt;
     target.form = Target::Form::asterisk;
     target.path = text;
@@ -242,16 +249,32 @@ constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept
     return out;
 }
 
+namespace detail {
+
+/// Where the authority of a URI reference ends, which stands behind "//" or "scheme://"; 0 if there is none.
+inline std::size_t authority_end(std::string_view text) noexcept {
+    const std::size_t first = text.find_first_of("/?#");
+    if (first == std::string_view::npos || text.substr(first, 2) != "//") return 0;
+    if (first > 0 && text[first - 1] != ':') return 0;
+    return std::min(text.size(), text.find_first_of("/?#", first + 2));
+}
+
+}  // namespace detail
+
 /// A text as a URI reference: whatever may not stand in one is escaped, and escapes that are there stay (RFC
 /// 3986 section 4.1). Control bytes stay as they are, for the setter of a field to refuse.
 [[nodiscard]] inline std::string escape_reference(std::string_view text) {
     std::string out;
     out.reserve(text.size());
+    const std::size_t authority_end = detail::authority_end(text);
+    const std::size_t fragment = text.find('#');
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         const std::string_view digits = text.substr(i).substr(1, 2);
         const bool is_escape = c == '%' && digits.size() == 2 && ascii::all_of(digits, ascii::hex);
-        if (is_escape || c == '#' || ascii::is(c, ascii::target) || !ascii::is(c, ascii::field)) {
+        const bool is_bracket = c == '[' || c == ']';  // of an IP literal only
+        const bool stands = is_bracket ? i < authority_end : ascii::is(c, ascii::target) || i == fragment;
+        if (is_escape || stands || !ascii::is(c, ascii::field)) {
             out += c;
         } else {
             detail::append_escape(out, c);

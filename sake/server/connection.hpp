@@ -94,13 +94,17 @@ class Connection final : public ListNode, private Resumable, private HangupListe
     void handler_ended(const std::exception_ptr& thrown);
     void end_handler() noexcept;
 
-    /// Goes on as far as it gets without waiting.
-    Next advance();
-
     // A peer that sends without pause gets this many buffers read, and this many requests answered, before
     // the others have their turn.
     static constexpr int most_receives = 8;
     static constexpr int most_answers = 256;
+    struct Turn {
+        int receives = 0;
+        int answers = 0;
+    };
+
+    /// Goes on as far as it gets without waiting.
+    Next advance(Turn& turn);
     static constexpr std::string_view no_memory = "the server has no memory to spare for this request";
 
     enum class Phase : std::uint8_t { idle, head, body, ready, handler, closing, lingering };
@@ -176,8 +180,8 @@ class Connection final : public ListNode, private Resumable, private HangupListe
 
 // --- The loop ---
 
-inline Connection::Next Connection::advance() {
-    for (int receives = 0, answers = 0;;) {
+inline Connection::Next Connection::advance(Turn& turn) {
+    for (;;) {
         if (is_dead_) return Next::close;
         if (transport_.has_unsent()) {
             const Output::Result sent = transport_.send();
@@ -197,7 +201,7 @@ inline Connection::Next Connection::advance() {
         if (made == Progress::handle) return Next::handle;
         if (made == Progress::again) {
             if (transport_.gathered().size() >= server().config.output_soft_limit) send_gathered();
-            if (++answers < most_answers) continue;
+            if (++turn.answers < most_answers) continue;
             if (!send_gathered()) continue;
             return Next::yield;
         }
@@ -207,7 +211,7 @@ inline Connection::Next Connection::advance() {
             become(Phase::closing);
             continue;
         }
-        if (receives++ == most_receives) return Next::yield;
+        if (turn.receives++ >= most_receives) return Next::yield;
         // The end of the stream within a request: nobody waits for the answer to half a question.
         if (!transport_.receive()) return Next::close;
     }

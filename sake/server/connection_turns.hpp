@@ -25,12 +25,12 @@ inline void Connection::resume() {
 inline void Connection::go_on() {
     try {
         if (std::exchange(deadline_passed_, false) && !is_dead_) ran_out_of_time();
-        for (int handled = 1;; ++handled) {
-            const Next next = advance();
+        for (Turn turn;;) {
+            const Next next = advance(turn);
             if (next == Next::close) break;
             if (next != Next::handle) return wait_for(next);
             if (!run_handler()) return;
-            if (handled >= most_answers && send_gathered()) return wait_for(Next::yield);
+            if (++turn.answers >= most_answers && send_gathered()) return wait_for(Next::yield);
         }
     } catch (...) {
         lose(caught_exception());

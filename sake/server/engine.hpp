@@ -170,13 +170,11 @@ inline int Engine::run() {
 // section 9.1), else 405 or the answer to OPTIONS, both with Allow. False if no route has the path at all.
 inline bool Engine::answer_other_method(Context& ctx) const {
     const detail::Request& request = detail::ContextAccess::request(ctx);
-    const bool is_rare =
-        request.head.method == http::Method::other || request.head.method == http::Method::connect;
-    if (is_rare && !table_->has_method(request.method())) {
+    if (request.head.method == http::Method::other && !table_->has_method(request.method())) {
         detail::ContextAccess::response(ctx).set_problem(501, "this method is not known here");
         return true;
     }
-    const bool is_about_server = request.target() == "*";
+    const bool is_about_server = request.target() == "*" || request.path().empty();
     std::string allow;
     for (const std::string& method :
          is_about_server ? table_->methods() : table_->router().allowed(request.match_path())) {

@@ -43,8 +43,10 @@ class Exchange {
             const Progress progress = read_head(input);
             if (progress != Progress::need_more || !is_reading_body_) return progress;
         }
-        return framing_.body == http::Framing::Body::length ? read_sized_body(input)
-                                                            : read_chunked_body(input);
+        const bool is_sized = framing_.body == http::Framing::Body::length;
+        const Progress progress = is_sized ? read_sized_body(input) : read_chunked_body(input);
+        if (progress == Progress::complete) framing_.expect_continue = false;
+        return progress;
     }
 
     /// After `refused`: the status, and why in words for the client.
@@ -61,7 +63,7 @@ class Exchange {
     [[nodiscard]] std::size_t held_bytes() const noexcept {
         return request().storage.capacity() + request().body_storage.capacity();
     }
-    /// Whether the client waits for a "100 Continue" before it sends the body.
+    /// Whether the client waits for a "100 Continue" before it sends the body, or has not sent it since.
     [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
     [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
     [[nodiscard]] bool is_head_request() const noexcept {
@@ -151,6 +153,7 @@ class Exchange {
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
         if (!is_chunked && framing_.length <= rest.size()) {
             req.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
+            framing_.expect_continue = false;
             return Progress::complete;
         }
         if (framing_.expect_continue && rest.empty() && !route().reads_body()) {

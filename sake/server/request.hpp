@@ -54,8 +54,8 @@ class Request {
     [[nodiscard]] std::string_view target() const noexcept { return head.target.of(base); }
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
 
-    /// The path to match patterns against: decoded but for %2F, which is no separator, and %25, so that what
-    /// is left encoded can be told apart.
+    /// The path to match patterns against: decoded but for %2F (or %2f), which is no separator, and %25, so
+    /// that what is left encoded can be told apart.
     [[nodiscard]] std::string_view match_path() const noexcept {
         return path_is_decoded_ ? std::string_view(match_path_) : path_.of(base);
     }
@@ -138,7 +138,7 @@ class Request {
             const auto byte =
                 static_cast<char>(ascii::hex_value(raw[i + 1]) * 16 + ascii::hex_value(raw[i + 2]));
             if (byte == '/' || byte == '%') {
-                out.append(raw, i, 3);
+                out.append(byte == '/' ? "%2F" : "%25");
             } else {
                 out += byte;
             }

@@ -80,7 +80,7 @@ class Route {
     }
 
     /// False if the answer never depends on the body: then a client that waits to be asked for it is not.
-    [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
+    [[nodiscard]] bool reads_body() const noexcept { return reads_body_ || chain_.size() > 1; }
     void set_reads_body(bool on) noexcept { reads_body_ = on; }
 
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
@@ -139,6 +139,8 @@ class RouteTable {
         require_unfrozen();
         if (method != any_method && !is_token(method))
             throw std::invalid_argument("route: the method is no token");
+        if (method == "CONNECT")
+            throw std::invalid_argument("route: a CONNECT has no path that a pattern could match");
         // In a group, "/" is the prefix itself.
         const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);

@@ -28,6 +28,21 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// Sets an event at a moment.
+class EventTimer : private Timer {
+  public:
+    EventTimer(Reactor& reactor, Event& event) noexcept
+        : Timer([](Timer& timer) noexcept { static_cast<EventTimer&>(timer).event_.set(); }),
+          reactor_(reactor),
+          event_(event) {}
+    ~EventTimer() { reactor_.timers().cancel(*this); }
+    void set(TimePoint moment) { reactor_.timers().set(*this, moment); }
+
+  private:
+    Reactor& reactor_;
+    Event& event_;
+};
+
 class Serving {
   public:
     Serving(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
@@ -131,8 +146,18 @@ class Serving {
             }
         } catch (const Cancelled&) {
         }
-        // What the kernel has accepted for us already would be reset by the close.
-        if (server_.is_draining && !was_forced_) accept_the_last(listener);
+        // What the kernel has accepted for us before the stop would be reset by the close.
+        for (int i = 0; server_.is_draining && i <= config_.listen_backlog; ++i) {
+            if (was_forced_ || server_.is_full()) break;
+            const int error = accept_one(listener.socket.get());
+            if (error != 0 && !sys::is_of_one_connection(error)) break;
+            if (i % most_accepts != most_accepts - 1) continue;
+            try {
+                co_await yield();
+            } catch (const Cancelled&) {
+                // It is stopping already.
+            }
+        }
         const Listener closing(std::move(listener));
     }
 
@@ -144,6 +169,8 @@ class Serving {
             const AcceptResult result = accept_some(watch);
             if (result == AcceptResult::full) {
                 shed_idle();
+                // Whoever was asked may wait for its peer, while another becomes idle.
+                look_again_.set(reactor_.now() + std::chrono::milliseconds(50));
                 if (server_.wants_room) warn_of_accepting("all connections that there may be are at work");
             }
             return result;
@@ -154,9 +181,10 @@ class Serving {
         }
     }
 
-    // A few dozen at a time, so that a flood of connections does not keep the others waiting.
+    // So many at a time that a flood of connections does not keep the others waiting.
+    static constexpr int most_accepts = 64;
     AcceptResult accept_some(Watch& watch) {
-        for (int i = 0; i < 64; ++i) {
+        for (int i = 0; i < most_accepts; ++i) {
             if (server_.is_full()) {
                 if (sys::is_ready(watch.fd(), POLLIN)) return AcceptResult::full;
                 watch.drained();
@@ -173,13 +201,6 @@ class Serving {
             }
         }
         return AcceptResult::some;
-    }
-
-    void accept_the_last(const Listener& listener) {
-        while (!server_.is_full()) {
-            const int error = accept_one(listener.socket.get());
-            if (error != 0 && !sys::is_of_one_connection(error)) break;
-        }
     }
 
     // Returns 0 or an errno.
@@ -344,6 +365,7 @@ class Serving {
     std::optional<SignalRelay> signals_;
     Reactor reactor_;
     Server server_;
+    EventTimer look_again_{reactor_, server_.room};
     std::vector<JoinHandle<void>> acceptors_;
     Event drain_began_;
     std::unique_ptr<Workers> workers_;
