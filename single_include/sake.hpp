@@ -12020,8 +12020,12 @@ class Request {
         if (parsed->form == http::Target::Form::absolute) take_host(parsed->authority);
         path_ = slice(parsed->path);
         query_ = slice(parsed->query);
-        path_is_decoded_ = http::needs_decoding(parsed->path);
+        path_is_decoded_ = parsed->path.empty() || http::needs_decoding(parsed->path);
         if (!path_is_decoded_) return true;
+        if (parsed->path.empty()) {  // about the server, as if the target were "*"
+            decoded_path_ = match_path_ = "*";
+            return true;
+        }
         auto decoded = http::decode_path(parsed->path);
         if (!decoded) return false;
         decoded_path_ = std::move(*decoded);
@@ -16333,7 +16337,7 @@ inline bool Engine::answer_other_method(Context& ctx) const {
         detail::ContextAccess::response(ctx).set_problem(501, "this method is not known here");
         return true;
     }
-    const bool is_about_server = request.target() == "*" || request.path().empty();
+    const bool is_about_server = request.path() == "*";
     std::string allow;
     for (const std::string& method :
          is_about_server ? table_->methods() : table_->router().allowed(request.match_path())) {

@@ -433,6 +433,7 @@ TEST_CASE(
     "OPTIONS for a URL without a path says what the server takes, and passes by the routes of its root") {
     with_server(
         [](sake::Engine& app) {
+            app.use([](sake::Context& ctx) { ctx.set_header("X-Path", ctx.path()); });
             app.options("/", [](sake::Context& ctx) { ctx.text("root"); });
             app.del("/x", [](sake::Context&) {});
         },
@@ -446,6 +447,7 @@ TEST_CASE(
             const Response about_server = options("http://test");
             CHECK(about_server.status == 204);
             CHECK(about_server.header("Allow") == options("*").header("Allow"));
+            CHECK(about_server.header("X-Path") == "*");
             CHECK(about_server.header("Allow").find("DELETE") != std::string::npos);
         });
 }

@@ -174,7 +174,7 @@ inline bool Engine::answer_other_method(Context& ctx) const {
         detail::ContextAccess::response(ctx).set_problem(501, "this method is not known here");
         return true;
     }
-    const bool is_about_server = request.target() == "*" || request.path().empty();
+    const bool is_about_server = request.path() == "*";
     std::string allow;
     for (const std::string& method :
          is_about_server ? table_->methods() : table_->router().allowed(request.match_path())) {

@@ -68,8 +68,12 @@ class Request {
         if (parsed->form == http::Target::Form::absolute) take_host(parsed->authority);
         path_ = slice(parsed->path);
         query_ = slice(parsed->query);
-        path_is_decoded_ = http::needs_decoding(parsed->path);
+        path_is_decoded_ = parsed->path.empty() || http::needs_decoding(parsed->path);
         if (!path_is_decoded_) return true;
+        if (parsed->path.empty()) {  // about the server, as if the target were "*"
+            decoded_path_ = match_path_ = "*";
+            return true;
+        }
         auto decoded = http::decode_path(parsed->path);
         if (!decoded) return false;
         decoded_path_ = std::move(*decoded);
