@@ -1339,6 +1339,25 @@ inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view wh
     }
 }
 
+namespace detail {
+
+/// For a line that a flood must not repeat without end.
+class PacedWarning {
+  public:
+    /// Whether the line may be logged now: then the next one may after `pause`.
+    [[nodiscard]] bool take_turn(std::chrono::seconds pause) noexcept {
+        const auto now = std::chrono::steady_clock::now();
+        if (now < next_) return false;
+        next_ = now + pause;
+        return true;
+    }
+
+  private:
+    std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::time_point::min();
+};
+
+}  // namespace detail
+
 /// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
 /// reader has gone, loses the line and nothing else.
 inline void log_to_stderr(LogLevel level, std::string_view text) {
@@ -11778,7 +11797,7 @@ namespace detail {
 /// How much there is for all, and how much is taken.
 class Budget {
   public:
-    explicit Budget(std::size_t limit) noexcept : limit_(limit) {}
+    Budget(std::size_t limit, const LogSink& log) noexcept : limit_(limit), log_(log) {}
     Budget(const Budget&) = delete;
     Budget& operator=(const Budget&) = delete;
 
@@ -11786,7 +11805,15 @@ class Budget {
 
   private:
     friend class BudgetShare;
+    void warn() noexcept {
+        if (!warning_.take_turn(std::chrono::seconds(10))) return;
+        log_quietly(log_, LogLevel::warning, "requests are refused or cut off for the moment: ",
+                    "together they hold Config::max_buffered bytes");
+    }
+
     std::size_t limit_;
+    const LogSink& log_;
+    PacedWarning warning_;
     std::size_t used_ = 0;
 };
 
@@ -11803,7 +11830,10 @@ class BudgetShare {
     bool resize(std::size_t size) noexcept {
         const std::size_t others = budget_.used_ - size_;
         const bool fits = others == 0 || others + size <= budget_.limit_;
-        if (size > size_ && !fits) return false;
+        if (size > size_ && !fits) {
+            budget_.warn();
+            return false;
+        }
         budget_.used_ = others + size;
         size_ = size;
         return true;
@@ -11910,7 +11940,7 @@ struct Config {
 namespace detail {
 
 /// A size above this was a negative number before it was converted.
-constexpr auto largest_size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+inline constexpr auto largest_size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
 template <class Number>
 void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
@@ -13039,7 +13069,7 @@ class Router {
                                PathParams& params) const noexcept {
         const Query query{path.data(), method, method_name};
         params.count = 0;
-        const bool is_path = !path.empty() && path.front() == '/';  // unlike "*", and CONNECT's nothing
+        const bool is_path = !path.empty() && path.front() == '/';  // unlike "*"
         return is_path ? search(root_, path, query, params) : nullptr;
     }
 
@@ -14080,19 +14110,6 @@ class DateLine {
     TimePoint valid_until_ = TimePoint::min();
 };
 
-/// When a line of the log is due that a flood must not repeat without end.
-class PacedWarning {
-  public:
-    [[nodiscard]] bool is_due(TimePoint now, std::chrono::seconds pause) noexcept {
-        if (now < next_) return false;
-        next_ = now + pause;
-        return true;
-    }
-
-  private:
-    TimePoint next_ = TimePoint::min();
-};
-
 /// The number of threads that worker routes may use; 0 if they run on the reactor.
 inline int worker_threads(const Config& config) {
     if (!config.enable_worker_pool) return 0;
@@ -14107,7 +14124,7 @@ class Server {
           config(settings),
           routes(table),
           connection_limit(most_connections),
-          memory(settings.max_buffered) {
+          memory(settings.max_buffered, settings.log) {
         place_.errors = &errors;
         place_.worker_pool_size = worker_threads(settings);
         place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
@@ -14132,12 +14149,6 @@ class Server {
 
     [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor.now()); }
     [[nodiscard]] bool is_full() const noexcept { return connection_count >= connection_limit; }
-
-    void warn_of_memory() noexcept {
-        if (!memory_warning_.is_due(reactor.now(), std::chrono::seconds(10))) return;
-        log_quietly(config.log, LogLevel::warning, "connections are refused or closed for the moment: ",
-                    "together they hold Config::max_buffered bytes");
-    }
 
     /// An exchange with everything cleared, for a request from `peer`.
     [[nodiscard]] std::unique_ptr<Exchange> take_exchange(const PeerAddress& peer) {
@@ -14168,7 +14179,6 @@ class Server {
   private:
     ContextPlace place_;
     DateLine date_line_;
-    PacedWarning memory_warning_;
     std::vector<std::unique_ptr<Exchange>> spare_;
 };
 
@@ -14411,9 +14421,7 @@ class Transport {
     /// Tells the server's budget what this connection holds while it waits, `others` bytes of it elsewhere.
     /// False if that is too much.
     bool account_memory(std::size_t others) noexcept {
-        const bool fits = memory_.resize(input().bytes_to_hold() + output_.held_bytes() + others);
-        if (!fits) server_.warn_of_memory();
-        return fits;
+        return memory_.resize(input().bytes_to_hold() + output_.held_bytes() + others);
     }
 
   private:
@@ -15178,6 +15186,9 @@ class Serving {
         if (!server_.is_draining || server_.connection_count != 0) return false;
         // What runs is waited for as long as the grace lasts, since it uses what the program owns.
         if (workers_ && workers_->stats().running != 0) return false;
+        return has_ended_accepting();
+    }
+    [[nodiscard]] bool has_ended_accepting() const noexcept {
         return std::all_of(acceptors_.begin(), acceptors_.end(),
                            [](const auto& each) { return each.done(); });
     }
@@ -15185,45 +15196,46 @@ class Serving {
     // --- Accepting ---
 
     Task<> accept_from(Listener& listener) {
-        try {
+        {
             Watch watch(reactor_, listener.socket.get());
-            while (!server_.is_draining) {
-                const bool is_ready = co_await wait_readable(watch);
-                if (!is_ready) break;
-                const AcceptResult result = accept_and_shed(watch);
-                if (result == AcceptResult::full) {
-                    server_.room.reset();
-                    co_await server_.room.wait();
-                    server_.wants_room = false;
-                    continue;
-                }
-                if (result == AcceptResult::out_of_resources) {
-                    try {
-                        co_await sleep(std::chrono::milliseconds(100));
-                    } catch (const std::bad_alloc&) {
-                        // Not even for the timer: then the pause is one turn of the loop.
+            // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
+            // no more than its queue holds; new clients may keep coming meanwhile.
+            std::int64_t left_at_stop = 2 * std::int64_t{config_.listen_backlog} + 1;
+            while (left_at_stop > 0 && !was_forced_) {
+                try {
+                    if (!server_.is_draining) {
+                        const bool is_ready = co_await wait_readable(watch);
+                        if (!is_ready) break;
                     }
+                    const std::int64_t before = accepted_;
+                    const AcceptResult result = accept_and_shed(watch);
+                    if (server_.is_draining) left_at_stop -= accepted_ - before;
+                    if (server_.is_draining && result == AcceptResult::drained) break;
+                    if (result == AcceptResult::full) {
+                        server_.room.reset();
+                        co_await server_.room.wait();
+                        server_.wants_room = false;
+                        continue;
+                    }
+                    if (result == AcceptResult::out_of_resources) {
+                        try {
+                            co_await sleep(std::chrono::milliseconds(100));
+                        } catch (const std::bad_alloc&) {
+                            // Not even for the timer: then the pause is one turn of the loop.
+                        }
+                    }
+                    co_await yield();
+                } catch (const Cancelled&) {
+                    if (!server_.is_draining) break;
                 }
-                co_await yield();
-            }
-        } catch (const Cancelled&) {
-        }
-        // What the kernel has accepted for us before the stop would be reset by the close.
-        for (int i = 0; server_.is_draining && i <= config_.listen_backlog; ++i) {
-            if (was_forced_ || server_.is_full()) break;
-            const int error = accept_one(listener.socket.get());
-            if (error != 0 && !sys::is_of_one_connection(error)) break;
-            if (i % most_accepts != most_accepts - 1) continue;
-            try {
-                co_await yield();
-            } catch (const Cancelled&) {
-                // It is stopping already.
             }
         }
         const Listener closing(std::move(listener));
     }
 
-    enum class AcceptResult : std::uint8_t { some, full, out_of_resources };
+    enum class AcceptResult : std::uint8_t { drained, some, full, out_of_resources };
+
+    static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
 
     // The listener outlives a lack of memory as it does one of descriptors.
     AcceptResult accept_and_shed(Watch& watch) noexcept {
@@ -15232,13 +15244,16 @@ class Serving {
             if (result == AcceptResult::full) {
                 shed_idle();
                 // Whoever was asked may wait for its peer, while another becomes idle.
-                look_again_.set(reactor_.now() + std::chrono::milliseconds(50));
-                if (server_.wants_room) warn_of_accepting("all connections that there may be are at work");
+                look_again_.set(reactor_.now() + std::chrono::milliseconds(100));
+                if (full_warning_.take_turn(std::chrono::seconds(10))) {
+                    log_quietly(config_.log, LogLevel::warning,
+                                "there are as many connections as there may be: ",
+                                "who is idle makes room, others wait");
+                }
             }
             return result;
         } catch (const std::exception& error) {
-            log_quietly(config_.log, LogLevel::error,
-                        "cannot accept connections for the moment: ", error.what());
+            log_quietly(config_.log, LogLevel::error, cannot_accept, error.what());
             return AcceptResult::out_of_resources;
         }
     }
@@ -15250,15 +15265,18 @@ class Serving {
             if (server_.is_full()) {
                 if (sys::is_ready(watch.fd(), POLLIN)) return AcceptResult::full;
                 watch.drained();
-                break;
+                return AcceptResult::drained;
             }
             const int error = accept_one(watch.fd());
             if (error == EAGAIN || error == EWOULDBLOCK) {
                 watch.drained();
-                break;
+                return AcceptResult::drained;
             }
             if (error != 0 && !sys::is_of_one_connection(error)) {
-                warn_of_accepting(std::generic_category().message(error));
+                if (accept_warning_.take_turn(std::chrono::seconds(10))) {
+                    log_quietly(config_.log, LogLevel::warning, cannot_accept,
+                                std::generic_category().message(error));
+                }
                 return AcceptResult::out_of_resources;
             }
         }
@@ -15271,6 +15289,7 @@ class Serving {
         socklen_t peer_size = 0;
         const SysResult accepted = sys::accept(listening, peer, peer_size);
         if (!accepted.ok()) return accepted.error;
+        ++accepted_;
         FileDescriptor socket(static_cast<int>(accepted.value));
         try {
             Connection::serve(server_, std::move(socket), PeerAddress(peer));
@@ -15281,11 +15300,6 @@ class Serving {
             return error.code().value();
         }
         return 0;
-    }
-
-    void warn_of_accepting(std::string_view why) noexcept {
-        if (!accept_warning_.is_due(reactor_.now(), std::chrono::seconds(10))) return;
-        log_quietly(config_.log, LogLevel::warning, "cannot accept connections for the moment: ", why);
     }
 
     // Closes the connection that is idle for the longest time; of many a few at once, since finding them
@@ -15319,7 +15333,7 @@ class Serving {
     void report_stall(const Route* route, Clock::duration held) noexcept {
         ++stalls_;
         try {
-            if (!stall_warnings_[route].is_due(reactor_.now(), std::chrono::minutes(1))) return;
+            if (!stall_warnings_[route].take_turn(std::chrono::minutes(1))) return;
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
             const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
                                      " held the event loop for " + std::to_string(ms) +
@@ -15330,9 +15344,10 @@ class Serving {
         }
     }
 
-    static const char* advice_after_stall(const Route* route) noexcept {
+    const char* advice_after_stall(const Route* route) const noexcept {
         if (route == nullptr) return "";
         if (!route->is_worker()) return ": mark the route .worker()";
+        if (!workers_) return ": Config::enable_worker_pool is off";
         return ": by its middleware, or by a large request or answer, which crosses to the worker as JSON";
     }
 
@@ -15380,7 +15395,8 @@ class Serving {
     Task<> stop_now() {
         if (was_forced_) co_return;
         begin_drain();
-        was_forced_ = server_.connection_count != 0;
+        was_forced_ = server_.connection_count != 0 || !has_ended_accepting();
+        server_.room.set();  // for who waits to accept more
         if (was_forced_) log_open_connections(LogLevel::warning, "stopping at once");
         for_each_connection(
             [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
@@ -15434,6 +15450,8 @@ class Serving {
     std::map<const Route*, PacedWarning> stall_warnings_;
     std::atomic<std::uint64_t> stalls_{0};
     PacedWarning accept_warning_;
+    PacedWarning full_warning_;
+    std::int64_t accepted_ = 0;
     bool was_forced_ = false;
     bool has_given_up_ = false;
 };

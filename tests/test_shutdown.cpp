@@ -222,7 +222,7 @@ TEST_CASE("G1 a request that is with the kernel when the stop comes is answered,
 
 TEST_CASE("G1 what is with the kernel when the stop comes does not keep others from their turn") {
     on_every_poller([](const sake::Config& config) {
-        constexpr int count = 400;
+        constexpr int count = 300;
         std::atomic<bool> is_held{false};
         std::atomic<bool> may_go_on{false};
         std::atomic<int> answered{0};
@@ -252,6 +252,7 @@ TEST_CASE("G1 what is with the kernel when the stop comes does not keep others f
                 other.send(get_request("/other"));
                 REQUIRE(eventually([&] { return gate.started == 1; }));
                 RawClient holder = server.connect();
+                CHECK(holder.send(get_request("/_ping")).read_response().body == "pong");
                 holder.send(get_request("/hold"));
                 REQUIRE(eventually([&] { return is_held.load(); }));
                 std::vector<RawClient> waiting;
@@ -269,6 +270,35 @@ TEST_CASE("G1 what is with the kernel when the stop comes does not keep others f
             },
             config);
         CHECK(exit_code == 0);
+    });
+}
+
+TEST_CASE("G1 what waits for room when the stop comes is served as soon as there is some") {
+    on_every_poller([](sake::Config config) {
+        for (const bool is_idle : {false, true}) {
+            CAPTURE(is_idle);
+            Gate gate;
+            const int exit_code =
+                with_server([&](sake::Engine& app) { gate.add_to(app); },
+                            [&](TestServer& server) {
+                                RawClient first = server.connect();
+                                first.send(get_request(is_idle ? "/_ping" : "/gate"));
+                                if (is_idle) CHECK(first.read_response().body == "pong");
+                                REQUIRE(eventually([&] { return is_idle || gate.started == 1; }));
+                                std::vector<RawClient> waiting;
+                                for (int i = 0; i < 3; ++i) {
+                                    waiting.push_back(server.connect());
+                                    waiting.back().send(get_request("/_ping"));
+                                }
+                                server.app().stop();
+                                gate.is_open = true;
+                                if (!is_idle) CHECK(first.read_response().body == "through");
+                                for (RawClient& each : waiting) CHECK(each.read_response().body == "pong");
+                                CHECK(server.wait() == 0);
+                            },
+                            config.with_max_connections(1));
+            CHECK(exit_code == 0);
+        }
     });
 }
 

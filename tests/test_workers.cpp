@@ -794,6 +794,37 @@ TEST_CASE("C6 a handler that holds the reactor is logged once, with its pattern,
         }));
 }
 
+TEST_CASE("C6 of a worker route that holds the reactor the log says how that may be") {
+    for (const bool has_pool : {false, true}) {
+        CAPTURE(has_pool);
+        std::mutex mutex;
+        std::string log;
+        const auto block = [](sake::Context&) {
+            const auto until = std::chrono::steady_clock::now() + 150ms;
+            while (std::chrono::steady_clock::now() < until) std::this_thread::yield();
+        };
+        with_server(
+            [&](sake::Engine& app) {
+                if (has_pool) app.use(block);
+                app.get("/worker", block).worker();
+            },
+            [&](TestServer& server) {
+                CHECK(server.get("/worker").status == 200);
+                CHECK(server.ping());  // the turn of that answer has ended
+                const std::lock_guard lock(mutex);
+                CHECK(log.starts_with("GET /worker ("));
+                CHECK(log.ends_with(has_pool ? "which crosses to the worker as JSON"
+                                             : "Config::enable_worker_pool is off"));
+            },
+            sake::Config().with_worker_pool(has_pool).with_stall_warning(99ms).with_log(
+                [&](sake::LogLevel, std::string_view line) {
+                    const allocations::Exempt not_the_servers;
+                    const std::lock_guard lock(mutex);
+                    if (line.starts_with("GET /worker")) log = line;
+                }));
+    }
+}
+
 TEST_CASE("C6 the handler that held the reactor is named, not one that was accepted after it") {
     std::mutex mutex;
     std::vector<std::string> log;

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -84,6 +85,25 @@ inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view wh
         // There is nowhere left to report it.
     }
 }
+
+namespace detail {
+
+/// For a line that a flood must not repeat without end.
+class PacedWarning {
+  public:
+    /// Whether the line may be logged now: then the next one may after `pause`.
+    [[nodiscard]] bool take_turn(std::chrono::seconds pause) noexcept {
+        const auto now = std::chrono::steady_clock::now();
+        if (now < next_) return false;
+        next_ = now + pause;
+        return true;
+    }
+
+  private:
+    std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::time_point::min();
+};
+
+}  // namespace detail
 
 /// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
 /// reader has gone, loses the line and nothing else.

@@ -1,7 +1,10 @@
 // The memory that all connections together may hold while they wait for their peers or for handlers.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
+
+#include "sake/base/log.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -10,7 +13,7 @@ namespace detail {
 /// How much there is for all, and how much is taken.
 class Budget {
   public:
-    explicit Budget(std::size_t limit) noexcept : limit_(limit) {}
+    Budget(std::size_t limit, const LogSink& log) noexcept : limit_(limit), log_(log) {}
     Budget(const Budget&) = delete;
     Budget& operator=(const Budget&) = delete;
 
@@ -18,7 +21,15 @@ class Budget {
 
   private:
     friend class BudgetShare;
+    void warn() noexcept {
+        if (!warning_.take_turn(std::chrono::seconds(10))) return;
+        log_quietly(log_, LogLevel::warning, "requests are refused or cut off for the moment: ",
+                    "together they hold Config::max_buffered bytes");
+    }
+
     std::size_t limit_;
+    const LogSink& log_;
+    PacedWarning warning_;
     std::size_t used_ = 0;
 };
 
@@ -35,7 +46,10 @@ class BudgetShare {
     bool resize(std::size_t size) noexcept {
         const std::size_t others = budget_.used_ - size_;
         const bool fits = others == 0 || others + size <= budget_.limit_;
-        if (size > size_ && !fits) return false;
+        if (size > size_ && !fits) {
+            budget_.warn();
+            return false;
+        }
         budget_.used_ = others + size;
         size_ = size;
         return true;

@@ -99,7 +99,7 @@ struct Config {
 namespace detail {
 
 /// A size above this was a negative number before it was converted.
-constexpr auto largest_size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+inline constexpr auto largest_size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
 
 template <class Number>
 void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {

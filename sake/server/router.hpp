@@ -57,7 +57,7 @@ class Router {
                                PathParams& params) const noexcept {
         const Query query{path.data(), method, method_name};
         params.count = 0;
-        const bool is_path = !path.empty() && path.front() == '/';  // unlike "*", and CONNECT's nothing
+        const bool is_path = !path.empty() && path.front() == '/';  // unlike "*"
         return is_path ? search(root_, path, query, params) : nullptr;
     }
 

@@ -49,19 +49,6 @@ class DateLine {
     TimePoint valid_until_ = TimePoint::min();
 };
 
-/// When a line of the log is due that a flood must not repeat without end.
-class PacedWarning {
-  public:
-    [[nodiscard]] bool is_due(TimePoint now, std::chrono::seconds pause) noexcept {
-        if (now < next_) return false;
-        next_ = now + pause;
-        return true;
-    }
-
-  private:
-    TimePoint next_ = TimePoint::min();
-};
-
 /// The number of threads that worker routes may use; 0 if they run on the reactor.
 inline int worker_threads(const Config& config) {
     if (!config.enable_worker_pool) return 0;
@@ -76,7 +63,7 @@ class Server {
           config(settings),
           routes(table),
           connection_limit(most_connections),
-          memory(settings.max_buffered) {
+          memory(settings.max_buffered, settings.log) {
         place_.errors = &errors;
         place_.worker_pool_size = worker_threads(settings);
         place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
@@ -101,12 +88,6 @@ class Server {
 
     [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor.now()); }
     [[nodiscard]] bool is_full() const noexcept { return connection_count >= connection_limit; }
-
-    void warn_of_memory() noexcept {
-        if (!memory_warning_.is_due(reactor.now(), std::chrono::seconds(10))) return;
-        log_quietly(config.log, LogLevel::warning, "connections are refused or closed for the moment: ",
-                    "together they hold Config::max_buffered bytes");
-    }
 
     /// An exchange with everything cleared, for a request from `peer`.
     [[nodiscard]] std::unique_ptr<Exchange> take_exchange(const PeerAddress& peer) {
@@ -137,7 +118,6 @@ class Server {
   private:
     ContextPlace place_;
     DateLine date_line_;
-    PacedWarning memory_warning_;
     std::vector<std::unique_ptr<Exchange>> spare_;
 };
 

@@ -116,6 +116,9 @@ class Serving {
         if (!server_.is_draining || server_.connection_count != 0) return false;
         // What runs is waited for as long as the grace lasts, since it uses what the program owns.
         if (workers_ && workers_->stats().running != 0) return false;
+        return has_ended_accepting();
+    }
+    [[nodiscard]] bool has_ended_accepting() const noexcept {
         return std::all_of(acceptors_.begin(), acceptors_.end(),
                            [](const auto& each) { return each.done(); });
     }
@@ -123,45 +126,46 @@ class Serving {
     // --- Accepting ---
 
     Task<> accept_from(Listener& listener) {
-        try {
+        {
             Watch watch(reactor_, listener.socket.get());
-            while (!server_.is_draining) {
-                const bool is_ready = co_await wait_readable(watch);
-                if (!is_ready) break;
-                const AcceptResult result = accept_and_shed(watch);
-                if (result == AcceptResult::full) {
-                    server_.room.reset();
-                    co_await server_.room.wait();
-                    server_.wants_room = false;
-                    continue;
-                }
-                if (result == AcceptResult::out_of_resources) {
-                    try {
-                        co_await sleep(std::chrono::milliseconds(100));
-                    } catch (const std::bad_alloc&) {
-                        // Not even for the timer: then the pause is one turn of the loop.
+            // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
+            // no more than its queue holds; new clients may keep coming meanwhile.
+            std::int64_t left_at_stop = 2 * std::int64_t{config_.listen_backlog} + 1;
+            while (left_at_stop > 0 && !was_forced_) {
+                try {
+                    if (!server_.is_draining) {
+                        const bool is_ready = co_await wait_readable(watch);
+                        if (!is_ready) break;
                     }
+                    const std::int64_t before = accepted_;
+                    const AcceptResult result = accept_and_shed(watch);
+                    if (server_.is_draining) left_at_stop -= accepted_ - before;
+                    if (server_.is_draining && result == AcceptResult::drained) break;
+                    if (result == AcceptResult::full) {
+                        server_.room.reset();
+                        co_await server_.room.wait();
+                        server_.wants_room = false;
+                        continue;
+                    }
+                    if (result == AcceptResult::out_of_resources) {
+                        try {
+                            co_await sleep(std::chrono::milliseconds(100));
+                        } catch (const std::bad_alloc&) {
+                            // Not even for the timer: then the pause is one turn of the loop.
+                        }
+                    }
+                    co_await yield();
+                } catch (const Cancelled&) {
+                    if (!server_.is_draining) break;
                 }
-                co_await yield();
-            }
-        } catch (const Cancelled&) {
-        }
-        // What the kernel has accepted for us before the stop would be reset by the close.
-        for (int i = 0; server_.is_draining && i <= config_.listen_backlog; ++i) {
-            if (was_forced_ || server_.is_full()) break;
-            const int error = accept_one(listener.socket.get());
-            if (error != 0 && !sys::is_of_one_connection(error)) break;
-            if (i % most_accepts != most_accepts - 1) continue;
-            try {
-                co_await yield();
-            } catch (const Cancelled&) {
-                // It is stopping already.
             }
         }
         const Listener closing(std::move(listener));
     }
 
-    enum class AcceptResult : std::uint8_t { some, full, out_of_resources };
+    enum class AcceptResult : std::uint8_t { drained, some, full, out_of_resources };
+
+    static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
 
     // The listener outlives a lack of memory as it does one of descriptors.
     AcceptResult accept_and_shed(Watch& watch) noexcept {
@@ -170,13 +174,16 @@ class Serving {
             if (result == AcceptResult::full) {
                 shed_idle();
                 // Whoever was asked may wait for its peer, while another becomes idle.
-                look_again_.set(reactor_.now() + std::chrono::milliseconds(50));
-                if (server_.wants_room) warn_of_accepting("all connections that there may be are at work");
+                look_again_.set(reactor_.now() + std::chrono::milliseconds(100));
+                if (full_warning_.take_turn(std::chrono::seconds(10))) {
+                    log_quietly(config_.log, LogLevel::warning,
+                                "there are as many connections as there may be: ",
+                                "who is idle makes room, others wait");
+                }
             }
             return result;
         } catch (const std::exception& error) {
-            log_quietly(config_.log, LogLevel::error,
-                        "cannot accept connections for the moment: ", error.what());
+            log_quietly(config_.log, LogLevel::error, cannot_accept, error.what());
             return AcceptResult::out_of_resources;
         }
     }
@@ -188,15 +195,18 @@ class Serving {
             if (server_.is_full()) {
                 if (sys::is_ready(watch.fd(), POLLIN)) return AcceptResult::full;
                 watch.drained();
-                break;
+                return AcceptResult::drained;
             }
             const int error = accept_one(watch.fd());
             if (error == EAGAIN || error == EWOULDBLOCK) {
                 watch.drained();
-                break;
+                return AcceptResult::drained;
             }
             if (error != 0 && !sys::is_of_one_connection(error)) {
-                warn_of_accepting(std::generic_category().message(error));
+                if (accept_warning_.take_turn(std::chrono::seconds(10))) {
+                    log_quietly(config_.log, LogLevel::warning, cannot_accept,
+                                std::generic_category().message(error));
+                }
                 return AcceptResult::out_of_resources;
             }
         }
@@ -209,6 +219,7 @@ class Serving {
         socklen_t peer_size = 0;
         const SysResult accepted = sys::accept(listening, peer, peer_size);
         if (!accepted.ok()) return accepted.error;
+        ++accepted_;
         FileDescriptor socket(static_cast<int>(accepted.value));
         try {
             Connection::serve(server_, std::move(socket), PeerAddress(peer));
@@ -219,11 +230,6 @@ class Serving {
             return error.code().value();
         }
         return 0;
-    }
-
-    void warn_of_accepting(std::string_view why) noexcept {
-        if (!accept_warning_.is_due(reactor_.now(), std::chrono::seconds(10))) return;
-        log_quietly(config_.log, LogLevel::warning, "cannot accept connections for the moment: ", why);
     }
 
     // Closes the connection that is idle for the longest time; of many a few at once, since finding them
@@ -257,7 +263,7 @@ class Serving {
     void report_stall(const Route* route, Clock::duration held) noexcept {
         ++stalls_;
         try {
-            if (!stall_warnings_[route].is_due(reactor_.now(), std::chrono::minutes(1))) return;
+            if (!stall_warnings_[route].take_turn(std::chrono::minutes(1))) return;
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
             const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
                                      " held the event loop for " + std::to_string(ms) +
@@ -268,9 +274,10 @@ class Serving {
         }
     }
 
-    static const char* advice_after_stall(const Route* route) noexcept {
+    const char* advice_after_stall(const Route* route) const noexcept {
         if (route == nullptr) return "";
         if (!route->is_worker()) return ": mark the route .worker()";
+        if (!workers_) return ": Config::enable_worker_pool is off";
         return ": by its middleware, or by a large request or answer, which crosses to the worker as JSON";
     }
 
@@ -318,7 +325,8 @@ class Serving {
     Task<> stop_now() {
         if (was_forced_) co_return;
         begin_drain();
-        was_forced_ = server_.connection_count != 0;
+        was_forced_ = server_.connection_count != 0 || !has_ended_accepting();
+        server_.room.set();  // for who waits to accept more
         if (was_forced_) log_open_connections(LogLevel::warning, "stopping at once");
         for_each_connection(
             [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
@@ -372,6 +380,8 @@ class Serving {
     std::map<const Route*, PacedWarning> stall_warnings_;
     std::atomic<std::uint64_t> stalls_{0};
     PacedWarning accept_warning_;
+    PacedWarning full_warning_;
+    std::int64_t accepted_ = 0;
     bool was_forced_ = false;
     bool has_given_up_ = false;
 };

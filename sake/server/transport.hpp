@@ -90,9 +90,7 @@ class Transport {
     /// Tells the server's budget what this connection holds while it waits, `others` bytes of it elsewhere.
     /// False if that is too much.
     bool account_memory(std::size_t others) noexcept {
-        const bool fits = memory_.resize(input().bytes_to_hold() + output_.held_bytes() + others);
-        if (!fits) server_.warn_of_memory();
-        return fits;
+        return memory_.resize(input().bytes_to_hold() + output_.held_bytes() + others);
     }
 
   private:
