@@ -30,9 +30,10 @@ attack() {
     local begin=$SECONDS
     timeout 100 slowhttptest -c "$clients" -r 500 -l 60 -u "$url/$path" "$@" > "$scratch/report" 2>&1 < /dev/null &
     local attacker=$!
+    # Five seconds are slowhttptest's own measure: the hundred large answers alone are a gigabyte to be made at once.
     while [ -z "$gone" ] && [ $((SECONDS - begin)) -lt 60 ]; do
         asked=$((asked + 1))
-        [ "$(curl -s -m 1 -o /dev/null -w '%{http_code}' "$url")" = 200 ] && answered=$((answered + 1))
+        [ "$(curl -s -m 5 -o /dev/null -w '%{http_code}' "$url")" = 200 ] && answered=$((answered + 1))
         sleep 0.5
         left=$(connections)
         [ "$left" -gt "$most" ] && most=$left
