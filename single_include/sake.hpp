@@ -23,6 +23,8 @@
 // Contents:
 //   sake/base/version.hpp
 //   sake/base/platform.hpp
+//   sake/base/log.hpp
+//   sake/base/budget.hpp
 //   sake/base/error.hpp
 //   sake/base/function.hpp
 //   sake/base/text.hpp
@@ -30,22 +32,22 @@
 //   sake/base/json_reader.hpp
 //   sake/base/json_tagged.hpp
 //   sake/base/json_writer.hpp
-//   sake/base/log.hpp
-//   sake/http/chunked.hpp
+//   sake/base/peer_address.hpp
 //   sake/http/headers.hpp
 //   sake/http/cookie.hpp
 //   sake/http/date.hpp
-//   sake/http/head_parser.hpp
 //   sake/http/message.hpp
-//   sake/http/parser.hpp
-//   sake/http/response_parser.hpp
-//   sake/http/uri.hpp
-//   sake/http/framing.hpp
 //   sake/http/mime.hpp
-//   sake/http/writer.hpp
-//   sake/async/sys.hpp
-//   sake/async/address.hpp
+//   sake/http/slice.hpp
+//   sake/http/uri.hpp
+//   sake/http1/chunked.hpp
+//   sake/http1/head_parser.hpp
+//   sake/http1/request_parser.hpp
+//   sake/http1/response_parser.hpp
+//   sake/http1/framing.hpp
+//   sake/http1/writer.hpp
 //   sake/async/poller.hpp
+//   sake/async/sys.hpp
 //   sake/async/poller_epoll.hpp
 //   sake/async/poller_kqueue.hpp
 //   sake/async/poller_poll.hpp
@@ -81,42 +83,42 @@
 //   sake/compute/pipeline.hpp
 //   sake/compute/stream_stages.hpp
 //   sake/compute/stream.hpp
+//   sake/io/address.hpp
 //   sake/io/tcp_stream.hpp
 //   sake/io/connect.hpp
 //   sake/io/file.hpp
 //   sake/io/tcp_listener.hpp
+//   sake/app/problem.hpp
+//   sake/app/bind.hpp
+//   sake/app/carrier.hpp
+//   sake/app/request.hpp
+//   sake/app/response.hpp
+//   sake/app/context.hpp
+//   sake/app/config.hpp
+//   sake/app/handler.hpp
+//   sake/app/pattern.hpp
+//   sake/app/router.hpp
+//   sake/app/route.hpp
+//   sake/app/chain.hpp
+//   sake/worker/document.hpp
+//   sake/worker/bridge.hpp
+//   sake/worker/pool_carrier.hpp
 //   sake/client/url.hpp
 //   sake/client/client_request.hpp
 //   sake/client/client_connections.hpp
 //   sake/client/client_response.hpp
 //   sake/client/client.hpp
-//   sake/server/problem.hpp
-//   sake/server/bind.hpp
-//   sake/server/budget.hpp
-//   sake/server/config.hpp
-//   sake/server/request.hpp
-//   sake/server/response.hpp
-//   sake/server/context.hpp
-//   sake/server/handler.hpp
-//   sake/server/pattern.hpp
-//   sake/server/router.hpp
-//   sake/server/workers.hpp
-//   sake/server/route.hpp
-//   sake/server/dispatch.hpp
+//   sake/server/rate_limit.hpp
 //   sake/server/input.hpp
-//   sake/server/transfer_pace.hpp
 //   sake/server/exchange.hpp
 //   sake/server/server.hpp
-//   sake/server/patience.hpp
+//   sake/server/deadlines.hpp
 //   sake/server/output.hpp
 //   sake/server/transport.hpp
 //   sake/server/connection.hpp
 //   sake/server/connection_turns.hpp
 //   sake/server/signals.hpp
 //   sake/server/serving.hpp
-//   sake/server/worker_context.hpp
-//   sake/server/worker_bridge.hpp
-//   sake/server/worker_dispatch.hpp
 //   sake/server/engine.hpp
 
 #pragma once
@@ -248,6 +250,181 @@ inline constexpr const char* version = SAKE_VERSION;
 #else
 #define SAKE_HAS_ACCEPT4 0
 #endif
+
+// ---- sake/base/log.hpp ----
+
+// Log lines: a level, a text, and the sink that takes them. One line is one write, so lines of several
+// threads do not mix, and bytes that could forge a line are escaped.
+
+namespace sake {
+inline namespace v0 {
+
+/// How much a log line matters.
+enum class LogLevel : std::uint8_t { info, warning, error };
+
+/// Takes the log lines of an Engine. May be called from the engine's thread and its workers at once. One that
+/// throws loses its line and nothing else; of the line that announces the address, the caller hears.
+using LogSink = std::function<void(LogLevel, std::string_view)>;
+
+/// The name of a level: "info", "warning", "error".
+[[nodiscard]] constexpr std::string_view to_string(LogLevel level) noexcept {
+    constexpr std::string_view names[] = {"info", "warning", "error"};
+    return names[static_cast<std::size_t>(level)];
+}
+
+/// Appends `text` with control bytes (line feeds, escapes, DEL) as \xNN, so that a peer's bytes stay on their
+/// line.
+inline void append_escaped(std::string& out, std::string_view text) {
+    constexpr char hex[] = "0123456789abcdef";
+    for (const char c : text) {
+        const auto byte = static_cast<unsigned char>(c);
+        if (byte >= 0x20 && byte != 0x7f) {
+            out += c;
+        } else {
+            out += {'\\', 'x', hex[byte >> 4U], hex[byte & 15U]};
+        }
+    }
+}
+
+namespace detail {
+
+/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
+/// came.
+class SigpipeHeldBack {
+  public:
+    SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
+        ::sigemptyset(&sigpipe_);
+        ::sigaddset(&sigpipe_, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &previous_);
+    }
+    SigpipeHeldBack(const SigpipeHeldBack&) = delete;
+    SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
+    ~SigpipeHeldBack() {
+        int taken = 0;
+        if (!was_pending_ && is_pending()) ::sigwait(&sigpipe_, &taken);
+        ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
+    }
+
+  private:
+    static bool is_pending() noexcept {
+        sigset_t pending;
+        return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
+    }
+
+    sigset_t sigpipe_{};
+    sigset_t previous_{};
+    bool was_pending_;
+};
+
+}  // namespace detail
+
+/// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
+/// that line and nothing else.
+inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view what,
+                        std::string_view why) noexcept {
+    try {
+        std::string line(what);
+        append_escaped(line, why);
+        sink(level, line);
+    } catch (...) {
+        // There is nowhere left to report it.
+    }
+}
+
+namespace detail {
+
+/// For a line that a flood must not repeat without end.
+class PacedWarning {
+  public:
+    /// Whether the line may be logged now: then the next one may after `pause`.
+    [[nodiscard]] bool take_turn(std::chrono::seconds pause) noexcept {
+        const auto now = std::chrono::steady_clock::now();
+        if (now < next_) return false;
+        next_ = now + pause;
+        return true;
+    }
+
+  private:
+    std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::time_point::min();
+};
+
+}  // namespace detail
+
+/// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
+/// reader has gone, loses the line and nothing else.
+inline void log_to_stderr(LogLevel level, std::string_view text) {
+    std::string line = "sake: ";
+    if (level != LogLevel::info) line.append(to_string(level)).append(": ");
+    append_escaped(line, text);
+    line += '\n';
+    const detail::SigpipeHeldBack no_sigpipe;
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/base/budget.hpp ----
+
+// The memory that all connections together may hold while they wait for their peers or for handlers.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// How much there is for all, and how much is taken.
+class Budget {
+  public:
+    Budget(std::size_t limit, const LogSink& log) noexcept : limit_(limit), log_(log) {}
+    Budget(const Budget&) = delete;
+    Budget& operator=(const Budget&) = delete;
+
+    [[nodiscard]] std::size_t used() const noexcept { return used_; }
+
+  private:
+    friend class BudgetShare;
+    void warn() noexcept {
+        if (!warning_.take_turn(std::chrono::seconds(10))) return;
+        log_quietly(log_, LogLevel::warning, "requests are refused or cut off for the moment: ",
+                    "together they hold Config::max_buffered bytes");
+    }
+
+    std::size_t limit_;
+    const LogSink& log_;
+    PacedWarning warning_;
+    std::size_t used_ = 0;
+};
+
+/// What one connection holds of a budget; given back when it goes.
+class BudgetShare {
+  public:
+    explicit BudgetShare(Budget& budget) noexcept : budget_(budget) {}
+    BudgetShare(const BudgetShare&) = delete;
+    BudgetShare& operator=(const BudgetShare&) = delete;
+    ~BudgetShare() { budget_.used_ -= size_; }
+
+    /// Takes or gives back, so that the share is `size` bytes. Returns false, and leaves it as it was, if it
+    /// would grow beyond what there is for all. What one connection holds alone is bounded by other limits.
+    bool resize(std::size_t size) noexcept {
+        const std::size_t others = budget_.used_ - size_;
+        const bool fits = others == 0 || others + size <= budget_.limit_;
+        if (size > size_ && !fits) {
+            budget_.warn();
+            return false;
+        }
+        budget_.used_ = others + size;
+        size_ = size;
+        return true;
+    }
+
+  private:
+    Budget& budget_;
+    std::size_t size_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
 
 // ---- sake/base/error.hpp ----
 
@@ -1259,355 +1436,54 @@ inline void append_json(std::string& out, const Json& value) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/base/log.hpp ----
+// ---- sake/base/peer_address.hpp ----
 
-// Log lines: a level, a text, and the sink that takes them. One line is one write, so lines of several
-// threads do not mix, and bytes that could forge a line are escaped.
-
-namespace sake {
-inline namespace v0 {
-
-/// How much a log line matters.
-enum class LogLevel : std::uint8_t { info, warning, error };
-
-/// Takes the log lines of an Engine. May be called from the engine's thread and its workers at once. One that
-/// throws loses its line and nothing else; of the line that announces the address, the caller hears.
-using LogSink = std::function<void(LogLevel, std::string_view)>;
-
-/// The name of a level: "info", "warning", "error".
-[[nodiscard]] constexpr std::string_view to_string(LogLevel level) noexcept {
-    constexpr std::string_view names[] = {"info", "warning", "error"};
-    return names[static_cast<std::size_t>(level)];
-}
-
-/// Appends `text` with control bytes (line feeds, escapes, DEL) as \xNN, so that a peer's bytes stay on their
-/// line.
-inline void append_escaped(std::string& out, std::string_view text) {
-    constexpr char hex[] = "0123456789abcdef";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte != 0x7f) {
-            out += c;
-        } else {
-            out += {'\\', 'x', hex[byte >> 4U], hex[byte & 15U]};
-        }
-    }
-}
-
-namespace detail {
-
-/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
-/// came.
-class SigpipeHeldBack {
-  public:
-    SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
-        ::sigemptyset(&sigpipe_);
-        ::sigaddset(&sigpipe_, SIGPIPE);
-        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &previous_);
-    }
-    SigpipeHeldBack(const SigpipeHeldBack&) = delete;
-    SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
-    ~SigpipeHeldBack() {
-        int taken = 0;
-        if (!was_pending_ && is_pending()) ::sigwait(&sigpipe_, &taken);
-        ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
-    }
-
-  private:
-    static bool is_pending() noexcept {
-        sigset_t pending;
-        return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
-    }
-
-    sigset_t sigpipe_{};
-    sigset_t previous_{};
-    bool was_pending_;
-};
-
-}  // namespace detail
-
-/// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
-/// that line and nothing else.
-inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view what,
-                        std::string_view why) noexcept {
-    try {
-        std::string line(what);
-        append_escaped(line, why);
-        sink(level, line);
-    } catch (...) {
-        // There is nowhere left to report it.
-    }
-}
-
-namespace detail {
-
-/// For a line that a flood must not repeat without end.
-class PacedWarning {
-  public:
-    /// Whether the line may be logged now: then the next one may after `pause`.
-    [[nodiscard]] bool take_turn(std::chrono::seconds pause) noexcept {
-        const auto now = std::chrono::steady_clock::now();
-        if (now < next_) return false;
-        next_ = now + pause;
-        return true;
-    }
-
-  private:
-    std::chrono::steady_clock::time_point next_ = std::chrono::steady_clock::time_point::min();
-};
-
-}  // namespace detail
-
-/// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
-/// reader has gone, loses the line and nothing else.
-inline void log_to_stderr(LogLevel level, std::string_view text) {
-    std::string line = "sake: ";
-    if (level != LogLevel::info) line.append(to_string(level)).append(": ");
-    append_escaped(line, text);
-    line += '\n';
-    const detail::SigpipeHeldBack no_sigpipe;
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
-}
-
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/http/chunked.hpp ----
-
-// The chunked coding (RFC 9112 section 7.1), both ways. The decoder is strict about sizes and line ends,
-// checks extensions and trailers and throws them away, and hands out views into its input. Not here: limits
-// on the decoded body, which the server counts for every coding alike.
+// The address of a peer in a few bytes, since every connection keeps one.
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
-/// In bytes. Extensions: all of a body together, from the ';' to the CRLF. Trailers: their lines, CRLFs
-/// included, without the final empty line.
-struct ChunkedLimits {
-    std::size_t extensions = 16 * 1024;
-    std::size_t trailers = 4 * 1024;
-};
-
-/// Decodes one chunked body, byte by byte except for the data itself; `reset` begins the next.
-class ChunkedDecoder {
+/// Who is at the other end, without the port. Small, since every connection keeps one.
+class PeerAddress {
   public:
-    struct Step {
-        enum class Kind : std::uint8_t { need_more, data, done, refused };
-
-        Kind kind = Kind::need_more;
-        std::size_t consumed = 0;  // bytes of the input that are dealt with; drop them before the next call
-        std::string_view data;     // for Kind::data: a view into the input, never empty
-    };
-
-    explicit ChunkedDecoder(ChunkedLimits limits = {}) noexcept : limits_(limits) {}
-
-    /// The next piece of the body. Call it with what is left after `consumed` until it says need_more (all
-    /// input is consumed then), done (what is left is the next request) or refused.
-    [[nodiscard]] Step decode(std::string_view in) noexcept {
-        std::size_t used = 0;
-        while (used < in.size() && state_ < State::done) {
-            if (state_ == State::data) {
-                const auto length =
-                    static_cast<std::size_t>(std::min<std::uint64_t>(left_, in.size() - used));
-                left_ -= length;
-                if (left_ == 0) state_ = State::data_cr;
-                return {Step::Kind::data, used + length, in.substr(used, length)};
-            }
-            take(in[used++]);
+    PeerAddress() = default;
+    explicit PeerAddress(const sockaddr_storage& address) noexcept {
+        if (address.ss_family == AF_INET) {
+            sockaddr_in v4{};
+            std::memcpy(&v4, &address, sizeof v4);
+            std::memcpy(bytes_.data(), &v4.sin_addr, 4);
+            family_ = Family::v4;
+        } else if (address.ss_family == AF_INET6) {
+            sockaddr_in6 v6{};
+            std::memcpy(&v6, &address, sizeof v6);
+            take_v6(v6.sin6_addr);
         }
-        const auto kind = state_ == State::done      ? Step::Kind::done
-                          : state_ == State::refused ? Step::Kind::refused
-                                                     : Step::Kind::need_more;
-        return {kind, used, {}};
     }
 
-    /// After refused: the status to answer with, and why.
-    [[nodiscard]] int status() const noexcept { return state_ == State::refused ? 400 : 0; }
-    [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
-
-    /// How much of the present chunk is still to come, once its size line is complete.
-    [[nodiscard]] std::uint64_t left_in_chunk() const noexcept { return state_ == State::data ? left_ : 0; }
-
-    void reset() noexcept { *this = ChunkedDecoder(limits_); }
+    /// "127.0.0.1", "2001:db8::1" or "unix".
+    [[nodiscard]] std::string to_string() const {
+        if (family_ == Family::local) return "unix";
+        char text[INET6_ADDRSTRLEN] = {};
+        ::inet_ntop(family_ == Family::v4 ? AF_INET : AF_INET6, bytes_.data(), text, sizeof text);
+        return text;
+    }
 
   private:
-    // In the order of a body. Everything before `done` wants more input.
-    enum class State : std::uint8_t {
-        size,            // first digit not yet seen
-        size_more,       // further digits, or what ends them
-        ext_gap,         // BWS after the size or an extension's value: ';' or CR must come
-        ext_name_start,  // after ';'
-        ext_name,
-        ext_name_gap,  // BWS after a name
-        ext_value_start,
-        ext_value,
-        ext_quoted,
-        ext_escape,
-        ext_quoted_end,
-        size_lf,
-        data,
-        data_cr,
-        data_lf,
-        trailer_start,
-        trailer_name,
-        trailer_value,
-        trailer_lf,
-        final_lf,
-        done,
-        refused,
-    };
+    enum class Family : std::uint8_t { local, v4, v6 };
 
-    ChunkedLimits limits_;
-    std::uint64_t left_ = 0;  // of the current chunk
-    std::size_t extensions_ = 0;
-    std::size_t trailers_ = 0;
-    unsigned digits_ = 0;
-    State state_ = State::size;
-    std::string_view reason_;
-
-    void refuse(std::string_view reason) noexcept {
-        state_ = State::refused;
-        reason_ = reason;
+    // A socket for both versions shows an IPv4 client as ::ffff:a.b.c.d.
+    void take_v6(const in6_addr& address) noexcept {
+        const bool mapped = IN6_IS_ADDR_V4MAPPED(&address) != 0;
+        family_ = mapped ? Family::v4 : Family::v6;
+        std::memcpy(bytes_.data(), address.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
     }
 
-    void take(char c) noexcept {
-        if (state_ <= State::size_more) return take_size(c);
-        if (state_ < State::size_lf) return take_extension(c);
-        if (state_ >= State::trailer_start && state_ < State::final_lf) return take_trailer(c);
-        expect_line_end(c);
-    }
-
-    /// chunk-size = 1*HEXDIG; more than 16 digits cannot be a 64-bit size.
-    void take_size(char c) noexcept {
-        if (ascii::is(c, ascii::hex)) {
-            if (++digits_ > 16) return refuse("chunk size too long");
-            left_ = left_ << 4 | ascii::hex_value(c);
-            state_ = State::size_more;
-        } else if (state_ == State::size) {
-            refuse("bad chunk size");
-        } else if (c == '\r') {
-            state_ = State::size_lf;
-        } else {
-            state_ = State::ext_gap;
-            take_extension(c);
-        }
-    }
-
-    /// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
-    /// chunk-ext-val = token / quoted-string
-    void take_extension(char c) noexcept {
-        if (c == '\r' && end_extension()) return;
-        if (++extensions_ > limits_.extensions) return refuse("chunk extensions too large");
-        if (!ascii::is(c, ascii::field)) return refuse("control character in a chunk extension");
-        const bool space = c == ' ' || c == '\t';
-        const bool token = ascii::is(c, ascii::token);
-        switch (state_) {
-            case State::ext_name_start:
-                return space ? void() : move_to(token, State::ext_name);
-            case State::ext_name:
-                if (token) return;
-                [[fallthrough]];
-            case State::ext_name_gap:
-                if (c == '=') return move_to(true, State::ext_value_start);
-                return after_extension(c, State::ext_name_gap);
-            case State::ext_value_start:
-                if (space) return;
-                return c == '"' ? move_to(true, State::ext_quoted) : move_to(token, State::ext_value);
-            case State::ext_value:
-                return token ? void() : after_extension(c, State::ext_gap);
-            case State::ext_quoted:
-                if (c == '"') return move_to(true, State::ext_quoted_end);
-                return c == '\\' ? move_to(true, State::ext_escape) : void();
-            case State::ext_escape:
-                return move_to(true, State::ext_quoted);
-            default:  // ext_gap, ext_quoted_end
-                return after_extension(c, State::ext_gap);
-        }
-    }
-
-    /// White space or the next ';' may follow here. White space alone, with no ';' after it, is no extension.
-    void after_extension(char c, State gap) noexcept {
-        const bool space = c == ' ' || c == '\t';
-        move_to(space || c == ';', space ? gap : State::ext_name_start);
-    }
-
-    void move_to(bool allowed, State next) noexcept {
-        if (!allowed) return refuse("bad chunk extension");
-        state_ = next;
-    }
-
-    /// A CR ends the line where an extension may be complete.
-    bool end_extension() noexcept {
-        if (state_ != State::ext_name && state_ != State::ext_value && state_ != State::ext_quoted_end)
-            return false;
-        state_ = State::size_lf;
-        return true;
-    }
-
-    /// trailer-section = *( field-line CRLF ); checked like the fields of a head.
-    void take_trailer(char c) noexcept {
-        if (state_ == State::trailer_start && c == '\r') {
-            state_ = State::final_lf;
-            return;
-        }
-        if (++trailers_ > limits_.trailers) return refuse("trailers too large");
-        switch (state_) {
-            case State::trailer_start:
-                if (!ascii::is(c, ascii::token)) return refuse("bad trailer name");
-                state_ = State::trailer_name;
-                return;
-            case State::trailer_name:
-                if (c == ':')
-                    state_ = State::trailer_value;
-                else if (!ascii::is(c, ascii::token))
-                    refuse("bad trailer name");
-                return;
-            case State::trailer_value:
-                if (c == '\r')
-                    state_ = State::trailer_lf;
-                else if (!ascii::is(c, ascii::field))
-                    refuse("control character in a trailer");
-                return;
-            default:
-                if (c != '\n') return refuse("carriage return without line feed");
-                state_ = State::trailer_start;
-        }
-    }
-
-    void expect_line_end(char c) noexcept {
-        if (c != (state_ == State::data_cr ? '\r' : '\n')) return refuse("chunk without its line end");
-        switch (state_) {
-            case State::size_lf:
-                digits_ = 0;
-                state_ = left_ == 0 ? State::trailer_start : State::data;
-                return;
-            case State::data_cr:
-                state_ = State::data_lf;
-                return;
-            case State::data_lf:
-                state_ = State::size;
-                return;
-            default:
-                state_ = State::done;
-        }
-    }
+    std::array<std::uint8_t, 16> bytes_{};
+    Family family_ = Family::local;
 };
 
-/// Appends the data as one chunk; nothing for no data, since an empty chunk would end the body.
-inline void append_chunk(std::string& out, std::string_view data) {
-    if (data.empty()) return;
-    constexpr std::string_view digits = "0123456789abcdef";
-    char size[16];
-    std::size_t first = sizeof size;
-    for (std::uint64_t rest = data.size(); rest != 0; rest >>= 4) size[--first] = digits[rest & 15];
-    out.append(size + first, sizeof size - first).append("\r\n").append(data).append("\r\n");
-}
-
-/// Ends a chunked body: the last chunk and no trailers.
-inline constexpr std::string_view last_chunk = "0\r\n\r\n";
-
-}  // namespace http
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -1702,6 +1578,29 @@ constexpr void for_each_list_item(std::string_view list, F&& f) {
     for_each_list_item(list, [&](std::string_view item) { found = found || iequals(item, token); });
     return found;
 }
+
+}  // namespace http
+namespace detail {
+
+/// True for the fields that decide the framing, or end the hop. The writer of heads makes them, an
+/// application may not set them (RFC 9110 section 7.6.1).
+[[nodiscard]] constexpr bool is_framing_field(std::string_view name) noexcept {
+    switch (name.size()) {
+        case 7:
+            return iequals(name, "trailer") || iequals(name, "upgrade");
+        case 10:
+            return iequals(name, "connection") || iequals(name, "keep-alive");
+        case 14:
+            return iequals(name, "content-length");
+        case 17:
+            return iequals(name, "transfer-encoding");
+        default:
+            return false;
+    }
+}
+
+}  // namespace detail
+namespace http {
 
 /// The fields of a response (or of a client's request), in order. They live in one string in the form of the
 /// wire: clear() keeps the memory, a warm object does not allocate, and writing is one copy.
@@ -2187,259 +2086,6 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/http/head_parser.hpp ----
-
-// The head of a message, request or response, but for its first line: bytes in, offsets out (RFC 9112
-// sections 2 to 5). Strict: what the grammar does not allow is refused, there is no lenient mode. Linear: a
-// byte is scanned once, whatever the splits. Not here: the first lines (parser.hpp, response_parser.hpp) and
-// what the head means for the body (framing.hpp).
-
-namespace sake {
-inline namespace v0 {
-namespace http {
-
-/// A piece of the buffer by offset, so that the buffer may move between two calls of the parser.
-struct Slice {
-    std::uint32_t offset = 0;
-    std::uint32_t length = 0;
-
-    /// The text, given where the buffer is now.
-    [[nodiscard]] std::string_view of(const char* base) const noexcept { return {base + offset, length}; }
-};
-
-/// One header field; the value comes without the white space around it.
-struct FieldSlice {
-    Slice name;
-    Slice value;
-};
-
-/// Sizes in bytes. The start line, of a request or a response, includes its CRLF, the header block all its
-/// lines and the final CRLF.
-struct HeadLimits {
-    std::size_t start_line = 8 * 1024;
-    std::size_t header_block = 16 * 1024;
-    std::size_t header_count = 100;
-};
-
-/// Where a field that decides the framing was seen: how often, and the index in `fields` of its first line.
-struct KnownField {
-    std::uint32_t count = 0;
-    std::uint32_t first = 0;
-};
-
-/// What the parser found in any head. Reuse one object: its vector keeps its capacity.
-struct MessageHead {
-    std::uint8_t minor_version = 1;  // 0 for HTTP/1.0, 1 for HTTP/1.1 and whatever follows it
-    std::vector<FieldSlice> fields;
-    std::size_t size = 0;  // bytes of the head, with the final CRLF and empty lines skipped before it
-    KnownField host, content_length, transfer_encoding, connection, expect;
-
-    /// Back to empty, keeping the capacity.
-    void clear() noexcept {
-        minor_version = 1;
-        fields.clear();
-        size = 0;
-        host = content_length = transfer_encoding = connection = expect = KnownField{};
-    }
-};
-
-/// Why a head is refused, and the status to say it with; 0 for one that is not.
-struct HeadRefusal {
-    int status = 0;
-    std::string_view reason = {};
-};
-
-namespace detail {
-
-constexpr Slice slice_of(const char* base, const char* begin, const char* end) noexcept {
-    return {static_cast<std::uint32_t>(begin - base), static_cast<std::uint32_t>(end - begin)};
-}
-
-/// HTTP-version = "HTTP" "/" DIGIT "." DIGIT (RFC 9112 section 2.3)
-inline HeadRefusal take_version(std::string_view text, MessageHead& head) noexcept {
-    if (text.size() != 8 || std::memcmp(text.data(), "HTTP/", 5) != 0 || text[6] != '.' ||
-        !ascii::is(text[5], ascii::digit) || !ascii::is(text[7], ascii::digit)) {
-        return {400, "bad HTTP version"};
-    }
-    if (text[5] != '1') return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
-    head.minor_version = text[7] == '0' ? 0 : 1;
-    return {};
-}
-
-}  // namespace detail
-
-/// Parses one head at a time; `reset` begins the next. StartLine says what comes before the fields: see
-/// RequestLine.
-template <class StartLine>
-class HeadParser {
-  public:
-    using Head = typename StartLine::Head;
-    enum class Result { need_more, done, refused };
-
-    explicit HeadParser(HeadLimits limits = {}) noexcept
-        : limits_{std::min(limits.start_line, largest), std::min(limits.header_block, largest),
-                  std::min(limits.header_count, largest)} {}
-
-    /// Goes on where the last call stopped. `buffer` is all bytes of this message so far: between two calls
-    /// it may grow and move, not change. After `done`, `head.size` bytes are the head, and the rest follows
-    /// it. The outcome does not depend on how the bytes were split over calls.
-    [[nodiscard]] Result parse(std::string_view buffer, Head& head) {
-        while (state_ == State::start_line || state_ == State::fields) {
-            if (!find_line_end(buffer)) break;
-            take_line(buffer.data(), head);
-        }
-        return state_ == State::done      ? Result::done
-               : state_ == State::refused ? Result::refused
-                                          : Result::need_more;
-    }
-
-    /// The status to refuse with, and why in plain words; 0 and empty unless `parse` said `refused`.
-    [[nodiscard]] int status() const noexcept { return status_; }
-    [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
-
-    /// True once a byte of the message itself was seen; empty lines before it do not count.
-    [[nodiscard]] bool started() const noexcept { return state_ != State::start_line || scanned_ > line_; }
-
-    /// Ready for the next message, whose first byte is then at offset 0.
-    void reset() noexcept {
-        line_ = scanned_ = block_ = 0;
-        empty_lines_ = 0;
-        state_ = State::start_line;
-        status_ = 0;
-        reason_ = {};
-    }
-
-  private:
-    enum class State : std::uint8_t { start_line, fields, done, refused };
-
-    // Offsets are 32 bits wide; with these bounds no sum of them wraps.
-    static constexpr std::size_t largest = std::size_t{1} << 30;
-
-    HeadLimits limits_;
-    std::size_t line_ = 0;     // where the current line begins
-    std::size_t scanned_ = 0;  // up to here the current line holds no control byte
-    std::size_t block_ = 0;    // where the header block begins
-    unsigned empty_lines_ = 0;
-    State state_ = State::start_line;
-    int status_ = 0;
-    std::string_view reason_;
-
-    void refuse(int status, std::string_view reason) noexcept {
-        state_ = State::refused;
-        status_ = status;
-        reason_ = reason;
-    }
-
-    void refuse_size(std::string_view line) noexcept {
-        if (state_ == State::fields) return refuse(431, "header block too large");
-        const HeadRefusal refusal = StartLine::too_long(line);
-        refuse(refusal.status, refusal.reason);
-    }
-
-    /// True when [line_, scanned_) is a line that ends in CRLF. Whichever comes first in the bytes, a bad one
-    /// or the one too many, decides the status; so a line is looked at only up to its limit.
-    bool find_line_end(std::string_view buffer) noexcept {
-        const std::size_t limit =
-            state_ == State::start_line ? line_ + limits_.start_line : block_ + limits_.header_block;
-        const std::size_t window = std::min(buffer.size(), limit);
-        const char* found = ascii::find_control(buffer.data() + scanned_, buffer.data() + window);
-        scanned_ = static_cast<std::size_t>(found - buffer.data());
-        if (scanned_ + 1 < window && found[0] == '\r' && found[1] == '\n') return true;
-        if (scanned_ < window && found[0] != '\r') {
-            refuse(400,
-                   found[0] == '\n' ? "line feed without carriage return" : "control character in the head");
-        } else if (scanned_ + 1 < window) {
-            refuse(400, "carriage return without line feed");
-        } else if (buffer.size() > limit) {
-            refuse_size(buffer.substr(line_, limit - line_));
-        }
-        return false;
-    }
-
-    void take_line(const char* base, Head& head) {
-        const char* begin = base + line_;
-        const char* end = base + scanned_;
-        line_ = scanned_ += 2;
-        if (state_ == State::fields) return take_field(base, begin, end, head);
-        if (begin != end) return take_start_line(base, begin, end, head);
-        if (++empty_lines_ > StartLine::empty_lines_allowed) refuse(400, StartLine::is_missing);
-    }
-
-    void take_start_line(const char* base, const char* begin, const char* end, Head& head) {
-        head.clear();
-        const HeadRefusal refusal = StartLine::take(base, begin, end, head);
-        if (refusal.status != 0) return refuse(refusal.status, refusal.reason);
-        state_ = State::fields;
-        block_ = line_;
-    }
-
-    /// field-line = field-name ":" OWS field-value OWS (RFC 9112 section 5); the values' bytes are known to
-    /// be good.
-    void take_field(const char* base, const char* begin, const char* end, Head& head) {
-        if (begin == end) {
-            head.size = line_;
-            state_ = State::done;
-            return;
-        }
-        if (head.fields.size() >= limits_.header_count) return refuse(431, "too many header fields");
-        const char* p = begin;
-        while (p != end && ascii::is(*p, ascii::token)) ++p;
-        if (p == begin || p == end || *p != ':') return refuse(400, describe_bad_name(begin, p, end));
-        const char* colon = p++;
-        while (p != end && (*p == ' ' || *p == '\t')) ++p;
-        while (end != p && (end[-1] == ' ' || end[-1] == '\t')) --end;
-        note(head, {begin, static_cast<std::size_t>(colon - begin)});
-        head.fields.push_back({detail::slice_of(base, begin, colon), detail::slice_of(base, p, end)});
-    }
-
-    static std::string_view describe_bad_name(const char* begin, const char* p, const char* end) noexcept {
-        if (p == end) return "header line without a colon";
-        const bool space = *p == ' ' || *p == '\t';
-        if (p == begin) return space ? "folded header line" : "bad or empty header name";
-        return space ? "space in or after a header name" : "bad character in a header name";
-    }
-
-    /// Whether a token of the same length is this name of small letters and '-': a bit sets it in small
-    /// letters, since no other byte of a token becomes one of those.
-    static bool is_name(std::string_view token, std::string_view wanted) noexcept {
-        for (std::size_t i = 0; i < token.size(); ++i) {
-            if ((token[i] | 0x20) != wanted[i]) return false;
-        }
-        return true;
-    }
-
-    /// Remembers the fields that the framing asks for, so that it needs no search.
-    static void note(MessageHead& head, std::string_view name) noexcept {
-        KnownField* known = nullptr;
-        std::string_view wanted;
-        switch (name.size()) {
-            case 4:
-                known = &head.host, wanted = "host";
-                break;
-            case 6:
-                known = &head.expect, wanted = "expect";
-                break;
-            case 10:
-                known = &head.connection, wanted = "connection";
-                break;
-            case 14:
-                known = &head.content_length, wanted = "content-length";
-                break;
-            case 17:
-                known = &head.transfer_encoding, wanted = "transfer-encoding";
-                break;
-            default:
-                return;
-        }
-        if (!is_name(name, wanted)) return;
-        if (known->count++ == 0) known->first = static_cast<std::uint32_t>(head.fields.size());
-    }
-};
-
-}  // namespace http
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/http/message.hpp ----
 
 // Methods and status codes: the few words of HTTP that every other part shares.
@@ -2586,129 +2232,172 @@ inline constexpr StatusPhrase status_phrases[] = {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/http/parser.hpp ----
+// ---- sake/http/mime.hpp ----
 
-// The head of a request: bytes in, a RequestHead of offsets out (RFC 9112 section 3). Not here: the fields
-// and the lines (head_parser.hpp), what the head means for the body (framing.hpp) and what the target means
-// (uri.hpp).
+// Media types by file extension: the few that a web server meets. Text types say UTF-8.
+// Not here: guessing from content, which a server should not do.
 
 namespace sake {
 inline namespace v0 {
 namespace http {
-
-/// What the parser found of a request.
-struct RequestHead : MessageHead {
-    Method method = Method::other;
-    Slice method_name;
-    Slice target;
-
-    /// Back to empty, keeping the capacity.
-    void clear() noexcept {
-        MessageHead::clear();
-        method = Method::other;
-        method_name = target = Slice{};
-    }
-};
-
 namespace detail {
 
-/// Past the bytes that a URI may hold and the well-formed percent escapes among them.
-inline const char* skip_target(const char* p, const char* end) noexcept {
-    for (;; ++p) {
-        while (p != end && ascii::is(*p, ascii::target)) ++p;
-        if (end - p < 3 || p[0] != '%') return p;
-        if (!ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
-        p += 2;
+struct MimeEntry {
+    std::string_view extension;
+    std::string_view type;
+};
+
+// In order of extension: it is searched by halves.
+inline constexpr MimeEntry mime_table[] = {
+    {"7z", "application/x-7z-compressed"},
+    {"aac", "audio/aac"},
+    {"apng", "image/apng"},
+    {"atom", "application/atom+xml"},
+    {"avi", "video/x-msvideo"},
+    {"avif", "image/avif"},
+    {"bin", "application/octet-stream"},
+    {"bmp", "image/bmp"},
+    {"br", "application/octet-stream"},
+    {"bz2", "application/x-bzip2"},
+    {"css", "text/css; charset=utf-8"},
+    {"csv", "text/csv; charset=utf-8"},
+    {"doc", "application/msword"},
+    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+    {"eot", "application/vnd.ms-fontobject"},
+    {"epub", "application/epub+zip"},
+    {"flac", "audio/flac"},
+    {"geojson", "application/geo+json"},
+    {"gif", "image/gif"},
+    {"gz", "application/gzip"},
+    {"htm", "text/html; charset=utf-8"},
+    {"html", "text/html; charset=utf-8"},
+    {"ico", "image/vnd.microsoft.icon"},
+    {"ics", "text/calendar; charset=utf-8"},
+    {"jar", "application/java-archive"},
+    {"jpeg", "image/jpeg"},
+    {"jpg", "image/jpeg"},
+    {"js", "text/javascript; charset=utf-8"},
+    {"json", "application/json"},
+    {"jsonld", "application/ld+json"},
+    {"jxl", "image/jxl"},
+    {"m4a", "audio/mp4"},
+    {"m4v", "video/mp4"},
+    {"map", "application/json"},
+    {"md", "text/markdown; charset=utf-8"},
+    {"mjs", "text/javascript; charset=utf-8"},
+    {"mkv", "video/x-matroska"},
+    {"mov", "video/quicktime"},
+    {"mp3", "audio/mpeg"},
+    {"mp4", "video/mp4"},
+    {"mpeg", "video/mpeg"},
+    {"odp", "application/vnd.oasis.opendocument.presentation"},
+    {"ods", "application/vnd.oasis.opendocument.spreadsheet"},
+    {"odt", "application/vnd.oasis.opendocument.text"},
+    {"oga", "audio/ogg"},
+    {"ogg", "audio/ogg"},
+    {"ogv", "video/ogg"},
+    {"opus", "audio/ogg"},
+    {"otf", "font/otf"},
+    {"pdf", "application/pdf"},
+    {"png", "image/png"},
+    {"ppt", "application/vnd.ms-powerpoint"},
+    {"pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
+    {"rar", "application/vnd.rar"},
+    {"rss", "application/rss+xml"},
+    {"rtf", "application/rtf"},
+    {"svg", "image/svg+xml"},
+    {"tar", "application/x-tar"},
+    {"tif", "image/tiff"},
+    {"tiff", "image/tiff"},
+    {"ttf", "font/ttf"},
+    {"txt", "text/plain; charset=utf-8"},
+    {"wasm", "application/wasm"},
+    {"wav", "audio/wav"},
+    {"weba", "audio/webm"},
+    {"webm", "video/webm"},
+    {"webmanifest", "application/manifest+json"},
+    {"webp", "image/webp"},
+    {"woff", "font/woff"},
+    {"woff2", "font/woff2"},
+    {"xhtml", "application/xhtml+xml"},
+    {"xls", "application/vnd.ms-excel"},
+    {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+    {"xml", "application/xml"},
+    {"yaml", "application/yaml"},
+    {"yml", "application/yaml"},
+    {"zip", "application/zip"},
+    {"zst", "application/zstd"},
+};
+
+inline constexpr std::size_t mime_count = sizeof mime_table / sizeof mime_table[0];
+
+constexpr bool mime_table_is_sorted() noexcept {
+    for (std::size_t i = 1; i < mime_count; ++i) {
+        if (!(mime_table[i - 1].extension < mime_table[i].extension)) return false;
     }
+    return true;
+}
+static_assert(mime_table_is_sorted(), "mime_table must be in order, each extension once");
+
+/// What follows the last '.' of the last path segment, or the whole segment when it has no '.'.
+constexpr std::string_view file_extension(std::string_view name) noexcept {
+    name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
+    return name.substr(name.rfind('.') + 1);
 }
 
 }  // namespace detail
 
-/// request-line = method SP request-target SP HTTP-version (RFC 9112 section 3)
-struct RequestLine {
-    using Head = RequestHead;
-    static constexpr std::string_view is_missing = "empty line instead of a request";
-    static constexpr unsigned empty_lines_allowed = 2;  // RFC 9112 section 2.2: at least one
-
-    /// Of a line that reaches its limit: 414 is for targets, 501 for methods (section 3).
-    static HeadRefusal too_long(std::string_view line) noexcept {
-        if (ascii::all_of(line, ascii::token)) return {501, "method too long"};
-        return {414, "request line too long"};
+/// The media type for "index.html", "/a/b.html", ".html" or "html", in any case; "application/octet-stream"
+/// for what is not known.
+[[nodiscard]] constexpr std::string_view mime_type(std::string_view file_name_or_extension) noexcept {
+    constexpr std::string_view unknown = "application/octet-stream";
+    const std::string_view extension = detail::file_extension(file_name_or_extension);
+    char lower[16] = {};
+    if (extension.size() > sizeof lower) return unknown;
+    for (std::size_t i = 0; i < extension.size(); ++i) lower[i] = to_lower(extension[i]);
+    const std::string_view wanted(lower, extension.size());
+    std::size_t low = 0;
+    std::size_t high = detail::mime_count;
+    while (low < high) {
+        const std::size_t middle = (low + high) / 2;
+        if (detail::mime_table[middle].extension < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
     }
-
-    /// Why no target ends at `p`.
-    static HeadRefusal bad_target(const char* p, const char* end) noexcept {
-        if (p == end || *p == ' ') return {400, "bad request line"};
-        if (*p == '%') return {400, "bad percent-escape in the request target"};
-        return {400, "a byte of the request target must be percent-encoded"};
-    }
-
-    static HeadRefusal take(const char* base, const char* begin, const char* end,
-                            RequestHead& head) noexcept {
-        const char* p = begin;
-        while (p != end && ascii::is(*p, ascii::token)) ++p;
-        if (p == begin || p == end || *p != ' ') return {400, "bad method"};
-        head.method_name = detail::slice_of(base, begin, p);
-        head.method = method_from(head.method_name.of(base));
-        const char* target = ++p;
-        p = detail::skip_target(p, end);
-        if (p == target || p == end || *p != ' ') return bad_target(p, end);
-        head.target = detail::slice_of(base, target, p);
-        return detail::take_version({p + 1, static_cast<std::size_t>(end - p - 1)}, head);
-    }
-};
-
-using RequestParser = HeadParser<RequestLine>;
+    const bool found = low < detail::mime_count && detail::mime_table[low].extension == wanted;
+    return found ? detail::mime_table[low].type : unknown;
+}
 
 }  // namespace http
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/http/response_parser.hpp ----
+// ---- sake/http/slice.hpp ----
 
-// The head of a response, for a client: as strict as the server is with requests. Not here: the fields and
-// the lines (head_parser.hpp), and where the body ends (framing.hpp).
+// Pieces of a message by offset, so that the bytes may move while somebody holds them.
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
-/// What the parser found of a response.
-struct ReceivedHead : MessageHead {
-    int status = 0;
+/// A piece of the buffer by offset, so that the buffer may move between two calls of the parser.
+struct Slice {
+    std::uint32_t offset = 0;
+    std::uint32_t length = 0;
 
-    /// Back to empty, keeping the capacity.
-    void clear() noexcept {
-        MessageHead::clear();
-        status = 0;
-    }
+    /// The text, given where the buffer is now.
+    [[nodiscard]] std::string_view of(const char* base) const noexcept { return {base + offset, length}; }
 };
 
-/// status-line = HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 section 4). The space behind the
-/// code may be missing with the phrase, as many servers have it.
-struct StatusLine {
-    using Head = ReceivedHead;
-    static constexpr std::string_view is_missing = "empty line instead of a response";
-    static constexpr unsigned empty_lines_allowed = 0;
-
-    static HeadRefusal too_long(std::string_view) noexcept { return {431, "status line too long"}; }
-
-    static HeadRefusal take(const char*, const char* begin, const char* end, ReceivedHead& head) noexcept {
-        const std::string_view line(begin, static_cast<std::size_t>(end - begin));
-        const HeadRefusal version = detail::take_version(line.substr(0, 8), head);
-        if (version.status != 0) return version;
-        const std::string_view code = line.substr(8, 4);
-        const auto status = parse_decimal<unsigned>(code.empty() ? code : code.substr(1));
-        if (code.size() != 4 || code[0] != ' ' || !status || *status < 100) return {400, "bad status code"};
-        if (line.size() > 12 && line[12] != ' ') return {400, "bad status code"};
-        head.status = static_cast<int>(*status);
-        return {};
-    }
+/// One header field; the value comes without the white space around it.
+struct FieldSlice {
+    Slice name;
+    Slice value;
 };
 
-using ResponseParser = HeadParser<StatusLine>;
-
-}  // namespace http
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -2735,6 +2424,16 @@ struct Target {
 };
 
 namespace detail {
+
+/// Past the bytes that a URI may hold and the well-formed percent escapes among them.
+inline const char* skip_target(const char* p, const char* end) noexcept {
+    for (;; ++p) {
+        while (p != end && ascii::is(*p, ascii::target)) ++p;
+        if (end - p < 3 || p[0] != '%') return p;
+        if (!ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
+        p += 2;
+    }
+}
 
 /// 1 to 4 hex digits at the front of `text`; 0 when there is no such group.
 constexpr std::size_t hex_group(std::string_view text) noexcept {
@@ -3076,7 +2775,600 @@ class QueryPairs {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/http/framing.hpp ----
+// ---- sake/http1/chunked.hpp ----
+
+// The chunked coding (RFC 9112 section 7.1), both ways. The decoder is strict about sizes and line ends,
+// checks extensions and trailers and throws them away, and hands out views into its input. Not here: limits
+// on the decoded body, which the server counts for every coding alike.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+namespace http1 {
+
+/// In bytes. Extensions: all of a body together, from the ';' to the CRLF. Trailers: their lines, CRLFs
+/// included, without the final empty line.
+struct ChunkedLimits {
+    std::size_t extensions = 16 * 1024;
+    std::size_t trailers = 4 * 1024;
+};
+
+/// Decodes one chunked body, byte by byte except for the data itself; `reset` begins the next.
+class ChunkedDecoder {
+  public:
+    struct Step {
+        enum class Kind : std::uint8_t { need_more, data, done, refused };
+
+        Kind kind = Kind::need_more;
+        std::size_t consumed = 0;  // bytes of the input that are dealt with; drop them before the next call
+        std::string_view data;     // for Kind::data: a view into the input, never empty
+    };
+
+    explicit ChunkedDecoder(ChunkedLimits limits = {}) noexcept : limits_(limits) {}
+
+    /// The next piece of the body. Call it with what is left after `consumed` until it says need_more (all
+    /// input is consumed then), done (what is left is the next request) or refused.
+    [[nodiscard]] Step decode(std::string_view in) noexcept {
+        std::size_t used = 0;
+        while (used < in.size() && state_ < State::done) {
+            if (state_ == State::data) {
+                const auto length =
+                    static_cast<std::size_t>(std::min<std::uint64_t>(left_, in.size() - used));
+                left_ -= length;
+                if (left_ == 0) state_ = State::data_cr;
+                return {Step::Kind::data, used + length, in.substr(used, length)};
+            }
+            take(in[used++]);
+        }
+        const auto kind = state_ == State::done      ? Step::Kind::done
+                          : state_ == State::refused ? Step::Kind::refused
+                                                     : Step::Kind::need_more;
+        return {kind, used, {}};
+    }
+
+    /// After refused: the status to answer with, and why.
+    [[nodiscard]] int status() const noexcept { return state_ == State::refused ? 400 : 0; }
+    [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
+
+    /// How much of the present chunk is still to come, once its size line is complete.
+    [[nodiscard]] std::uint64_t left_in_chunk() const noexcept { return state_ == State::data ? left_ : 0; }
+
+    void reset() noexcept { *this = ChunkedDecoder(limits_); }
+
+  private:
+    // In the order of a body. Everything before `done` wants more input.
+    enum class State : std::uint8_t {
+        size,            // first digit not yet seen
+        size_more,       // further digits, or what ends them
+        ext_gap,         // BWS after the size or an extension's value: ';' or CR must come
+        ext_name_start,  // after ';'
+        ext_name,
+        ext_name_gap,  // BWS after a name
+        ext_value_start,
+        ext_value,
+        ext_quoted,
+        ext_escape,
+        ext_quoted_end,
+        size_lf,
+        data,
+        data_cr,
+        data_lf,
+        trailer_start,
+        trailer_name,
+        trailer_value,
+        trailer_lf,
+        final_lf,
+        done,
+        refused,
+    };
+
+    ChunkedLimits limits_;
+    std::uint64_t left_ = 0;  // of the current chunk
+    std::size_t extensions_ = 0;
+    std::size_t trailers_ = 0;
+    unsigned digits_ = 0;
+    State state_ = State::size;
+    std::string_view reason_;
+
+    void refuse(std::string_view reason) noexcept {
+        state_ = State::refused;
+        reason_ = reason;
+    }
+
+    void take(char c) noexcept {
+        if (state_ <= State::size_more) return take_size(c);
+        if (state_ < State::size_lf) return take_extension(c);
+        if (state_ >= State::trailer_start && state_ < State::final_lf) return take_trailer(c);
+        expect_line_end(c);
+    }
+
+    /// chunk-size = 1*HEXDIG; more than 16 digits cannot be a 64-bit size.
+    void take_size(char c) noexcept {
+        if (ascii::is(c, ascii::hex)) {
+            if (++digits_ > 16) return refuse("chunk size too long");
+            left_ = left_ << 4 | ascii::hex_value(c);
+            state_ = State::size_more;
+        } else if (state_ == State::size) {
+            refuse("bad chunk size");
+        } else if (c == '\r') {
+            state_ = State::size_lf;
+        } else {
+            state_ = State::ext_gap;
+            take_extension(c);
+        }
+    }
+
+    /// chunk-ext = *( BWS ";" BWS chunk-ext-name [ BWS "=" BWS chunk-ext-val ] )
+    /// chunk-ext-val = token / quoted-string
+    void take_extension(char c) noexcept {
+        if (c == '\r' && end_extension()) return;
+        if (++extensions_ > limits_.extensions) return refuse("chunk extensions too large");
+        if (!ascii::is(c, ascii::field)) return refuse("control character in a chunk extension");
+        const bool space = c == ' ' || c == '\t';
+        const bool token = ascii::is(c, ascii::token);
+        switch (state_) {
+            case State::ext_name_start:
+                return space ? void() : move_to(token, State::ext_name);
+            case State::ext_name:
+                if (token) return;
+                [[fallthrough]];
+            case State::ext_name_gap:
+                if (c == '=') return move_to(true, State::ext_value_start);
+                return after_extension(c, State::ext_name_gap);
+            case State::ext_value_start:
+                if (space) return;
+                return c == '"' ? move_to(true, State::ext_quoted) : move_to(token, State::ext_value);
+            case State::ext_value:
+                return token ? void() : after_extension(c, State::ext_gap);
+            case State::ext_quoted:
+                if (c == '"') return move_to(true, State::ext_quoted_end);
+                return c == '\\' ? move_to(true, State::ext_escape) : void();
+            case State::ext_escape:
+                return move_to(true, State::ext_quoted);
+            default:  // ext_gap, ext_quoted_end
+                return after_extension(c, State::ext_gap);
+        }
+    }
+
+    /// White space or the next ';' may follow here. White space alone, with no ';' after it, is no extension.
+    void after_extension(char c, State gap) noexcept {
+        const bool space = c == ' ' || c == '\t';
+        move_to(space || c == ';', space ? gap : State::ext_name_start);
+    }
+
+    void move_to(bool allowed, State next) noexcept {
+        if (!allowed) return refuse("bad chunk extension");
+        state_ = next;
+    }
+
+    /// A CR ends the line where an extension may be complete.
+    bool end_extension() noexcept {
+        if (state_ != State::ext_name && state_ != State::ext_value && state_ != State::ext_quoted_end)
+            return false;
+        state_ = State::size_lf;
+        return true;
+    }
+
+    /// trailer-section = *( field-line CRLF ); checked like the fields of a head.
+    void take_trailer(char c) noexcept {
+        if (state_ == State::trailer_start && c == '\r') {
+            state_ = State::final_lf;
+            return;
+        }
+        if (++trailers_ > limits_.trailers) return refuse("trailers too large");
+        switch (state_) {
+            case State::trailer_start:
+                if (!ascii::is(c, ascii::token)) return refuse("bad trailer name");
+                state_ = State::trailer_name;
+                return;
+            case State::trailer_name:
+                if (c == ':')
+                    state_ = State::trailer_value;
+                else if (!ascii::is(c, ascii::token))
+                    refuse("bad trailer name");
+                return;
+            case State::trailer_value:
+                if (c == '\r')
+                    state_ = State::trailer_lf;
+                else if (!ascii::is(c, ascii::field))
+                    refuse("control character in a trailer");
+                return;
+            default:
+                if (c != '\n') return refuse("carriage return without line feed");
+                state_ = State::trailer_start;
+        }
+    }
+
+    void expect_line_end(char c) noexcept {
+        if (c != (state_ == State::data_cr ? '\r' : '\n')) return refuse("chunk without its line end");
+        switch (state_) {
+            case State::size_lf:
+                digits_ = 0;
+                state_ = left_ == 0 ? State::trailer_start : State::data;
+                return;
+            case State::data_cr:
+                state_ = State::data_lf;
+                return;
+            case State::data_lf:
+                state_ = State::size;
+                return;
+            default:
+                state_ = State::done;
+        }
+    }
+};
+
+/// Appends the data as one chunk; nothing for no data, since an empty chunk would end the body.
+inline void append_chunk(std::string& out, std::string_view data) {
+    if (data.empty()) return;
+    constexpr std::string_view digits = "0123456789abcdef";
+    char size[16];
+    std::size_t first = sizeof size;
+    for (std::uint64_t rest = data.size(); rest != 0; rest >>= 4) size[--first] = digits[rest & 15];
+    out.append(size + first, sizeof size - first).append("\r\n").append(data).append("\r\n");
+}
+
+/// Ends a chunked body: the last chunk and no trailers.
+inline constexpr std::string_view last_chunk = "0\r\n\r\n";
+
+}  // namespace http1
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http1/head_parser.hpp ----
+
+// The head of a message, request or response, but for its first line: bytes in, offsets out (RFC 9112
+// sections 2 to 5). Strict: what the grammar does not allow is refused, there is no lenient mode. Linear: a
+// byte is scanned once, whatever the splits. Not here: the first lines (parser.hpp, response_parser.hpp) and
+// what the head means for the body (framing.hpp).
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+namespace http1 {
+
+/// Sizes in bytes. The start line, of a request or a response, includes its CRLF, the header block all its
+/// lines and the final CRLF.
+struct HeadLimits {
+    std::size_t start_line = 8 * 1024;
+    std::size_t header_block = 16 * 1024;
+    std::size_t header_count = 100;
+};
+
+/// Where a field that decides the framing was seen: how often, and the index in `fields` of its first line.
+struct KnownField {
+    std::uint32_t count = 0;
+    std::uint32_t first = 0;
+};
+
+/// What the parser found in any head. Reuse one object: its vector keeps its capacity.
+struct MessageHead {
+    std::uint8_t minor_version = 1;  // 0 for HTTP/1.0, 1 for HTTP/1.1 and whatever follows it
+    std::vector<FieldSlice> fields;
+    std::size_t size = 0;  // bytes of the head, with the final CRLF and empty lines skipped before it
+    KnownField host, content_length, transfer_encoding, connection, expect;
+
+    /// Back to empty, keeping the capacity.
+    void clear() noexcept {
+        minor_version = 1;
+        fields.clear();
+        size = 0;
+        host = content_length = transfer_encoding = connection = expect = KnownField{};
+    }
+};
+
+/// Why a head is refused, and the status to say it with; 0 for one that is not.
+struct HeadRefusal {
+    int status = 0;
+    std::string_view reason = {};
+};
+
+constexpr Slice slice_of(const char* base, const char* begin, const char* end) noexcept {
+    return {static_cast<std::uint32_t>(begin - base), static_cast<std::uint32_t>(end - begin)};
+}
+
+/// HTTP-version = "HTTP" "/" DIGIT "." DIGIT (RFC 9112 section 2.3)
+inline HeadRefusal take_version(std::string_view text, MessageHead& head) noexcept {
+    if (text.size() != 8 || std::memcmp(text.data(), "HTTP/", 5) != 0 || text[6] != '.' ||
+        !ascii::is(text[5], ascii::digit) || !ascii::is(text[7], ascii::digit)) {
+        return {400, "bad HTTP version"};
+    }
+    if (text[5] != '1') return {505, "only HTTP/1.0 and HTTP/1.1 are spoken here"};
+    head.minor_version = text[7] == '0' ? 0 : 1;
+    return {};
+}
+
+/// Parses one head at a time; `reset` begins the next. StartLine says what comes before the fields: see
+/// RequestLine.
+template <class StartLine>
+class HeadParser {
+  public:
+    using Head = typename StartLine::Head;
+    enum class Result { need_more, done, refused };
+
+    explicit HeadParser(HeadLimits limits = {}) noexcept
+        : limits_{std::min(limits.start_line, largest), std::min(limits.header_block, largest),
+                  std::min(limits.header_count, largest)} {}
+
+    /// Goes on where the last call stopped. `buffer` is all bytes of this message so far: between two calls
+    /// it may grow and move, not change. After `done`, `head.size` bytes are the head, and the rest follows
+    /// it. The outcome does not depend on how the bytes were split over calls.
+    [[nodiscard]] Result parse(std::string_view buffer, Head& head) {
+        while (state_ == State::start_line || state_ == State::fields) {
+            if (!find_line_end(buffer)) break;
+            take_line(buffer.data(), head);
+        }
+        return state_ == State::done      ? Result::done
+               : state_ == State::refused ? Result::refused
+                                          : Result::need_more;
+    }
+
+    /// The status to refuse with, and why in plain words; 0 and empty unless `parse` said `refused`.
+    [[nodiscard]] int status() const noexcept { return status_; }
+    [[nodiscard]] std::string_view reason() const noexcept { return reason_; }
+
+    /// True once a byte of the message itself was seen; empty lines before it do not count.
+    [[nodiscard]] bool started() const noexcept { return state_ != State::start_line || scanned_ > line_; }
+
+    /// Ready for the next message, whose first byte is then at offset 0.
+    void reset() noexcept {
+        line_ = scanned_ = block_ = 0;
+        empty_lines_ = 0;
+        state_ = State::start_line;
+        status_ = 0;
+        reason_ = {};
+    }
+
+  private:
+    enum class State : std::uint8_t { start_line, fields, done, refused };
+
+    // Offsets are 32 bits wide; with these bounds no sum of them wraps.
+    static constexpr std::size_t largest = std::size_t{1} << 30;
+
+    HeadLimits limits_;
+    std::size_t line_ = 0;     // where the current line begins
+    std::size_t scanned_ = 0;  // up to here the current line holds no control byte
+    std::size_t block_ = 0;    // where the header block begins
+    unsigned empty_lines_ = 0;
+    State state_ = State::start_line;
+    int status_ = 0;
+    std::string_view reason_;
+
+    void refuse(int status, std::string_view reason) noexcept {
+        state_ = State::refused;
+        status_ = status;
+        reason_ = reason;
+    }
+
+    void refuse_size(std::string_view line) noexcept {
+        if (state_ == State::fields) return refuse(431, "header block too large");
+        const HeadRefusal refusal = StartLine::too_long(line);
+        refuse(refusal.status, refusal.reason);
+    }
+
+    /// True when [line_, scanned_) is a line that ends in CRLF. Whichever comes first in the bytes, a bad one
+    /// or the one too many, decides the status; so a line is looked at only up to its limit.
+    bool find_line_end(std::string_view buffer) noexcept {
+        const std::size_t limit =
+            state_ == State::start_line ? line_ + limits_.start_line : block_ + limits_.header_block;
+        const std::size_t window = std::min(buffer.size(), limit);
+        const char* found = ascii::find_control(buffer.data() + scanned_, buffer.data() + window);
+        scanned_ = static_cast<std::size_t>(found - buffer.data());
+        if (scanned_ + 1 < window && found[0] == '\r' && found[1] == '\n') return true;
+        if (scanned_ < window && found[0] != '\r') {
+            refuse(400,
+                   found[0] == '\n' ? "line feed without carriage return" : "control character in the head");
+        } else if (scanned_ + 1 < window) {
+            refuse(400, "carriage return without line feed");
+        } else if (buffer.size() > limit) {
+            refuse_size(buffer.substr(line_, limit - line_));
+        }
+        return false;
+    }
+
+    void take_line(const char* base, Head& head) {
+        const char* begin = base + line_;
+        const char* end = base + scanned_;
+        line_ = scanned_ += 2;
+        if (state_ == State::fields) return take_field(base, begin, end, head);
+        if (begin != end) return take_start_line(base, begin, end, head);
+        if (++empty_lines_ > StartLine::empty_lines_allowed) refuse(400, StartLine::is_missing);
+    }
+
+    void take_start_line(const char* base, const char* begin, const char* end, Head& head) {
+        head.clear();
+        const HeadRefusal refusal = StartLine::take(base, begin, end, head);
+        if (refusal.status != 0) return refuse(refusal.status, refusal.reason);
+        state_ = State::fields;
+        block_ = line_;
+    }
+
+    /// field-line = field-name ":" OWS field-value OWS (RFC 9112 section 5); the values' bytes are known to
+    /// be good.
+    void take_field(const char* base, const char* begin, const char* end, Head& head) {
+        if (begin == end) {
+            head.size = line_;
+            state_ = State::done;
+            return;
+        }
+        if (head.fields.size() >= limits_.header_count) return refuse(431, "too many header fields");
+        const char* p = begin;
+        while (p != end && ascii::is(*p, ascii::token)) ++p;
+        if (p == begin || p == end || *p != ':') return refuse(400, describe_bad_name(begin, p, end));
+        const char* colon = p++;
+        while (p != end && (*p == ' ' || *p == '\t')) ++p;
+        while (end != p && (end[-1] == ' ' || end[-1] == '\t')) --end;
+        note(head, {begin, static_cast<std::size_t>(colon - begin)});
+        head.fields.push_back({slice_of(base, begin, colon), slice_of(base, p, end)});
+    }
+
+    static std::string_view describe_bad_name(const char* begin, const char* p, const char* end) noexcept {
+        if (p == end) return "header line without a colon";
+        const bool space = *p == ' ' || *p == '\t';
+        if (p == begin) return space ? "folded header line" : "bad or empty header name";
+        return space ? "space in or after a header name" : "bad character in a header name";
+    }
+
+    /// Whether a token of the same length is this name of small letters and '-': a bit sets it in small
+    /// letters, since no other byte of a token becomes one of those.
+    static bool is_name(std::string_view token, std::string_view wanted) noexcept {
+        for (std::size_t i = 0; i < token.size(); ++i) {
+            if ((token[i] | 0x20) != wanted[i]) return false;
+        }
+        return true;
+    }
+
+    /// Remembers the fields that the framing asks for, so that it needs no search.
+    static void note(MessageHead& head, std::string_view name) noexcept {
+        KnownField* known = nullptr;
+        std::string_view wanted;
+        switch (name.size()) {
+            case 4:
+                known = &head.host, wanted = "host";
+                break;
+            case 6:
+                known = &head.expect, wanted = "expect";
+                break;
+            case 10:
+                known = &head.connection, wanted = "connection";
+                break;
+            case 14:
+                known = &head.content_length, wanted = "content-length";
+                break;
+            case 17:
+                known = &head.transfer_encoding, wanted = "transfer-encoding";
+                break;
+            default:
+                return;
+        }
+        if (!is_name(name, wanted)) return;
+        if (known->count++ == 0) known->first = static_cast<std::uint32_t>(head.fields.size());
+    }
+};
+
+}  // namespace http1
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http1/request_parser.hpp ----
+
+// The head of a request: bytes in, a RequestHead of offsets out (RFC 9112 section 3). Not here: the fields
+// and the lines (head_parser.hpp), what the head means for the body (framing.hpp) and what the target means
+// (uri.hpp).
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+namespace http1 {
+
+/// What the parser found of a request.
+struct RequestHead : MessageHead {
+    http::Method method = http::Method::other;
+    Slice method_name;
+    Slice target;
+
+    /// Back to empty, keeping the capacity.
+    void clear() noexcept {
+        MessageHead::clear();
+        method = http::Method::other;
+        method_name = target = Slice{};
+    }
+};
+
+/// request-line = method SP request-target SP HTTP-version (RFC 9112 section 3)
+struct RequestLine {
+    using Head = RequestHead;
+    static constexpr std::string_view is_missing = "empty line instead of a request";
+    static constexpr unsigned empty_lines_allowed = 2;  // RFC 9112 section 2.2: at least one
+
+    /// Of a line that reaches its limit: 414 is for targets, 501 for methods (section 3).
+    static HeadRefusal too_long(std::string_view line) noexcept {
+        if (ascii::all_of(line, ascii::token)) return {501, "method too long"};
+        return {414, "request line too long"};
+    }
+
+    /// Why no target ends at `p`.
+    static HeadRefusal bad_target(const char* p, const char* end) noexcept {
+        if (p == end || *p == ' ') return {400, "bad request line"};
+        if (*p == '%') return {400, "bad percent-escape in the request target"};
+        return {400, "a byte of the request target must be percent-encoded"};
+    }
+
+    static HeadRefusal take(const char* base, const char* begin, const char* end,
+                            RequestHead& head) noexcept {
+        const char* p = begin;
+        while (p != end && ascii::is(*p, ascii::token)) ++p;
+        if (p == begin || p == end || *p != ' ') return {400, "bad method"};
+        head.method_name = slice_of(base, begin, p);
+        head.method = http::method_from(head.method_name.of(base));
+        const char* target = ++p;
+        p = http::detail::skip_target(p, end);
+        if (p == target || p == end || *p != ' ') return bad_target(p, end);
+        head.target = slice_of(base, target, p);
+        return take_version({p + 1, static_cast<std::size_t>(end - p - 1)}, head);
+    }
+};
+
+using RequestParser = HeadParser<RequestLine>;
+
+}  // namespace http1
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http1/response_parser.hpp ----
+
+// The head of a response, for a client: as strict as the server is with requests. Not here: the fields and
+// the lines (head_parser.hpp), and where the body ends (framing.hpp).
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+namespace http1 {
+
+/// What the parser found of a response.
+struct ReceivedHead : MessageHead {
+    int status = 0;
+
+    /// Back to empty, keeping the capacity.
+    void clear() noexcept {
+        MessageHead::clear();
+        status = 0;
+    }
+};
+
+/// status-line = HTTP-version SP status-code SP [ reason-phrase ] (RFC 9112 section 4). The space behind the
+/// code may be missing with the phrase, as many servers have it.
+struct StatusLine {
+    using Head = ReceivedHead;
+    static constexpr std::string_view is_missing = "empty line instead of a response";
+    static constexpr unsigned empty_lines_allowed = 0;
+
+    static HeadRefusal too_long(std::string_view) noexcept { return {431, "status line too long"}; }
+
+    static HeadRefusal take(const char*, const char* begin, const char* end, ReceivedHead& head) noexcept {
+        const std::string_view line(begin, static_cast<std::size_t>(end - begin));
+        const HeadRefusal version = take_version(line.substr(0, 8), head);
+        if (version.status != 0) return version;
+        const std::string_view code = line.substr(8, 4);
+        const auto status = parse_decimal<unsigned>(code.empty() ? code : code.substr(1));
+        if (code.size() != 4 || code[0] != ' ' || !status || *status < 100) return {400, "bad status code"};
+        if (line.size() > 12 && line[12] != ' ') return {400, "bad status code"};
+        head.status = static_cast<int>(*status);
+        return {};
+    }
+};
+
+using ResponseParser = HeadParser<StatusLine>;
+
+}  // namespace http1
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http1/framing.hpp ----
 
 // What a request head means for the bytes after it: is there a body, how does it end, does the connection
 // live on. The one place where that is decided. It follows RFC 9112 section 6.3, and whatever could be read
@@ -3085,7 +3377,8 @@ class QueryPairs {
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
+namespace http1 {
 
 /// How to read on after a head. When `refuse_status` is set, answer with it and close.
 struct Framing {
@@ -3106,7 +3399,7 @@ class HostCheck {
   public:
     [[nodiscard]] bool is_valid(std::string_view host) noexcept {
         if (size_ != 0 && host == std::string_view(last_valid_.data(), size_)) return true;
-        if (!is_valid_host(host)) return false;
+        if (!http::is_valid_host(host)) return false;
         if (host.size() <= last_valid_.size()) {
             size_ = host.copy(last_valid_.data(), host.size());
         }
@@ -3117,8 +3410,6 @@ class HostCheck {
     std::array<char, 56> last_valid_;
     std::size_t size_ = 0;
 };
-
-namespace detail {
 
 inline void refuse(Framing& framing, int status, std::string_view reason) noexcept {
     framing = Framing{};
@@ -3146,10 +3437,10 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (head.host.count == 1) host = head.fields[head.host.first].value.of(base);
     if (!hosts.is_valid(host)) return refuse(framing, 400, "bad Host");
     const std::string_view text = head.target.of(base);
-    if (text[0] == '/' && head.method != Method::connect) return;
-    const std::optional<Target> target = parse_target(head.method, text);
+    if (text[0] == '/' && head.method != http::Method::connect) return;
+    const std::optional<http::Target> target = http::parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
-    if (head.method == Method::connect) return refuse(framing, 501, "this is no proxy");
+    if (head.method == http::Method::connect) return refuse(framing, 501, "this is no proxy");
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
@@ -3157,7 +3448,7 @@ inline bool decide_keep_alive(const MessageHead& head, const char* base) noexcep
     bool close = false;
     bool keep = head.minor_version > 0;
     for_each_line(head, base, head.connection, "connection", [&](std::string_view value) {
-        for_each_list_item(value, [&](std::string_view option) {
+        http::for_each_list_item(value, [&](std::string_view option) {
             close = close || iequals(option, "close");
             keep = keep || iequals(option, "keep-alive");
         });
@@ -3174,7 +3465,7 @@ inline void decide_transfer_coding(const MessageHead& head, const char* base, Fr
     for_each_line(head, base, head.transfer_encoding, "transfer-encoding", [&](std::string_view value) {
         for (bool more = true; more;) {
             more = value.find(',') != std::string_view::npos;
-            const std::string_view coding = take_list_item(value);
+            const std::string_view coding = http::detail::take_list_item(value);
             last_is_chunked = iequals(coding, "chunked");
             chunked += last_is_chunked ? 1 : 0;
             other = other || !last_is_chunked;
@@ -3209,7 +3500,7 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     if (head.expect.count == 0 || head.minor_version == 0) return;
     bool is_known = true;
     for_each_line(head, base, head.expect, "expect", [&](std::string_view value) {
-        for_each_list_item(value, [&](std::string_view item) {
+        http::for_each_list_item(value, [&](std::string_view item) {
             is_known = is_known && iequals(item, "100-continue");
             framing.expect_continue = framing.body != Framing::Body::none;
         });
@@ -3217,29 +3508,28 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     if (!is_known) refuse(framing, 417, "unknown expectation");
 }
 
-}  // namespace detail
-
 /// Decides the framing of a parsed request; `base` is where its buffer is now. `hosts` is kept for requests
 /// to come.
 [[nodiscard]] inline Framing decide_framing(const RequestHead& head, const char* base,
                                             HostCheck& hosts) noexcept {
     Framing framing;
-    framing.keep_alive = detail::decide_keep_alive(head, base);
-    detail::check_target_and_host(head, base, hosts, framing);
-    if (framing.refuse_status == 0) detail::decide_body(head, base, framing);
-    if (framing.refuse_status == 0) detail::decide_expect(head, base, framing);
+    framing.keep_alive = decide_keep_alive(head, base);
+    check_target_and_host(head, base, hosts, framing);
+    if (framing.refuse_status == 0) decide_body(head, base, framing);
+    if (framing.refuse_status == 0) decide_expect(head, base, framing);
     return framing;
 }
 
 /// The same for the response to a request with this method. A refused one is not to be read on, whatever the
 /// status.
 [[nodiscard]] inline Framing decide_response_framing(const ReceivedHead& head, const char* base,
-                                                     Method method) noexcept {
+                                                     http::Method method) noexcept {
     Framing framing;
-    framing.keep_alive = detail::decide_keep_alive(head, base);
-    detail::decide_body(head, base, framing);
+    framing.keep_alive = decide_keep_alive(head, base);
+    decide_body(head, base, framing);
     if (framing.refuse_status != 0) return framing;
-    if (method == Method::head || has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
+    if (method == http::Method::head ||
+        http::has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
         framing.body = Framing::Body::none;
     } else if (head.transfer_encoding.count == 0 && head.content_length.count == 0) {  // step 8
         framing.body = Framing::Body::to_the_end;
@@ -3248,160 +3538,20 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     return framing;
 }
 
-}  // namespace http
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/http/mime.hpp ----
-
-// Media types by file extension: the few that a web server meets. Text types say UTF-8.
-// Not here: guessing from content, which a server should not do.
-
-namespace sake {
-inline namespace v0 {
-namespace http {
-namespace detail {
-
-struct MimeEntry {
-    std::string_view extension;
-    std::string_view type;
-};
-
-// In order of extension: it is searched by halves.
-inline constexpr MimeEntry mime_table[] = {
-    {"7z", "application/x-7z-compressed"},
-    {"aac", "audio/aac"},
-    {"apng", "image/apng"},
-    {"atom", "application/atom+xml"},
-    {"avi", "video/x-msvideo"},
-    {"avif", "image/avif"},
-    {"bin", "application/octet-stream"},
-    {"bmp", "image/bmp"},
-    {"br", "application/octet-stream"},
-    {"bz2", "application/x-bzip2"},
-    {"css", "text/css; charset=utf-8"},
-    {"csv", "text/csv; charset=utf-8"},
-    {"doc", "application/msword"},
-    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
-    {"eot", "application/vnd.ms-fontobject"},
-    {"epub", "application/epub+zip"},
-    {"flac", "audio/flac"},
-    {"geojson", "application/geo+json"},
-    {"gif", "image/gif"},
-    {"gz", "application/gzip"},
-    {"htm", "text/html; charset=utf-8"},
-    {"html", "text/html; charset=utf-8"},
-    {"ico", "image/vnd.microsoft.icon"},
-    {"ics", "text/calendar; charset=utf-8"},
-    {"jar", "application/java-archive"},
-    {"jpeg", "image/jpeg"},
-    {"jpg", "image/jpeg"},
-    {"js", "text/javascript; charset=utf-8"},
-    {"json", "application/json"},
-    {"jsonld", "application/ld+json"},
-    {"jxl", "image/jxl"},
-    {"m4a", "audio/mp4"},
-    {"m4v", "video/mp4"},
-    {"map", "application/json"},
-    {"md", "text/markdown; charset=utf-8"},
-    {"mjs", "text/javascript; charset=utf-8"},
-    {"mkv", "video/x-matroska"},
-    {"mov", "video/quicktime"},
-    {"mp3", "audio/mpeg"},
-    {"mp4", "video/mp4"},
-    {"mpeg", "video/mpeg"},
-    {"odp", "application/vnd.oasis.opendocument.presentation"},
-    {"ods", "application/vnd.oasis.opendocument.spreadsheet"},
-    {"odt", "application/vnd.oasis.opendocument.text"},
-    {"oga", "audio/ogg"},
-    {"ogg", "audio/ogg"},
-    {"ogv", "video/ogg"},
-    {"opus", "audio/ogg"},
-    {"otf", "font/otf"},
-    {"pdf", "application/pdf"},
-    {"png", "image/png"},
-    {"ppt", "application/vnd.ms-powerpoint"},
-    {"pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
-    {"rar", "application/vnd.rar"},
-    {"rss", "application/rss+xml"},
-    {"rtf", "application/rtf"},
-    {"svg", "image/svg+xml"},
-    {"tar", "application/x-tar"},
-    {"tif", "image/tiff"},
-    {"tiff", "image/tiff"},
-    {"ttf", "font/ttf"},
-    {"txt", "text/plain; charset=utf-8"},
-    {"wasm", "application/wasm"},
-    {"wav", "audio/wav"},
-    {"weba", "audio/webm"},
-    {"webm", "video/webm"},
-    {"webmanifest", "application/manifest+json"},
-    {"webp", "image/webp"},
-    {"woff", "font/woff"},
-    {"woff2", "font/woff2"},
-    {"xhtml", "application/xhtml+xml"},
-    {"xls", "application/vnd.ms-excel"},
-    {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
-    {"xml", "application/xml"},
-    {"yaml", "application/yaml"},
-    {"yml", "application/yaml"},
-    {"zip", "application/zip"},
-    {"zst", "application/zstd"},
-};
-
-inline constexpr std::size_t mime_count = sizeof mime_table / sizeof mime_table[0];
-
-constexpr bool mime_table_is_sorted() noexcept {
-    for (std::size_t i = 1; i < mime_count; ++i) {
-        if (!(mime_table[i - 1].extension < mime_table[i].extension)) return false;
-    }
-    return true;
-}
-static_assert(mime_table_is_sorted(), "mime_table must be in order, each extension once");
-
-/// What follows the last '.' of the last path segment, or the whole segment when it has no '.'.
-constexpr std::string_view file_extension(std::string_view name) noexcept {
-    name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
-    return name.substr(name.rfind('.') + 1);
-}
-
+}  // namespace http1
 }  // namespace detail
-
-/// The media type for "index.html", "/a/b.html", ".html" or "html", in any case; "application/octet-stream"
-/// for what is not known.
-[[nodiscard]] constexpr std::string_view mime_type(std::string_view file_name_or_extension) noexcept {
-    constexpr std::string_view unknown = "application/octet-stream";
-    const std::string_view extension = detail::file_extension(file_name_or_extension);
-    char lower[16] = {};
-    if (extension.size() > sizeof lower) return unknown;
-    for (std::size_t i = 0; i < extension.size(); ++i) lower[i] = to_lower(extension[i]);
-    const std::string_view wanted(lower, extension.size());
-    std::size_t low = 0;
-    std::size_t high = detail::mime_count;
-    while (low < high) {
-        const std::size_t middle = (low + high) / 2;
-        if (detail::mime_table[middle].extension < wanted) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    const bool found = low < detail::mime_count && detail::mime_table[low].extension == wanted;
-    return found ? detail::mime_table[low].type : unknown;
-}
-
-}  // namespace http
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/http/writer.hpp ----
+// ---- sake/http1/writer.hpp ----
 
 // Response heads: fields in, bytes appended to a string, nothing allocated on the way. Not here: bodies and
 // chunks (chunked.hpp), and when to send what (the server).
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
+namespace http1 {
 
 /// What the head says of the connection; `none` leaves it to the version's default.
 enum class ConnectionLine : std::uint8_t { none, close, keep_alive };
@@ -3419,25 +3569,6 @@ struct ResponseHead {
     std::string_view date_line = {};     // "Date: ...\r\n", made once a second; no line when empty
     ConnectionLine connection = ConnectionLine::none;
 };
-
-/// True for the fields that decide the framing, or end the hop. The writer makes them, an application may not
-/// set them (RFC 9110 section 7.6.1).
-[[nodiscard]] constexpr bool is_framing_field(std::string_view name) noexcept {
-    switch (name.size()) {
-        case 7:
-            return iequals(name, "trailer") || iequals(name, "upgrade");
-        case 10:
-            return iequals(name, "connection") || iequals(name, "keep-alive");
-        case 14:
-            return iequals(name, "content-length");
-        case 17:
-            return iequals(name, "transfer-encoding");
-        default:
-            return false;
-    }
-}
-
-namespace detail {
 
 /// The status line of an everyday status, or nothing.
 constexpr std::string_view common_status_line(int status) noexcept {
@@ -3497,12 +3628,12 @@ inline void put_status_line(Cursor& to, int status) noexcept {
         to.put(common);
     } else {
         to.put("HTTP/1.1 ").put_number(static_cast<std::uint64_t>(status)).put(" ");
-        to.put(reason_phrase(status)).put("\r\n");
+        to.put(http::reason_phrase(status)).put("\r\n");
     }
 }
 
 inline void put_body_line(Cursor& to, const ResponseHead& head) noexcept {
-    if (is_informational(head.status) || head.status == 204) return;
+    if (http::is_informational(head.status) || head.status == 204) return;
     if (head.body == BodyLine::chunked) to.put("Transfer-Encoding: chunked\r\n");
     if (head.body == BodyLine::length) {
         to.put("Content-Length: ").put_number(head.content_length).put("\r\n");
@@ -3512,23 +3643,20 @@ inline void put_body_line(Cursor& to, const ResponseHead& head) noexcept {
 /// Room enough for a status line with the longest of our reasons, and for every line that we make.
 inline constexpr std::size_t most_of_our_own = 256;
 
-}  // namespace detail
-
 /// Appends status line, fields and the final empty line. A Date or Content-Type among `fields` takes the
 /// place of the one in `head`; fields for which is_framing_field is true must not be among them.
-inline void append_response_head(std::string& out, const ResponseHead& head, const Headers& fields) {
+inline void append_response_head(std::string& out, const ResponseHead& head, const http::Headers& fields) {
     const std::string_view wire = fields.wire();
     const std::size_t begin = out.size();
-    out.resize(begin + detail::most_of_our_own + head.date_line.size() + head.content_type.size() +
-               wire.size());
-    detail::Cursor to(out.data() + begin);
+    out.resize(begin + most_of_our_own + head.date_line.size() + head.content_type.size() + wire.size());
+    Cursor to(out.data() + begin);
     const bool known = head.status >= 100 && head.status <= 999;
-    detail::put_status_line(to, known ? head.status : 500);
+    put_status_line(to, known ? head.status : 500);
     if (!head.date_line.empty() && !fields.contains("Date")) to.put(head.date_line);
     if (!head.content_type.empty() && !fields.contains("Content-Type")) {
         to.put("Content-Type: ").put(head.content_type).put("\r\n");
     }
-    detail::put_body_line(to, head);
+    put_body_line(to, head);
     if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");
     if (head.connection == ConnectionLine::keep_alive) to.put("Connection: keep-alive\r\n");
     to.put(wire).put("\r\n");
@@ -3538,7 +3666,64 @@ inline void append_response_head(std::string& out, const ResponseHead& head, con
 /// The answer to "Expect: 100-continue" when the body is wanted (RFC 9110 section 15.2.1).
 inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
 
-}  // namespace http
+}  // namespace http1
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/poller.hpp ----
+
+// What the reactor asks of the operating system: which descriptors are ready. A backend is a handful of
+// functions; the rest of Sake knows only this interface. Readiness is edge-triggered: it is reported once,
+// and remembered by the Watch.
+
+namespace sake {
+inline namespace v0 {
+
+/// Which backend the reactor uses. `automatic` is the best that the system has: epoll, kqueue, else poll.
+enum class PollerKind : std::uint8_t { automatic, epoll, kqueue, poll };
+
+namespace detail {
+
+class Watch;
+
+/// Directions and states of a descriptor; bits.
+enum Readiness : std::uint8_t {
+    readable = 1,
+    writable = 2,
+    peer_ended = 4,  // the peer sends no more: what is left can be read, then the end
+    broken = 8,      // the connection is gone in both directions
+};
+
+struct PollEvent {
+    Watch* watch;
+    std::uint8_t ready;  // Readiness bits
+};
+
+/// A backend. One thread uses it; errors of set-up throw std::system_error.
+class Poller {
+  public:
+    Poller() = default;
+    Poller(const Poller&) = delete;
+    Poller& operator=(const Poller&) = delete;
+    virtual ~Poller() = default;
+
+    [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+
+    /// Reports both directions of `fd` from now on.
+    virtual void add(int fd, Watch& watch) = 0;
+    virtual void remove(int fd, Watch& watch) noexcept = 0;
+
+    /// A coroutine begins to wait for `directions`. Only a backend that is not edge-triggered by itself needs
+    /// it.
+    virtual void rearm(int fd, Watch& watch, std::uint8_t directions) noexcept = 0;
+    [[nodiscard]] virtual bool needs_rearm() const noexcept { return false; }
+
+    /// Waits for at most `timeout` (negative: for ever) and appends what became ready.
+    virtual void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
+};
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -3799,292 +3984,6 @@ inline void set_thread_name([[maybe_unused]] const char* name) noexcept {
 }
 
 }  // namespace sys
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/async/address.hpp ----
-
-// Addresses: "host:port", ":8080", "[::1]:8080" and "unix:/path" turned into bound, listening sockets, and
-// the address of a peer in a few bytes.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// Who is at the other end, without the port. Small, since every connection keeps one.
-class PeerAddress {
-  public:
-    PeerAddress() = default;
-    explicit PeerAddress(const sockaddr_storage& address) noexcept {
-        if (address.ss_family == AF_INET) {
-            sockaddr_in v4{};
-            std::memcpy(&v4, &address, sizeof v4);
-            std::memcpy(bytes_.data(), &v4.sin_addr, 4);
-            family_ = Family::v4;
-        } else if (address.ss_family == AF_INET6) {
-            sockaddr_in6 v6{};
-            std::memcpy(&v6, &address, sizeof v6);
-            take_v6(v6.sin6_addr);
-        }
-    }
-
-    /// "127.0.0.1", "2001:db8::1" or "unix".
-    [[nodiscard]] std::string to_string() const {
-        if (family_ == Family::local) return "unix";
-        char text[INET6_ADDRSTRLEN] = {};
-        ::inet_ntop(family_ == Family::v4 ? AF_INET : AF_INET6, bytes_.data(), text, sizeof text);
-        return text;
-    }
-
-  private:
-    enum class Family : std::uint8_t { local, v4, v6 };
-
-    // A socket for both versions shows an IPv4 client as ::ffff:a.b.c.d.
-    void take_v6(const in6_addr& address) noexcept {
-        const bool mapped = IN6_IS_ADDR_V4MAPPED(&address) != 0;
-        family_ = mapped ? Family::v4 : Family::v6;
-        std::memcpy(bytes_.data(), address.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
-    }
-
-    std::array<std::uint8_t, 16> bytes_{};
-    Family family_ = Family::local;
-};
-
-/// A bound and listening socket, and how to name it.
-struct Listener {
-    FileDescriptor socket;
-    std::string url;         // "http://127.0.0.1:8080/" or "unix:/path"
-    std::uint16_t port = 0;  // 0 for a Unix socket
-    bool is_on_all_interfaces = false;
-    std::string unix_path;  // to unlink when it closes
-
-    Listener() = default;
-    Listener(Listener&&) = default;
-    Listener& operator=(Listener&& other) noexcept {
-        if (this == &other) return *this;
-        remove_socket_file();
-        socket = std::move(other.socket);
-        url = std::move(other.url);
-        port = other.port;
-        is_on_all_interfaces = other.is_on_all_interfaces;
-        unix_path = std::move(other.unix_path);
-        return *this;
-    }
-    ~Listener() { remove_socket_file(); }
-
-  private:
-    void remove_socket_file() noexcept {
-        if (socket && !unix_path.empty()) ::unlink(unix_path.c_str());
-    }
-};
-
-[[noreturn]] inline void throw_listen_error(int error, std::string_view address) {
-    throw_system_error(error, "cannot listen on " + std::string(address));
-}
-
-inline void bind_and_listen(const FileDescriptor& socket, const sockaddr* address, socklen_t size,
-                            int backlog, std::string_view name) {
-    const int fd = socket.get();
-    if (::bind(fd, address, size) != 0) throw_listen_error(errno, name);
-    if (::listen(fd, backlog) != 0) throw_listen_error(errno, name);
-}
-
-/// Removes a socket file that nobody listens on any more; leaves every other file alone.
-inline void remove_stale_socket(const std::string& path, const sockaddr_un& address) {
-    struct stat status{};
-    if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
-    const FileDescriptor probe(static_cast<int>(sys::stream_socket(AF_UNIX).value));
-    const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    if (connected != 0 && errno == ECONNREFUSED) ::unlink(path.c_str());
-}
-
-inline Listener listen_unix(const std::string& path, int backlog) {
-    const std::string name = "unix:" + path;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty()) throw_listen_error(EINVAL, name);
-    if (path.size() >= sizeof address.sun_path) throw_listen_error(ENAMETOOLONG, name);
-    std::memcpy(address.sun_path, path.data(), path.size());
-    const SysResult made = sys::stream_socket(AF_UNIX);
-    if (!made.ok()) throw_listen_error(made.error, name);
-    Listener listener;
-    listener.socket = FileDescriptor(static_cast<int>(made.value));
-    remove_stale_socket(path, address);
-    bind_and_listen(listener.socket, reinterpret_cast<const sockaddr*>(&address), sizeof address, backlog,
-                    name);
-    listener.url = name;
-    listener.unix_path = path;
-    return listener;
-}
-
-inline std::uint16_t bound_port(int fd) noexcept {
-    sockaddr_storage address{};
-    socklen_t size = sizeof address;
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
-    const bool v6 = address.ss_family == AF_INET6;
-    return ntohs(v6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
-                    : reinterpret_cast<const sockaddr_in&>(address).sin_port);
-}
-
-struct HostAndPort {
-    std::string host;  // empty: every interface
-    std::string port;
-    bool in_brackets = false;
-};
-
-/// Takes "host:port", ":port" or "[v6]:port" apart; nothing if it is none of them.
-inline std::optional<HostAndPort> split_address(std::string_view text) {
-    const std::size_t colon = text.rfind(':');
-    if (colon == std::string_view::npos) return std::nullopt;
-    HostAndPort parts{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1)), false};
-    if (!parse_decimal<std::uint16_t>(parts.port)) return std::nullopt;
-    if (parts.host.size() >= 2 && parts.host.front() == '[' && parts.host.back() == ']') {
-        parts.host = parts.host.substr(1, parts.host.size() - 2);
-        parts.in_brackets = true;
-        if (parts.host.empty()) return std::nullopt;
-    } else if (parts.host.find(':') != std::string::npos) {
-        return std::nullopt;  // an IPv6 address without brackets is ambiguous
-    }
-    return parts;
-}
-
-struct FreeAddresses {
-    void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
-};
-using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
-
-inline Addresses resolve_to_listen(const HostAndPort& where, std::string_view name) {
-    addrinfo hints{};
-    hints.ai_family = where.host.empty() ? AF_INET6 : AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-    addrinfo* list = nullptr;
-    const char* host = where.host.empty() ? nullptr : where.host.c_str();
-    const int failed = ::getaddrinfo(host, where.port.c_str(), &hints, &list);
-    if (failed != 0) {
-        throw std::system_error(std::make_error_code(std::errc::address_not_available),
-                                "cannot listen on " + std::string(name) + ": " + ::gai_strerror(failed));
-    }
-    return Addresses(list);
-}
-
-/// Listens on the first of the addresses that the machine lets us have; throws the error of the last.
-inline FileDescriptor listen_on_any(const addrinfo* list, bool both_versions, int backlog,
-                                    std::string_view name) {
-    for (const addrinfo* each = list;; each = each->ai_next) {
-        try {
-            const SysResult made = sys::stream_socket(each->ai_family);
-            if (!made.ok()) throw_listen_error(made.error, name);
-            FileDescriptor socket(static_cast<int>(made.value));
-            sys::set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-            // Accepted sockets inherit it, which saves a call for each.
-            sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-            if (each->ai_family == AF_INET6) {
-                sys::set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, both_versions ? 0 : 1);
-            }
-            bind_and_listen(socket, each->ai_addr, each->ai_addrlen, backlog, name);
-            return socket;
-        } catch (const std::system_error&) {
-            if (each->ai_next == nullptr) throw;
-        }
-    }
-}
-
-inline FileDescriptor listen_on_all_interfaces(HostAndPort where, int backlog, std::string_view name) {
-    try {
-        const Addresses list = resolve_to_listen(where, name);
-        return listen_on_any(list.get(), true, backlog, name);
-    } catch (const std::system_error& error) {
-        // A machine without IPv6 says so; anything else, such as a port in use, is the answer.
-        const int code = error.code().value();
-        if (code != EAFNOSUPPORT && code != EADDRNOTAVAIL) throw;
-        where.host = "0.0.0.0";
-        const Addresses list = resolve_to_listen(where, name);
-        return listen_on_any(list.get(), false, backlog, name);
-    }
-}
-
-/// Binds and listens. Throws std::system_error that names the address.
-inline Listener listen_at(std::string_view address, int backlog) {
-    if (address.substr(0, 5) == "unix:") return listen_unix(std::string(address.substr(5)), backlog);
-    const auto where = split_address(address);
-    if (!where) {
-        throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                                "cannot listen on \"" + std::string(address) +
-                                    "\", which is not host:port, :port, [ipv6]:port or unix:/path");
-    }
-    Listener listener;
-    if (where->host.empty()) {
-        listener.is_on_all_interfaces = true;
-        listener.socket = listen_on_all_interfaces(*where, backlog, address);
-    } else {
-        const Addresses list = resolve_to_listen(*where, address);
-        listener.socket = listen_on_any(list.get(), false, backlog, address);
-    }
-    listener.port = bound_port(listener.socket.get());
-    const std::string host = where->host.empty() ? "localhost" : where->host;
-    listener.url = "http://" + (where->in_brackets ? "[" + host + "]" : host) + ":" +
-                   std::to_string(listener.port) + "/";
-    return listener;
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/async/poller.hpp ----
-
-// What the reactor asks of the operating system: which descriptors are ready. A backend is a handful of
-// functions; the rest of Sake knows only this interface. Readiness is edge-triggered: it is reported once,
-// and remembered by the Watch.
-
-namespace sake {
-inline namespace v0 {
-
-/// Which backend the reactor uses. `automatic` is the best that the system has: epoll, kqueue, else poll.
-enum class PollerKind : std::uint8_t { automatic, epoll, kqueue, poll };
-
-namespace detail {
-
-class Watch;
-
-/// Directions and states of a descriptor; bits.
-enum Readiness : std::uint8_t {
-    readable = 1,
-    writable = 2,
-    peer_ended = 4,  // the peer sends no more: what is left can be read, then the end
-    broken = 8,      // the connection is gone in both directions
-};
-
-struct PollEvent {
-    Watch* watch;
-    std::uint8_t ready;  // Readiness bits
-};
-
-/// A backend. One thread uses it; errors of set-up throw std::system_error.
-class Poller {
-  public:
-    Poller() = default;
-    Poller(const Poller&) = delete;
-    Poller& operator=(const Poller&) = delete;
-    virtual ~Poller() = default;
-
-    [[nodiscard]] virtual std::string_view name() const noexcept = 0;
-
-    /// Reports both directions of `fd` from now on.
-    virtual void add(int fd, Watch& watch) = 0;
-    virtual void remove(int fd, Watch& watch) noexcept = 0;
-
-    /// A coroutine begins to wait for `directions`. Only a backend that is not edge-triggered by itself needs
-    /// it.
-    virtual void rearm(int fd, Watch& watch, std::uint8_t directions) noexcept = 0;
-    [[nodiscard]] virtual bool needs_rearm() const noexcept { return false; }
-
-    /// Waits for at most `timeout` (negative: for ever) and appends what became ready.
-    virtual void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
-};
-
 }  // namespace detail
 }  // namespace v0
 }  // namespace sake
@@ -10058,6 +9957,196 @@ auto stream(Range&& range) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/io/address.hpp ----
+
+// Addresses: "host:port", ":8080", "[::1]:8080" and "unix:/path" turned into bound, listening sockets.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A bound and listening socket, and how to name it.
+struct Listener {
+    FileDescriptor socket;
+    std::string url;         // "http://127.0.0.1:8080/" or "unix:/path"
+    std::uint16_t port = 0;  // 0 for a Unix socket
+    bool is_on_all_interfaces = false;
+    std::string unix_path;  // to unlink when it closes
+
+    Listener() = default;
+    Listener(Listener&&) = default;
+    Listener& operator=(Listener&& other) noexcept {
+        if (this == &other) return *this;
+        remove_socket_file();
+        socket = std::move(other.socket);
+        url = std::move(other.url);
+        port = other.port;
+        is_on_all_interfaces = other.is_on_all_interfaces;
+        unix_path = std::move(other.unix_path);
+        return *this;
+    }
+    ~Listener() { remove_socket_file(); }
+
+  private:
+    void remove_socket_file() noexcept {
+        if (socket && !unix_path.empty()) ::unlink(unix_path.c_str());
+    }
+};
+
+[[noreturn]] inline void throw_listen_error(int error, std::string_view address) {
+    throw_system_error(error, "cannot listen on " + std::string(address));
+}
+
+inline void bind_and_listen(const FileDescriptor& socket, const sockaddr* address, socklen_t size,
+                            int backlog, std::string_view name) {
+    const int fd = socket.get();
+    if (::bind(fd, address, size) != 0) throw_listen_error(errno, name);
+    if (::listen(fd, backlog) != 0) throw_listen_error(errno, name);
+}
+
+/// Removes a socket file that nobody listens on any more; leaves every other file alone.
+inline void remove_stale_socket(const std::string& path, const sockaddr_un& address) {
+    struct stat status{};
+    if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
+    const FileDescriptor probe(static_cast<int>(sys::stream_socket(AF_UNIX).value));
+    const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+    if (connected != 0 && errno == ECONNREFUSED) ::unlink(path.c_str());
+}
+
+inline Listener listen_unix(const std::string& path, int backlog) {
+    const std::string name = "unix:" + path;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty()) throw_listen_error(EINVAL, name);
+    if (path.size() >= sizeof address.sun_path) throw_listen_error(ENAMETOOLONG, name);
+    std::memcpy(address.sun_path, path.data(), path.size());
+    const SysResult made = sys::stream_socket(AF_UNIX);
+    if (!made.ok()) throw_listen_error(made.error, name);
+    Listener listener;
+    listener.socket = FileDescriptor(static_cast<int>(made.value));
+    remove_stale_socket(path, address);
+    bind_and_listen(listener.socket, reinterpret_cast<const sockaddr*>(&address), sizeof address, backlog,
+                    name);
+    listener.url = name;
+    listener.unix_path = path;
+    return listener;
+}
+
+inline std::uint16_t bound_port(int fd) noexcept {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
+    const bool v6 = address.ss_family == AF_INET6;
+    return ntohs(v6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
+                    : reinterpret_cast<const sockaddr_in&>(address).sin_port);
+}
+
+struct HostAndPort {
+    std::string host;  // empty: every interface
+    std::string port;
+    bool in_brackets = false;
+};
+
+/// Takes "host:port", ":port" or "[v6]:port" apart; nothing if it is none of them.
+inline std::optional<HostAndPort> split_address(std::string_view text) {
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string_view::npos) return std::nullopt;
+    HostAndPort parts{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1)), false};
+    if (!parse_decimal<std::uint16_t>(parts.port)) return std::nullopt;
+    if (parts.host.size() >= 2 && parts.host.front() == '[' && parts.host.back() == ']') {
+        parts.host = parts.host.substr(1, parts.host.size() - 2);
+        parts.in_brackets = true;
+        if (parts.host.empty()) return std::nullopt;
+    } else if (parts.host.find(':') != std::string::npos) {
+        return std::nullopt;  // an IPv6 address without brackets is ambiguous
+    }
+    return parts;
+}
+
+struct FreeAddresses {
+    void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
+};
+using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
+
+inline Addresses resolve_to_listen(const HostAndPort& where, std::string_view name) {
+    addrinfo hints{};
+    hints.ai_family = where.host.empty() ? AF_INET6 : AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+    addrinfo* list = nullptr;
+    const char* host = where.host.empty() ? nullptr : where.host.c_str();
+    const int failed = ::getaddrinfo(host, where.port.c_str(), &hints, &list);
+    if (failed != 0) {
+        throw std::system_error(std::make_error_code(std::errc::address_not_available),
+                                "cannot listen on " + std::string(name) + ": " + ::gai_strerror(failed));
+    }
+    return Addresses(list);
+}
+
+/// Listens on the first of the addresses that the machine lets us have; throws the error of the last.
+inline FileDescriptor listen_on_any(const addrinfo* list, bool both_versions, int backlog,
+                                    std::string_view name) {
+    for (const addrinfo* each = list;; each = each->ai_next) {
+        try {
+            const SysResult made = sys::stream_socket(each->ai_family);
+            if (!made.ok()) throw_listen_error(made.error, name);
+            FileDescriptor socket(static_cast<int>(made.value));
+            sys::set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);
+            // Accepted sockets inherit it, which saves a call for each.
+            sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);
+            if (each->ai_family == AF_INET6) {
+                sys::set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, both_versions ? 0 : 1);
+            }
+            bind_and_listen(socket, each->ai_addr, each->ai_addrlen, backlog, name);
+            return socket;
+        } catch (const std::system_error&) {
+            if (each->ai_next == nullptr) throw;
+        }
+    }
+}
+
+inline FileDescriptor listen_on_all_interfaces(HostAndPort where, int backlog, std::string_view name) {
+    try {
+        const Addresses list = resolve_to_listen(where, name);
+        return listen_on_any(list.get(), true, backlog, name);
+    } catch (const std::system_error& error) {
+        // A machine without IPv6 says so; anything else, such as a port in use, is the answer.
+        const int code = error.code().value();
+        if (code != EAFNOSUPPORT && code != EADDRNOTAVAIL) throw;
+        where.host = "0.0.0.0";
+        const Addresses list = resolve_to_listen(where, name);
+        return listen_on_any(list.get(), false, backlog, name);
+    }
+}
+
+/// Binds and listens. Throws std::system_error that names the address.
+inline Listener listen_at(std::string_view address, int backlog) {
+    if (address.substr(0, 5) == "unix:") return listen_unix(std::string(address.substr(5)), backlog);
+    const auto where = split_address(address);
+    if (!where) {
+        throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                                "cannot listen on \"" + std::string(address) +
+                                    "\", which is not host:port, :port, [ipv6]:port or unix:/path");
+    }
+    Listener listener;
+    if (where->host.empty()) {
+        listener.is_on_all_interfaces = true;
+        listener.socket = listen_on_all_interfaces(*where, backlog, address);
+    } else {
+        const Addresses list = resolve_to_listen(*where, address);
+        listener.socket = listen_on_any(list.get(), false, backlog, address);
+    }
+    listener.port = bound_port(listener.socket.get());
+    const std::string host = where->host.empty() ? "localhost" : where->host;
+    listener.url = "http://" + (where->in_brackets ? "[" + host + "]" : host) + ":" +
+                   std::to_string(listener.port) + "/";
+    return listener;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/io/tcp_stream.hpp ----
 
 // TcpStream: a connection, over TCP or a Unix socket, that coroutines read and write. How one is made is in
@@ -10733,894 +10822,7 @@ Task<TcpStream> TcpListener::accept(L limit) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/client/url.hpp ----
-
-// URLs of the http scheme, for the client: where to connect, what to ask for, and where a redirect leads.
-// Strict: what may not stand in a request is refused here, so that nothing can be put into it.
-
-namespace sake {
-inline namespace v0 {
-namespace http {
-
-/// A URL taken apart: "http://host:port/path?query". A fragment is dropped, since it is not sent.
-struct Url {
-    std::string authority;  // "host" or "host:port", as Host says it
-    std::string target;     // "/path?query"
-
-    /// "host:port", with the port 80 where none is given: what TcpStream::connect takes.
-    [[nodiscard]] std::string address() const {
-        const std::size_t host = detail::host_length(authority);
-        const bool has_port = host + 1 < authority.size();
-        return authority.substr(0, host) + (has_port ? authority.substr(host) : ":80");
-    }
-    [[nodiscard]] std::string to_string() const { return "http://" + authority + target; }
-    friend bool operator==(const Url&, const Url&) = default;
-};
-
-namespace detail {
-
-/// A URL that is refused, as it may stand in a log: control bytes escaped, and without what may be a
-/// password, wherever in a broken URL that ends.
-inline std::string loggable_url(std::string_view text) {
-    std::string out;
-    const std::size_t at = text.rfind('@');
-    if (at != std::string_view::npos) {
-        const std::size_t scheme = text.substr(0, at).find("//");
-        if (scheme != std::string_view::npos) append_escaped(out, text.substr(0, scheme + 2));
-        out += "...";
-        text.remove_prefix(at);
-    }
-    append_escaped(out, text);
-    return out;
-}
-
-}  // namespace detail
-
-/// Throws std::invalid_argument if it is none, or of another scheme; a user name and a password in it are
-/// refused, and not repeated in the message.
-[[nodiscard]] inline Url parse_url(std::string_view text) {
-    const auto refuse = [&](std::string_view why) {
-        throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
-    };
-    const std::string_view whole = text.substr(0, text.find('#'));
-    const auto parts = detail::parse_absolute(Method::get, whole);
-    if (!parts) {
-        const std::size_t host = std::min(whole.find("//"), whole.size());
-        const std::size_t at = whole.find('@', host);
-        if (at < whole.find_first_of("/?", std::min(host + 2, whole.size())))
-            refuse("has a user name or password, which belong in a field: Authorization");
-        refuse("is not http://host/path");
-    }
-    if (!iequals(whole.substr(0, 7), "http://")) refuse("is not http, the one scheme that is spoken here");
-    if (detail::host_length(parts->authority) == 0) refuse("has no host");
-    Url url;
-    url.authority = parts->authority;
-    const std::string_view rest = whole.substr(7 + parts->authority.size());
-    if (rest.empty() || rest[0] != '/') url.target = "/";
-    url.target += rest;
-    const char* const end = url.target.data() + url.target.size();
-    if (detail::skip_target(url.target.data(), end) != end) refuse("has a byte that must be percent-encoded");
-    return url;
-}
-
-namespace detail {
-
-/// "/a/./b/../c" is "/a/c" (RFC 3986 section 5.2.4).
-inline std::string remove_dot_segments(std::string_view path) {
-    std::string out;
-    while (!path.empty()) {
-        const std::size_t slash = path.find('/', 1);
-        const std::string_view segment = path.substr(0, slash);
-        path.remove_prefix(segment.size());
-        const bool is_last = path.empty();
-        if (segment == "/.." || segment == "/.") {
-            if (segment == "/..")
-                out.resize(out.find_last_of('/') == std::string::npos ? 0 : out.find_last_of('/'));
-            if (is_last) out += '/';
-        } else {
-            out += segment;
-        }
-    }
-    return out;
-}
-
-}  // namespace detail
-
-/// Where a Location leads from `base` (RFC 3986 section 5.2). Throws as parse_url does.
-[[nodiscard]] inline Url resolve_url(const Url& base, std::string_view location) {
-    location = location.substr(0, location.find('#'));
-    if (location.substr(0, 2) == "//") return parse_url("http:" + std::string(location));
-    const std::size_t colon = location.find(':');
-    if (colon < location.find_first_of("/?")) return parse_url(location);
-    const std::string_view old_path = std::string_view(base.target).substr(0, base.target.find('?'));
-    std::string target;
-    if (location.empty()) {
-        target = base.target;
-    } else if (location[0] == '?') {
-        target = std::string(old_path) + std::string(location);
-    } else {
-        const std::string_view path = location.substr(0, location.find('?'));
-        const bool is_absolute = location[0] == '/';
-        const std::string_view folder = old_path.substr(0, old_path.find_last_of('/') + 1);
-        target = detail::remove_dot_segments((is_absolute ? "" : std::string(folder)) + std::string(path));
-        target += location.substr(path.size());
-    }
-    return parse_url("http://" + base.authority + target);
-}
-
-}  // namespace http
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/client/client_request.hpp ----
-
-// What a client sends, and the options of a client.
-
-namespace sake {
-inline namespace v0 {
-namespace http {
-
-/// The limits of a client. Each time limit throws TimedOut, and must be positive.
-struct ClientOptions {
-    /// Connections to one origin (host and port), at most; further requests wait for their turn.
-    std::size_t connections_per_origin = 64;
-    /// Connections that are kept idle, at most, to all origins together; those go first whose origin was
-    /// wanted least recently.
-    std::size_t max_idle_connections = 256;
-    /// How long a request waits for its turn.
-    std::chrono::milliseconds turn_timeout = std::chrono::seconds(30);
-    /// An idle connection is closed after this. Shorter than what servers usually have, so that they seldom
-    /// come first.
-    std::chrono::milliseconds idle_lifetime = std::chrono::seconds(30);
-    std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
-    /// For each 64 KiB of the request: a body of any size may be sent while the server goes on taking it.
-    std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
-    /// From the end of the request to the end of the response's head.
-    std::chrono::milliseconds response_timeout = std::chrono::seconds(30);
-    /// Between two pieces of the response's body.
-    std::chrono::milliseconds read_timeout = std::chrono::seconds(30);
-    /// Of a body that is gathered. One that is streamed may be of any size.
-    std::size_t max_body = 64 * 1024 * 1024;
-    int max_redirects = 10;
-    HeadLimits head = {};
-};
-
-namespace detail {
-
-inline void check(const ClientOptions& options) {
-    const auto demand = [](bool is_so, std::string_view field, std::string_view what) {
-        if (is_so) return;
-        throw std::invalid_argument("http::ClientOptions: " + std::string(field) + " must " +
-                                    std::string(what));
-    };
-    const auto positive = [&](auto value, std::string_view field) {
-        demand(value > decltype(value){}, field, "be positive");
-    };
-    positive(options.connections_per_origin, "connections_per_origin");
-    positive(options.turn_timeout, "turn_timeout");
-    positive(options.idle_lifetime, "idle_lifetime");
-    positive(options.connect_timeout, "connect_timeout");
-    positive(options.write_timeout, "write_timeout");
-    positive(options.response_timeout, "response_timeout");
-    positive(options.read_timeout, "read_timeout");
-    positive(options.head.start_line, "head.start_line");
-    positive(options.head.header_block, "head.header_block");
-    demand(options.max_redirects >= 0, "max_redirects", "not be negative");
-}
-
-/// Whether only the client may set a field: it decides the framing, speaks for the connection, or asks for
-/// what no Client understands.
-inline bool is_own_field(std::string_view name) noexcept {
-    if (is_framing_field(name)) return true;
-    for (const std::string_view own : {"host", "expect", "te", "proxy-connection", "http2-settings"}) {
-        if (iequals(name, own)) return true;
-    }
-    return false;
-}
-
-}  // namespace detail
-
-/// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
-/// wrong.
-///
-///     http::Request request("POST", "http://localhost:8080/orders");
-///     request.query("dry", "yes").header("Authorization", token).json({{"item", 7}});
-///     const auto response = co_await client.send(std::move(request));
-class Request {
-  public:
-    /// Gives the body piece by piece; an empty piece is its end.
-    using Source = sake::detail::UniqueFunction<Task<std::string>()>;
-
-    Request(std::string method, std::string_view url) : method_(std::move(method)), url_(parse_url(url)) {
-        if (!is_token(method_) || method_ == "CONNECT")
-            throw std::invalid_argument("http::Request: bad method");
-    }
-
-    /// Appends key=value to the query, encoded.
-    Request& query(std::string_view key, std::string_view value) {
-        url_.target += url_.target.find('?') == std::string::npos ? '?' : '&';
-        url_.target += encode(key) + "=" + encode(value);
-        return *this;
-    }
-    /// Sets a field. Host, those that decide the framing, and those that speak for the connection (Upgrade,
-    /// TE and the like) are the client's own.
-    Request& header(std::string_view name, std::string_view value) {
-        if (detail::is_own_field(name)) {
-            throw std::invalid_argument("http::Request: the client itself decides on " + std::string(name));
-        }
-        headers_.set(name, value);
-        return *this;
-    }
-    Request& body(std::string bytes, std::string_view content_type) {
-        headers_.set("Content-Type", content_type);
-        body_ = std::move(bytes);
-        source_ = {};
-        has_body_ = true;
-        return *this;
-    }
-    Request& json(const Json& value) { return body(dump_json(value), "application/json"); }
-    /// Sends the body as it comes from `source`, a coroutine; chunked. Such a request is neither repeated nor
-    /// redirected.
-    template <class F>
-    Request& stream(F source, std::string_view content_type) {
-        headers_.set("Content-Type", content_type);
-        source_ = std::move(source);
-        has_body_ = true;
-        return *this;
-    }
-
-    [[nodiscard]] const std::string& method() const noexcept { return method_; }
-    [[nodiscard]] const Url& url() const noexcept { return url_; }
-    [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
-
-  private:
-    friend class Client;
-
-    // What may stand in a segment, less what means something in a query.
-    static std::string encode(std::string_view text) {
-        std::string out;
-        for (const char c : percent_encode(text)) {
-            if (c == '&' || c == '=' || c == '+') {
-                out += c == '&' ? "%26" : c == '=' ? "%3D" : "%2B";
-            } else {
-                out += c;
-            }
-        }
-        return out;
-    }
-
-    [[nodiscard]] bool is_streamed() const noexcept { return static_cast<bool>(source_); }
-    /// Whether sending it twice is as good as once (RFC 9110 section 9.2.2).
-    [[nodiscard]] bool is_repeatable() const noexcept {
-        const Method known = method_from(method_);
-        return !is_streamed() && known != Method::post && known != Method::patch && known != Method::other;
-    }
-
-    template <class AnyResponse>
-    [[nodiscard]] bool is_redirected_by(const AnyResponse& response) const noexcept {
-        const int status = response.status;
-        const bool asks = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-        return asks && !is_streamed() && response.headers.contains("Location");
-    }
-
-    [[nodiscard]] std::string head() const {
-        std::string text = method_ + " " + url_.target + " HTTP/1.1\r\nHost: " + url_.authority + "\r\n";
-        if (!headers_.contains("User-Agent"))
-            text.append("User-Agent: sake/").append(SAKE_VERSION).append("\r\n");
-        const bool wants_length = has_body_ || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        if (is_streamed()) {
-            text += "Transfer-Encoding: chunked\r\n";
-        } else if (wants_length) {
-            text.append("Content-Length: ").append(std::to_string(body_.size())).append("\r\n");
-        }
-        return text.append(headers_.wire()).append("\r\n");
-    }
-
-    /// Makes it the request that a redirect asks for (RFC 9110 section 15.4).
-    void follow(int status, std::string_view location) {
-        Url next = resolve_url(url_, location);
-        // Credentials are for whom they were meant.
-        if (next.authority != url_.authority) {
-            for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"}) {
-                headers_.remove(secret);
-            }
-        }
-        url_ = std::move(next);
-        const bool drops_body = status == 303 || ((status == 301 || status == 302) && method_ == "POST");
-        if (!drops_body) return;
-        if (method_ != "HEAD") method_ = "GET";
-        headers_.remove("Content-Type");
-        body_.clear();
-        has_body_ = false;
-    }
-
-    std::string method_;
-    Url url_;
-    Headers headers_;
-    std::string body_;
-    Source source_;
-    bool has_body_ = false;
-};
-
-}  // namespace http
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/client/client_connections.hpp ----
-
-// The connections that a client keeps, by origin, and which of them go when there are too many.
-
-namespace sake {
-inline namespace v0 {
-namespace http {
-namespace detail {
-
-/// A Pool for each origin. For one reactor at a time.
-class ClientConnections final : sake::detail::ReactorEndListener {
-  public:
-    using Connections = Pool<TcpStream>;
-
-    explicit ClientConnections(const ClientOptions& options) noexcept : options_(options) {}
-    ClientConnections(const ClientConnections&) = delete;
-    ClientConnections& operator=(const ClientConnections&) = delete;
-    ~ClientConnections() = default;
-
-    /// Those to the origin of this URL. Throws std::logic_error on a second reactor.
-    template <std::same_as<Url> U>
-    [[nodiscard]] Connections& to(const U& url);
-
-    /// Makes room for one more that is idle: those of the origins go that were wanted least recently. False
-    /// if none may be kept.
-    [[nodiscard]] bool make_room() noexcept;
-
-    [[nodiscard]] std::size_t idle() const noexcept {
-        std::size_t count = 0;
-        for (const auto& [address, origin] : origins_) count += origin.connections->idle();
-        return count;
-    }
-
-  private:
-    struct Origin {
-        std::unique_ptr<Connections> connections;
-        std::uint64_t last_use = 0;
-
-        [[nodiscard]] bool is_empty() const noexcept {
-            return connections->idle() + connections->in_use() == 0;
-        }
-    };
-
-    void settle_on(Reactor* reactor);
-    void reactor_ends() noexcept override { reactor_ = nullptr; }
-
-    const ClientOptions& options_;
-    std::map<std::string, Origin> origins_;  // by address
-    std::uint64_t uses_ = 0;
-    Reactor* reactor_ = nullptr;  // of whoever asked first
-};
-
-inline void ClientConnections::settle_on(Reactor* reactor) {
-    if (reactor_ == reactor) return;
-    if (reactor_ != nullptr) throw std::logic_error("an http::Client is used by two reactors at a time");
-    reactor_ = reactor;
-    reactor->tell_at_end(*this);
-}
-
-template <std::same_as<Url> U>
-ClientConnections::Connections& ClientConnections::to(const U& url) {
-    settle_on(Reactor::current());
-    std::string address = url.address();
-    auto found = origins_.find(address);
-    if (found == origins_.end()) {
-        // So that a client of many origins does not remember them all.
-        std::erase_if(origins_, [](const auto& each) { return each.second.is_empty(); });
-        const PoolOptions limits{options_.connections_per_origin, options_.turn_timeout,
-                                 options_.idle_lifetime};
-        auto connect = [address, limit = options_.connect_timeout] {
-            return TcpStream::connect(address, limit);
-        };
-        auto pool = std::make_unique<Connections>(limits, std::move(connect),
-                                                  [](TcpStream& stream) { return stream.is_quiet(); });
-        found = origins_.emplace(std::move(address), Origin{std::move(pool)}).first;
-    }
-    found->second.last_use = ++uses_;
-    return *found->second.connections;
-}
-
-inline bool ClientConnections::make_room() noexcept {
-    while (idle() >= options_.max_idle_connections) {
-        auto oldest = origins_.end();
-        for (auto each = origins_.begin(); each != origins_.end(); ++each) {
-            if (each->second.connections->idle() == 0) continue;
-            if (oldest == origins_.end() || each->second.last_use < oldest->second.last_use) oldest = each;
-        }
-        if (oldest == origins_.end()) return false;
-        oldest->second.connections->clear();
-        if (oldest->second.is_empty()) origins_.erase(oldest);
-    }
-    return true;
-}
-
-}  // namespace detail
-}  // namespace http
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/client/client_response.hpp ----
-
-// What a client receives: a Response that is all there, or a ResponseStream that is read piece by piece.
-
-namespace sake {
-inline namespace v0 {
-namespace http {
-
-/// Thrown for an answer that is not HTTP as it should be, or that is larger than the client allows.
-class BadResponse : public std::runtime_error {
-  public:
-    using std::runtime_error::runtime_error;
-};
-
-/// An answer with all of its body.
-struct Response {
-    int status = 0;
-    Headers headers;
-    std::string body;
-
-    /// Whether the status is 2xx.
-    [[nodiscard]] bool is_ok() const noexcept { return status >= 200 && status < 300; }
-    /// The body as JSON. Throws JsonError.
-    template <class Value = Json>
-    [[nodiscard]] Value json() const {
-        return parse_json<Value>(body);
-    }
-};
-
-namespace detail {
-
-/// The head of an answer, as far as it has come.
-struct Answer {
-    ResponseParser parser;
-    ReceivedHead head = {};
-
-    [[nodiscard]] bool announces_close(std::string_view unread) const noexcept {
-        return head.minor_version > 0 && !decide_keep_alive(head, unread.data());
-    }
-};
-
-/// Aborts the connection of a request that is given up, so that the server may give it up too.
-class AbortUnlessAnswered {
-  public:
-    explicit AbortUnlessAnswered(TcpStream& stream) noexcept : stream_(&stream) {}
-    AbortUnlessAnswered(const AbortUnlessAnswered&) = delete;
-    AbortUnlessAnswered& operator=(const AbortUnlessAnswered&) = delete;
-    ~AbortUnlessAnswered() {
-        if (stream_ != nullptr) stream_->abort();
-    }
-    void dismiss() noexcept { stream_ = nullptr; }
-
-  private:
-    TcpStream* stream_;
-};
-
-}  // namespace detail
-
-/// An answer whose body is still to come. When it goes before all is read, the connection is closed. It must
-/// not outlive its client.
-class ResponseStream {
-  public:
-    int status = 0;
-    Headers headers;
-
-    ResponseStream(ResponseStream&&) noexcept = default;
-    ResponseStream& operator=(ResponseStream&&) = delete;
-    ~ResponseStream() { close(); }
-
-    /// The next piece of the body; empty at its end. Throws BadResponse, std::system_error if the connection
-    /// ends in the middle, TimedOut if nothing comes in time, and Cancelled.
-    template <class Unused = void>
-    [[nodiscard]] Task<std::string> read();
-
-    /// Gives up what is still to come.
-    void close() noexcept {
-        if (connection_) connection_->abort();
-        connection_.discard();
-    }
-
-  private:
-    friend class Client;
-    using Connection = detail::ClientConnections::Connections::Lease;
-
-    ResponseStream(detail::ClientConnections& kept, Connection connection, const ReceivedHead& head,
-                   std::string_view bytes, const Framing& framing, std::chrono::milliseconds read_timeout)
-        : status(head.status),
-          kept_(&kept),
-          connection_(std::move(connection)),
-          body_(framing.body),
-          left_(framing.length),
-          keep_alive_(framing.keep_alive),
-          read_timeout_(read_timeout) {
-        for (const FieldSlice& field : head.fields) {
-            headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
-        }
-        connection_->skip(head.size);
-        if (body_ == Framing::Body::none) end();
-    }
-
-    // A few KiB of known length, or what has already come.
-    [[nodiscard]] bool is_nearly_read() const noexcept {
-        if (is_at_end_) return false;
-        return body_ == Framing::Body::length
-                   ? left_ <= 4096
-                   : body_ == Framing::Body::chunked && !connection_->unread().empty();
-    }
-    [[nodiscard]] std::string take(std::string_view unread);
-    [[nodiscard]] std::string take_chunk(std::string_view unread);
-    // What would come behind the answer was not asked for: such a connection is not used again.
-    void end() noexcept {
-        is_at_end_ = true;
-        if (!keep_alive_ || !connection_->unread().empty() || !kept_->make_room())
-            return connection_.discard();
-        const Connection goes_back = std::move(connection_);
-    }
-
-    detail::ClientConnections* kept_;
-    Connection connection_;
-    Framing::Body body_;
-    std::uint64_t left_;  // of Framing::Body::length
-    bool keep_alive_;
-    bool is_at_end_ = false;
-    ChunkedDecoder chunks_;
-    std::chrono::milliseconds read_timeout_;
-};
-
-inline std::string ResponseStream::take(std::string_view unread) {
-    if (body_ == Framing::Body::chunked) return take_chunk(unread);
-    std::size_t size = unread.size();
-    if (body_ == Framing::Body::length) size = static_cast<std::size_t>(std::min<std::uint64_t>(size, left_));
-    std::string piece(unread.substr(0, size));
-    connection_->skip(size);
-    left_ -= body_ == Framing::Body::length ? size : 0;
-    if (body_ == Framing::Body::length && left_ == 0) end();
-    return piece;
-}
-
-inline std::string ResponseStream::take_chunk(std::string_view unread) {
-    std::string piece;
-    for (;;) {
-        const ChunkedDecoder::Step step = chunks_.decode(unread);
-        unread.remove_prefix(step.consumed);
-        piece += step.data;
-        if (step.kind == ChunkedDecoder::Step::Kind::data) continue;
-        connection_->skip(connection_->unread().size() - unread.size());
-        if (step.kind == ChunkedDecoder::Step::Kind::refused) {
-            throw BadResponse("bad response: " + std::string(chunks_.reason()));
-        }
-        if (step.kind == ChunkedDecoder::Step::Kind::done) end();
-        return piece;
-    }
-}
-
-template <class Unused>
-Task<std::string> ResponseStream::read() {
-    while (!is_at_end_) {
-        if (!connection_) throw std::logic_error("the ResponseStream is closed");
-        const std::string_view unread = connection_->unread();
-        if (!unread.empty()) {
-            std::string piece = take(unread);
-            if (!piece.empty()) co_return piece;
-            continue;
-        }
-        const std::size_t more = co_await connection_->read_more(read_timeout_);
-        if (more > 0) continue;
-        if (body_ != Framing::Body::to_the_end) {
-            close();
-            sake::detail::throw_system_error(ECONNRESET, "the server ended in the middle of its answer");
-        }
-        end();
-    }
-    co_return std::string();
-}
-
-}  // namespace http
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/client/client.hpp ----
-
-// http::Client: requests to other services from coroutines, over connections that are kept and used again.
-
-namespace sake {
-inline namespace v0 {
-namespace http {
-
-namespace detail {
-
-template <class T>
-concept Text = std::convertible_to<T, std::string>;
-
-}  // namespace detail
-
-/// Sends requests. It keeps connections per origin and uses them again; one that the server has closed
-/// meanwhile costs another attempt, where repeating the request is harmless. Cancelling a request closes its
-/// connection. For one reactor at a time; it must outlive its requests and streams. All its coroutines throw
-/// std::system_error if the connection fails, BadResponse, TimedOut, Cancelled, and std::invalid_argument for
-/// what cannot be sent.
-///
-///     http::Client client({.response_timeout = 2s});
-///     const auto response = co_await client.get("http://localhost:8080/users/7");
-///     if (response.status == 200) show(response.json());
-class Client {
-  public:
-    /// Throws std::invalid_argument, with the name of the option that makes no sense.
-    explicit Client(ClientOptions options = {}) : options_(options) { detail::check(options_); }
-    explicit Client(Reactor&) : Client() {}
-    Client(const Client&) = delete;
-    Client& operator=(const Client&) = delete;
-
-    /// Sends the request, follows redirects, and gathers the body, up to `max_body`.
-    template <std::same_as<Request> R>
-    [[nodiscard]] Task<Response> send(R request);
-
-    /// The same, but gives the answer when its head has come: the body is read from it.
-    template <std::same_as<Request> R>
-    [[nodiscard]] Task<ResponseStream> open(R request);
-
-    template <detail::Text Url>
-    [[nodiscard]] Task<Response> get(Url url) {
-        return send(Request("GET", std::string(std::move(url))));
-    }
-    template <detail::Text Url>
-    [[nodiscard]] Task<Response> head(Url url) {
-        return send(Request("HEAD", std::string(std::move(url))));
-    }
-    template <detail::Text Url>
-    [[nodiscard]] Task<Response> del(Url url) {
-        return send(Request("DELETE", std::string(std::move(url))));
-    }
-    /// With a JSON body, or with text and its type.
-    template <detail::Text Url, class... Body>
-    [[nodiscard]] Task<Response> post(Url url, Body... body) {
-        return send(with_body("POST", std::string(std::move(url)), std::move(body)...));
-    }
-    template <detail::Text Url, class... Body>
-    [[nodiscard]] Task<Response> put(Url url, Body... body) {
-        return send(with_body("PUT", std::string(std::move(url)), std::move(body)...));
-    }
-    template <detail::Text Url, class... Body>
-    [[nodiscard]] Task<Response> patch(Url url, Body... body) {
-        return send(with_body("PATCH", std::string(std::move(url)), std::move(body)...));
-    }
-
-    /// Connections that are kept for later, of all origins.
-    [[nodiscard]] std::size_t idle_connections() const noexcept { return connections_.idle(); }
-
-  private:
-    static Request with_body(std::string method, std::string_view url, const Json& value) {
-        Request request(std::move(method), url);
-        request.json(value);
-        return request;
-    }
-    static Request with_body(std::string method, std::string_view url, std::string bytes,
-                             std::string_view content_type) {
-        Request request(std::move(method), url);
-        request.body(std::move(bytes), content_type);
-        return request;
-    }
-
-    // Templates, so that only a program that has requests to send compiles what they need.
-    template <class R>
-    Task<std::optional<ResponseStream>> try_once(R& request);
-    template <class R>
-    Task<bool> write(R& request, TcpStream& stream, detail::Answer& answer);
-    template <class R>
-    Task<bool> write_body(R& request, TcpStream& stream);
-    template <class Bytes>
-    Task<bool> put(TcpStream& stream, const Bytes& bytes);
-    template <class Answer>
-    Task<bool> read_head(TcpStream& stream, Answer& answer);
-    template <class Answer>
-    Task<> rest_is_unwanted(TcpStream& stream, Answer& answer);
-    template <class Stream>
-    Task<> finish(Stream& stream);
-
-    const ClientOptions options_;
-    detail::ClientConnections connections_{options_};
-};
-
-// In pieces, each with its own limit. False if the connection has failed, of which reading will tell more: an
-// error that a server sends on its way out is the answer.
-template <class Bytes>
-Task<bool> Client::put(TcpStream& stream, const Bytes& bytes) {
-    constexpr std::size_t piece = 64 * 1024;
-    try {
-        for (std::string_view left = bytes; !left.empty(); left.remove_prefix(std::min(piece, left.size()))) {
-            co_await stream.write_all(left.substr(0, piece), options_.write_timeout);
-        }
-    } catch (const std::system_error&) {
-        co_return false;
-    }
-    co_return true;
-}
-
-template <class R>
-Task<bool> Client::write_body(R& request, TcpStream& stream) {
-    if (!request.is_streamed()) co_return co_await put(stream, request.body_);
-    for (;;) {
-        const std::string piece = co_await request.source_();
-        std::string chunk;
-        append_chunk(chunk, piece);
-        if (piece.empty()) chunk = last_chunk;
-        const bool is_written = co_await put(stream, chunk);
-        if (!is_written || piece.empty()) co_return is_written;
-    }
-}
-
-// Gives whether all is written. It is not if the server says before that that it does not want the rest.
-template <class R>
-Task<bool> Client::write(R& request, TcpStream& stream, detail::Answer& answer) {
-    constexpr std::size_t small = 16 * 1024;
-    const bool is_small = !request.is_streamed() && request.body_.size() <= small;
-    std::string head = request.head();
-    if (is_small) head += request.body_;
-    const bool is_written = co_await put(stream, head);
-    if (is_small || !is_written) co_return is_written;
-    auto first = co_await when_any(write_body(request, stream), rest_is_unwanted(stream, answer));
-    co_return first.index() == 0 && std::get<0>(first);
-}
-
-// Ends when the server has ended, will close, or says anything but success. An answer that begins while the
-// request is still wanted waits, its body unread, until all is written.
-template <class Answer>
-Task<> Client::rest_is_unwanted(TcpStream& stream, Answer& answer) {
-    const bool has_come = co_await read_head(stream, answer);
-    if (!has_come || answer.head.status >= 300 || answer.announces_close(stream.unread())) co_return;
-    Event never;
-    co_await never.wait();
-}
-
-// Reads on until the head of the answer proper is there: interim ones are passed over. False if nothing came
-// at all.
-template <class Answer>
-Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
-    for (;;) {
-        const auto result = answer.parser.parse(stream.unread(), answer.head);
-        if (result == ResponseParser::Result::refused)
-            throw BadResponse("bad response: " + std::string(answer.parser.reason()));
-        if (result == ResponseParser::Result::done) {
-            if (answer.head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
-            if (!is_informational(answer.head.status)) co_return true;
-            stream.skip(answer.head.size);
-            answer.parser.reset();
-            continue;
-        }
-        const std::size_t more = co_await stream.read_more();
-        if (more > 0) continue;
-        if (!stream.unread().empty()) throw BadResponse("bad response: it ends in the middle of its head");
-        co_return false;
-    }
-}
-
-// Nothing if the connection, which had been used before, was closed by the server, and another may be tried.
-template <class R>
-Task<std::optional<ResponseStream>> Client::try_once(R& request) {
-    auto connection = co_await connections_.to(request.url_).acquire();
-    const bool may_repeat = connection.is_used() && request.is_repeatable();
-    detail::AbortUnlessAnswered giving_up(*connection);
-    detail::Answer answer{ResponseParser(options_.head)};
-    bool is_written = false;
-    bool has_come = false;
-    try {
-        is_written = co_await write(request, *connection, answer);
-        has_come = co_await timeout(read_head(*connection, answer), options_.response_timeout);
-    } catch (const std::system_error&) {
-        if (!may_repeat) throw;
-    }
-    if (!has_come) {
-        giving_up.dismiss();
-        connection.discard();
-        if (may_repeat) co_return std::nullopt;
-        sake::detail::throw_system_error(ECONNRESET,
-                                         request.url_.to_string() + ": the server gave no answer");
-    }
-    const std::string_view bytes = connection->unread();
-    Framing framing = decide_response_framing(answer.head, bytes.data(), method_from(request.method_));
-    if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
-    framing.keep_alive = framing.keep_alive && is_written;
-    giving_up.dismiss();
-    co_return ResponseStream(connections_, std::move(connection), answer.head, bytes, framing,
-                             options_.read_timeout);
-}
-
-template <std::same_as<Request> R>
-Task<ResponseStream> Client::open(R request) {
-    for (int redirects = 0;; ++redirects) {
-        std::optional<ResponseStream> stream;
-        while (!stream) {
-            auto attempt = co_await try_once(request);
-            if (attempt) stream.emplace(*std::move(attempt));
-        }
-        if (options_.max_redirects == 0 || !request.is_redirected_by(*stream)) co_return *std::move(stream);
-        if (redirects == options_.max_redirects) throw BadResponse("too many redirects");
-        try {
-            request.follow(stream->status, *stream->headers.get("Location"));
-        } catch (const std::invalid_argument& error) {
-            throw BadResponse("bad redirect: " + std::string(error.what()));
-        }
-        co_await finish(*stream);
-    }
-}
-
-// Reads what is left of a body that nobody wants, to keep the connection, if that is little and there at
-// once; otherwise another connection costs less.
-template <class Stream>
-Task<> Client::finish(Stream& stream) {
-    const auto read = [&stream]() -> Task<> {
-        while (stream.is_nearly_read()) static_cast<void>(co_await stream.read());
-    };
-    try {
-        co_await timeout(read(), std::chrono::milliseconds(100));
-    } catch (const std::exception&) {
-        // The connection fails, not the request.
-    }
-    stream.close();
-}
-
-template <std::same_as<Request> R>
-Task<Response> Client::send(R request) {
-    ResponseStream stream = co_await open(std::move(request));
-    Response response;
-    response.status = stream.status;
-    response.headers = std::move(stream.headers);
-    for (;;) {
-        const std::string piece = co_await stream.read();
-        if (piece.empty()) co_return std::move(response);
-        if (piece.size() > options_.max_body - response.body.size()) {
-            throw BadResponse("the response is longer than " + std::to_string(options_.max_body) + " bytes");
-        }
-        response.body += piece;
-    }
-}
-
-namespace detail {
-
-inline Client& present_client() {
-    Reactor* const reactor = Reactor::current();
-    if (reactor == nullptr) throw std::logic_error("http: needs a running reactor: call it in a coroutine");
-    return reactor->local<Client>();
-}
-
-}  // namespace detail
-
-/// The same with a client that the reactor keeps, which has the default options.
-template <detail::Text Url>
-[[nodiscard]] Task<Response> get(Url url) {
-    return detail::present_client().get(std::move(url));
-}
-template <detail::Text Url>
-[[nodiscard]] Task<Response> head(Url url) {
-    return detail::present_client().head(std::move(url));
-}
-template <detail::Text Url>
-[[nodiscard]] Task<Response> del(Url url) {
-    return detail::present_client().del(std::move(url));
-}
-template <detail::Text Url, class... Body>
-[[nodiscard]] Task<Response> post(Url url, Body... body) {
-    return detail::present_client().post(std::move(url), std::move(body)...);
-}
-template <detail::Text Url, class... Body>
-[[nodiscard]] Task<Response> put(Url url, Body... body) {
-    return detail::present_client().put(std::move(url), std::move(body)...);
-}
-template <detail::Text Url, class... Body>
-[[nodiscard]] Task<Response> patch(Url url, Body... body) {
-    return detail::present_client().patch(std::move(url), std::move(body)...);
-}
-
-}  // namespace http
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/problem.hpp ----
+// ---- sake/app/problem.hpp ----
 
 // Errors as answers: HttpError for handlers to throw, and the body that every error gets, RFC 9457 "problem
 // details".
@@ -11666,7 +10868,7 @@ inline std::string problem_body(int status, std::string_view detail) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/bind.hpp ----
+// ---- sake/app/bind.hpp ----
 
 // From a client's text to a type of the program: JSON bodies and parameters, with errors that say where.
 
@@ -11786,212 +10988,71 @@ T bind_json(std::string_view body, std::size_t depth_limit) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/budget.hpp ----
+// ---- sake/app/carrier.hpp ----
 
-// The memory that all connections together may hold while they wait for their peers or for handlers.
+// Where worker routes run, as the rest of the server sees it. Behind an interface that `Route::worker` fills
+// in, so that programs without worker routes do not compile the way to the pool: a fifth of hello world's
+// time.
 
 namespace sake {
 inline namespace v0 {
+
+class Context;
+class Reactor;
+struct Config;
+
 namespace detail {
 
-/// How much there is for all, and how much is taken.
-class Budget {
-  public:
-    Budget(std::size_t limit, const LogSink& log) noexcept : limit_(limit), log_(log) {}
-    Budget(const Budget&) = delete;
-    Budget& operator=(const Budget&) = delete;
+class RouteTable;
 
-    [[nodiscard]] std::size_t used() const noexcept { return used_; }
+/// A request that a worker serves, to be awaited once by the coroutine that looks after it; then its context
+/// has the answer, and what the handler threw is thrown. Who leaves it before does not get an answer any
+/// more.
+class WorkerCall : public Wait {
+  public:
+    virtual ~WorkerCall() = default;
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        begin(coroutine.promise().fiber->reactor());
+        if (suspend(coroutine)) return true;
+        withdraw();
+        return false;
+    }
+    void await_resume() { end(); }
 
   private:
-    friend class BudgetShare;
-    void warn() noexcept {
-        if (!warning_.take_turn(std::chrono::seconds(10))) return;
-        log_quietly(log_, LogLevel::warning, "requests are refused or cut off for the moment: ",
-                    "together they hold Config::max_buffered bytes");
-    }
-
-    std::size_t limit_;
-    const LogSink& log_;
-    PacedWarning warning_;
-    std::size_t used_ = 0;
+    virtual void begin(Reactor& loop) = 0;
+    virtual void end() = 0;
 };
 
-/// What one connection holds of a budget; given back when it goes.
-class BudgetShare {
+/// The workers of one run of an engine.
+class Workers {
   public:
-    explicit BudgetShare(Budget& budget) noexcept : budget_(budget) {}
-    BudgetShare(const BudgetShare&) = delete;
-    BudgetShare& operator=(const BudgetShare&) = delete;
-    ~BudgetShare() { budget_.used_ -= size_; }
+    Workers() = default;
+    Workers(const Workers&) = delete;
+    Workers& operator=(const Workers&) = delete;
+    virtual ~Workers() = default;
 
-    /// Takes or gives back, so that the share is `size` bytes. Returns false, and leaves it as it was, if it
-    /// would grow beyond what there is for all. What one connection holds alone is bounded by other limits.
-    bool resize(std::size_t size) noexcept {
-        const std::size_t others = budget_.used_ - size_;
-        const bool fits = others == 0 || others + size <= budget_.limit_;
-        if (size > size_ && !fits) {
-            budget_.warn();
-            return false;
-        }
-        budget_.used_ = others + size;
-        size_ = size;
-        return true;
-    }
-
-  private:
-    Budget& budget_;
-    std::size_t size_ = 0;
+    /// Gives the request, of a worker route, to the pool. None if that is too busy: then it is answered by
+    /// 503.
+    virtual std::unique_ptr<WorkerCall> call(Context& ctx) = 0;
+    [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
+    /// The server is stopping: tells what handlers have spawned.
+    virtual void request_stop() noexcept = 0;
+    /// Ends the pool. Returns how many jobs do not return, and are left behind.
+    virtual std::size_t stop(std::chrono::milliseconds patience) noexcept = 0;
 };
+
+using MakeWorkers = std::unique_ptr<Workers> (*)(Reactor&, const Config&,
+                                                 const std::shared_ptr<const RouteTable>&, Budget&);
 
 }  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/config.hpp ----
-
-// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
-// default here.
-
-namespace sake {
-inline namespace v0 {
-
-/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
-/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes.
-struct Config {
-    // Worker routes.
-    int worker_pool_size = 0;  // threads; 0 is one per CPU
-    bool enable_worker_pool = true;
-    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
-    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
-
-    std::chrono::milliseconds stall_warning{
-        50};  // a handler that holds the reactor's thread for longer is logged
-
-    // Connections.
-    // 0 is the limit of open files less 128, at most 65,536, and run() raises the soft limit of open files to
-    // the hard one; more wait in the backlog.
-    int max_connections = 0;
-    int listen_backlog = 4096;
-    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
-    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
-    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
-    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
-    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
-    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
-    int minimum_rate = 240;                                // bytes per second: 408, or close
-    std::chrono::milliseconds half_close_window{
-        50};  // an end of input before its request, or this soon after, still gets the answer; later it
-              // means that the client has gone
-    std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
-
-    // A request.
-    std::size_t max_request_line = 8 * 1024;       // 414
-    std::size_t max_header_block = 16 * 1024;      // 431
-    int max_header_count = 100;                    // 431
-    std::size_t max_body = 1024 * 1024;            // decoded: 413
-    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
-    std::size_t max_trailers = 4 * 1024;           // of one body: 400
-    int max_json_depth = 64;                       // 400
-
-    // A response.
-    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
-
-    // The process.
-    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
-    PollerKind poller = PollerKind::automatic;
-    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
-    bool announce = true;        // log one line with the address at start
-    LogSink log = log_to_stderr;
-
-    [[nodiscard]] static Config with_defaults() { return {}; }
-
-    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
-    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
-    Config& with_worker_queue_limit(int jobs) { return worker_queue_limit = jobs, *this; }
-    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
-    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
-    Config& with_max_connections(int count) { return max_connections = count, *this; }
-    Config& with_listen_backlog(int count) { return listen_backlog = count, *this; }
-    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
-    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
-    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
-    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
-    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
-    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
-    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
-    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
-    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
-    Config& with_max_request_line(std::size_t bytes) { return max_request_line = bytes, *this; }
-    Config& with_max_header_block(std::size_t bytes) { return max_header_block = bytes, *this; }
-    Config& with_max_header_count(int count) { return max_header_count = count, *this; }
-    Config& with_max_body(std::size_t bytes) { return max_body = bytes, *this; }
-    Config& with_max_chunk_extensions(std::size_t bytes) { return max_chunk_extensions = bytes, *this; }
-    Config& with_max_trailers(std::size_t bytes) { return max_trailers = bytes, *this; }
-    Config& with_max_json_depth(int depth) { return max_json_depth = depth, *this; }
-    Config& with_output_soft_limit(std::size_t bytes) { return output_soft_limit = bytes, *this; }
-    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
-    Config& with_max_buffered(std::size_t bytes) { return max_buffered = bytes, *this; }
-    Config& with_signals(bool on) { return handle_signals = on, *this; }
-    Config& with_announce(bool on) { return announce = on, *this; }
-    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
-};
-
-namespace detail {
-
-/// A size above this was a negative number before it was converted.
-inline constexpr auto largest_size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-
-template <class Number>
-void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    if (value >= smallest && static_cast<std::uint64_t>(value) <= largest_size) return;
-    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + unit + ", not " +
-                                std::to_string(static_cast<std::int64_t>(value)) + unit);
-}
-
-inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
-    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
-    // Beyond it, a deadline would overflow the clock.
-    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 3650);
-    if (value > longest)
-        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
-}
-
-/// Throws std::invalid_argument naming the first field that makes no sense.
-inline void validate(const Config& config) {
-    check_setting("worker_pool_size", config.worker_pool_size, 0);
-    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
-    check_setting("worker_queue_timeout", config.worker_queue_timeout);
-    check_setting("stall_warning", config.stall_warning);
-    check_setting("max_connections", config.max_connections, 0);
-    check_setting("listen_backlog", config.listen_backlog, 1);
-    check_setting("keep_alive_timeout", config.keep_alive_timeout);
-    check_setting("header_timeout", config.header_timeout);
-    check_setting("request_timeout", config.request_timeout);
-    check_setting("read_timeout", config.read_timeout);
-    check_setting("write_timeout", config.write_timeout);
-    check_setting("rate_grace", config.rate_grace);
-    check_setting("minimum_rate", config.minimum_rate, 1);
-    check_setting("half_close_window", config.half_close_window, 0);
-    check_setting("shutdown_grace", config.shutdown_grace, 0);
-    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
-    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
-    check_setting("max_header_count", config.max_header_count, 0);
-    check_setting<std::size_t>("max_body", config.max_body, 0);
-    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
-    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
-    check_setting("max_json_depth", config.max_json_depth, 1);
-    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
-    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
-    if (!config.log) throw std::invalid_argument("Config::log must be callable");
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/request.hpp ----
+// ---- sake/app/request.hpp ----
 
 // A received request as the server keeps it: slices into the bytes that came, so that the bytes may move
 // until the handler begins. Users see it through Context.
@@ -12005,13 +11066,13 @@ inline constexpr std::size_t max_path_params = 16;
 
 /// Where the parameters of a matched path are, as slices of that path.
 struct PathParams {
-    std::array<http::Slice, max_path_params> values;
+    std::array<Slice, max_path_params> values;
     std::size_t count = 0;
 };
 
 class Request {
   public:
-    http::RequestHead head;
+    http1::RequestHead head;
     const char* base = nullptr;  // where the bytes of the head are now
     std::string storage;         // they are here if they must outlive the turn of the loop
     std::string_view body;
@@ -12084,7 +11145,7 @@ class Request {
 
     /// The value of the first field of that name.
     [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept {
-        for (const http::FieldSlice& field : head.fields) {
+        for (const FieldSlice& field : head.fields) {
             if (iequals(field.name.of(base), name)) return field.value.of(base);
         }
         return std::nullopt;
@@ -12107,7 +11168,7 @@ class Request {
         text.clear();
     }
 
-    [[nodiscard]] http::Slice slice(std::string_view part) const noexcept {
+    [[nodiscard]] Slice slice(std::string_view part) const noexcept {
         if (part.empty()) return {};
         return {static_cast<std::uint32_t>(part.data() - base), static_cast<std::uint32_t>(part.size())};
     }
@@ -12133,8 +11194,8 @@ class Request {
         return out;
     }
 
-    http::Slice path_;
-    http::Slice query_;
+    Slice path_;
+    Slice query_;
     std::string match_path_;
     std::string decoded_path_;
     bool path_is_decoded_ = false;
@@ -12156,7 +11217,7 @@ class RequestHeaders {
         using pointer = const value_type*;
         using reference = const value_type&;
 
-        iterator(const http::FieldSlice* field, const char* base) noexcept : field_(field), base_(base) {}
+        iterator(const detail::FieldSlice* field, const char* base) noexcept : field_(field), base_(base) {}
         reference operator*() const noexcept {
             current_ = {field_->name.of(base_), field_->value.of(base_)};
             return current_;
@@ -12174,7 +11235,7 @@ class RequestHeaders {
         friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.field_ == b.field_; }
 
       private:
-        const http::FieldSlice* field_;
+        const detail::FieldSlice* field_;
         const char* base_;
         mutable value_type current_;
     };
@@ -12193,7 +11254,7 @@ class RequestHeaders {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/response.hpp ----
+// ---- sake/app/response.hpp ----
 
 // A response as a handler fills it and the connection writes it. Users set it through Context.
 
@@ -12242,7 +11303,7 @@ class Response {
     /// close" can be asked for.
     template <class Store>
     void put_header(std::string_view name, std::string_view value, Store store) {
-        if (!http::is_framing_field(name)) return store();
+        if (!is_framing_field(name)) return store();
         if (!iequals(name, "connection") || !iequals(value, "close")) {
             throw std::invalid_argument("header " + std::string(name) + " is set by the server itself");
         }
@@ -12282,18 +11343,18 @@ inline bool append_answer(std::string& out, const Response& answer, const Answer
     const bool no_body = http::has_no_body(answer.status);
     const bool has_body =
         !no_body && answer.status != 205;  // 205 says so with a length of 0 (RFC 9110 section 15.3.6)
-    http::ResponseHead head;
+    http1::ResponseHead head;
     head.status = answer.status;
     head.content_type = has_body ? answer.content_type() : std::string_view{};
-    head.body = no_body ? http::BodyLine::none : http::BodyLine::length;
+    head.body = no_body ? http1::BodyLine::none : http1::BodyLine::length;
     head.content_length = has_body ? answer.body.size() : 0;
     head.date_line = terms.date_line;
     if (terms.close) {
-        head.connection = http::ConnectionLine::close;
+        head.connection = http1::ConnectionLine::close;
     } else if (terms.is_http_1_0) {
-        head.connection = http::ConnectionLine::keep_alive;
+        head.connection = http1::ConnectionLine::keep_alive;
     }
-    http::append_response_head(out, head, answer.headers);
+    http1::append_response_head(out, head, answer.headers);
     constexpr std::size_t worth_copying = 16 * 1024;
     if (!has_body || terms.is_head_request) return true;
     if (answer.body.size() > worth_copying) return false;
@@ -12305,7 +11366,7 @@ inline bool append_answer(std::string& out, const Response& answer, const Answer
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/context.hpp ----
+// ---- sake/app/context.hpp ----
 
 // Context: one request and its response, as a handler sees them. It is valid until the handler ends; so are
 // all views that it gives.
@@ -12614,7 +11675,150 @@ struct ContextAccess {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/handler.hpp ----
+// ---- sake/app/config.hpp ----
+
+// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
+// default here.
+
+namespace sake {
+inline namespace v0 {
+
+/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
+/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes.
+struct Config {
+    // Worker routes.
+    int worker_pool_size = 0;  // threads; 0 is one per CPU
+    bool enable_worker_pool = true;
+    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
+    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
+
+    std::chrono::milliseconds stall_warning{
+        50};  // a handler that holds the reactor's thread for longer is logged
+
+    // Connections.
+    // 0 is the limit of open files less 128, at most 65,536, and run() raises the soft limit of open files to
+    // the hard one; more wait in the backlog.
+    int max_connections = 0;
+    int listen_backlog = 4096;
+    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
+    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
+    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
+    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
+    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
+    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
+    int minimum_rate = 240;                                // bytes per second: 408, or close
+    std::chrono::milliseconds half_close_window{
+        50};  // an end of input before its request, or this soon after, still gets the answer; later it
+              // means that the client has gone
+    std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
+
+    // A request.
+    std::size_t max_request_line = 8 * 1024;       // 414
+    std::size_t max_header_block = 16 * 1024;      // 431
+    int max_header_count = 100;                    // 431
+    std::size_t max_body = 1024 * 1024;            // decoded: 413
+    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
+    std::size_t max_trailers = 4 * 1024;           // of one body: 400
+    int max_json_depth = 64;                       // 400
+
+    // A response.
+    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
+
+    // The process.
+    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
+    PollerKind poller = PollerKind::automatic;
+    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
+    bool announce = true;        // log one line with the address at start
+    LogSink log = log_to_stderr;
+
+    [[nodiscard]] static Config with_defaults() { return {}; }
+
+    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
+    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
+    Config& with_worker_queue_limit(int jobs) { return worker_queue_limit = jobs, *this; }
+    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
+    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
+    Config& with_max_connections(int count) { return max_connections = count, *this; }
+    Config& with_listen_backlog(int count) { return listen_backlog = count, *this; }
+    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
+    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
+    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
+    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
+    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
+    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
+    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
+    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
+    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
+    Config& with_max_request_line(std::size_t bytes) { return max_request_line = bytes, *this; }
+    Config& with_max_header_block(std::size_t bytes) { return max_header_block = bytes, *this; }
+    Config& with_max_header_count(int count) { return max_header_count = count, *this; }
+    Config& with_max_body(std::size_t bytes) { return max_body = bytes, *this; }
+    Config& with_max_chunk_extensions(std::size_t bytes) { return max_chunk_extensions = bytes, *this; }
+    Config& with_max_trailers(std::size_t bytes) { return max_trailers = bytes, *this; }
+    Config& with_max_json_depth(int depth) { return max_json_depth = depth, *this; }
+    Config& with_output_soft_limit(std::size_t bytes) { return output_soft_limit = bytes, *this; }
+    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
+    Config& with_max_buffered(std::size_t bytes) { return max_buffered = bytes, *this; }
+    Config& with_signals(bool on) { return handle_signals = on, *this; }
+    Config& with_announce(bool on) { return announce = on, *this; }
+    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
+};
+
+namespace detail {
+
+/// A size above this was a negative number before it was converted.
+inline constexpr auto largest_size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+
+template <class Number>
+void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
+    if (value >= smallest && static_cast<std::uint64_t>(value) <= largest_size) return;
+    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
+                                std::to_string(smallest) + unit + ", not " +
+                                std::to_string(static_cast<std::int64_t>(value)) + unit);
+}
+
+inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
+    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
+    // Beyond it, a deadline would overflow the clock.
+    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 3650);
+    if (value > longest)
+        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
+}
+
+/// Throws std::invalid_argument naming the first field that makes no sense.
+inline void validate(const Config& config) {
+    check_setting("worker_pool_size", config.worker_pool_size, 0);
+    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
+    check_setting("worker_queue_timeout", config.worker_queue_timeout);
+    check_setting("stall_warning", config.stall_warning);
+    check_setting("max_connections", config.max_connections, 0);
+    check_setting("listen_backlog", config.listen_backlog, 1);
+    check_setting("keep_alive_timeout", config.keep_alive_timeout);
+    check_setting("header_timeout", config.header_timeout);
+    check_setting("request_timeout", config.request_timeout);
+    check_setting("read_timeout", config.read_timeout);
+    check_setting("write_timeout", config.write_timeout);
+    check_setting("rate_grace", config.rate_grace);
+    check_setting("minimum_rate", config.minimum_rate, 1);
+    check_setting("half_close_window", config.half_close_window, 0);
+    check_setting("shutdown_grace", config.shutdown_grace, 0);
+    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
+    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
+    check_setting("max_header_count", config.max_header_count, 0);
+    check_setting<std::size_t>("max_body", config.max_body, 0);
+    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
+    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
+    check_setting("max_json_depth", config.max_json_depth, 1);
+    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
+    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
+    if (!config.log) throw std::invalid_argument("Config::log must be callable");
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/handler.hpp ----
 
 // Handlers: any callable that takes a Context&, made uniform. It may be plain or a coroutine, may return a
 // value to send, and may take the path parameters as further arguments.
@@ -12806,7 +12010,7 @@ class Handler {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/pattern.hpp ----
+// ---- sake/app/pattern.hpp ----
 
 // Patterns such as "/users/:id" and "/files/*path": their grammar, checked at compile time where they are
 // literals.
@@ -13019,7 +12223,7 @@ using GroupPatternFor = PatternArgument<std::type_identity_t<F>, PatternUse::rou
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/router.hpp ----
+// ---- sake/app/router.hpp ----
 
 // The router: a tree of path segments, built while routes are registered and only read while serving. A
 // static segment beats a parameter, which beats the rest of the path, whatever the order of registration.
@@ -13100,7 +12304,7 @@ class Router {
         http::Method method;
         std::string_view method_name;
 
-        [[nodiscard]] http::Slice slice(std::string_view part) const noexcept {
+        [[nodiscard]] Slice slice(std::string_view part) const noexcept {
             return {static_cast<std::uint32_t>(part.data() - base), static_cast<std::uint32_t>(part.size())};
         }
     };
@@ -13187,71 +12391,7 @@ class Router {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/workers.hpp ----
-
-// Where worker routes run, as the rest of the server sees it. Behind an interface that `Route::worker` fills
-// in, so that programs without worker routes do not compile the way to the pool: a fifth of hello world's
-// time.
-
-namespace sake {
-inline namespace v0 {
-
-class Context;
-class Reactor;
-struct Config;
-
-namespace detail {
-
-class RouteTable;
-
-/// A request that a worker serves, to be awaited once by the coroutine that looks after it; then its context
-/// has the answer, and what the handler threw is thrown. Who leaves it before does not get an answer any
-/// more.
-class WorkerCall : public Wait {
-  public:
-    virtual ~WorkerCall() = default;
-
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        begin(coroutine.promise().fiber->reactor());
-        if (suspend(coroutine)) return true;
-        withdraw();
-        return false;
-    }
-    void await_resume() { end(); }
-
-  private:
-    virtual void begin(Reactor& loop) = 0;
-    virtual void end() = 0;
-};
-
-/// The workers of one run of an engine.
-class Workers {
-  public:
-    Workers() = default;
-    Workers(const Workers&) = delete;
-    Workers& operator=(const Workers&) = delete;
-    virtual ~Workers() = default;
-
-    /// Gives the request, of a worker route, to the pool. None if that is too busy: then it is answered by
-    /// 503.
-    virtual std::unique_ptr<WorkerCall> call(Context& ctx) = 0;
-    [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
-    /// The server is stopping: tells what handlers have spawned.
-    virtual void request_stop() noexcept = 0;
-    /// Ends the pool. Returns how many jobs do not return, and are left behind.
-    virtual std::size_t stop(std::chrono::milliseconds patience) noexcept = 0;
-};
-
-using MakeWorkers = std::unique_ptr<Workers> (*)(Reactor&, const Config&,
-                                                 const std::shared_ptr<const RouteTable>&, Budget&);
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/route.hpp ----
+// ---- sake/app/route.hpp ----
 
 // Routes, groups of routes, and the table that holds them: what is registered before serving.
 
@@ -13570,7 +12710,7 @@ inline std::string_view Context::param(std::string_view name) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/dispatch.hpp ----
+// ---- sake/app/chain.hpp ----
 
 // Running a request through its middleware to its handler, and turning what they throw into answers: the one
 // error path for plain functions and coroutines.
@@ -13719,6 +12859,1669 @@ inline Task<> run_rest(Context& ctx) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/worker/document.hpp ----
+
+// The form in which a request goes to a worker and its response comes back: plain data with a JSON schema
+// that other programs may read, exact to the byte. docs/worker-context.md describes the schema.
+
+namespace sake {
+inline namespace v0 {
+
+/// A response as it travels. The fields are those that handlers set.
+struct WorkerResponse {
+    int status = 200;
+    std::string content_type = {};
+    std::vector<std::pair<std::string, std::string>> headers = {};
+    std::string body = {};
+    Json values = Json::object();  // those of the request, as the handler left them
+    bool close = false;            // the handler wants the connection closed
+    bool aborted = false;          // the handler called ctx.abort()
+
+    bool operator==(const WorkerResponse&) const = default;
+};
+
+/// A request as it travels. All text may hold any bytes; what is not UTF-8 crosses as base64.
+struct WorkerContext {
+    static constexpr int version = 1;  // of the schema
+
+    std::string route = {};  // the pattern: "/users/:id"
+    std::string method = {};
+    std::string target = {};                                        // as it was sent
+    std::string path = {};                                          // decoded
+    std::vector<std::pair<std::string, std::string>> params = {};   // of the path, decoded, in pattern order
+    std::string query = {};                                         // what follows the '?', as it was sent
+    std::vector<std::pair<std::string, std::string>> headers = {};  // in the order received, with duplicates
+    std::string body = {};
+    Json values = Json::object();  // what ctx.set has set
+    std::string remote_address = {};
+    WorkerResponse response = {};  // what middleware has set so far
+
+    bool operator==(const WorkerContext&) const = default;
+};
+
+/// How large and how deeply nested a document may be that is read.
+struct WorkerLimits {
+    std::size_t bytes = 256 * 1024 * 1024;
+    std::size_t depth = 128;
+};
+
+/// The document as JSON text.
+[[nodiscard]] std::string to_text(const WorkerContext& request);
+[[nodiscard]] std::string to_text(const WorkerResponse& response);
+
+/// Reads a document: `from_text<sake::WorkerContext>(text)`. Members that it does not know are skipped.
+/// Throws JsonError that says what is wrong with it.
+template <class Document>
+[[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
+
+namespace detail {
+
+template <class T>
+concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
+
+// --- Writing ---
+
+/// Text of which much would be escaped, at up to six characters a byte.
+inline bool escapes_badly(std::string_view text) noexcept {
+    constexpr std::size_t large = 4096;
+    if (text.size() < large) return false;
+    std::size_t allowed = text.size() / 16;
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data(); (at = ascii::find_control(at, end)) != end; ++at) {
+        if (allowed-- == 0) return true;
+    }
+    return false;
+}
+
+/// Text as itself, other bytes as {"base64": "..."}.
+inline void append_bytes(std::string& out, std::string_view bytes) {
+    if (is_valid_utf8(bytes) && !escapes_badly(bytes)) return append_json_string(out, bytes);
+    out.append(R"({"base64":")").append(base64_encode(bytes)).append(R"("})");
+}
+
+inline void append_member(std::string& out, std::string_view name, std::string_view bytes) {
+    out.append(",\"").append(name).append("\":");
+    append_bytes(out, bytes);
+}
+
+using TextPairs = std::vector<std::pair<std::string, std::string>>;
+
+inline void append_member(std::string& out, std::string_view name, const TextPairs& pairs) {
+    out.append(",\"").append(name).append("\":[");
+    const char* separator = "[";
+    for (const auto& [first, second] : pairs) {
+        out.append(separator);
+        append_bytes(out, first);
+        out += ',';
+        append_bytes(out, second);
+        out += ']';
+        separator = ",[";
+    }
+    out += ']';
+}
+
+inline void append_values(std::string& out, const Json& values) {
+    if (values.empty()) {
+        out.append(R"(,"values":{})");
+    } else if (is_exact_in_text(values)) {
+        append_json(out.append(R"(,"values":)"), values);
+    } else {
+        append_json(out.append(R"(,"values_tagged":)"), tagged(values));
+    }
+}
+
+inline void append_version(std::string& out) {
+    out.append("{\"version\":").append(std::to_string(WorkerContext::version));
+}
+
+inline void append_document(std::string& out, const WorkerResponse& response) {
+    append_version(out);
+    out.append(",\"status\":").append(std::to_string(response.status));
+    append_member(out, "content_type", response.content_type);
+    append_member(out, "headers", response.headers);
+    append_member(out, "body", response.body);
+    append_values(out, response.values);
+    out.append(response.close ? ",\"close\":true" : ",\"close\":false");
+    out.append(response.aborted ? ",\"aborted\":true}" : ",\"aborted\":false}");
+}
+
+inline void append_document(std::string& out, const WorkerContext& request) {
+    append_version(out);
+    append_member(out, "route", request.route);
+    append_member(out, "method", request.method);
+    append_member(out, "target", request.target);
+    append_member(out, "path", request.path);
+    append_member(out, "params", request.params);
+    append_member(out, "query", request.query);
+    append_member(out, "headers", request.headers);
+    append_member(out, "body", request.body);
+    append_values(out, request.values);
+    append_member(out, "remote_address", request.remote_address);
+    if (request.response != WorkerResponse{}) {
+        out.append(R"(,"response":)");
+        append_document(out, request.response);
+    }
+    out += '}';
+}
+
+// --- Reading: templates, so that only programs that read documents compile nlohmann's parser ---
+
+/// Reads one document, member by member, and tells which ones are missing.
+class DocumentReader {
+  public:
+    explicit DocumentReader(JsonReader& json) noexcept : json_(json) {}
+
+    /// Calls `member(name)`, which reads the value and returns true, or false for a name that it does not
+    /// know.
+    template <class F>
+    void members(std::initializer_list<std::string_view> required, F member) {
+        std::uint32_t seen = 0;  // a bit for each that is required
+        json_.object([&](std::string_view name) {
+            name_ = name;
+            const bool is_version = name == "version";
+            if (is_version && json_.integer() != WorkerContext::version) {
+                refuse("is not " + std::to_string(WorkerContext::version));
+            }
+            if (!is_version && !member(name)) json_.raw();
+            if (name == "values_tagged") name = "values";
+            const auto found = std::find(required.begin(), required.end(), name);
+            if (found == required.end()) return;
+            const std::uint32_t bit = 1U << (found - required.begin());
+            if ((seen & bit) != 0) refuse("is there twice");
+            seen |= bit;
+        });
+        for (const std::string_view name : required) {
+            if ((seen & 1U) == 0) {
+                name_ = name;
+                refuse("is missing");
+            }
+            seen >>= 1U;
+        }
+    }
+
+    void take(std::string& out) {
+        if (json_.peek() == '"') return json_.string(out);
+        std::optional<std::string> bytes;
+        json_.object([&](std::string_view name) {
+            if (name != "base64" || bytes) refuse("must be a string or {\"base64\": string}");
+            bytes = base64_decode(json_.string());
+            if (!bytes) refuse("is not valid base64");
+        });
+        if (!bytes) refuse("must be a string or {\"base64\": string}");
+        out = std::move(*bytes);
+    }
+
+    void take(TextPairs& out) {
+        out.clear();
+        out.reserve(16);
+        json_.array([&] {
+            auto& pair = out.emplace_back();
+            int count = 0;
+            json_.array([&] {
+                if (++count > 2) refuse("must be a list of [name, value]");
+                take(count == 1 ? pair.first : pair.second);
+            });
+            if (count != 2) refuse("must be a list of [name, value]");
+        });
+    }
+
+    void take(bool& out) { out = json_.boolean(); }
+
+    void take_status(int& out) {
+        const std::int64_t status = json_.integer();
+        if (status < 200 || status > 599) refuse("must be from 200 to 599");
+        out = static_cast<int>(status);
+    }
+
+    template <class Value>
+    void take_values(Value& out, std::size_t depth) {
+        const std::string_view text = json_.raw();
+        out = text == "{}" ? Value::object() : parse_json<Value>(text, depth);
+        if (!out.is_object()) refuse("must be an object");
+    }
+
+    template <class Value>
+    void take_values_tagged(Value& out, std::size_t depth) {
+        try {
+            out = untagged(parse_json<Value>(json_.raw(), depth));
+        } catch (const JsonError& error) {
+            refuse(error.what());
+        } catch (const typename Value::exception&) {
+            refuse("has a tag without its content");
+        }
+        if (!out.is_object()) refuse("must be an object");
+    }
+
+    [[noreturn]] void refuse(std::string_view why) const {
+        throw JsonError("worker document: '" + std::string(name_) + "' " + std::string(why));
+    }
+
+  private:
+    JsonReader& json_;
+    std::string_view name_;
+};
+
+template <std::same_as<WorkerResponse> Document>
+void read_document(JsonReader& json, Document& response, std::size_t depth) {
+    DocumentReader reader(json);
+    reader.members({"version", "status", "content_type", "headers", "body", "values", "close", "aborted"},
+                   [&](std::string_view name) {
+                       if (name == "status") return reader.take_status(response.status), true;
+                       if (name == "content_type") return reader.take(response.content_type), true;
+                       if (name == "headers") return reader.take(response.headers), true;
+                       if (name == "body") return reader.take(response.body), true;
+                       if (name == "values") return reader.take_values(response.values, depth), true;
+                       if (name == "values_tagged")
+                           return reader.take_values_tagged(response.values, depth), true;
+                       if (name == "close") return reader.take(response.close), true;
+                       if (name == "aborted") return reader.take(response.aborted), true;
+                       return false;
+                   });
+}
+
+template <std::same_as<WorkerContext> Document>
+void read_document(JsonReader& json, Document& request, std::size_t depth) {
+    DocumentReader reader(json);
+    reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
+                    "values", "remote_address"},
+                   [&](std::string_view name) {
+                       if (name == "route") return reader.take(request.route), true;
+                       if (name == "method") return reader.take(request.method), true;
+                       if (name == "target") return reader.take(request.target), true;
+                       if (name == "path") return reader.take(request.path), true;
+                       if (name == "params") return reader.take(request.params), true;
+                       if (name == "query") return reader.take(request.query), true;
+                       if (name == "headers") return reader.take(request.headers), true;
+                       if (name == "body") return reader.take(request.body), true;
+                       if (name == "values") return reader.take_values(request.values, depth), true;
+                       if (name == "values_tagged")
+                           return reader.take_values_tagged(request.values, depth), true;
+                       if (name == "remote_address") return reader.take(request.remote_address), true;
+                       if (name == "response") return read_document(json, request.response, depth), true;
+                       return false;
+                   });
+}
+
+template <class Document>
+std::string document_text(const Document& document) {
+    std::string out;
+    out.reserve(document.body.size() + 1024);
+    append_document(out, document);
+    return out;
+}
+
+}  // namespace detail
+
+inline std::string to_text(const WorkerContext& request) { return detail::document_text(request); }
+inline std::string to_text(const WorkerResponse& response) { return detail::document_text(response); }
+
+template <class Document>
+Document from_text(std::string_view text, WorkerLimits limits) {
+    if (text.size() > limits.bytes) {
+        throw JsonError("worker document: larger than " + std::to_string(limits.bytes) + " bytes");
+    }
+    Document result;
+    detail::JsonReader json(text, limits.depth);
+    detail::read_document(json, result, limits.depth);
+    json.end();
+    return result;
+}
+
+/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`. Templates, so that only
+/// a program that uses them compiles them.
+template <class Value, detail::WorkerDocument Document>
+void to_json(Value& json, const Document& document) {
+    json = parse_json<Value>(to_text(document), std::numeric_limits<std::size_t>::max());
+}
+template <class Value, detail::WorkerDocument Document>
+void from_json(const Value& json, Document& document) {
+    document = from_text<Document>(json.dump());
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/worker/bridge.hpp ----
+
+// Between a Context and the documents that cross to a worker: describing a request and a response, and making
+// them again on the other side.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+inline WorkerResponse describe_response(const Response& response) {
+    WorkerResponse out;
+    out.status = response.status;
+    out.content_type = response.content_type();
+    for (const auto& [name, value] : response.headers) out.headers.emplace_back(name, value);
+    out.body = response.body;
+    out.close = response.close;
+    return out;
+}
+
+inline void apply_response(Response& response, WorkerResponse&& document) {
+    response.status = document.status;
+    if (document.content_type.empty()) {
+        response.set_static_type({});
+    } else {
+        response.set_type(document.content_type);
+    }
+    response.headers.clear();
+    for (const auto& [name, value] : document.headers) response.headers.add(name, value);
+    response.body = std::move(document.body);
+    response.close = document.close;
+}
+
+inline WorkerContext describe_request(Context& ctx) {
+    WorkerContext out;
+    Request& request = ContextAccess::request(ctx);
+    out.route = ContextAccess::route(ctx)->pattern();
+    out.method = ctx.method();
+    out.target = ctx.target();
+    out.path = ctx.path();
+    for (std::size_t i = 0; i < request.params.count; ++i) {
+        out.params.emplace_back(param_name(ctx, i), request.param(i));
+    }
+    out.query = ctx.query_string();
+    for (const auto& [name, value] : ctx.headers()) out.headers.emplace_back(name, value);
+    out.body = ctx.body();
+    out.values = ContextAccess::values(ctx);
+    out.remote_address = ctx.remote_address();
+    out.response = describe_response(ContextAccess::response(ctx));
+    return out;
+}
+
+/// Makes `ctx` the request that the document describes. Throws std::invalid_argument if it describes none
+/// that these routes could have got.
+inline void load_request(Context& ctx, WorkerContext&& document, const RouteTable& routes) {
+    Request& request = ContextAccess::request(ctx);
+    request.storage.append(document.method).append(" ").append(document.target).append(" HTTP/1.1\r\n");
+    for (const auto& [name, value] : document.headers) {
+        request.storage.append(name).append(": ").append(value).append("\r\n");
+    }
+    request.storage.append("\r\n");
+    constexpr std::size_t any = 1 << 30;
+    http1::RequestParser parser({any, any, any});
+    const bool is_parsed = parser.parse(request.storage, request.head) == http1::RequestParser::Result::done;
+    request.base = request.storage.data();
+    if (!is_parsed || request.head.size != request.storage.size() || !request.resolve_target()) {
+        throw std::invalid_argument("worker document: it describes no request");
+    }
+    request.body_storage = std::move(document.body);
+    request.body = request.body_storage;
+    const Route* const route =
+        routes.router().find(request.match_path(), request.head.method, request.method(), request.params);
+    if (route == nullptr || route->pattern() != document.route) {
+        throw std::invalid_argument("worker document: it has no route here");
+    }
+    ContextAccess::route(ctx) = route;
+    ContextAccess::position(ctx) = route->chain().size();
+    ContextAccess::values(ctx) = std::move(document.values);
+    ContextAccess::remote_address(ctx) = std::move(document.remote_address);
+    apply_response(ContextAccess::response(ctx), std::move(document.response));
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/worker/pool_carrier.hpp ----
+
+// Running a request on the worker pool: it crosses as JSON text, is served there by the same handler object,
+// and the answer comes back the same way. The reactor never waits for the pool, the pool never touches the
+// reactor's objects; whoever gives up first leaves the other nothing but a job that nobody asks for.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Where workers leave word for a reactor that may be gone by then.
+class Mailbox {
+  public:
+    explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
+
+    void post(UniqueFunction<void()> work) {
+        const std::lock_guard lock(mutex_);
+        if (reactor_ != nullptr) reactor_->post(std::move(work));
+    }
+    /// Has the reactor look around.
+    void wake() noexcept {
+        try {
+            post([] {});
+        } catch (const std::bad_alloc&) {
+            // It looks when something else wakes it.
+        }
+    }
+    void close() noexcept {
+        const std::lock_guard lock(mutex_);
+        reactor_ = nullptr;
+    }
+
+  private:
+    std::mutex mutex_;
+    Reactor* reactor_;
+};
+
+/// What the worker routes of one run share.
+struct PooledWorkers final : Workers {
+    PooledWorkers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
+                  Budget& budget)
+        : memory(budget),
+          log(config.log),
+          mailbox(std::make_shared<Mailbox>(reactor)),
+          routes(std::move(table)),
+          queue_timeout(config.worker_queue_timeout),
+          json_depth(static_cast<std::size_t>(config.max_json_depth)),
+          pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
+
+    // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
+    inline std::unique_ptr<WorkerCall> call(Context& ctx) override;
+    [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
+    void request_stop() noexcept override { stopping.request_stop(); }
+    std::size_t stop(std::chrono::milliseconds patience) noexcept override {
+        const std::size_t stuck = pool.stop(patience);
+        mailbox->close();
+        return stuck;
+    }
+
+    Budget& memory;
+    LogSink log;
+    std::stop_source stopping;  // tells what handlers have spawned
+    std::shared_ptr<Mailbox> mailbox;
+    std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
+    std::chrono::milliseconds queue_timeout;
+    std::size_t json_depth;
+    WorkerPool pool;
+};
+
+// --- On the worker ---
+
+/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is.
+inline Reactor& worker_reactor(const LogSink& log) {
+    struct Loop {
+        explicit Loop(const LogSink& sink) { reactor.set_log(sink); }
+        Reactor reactor;
+    };
+    thread_local Loop loop(log);
+    return loop.reactor;
+}
+
+/// One request on its way through the pool.
+class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
+  public:
+    RequestJob(const PooledWorkers& workers, std::string request)
+        : mailbox_(workers.mailbox),
+          routes_(workers.routes),
+          log_(workers.log),
+          stopping_(workers.stopping.get_token()),
+          text_(std::move(request)) {
+        place_.json_depth = workers.json_depth;
+        place_.worker_pool_size = workers.pool.size();
+        place_.in_worker_pool = true;
+    }
+
+    void run() override {
+        keep_exception([&] {
+            Reactor& loop = worker_reactor(log_);
+            const FiberGuard no_fiber_outlives(loop);
+            keep_exception([&] { serve(loop); });
+            run_what_was_spawned(loop);
+        });
+    }
+
+    void finished(bool thread_ended) noexcept override {
+        if (is_delivered_) return mailbox_->wake();
+        thread_ended_ = thread_ended;
+        deliver();
+    }
+
+    // What follows is for the reactor's thread.
+
+    Wait* waiter = nullptr;
+    [[nodiscard]] bool is_done() const noexcept { return is_done_; }
+
+    /// Puts the answer of a job that is done into `ctx`, then throws what the handler threw.
+    void finish_request(Context& ctx) {
+        if (thread_ended_) throw std::runtime_error("the handler ended its thread");
+        if (!text_.empty()) {
+            auto response = from_text<WorkerResponse>(text_, no_limits);
+            if (response.aborted) ctx.abort();
+            ContextAccess::values(ctx) = std::move(response.values);
+            apply_response(ContextAccess::response(ctx), std::move(response));
+        }
+        if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
+    }
+
+    /// The answer is no longer wanted: tells the handler.
+    void request_stop() noexcept { stop_.request_stop(); }
+
+  private:
+    // They were kept when the request was read, and the text was made by this process.
+    static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1)};
+
+    /// If the thread ends in the middle, its coroutines end before what they use.
+    class FiberGuard {
+      public:
+        explicit FiberGuard(Reactor& loop) noexcept : loop_(loop) {}
+        FiberGuard(const FiberGuard&) = delete;
+        FiberGuard& operator=(const FiberGuard&) = delete;
+        ~FiberGuard() {
+            if (is_needed) loop_.destroy_fibers();
+        }
+        bool is_needed = true;
+
+      private:
+        Reactor& loop_;
+    };
+
+    void serve(Reactor& loop) {
+        Context ctx;
+        FiberGuard no_fiber_outlives_ctx(loop);
+        ContextAccess::place(ctx) = place_;
+        ContextAccess::set_stop_source(ctx, stop_);
+        load_request(ctx, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), *routes_);
+        const Handler& handler = *ContextAccess::route(ctx)->chain().back();
+        keep_exception([&] {
+            if (handler.is_coroutine()) {
+                run_coroutine(loop, handler, ctx);
+            } else {
+                loop.enter([&] { handler.call(ctx); });
+            }
+        });
+        // What a handler has set before it threw is kept, as it is on the reactor.
+        WorkerResponse response = describe_response(ContextAccess::response(ctx));
+        response.values = std::move(ContextAccess::values(ctx));
+        response.aborted = ctx.is_aborted();
+        text_ = to_text(response);
+        no_fiber_outlives_ctx.is_needed = false;  // what was spawned may go on
+    }
+
+    template <class F>
+    void keep_exception(F work) {
+        try {
+            work();
+        } catch (...) {
+            exception_ = caught_exception();
+        }
+    }
+
+    void run_coroutine(Reactor& reactor, const Handler& handler, Context& ctx) {
+        const auto handle =
+            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(ctx)));
+        const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
+            try {
+                reactor.post([handle] { handle->cancel(); });
+            } catch (const std::bad_alloc&) {
+                // No memory to tell it: it goes on, and its answer is dropped.
+            }
+        });
+        reactor.run_until([&] { return handle->done(); });
+        handle->take();
+    }
+
+    // It goes on, to its end or the server's, and the answer does not wait for it. From here on that is the
+    // reactor's, so a failure goes to the log.
+    void run_what_was_spawned(Reactor& loop) {
+        if (!loop.has_fibers()) return;
+        deliver();
+        try {
+            const auto is_present =
+                std::make_shared<bool>(true);  // so that a late word is not for the next job
+            const AtExit gone([&] { *is_present = false; });
+            const std::stop_callback cancel_on_stop(stopping_, [&]() noexcept {
+                try {
+                    loop.post([&loop, is_present] {
+                        if (*is_present) loop.cancel_fibers();
+                    });
+                } catch (const std::bad_alloc&) {
+                    // No memory to tell them: they are left behind when the patience is over.
+                }
+            });
+            loop.run_until([&] { return !loop.has_fibers(); });
+        } catch (...) {
+            report_failure("what a worker's handler spawned failed: ", caught_exception());
+        }
+    }
+
+    void deliver() noexcept {
+        if (std::exchange(is_delivered_, true)) return;
+        try {
+            mailbox_->post([self = shared_from_this()] {
+                self->is_done_ = true;
+                if (self->waiter != nullptr) self->waiter->finish();
+            });
+        } catch (const std::bad_alloc&) {
+            // No memory to tell: whoever waits does so until the request's timeout.
+        }
+    }
+
+    std::shared_ptr<Mailbox> mailbox_;
+    std::shared_ptr<const RouteTable> routes_;
+    LogSink log_;
+    std::stop_token stopping_;
+    std::string text_;  // the request, then the response
+    ContextPlace place_;
+    std::stop_source stop_;
+    std::exception_ptr exception_;
+    bool is_delivered_ = false;
+    bool thread_ended_ = false;
+    bool is_done_ = false;  // the reactor's
+};
+
+// --- On the reactor ---
+
+/// A request in the pool. If it has been in the queue for too long, it is answered by 503.
+class PooledCall final : public WorkerCall, private Timer {
+  public:
+    PooledCall(PooledWorkers& workers, Context& ctx) noexcept
+        : Timer(&queued_too_long), workers_(workers), ctx_(ctx), memory_(workers.memory) {}
+    ~PooledCall() override {
+        if (!job_ || job_->is_done()) return;
+        job_->request_stop();
+        workers_.pool.abandon(*job_);
+    }
+
+    /// False if it was refused.
+    bool submit() {
+        if (!workers_.pool.has_room()) return refuse("all workers are busy");
+        std::string text = to_text(describe_request(ctx_));
+        if (!memory_.resize(text.size())) return refuse("the server has no memory to spare for this request");
+        job_ = std::make_shared<RequestJob>(workers_, std::move(text));
+        return workers_.pool.submit_job(job_) || refuse("all workers are busy");
+    }
+
+  private:
+    bool refuse(std::string_view why) {
+        ContextAccess::response(ctx_).set_problem(503, why);
+        ContextAccess::response(ctx_).headers.set("Retry-After", "1");
+        return false;
+    }
+
+    void begin(Reactor& loop) override {
+        loop.timers().set(*this, loop.now() + workers_.queue_timeout);
+        loop_ = &loop;
+        job_->waiter = this;
+    }
+    void end() override {
+        withdraw();
+        throw_if_cancelled();
+        if (job_->is_done()) {
+            job_->finish_request(ctx_);
+        } else {
+            refuse("no worker was free in time");
+        }
+    }
+
+    static void queued_too_long(Timer& timer) noexcept {
+        auto& call = static_cast<PooledCall&>(timer);
+        if (call.workers_.pool.withdraw(*call.job_)) call.finish();
+    }
+    bool withdraw() noexcept override {
+        job_->waiter = nullptr;
+        loop_->timers().cancel(*this);
+        return true;
+    }
+
+    PooledWorkers& workers_;
+    Context& ctx_;
+    BudgetShare memory_;
+    std::shared_ptr<RequestJob> job_;
+    Reactor* loop_ = nullptr;
+};
+
+inline std::unique_ptr<WorkerCall> PooledWorkers::call(Context& ctx) {
+    auto call = std::make_unique<PooledCall>(*this, ctx);
+    if (!call->submit()) return nullptr;
+    return call;
+}
+
+inline std::unique_ptr<Workers> make_pooled_workers(Reactor& reactor, const Config& config,
+                                                    const std::shared_ptr<const RouteTable>& routes,
+                                                    Budget& memory) {
+    return std::make_unique<PooledWorkers>(reactor, config, routes, memory);
+}
+
+}  // namespace detail
+
+inline Route& Route::worker(bool on) noexcept {
+    make_workers_ = on ? &detail::make_pooled_workers : nullptr;
+    return *this;
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/client/url.hpp ----
+
+// URLs of the http scheme, for the client: where to connect, what to ask for, and where a redirect leads.
+// Strict: what may not stand in a request is refused here, so that nothing can be put into it.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// A URL taken apart: "http://host:port/path?query". A fragment is dropped, since it is not sent.
+struct Url {
+    std::string authority;  // "host" or "host:port", as Host says it
+    std::string target;     // "/path?query"
+
+    /// "host:port", with the port 80 where none is given: what TcpStream::connect takes.
+    [[nodiscard]] std::string address() const {
+        const std::size_t host = detail::host_length(authority);
+        const bool has_port = host + 1 < authority.size();
+        return authority.substr(0, host) + (has_port ? authority.substr(host) : ":80");
+    }
+    [[nodiscard]] std::string to_string() const { return "http://" + authority + target; }
+    friend bool operator==(const Url&, const Url&) = default;
+};
+
+namespace detail {
+
+/// A URL that is refused, as it may stand in a log: control bytes escaped, and without what may be a
+/// password, wherever in a broken URL that ends.
+inline std::string loggable_url(std::string_view text) {
+    std::string out;
+    const std::size_t at = text.rfind('@');
+    if (at != std::string_view::npos) {
+        const std::size_t scheme = text.substr(0, at).find("//");
+        if (scheme != std::string_view::npos) append_escaped(out, text.substr(0, scheme + 2));
+        out += "...";
+        text.remove_prefix(at);
+    }
+    append_escaped(out, text);
+    return out;
+}
+
+}  // namespace detail
+
+/// Throws std::invalid_argument if it is none, or of another scheme; a user name and a password in it are
+/// refused, and not repeated in the message.
+[[nodiscard]] inline Url parse_url(std::string_view text) {
+    const auto refuse = [&](std::string_view why) {
+        throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
+    };
+    const std::string_view whole = text.substr(0, text.find('#'));
+    const auto parts = detail::parse_absolute(Method::get, whole);
+    if (!parts) {
+        const std::size_t host = std::min(whole.find("//"), whole.size());
+        const std::size_t at = whole.find('@', host);
+        if (at < whole.find_first_of("/?", std::min(host + 2, whole.size())))
+            refuse("has a user name or password, which belong in a field: Authorization");
+        refuse("is not http://host/path");
+    }
+    if (!iequals(whole.substr(0, 7), "http://")) refuse("is not http, the one scheme that is spoken here");
+    if (detail::host_length(parts->authority) == 0) refuse("has no host");
+    Url url;
+    url.authority = parts->authority;
+    const std::string_view rest = whole.substr(7 + parts->authority.size());
+    if (rest.empty() || rest[0] != '/') url.target = "/";
+    url.target += rest;
+    const char* const end = url.target.data() + url.target.size();
+    if (detail::skip_target(url.target.data(), end) != end) refuse("has a byte that must be percent-encoded");
+    return url;
+}
+
+namespace detail {
+
+/// "/a/./b/../c" is "/a/c" (RFC 3986 section 5.2.4).
+inline std::string remove_dot_segments(std::string_view path) {
+    std::string out;
+    while (!path.empty()) {
+        const std::size_t slash = path.find('/', 1);
+        const std::string_view segment = path.substr(0, slash);
+        path.remove_prefix(segment.size());
+        const bool is_last = path.empty();
+        if (segment == "/.." || segment == "/.") {
+            if (segment == "/..")
+                out.resize(out.find_last_of('/') == std::string::npos ? 0 : out.find_last_of('/'));
+            if (is_last) out += '/';
+        } else {
+            out += segment;
+        }
+    }
+    return out;
+}
+
+}  // namespace detail
+
+/// Where a Location leads from `base` (RFC 3986 section 5.2). Throws as parse_url does.
+[[nodiscard]] inline Url resolve_url(const Url& base, std::string_view location) {
+    location = location.substr(0, location.find('#'));
+    if (location.substr(0, 2) == "//") return parse_url("http:" + std::string(location));
+    const std::size_t colon = location.find(':');
+    if (colon < location.find_first_of("/?")) return parse_url(location);
+    const std::string_view old_path = std::string_view(base.target).substr(0, base.target.find('?'));
+    std::string target;
+    if (location.empty()) {
+        target = base.target;
+    } else if (location[0] == '?') {
+        target = std::string(old_path) + std::string(location);
+    } else {
+        const std::string_view path = location.substr(0, location.find('?'));
+        const bool is_absolute = location[0] == '/';
+        const std::string_view folder = old_path.substr(0, old_path.find_last_of('/') + 1);
+        target = detail::remove_dot_segments((is_absolute ? "" : std::string(folder)) + std::string(path));
+        target += location.substr(path.size());
+    }
+    return parse_url("http://" + base.authority + target);
+}
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/client/client_request.hpp ----
+
+// What a client sends, and the options of a client.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// The limits of a client. Each time limit throws TimedOut, and must be positive.
+struct ClientOptions {
+    /// Connections to one origin (host and port), at most; further requests wait for their turn.
+    std::size_t connections_per_origin = 64;
+    /// Connections that are kept idle, at most, to all origins together; those go first whose origin was
+    /// wanted least recently.
+    std::size_t max_idle_connections = 256;
+    /// How long a request waits for its turn.
+    std::chrono::milliseconds turn_timeout = std::chrono::seconds(30);
+    /// An idle connection is closed after this. Shorter than what servers usually have, so that they seldom
+    /// come first.
+    std::chrono::milliseconds idle_lifetime = std::chrono::seconds(30);
+    std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
+    /// For each 64 KiB of the request: a body of any size may be sent while the server goes on taking it.
+    std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
+    /// From the end of the request to the end of the response's head.
+    std::chrono::milliseconds response_timeout = std::chrono::seconds(30);
+    /// Between two pieces of the response's body.
+    std::chrono::milliseconds read_timeout = std::chrono::seconds(30);
+    /// Of a body that is gathered. One that is streamed may be of any size.
+    std::size_t max_body = 64 * 1024 * 1024;
+    int max_redirects = 10;
+    sake::detail::http1::HeadLimits head = {};
+};
+
+namespace detail {
+
+inline void check(const ClientOptions& options) {
+    const auto demand = [](bool is_so, std::string_view field, std::string_view what) {
+        if (is_so) return;
+        throw std::invalid_argument("http::ClientOptions: " + std::string(field) + " must " +
+                                    std::string(what));
+    };
+    const auto positive = [&](auto value, std::string_view field) {
+        demand(value > decltype(value){}, field, "be positive");
+    };
+    positive(options.connections_per_origin, "connections_per_origin");
+    positive(options.turn_timeout, "turn_timeout");
+    positive(options.idle_lifetime, "idle_lifetime");
+    positive(options.connect_timeout, "connect_timeout");
+    positive(options.write_timeout, "write_timeout");
+    positive(options.response_timeout, "response_timeout");
+    positive(options.read_timeout, "read_timeout");
+    positive(options.head.start_line, "head.start_line");
+    positive(options.head.header_block, "head.header_block");
+    demand(options.max_redirects >= 0, "max_redirects", "not be negative");
+}
+
+/// Whether only the client may set a field: it decides the framing, speaks for the connection, or asks for
+/// what no Client understands.
+inline bool is_own_field(std::string_view name) noexcept {
+    if (sake::detail::is_framing_field(name)) return true;
+    for (const std::string_view own : {"host", "expect", "te", "proxy-connection", "http2-settings"}) {
+        if (iequals(name, own)) return true;
+    }
+    return false;
+}
+
+}  // namespace detail
+
+/// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
+/// wrong.
+///
+///     http::Request request("POST", "http://localhost:8080/orders");
+///     request.query("dry", "yes").header("Authorization", token).json({{"item", 7}});
+///     const auto response = co_await client.send(std::move(request));
+class Request {
+  public:
+    /// Gives the body piece by piece; an empty piece is its end.
+    using Source = sake::detail::UniqueFunction<Task<std::string>()>;
+
+    Request(std::string method, std::string_view url) : method_(std::move(method)), url_(parse_url(url)) {
+        if (!is_token(method_) || method_ == "CONNECT")
+            throw std::invalid_argument("http::Request: bad method");
+    }
+
+    /// Appends key=value to the query, encoded.
+    Request& query(std::string_view key, std::string_view value) {
+        url_.target += url_.target.find('?') == std::string::npos ? '?' : '&';
+        url_.target += encode(key) + "=" + encode(value);
+        return *this;
+    }
+    /// Sets a field. Host, those that decide the framing, and those that speak for the connection (Upgrade,
+    /// TE and the like) are the client's own.
+    Request& header(std::string_view name, std::string_view value) {
+        if (detail::is_own_field(name)) {
+            throw std::invalid_argument("http::Request: the client itself decides on " + std::string(name));
+        }
+        headers_.set(name, value);
+        return *this;
+    }
+    Request& body(std::string bytes, std::string_view content_type) {
+        headers_.set("Content-Type", content_type);
+        body_ = std::move(bytes);
+        source_ = {};
+        has_body_ = true;
+        return *this;
+    }
+    Request& json(const Json& value) { return body(dump_json(value), "application/json"); }
+    /// Sends the body as it comes from `source`, a coroutine; chunked. Such a request is neither repeated nor
+    /// redirected.
+    template <class F>
+    Request& stream(F source, std::string_view content_type) {
+        headers_.set("Content-Type", content_type);
+        source_ = std::move(source);
+        has_body_ = true;
+        return *this;
+    }
+
+    [[nodiscard]] const std::string& method() const noexcept { return method_; }
+    [[nodiscard]] const Url& url() const noexcept { return url_; }
+    [[nodiscard]] const Headers& headers() const noexcept { return headers_; }
+
+  private:
+    friend class Client;
+
+    // What may stand in a segment, less what means something in a query.
+    static std::string encode(std::string_view text) {
+        std::string out;
+        for (const char c : percent_encode(text)) {
+            if (c == '&' || c == '=' || c == '+') {
+                out += c == '&' ? "%26" : c == '=' ? "%3D" : "%2B";
+            } else {
+                out += c;
+            }
+        }
+        return out;
+    }
+
+    [[nodiscard]] bool is_streamed() const noexcept { return static_cast<bool>(source_); }
+    /// Whether sending it twice is as good as once (RFC 9110 section 9.2.2).
+    [[nodiscard]] bool is_repeatable() const noexcept {
+        const Method known = method_from(method_);
+        return !is_streamed() && known != Method::post && known != Method::patch && known != Method::other;
+    }
+
+    template <class AnyResponse>
+    [[nodiscard]] bool is_redirected_by(const AnyResponse& response) const noexcept {
+        const int status = response.status;
+        const bool asks = status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+        return asks && !is_streamed() && response.headers.contains("Location");
+    }
+
+    [[nodiscard]] std::string head() const {
+        std::string text = method_ + " " + url_.target + " HTTP/1.1\r\nHost: " + url_.authority + "\r\n";
+        if (!headers_.contains("User-Agent"))
+            text.append("User-Agent: sake/").append(SAKE_VERSION).append("\r\n");
+        const bool wants_length = has_body_ || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
+        if (is_streamed()) {
+            text += "Transfer-Encoding: chunked\r\n";
+        } else if (wants_length) {
+            text.append("Content-Length: ").append(std::to_string(body_.size())).append("\r\n");
+        }
+        return text.append(headers_.wire()).append("\r\n");
+    }
+
+    /// Makes it the request that a redirect asks for (RFC 9110 section 15.4).
+    void follow(int status, std::string_view location) {
+        Url next = resolve_url(url_, location);
+        // Credentials are for whom they were meant.
+        if (next.authority != url_.authority) {
+            for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"}) {
+                headers_.remove(secret);
+            }
+        }
+        url_ = std::move(next);
+        const bool drops_body = status == 303 || ((status == 301 || status == 302) && method_ == "POST");
+        if (!drops_body) return;
+        if (method_ != "HEAD") method_ = "GET";
+        headers_.remove("Content-Type");
+        body_.clear();
+        has_body_ = false;
+    }
+
+    std::string method_;
+    Url url_;
+    Headers headers_;
+    std::string body_;
+    Source source_;
+    bool has_body_ = false;
+};
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/client/client_connections.hpp ----
+
+// The connections that a client keeps, by origin, and which of them go when there are too many.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+namespace detail {
+
+/// A Pool for each origin. For one reactor at a time.
+class ClientConnections final : sake::detail::ReactorEndListener {
+  public:
+    using Connections = Pool<TcpStream>;
+
+    explicit ClientConnections(const ClientOptions& options) noexcept : options_(options) {}
+    ClientConnections(const ClientConnections&) = delete;
+    ClientConnections& operator=(const ClientConnections&) = delete;
+    ~ClientConnections() = default;
+
+    /// Those to the origin of this URL. Throws std::logic_error on a second reactor.
+    template <std::same_as<Url> U>
+    [[nodiscard]] Connections& to(const U& url);
+
+    /// Makes room for one more that is idle: those of the origins go that were wanted least recently. False
+    /// if none may be kept.
+    [[nodiscard]] bool make_room() noexcept;
+
+    [[nodiscard]] std::size_t idle() const noexcept {
+        std::size_t count = 0;
+        for (const auto& [address, origin] : origins_) count += origin.connections->idle();
+        return count;
+    }
+
+  private:
+    struct Origin {
+        std::unique_ptr<Connections> connections;
+        std::uint64_t last_use = 0;
+
+        [[nodiscard]] bool is_empty() const noexcept {
+            return connections->idle() + connections->in_use() == 0;
+        }
+    };
+
+    void settle_on(Reactor* reactor);
+    void reactor_ends() noexcept override { reactor_ = nullptr; }
+
+    const ClientOptions& options_;
+    std::map<std::string, Origin> origins_;  // by address
+    std::uint64_t uses_ = 0;
+    Reactor* reactor_ = nullptr;  // of whoever asked first
+};
+
+inline void ClientConnections::settle_on(Reactor* reactor) {
+    if (reactor_ == reactor) return;
+    if (reactor_ != nullptr) throw std::logic_error("an http::Client is used by two reactors at a time");
+    reactor_ = reactor;
+    reactor->tell_at_end(*this);
+}
+
+template <std::same_as<Url> U>
+ClientConnections::Connections& ClientConnections::to(const U& url) {
+    settle_on(Reactor::current());
+    std::string address = url.address();
+    auto found = origins_.find(address);
+    if (found == origins_.end()) {
+        // So that a client of many origins does not remember them all.
+        std::erase_if(origins_, [](const auto& each) { return each.second.is_empty(); });
+        const PoolOptions limits{options_.connections_per_origin, options_.turn_timeout,
+                                 options_.idle_lifetime};
+        auto connect = [address, limit = options_.connect_timeout] {
+            return TcpStream::connect(address, limit);
+        };
+        auto pool = std::make_unique<Connections>(limits, std::move(connect),
+                                                  [](TcpStream& stream) { return stream.is_quiet(); });
+        found = origins_.emplace(std::move(address), Origin{std::move(pool)}).first;
+    }
+    found->second.last_use = ++uses_;
+    return *found->second.connections;
+}
+
+inline bool ClientConnections::make_room() noexcept {
+    while (idle() >= options_.max_idle_connections) {
+        auto oldest = origins_.end();
+        for (auto each = origins_.begin(); each != origins_.end(); ++each) {
+            if (each->second.connections->idle() == 0) continue;
+            if (oldest == origins_.end() || each->second.last_use < oldest->second.last_use) oldest = each;
+        }
+        if (oldest == origins_.end()) return false;
+        oldest->second.connections->clear();
+        if (oldest->second.is_empty()) origins_.erase(oldest);
+    }
+    return true;
+}
+
+}  // namespace detail
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/client/client_response.hpp ----
+
+// What a client receives: a Response that is all there, or a ResponseStream that is read piece by piece.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// Thrown for an answer that is not HTTP as it should be, or that is larger than the client allows.
+class BadResponse : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+/// An answer with all of its body.
+struct Response {
+    int status = 0;
+    Headers headers;
+    std::string body;
+
+    /// Whether the status is 2xx.
+    [[nodiscard]] bool is_ok() const noexcept { return status >= 200 && status < 300; }
+    /// The body as JSON. Throws JsonError.
+    template <class Value = Json>
+    [[nodiscard]] Value json() const {
+        return parse_json<Value>(body);
+    }
+};
+
+namespace detail {
+
+/// The head of an answer, as far as it has come.
+struct Answer {
+    sake::detail::http1::ResponseParser parser;
+    sake::detail::http1::ReceivedHead head = {};
+
+    [[nodiscard]] bool announces_close(std::string_view unread) const noexcept {
+        return head.minor_version > 0 && !sake::detail::http1::decide_keep_alive(head, unread.data());
+    }
+};
+
+/// Aborts the connection of a request that is given up, so that the server may give it up too.
+class AbortUnlessAnswered {
+  public:
+    explicit AbortUnlessAnswered(TcpStream& stream) noexcept : stream_(&stream) {}
+    AbortUnlessAnswered(const AbortUnlessAnswered&) = delete;
+    AbortUnlessAnswered& operator=(const AbortUnlessAnswered&) = delete;
+    ~AbortUnlessAnswered() {
+        if (stream_ != nullptr) stream_->abort();
+    }
+    void dismiss() noexcept { stream_ = nullptr; }
+
+  private:
+    TcpStream* stream_;
+};
+
+}  // namespace detail
+
+/// An answer whose body is still to come. When it goes before all is read, the connection is closed. It must
+/// not outlive its client.
+class ResponseStream {
+  public:
+    int status = 0;
+    Headers headers;
+
+    ResponseStream(ResponseStream&&) noexcept = default;
+    ResponseStream& operator=(ResponseStream&&) = delete;
+    ~ResponseStream() { close(); }
+
+    /// The next piece of the body; empty at its end. Throws BadResponse, std::system_error if the connection
+    /// ends in the middle, TimedOut if nothing comes in time, and Cancelled.
+    template <class Unused = void>
+    [[nodiscard]] Task<std::string> read();
+
+    /// Gives up what is still to come.
+    void close() noexcept {
+        if (connection_) connection_->abort();
+        connection_.discard();
+    }
+
+  private:
+    friend class Client;
+    using Connection = detail::ClientConnections::Connections::Lease;
+
+    ResponseStream(detail::ClientConnections& kept, Connection connection,
+                   const sake::detail::http1::ReceivedHead& head, std::string_view bytes,
+                   const sake::detail::http1::Framing& framing, std::chrono::milliseconds read_timeout)
+        : status(head.status),
+          kept_(&kept),
+          connection_(std::move(connection)),
+          body_(framing.body),
+          left_(framing.length),
+          keep_alive_(framing.keep_alive),
+          read_timeout_(read_timeout) {
+        for (const sake::detail::FieldSlice& field : head.fields) {
+            headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
+        }
+        connection_->skip(head.size);
+        if (body_ == sake::detail::http1::Framing::Body::none) end();
+    }
+
+    // A few KiB of known length, or what has already come.
+    [[nodiscard]] bool is_nearly_read() const noexcept {
+        if (is_at_end_) return false;
+        return body_ == sake::detail::http1::Framing::Body::length
+                   ? left_ <= 4096
+                   : body_ == sake::detail::http1::Framing::Body::chunked && !connection_->unread().empty();
+    }
+    [[nodiscard]] std::string take(std::string_view unread);
+    [[nodiscard]] std::string take_chunk(std::string_view unread);
+    // What would come behind the answer was not asked for: such a connection is not used again.
+    void end() noexcept {
+        is_at_end_ = true;
+        if (!keep_alive_ || !connection_->unread().empty() || !kept_->make_room())
+            return connection_.discard();
+        const Connection goes_back = std::move(connection_);
+    }
+
+    detail::ClientConnections* kept_;
+    Connection connection_;
+    sake::detail::http1::Framing::Body body_;
+    std::uint64_t left_;  // of sake::detail::http1::Framing::Body::length
+    bool keep_alive_;
+    bool is_at_end_ = false;
+    sake::detail::http1::ChunkedDecoder chunks_;
+    std::chrono::milliseconds read_timeout_;
+};
+
+inline std::string ResponseStream::take(std::string_view unread) {
+    if (body_ == sake::detail::http1::Framing::Body::chunked) return take_chunk(unread);
+    std::size_t size = unread.size();
+    if (body_ == sake::detail::http1::Framing::Body::length)
+        size = static_cast<std::size_t>(std::min<std::uint64_t>(size, left_));
+    std::string piece(unread.substr(0, size));
+    connection_->skip(size);
+    left_ -= body_ == sake::detail::http1::Framing::Body::length ? size : 0;
+    if (body_ == sake::detail::http1::Framing::Body::length && left_ == 0) end();
+    return piece;
+}
+
+inline std::string ResponseStream::take_chunk(std::string_view unread) {
+    std::string piece;
+    for (;;) {
+        const sake::detail::http1::ChunkedDecoder::Step step = chunks_.decode(unread);
+        unread.remove_prefix(step.consumed);
+        piece += step.data;
+        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::data) continue;
+        connection_->skip(connection_->unread().size() - unread.size());
+        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::refused) {
+            throw BadResponse("bad response: " + std::string(chunks_.reason()));
+        }
+        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::done) end();
+        return piece;
+    }
+}
+
+template <class Unused>
+Task<std::string> ResponseStream::read() {
+    while (!is_at_end_) {
+        if (!connection_) throw std::logic_error("the ResponseStream is closed");
+        const std::string_view unread = connection_->unread();
+        if (!unread.empty()) {
+            std::string piece = take(unread);
+            if (!piece.empty()) co_return piece;
+            continue;
+        }
+        const std::size_t more = co_await connection_->read_more(read_timeout_);
+        if (more > 0) continue;
+        if (body_ != sake::detail::http1::Framing::Body::to_the_end) {
+            close();
+            sake::detail::throw_system_error(ECONNRESET, "the server ended in the middle of its answer");
+        }
+        end();
+    }
+    co_return std::string();
+}
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/client/client.hpp ----
+
+// http::Client: requests to other services from coroutines, over connections that are kept and used again.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+namespace detail {
+
+template <class T>
+concept Text = std::convertible_to<T, std::string>;
+
+}  // namespace detail
+
+/// Sends requests. It keeps connections per origin and uses them again; one that the server has closed
+/// meanwhile costs another attempt, where repeating the request is harmless. Cancelling a request closes its
+/// connection. For one reactor at a time; it must outlive its requests and streams. All its coroutines throw
+/// std::system_error if the connection fails, BadResponse, TimedOut, Cancelled, and std::invalid_argument for
+/// what cannot be sent.
+///
+///     http::Client client({.response_timeout = 2s});
+///     const auto response = co_await client.get("http://localhost:8080/users/7");
+///     if (response.status == 200) show(response.json());
+class Client {
+  public:
+    /// Throws std::invalid_argument, with the name of the option that makes no sense.
+    explicit Client(ClientOptions options = {}) : options_(options) { detail::check(options_); }
+    explicit Client(Reactor&) : Client() {}
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    /// Sends the request, follows redirects, and gathers the body, up to `max_body`.
+    template <std::same_as<Request> R>
+    [[nodiscard]] Task<Response> send(R request);
+
+    /// The same, but gives the answer when its head has come: the body is read from it.
+    template <std::same_as<Request> R>
+    [[nodiscard]] Task<ResponseStream> open(R request);
+
+    template <detail::Text Url>
+    [[nodiscard]] Task<Response> get(Url url) {
+        return send(Request("GET", std::string(std::move(url))));
+    }
+    template <detail::Text Url>
+    [[nodiscard]] Task<Response> head(Url url) {
+        return send(Request("HEAD", std::string(std::move(url))));
+    }
+    template <detail::Text Url>
+    [[nodiscard]] Task<Response> del(Url url) {
+        return send(Request("DELETE", std::string(std::move(url))));
+    }
+    /// With a JSON body, or with text and its type.
+    template <detail::Text Url, class... Body>
+    [[nodiscard]] Task<Response> post(Url url, Body... body) {
+        return send(with_body("POST", std::string(std::move(url)), std::move(body)...));
+    }
+    template <detail::Text Url, class... Body>
+    [[nodiscard]] Task<Response> put(Url url, Body... body) {
+        return send(with_body("PUT", std::string(std::move(url)), std::move(body)...));
+    }
+    template <detail::Text Url, class... Body>
+    [[nodiscard]] Task<Response> patch(Url url, Body... body) {
+        return send(with_body("PATCH", std::string(std::move(url)), std::move(body)...));
+    }
+
+    /// Connections that are kept for later, of all origins.
+    [[nodiscard]] std::size_t idle_connections() const noexcept { return connections_.idle(); }
+
+  private:
+    static Request with_body(std::string method, std::string_view url, const Json& value) {
+        Request request(std::move(method), url);
+        request.json(value);
+        return request;
+    }
+    static Request with_body(std::string method, std::string_view url, std::string bytes,
+                             std::string_view content_type) {
+        Request request(std::move(method), url);
+        request.body(std::move(bytes), content_type);
+        return request;
+    }
+
+    // Templates, so that only a program that has requests to send compiles what they need.
+    template <class R>
+    Task<std::optional<ResponseStream>> try_once(R& request);
+    template <class R>
+    Task<bool> write(R& request, TcpStream& stream, detail::Answer& answer);
+    template <class R>
+    Task<bool> write_body(R& request, TcpStream& stream);
+    template <class Bytes>
+    Task<bool> put(TcpStream& stream, const Bytes& bytes);
+    template <class Answer>
+    Task<bool> read_head(TcpStream& stream, Answer& answer);
+    template <class Answer>
+    Task<> rest_is_unwanted(TcpStream& stream, Answer& answer);
+    template <class Stream>
+    Task<> finish(Stream& stream);
+
+    const ClientOptions options_;
+    detail::ClientConnections connections_{options_};
+};
+
+// In pieces, each with its own limit. False if the connection has failed, of which reading will tell more: an
+// error that a server sends on its way out is the answer.
+template <class Bytes>
+Task<bool> Client::put(TcpStream& stream, const Bytes& bytes) {
+    constexpr std::size_t piece = 64 * 1024;
+    try {
+        for (std::string_view left = bytes; !left.empty(); left.remove_prefix(std::min(piece, left.size()))) {
+            co_await stream.write_all(left.substr(0, piece), options_.write_timeout);
+        }
+    } catch (const std::system_error&) {
+        co_return false;
+    }
+    co_return true;
+}
+
+template <class R>
+Task<bool> Client::write_body(R& request, TcpStream& stream) {
+    if (!request.is_streamed()) co_return co_await put(stream, request.body_);
+    for (;;) {
+        const std::string piece = co_await request.source_();
+        std::string chunk;
+        sake::detail::http1::append_chunk(chunk, piece);
+        if (piece.empty()) chunk = sake::detail::http1::last_chunk;
+        const bool is_written = co_await put(stream, chunk);
+        if (!is_written || piece.empty()) co_return is_written;
+    }
+}
+
+// Gives whether all is written. It is not if the server says before that that it does not want the rest.
+template <class R>
+Task<bool> Client::write(R& request, TcpStream& stream, detail::Answer& answer) {
+    constexpr std::size_t small = 16 * 1024;
+    const bool is_small = !request.is_streamed() && request.body_.size() <= small;
+    std::string head = request.head();
+    if (is_small) head += request.body_;
+    const bool is_written = co_await put(stream, head);
+    if (is_small || !is_written) co_return is_written;
+    auto first = co_await when_any(write_body(request, stream), rest_is_unwanted(stream, answer));
+    co_return first.index() == 0 && std::get<0>(first);
+}
+
+// Ends when the server has ended, will close, or says anything but success. An answer that begins while the
+// request is still wanted waits, its body unread, until all is written.
+template <class Answer>
+Task<> Client::rest_is_unwanted(TcpStream& stream, Answer& answer) {
+    const bool has_come = co_await read_head(stream, answer);
+    if (!has_come || answer.head.status >= 300 || answer.announces_close(stream.unread())) co_return;
+    Event never;
+    co_await never.wait();
+}
+
+// Reads on until the head of the answer proper is there: interim ones are passed over. False if nothing came
+// at all.
+template <class Answer>
+Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
+    for (;;) {
+        const auto result = answer.parser.parse(stream.unread(), answer.head);
+        if (result == sake::detail::http1::ResponseParser::Result::refused)
+            throw BadResponse("bad response: " + std::string(answer.parser.reason()));
+        if (result == sake::detail::http1::ResponseParser::Result::done) {
+            if (answer.head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
+            if (!is_informational(answer.head.status)) co_return true;
+            stream.skip(answer.head.size);
+            answer.parser.reset();
+            continue;
+        }
+        const std::size_t more = co_await stream.read_more();
+        if (more > 0) continue;
+        if (!stream.unread().empty()) throw BadResponse("bad response: it ends in the middle of its head");
+        co_return false;
+    }
+}
+
+// Nothing if the connection, which had been used before, was closed by the server, and another may be tried.
+template <class R>
+Task<std::optional<ResponseStream>> Client::try_once(R& request) {
+    auto connection = co_await connections_.to(request.url_).acquire();
+    const bool may_repeat = connection.is_used() && request.is_repeatable();
+    detail::AbortUnlessAnswered giving_up(*connection);
+    detail::Answer answer{sake::detail::http1::ResponseParser(options_.head)};
+    bool is_written = false;
+    bool has_come = false;
+    try {
+        is_written = co_await write(request, *connection, answer);
+        has_come = co_await timeout(read_head(*connection, answer), options_.response_timeout);
+    } catch (const std::system_error&) {
+        if (!may_repeat) throw;
+    }
+    if (!has_come) {
+        giving_up.dismiss();
+        connection.discard();
+        if (may_repeat) co_return std::nullopt;
+        sake::detail::throw_system_error(ECONNRESET,
+                                         request.url_.to_string() + ": the server gave no answer");
+    }
+    const std::string_view bytes = connection->unread();
+    sake::detail::http1::Framing framing =
+        sake::detail::http1::decide_response_framing(answer.head, bytes.data(), method_from(request.method_));
+    if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
+    framing.keep_alive = framing.keep_alive && is_written;
+    giving_up.dismiss();
+    co_return ResponseStream(connections_, std::move(connection), answer.head, bytes, framing,
+                             options_.read_timeout);
+}
+
+template <std::same_as<Request> R>
+Task<ResponseStream> Client::open(R request) {
+    for (int redirects = 0;; ++redirects) {
+        std::optional<ResponseStream> stream;
+        while (!stream) {
+            auto attempt = co_await try_once(request);
+            if (attempt) stream.emplace(*std::move(attempt));
+        }
+        if (options_.max_redirects == 0 || !request.is_redirected_by(*stream)) co_return *std::move(stream);
+        if (redirects == options_.max_redirects) throw BadResponse("too many redirects");
+        try {
+            request.follow(stream->status, *stream->headers.get("Location"));
+        } catch (const std::invalid_argument& error) {
+            throw BadResponse("bad redirect: " + std::string(error.what()));
+        }
+        co_await finish(*stream);
+    }
+}
+
+// Reads what is left of a body that nobody wants, to keep the connection, if that is little and there at
+// once; otherwise another connection costs less.
+template <class Stream>
+Task<> Client::finish(Stream& stream) {
+    const auto read = [&stream]() -> Task<> {
+        while (stream.is_nearly_read()) static_cast<void>(co_await stream.read());
+    };
+    try {
+        co_await timeout(read(), std::chrono::milliseconds(100));
+    } catch (const std::exception&) {
+        // The connection fails, not the request.
+    }
+    stream.close();
+}
+
+template <std::same_as<Request> R>
+Task<Response> Client::send(R request) {
+    ResponseStream stream = co_await open(std::move(request));
+    Response response;
+    response.status = stream.status;
+    response.headers = std::move(stream.headers);
+    for (;;) {
+        const std::string piece = co_await stream.read();
+        if (piece.empty()) co_return std::move(response);
+        if (piece.size() > options_.max_body - response.body.size()) {
+            throw BadResponse("the response is longer than " + std::to_string(options_.max_body) + " bytes");
+        }
+        response.body += piece;
+    }
+}
+
+namespace detail {
+
+inline Client& present_client() {
+    Reactor* const reactor = Reactor::current();
+    if (reactor == nullptr) throw std::logic_error("http: needs a running reactor: call it in a coroutine");
+    return reactor->local<Client>();
+}
+
+}  // namespace detail
+
+/// The same with a client that the reactor keeps, which has the default options.
+template <detail::Text Url>
+[[nodiscard]] Task<Response> get(Url url) {
+    return detail::present_client().get(std::move(url));
+}
+template <detail::Text Url>
+[[nodiscard]] Task<Response> head(Url url) {
+    return detail::present_client().head(std::move(url));
+}
+template <detail::Text Url>
+[[nodiscard]] Task<Response> del(Url url) {
+    return detail::present_client().del(std::move(url));
+}
+template <detail::Text Url, class... Body>
+[[nodiscard]] Task<Response> post(Url url, Body... body) {
+    return detail::present_client().post(std::move(url), std::move(body)...);
+}
+template <detail::Text Url, class... Body>
+[[nodiscard]] Task<Response> put(Url url, Body... body) {
+    return detail::present_client().put(std::move(url), std::move(body)...);
+}
+template <detail::Text Url, class... Body>
+[[nodiscard]] Task<Response> patch(Url url, Body... body) {
+    return detail::present_client().patch(std::move(url), std::move(body)...);
+}
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/rate_limit.hpp ----
+
+// How fast a transfer must be: at a minimum rate, and never without progress for long.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The pace of one transfer, which is asked whenever it pauses.
+class TransferPace {
+  public:
+    /// When it must have gone on, `total` bytes having moved since `begin`. There is a grace at the
+    /// beginning, and each byte buys the time that it may take at the minimum rate. What a fast start has
+    /// bought lasts for `longest_pause` and no longer, or a quick megabyte would be good for an hour of
+    /// silence.
+    TimePoint due(const Config& config, TimePoint begin, std::uint64_t total, TimePoint now,
+                  std::chrono::milliseconds longest_pause) noexcept {
+        if (due_ == TimePoint{}) due_ = begin + config.rate_grace;
+        const std::uint64_t fresh = total - counted_;
+        counted_ = total;
+        due_ = std::min(due_ + time_for(fresh, config), now + longest_pause);
+        return due_;
+    }
+
+  private:
+    static std::chrono::nanoseconds time_for(std::uint64_t bytes, const Config& config) noexcept {
+        constexpr std::uint64_t most = 9'000'000'000;  // at once; times a billion, it is still no overflow
+        constexpr std::uint64_t second = 1'000'000'000;
+        return std::chrono::nanoseconds(std::min(bytes, most) * second /
+                                        static_cast<std::uint64_t>(config.minimum_rate));
+    }
+
+    TimePoint due_{};
+    std::uint64_t counted_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/input.hpp ----
 
 // The bytes that came from a peer and are not dealt with yet. All connections of a reactor share one Input,
@@ -13816,46 +14619,6 @@ class Input {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/transfer_pace.hpp ----
-
-// How fast a transfer must be: at a minimum rate, and never without progress for long.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// The pace of one transfer, which is asked whenever it pauses.
-class TransferPace {
-  public:
-    /// When it must have gone on, `total` bytes having moved since `begin`. There is a grace at the
-    /// beginning, and each byte buys the time that it may take at the minimum rate. What a fast start has
-    /// bought lasts for `longest_pause` and no longer, or a quick megabyte would be good for an hour of
-    /// silence.
-    TimePoint due(const Config& config, TimePoint begin, std::uint64_t total, TimePoint now,
-                  std::chrono::milliseconds longest_pause) noexcept {
-        if (due_ == TimePoint{}) due_ = begin + config.rate_grace;
-        const std::uint64_t fresh = total - counted_;
-        counted_ = total;
-        due_ = std::min(due_ + time_for(fresh, config), now + longest_pause);
-        return due_;
-    }
-
-  private:
-    static std::chrono::nanoseconds time_for(std::uint64_t bytes, const Config& config) noexcept {
-        constexpr std::uint64_t most = 9'000'000'000;  // at once; times a billion, it is still no overflow
-        constexpr std::uint64_t second = 1'000'000'000;
-        return std::chrono::nanoseconds(std::min(bytes, most) * second /
-                                        static_cast<std::uint64_t>(config.minimum_rate));
-    }
-
-    TimePoint due_{};
-    std::uint64_t counted_ = 0;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/server/exchange.hpp ----
 
 // Exchange: one request being read, from the bytes of the input to a routed Context with its body. It decides
@@ -13873,9 +14636,9 @@ class Exchange {
     Exchange(const Config& config, const RouteTable& routes)
         : config_(config),
           routes_(routes),
-          parser_(http::HeadLimits{config.max_request_line, config.max_header_block,
-                                   static_cast<std::size_t>(config.max_header_count)}),
-          chunks_(http::ChunkedLimits{config.max_chunk_extensions, config.max_trailers}) {}
+          parser_(http1::HeadLimits{config.max_request_line, config.max_header_block,
+                                    static_cast<std::size_t>(config.max_header_count)}),
+          chunks_(http1::ChunkedLimits{config.max_chunk_extensions, config.max_trailers}) {}
 
     Context ctx;
 
@@ -13886,7 +14649,7 @@ class Exchange {
             const Progress progress = read_head(input);
             if (progress != Progress::need_more || !is_reading_body_) return progress;
         }
-        const bool is_sized = framing_.body == http::Framing::Body::length;
+        const bool is_sized = framing_.body == http1::Framing::Body::length;
         const Progress progress = is_sized ? read_sized_body(input) : read_chunked_body(input);
         if (progress == Progress::complete) framing_.expect_continue = false;
         return progress;
@@ -13944,10 +14707,10 @@ class Exchange {
     /// Tells HEAD from the first bytes of a request whose line cannot be read to its end: even then, the
     /// answer has no content (RFC 9110 section 9.3.2).
     void guess_method(std::string_view bytes) noexcept {
-        http::RequestHead& head = request().head;
+        http1::RequestHead& head = request().head;
         if (head.method_name.length != 0) return;
         is_clear_ = false;
-        for (unsigned i = 0; i < http::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
+        for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
             bytes.remove_prefix(2);
         }
         if (bytes.starts_with("HEAD ")) head.method = http::Method::head;
@@ -13970,11 +14733,11 @@ class Exchange {
 
     Progress read_head(Input& input) {
         switch (parser_.parse(input.bytes(), request().head)) {
-            case http::RequestParser::Result::need_more:
+            case http1::RequestParser::Result::need_more:
                 return Progress::need_more;
-            case http::RequestParser::Result::refused:
+            case http1::RequestParser::Result::refused:
                 return refuse(parser_.status(), parser_.reason());
-            case http::RequestParser::Result::done:
+            case http1::RequestParser::Result::done:
                 break;
         }
         return interpret_head(input);
@@ -13986,13 +14749,13 @@ class Exchange {
         std::string_view rest = input.bytes();
         req.base = rest.data();
         rest.remove_prefix(req.head.size);
-        framing_ = http::decide_framing(req.head, req.base, hosts_);
+        framing_ = http1::decide_framing(req.head, req.base, hosts_);
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (!req.resolve_target()) return refuse(400, "the request target is not valid");
         // RFC 9110 section 7.4: only over a connection that is secured.
         if (req.is_for_https()) return refuse(421, "this connection is not secured, and the target is https");
         find_route();
-        const bool is_chunked = framing_.body == http::Framing::Body::chunked;
+        const bool is_chunked = framing_.body == http1::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
         if (!is_chunked && framing_.length <= rest.size()) {
             req.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
@@ -14043,8 +14806,8 @@ class Exchange {
     Progress read_chunked_body(Input& input) {
         Request& req = request();
         for (;;) {
-            using Kind = http::ChunkedDecoder::Step::Kind;
-            const http::ChunkedDecoder::Step step = chunks_.decode(input.bytes());
+            using Kind = http1::ChunkedDecoder::Step::Kind;
+            const http1::ChunkedDecoder::Step step = chunks_.decode(input.bytes());
             if (step.kind == Kind::refused) return refuse(chunks_.status(), chunks_.reason());
             // Also what the size of a chunk announces is too much at once.
             const std::size_t room = body_limit() - req.body_storage.size();
@@ -14062,10 +14825,10 @@ class Exchange {
 
     const Config& config_;
     const RouteTable& routes_;
-    http::RequestParser parser_;
-    http::ChunkedDecoder chunks_;
-    http::HostCheck hosts_;
-    http::Framing framing_;
+    http1::RequestParser parser_;
+    http1::ChunkedDecoder chunks_;
+    http1::HostCheck hosts_;
+    http1::Framing framing_;
     int refusal_status_ = 0;
     std::string refusal_reason_;
     TransferPace body_pace_;
@@ -14186,7 +14949,7 @@ class Server {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/patience.hpp ----
+// ---- sake/server/deadlines.hpp ----
 
 // How long the server waits for a client, in each phase of a connection.
 
@@ -14717,7 +15480,7 @@ inline Connection::Progress Connection::read_request() {
         if (phase_ == Phase::idle && exchange_->has_begun()) begin_head();
         if (phase_ == Phase::head && exchange_->is_reading_body()) {
             become(Phase::body);
-            if (exchange_->expects_continue()) transport_.gathered().append(http::continue_response);
+            if (exchange_->expects_continue()) transport_.gathered().append(http1::continue_response);
         }
         if (!account_memory()) return refuse(503, no_memory);
         return Progress::need_input;
@@ -15457,739 +16220,6 @@ class Serving {
 };
 
 }  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/worker_context.hpp ----
-
-// The form in which a request goes to a worker and its response comes back: plain data with a JSON schema
-// that other programs may read, exact to the byte. docs/worker-context.md describes the schema.
-
-namespace sake {
-inline namespace v0 {
-
-/// A response as it travels. The fields are those that handlers set.
-struct WorkerResponse {
-    int status = 200;
-    std::string content_type = {};
-    std::vector<std::pair<std::string, std::string>> headers = {};
-    std::string body = {};
-    Json values = Json::object();  // those of the request, as the handler left them
-    bool close = false;            // the handler wants the connection closed
-    bool aborted = false;          // the handler called ctx.abort()
-
-    bool operator==(const WorkerResponse&) const = default;
-};
-
-/// A request as it travels. All text may hold any bytes; what is not UTF-8 crosses as base64.
-struct WorkerContext {
-    static constexpr int version = 1;  // of the schema
-
-    std::string route = {};  // the pattern: "/users/:id"
-    std::string method = {};
-    std::string target = {};                                        // as it was sent
-    std::string path = {};                                          // decoded
-    std::vector<std::pair<std::string, std::string>> params = {};   // of the path, decoded, in pattern order
-    std::string query = {};                                         // what follows the '?', as it was sent
-    std::vector<std::pair<std::string, std::string>> headers = {};  // in the order received, with duplicates
-    std::string body = {};
-    Json values = Json::object();  // what ctx.set has set
-    std::string remote_address = {};
-    WorkerResponse response = {};  // what middleware has set so far
-
-    bool operator==(const WorkerContext&) const = default;
-};
-
-/// How large and how deeply nested a document may be that is read.
-struct WorkerLimits {
-    std::size_t bytes = 256 * 1024 * 1024;
-    std::size_t depth = 128;
-};
-
-/// The document as JSON text.
-[[nodiscard]] std::string to_text(const WorkerContext& request);
-[[nodiscard]] std::string to_text(const WorkerResponse& response);
-
-/// Reads a document: `from_text<sake::WorkerContext>(text)`. Members that it does not know are skipped.
-/// Throws JsonError that says what is wrong with it.
-template <class Document>
-[[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
-
-namespace detail {
-
-template <class T>
-concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
-
-// --- Writing ---
-
-/// Text of which much would be escaped, at up to six characters a byte.
-inline bool escapes_badly(std::string_view text) noexcept {
-    constexpr std::size_t large = 4096;
-    if (text.size() < large) return false;
-    std::size_t allowed = text.size() / 16;
-    const char* const end = text.data() + text.size();
-    for (const char* at = text.data(); (at = ascii::find_control(at, end)) != end; ++at) {
-        if (allowed-- == 0) return true;
-    }
-    return false;
-}
-
-/// Text as itself, other bytes as {"base64": "..."}.
-inline void append_bytes(std::string& out, std::string_view bytes) {
-    if (is_valid_utf8(bytes) && !escapes_badly(bytes)) return append_json_string(out, bytes);
-    out.append(R"({"base64":")").append(base64_encode(bytes)).append(R"("})");
-}
-
-inline void append_member(std::string& out, std::string_view name, std::string_view bytes) {
-    out.append(",\"").append(name).append("\":");
-    append_bytes(out, bytes);
-}
-
-using TextPairs = std::vector<std::pair<std::string, std::string>>;
-
-inline void append_member(std::string& out, std::string_view name, const TextPairs& pairs) {
-    out.append(",\"").append(name).append("\":[");
-    const char* separator = "[";
-    for (const auto& [first, second] : pairs) {
-        out.append(separator);
-        append_bytes(out, first);
-        out += ',';
-        append_bytes(out, second);
-        out += ']';
-        separator = ",[";
-    }
-    out += ']';
-}
-
-inline void append_values(std::string& out, const Json& values) {
-    if (values.empty()) {
-        out.append(R"(,"values":{})");
-    } else if (is_exact_in_text(values)) {
-        append_json(out.append(R"(,"values":)"), values);
-    } else {
-        append_json(out.append(R"(,"values_tagged":)"), tagged(values));
-    }
-}
-
-inline void append_version(std::string& out) {
-    out.append("{\"version\":").append(std::to_string(WorkerContext::version));
-}
-
-inline void append_document(std::string& out, const WorkerResponse& response) {
-    append_version(out);
-    out.append(",\"status\":").append(std::to_string(response.status));
-    append_member(out, "content_type", response.content_type);
-    append_member(out, "headers", response.headers);
-    append_member(out, "body", response.body);
-    append_values(out, response.values);
-    out.append(response.close ? ",\"close\":true" : ",\"close\":false");
-    out.append(response.aborted ? ",\"aborted\":true}" : ",\"aborted\":false}");
-}
-
-inline void append_document(std::string& out, const WorkerContext& request) {
-    append_version(out);
-    append_member(out, "route", request.route);
-    append_member(out, "method", request.method);
-    append_member(out, "target", request.target);
-    append_member(out, "path", request.path);
-    append_member(out, "params", request.params);
-    append_member(out, "query", request.query);
-    append_member(out, "headers", request.headers);
-    append_member(out, "body", request.body);
-    append_values(out, request.values);
-    append_member(out, "remote_address", request.remote_address);
-    if (request.response != WorkerResponse{}) {
-        out.append(R"(,"response":)");
-        append_document(out, request.response);
-    }
-    out += '}';
-}
-
-// --- Reading: templates, so that only programs that read documents compile nlohmann's parser ---
-
-/// Reads one document, member by member, and tells which ones are missing.
-class DocumentReader {
-  public:
-    explicit DocumentReader(JsonReader& json) noexcept : json_(json) {}
-
-    /// Calls `member(name)`, which reads the value and returns true, or false for a name that it does not
-    /// know.
-    template <class F>
-    void members(std::initializer_list<std::string_view> required, F member) {
-        std::uint32_t seen = 0;  // a bit for each that is required
-        json_.object([&](std::string_view name) {
-            name_ = name;
-            const bool is_version = name == "version";
-            if (is_version && json_.integer() != WorkerContext::version) {
-                refuse("is not " + std::to_string(WorkerContext::version));
-            }
-            if (!is_version && !member(name)) json_.raw();
-            if (name == "values_tagged") name = "values";
-            const auto found = std::find(required.begin(), required.end(), name);
-            if (found == required.end()) return;
-            const std::uint32_t bit = 1U << (found - required.begin());
-            if ((seen & bit) != 0) refuse("is there twice");
-            seen |= bit;
-        });
-        for (const std::string_view name : required) {
-            if ((seen & 1U) == 0) {
-                name_ = name;
-                refuse("is missing");
-            }
-            seen >>= 1U;
-        }
-    }
-
-    void take(std::string& out) {
-        if (json_.peek() == '"') return json_.string(out);
-        std::optional<std::string> bytes;
-        json_.object([&](std::string_view name) {
-            if (name != "base64" || bytes) refuse("must be a string or {\"base64\": string}");
-            bytes = base64_decode(json_.string());
-            if (!bytes) refuse("is not valid base64");
-        });
-        if (!bytes) refuse("must be a string or {\"base64\": string}");
-        out = std::move(*bytes);
-    }
-
-    void take(TextPairs& out) {
-        out.clear();
-        out.reserve(16);
-        json_.array([&] {
-            auto& pair = out.emplace_back();
-            int count = 0;
-            json_.array([&] {
-                if (++count > 2) refuse("must be a list of [name, value]");
-                take(count == 1 ? pair.first : pair.second);
-            });
-            if (count != 2) refuse("must be a list of [name, value]");
-        });
-    }
-
-    void take(bool& out) { out = json_.boolean(); }
-
-    void take_status(int& out) {
-        const std::int64_t status = json_.integer();
-        if (status < 200 || status > 599) refuse("must be from 200 to 599");
-        out = static_cast<int>(status);
-    }
-
-    template <class Value>
-    void take_values(Value& out, std::size_t depth) {
-        const std::string_view text = json_.raw();
-        out = text == "{}" ? Value::object() : parse_json<Value>(text, depth);
-        if (!out.is_object()) refuse("must be an object");
-    }
-
-    template <class Value>
-    void take_values_tagged(Value& out, std::size_t depth) {
-        try {
-            out = untagged(parse_json<Value>(json_.raw(), depth));
-        } catch (const JsonError& error) {
-            refuse(error.what());
-        } catch (const typename Value::exception&) {
-            refuse("has a tag without its content");
-        }
-        if (!out.is_object()) refuse("must be an object");
-    }
-
-    [[noreturn]] void refuse(std::string_view why) const {
-        throw JsonError("worker document: '" + std::string(name_) + "' " + std::string(why));
-    }
-
-  private:
-    JsonReader& json_;
-    std::string_view name_;
-};
-
-template <std::same_as<WorkerResponse> Document>
-void read_document(JsonReader& json, Document& response, std::size_t depth) {
-    DocumentReader reader(json);
-    reader.members({"version", "status", "content_type", "headers", "body", "values", "close", "aborted"},
-                   [&](std::string_view name) {
-                       if (name == "status") return reader.take_status(response.status), true;
-                       if (name == "content_type") return reader.take(response.content_type), true;
-                       if (name == "headers") return reader.take(response.headers), true;
-                       if (name == "body") return reader.take(response.body), true;
-                       if (name == "values") return reader.take_values(response.values, depth), true;
-                       if (name == "values_tagged")
-                           return reader.take_values_tagged(response.values, depth), true;
-                       if (name == "close") return reader.take(response.close), true;
-                       if (name == "aborted") return reader.take(response.aborted), true;
-                       return false;
-                   });
-}
-
-template <std::same_as<WorkerContext> Document>
-void read_document(JsonReader& json, Document& request, std::size_t depth) {
-    DocumentReader reader(json);
-    reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
-                    "values", "remote_address"},
-                   [&](std::string_view name) {
-                       if (name == "route") return reader.take(request.route), true;
-                       if (name == "method") return reader.take(request.method), true;
-                       if (name == "target") return reader.take(request.target), true;
-                       if (name == "path") return reader.take(request.path), true;
-                       if (name == "params") return reader.take(request.params), true;
-                       if (name == "query") return reader.take(request.query), true;
-                       if (name == "headers") return reader.take(request.headers), true;
-                       if (name == "body") return reader.take(request.body), true;
-                       if (name == "values") return reader.take_values(request.values, depth), true;
-                       if (name == "values_tagged")
-                           return reader.take_values_tagged(request.values, depth), true;
-                       if (name == "remote_address") return reader.take(request.remote_address), true;
-                       if (name == "response") return read_document(json, request.response, depth), true;
-                       return false;
-                   });
-}
-
-template <class Document>
-std::string document_text(const Document& document) {
-    std::string out;
-    out.reserve(document.body.size() + 1024);
-    append_document(out, document);
-    return out;
-}
-
-}  // namespace detail
-
-inline std::string to_text(const WorkerContext& request) { return detail::document_text(request); }
-inline std::string to_text(const WorkerResponse& response) { return detail::document_text(response); }
-
-template <class Document>
-Document from_text(std::string_view text, WorkerLimits limits) {
-    if (text.size() > limits.bytes) {
-        throw JsonError("worker document: larger than " + std::to_string(limits.bytes) + " bytes");
-    }
-    Document result;
-    detail::JsonReader json(text, limits.depth);
-    detail::read_document(json, result, limits.depth);
-    json.end();
-    return result;
-}
-
-/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`. Templates, so that only
-/// a program that uses them compiles them.
-template <class Value, detail::WorkerDocument Document>
-void to_json(Value& json, const Document& document) {
-    json = parse_json<Value>(to_text(document), std::numeric_limits<std::size_t>::max());
-}
-template <class Value, detail::WorkerDocument Document>
-void from_json(const Value& json, Document& document) {
-    document = from_text<Document>(json.dump());
-}
-
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/worker_bridge.hpp ----
-
-// Between a Context and the documents that cross to a worker: describing a request and a response, and making
-// them again on the other side.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-inline WorkerResponse describe_response(const Response& response) {
-    WorkerResponse out;
-    out.status = response.status;
-    out.content_type = response.content_type();
-    for (const auto& [name, value] : response.headers) out.headers.emplace_back(name, value);
-    out.body = response.body;
-    out.close = response.close;
-    return out;
-}
-
-inline void apply_response(Response& response, WorkerResponse&& document) {
-    response.status = document.status;
-    if (document.content_type.empty()) {
-        response.set_static_type({});
-    } else {
-        response.set_type(document.content_type);
-    }
-    response.headers.clear();
-    for (const auto& [name, value] : document.headers) response.headers.add(name, value);
-    response.body = std::move(document.body);
-    response.close = document.close;
-}
-
-inline WorkerContext describe_request(Context& ctx) {
-    WorkerContext out;
-    Request& request = ContextAccess::request(ctx);
-    out.route = ContextAccess::route(ctx)->pattern();
-    out.method = ctx.method();
-    out.target = ctx.target();
-    out.path = ctx.path();
-    for (std::size_t i = 0; i < request.params.count; ++i) {
-        out.params.emplace_back(param_name(ctx, i), request.param(i));
-    }
-    out.query = ctx.query_string();
-    for (const auto& [name, value] : ctx.headers()) out.headers.emplace_back(name, value);
-    out.body = ctx.body();
-    out.values = ContextAccess::values(ctx);
-    out.remote_address = ctx.remote_address();
-    out.response = describe_response(ContextAccess::response(ctx));
-    return out;
-}
-
-/// Makes `ctx` the request that the document describes. Throws std::invalid_argument if it describes none
-/// that these routes could have got.
-inline void load_request(Context& ctx, WorkerContext&& document, const RouteTable& routes) {
-    Request& request = ContextAccess::request(ctx);
-    request.storage.append(document.method).append(" ").append(document.target).append(" HTTP/1.1\r\n");
-    for (const auto& [name, value] : document.headers) {
-        request.storage.append(name).append(": ").append(value).append("\r\n");
-    }
-    request.storage.append("\r\n");
-    constexpr std::size_t any = 1 << 30;
-    http::RequestParser parser({any, any, any});
-    const bool is_parsed = parser.parse(request.storage, request.head) == http::RequestParser::Result::done;
-    request.base = request.storage.data();
-    if (!is_parsed || request.head.size != request.storage.size() || !request.resolve_target()) {
-        throw std::invalid_argument("worker document: it describes no request");
-    }
-    request.body_storage = std::move(document.body);
-    request.body = request.body_storage;
-    const Route* const route =
-        routes.router().find(request.match_path(), request.head.method, request.method(), request.params);
-    if (route == nullptr || route->pattern() != document.route) {
-        throw std::invalid_argument("worker document: it has no route here");
-    }
-    ContextAccess::route(ctx) = route;
-    ContextAccess::position(ctx) = route->chain().size();
-    ContextAccess::values(ctx) = std::move(document.values);
-    ContextAccess::remote_address(ctx) = std::move(document.remote_address);
-    apply_response(ContextAccess::response(ctx), std::move(document.response));
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/worker_dispatch.hpp ----
-
-// Running a request on the worker pool: it crosses as JSON text, is served there by the same handler object,
-// and the answer comes back the same way. The reactor never waits for the pool, the pool never touches the
-// reactor's objects; whoever gives up first leaves the other nothing but a job that nobody asks for.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// Where workers leave word for a reactor that may be gone by then.
-class Mailbox {
-  public:
-    explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
-
-    void post(UniqueFunction<void()> work) {
-        const std::lock_guard lock(mutex_);
-        if (reactor_ != nullptr) reactor_->post(std::move(work));
-    }
-    /// Has the reactor look around.
-    void wake() noexcept {
-        try {
-            post([] {});
-        } catch (const std::bad_alloc&) {
-            // It looks when something else wakes it.
-        }
-    }
-    void close() noexcept {
-        const std::lock_guard lock(mutex_);
-        reactor_ = nullptr;
-    }
-
-  private:
-    std::mutex mutex_;
-    Reactor* reactor_;
-};
-
-/// What the worker routes of one run share.
-struct PooledWorkers final : Workers {
-    PooledWorkers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
-                  Budget& budget)
-        : memory(budget),
-          log(config.log),
-          mailbox(std::make_shared<Mailbox>(reactor)),
-          routes(std::move(table)),
-          queue_timeout(config.worker_queue_timeout),
-          json_depth(static_cast<std::size_t>(config.max_json_depth)),
-          pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
-
-    // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
-    inline std::unique_ptr<WorkerCall> call(Context& ctx) override;
-    [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
-    void request_stop() noexcept override { stopping.request_stop(); }
-    std::size_t stop(std::chrono::milliseconds patience) noexcept override {
-        const std::size_t stuck = pool.stop(patience);
-        mailbox->close();
-        return stuck;
-    }
-
-    Budget& memory;
-    LogSink log;
-    std::stop_source stopping;  // tells what handlers have spawned
-    std::shared_ptr<Mailbox> mailbox;
-    std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
-    std::chrono::milliseconds queue_timeout;
-    std::size_t json_depth;
-    WorkerPool pool;
-};
-
-// --- On the worker ---
-
-/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is.
-inline Reactor& worker_reactor(const LogSink& log) {
-    struct Loop {
-        explicit Loop(const LogSink& sink) { reactor.set_log(sink); }
-        Reactor reactor;
-    };
-    thread_local Loop loop(log);
-    return loop.reactor;
-}
-
-/// One request on its way through the pool.
-class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
-  public:
-    RequestJob(const PooledWorkers& workers, std::string request)
-        : mailbox_(workers.mailbox),
-          routes_(workers.routes),
-          log_(workers.log),
-          stopping_(workers.stopping.get_token()),
-          text_(std::move(request)) {
-        place_.json_depth = workers.json_depth;
-        place_.worker_pool_size = workers.pool.size();
-        place_.in_worker_pool = true;
-    }
-
-    void run() override {
-        keep_exception([&] {
-            Reactor& loop = worker_reactor(log_);
-            const FiberGuard no_fiber_outlives(loop);
-            keep_exception([&] { serve(loop); });
-            run_what_was_spawned(loop);
-        });
-    }
-
-    void finished(bool thread_ended) noexcept override {
-        if (is_delivered_) return mailbox_->wake();
-        thread_ended_ = thread_ended;
-        deliver();
-    }
-
-    // What follows is for the reactor's thread.
-
-    Wait* waiter = nullptr;
-    [[nodiscard]] bool is_done() const noexcept { return is_done_; }
-
-    /// Puts the answer of a job that is done into `ctx`, then throws what the handler threw.
-    void finish_request(Context& ctx) {
-        if (thread_ended_) throw std::runtime_error("the handler ended its thread");
-        if (!text_.empty()) {
-            auto response = from_text<WorkerResponse>(text_, no_limits);
-            if (response.aborted) ctx.abort();
-            ContextAccess::values(ctx) = std::move(response.values);
-            apply_response(ContextAccess::response(ctx), std::move(response));
-        }
-        if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
-    }
-
-    /// The answer is no longer wanted: tells the handler.
-    void request_stop() noexcept { stop_.request_stop(); }
-
-  private:
-    // They were kept when the request was read, and the text was made by this process.
-    static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1)};
-
-    /// If the thread ends in the middle, its coroutines end before what they use.
-    class FiberGuard {
-      public:
-        explicit FiberGuard(Reactor& loop) noexcept : loop_(loop) {}
-        FiberGuard(const FiberGuard&) = delete;
-        FiberGuard& operator=(const FiberGuard&) = delete;
-        ~FiberGuard() {
-            if (is_needed) loop_.destroy_fibers();
-        }
-        bool is_needed = true;
-
-      private:
-        Reactor& loop_;
-    };
-
-    void serve(Reactor& loop) {
-        Context ctx;
-        FiberGuard no_fiber_outlives_ctx(loop);
-        ContextAccess::place(ctx) = place_;
-        ContextAccess::set_stop_source(ctx, stop_);
-        load_request(ctx, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), *routes_);
-        const Handler& handler = *ContextAccess::route(ctx)->chain().back();
-        keep_exception([&] {
-            if (handler.is_coroutine()) {
-                run_coroutine(loop, handler, ctx);
-            } else {
-                loop.enter([&] { handler.call(ctx); });
-            }
-        });
-        // What a handler has set before it threw is kept, as it is on the reactor.
-        WorkerResponse response = describe_response(ContextAccess::response(ctx));
-        response.values = std::move(ContextAccess::values(ctx));
-        response.aborted = ctx.is_aborted();
-        text_ = to_text(response);
-        no_fiber_outlives_ctx.is_needed = false;  // what was spawned may go on
-    }
-
-    template <class F>
-    void keep_exception(F work) {
-        try {
-            work();
-        } catch (...) {
-            exception_ = caught_exception();
-        }
-    }
-
-    void run_coroutine(Reactor& reactor, const Handler& handler, Context& ctx) {
-        const auto handle =
-            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(ctx)));
-        const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
-            try {
-                reactor.post([handle] { handle->cancel(); });
-            } catch (const std::bad_alloc&) {
-                // No memory to tell it: it goes on, and its answer is dropped.
-            }
-        });
-        reactor.run_until([&] { return handle->done(); });
-        handle->take();
-    }
-
-    // It goes on, to its end or the server's, and the answer does not wait for it. From here on that is the
-    // reactor's, so a failure goes to the log.
-    void run_what_was_spawned(Reactor& loop) {
-        if (!loop.has_fibers()) return;
-        deliver();
-        try {
-            const auto is_present =
-                std::make_shared<bool>(true);  // so that a late word is not for the next job
-            const AtExit gone([&] { *is_present = false; });
-            const std::stop_callback cancel_on_stop(stopping_, [&]() noexcept {
-                try {
-                    loop.post([&loop, is_present] {
-                        if (*is_present) loop.cancel_fibers();
-                    });
-                } catch (const std::bad_alloc&) {
-                    // No memory to tell them: they are left behind when the patience is over.
-                }
-            });
-            loop.run_until([&] { return !loop.has_fibers(); });
-        } catch (...) {
-            report_failure("what a worker's handler spawned failed: ", caught_exception());
-        }
-    }
-
-    void deliver() noexcept {
-        if (std::exchange(is_delivered_, true)) return;
-        try {
-            mailbox_->post([self = shared_from_this()] {
-                self->is_done_ = true;
-                if (self->waiter != nullptr) self->waiter->finish();
-            });
-        } catch (const std::bad_alloc&) {
-            // No memory to tell: whoever waits does so until the request's timeout.
-        }
-    }
-
-    std::shared_ptr<Mailbox> mailbox_;
-    std::shared_ptr<const RouteTable> routes_;
-    LogSink log_;
-    std::stop_token stopping_;
-    std::string text_;  // the request, then the response
-    ContextPlace place_;
-    std::stop_source stop_;
-    std::exception_ptr exception_;
-    bool is_delivered_ = false;
-    bool thread_ended_ = false;
-    bool is_done_ = false;  // the reactor's
-};
-
-// --- On the reactor ---
-
-/// A request in the pool. If it has been in the queue for too long, it is answered by 503.
-class PooledCall final : public WorkerCall, private Timer {
-  public:
-    PooledCall(PooledWorkers& workers, Context& ctx) noexcept
-        : Timer(&queued_too_long), workers_(workers), ctx_(ctx), memory_(workers.memory) {}
-    ~PooledCall() override {
-        if (!job_ || job_->is_done()) return;
-        job_->request_stop();
-        workers_.pool.abandon(*job_);
-    }
-
-    /// False if it was refused.
-    bool submit() {
-        if (!workers_.pool.has_room()) return refuse("all workers are busy");
-        std::string text = to_text(describe_request(ctx_));
-        if (!memory_.resize(text.size())) return refuse("the server has no memory to spare for this request");
-        job_ = std::make_shared<RequestJob>(workers_, std::move(text));
-        return workers_.pool.submit_job(job_) || refuse("all workers are busy");
-    }
-
-  private:
-    bool refuse(std::string_view why) {
-        ContextAccess::response(ctx_).set_problem(503, why);
-        ContextAccess::response(ctx_).headers.set("Retry-After", "1");
-        return false;
-    }
-
-    void begin(Reactor& loop) override {
-        loop.timers().set(*this, loop.now() + workers_.queue_timeout);
-        loop_ = &loop;
-        job_->waiter = this;
-    }
-    void end() override {
-        withdraw();
-        throw_if_cancelled();
-        if (job_->is_done()) {
-            job_->finish_request(ctx_);
-        } else {
-            refuse("no worker was free in time");
-        }
-    }
-
-    static void queued_too_long(Timer& timer) noexcept {
-        auto& call = static_cast<PooledCall&>(timer);
-        if (call.workers_.pool.withdraw(*call.job_)) call.finish();
-    }
-    bool withdraw() noexcept override {
-        job_->waiter = nullptr;
-        loop_->timers().cancel(*this);
-        return true;
-    }
-
-    PooledWorkers& workers_;
-    Context& ctx_;
-    BudgetShare memory_;
-    std::shared_ptr<RequestJob> job_;
-    Reactor* loop_ = nullptr;
-};
-
-inline std::unique_ptr<WorkerCall> PooledWorkers::call(Context& ctx) {
-    auto call = std::make_unique<PooledCall>(*this, ctx);
-    if (!call->submit()) return nullptr;
-    return call;
-}
-
-inline std::unique_ptr<Workers> make_pooled_workers(Reactor& reactor, const Config& config,
-                                                    const std::shared_ptr<const RouteTable>& routes,
-                                                    Budget& memory) {
-    return std::make_unique<PooledWorkers>(reactor, config, routes, memory);
-}
-
-}  // namespace detail
-
-inline Route& Route::worker(bool on) noexcept {
-    make_workers_ = on ? &detail::make_pooled_workers : nullptr;
-    return *this;
-}
-
 }  // namespace v0
 }  // namespace sake
 

@@ -9,9 +9,10 @@
 namespace test_chunked {
 
 namespace http = sake::http;
+namespace http1 = sake::detail::http1;
 using namespace std::string_literals;
-using http::ChunkedDecoder;
-using http::ChunkedLimits;
+using http1::ChunkedDecoder;
+using http1::ChunkedLimits;
 using Kind = ChunkedDecoder::Step::Kind;
 
 namespace {
@@ -267,17 +268,17 @@ TEST_CASE("what the encoder writes, the decoder reads") {
     std::string body;
     for (const std::size_t size : {1u, 9u, 10u, 15u, 16u, 17u, 255u, 256u, 4096u, 65535u}) {
         const std::string data(size, static_cast<char>('a' + size % 26));
-        http::append_chunk(bytes, data);
-        http::append_chunk(bytes, "");  // must not end the body
+        http1::append_chunk(bytes, data);
+        http1::append_chunk(bytes, "");  // must not end the body
         body += data;
     }
-    bytes += http::last_chunk;
+    bytes += http1::last_chunk;
     const Outcome outcome = decode(bytes);
     CHECK(outcome.kind == Kind::done);
     CHECK(outcome.body == body);
     CHECK(outcome.consumed == bytes.size());
     std::string one;
-    http::append_chunk(one, "hello world, 26 bytes long");
+    http1::append_chunk(one, "hello world, 26 bytes long");
     CHECK(one == "1a\r\nhello world, 26 bytes long\r\n");
 }
 

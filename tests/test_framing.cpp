@@ -9,10 +9,11 @@
 namespace test_framing {
 
 namespace http = sake::http;
+namespace http1 = sake::detail::http1;
 using namespace std::string_literals;
-using http::Framing;
-using http::RequestHead;
-using http::RequestParser;
+using http1::Framing;
+using http1::RequestHead;
+using http1::RequestParser;
 using Body = Framing::Body;
 
 namespace {
@@ -46,10 +47,10 @@ Decision decide(std::string_view bytes, std::size_t cut = 0) {
             return decision;
         }
         // Once for a server that has just begun, once for one that has met every Host of this file.
-        static http::HostCheck known_hosts;
-        http::HostCheck hosts;
-        decision.framing = http::decide_framing(head, buffer.data(), hosts);
-        const http::Framing again = http::decide_framing(head, buffer.data(), known_hosts);
+        static http1::HostCheck known_hosts;
+        http1::HostCheck hosts;
+        decision.framing = http1::decide_framing(head, buffer.data(), hosts);
+        const http1::Framing again = http1::decide_framing(head, buffer.data(), known_hosts);
         CHECK(again.refuse_status == decision.framing.refuse_status);
         decision.status = decision.framing.refuse_status == 0 ? 200 : decision.framing.refuse_status;
         return decision;
@@ -361,7 +362,7 @@ TEST_CASE("100-continue is waited for only when there is a body, and never in HT
 }
 
 TEST_CASE("a Host that was valid before makes no other valid") {
-    http::HostCheck hosts;
+    http1::HostCheck hosts;
     const std::string longest(56, 'a');
     for (const std::string& valid : {std::string("a.example:80"), longest, longest + "a", std::string()}) {
         CHECK(hosts.is_valid(valid));

@@ -83,7 +83,7 @@ std::string in_chunks(std::size_t size, std::size_t piece) {
     std::string coded;
     while (size > 0) {
         const std::size_t now = std::min(size, piece);
-        sake::http::append_chunk(coded, std::string(now, 'x'));
+        sake::detail::http1::append_chunk(coded, std::string(now, 'x'));
         size -= now;
     }
     return coded + "0\r\n\r\n";

@@ -15,6 +15,7 @@
 namespace test_linear_time {
 
 namespace http = sake::http;
+namespace http1 = sake::detail::http1;
 constexpr std::size_t unlimited = std::numeric_limits<std::uint32_t>::max();
 
 double cpu_seconds() {
@@ -58,15 +59,15 @@ std::string repeated(std::string_view text, std::size_t times) {
     return result;
 }
 
-constexpr http::HeadLimits no_limits{
+constexpr http1::HeadLimits no_limits{
     .start_line = unlimited, .header_block = unlimited, .header_count = unlimited};
 
 void parse_head(std::string_view input) {
-    http::RequestParser parser(no_limits);
-    http::RequestHead head;
-    REQUIRE(parser.parse(input, head) == http::RequestParser::Result::done);
-    http::HostCheck hosts;
-    REQUIRE(http::decide_framing(head, input.data(), hosts).refuse_status == 0);
+    http1::RequestParser parser(no_limits);
+    http1::RequestHead head;
+    REQUIRE(parser.parse(input, head) == http1::RequestParser::Result::done);
+    http1::HostCheck hosts;
+    REQUIRE(http1::decide_framing(head, input.data(), hosts).refuse_status == 0);
 }
 
 std::string head_with(std::string_view fields) {
@@ -88,10 +89,10 @@ TEST_CASE("P8 a request head costs time in proportion to its length") {
 
 TEST_CASE("P8 a request head that comes byte by byte costs time in proportion to its length") {
     const Work bytewise = [](std::string_view input) {
-        http::RequestParser parser(no_limits);
-        http::RequestHead head;
+        http1::RequestParser parser(no_limits);
+        http1::RequestHead head;
         for (std::size_t size = 0; size < input.size(); ++size) {
-            REQUIRE((parser.parse(input.substr(0, size), head) == http::RequestParser::Result::need_more));
+            REQUIRE((parser.parse(input.substr(0, size), head) == http1::RequestParser::Result::need_more));
         }
     };
     CHECK(is_linear(bytewise, [](std::size_t n) { return head_with("Name: " + repeated("v", n) + "\r\n"); }));
@@ -100,12 +101,12 @@ TEST_CASE("P8 a request head that comes byte by byte costs time in proportion to
 
 TEST_CASE("P8 a chunked body costs time in proportion to its length") {
     const Work decode = [](std::string_view input) {
-        http::ChunkedDecoder decoder({.extensions = unlimited, .trailers = unlimited});
+        http1::ChunkedDecoder decoder({.extensions = unlimited, .trailers = unlimited});
         for (;;) {
-            const http::ChunkedDecoder::Step step = decoder.decode(input);
+            const http1::ChunkedDecoder::Step step = decoder.decode(input);
             input.remove_prefix(step.consumed);
-            REQUIRE(step.kind != http::ChunkedDecoder::Step::Kind::refused);
-            if (step.kind != http::ChunkedDecoder::Step::Kind::data) break;
+            REQUIRE(step.kind != http1::ChunkedDecoder::Step::Kind::refused);
+            if (step.kind != http1::ChunkedDecoder::Step::Kind::data) break;
         }
         REQUIRE(input.empty());
     };

@@ -11,10 +11,11 @@
 namespace test_response_parser {
 
 namespace http = sake::http;
-using http::Framing;
+namespace http1 = sake::detail::http1;
 using http::Method;
-using http::ReceivedHead;
-using http::ResponseParser;
+using http1::Framing;
+using http1::ReceivedHead;
+using http1::ResponseParser;
 using Result = ResponseParser::Result;
 
 namespace {
@@ -32,7 +33,7 @@ std::string framing_of(std::string_view text, Method method = Method::get) {
     ResponseParser parser;
     ReceivedHead head;
     REQUIRE(parser.parse(text, head) == Result::done);
-    const Framing framing = http::decide_response_framing(head, text.data(), method);
+    const Framing framing = http1::decide_response_framing(head, text.data(), method);
     if (framing.refuse_status != 0) return std::string(framing.reason);
     std::string words = framing.body == Framing::Body::none      ? "none"
                         : framing.body == Framing::Body::length  ? "length " + std::to_string(framing.length)

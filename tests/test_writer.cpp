@@ -9,16 +9,17 @@
 namespace test_writer {
 
 namespace http = sake::http;
-using http::BodyLine;
-using http::ConnectionLine;
+namespace http1 = sake::detail::http1;
 using http::Headers;
-using http::ResponseHead;
+using http1::BodyLine;
+using http1::ConnectionLine;
+using http1::ResponseHead;
 
 namespace {
 
 std::string written(const ResponseHead& head, const Headers& fields = {}) {
     std::string out;
-    http::append_response_head(out, head, fields);
+    http1::append_response_head(out, head, fields);
     return out;
 }
 
@@ -39,7 +40,7 @@ TEST_CASE("a head carries all it is given, after what was there before") {
     fields.add("X-A", "1");
     fields.add("X-B", "2");
     std::string out = "before";
-    http::append_response_head(out, head, fields);
+    http1::append_response_head(out, head, fields);
     CHECK(out ==
           "beforeHTTP/1.1 404 Not Found\r\n"
           "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
@@ -96,12 +97,12 @@ TEST_CASE("the fields that decide the framing are known") {
     for (const std::string_view name :
          {"Content-Length", "transfer-encoding", "CONNECTION", "Keep-Alive", "Trailer", "Upgrade"}) {
         CAPTURE(name);
-        CHECK(http::is_framing_field(name));
+        CHECK(sake::detail::is_framing_field(name));
     }
     for (const std::string_view name :
          {"", "Content-Type", "Date", "Content-Lengths", "X-Connection", "Upgrades"}) {
         CAPTURE(name);
-        CHECK_FALSE(http::is_framing_field(name));
+        CHECK_FALSE(sake::detail::is_framing_field(name));
     }
 }
 
@@ -113,7 +114,7 @@ TEST_CASE("a warm buffer takes a head without allocating") {
     const auto before = harness::allocations::by_this_thread();
     for (int i = 0; i < 100; ++i) {
         out.clear();
-        http::append_response_head(out, head, fields);
+        http1::append_response_head(out, head, fields);
     }
     CHECK(harness::allocations::by_this_thread() == before);
 }

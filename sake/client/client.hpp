@@ -140,8 +140,8 @@ Task<bool> Client::write_body(R& request, TcpStream& stream) {
     for (;;) {
         const std::string piece = co_await request.source_();
         std::string chunk;
-        append_chunk(chunk, piece);
-        if (piece.empty()) chunk = last_chunk;
+        sake::detail::http1::append_chunk(chunk, piece);
+        if (piece.empty()) chunk = sake::detail::http1::last_chunk;
         const bool is_written = co_await put(stream, chunk);
         if (!is_written || piece.empty()) co_return is_written;
     }
@@ -176,9 +176,9 @@ template <class Answer>
 Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
     for (;;) {
         const auto result = answer.parser.parse(stream.unread(), answer.head);
-        if (result == ResponseParser::Result::refused)
+        if (result == sake::detail::http1::ResponseParser::Result::refused)
             throw BadResponse("bad response: " + std::string(answer.parser.reason()));
-        if (result == ResponseParser::Result::done) {
+        if (result == sake::detail::http1::ResponseParser::Result::done) {
             if (answer.head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
             if (!is_informational(answer.head.status)) co_return true;
             stream.skip(answer.head.size);
@@ -198,7 +198,7 @@ Task<std::optional<ResponseStream>> Client::try_once(R& request) {
     auto connection = co_await connections_.to(request.url_).acquire();
     const bool may_repeat = connection.is_used() && request.is_repeatable();
     detail::AbortUnlessAnswered giving_up(*connection);
-    detail::Answer answer{ResponseParser(options_.head)};
+    detail::Answer answer{sake::detail::http1::ResponseParser(options_.head)};
     bool is_written = false;
     bool has_come = false;
     try {
@@ -215,7 +215,8 @@ Task<std::optional<ResponseStream>> Client::try_once(R& request) {
                                          request.url_.to_string() + ": the server gave no answer");
     }
     const std::string_view bytes = connection->unread();
-    Framing framing = decide_response_framing(answer.head, bytes.data(), method_from(request.method_));
+    sake::detail::http1::Framing framing =
+        sake::detail::http1::decide_response_framing(answer.head, bytes.data(), method_from(request.method_));
     if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
     framing.keep_alive = framing.keep_alive && is_written;
     giving_up.dismiss();

@@ -19,7 +19,7 @@
 #include "sake/client/url.hpp"
 #include "sake/http/headers.hpp"
 #include "sake/http/message.hpp"
-#include "sake/http/writer.hpp"
+#include "sake/http1/writer.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -47,7 +47,7 @@ struct ClientOptions {
     /// Of a body that is gathered. One that is streamed may be of any size.
     std::size_t max_body = 64 * 1024 * 1024;
     int max_redirects = 10;
-    HeadLimits head = {};
+    sake::detail::http1::HeadLimits head = {};
 };
 
 namespace detail {
@@ -76,7 +76,7 @@ inline void check(const ClientOptions& options) {
 /// Whether only the client may set a field: it decides the framing, speaks for the connection, or asks for
 /// what no Client understands.
 inline bool is_own_field(std::string_view name) noexcept {
-    if (is_framing_field(name)) return true;
+    if (sake::detail::is_framing_field(name)) return true;
     for (const std::string_view own : {"host", "expect", "te", "proxy-connection", "http2-settings"}) {
         if (iequals(name, own)) return true;
     }

@@ -14,10 +14,10 @@
 #include "sake/async/pool.hpp"
 #include "sake/base/json.hpp"
 #include "sake/client/client_connections.hpp"
-#include "sake/http/chunked.hpp"
-#include "sake/http/framing.hpp"
 #include "sake/http/headers.hpp"
-#include "sake/http/response_parser.hpp"
+#include "sake/http1/chunked.hpp"
+#include "sake/http1/framing.hpp"
+#include "sake/http1/response_parser.hpp"
 #include "sake/io/tcp_stream.hpp"
 
 namespace sake {
@@ -49,11 +49,11 @@ namespace detail {
 
 /// The head of an answer, as far as it has come.
 struct Answer {
-    ResponseParser parser;
-    ReceivedHead head = {};
+    sake::detail::http1::ResponseParser parser;
+    sake::detail::http1::ReceivedHead head = {};
 
     [[nodiscard]] bool announces_close(std::string_view unread) const noexcept {
-        return head.minor_version > 0 && !decide_keep_alive(head, unread.data());
+        return head.minor_version > 0 && !sake::detail::http1::decide_keep_alive(head, unread.data());
     }
 };
 
@@ -100,8 +100,9 @@ class ResponseStream {
     friend class Client;
     using Connection = detail::ClientConnections::Connections::Lease;
 
-    ResponseStream(detail::ClientConnections& kept, Connection connection, const ReceivedHead& head,
-                   std::string_view bytes, const Framing& framing, std::chrono::milliseconds read_timeout)
+    ResponseStream(detail::ClientConnections& kept, Connection connection,
+                   const sake::detail::http1::ReceivedHead& head, std::string_view bytes,
+                   const sake::detail::http1::Framing& framing, std::chrono::milliseconds read_timeout)
         : status(head.status),
           kept_(&kept),
           connection_(std::move(connection)),
@@ -109,19 +110,19 @@ class ResponseStream {
           left_(framing.length),
           keep_alive_(framing.keep_alive),
           read_timeout_(read_timeout) {
-        for (const FieldSlice& field : head.fields) {
+        for (const sake::detail::FieldSlice& field : head.fields) {
             headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
         }
         connection_->skip(head.size);
-        if (body_ == Framing::Body::none) end();
+        if (body_ == sake::detail::http1::Framing::Body::none) end();
     }
 
     // A few KiB of known length, or what has already come.
     [[nodiscard]] bool is_nearly_read() const noexcept {
         if (is_at_end_) return false;
-        return body_ == Framing::Body::length
+        return body_ == sake::detail::http1::Framing::Body::length
                    ? left_ <= 4096
-                   : body_ == Framing::Body::chunked && !connection_->unread().empty();
+                   : body_ == sake::detail::http1::Framing::Body::chunked && !connection_->unread().empty();
     }
     [[nodiscard]] std::string take(std::string_view unread);
     [[nodiscard]] std::string take_chunk(std::string_view unread);
@@ -135,37 +136,38 @@ class ResponseStream {
 
     detail::ClientConnections* kept_;
     Connection connection_;
-    Framing::Body body_;
-    std::uint64_t left_;  // of Framing::Body::length
+    sake::detail::http1::Framing::Body body_;
+    std::uint64_t left_;  // of sake::detail::http1::Framing::Body::length
     bool keep_alive_;
     bool is_at_end_ = false;
-    ChunkedDecoder chunks_;
+    sake::detail::http1::ChunkedDecoder chunks_;
     std::chrono::milliseconds read_timeout_;
 };
 
 inline std::string ResponseStream::take(std::string_view unread) {
-    if (body_ == Framing::Body::chunked) return take_chunk(unread);
+    if (body_ == sake::detail::http1::Framing::Body::chunked) return take_chunk(unread);
     std::size_t size = unread.size();
-    if (body_ == Framing::Body::length) size = static_cast<std::size_t>(std::min<std::uint64_t>(size, left_));
+    if (body_ == sake::detail::http1::Framing::Body::length)
+        size = static_cast<std::size_t>(std::min<std::uint64_t>(size, left_));
     std::string piece(unread.substr(0, size));
     connection_->skip(size);
-    left_ -= body_ == Framing::Body::length ? size : 0;
-    if (body_ == Framing::Body::length && left_ == 0) end();
+    left_ -= body_ == sake::detail::http1::Framing::Body::length ? size : 0;
+    if (body_ == sake::detail::http1::Framing::Body::length && left_ == 0) end();
     return piece;
 }
 
 inline std::string ResponseStream::take_chunk(std::string_view unread) {
     std::string piece;
     for (;;) {
-        const ChunkedDecoder::Step step = chunks_.decode(unread);
+        const sake::detail::http1::ChunkedDecoder::Step step = chunks_.decode(unread);
         unread.remove_prefix(step.consumed);
         piece += step.data;
-        if (step.kind == ChunkedDecoder::Step::Kind::data) continue;
+        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::data) continue;
         connection_->skip(connection_->unread().size() - unread.size());
-        if (step.kind == ChunkedDecoder::Step::Kind::refused) {
+        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::refused) {
             throw BadResponse("bad response: " + std::string(chunks_.reason()));
         }
-        if (step.kind == ChunkedDecoder::Step::Kind::done) end();
+        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::done) end();
         return piece;
     }
 }
@@ -182,7 +184,7 @@ Task<std::string> ResponseStream::read() {
         }
         const std::size_t more = co_await connection_->read_more(read_timeout_);
         if (more > 0) continue;
-        if (body_ != Framing::Body::to_the_end) {
+        if (body_ != sake::detail::http1::Framing::Body::to_the_end) {
             close();
             sake::detail::throw_system_error(ECONNRESET, "the server ended in the middle of its answer");
         }

@@ -11,8 +11,8 @@
 
 #include "sake/base/log.hpp"
 #include "sake/base/text.hpp"
-#include "sake/http/parser.hpp"
 #include "sake/http/uri.hpp"
+#include "sake/http1/request_parser.hpp"
 
 namespace sake {
 inline namespace v0 {

@@ -103,6 +103,29 @@ constexpr void for_each_list_item(std::string_view list, F&& f) {
     return found;
 }
 
+}  // namespace http
+namespace detail {
+
+/// True for the fields that decide the framing, or end the hop. The writer of heads makes them, an
+/// application may not set them (RFC 9110 section 7.6.1).
+[[nodiscard]] constexpr bool is_framing_field(std::string_view name) noexcept {
+    switch (name.size()) {
+        case 7:
+            return iequals(name, "trailer") || iequals(name, "upgrade");
+        case 10:
+            return iequals(name, "connection") || iequals(name, "keep-alive");
+        case 14:
+            return iequals(name, "content-length");
+        case 17:
+            return iequals(name, "transfer-encoding");
+        default:
+            return false;
+    }
+}
+
+}  // namespace detail
+namespace http {
+
 /// The fields of a response (or of a client's request), in order. They live in one string in the form of the
 /// wire: clear() keeps the memory, a warm object does not allocate, and writing is one copy.
 class Headers {

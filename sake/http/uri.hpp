@@ -32,6 +32,16 @@ struct Target {
 
 namespace detail {
 
+/// Past the bytes that a URI may hold and the well-formed percent escapes among them.
+inline const char* skip_target(const char* p, const char* end) noexcept {
+    for (;; ++p) {
+        while (p != end && ascii::is(*p, ascii::target)) ++p;
+        if (end - p < 3 || p[0] != '%') return p;
+        if (!ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
+        p += 2;
+    }
+}
+
 /// 1 to 4 hex digits at the front of `text`; 0 when there is no such group.
 constexpr std::size_t hex_group(std::string_view text) noexcept {
     std::size_t length = 0;

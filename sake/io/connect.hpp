@@ -14,11 +14,11 @@
 #include <utility>
 #include <vector>
 
-#include "sake/async/address.hpp"
 #include "sake/async/combinators.hpp"
 #include "sake/async/event.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/compute/background.hpp"
+#include "sake/io/address.hpp"
 #include "sake/io/tcp_stream.hpp"
 
 namespace sake {

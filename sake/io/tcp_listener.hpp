@@ -9,10 +9,10 @@
 #include <string_view>
 #include <utility>
 
-#include "sake/async/address.hpp"
 #include "sake/async/descriptor.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
+#include "sake/io/address.hpp"
 #include "sake/io/tcp_stream.hpp"
 
 namespace sake {

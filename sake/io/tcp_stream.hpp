@@ -15,12 +15,12 @@
 #include <system_error>
 #include <utility>
 
-#include "sake/async/address.hpp"
 #include "sake/async/descriptor.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/function.hpp"
+#include "sake/io/address.hpp"
 
 namespace sake {
 inline namespace v0 {

@@ -10,11 +10,11 @@
 #include <optional>
 #include <string_view>
 
+#include "sake/app/chain.hpp"
 #include "sake/async/task.hpp"
-#include "sake/http/framing.hpp"
-#include "sake/http/writer.hpp"
-#include "sake/server/dispatch.hpp"
-#include "sake/server/patience.hpp"
+#include "sake/http1/framing.hpp"
+#include "sake/http1/writer.hpp"
+#include "sake/server/deadlines.hpp"
 #include "sake/server/server.hpp"
 #include "sake/server/transport.hpp"
 
@@ -291,7 +291,7 @@ inline Connection::Progress Connection::read_request() {
         if (phase_ == Phase::idle && exchange_->has_begun()) begin_head();
         if (phase_ == Phase::head && exchange_->is_reading_body()) {
             become(Phase::body);
-            if (exchange_->expects_continue()) transport_.gathered().append(http::continue_response);
+            if (exchange_->expects_continue()) transport_.gathered().append(http1::continue_response);
         }
         if (!account_memory()) return refuse(503, no_memory);
         return Progress::need_input;

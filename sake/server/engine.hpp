@@ -11,10 +11,10 @@
 #include <utility>
 #include <vector>
 
-#include "sake/server/config.hpp"
-#include "sake/server/route.hpp"
+#include "sake/app/config.hpp"
+#include "sake/app/route.hpp"
 #include "sake/server/serving.hpp"
-#include "sake/server/worker_dispatch.hpp"
+#include "sake/worker/pool_carrier.hpp"
 
 namespace sake {
 inline namespace v0 {

@@ -9,14 +9,14 @@
 #include <string_view>
 #include <utility>
 
-#include "sake/http/chunked.hpp"
-#include "sake/http/framing.hpp"
-#include "sake/http/parser.hpp"
-#include "sake/server/config.hpp"
-#include "sake/server/context.hpp"
+#include "sake/app/config.hpp"
+#include "sake/app/context.hpp"
+#include "sake/app/route.hpp"
+#include "sake/http1/chunked.hpp"
+#include "sake/http1/framing.hpp"
+#include "sake/http1/request_parser.hpp"
 #include "sake/server/input.hpp"
-#include "sake/server/route.hpp"
-#include "sake/server/transfer_pace.hpp"
+#include "sake/server/rate_limit.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -30,9 +30,9 @@ class Exchange {
     Exchange(const Config& config, const RouteTable& routes)
         : config_(config),
           routes_(routes),
-          parser_(http::HeadLimits{config.max_request_line, config.max_header_block,
-                                   static_cast<std::size_t>(config.max_header_count)}),
-          chunks_(http::ChunkedLimits{config.max_chunk_extensions, config.max_trailers}) {}
+          parser_(http1::HeadLimits{config.max_request_line, config.max_header_block,
+                                    static_cast<std::size_t>(config.max_header_count)}),
+          chunks_(http1::ChunkedLimits{config.max_chunk_extensions, config.max_trailers}) {}
 
     Context ctx;
 
@@ -43,7 +43,7 @@ class Exchange {
             const Progress progress = read_head(input);
             if (progress != Progress::need_more || !is_reading_body_) return progress;
         }
-        const bool is_sized = framing_.body == http::Framing::Body::length;
+        const bool is_sized = framing_.body == http1::Framing::Body::length;
         const Progress progress = is_sized ? read_sized_body(input) : read_chunked_body(input);
         if (progress == Progress::complete) framing_.expect_continue = false;
         return progress;
@@ -101,10 +101,10 @@ class Exchange {
     /// Tells HEAD from the first bytes of a request whose line cannot be read to its end: even then, the
     /// answer has no content (RFC 9110 section 9.3.2).
     void guess_method(std::string_view bytes) noexcept {
-        http::RequestHead& head = request().head;
+        http1::RequestHead& head = request().head;
         if (head.method_name.length != 0) return;
         is_clear_ = false;
-        for (unsigned i = 0; i < http::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
+        for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
             bytes.remove_prefix(2);
         }
         if (bytes.starts_with("HEAD ")) head.method = http::Method::head;
@@ -127,11 +127,11 @@ class Exchange {
 
     Progress read_head(Input& input) {
         switch (parser_.parse(input.bytes(), request().head)) {
-            case http::RequestParser::Result::need_more:
+            case http1::RequestParser::Result::need_more:
                 return Progress::need_more;
-            case http::RequestParser::Result::refused:
+            case http1::RequestParser::Result::refused:
                 return refuse(parser_.status(), parser_.reason());
-            case http::RequestParser::Result::done:
+            case http1::RequestParser::Result::done:
                 break;
         }
         return interpret_head(input);
@@ -143,13 +143,13 @@ class Exchange {
         std::string_view rest = input.bytes();
         req.base = rest.data();
         rest.remove_prefix(req.head.size);
-        framing_ = http::decide_framing(req.head, req.base, hosts_);
+        framing_ = http1::decide_framing(req.head, req.base, hosts_);
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (!req.resolve_target()) return refuse(400, "the request target is not valid");
         // RFC 9110 section 7.4: only over a connection that is secured.
         if (req.is_for_https()) return refuse(421, "this connection is not secured, and the target is https");
         find_route();
-        const bool is_chunked = framing_.body == http::Framing::Body::chunked;
+        const bool is_chunked = framing_.body == http1::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
         if (!is_chunked && framing_.length <= rest.size()) {
             req.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
@@ -200,8 +200,8 @@ class Exchange {
     Progress read_chunked_body(Input& input) {
         Request& req = request();
         for (;;) {
-            using Kind = http::ChunkedDecoder::Step::Kind;
-            const http::ChunkedDecoder::Step step = chunks_.decode(input.bytes());
+            using Kind = http1::ChunkedDecoder::Step::Kind;
+            const http1::ChunkedDecoder::Step step = chunks_.decode(input.bytes());
             if (step.kind == Kind::refused) return refuse(chunks_.status(), chunks_.reason());
             // Also what the size of a chunk announces is too much at once.
             const std::size_t room = body_limit() - req.body_storage.size();
@@ -219,10 +219,10 @@ class Exchange {
 
     const Config& config_;
     const RouteTable& routes_;
-    http::RequestParser parser_;
-    http::ChunkedDecoder chunks_;
-    http::HostCheck hosts_;
-    http::Framing framing_;
+    http1::RequestParser parser_;
+    http1::ChunkedDecoder chunks_;
+    http1::HostCheck hosts_;
+    http1::Framing framing_;
     int refusal_status_ = 0;
     std::string refusal_reason_;
     TransferPace body_pace_;

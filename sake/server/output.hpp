@@ -12,7 +12,7 @@
 
 #include "sake/async/reactor.hpp"
 #include "sake/async/sys.hpp"
-#include "sake/server/transfer_pace.hpp"
+#include "sake/server/rate_limit.hpp"
 
 namespace sake {
 inline namespace v0 {

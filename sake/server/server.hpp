@@ -10,16 +10,16 @@
 #include <string_view>
 #include <vector>
 
+#include "sake/app/chain.hpp"
+#include "sake/app/config.hpp"
+#include "sake/app/context.hpp"
+#include "sake/app/route.hpp"
 #include "sake/async/event.hpp"
 #include "sake/async/reactor.hpp"
+#include "sake/base/budget.hpp"
 #include "sake/http/date.hpp"
-#include "sake/server/budget.hpp"
-#include "sake/server/config.hpp"
-#include "sake/server/context.hpp"
-#include "sake/server/dispatch.hpp"
 #include "sake/server/exchange.hpp"
 #include "sake/server/input.hpp"
-#include "sake/server/route.hpp"
 
 namespace sake {
 inline namespace v0 {

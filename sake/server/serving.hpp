@@ -15,11 +15,11 @@
 #include <tuple>
 #include <vector>
 
-#include "sake/async/address.hpp"
 #include "sake/async/event.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/spawn.hpp"
+#include "sake/io/address.hpp"
 #include "sake/server/connection_turns.hpp"
 #include "sake/server/server.hpp"
 #include "sake/server/signals.hpp"

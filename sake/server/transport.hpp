@@ -12,7 +12,7 @@
 
 #include "sake/async/sys.hpp"
 #include "sake/async/watch.hpp"
-#include "sake/server/budget.hpp"
+#include "sake/base/budget.hpp"
 #include "sake/server/input.hpp"
 #include "sake/server/output.hpp"
 #include "sake/server/server.hpp"

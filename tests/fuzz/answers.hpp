@@ -28,20 +28,20 @@ inline std::string without_date(std::string_view answer) {
 inline std::vector<Answer> take_apart(std::string_view bytes, const std::vector<bool>& are_heads) {
     std::vector<Answer> answers;
     while (!bytes.empty()) {
-        http::ResponseParser parser;
-        http::ReceivedHead head;
-        require(parser.parse(bytes, head) == http::ResponseParser::Result::done, "an answer has a head");
+        http1::ResponseParser parser;
+        http1::ReceivedHead head;
+        require(parser.parse(bytes, head) == http1::ResponseParser::Result::done, "an answer has a head");
         const std::size_t number = answers.size();
         const bool is_refusal = number == are_heads.size();
         require(head.status < 200 || number <= are_heads.size(), "a handler has run for each answer");
         const bool has_no_content =
             is_refusal ? head.size == bytes.size() : head.status >= 200 && are_heads[number];
-        const http::Framing framing = http::decide_response_framing(
+        const http1::Framing framing = http1::decide_response_framing(
             head, bytes.data(), has_no_content ? http::Method::head : http::Method::get);
         require(framing.refuse_status == 0, "an answer has one framing");
-        require(framing.body != http::Framing::Body::to_the_end, "an answer says where it ends");
+        require(framing.body != http1::Framing::Body::to_the_end, "an answer says where it ends");
         const std::size_t content =
-            framing.body == http::Framing::Body::length ? static_cast<std::size_t>(framing.length) : 0;
+            framing.body == http1::Framing::Body::length ? static_cast<std::size_t>(framing.length) : 0;
         require(content <= bytes.size() - head.size, "an answer is whole");
         if (head.status >= 200) {
             require(answers.empty() || !answers.back().closes, "nothing follows the last answer");

@@ -9,14 +9,14 @@ namespace fuzz {
 
 struct Decoded {
     std::string data;
-    http::ChunkedDecoder::Step::Kind end = http::ChunkedDecoder::Step::Kind::need_more;
+    http1::ChunkedDecoder::Step::Kind end = http1::ChunkedDecoder::Step::Kind::need_more;
     std::size_t consumed = 0;
     bool operator==(const Decoded&) const = default;
 };
 
 inline Decoded decode(std::string_view input, std::size_t piece) {
-    using Kind = http::ChunkedDecoder::Step::Kind;
-    http::ChunkedDecoder decoder;
+    using Kind = http1::ChunkedDecoder::Step::Kind;
+    http1::ChunkedDecoder decoder;
     Decoded outcome;
     for (std::size_t at = 0; at < input.size();) {
         std::string_view part = input.substr(at, piece);

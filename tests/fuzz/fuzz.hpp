@@ -13,6 +13,7 @@
 namespace fuzz {
 
 namespace http = sake::http;
+namespace http1 = sake::detail::http1;
 
 inline void require(bool holds, const char* promise) {
     if (holds) return;

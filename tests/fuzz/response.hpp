@@ -6,8 +6,8 @@
 namespace fuzz {
 
 inline void response(std::string_view input) {
-    sake::http::ReceivedHead head;
-    if (!parses<sake::http::ResponseParser>(input, head)) return;
+    sake::detail::http1::ReceivedHead head;
+    if (!parses<sake::detail::http1::ResponseParser>(input, head)) return;
     require(head.status >= 100 && head.status <= 999, "a status has three digits");
 }
 

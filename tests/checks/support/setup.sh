@@ -3,7 +3,8 @@
 #
 #   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json libpq postgresql locales
 #
-# With --optional, what cannot be had is named and passed over. Quick when everything is there.
+# With --optional, what cannot be had is named and passed over. Quick when everything is there. Targets of one make
+# call it side by side: one of them installs at a time, and each looks again before it does.
 set -u
 optional=
 [ "${1:-}" = --optional ] && { optional=1; shift; }
@@ -48,25 +49,47 @@ package() {
 }
 
 missing=()
-for name in "$@"; do has "${name%% *}" || missing+=("$name"); done
-[ ${#missing[@]} -gt 0 ] || exit 0
-
-apt() {
-    local as_root=()
-    [ "$(id -u)" = 0 ] || as_root=(sudo)
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" < /dev/null > /dev/null 2>&1
+find_missing() {
+    local name
+    missing=()
+    for name in "$@"; do has "${name%% *}" || missing+=("$name"); done
 }
 
-if command -v apt-get > /dev/null; then
-    fresh=
+# Runs apt-get, and waits for up to ten minutes while another program holds one of its locks. DPkg::Lock::Timeout
+# covers the locks of dpkg only; apt-get gives up at once on those of the lists and the archives.
+apt() {
+    local as_root=() tries=0 said
+    [ "$(id -u)" = 0 ] || as_root=(sudo)
+    until said=$("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C \
+        apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" 2>&1 < /dev/null); do
+        [[ $said == *"Could not get lock"* || $said == *"Unable to lock"* ]] || { why=$said; return 1; }
+        [ $((tries++)) -lt 300 ] || { why=$said; return 1; }
+        [ $tries != 1 ] || echo 'waiting: another program is installing packages'
+        sleep 2
+    done
+}
+
+install_missing() {
+    local name packages why=
     for name in "${missing[@]}"; do
         read -ra packages <<< "$(package "$name")"
         echo "installing: ${packages[*]}"
         apt install --no-install-recommends "${packages[@]}" && continue
-        [ -n "$fresh" ] || { apt update; fresh=1; }
+        [ -n "${fresh:-}" ] || { apt update; fresh=1; }
         apt install --no-install-recommends "${packages[@]}" ||
-            apt install --no-install-recommends "${packages[0]}"
+            apt install --no-install-recommends "${packages[0]}" || tail -n 3 <<< "$why"
     done
+}
+
+find_missing "$@"
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if command -v apt-get > /dev/null; then
+    mkdir -p "${BUILD:-build}"
+    exec 9> "${BUILD:-build}/setup.lock"
+    ! command -v flock > /dev/null || flock 9
+    find_missing "$@"
+    install_missing
 fi
 
 status=0

@@ -6,10 +6,10 @@
 #include <string>
 #include <utility>
 
-#include "sake/http/parser.hpp"
-#include "sake/server/context.hpp"
-#include "sake/server/route.hpp"
-#include "sake/server/worker_context.hpp"
+#include "sake/app/context.hpp"
+#include "sake/app/route.hpp"
+#include "sake/http1/request_parser.hpp"
+#include "sake/worker/document.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -67,8 +67,8 @@ inline void load_request(Context& ctx, WorkerContext&& document, const RouteTabl
     }
     request.storage.append("\r\n");
     constexpr std::size_t any = 1 << 30;
-    http::RequestParser parser({any, any, any});
-    const bool is_parsed = parser.parse(request.storage, request.head) == http::RequestParser::Result::done;
+    http1::RequestParser parser({any, any, any});
+    const bool is_parsed = parser.parse(request.storage, request.head) == http1::RequestParser::Result::done;
     request.base = request.storage.data();
     if (!is_parsed || request.head.size != request.storage.size() || !request.resolve_target()) {
         throw std::invalid_argument("worker document: it describes no request");

@@ -15,7 +15,8 @@
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
+namespace http1 {
 
 /// What the head says of the connection; `none` leaves it to the version's default.
 enum class ConnectionLine : std::uint8_t { none, close, keep_alive };
@@ -33,25 +34,6 @@ struct ResponseHead {
     std::string_view date_line = {};     // "Date: ...\r\n", made once a second; no line when empty
     ConnectionLine connection = ConnectionLine::none;
 };
-
-/// True for the fields that decide the framing, or end the hop. The writer makes them, an application may not
-/// set them (RFC 9110 section 7.6.1).
-[[nodiscard]] constexpr bool is_framing_field(std::string_view name) noexcept {
-    switch (name.size()) {
-        case 7:
-            return iequals(name, "trailer") || iequals(name, "upgrade");
-        case 10:
-            return iequals(name, "connection") || iequals(name, "keep-alive");
-        case 14:
-            return iequals(name, "content-length");
-        case 17:
-            return iequals(name, "transfer-encoding");
-        default:
-            return false;
-    }
-}
-
-namespace detail {
 
 /// The status line of an everyday status, or nothing.
 constexpr std::string_view common_status_line(int status) noexcept {
@@ -111,12 +93,12 @@ inline void put_status_line(Cursor& to, int status) noexcept {
         to.put(common);
     } else {
         to.put("HTTP/1.1 ").put_number(static_cast<std::uint64_t>(status)).put(" ");
-        to.put(reason_phrase(status)).put("\r\n");
+        to.put(http::reason_phrase(status)).put("\r\n");
     }
 }
 
 inline void put_body_line(Cursor& to, const ResponseHead& head) noexcept {
-    if (is_informational(head.status) || head.status == 204) return;
+    if (http::is_informational(head.status) || head.status == 204) return;
     if (head.body == BodyLine::chunked) to.put("Transfer-Encoding: chunked\r\n");
     if (head.body == BodyLine::length) {
         to.put("Content-Length: ").put_number(head.content_length).put("\r\n");
@@ -126,23 +108,20 @@ inline void put_body_line(Cursor& to, const ResponseHead& head) noexcept {
 /// Room enough for a status line with the longest of our reasons, and for every line that we make.
 inline constexpr std::size_t most_of_our_own = 256;
 
-}  // namespace detail
-
 /// Appends status line, fields and the final empty line. A Date or Content-Type among `fields` takes the
 /// place of the one in `head`; fields for which is_framing_field is true must not be among them.
-inline void append_response_head(std::string& out, const ResponseHead& head, const Headers& fields) {
+inline void append_response_head(std::string& out, const ResponseHead& head, const http::Headers& fields) {
     const std::string_view wire = fields.wire();
     const std::size_t begin = out.size();
-    out.resize(begin + detail::most_of_our_own + head.date_line.size() + head.content_type.size() +
-               wire.size());
-    detail::Cursor to(out.data() + begin);
+    out.resize(begin + most_of_our_own + head.date_line.size() + head.content_type.size() + wire.size());
+    Cursor to(out.data() + begin);
     const bool known = head.status >= 100 && head.status <= 999;
-    detail::put_status_line(to, known ? head.status : 500);
+    put_status_line(to, known ? head.status : 500);
     if (!head.date_line.empty() && !fields.contains("Date")) to.put(head.date_line);
     if (!head.content_type.empty() && !fields.contains("Content-Type")) {
         to.put("Content-Type: ").put(head.content_type).put("\r\n");
     }
-    detail::put_body_line(to, head);
+    put_body_line(to, head);
     if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");
     if (head.connection == ConnectionLine::keep_alive) to.put("Connection: keep-alive\r\n");
     to.put(wire).put("\r\n");
@@ -152,6 +131,7 @@ inline void append_response_head(std::string& out, const ResponseHead& head, con
 /// The answer to "Expect: 100-continue" when the body is wanted (RFC 9110 section 15.2.1).
 inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n\r\n";
 
-}  // namespace http
+}  // namespace http1
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake

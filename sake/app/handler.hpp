@@ -10,8 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "sake/app/context.hpp"
 #include "sake/async/task.hpp"
-#include "sake/server/context.hpp"
 
 namespace sake {
 inline namespace v0 {

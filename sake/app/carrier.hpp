@@ -9,8 +9,8 @@
 #include <memory>
 
 #include "sake/async/wait.hpp"
+#include "sake/base/budget.hpp"
 #include "sake/compute/worker_pool.hpp"
-#include "sake/server/budget.hpp"
 
 namespace sake {
 inline namespace v0 {

@@ -6,11 +6,12 @@
 #include <string_view>
 
 #include "sake/base/text.hpp"
-#include "sake/http/head_parser.hpp"
+#include "sake/http1/head_parser.hpp"
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
+namespace http1 {
 
 /// What the parser found of a response.
 struct ReceivedHead : MessageHead {
@@ -34,7 +35,7 @@ struct StatusLine {
 
     static HeadRefusal take(const char*, const char* begin, const char* end, ReceivedHead& head) noexcept {
         const std::string_view line(begin, static_cast<std::size_t>(end - begin));
-        const HeadRefusal version = detail::take_version(line.substr(0, 8), head);
+        const HeadRefusal version = take_version(line.substr(0, 8), head);
         if (version.status != 0) return version;
         const std::string_view code = line.substr(8, 4);
         const auto status = parse_decimal<unsigned>(code.empty() ? code : code.substr(1));
@@ -47,6 +48,7 @@ struct StatusLine {
 
 using ResponseParser = HeadParser<StatusLine>;
 
-}  // namespace http
+}  // namespace http1
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake

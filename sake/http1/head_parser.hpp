@@ -12,25 +12,12 @@
 #include <vector>
 
 #include "sake/base/text.hpp"
+#include "sake/http/slice.hpp"
 
 namespace sake {
 inline namespace v0 {
-namespace http {
-
-/// A piece of the buffer by offset, so that the buffer may move between two calls of the parser.
-struct Slice {
-    std::uint32_t offset = 0;
-    std::uint32_t length = 0;
-
-    /// The text, given where the buffer is now.
-    [[nodiscard]] std::string_view of(const char* base) const noexcept { return {base + offset, length}; }
-};
-
-/// One header field; the value comes without the white space around it.
-struct FieldSlice {
-    Slice name;
-    Slice value;
-};
+namespace detail {
+namespace http1 {
 
 /// Sizes in bytes. The start line, of a request or a response, includes its CRLF, the header block all its
 /// lines and the final CRLF.
@@ -68,8 +55,6 @@ struct HeadRefusal {
     std::string_view reason = {};
 };
 
-namespace detail {
-
 constexpr Slice slice_of(const char* base, const char* begin, const char* end) noexcept {
     return {static_cast<std::uint32_t>(begin - base), static_cast<std::uint32_t>(end - begin)};
 }
@@ -84,8 +69,6 @@ inline HeadRefusal take_version(std::string_view text, MessageHead& head) noexce
     head.minor_version = text[7] == '0' ? 0 : 1;
     return {};
 }
-
-}  // namespace detail
 
 /// Parses one head at a time; `reset` begins the next. StartLine says what comes before the fields: see
 /// RequestLine.
@@ -208,7 +191,7 @@ class HeadParser {
         while (p != end && (*p == ' ' || *p == '\t')) ++p;
         while (end != p && (end[-1] == ' ' || end[-1] == '\t')) --end;
         note(head, {begin, static_cast<std::size_t>(colon - begin)});
-        head.fields.push_back({detail::slice_of(base, begin, colon), detail::slice_of(base, p, end)});
+        head.fields.push_back({slice_of(base, begin, colon), slice_of(base, p, end)});
     }
 
     static std::string_view describe_bad_name(const char* begin, const char* p, const char* end) noexcept {
@@ -255,6 +238,7 @@ class HeadParser {
     }
 };
 
-}  // namespace http
+}  // namespace http1
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake

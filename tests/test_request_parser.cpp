@@ -10,10 +10,11 @@
 namespace test_parser {
 
 namespace http = sake::http;
+namespace http1 = sake::detail::http1;
 using namespace std::string_literals;
-using http::HeadLimits;
-using http::RequestHead;
-using http::RequestParser;
+using http1::HeadLimits;
+using http1::RequestHead;
+using http1::RequestParser;
 using Result = RequestParser::Result;
 
 namespace {

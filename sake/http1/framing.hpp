@@ -12,13 +12,14 @@
 
 #include "sake/base/text.hpp"
 #include "sake/http/headers.hpp"
-#include "sake/http/parser.hpp"
-#include "sake/http/response_parser.hpp"
 #include "sake/http/uri.hpp"
+#include "sake/http1/request_parser.hpp"
+#include "sake/http1/response_parser.hpp"
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
+namespace http1 {
 
 /// How to read on after a head. When `refuse_status` is set, answer with it and close.
 struct Framing {
@@ -39,7 +40,7 @@ class HostCheck {
   public:
     [[nodiscard]] bool is_valid(std::string_view host) noexcept {
         if (size_ != 0 && host == std::string_view(last_valid_.data(), size_)) return true;
-        if (!is_valid_host(host)) return false;
+        if (!http::is_valid_host(host)) return false;
         if (host.size() <= last_valid_.size()) {
             size_ = host.copy(last_valid_.data(), host.size());
         }
@@ -50,8 +51,6 @@ class HostCheck {
     std::array<char, 56> last_valid_;
     std::size_t size_ = 0;
 };
-
-namespace detail {
 
 inline void refuse(Framing& framing, int status, std::string_view reason) noexcept {
     framing = Framing{};
@@ -79,10 +78,10 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (head.host.count == 1) host = head.fields[head.host.first].value.of(base);
     if (!hosts.is_valid(host)) return refuse(framing, 400, "bad Host");
     const std::string_view text = head.target.of(base);
-    if (text[0] == '/' && head.method != Method::connect) return;
-    const std::optional<Target> target = parse_target(head.method, text);
+    if (text[0] == '/' && head.method != http::Method::connect) return;
+    const std::optional<http::Target> target = http::parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
-    if (head.method == Method::connect) return refuse(framing, 501, "this is no proxy");
+    if (head.method == http::Method::connect) return refuse(framing, 501, "this is no proxy");
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
@@ -90,7 +89,7 @@ inline bool decide_keep_alive(const MessageHead& head, const char* base) noexcep
     bool close = false;
     bool keep = head.minor_version > 0;
     for_each_line(head, base, head.connection, "connection", [&](std::string_view value) {
-        for_each_list_item(value, [&](std::string_view option) {
+        http::for_each_list_item(value, [&](std::string_view option) {
             close = close || iequals(option, "close");
             keep = keep || iequals(option, "keep-alive");
         });
@@ -107,7 +106,7 @@ inline void decide_transfer_coding(const MessageHead& head, const char* base, Fr
     for_each_line(head, base, head.transfer_encoding, "transfer-encoding", [&](std::string_view value) {
         for (bool more = true; more;) {
             more = value.find(',') != std::string_view::npos;
-            const std::string_view coding = take_list_item(value);
+            const std::string_view coding = http::detail::take_list_item(value);
             last_is_chunked = iequals(coding, "chunked");
             chunked += last_is_chunked ? 1 : 0;
             other = other || !last_is_chunked;
@@ -142,7 +141,7 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     if (head.expect.count == 0 || head.minor_version == 0) return;
     bool is_known = true;
     for_each_line(head, base, head.expect, "expect", [&](std::string_view value) {
-        for_each_list_item(value, [&](std::string_view item) {
+        http::for_each_list_item(value, [&](std::string_view item) {
             is_known = is_known && iequals(item, "100-continue");
             framing.expect_continue = framing.body != Framing::Body::none;
         });
@@ -150,29 +149,28 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     if (!is_known) refuse(framing, 417, "unknown expectation");
 }
 
-}  // namespace detail
-
 /// Decides the framing of a parsed request; `base` is where its buffer is now. `hosts` is kept for requests
 /// to come.
 [[nodiscard]] inline Framing decide_framing(const RequestHead& head, const char* base,
                                             HostCheck& hosts) noexcept {
     Framing framing;
-    framing.keep_alive = detail::decide_keep_alive(head, base);
-    detail::check_target_and_host(head, base, hosts, framing);
-    if (framing.refuse_status == 0) detail::decide_body(head, base, framing);
-    if (framing.refuse_status == 0) detail::decide_expect(head, base, framing);
+    framing.keep_alive = decide_keep_alive(head, base);
+    check_target_and_host(head, base, hosts, framing);
+    if (framing.refuse_status == 0) decide_body(head, base, framing);
+    if (framing.refuse_status == 0) decide_expect(head, base, framing);
     return framing;
 }
 
 /// The same for the response to a request with this method. A refused one is not to be read on, whatever the
 /// status.
 [[nodiscard]] inline Framing decide_response_framing(const ReceivedHead& head, const char* base,
-                                                     Method method) noexcept {
+                                                     http::Method method) noexcept {
     Framing framing;
-    framing.keep_alive = detail::decide_keep_alive(head, base);
-    detail::decide_body(head, base, framing);
+    framing.keep_alive = decide_keep_alive(head, base);
+    decide_body(head, base, framing);
     if (framing.refuse_status != 0) return framing;
-    if (method == Method::head || has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
+    if (method == http::Method::head ||
+        http::has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
         framing.body = Framing::Body::none;
     } else if (head.transfer_encoding.count == 0 && head.content_length.count == 0) {  // step 8
         framing.body = Framing::Body::to_the_end;
@@ -181,6 +179,7 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     return framing;
 }
 
-}  // namespace http
+}  // namespace http1
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake

@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "sake/server/handler.hpp"
+#include "sake/app/handler.hpp"
 
 namespace sake {
 inline namespace v0 {

@@ -5,8 +5,8 @@
 #include <chrono>
 #include <cstdint>
 
+#include "sake/app/config.hpp"
 #include "sake/async/timer.hpp"
-#include "sake/server/config.hpp"
 
 namespace sake {
 inline namespace v0 {

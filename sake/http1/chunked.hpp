@@ -13,7 +13,8 @@
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
+namespace http1 {
 
 /// In bytes. Extensions: all of a body together, from the ';' to the CRLF. Trailers: their lines, CRLFs
 /// included, without the final empty line.
@@ -240,6 +241,7 @@ inline void append_chunk(std::string& out, std::string_view data) {
 /// Ends a chunked body: the last chunk and no trailers.
 inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 
-}  // namespace http
+}  // namespace http1
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake

@@ -6,10 +6,10 @@
 #include <new>
 #include <string>
 
+#include "sake/app/carrier.hpp"
+#include "sake/app/context.hpp"
+#include "sake/app/route.hpp"
 #include "sake/base/log.hpp"
-#include "sake/server/context.hpp"
-#include "sake/server/route.hpp"
-#include "sake/server/workers.hpp"
 
 namespace sake {
 inline namespace v0 {

@@ -5,9 +5,9 @@
 #include <string_view>
 #include <type_traits>
 
+#include "sake/app/problem.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/text.hpp"
-#include "sake/server/problem.hpp"
 
 namespace sake {
 inline namespace v0 {

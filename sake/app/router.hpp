@@ -8,9 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "sake/app/pattern.hpp"
+#include "sake/app/request.hpp"
 #include "sake/http/message.hpp"
-#include "sake/server/pattern.hpp"
-#include "sake/server/request.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -88,7 +88,7 @@ class Router {
         http::Method method;
         std::string_view method_name;
 
-        [[nodiscard]] http::Slice slice(std::string_view part) const noexcept {
+        [[nodiscard]] Slice slice(std::string_view part) const noexcept {
             return {static_cast<std::uint32_t>(part.data() - base), static_cast<std::uint32_t>(part.size())};
         }
     };

@@ -11,15 +11,15 @@
 #include <string_view>
 #include <type_traits>
 
-#include "sake/async/address.hpp"
+#include "sake/app/bind.hpp"
+#include "sake/app/problem.hpp"
+#include "sake/app/request.hpp"
+#include "sake/app/response.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/json_writer.hpp"
+#include "sake/base/peer_address.hpp"
 #include "sake/http/cookie.hpp"
 #include "sake/http/uri.hpp"
-#include "sake/server/bind.hpp"
-#include "sake/server/problem.hpp"
-#include "sake/server/request.hpp"
-#include "sake/server/response.hpp"
 
 namespace sake {
 inline namespace v0 {

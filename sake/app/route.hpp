@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "sake/server/config.hpp"
-#include "sake/server/handler.hpp"
-#include "sake/server/pattern.hpp"
-#include "sake/server/router.hpp"
-#include "sake/server/workers.hpp"
+#include "sake/app/carrier.hpp"
+#include "sake/app/config.hpp"
+#include "sake/app/handler.hpp"
+#include "sake/app/pattern.hpp"
+#include "sake/app/router.hpp"
 
 namespace sake {
 inline namespace v0 {

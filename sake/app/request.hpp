@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "sake/http/framing.hpp"
-#include "sake/http/parser.hpp"
 #include "sake/http/uri.hpp"
+#include "sake/http1/framing.hpp"
+#include "sake/http1/request_parser.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -23,13 +23,13 @@ inline constexpr std::size_t max_path_params = 16;
 
 /// Where the parameters of a matched path are, as slices of that path.
 struct PathParams {
-    std::array<http::Slice, max_path_params> values;
+    std::array<Slice, max_path_params> values;
     std::size_t count = 0;
 };
 
 class Request {
   public:
-    http::RequestHead head;
+    http1::RequestHead head;
     const char* base = nullptr;  // where the bytes of the head are now
     std::string storage;         // they are here if they must outlive the turn of the loop
     std::string_view body;
@@ -102,7 +102,7 @@ class Request {
 
     /// The value of the first field of that name.
     [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept {
-        for (const http::FieldSlice& field : head.fields) {
+        for (const FieldSlice& field : head.fields) {
             if (iequals(field.name.of(base), name)) return field.value.of(base);
         }
         return std::nullopt;
@@ -125,7 +125,7 @@ class Request {
         text.clear();
     }
 
-    [[nodiscard]] http::Slice slice(std::string_view part) const noexcept {
+    [[nodiscard]] Slice slice(std::string_view part) const noexcept {
         if (part.empty()) return {};
         return {static_cast<std::uint32_t>(part.data() - base), static_cast<std::uint32_t>(part.size())};
     }
@@ -151,8 +151,8 @@ class Request {
         return out;
     }
 
-    http::Slice path_;
-    http::Slice query_;
+    Slice path_;
+    Slice query_;
     std::string match_path_;
     std::string decoded_path_;
     bool path_is_decoded_ = false;
@@ -174,7 +174,7 @@ class RequestHeaders {
         using pointer = const value_type*;
         using reference = const value_type&;
 
-        iterator(const http::FieldSlice* field, const char* base) noexcept : field_(field), base_(base) {}
+        iterator(const detail::FieldSlice* field, const char* base) noexcept : field_(field), base_(base) {}
         reference operator*() const noexcept {
             current_ = {field_->name.of(base_), field_->value.of(base_)};
             return current_;
@@ -192,7 +192,7 @@ class RequestHeaders {
         friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.field_ == b.field_; }
 
       private:
-        const http::FieldSlice* field_;
+        const detail::FieldSlice* field_;
         const char* base_;
         mutable value_type current_;
     };

@@ -14,17 +14,17 @@
 #include <string_view>
 #include <utility>
 
+#include "sake/app/carrier.hpp"
+#include "sake/app/config.hpp"
+#include "sake/app/context.hpp"
+#include "sake/app/route.hpp"
 #include "sake/async/spawn.hpp"
 #include "sake/async/task.hpp"
+#include "sake/base/budget.hpp"
 #include "sake/base/function.hpp"
 #include "sake/compute/worker_pool.hpp"
-#include "sake/server/budget.hpp"
-#include "sake/server/config.hpp"
-#include "sake/server/context.hpp"
-#include "sake/server/route.hpp"
-#include "sake/server/worker_bridge.hpp"
-#include "sake/server/worker_context.hpp"
-#include "sake/server/workers.hpp"
+#include "sake/worker/bridge.hpp"
+#include "sake/worker/document.hpp"
 
 namespace sake {
 inline namespace v0 {

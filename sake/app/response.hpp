@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
+#include "sake/app/problem.hpp"
 #include "sake/http/headers.hpp"
-#include "sake/http/writer.hpp"
-#include "sake/server/problem.hpp"
+#include "sake/http1/writer.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -54,7 +54,7 @@ class Response {
     /// close" can be asked for.
     template <class Store>
     void put_header(std::string_view name, std::string_view value, Store store) {
-        if (!http::is_framing_field(name)) return store();
+        if (!is_framing_field(name)) return store();
         if (!iequals(name, "connection") || !iequals(value, "close")) {
             throw std::invalid_argument("header " + std::string(name) + " is set by the server itself");
         }
@@ -94,18 +94,18 @@ inline bool append_answer(std::string& out, const Response& answer, const Answer
     const bool no_body = http::has_no_body(answer.status);
     const bool has_body =
         !no_body && answer.status != 205;  // 205 says so with a length of 0 (RFC 9110 section 15.3.6)
-    http::ResponseHead head;
+    http1::ResponseHead head;
     head.status = answer.status;
     head.content_type = has_body ? answer.content_type() : std::string_view{};
-    head.body = no_body ? http::BodyLine::none : http::BodyLine::length;
+    head.body = no_body ? http1::BodyLine::none : http1::BodyLine::length;
     head.content_length = has_body ? answer.body.size() : 0;
     head.date_line = terms.date_line;
     if (terms.close) {
-        head.connection = http::ConnectionLine::close;
+        head.connection = http1::ConnectionLine::close;
     } else if (terms.is_http_1_0) {
-        head.connection = http::ConnectionLine::keep_alive;
+        head.connection = http1::ConnectionLine::keep_alive;
     }
-    http::append_response_head(out, head, answer.headers);
+    http1::append_response_head(out, head, answer.headers);
     constexpr std::size_t worth_copying = 16 * 1024;
     if (!has_body || terms.is_head_request) return true;
     if (answer.body.size() > worth_copying) return false;

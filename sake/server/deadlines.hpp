@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "sake/async/timer.hpp"
+#include "sake/server/rate_limit.hpp"
 #include "sake/server/server.hpp"
-#include "sake/server/transfer_pace.hpp"
 
 namespace sake {
 inline namespace v0 {

@@ -8,40 +8,28 @@
 #include <string_view>
 
 #include "sake/base/text.hpp"
-#include "sake/http/head_parser.hpp"
 #include "sake/http/message.hpp"
+#include "sake/http/uri.hpp"
+#include "sake/http1/head_parser.hpp"
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
+namespace http1 {
 
 /// What the parser found of a request.
 struct RequestHead : MessageHead {
-    Method method = Method::other;
+    http::Method method = http::Method::other;
     Slice method_name;
     Slice target;
 
     /// Back to empty, keeping the capacity.
     void clear() noexcept {
         MessageHead::clear();
-        method = Method::other;
+        method = http::Method::other;
         method_name = target = Slice{};
     }
 };
-
-namespace detail {
-
-/// Past the bytes that a URI may hold and the well-formed percent escapes among them.
-inline const char* skip_target(const char* p, const char* end) noexcept {
-    for (;; ++p) {
-        while (p != end && ascii::is(*p, ascii::target)) ++p;
-        if (end - p < 3 || p[0] != '%') return p;
-        if (!ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
-        p += 2;
-    }
-}
-
-}  // namespace detail
 
 /// request-line = method SP request-target SP HTTP-version (RFC 9112 section 3)
 struct RequestLine {
@@ -67,18 +55,19 @@ struct RequestLine {
         const char* p = begin;
         while (p != end && ascii::is(*p, ascii::token)) ++p;
         if (p == begin || p == end || *p != ' ') return {400, "bad method"};
-        head.method_name = detail::slice_of(base, begin, p);
-        head.method = method_from(head.method_name.of(base));
+        head.method_name = slice_of(base, begin, p);
+        head.method = http::method_from(head.method_name.of(base));
         const char* target = ++p;
-        p = detail::skip_target(p, end);
+        p = http::detail::skip_target(p, end);
         if (p == target || p == end || *p != ' ') return bad_target(p, end);
-        head.target = detail::slice_of(base, target, p);
-        return detail::take_version({p + 1, static_cast<std::size_t>(end - p - 1)}, head);
+        head.target = slice_of(base, target, p);
+        return take_version({p + 1, static_cast<std::size_t>(end - p - 1)}, head);
     }
 };
 
 using RequestParser = HeadParser<RequestLine>;
 
-}  // namespace http
+}  // namespace http1
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
