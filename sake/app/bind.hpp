@@ -1,9 +1,11 @@
 // From a client's text to a type of the program: JSON bodies and parameters, with errors that say where.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "sake/app/problem.hpp"
 #include "sake/base/json.hpp"
@@ -26,6 +28,32 @@ std::string kind_of() {
         return "a number";
     else
         return "text";
+}
+
+/// A client's text as a T. Throws HttpError 400 that names what does not convert.
+template <class T>
+T convert_text(std::string_view text, std::string_view kind, std::string_view name) {
+    if (auto value = parse_number<T>(text)) return std::move(*value);
+    throw HttpError(400, std::string(kind) + " '" + std::string(name) + "' is not " + kind_of<T>());
+}
+template <class T>
+T convert_required(std::optional<std::string_view> text, std::string_view kind, std::string_view name) {
+    if (text) return convert_text<T>(*text, kind, name);
+    throw HttpError(400, std::string(kind) + " '" + std::string(name) + "' is missing");
+}
+template <class T>
+T convert_or(std::optional<std::string_view> text, std::string_view kind, std::string_view name, T&& fallback) {
+    return text ? convert_text<T>(*text, kind, name) : std::move(fallback);
+}
+
+/// "application/json" and "application/problem+json; charset=utf-8" are JSON; so is what does not say. Throws HttpError
+/// 415 for another type.
+inline void require_json_type(std::string_view content_type) {
+    const std::string_view type = trim_ows(content_type.substr(0, content_type.find(';')));
+    constexpr std::string_view suffix = "+json";
+    const bool is_json = iequals(type, "application/json") ||
+                         (type.size() > suffix.size() && iequals(type.substr(type.size() - suffix.size()), suffix));
+    if (!type.empty() && !is_json) throw HttpError(415, "the body must be application/json");
 }
 
 /// nlohmann's words without its tag: "[json.exception.type_error.302] type must be ..." -> "type must be

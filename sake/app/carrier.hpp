@@ -1,6 +1,6 @@
-// Where worker routes run, as the rest of the server sees it. Behind an interface that `Route::worker` fills
-// in, so that programs without worker routes do not compile the way to the pool: a fifth of hello world's
-// time.
+// Carrier: what takes the calls of worker routes to where they are served, a pool of threads, and brings back their
+// answers. An interface that `Route::worker` fills in, so that programs without worker routes do not compile the way to
+// the pool: a fifth of hello world's time.
 #pragma once
 
 #include <chrono>
@@ -15,20 +15,19 @@
 namespace sake {
 inline namespace v0 {
 
-class Context;
 class Reactor;
 struct Config;
 
 namespace detail {
 
+struct Call;
 class RouteTable;
 
-/// A request that a worker serves, to be awaited once by the coroutine that looks after it; then its context
-/// has the answer, and what the handler threw is thrown. Who leaves it before does not get an answer any
-/// more.
-class WorkerCall : public Wait {
+/// A call on its way, to be awaited once by the coroutine that looks after it; then the call has its answer, and what
+/// the handler threw is thrown. If the coroutine leaves before that, the answer is dropped.
+class CarriedCall : public Wait {
   public:
-    virtual ~WorkerCall() = default;
+    virtual ~CarriedCall() = default;
 
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
@@ -45,26 +44,25 @@ class WorkerCall : public Wait {
     virtual void end() = 0;
 };
 
-/// The workers of one run of an engine.
-class Workers {
+/// For the reactor's thread.
+class Carrier {
   public:
-    Workers() = default;
-    Workers(const Workers&) = delete;
-    Workers& operator=(const Workers&) = delete;
-    virtual ~Workers() = default;
+    Carrier() = default;
+    Carrier(const Carrier&) = delete;
+    Carrier& operator=(const Carrier&) = delete;
+    virtual ~Carrier() = default;
 
-    /// Gives the request, of a worker route, to the pool. None if that is too busy: then it is answered by
-    /// 503.
-    virtual std::unique_ptr<WorkerCall> call(Context& ctx) = 0;
+    /// Takes a call of a worker route. None if it is too busy: then the call is answered by 503.
+    [[nodiscard]] virtual std::unique_ptr<CarriedCall> carry(Call& call) = 0;
     [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
     /// The server is stopping: tells what handlers have spawned.
     virtual void request_stop() noexcept = 0;
-    /// Ends the pool. Returns how many jobs do not return, and are left behind.
+    /// Ends it. Returns how many handlers do not return, and are left behind.
     virtual std::size_t stop(std::chrono::milliseconds patience) noexcept = 0;
 };
 
-using MakeWorkers = std::unique_ptr<Workers> (*)(Reactor&, const Config&,
-                                                 const std::shared_ptr<const RouteTable>&, Budget&);
+using MakeCarrier = std::unique_ptr<Carrier> (*)(Reactor&, const Config&, const std::shared_ptr<const RouteTable>&,
+                                                 Budget&);
 
 }  // namespace detail
 }  // namespace v0

@@ -1,326 +1,186 @@
-// Context: one request and its response, as a handler sees them. It is valid until the handler ends; so are
-// all views that it gives.
+// Context: one request and its response, as a handler sees them. A view of a Call, which holds both; it is valid until
+// the handler ends, and so are all views that it gives. What the functions do is in context_methods.hpp.
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <exception>
 #include <optional>
-#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <vector>
 
-#include "sake/app/bind.hpp"
-#include "sake/app/problem.hpp"
 #include "sake/app/request.hpp"
 #include "sake/app/response.hpp"
 #include "sake/async/task.hpp"
-#include "sake/base/json_writer.hpp"
-#include "sake/base/peer_address.hpp"
+#include "sake/base/json.hpp"
 #include "sake/http/cookie.hpp"
-#include "sake/http/uri.hpp"
 
 namespace sake {
 inline namespace v0 {
 
-class Context;
-class Route;
-
 namespace detail {
-
-class ErrorAnswers;
-struct ContextAccess;
-class Workers;
-
-/// What a context knows of where it runs.
-struct ContextPlace {
-    const ErrorAnswers* errors = nullptr;
-    Workers* workers = nullptr;  // where worker routes run; none if they run here
-    PeerAddress peer;
-    std::size_t json_depth = 64;
-    int worker_pool_size = 0;
-    bool in_worker_pool = false;
-};
-
-Task<> run_rest(Context& ctx);
-
+struct Call;
 }  // namespace detail
 
 class Context {
   public:
-    Context() = default;
     Context(const Context&) = delete;
     Context& operator=(const Context&) = delete;
 
     // --- The request ---
 
-    /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
-    /// 9112 section 3.2.2), else of the field Host; empty if nothing says so, as HTTP/1.0 may.
-    [[nodiscard]] std::string_view host() const noexcept {
-        const auto target_parts = http::parse_target(request_.head.method, request_.target());
-        if (target_parts && !target_parts->authority.empty()) return target_parts->authority;
-        return header("Host");
-    }
     /// The method as it was sent: "GET".
-    [[nodiscard]] std::string_view method() const noexcept { return request_.method(); }
+    [[nodiscard]] std::string_view method() const noexcept;
     /// The path, percent-decoded.
-    [[nodiscard]] std::string_view path() const noexcept { return request_.path(); }
+    [[nodiscard]] std::string_view path() const noexcept;
     /// The request target as it was sent: path and query, of an absolute one also scheme and host.
-    [[nodiscard]] std::string_view target() const noexcept { return request_.target(); }
+    [[nodiscard]] std::string_view target() const noexcept;
     /// What follows the '?', as it was sent.
-    [[nodiscard]] std::string_view query_string() const noexcept { return request_.raw_query(); }
-    /// The whole body, of which chunked framing is gone.
-    [[nodiscard]] std::string_view body() const noexcept { return request_.body; }
-
-    /// The value of the first field of that name, whatever its case; empty if there is none. An absolute
-    /// target's host is also that of Host.
-    [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
-        return request_.field(name).value_or(std::string_view{});
-    }
-    [[nodiscard]] bool has_header(std::string_view name) const noexcept {
-        return request_.field(name).has_value();
-    }
-    /// Every field received, in order.
-    [[nodiscard]] RequestHeaders headers() const noexcept { return RequestHeaders(request_); }
-
-    /// The value of a cookie; empty if it was not sent.
-    [[nodiscard]] std::string_view cookie(std::string_view name) const noexcept {
-        for (const auto& [field, value] : headers()) {
-            if (!iequals(field, "cookie")) continue;
-            if (const auto found = http::cookie_value(value, name)) return *found;
-        }
-        return {};
-    }
-
+    [[nodiscard]] std::string_view query_string() const noexcept;
+    /// The whole body, without the framing of the protocol.
+    [[nodiscard]] std::string_view body() const noexcept;
+    /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC 9112
+    /// section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
+    [[nodiscard]] std::string_view host() const noexcept;
+    /// "http", or "https" where the connection is secured.
+    [[nodiscard]] std::string_view scheme() const noexcept;
     /// The address of the client, without its port: "127.0.0.1", "2001:db8::1", or "unix".
-    [[nodiscard]] std::string_view remote_address() {
-        if (remote_address_.empty()) remote_address_ = place_.peer.to_string();
-        return remote_address_;
-    }
+    [[nodiscard]] std::string_view remote_address();
+    /// The pattern that matched: "/users/:id"; "" where no route did.
+    [[nodiscard]] std::string_view route() const noexcept;
+    /// Every field received, in order: `for (auto& [name, value] : ctx.headers())`.
+    [[nodiscard]] RequestHeaders headers() const noexcept;
 
-    /// A path parameter, percent-decoded. Throws std::out_of_range if the pattern has none of that name.
+    // Headers, cookies, query parameters and path parameters are asked for in the same ways. For each x:
+    //   x(name)               its text, decoded; "" if it is absent
+    //   x(name, fallback)     its text, or the fallback
+    //   x<T>(name)            a number, bool or string; 400, naming it, if it is absent or does not convert
+    //   x<T>(name, fallback)  the same, or the fallback if it is absent
+    //   find_x(name)          its text, or std::nullopt
+    // A path parameter that the pattern does not have is a mistake of the program: param(name) and param<T>(name)
+    // throw std::out_of_range.
+
+    /// A field of the request by its name in any case; of several with that name the first.
+    [[nodiscard]] std::string_view header(std::string_view name, std::string_view fallback = {}) const noexcept;
+    template <class T>
+    [[nodiscard]] T header(std::string_view name) const;
+    template <class T>
+    [[nodiscard]] T header(std::string_view name, std::type_identity_t<T> fallback) const;
+    [[nodiscard]] std::optional<std::string_view> find_header(std::string_view name) const noexcept;
+
+    /// A cookie that the client sent.
+    [[nodiscard]] std::string_view cookie(std::string_view name, std::string_view fallback = {}) const noexcept;
+    template <class T>
+    [[nodiscard]] T cookie(std::string_view name) const;
+    template <class T>
+    [[nodiscard]] T cookie(std::string_view name, std::type_identity_t<T> fallback) const;
+    [[nodiscard]] std::optional<std::string_view> find_cookie(std::string_view name) const noexcept;
+
+    /// A parameter of the query; one that is badly escaped is answered with 400.
+    [[nodiscard]] std::string_view query(std::string_view name, std::string_view fallback = {});
+    template <class T>
+    [[nodiscard]] T query(std::string_view name);
+    template <class T>
+    [[nodiscard]] T query(std::string_view name, std::type_identity_t<T> fallback);
+    [[nodiscard]] std::optional<std::string_view> find_query(std::string_view name);
+    /// All values of a query parameter that may be there more than once, in order.
+    [[nodiscard]] std::vector<std::string_view> queries(std::string_view name);
+
+    /// A parameter of the path.
     [[nodiscard]] std::string_view param(std::string_view name);
-
-    /// A path parameter as a number, bool or string; one that does not convert is answered with 400.
+    [[nodiscard]] std::string_view param(std::string_view name, std::string_view fallback);
     template <class T>
-    [[nodiscard]] T param(std::string_view name) {
-        return convert<T>(param(name), "path parameter", name);
-    }
-
-    /// A query parameter, decoded; nothing if it was not sent.
-    [[nodiscard]] std::optional<std::string_view> query(std::string_view name) {
-        const auto raw = http::find_query_value(request_.raw_query(), name);
-        if (!raw || !http::needs_form_decoding(*raw)) return raw;
-        auto decoded = http::percent_decode_form(*raw);
-        if (!decoded) throw HttpError(400, "query parameter '" + std::string(name) + "' is badly escaped");
-        return request_.keep(std::move(*decoded));
-    }
-
-    /// A query parameter, or `fallback` if it was not sent.
-    [[nodiscard]] std::string_view query(std::string_view name, std::string_view fallback) {
-        return query(name).value_or(fallback);
-    }
-
-    /// A query parameter as a number, bool or string, or `fallback`; one that does not convert is answered
-    /// with 400.
+    [[nodiscard]] T param(std::string_view name);
     template <class T>
-    [[nodiscard]] T query(std::string_view name, std::type_identity_t<T> fallback) {
-        const auto text = query(name);
-        return text ? convert<T>(*text, "query parameter", name) : std::move(fallback);
-    }
+    [[nodiscard]] T param(std::string_view name, std::type_identity_t<T> fallback);
+    [[nodiscard]] std::optional<std::string_view> find_param(std::string_view name);
 
-    /// The JSON body as a T, which is Json itself or a type with nlohmann's from_json. Answers 400 if it is
-    /// not JSON, and 422 if it does not fit T.
+    /// The JSON body as a T, which is Json itself or a type with nlohmann's from_json. Answers 415 if the request says
+    /// that its body is of another type, 400 if it is not JSON, and 422 if it does not fit T.
     template <class T = Json>
-    [[nodiscard]] T bind() const {
-        return detail::bind_json<T>(request_.body, place_.json_depth);
-    }
+    [[nodiscard]] T bind() const;
 
     // --- The response; the last body set wins ---
 
     /// Throws std::invalid_argument unless 200 <= code <= 599.
-    Context& status(int code) {
-        response_.set_status(code);
-        return *this;
-    }
-    /// Replaces all fields of that name. Throws std::invalid_argument on a byte that may not stand there, and
-    /// for the fields that frame the message, which are the server's (of those only "Connection: close" may
-    /// be set).
-    Context& set_header(std::string_view name, std::string_view value) {
-        response_.put_header(name, value, [&] { response_.headers.set(name, value); });
-        return *this;
-    }
+    Context& status(int code);
+    /// Replaces all fields of that name. Throws std::invalid_argument on a byte that may not stand there, and for the
+    /// fields that frame the message, which are the server's (of those only "Connection: close" may be set).
+    Context& set_header(std::string_view name, std::string_view value);
     /// Adds a field beside those of the same name. Throws like set_header.
-    Context& add_header(std::string_view name, std::string_view value) {
-        response_.put_header(name, value, [&] { response_.headers.add(name, value); });
-        return *this;
-    }
+    Context& add_header(std::string_view name, std::string_view value);
     /// Adds a cookie to set. Throws std::invalid_argument that says which part of it may not stand there.
-    Context& set_cookie(const http::SetCookie& cookie) {
-        response_.headers.add("Set-Cookie", http::to_string(cookie));
-        return *this;
-    }
-    Context& text(std::string_view body) {
-        response_.set_static_type("text/plain; charset=utf-8");
-        response_.body.assign(body);
-        return *this;
-    }
-    Context& html(std::string_view body) {
-        response_.set_static_type("text/html; charset=utf-8");
-        response_.body.assign(body);
-        return *this;
-    }
-    /// JSON; text in it that is not UTF-8 is replaced by U+FFFD.
-    Context& json(const Json& value) {
-        response_.set_static_type("application/json");
-        response_.body.clear();
-        append_json(response_.body, value);
-        return *this;
-    }
+    Context& set_cookie(const http::SetCookie& cookie);
+
+    Context& text(std::string_view body);
+    Context& text(int code, std::string_view body) { return status(code).text(body); }
+    Context& html(std::string_view body);
+    Context& html(int code, std::string_view body) { return status(code).html(body); }
+    /// JSON of anything that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
+    Context& json(const Json& value);
     Context& json(int code, const Json& value) { return status(code).json(value); }
     /// Any bytes, under any content type. A std::string that is moved in is not copied.
     template <std::convertible_to<std::string_view> Bytes>
-    Context& send(Bytes&& bytes, std::string_view content_type) {
-        response_.set_type(content_type);
-        response_.body = std::string(std::forward<Bytes>(bytes));
-        return *this;
-    }
-    /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
-    /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
-    Context& redirect(std::string_view location, int code = 302) {
-        if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
-            throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
-        }
-        response_.headers.set("Location", http::escape_reference(location));
-        response_.body.clear();
-        response_.set_static_type({});
-        return status(code);
-    }
+    Context& send(Bytes&& bytes, std::string_view content_type);
+    template <std::convertible_to<std::string_view> Bytes>
+    Context& send(int code, Bytes&& bytes, std::string_view content_type);
+    /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there stay. Throws
+    /// std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
+    Context& redirect(std::string_view location, int code = 302);
     /// 204, without a body.
-    Context& no_content() {
-        response_.body.clear();
-        response_.set_static_type({});
-        return status(204);
-    }
-    /// The status and the body as they stand: for middleware that runs after the handler.
-    [[nodiscard]] int response_status() const noexcept { return response_.status; }
-    [[nodiscard]] std::string_view response_body() const noexcept { return response_.body; }
+    Context& no_content();
+
+    /// What is set so far: `status() body() headers()`, for middleware that runs after the handler.
+    [[nodiscard]] ResponseView response() const noexcept;
 
     // --- Values for this request ---
 
     /// Keeps a value for the handlers that follow, on this thread or in a worker.
     template <class T>
-    void set(std::string_view key, T&& value) {
-        static_assert(
-            std::is_constructible_v<Json, T&&>,
-            "ctx.set: this type has no JSON form; write a to_json for it, so that it can cross to a worker");
-        if constexpr (std::is_constructible_v<Json, T&&>) values_[std::string(key)] = std::forward<T>(value);
-    }
+    void set(std::string_view key, T&& value);
     /// A value that was set, as JSON; null if there is none.
-    [[nodiscard]] const Json& get(std::string_view key) const {
-        static const Json null;
-        const auto found = values_.find(std::string(key));
-        return found == values_.end() ? null : *found;
-    }
-    /// A value that was set, as a T. Throws std::out_of_range if there is none, nlohmann's type_error if it
-    /// is something else.
+    [[nodiscard]] const Json& get(std::string_view key) const;
+    /// A value that was set, as a T. Throws std::out_of_range if there is none, nlohmann's type_error if it is
+    /// something else.
     template <class T>
-    [[nodiscard]] T get(std::string_view key) const {
-        const Json& value = get(key);
-        if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
-        return value.get<T>();
-    }
+    [[nodiscard]] T get(std::string_view key) const;
+    /// The one T of this request, made by T() at the first call. It stays on this side: a worker has one of its own.
+    template <class T>
+    [[nodiscard]] T& state();
 
     // --- The way through the handlers ---
 
-    /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then:
-    /// see response_status() and error(). For middleware that is a coroutine.
-    [[nodiscard]] Task<> next() { return detail::run_rest(*this); }
-    /// What follows is not run; the response stands as it is.
-    void abort() noexcept { is_aborted_ = true; }
-    [[nodiscard]] bool is_aborted() const noexcept { return is_aborted_; }
+    /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then: see
+    /// response() and error(). For middleware that is a coroutine.
+    [[nodiscard]] Task<> next();
+    /// Calls `f(ctx)`, which is plain, when the answer is made, and before it leaves; the last one given is called
+    /// first. What it throws is answered as if the handler had thrown it. Not called for an answer that the handlers
+    /// do not make, such as a 504: Engine::on_answered sees those too.
+    template <std::invocable<Context&> F>
+    void after(F f);
+    /// What follows is not run; the response stands as it is, with the status that may be given here.
+    Context& abort() noexcept;
+    Context& abort(int code);
+    [[nodiscard]] bool is_aborted() const noexcept;
     /// What a handler threw, for Engine::on_error and for middleware after next(); null if nothing.
-    [[nodiscard]] std::exception_ptr error() const noexcept { return error_; }
+    [[nodiscard]] std::exception_ptr error() const noexcept;
 
-    [[nodiscard]] bool in_worker_pool() const noexcept { return place_.in_worker_pool; }
+    [[nodiscard]] bool in_worker_pool() const noexcept;
     /// The number of worker threads; 0 when the pool is off.
-    [[nodiscard]] int worker_pool_size() const noexcept { return place_.worker_pool_size; }
-    /// Tells when the answer is no longer wanted: the client has gone, the time is up, or the server stops at
+    [[nodiscard]] int worker_pool_size() const noexcept;
+    /// Tells when the answer is no longer wanted: the client has disconnected, the time is up, or the server stops at
     /// once.
-    [[nodiscard]] std::stop_token stop_token() {
-        if (!stop_source_) stop_source_.emplace();
-        if (stop_requested_) stop_source_->request_stop();
-        return stop_source_->get_token();
-    }
+    [[nodiscard]] std::stop_token stop_token();
 
   private:
-    friend struct detail::ContextAccess;
+    friend struct detail::Call;  // makes it, as the view of itself
+    explicit Context(detail::Call& call) noexcept : call_(&call) {}
 
-    template <class T>
-    static T convert(std::string_view text, std::string_view kind, std::string_view name) {
-        if (auto value = parse_number<T>(text)) return std::move(*value);
-        throw HttpError(400,
-                        std::string(kind) + " '" + std::string(name) + "' is not " + detail::kind_of<T>());
-    }
-
-    detail::Request request_;
-    detail::Response response_;
-    const Route* route_ = nullptr;
-    std::size_t position_ = 0;  // of the next handler in the route's chain
-    bool is_aborted_ = false;
-    std::exception_ptr error_;
-    detail::ContextPlace place_;
-    std::string remote_address_;
-    Json values_ = Json::object();
-    std::optional<std::stop_source> stop_source_;
-    bool stop_requested_ = false;
+    detail::Call* call_;
 };
 
-namespace detail {
-
-/// The inside of a context, for the server alone.
-struct ContextAccess {
-    static Request& request(Context& ctx) noexcept { return ctx.request_; }
-    static const Request& request(const Context& ctx) noexcept { return ctx.request_; }
-    static Response& response(Context& ctx) noexcept { return ctx.response_; }
-    static const Route*& route(Context& ctx) noexcept { return ctx.route_; }
-    static const Route* route(const Context& ctx) noexcept { return ctx.route_; }
-    static std::size_t& position(Context& ctx) noexcept { return ctx.position_; }
-    static std::exception_ptr& error(Context& ctx) noexcept { return ctx.error_; }
-    static ContextPlace& place(Context& ctx) noexcept { return ctx.place_; }
-    static Json& values(Context& ctx) noexcept { return ctx.values_; }
-    static std::string& remote_address(Context& ctx) noexcept { return ctx.remote_address_; }
-    static void set_stop_source(Context& ctx, std::stop_source source) noexcept {
-        ctx.stop_source_ = std::move(source);
-    }
-
-    static void request_stop(Context& ctx) noexcept {
-        ctx.stop_requested_ = true;
-        if (ctx.stop_source_) ctx.stop_source_->request_stop();
-    }
-
-    /// The path parameter at `index`, converted for a handler that takes it as an argument.
-    template <class T>
-    static T param(Context& ctx, std::size_t index, std::string_view name) {
-        return Context::convert<T>(ctx.request_.param(index), "path parameter", name);
-    }
-
-    /// Ready for the next request, with its memory kept.
-    static void clear(Context& ctx) noexcept {
-        ctx.request_.clear();
-        ctx.response_.clear();
-        ctx.route_ = nullptr;
-        ctx.position_ = 0;
-        ctx.is_aborted_ = false;
-        ctx.error_ = nullptr;
-        if (!ctx.values_.empty()) ctx.values_.clear();
-        ctx.remote_address_.clear();
-        ctx.stop_source_.reset();
-        ctx.stop_requested_ = false;
-    }
-};
-
-}  // namespace detail
 }  // namespace v0
 }  // namespace sake

@@ -1,5 +1,5 @@
-// Handlers: any callable that takes a Context&, made uniform. It may be plain or a coroutine, may return a
-// value to send, and may take the path parameters as further arguments.
+// Handlers: any callable that takes a Context&, the path parameters, both or nothing, made uniform. It may be plain or a
+// coroutine, and may return a value to send.
 #pragma once
 
 #include <concepts>
@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "sake/app/bind.hpp"
+#include "sake/app/call.hpp"
 #include "sake/app/context.hpp"
 #include "sake/async/task.hpp"
 
@@ -17,26 +19,35 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// The types of the arguments of a callable that is not overloaded or generic, the first left out; none for
-/// what takes no argument at all, which Handler refuses in plain words.
+/// The types of the arguments of a callable that is not overloaded or generic, without references and const.
 template <class F>
 struct CallableTraits {
-    using Params = std::tuple<>;
+    using Arguments = std::tuple<>;
 };
-template <class R, class First, class... Rest>
-struct CallableTraits<R (*)(First, Rest...)> {
-    using Params = std::tuple<std::decay_t<Rest>...>;
+template <class R, class... Args>
+struct CallableTraits<R (*)(Args...)> {
+    using Arguments = std::tuple<std::decay_t<Args>...>;
 };
-template <class R, class First, class... Rest>
-struct CallableTraits<R (*)(First, Rest...) noexcept> : CallableTraits<R (*)(First, Rest...)> {};
-template <class C, class R, class First, class... Rest>
-struct CallableTraits<R (C::*)(First, Rest...)> : CallableTraits<R (*)(First, Rest...)> {};
-template <class C, class R, class First, class... Rest>
-struct CallableTraits<R (C::*)(First, Rest...) const> : CallableTraits<R (*)(First, Rest...)> {};
-template <class C, class R, class First, class... Rest>
-struct CallableTraits<R (C::*)(First, Rest...) noexcept> : CallableTraits<R (*)(First, Rest...)> {};
-template <class C, class R, class First, class... Rest>
-struct CallableTraits<R (C::*)(First, Rest...) const noexcept> : CallableTraits<R (*)(First, Rest...)> {};
+template <class R, class... Args>
+struct CallableTraits<R (*)(Args...) noexcept> : CallableTraits<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct CallableTraits<R (C::*)(Args...)> : CallableTraits<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct CallableTraits<R (C::*)(Args...) const> : CallableTraits<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct CallableTraits<R (C::*)(Args...) noexcept> : CallableTraits<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct CallableTraits<R (C::*)(Args...) const noexcept> : CallableTraits<R (*)(Args...)> {};
+
+/// What is left of the arguments for the path parameters: all but a Context in front.
+template <class Arguments>
+struct ParamsOf {
+    using type = Arguments;
+};
+template <class... Rest>
+struct ParamsOf<std::tuple<Context, Rest...>> {
+    using type = std::tuple<Rest...>;
+};
 
 template <class F>
 concept HasOneCallOperator = requires { &F::operator(); };
@@ -49,12 +60,12 @@ struct HandlerParams {
 template <class F>
     requires(!std::invocable<F&, Context&> && HasOneCallOperator<F>)
 struct HandlerParams<F> {
-    using type = typename CallableTraits<decltype(&F::operator())>::Params;
+    using type = typename ParamsOf<typename CallableTraits<decltype(&F::operator())>::Arguments>::type;
 };
 template <class F>
     requires(!std::invocable<F&, Context&> && std::is_pointer_v<F>)
 struct HandlerParams<F> {
-    using type = typename CallableTraits<F>::Params;
+    using type = typename ParamsOf<typename CallableTraits<F>::Arguments>::type;
 };
 
 template <class F>
@@ -62,12 +73,27 @@ using HandlerParamsOf = typename HandlerParams<std::decay_t<F>>::type;
 template <class F>
 inline constexpr std::size_t handler_param_count = std::tuple_size_v<HandlerParamsOf<F>>;
 
+/// How a handler is called: with the Context in front of its path parameters, or without.
+template <class F, class Params>
+struct HandlerCall;
 template <class F, class... Params>
-constexpr bool is_invocable_with(std::type_identity<std::tuple<Params...>>) {
-    return std::invocable<F&, Context&, Params...>;
-}
-template <class F, class... Params>
-std::invoke_result_t<F&, Context&, Params...> handler_result(std::type_identity<std::tuple<Params...>>);
+struct HandlerCall<F, std::tuple<Params...>> {
+    static constexpr bool takes_context = std::invocable<F&, Context&, Params...>;
+    static constexpr bool is_possible = takes_context || std::invocable<F&, Params...>;
+
+    static decltype(auto) call(F& function, Context& ctx, Params&... params) {
+        if constexpr (takes_context)
+            return function(ctx, std::move(params)...);
+        else
+            return function(std::move(params)...);
+    }
+    static decltype(auto) apply(F& function, Context& ctx, std::tuple<Params...>& params) {
+        return std::apply([&](auto&... each) -> decltype(auto) { return call(function, ctx, each...); }, params);
+    }
+};
+template <class F, class Params>
+using HandlerResult = decltype(HandlerCall<F, Params>::apply(std::declval<F&>(), std::declval<Context&>(),
+                                                             std::declval<Params&>()));
 
 template <class T>
 struct Awaited {
@@ -79,41 +105,45 @@ struct Awaited<Task<T>> {
 };
 
 template <class T>
-inline constexpr bool is_answer =
-    std::is_void_v<T> || std::is_same_v<T, Json> || std::is_convertible_v<T, std::string_view>;
+inline constexpr bool is_text = !std::is_same_v<T, Json> && std::is_convertible_v<T, std::string_view>;
 
-/// Sends what a handler returned.
+/// Whether an answer can be made of what a handler returns.
 template <class T>
-void answer_with(Context& ctx, const T& value) {
-    if constexpr (std::is_same_v<T, Json>)
-        ctx.json(value);
+consteval bool is_answer() {
+    if constexpr (std::is_void_v<T> || is_text<T> || std::is_same_v<T, Json>)
+        return true;
     else
-        ctx.text(value);
+        return !std::is_pointer_v<T> && std::is_constructible_v<Json, const T&>;
 }
 
-/// The name of a parameter by position, for messages. Defined with Route.
-std::string_view param_name(const Context& ctx, std::size_t index) noexcept;
+/// Sends what a handler returned: text as text, anything else as JSON.
+template <class T>
+void answer_with(Context& ctx, const T& value) {
+    if constexpr (is_text<T>)
+        ctx.text(value);
+    else
+        ctx.json(value);
+}
+
+/// The name of a path parameter of the call's route by position, for messages. Defined with Route.
+std::string_view param_name(const Call& call, std::size_t index) noexcept;
 
 /// The arguments of a handler, taken from the path.
 template <class... Params, std::size_t... Index>
-std::tuple<Params...> take_params(Context& ctx, std::type_identity<std::tuple<Params...>>,
+std::tuple<Params...> take_params(Call& call, std::type_identity<std::tuple<Params...>>,
                                   std::index_sequence<Index...>) {
     // Braces, because only they fix the order in which the parameters are converted.
-    return std::tuple<Params...>{ContextAccess::param<Params>(ctx, Index, param_name(ctx, Index))...};
+    return std::tuple<Params...>{
+        convert_text<Params>(call.request.param(Index), "path parameter", param_name(call, Index))...};
 }
 
 template <class Params>
-Params take_params(Context& ctx) {
-    return take_params(ctx, std::type_identity<Params>{},
-                       std::make_index_sequence<std::tuple_size_v<Params>>{});
+Params take_params(Call& call) {
+    return take_params(call, std::type_identity<Params>{}, std::make_index_sequence<std::tuple_size_v<Params>>{});
 }
 
-/// Calls a handler with its arguments, which must outlive the call, and the coroutine if it is one.
-template <class F, class Params>
-decltype(auto) call_with(F& function, Context& ctx, Params& params) {
-    return std::apply([&](auto&... each) -> decltype(auto) { return function(ctx, std::move(each)...); },
-                      params);
-}
+/// Names the constructor for handlers of the server itself, which take the Call.
+struct ServerHandler {};
 
 /// A callable of the user, owned, behind one function pointer.
 class Handler {
@@ -125,22 +155,28 @@ class Handler {
     explicit Handler(F&& function) {
         using Callable = std::decay_t<F>;
         using Params = HandlerParamsOf<F>;
-        constexpr bool fits = is_invocable_with<Callable>(std::type_identity<Params>{});
-        static_assert(
-            fits,
-            "a Sake handler takes sake::Context& first, and then nothing or the path parameters as types "
-            "that can be parsed");
+        constexpr bool fits = HandlerCall<Callable, Params>::is_possible;
+        static_assert(fits,
+                      "a Sake handler takes sake::Context& first or not at all, and then nothing or the path "
+                      "parameters as types that can be parsed");
         if constexpr (fits) {
-            using Result = decltype(handler_result<Callable>(std::type_identity<Params>{}));
+            using Result = HandlerResult<Callable, Params>;
             using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
-            static_assert(
-                is_answer<Value>,
-                "a Sake handler returns void, a string or sake::Json, or a sake::Task of one of them");
-            callable_ = Owned(new Callable(std::forward<F>(function)),
-                              [](void* callable) { delete static_cast<Callable*>(callable); });
+            static_assert(is_answer<Value>(),
+                          "a Sake handler returns void, a string or something with a JSON form (sake::Json, or a type "
+                          "with nlohmann's to_json), or a sake::Task of one of them");
+            callable_ = own<Callable>(std::forward<F>(function));
             param_count_ = std::tuple_size_v<Params>;
-            if constexpr (is_answer<Value>) set_call<Callable, Params, Result>();
+            if constexpr (is_answer<Value>()) set_call<Callable, Params, Result>();
         }
+    }
+
+    template <class F>
+    Handler(ServerHandler, F function) : callable_(own<F>(std::move(function))) {
+        if constexpr (is_task<std::invoke_result_t<F&, Call&>>)
+            coroutine_ = [](void* callable, Call& call) { return (*static_cast<F*>(callable))(call); };
+        else
+            plain_ = [](void* callable, Call& call) { (*static_cast<F*>(callable))(call); };
     }
 
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
@@ -148,51 +184,57 @@ class Handler {
     explicit operator bool() const noexcept { return callable_ != nullptr; }
 
     /// Runs a handler that is not a coroutine.
-    void call(Context& ctx) const { plain_(callable_.get(), ctx); }
+    void call(Call& call) const { plain_(callable_.get(), call); }
     /// Runs a handler that is one.
-    [[nodiscard]] Task<> call_coroutine(Context& ctx) const { return coroutine_(callable_.get(), ctx); }
+    [[nodiscard]] Task<> call_coroutine(Call& call) const { return coroutine_(callable_.get(), call); }
 
   private:
     using Owned = std::unique_ptr<void, void (*)(void*)>;
+    template <class Callable, class F = Callable>
+    static Owned own(F&& function) {
+        return {new Callable(std::forward<F>(function)), [](void* callable) { delete static_cast<Callable*>(callable); }};
+    }
 
     template <class Callable, class Params>
-    static decltype(auto) invoke(void* callable, Context& ctx) {
-        Params params = take_params<Params>(ctx);
-        return call_with(*static_cast<Callable*>(callable), ctx, params);
+    static decltype(auto) invoke(void* callable, Call& call, Params& params) {
+        return HandlerCall<Callable, Params>::apply(*static_cast<Callable*>(callable), call.context, params);
     }
 
     template <class Callable, class Params, class Result>
     void set_call() noexcept {
         if constexpr (std::is_same_v<Result, Task<>> && std::tuple_size_v<Params> == 0) {
-            coroutine_ = [](void* callable, Context& ctx) {
-                return (*static_cast<Callable*>(callable))(ctx);
+            coroutine_ = [](void* callable, Call& call) {
+                Params none;
+                return invoke<Callable>(callable, call, none);
             };
         } else if constexpr (is_task<Result>) {
             coroutine_ = &invoke_coroutine<Callable, Params, Result>;
-        } else if constexpr (std::is_void_v<Result>) {
-            plain_ = [](void* callable, Context& ctx) { invoke<Callable, Params>(callable, ctx); };
         } else {
-            plain_ = [](void* callable, Context& ctx) {
-                answer_with<std::remove_cvref_t<Result>>(ctx, invoke<Callable, Params>(callable, ctx));
+            plain_ = [](void* callable, Call& call) {
+                Params params = take_params<Params>(call);
+                if constexpr (std::is_void_v<Result>)
+                    invoke<Callable>(callable, call, params);
+                else
+                    answer_with<std::remove_cvref_t<Result>>(call.context, invoke<Callable>(callable, call, params));
             };
         }
     }
 
     // The arguments live in this frame, since the handler may take them by reference.
     template <class Callable, class Params, class Result>
-    static Task<> invoke_coroutine(void* callable, Context& ctx) {
-        Params params = take_params<Params>(ctx);
+    static Task<> invoke_coroutine(void* callable, Call& call) {
+        Params params = take_params<Params>(call);
         if constexpr (std::is_same_v<Result, Task<>>) {
-            co_await call_with(*static_cast<Callable*>(callable), ctx, params);
+            co_await invoke<Callable>(callable, call, params);
         } else {
-            auto value = co_await call_with(*static_cast<Callable*>(callable), ctx, params);
-            answer_with(ctx, value);
+            auto value = co_await invoke<Callable>(callable, call, params);
+            answer_with(call.context, value);
         }
     }
 
     Owned callable_{nullptr, nullptr};
-    void (*plain_)(void*, Context&) = nullptr;
-    Task<> (*coroutine_)(void*, Context&) = nullptr;
+    void (*plain_)(void*, Call&) = nullptr;
+    Task<> (*coroutine_)(void*, Call&) = nullptr;
     std::size_t param_count_ = 0;
 };
 

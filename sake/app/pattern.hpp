@@ -76,6 +76,15 @@ constexpr bool is_param(std::string_view segment) noexcept {
     return !segment.empty() && (segment.front() == ':' || segment.front() == '*');
 }
 
+/// Takes a pattern up to the end of its next parameter, whose name it returns; "" if there is none.
+constexpr std::string_view take_param_name(std::string_view& rest) noexcept {
+    while (!rest.empty()) {
+        const std::string_view segment = take_segment(rest);
+        if (is_param(segment)) return segment.substr(1);
+    }
+    return {};
+}
+
 struct PatternCheck {
     PatternError error = PatternError::none;
     std::size_t params = 0;

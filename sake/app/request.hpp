@@ -1,21 +1,28 @@
-// A received request as the server keeps it: slices into the bytes that came, so that the bytes may move
-// until the handler begins. Users see it through Context.
+// A received request as the server keeps it, whatever protocol it came by: slices of the bytes that came, so that
+// these may move until the handler begins. CallBuilder fills it; users see it through Context.
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <forward_list>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "sake/base/text.hpp"
+#include "sake/http/message.hpp"
+#include "sake/http/slice.hpp"
 #include "sake/http/uri.hpp"
-#include "sake/http1/framing.hpp"
-#include "sake/http1/request_parser.hpp"
 
 namespace sake {
 inline namespace v0 {
+
+class Context;
+
 namespace detail {
 
 /// The most parameters that one pattern may have.
@@ -29,29 +36,36 @@ struct PathParams {
 
 class Request {
   public:
-    http1::RequestHead head;
-    const char* base = nullptr;  // where the bytes of the head are now
-    std::string storage;         // they are here if they must outlive the turn of the loop
+    http::Method known_method = http::Method::other;
+    Slice method_name;
+    Slice target_text;
+    std::vector<FieldSlice> fields;  // in the order received
+    const char* base = nullptr;      // where the text is that the slices are of
+    std::string storage;             // the text is here if it must outlive the turn of the loop
     std::string_view body;
     std::string body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
+    std::vector<std::string> given_params;  // their decoded values, if the request came with them
     std::forward_list<std::string>
         decoded_texts;  // what views of decoded text given to the handler point into
 
     void clear() noexcept {
-        head.clear();
+        known_method = http::Method::other;
+        method_name = target_text = Slice{};
+        fields.clear();
         base = nullptr;
         body = {};
         shrink(storage);
         shrink(body_storage);
         params.count = 0;
+        if (!given_params.empty()) given_params.clear();
         path_is_decoded_ = false;
         is_for_https_ = false;
         decoded_texts.clear();
     }
 
-    [[nodiscard]] std::string_view method() const noexcept { return head.method_name.of(base); }
-    [[nodiscard]] std::string_view target() const noexcept { return head.target.of(base); }
+    [[nodiscard]] std::string_view method() const noexcept { return method_name.of(base); }
+    [[nodiscard]] std::string_view target() const noexcept { return target_text.of(base); }
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
 
     /// The path to match patterns against: decoded but for %2F (or %2f), which is no separator, and %25, so
@@ -62,7 +76,7 @@ class Request {
 
     /// Takes the request target apart. Returns false if it is not one for the method, or not text.
     [[nodiscard]] bool resolve_target() {
-        const auto parsed = http::parse_target(head.method, target());
+        const auto parsed = http::parse_target(known_method, target());
         if (!parsed) return false;
         is_for_https_ = parsed->is_https;
         if (parsed->form == http::Target::Form::absolute) take_host(parsed->authority);
@@ -83,7 +97,9 @@ class Request {
 
     /// The host of an absolute target is the one that counts, whatever Host says (RFC 9112 section 3.2.2).
     void take_host(std::string_view authority) noexcept {
-        if (head.host.count == 1) head.fields[head.host.first].value = slice(authority);
+        for (FieldSlice& field : fields) {
+            if (iequals(field.name.of(base), "Host")) field.value = slice(authority);
+        }
     }
 
     /// Whether the target names the scheme https.
@@ -96,13 +112,14 @@ class Request {
 
     /// The decoded value of a path parameter, by position.
     [[nodiscard]] std::string_view param(std::size_t index) {
+        if (!given_params.empty()) return given_params[index];
         const std::string_view raw = params.values[index].of(match_path().data());
         return path_is_decoded_ && http::needs_decoding(raw) ? keep(http::percent_decode(raw).value()) : raw;
     }
 
     /// The value of the first field of that name.
     [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept {
-        for (const FieldSlice& field : head.fields) {
+        for (const FieldSlice& field : fields) {
             if (iequals(field.name.of(base), name)) return field.value.of(base);
         }
         return std::nullopt;
@@ -174,7 +191,7 @@ class RequestHeaders {
         using pointer = const value_type*;
         using reference = const value_type&;
 
-        iterator(const detail::FieldSlice* field, const char* base) noexcept : field_(field), base_(base) {}
+        iterator() noexcept = default;
         reference operator*() const noexcept {
             current_ = {field_->name.of(base_), field_->value.of(base_)};
             return current_;
@@ -192,19 +209,24 @@ class RequestHeaders {
         friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.field_ == b.field_; }
 
       private:
-        const detail::FieldSlice* field_;
-        const char* base_;
+        friend class RequestHeaders;
+        iterator(const detail::FieldSlice* field, const char* base) noexcept : field_(field), base_(base) {}
+
+        const detail::FieldSlice* field_ = nullptr;
+        const char* base_ = nullptr;
         mutable value_type current_;
     };
 
-    explicit RequestHeaders(const detail::Request& request) noexcept : request_(&request) {}
-    [[nodiscard]] iterator begin() const noexcept { return {request_->head.fields.data(), request_->base}; }
+    [[nodiscard]] iterator begin() const noexcept { return {request_->fields.data(), request_->base}; }
     [[nodiscard]] iterator end() const noexcept {
-        return {request_->head.fields.data() + request_->head.fields.size(), request_->base};
+        return {request_->fields.data() + request_->fields.size(), request_->base};
     }
-    [[nodiscard]] std::size_t size() const noexcept { return request_->head.fields.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return request_->fields.size(); }
 
   private:
+    friend class Context;
+    explicit RequestHeaders(const detail::Request& request) noexcept : request_(&request) {}
+
     const detail::Request* request_;
 };
 

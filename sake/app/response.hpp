@@ -1,4 +1,4 @@
-// A response as a handler fills it and the connection writes it. Users set it through Context.
+// A response as a handler fills it, whatever protocol it leaves by. Users set it through Context.
 #pragma once
 
 #include <stdexcept>
@@ -7,10 +7,12 @@
 
 #include "sake/app/problem.hpp"
 #include "sake/http/headers.hpp"
-#include "sake/http1/writer.hpp"
 
 namespace sake {
 inline namespace v0 {
+
+class Context;
+
 namespace detail {
 
 class Response {
@@ -61,9 +63,9 @@ class Response {
         close = true;
     }
 
-    /// The answer to an error. Fields that describe the answer that would have been go; others that
+    /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
     /// middleware has set, such as those of CORS, stay.
-    void set_problem(int code, std::string_view detail) {
+    void set_problem(int code, std::string_view detail, const Json& members = {}) {
         status = code;
         for (const std::string_view name :
              {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition",
@@ -72,7 +74,7 @@ class Response {
             headers.remove(name);
         }
         content_type_ = problem_content_type;
-        body = problem_body(code, detail);
+        body = problem_body(code, detail, members);
     }
 
   private:
@@ -80,39 +82,27 @@ class Response {
     std::string type_storage_;
 };
 
-/// What an answer's head says besides what the handler set.
-struct AnswerTerms {
-    bool close = false;
-    bool is_head_request = false;
-    bool is_http_1_0 = false;
-    std::string_view date_line;
+}  // namespace detail
+
+/// A response as it stands, for middleware that runs after the handler: see Context::response. Valid until the handler
+/// ends.
+class ResponseView {
+  public:
+    [[nodiscard]] int status() const noexcept { return response_->status; }
+    [[nodiscard]] std::string_view body() const noexcept { return response_->body; }
+    /// The fields that were set; those that the server makes, such as Content-Length and Date, are not among them.
+    [[nodiscard]] const http::Headers& headers() const noexcept { return response_->headers; }
+    /// The type of the body; "" if there is none.
+    [[nodiscard]] std::string_view content_type() const noexcept {
+        return response_->headers.get("Content-Type").value_or(response_->content_type());
+    }
+
+  private:
+    friend class Context;
+    explicit ResponseView(const detail::Response& response) noexcept : response_(&response) {}
+
+    const detail::Response* response_;
 };
 
-/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
-/// piece in the send: then returns false.
-inline bool append_answer(std::string& out, const Response& answer, const AnswerTerms& terms) {
-    const bool no_body = http::has_no_body(answer.status);
-    const bool has_body =
-        !no_body && answer.status != 205;  // 205 says so with a length of 0 (RFC 9110 section 15.3.6)
-    http1::ResponseHead head;
-    head.status = answer.status;
-    head.content_type = has_body ? answer.content_type() : std::string_view{};
-    head.body = no_body ? http1::BodyLine::none : http1::BodyLine::length;
-    head.content_length = has_body ? answer.body.size() : 0;
-    head.date_line = terms.date_line;
-    if (terms.close) {
-        head.connection = http1::ConnectionLine::close;
-    } else if (terms.is_http_1_0) {
-        head.connection = http1::ConnectionLine::keep_alive;
-    }
-    http1::append_response_head(out, head, answer.headers);
-    constexpr std::size_t worth_copying = 16 * 1024;
-    if (!has_body || terms.is_head_request) return true;
-    if (answer.body.size() > worth_copying) return false;
-    out.append(answer.body);
-    return true;
-}
-
-}  // namespace detail
 }  // namespace v0
 }  // namespace sake

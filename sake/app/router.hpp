@@ -10,14 +10,12 @@
 
 #include "sake/app/pattern.hpp"
 #include "sake/app/request.hpp"
+#include "sake/app/route.hpp"
 #include "sake/http/message.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
-
-/// The method of a route that takes every method.
-inline constexpr std::string_view any_method = "*";
 
 /// HEAD goes with GET, and OPTIONS with everything; sorts them, and drops what is there twice.
 inline void add_implied_methods(std::vector<std::string>& methods) {
@@ -27,7 +25,7 @@ inline void add_implied_methods(std::vector<std::string>& methods) {
     methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
 }
 
-/// Finds the target for a path and a method. Target is Route in the server; the router only keeps pointers.
+/// Finds the target for a path and a method. Target is RouteEntry in the server; the router only keeps pointers.
 template <class Target>
 class Router {
   public:

@@ -1,4 +1,4 @@
-// How long the server waits for a client, in each phase of a connection.
+// How long the server waits for a client, in each state of a connection.
 #pragma once
 
 #include <algorithm>
@@ -7,37 +7,37 @@
 
 #include "sake/async/timer.hpp"
 #include "sake/server/rate_limit.hpp"
-#include "sake/server/server.hpp"
+#include "sake/server/shard.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Deadlines, by the configuration and by what the server is about.
-class Patience {
+/// By the configuration, and by whether the server is full or stops.
+class Deadlines {
   public:
-    explicit Patience(const Server& server) noexcept : server_(server), config_(server.config) {}
+    explicit Deadlines(const Shard& shard) noexcept : shard_(shard), config_(shard.config) {}
 
     /// For the first byte of a request. A stopping server gives one that is on its way a moment.
     [[nodiscard]] TimePoint request_deadline(TimePoint since, bool is_first) const {
-        if (server_.is_draining) return std::max(since, now()) + std::chrono::milliseconds(50);
+        if (shard_.is_draining()) return std::max(since, now()) + std::chrono::milliseconds(50);
         return since + (is_first ? config_.header_timeout : config_.keep_alive_timeout);
     }
 
     [[nodiscard]] TimePoint head_deadline(TimePoint since) const {
         constexpr std::chrono::milliseconds when_draining(1000);
-        return since + (server_.is_draining ? std::min(config_.header_timeout, when_draining)
+        return since + (shard_.is_draining() ? std::min(config_.header_timeout, when_draining)
                                             : config_.header_timeout);
     }
 
     /// For more of a body, of which so much has come since it began.
-    [[nodiscard]] TimePoint body_deadline(TransferPace& pace, TimePoint since, std::uint64_t received) const {
-        return pace.due(config_, since, received, now(), config_.read_timeout);
+    [[nodiscard]] TimePoint body_deadline(RateLimit& rate, TimePoint since, std::uint64_t received) const {
+        return rate.due(config_, since, received, now(), config_.read_timeout);
     }
 
     /// For room for more of an answer, of which so much has left since it was held up.
-    [[nodiscard]] TimePoint answer_deadline(TransferPace& pace, TimePoint since, std::uint64_t sent) const {
-        return pace.due(config_, since, sent, now(), config_.write_timeout);
+    [[nodiscard]] TimePoint answer_deadline(RateLimit& rate, TimePoint since, std::uint64_t sent) const {
+        return rate.due(config_, since, sent, now(), config_.write_timeout);
     }
 
     /// For the end of a client's input behind its last answer. It may be silent for a while, as long as it
@@ -46,16 +46,16 @@ class Patience {
         return std::min(now() + longest_silence(), since + longest_lingering(was_slow));
     }
     [[nodiscard]] std::chrono::seconds longest_lingering(bool was_slow) const noexcept {
-        return std::chrono::seconds(was_slow ? 1 : server_.is_full() ? 5 : 30);
+        return std::chrono::seconds(was_slow ? 1 : shard_.is_full() ? 5 : 30);
     }
 
   private:
-    [[nodiscard]] TimePoint now() const noexcept { return server_.reactor.now(); }
+    [[nodiscard]] TimePoint now() const noexcept { return shard_.reactor.now(); }
     [[nodiscard]] std::chrono::milliseconds longest_silence() const noexcept {
-        return std::chrono::milliseconds(server_.is_draining ? 200 : server_.is_full() ? 1000 : 5000);
+        return std::chrono::milliseconds(shard_.is_draining() ? 200 : shard_.is_full() ? 1000 : 5000);
     }
 
-    const Server& server_;
+    const Shard& shard_;
     const Config& config_;
 };
 

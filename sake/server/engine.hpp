@@ -1,6 +1,7 @@
 // Engine: what a program makes, gives routes to, and runs.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -8,12 +9,18 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "sake/app/answered.hpp"
 #include "sake/app/config.hpp"
-#include "sake/app/route.hpp"
-#include "sake/server/serving.hpp"
+#include "sake/app/context_methods.hpp"
+#include "sake/app/errors.hpp"
+#include "sake/app/fallback.hpp"
+#include "sake/app/group.hpp"
+#include "sake/app/observers.hpp"
+#include "sake/server/run.hpp"
 #include "sake/worker/pool_carrier.hpp"
 
 namespace sake {
@@ -41,8 +48,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     Engine& not_found(F&& handler) {
         static_assert(detail::handler_param_count<F> == 0,
                       "not_found: there is no pattern, so the handler takes no path parameters");
-        table_->require_unfrozen();
-        not_found_ = detail::Handler(std::forward<F>(handler));
+        fallback_.set_not_found(detail::Handler(std::forward<F>(handler)));
         return *this;
     }
 
@@ -54,6 +60,19 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         on_error_ = detail::make_error_handler(std::forward<F>(handler));
         return *this;
     }
+
+    /// Calls `f(const sake::Answered&)`, which is plain and returns nothing, for every answer before it leaves, also for
+    /// those that no handler made (400, 408, 413, 431, 503, 504): for logs and metrics. On the reactor's thread; what
+    /// it throws goes to the log.
+    template <std::invocable<const Answered&> F>
+    Engine& on_answered(F f) {
+        table_->require_unfrozen();
+        observers_.add(std::move(f));
+        return *this;
+    }
+
+    /// The routes that are registered, in order.
+    [[nodiscard]] std::vector<RouteInfo> routes() const { return table_->list(); }
 
     /// Binds now: "host:port", ":8080" for every interface, "[::1]:8080", "unix:/path"; port 0 for any that
     /// is free. Throws std::system_error that names the address and says why. May be called several times;
@@ -75,14 +94,19 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// Serves until stopped. Returns 0 if every request in flight was answered, else 1. Throws
     /// std::logic_error if nothing was listened on, or if the engine runs already.
     int run();
-    /// listen(":port") and run().
+    /// listen(":port") and run(), but returns 1 if the port cannot be listened on, and logs why.
     int run(int port) {
         if (port < 0 || port > 65'535) throw std::invalid_argument("run: the port must be 0 to 65535");
         return run(":" + std::to_string(port));
     }
-    /// listen(address) and run().
+    /// listen(address) and run(), but returns 1 if the address cannot be listened on, and logs why.
     int run(std::string_view address) {
-        listen(address);
+        try {
+            listen(address);
+        } catch (const std::system_error& error) {
+            log_quietly(config_.log, LogLevel::error, error.what(), {});
+            return 1;
+        }
         return run();
     }
 
@@ -91,7 +115,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     void stop() {
         const std::lock_guard lock(mutex_);
         stop_requested_ = true;
-        if (serving_ != nullptr) serving_->stop();
+        if (current_ != nullptr) current_->stop();
     }
 
     /// Figures of the present run, or of the last one. From any thread.
@@ -101,7 +125,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     };
     [[nodiscard]] Stats stats() const {
         const std::lock_guard lock(mutex_);
-        return serving_ != nullptr ? stats_of(*serving_) : last_stats_;
+        return current_ != nullptr ? stats_of(*current_) : last_stats_;
     }
 
     [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -111,23 +135,20 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
-    static Stats stats_of(const detail::Serving& serving) {
-        return {serving.worker_stats(), serving.stalls()};
-    }
-    bool answer_other_method(Context& ctx) const;
-    void set_fallback();
+    static Stats stats_of(const detail::Run& run) { return {run.worker_stats(), run.stalls()}; }
 
     Config config_;
     detail::Handler on_error_;
-    detail::Handler not_found_;
     detail::ErrorAnswers errors_;
+    detail::Observers observers_;
     // Shared with jobs of the worker pool: one that never returns may outlive the engine.
     std::shared_ptr<detail::RouteTable> table_ = std::make_shared<detail::RouteTable>();
+    detail::Fallback fallback_{*table_};
 
     mutable std::mutex mutex_;  // guards what follows
     std::vector<detail::Listener> listeners_;
     int port_ = 0;
-    detail::Serving* serving_ = nullptr;
+    detail::Run* current_ = nullptr;
     Stats last_stats_;
     bool is_running_ = false;
     bool stop_requested_ = false;
@@ -149,67 +170,21 @@ inline int Engine::run() {
         is_running_ = false;
         stop_requested_ = false;
     });
-    if (table_.use_count() > 1) throw std::logic_error("run: a worker job of the last run has not returned");
-    set_fallback();
+    if (table_->is_in_use()) throw std::logic_error("run: a worker job of the last run has not returned");
+    fallback_.install();
     table_->freeze(config_.enable_worker_pool);
-    detail::Serving serving(config_, table_, errors_, std::move(listeners));
+    detail::Run run(config_, table_, errors_, observers_, std::move(listeners));
     {
         const std::lock_guard lock(mutex_);
-        serving_ = &serving;
-        if (stop_requested_) serving.stop();
+        current_ = &run;
+        if (stop_requested_) run.stop();
     }
     const detail::AtExit unreachable([this] {
         const std::lock_guard lock(mutex_);
-        last_stats_ = stats_of(*serving_);
-        serving_ = nullptr;
+        last_stats_ = stats_of(*current_);
+        current_ = nullptr;
     });
-    return serving.run();
-}
-
-// Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110
-// section 9.1), else 405 or the answer to OPTIONS, both with Allow. False if no route has the path at all.
-inline bool Engine::answer_other_method(Context& ctx) const {
-    const detail::Request& request = detail::ContextAccess::request(ctx);
-    if (request.head.method == http::Method::other && !table_->has_method(request.method())) {
-        detail::ContextAccess::response(ctx).set_problem(501, "this method is not known here");
-        return true;
-    }
-    const bool is_about_server = request.path() == "*";
-    std::string allow;
-    for (const std::string& method :
-         is_about_server ? table_->methods() : table_->router().allowed(request.match_path())) {
-        allow.append(allow.empty() ? "" : ", ").append(method);
-    }
-    if (allow.empty()) return false;
-    ctx.set_header("Allow", allow);
-    if (request.head.method == http::Method::options) {
-        ctx.no_content();
-    } else {
-        // Without the method's name, since a HEAD is told how long the answer to a GET is.
-        detail::ContextAccess::response(ctx).set_problem(405, "this resource does not take this method");
-    }
-    return true;
-}
-
-inline void Engine::set_fallback() {
-    if (not_found_.is_coroutine()) {
-        table_->set_fallback(detail::Handler([this](Context& ctx) -> Task<> {
-            if (answer_other_method(ctx)) co_return;
-            ctx.status(404);
-            co_await not_found_.call_coroutine(ctx);
-        }));
-        return;
-    }
-    Route& fallback = table_->set_fallback(detail::Handler([this](Context& ctx) {
-        if (answer_other_method(ctx)) return;
-        if (not_found_) {
-            ctx.status(404);
-            not_found_.call(ctx);
-        } else {
-            detail::ContextAccess::response(ctx).set_problem(404, "there is nothing at this path");
-        }
-    }));
-    fallback.set_reads_body(static_cast<bool>(not_found_));
+    return run.serve();
 }
 
 }  // namespace v0

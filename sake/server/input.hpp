@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "sake/async/sys.hpp"
+#include "sake/io/socket.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -41,6 +42,11 @@ class Input {
         }
         return std::move(own_);
     }
+    /// Its turn ends, and what is left is not wanted.
+    void drop() noexcept {
+        own_.reset();
+        bytes_ = {};
+    }
     /// The memory that `hold` keeps.
     [[nodiscard]] std::size_t bytes_to_hold() const noexcept {
         return own_ && !bytes_.empty() ? own_->capacity : bytes_.size();
@@ -56,18 +62,18 @@ class Input {
         SysResult result;
         bool full;
     };
-    Received receive(int fd) {
+    Received receive(Socket& socket) {
         if (bytes_.empty()) {
             own_.reset();
-            return receive_to(fd, shared_.data(), shared_.size());
+            return receive_to(socket, shared_.data(), shared_.size());
         }
         make_room();
-        return receive_to(fd, own_->memory.get() + bytes_.size(), own_->capacity - bytes_.size());
+        return receive_to(socket, own_->memory.get() + bytes_.size(), own_->capacity - bytes_.size());
     }
 
   private:
-    Received receive_to(int fd, char* end, std::size_t room) noexcept {
-        const SysResult result = sys::receive(fd, end, room);
+    Received receive_to(Socket& socket, char* end, std::size_t room) noexcept {
+        const SysResult result = socket.receive(end, room);
         const std::size_t count = result.ok() ? static_cast<std::size_t>(result.value) : 0;
         bytes_ = {end - bytes_.size(), bytes_.size() + count};
         return {result, count == room};

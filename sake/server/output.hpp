@@ -1,107 +1,182 @@
-// The bytes on their way to a peer. Answers gather in one buffer that all connections of a reactor share, and
-// leave with one call; only what the socket does not take is copied to memory of the connection.
+// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and leave with
+// one call; a large body or a file follows as a piece of its own. Only what the socket does not take is kept.
 #pragma once
 
+#include <sys/uio.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sake/async/reactor.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/io/socket.hpp"
 #include "sake/server/rate_limit.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// A range of a file, which is sent without being read.
+struct FileRange {
+    FileDescriptor file;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+};
+
+/// Text, or a range of a file. It owns what it sends.
+class OutputPiece {
+  public:
+    explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
+    explicit OutputPiece(FileRange range) noexcept : range_(std::move(range)) {}
+
+    [[nodiscard]] bool is_file() const noexcept { return static_cast<bool>(range_.file); }
+    [[nodiscard]] bool is_empty() const noexcept { return is_file() ? range_.length == 0 : text().empty(); }
+    /// Of a text: what is left to be sent.
+    [[nodiscard]] std::string_view text() const noexcept { return std::string_view(text_).substr(taken_); }
+    [[nodiscard]] FileRange& range() noexcept { return range_; }
+    void take(std::size_t size) noexcept { taken_ += size; }
+    /// The memory that it keeps.
+    [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
+
+  private:
+    std::string text_;
+    std::size_t taken_ = 0;
+    FileRange range_;
+};
+
+/// What the socket did not take.
+struct UnsentOutput {
+    std::vector<OutputPiece> pieces;
+    TimePoint since;
+    std::uint64_t sent = 0;  // of the answers that it belongs to
+    RateLimit rate;
+};
+
 class Output {
   public:
     enum class Result : std::uint8_t { sent, blocked, failed };
 
     [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
+    [[nodiscard]] UnsentOutput& unsent() const noexcept { return *unsent_; }
 
     /// The memory that this connection has of its own.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
-        return has_unsent() ? unsent_->first.size() + unsent_->second.size() : 0;
-    }
-
-    /// While something is unsent: since when, and how much of the answers it belongs to has left.
-    [[nodiscard]] TimePoint blocked_since() const noexcept { return unsent_->since; }
-    [[nodiscard]] std::uint64_t sent_of_it() const noexcept { return unsent_->sent_before + unsent_->offset; }
-    [[nodiscard]] TransferPace& pace() noexcept { return unsent_->pace; }
-
-    /// Sends what is unsent, or else what is gathered, and empties it. What does not fit becomes unsent.
-    Result flush(Watch& watch, std::string& gathered) {
-        if (has_unsent()) return flush_unsent(watch);
-        return gathered.empty() ? Result::sent : flush_with(watch, gathered, std::string());
-    }
-
-    /// Sends what is gathered with a body behind it, which is not copied. Not while anything is unsent.
-    Result flush_with(Watch& watch, std::string& gathered, std::string body) {
-        std::size_t sent = 0;
-        const Result result = send_pieces(watch, gathered, body, sent);
-        if (result == Result::blocked) {
-            const std::size_t of_first = std::min(sent, gathered.size());
-            unsent_ = std::make_unique<Unsent>();
-            unsent_->first = gathered.substr(of_first);
-            unsent_->offset = sent - of_first;
-            unsent_->sent_before = of_first;
-            unsent_->since = watch.reactor().now();
-            unsent_->second = std::move(body);
+        std::size_t sum = 0;
+        if (has_unsent()) {
+            for (const OutputPiece& each : unsent_->pieces) sum += each.held_bytes();
         }
+        return sum;
+    }
+
+    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes unsent.
+    Result flush(Socket& socket, std::string& gathered) {
+        if (has_unsent()) return flush_unsent(socket);
+        return gathered.empty() ? Result::sent : flush_with(socket, gathered, {});
+    }
+
+    /// Sends what is gathered with more pieces behind it, which are not copied. Not while anything is unsent.
+    Result flush_with(Socket& socket, std::string& gathered, std::span<OutputPiece> pieces) {
+        Sending sending{gathered, pieces};
+        const Result result = sending.run(socket);
+        if (result == Result::blocked) keep(socket, sending);
         gathered.clear();
         return result;
     }
 
   private:
-    struct Unsent {
-        std::string first;
-        std::string second;
-        std::size_t offset = 0;         // in both together
-        std::uint64_t sent_before = 0;  // what is not in them any more
-        TimePoint since;
-        TransferPace pace;
+    /// A send of a text and the pieces behind it, as far as it has come.
+    struct Sending {
+        std::string_view text;
+        std::span<OutputPiece> pieces;
+        std::uint64_t sent = 0;
+
+        Result run(Socket& socket) {
+            for (;;) {
+                skip_what_is_sent();
+                if (text.empty() && pieces.empty()) return Result::sent;
+                const SysResult result = text.empty() && pieces.front().is_file() ? send_range(socket) : send_texts(socket);
+                if (result.would_block()) {
+                    socket.blocked(writable);
+                    return Result::blocked;
+                }
+                if (!result.ok()) return Result::failed;
+                sent += static_cast<std::uint64_t>(result.value);
+            }
+        }
+
+      private:
+        void skip_what_is_sent() noexcept {
+            if (!text.empty()) return;
+            while (!pieces.empty() && pieces.front().is_empty()) pieces = pieces.subspan(1);
+        }
+
+        SysResult send_range(Socket& socket) noexcept {
+            FileRange& range = pieces.front().range();
+            const std::uint64_t before = range.offset;
+            const SysResult result =
+                socket.send_file(range.file.get(), range.offset, static_cast<std::size_t>(range.length));
+            range.length -= range.offset - before;
+            // A file that was cut short meanwhile: its answer cannot be completed.
+            return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
+        }
+
+        SysResult send_texts(Socket& socket) noexcept {
+            constexpr std::size_t most = 8;
+            iovec vectors[most];
+            std::size_t count = 0;
+            const auto add = [&](std::string_view each) {
+                // A send does not write through the pointer; iovec is only not const because readv shares it.
+                if (!each.empty()) vectors[count++] = {const_cast<char*>(each.data()), each.size()};
+            };
+            add(text);
+            for (const OutputPiece& each : pieces) {
+                if (each.is_file() || count == most) break;
+                add(each.text());
+            }
+            const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len)
+                                                : socket.send(vectors, count);
+            if (result.ok()) take(static_cast<std::size_t>(result.value));
+            return result;
+        }
+
+        void take(std::size_t size) noexcept {
+            const std::size_t of_text = std::min(size, text.size());
+            text.remove_prefix(of_text);
+            size -= of_text;
+            for (OutputPiece& each : pieces) {
+                if (size == 0) return;
+                const std::size_t of_piece = std::min(size, each.text().size());
+                each.take(of_piece);
+                size -= of_piece;
+            }
+        }
     };
 
-    Result flush_unsent(Watch& watch) {
-        const Result result = send_pieces(watch, unsent_->first, unsent_->second, unsent_->offset);
+    void keep(Socket& socket, Sending& sending) {
+        unsent_ = std::make_unique<UnsentOutput>();
+        unsent_->since = socket.watch().reactor().now();
+        unsent_->sent = sending.sent;
+        if (!sending.text.empty()) unsent_->pieces.emplace_back(std::string(sending.text));
+        for (OutputPiece& each : sending.pieces) unsent_->pieces.push_back(std::move(each));
+    }
+
+    Result flush_unsent(Socket& socket) {
+        Sending sending{{}, unsent_->pieces};
+        const Result result = sending.run(socket);
+        unsent_->sent += sending.sent;
         if (result == Result::sent) unsent_.reset();
         return result;
     }
 
-    /// Sends two texts from `offset` of both together on, until all is sent or the socket is full.
-    static Result send_pieces(Watch& watch, std::string_view first, std::string_view second,
-                              std::size_t& offset) {
-        while (offset < first.size() + second.size()) {
-            const SysResult result = send_from(watch.fd(), first, second, offset);
-            if (result.would_block()) {
-                watch.filled();
-                return Result::blocked;
-            }
-            if (!result.ok()) return Result::failed;
-            offset += static_cast<std::size_t>(result.value);
-        }
-        return Result::sent;
-    }
-
-    static SysResult send_from(int fd, std::string_view first, std::string_view second, std::size_t offset) {
-        if (offset >= first.size()) {
-            second.remove_prefix(offset - first.size());
-            return sys::send(fd, second.data(), second.size());
-        }
-        first.remove_prefix(offset);
-        if (second.empty()) return sys::send(fd, first.data(), first.size());
-        // sendmsg does not write through the pointers; iovec is only not const because readv shares it.
-        iovec vectors[2] = {{const_cast<char*>(first.data()), first.size()},
-                            {const_cast<char*>(second.data()), second.size()}};
-        return sys::send_vectors(fd, vectors, 2);
-    }
-
-    std::unique_ptr<Unsent> unsent_;
+    std::unique_ptr<UnsentOutput> unsent_;
 };
 
 }  // namespace detail

@@ -1,4 +1,4 @@
-// How fast a transfer must be: at a minimum rate, and never without progress for long.
+// The pace of a transfer: at a minimum rate, and never without progress for long.
 #pragma once
 
 #include <algorithm>
@@ -12,8 +12,8 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// The pace of one transfer, which is asked whenever it pauses.
-class TransferPace {
+/// Of one transfer; asked whenever it pauses.
+class RateLimit {
   public:
     /// When it must have gone on, `total` bytes having moved since `begin`. There is a grace at the
     /// beginning, and each byte buys the time that it may take at the minimum rate. What a fast start has

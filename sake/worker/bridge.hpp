@@ -1,14 +1,14 @@
-// Between a Context and the documents that cross to a worker: describing a request and a response, and making
-// them again on the other side.
+// Between a Call and the documents that cross to a worker: describing a request and a response, and building the call
+// again on the other side.
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
-#include "sake/app/context.hpp"
+#include "sake/app/call.hpp"
 #include "sake/app/route.hpp"
-#include "sake/http1/request_parser.hpp"
 #include "sake/worker/document.hpp"
 
 namespace sake {
@@ -38,53 +38,43 @@ inline void apply_response(Response& response, WorkerResponse&& document) {
     response.close = document.close;
 }
 
-inline WorkerContext describe_request(Context& ctx) {
+inline WorkerContext describe_request(Call& call) {
     WorkerContext out;
-    Request& request = ContextAccess::request(ctx);
-    out.route = ContextAccess::route(ctx)->pattern();
-    out.method = ctx.method();
-    out.target = ctx.target();
-    out.path = ctx.path();
+    Request& request = call.request;
+    out.route = call.route->pattern();
+    out.method = request.method();
+    out.target = request.target();
+    out.path = request.path();
     for (std::size_t i = 0; i < request.params.count; ++i) {
-        out.params.emplace_back(param_name(ctx, i), request.param(i));
+        out.params.emplace_back(param_name(call, i), request.param(i));
     }
-    out.query = ctx.query_string();
-    for (const auto& [name, value] : ctx.headers()) out.headers.emplace_back(name, value);
-    out.body = ctx.body();
-    out.values = ContextAccess::values(ctx);
-    out.remote_address = ctx.remote_address();
-    out.response = describe_response(ContextAccess::response(ctx));
+    out.query = request.raw_query();
+    for (const auto& [name, value] : call.context.headers()) out.headers.emplace_back(name, value);
+    out.body = request.body;
+    out.values = call.values;
+    out.remote_address = call.context.remote_address();
+    out.response = describe_response(call.response);
     return out;
 }
 
-/// Makes `ctx` the request that the document describes. Throws std::invalid_argument if it describes none
-/// that these routes could have got.
-inline void load_request(Context& ctx, WorkerContext&& document, const RouteTable& routes) {
-    Request& request = ContextAccess::request(ctx);
-    request.storage.append(document.method).append(" ").append(document.target).append(" HTTP/1.1\r\n");
-    for (const auto& [name, value] : document.headers) {
-        request.storage.append(name).append(": ").append(value).append("\r\n");
+/// Makes `call` the request that the document describes, for a route that takes it. Throws std::invalid_argument if the
+/// document describes no request that the route could have received.
+inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& document) {
+    if (document.route != route.pattern() || document.params.size() != route.param_count()) {
+        throw std::invalid_argument("worker document: it is not for the route " + route.description());
     }
-    request.storage.append("\r\n");
-    constexpr std::size_t any = 1 << 30;
-    http1::RequestParser parser({any, any, any});
-    const bool is_parsed = parser.parse(request.storage, request.head) == http1::RequestParser::Result::done;
-    request.base = request.storage.data();
-    if (!is_parsed || request.head.size != request.storage.size() || !request.resolve_target()) {
-        throw std::invalid_argument("worker document: it describes no request");
-    }
-    request.body_storage = std::move(document.body);
-    request.body = request.body_storage;
-    const Route* const route =
-        routes.router().find(request.match_path(), request.head.method, request.method(), request.params);
-    if (route == nullptr || route->pattern() != document.route) {
-        throw std::invalid_argument("worker document: it has no route here");
-    }
-    ContextAccess::route(ctx) = route;
-    ContextAccess::position(ctx) = route->chain().size();
-    ContextAccess::values(ctx) = std::move(document.values);
-    ContextAccess::remote_address(ctx) = std::move(document.remote_address);
-    apply_response(ContextAccess::response(ctx), std::move(document.response));
+    CallBuilder builder(call);
+    builder.begin(document.method, document.target);
+    for (const auto& [name, value] : document.headers) builder.field(name, value);
+    if (builder.end().status != 0) throw std::invalid_argument("worker document: it describes no request");
+    call.request.body_storage = std::move(document.body);
+    call.request.body = call.request.body_storage;
+    for (auto& [name, value] : document.params) call.request.given_params.push_back(std::move(value));
+    call.route = &route;
+    call.position = route.chain().size();
+    call.values = std::move(document.values);
+    call.remote_address = std::move(document.remote_address);
+    apply_response(call.response, std::move(document.response));
 }
 
 }  // namespace detail

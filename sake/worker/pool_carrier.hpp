@@ -1,6 +1,6 @@
-// Running a request on the worker pool: it crosses as JSON text, is served there by the same handler object,
-// and the answer comes back the same way. The reactor never waits for the pool, the pool never touches the
-// reactor's objects; whoever gives up first leaves the other nothing but a job that nobody asks for.
+// The carrier to the worker pool: a call crosses as JSON text, is served there by the same handler object, and its answer
+// comes back the same way. The reactor never waits for the pool, and the pool never touches the reactor's objects: the
+// side that gives up first leaves a job behind whose answer is dropped.
 #pragma once
 
 #include <chrono>
@@ -14,10 +14,11 @@
 #include <string_view>
 #include <utility>
 
+#include "sake/app/call.hpp"
 #include "sake/app/carrier.hpp"
+#include "sake/app/chain.hpp"
 #include "sake/app/config.hpp"
-#include "sake/app/context.hpp"
-#include "sake/app/route.hpp"
+#include "sake/app/route_table.hpp"
 #include "sake/async/spawn.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/budget.hpp"
@@ -58,8 +59,8 @@ class Mailbox {
 };
 
 /// What the worker routes of one run share.
-struct PooledWorkers final : Workers {
-    PooledWorkers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
+struct PoolCarrier final : Carrier {
+    PoolCarrier(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
                   Budget& budget)
         : memory(budget),
           log(config.log),
@@ -70,7 +71,7 @@ struct PooledWorkers final : Workers {
           pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
 
     // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
-    inline std::unique_ptr<WorkerCall> call(Context& ctx) override;
+    inline std::unique_ptr<CarriedCall> carry(Call& call) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
     void request_stop() noexcept override { stopping.request_stop(); }
     std::size_t stop(std::chrono::milliseconds patience) noexcept override {
@@ -104,14 +105,16 @@ inline Reactor& worker_reactor(const LogSink& log) {
 /// One request on its way through the pool.
 class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
   public:
-    RequestJob(const PooledWorkers& workers, std::string request)
-        : mailbox_(workers.mailbox),
-          routes_(workers.routes),
-          log_(workers.log),
-          stopping_(workers.stopping.get_token()),
+    RequestJob(const PoolCarrier& carrier, const Call& call, std::string request)
+        : mailbox_(carrier.mailbox),
+          routes_(carrier.routes),
+          route_(call.route),
+          log_(carrier.log),
+          stopping_(carrier.stopping.get_token()),
           text_(std::move(request)) {
-        place_.json_depth = workers.json_depth;
-        place_.worker_pool_size = workers.pool.size();
+        place_.scheme = call.place.scheme;
+        place_.json_depth = carrier.json_depth;
+        place_.worker_pool_size = carrier.pool.size();
         place_.in_worker_pool = true;
     }
 
@@ -135,14 +138,14 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     Wait* waiter = nullptr;
     [[nodiscard]] bool is_done() const noexcept { return is_done_; }
 
-    /// Puts the answer of a job that is done into `ctx`, then throws what the handler threw.
-    void finish_request(Context& ctx) {
+    /// Puts the answer of a job that is done into `call`, then throws what the handler threw.
+    void finish_request(Call& call) {
         if (thread_ended_) throw std::runtime_error("the handler ended its thread");
         if (!text_.empty()) {
             auto response = from_text<WorkerResponse>(text_, no_limits);
-            if (response.aborted) ctx.abort();
-            ContextAccess::values(ctx) = std::move(response.values);
-            apply_response(ContextAccess::response(ctx), std::move(response));
+            if (response.aborted) call.is_aborted = true;
+            call.values = std::move(response.values);
+            apply_response(call.response, std::move(response));
         }
         if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
     }
@@ -170,25 +173,28 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     };
 
     void serve(Reactor& loop) {
-        Context ctx;
-        FiberGuard no_fiber_outlives_ctx(loop);
-        ContextAccess::place(ctx) = place_;
-        ContextAccess::set_stop_source(ctx, stop_);
-        load_request(ctx, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), *routes_);
-        const Handler& handler = *ContextAccess::route(ctx)->chain().back();
+        Call call;
+        FiberGuard no_fiber_outlives_call(loop);
+        call.place = place_;
+        call.stop_source = stop_;
+        build_call(call, *route_, from_text<WorkerContext>(std::exchange(text_, {}), no_limits));
+        const Handler& handler = route_->handler();
         keep_exception([&] {
             if (handler.is_coroutine()) {
-                run_coroutine(loop, handler, ctx);
+                run_coroutine(loop, handler, call);
             } else {
-                loop.enter([&] { handler.call(ctx); });
+                loop.enter([&] { handler.call(call); });
             }
         });
+        keep_exception([&] {
+            while (!exception_ && !call.afters.empty()) take_after(call)(call.context);
+        });
         // What a handler has set before it threw is kept, as it is on the reactor.
-        WorkerResponse response = describe_response(ContextAccess::response(ctx));
-        response.values = std::move(ContextAccess::values(ctx));
-        response.aborted = ctx.is_aborted();
+        WorkerResponse response = describe_response(call.response);
+        response.values = std::move(call.values);
+        response.aborted = call.is_aborted;
         text_ = to_text(response);
-        no_fiber_outlives_ctx.is_needed = false;  // what was spawned may go on
+        no_fiber_outlives_call.is_needed = false;  // what was spawned may go on
     }
 
     template <class F>
@@ -200,9 +206,9 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         }
     }
 
-    void run_coroutine(Reactor& reactor, const Handler& handler, Context& ctx) {
+    void run_coroutine(Reactor& reactor, const Handler& handler, Call& call) {
         const auto handle =
-            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(ctx)));
+            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(call)));
         const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
             try {
                 reactor.post([handle] { handle->cancel(); });
@@ -251,11 +257,12 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     }
 
     std::shared_ptr<Mailbox> mailbox_;
-    std::shared_ptr<const RouteTable> routes_;
+    const RouteTable::Use routes_;
+    const RouteEntry* route_;
     LogSink log_;
     std::stop_token stopping_;
     std::string text_;  // the request, then the response
-    ContextPlace place_;
+    CallPlace place_;
     std::stop_source stop_;
     std::exception_ptr exception_;
     bool is_delivered_ = false;
@@ -265,35 +272,36 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
 
 // --- On the reactor ---
 
-/// A request in the pool. If it has been in the queue for too long, it is answered by 503.
-class PooledCall final : public WorkerCall, private Timer {
+/// A call in the pool. If it has been in the queue for too long, it is answered by 503.
+class PooledCall final : public CarriedCall, private Timer {
   public:
-    PooledCall(PooledWorkers& workers, Context& ctx) noexcept
-        : Timer(&queued_too_long), workers_(workers), ctx_(ctx), memory_(workers.memory) {}
+    PooledCall(PoolCarrier& carrier, Call& call) noexcept
+        : Timer(&queued_too_long), carrier_(carrier), call_(call), memory_(carrier.memory) {}
     ~PooledCall() override {
         if (!job_ || job_->is_done()) return;
         job_->request_stop();
-        workers_.pool.abandon(*job_);
+        carrier_.pool.abandon(*job_);
     }
 
     /// False if it was refused.
     bool submit() {
-        if (!workers_.pool.has_room()) return refuse("all workers are busy");
-        std::string text = to_text(describe_request(ctx_));
+        if (!carrier_.pool.has_room()) return refuse("all workers are busy");
+        std::string text = to_text(describe_request(call_));
         if (!memory_.resize(text.size())) return refuse("the server has no memory to spare for this request");
-        job_ = std::make_shared<RequestJob>(workers_, std::move(text));
-        return workers_.pool.submit_job(job_) || refuse("all workers are busy");
+        job_ = std::make_shared<RequestJob>(carrier_, call_, std::move(text));
+        return carrier_.pool.submit_job(job_) || refuse("all workers are busy");
     }
 
   private:
     bool refuse(std::string_view why) {
-        ContextAccess::response(ctx_).set_problem(503, why);
-        ContextAccess::response(ctx_).headers.set("Retry-After", "1");
+        call_.cause = AnswerCause::overload;
+        call_.response.set_problem(503, why);
+        call_.response.headers.set("Retry-After", "1");
         return false;
     }
 
     void begin(Reactor& loop) override {
-        loop.timers().set(*this, loop.now() + workers_.queue_timeout);
+        loop.timers().set(*this, loop.now() + carrier_.queue_timeout);
         loop_ = &loop;
         job_->waiter = this;
     }
@@ -301,15 +309,15 @@ class PooledCall final : public WorkerCall, private Timer {
         withdraw();
         throw_if_cancelled();
         if (job_->is_done()) {
-            job_->finish_request(ctx_);
+            job_->finish_request(call_);
         } else {
             refuse("no worker was free in time");
         }
     }
 
     static void queued_too_long(Timer& timer) noexcept {
-        auto& call = static_cast<PooledCall&>(timer);
-        if (call.workers_.pool.withdraw(*call.job_)) call.finish();
+        auto& pooled = static_cast<PooledCall&>(timer);
+        if (pooled.carrier_.pool.withdraw(*pooled.job_)) pooled.finish();
     }
     bool withdraw() noexcept override {
         job_->waiter = nullptr;
@@ -317,29 +325,28 @@ class PooledCall final : public WorkerCall, private Timer {
         return true;
     }
 
-    PooledWorkers& workers_;
-    Context& ctx_;
+    PoolCarrier& carrier_;
+    Call& call_;
     BudgetShare memory_;
     std::shared_ptr<RequestJob> job_;
     Reactor* loop_ = nullptr;
 };
 
-inline std::unique_ptr<WorkerCall> PooledWorkers::call(Context& ctx) {
-    auto call = std::make_unique<PooledCall>(*this, ctx);
-    if (!call->submit()) return nullptr;
-    return call;
+inline std::unique_ptr<CarriedCall> PoolCarrier::carry(Call& call) {
+    auto pooled = std::make_unique<PooledCall>(*this, call);
+    if (!pooled->submit()) return nullptr;
+    return pooled;
 }
 
-inline std::unique_ptr<Workers> make_pooled_workers(Reactor& reactor, const Config& config,
-                                                    const std::shared_ptr<const RouteTable>& routes,
-                                                    Budget& memory) {
-    return std::make_unique<PooledWorkers>(reactor, config, routes, memory);
+inline std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config& config,
+                                                  const std::shared_ptr<const RouteTable>& routes, Budget& memory) {
+    return std::make_unique<PoolCarrier>(reactor, config, routes, memory);
 }
 
 }  // namespace detail
 
 inline Route& Route::worker(bool on) noexcept {
-    make_workers_ = on ? &detail::make_pooled_workers : nullptr;
+    entry_->make_carrier = on ? &detail::make_pool_carrier : nullptr;
     return *this;
 }
 

@@ -1,5 +1,5 @@
-// What the connections of one reactor share: buffers, recycled exchanges, the Date line, and the list of them
-// all.
+// Shard: a reactor and all that its connections share: buffers, the Date line, the list of sessions, the memory budget
+// and recycled exchanges.
 #pragma once
 
 #include <chrono>
@@ -10,16 +10,19 @@
 #include <string_view>
 #include <vector>
 
-#include "sake/app/chain.hpp"
+#include "sake/app/answered.hpp"
+#include "sake/app/call.hpp"
 #include "sake/app/config.hpp"
-#include "sake/app/context.hpp"
-#include "sake/app/route.hpp"
+#include "sake/app/observers.hpp"
+#include "sake/app/route_table.hpp"
 #include "sake/async/event.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/base/budget.hpp"
+#include "sake/compute/cpu_count.hpp"
 #include "sake/http/date.hpp"
-#include "sake/server/exchange.hpp"
+#include "sake/server/h1_exchange.hpp"
 #include "sake/server/input.hpp"
+#include "sake/server/session.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -55,70 +58,81 @@ inline int worker_threads(const Config& config) {
     return config.worker_pool_size > 0 ? config.worker_pool_size : usable_cpus();
 }
 
-class Server {
+/// How far a stop has come.
+enum class StopStage : std::uint8_t {
+    serving,
+    draining,  // what is in flight is finished, nothing new is taken
+    forced,    // what is in flight is cut off
+};
+
+class Shard {
   public:
-    Server(Reactor& loop, const Config& settings, const RouteTable& table, const ErrorAnswers& errors,
-           std::size_t most_connections)
+    Shard(Reactor& loop, const Config& settings, const RouteTable& table, const ErrorAnswers& errors,
+          const Observers& watchers, std::size_t most_connections)
         : reactor(loop),
           config(settings),
           routes(table),
+          observers(watchers),
           connection_limit(most_connections),
           memory(settings.max_buffered, settings.log) {
         place_.errors = &errors;
         place_.worker_pool_size = worker_threads(settings);
         place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
-        output.reserve(settings.output_soft_limit);
+        gathered_.reserve(settings.output_soft_limit);
+        spare_.reserve(most_spares);
     }
-    Server(const Server&) = delete;
-    Server& operator=(const Server&) = delete;
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
 
     Reactor& reactor;
     const Config& config;
     const RouteTable& routes;
+    const Observers& observers;
     const std::size_t connection_limit;
 
     Budget memory;
-    Input input;         // of the connection whose turn it is
-    std::string output;  // gathered by it
-    ListNode connections;
-    Event room;  // a connection has ended
-    std::size_t connection_count = 0;
-    bool is_draining = false;
-    bool wants_room = false;  // somebody waits to be accepted, and no connection was idle
+    SessionList sessions;
+    Event room;               // a session has ended
+    bool wants_room = false;  // an acceptor waits for room, and no session was idle
+    StopStage stage = StopStage::serving;
 
+    [[nodiscard]] bool is_draining() const noexcept { return stage != StopStage::serving; }
     [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor.now()); }
-    [[nodiscard]] bool is_full() const noexcept { return connection_count >= connection_limit; }
+    [[nodiscard]] bool is_full() const noexcept { return sessions.count() >= connection_limit; }
 
-    /// An exchange with everything cleared, for a request from `peer`.
-    [[nodiscard]] std::unique_ptr<Exchange> take_exchange(const PeerAddress& peer) {
-        std::unique_ptr<Exchange> exchange;
+    /// An exchange with everything cleared, for a request from `peer` that begins now.
+    [[nodiscard]] std::unique_ptr<H1Exchange> take_exchange(const PeerAddress& peer) {
+        std::unique_ptr<H1Exchange> exchange;
         if (spare_.empty()) {
-            exchange = std::make_unique<Exchange>(config, routes);
+            exchange = std::make_unique<H1Exchange>(reactor, config, routes);
         } else {
             exchange = std::move(spare_.back());
             spare_.pop_back();
         }
-        ContextPlace& place = ContextAccess::place(exchange->ctx);
+        CallPlace& place = exchange->call.place;
         place = place_;
         place.peer = peer;
+        exchange->begun = reactor.now();
         return exchange;
     }
-
-    void give_back(std::unique_ptr<Exchange> exchange) noexcept {
-        if (spare_.size() == spare_.capacity()) return;
-        exchange->clear();
+    void give_back(std::unique_ptr<H1Exchange> exchange) noexcept {
+        if (spare_.size() == most_spares) return;
+        exchange->reader.clear();
         spare_.push_back(std::move(exchange));
     }
 
-    /// From now on worker routes run there.
-    void use_workers(Workers& workers) noexcept { place_.workers = &workers; }
-
-    void keep_spares(std::size_t count) { spare_.reserve(count); }
+    /// From now on it takes the calls of worker routes.
+    void use_carrier(Carrier& carrier) noexcept { place_.carrier = &carrier; }
 
   private:
-    ContextPlace place_;
+    friend class Turn;  // which alone gives access to the buffers
+    static constexpr std::size_t most_spares = 64;
+
+    Input input_;           // of the connection whose turn it is
+    std::string gathered_;  // answers of that connection
+    CallPlace place_;
     DateLine date_line_;
-    std::vector<std::unique_ptr<Exchange>> spare_;
+    std::vector<std::unique_ptr<H1Exchange>> spare_;
 };
 
 }  // namespace detail

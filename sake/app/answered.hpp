@@ -1,0 +1,43 @@
+// What Engine::on_answered is told of every answer, also of those that no handler made.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string_view>
+
+namespace sake {
+inline namespace v0 {
+
+class Context;
+
+/// Why an answer is what it is.
+enum class AnswerCause : std::uint8_t {
+    handler,   // a handler or middleware made it
+    error,     // it was made of what they threw
+    no_route,  // no route takes the request: 404, 405, 501, OPTIONS
+    refused,   // the request could not be read: 400, 413, 414, 417, 421, 431, 501, 505
+    timeout,   // the client was too slow, 408, or the handler, 504
+    overload,  // no memory or no worker was free: 503
+    stop,      // the server stops at once: 503
+};
+
+/// The name of a cause: "handler", "error", ...
+[[nodiscard]] constexpr std::string_view to_string(AnswerCause cause) noexcept {
+    constexpr std::string_view names[] = {"handler", "error", "no_route", "refused", "timeout", "overload", "stop"};
+    return names[static_cast<std::uint8_t>(cause)];
+}
+
+/// An answer that is about to leave. Valid during the call.
+struct Answered {
+    std::string_view method;  // "" if the request was refused before it was known
+    std::string_view target;  // as it was sent; "" likewise
+    std::string_view route;   // the pattern that matched, or "unmatched"
+    int status = 0;
+    std::uint64_t bytes = 0;  // of the body that is sent
+    std::chrono::nanoseconds duration{};  // since the first byte of the request came
+    AnswerCause cause = AnswerCause::handler;
+    Context& ctx;  // for what else there is to know of the request; setting an answer in it has no effect
+};
+
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,180 @@
+// Call: one request, its response and where it is on its way, whatever protocol it came by. The server's readers, the
+// worker bridge and the test client build it; handlers see it through Context.
+#pragma once
+
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sake/app/answered.hpp"
+#include "sake/app/context.hpp"
+#include "sake/app/request.hpp"
+#include "sake/app/response.hpp"
+#include "sake/base/function.hpp"
+#include "sake/base/json.hpp"
+#include "sake/base/peer_address.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+namespace detail {
+
+class Carrier;
+class ErrorAnswers;
+class RouteEntry;
+
+/// Where a call runs, and with what; the same for all calls of a connection.
+struct CallPlace {
+    const ErrorAnswers* errors = nullptr;
+    Carrier* carrier = nullptr;  // takes the calls of worker routes; none if they run here
+    PeerAddress peer;
+    std::string_view scheme = "http";
+    std::size_t json_depth = 64;
+    int worker_pool_size = 0;
+    bool in_worker_pool = false;
+};
+
+/// One object each of the types that a program asks for.
+class TypedSlots {
+  public:
+    TypedSlots() = default;
+    TypedSlots(const TypedSlots&) = delete;
+    TypedSlots& operator=(const TypedSlots&) = delete;
+    ~TypedSlots() { clear(); }
+
+    template <class T>
+    [[nodiscard]] T& get() {
+        for (const Slot& slot : slots_) {
+            if (slot.type == &type_of<T>) return *static_cast<T*>(slot.object);
+        }
+        slots_.reserve(slots_.size() + 1);  // so that the object made next has an owner
+        T* const object = new T();
+        slots_.push_back({&type_of<T>, object, [](void* old) noexcept { delete static_cast<T*>(old); }});
+        return *object;
+    }
+    void clear() noexcept {
+        while (!slots_.empty()) {
+            const Slot last = slots_.back();
+            slots_.pop_back();
+            last.destroy(last.object);
+        }
+    }
+
+  private:
+    struct Slot {
+        const char* type;
+        void* object;
+        void (*destroy)(void*) noexcept;
+    };
+    template <class T>
+    static inline char type_of = 0;
+
+    std::vector<Slot> slots_;
+};
+
+struct Call {
+    Call() = default;
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+    Request request;
+    Response response;
+    const RouteEntry* route = nullptr;
+    std::size_t position = 0;  // of the next handler in the route's chain
+    bool is_aborted = false;
+    bool stop_requested = false;
+    AnswerCause cause = AnswerCause::handler;
+    std::exception_ptr error;
+    CallPlace place;
+    std::string remote_address;
+    Json values = Json::object();
+    std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
+    std::vector<UniqueFunction<void(Context&)>> afters;
+    TypedSlots state;
+    Context context{*this};
+
+    /// The answer is no longer wanted: tells the handler.
+    void request_stop() noexcept {
+        stop_requested = true;
+        if (stop_source) stop_source->request_stop();
+    }
+
+    /// Ready for the next request, with its memory kept.
+    void clear() noexcept {
+        state.clear();
+        request.clear();
+        response.clear();
+        route = nullptr;
+        position = 0;
+        is_aborted = false;
+        stop_requested = false;
+        cause = AnswerCause::handler;
+        error = nullptr;
+        if (!values.empty()) values.clear();
+        remote_address.clear();
+        stop_source.reset();
+        afters.clear();
+    }
+};
+
+/// Why a request cannot be served; status 0 if it can.
+struct Refusal {
+    int status = 0;
+    std::string_view reason = {};
+};
+
+/// Fills a Call with a request. The text that it is given is copied, unless it lies in one piece that outlives the
+/// call: see `take`.
+class CallBuilder {
+  public:
+    explicit CallBuilder(Call& call) noexcept : request_(call.request) {}
+
+    void begin(std::string_view method, std::string_view target) {
+        request_.known_method = http::method_from(method);
+        request_.method_name = keep(method);
+        request_.target_text = keep(target);
+    }
+    void field(std::string_view name, std::string_view value) {
+        const Slice kept_name = keep(name);
+        request_.fields.push_back({kept_name, keep(value)});
+    }
+
+    /// In place of begin and field, for a head that somebody has taken apart where it lies: nothing is copied. The
+    /// request takes the fields over.
+    void take(const char* base, http::Method method, Slice method_name, Slice target,
+              std::vector<FieldSlice>& fields) noexcept {
+        request_.base = base;
+        request_.known_method = method;
+        request_.method_name = method_name;
+        request_.target_text = target;
+        request_.fields.swap(fields);
+    }
+
+    /// The head is complete: takes the target apart.
+    [[nodiscard]] Refusal end() {
+        if (!request_.storage.empty()) request_.base = request_.storage.data();
+        if (!request_.resolve_target()) return {400, "the request target is not valid"};
+        // RFC 9110 section 7.4: only over a connection that is secured.
+        if (request_.is_for_https()) return {421, "this connection is not secured, and the target is https"};
+        return {};
+    }
+
+  private:
+    Slice keep(std::string_view text) {
+        const Slice slice{static_cast<std::uint32_t>(request_.storage.size()),
+                          static_cast<std::uint32_t>(text.size())};
+        request_.storage.append(text);
+        return slice;
+    }
+
+    Request& request_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,136 @@
+// CallRunner: runs the handlers of one call where they are coroutines: their fiber, their deadline, and how they ended.
+// An HTTP/1 connection has one, whatever speaks several calls at a time has one for each.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <utility>
+
+#include "sake/app/call.hpp"
+#include "sake/app/chain.hpp"
+#include "sake/app/errors.hpp"
+#include "sake/async/reactor.hpp"
+#include "sake/async/task.hpp"
+#include "sake/async/timer.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class CallRunner : private Timer {
+  public:
+    /// How the handlers of the last call ended: by themselves, or cut off, and why. A call that is cut off is over for
+    /// the client, while its handler may take a while to end.
+    enum class End : std::uint8_t { answered, timed_out, client_left, dropped };
+
+    /// Is told, on the reactor's thread.
+    class Owner {
+      public:
+        Owner() = default;
+        Owner(const Owner&) = delete;
+        Owner& operator=(const Owner&) = delete;
+        /// The time is up, or the client has left: the handler is being cancelled, and `call_ended` follows.
+        virtual void call_cut_off(End why) noexcept = 0;
+        /// The handlers have ended, later than within `start`.
+        virtual void call_ended() noexcept = 0;
+
+      protected:
+        ~Owner() = default;
+    };
+
+    CallRunner(Reactor& reactor, Call& call) noexcept : Timer(&due), reactor_(reactor), call_(call) {}
+    CallRunner(const CallRunner&) = delete;
+    CallRunner& operator=(const CallRunner&) = delete;
+    ~CallRunner() { reactor_.timers().cancel(*this); }
+
+    [[nodiscard]] bool is_running() const noexcept { return fiber_ != nullptr; }
+    [[nodiscard]] End end() const noexcept { return end_; }
+
+    /// Runs the handlers until they end or wait. True if they have ended; if not, the owner is told when they do.
+    bool start(Owner& owner, std::chrono::milliseconds time_limit) {
+        end_ = End::answered;
+        owner_ = nullptr;
+        failure_ = nullptr;
+        limit_ = time_limit;
+        try {
+            reactor_.timers().set(*this, reactor_.now() + limit_);
+            const Root root = run(reactor_, *this);
+            fiber_ = &root.fiber();
+            fiber_->work = call_.route;
+            reactor_.adopt(*fiber_);
+            root.start();
+        } catch (const std::bad_alloc&) {
+            failure_ = caught_exception();
+        }
+        owner_ = &owner;
+        return !is_running();
+    }
+
+    /// For the owner, when the handlers have ended: what they threw becomes the answer, unless they were cut off.
+    void answer_failure() {
+        const std::exception_ptr failure = std::exchange(failure_, nullptr);
+        if (failure && end_ == End::answered) call_.place.errors->answer(call_, failure);
+    }
+
+    /// The client disconnected. Its handler is told by the timers that come next, and not from here, among the events,
+    /// since telling may run code of the program.
+    void client_left() noexcept {
+        if (end_ != End::answered) return;
+        has_left_ = true;
+        reactor_.timers().set(*this, reactor_.now());
+    }
+
+    /// Cancels the handlers: nobody waits for their answer any more. Idempotent.
+    void drop() noexcept { cut_off(End::dropped); }
+
+  private:
+    static Root run(Reactor&, CallRunner& runner);
+
+    void cut_off(End why) noexcept {
+        if (end_ == End::answered) {
+            end_ = why;
+            call_.request_stop();
+        }
+        if (is_running()) fiber_->cancel();
+    }
+
+    // A handler that outlives its cancellation is cancelled anew, so that it does not stay without end.
+    static void due(Timer& timer) noexcept {
+        auto& runner = static_cast<CallRunner&>(timer);
+        runner.reactor_.timers().set(runner, runner.reactor_.now() + runner.limit_);
+        const bool is_first = runner.end_ == End::answered;
+        const End why = std::exchange(runner.has_left_, false) ? End::client_left : End::timed_out;
+        if (is_first) runner.owner_->call_cut_off(why);
+        runner.cut_off(why);
+    }
+
+    Reactor& reactor_;
+    Call& call_;
+    Owner* owner_ = nullptr;  // from when it has to be told
+    Fiber* fiber_ = nullptr;  // while the handlers run
+    std::exception_ptr failure_;
+    std::chrono::milliseconds limit_{};
+    End end_ = End::answered;
+    bool has_left_ = false;  // the client, and nobody was told yet
+};
+
+// As the last it tells the owner, which may recycle or destroy the runner.
+inline Root CallRunner::run(Reactor&, CallRunner& runner) {
+    try {
+        Task<> rest = run_rest(runner.call_);
+        co_await std::move(rest);
+        run_afters(runner.call_);
+    } catch (...) {
+        runner.failure_ = caught_exception();
+    }
+    runner.fiber_ = nullptr;
+    runner.has_left_ = false;
+    runner.reactor_.timers().cancel(runner);
+    if (runner.owner_ != nullptr) runner.owner_->call_ended();
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

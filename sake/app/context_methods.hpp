@@ -1,0 +1,278 @@
+// What the functions of Context do: they read and write the Call behind it.
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <exception>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "sake/app/bind.hpp"
+#include "sake/app/call.hpp"
+#include "sake/app/chain.hpp"
+#include "sake/app/context.hpp"
+#include "sake/app/route.hpp"
+#include "sake/base/json_writer.hpp"
+#include "sake/http/cookie.hpp"
+#include "sake/http/uri.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+// --- The request ---
+
+inline std::string_view Context::method() const noexcept { return call_->request.method(); }
+inline std::string_view Context::path() const noexcept { return call_->request.path(); }
+inline std::string_view Context::target() const noexcept { return call_->request.target(); }
+inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
+inline std::string_view Context::body() const noexcept { return call_->request.body; }
+inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
+inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
+
+inline std::string_view Context::host() const noexcept {
+    const auto parts = http::parse_target(call_->request.known_method, target());
+    return parts && !parts->authority.empty() ? parts->authority : header("Host");
+}
+
+inline std::string_view Context::remote_address() {
+    if (call_->remote_address.empty()) call_->remote_address = call_->place.peer.to_string();
+    return call_->remote_address;
+}
+
+inline std::string_view Context::route() const noexcept {
+    return call_->route != nullptr ? call_->route->pattern() : std::string_view{};
+}
+
+inline std::optional<std::string_view> Context::find_header(std::string_view name) const noexcept {
+    return call_->request.field(name);
+}
+
+inline std::optional<std::string_view> Context::find_cookie(std::string_view name) const noexcept {
+    for (const auto& [field, value] : headers()) {
+        if (!iequals(field, "cookie")) continue;
+        if (const auto found = http::cookie_value(value, name)) return found;
+    }
+    return std::nullopt;
+}
+
+namespace detail {
+
+/// The text of a query parameter for a handler: decoded if it must be, and kept for as long as the request.
+inline std::string_view decoded_query_value(Request& request, std::string_view name, std::string_view raw) {
+    if (!http::needs_form_decoding(raw)) return raw;
+    auto decoded = http::percent_decode_form(raw);
+    if (!decoded) throw HttpError(400, "query parameter '" + std::string(name) + "' is badly escaped");
+    return request.keep(std::move(*decoded));
+}
+
+}  // namespace detail
+
+inline std::optional<std::string_view> Context::find_query(std::string_view name) {
+    const auto raw = http::find_query_value(query_string(), name);
+    if (!raw) return std::nullopt;
+    return detail::decoded_query_value(call_->request, name, *raw);
+}
+
+inline std::vector<std::string_view> Context::queries(std::string_view name) {
+    std::vector<std::string_view> values;
+    for (const auto& [raw_name, raw_value] : http::QueryPairs(query_string())) {
+        if (!http::detail::decodes_to(raw_name, name)) continue;
+        values.push_back(detail::decoded_query_value(call_->request, name, raw_value));
+    }
+    return values;
+}
+
+inline std::optional<std::string_view> Context::find_param(std::string_view name) {
+    if (call_->route == nullptr) return std::nullopt;
+    std::string_view rest = call_->route->pattern();
+    for (std::size_t i = 0; i < call_->route->param_count(); ++i) {
+        if (detail::take_param_name(rest) == name) return call_->request.param(i);
+    }
+    return std::nullopt;
+}
+
+inline std::string_view Context::param(std::string_view name) {
+    if (const auto found = find_param(name)) return *found;
+    throw std::out_of_range("ctx.param: the pattern has no parameter named '" + std::string(name) + "'");
+}
+
+// --- One rule of absence ---
+
+inline std::string_view Context::header(std::string_view name, std::string_view fallback) const noexcept {
+    return find_header(name).value_or(fallback);
+}
+template <class T>
+T Context::header(std::string_view name) const {
+    return detail::convert_required<T>(find_header(name), "header", name);
+}
+template <class T>
+T Context::header(std::string_view name, std::type_identity_t<T> fallback) const {
+    return detail::convert_or<T>(find_header(name), "header", name, std::move(fallback));
+}
+
+inline std::string_view Context::cookie(std::string_view name, std::string_view fallback) const noexcept {
+    return find_cookie(name).value_or(fallback);
+}
+template <class T>
+T Context::cookie(std::string_view name) const {
+    return detail::convert_required<T>(find_cookie(name), "cookie", name);
+}
+template <class T>
+T Context::cookie(std::string_view name, std::type_identity_t<T> fallback) const {
+    return detail::convert_or<T>(find_cookie(name), "cookie", name, std::move(fallback));
+}
+
+inline std::string_view Context::query(std::string_view name, std::string_view fallback) {
+    return find_query(name).value_or(fallback);
+}
+template <class T>
+T Context::query(std::string_view name) {
+    return detail::convert_required<T>(find_query(name), "query parameter", name);
+}
+template <class T>
+T Context::query(std::string_view name, std::type_identity_t<T> fallback) {
+    return detail::convert_or<T>(find_query(name), "query parameter", name, std::move(fallback));
+}
+
+inline std::string_view Context::param(std::string_view name, std::string_view fallback) {
+    return find_param(name).value_or(fallback);
+}
+template <class T>
+T Context::param(std::string_view name) {
+    return detail::convert_text<T>(param(name), "path parameter", name);
+}
+template <class T>
+T Context::param(std::string_view name, std::type_identity_t<T> fallback) {
+    return detail::convert_or<T>(find_param(name), "path parameter", name, std::move(fallback));
+}
+
+template <class T>
+T Context::bind() const {
+    detail::require_json_type(header("Content-Type"));
+    return detail::bind_json<T>(body(), call_->place.json_depth);
+}
+
+// --- The response ---
+
+inline Context& Context::status(int code) {
+    call_->response.set_status(code);
+    return *this;
+}
+inline Context& Context::set_header(std::string_view name, std::string_view value) {
+    detail::Response& response = call_->response;
+    response.put_header(name, value, [&] { response.headers.set(name, value); });
+    return *this;
+}
+inline Context& Context::add_header(std::string_view name, std::string_view value) {
+    detail::Response& response = call_->response;
+    response.put_header(name, value, [&] { response.headers.add(name, value); });
+    return *this;
+}
+inline Context& Context::set_cookie(const http::SetCookie& cookie) {
+    call_->response.headers.add("Set-Cookie", http::to_string(cookie));
+    return *this;
+}
+inline Context& Context::text(std::string_view body) {
+    call_->response.set_static_type("text/plain; charset=utf-8");
+    call_->response.body.assign(body);
+    return *this;
+}
+inline Context& Context::html(std::string_view body) {
+    call_->response.set_static_type("text/html; charset=utf-8");
+    call_->response.body.assign(body);
+    return *this;
+}
+inline Context& Context::json(const Json& value) {
+    call_->response.set_static_type("application/json");
+    call_->response.body.clear();
+    append_json(call_->response.body, value);
+    return *this;
+}
+template <std::convertible_to<std::string_view> Bytes>
+Context& Context::send(Bytes&& bytes, std::string_view content_type) {
+    call_->response.set_type(content_type);
+    call_->response.body = std::string(std::forward<Bytes>(bytes));
+    return *this;
+}
+template <std::convertible_to<std::string_view> Bytes>
+Context& Context::send(int code, Bytes&& bytes, std::string_view content_type) {
+    return status(code).send(std::forward<Bytes>(bytes), content_type);
+}
+inline Context& Context::redirect(std::string_view location, int code) {
+    if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
+        throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
+    }
+    call_->response.headers.set("Location", http::escape_reference(location));
+    call_->response.body.clear();
+    call_->response.set_static_type({});
+    return status(code);
+}
+inline Context& Context::no_content() {
+    call_->response.body.clear();
+    call_->response.set_static_type({});
+    return status(204);
+}
+inline ResponseView Context::response() const noexcept { return ResponseView(call_->response); }
+
+// --- Values for this request ---
+
+template <class T>
+void Context::set(std::string_view key, T&& value) {
+    static_assert(
+        std::is_constructible_v<Json, T&&>,
+        "ctx.set: this type has no JSON form; write a to_json for it, so that it can cross to a worker");
+    if constexpr (std::is_constructible_v<Json, T&&>) {
+        call_->values[std::string(key)] = std::forward<T>(value);
+    }
+}
+inline const Json& Context::get(std::string_view key) const {
+    static const Json null;
+    const auto found = call_->values.find(std::string(key));
+    return found == call_->values.end() ? null : *found;
+}
+template <class T>
+T Context::get(std::string_view key) const {
+    const Json& value = get(key);
+    if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
+    return value.get<T>();
+}
+template <class T>
+T& Context::state() {
+    return call_->state.get<T>();
+}
+
+// --- The way through the handlers ---
+
+inline Task<> Context::next() { return detail::run_rest(*call_); }
+
+template <std::invocable<Context&> F>
+void Context::after(F f) {
+    static_assert(std::is_void_v<std::invoke_result_t<F&, Context&>>,
+                  "ctx.after: the function must return void; it is plain, and sets its answer in ctx");
+    call_->afters.emplace_back(std::move(f));
+}
+
+inline Context& Context::abort() noexcept {
+    call_->is_aborted = true;
+    return *this;
+}
+inline Context& Context::abort(int code) { return status(code).abort(); }
+inline bool Context::is_aborted() const noexcept { return call_->is_aborted; }
+inline std::exception_ptr Context::error() const noexcept { return call_->error; }
+
+inline bool Context::in_worker_pool() const noexcept { return call_->place.in_worker_pool; }
+inline int Context::worker_pool_size() const noexcept { return call_->place.worker_pool_size; }
+inline std::stop_token Context::stop_token() {
+    if (!call_->stop_source) call_->stop_source.emplace();
+    if (call_->stop_requested) call_->stop_source->request_stop();
+    return call_->stop_source->get_token();
+}
+
+}  // namespace v0
+}  // namespace sake

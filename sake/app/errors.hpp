@@ -1,0 +1,111 @@
+// What handlers throw, made into answers. HttpError is an answer that the program chose; anything else is a failure,
+// whose text goes to the log and never to the client.
+#pragma once
+
+#include <concepts>
+#include <exception>
+#include <new>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "sake/app/call.hpp"
+#include "sake/app/handler.hpp"
+#include "sake/app/route.hpp"
+#include "sake/base/log.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class ErrorAnswers {
+  public:
+    ErrorAnswers(const Handler& on_error, const LogSink& log) noexcept : on_error_(&on_error), log_(&log) {}
+
+    /// Sets the answer to `exception`, which the program's on_error may change. A failure is logged unless it became
+    /// an answer below 500.
+    void answer(Call& call, const std::exception_ptr& exception) const {
+        call.error = exception;
+        call.cause = AnswerCause::error;
+        std::string failure = set_answer(call.response, exception);
+        if (*on_error_) {
+            try {
+                on_error_->call(call);
+            } catch (...) {
+                failure = set_answer(call.response, std::current_exception());
+            }
+        }
+        if (!failure.empty() && call.response.status >= 500) report(call, failure);
+    }
+
+  private:
+    // Returns what to log; nothing for an answer that the program chose.
+    static std::string set_answer(Response& response, const std::exception_ptr& exception) {
+        try {
+            std::rethrow_exception(exception);
+        } catch (const HttpError& error) {
+            response.set_problem(error.status(), error.detail(), error.members());
+            for (const auto& [name, value] : error.headers()) response.headers.set(name, value);
+        } catch (const Cancelled&) {
+            response.set_problem(503, "the request was cancelled");
+        } catch (const std::bad_alloc&) {
+            response.set_problem(503, "out of memory");
+            return "out of memory";
+        } catch (const std::exception& error) {
+            response.set_problem(500, {});
+            return *error.what() != '\0' ? error.what() : "an exception without a text";
+        } catch (...) {
+            response.set_problem(500, {});
+            return "an exception that is no std::exception";
+        }
+        return {};
+    }
+
+    void report(const Call& call, std::string_view what) const {
+        std::string line(call.request.method());
+        line.append(" ").append(call.request.target()).append(" failed: ");
+        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
+        if (call.route != nullptr) line.append(" in ").append(call.route->description());
+        log_quietly(*log_, LogLevel::error, line, {});
+    }
+
+    const Handler* on_error_;
+    const LogSink* log_;
+};
+
+/// What a program gives to Engine::on_error, as a plain handler.
+template <class F>
+Handler make_error_handler(F&& function) {
+    using Callable = std::decay_t<F>;
+    if constexpr (std::invocable<Callable&, Context&, std::exception_ptr>) {
+        static_assert(
+            std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
+            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
+        return Handler(
+            [owned = Callable(std::forward<F>(function))](Context& ctx) mutable { owned(ctx, ctx.error()); });
+    } else if constexpr (std::invocable<Callable&, Context&, const std::exception&>) {
+        static_assert(
+            std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
+            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
+        return Handler([owned = Callable(std::forward<F>(function))](Context& ctx) mutable {
+            try {
+                std::rethrow_exception(ctx.error());
+            } catch (const std::exception& error) {
+                owned(ctx, error);
+            } catch (...) {
+                // Not a std::exception: the answer that is set already stands.
+            }
+        });
+    } else {
+        Handler handler(std::forward<F>(function));
+        if (handler.is_coroutine())
+            throw std::invalid_argument("on_error: the handler must not be a coroutine");
+        return handler;
+    }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

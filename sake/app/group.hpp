@@ -1,0 +1,101 @@
+// The verbs by which routes are registered, on an engine and on a group of routes under a common prefix.
+#pragma once
+
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "sake/app/pattern.hpp"
+#include "sake/app/route_table.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
+/// runtime(text); the handler is described in API's "Handlers". Each throws std::invalid_argument on a
+/// conflict, naming both routes.
+template <class Self, PatternUse Use>
+class Verbs {
+  public:
+    template <class F>
+    using PatternOf = PatternArgument<std::type_identity_t<F>, Use>;
+
+    template <class F>
+    Route& get(PatternOf<F> pattern, F&& handler) {
+        return add("GET", pattern, std::forward<F>(handler));
+    }
+    template <class F>
+    Route& post(PatternOf<F> pattern, F&& handler) {
+        return add("POST", pattern, std::forward<F>(handler));
+    }
+    template <class F>
+    Route& put(PatternOf<F> pattern, F&& handler) {
+        return add("PUT", pattern, std::forward<F>(handler));
+    }
+    template <class F>
+    Route& patch(PatternOf<F> pattern, F&& handler) {
+        return add("PATCH", pattern, std::forward<F>(handler));
+    }
+    template <class F>
+    Route& del(PatternOf<F> pattern, F&& handler) {
+        return add("DELETE", pattern, std::forward<F>(handler));
+    }
+    template <class F>
+    Route& head(PatternOf<F> pattern, F&& handler) {
+        return add("HEAD", pattern, std::forward<F>(handler));
+    }
+    template <class F>
+    Route& options(PatternOf<F> pattern, F&& handler) {
+        return add("OPTIONS", pattern, std::forward<F>(handler));
+    }
+    /// Every method that has no route of its own on this pattern.
+    template <class F>
+    Route& any(PatternOf<F> pattern, F&& handler) {
+        return add(any_method, pattern, std::forward<F>(handler));
+    }
+    /// A method by name, in capitals: "PROPFIND".
+    template <class F>
+    Route& route(std::string_view method, PatternOf<F> pattern, F&& handler) {
+        return add(method, pattern, std::forward<F>(handler));
+    }
+    /// Middleware for every route of this engine or group, whenever registered. The first added is the
+    /// outermost.
+    template <class F>
+    Self& use(F&& middleware) {
+        self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
+        return self();
+    }
+
+  private:
+    template <class Pattern, class F>
+    Route& add(std::string_view method, const Pattern& pattern, F&& handler) {
+        return self().table().add(self().scope(), method, pattern.info(), Handler(std::forward<F>(handler))).route;
+    }
+    Self& self() noexcept { return static_cast<Self&>(*this); }
+};
+
+}  // namespace detail
+
+/// Routes under a common prefix with middleware of their own. A handle: copy it freely; the engine owns what
+/// it names.
+class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_in_group> {
+  public:
+    RouterGroup(detail::RouteTable& table, detail::Scope& scope) noexcept : table_(&table), scope_(&scope) {}
+
+    /// A group inside this one; it adds its prefix and passes this group's middleware first.
+    [[nodiscard]] RouterGroup group(detail::GroupPrefix prefix) const {
+        return {*table_, table_->add_scope(*scope_, prefix.info())};
+    }
+
+  private:
+    friend class detail::Verbs<RouterGroup, detail::PatternUse::route_in_group>;
+    [[nodiscard]] detail::RouteTable& table() const noexcept { return *table_; }
+    [[nodiscard]] detail::Scope& scope() const noexcept { return *scope_; }
+
+    detail::RouteTable* table_;
+    detail::Scope* scope_;
+};
+
+}  // namespace v0
+}  // namespace sake

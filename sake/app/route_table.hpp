@@ -1,0 +1,174 @@
+// RouteTable: all routes of an engine, registered before it serves and only read while it does.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sake/app/call.hpp"
+#include "sake/app/route.hpp"
+#include "sake/app/router.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Addresses are stable: routes and scopes never move.
+class RouteTable {
+  public:
+    RouteTable() { scopes_.emplace_back(); }
+
+    [[nodiscard]] Scope& root() noexcept { return scopes_.front(); }
+
+    Scope& add_scope(const Scope& outer, const PatternInfo& prefix) {
+        require_unfrozen();
+        std::string full = outer.prefix + std::string(prefix.text);
+        if (!full.empty() && full.back() == '/') full.pop_back();
+        return scopes_.emplace_back(Scope{&outer, std::move(full), {}});
+    }
+
+    void add_middleware(Scope& scope, Handler middleware) {
+        require_unfrozen();
+        scope.middleware.push_back(std::move(middleware));
+    }
+
+    /// Throws std::invalid_argument that names both routes of a conflict.
+    RouteEntry& add(Scope& scope, std::string_view method, const PatternInfo& pattern, Handler handler) {
+        require_unfrozen();
+        if (method != any_method && !is_token(method))
+            throw std::invalid_argument("route: the method is no token");
+        if (method == "CONNECT")
+            throw std::invalid_argument("route: a CONNECT has no path that a pattern could match");
+        // In a group, "/" is the prefix itself.
+        const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
+        std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
+        const std::size_t taken = handler.param_count();
+        RouteEntry& entry = routes_.emplace_back(
+            scope, RouteInfo{std::string(method), std::move(full), pattern.file, pattern.line}, std::move(handler));
+        try {
+            check_route(entry, taken);
+        } catch (...) {
+            routes_.pop_back();
+            throw;
+        }
+        return entry;
+    }
+
+    /// The route that answers where there is none: for 404, 405 and OPTIONS.
+    RouteEntry& set_fallback(Handler handler) {
+        require_unfrozen();
+        fallback_.clear();
+        return fallback_.emplace_back(root(), RouteInfo{std::string(any_method), "", __FILE__, __LINE__},
+                                      std::move(handler));
+    }
+
+    /// Finds the route of a call, and where the parameters of its path are.
+    void route(Call& call) const noexcept {
+        Request& request = call.request;
+        const RouteEntry* const found =
+            router_.find(request.match_path(), request.known_method, request.method(), request.params);
+        call.route = found != nullptr ? found : &fallback();
+    }
+    [[nodiscard]] const RouteEntry& fallback() const noexcept { return fallback_.back(); }
+    /// The methods that some route takes on this path, sorted, HEAD and OPTIONS included; empty if there is none.
+    [[nodiscard]] std::vector<std::string> allowed(std::string_view path) const { return router_.allowed(path); }
+
+    /// Serving begins: from now on the table is only read.
+    void freeze(bool has_carrier) {
+        for (RouteEntry& entry : routes_) entry.build_chain(has_carrier);
+        fallback_.back().build_chain(has_carrier);
+        frozen_ = true;
+    }
+    void unfreeze() noexcept { frozen_ = false; }
+    void require_unfrozen() const {
+        if (frozen_) throw std::logic_error("routes and middleware are registered before serving starts");
+    }
+
+    [[nodiscard]] bool has_method(std::string_view name) const noexcept {
+        return std::any_of(routes_.begin(), routes_.end(), [&](const auto& each) { return each.method() == name; });
+    }
+    /// The methods that the server takes on some path.
+    [[nodiscard]] std::vector<std::string> methods() const {
+        std::vector<std::string> methods;
+        for (const RouteEntry& each : routes_) {
+            if (each.method() == any_method) {
+                methods.insert(methods.end(), {"DELETE", "GET", "PATCH", "POST", "PUT"});
+            } else {
+                methods.emplace_back(each.method());
+            }
+        }
+        add_implied_methods(methods);
+        return methods;
+    }
+    [[nodiscard]] std::vector<RouteInfo> list() const {
+        std::vector<RouteInfo> infos;
+        for (const RouteEntry& each : routes_) infos.push_back(each.info());
+        return infos;
+    }
+    /// The route that was registered with this pattern and takes this method, for calls that come with their route;
+    /// nullptr if there is none.
+    [[nodiscard]] const RouteEntry* find(std::string_view pattern, std::string_view method) const noexcept {
+        const RouteEntry* found = nullptr;
+        for (const RouteEntry& each : routes_) {
+            if (each.pattern() != pattern) continue;
+            if (each.method() == method) return &each;
+            const bool fits = each.method() == any_method || (each.method() == "GET" && method == "HEAD");
+            if (fits && (found == nullptr || found->method() == any_method)) found = &each;
+        }
+        return found;
+    }
+    /// What makes the carrier of worker routes; nullptr if there are none.
+    [[nodiscard]] MakeCarrier make_carrier() const noexcept {
+        for (const RouteEntry& each : routes_) {
+            if (each.is_worker()) return each.make_carrier;
+        }
+        return nullptr;
+    }
+
+    /// A job that has the table, and may outlive the engine with it.
+    class Use {
+      public:
+        explicit Use(std::shared_ptr<const RouteTable> table) noexcept : table_(std::move(table)) { ++table_->uses_; }
+        Use(const Use&) = delete;
+        Use& operator=(const Use&) = delete;
+        ~Use() { --table_->uses_; }
+        const RouteTable& operator*() const noexcept { return *table_; }
+
+      private:
+        std::shared_ptr<const RouteTable> table_;
+    };
+    [[nodiscard]] bool is_in_use() const noexcept { return uses_ != 0; }
+
+  private:
+    void check_route(const RouteEntry& entry, std::size_t taken) {
+        const PatternCheck check = check_pattern(entry.pattern());
+        if (check.error != PatternError::none) {
+            throw std::invalid_argument(entry.description() + ": the pattern " + to_string(check.error));
+        }
+        if (taken != 0 && taken != check.params) {
+            throw std::invalid_argument(entry.description() + ": the handler takes " + std::to_string(taken) +
+                                        " path parameters, the pattern has " + std::to_string(check.params));
+        }
+        if (const RouteEntry* other = router_.add(entry.pattern(), entry.method(), entry)) {
+            throw std::invalid_argument("route " + entry.description() + " conflicts with " + other->description());
+        }
+    }
+
+    std::deque<Scope> scopes_;
+    std::deque<RouteEntry> routes_;
+    std::deque<RouteEntry> fallback_;
+    Router<const RouteEntry> router_;
+    bool frozen_ = false;
+    mutable std::atomic<int> uses_{0};
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,202 @@
+// Acceptor: takes the connections of one listener. It pauses without file descriptors or memory, and at max_connections
+// it makes room by closing the oldest idle session.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <string_view>
+#include <system_error>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "sake/async/event.hpp"
+#include "sake/async/readiness.hpp"
+#include "sake/async/sleep.hpp"
+#include "sake/async/spawn.hpp"
+#include "sake/base/log.hpp"
+#include "sake/io/accept.hpp"
+#include "sake/io/address.hpp"
+#include "sake/server/h1_connection.hpp"
+#include "sake/server/session.hpp"
+#include "sake/server/shard.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Sets an event at a moment.
+class EventTimer : private Timer {
+  public:
+    EventTimer(Reactor& reactor, Event& event) noexcept
+        : Timer([](Timer& timer) noexcept { static_cast<EventTimer&>(timer).event_.set(); }),
+          reactor_(reactor),
+          event_(event) {}
+    ~EventTimer() { reactor_.timers().cancel(*this); }
+    void set(TimePoint moment) { reactor_.timers().set(*this, moment); }
+
+  private:
+    Reactor& reactor_;
+    Event& event_;
+};
+
+class Acceptor {
+  public:
+    /// The listener's socket closes when the accepting has ended.
+    Acceptor(Shard& shard, Listener listener)
+        : shard_(shard),
+          listener_(std::move(listener)),
+          look_again_(shard.reactor, shard.room),
+          loop_(spawn_on(shard.reactor, run(*this))) {}
+    Acceptor(const Acceptor&) = delete;
+    Acceptor& operator=(const Acceptor&) = delete;
+
+    /// A stop has begun: takes what the kernel has accepted already, then ends.
+    void begin_drain() { loop_.cancel(); }
+    [[nodiscard]] bool has_ended() const noexcept { return loop_.done(); }
+
+  private:
+    enum class Outcome : std::uint8_t { drained, some, full, no_resources };
+    static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
+
+    static Task<> run(Acceptor& self) {
+        co_await self.accept_all();
+        const Listener closing(std::move(self.listener_));
+    }
+
+    Task<> accept_all() {
+        Watch watch(shard_.reactor, listener_.socket.get());
+        // At a stop, what the kernel has accepted for us is served, which the close would reset. That is no more than
+        // its queue holds; new clients may keep coming meanwhile.
+        std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
+        while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
+            try {
+                if (!shard_.is_draining()) {
+                    const bool is_ready = co_await wait_readable(watch);
+                    if (!is_ready) break;
+                }
+                const std::int64_t before = accepted_;
+                const Outcome outcome = accept_and_make_room(watch);
+                if (shard_.is_draining()) left_at_stop -= accepted_ - before;
+                if (shard_.is_draining() && outcome == Outcome::drained) break;
+                if (outcome == Outcome::full) {
+                    shard_.room.reset();
+                    co_await shard_.room.wait();
+                    shard_.wants_room = false;
+                    continue;
+                }
+                if (outcome == Outcome::no_resources) {
+                    try {
+                        co_await sleep(std::chrono::milliseconds(100));
+                    } catch (const std::bad_alloc&) {
+                        // Not even for the timer: then the pause is one turn of the loop.
+                    }
+                }
+                co_await yield();
+            } catch (const Cancelled&) {
+                if (!shard_.is_draining()) break;
+            }
+        }
+    }
+
+    // Outlives a lack of memory as it does one of descriptors.
+    Outcome accept_and_make_room(Watch& watch) noexcept {
+        try {
+            const Outcome outcome = accept_some(watch);
+            if (outcome == Outcome::full) {
+                make_room();
+                // A session that was asked may wait for its client, while another becomes idle.
+                look_again_.set(shard_.reactor.now() + std::chrono::milliseconds(100));
+                if (full_warning_.take_turn(std::chrono::seconds(10))) {
+                    log_quietly(shard_.config.log, LogLevel::warning,
+                                "there are as many connections as there may be: ",
+                                "idle ones make room, and new ones wait");
+                }
+            }
+            return outcome;
+        } catch (const std::exception& error) {
+            log_quietly(shard_.config.log, LogLevel::error, cannot_accept, error.what());
+            return Outcome::no_resources;
+        }
+    }
+
+    // So many at a time that a flood of connections does not keep the others waiting.
+    static constexpr int most_accepts = 64;
+    Outcome accept_some(Watch& watch) {
+        for (int i = 0; i < most_accepts; ++i) {
+            if (shard_.is_full()) {
+                if (sys::is_ready(watch.fd(), POLLIN)) return Outcome::full;
+                watch.drained();
+                return Outcome::drained;
+            }
+            Accepted accepted = accept_one(watch);
+            if (accepted.kind == Accepted::Kind::drained) return Outcome::drained;
+            if (accepted.kind == Accepted::Kind::accepted) serve(accepted);
+            if (accepted.kind == Accepted::Kind::no_resources) {
+                if (no_resources_warning_.take_turn(std::chrono::seconds(10))) {
+                    log_quietly(shard_.config.log, LogLevel::warning, cannot_accept,
+                                std::generic_category().message(accepted.error));
+                }
+                return Outcome::no_resources;
+            }
+        }
+        return Outcome::some;
+    }
+
+    // A connection that cannot be served for want of memory or of room in the poller is one that could not be accepted.
+    void serve(Accepted& accepted) {
+        ++accepted_;
+        try {
+            H1Connection::serve(shard_, std::move(accepted.socket), accepted.peer);
+            shard_.reactor.check_stall();  // of its first request, which may be here already
+        } catch (const std::bad_alloc&) {
+            accepted.kind = Accepted::Kind::no_resources;
+            accepted.error = ENOMEM;
+        } catch (const std::system_error& error) {
+            accepted.kind = Accepted::Kind::no_resources;
+            accepted.error = error.code().value();
+        }
+    }
+
+    // Closes the session that has been idle for the longest time; of many a few at once, since finding them looks at all.
+    // Where none is idle, the first to become so closes.
+    void make_room() {
+        struct Idle {
+            bool is_read_slowly;  // it would not make room at once
+            TimePoint since;
+            std::size_t position;  // of sessions that became idle in the same turn, the oldest goes first
+            Session* session;
+        };
+        std::vector<Idle> idle;
+        shard_.sessions.for_each([&](Session& session) {
+            if (const auto since = session.idle_since()) {
+                idle.push_back({session.is_read_slowly(), *since, idle.size(), &session});
+            }
+        });
+        shard_.wants_room = idle.empty();
+        const std::size_t count = (idle.size() + 63) / 64;
+        const auto goes_first = [](const Idle& a, const Idle& b) {
+            return std::tie(a.is_read_slowly, a.since, a.position) <
+                   std::tie(b.is_read_slowly, b.since, b.position);
+        };
+        const auto last = idle.begin() + static_cast<std::ptrdiff_t>(count);
+        std::partial_sort(idle.begin(), last, idle.end(), goes_first);
+        for (auto each = idle.begin(); each != last; ++each) each->session->make_room();
+    }
+
+    Shard& shard_;
+    Listener listener_;
+    EventTimer look_again_;
+    PacedWarning no_resources_warning_;
+    PacedWarning full_warning_;
+    std::int64_t accepted_ = 0;
+    JoinHandle<void> loop_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,220 @@
+// H1Reader: fills a Call with a request, from the bytes of the input to its route and its body. It decides what is
+// refused and with which status; sending, waiting and running handlers are the connection's.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/app/call.hpp"
+#include "sake/app/config.hpp"
+#include "sake/app/route_table.hpp"
+#include "sake/async/sys.hpp"
+#include "sake/http1/body_reader.hpp"
+#include "sake/http1/framing.hpp"
+#include "sake/http1/request_parser.hpp"
+#include "sake/server/input.hpp"
+#include "sake/server/rate_limit.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Recycled with its call: `clear` makes both ready for the next request and keeps their memory.
+class H1Reader {
+  public:
+    enum class Progress : std::uint8_t { need_more, complete, refused };
+
+    H1Reader(const Config& config, const RouteTable& routes, Call& call)
+        : config_(config),
+          routes_(routes),
+          call_(call),
+          parser_(http1::HeadLimits{config.max_request_line, config.max_header_block,
+                                    static_cast<std::size_t>(config.max_header_count)}),
+          body_(http1::ChunkedLimits{config.max_chunk_extensions, config.max_trailers}) {}
+    H1Reader(const H1Reader&) = delete;
+    H1Reader& operator=(const H1Reader&) = delete;
+
+    /// Takes what has come. After `complete`, the call has its route and its body.
+    Progress read(Input& input) {
+        is_clear_ = false;
+        if (!is_reading_body_) {
+            const Progress progress = read_head(input);
+            if (progress != Progress::need_more || !is_reading_body_) return progress;
+        }
+        const Progress progress = read_body(input);
+        if (progress == Progress::complete) framing_.expect_continue = false;
+        return progress;
+    }
+
+    /// After `refused`: the status, and why in words for the client.
+    [[nodiscard]] int refusal_status() const noexcept { return refusal_status_; }
+    [[nodiscard]] std::string_view refusal_reason() const noexcept { return refusal_reason_; }
+
+    /// Whether the head is complete and the body is still coming, and how much of it is here.
+    [[nodiscard]] bool is_reading_body() const noexcept { return is_reading_body_; }
+    [[nodiscard]] std::size_t body_received() const noexcept { return call_.request.body_storage.size(); }
+    [[nodiscard]] RateLimit& body_rate() noexcept { return body_rate_; }
+    /// Whether anything but empty lines has come.
+    [[nodiscard]] bool has_begun() const noexcept { return parser_.started(); }
+    /// The memory that the request takes beside the input.
+    [[nodiscard]] std::size_t held_bytes() const noexcept {
+        return call_.request.storage.capacity() + call_.request.body_storage.capacity();
+    }
+    /// Whether the client waits for a "100 Continue" before it sends the body, or has not sent it since.
+    [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
+    [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
+    [[nodiscard]] bool is_head_request() const noexcept {
+        return call_.request.known_method == http::Method::head;
+    }
+    [[nodiscard]] bool is_http_1_0() const noexcept { return head_.minor_version == 0; }
+
+    /// Moves the request out of the input to memory of its own, because its handler may run for long.
+    void detach(Input& input) {
+        Request& request = call_.request;
+        if (is_detached()) return;
+        const std::size_t size = head_.size + request.body.size();
+        request.storage.assign(request.base, size);
+        request.base = request.storage.data();
+        request.body = std::string_view(request.storage).substr(head_.size);
+        input.consume(size);
+    }
+
+    /// The request is answered: its bytes leave the input, and the next one may be read.
+    void finish(Input& input) noexcept {
+        if (!is_detached()) input.consume(head_.size + call_.request.body.size());
+        clear();
+    }
+
+    void clear() noexcept {
+        if (std::exchange(is_clear_, true)) return;
+        call_.clear();
+        head_.clear();
+        parser_.reset();
+        is_reading_body_ = false;
+        body_rate_ = RateLimit();
+    }
+
+    /// For the answer to a head that was refused: what there is of its first line. HEAD is told from the first bytes even
+    /// of a line that cannot be read to its end, since its answer has no content (RFC 9110 section 9.3.2).
+    void take_what_is_known(std::string_view bytes) noexcept {
+        if (call_.request.method_name.length != 0) return;
+        is_clear_ = false;
+        if (head_.method_name.length != 0) {
+            CallBuilder(call_).take(bytes.data(), head_.method, head_.method_name, head_.target, head_.fields);
+            return;
+        }
+        for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
+            bytes.remove_prefix(2);
+        }
+        if (bytes.starts_with("HEAD ")) call_.request.known_method = http::Method::head;
+    }
+
+  private:
+    [[nodiscard]] bool is_detached() const noexcept { return !call_.request.storage.empty(); }
+    [[nodiscard]] std::size_t body_limit() const noexcept { return call_.route->max_body.value_or(config_.max_body); }
+
+    Progress refuse(int status, std::string_view reason) {
+        refusal_status_ = status;
+        refusal_reason_ = reason;
+        return Progress::refused;
+    }
+    Progress refuse_body_size() {
+        return refuse(413, "the body is larger than " + std::to_string(body_limit()) + " bytes");
+    }
+
+    Progress read_head(Input& input) {
+        switch (parser_.parse(input.bytes(), head_)) {
+            case http1::RequestParser::Result::need_more:
+                return Progress::need_more;
+            case http1::RequestParser::Result::refused:
+                return refuse(parser_.status(), parser_.reason());
+            case http1::RequestParser::Result::done:
+                break;
+        }
+        return interpret_head(input);
+    }
+
+    // Everything that the head decides, before the first byte of the body is looked at.
+    Progress interpret_head(Input& input) {
+        Request& request = call_.request;
+        std::string_view rest = input.bytes();
+        framing_ = http1::decide_framing(head_, rest.data(), hosts_);
+        CallBuilder builder(call_);
+        builder.take(rest.data(), head_.method, head_.method_name, head_.target, head_.fields);
+        if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
+        const Refusal refusal = builder.end();
+        if (refusal.status != 0) return refuse(refusal.status, refusal.reason);
+        routes_.route(call_);
+        rest.remove_prefix(head_.size);
+        const bool is_chunked = framing_.body == http1::Framing::Body::chunked;
+        if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
+        if (!is_chunked && framing_.length <= rest.size()) {
+            request.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
+            framing_.expect_continue = false;
+            return Progress::complete;
+        }
+        if (framing_.expect_continue && rest.empty() && !call_.route->reads_body()) {
+            // Its answer is known already, so its body is not asked for (RFC 9110 section 10.1.1).
+            framing_.keep_alive = false;
+            return Progress::complete;
+        }
+        request.storage.assign(request.base, head_.size);
+        request.base = request.storage.data();
+        input.consume(head_.size);
+        is_reading_body_ = true;
+        body_.reset(framing_);
+        if (!rest.empty()) framing_.expect_continue = false;  // it does not wait
+        return Progress::need_more;
+    }
+
+    Progress read_body(Input& input) {
+        std::string& body = call_.request.body_storage;
+        for (;;) {
+            using Kind = http1::BodyReader::Step::Kind;
+            const http1::BodyReader::Step step = body_.read(input.bytes());
+            if (step.kind == Kind::refused) return refuse(body_.status(), body_.reason());
+            // Also what the size of a chunk announces is too much at once.
+            const std::size_t room = body_limit() - body.size();
+            const std::size_t size = step.data.size();
+            if (size > room || body_.left_in_piece() > room - size) return refuse_body_size();
+            make_room(body, size, static_cast<std::size_t>(body_.left_in_piece()));
+            body.append(step.data);
+            input.consume(step.consumed);
+            if (step.kind == Kind::need_more) return Progress::need_more;
+            if (step.kind == Kind::done) break;
+        }
+        call_.request.body = body;
+        return Progress::complete;
+    }
+
+    // Ahead of the string, which would double so often that most of the time went into fresh pages; but not all of what
+    // a client announces before it has sent a good part of it.
+    static void make_room(std::string& body, std::size_t piece, std::size_t announced) {
+        const std::size_t size = body.size() + piece;
+        if (size <= body.capacity()) return;
+        body.reserve(std::min(size + announced, size * 4));
+        sys::prefer_large_pages(body.data(), body.capacity());
+    }
+
+    const Config& config_;
+    const RouteTable& routes_;
+    Call& call_;
+    http1::RequestHead head_;
+    http1::RequestParser parser_;
+    http1::BodyReader body_;
+    http1::HostCheck hosts_;
+    http1::Framing framing_;
+    int refusal_status_ = 0;
+    std::string refusal_reason_;
+    RateLimit body_rate_;
+    bool is_reading_body_ = false;
+    bool is_clear_ = true;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,145 @@
+// Run: one run of an engine, from its listeners to its end: the shard with its reactor, the acceptors, the carrier of
+// worker routes, signals and the shutdown.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "sake/app/carrier.hpp"
+#include "sake/app/errors.hpp"
+#include "sake/app/observers.hpp"
+#include "sake/app/route_table.hpp"
+#include "sake/async/readiness.hpp"
+#include "sake/async/spawn.hpp"
+#include "sake/io/address.hpp"
+#include "sake/server/acceptor.hpp"
+#include "sake/server/shard.hpp"
+#include "sake/server/shutdown.hpp"
+#include "sake/server/signals.hpp"
+#include "sake/server/stall_watch.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Run {
+  public:
+    Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
+        const Observers& observers, std::vector<Listener> listeners)
+        : config_(config),
+          listeners_(std::move(listeners)),
+          reactor_(config.poller),
+          shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
+          carrier_(make_carrier(routes)),
+          stalls_(reactor_, config, carrier_ != nullptr) {
+        if (carrier_) shard_.use_carrier(*carrier_);
+        reactor_.set_log(config.log);
+        if (config.handle_signals) signals_.emplace();
+    }
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+    // Coroutines and sessions use the shard, so they end first, and the carrier before its reactor. A handler that
+    // swallows every Cancelled is left where it is, with its session.
+    ~Run() {
+        shard_.sessions.for_each([](Session& session) { session.drop(); });
+        reactor_.cancel_all();
+        reactor_.abandon();
+        shard_.sessions.for_each([](Session& session) { session.end_if_free(); });
+        if (carrier_) stop_carrier();
+    }
+
+    /// From any thread.
+    [[nodiscard]] WorkerPool::Stats worker_stats() const { return carrier_ ? carrier_->stats() : WorkerPool::Stats(); }
+    [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_.count(); }
+
+    /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
+    int serve() {
+        if (config_.announce) announce();
+        for (Listener& listener : listeners_) acceptors_.emplace_back(shard_, std::move(listener));
+        if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
+        reactor_.run_until([this] { return shutdown_.is_over(); });
+        return shutdown_.was_forced() ? 1 : 0;
+    }
+
+    /// Stops gracefully. From any thread.
+    void stop() {
+        reactor_.post([this] { shutdown_.begin_drain(); });
+    }
+
+  private:
+    static std::size_t connection_limit(const Config& config) noexcept {
+        if (config.max_connections > 0) return static_cast<std::size_t>(config.max_connections);
+        constexpr std::size_t reserve = 128;
+        constexpr std::size_t most = 65'536;
+        const std::size_t files = sys::raise_open_file_limit();
+        return std::clamp<std::size_t>(files > reserve ? files - reserve : files / 2, 1, most);
+    }
+
+    std::unique_ptr<Carrier> make_carrier(const std::shared_ptr<const RouteTable>& routes) {
+        const MakeCarrier make = config_.enable_worker_pool ? routes->make_carrier() : nullptr;
+        return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
+    }
+
+    void announce() const {
+        for (const Listener& listener : listeners_) {
+            config_.log(LogLevel::info, "listening on " + listener.url +
+                                            (listener.is_on_all_interfaces ? " (all interfaces)" : ""));
+        }
+    }
+
+    static Task<> watch_signals(Run& self) {
+        Shutdown& shutdown = self.shutdown_;
+        Watch watch(self.reactor_, self.signals_->read_end());
+        for (;;) {
+            const bool is_ready = co_await wait_readable(watch);
+            if (!is_ready) co_return;
+            char byte = 0;
+            const SysResult result = sys::read(watch.fd(), &byte, 1);
+            if (result.would_block()) {
+                watch.drained();
+            } else if (!result.ok() || result.value != 1) {
+                log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
+                            std::generic_category().message(result.error));
+                co_return;
+            } else if (shutdown.has_begun()) {
+                co_await shutdown.stop_now();
+            } else {
+                if (self.shard_.sessions.count() != 0) {
+                    shutdown.log_open_sessions(LogLevel::info, "stopping; a second signal stops at once");
+                }
+                shutdown.begin_drain();
+            }
+        }
+    }
+
+    void stop_carrier() noexcept {
+        carrier_->request_stop();
+        const std::size_t stuck = carrier_->stop(std::chrono::milliseconds(200));
+        if (stuck == 0) return;
+        char text[96];
+        std::snprintf(text, sizeof text, "worker jobs that do not return, left behind: %zu", stuck);
+        log_quietly(config_.log, LogLevel::error, text, {});
+    }
+
+    const Config& config_;
+    std::vector<Listener> listeners_;
+    std::optional<SignalRelay> signals_;
+    Reactor reactor_;
+    Shard shard_;
+    std::unique_ptr<Carrier> carrier_;
+    StallWatch stalls_;
+    std::deque<Acceptor> acceptors_;
+    Shutdown shutdown_{shard_, acceptors_, carrier_.get()};
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

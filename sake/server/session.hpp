@@ -1,0 +1,71 @@
+// Session: one connection, whatever protocol it speaks, as the server sees it that accepts, sheds and stops.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string_view>
+
+#include "sake/async/timer.hpp"
+#include "sake/async/wait.hpp"
+#include "sake/async/watch.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Owns itself: it is made with its socket, is in its shard's list, and deletes itself when it closes.
+class Session : public ListNode, public HangupListener {
+  public:
+    Session() = default;
+    virtual ~Session() = default;
+
+    /// The server stops: an idle session gets a moment for a request that is on its way, then closes.
+    virtual void begin_drain() noexcept = 0;
+
+    /// Since when it has been between two requests, or done with all of them; empty while it is busy, and before its
+    /// first request.
+    [[nodiscard]] virtual std::optional<TimePoint> idle_since() const noexcept = 0;
+    /// Whether the client has yet to receive some of its answers.
+    [[nodiscard]] virtual bool is_read_slowly() const noexcept = 0;
+    /// Closes as soon as the client has received its last answer; to be called while the session is idle.
+    virtual void make_room() noexcept = 0;
+
+    /// Ends at once: answers with `status` if a handler is at work, which is cancelled.
+    virtual void abandon(int status, std::string_view detail) noexcept = 0;
+    /// Ends at its next turn without an answer; a handler that is at work is cancelled, and ends first.
+    virtual void drop() noexcept = 0;
+    /// For when the reactor is abandoned: ends now, unless a handler is at work.
+    virtual void end_if_free() noexcept = 0;
+};
+
+/// The sessions of a shard.
+class SessionList {
+  public:
+    void add(Session& session) noexcept {
+        session.insert_before(head_);
+        ++count_;
+    }
+    void remove(Session& session) noexcept {
+        session.unlink();
+        --count_;
+    }
+    [[nodiscard]] std::size_t count() const noexcept { return count_; }
+
+    /// Calls f(session) for each; that one may end meanwhile.
+    template <class F>
+    void for_each(F f) {
+        for (ListNode* node = head_.next(); node != &head_;) {
+            ListNode* const next = node->next();
+            f(static_cast<Session&>(*node));
+            node = next;
+        }
+    }
+
+  private:
+    ListNode head_;
+    std::size_t count_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,65 @@
+// StallWatch: tells the log of handlers that hold the reactor's thread, once per route and minute, and counts them.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <new>
+#include <string>
+
+#include "sake/app/config.hpp"
+#include "sake/app/route.hpp"
+#include "sake/async/reactor.hpp"
+#include "sake/base/log.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class StallWatch {
+  public:
+    /// Watches a reactor whose work is named by its RouteEntry. Must outlive the reactor's last turn.
+    StallWatch(Reactor& reactor, const Config& config, bool has_carrier)
+        : log_(config.log), has_carrier_(has_carrier) {
+        reactor.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
+            report(static_cast<const RouteEntry*>(work), held);
+        });
+    }
+    StallWatch(const StallWatch&) = delete;
+    StallWatch& operator=(const StallWatch&) = delete;
+
+    /// From any thread.
+    [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+
+  private:
+    void report(const RouteEntry* route, Clock::duration held) noexcept {
+        ++count_;
+        try {
+            if (!warnings_[route].take_turn(std::chrono::minutes(1))) return;
+            const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
+            const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
+                                     " held the event loop for " + std::to_string(ms) +
+                                     " ms, and everybody waited" + advice(route);
+            log_quietly(log_, LogLevel::warning, line, {});
+        } catch (const std::bad_alloc&) {
+            // No memory for the line: it is counted all the same.
+        }
+    }
+
+    const char* advice(const RouteEntry* route) const noexcept {
+        if (route == nullptr) return "";
+        if (!route->is_worker()) return ": mark the route .worker()";
+        if (!has_carrier_) return ": Config::enable_worker_pool is off";
+        return ": by its middleware, or by a large request or answer, which crosses to the worker as JSON";
+    }
+
+    const LogSink& log_;
+    bool has_carrier_;
+    std::map<const RouteEntry*, PacedWarning> warnings_;
+    std::atomic<std::uint64_t> count_{0};
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,87 @@
+// Turn: while it is open, one connection has the shared buffers of its shard: the input and the gathered answers. It alone
+// gives access to them, so that no two connections can meet in them.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "sake/server/input.hpp"
+#include "sake/server/output.hpp"
+#include "sake/server/shard.hpp"
+#include "sake/server/transport.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Open from its start to `end`, which keeps the rest of the input for the connection. Without it, as when the connection
+/// is lost, input and gathered answers are dropped.
+class Turn {
+  public:
+    Turn(Shard& shard, Transport& transport) noexcept : shard_(shard), transport_(transport) { begin(); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() { drop(); }
+
+    /// Before a handler starts that is a coroutine: others have turns while it waits. Throws std::bad_alloc if there is
+    /// no memory for what is left of the input.
+    void end() {
+        transport_.held_ = shard_.input_.hold();
+        is_open_ = false;
+    }
+    /// Ends it, and drops what is left: of a connection that closes.
+    void drop() noexcept {
+        if (!std::exchange(is_open_, false)) return;
+        shard_.gathered_.clear();
+        shard_.input_.drop();
+    }
+    /// Opens it again, when that handler has ended.
+    void begin() noexcept {
+        shard_.input_.restore(std::move(transport_.held_));
+        is_open_ = true;
+    }
+
+    [[nodiscard]] Input& input() noexcept { return shard_.input_; }
+    void drop_input() noexcept { input().consume(input().bytes().size()); }
+    /// One recv behind what is there. False at the end of the stream, and if the connection is broken.
+    bool receive() {
+        const Input::Received received = input().receive(transport_.socket_);
+        const SysResult& result = received.result;
+        if (result.would_block() || !received.full) transport_.socket_.blocked(readable);
+        return result.would_block() || (result.ok() && result.value > 0);
+    }
+
+    /// Where answers are appended, while nothing is unsent.
+    [[nodiscard]] std::string& gathered() noexcept { return shard_.gathered_; }
+    /// Sends what is unsent, or else what is gathered. What the socket does not take becomes unsent.
+    Output::Result send() { return transport_.output_.flush(transport_.socket_, gathered()); }
+    /// Sends what is gathered with a body behind it, which is not copied.
+    Output::Result send_with(std::string body) {
+        OutputPiece piece(std::move(body));
+        return transport_.output_.flush_with(transport_.socket_, gathered(), {&piece, 1});
+    }
+
+    /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere. False if that
+    /// is too much.
+    bool account_memory(std::size_t others) noexcept {
+        return transport_.memory_.resize(input().bytes_to_hold() + transport_.output_.held_bytes() + others);
+    }
+
+    // A client that sends without pause gets this many buffers read, and this many requests answered, before the others
+    // have their turn.
+    static constexpr int most_receives = 8;
+    static constexpr int most_answers = 256;
+    int receives = 0;
+    int answers = 0;
+
+  private:
+    Shard& shard_;
+    Transport& transport_;
+    bool is_open_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
