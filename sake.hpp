@@ -38,6 +38,7 @@
 #include "sake/http/slice.hpp"
 #include "sake/http/uri.hpp"
 
+#include "sake/http1/body_reader.hpp"
 #include "sake/http1/chunked.hpp"
 #include "sake/http1/framing.hpp"
 #include "sake/http1/head_parser.hpp"
@@ -84,11 +85,15 @@
 #include "sake/compute/thread.hpp"
 #include "sake/compute/worker_pool.hpp"
 
+#include "sake/io/accept.hpp"
 #include "sake/io/address.hpp"
 #include "sake/io/connect.hpp"
 #include "sake/io/file.hpp"
+#include "sake/io/memory_wire.hpp"
+#include "sake/io/socket.hpp"
 #include "sake/io/tcp_listener.hpp"
 #include "sake/io/tcp_stream.hpp"
+#include "sake/io/wire.hpp"
 
 #include "sake/app/bind.hpp"
 #include "sake/app/carrier.hpp"

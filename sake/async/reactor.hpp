@@ -138,7 +138,6 @@ class Reactor {
     [[nodiscard]] bool may_put_off_events() noexcept;
     void take_events();
     [[nodiscard]] std::chrono::milliseconds poll_timeout(detail::TimePoint present) const noexcept;
-    void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
 
@@ -199,14 +198,26 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
 
 inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
     : reactor_(&reactor), fd_(fd), ready_(ready) {
-    reactor.poller().add(fd, *this);
+    if (fd >= 0) reactor.poller().add(fd, *this);
 }
 
-inline Watch::~Watch() { reactor_->poller().remove(fd_, *this); }
+inline Watch::~Watch() {
+    if (fd_ >= 0) reactor_->poller().remove(fd_, *this);
+}
 
 inline void Watch::wait_for(Readiness direction, Resumable& who) noexcept {
     (direction == readable ? reader_ : writer_) = &who;
-    if (reactor_->poller_needs_rearm()) reactor_->poller().rearm(fd_, *this, direction);
+    if (fd_ >= 0 && reactor_->poller_needs_rearm()) reactor_->poller().rearm(fd_, *this, direction);
+}
+
+inline void Watch::became_ready(std::uint8_t ready) noexcept {
+    const unsigned is_new = ready & ~unsigned{ready_};
+    ready_ = static_cast<std::uint8_t>(ready_ | ready);
+    if (reader_ != nullptr && is_readable()) std::exchange(reader_, nullptr)->wake(*reactor_);
+    if (writer_ != nullptr && is_writable()) std::exchange(writer_, nullptr)->wake(*reactor_);
+    if (hangup_listener != nullptr && (is_new & (peer_ended | broken)) != 0) {
+        hangup_listener->peer_hung_up(ready_);
+    }
 }
 
 }  // namespace detail
@@ -333,7 +344,7 @@ inline void Reactor::take_events() {
     events_since_ = may_wait && now_ - begun > a_real_wait ? now_ : last_events_;
     last_events_ = now_;
     put_off_until_ = now_ + a_little;
-    for (const detail::PollEvent& event : events_) mark(event);
+    for (const detail::PollEvent& event : events_) event.watch->became_ready(event.ready);
 }
 
 inline std::chrono::milliseconds Reactor::poll_timeout(detail::TimePoint present) const noexcept {
@@ -345,17 +356,6 @@ inline std::chrono::milliseconds Reactor::poll_timeout(detail::TimePoint present
     constexpr milliseconds longest = std::chrono::hours(1);
     const auto delay = std::chrono::ceil<milliseconds>(next - present);
     return delay < longest ? delay : longest;
-}
-
-inline void Reactor::mark(const detail::PollEvent& event) noexcept {
-    detail::Watch& watch = *event.watch;
-    const unsigned is_new = event.ready & ~unsigned{watch.ready_};
-    watch.ready_ = static_cast<std::uint8_t>(watch.ready_ | event.ready);
-    if (watch.reader_ != nullptr && watch.is_readable()) std::exchange(watch.reader_, nullptr)->wake(*this);
-    if (watch.writer_ != nullptr && watch.is_writable()) std::exchange(watch.writer_, nullptr)->wake(*this);
-    if (watch.hangup_listener != nullptr && (is_new & (detail::peer_ended | detail::broken)) != 0) {
-        watch.hangup_listener->peer_hung_up(watch.ready_);
-    }
 }
 
 inline void Reactor::resume_ready() {

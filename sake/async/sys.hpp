@@ -10,12 +10,14 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -106,6 +108,49 @@ inline SysResult read(int fd, void* buffer, std::size_t size) noexcept {
 
 inline SysResult write(int fd, const void* data, std::size_t size) noexcept {
     return retry([=] { return ::write(fd, data, size); });
+}
+
+/// Reads from this place of a file, and leaves its own position alone.
+inline SysResult read_at(int fd, void* buffer, std::size_t size, std::uint64_t offset) noexcept {
+    return retry([=] { return ::pread(fd, buffer, size, static_cast<off_t>(offset)); });
+}
+
+/// Sends a piece of a file through memory of our own; a piece that the socket does not take is read again.
+inline SysResult copy_file(int socket, int file, std::uint64_t& offset, std::size_t count) noexcept {
+    char piece[16 * 1024];
+    const SysResult got = read_at(file, piece, count < sizeof piece ? count : sizeof piece, offset);
+    if (!got.ok() || got.value == 0) return got;
+    const SysResult sent = send(socket, piece, static_cast<std::size_t>(got.value));
+    if (sent.ok()) offset += static_cast<std::uint64_t>(sent.value);
+    return sent;
+}
+
+#if SAKE_HAS_EPOLL  // Linux
+/// sendfile has no flag against SIGPIPE, so the signal is blocked for this thread, and taken if it came.
+inline SysResult sendfile_without_signal(int socket, int file, off_t& offset, std::size_t count) noexcept {
+    sigset_t pipe;
+    sigset_t before;
+    ::sigemptyset(&pipe);
+    ::sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    const SysResult sent = retry([&] { return ::sendfile(socket, file, &offset, count); });
+    const timespec at_once{};
+    if (sent.error == EPIPE) ::sigtimedwait(&pipe, nullptr, &at_once);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return sent;
+}
+#endif
+
+/// Sends up to `count` bytes of a file from `offset` on, which it moves. 0 if the file has no more. A file
+/// that the system cannot send by itself is copied.
+inline SysResult send_file(int socket, int file, std::uint64_t& offset, std::size_t count) noexcept {
+#if SAKE_HAS_EPOLL  // Linux
+    auto at = static_cast<off_t>(offset);
+    const SysResult sent = sendfile_without_signal(socket, file, at, count);
+    offset = static_cast<std::uint64_t>(at);
+    if (sent.error != EINVAL && sent.error != ENOSYS) return sent;
+#endif
+    return copy_file(socket, file, offset, count);
 }
 
 inline bool set_close_on_exec(int fd) noexcept { return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0; }

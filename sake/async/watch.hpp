@@ -23,7 +23,8 @@ class HangupListener {
     ~HangupListener() = default;
 };
 
-/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor.
+/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. With -1 there
+/// is no descriptor: the reactor's poller knows nothing of it, and `became_ready` tells.
 class Watch {
   public:
     /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins
@@ -52,6 +53,10 @@ class Watch {
         if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
     }
 
+    /// Marks it ready, as an event of the poller does: wakes the waiters of these directions, and tells the
+    /// listener of a new end. On the reactor's thread.
+    void became_ready(std::uint8_t ready) noexcept;
+
     /// Whether it is worth trying in this direction.
     [[nodiscard]] bool is_ready(Readiness direction) const noexcept { return (ready_ & direction) != 0; }
 
@@ -66,7 +71,6 @@ class Watch {
     HangupListener* hangup_listener = nullptr;
 
   private:
-    friend class sake::v0::Reactor;
     Reactor* reactor_;
     Resumable* reader_ = nullptr;
     Resumable* writer_ = nullptr;

@@ -20,6 +20,7 @@
 #if defined(__linux__)
 #define SAKE_HAS_EPOLL 1
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
 #else
 #define SAKE_HAS_EPOLL 0
 #endif

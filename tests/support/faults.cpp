@@ -41,6 +41,7 @@
     X(open)                      \
     X(pipe2)                     \
     X(poll)                      \
+    X(pread)                     \
     X(read)                      \
     X(recv)                      \
     X(send)                      \
@@ -69,6 +70,7 @@ int __real_madvise(void*, size_t, int);
 int __real_open(const char*, int, ...);
 int __real_pipe2(int*, int);
 int __real_poll(pollfd*, nfds_t, int);
+ssize_t __real_pread(int, void*, size_t, off_t);
 ssize_t __real_read(int, void*, size_t);
 ssize_t __real_recv(int, void*, size_t, int);
 ssize_t __real_send(int, const void*, size_t, int);
@@ -401,7 +403,7 @@ FaultPlan& FaultPlan::short_io(std::string_view name, double probability, std::s
 }
 
 FaultPlan& FaultPlan::storm(double probability) {
-    for (const char* name : {"recv", "send", "sendmsg", "read", "write", "writev"}) {
+    for (const char* name : {"recv", "send", "sendfile", "sendmsg", "read", "write", "writev"}) {
         fail_randomly(name, probability, EINTR);
         fail_randomly(name, probability, EAGAIN);
         short_io(name, probability, 1);
@@ -549,6 +551,12 @@ int __wrap_pipe2(int* ends, int flags) {
 int __wrap_poll(pollfd* entries, nfds_t count, int timeout) {
     const auto verdict = judge(Call::poll);
     return verdict.error != 0 ? harness::fail(verdict.error) : __real_poll(entries, count, timeout);
+}
+
+ssize_t __wrap_pread(int fd, void* buffer, size_t length, off_t offset) {
+    const auto verdict = judge(Call::pread, {.fd = fd, .length = length, .readiness = EPOLLIN});
+    return verdict.error != 0 ? harness::fail(verdict.error)
+                              : __real_pread(fd, buffer, verdict.length, offset);
 }
 
 ssize_t __wrap_read(int fd, void* buffer, size_t length) {

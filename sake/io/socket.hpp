@@ -1,0 +1,113 @@
+// Socket: a connection's descriptor, the watch over it and, if its bytes do not travel as they are, its wire.
+// Client and server send and receive through it; a plain connection costs them no virtual call. Small, since
+// every idle connection of a server has one.
+#pragma once
+
+#include <poll.h>
+#include <sys/uio.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "sake/async/sys.hpp"
+#include "sake/async/watch.hpp"
+#include "sake/io/wire.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Calls never wait; what they return is what the system call of their name would. Closes at its end.
+class Socket {
+  public:
+    /// Takes over a connected, non-blocking descriptor, or a wire that needs none. Throws std::system_error
+    /// if the reactor cannot watch it.
+    Socket(Reactor& reactor, FileDescriptor descriptor, std::unique_ptr<Wire> wire = nullptr)
+        : descriptor_(std::move(descriptor)), watch_(reactor, descriptor_.get()), wire_(std::move(wire)) {
+        if (wire_ != nullptr) wire_->attach(watch_);
+    }
+
+    /// -1 if there is none.
+    [[nodiscard]] int fd() const noexcept { return watch_.fd(); }
+    [[nodiscard]] Watch& watch() noexcept { return watch_; }
+    [[nodiscard]] const Watch& watch() const noexcept { return watch_; }
+
+    SysResult receive(void* buffer, std::size_t size) noexcept {
+        return wire_ == nullptr ? sys::receive(fd(), buffer, size) : wire_->receive(buffer, size);
+    }
+    SysResult send(const void* data, std::size_t size) noexcept {
+        if (wire_ == nullptr) return sys::send(fd(), data, size);
+        // A send does not write through the pointer; iovec is only not const because readv shares it.
+        const iovec piece{const_cast<void*>(data), size};
+        return wire_->send(&piece, 1);
+    }
+    SysResult send(iovec* pieces, std::size_t count) noexcept {
+        return wire_ == nullptr ? sys::send_vectors(fd(), pieces, count) : wire_->send(pieces, count);
+    }
+    /// Sends up to `count` bytes of a file from `offset` on, which it moves. 0 if the file has no more.
+    SysResult send_file(int file, std::uint64_t& offset, std::size_t count) noexcept {
+        return wire_ == nullptr ? sys::send_file(fd(), file, offset, count)
+                                : wire_->send_file(file, offset, count);
+    }
+
+    /// After EAGAIN in this direction: marks the watch, and returns the direction to wait for before the next
+    /// try. They differ only if a wire says so.
+    Readiness blocked(Readiness direction) noexcept {
+        const Readiness needed = wire_ == nullptr ? direction : wire_->needs();
+        if (needed == readable) {
+            watch_.drained();
+        } else {
+            watch_.filled();
+        }
+        return needed;
+    }
+
+    /// Whether a wire holds input that no event will tell of: then reading must not wait.
+    [[nodiscard]] bool has_pending() const noexcept { return wire_ != nullptr && wire_->has_pending(); }
+    /// Whether there is input, its end, or an error, right now.
+    [[nodiscard]] bool has_input() const noexcept {
+        return wire_ == nullptr ? sys::is_ready(fd(), POLLIN) : wire_->has_input();
+    }
+
+    /// How many bytes of what was sent the peer has yet to receive.
+    [[nodiscard]] std::uint32_t unacknowledged() const noexcept {
+        return wire_ == nullptr ? sys::unacknowledged(fd()) : wire_->unacknowledged();
+    }
+    /// Whether that has become less since the last time that this was asked.
+    [[nodiscard]] bool peer_goes_on() noexcept {
+        const std::uint32_t now = unacknowledged();
+        return now < std::exchange(last_unacknowledged_, now);
+    }
+
+    /// Nothing more is sent: the peer sees the end.
+    SysResult end_output() noexcept {
+        return wire_ == nullptr ? sys::shutdown_write(fd()) : wire_->end_output();
+    }
+    /// Its close, which must come next, drops what was not sent, and the peer sees a reset.
+    void reset_on_close() noexcept {
+        if (wire_ == nullptr) {
+            sys::reset_on_close(fd());
+        } else {
+            wire_->reset();
+        }
+    }
+
+    /// The protocol that both sides agreed on while they connected (ALPN); empty for none.
+    [[nodiscard]] std::string_view protocol() const noexcept {
+        return wire_ == nullptr ? std::string_view() : wire_->protocol();
+    }
+
+  private:
+    // The wire goes first, then the watch, then the descriptor.
+    FileDescriptor descriptor_;
+    std::uint32_t last_unacknowledged_ = 0xffffffff;  // in what would be a gap
+    Watch watch_;
+    std::unique_ptr<Wire> wire_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
