@@ -27,7 +27,7 @@ class BodyReader {
     void reset(const Framing& framing) noexcept {
         kind_ = framing.body;
         left_ = framing.body == Framing::Body::length ? framing.length : 0;
-        if (kind_ == Framing::Body::chunked) chunks_.reset();
+        chunks_.reset();
     }
 
     /// The next piece of the body. Call it with the rest behind `consumed` until it returns need_more (all
