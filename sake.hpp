@@ -89,6 +89,7 @@
 #include "sake/io/address.hpp"
 #include "sake/io/connect.hpp"
 #include "sake/io/file.hpp"
+#include "sake/io/memory_wire.hpp"
 #include "sake/io/socket.hpp"
 #include "sake/io/tcp_listener.hpp"
 #include "sake/io/tcp_stream.hpp"

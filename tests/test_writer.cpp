@@ -106,6 +106,48 @@ TEST_CASE("the fields that decide the framing are known") {
     }
 }
 
+TEST_CASE("a request head carries all it is given, after what was there before") {
+    http1::RequestTerms head;
+    head.method = "POST";
+    head.target = "/orders?dry=yes";
+    head.host = "localhost:8080";
+    head.user_agent = "sake/1";
+    head.body = BodyLine::length;
+    head.content_length = 18446744073709551615u;
+    Headers fields;
+    fields.add("X-A", "1");
+    std::string out = "before";
+    http1::append_request_head(out, head, fields);
+    CHECK(out ==
+          "beforePOST /orders?dry=yes HTTP/1.1\r\n"
+          "Host: localhost:8080\r\n"
+          "User-Agent: sake/1\r\n"
+          "Content-Length: 18446744073709551615\r\n"
+          "X-A: 1\r\n"
+          "\r\n");
+}
+
+TEST_CASE(
+    "a request head has the lines that it is told, of any length, and a User-Agent of the application") {
+    const auto asked = [](const http1::RequestTerms& head, const Headers& fields = {}) {
+        std::string out;
+        http1::append_request_head(out, head, fields);
+        return out;
+    };
+    CHECK(asked({.method = "GET", .target = "/", .host = "h"}) == "GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK(asked({.method = "PUT", .target = "/", .host = "h", .body = BodyLine::chunked}) ==
+          "PUT / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    Headers fields;
+    fields.set("user-agent", "mine");
+    CHECK(asked({.method = "GET", .target = "/", .host = "h", .user_agent = "sake/1"}, fields) ==
+          "GET / HTTP/1.1\r\nHost: h\r\nuser-agent: mine\r\n\r\n");
+    const std::string method(10'000, 'M');
+    const std::string target = "/" + std::string(100'000, 't');
+    const std::string host(1'000, 'h');
+    CHECK(asked({.method = method, .target = target, .host = host}) ==
+          method + " " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n");
+}
+
 TEST_CASE("a warm buffer takes a head without allocating") {
     Headers fields;
     fields.set("Cache-Control", "no-store");

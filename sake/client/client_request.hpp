@@ -169,16 +169,18 @@ class Request {
     }
 
     [[nodiscard]] std::string head() const {
-        std::string text = method_ + " " + url_.target + " HTTP/1.1\r\nHost: " + url_.authority + "\r\n";
-        if (!headers_.contains("User-Agent"))
-            text.append("User-Agent: sake/").append(SAKE_VERSION).append("\r\n");
+        using sake::detail::http1::BodyLine;
         const bool wants_length = has_body_ || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        if (is_streamed()) {
-            text += "Transfer-Encoding: chunked\r\n";
-        } else if (wants_length) {
-            text.append("Content-Length: ").append(std::to_string(body_.size())).append("\r\n");
-        }
-        return text.append(headers_.wire()).append("\r\n");
+        sake::detail::http1::RequestTerms terms;
+        terms.method = method_;
+        terms.target = url_.target;
+        terms.host = url_.authority;
+        terms.user_agent = "sake/" SAKE_VERSION;
+        terms.body = is_streamed() ? BodyLine::chunked : wants_length ? BodyLine::length : BodyLine::none;
+        terms.content_length = body_.size();
+        std::string text;
+        sake::detail::http1::append_request_head(text, terms, headers_);
+        return text;
     }
 
     /// Makes it the request that a redirect asks for (RFC 9110 section 15.4).

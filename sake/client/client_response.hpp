@@ -15,7 +15,7 @@
 #include "sake/base/json.hpp"
 #include "sake/client/client_connections.hpp"
 #include "sake/http/headers.hpp"
-#include "sake/http1/chunked.hpp"
+#include "sake/http1/body_reader.hpp"
 #include "sake/http1/framing.hpp"
 #include "sake/http1/response_parser.hpp"
 #include "sake/io/tcp_stream.hpp"
@@ -99,6 +99,7 @@ class ResponseStream {
   private:
     friend class Client;
     using Connection = detail::ClientConnections::Connections::Lease;
+    using Body = sake::detail::http1::Framing::Body;
 
     ResponseStream(detail::ClientConnections& kept, Connection connection,
                    const sake::detail::http1::ReceivedHead& head, std::string_view bytes,
@@ -106,26 +107,23 @@ class ResponseStream {
         : status(head.status),
           kept_(&kept),
           connection_(std::move(connection)),
-          body_(framing.body),
-          left_(framing.length),
           keep_alive_(framing.keep_alive),
           read_timeout_(read_timeout) {
         for (const sake::detail::FieldSlice& field : head.fields) {
             headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
         }
         connection_->skip(head.size);
-        if (body_ == sake::detail::http1::Framing::Body::none) end();
+        body_.reset(framing);
+        if (framing.body == Body::none) end();
     }
 
     // A few KiB of known length, or what has already come.
     [[nodiscard]] bool is_nearly_read() const noexcept {
         if (is_at_end_) return false;
-        return body_ == sake::detail::http1::Framing::Body::length
-                   ? left_ <= 4096
-                   : body_ == sake::detail::http1::Framing::Body::chunked && !connection_->unread().empty();
+        if (body_.kind() == Body::length) return body_.left_in_piece() <= 4096;
+        return body_.kind() == Body::chunked && !connection_->unread().empty();
     }
     [[nodiscard]] std::string take(std::string_view unread);
-    [[nodiscard]] std::string take_chunk(std::string_view unread);
     // What would come behind the answer was not asked for: such a connection is not used again.
     void end() noexcept {
         is_at_end_ = true;
@@ -136,38 +134,26 @@ class ResponseStream {
 
     detail::ClientConnections* kept_;
     Connection connection_;
-    sake::detail::http1::Framing::Body body_;
-    std::uint64_t left_;  // of sake::detail::http1::Framing::Body::length
+    sake::detail::http1::BodyReader body_;
     bool keep_alive_;
     bool is_at_end_ = false;
-    sake::detail::http1::ChunkedDecoder chunks_;
     std::chrono::milliseconds read_timeout_;
 };
 
+// All that has come of the body, in one piece.
 inline std::string ResponseStream::take(std::string_view unread) {
-    if (body_ == sake::detail::http1::Framing::Body::chunked) return take_chunk(unread);
-    std::size_t size = unread.size();
-    if (body_ == sake::detail::http1::Framing::Body::length)
-        size = static_cast<std::size_t>(std::min<std::uint64_t>(size, left_));
-    std::string piece(unread.substr(0, size));
-    connection_->skip(size);
-    left_ -= body_ == sake::detail::http1::Framing::Body::length ? size : 0;
-    if (body_ == sake::detail::http1::Framing::Body::length && left_ == 0) end();
-    return piece;
-}
-
-inline std::string ResponseStream::take_chunk(std::string_view unread) {
+    using Step = sake::detail::http1::BodyReader::Step;
     std::string piece;
     for (;;) {
-        const sake::detail::http1::ChunkedDecoder::Step step = chunks_.decode(unread);
+        const Step step = body_.read(unread);
         unread.remove_prefix(step.consumed);
         piece += step.data;
-        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::data) continue;
+        if (step.kind == Step::Kind::data) continue;
         connection_->skip(connection_->unread().size() - unread.size());
-        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::refused) {
-            throw BadResponse("bad response: " + std::string(chunks_.reason()));
+        if (step.kind == Step::Kind::refused) {
+            throw BadResponse("bad response: " + std::string(body_.reason()));
         }
-        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::done) end();
+        if (step.kind == Step::Kind::done) end();
         return piece;
     }
 }
@@ -184,7 +170,7 @@ Task<std::string> ResponseStream::read() {
         }
         const std::size_t more = co_await connection_->read_more(read_timeout_);
         if (more > 0) continue;
-        if (body_ != sake::detail::http1::Framing::Body::to_the_end) {
+        if (body_.kind() != Body::to_the_end) {
             close();
             sake::detail::throw_system_error(ECONNRESET, "the server ended in the middle of its answer");
         }

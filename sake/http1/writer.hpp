@@ -1,5 +1,5 @@
-// Response heads: fields in, bytes appended to a string, nothing allocated on the way. Not here: bodies and
-// chunks (chunked.hpp), and when to send what (the server).
+// The heads of requests and responses: fields in, bytes appended to a string, nothing allocated on the way.
+// Not here: bodies and chunks (chunked.hpp), and when to send what (the client and the server).
 #pragma once
 
 #include <charconv>
@@ -24,6 +24,16 @@ enum class ConnectionLine : std::uint8_t { none, close, keep_alive };
 /// How the head says where the body ends. `none` is for answers without a body, and for bodies that end with
 /// the connection.
 enum class BodyLine : std::uint8_t { none, length, chunked };
+
+/// What a request head holds besides the fields of the application. All of it is checked by whoever sets it.
+struct RequestTerms {
+    std::string_view method;
+    std::string_view target;
+    std::string_view host;
+    std::string_view user_agent = {};  // no line when empty
+    BodyLine body = BodyLine::none;
+    std::uint64_t content_length = 0;  // for BodyLine::length
+};
 
 /// What a response head holds besides the fields of the application.
 struct ResponseHead {
@@ -97,35 +107,58 @@ inline void put_status_line(Cursor& to, int status) noexcept {
     }
 }
 
-inline void put_body_line(Cursor& to, const ResponseHead& head) noexcept {
-    if (http::is_informational(head.status) || head.status == 204) return;
-    if (head.body == BodyLine::chunked) to.put("Transfer-Encoding: chunked\r\n");
-    if (head.body == BodyLine::length) {
-        to.put("Content-Length: ").put_number(head.content_length).put("\r\n");
-    }
+inline void put_body_line(Cursor& to, BodyLine body, std::uint64_t length) noexcept {
+    if (body == BodyLine::chunked) to.put("Transfer-Encoding: chunked\r\n");
+    if (body == BodyLine::length) to.put("Content-Length: ").put_number(length).put("\r\n");
 }
 
 /// Room enough for a status line with the longest of our reasons, and for every line that we make.
 inline constexpr std::size_t most_of_our_own = 256;
 
+/// Begins a head at the end of `out`, with room for `texts` bytes of the caller's besides our own.
+inline Cursor begin_head(std::string& out, std::size_t texts) {
+    const std::size_t begin = out.size();
+    out.resize(begin + most_of_our_own + texts);
+    return Cursor(out.data() + begin);
+}
+
+/// Ends it with the fields, which were counted among the texts, and the empty line.
+inline void end_head(std::string& out, Cursor& to, std::string_view fields) {
+    to.put(fields).put("\r\n");
+    out.resize(static_cast<std::size_t>(to.place() - out.data()));
+}
+
+/// Appends request line, fields and the final empty line. A User-Agent among `fields` takes the place of the
+/// one in `head`; Host, and fields for which is_framing_field is true, must not be among them.
+inline void append_request_head(std::string& out, const RequestTerms& head, const http::Headers& fields) {
+    const std::string_view wire = fields.wire();
+    Cursor to = begin_head(out, head.method.size() + head.target.size() + head.host.size() +
+                                    head.user_agent.size() + wire.size());
+    to.put(head.method).put(" ").put(head.target).put(" HTTP/1.1\r\nHost: ").put(head.host).put("\r\n");
+    if (!head.user_agent.empty() && !fields.contains("User-Agent")) {
+        to.put("User-Agent: ").put(head.user_agent).put("\r\n");
+    }
+    put_body_line(to, head.body, head.content_length);
+    end_head(out, to, wire);
+}
+
 /// Appends status line, fields and the final empty line. A Date or Content-Type among `fields` takes the
 /// place of the one in `head`; fields for which is_framing_field is true must not be among them.
 inline void append_response_head(std::string& out, const ResponseHead& head, const http::Headers& fields) {
     const std::string_view wire = fields.wire();
-    const std::size_t begin = out.size();
-    out.resize(begin + most_of_our_own + head.date_line.size() + head.content_type.size() + wire.size());
-    Cursor to(out.data() + begin);
+    Cursor to = begin_head(out, head.date_line.size() + head.content_type.size() + wire.size());
     const bool known = head.status >= 100 && head.status <= 999;
     put_status_line(to, known ? head.status : 500);
     if (!head.date_line.empty() && !fields.contains("Date")) to.put(head.date_line);
     if (!head.content_type.empty() && !fields.contains("Content-Type")) {
         to.put("Content-Type: ").put(head.content_type).put("\r\n");
     }
-    put_body_line(to, head);
+    if (!http::is_informational(head.status) && head.status != 204) {
+        put_body_line(to, head.body, head.content_length);
+    }
     if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");
     if (head.connection == ConnectionLine::keep_alive) to.put("Connection: keep-alive\r\n");
-    to.put(wire).put("\r\n");
-    out.resize(static_cast<std::size_t>(to.place() - out.data()));
+    end_head(out, to, wire);
 }
 
 /// The answer to "Expect: 100-continue" when the body is wanted (RFC 9110 section 15.2.1).

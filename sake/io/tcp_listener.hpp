@@ -12,6 +12,7 @@
 #include "sake/async/descriptor.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
+#include "sake/io/accept.hpp"
 #include "sake/io/address.hpp"
 #include "sake/io/tcp_stream.hpp"
 
@@ -65,12 +66,9 @@ Task<TcpStream> TcpListener::accept(L limit) {
     for (;;) {
         detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
         co_await ready;
-        sockaddr_storage peer{};
-        socklen_t peer_size = 0;
-        const detail::SysResult accepted = detail::sys::accept(watch_->fd(), peer, peer_size);
-        if (accepted.ok()) co_return TcpStream(detail::FileDescriptor(static_cast<int>(accepted.value)));
-        if (accepted.would_block()) watch_->drained();
-        if (accepted.would_block() || detail::sys::is_of_one_connection(accepted.error)) continue;
+        detail::Accepted next = detail::accept_one(*watch_);
+        if (next.kind == detail::Accepted::Kind::accepted) co_return TcpStream(std::move(next.socket));
+        if (next.kind != detail::Accepted::Kind::no_resources) continue;
         co_await sleep(std::chrono::milliseconds(100));
         if (detail::Clock::now() >= deadline) throw TimedOut();
     }

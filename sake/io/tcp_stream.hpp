@@ -20,10 +20,14 @@
 #include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/function.hpp"
-#include "sake/io/address.hpp"
+#include "sake/base/peer_address.hpp"
+#include "sake/io/socket.hpp"
 
 namespace sake {
 inline namespace v0 {
+
+class TcpStream;
+
 namespace detail {
 
 /// Bytes that have come and were not asked for yet. Taking from the front costs its share of one move of the
@@ -49,6 +53,9 @@ class UnreadBytes {
     std::string bytes_;
     std::size_t taken_ = 0;
 };
+
+/// A stream whose bytes travel by a wire, over a connected, non-blocking descriptor if the wire needs one.
+[[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire);
 
 }  // namespace detail
 
@@ -91,12 +98,12 @@ class TcpStream {
     [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max());
 
     /// For parsers: what has come and was not read yet, valid until the next read.
-    [[nodiscard]] std::string_view unread() const { return socket().unread.view(); }
+    [[nodiscard]] std::string_view unread() const { return state().unread.view(); }
     /// Waits for more behind it, and gives how many bytes came; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::size_t> read_more(L limit = L::max());
     /// Takes the first `size` bytes of what is unread for read.
-    void skip(std::size_t size) { socket().unread.take(size); }
+    void skip(std::size_t size) { state().unread.take(size); }
 
     /// Writes all of it, waiting whenever the peer is slow. `bytes` must stay where they are meanwhile.
     template <detail::Limit L = detail::NoLimit>
@@ -106,21 +113,21 @@ class TcpStream {
     void shutdown_write();
 
     /// Nobody may be reading or writing.
-    void close() noexcept { socket_.reset(); }
+    void close() noexcept { state_.reset(); }
     /// Closes with a reset: what was not sent is dropped, and the peer learns at once that nobody reads any
     /// more.
     void abort() noexcept {
-        if (socket_ != nullptr) static_cast<void>(detail::sys::reset_on_close(socket_->own.get()));
+        if (state_ != nullptr) state_->socket.reset_on_close();
         close();
     }
-    [[nodiscard]] bool is_open() const noexcept { return socket_ != nullptr; }
+    [[nodiscard]] bool is_open() const noexcept { return state_ != nullptr; }
 
     /// Whether it is as a connection that rests should be: open, and nothing has come that was not read.
     [[nodiscard]] bool is_quiet() const noexcept;
 
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string peer_address() const;
-    [[nodiscard]] int fd() const { return socket().watch.fd(); }
+    [[nodiscard]] int fd() const { return state().socket.fd(); }
 
   private:
     // A read that fills its room is followed by one with much, one that is small by one with little.
@@ -128,11 +135,10 @@ class TcpStream {
     static constexpr std::size_t much_room = 64 * 1024;
 
     // What does not move: the poller knows where the watch is.
-    struct Socket {
-        Socket(Reactor& reactor, detail::FileDescriptor descriptor)
-            : own(std::move(descriptor)), watch(reactor, own.get()) {}
-        detail::FileDescriptor own;
-        detail::Watch watch;
+    struct State {
+        State(Reactor& reactor, detail::FileDescriptor descriptor, std::unique_ptr<detail::Wire> wire)
+            : socket(reactor, std::move(descriptor), std::move(wire)) {}
+        detail::Socket socket;
         detail::UnreadBytes unread;
         std::size_t room = least_room;
         bool is_being_read = false;
@@ -141,19 +147,22 @@ class TcpStream {
     // In every read, since what is unread belongs to one at a time.
     class Reading {
       public:
-        explicit Reading(Socket& socket) : socket_(socket) {
-            if (socket.is_being_read) throw std::logic_error("two coroutines read one TcpStream at a time");
-            socket.is_being_read = true;
+        explicit Reading(State& state) : state_(state) {
+            if (state.is_being_read) throw std::logic_error("two coroutines read one TcpStream at a time");
+            state.is_being_read = true;
         }
         Reading(const Reading&) = delete;
         Reading& operator=(const Reading&) = delete;
-        ~Reading() { socket_.is_being_read = false; }
+        ~Reading() { state_.is_being_read = false; }
 
       private:
-        Socket& socket_;
+        State& state_;
     };
 
-    [[nodiscard]] Socket& socket() const;
+    friend TcpStream detail::make_stream(Reactor&, detail::FileDescriptor, std::unique_ptr<detail::Wire>);
+    explicit TcpStream(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+
+    [[nodiscard]] State& state() const;
     // Templates, as all coroutines here, since GCC compiles those that are none for every program that
     // includes them.
     template <class Unused = void>
@@ -161,7 +170,7 @@ class TcpStream {
     template <class Unused = void>
     [[nodiscard]] Task<std::size_t> receive_more(detail::TimePoint deadline);
 
-    std::unique_ptr<Socket> socket_;
+    std::unique_ptr<State> state_;
 };
 
 inline TcpStream::TcpStream(detail::FileDescriptor socket) {
@@ -169,51 +178,55 @@ inline TcpStream::TcpStream(detail::FileDescriptor socket) {
     if (reactor == nullptr)
         throw std::logic_error("a TcpStream needs a running reactor: make it in a coroutine");
     detail::sys::set_nonblocking_cloexec(socket.get());
-    socket_ = std::make_unique<Socket>(*reactor, std::move(socket));
+    state_ = std::make_unique<State>(*reactor, std::move(socket), nullptr);
 }
 
-inline TcpStream::Socket& TcpStream::socket() const {
-    if (socket_ == nullptr) throw std::logic_error("the TcpStream is closed");
-    return *socket_;
+inline TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire) {
+    return TcpStream(std::make_unique<TcpStream::State>(reactor, std::move(socket), std::move(wire)));
+}
+
+inline TcpStream::State& TcpStream::state() const {
+    if (state_ == nullptr) throw std::logic_error("the TcpStream is closed");
+    return *state_;
 }
 
 inline void TcpStream::shutdown_write() {
-    const detail::SysResult result = detail::sys::shutdown_write(socket().own.get());
+    const detail::SysResult result = state().socket.end_output();
     if (!result.ok()) detail::throw_system_error(result.error, "shutdown");
 }
 
 inline bool TcpStream::is_quiet() const noexcept {
-    return socket_ != nullptr && !socket_->is_being_read && socket_->unread.size() == 0 &&
-           !detail::sys::is_ready(socket_->own.get(), POLLIN);
+    return state_ != nullptr && !state_->is_being_read && state_->unread.size() == 0 &&
+           !state_->socket.has_input();
 }
 
 inline std::string TcpStream::peer_address() const {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     auto* const peer = reinterpret_cast<sockaddr*>(&address);
-    if (::getpeername(socket().own.get(), peer, &size) != 0) detail::throw_system_error(errno, "getpeername");
+    if (fd() >= 0 && ::getpeername(fd(), peer, &size) != 0) detail::throw_system_error(errno, "getpeername");
     return detail::PeerAddress(address).to_string();
 }
 
 template <class Unused>
 Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint deadline) {
-    Socket& own = socket();
+    detail::Socket& own = state().socket;
     // A peer that never lets us wait must not keep the others from their turn.
-    if (own.watch.reactor().turn_is_up()) co_await yield();
-    for (;;) {
-        detail::LimitedReadinessWait ready(own.watch, detail::readable, deadline);
-        co_await ready;
-        const detail::SysResult result = detail::sys::receive(own.own.get(), into.data(), into.size());
+    if (own.watch().reactor().turn_is_up()) co_await yield();
+    for (detail::Readiness needed = detail::readable;;) {
+        detail::LimitedReadinessWait ready(own.watch(), needed, deadline);
+        if (!own.has_pending()) co_await ready;
+        const detail::SysResult result = own.receive(into.data(), into.size());
         if (result.ok()) co_return static_cast<std::size_t>(result.value);
         if (!result.would_block()) detail::throw_system_error(result.error, "read");
-        own.watch.drained();
+        needed = own.blocked(detail::readable);
     }
 }
 
 // Appends to what is unread.
 template <class Unused>
 Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
-    Socket& own = socket();
+    State& own = state();
     const std::span<char> room = own.unread.extend(std::max(own.room, own.unread.size()));
     std::size_t received = 0;
     const detail::AtExit cut([&] { own.unread.keep(received, room.size()); });
@@ -225,14 +238,14 @@ Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
 
 template <detail::Limit L>
 Task<std::size_t> TcpStream::read_more(L limit) {
-    const Reading reading(socket());
+    const Reading reading(state());
     co_return co_await receive_more(detail::deadline_in(detail::to_clock(limit)));
 }
 
 template <detail::Limit L>
 Task<std::size_t> TcpStream::read(std::span<char> into, L limit) {
-    const Reading reading(socket());
-    detail::UnreadBytes& unread = socket().unread;
+    const Reading reading(state());
+    detail::UnreadBytes& unread = state().unread;
     const std::size_t size = std::min(unread.size(), into.size());
     if (size > 0 || into.empty()) {
         std::memcpy(into.data(), unread.view().data(), size);
@@ -246,8 +259,8 @@ template <detail::Limit L>
 Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, std::size_t longest, L limit) {
     if (delimiter.empty()) throw std::invalid_argument("read_until: the delimiter is empty");
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
-    const Reading reading(socket());
-    detail::UnreadBytes& unread = socket().unread;
+    const Reading reading(state());
+    detail::UnreadBytes& unread = state().unread;
     for (std::size_t searched = 0;;) {
         const std::size_t found = unread.view().find(delimiter, searched);
         const bool is_there = found != std::string_view::npos;
@@ -271,8 +284,8 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
 template <detail::Limit L>
 Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
-    const Reading reading(socket());
-    detail::UnreadBytes& unread = socket().unread;
+    const Reading reading(state());
+    detail::UnreadBytes& unread = state().unread;
     while (unread.size() < size) {
         const std::size_t received = co_await receive_more(deadline);
         if (received == 0) detail::throw_system_error(ECONNRESET, "the peer ended before all had come");
@@ -285,16 +298,16 @@ Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
 template <detail::Limit L>
 Task<> TcpStream::write_all(std::string_view bytes, L limit) {
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
-    Socket& own = socket();
-    if (own.watch.reactor().turn_is_up()) co_await yield();
-    while (!bytes.empty()) {
-        detail::LimitedReadinessWait ready(own.watch, detail::writable, deadline);
+    detail::Socket& own = state().socket;
+    if (own.watch().reactor().turn_is_up()) co_await yield();
+    for (detail::Readiness needed = detail::writable; !bytes.empty();) {
+        detail::LimitedReadinessWait ready(own.watch(), needed, deadline);
         co_await ready;
-        const detail::SysResult result = detail::sys::send(own.own.get(), bytes.data(), bytes.size());
+        const detail::SysResult result = own.send(bytes.data(), bytes.size());
         if (result.ok()) {
             bytes.remove_prefix(static_cast<std::size_t>(result.value));
         } else if (result.would_block()) {
-            own.watch.filled();
+            needed = own.blocked(detail::writable);
         } else {
             detail::throw_system_error(result.error, "write");
         }

@@ -1,6 +1,7 @@
 // All fuzz targets: their names are those of their corpora.
 #pragma once
 
+#include "body_reader.hpp"
 #include "chunked.hpp"
 #include "connection.hpp"
 #include "head.hpp"
@@ -18,10 +19,15 @@ struct Target {
 };
 
 inline constexpr Target targets[] = {
-    {"chunked", chunked},   {"connection", connection},
-    {"head", head},         {"headers", headers},
-    {"response", response}, {"router", router},
-    {"target", target},     {"worker_context", worker_context},
+    {"body_reader", body_reader},
+    {"chunked", chunked},
+    {"connection", connection},
+    {"head", head},
+    {"headers", headers},
+    {"response", response},
+    {"router", router},
+    {"target", target},
+    {"worker_context", worker_context},
 };
 
 }  // namespace fuzz
