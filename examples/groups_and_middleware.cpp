@@ -30,7 +30,7 @@
 sake::Task<> log_request(sake::Context& ctx) {
     co_await ctx.next();
     std::string line(ctx.method());
-    line.append(" ").append(ctx.target()).append(" ").append(std::to_string(ctx.response_status()));
+    line.append(" ").append(ctx.target()).append(" ").append(std::to_string(ctx.response().status()));
     sake::log_to_stderr(sake::LogLevel::info, line);
 }
 

@@ -47,7 +47,7 @@ int main(int argc, char** argv) {
         sake::Json received = sake::Json::array();
         for (const auto& [name, value] : ctx.headers()) received.push_back(name);
         ctx.json({{"agent", ctx.header("User-Agent")},
-                  {"signed_in", ctx.has_header("Authorization")},
+                  {"signed_in", ctx.find_header("Authorization").has_value()},
                   {"received", received}});
     });
 

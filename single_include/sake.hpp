@@ -45,6 +45,7 @@
 //   sake/http1/request_parser.hpp
 //   sake/http1/response_parser.hpp
 //   sake/http1/framing.hpp
+//   sake/http1/body_reader.hpp
 //   sake/http1/writer.hpp
 //   sake/async/poller.hpp
 //   sake/async/sys.hpp
@@ -83,23 +84,36 @@
 //   sake/compute/pipeline.hpp
 //   sake/compute/stream_stages.hpp
 //   sake/compute/stream.hpp
+//   sake/io/accept.hpp
 //   sake/io/address.hpp
+//   sake/io/wire.hpp
+//   sake/io/socket.hpp
 //   sake/io/tcp_stream.hpp
 //   sake/io/connect.hpp
 //   sake/io/file.hpp
+//   sake/io/memory_wire.hpp
 //   sake/io/tcp_listener.hpp
+//   sake/app/answered.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
-//   sake/app/carrier.hpp
 //   sake/app/request.hpp
 //   sake/app/response.hpp
 //   sake/app/context.hpp
-//   sake/app/config.hpp
+//   sake/app/call.hpp
+//   sake/app/carrier.hpp
 //   sake/app/handler.hpp
+//   sake/app/config.hpp
 //   sake/app/pattern.hpp
-//   sake/app/router.hpp
 //   sake/app/route.hpp
+//   sake/app/errors.hpp
 //   sake/app/chain.hpp
+//   sake/app/call_runner.hpp
+//   sake/app/context_methods.hpp
+//   sake/app/router.hpp
+//   sake/app/route_table.hpp
+//   sake/app/fallback.hpp
+//   sake/app/group.hpp
+//   sake/app/observers.hpp
 //   sake/worker/document.hpp
 //   sake/worker/bridge.hpp
 //   sake/worker/pool_carrier.hpp
@@ -110,15 +124,21 @@
 //   sake/client/client.hpp
 //   sake/server/rate_limit.hpp
 //   sake/server/input.hpp
-//   sake/server/exchange.hpp
-//   sake/server/server.hpp
+//   sake/server/h1_reader.hpp
+//   sake/server/h1_exchange.hpp
+//   sake/server/session.hpp
+//   sake/server/shard.hpp
 //   sake/server/deadlines.hpp
+//   sake/server/h1_answerer.hpp
 //   sake/server/output.hpp
 //   sake/server/transport.hpp
-//   sake/server/connection.hpp
-//   sake/server/connection_turns.hpp
+//   sake/server/turn.hpp
+//   sake/server/h1_connection.hpp
+//   sake/server/acceptor.hpp
+//   sake/server/shutdown.hpp
 //   sake/server/signals.hpp
-//   sake/server/serving.hpp
+//   sake/server/stall_watch.hpp
+//   sake/server/run.hpp
 //   sake/server/engine.hpp
 
 #pragma once
@@ -225,6 +245,7 @@ inline constexpr const char* version = SAKE_VERSION;
 #if defined(__linux__)
 #define SAKE_HAS_EPOLL 1
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
 #else
 #define SAKE_HAS_EPOLL 0
 #endif
@@ -3543,10 +3564,71 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/http1/body_reader.hpp ----
+
+// BodyReader: the body of a message, by its framing: so many bytes, chunks, or all up to the end of the
+// connection. Both sides read with it. Bytes in, views into them out. Not here: limits on the body, which are
+// the reader's, and what a head says about it (framing.hpp).
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+namespace http1 {
+
+/// Reads one body after another; `reset` begins the next.
+class BodyReader {
+  public:
+    using Step = ChunkedDecoder::Step;
+
+    explicit BodyReader(ChunkedLimits limits = {}) noexcept : chunks_(limits) {}
+
+    /// Begins the body of a message with this framing. One of Body::none is done at once.
+    void reset(const Framing& framing) noexcept {
+        kind_ = framing.body;
+        left_ = framing.body == Framing::Body::length ? framing.length : 0;
+        chunks_.reset();
+    }
+
+    /// The next piece of the body. Call it with the rest behind `consumed` until it returns need_more (all
+    /// input is consumed), done (the rest belongs to the next message) or refused.
+    [[nodiscard]] Step read(std::string_view in) noexcept {
+        if (kind_ == Framing::Body::chunked) return chunks_.decode(in);
+        if (left_ == 0 && kind_ != Framing::Body::to_the_end) return {Step::Kind::done, 0, {}};
+        if (in.empty()) return {Step::Kind::need_more, 0, {}};
+        if (kind_ == Framing::Body::to_the_end) return {Step::Kind::data, in.size(), in};
+        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left_, in.size()));
+        left_ -= size;
+        return {Step::Kind::data, size, in.substr(0, size)};
+    }
+
+    /// After refused: the status to answer with, and why.
+    [[nodiscard]] int status() const noexcept { return chunks_.status(); }
+    [[nodiscard]] std::string_view reason() const noexcept { return chunks_.reason(); }
+
+    /// How much is announced and still to come: of the body if it has a length, of the present chunk if its
+    /// size line is complete, else 0. So a body that will be too large is refused before it has come.
+    [[nodiscard]] std::uint64_t left_in_piece() const noexcept {
+        return kind_ == Framing::Body::chunked ? chunks_.left_in_chunk() : left_;
+    }
+
+    /// How the present body ends. To one that ends with its connection, the end is what completes it.
+    [[nodiscard]] Framing::Body kind() const noexcept { return kind_; }
+
+  private:
+    ChunkedDecoder chunks_;
+    std::uint64_t left_ = 0;  // of a length
+    Framing::Body kind_ = Framing::Body::none;
+};
+
+}  // namespace http1
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/http1/writer.hpp ----
 
-// Response heads: fields in, bytes appended to a string, nothing allocated on the way. Not here: bodies and
-// chunks (chunked.hpp), and when to send what (the server).
+// The heads of requests and responses: fields in, bytes appended to a string, nothing allocated on the way.
+// Not here: bodies and chunks (chunked.hpp), and when to send what (the client and the server).
 
 namespace sake {
 inline namespace v0 {
@@ -3559,6 +3641,16 @@ enum class ConnectionLine : std::uint8_t { none, close, keep_alive };
 /// How the head says where the body ends. `none` is for answers without a body, and for bodies that end with
 /// the connection.
 enum class BodyLine : std::uint8_t { none, length, chunked };
+
+/// What a request head holds besides the fields of the application. All of it is checked by whoever sets it.
+struct RequestTerms {
+    std::string_view method;
+    std::string_view target;
+    std::string_view host;
+    std::string_view user_agent = {};  // no line when empty
+    BodyLine body = BodyLine::none;
+    std::uint64_t content_length = 0;  // for BodyLine::length
+};
 
 /// What a response head holds besides the fields of the application.
 struct ResponseHead {
@@ -3632,35 +3724,58 @@ inline void put_status_line(Cursor& to, int status) noexcept {
     }
 }
 
-inline void put_body_line(Cursor& to, const ResponseHead& head) noexcept {
-    if (http::is_informational(head.status) || head.status == 204) return;
-    if (head.body == BodyLine::chunked) to.put("Transfer-Encoding: chunked\r\n");
-    if (head.body == BodyLine::length) {
-        to.put("Content-Length: ").put_number(head.content_length).put("\r\n");
-    }
+inline void put_body_line(Cursor& to, BodyLine body, std::uint64_t length) noexcept {
+    if (body == BodyLine::chunked) to.put("Transfer-Encoding: chunked\r\n");
+    if (body == BodyLine::length) to.put("Content-Length: ").put_number(length).put("\r\n");
 }
 
 /// Room enough for a status line with the longest of our reasons, and for every line that we make.
 inline constexpr std::size_t most_of_our_own = 256;
 
+/// Begins a head at the end of `out`, with room for `texts` bytes of the caller's besides our own.
+inline Cursor begin_head(std::string& out, std::size_t texts) {
+    const std::size_t begin = out.size();
+    out.resize(begin + most_of_our_own + texts);
+    return Cursor(out.data() + begin);
+}
+
+/// Ends it with the fields, which were counted among the texts, and the empty line.
+inline void end_head(std::string& out, Cursor& to, std::string_view fields) {
+    to.put(fields).put("\r\n");
+    out.resize(static_cast<std::size_t>(to.place() - out.data()));
+}
+
+/// Appends request line, fields and the final empty line. A User-Agent among `fields` takes the place of the
+/// one in `head`; Host, and fields for which is_framing_field is true, must not be among them.
+inline void append_request_head(std::string& out, const RequestTerms& head, const http::Headers& fields) {
+    const std::string_view wire = fields.wire();
+    Cursor to = begin_head(out, head.method.size() + head.target.size() + head.host.size() +
+                                    head.user_agent.size() + wire.size());
+    to.put(head.method).put(" ").put(head.target).put(" HTTP/1.1\r\nHost: ").put(head.host).put("\r\n");
+    if (!head.user_agent.empty() && !fields.contains("User-Agent")) {
+        to.put("User-Agent: ").put(head.user_agent).put("\r\n");
+    }
+    put_body_line(to, head.body, head.content_length);
+    end_head(out, to, wire);
+}
+
 /// Appends status line, fields and the final empty line. A Date or Content-Type among `fields` takes the
 /// place of the one in `head`; fields for which is_framing_field is true must not be among them.
 inline void append_response_head(std::string& out, const ResponseHead& head, const http::Headers& fields) {
     const std::string_view wire = fields.wire();
-    const std::size_t begin = out.size();
-    out.resize(begin + most_of_our_own + head.date_line.size() + head.content_type.size() + wire.size());
-    Cursor to(out.data() + begin);
+    Cursor to = begin_head(out, head.date_line.size() + head.content_type.size() + wire.size());
     const bool known = head.status >= 100 && head.status <= 999;
     put_status_line(to, known ? head.status : 500);
     if (!head.date_line.empty() && !fields.contains("Date")) to.put(head.date_line);
     if (!head.content_type.empty() && !fields.contains("Content-Type")) {
         to.put("Content-Type: ").put(head.content_type).put("\r\n");
     }
-    put_body_line(to, head);
+    if (!http::is_informational(head.status) && head.status != 204) {
+        put_body_line(to, head.body, head.content_length);
+    }
     if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");
     if (head.connection == ConnectionLine::keep_alive) to.put("Connection: keep-alive\r\n");
-    to.put(wire).put("\r\n");
-    out.resize(static_cast<std::size_t>(to.place() - out.data()));
+    end_head(out, to, wire);
 }
 
 /// The answer to "Expect: 100-continue" when the body is wanted (RFC 9110 section 15.2.1).
@@ -3814,6 +3929,49 @@ inline SysResult read(int fd, void* buffer, std::size_t size) noexcept {
 
 inline SysResult write(int fd, const void* data, std::size_t size) noexcept {
     return retry([=] { return ::write(fd, data, size); });
+}
+
+/// Reads from this place of a file, and leaves its own position alone.
+inline SysResult read_at(int fd, void* buffer, std::size_t size, std::uint64_t offset) noexcept {
+    return retry([=] { return ::pread(fd, buffer, size, static_cast<off_t>(offset)); });
+}
+
+/// Sends a piece of a file through memory of our own; a piece that the socket does not take is read again.
+inline SysResult copy_file(int socket, int file, std::uint64_t& offset, std::size_t count) noexcept {
+    char piece[16 * 1024];
+    const SysResult got = read_at(file, piece, count < sizeof piece ? count : sizeof piece, offset);
+    if (!got.ok() || got.value == 0) return got;
+    const SysResult sent = send(socket, piece, static_cast<std::size_t>(got.value));
+    if (sent.ok()) offset += static_cast<std::uint64_t>(sent.value);
+    return sent;
+}
+
+#if SAKE_HAS_EPOLL  // Linux
+/// sendfile has no flag against SIGPIPE, so the signal is blocked for this thread, and taken if it came.
+inline SysResult sendfile_without_signal(int socket, int file, off_t& offset, std::size_t count) noexcept {
+    sigset_t pipe;
+    sigset_t before;
+    ::sigemptyset(&pipe);
+    ::sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    const SysResult sent = retry([&] { return ::sendfile(socket, file, &offset, count); });
+    const timespec at_once{};
+    if (sent.error == EPIPE) ::sigtimedwait(&pipe, nullptr, &at_once);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return sent;
+}
+#endif
+
+/// Sends up to `count` bytes of a file from `offset` on, which it moves. 0 if the file has no more. A file
+/// that the system cannot send by itself is copied.
+inline SysResult send_file(int socket, int file, std::uint64_t& offset, std::size_t count) noexcept {
+#if SAKE_HAS_EPOLL  // Linux
+    auto at = static_cast<off_t>(offset);
+    const SysResult sent = sendfile_without_signal(socket, file, at, count);
+    offset = static_cast<std::uint64_t>(at);
+    if (sent.error != EINVAL && sent.error != ENOSYS) return sent;
+#endif
+    return copy_file(socket, file, offset, count);
 }
 
 inline bool set_close_on_exec(int fd) noexcept { return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0; }
@@ -4732,7 +4890,8 @@ class HangupListener {
     ~HangupListener() = default;
 };
 
-/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor.
+/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. With -1 there
+/// is no descriptor: the reactor's poller knows nothing of it, and `became_ready` tells.
 class Watch {
   public:
     /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins
@@ -4761,6 +4920,10 @@ class Watch {
         if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
     }
 
+    /// Marks it ready, as an event of the poller does: wakes the waiters of these directions, and tells the
+    /// listener of a new end. On the reactor's thread.
+    void became_ready(std::uint8_t ready) noexcept;
+
     /// Whether it is worth trying in this direction.
     [[nodiscard]] bool is_ready(Readiness direction) const noexcept { return (ready_ & direction) != 0; }
 
@@ -4775,7 +4938,6 @@ class Watch {
     HangupListener* hangup_listener = nullptr;
 
   private:
-    friend class sake::v0::Reactor;
     Reactor* reactor_;
     Resumable* reader_ = nullptr;
     Resumable* writer_ = nullptr;
@@ -4908,7 +5070,6 @@ class Reactor {
     [[nodiscard]] bool may_put_off_events() noexcept;
     void take_events();
     [[nodiscard]] std::chrono::milliseconds poll_timeout(detail::TimePoint present) const noexcept;
-    void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
 
@@ -4969,14 +5130,26 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
 
 inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
     : reactor_(&reactor), fd_(fd), ready_(ready) {
-    reactor.poller().add(fd, *this);
+    if (fd >= 0) reactor.poller().add(fd, *this);
 }
 
-inline Watch::~Watch() { reactor_->poller().remove(fd_, *this); }
+inline Watch::~Watch() {
+    if (fd_ >= 0) reactor_->poller().remove(fd_, *this);
+}
 
 inline void Watch::wait_for(Readiness direction, Resumable& who) noexcept {
     (direction == readable ? reader_ : writer_) = &who;
-    if (reactor_->poller_needs_rearm()) reactor_->poller().rearm(fd_, *this, direction);
+    if (fd_ >= 0 && reactor_->poller_needs_rearm()) reactor_->poller().rearm(fd_, *this, direction);
+}
+
+inline void Watch::became_ready(std::uint8_t ready) noexcept {
+    const unsigned is_new = ready & ~unsigned{ready_};
+    ready_ = static_cast<std::uint8_t>(ready_ | ready);
+    if (reader_ != nullptr && is_readable()) std::exchange(reader_, nullptr)->wake(*reactor_);
+    if (writer_ != nullptr && is_writable()) std::exchange(writer_, nullptr)->wake(*reactor_);
+    if (hangup_listener != nullptr && (is_new & (peer_ended | broken)) != 0) {
+        hangup_listener->peer_hung_up(ready_);
+    }
 }
 
 }  // namespace detail
@@ -5103,7 +5276,7 @@ inline void Reactor::take_events() {
     events_since_ = may_wait && now_ - begun > a_real_wait ? now_ : last_events_;
     last_events_ = now_;
     put_off_until_ = now_ + a_little;
-    for (const detail::PollEvent& event : events_) mark(event);
+    for (const detail::PollEvent& event : events_) event.watch->became_ready(event.ready);
 }
 
 inline std::chrono::milliseconds Reactor::poll_timeout(detail::TimePoint present) const noexcept {
@@ -5115,17 +5288,6 @@ inline std::chrono::milliseconds Reactor::poll_timeout(detail::TimePoint present
     constexpr milliseconds longest = std::chrono::hours(1);
     const auto delay = std::chrono::ceil<milliseconds>(next - present);
     return delay < longest ? delay : longest;
-}
-
-inline void Reactor::mark(const detail::PollEvent& event) noexcept {
-    detail::Watch& watch = *event.watch;
-    const unsigned is_new = event.ready & ~unsigned{watch.ready_};
-    watch.ready_ = static_cast<std::uint8_t>(watch.ready_ | event.ready);
-    if (watch.reader_ != nullptr && watch.is_readable()) std::exchange(watch.reader_, nullptr)->wake(*this);
-    if (watch.writer_ != nullptr && watch.is_writable()) std::exchange(watch.writer_, nullptr)->wake(*this);
-    if (watch.hangup_listener != nullptr && (is_new & (detail::peer_ended | detail::broken)) != 0) {
-        watch.hangup_listener->peer_hung_up(watch.ready_);
-    }
 }
 
 inline void Reactor::resume_ready() {
@@ -9957,6 +10119,51 @@ auto stream(Range&& range) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/io/accept.hpp ----
+
+// Accepting: one connection from a listening socket, and what it means if there is none. Both the server and
+// TcpListener take their connections here; how long to pause, and what to log, is theirs.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The outcome of one attempt to accept.
+struct Accepted {
+    enum class Kind : std::uint8_t {
+        accepted,      // `socket` and `peer`
+        drained,       // none waits; the watch tells when one does
+        lost,          // one died in the queue: the next may be fine
+        no_resources,  // `error`: no descriptors or no memory, so trying again at once would spin
+    };
+
+    Kind kind;
+    int error = 0;  // of `lost` and `no_resources`
+    FileDescriptor socket = {};
+    PeerAddress peer = {};
+};
+
+/// Takes the next connection, non-blocking and close-on-exec, if there is one.
+[[nodiscard]] inline Accepted accept_one(Watch& listening) noexcept {
+    sockaddr_storage peer{};
+    socklen_t peer_size = 0;
+    const SysResult result = sys::accept(listening.fd(), peer, peer_size);
+    if (result.ok()) {
+        return {Accepted::Kind::accepted, 0, FileDescriptor(static_cast<int>(result.value)),
+                PeerAddress(peer)};
+    }
+    if (result.would_block()) {
+        listening.drained();
+        return {Accepted::Kind::drained};
+    }
+    const bool is_lost = sys::is_of_one_connection(result.error);
+    return {is_lost ? Accepted::Kind::lost : Accepted::Kind::no_resources, result.error};
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/io/address.hpp ----
 
 // Addresses: "host:port", ":8080", "[::1]:8080" and "unix:/path" turned into bound, listening sockets.
@@ -10147,6 +10354,163 @@ inline Listener listen_at(std::string_view address, int backlog) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/io/wire.hpp ----
+
+// Wire: the seam for the bytes of a connection that is not a plain socket, such as TLS, or memory in a test.
+// A plain socket has none: see socket.hpp, which asks the system directly.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Watch;
+
+/// How the bytes of one connection travel. Calls never wait and never throw: they return what a system call
+/// on a non-blocking socket would, EAGAIN included. For one reactor's thread.
+class Wire {
+  public:
+    Wire() = default;
+    Wire(const Wire&) = delete;
+    Wire& operator=(const Wire&) = delete;
+    /// Closes the connection, if it is not the descriptor's to close.
+    virtual ~Wire() = default;
+
+    /// Called once, by the Socket that owns the wire. The watch knows the descriptor, if there is one, and
+    /// outlives the wire; a wire without a descriptor marks the watch itself.
+    virtual void attach(Watch& watch) noexcept = 0;
+
+    /// Bytes for the program: how many, 0 at the end of the input, EAGAIN if there are none now.
+    virtual SysResult receive(void* buffer, std::size_t size) noexcept = 0;
+    /// Takes bytes from these pieces, in order: how many, or EAGAIN if there is no room now.
+    virtual SysResult send(const iovec* pieces, std::size_t count) noexcept = 0;
+    /// Takes up to `count` bytes of a file from `offset` on, which it moves: how many, 0 if the file has no
+    /// more, or EAGAIN if there is no room now.
+    virtual SysResult send_file(int file, std::uint64_t& offset, std::size_t count) noexcept = 0;
+
+    /// What the last call that gave EAGAIN waits for. With TLS, a send may have to wait for input.
+    [[nodiscard]] virtual Readiness needs() const noexcept = 0;
+    /// Whether bytes can be received that no event will tell of, since they left the descriptor already.
+    [[nodiscard]] virtual bool has_pending() const noexcept = 0;
+    /// Whether `receive` would give anything but EAGAIN, as far as can be known without it.
+    [[nodiscard]] virtual bool has_input() const noexcept = 0;
+    /// How many bytes of what was sent the peer has yet to receive.
+    [[nodiscard]] virtual std::uint32_t unacknowledged() const noexcept = 0;
+
+    /// Nothing more is sent; the peer sees the end behind what it was sent before.
+    virtual SysResult end_output() noexcept = 0;
+    /// Aborts: the peer sees a reset, at the latest when the connection closes.
+    virtual void reset() noexcept = 0;
+
+    /// The protocol that both sides agreed on while they connected (ALPN), such as "h2"; empty for none.
+    [[nodiscard]] virtual std::string_view protocol() const noexcept = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/io/socket.hpp ----
+
+// Socket: a connection's descriptor, the watch over it and, if its bytes do not travel as they are, its wire.
+// Client and server send and receive through it; a plain connection costs them no virtual call. Small, since
+// every idle connection of a server has one.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Calls never wait; what they return is what the system call of their name would. Closes at its end.
+class Socket {
+  public:
+    /// Takes over a connected, non-blocking descriptor, or a wire that needs none. Throws std::system_error
+    /// if the reactor cannot watch it.
+    Socket(Reactor& reactor, FileDescriptor descriptor, std::unique_ptr<Wire> wire = nullptr)
+        : descriptor_(std::move(descriptor)), watch_(reactor, descriptor_.get()), wire_(std::move(wire)) {
+        if (wire_ != nullptr) wire_->attach(watch_);
+    }
+
+    /// -1 if there is none.
+    [[nodiscard]] int fd() const noexcept { return watch_.fd(); }
+    [[nodiscard]] Watch& watch() noexcept { return watch_; }
+    [[nodiscard]] const Watch& watch() const noexcept { return watch_; }
+
+    SysResult receive(void* buffer, std::size_t size) noexcept {
+        return wire_ == nullptr ? sys::receive(fd(), buffer, size) : wire_->receive(buffer, size);
+    }
+    SysResult send(const void* data, std::size_t size) noexcept {
+        if (wire_ == nullptr) return sys::send(fd(), data, size);
+        // A send does not write through the pointer; iovec is only not const because readv shares it.
+        const iovec piece{const_cast<void*>(data), size};
+        return wire_->send(&piece, 1);
+    }
+    SysResult send(iovec* pieces, std::size_t count) noexcept {
+        return wire_ == nullptr ? sys::send_vectors(fd(), pieces, count) : wire_->send(pieces, count);
+    }
+    /// Sends up to `count` bytes of a file from `offset` on, which it moves. 0 if the file has no more.
+    SysResult send_file(int file, std::uint64_t& offset, std::size_t count) noexcept {
+        return wire_ == nullptr ? sys::send_file(fd(), file, offset, count)
+                                : wire_->send_file(file, offset, count);
+    }
+
+    /// After EAGAIN in this direction: marks the watch, and returns the direction to wait for before the next
+    /// try. They differ only if a wire says so.
+    Readiness blocked(Readiness direction) noexcept {
+        const Readiness needed = wire_ == nullptr ? direction : wire_->needs();
+        if (needed == readable) {
+            watch_.drained();
+        } else {
+            watch_.filled();
+        }
+        return needed;
+    }
+
+    /// Whether a wire holds input that no event will tell of: then reading must not wait.
+    [[nodiscard]] bool has_pending() const noexcept { return wire_ != nullptr && wire_->has_pending(); }
+    /// Whether there is input, its end, or an error, right now.
+    [[nodiscard]] bool has_input() const noexcept {
+        return wire_ == nullptr ? sys::is_ready(fd(), POLLIN) : wire_->has_input();
+    }
+
+    /// How many bytes of what was sent the peer has yet to receive.
+    [[nodiscard]] std::uint32_t unacknowledged() const noexcept {
+        return wire_ == nullptr ? sys::unacknowledged(fd()) : wire_->unacknowledged();
+    }
+    /// Whether that has become less since the last time that this was asked.
+    [[nodiscard]] bool peer_goes_on() noexcept {
+        const std::uint32_t now = unacknowledged();
+        return now < std::exchange(last_unacknowledged_, now);
+    }
+
+    /// Nothing more is sent: the peer sees the end.
+    SysResult end_output() noexcept {
+        return wire_ == nullptr ? sys::shutdown_write(fd()) : wire_->end_output();
+    }
+    /// Its close, which must come next, drops what was not sent, and the peer sees a reset.
+    void reset_on_close() noexcept {
+        if (wire_ == nullptr) {
+            sys::reset_on_close(fd());
+        } else {
+            wire_->reset();
+        }
+    }
+
+    /// The protocol that both sides agreed on while they connected (ALPN); empty for none.
+    [[nodiscard]] std::string_view protocol() const noexcept {
+        return wire_ == nullptr ? std::string_view() : wire_->protocol();
+    }
+
+  private:
+    // The wire goes first, then the watch, then the descriptor.
+    FileDescriptor descriptor_;
+    std::uint32_t last_unacknowledged_ = 0xffffffff;  // in what would be a gap
+    Watch watch_;
+    std::unique_ptr<Wire> wire_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/io/tcp_stream.hpp ----
 
 // TcpStream: a connection, over TCP or a Unix socket, that coroutines read and write. How one is made is in
@@ -10154,6 +10518,9 @@ inline Listener listen_at(std::string_view address, int backlog) {
 
 namespace sake {
 inline namespace v0 {
+
+class TcpStream;
+
 namespace detail {
 
 /// Bytes that have come and were not asked for yet. Taking from the front costs its share of one move of the
@@ -10179,6 +10546,9 @@ class UnreadBytes {
     std::string bytes_;
     std::size_t taken_ = 0;
 };
+
+/// A stream whose bytes travel by a wire, over a connected, non-blocking descriptor if the wire needs one.
+[[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire);
 
 }  // namespace detail
 
@@ -10221,12 +10591,12 @@ class TcpStream {
     [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max());
 
     /// For parsers: what has come and was not read yet, valid until the next read.
-    [[nodiscard]] std::string_view unread() const { return socket().unread.view(); }
+    [[nodiscard]] std::string_view unread() const { return state().unread.view(); }
     /// Waits for more behind it, and gives how many bytes came; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::size_t> read_more(L limit = L::max());
     /// Takes the first `size` bytes of what is unread for read.
-    void skip(std::size_t size) { socket().unread.take(size); }
+    void skip(std::size_t size) { state().unread.take(size); }
 
     /// Writes all of it, waiting whenever the peer is slow. `bytes` must stay where they are meanwhile.
     template <detail::Limit L = detail::NoLimit>
@@ -10236,21 +10606,21 @@ class TcpStream {
     void shutdown_write();
 
     /// Nobody may be reading or writing.
-    void close() noexcept { socket_.reset(); }
+    void close() noexcept { state_.reset(); }
     /// Closes with a reset: what was not sent is dropped, and the peer learns at once that nobody reads any
     /// more.
     void abort() noexcept {
-        if (socket_ != nullptr) static_cast<void>(detail::sys::reset_on_close(socket_->own.get()));
+        if (state_ != nullptr) state_->socket.reset_on_close();
         close();
     }
-    [[nodiscard]] bool is_open() const noexcept { return socket_ != nullptr; }
+    [[nodiscard]] bool is_open() const noexcept { return state_ != nullptr; }
 
     /// Whether it is as a connection that rests should be: open, and nothing has come that was not read.
     [[nodiscard]] bool is_quiet() const noexcept;
 
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string peer_address() const;
-    [[nodiscard]] int fd() const { return socket().watch.fd(); }
+    [[nodiscard]] int fd() const { return state().socket.fd(); }
 
   private:
     // A read that fills its room is followed by one with much, one that is small by one with little.
@@ -10258,11 +10628,10 @@ class TcpStream {
     static constexpr std::size_t much_room = 64 * 1024;
 
     // What does not move: the poller knows where the watch is.
-    struct Socket {
-        Socket(Reactor& reactor, detail::FileDescriptor descriptor)
-            : own(std::move(descriptor)), watch(reactor, own.get()) {}
-        detail::FileDescriptor own;
-        detail::Watch watch;
+    struct State {
+        State(Reactor& reactor, detail::FileDescriptor descriptor, std::unique_ptr<detail::Wire> wire)
+            : socket(reactor, std::move(descriptor), std::move(wire)) {}
+        detail::Socket socket;
         detail::UnreadBytes unread;
         std::size_t room = least_room;
         bool is_being_read = false;
@@ -10271,19 +10640,22 @@ class TcpStream {
     // In every read, since what is unread belongs to one at a time.
     class Reading {
       public:
-        explicit Reading(Socket& socket) : socket_(socket) {
-            if (socket.is_being_read) throw std::logic_error("two coroutines read one TcpStream at a time");
-            socket.is_being_read = true;
+        explicit Reading(State& state) : state_(state) {
+            if (state.is_being_read) throw std::logic_error("two coroutines read one TcpStream at a time");
+            state.is_being_read = true;
         }
         Reading(const Reading&) = delete;
         Reading& operator=(const Reading&) = delete;
-        ~Reading() { socket_.is_being_read = false; }
+        ~Reading() { state_.is_being_read = false; }
 
       private:
-        Socket& socket_;
+        State& state_;
     };
 
-    [[nodiscard]] Socket& socket() const;
+    friend TcpStream detail::make_stream(Reactor&, detail::FileDescriptor, std::unique_ptr<detail::Wire>);
+    explicit TcpStream(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+
+    [[nodiscard]] State& state() const;
     // Templates, as all coroutines here, since GCC compiles those that are none for every program that
     // includes them.
     template <class Unused = void>
@@ -10291,7 +10663,7 @@ class TcpStream {
     template <class Unused = void>
     [[nodiscard]] Task<std::size_t> receive_more(detail::TimePoint deadline);
 
-    std::unique_ptr<Socket> socket_;
+    std::unique_ptr<State> state_;
 };
 
 inline TcpStream::TcpStream(detail::FileDescriptor socket) {
@@ -10299,51 +10671,55 @@ inline TcpStream::TcpStream(detail::FileDescriptor socket) {
     if (reactor == nullptr)
         throw std::logic_error("a TcpStream needs a running reactor: make it in a coroutine");
     detail::sys::set_nonblocking_cloexec(socket.get());
-    socket_ = std::make_unique<Socket>(*reactor, std::move(socket));
+    state_ = std::make_unique<State>(*reactor, std::move(socket), nullptr);
 }
 
-inline TcpStream::Socket& TcpStream::socket() const {
-    if (socket_ == nullptr) throw std::logic_error("the TcpStream is closed");
-    return *socket_;
+inline TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire) {
+    return TcpStream(std::make_unique<TcpStream::State>(reactor, std::move(socket), std::move(wire)));
+}
+
+inline TcpStream::State& TcpStream::state() const {
+    if (state_ == nullptr) throw std::logic_error("the TcpStream is closed");
+    return *state_;
 }
 
 inline void TcpStream::shutdown_write() {
-    const detail::SysResult result = detail::sys::shutdown_write(socket().own.get());
+    const detail::SysResult result = state().socket.end_output();
     if (!result.ok()) detail::throw_system_error(result.error, "shutdown");
 }
 
 inline bool TcpStream::is_quiet() const noexcept {
-    return socket_ != nullptr && !socket_->is_being_read && socket_->unread.size() == 0 &&
-           !detail::sys::is_ready(socket_->own.get(), POLLIN);
+    return state_ != nullptr && !state_->is_being_read && state_->unread.size() == 0 &&
+           !state_->socket.has_input();
 }
 
 inline std::string TcpStream::peer_address() const {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     auto* const peer = reinterpret_cast<sockaddr*>(&address);
-    if (::getpeername(socket().own.get(), peer, &size) != 0) detail::throw_system_error(errno, "getpeername");
+    if (fd() >= 0 && ::getpeername(fd(), peer, &size) != 0) detail::throw_system_error(errno, "getpeername");
     return detail::PeerAddress(address).to_string();
 }
 
 template <class Unused>
 Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint deadline) {
-    Socket& own = socket();
+    detail::Socket& own = state().socket;
     // A peer that never lets us wait must not keep the others from their turn.
-    if (own.watch.reactor().turn_is_up()) co_await yield();
-    for (;;) {
-        detail::LimitedReadinessWait ready(own.watch, detail::readable, deadline);
-        co_await ready;
-        const detail::SysResult result = detail::sys::receive(own.own.get(), into.data(), into.size());
+    if (own.watch().reactor().turn_is_up()) co_await yield();
+    for (detail::Readiness needed = detail::readable;;) {
+        detail::LimitedReadinessWait ready(own.watch(), needed, deadline);
+        if (!own.has_pending()) co_await ready;
+        const detail::SysResult result = own.receive(into.data(), into.size());
         if (result.ok()) co_return static_cast<std::size_t>(result.value);
         if (!result.would_block()) detail::throw_system_error(result.error, "read");
-        own.watch.drained();
+        needed = own.blocked(detail::readable);
     }
 }
 
 // Appends to what is unread.
 template <class Unused>
 Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
-    Socket& own = socket();
+    State& own = state();
     const std::span<char> room = own.unread.extend(std::max(own.room, own.unread.size()));
     std::size_t received = 0;
     const detail::AtExit cut([&] { own.unread.keep(received, room.size()); });
@@ -10355,14 +10731,14 @@ Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
 
 template <detail::Limit L>
 Task<std::size_t> TcpStream::read_more(L limit) {
-    const Reading reading(socket());
+    const Reading reading(state());
     co_return co_await receive_more(detail::deadline_in(detail::to_clock(limit)));
 }
 
 template <detail::Limit L>
 Task<std::size_t> TcpStream::read(std::span<char> into, L limit) {
-    const Reading reading(socket());
-    detail::UnreadBytes& unread = socket().unread;
+    const Reading reading(state());
+    detail::UnreadBytes& unread = state().unread;
     const std::size_t size = std::min(unread.size(), into.size());
     if (size > 0 || into.empty()) {
         std::memcpy(into.data(), unread.view().data(), size);
@@ -10376,8 +10752,8 @@ template <detail::Limit L>
 Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, std::size_t longest, L limit) {
     if (delimiter.empty()) throw std::invalid_argument("read_until: the delimiter is empty");
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
-    const Reading reading(socket());
-    detail::UnreadBytes& unread = socket().unread;
+    const Reading reading(state());
+    detail::UnreadBytes& unread = state().unread;
     for (std::size_t searched = 0;;) {
         const std::size_t found = unread.view().find(delimiter, searched);
         const bool is_there = found != std::string_view::npos;
@@ -10401,8 +10777,8 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
 template <detail::Limit L>
 Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
-    const Reading reading(socket());
-    detail::UnreadBytes& unread = socket().unread;
+    const Reading reading(state());
+    detail::UnreadBytes& unread = state().unread;
     while (unread.size() < size) {
         const std::size_t received = co_await receive_more(deadline);
         if (received == 0) detail::throw_system_error(ECONNRESET, "the peer ended before all had come");
@@ -10415,16 +10791,16 @@ Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
 template <detail::Limit L>
 Task<> TcpStream::write_all(std::string_view bytes, L limit) {
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
-    Socket& own = socket();
-    if (own.watch.reactor().turn_is_up()) co_await yield();
-    while (!bytes.empty()) {
-        detail::LimitedReadinessWait ready(own.watch, detail::writable, deadline);
+    detail::Socket& own = state().socket;
+    if (own.watch().reactor().turn_is_up()) co_await yield();
+    for (detail::Readiness needed = detail::writable; !bytes.empty();) {
+        detail::LimitedReadinessWait ready(own.watch(), needed, deadline);
         co_await ready;
-        const detail::SysResult result = detail::sys::send(own.own.get(), bytes.data(), bytes.size());
+        const detail::SysResult result = own.send(bytes.data(), bytes.size());
         if (result.ok()) {
             bytes.remove_prefix(static_cast<std::size_t>(result.value));
         } else if (result.would_block()) {
-            own.watch.filled();
+            needed = own.blocked(detail::writable);
         } else {
             detail::throw_system_error(result.error, "write");
         }
@@ -10754,6 +11130,204 @@ Task<std::string> FileReader::read(std::size_t most) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/io/memory_wire.hpp ----
+
+// MemoryWire: a connection without a socket. Two wires are each other's peer; what one sends, the other
+// receives, in the same order of events as over a Unix socket. For tests of clients and servers, which then
+// need neither ports nor the system. Both ends are for one reactor's thread.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Bytes in a ring of fixed size.
+class ByteRing {
+  public:
+    explicit ByteRing(std::size_t capacity) : capacity_(capacity), bytes_(new char[capacity]) {}
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t room() const noexcept { return capacity_ - size_; }
+    void clear() noexcept { size_ = 0; }
+
+    /// Takes as many of these as there is room for.
+    std::size_t put(const char* data, std::size_t size) noexcept {
+        size = std::min(size, room());
+        if (size == 0) return 0;  // memcpy wants an address even for nothing
+        const std::size_t end = (first_ + size_) % capacity_;
+        const std::size_t before_wrap = std::min(size, capacity_ - end);
+        std::memcpy(bytes_.get() + end, data, before_wrap);
+        std::memcpy(bytes_.get(), data + before_wrap, size - before_wrap);
+        size_ += size;
+        return size;
+    }
+    /// Moves up to `size` bytes from the front to `out`.
+    std::size_t take(char* out, std::size_t size) noexcept {
+        size = std::min(size, size_);
+        if (size == 0) return 0;
+        const std::size_t before_wrap = std::min(size, capacity_ - first_);
+        std::memcpy(out, bytes_.get() + first_, before_wrap);
+        std::memcpy(out + before_wrap, bytes_.get(), size - before_wrap);
+        first_ = (first_ + size) % capacity_;
+        size_ -= size;
+        return size;
+    }
+
+  private:
+    std::size_t capacity_;
+    std::size_t first_ = 0;
+    std::size_t size_ = 0;
+    std::unique_ptr<char[]> bytes_;
+};
+
+/// One end. Its destructor closes it: what it has sent can still be received, unless it leaves input
+/// unreceived, which resets the connection. After a reset, what was not received is dropped; the first call
+/// fails with ECONNRESET, later ones find the end, or EPIPE.
+class MemoryWire final : public Wire {
+  public:
+    /// As much as `capacity` bytes wait to be received. make_memory_wires gives it its peer.
+    explicit MemoryWire(std::size_t capacity) : incoming_(capacity) {}
+    ~MemoryWire() override {
+        if (peer_ != nullptr) disconnect(incoming_.size() > 0 ? ECONNRESET : 0);
+    }
+
+    static void connect(MemoryWire& one, MemoryWire& other) noexcept {
+        one.peer_ = &other;
+        other.peer_ = &one;
+    }
+
+    void attach(Watch& watch) noexcept override {
+        watch_ = &watch;
+        notify();
+    }
+
+    SysResult receive(void* buffer, std::size_t size) noexcept override {
+        if (error_ != 0) return {-1, std::exchange(error_, 0)};
+        if (incoming_.size() == 0) return input_has_ended() ? SysResult{0, 0} : blocked(readable);
+        const std::size_t taken = incoming_.take(static_cast<char*>(buffer), size);
+        if (taken > 0 && peer_ != nullptr && std::exchange(peer_->wants_room_, false)) peer_->notify();
+        return {static_cast<ssize_t>(taken), 0};
+    }
+
+    SysResult send(const iovec* pieces, std::size_t count) noexcept override {
+        std::size_t sent = 0;
+        std::size_t wanted = 0;
+        if (const int error = take_output_error()) return {-1, error};
+        for (const iovec* piece = pieces; piece != pieces + count; ++piece) {
+            wanted += piece->iov_len;
+            sent += peer_->incoming_.put(static_cast<const char*>(piece->iov_base), piece->iov_len);
+        }
+        return sent_of(sent, wanted);
+    }
+
+    SysResult send_file(int file, std::uint64_t& offset, std::size_t count) noexcept override {
+        char bytes[16 * 1024];
+        if (const int error = take_output_error()) return {-1, error};
+        const std::size_t wanted = std::min(count, sizeof bytes);
+        const std::size_t room = std::min(wanted, peer_->incoming_.room());
+        if (room == 0) return sent_of(0, wanted);
+        const SysResult read = sys::read_at(file, bytes, room, offset);
+        if (!read.ok() || read.value == 0) return read;
+        const std::size_t sent = peer_->incoming_.put(bytes, static_cast<std::size_t>(read.value));
+        offset += sent;
+        return sent_of(sent, sent);
+    }
+
+    [[nodiscard]] Readiness needs() const noexcept override { return needs_; }
+    [[nodiscard]] bool has_pending() const noexcept override { return incoming_.size() > 0; }
+    [[nodiscard]] bool has_input() const noexcept override {
+        return incoming_.size() > 0 || error_ != 0 || input_has_ended();
+    }
+    [[nodiscard]] std::uint32_t unacknowledged() const noexcept override {
+        return peer_ == nullptr ? 0 : static_cast<std::uint32_t>(peer_->incoming_.size());
+    }
+
+    /// An end that ends both ways closes for both, but its own watch is not told: the caller knows.
+    SysResult end_output() noexcept override {
+        if (was_reset_) return {-1, ENOTCONN};
+        if (!std::exchange(output_ended_, true) && peer_ != nullptr) peer_->notify();
+        return {0, 0};
+    }
+    void reset() noexcept override {
+        if (peer_ != nullptr) disconnect(ECONNRESET);
+        incoming_.clear();
+        error_ = 0;
+        was_reset_ = true;
+    }
+
+    [[nodiscard]] std::string_view protocol() const noexcept override { return {}; }
+
+  private:
+    [[nodiscard]] bool input_has_ended() const noexcept { return peer_ == nullptr || peer_->output_ended_; }
+    [[nodiscard]] bool is_over() const noexcept {
+        return peer_ == nullptr || (output_ended_ && peer_->output_ended_);
+    }
+
+    SysResult blocked(Readiness direction) noexcept {
+        needs_ = direction;
+        return {-1, EAGAIN};
+    }
+
+    /// The errno of a send that cannot be; 0 if it can.
+    int take_output_error() noexcept {
+        if (error_ != 0) return std::exchange(error_, 0);
+        return output_ended_ || peer_ == nullptr ? EPIPE : 0;
+    }
+
+    SysResult sent_of(std::size_t sent, std::size_t wanted) noexcept {
+        wants_room_ = sent < wanted;
+        if (sent == 0 && wanted > 0) return blocked(writable);
+        if (sent > 0) peer_->notify();
+        return {static_cast<ssize_t>(sent), 0};
+    }
+
+    /// Marks the watch with all that holds now, as an edge-triggered event does.
+    void notify() noexcept {
+        if (watch_ == nullptr) return;
+        unsigned ready = 0;
+        if (has_input()) ready |= readable;
+        if (is_over() || peer_->incoming_.room() > 0) ready |= writable;
+        if (input_has_ended()) ready |= peer_ended;
+        if (is_over()) ready |= broken;
+        watch_->became_ready(static_cast<std::uint8_t>(ready));
+    }
+
+    /// Parts the two; the other one learns of it, with an errno after a reset.
+    void disconnect(int error) noexcept {
+        MemoryWire& other = *std::exchange(peer_, nullptr);
+        other.peer_ = nullptr;
+        other.error_ = error;
+        other.was_reset_ = error != 0;
+        if (error != 0) other.incoming_.clear();
+        other.notify();
+    }
+
+    ByteRing incoming_;
+    MemoryWire* peer_ = nullptr;  // until either of the two closes
+    Watch* watch_ = nullptr;
+    int error_ = 0;              // of the next call
+    bool output_ended_ = false;  // by this end
+    bool wants_room_ = false;    // the last send did not take all
+    bool was_reset_ = false;     // by either end
+    Readiness needs_ = readable;
+};
+
+/// About what a socket holds. With a few bytes, every send falls short.
+inline constexpr std::size_t memory_wire_capacity = 64 * 1024;
+
+/// Both ends of a connection, with room for so many bytes each way, at least one.
+[[nodiscard]] inline std::pair<std::unique_ptr<MemoryWire>, std::unique_ptr<MemoryWire>> make_memory_wires(
+    std::size_t capacity = memory_wire_capacity) {
+    capacity = std::max<std::size_t>(capacity, 1);
+    auto one = std::make_unique<MemoryWire>(capacity);
+    auto other = std::make_unique<MemoryWire>(capacity);
+    MemoryWire::connect(*one, *other);
+    return {std::move(one), std::move(other)};
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/io/tcp_listener.hpp ----
 
 // TcpListener: the other end of TcpStream::connect, for servers that do not speak HTTP.
@@ -10808,16 +11382,55 @@ Task<TcpStream> TcpListener::accept(L limit) {
     for (;;) {
         detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
         co_await ready;
-        sockaddr_storage peer{};
-        socklen_t peer_size = 0;
-        const detail::SysResult accepted = detail::sys::accept(watch_->fd(), peer, peer_size);
-        if (accepted.ok()) co_return TcpStream(detail::FileDescriptor(static_cast<int>(accepted.value)));
-        if (accepted.would_block()) watch_->drained();
-        if (accepted.would_block() || detail::sys::is_of_one_connection(accepted.error)) continue;
+        detail::Accepted next = detail::accept_one(*watch_);
+        if (next.kind == detail::Accepted::Kind::accepted) co_return TcpStream(std::move(next.socket));
+        if (next.kind != detail::Accepted::Kind::no_resources) continue;
         co_await sleep(std::chrono::milliseconds(100));
         if (detail::Clock::now() >= deadline) throw TimedOut();
     }
 }
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/answered.hpp ----
+
+// What Engine::on_answered is told of every answer, also of those that no handler made.
+
+namespace sake {
+inline namespace v0 {
+
+class Context;
+
+/// Why an answer is what it is.
+enum class AnswerCause : std::uint8_t {
+    handler,   // a handler or middleware made it
+    error,     // it was made of what they threw
+    no_route,  // no route takes the request: 404, 405, 501, OPTIONS
+    refused,   // the request could not be read: 400, 413, 414, 417, 421, 431, 501, 505
+    timeout,   // the client was too slow, 408, or the handler, 504
+    overload,  // no memory or no worker was free: 503
+    stop,      // the server stops at once: 503
+};
+
+/// The name of a cause: "handler", "error", ...
+[[nodiscard]] constexpr std::string_view to_string(AnswerCause cause) noexcept {
+    constexpr std::string_view names[] = {"handler", "error",    "no_route", "refused",
+                                          "timeout", "overload", "stop"};
+    return names[static_cast<std::uint8_t>(cause)];
+}
+
+/// An answer that is about to leave. Valid during the call.
+struct Answered {
+    std::string_view method;  // "" if the request was refused before it was known
+    std::string_view target;  // as it was sent; "" likewise
+    std::string_view route;   // the pattern that matched, or "unmatched"
+    int status = 0;
+    std::uint64_t bytes = 0;              // of the body that is sent
+    std::chrono::nanoseconds duration{};  // since the first byte of the request came
+    AnswerCause cause = AnswerCause::handler;
+    Context& ctx;  // for what else there is to know of the request; setting an answer in it has no effect
+};
 
 }  // namespace v0
 }  // namespace sake
@@ -10830,8 +11443,12 @@ Task<TcpStream> TcpListener::accept(L limit) {
 namespace sake {
 inline namespace v0 {
 
-/// Throw it in a handler to answer with an error: `throw sake::HttpError(404, "no such user")`. The detail is
-/// sent to the client. Throws std::invalid_argument for a status that is not an error (400 to 599).
+/// Throw it in a handler to answer with an error. The detail, the fields and the members are sent to the
+/// client:
+///
+///     throw sake::HttpError(429, "slow down").header("Retry-After", "3").with({{"limit", 5}});
+///
+/// Throws std::invalid_argument for a status that is not an error (400 to 599).
 class HttpError : public std::exception {
   public:
     explicit HttpError(int status, std::string detail = {}) : status_(status), detail_(std::move(detail)) {
@@ -10840,27 +11457,66 @@ class HttpError : public std::exception {
         }
     }
 
+    /// Sets a field of the answer, which replaces those of the same name. Throws std::invalid_argument on a
+    /// byte that may not stand there, and for the fields that frame the message.
+    HttpError& header(std::string_view name, std::string_view value) {
+        if (detail::is_framing_field(name)) {
+            throw std::invalid_argument("header " + std::string(name) + " is set by the server itself");
+        }
+        headers_.set(name, value);
+        return *this;
+    }
+    /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
+    /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
+    /// for what is not an object.
+    HttpError& with(const Json& members);
+
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
+    [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
+    [[nodiscard]] const Json& members() const noexcept { return members_; }
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
     int status_;
     std::string detail_;
+    http::Headers headers_;
+    Json members_;
 };
+
+inline HttpError& HttpError::with(const Json& members) {
+    if (!members.is_object())
+        throw std::invalid_argument("HttpError::with: the members must be a JSON object");
+    for (auto each = members.begin(); each != members.end(); ++each) {
+        if (each.key() == "status" || each.key() == "detail") {
+            throw std::invalid_argument("HttpError::with: '" + each.key() +
+                                        "' is what the constructor takes");
+        }
+        members_[each.key()] = each.value();
+    }
+    return *this;
+}
 
 namespace detail {
 
 inline constexpr std::string_view problem_content_type = "application/problem+json";
 
-/// The members type, title, status and detail (RFC 9457 section 3.1). Without a detail the title stands for
-/// it.
-inline std::string problem_body(int status, std::string_view detail) {
+/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
+/// detail the title stands for it.
+inline std::string problem_body(int status, std::string_view detail, const Json& members = {}) {
+    const auto has = [&](const char* name) { return members.is_object() && members.contains(name); };
     const std::string_view title = http::reason_phrase(status);
-    std::string body = R"({"type":"about:blank","title":)";
-    append_json_text(body, title);
-    append_json_integer(body.append(R"(,"status":)"), status);
+    std::string body = "{";
+    if (!has("type")) body.append(R"("type":"about:blank",)");
+    if (!has("title")) append_json_text(body.append(R"("title":)"), title), body += ',';
+    append_json_integer(body.append(R"("status":)"), status);
     append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
+    if (members.is_object()) {
+        for (auto each = members.begin(); each != members.end(); ++each) {
+            append_json_text(body += ',', each.key());
+            append_json(body += ':', each.value());
+        }
+    }
     return body.append("}");
 }
 
@@ -10889,6 +11545,34 @@ std::string kind_of() {
         return "a number";
     else
         return "text";
+}
+
+/// A client's text as a T. Throws HttpError 400 that names what does not convert.
+template <class T>
+T convert_text(std::string_view text, std::string_view kind, std::string_view name) {
+    if (auto value = parse_number<T>(text)) return std::move(*value);
+    throw HttpError(400, std::string(kind) + " '" + std::string(name) + "' is not " + kind_of<T>());
+}
+template <class T>
+T convert_required(std::optional<std::string_view> text, std::string_view kind, std::string_view name) {
+    if (text) return convert_text<T>(*text, kind, name);
+    throw HttpError(400, std::string(kind) + " '" + std::string(name) + "' is missing");
+}
+template <class T>
+T convert_or(std::optional<std::string_view> text, std::string_view kind, std::string_view name,
+             T&& fallback) {
+    return text ? convert_text<T>(*text, kind, name) : std::move(fallback);
+}
+
+/// "application/json" and "application/problem+json; charset=utf-8" are JSON; so is what does not say. Throws
+/// HttpError 415 for another type.
+inline void require_json_type(std::string_view content_type) {
+    const std::string_view type = trim_ows(content_type.substr(0, content_type.find(';')));
+    constexpr std::string_view suffix = "+json";
+    const bool is_json =
+        iequals(type, "application/json") ||
+        (type.size() > suffix.size() && iequals(type.substr(type.size() - suffix.size()), suffix));
+    if (!type.empty() && !is_json) throw HttpError(415, "the body must be application/json");
 }
 
 /// nlohmann's words without its tag: "[json.exception.type_error.302] type must be ..." -> "type must be
@@ -10988,77 +11672,16 @@ T bind_json(std::string_view body, std::size_t depth_limit) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/app/carrier.hpp ----
+// ---- sake/app/request.hpp ----
 
-// Where worker routes run, as the rest of the server sees it. Behind an interface that `Route::worker` fills
-// in, so that programs without worker routes do not compile the way to the pool: a fifth of hello world's
-// time.
+// A received request as the server keeps it, whatever protocol it came by: slices of the bytes that came, so
+// that these may move until the handler begins. CallBuilder fills it; users see it through Context.
 
 namespace sake {
 inline namespace v0 {
 
 class Context;
-class Reactor;
-struct Config;
 
-namespace detail {
-
-class RouteTable;
-
-/// A request that a worker serves, to be awaited once by the coroutine that looks after it; then its context
-/// has the answer, and what the handler threw is thrown. Who leaves it before does not get an answer any
-/// more.
-class WorkerCall : public Wait {
-  public:
-    virtual ~WorkerCall() = default;
-
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        begin(coroutine.promise().fiber->reactor());
-        if (suspend(coroutine)) return true;
-        withdraw();
-        return false;
-    }
-    void await_resume() { end(); }
-
-  private:
-    virtual void begin(Reactor& loop) = 0;
-    virtual void end() = 0;
-};
-
-/// The workers of one run of an engine.
-class Workers {
-  public:
-    Workers() = default;
-    Workers(const Workers&) = delete;
-    Workers& operator=(const Workers&) = delete;
-    virtual ~Workers() = default;
-
-    /// Gives the request, of a worker route, to the pool. None if that is too busy: then it is answered by
-    /// 503.
-    virtual std::unique_ptr<WorkerCall> call(Context& ctx) = 0;
-    [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
-    /// The server is stopping: tells what handlers have spawned.
-    virtual void request_stop() noexcept = 0;
-    /// Ends the pool. Returns how many jobs do not return, and are left behind.
-    virtual std::size_t stop(std::chrono::milliseconds patience) noexcept = 0;
-};
-
-using MakeWorkers = std::unique_ptr<Workers> (*)(Reactor&, const Config&,
-                                                 const std::shared_ptr<const RouteTable>&, Budget&);
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/request.hpp ----
-
-// A received request as the server keeps it: slices into the bytes that came, so that the bytes may move
-// until the handler begins. Users see it through Context.
-
-namespace sake {
-inline namespace v0 {
 namespace detail {
 
 /// The most parameters that one pattern may have.
@@ -11072,29 +11695,36 @@ struct PathParams {
 
 class Request {
   public:
-    http1::RequestHead head;
-    const char* base = nullptr;  // where the bytes of the head are now
-    std::string storage;         // they are here if they must outlive the turn of the loop
+    http::Method known_method = http::Method::other;
+    Slice method_name;
+    Slice target_text;
+    std::vector<FieldSlice> fields;  // in the order received
+    const char* base = nullptr;      // where the text is that the slices are of
+    std::string storage;             // the text is here if it must outlive the turn of the loop
     std::string_view body;
     std::string body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
+    std::vector<std::string> given_params;  // their decoded values, if the request came with them
     std::forward_list<std::string>
         decoded_texts;  // what views of decoded text given to the handler point into
 
     void clear() noexcept {
-        head.clear();
+        known_method = http::Method::other;
+        method_name = target_text = Slice{};
+        fields.clear();
         base = nullptr;
         body = {};
         shrink(storage);
         shrink(body_storage);
         params.count = 0;
+        if (!given_params.empty()) given_params.clear();
         path_is_decoded_ = false;
         is_for_https_ = false;
         decoded_texts.clear();
     }
 
-    [[nodiscard]] std::string_view method() const noexcept { return head.method_name.of(base); }
-    [[nodiscard]] std::string_view target() const noexcept { return head.target.of(base); }
+    [[nodiscard]] std::string_view method() const noexcept { return method_name.of(base); }
+    [[nodiscard]] std::string_view target() const noexcept { return target_text.of(base); }
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
 
     /// The path to match patterns against: decoded but for %2F (or %2f), which is no separator, and %25, so
@@ -11105,7 +11735,7 @@ class Request {
 
     /// Takes the request target apart. Returns false if it is not one for the method, or not text.
     [[nodiscard]] bool resolve_target() {
-        const auto parsed = http::parse_target(head.method, target());
+        const auto parsed = http::parse_target(known_method, target());
         if (!parsed) return false;
         is_for_https_ = parsed->is_https;
         if (parsed->form == http::Target::Form::absolute) take_host(parsed->authority);
@@ -11126,7 +11756,9 @@ class Request {
 
     /// The host of an absolute target is the one that counts, whatever Host says (RFC 9112 section 3.2.2).
     void take_host(std::string_view authority) noexcept {
-        if (head.host.count == 1) head.fields[head.host.first].value = slice(authority);
+        for (FieldSlice& field : fields) {
+            if (iequals(field.name.of(base), "Host")) field.value = slice(authority);
+        }
     }
 
     /// Whether the target names the scheme https.
@@ -11139,13 +11771,14 @@ class Request {
 
     /// The decoded value of a path parameter, by position.
     [[nodiscard]] std::string_view param(std::size_t index) {
+        if (!given_params.empty()) return given_params[index];
         const std::string_view raw = params.values[index].of(match_path().data());
         return path_is_decoded_ && http::needs_decoding(raw) ? keep(http::percent_decode(raw).value()) : raw;
     }
 
     /// The value of the first field of that name.
     [[nodiscard]] std::optional<std::string_view> field(std::string_view name) const noexcept {
-        for (const FieldSlice& field : head.fields) {
+        for (const FieldSlice& field : fields) {
             if (iequals(field.name.of(base), name)) return field.value.of(base);
         }
         return std::nullopt;
@@ -11217,7 +11850,7 @@ class RequestHeaders {
         using pointer = const value_type*;
         using reference = const value_type&;
 
-        iterator(const detail::FieldSlice* field, const char* base) noexcept : field_(field), base_(base) {}
+        iterator() noexcept = default;
         reference operator*() const noexcept {
             current_ = {field_->name.of(base_), field_->value.of(base_)};
             return current_;
@@ -11235,19 +11868,24 @@ class RequestHeaders {
         friend bool operator==(const iterator& a, const iterator& b) noexcept { return a.field_ == b.field_; }
 
       private:
-        const detail::FieldSlice* field_;
-        const char* base_;
+        friend class RequestHeaders;
+        iterator(const detail::FieldSlice* field, const char* base) noexcept : field_(field), base_(base) {}
+
+        const detail::FieldSlice* field_ = nullptr;
+        const char* base_ = nullptr;
         mutable value_type current_;
     };
 
-    explicit RequestHeaders(const detail::Request& request) noexcept : request_(&request) {}
-    [[nodiscard]] iterator begin() const noexcept { return {request_->head.fields.data(), request_->base}; }
+    [[nodiscard]] iterator begin() const noexcept { return {request_->fields.data(), request_->base}; }
     [[nodiscard]] iterator end() const noexcept {
-        return {request_->head.fields.data() + request_->head.fields.size(), request_->base};
+        return {request_->fields.data() + request_->fields.size(), request_->base};
     }
-    [[nodiscard]] std::size_t size() const noexcept { return request_->head.fields.size(); }
+    [[nodiscard]] std::size_t size() const noexcept { return request_->fields.size(); }
 
   private:
+    friend class Context;
+    explicit RequestHeaders(const detail::Request& request) noexcept : request_(&request) {}
+
     const detail::Request* request_;
 };
 
@@ -11256,10 +11894,13 @@ class RequestHeaders {
 
 // ---- sake/app/response.hpp ----
 
-// A response as a handler fills it and the connection writes it. Users set it through Context.
+// A response as a handler fills it, whatever protocol it leaves by. Users set it through Context.
 
 namespace sake {
 inline namespace v0 {
+
+class Context;
+
 namespace detail {
 
 class Response {
@@ -11310,9 +11951,9 @@ class Response {
         close = true;
     }
 
-    /// The answer to an error. Fields that describe the answer that would have been go; others that
+    /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
     /// middleware has set, such as those of CORS, stay.
-    void set_problem(int code, std::string_view detail) {
+    void set_problem(int code, std::string_view detail, const Json& members = {}) {
         status = code;
         for (const std::string_view name :
              {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition",
@@ -11321,7 +11962,7 @@ class Response {
             headers.remove(name);
         }
         content_type_ = problem_content_type;
-        body = problem_body(code, detail);
+        body = problem_body(code, detail, members);
     }
 
   private:
@@ -11329,346 +11970,667 @@ class Response {
     std::string type_storage_;
 };
 
-/// What an answer's head says besides what the handler set.
-struct AnswerTerms {
-    bool close = false;
-    bool is_head_request = false;
-    bool is_http_1_0 = false;
-    std::string_view date_line;
+}  // namespace detail
+
+/// A response as it stands, for middleware that runs after the handler: see Context::response. Valid until
+/// the handler ends.
+class ResponseView {
+  public:
+    [[nodiscard]] int status() const noexcept { return response_->status; }
+    [[nodiscard]] std::string_view body() const noexcept { return response_->body; }
+    /// The fields that were set; those that the server makes, such as Content-Length and Date, are not among
+    /// them.
+    [[nodiscard]] const http::Headers& headers() const noexcept { return response_->headers; }
+    /// The type of the body; "" if there is none.
+    [[nodiscard]] std::string_view content_type() const noexcept {
+        return response_->headers.get("Content-Type").value_or(response_->content_type());
+    }
+
+  private:
+    friend class Context;
+    explicit ResponseView(const detail::Response& response) noexcept : response_(&response) {}
+
+    const detail::Response* response_;
 };
 
-/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
-/// piece in the send: then returns false.
-inline bool append_answer(std::string& out, const Response& answer, const AnswerTerms& terms) {
-    const bool no_body = http::has_no_body(answer.status);
-    const bool has_body =
-        !no_body && answer.status != 205;  // 205 says so with a length of 0 (RFC 9110 section 15.3.6)
-    http1::ResponseHead head;
-    head.status = answer.status;
-    head.content_type = has_body ? answer.content_type() : std::string_view{};
-    head.body = no_body ? http1::BodyLine::none : http1::BodyLine::length;
-    head.content_length = has_body ? answer.body.size() : 0;
-    head.date_line = terms.date_line;
-    if (terms.close) {
-        head.connection = http1::ConnectionLine::close;
-    } else if (terms.is_http_1_0) {
-        head.connection = http1::ConnectionLine::keep_alive;
-    }
-    http1::append_response_head(out, head, answer.headers);
-    constexpr std::size_t worth_copying = 16 * 1024;
-    if (!has_body || terms.is_head_request) return true;
-    if (answer.body.size() > worth_copying) return false;
-    out.append(answer.body);
-    return true;
-}
-
-}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
 // ---- sake/app/context.hpp ----
 
-// Context: one request and its response, as a handler sees them. It is valid until the handler ends; so are
-// all views that it gives.
+// Context: one request and its response, as a handler sees them. A view of a Call, which holds both; it is
+// valid until the handler ends, and so are all views that it gives. What the functions do is in
+// context_methods.hpp.
 
 namespace sake {
 inline namespace v0 {
 
-class Context;
-class Route;
-
 namespace detail {
-
-class ErrorAnswers;
-struct ContextAccess;
-class Workers;
-
-/// What a context knows of where it runs.
-struct ContextPlace {
-    const ErrorAnswers* errors = nullptr;
-    Workers* workers = nullptr;  // where worker routes run; none if they run here
-    PeerAddress peer;
-    std::size_t json_depth = 64;
-    int worker_pool_size = 0;
-    bool in_worker_pool = false;
-};
-
-Task<> run_rest(Context& ctx);
-
+struct Call;
 }  // namespace detail
 
 class Context {
   public:
-    Context() = default;
     Context(const Context&) = delete;
     Context& operator=(const Context&) = delete;
 
     // --- The request ---
 
-    /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
-    /// 9112 section 3.2.2), else of the field Host; empty if nothing says so, as HTTP/1.0 may.
-    [[nodiscard]] std::string_view host() const noexcept {
-        const auto target_parts = http::parse_target(request_.head.method, request_.target());
-        if (target_parts && !target_parts->authority.empty()) return target_parts->authority;
-        return header("Host");
-    }
     /// The method as it was sent: "GET".
-    [[nodiscard]] std::string_view method() const noexcept { return request_.method(); }
+    [[nodiscard]] std::string_view method() const noexcept;
     /// The path, percent-decoded.
-    [[nodiscard]] std::string_view path() const noexcept { return request_.path(); }
+    [[nodiscard]] std::string_view path() const noexcept;
     /// The request target as it was sent: path and query, of an absolute one also scheme and host.
-    [[nodiscard]] std::string_view target() const noexcept { return request_.target(); }
+    [[nodiscard]] std::string_view target() const noexcept;
     /// What follows the '?', as it was sent.
-    [[nodiscard]] std::string_view query_string() const noexcept { return request_.raw_query(); }
-    /// The whole body, of which chunked framing is gone.
-    [[nodiscard]] std::string_view body() const noexcept { return request_.body; }
-
-    /// The value of the first field of that name, whatever its case; empty if there is none. An absolute
-    /// target's host is also that of Host.
-    [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
-        return request_.field(name).value_or(std::string_view{});
-    }
-    [[nodiscard]] bool has_header(std::string_view name) const noexcept {
-        return request_.field(name).has_value();
-    }
-    /// Every field received, in order.
-    [[nodiscard]] RequestHeaders headers() const noexcept { return RequestHeaders(request_); }
-
-    /// The value of a cookie; empty if it was not sent.
-    [[nodiscard]] std::string_view cookie(std::string_view name) const noexcept {
-        for (const auto& [field, value] : headers()) {
-            if (!iequals(field, "cookie")) continue;
-            if (const auto found = http::cookie_value(value, name)) return *found;
-        }
-        return {};
-    }
-
+    [[nodiscard]] std::string_view query_string() const noexcept;
+    /// The whole body, without the framing of the protocol.
+    [[nodiscard]] std::string_view body() const noexcept;
+    /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
+    /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
+    [[nodiscard]] std::string_view host() const noexcept;
+    /// "http", or "https" where the connection is secured.
+    [[nodiscard]] std::string_view scheme() const noexcept;
     /// The address of the client, without its port: "127.0.0.1", "2001:db8::1", or "unix".
-    [[nodiscard]] std::string_view remote_address() {
-        if (remote_address_.empty()) remote_address_ = place_.peer.to_string();
-        return remote_address_;
-    }
+    [[nodiscard]] std::string_view remote_address();
+    /// The pattern that matched: "/users/:id"; "" where no route did.
+    [[nodiscard]] std::string_view route() const noexcept;
+    /// Every field received, in order: `for (auto& [name, value] : ctx.headers())`.
+    [[nodiscard]] RequestHeaders headers() const noexcept;
 
-    /// A path parameter, percent-decoded. Throws std::out_of_range if the pattern has none of that name.
+    // Headers, cookies, query parameters and path parameters are asked for in the same ways. For each x:
+    //   x(name)               its text, decoded; "" if it is absent
+    //   x(name, fallback)     its text, or the fallback
+    //   x<T>(name)            a number, bool or string; 400, naming it, if it is absent or does not convert
+    //   x<T>(name, fallback)  the same, or the fallback if it is absent
+    //   find_x(name)          its text, or std::nullopt
+    // A path parameter that the pattern does not have is a mistake of the program: param(name) and
+    // param<T>(name) throw std::out_of_range.
+
+    /// A field of the request by its name in any case; of several with that name the first.
+    [[nodiscard]] std::string_view header(std::string_view name,
+                                          std::string_view fallback = {}) const noexcept;
+    template <class T>
+    [[nodiscard]] T header(std::string_view name) const;
+    template <class T>
+    [[nodiscard]] T header(std::string_view name, std::type_identity_t<T> fallback) const;
+    [[nodiscard]] std::optional<std::string_view> find_header(std::string_view name) const noexcept;
+
+    /// A cookie that the client sent.
+    [[nodiscard]] std::string_view cookie(std::string_view name,
+                                          std::string_view fallback = {}) const noexcept;
+    template <class T>
+    [[nodiscard]] T cookie(std::string_view name) const;
+    template <class T>
+    [[nodiscard]] T cookie(std::string_view name, std::type_identity_t<T> fallback) const;
+    [[nodiscard]] std::optional<std::string_view> find_cookie(std::string_view name) const noexcept;
+
+    /// A parameter of the query; one that is badly escaped is answered with 400.
+    [[nodiscard]] std::string_view query(std::string_view name, std::string_view fallback = {});
+    template <class T>
+    [[nodiscard]] T query(std::string_view name);
+    template <class T>
+    [[nodiscard]] T query(std::string_view name, std::type_identity_t<T> fallback);
+    [[nodiscard]] std::optional<std::string_view> find_query(std::string_view name);
+    /// All values of a query parameter that may be there more than once, in order.
+    [[nodiscard]] std::vector<std::string_view> queries(std::string_view name);
+
+    /// A parameter of the path.
     [[nodiscard]] std::string_view param(std::string_view name);
-
-    /// A path parameter as a number, bool or string; one that does not convert is answered with 400.
+    [[nodiscard]] std::string_view param(std::string_view name, std::string_view fallback);
     template <class T>
-    [[nodiscard]] T param(std::string_view name) {
-        return convert<T>(param(name), "path parameter", name);
-    }
-
-    /// A query parameter, decoded; nothing if it was not sent.
-    [[nodiscard]] std::optional<std::string_view> query(std::string_view name) {
-        const auto raw = http::find_query_value(request_.raw_query(), name);
-        if (!raw || !http::needs_form_decoding(*raw)) return raw;
-        auto decoded = http::percent_decode_form(*raw);
-        if (!decoded) throw HttpError(400, "query parameter '" + std::string(name) + "' is badly escaped");
-        return request_.keep(std::move(*decoded));
-    }
-
-    /// A query parameter, or `fallback` if it was not sent.
-    [[nodiscard]] std::string_view query(std::string_view name, std::string_view fallback) {
-        return query(name).value_or(fallback);
-    }
-
-    /// A query parameter as a number, bool or string, or `fallback`; one that does not convert is answered
-    /// with 400.
+    [[nodiscard]] T param(std::string_view name);
     template <class T>
-    [[nodiscard]] T query(std::string_view name, std::type_identity_t<T> fallback) {
-        const auto text = query(name);
-        return text ? convert<T>(*text, "query parameter", name) : std::move(fallback);
-    }
+    [[nodiscard]] T param(std::string_view name, std::type_identity_t<T> fallback);
+    [[nodiscard]] std::optional<std::string_view> find_param(std::string_view name);
 
-    /// The JSON body as a T, which is Json itself or a type with nlohmann's from_json. Answers 400 if it is
-    /// not JSON, and 422 if it does not fit T.
+    /// The JSON body as a T, which is Json itself or a type with nlohmann's from_json. Answers 415 if the
+    /// request says that its body is of another type, 400 if it is not JSON, and 422 if it does not fit T.
     template <class T = Json>
-    [[nodiscard]] T bind() const {
-        return detail::bind_json<T>(request_.body, place_.json_depth);
-    }
+    [[nodiscard]] T bind() const;
 
     // --- The response; the last body set wins ---
 
     /// Throws std::invalid_argument unless 200 <= code <= 599.
-    Context& status(int code) {
-        response_.set_status(code);
-        return *this;
-    }
+    Context& status(int code);
     /// Replaces all fields of that name. Throws std::invalid_argument on a byte that may not stand there, and
     /// for the fields that frame the message, which are the server's (of those only "Connection: close" may
     /// be set).
-    Context& set_header(std::string_view name, std::string_view value) {
-        response_.put_header(name, value, [&] { response_.headers.set(name, value); });
-        return *this;
-    }
+    Context& set_header(std::string_view name, std::string_view value);
     /// Adds a field beside those of the same name. Throws like set_header.
-    Context& add_header(std::string_view name, std::string_view value) {
-        response_.put_header(name, value, [&] { response_.headers.add(name, value); });
-        return *this;
-    }
+    Context& add_header(std::string_view name, std::string_view value);
     /// Adds a cookie to set. Throws std::invalid_argument that says which part of it may not stand there.
-    Context& set_cookie(const http::SetCookie& cookie) {
-        response_.headers.add("Set-Cookie", http::to_string(cookie));
-        return *this;
-    }
-    Context& text(std::string_view body) {
-        response_.set_static_type("text/plain; charset=utf-8");
-        response_.body.assign(body);
-        return *this;
-    }
-    Context& html(std::string_view body) {
-        response_.set_static_type("text/html; charset=utf-8");
-        response_.body.assign(body);
-        return *this;
-    }
-    /// JSON; text in it that is not UTF-8 is replaced by U+FFFD.
-    Context& json(const Json& value) {
-        response_.set_static_type("application/json");
-        response_.body.clear();
-        append_json(response_.body, value);
-        return *this;
-    }
+    Context& set_cookie(const http::SetCookie& cookie);
+
+    Context& text(std::string_view body);
+    Context& text(int code, std::string_view body) { return status(code).text(body); }
+    Context& html(std::string_view body);
+    Context& html(int code, std::string_view body) { return status(code).html(body); }
+    /// JSON of anything that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
+    Context& json(const Json& value);
     Context& json(int code, const Json& value) { return status(code).json(value); }
     /// Any bytes, under any content type. A std::string that is moved in is not copied.
     template <std::convertible_to<std::string_view> Bytes>
-    Context& send(Bytes&& bytes, std::string_view content_type) {
-        response_.set_type(content_type);
-        response_.body = std::string(std::forward<Bytes>(bytes));
-        return *this;
-    }
+    Context& send(Bytes&& bytes, std::string_view content_type);
+    template <std::convertible_to<std::string_view> Bytes>
+    Context& send(int code, Bytes&& bytes, std::string_view content_type);
     /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
     /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
-    Context& redirect(std::string_view location, int code = 302) {
-        if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
-            throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
-        }
-        response_.headers.set("Location", http::escape_reference(location));
-        response_.body.clear();
-        response_.set_static_type({});
-        return status(code);
-    }
+    Context& redirect(std::string_view location, int code = 302);
     /// 204, without a body.
-    Context& no_content() {
-        response_.body.clear();
-        response_.set_static_type({});
-        return status(204);
-    }
-    /// The status and the body as they stand: for middleware that runs after the handler.
-    [[nodiscard]] int response_status() const noexcept { return response_.status; }
-    [[nodiscard]] std::string_view response_body() const noexcept { return response_.body; }
+    Context& no_content();
+
+    /// What is set so far: `status() body() headers()`, for middleware that runs after the handler.
+    [[nodiscard]] ResponseView response() const noexcept;
 
     // --- Values for this request ---
 
     /// Keeps a value for the handlers that follow, on this thread or in a worker.
     template <class T>
-    void set(std::string_view key, T&& value) {
-        static_assert(
-            std::is_constructible_v<Json, T&&>,
-            "ctx.set: this type has no JSON form; write a to_json for it, so that it can cross to a worker");
-        if constexpr (std::is_constructible_v<Json, T&&>) values_[std::string(key)] = std::forward<T>(value);
-    }
+    void set(std::string_view key, T&& value);
     /// A value that was set, as JSON; null if there is none.
-    [[nodiscard]] const Json& get(std::string_view key) const {
-        static const Json null;
-        const auto found = values_.find(std::string(key));
-        return found == values_.end() ? null : *found;
-    }
+    [[nodiscard]] const Json& get(std::string_view key) const;
     /// A value that was set, as a T. Throws std::out_of_range if there is none, nlohmann's type_error if it
     /// is something else.
     template <class T>
-    [[nodiscard]] T get(std::string_view key) const {
-        const Json& value = get(key);
-        if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
-        return value.get<T>();
-    }
+    [[nodiscard]] T get(std::string_view key) const;
+    /// The one T of this request, made by T() at the first call. It stays on this side: a worker has one of
+    /// its own.
+    template <class T>
+    [[nodiscard]] T& state();
 
     // --- The way through the handlers ---
 
     /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then:
-    /// see response_status() and error(). For middleware that is a coroutine.
-    [[nodiscard]] Task<> next() { return detail::run_rest(*this); }
-    /// What follows is not run; the response stands as it is.
-    void abort() noexcept { is_aborted_ = true; }
-    [[nodiscard]] bool is_aborted() const noexcept { return is_aborted_; }
+    /// see response() and error(). For middleware that is a coroutine.
+    [[nodiscard]] Task<> next();
+    /// Calls `f(ctx)`, which is plain, when the answer is made, and before it leaves; the last one given is
+    /// called first. What it throws is answered as if the handler had thrown it. Not called for an answer
+    /// that the handlers do not make, such as a 504: Engine::on_answered sees those too.
+    template <std::invocable<Context&> F>
+    void after(F f);
+    /// What follows is not run; the response stands as it is, with the status that may be given here.
+    Context& abort() noexcept;
+    Context& abort(int code);
+    [[nodiscard]] bool is_aborted() const noexcept;
     /// What a handler threw, for Engine::on_error and for middleware after next(); null if nothing.
-    [[nodiscard]] std::exception_ptr error() const noexcept { return error_; }
+    [[nodiscard]] std::exception_ptr error() const noexcept;
 
-    [[nodiscard]] bool in_worker_pool() const noexcept { return place_.in_worker_pool; }
+    [[nodiscard]] bool in_worker_pool() const noexcept;
     /// The number of worker threads; 0 when the pool is off.
-    [[nodiscard]] int worker_pool_size() const noexcept { return place_.worker_pool_size; }
-    /// Tells when the answer is no longer wanted: the client has gone, the time is up, or the server stops at
-    /// once.
-    [[nodiscard]] std::stop_token stop_token() {
-        if (!stop_source_) stop_source_.emplace();
-        if (stop_requested_) stop_source_->request_stop();
-        return stop_source_->get_token();
-    }
+    [[nodiscard]] int worker_pool_size() const noexcept;
+    /// Tells when the answer is no longer wanted: the client has disconnected, the time is up, or the server
+    /// stops at once.
+    [[nodiscard]] std::stop_token stop_token();
 
   private:
-    friend struct detail::ContextAccess;
+    friend struct detail::Call;  // makes it, as the view of itself
+    explicit Context(detail::Call& call) noexcept : call_(&call) {}
 
-    template <class T>
-    static T convert(std::string_view text, std::string_view kind, std::string_view name) {
-        if (auto value = parse_number<T>(text)) return std::move(*value);
-        throw HttpError(400,
-                        std::string(kind) + " '" + std::string(name) + "' is not " + detail::kind_of<T>());
-    }
-
-    detail::Request request_;
-    detail::Response response_;
-    const Route* route_ = nullptr;
-    std::size_t position_ = 0;  // of the next handler in the route's chain
-    bool is_aborted_ = false;
-    std::exception_ptr error_;
-    detail::ContextPlace place_;
-    std::string remote_address_;
-    Json values_ = Json::object();
-    std::optional<std::stop_source> stop_source_;
-    bool stop_requested_ = false;
+    detail::Call* call_;
 };
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/call.hpp ----
+
+// Call: one request, its response and where it is on its way, whatever protocol it came by. The server's
+// readers, the worker bridge and the test client build it; handlers see it through Context.
+
+namespace sake {
+inline namespace v0 {
 
 namespace detail {
 
-/// The inside of a context, for the server alone.
-struct ContextAccess {
-    static Request& request(Context& ctx) noexcept { return ctx.request_; }
-    static const Request& request(const Context& ctx) noexcept { return ctx.request_; }
-    static Response& response(Context& ctx) noexcept { return ctx.response_; }
-    static const Route*& route(Context& ctx) noexcept { return ctx.route_; }
-    static const Route* route(const Context& ctx) noexcept { return ctx.route_; }
-    static std::size_t& position(Context& ctx) noexcept { return ctx.position_; }
-    static std::exception_ptr& error(Context& ctx) noexcept { return ctx.error_; }
-    static ContextPlace& place(Context& ctx) noexcept { return ctx.place_; }
-    static Json& values(Context& ctx) noexcept { return ctx.values_; }
-    static std::string& remote_address(Context& ctx) noexcept { return ctx.remote_address_; }
-    static void set_stop_source(Context& ctx, std::stop_source source) noexcept {
-        ctx.stop_source_ = std::move(source);
-    }
+class Carrier;
+class ErrorAnswers;
+class RouteEntry;
 
-    static void request_stop(Context& ctx) noexcept {
-        ctx.stop_requested_ = true;
-        if (ctx.stop_source_) ctx.stop_source_->request_stop();
-    }
+/// Where a call runs, and with what; the same for all calls of a connection.
+struct CallPlace {
+    const ErrorAnswers* errors = nullptr;
+    Carrier* carrier = nullptr;  // takes the calls of worker routes; none if they run here
+    PeerAddress peer;
+    std::string_view scheme = "http";
+    std::size_t json_depth = 64;
+    int worker_pool_size = 0;
+    bool in_worker_pool = false;
+};
 
-    /// The path parameter at `index`, converted for a handler that takes it as an argument.
+/// One object each of the types that a program asks for.
+class TypedSlots {
+  public:
+    TypedSlots() = default;
+    TypedSlots(const TypedSlots&) = delete;
+    TypedSlots& operator=(const TypedSlots&) = delete;
+    ~TypedSlots() { clear(); }
+
     template <class T>
-    static T param(Context& ctx, std::size_t index, std::string_view name) {
-        return Context::convert<T>(ctx.request_.param(index), "path parameter", name);
+    [[nodiscard]] T& get() {
+        for (const Slot& slot : slots_) {
+            if (slot.type == &type_of<T>) return *static_cast<T*>(slot.object);
+        }
+        slots_.reserve(slots_.size() + 1);  // so that the object made next has an owner
+        T* const object = new T();
+        slots_.push_back({&type_of<T>, object, [](void* old) noexcept { delete static_cast<T*>(old); }});
+        return *object;
+    }
+    void clear() noexcept {
+        while (!slots_.empty()) {
+            const Slot last = slots_.back();
+            slots_.pop_back();
+            last.destroy(last.object);
+        }
+    }
+
+  private:
+    struct Slot {
+        const char* type;
+        void* object;
+        void (*destroy)(void*) noexcept;
+    };
+    template <class T>
+    static inline char type_of = 0;
+
+    std::vector<Slot> slots_;
+};
+
+struct Call {
+    Call() = default;
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+    Request request;
+    Response response;
+    const RouteEntry* route = nullptr;
+    std::size_t position = 0;  // of the next handler in the route's chain
+    bool is_aborted = false;
+    bool stop_requested = false;
+    AnswerCause cause = AnswerCause::handler;
+    std::exception_ptr error;
+    CallPlace place;
+    std::string remote_address;
+    Json values = Json::object();
+    std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
+    std::vector<UniqueFunction<void(Context&)>> afters;
+    TypedSlots state;
+    Context context{*this};
+
+    /// The answer is no longer wanted: tells the handler.
+    void request_stop() noexcept {
+        stop_requested = true;
+        if (stop_source) stop_source->request_stop();
     }
 
     /// Ready for the next request, with its memory kept.
-    static void clear(Context& ctx) noexcept {
-        ctx.request_.clear();
-        ctx.response_.clear();
-        ctx.route_ = nullptr;
-        ctx.position_ = 0;
-        ctx.is_aborted_ = false;
-        ctx.error_ = nullptr;
-        if (!ctx.values_.empty()) ctx.values_.clear();
-        ctx.remote_address_.clear();
-        ctx.stop_source_.reset();
-        ctx.stop_requested_ = false;
+    void clear() noexcept {
+        state.clear();
+        request.clear();
+        response.clear();
+        route = nullptr;
+        position = 0;
+        is_aborted = false;
+        stop_requested = false;
+        cause = AnswerCause::handler;
+        error = nullptr;
+        if (!values.empty()) values.clear();
+        remote_address.clear();
+        stop_source.reset();
+        afters.clear();
     }
+};
+
+/// Why a request cannot be served; status 0 if it can.
+struct Refusal {
+    int status = 0;
+    std::string_view reason = {};
+};
+
+/// Fills a Call with a request. The text that it is given is copied, unless it lies in one piece that
+/// outlives the call: see `take`.
+class CallBuilder {
+  public:
+    explicit CallBuilder(Call& call) noexcept : request_(call.request) {}
+
+    void begin(std::string_view method, std::string_view target) {
+        request_.known_method = http::method_from(method);
+        request_.method_name = keep(method);
+        request_.target_text = keep(target);
+    }
+    void field(std::string_view name, std::string_view value) {
+        const Slice kept_name = keep(name);
+        request_.fields.push_back({kept_name, keep(value)});
+    }
+
+    /// In place of begin and field, for a head that somebody has taken apart where it lies: nothing is
+    /// copied. The request takes the fields over.
+    void take(const char* base, http::Method method, Slice method_name, Slice target,
+              std::vector<FieldSlice>& fields) noexcept {
+        request_.base = base;
+        request_.known_method = method;
+        request_.method_name = method_name;
+        request_.target_text = target;
+        request_.fields.swap(fields);
+    }
+
+    /// The head is complete: takes the target apart.
+    [[nodiscard]] Refusal end() {
+        if (!request_.storage.empty()) request_.base = request_.storage.data();
+        if (!request_.resolve_target()) return {400, "the request target is not valid"};
+        // RFC 9110 section 7.4: only over a connection that is secured.
+        if (request_.is_for_https()) return {421, "this connection is not secured, and the target is https"};
+        return {};
+    }
+
+  private:
+    Slice keep(std::string_view text) {
+        const Slice slice{static_cast<std::uint32_t>(request_.storage.size()),
+                          static_cast<std::uint32_t>(text.size())};
+        request_.storage.append(text);
+        return slice;
+    }
+
+    Request& request_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/carrier.hpp ----
+
+// Carrier: what takes the calls of worker routes to where they are served, a pool of threads, and brings back
+// their answers. An interface that `Route::worker` fills in, so that programs without worker routes do not
+// compile the way to the pool: a fifth of hello world's time.
+
+namespace sake {
+inline namespace v0 {
+
+class Reactor;
+struct Config;
+
+namespace detail {
+
+struct Call;
+class RouteTable;
+
+/// A call on its way, to be awaited once by the coroutine that looks after it; then the call has its answer,
+/// and what the handler threw is thrown. If the coroutine leaves before that, the answer is dropped.
+class CarriedCall : public Wait {
+  public:
+    virtual ~CarriedCall() = default;
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        begin(coroutine.promise().fiber->reactor());
+        if (suspend(coroutine)) return true;
+        withdraw();
+        return false;
+    }
+    void await_resume() { end(); }
+
+  private:
+    virtual void begin(Reactor& loop) = 0;
+    virtual void end() = 0;
+};
+
+/// For the reactor's thread.
+class Carrier {
+  public:
+    Carrier() = default;
+    Carrier(const Carrier&) = delete;
+    Carrier& operator=(const Carrier&) = delete;
+    virtual ~Carrier() = default;
+
+    /// Takes a call of a worker route. None if it is too busy: then the call is answered by 503.
+    [[nodiscard]] virtual std::unique_ptr<CarriedCall> carry(Call& call) = 0;
+    [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
+    /// The server is stopping: tells what handlers have spawned.
+    virtual void request_stop() noexcept = 0;
+    /// Ends it. Returns how many handlers do not return, and are left behind.
+    virtual std::size_t stop(std::chrono::milliseconds patience) noexcept = 0;
+};
+
+using MakeCarrier = std::unique_ptr<Carrier> (*)(Reactor&, const Config&,
+                                                 const std::shared_ptr<const RouteTable>&, Budget&);
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/handler.hpp ----
+
+// Handlers: any callable that takes a Context&, the path parameters, both or nothing, made uniform. It may be
+// plain or a coroutine, and may return a value to send.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The types of the arguments of a callable that is not overloaded or generic, without references and const.
+template <class F>
+struct CallableTraits {
+    using Arguments = std::tuple<>;
+};
+template <class R, class... Args>
+struct CallableTraits<R (*)(Args...)> {
+    using Arguments = std::tuple<std::decay_t<Args>...>;
+};
+template <class R, class... Args>
+struct CallableTraits<R (*)(Args...) noexcept> : CallableTraits<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct CallableTraits<R (C::*)(Args...)> : CallableTraits<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct CallableTraits<R (C::*)(Args...) const> : CallableTraits<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct CallableTraits<R (C::*)(Args...) noexcept> : CallableTraits<R (*)(Args...)> {};
+template <class C, class R, class... Args>
+struct CallableTraits<R (C::*)(Args...) const noexcept> : CallableTraits<R (*)(Args...)> {};
+
+/// What is left of the arguments for the path parameters: all but a Context in front.
+template <class Arguments>
+struct ParamsOf {
+    using type = Arguments;
+};
+template <class... Rest>
+struct ParamsOf<std::tuple<Context, Rest...>> {
+    using type = std::tuple<Rest...>;
+};
+
+template <class F>
+concept HasOneCallOperator = requires { &F::operator(); };
+
+/// The types of the path parameters that a handler takes as arguments, as a tuple.
+template <class F>
+struct HandlerParams {
+    using type = std::tuple<>;
+};
+template <class F>
+    requires(!std::invocable<F&, Context&> && HasOneCallOperator<F>)
+struct HandlerParams<F> {
+    using type = typename ParamsOf<typename CallableTraits<decltype(&F::operator())>::Arguments>::type;
+};
+template <class F>
+    requires(!std::invocable<F&, Context&> && std::is_pointer_v<F>)
+struct HandlerParams<F> {
+    using type = typename ParamsOf<typename CallableTraits<F>::Arguments>::type;
+};
+
+template <class F>
+using HandlerParamsOf = typename HandlerParams<std::decay_t<F>>::type;
+template <class F>
+inline constexpr std::size_t handler_param_count = std::tuple_size_v<HandlerParamsOf<F>>;
+
+/// How a handler is called: with the Context in front of its path parameters, or without.
+template <class F, class Params>
+struct HandlerCall;
+template <class F, class... Params>
+struct HandlerCall<F, std::tuple<Params...>> {
+    static constexpr bool takes_context = std::invocable<F&, Context&, Params...>;
+    static constexpr bool is_possible = takes_context || std::invocable<F&, Params...>;
+
+    static decltype(auto) call(F& function, Context& ctx, Params&... params) {
+        if constexpr (takes_context)
+            return function(ctx, std::move(params)...);
+        else
+            return function(std::move(params)...);
+    }
+    static decltype(auto) apply(F& function, Context& ctx, std::tuple<Params...>& params) {
+        return std::apply([&](auto&... each) -> decltype(auto) { return call(function, ctx, each...); },
+                          params);
+    }
+};
+template <class F, class Params>
+using HandlerResult = decltype(HandlerCall<F, Params>::apply(std::declval<F&>(), std::declval<Context&>(),
+                                                             std::declval<Params&>()));
+
+template <class T>
+struct Awaited {
+    using type = T;
+};
+template <class T>
+struct Awaited<Task<T>> {
+    using type = T;
+};
+
+template <class T>
+inline constexpr bool is_text = !std::is_same_v<T, Json> && std::is_convertible_v<T, std::string_view>;
+
+/// Whether an answer can be made of what a handler returns.
+template <class T>
+consteval bool is_answer() {
+    if constexpr (std::is_void_v<T> || is_text<T> || std::is_same_v<T, Json>)
+        return true;
+    else
+        return !std::is_pointer_v<T> && std::is_constructible_v<Json, const T&>;
+}
+
+/// Sends what a handler returned: text as text, anything else as JSON.
+template <class T>
+void answer_with(Context& ctx, const T& value) {
+    if constexpr (is_text<T>)
+        ctx.text(value);
+    else
+        ctx.json(value);
+}
+
+/// The name of a path parameter of the call's route by position, for messages. Defined with Route.
+std::string_view param_name(const Call& call, std::size_t index) noexcept;
+
+/// The arguments of a handler, taken from the path.
+template <class... Params, std::size_t... Index>
+std::tuple<Params...> take_params(Call& call, std::type_identity<std::tuple<Params...>>,
+                                  std::index_sequence<Index...>) {
+    // Braces, because only they fix the order in which the parameters are converted.
+    return std::tuple<Params...>{
+        convert_text<Params>(call.request.param(Index), "path parameter", param_name(call, Index))...};
+}
+
+template <class Params>
+Params take_params(Call& call) {
+    return take_params(call, std::type_identity<Params>{},
+                       std::make_index_sequence<std::tuple_size_v<Params>>{});
+}
+
+/// Names the constructor for handlers of the server itself, which take the Call.
+struct ServerHandler {};
+
+/// A callable of the user, owned, behind one function pointer.
+class Handler {
+  public:
+    Handler() = default;
+
+    template <class F>
+        requires(!std::is_same_v<std::decay_t<F>, Handler>)
+    explicit Handler(F&& function) {
+        using Callable = std::decay_t<F>;
+        using Params = HandlerParamsOf<F>;
+        constexpr bool fits = HandlerCall<Callable, Params>::is_possible;
+        static_assert(fits,
+                      "a Sake handler takes sake::Context& first or not at all, and then nothing or the path "
+                      "parameters as types that can be parsed");
+        if constexpr (fits) {
+            using Result = HandlerResult<Callable, Params>;
+            using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
+            static_assert(
+                is_answer<Value>(),
+                "a Sake handler returns void, a string or something with a JSON form (sake::Json, or a type "
+                "with nlohmann's to_json), or a sake::Task of one of them");
+            callable_ = own<Callable>(std::forward<F>(function));
+            param_count_ = std::tuple_size_v<Params>;
+            if constexpr (is_answer<Value>()) set_call<Callable, Params, Result>();
+        }
+    }
+
+    template <class F>
+    Handler(ServerHandler, F function) : callable_(own<F>(std::move(function))) {
+        if constexpr (is_task<std::invoke_result_t<F&, Call&>>)
+            coroutine_ = [](void* callable, Call& call) { return (*static_cast<F*>(callable))(call); };
+        else
+            plain_ = [](void* callable, Call& call) { (*static_cast<F*>(callable))(call); };
+    }
+
+    [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
+    [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
+    explicit operator bool() const noexcept { return callable_ != nullptr; }
+
+    /// Runs a handler that is not a coroutine.
+    void call(Call& call) const { plain_(callable_.get(), call); }
+    /// Runs a handler that is one.
+    [[nodiscard]] Task<> call_coroutine(Call& call) const { return coroutine_(callable_.get(), call); }
+
+  private:
+    using Owned = std::unique_ptr<void, void (*)(void*)>;
+    template <class Callable, class F = Callable>
+    static Owned own(F&& function) {
+        return {new Callable(std::forward<F>(function)),
+                [](void* callable) { delete static_cast<Callable*>(callable); }};
+    }
+
+    template <class Callable, class Params>
+    static decltype(auto) invoke(void* callable, Call& call, Params& params) {
+        return HandlerCall<Callable, Params>::apply(*static_cast<Callable*>(callable), call.context, params);
+    }
+
+    template <class Callable, class Params, class Result>
+    void set_call() noexcept {
+        if constexpr (std::is_same_v<Result, Task<>> && std::tuple_size_v<Params> == 0) {
+            coroutine_ = [](void* callable, Call& call) {
+                Params none;
+                return invoke<Callable>(callable, call, none);
+            };
+        } else if constexpr (is_task<Result>) {
+            coroutine_ = &invoke_coroutine<Callable, Params, Result>;
+        } else {
+            plain_ = [](void* callable, Call& call) {
+                Params params = take_params<Params>(call);
+                if constexpr (std::is_void_v<Result>)
+                    invoke<Callable>(callable, call, params);
+                else
+                    answer_with<std::remove_cvref_t<Result>>(call.context,
+                                                             invoke<Callable>(callable, call, params));
+            };
+        }
+    }
+
+    // The arguments live in this frame, since the handler may take them by reference.
+    template <class Callable, class Params, class Result>
+    static Task<> invoke_coroutine(void* callable, Call& call) {
+        Params params = take_params<Params>(call);
+        if constexpr (std::is_same_v<Result, Task<>>) {
+            co_await invoke<Callable>(callable, call, params);
+        } else {
+            auto value = co_await invoke<Callable>(callable, call, params);
+            answer_with(call.context, value);
+        }
+    }
+
+    Owned callable_{nullptr, nullptr};
+    void (*plain_)(void*, Call&) = nullptr;
+    Task<> (*coroutine_)(void*, Call&) = nullptr;
+    std::size_t param_count_ = 0;
 };
 
 }  // namespace detail
@@ -11818,198 +12780,6 @@ inline void validate(const Config& config) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/app/handler.hpp ----
-
-// Handlers: any callable that takes a Context&, made uniform. It may be plain or a coroutine, may return a
-// value to send, and may take the path parameters as further arguments.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// The types of the arguments of a callable that is not overloaded or generic, the first left out; none for
-/// what takes no argument at all, which Handler refuses in plain words.
-template <class F>
-struct CallableTraits {
-    using Params = std::tuple<>;
-};
-template <class R, class First, class... Rest>
-struct CallableTraits<R (*)(First, Rest...)> {
-    using Params = std::tuple<std::decay_t<Rest>...>;
-};
-template <class R, class First, class... Rest>
-struct CallableTraits<R (*)(First, Rest...) noexcept> : CallableTraits<R (*)(First, Rest...)> {};
-template <class C, class R, class First, class... Rest>
-struct CallableTraits<R (C::*)(First, Rest...)> : CallableTraits<R (*)(First, Rest...)> {};
-template <class C, class R, class First, class... Rest>
-struct CallableTraits<R (C::*)(First, Rest...) const> : CallableTraits<R (*)(First, Rest...)> {};
-template <class C, class R, class First, class... Rest>
-struct CallableTraits<R (C::*)(First, Rest...) noexcept> : CallableTraits<R (*)(First, Rest...)> {};
-template <class C, class R, class First, class... Rest>
-struct CallableTraits<R (C::*)(First, Rest...) const noexcept> : CallableTraits<R (*)(First, Rest...)> {};
-
-template <class F>
-concept HasOneCallOperator = requires { &F::operator(); };
-
-/// The types of the path parameters that a handler takes as arguments, as a tuple.
-template <class F>
-struct HandlerParams {
-    using type = std::tuple<>;
-};
-template <class F>
-    requires(!std::invocable<F&, Context&> && HasOneCallOperator<F>)
-struct HandlerParams<F> {
-    using type = typename CallableTraits<decltype(&F::operator())>::Params;
-};
-template <class F>
-    requires(!std::invocable<F&, Context&> && std::is_pointer_v<F>)
-struct HandlerParams<F> {
-    using type = typename CallableTraits<F>::Params;
-};
-
-template <class F>
-using HandlerParamsOf = typename HandlerParams<std::decay_t<F>>::type;
-template <class F>
-inline constexpr std::size_t handler_param_count = std::tuple_size_v<HandlerParamsOf<F>>;
-
-template <class F, class... Params>
-constexpr bool is_invocable_with(std::type_identity<std::tuple<Params...>>) {
-    return std::invocable<F&, Context&, Params...>;
-}
-template <class F, class... Params>
-std::invoke_result_t<F&, Context&, Params...> handler_result(std::type_identity<std::tuple<Params...>>);
-
-template <class T>
-struct Awaited {
-    using type = T;
-};
-template <class T>
-struct Awaited<Task<T>> {
-    using type = T;
-};
-
-template <class T>
-inline constexpr bool is_answer =
-    std::is_void_v<T> || std::is_same_v<T, Json> || std::is_convertible_v<T, std::string_view>;
-
-/// Sends what a handler returned.
-template <class T>
-void answer_with(Context& ctx, const T& value) {
-    if constexpr (std::is_same_v<T, Json>)
-        ctx.json(value);
-    else
-        ctx.text(value);
-}
-
-/// The name of a parameter by position, for messages. Defined with Route.
-std::string_view param_name(const Context& ctx, std::size_t index) noexcept;
-
-/// The arguments of a handler, taken from the path.
-template <class... Params, std::size_t... Index>
-std::tuple<Params...> take_params(Context& ctx, std::type_identity<std::tuple<Params...>>,
-                                  std::index_sequence<Index...>) {
-    // Braces, because only they fix the order in which the parameters are converted.
-    return std::tuple<Params...>{ContextAccess::param<Params>(ctx, Index, param_name(ctx, Index))...};
-}
-
-template <class Params>
-Params take_params(Context& ctx) {
-    return take_params(ctx, std::type_identity<Params>{},
-                       std::make_index_sequence<std::tuple_size_v<Params>>{});
-}
-
-/// Calls a handler with its arguments, which must outlive the call, and the coroutine if it is one.
-template <class F, class Params>
-decltype(auto) call_with(F& function, Context& ctx, Params& params) {
-    return std::apply([&](auto&... each) -> decltype(auto) { return function(ctx, std::move(each)...); },
-                      params);
-}
-
-/// A callable of the user, owned, behind one function pointer.
-class Handler {
-  public:
-    Handler() = default;
-
-    template <class F>
-        requires(!std::is_same_v<std::decay_t<F>, Handler>)
-    explicit Handler(F&& function) {
-        using Callable = std::decay_t<F>;
-        using Params = HandlerParamsOf<F>;
-        constexpr bool fits = is_invocable_with<Callable>(std::type_identity<Params>{});
-        static_assert(
-            fits,
-            "a Sake handler takes sake::Context& first, and then nothing or the path parameters as types "
-            "that can be parsed");
-        if constexpr (fits) {
-            using Result = decltype(handler_result<Callable>(std::type_identity<Params>{}));
-            using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
-            static_assert(
-                is_answer<Value>,
-                "a Sake handler returns void, a string or sake::Json, or a sake::Task of one of them");
-            callable_ = Owned(new Callable(std::forward<F>(function)),
-                              [](void* callable) { delete static_cast<Callable*>(callable); });
-            param_count_ = std::tuple_size_v<Params>;
-            if constexpr (is_answer<Value>) set_call<Callable, Params, Result>();
-        }
-    }
-
-    [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
-    [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
-    explicit operator bool() const noexcept { return callable_ != nullptr; }
-
-    /// Runs a handler that is not a coroutine.
-    void call(Context& ctx) const { plain_(callable_.get(), ctx); }
-    /// Runs a handler that is one.
-    [[nodiscard]] Task<> call_coroutine(Context& ctx) const { return coroutine_(callable_.get(), ctx); }
-
-  private:
-    using Owned = std::unique_ptr<void, void (*)(void*)>;
-
-    template <class Callable, class Params>
-    static decltype(auto) invoke(void* callable, Context& ctx) {
-        Params params = take_params<Params>(ctx);
-        return call_with(*static_cast<Callable*>(callable), ctx, params);
-    }
-
-    template <class Callable, class Params, class Result>
-    void set_call() noexcept {
-        if constexpr (std::is_same_v<Result, Task<>> && std::tuple_size_v<Params> == 0) {
-            coroutine_ = [](void* callable, Context& ctx) {
-                return (*static_cast<Callable*>(callable))(ctx);
-            };
-        } else if constexpr (is_task<Result>) {
-            coroutine_ = &invoke_coroutine<Callable, Params, Result>;
-        } else if constexpr (std::is_void_v<Result>) {
-            plain_ = [](void* callable, Context& ctx) { invoke<Callable, Params>(callable, ctx); };
-        } else {
-            plain_ = [](void* callable, Context& ctx) {
-                answer_with<std::remove_cvref_t<Result>>(ctx, invoke<Callable, Params>(callable, ctx));
-            };
-        }
-    }
-
-    // The arguments live in this frame, since the handler may take them by reference.
-    template <class Callable, class Params, class Result>
-    static Task<> invoke_coroutine(void* callable, Context& ctx) {
-        Params params = take_params<Params>(ctx);
-        if constexpr (std::is_same_v<Result, Task<>>) {
-            co_await call_with(*static_cast<Callable*>(callable), ctx, params);
-        } else {
-            auto value = co_await call_with(*static_cast<Callable*>(callable), ctx, params);
-            answer_with(ctx, value);
-        }
-    }
-
-    Owned callable_{nullptr, nullptr};
-    void (*plain_)(void*, Context&) = nullptr;
-    Task<> (*coroutine_)(void*, Context&) = nullptr;
-    std::size_t param_count_ = 0;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/app/pattern.hpp ----
 
 // Patterns such as "/users/:id" and "/files/*path": their grammar, checked at compile time where they are
@@ -12077,6 +12847,15 @@ constexpr std::string_view take_segment(std::string_view& rest) noexcept {
 
 constexpr bool is_param(std::string_view segment) noexcept {
     return !segment.empty() && (segment.front() == ':' || segment.front() == '*');
+}
+
+/// Takes a pattern up to the end of its next parameter, whose name it returns; "" if there is none.
+constexpr std::string_view take_param_name(std::string_view& rest) noexcept {
+    while (!rest.empty()) {
+        const std::string_view segment = take_segment(rest);
+        if (is_param(segment)) return segment.substr(1);
+    }
+    return {};
 }
 
 struct PatternCheck {
@@ -12223,6 +13002,749 @@ using GroupPatternFor = PatternArgument<std::type_identity_t<F>, PatternUse::rou
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/route.hpp ----
+
+// Route: a handler under a method and a pattern, with what is set for it alone. Programs see a Route, the
+// server the RouteEntry behind it.
+
+namespace sake {
+inline namespace v0 {
+
+namespace detail {
+class RouteEntry;
+}  // namespace detail
+
+/// A registered route. What is set here holds for this route only; set it before serving.
+class Route {
+  public:
+    Route(const Route&) = delete;
+    Route& operator=(const Route&) = delete;
+
+    /// Accepts bodies up to this size instead of Config::max_body. Throws std::invalid_argument for a size
+    /// that was negative before it was converted.
+    Route& max_body(std::size_t bytes);
+
+    /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
+    /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
+    Route& worker(bool on = true) noexcept;
+
+    /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
+    template <class F>
+    Route& use(F&& middleware);
+
+    [[nodiscard]] std::string_view method() const noexcept;
+    [[nodiscard]] std::string_view pattern() const noexcept;
+    /// "GET /users/:id (main.cpp:12)", for logs and errors.
+    [[nodiscard]] const std::string& description() const noexcept;
+
+  private:
+    friend class detail::RouteEntry;  // makes it, as the view of itself
+    explicit Route(detail::RouteEntry& entry) noexcept : entry_(&entry) {}
+
+    detail::RouteEntry* entry_;
+};
+
+/// A route in the list that Engine::routes returns.
+struct RouteInfo {
+    std::string method;   // "GET"; "*" for every method
+    std::string pattern;  // "/users/:id"
+    std::string file;     // where it was registered
+    int line = 0;
+};
+
+namespace detail {
+
+/// The method of a route that takes every method.
+inline constexpr std::string_view any_method = "*";
+
+/// A prefix and the middleware under it. The engine is the outermost scope, each group one inside another.
+struct Scope {
+    const Scope* outer = nullptr;
+    std::string prefix;
+    std::deque<Handler> middleware;
+};
+
+/// Makes a handler that may stand in front of others.
+template <class F>
+Handler make_middleware(F&& function) {
+    Handler middleware(std::forward<F>(function));
+    if (middleware.param_count() != 0) throw std::invalid_argument("middleware takes no path parameters");
+    return middleware;
+}
+
+/// What the server knows of a route.
+class RouteEntry {
+  public:
+    RouteEntry(const Scope& scope, RouteInfo info, Handler handler)
+        : scope_(&scope),
+          info_(std::move(info)),
+          param_count_(check_pattern(info_.pattern).params),
+          description_(describe()),
+          handler_(std::move(handler)) {}
+    RouteEntry(const RouteEntry&) = delete;
+    RouteEntry& operator=(const RouteEntry&) = delete;
+
+    Route route{*this};
+    std::deque<Handler> middleware;  // of this route alone
+    std::optional<std::size_t> max_body;
+    MakeCarrier make_carrier = nullptr;  // set for worker routes
+    bool handler_reads_body = true;
+
+    [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
+    [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
+    [[nodiscard]] std::string_view pattern() const noexcept { return info_.pattern; }
+    [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
+    [[nodiscard]] const std::string& description() const noexcept { return description_; }
+    [[nodiscard]] bool is_worker() const noexcept { return make_carrier != nullptr; }
+    [[nodiscard]] const Handler& handler() const noexcept { return handler_; }
+
+    /// Middleware, outermost first, then the handler.
+    [[nodiscard]] const std::vector<const Handler*>& chain() const noexcept { return chain_; }
+    /// Whether any of them is a coroutine or runs in a worker, so that the request must outlive this turn of
+    /// the loop.
+    [[nodiscard]] bool suspends() const noexcept { return suspends_; }
+    /// False if the answer never depends on the body: then a client that waits to be asked for it is not.
+    [[nodiscard]] bool reads_body() const noexcept { return handler_reads_body || has_outer_middleware_; }
+
+    /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
+    /// until then.
+    void build_chain(bool has_carrier) {
+        chain_.assign(1, &handler_);
+        prepend(middleware);
+        const std::size_t own = chain_.size();
+        for (const Scope* scope = scope_; scope != nullptr; scope = scope->outer) prepend(scope->middleware);
+        has_outer_middleware_ = chain_.size() > own;
+        std::reverse(chain_.begin(), chain_.end());
+        suspends_ =
+            (is_worker() && has_carrier) ||
+            std::any_of(chain_.begin(), chain_.end(), [](const auto* each) { return each->is_coroutine(); });
+    }
+
+  private:
+    // The chain is built from its end.
+    void prepend(const std::deque<Handler>& handlers) {
+        for (auto each = handlers.rbegin(); each != handlers.rend(); ++each) chain_.push_back(&*each);
+    }
+    [[nodiscard]] std::string describe() const {
+        return (info_.method == any_method ? "ANY" : info_.method) + " " +
+               (info_.pattern.empty() ? "(no route)" : info_.pattern) + " (" + info_.file + ":" +
+               std::to_string(info_.line) + ")";
+    }
+
+    const Scope* scope_;
+    RouteInfo info_;
+    std::size_t param_count_;
+    std::string description_;
+    Handler handler_;
+    std::vector<const Handler*> chain_;
+    bool suspends_ = false;
+    bool has_outer_middleware_ = false;
+};
+
+inline std::string_view param_name(const Call& call, std::size_t index) noexcept {
+    std::string_view rest = call.route->pattern();
+    std::string_view name = take_param_name(rest);
+    while (index-- > 0) name = take_param_name(rest);
+    return name;
+}
+
+}  // namespace detail
+
+inline Route& Route::max_body(std::size_t bytes) {
+    if (bytes > detail::largest_size) {
+        throw std::invalid_argument(description() + ": max_body must be at least 0, not " +
+                                    std::to_string(static_cast<std::int64_t>(bytes)));
+    }
+    entry_->max_body = bytes;
+    return *this;
+}
+
+template <class F>
+Route& Route::use(F&& middleware) {
+    entry_->middleware.push_back(detail::make_middleware(std::forward<F>(middleware)));
+    return *this;
+}
+
+inline std::string_view Route::method() const noexcept { return entry_->method(); }
+inline std::string_view Route::pattern() const noexcept { return entry_->pattern(); }
+inline const std::string& Route::description() const noexcept { return entry_->description(); }
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/errors.hpp ----
+
+// What handlers throw, made into answers. HttpError is an answer that the program chose; anything else is a
+// failure, whose text goes to the log and never to the client.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class ErrorAnswers {
+  public:
+    ErrorAnswers(const Handler& on_error, const LogSink& log) noexcept : on_error_(&on_error), log_(&log) {}
+
+    /// Sets the answer to `exception`, which the program's on_error may change. A failure is logged unless it
+    /// became an answer below 500.
+    void answer(Call& call, const std::exception_ptr& exception) const {
+        call.error = exception;
+        call.cause = AnswerCause::error;
+        std::string failure = set_answer(call.response, exception);
+        if (*on_error_) {
+            try {
+                on_error_->call(call);
+            } catch (...) {
+                failure = set_answer(call.response, std::current_exception());
+            }
+        }
+        if (!failure.empty() && call.response.status >= 500) report(call, failure);
+    }
+
+  private:
+    // Returns what to log; nothing for an answer that the program chose.
+    static std::string set_answer(Response& response, const std::exception_ptr& exception) {
+        try {
+            std::rethrow_exception(exception);
+        } catch (const HttpError& error) {
+            response.set_problem(error.status(), error.detail(), error.members());
+            for (const auto& [name, value] : error.headers()) response.headers.set(name, value);
+        } catch (const Cancelled&) {
+            response.set_problem(503, "the request was cancelled");
+        } catch (const std::bad_alloc&) {
+            response.set_problem(503, "out of memory");
+            return "out of memory";
+        } catch (const std::exception& error) {
+            response.set_problem(500, {});
+            return *error.what() != '\0' ? error.what() : "an exception without a text";
+        } catch (...) {
+            response.set_problem(500, {});
+            return "an exception that is no std::exception";
+        }
+        return {};
+    }
+
+    void report(const Call& call, std::string_view what) const {
+        std::string line(call.request.method());
+        line.append(" ").append(call.request.target()).append(" failed: ");
+        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
+        if (call.route != nullptr) line.append(" in ").append(call.route->description());
+        log_quietly(*log_, LogLevel::error, line, {});
+    }
+
+    const Handler* on_error_;
+    const LogSink* log_;
+};
+
+/// What a program gives to Engine::on_error, as a plain handler.
+template <class F>
+Handler make_error_handler(F&& function) {
+    using Callable = std::decay_t<F>;
+    if constexpr (std::invocable<Callable&, Context&, std::exception_ptr>) {
+        static_assert(
+            std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
+            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
+        return Handler(
+            [owned = Callable(std::forward<F>(function))](Context& ctx) mutable { owned(ctx, ctx.error()); });
+    } else if constexpr (std::invocable<Callable&, Context&, const std::exception&>) {
+        static_assert(
+            std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
+            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
+        return Handler([owned = Callable(std::forward<F>(function))](Context& ctx) mutable {
+            try {
+                std::rethrow_exception(ctx.error());
+            } catch (const std::exception& error) {
+                owned(ctx, error);
+            } catch (...) {
+                // Not a std::exception: the answer that is set already stands.
+            }
+        });
+    } else {
+        Handler handler(std::forward<F>(function));
+        if (handler.is_coroutine())
+            throw std::invalid_argument("on_error: the handler must not be a coroutine");
+        return handler;
+    }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/chain.hpp ----
+
+// The way of a call through its middleware to its handler: a loop of plain calls where nothing is a
+// coroutine, else a task. What they throw is answered here, by errors.hpp.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The next handler of the chain; nullptr at its end or after abort().
+inline const Handler* take_next(Call& call) noexcept {
+    const auto& chain = call.route->chain();
+    if (call.is_aborted || call.position == chain.size()) return nullptr;
+    return chain[call.position++];
+}
+
+/// What carries the call to the handler just taken, never to middleware: none if that runs here.
+inline Carrier* carrier_of(const Call& call) noexcept {
+    const bool is_handler = call.position == call.route->chain().size();
+    return is_handler && call.route->is_worker() ? call.place.carrier : nullptr;
+}
+
+/// What a handler threw is the answer, and what follows is not run.
+inline void answer_failure(Call& call) {
+    const std::exception_ptr caught = caught_exception();
+    call.is_aborted = true;
+    call.place.errors->answer(call, caught);
+}
+
+/// The last function that Context::after was given and that has not run.
+inline UniqueFunction<void(Context&)> take_after(Call& call) noexcept {
+    UniqueFunction<void(Context&)> last = std::move(call.afters.back());
+    call.afters.pop_back();
+    return last;
+}
+
+/// The answer is made: runs what Context::after was given, the last first.
+inline void run_afters(Call& call) {
+    while (!call.afters.empty()) {
+        try {
+            take_after(call)(call.context);
+        } catch (...) {
+            answer_failure(call);
+        }
+    }
+}
+
+/// Runs a chain in which nothing is a coroutine.
+inline void run_plain(Call& call) {
+    try {
+        while (const Handler* handler = take_next(call)) handler->call(call);
+    } catch (...) {
+        answer_failure(call);
+    }
+    if (!call.afters.empty()) run_afters(call);
+}
+
+/// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
+/// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside
+/// sees the answer, as it does when the handler runs in a worker. Only a cancellation passes through to what
+/// runs the call.
+inline Task<> run_rest(Call& call) {
+    try {
+        while (const Handler* handler = take_next(call)) {
+            if (Carrier* const carrier = carrier_of(call)) {
+                const std::unique_ptr<CarriedCall> carried = carrier->carry(call);
+                if (!carried) continue;
+                CarriedCall& answer = *carried;  // GCC 12 copies what is awaited and has no name
+                co_await answer;
+            } else if (handler->is_coroutine()) {
+                Task<> running = handler->call_coroutine(call);
+                co_await std::move(running);
+            } else {
+                handler->call(call);
+            }
+        }
+    } catch (const Cancelled&) {
+        call.is_aborted = true;
+        throw;
+    } catch (...) {
+        answer_failure(call);
+    }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/call_runner.hpp ----
+
+// CallRunner: runs the handlers of one call where they are coroutines: their fiber, their deadline, and how
+// they ended. An HTTP/1 connection has one, whatever speaks several calls at a time has one for each.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class CallRunner : private Timer {
+  public:
+    /// How the handlers of the last call ended: by themselves, or cut off, and why. A call that is cut off is
+    /// over for the client, while its handler may take a while to end.
+    enum class End : std::uint8_t { answered, timed_out, client_left, dropped };
+
+    /// Is told, on the reactor's thread.
+    class Owner {
+      public:
+        Owner() = default;
+        Owner(const Owner&) = delete;
+        Owner& operator=(const Owner&) = delete;
+        /// The time is up, or the client has left: the handler is being cancelled, and `call_ended` follows.
+        virtual void call_cut_off(End why) noexcept = 0;
+        /// The handlers have ended, later than within `start`.
+        virtual void call_ended() noexcept = 0;
+
+      protected:
+        ~Owner() = default;
+    };
+
+    CallRunner(Reactor& reactor, Call& call) noexcept : Timer(&due), reactor_(reactor), call_(call) {}
+    CallRunner(const CallRunner&) = delete;
+    CallRunner& operator=(const CallRunner&) = delete;
+    ~CallRunner() { reactor_.timers().cancel(*this); }
+
+    [[nodiscard]] bool is_running() const noexcept { return fiber_ != nullptr; }
+    [[nodiscard]] End end() const noexcept { return end_; }
+
+    /// Runs the handlers until they end or wait. True if they have ended; if not, the owner is told when they
+    /// do.
+    bool start(Owner& owner, std::chrono::milliseconds time_limit) {
+        end_ = End::answered;
+        owner_ = nullptr;
+        failure_ = nullptr;
+        limit_ = time_limit;
+        try {
+            reactor_.timers().set(*this, reactor_.now() + limit_);
+            const Root root = run(reactor_, *this);
+            fiber_ = &root.fiber();
+            fiber_->work = call_.route;
+            reactor_.adopt(*fiber_);
+            root.start();
+        } catch (const std::bad_alloc&) {
+            failure_ = caught_exception();
+        }
+        owner_ = &owner;
+        return !is_running();
+    }
+
+    /// For the owner, when the handlers have ended: what they threw becomes the answer, unless they were cut
+    /// off.
+    void answer_failure() {
+        const std::exception_ptr failure = std::exchange(failure_, nullptr);
+        if (failure && end_ == End::answered) call_.place.errors->answer(call_, failure);
+    }
+
+    /// The client disconnected. Its handler is told by the timers that come next, and not from here, among
+    /// the events, since telling may run code of the program.
+    void client_left() noexcept {
+        if (end_ != End::answered) return;
+        has_left_ = true;
+        reactor_.timers().set(*this, reactor_.now());
+    }
+
+    /// Cancels the handlers: nobody waits for their answer any more. Idempotent.
+    void drop() noexcept { cut_off(End::dropped); }
+
+  private:
+    static Root run(Reactor&, CallRunner& runner);
+
+    void cut_off(End why) noexcept {
+        if (end_ == End::answered) {
+            end_ = why;
+            call_.request_stop();
+        }
+        if (is_running()) fiber_->cancel();
+    }
+
+    // A handler that outlives its cancellation is cancelled anew, so that it does not stay without end.
+    static void due(Timer& timer) noexcept {
+        auto& runner = static_cast<CallRunner&>(timer);
+        runner.reactor_.timers().set(runner, runner.reactor_.now() + runner.limit_);
+        const bool is_first = runner.end_ == End::answered;
+        const End why = std::exchange(runner.has_left_, false) ? End::client_left : End::timed_out;
+        if (is_first) runner.owner_->call_cut_off(why);
+        runner.cut_off(why);
+    }
+
+    Reactor& reactor_;
+    Call& call_;
+    Owner* owner_ = nullptr;  // from when it has to be told
+    Fiber* fiber_ = nullptr;  // while the handlers run
+    std::exception_ptr failure_;
+    std::chrono::milliseconds limit_{};
+    End end_ = End::answered;
+    bool has_left_ = false;  // the client, and nobody was told yet
+};
+
+// As the last it tells the owner, which may recycle or destroy the runner.
+inline Root CallRunner::run(Reactor&, CallRunner& runner) {
+    try {
+        Task<> rest = run_rest(runner.call_);
+        co_await std::move(rest);
+        run_afters(runner.call_);
+    } catch (...) {
+        runner.failure_ = caught_exception();
+    }
+    runner.fiber_ = nullptr;
+    runner.has_left_ = false;
+    runner.reactor_.timers().cancel(runner);
+    if (runner.owner_ != nullptr) runner.owner_->call_ended();
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/context_methods.hpp ----
+
+// What the functions of Context do: they read and write the Call behind it.
+
+namespace sake {
+inline namespace v0 {
+
+// --- The request ---
+
+inline std::string_view Context::method() const noexcept { return call_->request.method(); }
+inline std::string_view Context::path() const noexcept { return call_->request.path(); }
+inline std::string_view Context::target() const noexcept { return call_->request.target(); }
+inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
+inline std::string_view Context::body() const noexcept { return call_->request.body; }
+inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
+inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
+
+inline std::string_view Context::host() const noexcept {
+    const auto parts = http::parse_target(call_->request.known_method, target());
+    return parts && !parts->authority.empty() ? parts->authority : header("Host");
+}
+
+inline std::string_view Context::remote_address() {
+    if (call_->remote_address.empty()) call_->remote_address = call_->place.peer.to_string();
+    return call_->remote_address;
+}
+
+inline std::string_view Context::route() const noexcept {
+    return call_->route != nullptr ? call_->route->pattern() : std::string_view{};
+}
+
+inline std::optional<std::string_view> Context::find_header(std::string_view name) const noexcept {
+    return call_->request.field(name);
+}
+
+inline std::optional<std::string_view> Context::find_cookie(std::string_view name) const noexcept {
+    for (const auto& [field, value] : headers()) {
+        if (!iequals(field, "cookie")) continue;
+        if (const auto found = http::cookie_value(value, name)) return found;
+    }
+    return std::nullopt;
+}
+
+namespace detail {
+
+/// The text of a query parameter for a handler: decoded if it must be, and kept for as long as the request.
+inline std::string_view decoded_query_value(Request& request, std::string_view name, std::string_view raw) {
+    if (!http::needs_form_decoding(raw)) return raw;
+    auto decoded = http::percent_decode_form(raw);
+    if (!decoded) throw HttpError(400, "query parameter '" + std::string(name) + "' is badly escaped");
+    return request.keep(std::move(*decoded));
+}
+
+}  // namespace detail
+
+inline std::optional<std::string_view> Context::find_query(std::string_view name) {
+    const auto raw = http::find_query_value(query_string(), name);
+    if (!raw) return std::nullopt;
+    return detail::decoded_query_value(call_->request, name, *raw);
+}
+
+inline std::vector<std::string_view> Context::queries(std::string_view name) {
+    std::vector<std::string_view> values;
+    for (const auto& [raw_name, raw_value] : http::QueryPairs(query_string())) {
+        if (!http::detail::decodes_to(raw_name, name)) continue;
+        values.push_back(detail::decoded_query_value(call_->request, name, raw_value));
+    }
+    return values;
+}
+
+inline std::optional<std::string_view> Context::find_param(std::string_view name) {
+    if (call_->route == nullptr) return std::nullopt;
+    std::string_view rest = call_->route->pattern();
+    for (std::size_t i = 0; i < call_->route->param_count(); ++i) {
+        if (detail::take_param_name(rest) == name) return call_->request.param(i);
+    }
+    return std::nullopt;
+}
+
+inline std::string_view Context::param(std::string_view name) {
+    if (const auto found = find_param(name)) return *found;
+    throw std::out_of_range("ctx.param: the pattern has no parameter named '" + std::string(name) + "'");
+}
+
+// --- One rule of absence ---
+
+inline std::string_view Context::header(std::string_view name, std::string_view fallback) const noexcept {
+    return find_header(name).value_or(fallback);
+}
+template <class T>
+T Context::header(std::string_view name) const {
+    return detail::convert_required<T>(find_header(name), "header", name);
+}
+template <class T>
+T Context::header(std::string_view name, std::type_identity_t<T> fallback) const {
+    return detail::convert_or<T>(find_header(name), "header", name, std::move(fallback));
+}
+
+inline std::string_view Context::cookie(std::string_view name, std::string_view fallback) const noexcept {
+    return find_cookie(name).value_or(fallback);
+}
+template <class T>
+T Context::cookie(std::string_view name) const {
+    return detail::convert_required<T>(find_cookie(name), "cookie", name);
+}
+template <class T>
+T Context::cookie(std::string_view name, std::type_identity_t<T> fallback) const {
+    return detail::convert_or<T>(find_cookie(name), "cookie", name, std::move(fallback));
+}
+
+inline std::string_view Context::query(std::string_view name, std::string_view fallback) {
+    return find_query(name).value_or(fallback);
+}
+template <class T>
+T Context::query(std::string_view name) {
+    return detail::convert_required<T>(find_query(name), "query parameter", name);
+}
+template <class T>
+T Context::query(std::string_view name, std::type_identity_t<T> fallback) {
+    return detail::convert_or<T>(find_query(name), "query parameter", name, std::move(fallback));
+}
+
+inline std::string_view Context::param(std::string_view name, std::string_view fallback) {
+    return find_param(name).value_or(fallback);
+}
+template <class T>
+T Context::param(std::string_view name) {
+    return detail::convert_text<T>(param(name), "path parameter", name);
+}
+template <class T>
+T Context::param(std::string_view name, std::type_identity_t<T> fallback) {
+    return detail::convert_or<T>(find_param(name), "path parameter", name, std::move(fallback));
+}
+
+template <class T>
+T Context::bind() const {
+    detail::require_json_type(header("Content-Type"));
+    return detail::bind_json<T>(body(), call_->place.json_depth);
+}
+
+// --- The response ---
+
+inline Context& Context::status(int code) {
+    call_->response.set_status(code);
+    return *this;
+}
+inline Context& Context::set_header(std::string_view name, std::string_view value) {
+    detail::Response& response = call_->response;
+    response.put_header(name, value, [&] { response.headers.set(name, value); });
+    return *this;
+}
+inline Context& Context::add_header(std::string_view name, std::string_view value) {
+    detail::Response& response = call_->response;
+    response.put_header(name, value, [&] { response.headers.add(name, value); });
+    return *this;
+}
+inline Context& Context::set_cookie(const http::SetCookie& cookie) {
+    call_->response.headers.add("Set-Cookie", http::to_string(cookie));
+    return *this;
+}
+inline Context& Context::text(std::string_view body) {
+    call_->response.set_static_type("text/plain; charset=utf-8");
+    call_->response.body.assign(body);
+    return *this;
+}
+inline Context& Context::html(std::string_view body) {
+    call_->response.set_static_type("text/html; charset=utf-8");
+    call_->response.body.assign(body);
+    return *this;
+}
+inline Context& Context::json(const Json& value) {
+    call_->response.set_static_type("application/json");
+    call_->response.body.clear();
+    append_json(call_->response.body, value);
+    return *this;
+}
+template <std::convertible_to<std::string_view> Bytes>
+Context& Context::send(Bytes&& bytes, std::string_view content_type) {
+    call_->response.set_type(content_type);
+    call_->response.body = std::string(std::forward<Bytes>(bytes));
+    return *this;
+}
+template <std::convertible_to<std::string_view> Bytes>
+Context& Context::send(int code, Bytes&& bytes, std::string_view content_type) {
+    return status(code).send(std::forward<Bytes>(bytes), content_type);
+}
+inline Context& Context::redirect(std::string_view location, int code) {
+    if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
+        throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
+    }
+    call_->response.headers.set("Location", http::escape_reference(location));
+    call_->response.body.clear();
+    call_->response.set_static_type({});
+    return status(code);
+}
+inline Context& Context::no_content() {
+    call_->response.body.clear();
+    call_->response.set_static_type({});
+    return status(204);
+}
+inline ResponseView Context::response() const noexcept { return ResponseView(call_->response); }
+
+// --- Values for this request ---
+
+template <class T>
+void Context::set(std::string_view key, T&& value) {
+    static_assert(
+        std::is_constructible_v<Json, T&&>,
+        "ctx.set: this type has no JSON form; write a to_json for it, so that it can cross to a worker");
+    if constexpr (std::is_constructible_v<Json, T&&>) {
+        call_->values[std::string(key)] = std::forward<T>(value);
+    }
+}
+inline const Json& Context::get(std::string_view key) const {
+    static const Json null;
+    const auto found = call_->values.find(std::string(key));
+    return found == call_->values.end() ? null : *found;
+}
+template <class T>
+T Context::get(std::string_view key) const {
+    const Json& value = get(key);
+    if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
+    return value.get<T>();
+}
+template <class T>
+T& Context::state() {
+    return call_->state.get<T>();
+}
+
+// --- The way through the handlers ---
+
+inline Task<> Context::next() { return detail::run_rest(*call_); }
+
+template <std::invocable<Context&> F>
+void Context::after(F f) {
+    static_assert(std::is_void_v<std::invoke_result_t<F&, Context&>>,
+                  "ctx.after: the function must return void; it is plain, and sets its answer in ctx");
+    call_->afters.emplace_back(std::move(f));
+}
+
+inline Context& Context::abort() noexcept {
+    call_->is_aborted = true;
+    return *this;
+}
+inline Context& Context::abort(int code) { return status(code).abort(); }
+inline bool Context::is_aborted() const noexcept { return call_->is_aborted; }
+inline std::exception_ptr Context::error() const noexcept { return call_->error; }
+
+inline bool Context::in_worker_pool() const noexcept { return call_->place.in_worker_pool; }
+inline int Context::worker_pool_size() const noexcept { return call_->place.worker_pool_size; }
+inline std::stop_token Context::stop_token() {
+    if (!call_->stop_source) call_->stop_source.emplace();
+    if (call_->stop_requested) call_->stop_source->request_stop();
+    return call_->stop_source->get_token();
+}
+
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/router.hpp ----
 
 // The router: a tree of path segments, built while routes are registered and only read while serving. A
@@ -12232,9 +13754,6 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// The method of a route that takes every method.
-inline constexpr std::string_view any_method = "*";
-
 /// HEAD goes with GET, and OPTIONS with everything; sorts them, and drops what is there twice.
 inline void add_implied_methods(std::vector<std::string>& methods) {
     if (std::find(methods.begin(), methods.end(), "GET") != methods.end()) methods.emplace_back("HEAD");
@@ -12243,7 +13762,8 @@ inline void add_implied_methods(std::vector<std::string>& methods) {
     methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
 }
 
-/// Finds the target for a path and a method. Target is Route in the server; the router only keeps pointers.
+/// Finds the target for a path and a method. Target is RouteEntry in the server; the router only keeps
+/// pointers.
 template <class Target>
 class Router {
   public:
@@ -12391,109 +13911,15 @@ class Router {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/app/route.hpp ----
+// ---- sake/app/route_table.hpp ----
 
-// Routes, groups of routes, and the table that holds them: what is registered before serving.
+// RouteTable: all routes of an engine, registered before it serves and only read while it does.
 
 namespace sake {
 inline namespace v0 {
-
 namespace detail {
 
-/// A prefix and the middleware under it. The engine is the outermost scope, each group one inside another.
-struct Scope {
-    const Scope* outer = nullptr;
-    std::string prefix;
-    std::deque<Handler> middleware;
-};
-
-class RouteTable;
-
-}  // namespace detail
-
-/// A registered route. What is set here holds for this route only; set it before serving.
-class Route {
-  public:
-    Route(const detail::Scope& scope, std::string_view method, std::string pattern, const char* file,
-          int line, detail::Handler handler)
-        : scope_(&scope),
-          method_(method),
-          pattern_(std::move(pattern)),
-          description_((method == detail::any_method ? "ANY" : method_) + " " + pattern_ + " (" + file + ":" +
-                       std::to_string(line) + ")"),
-          handler_(std::move(handler)) {}
-    Route(const Route&) = delete;
-    Route& operator=(const Route&) = delete;
-
-    /// Accepts bodies up to this size instead of Config::max_body. Throws std::invalid_argument for a size
-    /// that was negative before it was converted.
-    Route& max_body(std::size_t bytes) {
-        if (bytes > detail::largest_size) {
-            throw std::invalid_argument(description_ + ": max_body must be at least 0, not " +
-                                        std::to_string(static_cast<std::int64_t>(bytes)));
-        }
-        max_body_ = bytes;
-        return *this;
-    }
-
-    /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
-    /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
-    Route& worker(bool on = true) noexcept;
-
-    [[nodiscard]] std::string_view method() const noexcept { return method_; }
-    [[nodiscard]] std::string_view pattern() const noexcept { return pattern_; }
-    /// "GET /users/:id (main.cpp:12)", for logs and errors.
-    [[nodiscard]] const std::string& description() const noexcept { return description_; }
-
-    // What follows is for the server.
-
-    /// Middleware, outermost first, then the handler.
-    [[nodiscard]] const std::vector<const detail::Handler*>& chain() const noexcept { return chain_; }
-    [[nodiscard]] bool is_worker() const noexcept { return make_workers_ != nullptr; }
-    [[nodiscard]] detail::MakeWorkers make_workers() const noexcept { return make_workers_; }
-    /// Whether any of them is a coroutine or runs in a worker, so that the request must outlive this turn of
-    /// the loop.
-    [[nodiscard]] bool suspends() const noexcept { return suspends_; }
-    [[nodiscard]] std::size_t body_limit(std::size_t common) const noexcept {
-        return max_body_.value_or(common);
-    }
-
-    /// False if the answer never depends on the body: then a client that waits to be asked for it is not.
-    [[nodiscard]] bool reads_body() const noexcept { return reads_body_ || chain_.size() > 1; }
-    void set_reads_body(bool on) noexcept { reads_body_ = on; }
-
-    /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
-    /// until then.
-    void build_chain(bool has_workers) {
-        chain_.clear();
-        for (const detail::Scope* scope = scope_; scope != nullptr; scope = scope->outer) {
-            for (auto each = scope->middleware.rbegin(); each != scope->middleware.rend(); ++each) {
-                chain_.push_back(&*each);
-            }
-        }
-        std::reverse(chain_.begin(), chain_.end());
-        chain_.push_back(&handler_);
-        suspends_ =
-            (is_worker() && has_workers) ||
-            std::any_of(chain_.begin(), chain_.end(), [](const auto* each) { return each->is_coroutine(); });
-    }
-
-  private:
-    const detail::Scope* scope_;
-    std::string method_;
-    std::string pattern_;
-    std::string description_;
-    detail::Handler handler_;
-    std::vector<const detail::Handler*> chain_;
-    std::optional<std::size_t> max_body_;
-    detail::MakeWorkers make_workers_ = nullptr;
-    bool suspends_ = false;
-    bool reads_body_ = true;
-};
-
-namespace detail {
-
-/// All routes of an engine. Addresses are stable: routes and scopes never move.
+/// Addresses are stable: routes and scopes never move.
 class RouteTable {
   public:
     RouteTable() { scopes_.emplace_back(); }
@@ -12507,14 +13933,13 @@ class RouteTable {
         return scopes_.emplace_back(Scope{&outer, std::move(full), {}});
     }
 
-    void add_middleware(Scope& scope, Handler handler) {
+    void add_middleware(Scope& scope, Handler middleware) {
         require_unfrozen();
-        if (handler.param_count() != 0) throw std::invalid_argument("middleware takes no path parameters");
-        scope.middleware.push_back(std::move(handler));
+        scope.middleware.push_back(std::move(middleware));
     }
 
     /// Throws std::invalid_argument that names both routes of a conflict.
-    Route& add(Scope& scope, std::string_view method, const PatternInfo& pattern, Handler handler) {
+    RouteEntry& add(Scope& scope, std::string_view method, const PatternInfo& pattern, Handler handler) {
         require_unfrozen();
         if (method != any_method && !is_token(method))
             throw std::invalid_argument("route: the method is no token");
@@ -12523,41 +13948,60 @@ class RouteTable {
         // In a group, "/" is the prefix itself.
         const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
-        const PatternCheck check = check_pattern(full);
         const std::size_t taken = handler.param_count();
-        Route& route = routes_.emplace_back(scope, method, std::move(full), pattern.file, pattern.line,
-                                            std::move(handler));
+        RouteEntry& entry = routes_.emplace_back(
+            scope, RouteInfo{std::string(method), std::move(full), pattern.file, pattern.line},
+            std::move(handler));
         try {
-            check_route(route, check, taken);
+            check_route(entry, taken);
         } catch (...) {
             routes_.pop_back();
             throw;
         }
-        return route;
+        return entry;
     }
 
     /// The route that answers where there is none: for 404, 405 and OPTIONS.
-    Route& set_fallback(Handler handler) {
+    RouteEntry& set_fallback(Handler handler) {
         require_unfrozen();
         fallback_.clear();
-        return fallback_.emplace_back(root(), any_method, "(no route)", __FILE__, __LINE__,
+        return fallback_.emplace_back(root(), RouteInfo{std::string(any_method), "", __FILE__, __LINE__},
                                       std::move(handler));
     }
 
+    /// Finds the route of a call, and where the parameters of its path are.
+    void route(Call& call) const noexcept {
+        Request& request = call.request;
+        const RouteEntry* const found =
+            router_.find(request.match_path(), request.known_method, request.method(), request.params);
+        call.route = found != nullptr ? found : &fallback();
+    }
+    [[nodiscard]] const RouteEntry& fallback() const noexcept { return fallback_.back(); }
+    /// The methods that some route takes on this path, sorted, HEAD and OPTIONS included; empty if there is
+    /// none.
+    [[nodiscard]] std::vector<std::string> allowed(std::string_view path) const {
+        return router_.allowed(path);
+    }
+
     /// Serving begins: from now on the table is only read.
-    void freeze(bool has_workers) {
-        for (Route& route : routes_) route.build_chain(has_workers);
-        fallback_.back().build_chain(has_workers);
+    void freeze(bool has_carrier) {
+        for (RouteEntry& entry : routes_) entry.build_chain(has_carrier);
+        fallback_.back().build_chain(has_carrier);
         frozen_ = true;
     }
+    void unfreeze() noexcept { frozen_ = false; }
+    void require_unfrozen() const {
+        if (frozen_) throw std::logic_error("routes and middleware are registered before serving starts");
+    }
+
     [[nodiscard]] bool has_method(std::string_view name) const noexcept {
         return std::any_of(routes_.begin(), routes_.end(),
-                           [&](const Route& each) { return each.method() == name; });
+                           [&](const auto& each) { return each.method() == name; });
     }
     /// The methods that the server takes on some path.
     [[nodiscard]] std::vector<std::string> methods() const {
         std::vector<std::string> methods;
-        for (const Route& each : routes_) {
+        for (const RouteEntry& each : routes_) {
             if (each.method() == any_method) {
                 methods.insert(methods.end(), {"DELETE", "GET", "PATCH", "POST", "PUT"});
             } else {
@@ -12567,53 +14011,161 @@ class RouteTable {
         add_implied_methods(methods);
         return methods;
     }
-    /// What makes the workers, or nullptr if there are no worker routes.
-    [[nodiscard]] MakeWorkers make_workers() const noexcept {
-        const auto found =
-            std::find_if(routes_.begin(), routes_.end(), [](const Route& each) { return each.is_worker(); });
-        return found == routes_.end() ? nullptr : found->make_workers();
+    [[nodiscard]] std::vector<RouteInfo> list() const {
+        std::vector<RouteInfo> infos;
+        for (const RouteEntry& each : routes_) infos.push_back(each.info());
+        return infos;
     }
-    void unfreeze() noexcept { frozen_ = false; }
-    void require_unfrozen() const {
-        if (frozen_) throw std::logic_error("routes and middleware are registered before serving starts");
+    /// The route that was registered with this pattern and takes this method, for calls that come with their
+    /// route; nullptr if there is none.
+    [[nodiscard]] const RouteEntry* find(std::string_view pattern, std::string_view method) const noexcept {
+        const RouteEntry* found = nullptr;
+        for (const RouteEntry& each : routes_) {
+            if (each.pattern() != pattern) continue;
+            if (each.method() == method) return &each;
+            const bool fits = each.method() == any_method || (each.method() == "GET" && method == "HEAD");
+            if (fits && (found == nullptr || found->method() == any_method)) found = &each;
+        }
+        return found;
+    }
+    /// What makes the carrier of worker routes; nullptr if there are none.
+    [[nodiscard]] MakeCarrier make_carrier() const noexcept {
+        for (const RouteEntry& each : routes_) {
+            if (each.is_worker()) return each.make_carrier;
+        }
+        return nullptr;
     }
 
-    [[nodiscard]] const Router<const Route>& router() const noexcept { return router_; }
-    [[nodiscard]] const Route& fallback() const noexcept { return fallback_.back(); }
+    /// A job that has the table, and may outlive the engine with it.
+    class Use {
+      public:
+        explicit Use(std::shared_ptr<const RouteTable> table) noexcept : table_(std::move(table)) {
+            ++table_->uses_;
+        }
+        Use(const Use&) = delete;
+        Use& operator=(const Use&) = delete;
+        ~Use() { --table_->uses_; }
+        const RouteTable& operator*() const noexcept { return *table_; }
+
+      private:
+        std::shared_ptr<const RouteTable> table_;
+    };
+    [[nodiscard]] bool is_in_use() const noexcept { return uses_ != 0; }
 
   private:
-    void check_route(const Route& route, const PatternCheck& check, std::size_t taken) {
+    void check_route(const RouteEntry& entry, std::size_t taken) {
+        const PatternCheck check = check_pattern(entry.pattern());
         if (check.error != PatternError::none) {
-            throw std::invalid_argument(route.description() + ": the pattern " + to_string(check.error));
+            throw std::invalid_argument(entry.description() + ": the pattern " + to_string(check.error));
         }
         if (taken != 0 && taken != check.params) {
-            throw std::invalid_argument(route.description() + ": the handler takes " + std::to_string(taken) +
+            throw std::invalid_argument(entry.description() + ": the handler takes " + std::to_string(taken) +
                                         " path parameters, the pattern has " + std::to_string(check.params));
         }
-        if (const Route* other = router_.add(route.pattern(), route.method(), route)) {
-            throw std::invalid_argument("route " + route.description() + " conflicts with " +
+        if (const RouteEntry* other = router_.add(entry.pattern(), entry.method(), entry)) {
+            throw std::invalid_argument("route " + entry.description() + " conflicts with " +
                                         other->description());
         }
     }
 
     std::deque<Scope> scopes_;
-    std::deque<Route> routes_;
-    std::deque<Route> fallback_;
-    Router<const Route> router_;
+    std::deque<RouteEntry> routes_;
+    std::deque<RouteEntry> fallback_;
+    Router<const RouteEntry> router_;
     bool frozen_ = false;
+    mutable std::atomic<int> uses_{0};
 };
 
-inline std::string_view param_name(std::string_view pattern, std::size_t index) noexcept {
-    while (!pattern.empty()) {
-        const std::string_view segment = take_segment(pattern);
-        if (is_param(segment) && index-- == 0) return segment.substr(1);
-    }
-    return {};
-}
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
 
-inline std::string_view param_name(const Context& ctx, std::size_t index) noexcept {
-    return param_name(ContextAccess::route(ctx)->pattern(), index);
-}
+// ---- sake/app/fallback.hpp ----
+
+// The answers where no route takes a request: 404, 405, 501, and what OPTIONS asks for.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Fallback {
+  public:
+    explicit Fallback(RouteTable& table) noexcept : table_(&table) {}
+    Fallback(const Fallback&) = delete;
+    Fallback& operator=(const Fallback&) = delete;
+
+    /// What the program answers instead of the plain 404.
+    void set_not_found(Handler handler) {
+        table_->require_unfrozen();
+        not_found_ = std::move(handler);
+    }
+
+    /// Makes the table answer by this object, which must outlive the serving.
+    void install() {
+        RouteEntry& entry = table_->set_fallback(make_handler());
+        entry.handler_reads_body = static_cast<bool>(not_found_);
+        entry.middleware.emplace_back(ServerHandler{}, [this](Call& call) {
+            call.cause = AnswerCause::no_route;
+            if (answer_other_method(call)) call.position = call.route->chain().size();
+        });
+    }
+
+  private:
+    Handler make_handler() {
+        if (not_found_.is_coroutine()) {
+            return Handler(ServerHandler{}, [this](Call& call) {
+                call.response.status = 404;
+                return not_found_.call_coroutine(call);
+            });
+        }
+        return Handler(ServerHandler{}, [this](Call& call) {
+            if (!not_found_) return call.response.set_problem(404, "there is nothing at this path");
+            call.response.status = 404;
+            not_found_.call(call);
+        });
+    }
+
+    // Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110
+    // section 9.1), else 405 or the answer to OPTIONS, both with Allow. False if no route has the path at
+    // all.
+    bool answer_other_method(Call& call) const {
+        const Request& request = call.request;
+        if (request.known_method == http::Method::other && !table_->has_method(request.method())) {
+            call.response.set_problem(501, "this method is not known here");
+            return true;
+        }
+        const bool is_about_server = request.path() == "*";
+        std::string allow;
+        for (const std::string& method :
+             is_about_server ? table_->methods() : table_->allowed(request.match_path())) {
+            allow.append(allow.empty() ? "" : ", ").append(method);
+        }
+        if (allow.empty()) return false;
+        call.response.headers.set("Allow", allow);
+        if (request.known_method == http::Method::options) {
+            call.context.no_content();
+        } else {
+            // Without the method's name, since a HEAD is told how long the answer to a GET is.
+            call.response.set_problem(405, "this resource does not take this method");
+        }
+        return true;
+    }
+
+    RouteTable* table_;
+    Handler not_found_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/group.hpp ----
+
+// The verbs by which routes are registered, on an engine and on a group of routes under a common prefix.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); the handler is described in API's "Handlers". Each throws std::invalid_argument on a
@@ -12666,14 +14218,17 @@ class Verbs {
     /// outermost.
     template <class F>
     Self& use(F&& middleware) {
-        self().table().add_middleware(self().scope(), Handler(std::forward<F>(middleware)));
+        self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
         return self();
     }
 
   private:
     template <class Pattern, class F>
     Route& add(std::string_view method, const Pattern& pattern, F&& handler) {
-        return self().table().add(self().scope(), method, pattern.info(), Handler(std::forward<F>(handler)));
+        return self()
+            .table()
+            .add(self().scope(), method, pattern.info(), Handler(std::forward<F>(handler)))
+            .route;
     }
     Self& self() noexcept { return static_cast<Self&>(*this); }
 };
@@ -12700,160 +14255,40 @@ class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_
     detail::Scope* scope_;
 };
 
-inline std::string_view Context::param(std::string_view name) {
-    for (std::size_t i = 0; i < request_.params.count; ++i) {
-        if (detail::param_name(*this, i) == name) return request_.param(i);
-    }
-    throw std::out_of_range("ctx.param: the pattern has no parameter named '" + std::string(name) + "'");
-}
-
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/app/chain.hpp ----
+// ---- sake/app/observers.hpp ----
 
-// Running a request through its middleware to its handler, and turning what they throw into answers: the one
-// error path for plain functions and coroutines.
+// What a program gave to Engine::on_answered, and the one place that tells it.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Makes answers of exceptions. HttpError is an answer that the program chose; anything else is a failure,
-/// whose text goes to the log and never to the client.
-class ErrorAnswers {
+class Observers {
   public:
-    ErrorAnswers(const Handler& on_error, const LogSink& log) noexcept : on_error_(&on_error), log_(&log) {}
+    template <class F>
+    void add(F&& observer) {
+        list_.emplace_back(std::forward<F>(observer));
+    }
+    [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
 
-    void answer(Context& ctx, const std::exception_ptr& exception) const {
-        ContextAccess::error(ctx) = exception;
-        set_default_answer(ctx, exception);
-        if (!*on_error_) return;
-        try {
-            on_error_->call(ctx);
-        } catch (...) {
-            set_default_answer(ctx, std::current_exception());
+    /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
+    /// the same.
+    void tell(const Answered& answered) const noexcept {
+        for (auto& each : list_) {
+            try {
+                each(answered);
+            } catch (...) {
+                report_failure("on_answered failed: ", std::current_exception());
+            }
         }
     }
 
   private:
-    void set_default_answer(Context& ctx, const std::exception_ptr& exception) const {
-        Response& response = ContextAccess::response(ctx);
-        try {
-            std::rethrow_exception(exception);
-        } catch (const HttpError& error) {
-            response.set_problem(error.status(), error.detail());
-        } catch (const Cancelled&) {
-            response.set_problem(503, "the request was cancelled");
-        } catch (const std::bad_alloc&) {
-            report(ctx, "out of memory");
-            response.set_problem(503, "out of memory");
-        } catch (const std::exception& error) {
-            report(ctx, error.what());
-            response.set_problem(500, {});
-        } catch (...) {
-            report(ctx, "an exception that is no std::exception");
-            response.set_problem(500, {});
-        }
-    }
-
-    void report(Context& ctx, std::string_view what) const {
-        const Route* const route = ContextAccess::route(ctx);
-        std::string line(ctx.method());
-        line.append(" ").append(ctx.target()).append(" failed: ");
-        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
-        if (route != nullptr) line.append(" in ").append(route->description());
-        log_quietly(*log_, LogLevel::error, line, {});
-    }
-
-    const Handler* on_error_;
-    const LogSink* log_;
+    mutable std::deque<UniqueFunction<void(const Answered&)>> list_;
 };
-
-/// What a program gives to Engine::on_error, as a plain handler.
-template <class F>
-Handler make_error_handler(F&& function) {
-    using Callable = std::decay_t<F>;
-    if constexpr (std::invocable<Callable&, Context&, std::exception_ptr>) {
-        static_assert(
-            std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
-            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
-        return Handler(
-            [owned = Callable(std::forward<F>(function))](Context& ctx) mutable { owned(ctx, ctx.error()); });
-    } else if constexpr (std::invocable<Callable&, Context&, const std::exception&>) {
-        static_assert(
-            std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
-            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
-        return Handler([owned = Callable(std::forward<F>(function))](Context& ctx) mutable {
-            try {
-                std::rethrow_exception(ctx.error());
-            } catch (const std::exception& error) {
-                owned(ctx, error);
-            } catch (...) {
-                // Not a std::exception: the answer that is set already stands.
-            }
-        });
-    } else {
-        Handler handler(std::forward<F>(function));
-        if (handler.is_coroutine())
-            throw std::invalid_argument("on_error: the handler must not be a coroutine");
-        return handler;
-    }
-}
-
-/// The next handler of the chain; nullptr at its end or after abort().
-inline const Handler* take_next(Context& ctx) noexcept {
-    const auto& chain = ContextAccess::route(ctx)->chain();
-    std::size_t& position = ContextAccess::position(ctx);
-    if (ctx.is_aborted() || position == chain.size()) return nullptr;
-    return chain[position++];
-}
-
-/// The pool that is to run the handler just taken: that of a worker route, if there is a pool. Never
-/// middleware.
-inline Workers* workers_for(Context& ctx) noexcept {
-    const Route& route = *ContextAccess::route(ctx);
-    const bool is_handler = ContextAccess::position(ctx) == route.chain().size();
-    return is_handler && route.is_worker() ? ContextAccess::place(ctx).workers : nullptr;
-}
-
-/// Runs a chain in which nothing is a coroutine.
-inline void run_plain(Context& ctx) {
-    try {
-        while (const Handler* handler = take_next(ctx)) handler->call(ctx);
-    } catch (...) {
-        ContextAccess::place(ctx).errors->answer(ctx, caught_exception());
-    }
-}
-
-/// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
-/// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside
-/// sees the answer, as it does when the handler runs in a worker. Only a cancellation goes through to the
-/// connection.
-inline Task<> run_rest(Context& ctx) {
-    try {
-        while (const Handler* handler = take_next(ctx)) {
-            if (Workers* const workers = workers_for(ctx)) {
-                const std::unique_ptr<WorkerCall> call = workers->call(ctx);
-                if (!call) continue;
-                WorkerCall& answer = *call;  // GCC 12 copies what is awaited and has no name
-                co_await answer;
-            } else if (handler->is_coroutine()) {
-                Task<> call = handler->call_coroutine(ctx);
-                co_await std::move(call);
-            } else {
-                handler->call(ctx);
-            }
-        }
-    } catch (const Cancelled&) {
-        ctx.abort();
-        throw;
-    } catch (...) {
-        const std::exception_ptr caught = caught_exception();
-        ctx.abort();
-        ContextAccess::place(ctx).errors->answer(ctx, caught);
-    }
-}
 
 }  // namespace detail
 }  // namespace v0
@@ -13183,8 +14618,8 @@ void from_json(const Value& json, Document& document) {
 
 // ---- sake/worker/bridge.hpp ----
 
-// Between a Context and the documents that cross to a worker: describing a request and a response, and making
-// them again on the other side.
+// Between a Call and the documents that cross to a worker: describing a request and a response, and building
+// the call again on the other side.
 
 namespace sake {
 inline namespace v0 {
@@ -13213,53 +14648,43 @@ inline void apply_response(Response& response, WorkerResponse&& document) {
     response.close = document.close;
 }
 
-inline WorkerContext describe_request(Context& ctx) {
+inline WorkerContext describe_request(Call& call) {
     WorkerContext out;
-    Request& request = ContextAccess::request(ctx);
-    out.route = ContextAccess::route(ctx)->pattern();
-    out.method = ctx.method();
-    out.target = ctx.target();
-    out.path = ctx.path();
+    Request& request = call.request;
+    out.route = call.route->pattern();
+    out.method = request.method();
+    out.target = request.target();
+    out.path = request.path();
     for (std::size_t i = 0; i < request.params.count; ++i) {
-        out.params.emplace_back(param_name(ctx, i), request.param(i));
+        out.params.emplace_back(param_name(call, i), request.param(i));
     }
-    out.query = ctx.query_string();
-    for (const auto& [name, value] : ctx.headers()) out.headers.emplace_back(name, value);
-    out.body = ctx.body();
-    out.values = ContextAccess::values(ctx);
-    out.remote_address = ctx.remote_address();
-    out.response = describe_response(ContextAccess::response(ctx));
+    out.query = request.raw_query();
+    for (const auto& [name, value] : call.context.headers()) out.headers.emplace_back(name, value);
+    out.body = request.body;
+    out.values = call.values;
+    out.remote_address = call.context.remote_address();
+    out.response = describe_response(call.response);
     return out;
 }
 
-/// Makes `ctx` the request that the document describes. Throws std::invalid_argument if it describes none
-/// that these routes could have got.
-inline void load_request(Context& ctx, WorkerContext&& document, const RouteTable& routes) {
-    Request& request = ContextAccess::request(ctx);
-    request.storage.append(document.method).append(" ").append(document.target).append(" HTTP/1.1\r\n");
-    for (const auto& [name, value] : document.headers) {
-        request.storage.append(name).append(": ").append(value).append("\r\n");
+/// Makes `call` the request that the document describes, for a route that takes it. Throws
+/// std::invalid_argument if the document describes no request that the route could have received.
+inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& document) {
+    if (document.route != route.pattern() || document.params.size() != route.param_count()) {
+        throw std::invalid_argument("worker document: it is not for the route " + route.description());
     }
-    request.storage.append("\r\n");
-    constexpr std::size_t any = 1 << 30;
-    http1::RequestParser parser({any, any, any});
-    const bool is_parsed = parser.parse(request.storage, request.head) == http1::RequestParser::Result::done;
-    request.base = request.storage.data();
-    if (!is_parsed || request.head.size != request.storage.size() || !request.resolve_target()) {
-        throw std::invalid_argument("worker document: it describes no request");
-    }
-    request.body_storage = std::move(document.body);
-    request.body = request.body_storage;
-    const Route* const route =
-        routes.router().find(request.match_path(), request.head.method, request.method(), request.params);
-    if (route == nullptr || route->pattern() != document.route) {
-        throw std::invalid_argument("worker document: it has no route here");
-    }
-    ContextAccess::route(ctx) = route;
-    ContextAccess::position(ctx) = route->chain().size();
-    ContextAccess::values(ctx) = std::move(document.values);
-    ContextAccess::remote_address(ctx) = std::move(document.remote_address);
-    apply_response(ContextAccess::response(ctx), std::move(document.response));
+    CallBuilder builder(call);
+    builder.begin(document.method, document.target);
+    for (const auto& [name, value] : document.headers) builder.field(name, value);
+    if (builder.end().status != 0) throw std::invalid_argument("worker document: it describes no request");
+    call.request.body_storage = std::move(document.body);
+    call.request.body = call.request.body_storage;
+    for (auto& [name, value] : document.params) call.request.given_params.push_back(std::move(value));
+    call.route = &route;
+    call.position = route.chain().size();
+    call.values = std::move(document.values);
+    call.remote_address = std::move(document.remote_address);
+    apply_response(call.response, std::move(document.response));
 }
 
 }  // namespace detail
@@ -13268,9 +14693,9 @@ inline void load_request(Context& ctx, WorkerContext&& document, const RouteTabl
 
 // ---- sake/worker/pool_carrier.hpp ----
 
-// Running a request on the worker pool: it crosses as JSON text, is served there by the same handler object,
-// and the answer comes back the same way. The reactor never waits for the pool, the pool never touches the
-// reactor's objects; whoever gives up first leaves the other nothing but a job that nobody asks for.
+// The carrier to the worker pool: a call crosses as JSON text, is served there by the same handler object,
+// and its answer comes back the same way. The reactor never waits for the pool, and the pool never touches
+// the reactor's objects: the side that gives up first leaves a job behind whose answer is dropped.
 
 namespace sake {
 inline namespace v0 {
@@ -13304,9 +14729,9 @@ class Mailbox {
 };
 
 /// What the worker routes of one run share.
-struct PooledWorkers final : Workers {
-    PooledWorkers(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
-                  Budget& budget)
+struct PoolCarrier final : Carrier {
+    PoolCarrier(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
+                Budget& budget)
         : memory(budget),
           log(config.log),
           mailbox(std::make_shared<Mailbox>(reactor)),
@@ -13316,7 +14741,7 @@ struct PooledWorkers final : Workers {
           pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
 
     // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
-    inline std::unique_ptr<WorkerCall> call(Context& ctx) override;
+    inline std::unique_ptr<CarriedCall> carry(Call& call) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
     void request_stop() noexcept override { stopping.request_stop(); }
     std::size_t stop(std::chrono::milliseconds patience) noexcept override {
@@ -13350,14 +14775,16 @@ inline Reactor& worker_reactor(const LogSink& log) {
 /// One request on its way through the pool.
 class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
   public:
-    RequestJob(const PooledWorkers& workers, std::string request)
-        : mailbox_(workers.mailbox),
-          routes_(workers.routes),
-          log_(workers.log),
-          stopping_(workers.stopping.get_token()),
+    RequestJob(const PoolCarrier& carrier, const Call& call, std::string request)
+        : mailbox_(carrier.mailbox),
+          routes_(carrier.routes),
+          route_(call.route),
+          log_(carrier.log),
+          stopping_(carrier.stopping.get_token()),
           text_(std::move(request)) {
-        place_.json_depth = workers.json_depth;
-        place_.worker_pool_size = workers.pool.size();
+        place_.scheme = call.place.scheme;
+        place_.json_depth = carrier.json_depth;
+        place_.worker_pool_size = carrier.pool.size();
         place_.in_worker_pool = true;
     }
 
@@ -13381,14 +14808,14 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     Wait* waiter = nullptr;
     [[nodiscard]] bool is_done() const noexcept { return is_done_; }
 
-    /// Puts the answer of a job that is done into `ctx`, then throws what the handler threw.
-    void finish_request(Context& ctx) {
+    /// Puts the answer of a job that is done into `call`, then throws what the handler threw.
+    void finish_request(Call& call) {
         if (thread_ended_) throw std::runtime_error("the handler ended its thread");
         if (!text_.empty()) {
             auto response = from_text<WorkerResponse>(text_, no_limits);
-            if (response.aborted) ctx.abort();
-            ContextAccess::values(ctx) = std::move(response.values);
-            apply_response(ContextAccess::response(ctx), std::move(response));
+            if (response.aborted) call.is_aborted = true;
+            call.values = std::move(response.values);
+            apply_response(call.response, std::move(response));
         }
         if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
     }
@@ -13416,25 +14843,28 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     };
 
     void serve(Reactor& loop) {
-        Context ctx;
-        FiberGuard no_fiber_outlives_ctx(loop);
-        ContextAccess::place(ctx) = place_;
-        ContextAccess::set_stop_source(ctx, stop_);
-        load_request(ctx, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), *routes_);
-        const Handler& handler = *ContextAccess::route(ctx)->chain().back();
+        Call call;
+        FiberGuard no_fiber_outlives_call(loop);
+        call.place = place_;
+        call.stop_source = stop_;
+        build_call(call, *route_, from_text<WorkerContext>(std::exchange(text_, {}), no_limits));
+        const Handler& handler = route_->handler();
         keep_exception([&] {
             if (handler.is_coroutine()) {
-                run_coroutine(loop, handler, ctx);
+                run_coroutine(loop, handler, call);
             } else {
-                loop.enter([&] { handler.call(ctx); });
+                loop.enter([&] { handler.call(call); });
             }
         });
+        keep_exception([&] {
+            while (!exception_ && !call.afters.empty()) take_after(call)(call.context);
+        });
         // What a handler has set before it threw is kept, as it is on the reactor.
-        WorkerResponse response = describe_response(ContextAccess::response(ctx));
-        response.values = std::move(ContextAccess::values(ctx));
-        response.aborted = ctx.is_aborted();
+        WorkerResponse response = describe_response(call.response);
+        response.values = std::move(call.values);
+        response.aborted = call.is_aborted;
         text_ = to_text(response);
-        no_fiber_outlives_ctx.is_needed = false;  // what was spawned may go on
+        no_fiber_outlives_call.is_needed = false;  // what was spawned may go on
     }
 
     template <class F>
@@ -13446,9 +14876,9 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         }
     }
 
-    void run_coroutine(Reactor& reactor, const Handler& handler, Context& ctx) {
+    void run_coroutine(Reactor& reactor, const Handler& handler, Call& call) {
         const auto handle =
-            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(ctx)));
+            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(call)));
         const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
             try {
                 reactor.post([handle] { handle->cancel(); });
@@ -13497,11 +14927,12 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     }
 
     std::shared_ptr<Mailbox> mailbox_;
-    std::shared_ptr<const RouteTable> routes_;
+    const RouteTable::Use routes_;
+    const RouteEntry* route_;
     LogSink log_;
     std::stop_token stopping_;
     std::string text_;  // the request, then the response
-    ContextPlace place_;
+    CallPlace place_;
     std::stop_source stop_;
     std::exception_ptr exception_;
     bool is_delivered_ = false;
@@ -13511,35 +14942,36 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
 
 // --- On the reactor ---
 
-/// A request in the pool. If it has been in the queue for too long, it is answered by 503.
-class PooledCall final : public WorkerCall, private Timer {
+/// A call in the pool. If it has been in the queue for too long, it is answered by 503.
+class PooledCall final : public CarriedCall, private Timer {
   public:
-    PooledCall(PooledWorkers& workers, Context& ctx) noexcept
-        : Timer(&queued_too_long), workers_(workers), ctx_(ctx), memory_(workers.memory) {}
+    PooledCall(PoolCarrier& carrier, Call& call) noexcept
+        : Timer(&queued_too_long), carrier_(carrier), call_(call), memory_(carrier.memory) {}
     ~PooledCall() override {
         if (!job_ || job_->is_done()) return;
         job_->request_stop();
-        workers_.pool.abandon(*job_);
+        carrier_.pool.abandon(*job_);
     }
 
     /// False if it was refused.
     bool submit() {
-        if (!workers_.pool.has_room()) return refuse("all workers are busy");
-        std::string text = to_text(describe_request(ctx_));
+        if (!carrier_.pool.has_room()) return refuse("all workers are busy");
+        std::string text = to_text(describe_request(call_));
         if (!memory_.resize(text.size())) return refuse("the server has no memory to spare for this request");
-        job_ = std::make_shared<RequestJob>(workers_, std::move(text));
-        return workers_.pool.submit_job(job_) || refuse("all workers are busy");
+        job_ = std::make_shared<RequestJob>(carrier_, call_, std::move(text));
+        return carrier_.pool.submit_job(job_) || refuse("all workers are busy");
     }
 
   private:
     bool refuse(std::string_view why) {
-        ContextAccess::response(ctx_).set_problem(503, why);
-        ContextAccess::response(ctx_).headers.set("Retry-After", "1");
+        call_.cause = AnswerCause::overload;
+        call_.response.set_problem(503, why);
+        call_.response.headers.set("Retry-After", "1");
         return false;
     }
 
     void begin(Reactor& loop) override {
-        loop.timers().set(*this, loop.now() + workers_.queue_timeout);
+        loop.timers().set(*this, loop.now() + carrier_.queue_timeout);
         loop_ = &loop;
         job_->waiter = this;
     }
@@ -13547,15 +14979,15 @@ class PooledCall final : public WorkerCall, private Timer {
         withdraw();
         throw_if_cancelled();
         if (job_->is_done()) {
-            job_->finish_request(ctx_);
+            job_->finish_request(call_);
         } else {
             refuse("no worker was free in time");
         }
     }
 
     static void queued_too_long(Timer& timer) noexcept {
-        auto& call = static_cast<PooledCall&>(timer);
-        if (call.workers_.pool.withdraw(*call.job_)) call.finish();
+        auto& pooled = static_cast<PooledCall&>(timer);
+        if (pooled.carrier_.pool.withdraw(*pooled.job_)) pooled.finish();
     }
     bool withdraw() noexcept override {
         job_->waiter = nullptr;
@@ -13563,29 +14995,29 @@ class PooledCall final : public WorkerCall, private Timer {
         return true;
     }
 
-    PooledWorkers& workers_;
-    Context& ctx_;
+    PoolCarrier& carrier_;
+    Call& call_;
     BudgetShare memory_;
     std::shared_ptr<RequestJob> job_;
     Reactor* loop_ = nullptr;
 };
 
-inline std::unique_ptr<WorkerCall> PooledWorkers::call(Context& ctx) {
-    auto call = std::make_unique<PooledCall>(*this, ctx);
-    if (!call->submit()) return nullptr;
-    return call;
+inline std::unique_ptr<CarriedCall> PoolCarrier::carry(Call& call) {
+    auto pooled = std::make_unique<PooledCall>(*this, call);
+    if (!pooled->submit()) return nullptr;
+    return pooled;
 }
 
-inline std::unique_ptr<Workers> make_pooled_workers(Reactor& reactor, const Config& config,
-                                                    const std::shared_ptr<const RouteTable>& routes,
-                                                    Budget& memory) {
-    return std::make_unique<PooledWorkers>(reactor, config, routes, memory);
+inline std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config& config,
+                                                  const std::shared_ptr<const RouteTable>& routes,
+                                                  Budget& memory) {
+    return std::make_unique<PoolCarrier>(reactor, config, routes, memory);
 }
 
 }  // namespace detail
 
 inline Route& Route::worker(bool on) noexcept {
-    make_workers_ = on ? &detail::make_pooled_workers : nullptr;
+    entry_->make_carrier = on ? &detail::make_pool_carrier : nullptr;
     return *this;
 }
 
@@ -13863,16 +15295,18 @@ class Request {
     }
 
     [[nodiscard]] std::string head() const {
-        std::string text = method_ + " " + url_.target + " HTTP/1.1\r\nHost: " + url_.authority + "\r\n";
-        if (!headers_.contains("User-Agent"))
-            text.append("User-Agent: sake/").append(SAKE_VERSION).append("\r\n");
+        using sake::detail::http1::BodyLine;
         const bool wants_length = has_body_ || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        if (is_streamed()) {
-            text += "Transfer-Encoding: chunked\r\n";
-        } else if (wants_length) {
-            text.append("Content-Length: ").append(std::to_string(body_.size())).append("\r\n");
-        }
-        return text.append(headers_.wire()).append("\r\n");
+        sake::detail::http1::RequestTerms terms;
+        terms.method = method_;
+        terms.target = url_.target;
+        terms.host = url_.authority;
+        terms.user_agent = "sake/" SAKE_VERSION;
+        terms.body = is_streamed() ? BodyLine::chunked : wants_length ? BodyLine::length : BodyLine::none;
+        terms.content_length = body_.size();
+        std::string text;
+        sake::detail::http1::append_request_head(text, terms, headers_);
+        return text;
     }
 
     /// Makes it the request that a redirect asks for (RFC 9110 section 15.4).
@@ -14087,6 +15521,7 @@ class ResponseStream {
   private:
     friend class Client;
     using Connection = detail::ClientConnections::Connections::Lease;
+    using Body = sake::detail::http1::Framing::Body;
 
     ResponseStream(detail::ClientConnections& kept, Connection connection,
                    const sake::detail::http1::ReceivedHead& head, std::string_view bytes,
@@ -14094,26 +15529,23 @@ class ResponseStream {
         : status(head.status),
           kept_(&kept),
           connection_(std::move(connection)),
-          body_(framing.body),
-          left_(framing.length),
           keep_alive_(framing.keep_alive),
           read_timeout_(read_timeout) {
         for (const sake::detail::FieldSlice& field : head.fields) {
             headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
         }
         connection_->skip(head.size);
-        if (body_ == sake::detail::http1::Framing::Body::none) end();
+        body_.reset(framing);
+        if (framing.body == Body::none) end();
     }
 
     // A few KiB of known length, or what has already come.
     [[nodiscard]] bool is_nearly_read() const noexcept {
         if (is_at_end_) return false;
-        return body_ == sake::detail::http1::Framing::Body::length
-                   ? left_ <= 4096
-                   : body_ == sake::detail::http1::Framing::Body::chunked && !connection_->unread().empty();
+        if (body_.kind() == Body::length) return body_.left_in_piece() <= 4096;
+        return body_.kind() == Body::chunked && !connection_->unread().empty();
     }
     [[nodiscard]] std::string take(std::string_view unread);
-    [[nodiscard]] std::string take_chunk(std::string_view unread);
     // What would come behind the answer was not asked for: such a connection is not used again.
     void end() noexcept {
         is_at_end_ = true;
@@ -14124,38 +15556,26 @@ class ResponseStream {
 
     detail::ClientConnections* kept_;
     Connection connection_;
-    sake::detail::http1::Framing::Body body_;
-    std::uint64_t left_;  // of sake::detail::http1::Framing::Body::length
+    sake::detail::http1::BodyReader body_;
     bool keep_alive_;
     bool is_at_end_ = false;
-    sake::detail::http1::ChunkedDecoder chunks_;
     std::chrono::milliseconds read_timeout_;
 };
 
+// All that has come of the body, in one piece.
 inline std::string ResponseStream::take(std::string_view unread) {
-    if (body_ == sake::detail::http1::Framing::Body::chunked) return take_chunk(unread);
-    std::size_t size = unread.size();
-    if (body_ == sake::detail::http1::Framing::Body::length)
-        size = static_cast<std::size_t>(std::min<std::uint64_t>(size, left_));
-    std::string piece(unread.substr(0, size));
-    connection_->skip(size);
-    left_ -= body_ == sake::detail::http1::Framing::Body::length ? size : 0;
-    if (body_ == sake::detail::http1::Framing::Body::length && left_ == 0) end();
-    return piece;
-}
-
-inline std::string ResponseStream::take_chunk(std::string_view unread) {
+    using Step = sake::detail::http1::BodyReader::Step;
     std::string piece;
     for (;;) {
-        const sake::detail::http1::ChunkedDecoder::Step step = chunks_.decode(unread);
+        const Step step = body_.read(unread);
         unread.remove_prefix(step.consumed);
         piece += step.data;
-        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::data) continue;
+        if (step.kind == Step::Kind::data) continue;
         connection_->skip(connection_->unread().size() - unread.size());
-        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::refused) {
-            throw BadResponse("bad response: " + std::string(chunks_.reason()));
+        if (step.kind == Step::Kind::refused) {
+            throw BadResponse("bad response: " + std::string(body_.reason()));
         }
-        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::done) end();
+        if (step.kind == Step::Kind::done) end();
         return piece;
     }
 }
@@ -14172,7 +15592,7 @@ Task<std::string> ResponseStream::read() {
         }
         const std::size_t more = co_await connection_->read_more(read_timeout_);
         if (more > 0) continue;
-        if (body_ != sake::detail::http1::Framing::Body::to_the_end) {
+        if (body_.kind() != Body::to_the_end) {
             close();
             sake::detail::throw_system_error(ECONNRESET, "the server ended in the middle of its answer");
         }
@@ -14484,14 +15904,14 @@ template <detail::Text Url, class... Body>
 
 // ---- sake/server/rate_limit.hpp ----
 
-// How fast a transfer must be: at a minimum rate, and never without progress for long.
+// The pace of a transfer: at a minimum rate, and never without progress for long.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// The pace of one transfer, which is asked whenever it pauses.
-class TransferPace {
+/// Of one transfer; asked whenever it pauses.
+class RateLimit {
   public:
     /// When it must have gone on, `total` bytes having moved since `begin`. There is a grace at the
     /// beginning, and each byte buys the time that it may take at the minimum rate. What a fast start has
@@ -14556,6 +15976,11 @@ class Input {
         }
         return std::move(own_);
     }
+    /// Its turn ends, and what is left is not wanted.
+    void drop() noexcept {
+        own_.reset();
+        bytes_ = {};
+    }
     /// The memory that `hold` keeps.
     [[nodiscard]] std::size_t bytes_to_hold() const noexcept {
         return own_ && !bytes_.empty() ? own_->capacity : bytes_.size();
@@ -14571,18 +15996,18 @@ class Input {
         SysResult result;
         bool full;
     };
-    Received receive(int fd) {
+    Received receive(Socket& socket) {
         if (bytes_.empty()) {
             own_.reset();
-            return receive_to(fd, shared_.data(), shared_.size());
+            return receive_to(socket, shared_.data(), shared_.size());
         }
         make_room();
-        return receive_to(fd, own_->memory.get() + bytes_.size(), own_->capacity - bytes_.size());
+        return receive_to(socket, own_->memory.get() + bytes_.size(), own_->capacity - bytes_.size());
     }
 
   private:
-    Received receive_to(int fd, char* end, std::size_t room) noexcept {
-        const SysResult result = sys::receive(fd, end, room);
+    Received receive_to(Socket& socket, char* end, std::size_t room) noexcept {
+        const SysResult result = socket.receive(end, room);
         const std::size_t count = result.ok() ? static_cast<std::size_t>(result.value) : 0;
         bytes_ = {end - bytes_.size(), bytes_.size() + count};
         return {result, count == room};
@@ -14619,38 +16044,38 @@ class Input {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/exchange.hpp ----
+// ---- sake/server/h1_reader.hpp ----
 
-// Exchange: one request being read, from the bytes of the input to a routed Context with its body. It decides
+// H1Reader: fills a Call with a request, from the bytes of the input to its route and its body. It decides
 // what is refused and with which status; sending, waiting and running handlers are the connection's.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Recycled: `clear` makes it ready for the next request and keeps its memory.
-class Exchange {
+/// Recycled with its call: `clear` makes both ready for the next request and keeps their memory.
+class H1Reader {
   public:
     enum class Progress : std::uint8_t { need_more, complete, refused };
 
-    Exchange(const Config& config, const RouteTable& routes)
+    H1Reader(const Config& config, const RouteTable& routes, Call& call)
         : config_(config),
           routes_(routes),
+          call_(call),
           parser_(http1::HeadLimits{config.max_request_line, config.max_header_block,
                                     static_cast<std::size_t>(config.max_header_count)}),
-          chunks_(http1::ChunkedLimits{config.max_chunk_extensions, config.max_trailers}) {}
+          body_(http1::ChunkedLimits{config.max_chunk_extensions, config.max_trailers}) {}
+    H1Reader(const H1Reader&) = delete;
+    H1Reader& operator=(const H1Reader&) = delete;
 
-    Context ctx;
-
-    /// Takes what has come. After `complete`, ctx has its route and its body.
+    /// Takes what has come. After `complete`, the call has its route and its body.
     Progress read(Input& input) {
         is_clear_ = false;
         if (!is_reading_body_) {
             const Progress progress = read_head(input);
             if (progress != Progress::need_more || !is_reading_body_) return progress;
         }
-        const bool is_sized = framing_.body == http1::Framing::Body::length;
-        const Progress progress = is_sized ? read_sized_body(input) : read_chunked_body(input);
+        const Progress progress = read_body(input);
         if (progress == Progress::complete) framing_.expect_continue = false;
         return progress;
     }
@@ -14661,66 +16086,70 @@ class Exchange {
 
     /// Whether the head is complete and the body is still coming, and how much of it is here.
     [[nodiscard]] bool is_reading_body() const noexcept { return is_reading_body_; }
-    [[nodiscard]] std::size_t body_received() const noexcept { return request().body_storage.size(); }
-    [[nodiscard]] TransferPace& body_pace() noexcept { return body_pace_; }
+    [[nodiscard]] std::size_t body_received() const noexcept { return call_.request.body_storage.size(); }
+    [[nodiscard]] RateLimit& body_rate() noexcept { return body_rate_; }
     /// Whether anything but empty lines has come.
     [[nodiscard]] bool has_begun() const noexcept { return parser_.started(); }
     /// The memory that the request takes beside the input.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
-        return request().storage.capacity() + request().body_storage.capacity();
+        return call_.request.storage.capacity() + call_.request.body_storage.capacity();
     }
     /// Whether the client waits for a "100 Continue" before it sends the body, or has not sent it since.
     [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
     [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
     [[nodiscard]] bool is_head_request() const noexcept {
-        return request().head.method == http::Method::head;
+        return call_.request.known_method == http::Method::head;
     }
-    [[nodiscard]] bool is_http_1_0() const noexcept { return request().head.minor_version == 0; }
-    [[nodiscard]] const Route& route() const noexcept { return *ContextAccess::route(ctx); }
+    [[nodiscard]] bool is_http_1_0() const noexcept { return head_.minor_version == 0; }
 
     /// Moves the request out of the input to memory of its own, because its handler may run for long.
     void detach(Input& input) {
-        Request& req = request();
+        Request& request = call_.request;
         if (is_detached()) return;
-        const std::size_t size = req.head.size + req.body.size();
-        req.storage.assign(req.base, size);
-        req.base = req.storage.data();
-        req.body = std::string_view(req.storage).substr(req.head.size);
+        const std::size_t size = head_.size + request.body.size();
+        request.storage.assign(request.base, size);
+        request.base = request.storage.data();
+        request.body = std::string_view(request.storage).substr(head_.size);
         input.consume(size);
     }
 
     /// The request is answered: its bytes leave the input, and the next one may be read.
     void finish(Input& input) noexcept {
-        if (!is_detached()) input.consume(request().head.size + request().body.size());
+        if (!is_detached()) input.consume(head_.size + call_.request.body.size());
         clear();
     }
 
     void clear() noexcept {
         if (std::exchange(is_clear_, true)) return;
-        ContextAccess::clear(ctx);
+        call_.clear();
+        head_.clear();
         parser_.reset();
-        chunks_.reset();
         is_reading_body_ = false;
-        body_pace_ = TransferPace();
+        body_rate_ = RateLimit();
     }
 
-    /// Tells HEAD from the first bytes of a request whose line cannot be read to its end: even then, the
-    /// answer has no content (RFC 9110 section 9.3.2).
-    void guess_method(std::string_view bytes) noexcept {
-        http1::RequestHead& head = request().head;
-        if (head.method_name.length != 0) return;
+    /// For the answer to a head that was refused: what there is of its first line. HEAD is told from the
+    /// first bytes even of a line that cannot be read to its end, since its answer has no content (RFC 9110
+    /// section 9.3.2).
+    void take_what_is_known(std::string_view bytes) noexcept {
+        if (call_.request.method_name.length != 0) return;
         is_clear_ = false;
+        if (head_.method_name.length != 0) {
+            CallBuilder(call_).take(bytes.data(), head_.method, head_.method_name, head_.target,
+                                    head_.fields);
+            return;
+        }
         for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
             bytes.remove_prefix(2);
         }
-        if (bytes.starts_with("HEAD ")) head.method = http::Method::head;
+        if (bytes.starts_with("HEAD ")) call_.request.known_method = http::Method::head;
     }
 
   private:
-    [[nodiscard]] Request& request() noexcept { return ContextAccess::request(ctx); }
-    [[nodiscard]] const Request& request() const noexcept { return ContextAccess::request(ctx); }
-    [[nodiscard]] bool is_detached() const noexcept { return !request().storage.empty(); }
-    [[nodiscard]] std::size_t body_limit() const noexcept { return route().body_limit(config_.max_body); }
+    [[nodiscard]] bool is_detached() const noexcept { return !call_.request.storage.empty(); }
+    [[nodiscard]] std::size_t body_limit() const noexcept {
+        return call_.route->max_body.value_or(config_.max_body);
+    }
 
     Progress refuse(int status, std::string_view reason) {
         refusal_status_ = status;
@@ -14732,7 +16161,7 @@ class Exchange {
     }
 
     Progress read_head(Input& input) {
-        switch (parser_.parse(input.bytes(), request().head)) {
+        switch (parser_.parse(input.bytes(), head_)) {
             case http1::RequestParser::Result::need_more:
                 return Progress::need_more;
             case http1::RequestParser::Result::refused:
@@ -14745,93 +16174,77 @@ class Exchange {
 
     // Everything that the head decides, before the first byte of the body is looked at.
     Progress interpret_head(Input& input) {
-        Request& req = request();
+        Request& request = call_.request;
         std::string_view rest = input.bytes();
-        req.base = rest.data();
-        rest.remove_prefix(req.head.size);
-        framing_ = http1::decide_framing(req.head, req.base, hosts_);
+        framing_ = http1::decide_framing(head_, rest.data(), hosts_);
+        CallBuilder builder(call_);
+        builder.take(rest.data(), head_.method, head_.method_name, head_.target, head_.fields);
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
-        if (!req.resolve_target()) return refuse(400, "the request target is not valid");
-        // RFC 9110 section 7.4: only over a connection that is secured.
-        if (req.is_for_https()) return refuse(421, "this connection is not secured, and the target is https");
-        find_route();
+        const Refusal refusal = builder.end();
+        if (refusal.status != 0) return refuse(refusal.status, refusal.reason);
+        routes_.route(call_);
+        rest.remove_prefix(head_.size);
         const bool is_chunked = framing_.body == http1::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
         if (!is_chunked && framing_.length <= rest.size()) {
-            req.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
+            request.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
             framing_.expect_continue = false;
             return Progress::complete;
         }
-        if (framing_.expect_continue && rest.empty() && !route().reads_body()) {
+        if (framing_.expect_continue && rest.empty() && !call_.route->reads_body()) {
             // Its answer is known already, so its body is not asked for (RFC 9110 section 10.1.1).
             framing_.keep_alive = false;
             return Progress::complete;
         }
-        req.storage.assign(req.base, req.head.size);
-        req.base = req.storage.data();
-        input.consume(req.head.size);
+        request.storage.assign(request.base, head_.size);
+        request.base = request.storage.data();
+        input.consume(head_.size);
         is_reading_body_ = true;
+        body_.reset(framing_);
         if (!rest.empty()) framing_.expect_continue = false;  // it does not wait
         return Progress::need_more;
     }
 
-    void find_route() noexcept {
-        Request& req = request();
-        const Route* found =
-            routes_.router().find(req.match_path(), req.head.method, req.method(), req.params);
-        ContextAccess::route(ctx) = found != nullptr ? found : &routes_.fallback();
-    }
-
-    Progress read_sized_body(Input& input) {
-        Request& req = request();
-        const std::size_t missing = static_cast<std::size_t>(framing_.length) - req.body_storage.size();
-        const std::string_view piece = input.bytes().substr(0, missing);
-        make_room(req.body_storage, piece.size(), missing);
-        req.body_storage.append(piece);
-        input.consume(piece.size());
-        if (piece.size() < missing) return Progress::need_more;
-        req.body = req.body_storage;
+    Progress read_body(Input& input) {
+        std::string& body = call_.request.body_storage;
+        for (;;) {
+            using Kind = http1::BodyReader::Step::Kind;
+            const http1::BodyReader::Step step = body_.read(input.bytes());
+            if (step.kind == Kind::refused) return refuse(body_.status(), body_.reason());
+            // Also what the size of a chunk announces is too much at once.
+            const std::size_t room = body_limit() - body.size();
+            const std::size_t size = step.data.size();
+            if (size > room || body_.left_in_piece() > room - size) return refuse_body_size();
+            make_room(body, size, static_cast<std::size_t>(body_.left_in_piece()));
+            body.append(step.data);
+            input.consume(step.consumed);
+            if (step.kind == Kind::need_more) return Progress::need_more;
+            if (step.kind == Kind::done) break;
+        }
+        call_.request.body = body;
         return Progress::complete;
     }
 
     // Ahead of the string, which would double so often that most of the time went into fresh pages; but not
     // all of what a client announces before it has sent a good part of it.
-    static void make_room(std::string& body, std::size_t piece, std::size_t missing) {
+    static void make_room(std::string& body, std::size_t piece, std::size_t announced) {
         const std::size_t size = body.size() + piece;
         if (size <= body.capacity()) return;
-        body.reserve(std::min(body.size() + missing, size * 4));
+        body.reserve(std::min(size + announced, size * 4));
         sys::prefer_large_pages(body.data(), body.capacity());
-    }
-
-    Progress read_chunked_body(Input& input) {
-        Request& req = request();
-        for (;;) {
-            using Kind = http1::ChunkedDecoder::Step::Kind;
-            const http1::ChunkedDecoder::Step step = chunks_.decode(input.bytes());
-            if (step.kind == Kind::refused) return refuse(chunks_.status(), chunks_.reason());
-            // Also what the size of a chunk announces is too much at once.
-            const std::size_t room = body_limit() - req.body_storage.size();
-            if (step.data.size() > room || chunks_.left_in_chunk() > room - step.data.size()) {
-                return refuse_body_size();
-            }
-            req.body_storage.append(step.data);
-            input.consume(step.consumed);
-            if (step.kind == Kind::need_more) return Progress::need_more;
-            if (step.kind == Kind::done) break;
-        }
-        req.body = req.body_storage;
-        return Progress::complete;
     }
 
     const Config& config_;
     const RouteTable& routes_;
+    Call& call_;
+    http1::RequestHead head_;
     http1::RequestParser parser_;
-    http1::ChunkedDecoder chunks_;
+    http1::BodyReader body_;
     http1::HostCheck hosts_;
     http1::Framing framing_;
     int refusal_status_ = 0;
     std::string refusal_reason_;
-    TransferPace body_pace_;
+    RateLimit body_rate_;
     bool is_reading_body_ = false;
     bool is_clear_ = true;
 };
@@ -14840,10 +16253,98 @@ class Exchange {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/server.hpp ----
+// ---- sake/server/h1_exchange.hpp ----
 
-// What the connections of one reactor share: buffers, recycled exchanges, the Date line, and the list of them
-// all.
+// What an HTTP/1 connection has while it reads, serves and answers a request. Recycled: an idle connection
+// has none.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+struct H1Exchange {
+    H1Exchange(Reactor& reactor, const Config& config, const RouteTable& routes)
+        : reader(config, routes, call), runner(reactor, call) {}
+
+    Call call;
+    H1Reader reader;
+    CallRunner runner;
+    TimePoint begun;  // when the first byte of the request came
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/session.hpp ----
+
+// Session: one connection, whatever protocol it speaks, as the server sees it that accepts, sheds and stops.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Owns itself: it is made with its socket, is in its shard's list, and deletes itself when it closes.
+class Session : public ListNode, public HangupListener {
+  public:
+    Session() = default;
+    virtual ~Session() = default;
+
+    /// The server stops: an idle session gets a moment for a request that is on its way, then closes.
+    virtual void begin_drain() noexcept = 0;
+
+    /// Since when it has been between two requests, or done with all of them; empty while it is busy, and
+    /// before its first request.
+    [[nodiscard]] virtual std::optional<TimePoint> idle_since() const noexcept = 0;
+    /// Whether the client has yet to receive some of its answers.
+    [[nodiscard]] virtual bool is_read_slowly() const noexcept = 0;
+    /// Closes as soon as the client has received its last answer; to be called while the session is idle.
+    virtual void make_room() noexcept = 0;
+
+    /// Ends at once: answers with `status` if a handler is at work, which is cancelled.
+    virtual void abandon(int status, std::string_view detail) noexcept = 0;
+    /// Ends at its next turn without an answer; a handler that is at work is cancelled, and ends first.
+    virtual void drop() noexcept = 0;
+    /// For when the reactor is abandoned: ends now, unless a handler is at work.
+    virtual void end_if_free() noexcept = 0;
+};
+
+/// The sessions of a shard.
+class SessionList {
+  public:
+    void add(Session& session) noexcept {
+        session.insert_before(head_);
+        ++count_;
+    }
+    void remove(Session& session) noexcept {
+        session.unlink();
+        --count_;
+    }
+    [[nodiscard]] std::size_t count() const noexcept { return count_; }
+
+    /// Calls f(session) for each; that one may end meanwhile.
+    template <class F>
+    void for_each(F f) {
+        for (ListNode* node = head_.next(); node != &head_;) {
+            ListNode* const next = node->next();
+            f(static_cast<Session&>(*node));
+            node = next;
+        }
+    }
+
+  private:
+    ListNode head_;
+    std::size_t count_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/shard.hpp ----
+
+// Shard: a reactor and all that its connections share: buffers, the Date line, the list of sessions, the
+// memory budget and recycled exchanges.
 
 namespace sake {
 inline namespace v0 {
@@ -14879,70 +16380,81 @@ inline int worker_threads(const Config& config) {
     return config.worker_pool_size > 0 ? config.worker_pool_size : usable_cpus();
 }
 
-class Server {
+/// How far a stop has come.
+enum class StopStage : std::uint8_t {
+    serving,
+    draining,  // what is in flight is finished, nothing new is taken
+    forced,    // what is in flight is cut off
+};
+
+class Shard {
   public:
-    Server(Reactor& loop, const Config& settings, const RouteTable& table, const ErrorAnswers& errors,
-           std::size_t most_connections)
+    Shard(Reactor& loop, const Config& settings, const RouteTable& table, const ErrorAnswers& errors,
+          const Observers& watchers, std::size_t most_connections)
         : reactor(loop),
           config(settings),
           routes(table),
+          observers(watchers),
           connection_limit(most_connections),
           memory(settings.max_buffered, settings.log) {
         place_.errors = &errors;
         place_.worker_pool_size = worker_threads(settings);
         place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
-        output.reserve(settings.output_soft_limit);
+        gathered_.reserve(settings.output_soft_limit);
+        spare_.reserve(most_spares);
     }
-    Server(const Server&) = delete;
-    Server& operator=(const Server&) = delete;
+    Shard(const Shard&) = delete;
+    Shard& operator=(const Shard&) = delete;
 
     Reactor& reactor;
     const Config& config;
     const RouteTable& routes;
+    const Observers& observers;
     const std::size_t connection_limit;
 
     Budget memory;
-    Input input;         // of the connection whose turn it is
-    std::string output;  // gathered by it
-    ListNode connections;
-    Event room;  // a connection has ended
-    std::size_t connection_count = 0;
-    bool is_draining = false;
-    bool wants_room = false;  // somebody waits to be accepted, and no connection was idle
+    SessionList sessions;
+    Event room;               // a session has ended
+    bool wants_room = false;  // an acceptor waits for room, and no session was idle
+    StopStage stage = StopStage::serving;
 
+    [[nodiscard]] bool is_draining() const noexcept { return stage != StopStage::serving; }
     [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor.now()); }
-    [[nodiscard]] bool is_full() const noexcept { return connection_count >= connection_limit; }
+    [[nodiscard]] bool is_full() const noexcept { return sessions.count() >= connection_limit; }
 
-    /// An exchange with everything cleared, for a request from `peer`.
-    [[nodiscard]] std::unique_ptr<Exchange> take_exchange(const PeerAddress& peer) {
-        std::unique_ptr<Exchange> exchange;
+    /// An exchange with everything cleared, for a request from `peer` that begins now.
+    [[nodiscard]] std::unique_ptr<H1Exchange> take_exchange(const PeerAddress& peer) {
+        std::unique_ptr<H1Exchange> exchange;
         if (spare_.empty()) {
-            exchange = std::make_unique<Exchange>(config, routes);
+            exchange = std::make_unique<H1Exchange>(reactor, config, routes);
         } else {
             exchange = std::move(spare_.back());
             spare_.pop_back();
         }
-        ContextPlace& place = ContextAccess::place(exchange->ctx);
+        CallPlace& place = exchange->call.place;
         place = place_;
         place.peer = peer;
+        exchange->begun = reactor.now();
         return exchange;
     }
-
-    void give_back(std::unique_ptr<Exchange> exchange) noexcept {
-        if (spare_.size() == spare_.capacity()) return;
-        exchange->clear();
+    void give_back(std::unique_ptr<H1Exchange> exchange) noexcept {
+        if (spare_.size() == most_spares) return;
+        exchange->reader.clear();
         spare_.push_back(std::move(exchange));
     }
 
-    /// From now on worker routes run there.
-    void use_workers(Workers& workers) noexcept { place_.workers = &workers; }
-
-    void keep_spares(std::size_t count) { spare_.reserve(count); }
+    /// From now on it takes the calls of worker routes.
+    void use_carrier(Carrier& carrier) noexcept { place_.carrier = &carrier; }
 
   private:
-    ContextPlace place_;
+    friend class Turn;  // which alone gives access to the buffers
+    static constexpr std::size_t most_spares = 64;
+
+    Input input_;           // of the connection whose turn it is
+    std::string gathered_;  // answers of that connection
+    CallPlace place_;
     DateLine date_line_;
-    std::vector<std::unique_ptr<Exchange>> spare_;
+    std::vector<std::unique_ptr<H1Exchange>> spare_;
 };
 
 }  // namespace detail
@@ -14951,37 +16463,37 @@ class Server {
 
 // ---- sake/server/deadlines.hpp ----
 
-// How long the server waits for a client, in each phase of a connection.
+// How long the server waits for a client, in each state of a connection.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Deadlines, by the configuration and by what the server is about.
-class Patience {
+/// By the configuration, and by whether the server is full or stops.
+class Deadlines {
   public:
-    explicit Patience(const Server& server) noexcept : server_(server), config_(server.config) {}
+    explicit Deadlines(const Shard& shard) noexcept : shard_(shard), config_(shard.config) {}
 
     /// For the first byte of a request. A stopping server gives one that is on its way a moment.
     [[nodiscard]] TimePoint request_deadline(TimePoint since, bool is_first) const {
-        if (server_.is_draining) return std::max(since, now()) + std::chrono::milliseconds(50);
+        if (shard_.is_draining()) return std::max(since, now()) + std::chrono::milliseconds(50);
         return since + (is_first ? config_.header_timeout : config_.keep_alive_timeout);
     }
 
     [[nodiscard]] TimePoint head_deadline(TimePoint since) const {
         constexpr std::chrono::milliseconds when_draining(1000);
-        return since + (server_.is_draining ? std::min(config_.header_timeout, when_draining)
-                                            : config_.header_timeout);
+        return since + (shard_.is_draining() ? std::min(config_.header_timeout, when_draining)
+                                             : config_.header_timeout);
     }
 
     /// For more of a body, of which so much has come since it began.
-    [[nodiscard]] TimePoint body_deadline(TransferPace& pace, TimePoint since, std::uint64_t received) const {
-        return pace.due(config_, since, received, now(), config_.read_timeout);
+    [[nodiscard]] TimePoint body_deadline(RateLimit& rate, TimePoint since, std::uint64_t received) const {
+        return rate.due(config_, since, received, now(), config_.read_timeout);
     }
 
     /// For room for more of an answer, of which so much has left since it was held up.
-    [[nodiscard]] TimePoint answer_deadline(TransferPace& pace, TimePoint since, std::uint64_t sent) const {
-        return pace.due(config_, since, sent, now(), config_.write_timeout);
+    [[nodiscard]] TimePoint answer_deadline(RateLimit& rate, TimePoint since, std::uint64_t sent) const {
+        return rate.due(config_, since, sent, now(), config_.write_timeout);
     }
 
     /// For the end of a client's input behind its last answer. It may be silent for a while, as long as it
@@ -14990,16 +16502,16 @@ class Patience {
         return std::min(now() + longest_silence(), since + longest_lingering(was_slow));
     }
     [[nodiscard]] std::chrono::seconds longest_lingering(bool was_slow) const noexcept {
-        return std::chrono::seconds(was_slow ? 1 : server_.is_full() ? 5 : 30);
+        return std::chrono::seconds(was_slow ? 1 : shard_.is_full() ? 5 : 30);
     }
 
   private:
-    [[nodiscard]] TimePoint now() const noexcept { return server_.reactor.now(); }
+    [[nodiscard]] TimePoint now() const noexcept { return shard_.reactor.now(); }
     [[nodiscard]] std::chrono::milliseconds longest_silence() const noexcept {
-        return std::chrono::milliseconds(server_.is_draining ? 200 : server_.is_full() ? 1000 : 5000);
+        return std::chrono::milliseconds(shard_.is_draining() ? 200 : shard_.is_full() ? 1000 : 5000);
     }
 
-    const Server& server_;
+    const Shard& shard_;
     const Config& config_;
 };
 
@@ -15007,99 +16519,218 @@ class Patience {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/output.hpp ----
+// ---- sake/server/h1_answerer.hpp ----
 
-// The bytes on their way to a peer. Answers gather in one buffer that all connections of a reactor share, and
-// leave with one call; only what the socket does not take is copied to memory of the connection.
+// A whole answer as HTTP/1 bytes: what the head says besides the fields that the handler has set.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
+
+/// What an answer's head says besides what the handler set.
+struct AnswerTerms {
+    bool close = false;
+    bool is_head_request = false;
+    bool is_http_1_0 = false;
+    std::string_view date_line;
+};
+
+/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
+/// section 15.3.6).
+constexpr bool has_body(int status) noexcept { return !http::has_no_body(status) && status != 205; }
+
+/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
+/// piece in the send: then returns false.
+inline bool append_answer(std::string& out, const Response& answer, const AnswerTerms& terms) {
+    const bool sends_body = has_body(answer.status);
+    http1::ResponseHead head;
+    head.status = answer.status;
+    head.content_type = sends_body ? answer.content_type() : std::string_view{};
+    head.body = http::has_no_body(answer.status) ? http1::BodyLine::none : http1::BodyLine::length;
+    head.content_length = sends_body ? answer.body.size() : 0;
+    head.date_line = terms.date_line;
+    if (terms.close) {
+        head.connection = http1::ConnectionLine::close;
+    } else if (terms.is_http_1_0) {
+        head.connection = http1::ConnectionLine::keep_alive;
+    }
+    http1::append_response_head(out, head, answer.headers);
+    constexpr std::size_t worth_copying = 16 * 1024;
+    if (!sends_body || terms.is_head_request) return true;
+    if (answer.body.size() > worth_copying) return false;
+    out.append(answer.body);
+    return true;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/output.hpp ----
+
+// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
+// leave with one call; a large body or a file follows as a piece of its own. Only what the socket does not
+// take is kept.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A range of a file, which is sent without being read.
+struct FileRange {
+    FileDescriptor file;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+};
+
+/// Text, or a range of a file. It owns what it sends.
+class OutputPiece {
+  public:
+    explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
+    explicit OutputPiece(FileRange range) noexcept : range_(std::move(range)) {}
+
+    [[nodiscard]] bool is_file() const noexcept { return static_cast<bool>(range_.file); }
+    [[nodiscard]] bool is_empty() const noexcept { return is_file() ? range_.length == 0 : text().empty(); }
+    /// Of a text: what is left to be sent.
+    [[nodiscard]] std::string_view text() const noexcept { return std::string_view(text_).substr(taken_); }
+    [[nodiscard]] FileRange& range() noexcept { return range_; }
+    void take(std::size_t size) noexcept { taken_ += size; }
+    /// The memory that it keeps.
+    [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
+
+  private:
+    std::string text_;
+    std::size_t taken_ = 0;
+    FileRange range_;
+};
+
+/// What the socket did not take.
+struct UnsentOutput {
+    std::vector<OutputPiece> pieces;
+    TimePoint since;
+    std::uint64_t sent = 0;  // of the answers that it belongs to
+    RateLimit rate;
+};
 
 class Output {
   public:
     enum class Result : std::uint8_t { sent, blocked, failed };
 
     [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
+    [[nodiscard]] UnsentOutput& unsent() const noexcept { return *unsent_; }
 
     /// The memory that this connection has of its own.
     [[nodiscard]] std::size_t held_bytes() const noexcept {
-        return has_unsent() ? unsent_->first.size() + unsent_->second.size() : 0;
-    }
-
-    /// While something is unsent: since when, and how much of the answers it belongs to has left.
-    [[nodiscard]] TimePoint blocked_since() const noexcept { return unsent_->since; }
-    [[nodiscard]] std::uint64_t sent_of_it() const noexcept { return unsent_->sent_before + unsent_->offset; }
-    [[nodiscard]] TransferPace& pace() noexcept { return unsent_->pace; }
-
-    /// Sends what is unsent, or else what is gathered, and empties it. What does not fit becomes unsent.
-    Result flush(Watch& watch, std::string& gathered) {
-        if (has_unsent()) return flush_unsent(watch);
-        return gathered.empty() ? Result::sent : flush_with(watch, gathered, std::string());
-    }
-
-    /// Sends what is gathered with a body behind it, which is not copied. Not while anything is unsent.
-    Result flush_with(Watch& watch, std::string& gathered, std::string body) {
-        std::size_t sent = 0;
-        const Result result = send_pieces(watch, gathered, body, sent);
-        if (result == Result::blocked) {
-            const std::size_t of_first = std::min(sent, gathered.size());
-            unsent_ = std::make_unique<Unsent>();
-            unsent_->first = gathered.substr(of_first);
-            unsent_->offset = sent - of_first;
-            unsent_->sent_before = of_first;
-            unsent_->since = watch.reactor().now();
-            unsent_->second = std::move(body);
+        std::size_t sum = 0;
+        if (has_unsent()) {
+            for (const OutputPiece& each : unsent_->pieces) sum += each.held_bytes();
         }
+        return sum;
+    }
+
+    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
+    /// unsent.
+    Result flush(Socket& socket, std::string& gathered) {
+        if (has_unsent()) return flush_unsent(socket);
+        return gathered.empty() ? Result::sent : flush_with(socket, gathered, {});
+    }
+
+    /// Sends what is gathered with more pieces behind it, which are not copied. Not while anything is unsent.
+    Result flush_with(Socket& socket, std::string& gathered, std::span<OutputPiece> pieces) {
+        Sending sending{gathered, pieces};
+        const Result result = sending.run(socket);
+        if (result == Result::blocked) keep(socket, sending);
         gathered.clear();
         return result;
     }
 
   private:
-    struct Unsent {
-        std::string first;
-        std::string second;
-        std::size_t offset = 0;         // in both together
-        std::uint64_t sent_before = 0;  // what is not in them any more
-        TimePoint since;
-        TransferPace pace;
+    /// A send of a text and the pieces behind it, as far as it has come.
+    struct Sending {
+        std::string_view text;
+        std::span<OutputPiece> pieces;
+        std::uint64_t sent = 0;
+
+        Result run(Socket& socket) {
+            for (;;) {
+                skip_what_is_sent();
+                if (text.empty() && pieces.empty()) return Result::sent;
+                const SysResult result =
+                    text.empty() && pieces.front().is_file() ? send_range(socket) : send_texts(socket);
+                if (result.would_block()) {
+                    socket.blocked(writable);
+                    return Result::blocked;
+                }
+                if (!result.ok()) return Result::failed;
+                sent += static_cast<std::uint64_t>(result.value);
+            }
+        }
+
+      private:
+        void skip_what_is_sent() noexcept {
+            if (!text.empty()) return;
+            while (!pieces.empty() && pieces.front().is_empty()) pieces = pieces.subspan(1);
+        }
+
+        SysResult send_range(Socket& socket) noexcept {
+            FileRange& range = pieces.front().range();
+            const std::uint64_t before = range.offset;
+            const SysResult result =
+                socket.send_file(range.file.get(), range.offset, static_cast<std::size_t>(range.length));
+            range.length -= range.offset - before;
+            // A file that was cut short meanwhile: its answer cannot be completed.
+            return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
+        }
+
+        SysResult send_texts(Socket& socket) noexcept {
+            constexpr std::size_t most = 8;
+            iovec vectors[most];
+            std::size_t count = 0;
+            const auto add = [&](std::string_view each) {
+                // A send does not write through the pointer; iovec is only not const because readv shares it.
+                if (!each.empty()) vectors[count++] = {const_cast<char*>(each.data()), each.size()};
+            };
+            add(text);
+            for (const OutputPiece& each : pieces) {
+                if (each.is_file() || count == most) break;
+                add(each.text());
+            }
+            const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len)
+                                                : socket.send(vectors, count);
+            if (result.ok()) take(static_cast<std::size_t>(result.value));
+            return result;
+        }
+
+        void take(std::size_t size) noexcept {
+            const std::size_t of_text = std::min(size, text.size());
+            text.remove_prefix(of_text);
+            size -= of_text;
+            for (OutputPiece& each : pieces) {
+                if (size == 0) return;
+                const std::size_t of_piece = std::min(size, each.text().size());
+                each.take(of_piece);
+                size -= of_piece;
+            }
+        }
     };
 
-    Result flush_unsent(Watch& watch) {
-        const Result result = send_pieces(watch, unsent_->first, unsent_->second, unsent_->offset);
+    void keep(Socket& socket, Sending& sending) {
+        unsent_ = std::make_unique<UnsentOutput>();
+        unsent_->since = socket.watch().reactor().now();
+        unsent_->sent = sending.sent;
+        if (!sending.text.empty()) unsent_->pieces.emplace_back(std::string(sending.text));
+        for (OutputPiece& each : sending.pieces) unsent_->pieces.push_back(std::move(each));
+    }
+
+    Result flush_unsent(Socket& socket) {
+        Sending sending{{}, unsent_->pieces};
+        const Result result = sending.run(socket);
+        unsent_->sent += sending.sent;
         if (result == Result::sent) unsent_.reset();
         return result;
     }
 
-    /// Sends two texts from `offset` of both together on, until all is sent or the socket is full.
-    static Result send_pieces(Watch& watch, std::string_view first, std::string_view second,
-                              std::size_t& offset) {
-        while (offset < first.size() + second.size()) {
-            const SysResult result = send_from(watch.fd(), first, second, offset);
-            if (result.would_block()) {
-                watch.filled();
-                return Result::blocked;
-            }
-            if (!result.ok()) return Result::failed;
-            offset += static_cast<std::size_t>(result.value);
-        }
-        return Result::sent;
-    }
-
-    static SysResult send_from(int fd, std::string_view first, std::string_view second, std::size_t offset) {
-        if (offset >= first.size()) {
-            second.remove_prefix(offset - first.size());
-            return sys::send(fd, second.data(), second.size());
-        }
-        first.remove_prefix(offset);
-        if (second.empty()) return sys::send(fd, first.data(), first.size());
-        // sendmsg does not write through the pointers; iovec is only not const because readv shares it.
-        iovec vectors[2] = {{const_cast<char*>(first.data()), first.size()},
-                            {const_cast<char*>(second.data()), second.size()}};
-        return sys::send_vectors(fd, vectors, 2);
-    }
-
-    std::unique_ptr<Unsent> unsent_;
+    std::unique_ptr<UnsentOutput> unsent_;
 };
 
 }  // namespace detail
@@ -15108,8 +16739,8 @@ class Output {
 
 // ---- sake/server/transport.hpp ----
 
-// The bytes of one connection: its socket, what came and is not dealt with, what is on its way out, and the
-// memory that both take of the server's budget.
+// Transport: what one connection keeps of its bytes between its turns: the socket, what came and was not
+// taken yet, what is on its way out, and the share that both have of the memory budget. Turn moves the bytes.
 
 namespace sake {
 inline namespace v0 {
@@ -15117,81 +16748,33 @@ namespace detail {
 
 class Transport {
   public:
-    Transport(Server& server, FileDescriptor socket)
-        : server_(server),
-          socket_(std::move(socket)),
-          watch_(server.reactor, socket_.get()),
-          memory_(server.memory) {}
+    Transport(Reactor& reactor, Budget& memory, FileDescriptor descriptor, std::unique_ptr<Wire> wire)
+        : socket_(reactor, std::move(descriptor), std::move(wire)), memory_(memory) {}
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
     ~Transport() {
         if (has_unsent()) give_up_output();
     }
 
-    [[nodiscard]] Server& server() const noexcept { return server_; }
-    [[nodiscard]] Watch& watch() noexcept { return watch_; }
-
-    /// Input and gathered output are the server's, for one connection at a time: between these two calls.
-    void begin_turn() noexcept { server_.input.restore(std::move(held_)); }
-    void end_turn() { held_ = server_.input.hold(); }
-    [[nodiscard]] Input& input() noexcept { return server_.input; }
-
-    /// One recv behind what is there. False at the end of the stream, and if the peer is gone.
-    bool receive() {
-        const Input::Received received = input().receive(socket_.get());
-        const SysResult& result = received.result;
-        if (result.would_block() || !received.full) watch_.drained();
-        return result.would_block() || (result.ok() && result.value > 0);
-    }
-    void drop_input() noexcept { input().consume(input().bytes().size()); }
-
-    /// Where answers are appended, while nothing is unsent.
-    [[nodiscard]] std::string& gathered() noexcept { return server_.output; }
+    [[nodiscard]] Socket& socket() noexcept { return socket_; }
+    [[nodiscard]] const Socket& socket() const noexcept { return socket_; }
     [[nodiscard]] bool has_unsent() const noexcept { return output_.has_unsent(); }
+    /// While something is unsent.
+    [[nodiscard]] UnsentOutput& unsent() const noexcept { return output_.unsent(); }
 
-    /// Sends what is unsent, or else what is gathered. What does not fit becomes unsent.
-    Output::Result send() { return output_.flush(watch_, gathered()); }
-    /// Sends what is gathered with a body behind it, which is not copied.
-    Output::Result send_with(std::string body) {
-        return output_.flush_with(watch_, gathered(), std::move(body));
-    }
-
-    /// While something is unsent: since when, and how much of the answers it belongs to has left.
-    [[nodiscard]] TimePoint blocked_since() const noexcept { return output_.blocked_since(); }
-    [[nodiscard]] std::uint64_t sent_of_it() const noexcept { return output_.sent_of_it(); }
-    [[nodiscard]] TransferPace& pace() noexcept { return output_.pace(); }
-
-    /// Tells the peer that nothing more comes. False if there is nobody to tell.
-    bool end_output() noexcept { return sys::shutdown_write(socket_.get()).ok(); }
-
-    /// When it goes, what the peer has not received goes too. A peer that does not read would keep megabytes
-    /// of the answer in the kernel for minutes.
-    void give_up_output() noexcept { sys::reset_on_close(socket_.get()); }
-
-    /// How much of what the socket took the peer has yet to receive, in bytes.
-    [[nodiscard]] std::uint32_t unacknowledged() const noexcept { return sys::unacknowledged(socket_.get()); }
-    /// Whether that has become less since the last time that this was asked.
-    [[nodiscard]] bool peer_goes_on() noexcept {
-        const std::uint32_t now = unacknowledged();
-        return now < std::exchange(unreceived_, now);
-    }
-    /// Input that is unread when a socket closes, or that comes later, resets the connection, and takes with
-    /// it what the peer has not received yet (RFC 9112 section 9.6).
+    /// At the close, what the client has not received is dropped. The kernel would keep megabytes of the
+    /// answer for minutes for a client that does not read.
+    void give_up_output() noexcept { socket_.reset_on_close(); }
+    /// Input that is unread when a socket closes, or that comes later, resets the connection, and the client
+    /// loses what it has not received yet (RFC 9112 section 9.6).
     [[nodiscard]] bool may_lose_output() const noexcept {
-        return sys::is_ready(socket_.get(), POLLIN) || unacknowledged() > 0;
-    }
-
-    /// Tells the server's budget what this connection holds while it waits, `others` bytes of it elsewhere.
-    /// False if that is too much.
-    bool account_memory(std::size_t others) noexcept {
-        return memory_.resize(input().bytes_to_hold() + output_.held_bytes() + others);
+        return socket_.has_input() || socket_.unacknowledged() > 0;
     }
 
   private:
-    Server& server_;
-    FileDescriptor socket_;
-    std::uint32_t unreceived_ = 0xffffffff;
-    Watch watch_;  // after the socket, so that it goes first
+    friend class Turn;
+
+    Socket socket_;
     std::unique_ptr<HeldInput> held_;
     Output output_;
     BudgetShare memory_;
@@ -15201,555 +16784,902 @@ class Transport {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/connection.hpp ----
+// ---- sake/server/turn.hpp ----
 
-// One connection, as the protocol reads: `advance` does all that needs no waiting (read, parse, answer plain
-// routes, send) and says what to wait for; connection_turns.hpp waits and runs handlers. Where the bytes go
-// is in transport.hpp, for how long in patience.hpp, what they mean in http/, who answers in dispatch.hpp.
+// Turn: while it is open, one connection has the shared buffers of its shard: the input and the gathered
+// answers. It alone gives access to them, so that no two connections can meet in them.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// It is no coroutine, so that an idle one costs little: the reactor resumes the object itself, and only a
-/// handler that is a coroutine has a fiber, which the connection waits for. It belongs to itself.
-class Connection final : public ListNode, private Resumable, private HangupListener, private Timer {
+/// Open from its start to `end`, which keeps the rest of the input for the connection. Without it, as when
+/// the connection is lost, input and gathered answers are dropped.
+class Turn {
   public:
-    /// Serves what comes through `socket` until it closes. Throws what a lack of memory or of room in the
-    /// poller throws.
-    static void serve(Server& server, FileDescriptor socket, const PeerAddress& peer) {
-        (new Connection(server, std::move(socket), peer))->resume();
+    Turn(Shard& shard, Transport& transport) noexcept : shard_(shard), transport_(transport) { begin(); }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() { drop(); }
+
+    /// Before a handler starts that is a coroutine: others have turns while it waits. Throws std::bad_alloc
+    /// if there is no memory for what is left of the input.
+    void end() {
+        transport_.held_ = shard_.input_.hold();
+        is_open_ = false;
+    }
+    /// Ends it, and drops what is left: of a connection that closes.
+    void drop() noexcept {
+        if (!std::exchange(is_open_, false)) return;
+        shard_.gathered_.clear();
+        shard_.input_.drop();
+    }
+    /// Opens it again, when that handler has ended.
+    void begin() noexcept {
+        shard_.input_.restore(std::move(transport_.held_));
+        is_open_ = true;
     }
 
-    /// The server stops: an idle connection gets a moment for a request that is on its way, then closes.
-    void begin_drain() noexcept;
-
-    /// Between two requests, or done with all of them, since the time it gives; nothing if it is busy, or has
-    /// not had its first request yet.
-    [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept {
-        if (phase_ == Phase::lingering && !is_dead_ && transport_.unacknowledged() == 0) return phase_start_;
-        if (!is_between_requests() || !has_served_ || is_dead_ || !is_waiting()) return std::nullopt;
-        return phase_start_;
+    [[nodiscard]] Input& input() noexcept { return shard_.input_; }
+    void drop_input() noexcept { input().consume(input().bytes().size()); }
+    /// One recv behind what is there. False at the end of the stream, and if the connection is broken.
+    bool receive() {
+        const Input::Received received = input().receive(transport_.socket_);
+        const SysResult& result = received.result;
+        if (result.would_block() || !received.full) transport_.socket_.blocked(readable);
+        return result.would_block() || (result.ok() && result.value > 0);
     }
 
-    /// Makes room for somebody else, as soon as its peer has received its last answer; to be called while it
-    /// is idle.
-    void give_way() noexcept {
-        if (phase_ == Phase::lingering) return drop();
-        become(Phase::closing);
-        cut_short();
+    /// Where answers are appended, while nothing is unsent.
+    [[nodiscard]] std::string& gathered() noexcept { return shard_.gathered_; }
+    /// Sends what is unsent, or else what is gathered. What the socket does not take becomes unsent.
+    Output::Result send() { return transport_.output_.flush(transport_.socket_, gathered()); }
+    /// Sends what is gathered with a body behind it, which is not copied.
+    Output::Result send_with(std::string body) {
+        OutputPiece piece(std::move(body));
+        return transport_.output_.flush_with(transport_.socket_, gathered(), {&piece, 1});
     }
 
-    /// Whether its peer has yet to receive some of its answers.
-    [[nodiscard]] bool is_read_slowly() const noexcept { return transport_.unacknowledged() > 0; }
+    /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
+    /// False if that is too much.
+    bool account_memory(std::size_t others) noexcept {
+        return transport_.memory_.resize(input().bytes_to_hold() + transport_.output_.held_bytes() + others);
+    }
 
-    /// Answers with `status` if a handler is at work, and ends, at once.
-    void abandon(int status, std::string_view detail) noexcept;
+    // A client that sends without pause gets this many buffers read, and this many requests answered, before
+    // the others have their turn.
+    static constexpr int most_receives = 8;
+    static constexpr int most_answers = 256;
+    int receives = 0;
+    int answers = 0;
 
-    /// Ends at its next turn, without another word; a handler that is at work is cancelled and ends first.
-    void drop() noexcept;
-    /// For when the reactor is abandoned: ends now, unless a handler has it.
-    void end_if_free() noexcept {
-        if (handler_ == nullptr) delete this;
+  private:
+    Shard& shard_;
+    Transport& transport_;
+    bool is_open_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/h1_connection.hpp ----
+
+// H1Connection: a session that speaks HTTP/1. `advance` does all that needs no waiting (read, parse, answer
+// plain routes, send) and says what to wait for. Where the bytes are is in turn.hpp and transport.hpp, for
+// how long it waits in deadlines.hpp, what the bytes mean in h1_reader.hpp, and how a handler runs that is a
+// coroutine in app/call_runner.hpp.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// No coroutine, so that an idle one costs little: the reactor resumes the object itself, and only a handler
+/// that is a coroutine has a fiber. Owns itself: `serve` makes it, and it deletes itself when it closes.
+///
+///   state       what happens                                         goes on to
+///   idle        between two requests; nothing of the next is here    head, body, ready, closing
+///   head        a head has begun                                     body, ready, idle (answered), closing
+///   body        a body is being received                             ready, idle (answered), closing
+///   ready       the request is complete, and its handler, which is   handling
+///               a coroutine, waits until the answers before it left
+///   handling    that handler runs                                    idle (answered), closing, cut_off
+///   cut_off     the client has its answer (504, 503), and the        lingering
+///               handler, which was cancelled, has yet to end
+///   closing     the last answer is being sent                        lingering, or deleted
+///   lingering   nothing more is sent; input is read and dropped,     deleted
+///               so that the client can read the last answer
+///   dead        closes at its next turn; a handler ends first        deleted
+///
+/// Every state but cut_off and lingering goes on to dead when the connection breaks, is dropped or runs out
+/// of memory.
+class H1Connection final : public Session, private Resumable, private CallRunner::Owner, private Timer {
+  public:
+    /// Serves what comes through the socket, or through the wire over it, until it closes. Throws what a lack
+    /// of memory or of room in the poller throws.
+    static void serve(Shard& shard, FileDescriptor socket, const PeerAddress& peer,
+                      std::unique_ptr<Wire> wire = nullptr) {
+        (new H1Connection(shard, std::move(socket), peer, std::move(wire)))->resume();
+    }
+
+    void begin_drain() noexcept override;
+    [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept override;
+    [[nodiscard]] bool is_read_slowly() const noexcept override {
+        return transport_.socket().unacknowledged() > 0;
+    }
+    void make_room() noexcept override;
+    void abandon(int status, std::string_view detail) noexcept override;
+    void drop() noexcept override;
+    void end_if_free() noexcept override {
+        if (!has_handler()) delete this;
     }
 
   private:
+    enum class State : std::uint8_t { idle, head, body, ready, handling, cut_off, closing, lingering, dead };
     /// What the connection needs before it can go on.
     enum class Next : std::uint8_t { read, write, handle, yield, close };
+    enum class Progress : std::uint8_t { need_input, again, handle };
 
-    Connection(Server& server, FileDescriptor socket, const PeerAddress& peer)
+    H1Connection(Shard& shard, FileDescriptor socket, const PeerAddress& peer, std::unique_ptr<Wire> wire)
         : Timer(&deadline_passed),
-          transport_(server, std::move(socket)),
-          phase_start_(server.reactor.now()),
+          shard_(shard),
+          transport_(shard.reactor, shard.memory, std::move(socket), std::move(wire)),
+          state_since_(shard.reactor.now()),
           peer_(peer) {
-        ++server.connection_count;
-        insert_before(server.connections);
+        shard_.sessions.add(*this);
     }
-    ~Connection() {
-        --server().connection_count;
-        server().room.set();
-        server().reactor.timers().cancel(*this);
+    ~H1Connection() override {
+        shard_.sessions.remove(*this);
+        shard_.room.set();
+        shard_.reactor.timers().cancel(*this);
         release_exchange();
     }
 
     // Turns.
     void resume() override;
-    void go_on();
+    void go_on(Turn& turn);
     void wait_for(Next next);
     void cut_short() noexcept;
     void lose(const std::exception_ptr& why) noexcept;
-    bool run_handler();
-    static Root handle(Reactor&, Connection& connection, Context& ctx);
-    void handler_ended(const std::exception_ptr& thrown);
-    void end_handler() noexcept;
-
-    // A peer that sends without pause gets this many buffers read, and this many requests answered, before
-    // the others have their turn.
-    static constexpr int most_receives = 8;
-    static constexpr int most_answers = 256;
-    struct Turn {
-        int receives = 0;
-        int answers = 0;
-    };
-
-    /// Goes on as far as it gets without waiting.
     Next advance(Turn& turn);
-    static constexpr std::string_view no_memory = "the server has no memory to spare for this request";
-
-    enum class Phase : std::uint8_t { idle, head, body, ready, handler, closing, lingering };
-    enum class Progress : std::uint8_t { need_input, again, handle };
 
     // Reading a request.
-    Progress progress();
-    Progress read_request();
-    Progress start_handler();
+    Progress progress(Turn& turn);
+    Progress read_request(Turn& turn);
+    Progress start_handler(Turn& turn);
+
+    // Handlers that are coroutines.
+    void call_ended() noexcept override;
+    void call_cut_off(CallRunner::End why) noexcept override;
+    void peer_hung_up(std::uint8_t ready) noexcept override;
+    void conclude(Turn& turn);
+    void answer_early(int status, std::string_view detail, AnswerCause cause) noexcept;
 
     // Answering.
-    void conclude(const std::exception_ptr& thrown);
-    void respond();
-    void append_response(Response& answer, bool close);
-    Progress refuse(int status, std::string_view detail);
-    bool send_gathered();
+    void respond(Turn& turn);
+    Progress refuse(Turn& turn, int status, std::string_view detail, AnswerCause cause);
+    Progress refuse_for_memory(Turn& turn) {
+        return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
+    }
+    void answer(Turn& turn, Response& response, bool close, AnswerCause cause);
+    void tell_observers(const Response& response, AnswerCause cause);
+    bool send_gathered(Turn& turn);
 
     // Waiting and closing.
-    void ran_out_of_time();
-    Next wait_to_read();
-    Next wait_to_write();
-    Next linger();
-    bool account_memory() { return transport_.account_memory(exchange_ ? exchange_->held_bytes() : 0); }
-    void become(Phase phase) noexcept {
-        phase_ = phase;
-        phase_start_ = now();
+    void ran_out_of_time(Turn& turn);
+    Next wait_to_read(Turn& turn);
+    Next wait_to_write(Turn& turn);
+    Next linger(Turn& turn);
+    static void deadline_passed(Timer& timer) noexcept;
+
+    void become(State state) noexcept {
+        state_ = state;
+        state_since_ = now();
     }
     // The first head is due as a whole since the client came, a later one since its first byte.
     void begin_head() noexcept {
-        if (has_served_ || server().is_draining) return become(Phase::head);
-        phase_ = Phase::head;
+        if (has_served_ || shard_.is_draining()) return become(State::head);
+        state_ = State::head;
     }
     [[nodiscard]] bool has_lingered() const noexcept {
-        return now() - phase_start_ >= Patience(server()).longest_lingering(was_slow_);
+        return now() - state_since_ >= Deadlines(shard_).longest_lingering(was_slow_);
+    }
+    void set_deadline(TimePoint deadline) { shard_.reactor.timers().set(*this, deadline); }
+    [[nodiscard]] TimePoint reading_deadline();
+    [[nodiscard]] TimePoint lingering_deadline() const {
+        return Deadlines(shard_).lingering_deadline(state_since_, was_slow_);
+    }
+    bool is_asked_for_room() noexcept {
+        if (state_ != State::idle || !has_served_) return false;
+        return std::exchange(shard_.wants_room, false);
+    }
+
+    bool account_memory(Turn& turn) {
+        return turn.account_memory(exchange_ ? exchange_->reader.held_bytes() : 0);
+    }
+    void take_exchange() {
+        if (!exchange_) exchange_ = shard_.take_exchange(peer_);
     }
     void release_exchange() noexcept {
-        if (exchange_) server().give_back(std::move(exchange_));
+        if (exchange_) shard_.give_back(std::move(exchange_));
     }
-    void set_deadline(TimePoint deadline) { server().reactor.timers().set(*this, deadline); }
-    [[nodiscard]] TimePoint reading_deadline();
-    bool is_asked_to_give_way() noexcept {
-        if (phase_ != Phase::idle || !has_served_) return false;
-        return std::exchange(server().wants_room, false);
-    }
-    [[nodiscard]] TimePoint lingering_deadline() const {
-        return Patience(server()).lingering_deadline(phase_start_, was_slow_);
-    }
-    static void deadline_passed(Timer& timer) noexcept;
-    void peer_hung_up(std::uint8_t ready) noexcept override;
 
+    [[nodiscard]] bool has_handler() const noexcept { return exchange_ && exchange_->runner.is_running(); }
     [[nodiscard]] bool is_between_requests() const noexcept {
-        return phase_ == Phase::idle && !transport_.has_unsent();
+        return state_ == State::idle && !transport_.has_unsent();
     }
-    [[nodiscard]] TimePoint now() const noexcept { return server().reactor.now(); }
-    [[nodiscard]] Server& server() const noexcept { return transport_.server(); }
-    [[nodiscard]] Watch& watch() noexcept { return transport_.watch(); }
+    [[nodiscard]] TimePoint now() const noexcept { return shard_.reactor.now(); }
+    [[nodiscard]] Watch& watch() noexcept { return transport_.socket().watch(); }
 
+    Shard& shard_;
     Transport transport_;
-    std::unique_ptr<Exchange> exchange_;  // none while idle
-    Fiber* handler_ = nullptr;            // while one is at work that is a coroutine
-    TimePoint phase_start_;
+    std::unique_ptr<H1Exchange> exchange_;  // none while idle
+    TimePoint state_since_;
     PeerAddress peer_;
-    Phase phase_ = Phase::idle;
-    bool has_served_ = false;  // a request, so that the connection may be shed while idle
-    bool linger_ = false;      // the peer has more to send than is wanted
-    bool was_slow_ = false;    // its request did not come in time
-    bool deadline_passed_ = false;
-    bool is_starting_ = false;         // its handler, which may end meanwhile
-    bool has_hung_up_ = false;         // its client, while a handler was at work
-    bool is_dead_ = false;             // close without another word
-    bool was_answered_early_ = false;  // the handler was cancelled, and the client has been told
+    State state_ = State::idle;
+    bool has_served_ = false;       // a request, so that the connection may be shed while idle
+    bool has_unread_ = false;       // the client has more to send than is wanted, so the close lingers
+    bool was_slow_ = false;         // its request did not come in time
+    bool deadline_passed_ = false;  // seen by the next turn
 };
 
-// --- The loop ---
+// --- Turns ---
 
-inline Connection::Next Connection::advance(Turn& turn) {
+inline void H1Connection::resume() {
+    Turn turn(shard_, transport_);
+    go_on(turn);
+}
+
+/// Goes on until it waits for something, which then resumes it. When it closes, it deletes itself.
+inline void H1Connection::go_on(Turn& turn) {
+    try {
+        if (std::exchange(deadline_passed_, false) && state_ != State::dead) ran_out_of_time(turn);
+        for (;;) {
+            const Next next = advance(turn);
+            if (next == Next::close) break;
+            turn.end();
+            if (next != Next::handle) return wait_for(next);
+            if (!exchange_->runner.start(*this, shard_.config.request_timeout)) return;
+            turn.begin();
+            conclude(turn);
+            if (++turn.answers < Turn::most_answers || !send_gathered(turn)) continue;
+            turn.end();
+            return wait_for(Next::yield);
+        }
+    } catch (...) {
+        lose(caught_exception());
+    }
+    turn.drop();
+    delete this;
+}
+
+inline void H1Connection::wait_for(Next next) {
+    begin_waiting();
+    if (next == Next::yield) {
+        shard_.reactor.take_events_next();
+        return wake(shard_.reactor);
+    }
+    watch().wait_for(next == Next::read ? readable : writable, *this);
+}
+
+/// Ends what it waits for; its state, or its deadline, says why.
+inline void H1Connection::cut_short() noexcept {
+    if (has_handler()) return exchange_->runner.drop();
+    watch().give_up(readable);
+    watch().give_up(writable);
+    wake(shard_.reactor);
+}
+
+/// For want of memory: this connection is lost, and nothing else.
+inline void H1Connection::lose(const std::exception_ptr& why) noexcept {
+    state_ = State::dead;
+    report_failure("a connection was lost: ", why);
+}
+
+/// Goes on as far as it gets without waiting.
+inline H1Connection::Next H1Connection::advance(Turn& turn) {
     for (;;) {
-        if (is_dead_) return Next::close;
+        if (state_ == State::dead) return Next::close;
         if (transport_.has_unsent()) {
-            const Output::Result sent = transport_.send();
-            if (sent == Output::Result::blocked) return wait_to_write();
+            const Output::Result sent = turn.send();
+            if (sent == Output::Result::blocked) return wait_to_write(turn);
             if (sent == Output::Result::failed) return Next::close;
         }
-        if (phase_ == Phase::lingering) return linger();
-        if (phase_ == Phase::closing) {
-            if (!send_gathered()) continue;
-            if (!linger_ && !transport_.may_lose_output()) return Next::close;
-            if (!transport_.end_output()) return Next::close;
-            transport_.drop_input();
-            become(Phase::lingering);
+        if (state_ == State::lingering) return linger(turn);
+        if (state_ == State::closing) {
+            if (!send_gathered(turn)) continue;
+            if (!has_unread_ && !transport_.may_lose_output()) return Next::close;
+            if (!transport_.socket().end_output().ok()) return Next::close;
+            turn.drop_input();
+            become(State::lingering);
             continue;
         }
-        const Progress made = progress();
+        const Progress made = progress(turn);
         if (made == Progress::handle) return Next::handle;
         if (made == Progress::again) {
-            if (transport_.gathered().size() >= server().config.output_soft_limit) send_gathered();
-            if (++turn.answers < most_answers) continue;
-            if (!send_gathered()) continue;
+            if (turn.gathered().size() >= shard_.config.output_soft_limit) send_gathered(turn);
+            if (++turn.answers < Turn::most_answers) continue;
+            if (!send_gathered(turn)) continue;
             return Next::yield;
         }
-        if (!send_gathered()) continue;
+        if (!send_gathered(turn)) continue;
         if (!watch().is_readable()) {
-            if (!is_asked_to_give_way()) return wait_to_read();
-            become(Phase::closing);
+            if (!is_asked_for_room()) return wait_to_read(turn);
+            become(State::closing);
             continue;
         }
-        if (turn.receives++ >= most_receives) return Next::yield;
+        if (turn.receives++ >= Turn::most_receives) return Next::yield;
         // The end of the stream within a request: nobody waits for the answer to half a question.
-        if (!transport_.receive()) return Next::close;
-    }
-}
-
-// Sends what is gathered; false if some of it is unsent or the peer is gone, so that the loop has to look.
-inline bool Connection::send_gathered() {
-    const Output::Result result = transport_.send();
-    if (result == Output::Result::failed) is_dead_ = true;
-    return result == Output::Result::sent;
-}
-
-inline Connection::Next Connection::wait_to_read() {
-    if (phase_ == Phase::idle) {
-        release_exchange();
-        account_memory();
-    }
-    set_deadline(reading_deadline());
-    return Next::read;
-}
-
-inline TimePoint Connection::reading_deadline() {
-    const Patience patience(server());
-    if (phase_ == Phase::idle) return patience.request_deadline(phase_start_, !has_served_);
-    if (phase_ == Phase::head) return patience.head_deadline(phase_start_);
-    return patience.body_deadline(exchange_->body_pace(), phase_start_, exchange_->body_received());
-}
-
-inline Connection::Next Connection::wait_to_write() {
-    if (phase_ == Phase::idle) release_exchange();
-    if (!account_memory()) return Next::close;
-    const Patience patience(server());
-    set_deadline(
-        patience.answer_deadline(transport_.pace(), transport_.blocked_since(), transport_.sent_of_it()));
-    return Next::write;
-}
-
-inline void Connection::ran_out_of_time() {
-    const bool in_request = phase_ == Phase::head || phase_ == Phase::body;
-    const bool may_go_on = !transport_.has_unsent() && transport_.unacknowledged() > 0;
-    if (in_request && !transport_.has_unsent()) {
-        was_slow_ = true;
-        refuse(server().is_draining ? 503 : 408, "the request did not arrive in time");
-    } else if (may_go_on && phase_ == Phase::idle) {
-        become(Phase::closing);
-    } else {
-        is_dead_ = !may_go_on || phase_ != Phase::lingering;
-        // Who has received some of it since the last look receives the rest from the kernel.
-        if (may_go_on && !transport_.peer_goes_on() && has_lingered()) transport_.give_up_output();
+        if (!turn.receive()) return Next::close;
     }
 }
 
 // --- Reading a request ---
 
-inline Connection::Progress Connection::progress() {
-    switch (phase_) {
-        case Phase::idle:
-            if (transport_.input().bytes().empty()) return Progress::need_input;
+inline H1Connection::Progress H1Connection::progress(Turn& turn) {
+    switch (state_) {
+        case State::idle:
+            if (turn.input().bytes().empty()) return Progress::need_input;
             [[fallthrough]];
-        case Phase::head:
-        case Phase::body:
-            return read_request();
-        case Phase::ready:
-            return start_handler();
+        case State::head:
+        case State::body:
+            return read_request(turn);
+        case State::ready:
+            return start_handler(turn);
         default:
             return Progress::need_input;
     }
 }
 
-inline Connection::Progress Connection::read_request() {
-    if (!exchange_) exchange_ = server().take_exchange(peer_);
-    const Exchange::Progress read = exchange_->read(transport_.input());
-    if (read == Exchange::Progress::refused) {
-        return refuse(exchange_->refusal_status(), exchange_->refusal_reason());
+inline H1Connection::Progress H1Connection::read_request(Turn& turn) {
+    take_exchange();
+    H1Reader& reader = exchange_->reader;
+    if (state_ == State::idle) exchange_->begun = now();
+    const H1Reader::Progress read = reader.read(turn.input());
+    if (read == H1Reader::Progress::refused) {
+        return refuse(turn, reader.refusal_status(), reader.refusal_reason(), AnswerCause::refused);
     }
-    if (read == Exchange::Progress::need_more) {
-        if (phase_ == Phase::idle && exchange_->has_begun()) begin_head();
-        if (phase_ == Phase::head && exchange_->is_reading_body()) {
-            become(Phase::body);
-            if (exchange_->expects_continue()) transport_.gathered().append(http1::continue_response);
+    if (read == H1Reader::Progress::need_more) {
+        if (state_ == State::idle && reader.has_begun()) begin_head();
+        if (state_ == State::head && reader.is_reading_body()) {
+            become(State::body);
+            if (reader.expects_continue()) turn.gathered().append(http1::continue_response);
         }
-        if (!account_memory()) return refuse(503, no_memory);
+        if (!account_memory(turn)) return refuse_for_memory(turn);
         return Progress::need_input;
     }
     has_served_ = true;
-    if (exchange_->route().suspends()) {
+    Call& call = exchange_->call;
+    if (call.route->suspends()) {
         // Before anything is awaited: others receive into the shared buffer meanwhile.
-        exchange_->detach(transport_.input());
-        if (!account_memory()) return refuse(503, no_memory);
-        become(Phase::ready);
-        return start_handler();
+        reader.detach(turn.input());
+        if (!account_memory(turn)) return refuse_for_memory(turn);
+        become(State::ready);
+        return start_handler(turn);
     }
-    server().reactor.set_work(&exchange_->route());
-    run_plain(exchange_->ctx);
-    respond();
+    shard_.reactor.set_work(call.route);
+    run_plain(call);
+    respond(turn);
     return Progress::again;
 }
 
 // A coroutine may run for long, so what is gathered leaves first.
-inline Connection::Progress Connection::start_handler() {
-    if (!send_gathered()) return Progress::again;
+inline H1Connection::Progress H1Connection::start_handler(Turn& turn) {
+    if (!send_gathered(turn)) return Progress::again;
     if (watch().is_broken()) {
-        is_dead_ = true;
+        state_ = State::dead;
         return Progress::again;
     }
-    become(Phase::handler);
-    server().reactor.set_work(&exchange_->route());
+    become(State::handling);
+    shard_.reactor.set_work(exchange_->call.route);
     watch().hangup_listener = this;
-    set_deadline(now() + server().config.request_timeout);
     return Progress::handle;
+}
+
+// --- Handlers that are coroutines ---
+
+inline void H1Connection::call_ended() noexcept {
+    Turn turn(shard_, transport_);
+    try {
+        conclude(turn);
+    } catch (...) {
+        lose(caught_exception());
+    }
+    go_on(turn);
+}
+
+inline void H1Connection::conclude(Turn& turn) {
+    watch().hangup_listener = nullptr;
+    if (state_ == State::cut_off) {
+        turn.drop_input();
+        release_exchange();
+        return become(State::lingering);
+    }
+    if (state_ == State::dead) return;
+    exchange_->runner.answer_failure();
+    respond(turn);
+}
+
+inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
+    watch().hangup_listener = nullptr;
+    if (why == CallRunner::End::client_left) {
+        state_ = State::dead;
+    } else {
+        log_quietly(shard_.config.log, LogLevel::warning, "a request took too long in ",
+                    exchange_->call.route->description());
+        answer_early(504, "the request took too long", AnswerCause::timeout);
+    }
+}
+
+inline void H1Connection::peer_hung_up(std::uint8_t ready) noexcept {
+    const bool only_input_ended = (ready & broken) == 0;
+    // A client that ends its input together with its request still reads; one that does so later has left.
+    const Clock::duration later =
+        std::max(shard_.reactor.events_since() - state_since_, Clock::duration::zero());
+    if (only_input_ended && later < shard_.config.half_close_window) return;
+    watch().hangup_listener = nullptr;
+    exchange_->runner.client_left();
+}
+
+/// Answers in place of the handler, which still has the request, so this is the only try; everything before
+/// it has left.
+inline void H1Connection::answer_early(int status, std::string_view detail, AnswerCause cause) noexcept {
+    state_ = State::dead;
+    try {
+        Turn turn(shard_, transport_);
+        Response response;
+        response.set_problem(status, detail);
+        answer(turn, response, true, cause);
+        if (turn.send() == Output::Result::sent && transport_.socket().end_output().ok())
+            state_ = State::cut_off;
+    } catch (...) {
+        // No memory for an answer: the client sees the connection close.
+    }
 }
 
 // --- Answering ---
 
-inline void Connection::conclude(const std::exception_ptr& thrown) {
-    if (std::exchange(was_answered_early_, false)) {
-        is_dead_ = false;
-        transport_.drop_input();
-        release_exchange();
-        return become(Phase::lingering);
-    }
-    if (is_dead_) return;
-    if (thrown) ContextAccess::place(exchange_->ctx).errors->answer(exchange_->ctx, thrown);
-    respond();
-}
-
-inline void Connection::respond() {
-    Response& answer = ContextAccess::response(exchange_->ctx);
-    const bool close = !exchange_->keeps_alive() || answer.close || server().is_draining;
-    append_response(answer, close);
-    exchange_->finish(transport_.input());
-    become(close ? Phase::closing : Phase::idle);
-    linger_ = close && (!transport_.input().bytes().empty() || exchange_->expects_continue());
-}
-
-inline void Connection::append_response(Response& answer, bool close) {
-    AnswerTerms terms;
-    terms.close = close;
-    terms.is_head_request = exchange_->is_head_request();
-    terms.is_http_1_0 = exchange_->is_http_1_0();
-    terms.date_line = server().date_line();
-    if (append_answer(transport_.gathered(), answer, terms)) return;
-    if (transport_.send_with(std::move(answer.body)) == Output::Result::failed) is_dead_ = true;
+inline void H1Connection::respond(Turn& turn) {
+    H1Reader& reader = exchange_->reader;
+    Response& response = exchange_->call.response;
+    const bool close = !reader.keeps_alive() || response.close || shard_.is_draining();
+    answer(turn, response, close, exchange_->call.cause);
+    reader.finish(turn.input());
+    if (state_ == State::dead) return;
+    become(close ? State::closing : State::idle);
+    has_unread_ = close && (!turn.input().bytes().empty() || reader.expects_continue());
 }
 
 /// Answers a request that cannot be served and ends the connection: what follows it has no certain meaning.
-inline Connection::Progress Connection::refuse(int status, std::string_view detail) {
-    if (!exchange_) exchange_ = server().take_exchange(peer_);
-    exchange_->guess_method(transport_.input().bytes());
-    Response answer;
-    answer.set_problem(status, detail);
-    append_response(answer, true);
+inline H1Connection::Progress H1Connection::refuse(Turn& turn, int status, std::string_view detail,
+                                                   AnswerCause cause) {
+    take_exchange();
+    exchange_->reader.take_what_is_known(turn.input().bytes());
+    Response response;
+    response.set_problem(status, detail);
+    answer(turn, response, true, cause);
     release_exchange();
-    become(Phase::closing);
-    linger_ = true;
+    if (state_ != State::dead) become(State::closing);
+    has_unread_ = true;
     return Progress::again;
 }
 
-// --- Closing ---
+/// The one place that every answer passes.
+inline void H1Connection::answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
+    AnswerTerms terms;
+    terms.close = close;
+    terms.is_head_request = exchange_->reader.is_head_request();
+    terms.is_http_1_0 = exchange_->reader.is_http_1_0();
+    terms.date_line = shard_.date_line();
+    const bool is_whole = append_answer(turn.gathered(), response, terms);
+    if (!shard_.observers.empty()) tell_observers(response, cause);
+    if (is_whole) return;
+    if (turn.send_with(std::move(response.body)) == Output::Result::failed) state_ = State::dead;
+}
 
-inline Connection::Next Connection::linger() {
+inline void H1Connection::tell_observers(const Response& response, AnswerCause cause) {
+    Call& call = exchange_->call;
+    const bool has_route = call.route != nullptr && !call.route->pattern().empty();
+    const bool sends_body = !exchange_->reader.is_head_request() && has_body(response.status);
+    shard_.observers.tell({.method = call.request.method(),
+                           .target = call.request.target(),
+                           .route = has_route ? call.route->pattern() : "unmatched",
+                           .status = response.status,
+                           .bytes = sends_body ? response.body.size() : 0,
+                           .duration = Clock::now() - exchange_->begun,
+                           .cause = cause,
+                           .ctx = call.context});
+}
+
+// Sends what is gathered; false if some of it is unsent or the connection is broken, so that the loop has to
+// look.
+inline bool H1Connection::send_gathered(Turn& turn) {
+    const Output::Result result = turn.send();
+    if (result == Output::Result::failed) state_ = State::dead;
+    return result == Output::Result::sent;
+}
+
+// --- Waiting and closing ---
+
+inline H1Connection::Next H1Connection::wait_to_read(Turn& turn) {
+    if (state_ == State::idle) {
+        release_exchange();
+        account_memory(turn);
+    }
+    set_deadline(reading_deadline());
+    return Next::read;
+}
+
+inline TimePoint H1Connection::reading_deadline() {
+    const Deadlines deadlines(shard_);
+    if (state_ == State::idle) return deadlines.request_deadline(state_since_, !has_served_);
+    if (state_ == State::head) return deadlines.head_deadline(state_since_);
+    H1Reader& reader = exchange_->reader;
+    return deadlines.body_deadline(reader.body_rate(), state_since_, reader.body_received());
+}
+
+inline H1Connection::Next H1Connection::wait_to_write(Turn& turn) {
+    if (state_ == State::idle) release_exchange();
+    if (!account_memory(turn)) return Next::close;
+    UnsentOutput& unsent = transport_.unsent();
+    set_deadline(Deadlines(shard_).answer_deadline(unsent.rate, unsent.since, unsent.sent));
+    return Next::write;
+}
+
+inline void H1Connection::ran_out_of_time(Turn& turn) {
+    const bool in_request = state_ == State::head || state_ == State::body;
+    Socket& socket = transport_.socket();
+    const bool may_go_on = !transport_.has_unsent() && socket.unacknowledged() > 0;
+    if (in_request && !transport_.has_unsent()) {
+        was_slow_ = true;
+        refuse(turn, shard_.is_draining() ? 503 : 408, "the request did not arrive in time",
+               shard_.is_draining() ? AnswerCause::stop : AnswerCause::timeout);
+    } else if (may_go_on && state_ == State::idle) {
+        become(State::closing);
+    } else {
+        if (!may_go_on || state_ != State::lingering) state_ = State::dead;
+        // A client that has received some of it since the last look receives the rest from the kernel.
+        if (may_go_on && !socket.peer_goes_on() && has_lingered()) transport_.give_up_output();
+    }
+}
+
+inline H1Connection::Next H1Connection::linger(Turn& turn) {
     if (has_lingered()) return Next::close;
     for (int receives = 0; watch().is_readable(); ++receives) {
-        if (receives == most_receives) return Next::yield;
-        if (!transport_.receive()) return Next::close;
-        transport_.drop_input();
+        if (receives == Turn::most_receives) return Next::yield;
+        if (!turn.receive()) return Next::close;
+        turn.drop_input();
     }
-    account_memory();
+    account_memory(turn);
     set_deadline(lingering_deadline());
     return Next::read;
 }
 
-inline void Connection::begin_drain() noexcept {
+inline void H1Connection::deadline_passed(Timer& timer) noexcept {
+    auto& connection = static_cast<H1Connection&>(timer);
+    if (!connection.is_waiting()) return;  // a handler runs, which has a deadline of its own
+    connection.deadline_passed_ = true;
+    connection.cut_short();
+}
+
+// --- What the server asks for ---
+
+inline void H1Connection::begin_drain() noexcept {
     try {
-        if (phase_ == Phase::head) become(Phase::head);  // it has a moment from now on
-        const bool reads = phase_ == Phase::head && !transport_.has_unsent();
+        if (state_ == State::head) become(State::head);  // it has a moment from now on
+        const bool reads = state_ == State::head && !transport_.has_unsent();
         if (is_between_requests() || reads) set_deadline(reading_deadline());
-        if (phase_ == Phase::lingering) set_deadline(lingering_deadline());
+        if (state_ == State::lingering) set_deadline(lingering_deadline());
     } catch (const std::bad_alloc&) {
         abandon(503, {});  // no memory for a shorter deadline: it ends now
     }
+}
+
+inline std::optional<TimePoint> H1Connection::idle_since() const noexcept {
+    if (state_ == State::lingering && !is_read_slowly()) return state_since_;
+    if (!is_between_requests() || !has_served_ || !is_waiting()) return std::nullopt;
+    return state_since_;
+}
+
+inline void H1Connection::make_room() noexcept {
+    if (state_ == State::lingering) return drop();
+    become(State::closing);
+    cut_short();
+}
+
+inline void H1Connection::abandon(int status, std::string_view detail) noexcept {
+    if (state_ == State::handling) answer_early(status, detail, AnswerCause::stop);
+    if (state_ != State::cut_off) return drop();
+    watch().hangup_listener =
+        nullptr;  // a handler is cancelled once; that its client leaves now does not matter
+    exchange_->runner.drop();
+}
+
+inline void H1Connection::drop() noexcept {
+    watch().hangup_listener = nullptr;
+    state_ = State::dead;
+    cut_short();
 }
 
 }  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/connection_turns.hpp ----
+// ---- sake/server/acceptor.hpp ----
 
-// The turns of a connection: how it waits, how it runs a handler that is a coroutine, and what cuts either
-// short.
+// Acceptor: takes the connections of one listener. It pauses without file descriptors or memory, and at
+// max_connections it makes room by closing the oldest idle session.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-inline void Connection::resume() {
-    transport_.begin_turn();
-    go_on();
-}
+/// Sets an event at a moment.
+class EventTimer : private Timer {
+  public:
+    EventTimer(Reactor& reactor, Event& event) noexcept
+        : Timer([](Timer& timer) noexcept { static_cast<EventTimer&>(timer).event_.set(); }),
+          reactor_(reactor),
+          event_(event) {}
+    ~EventTimer() { reactor_.timers().cancel(*this); }
+    void set(TimePoint moment) { reactor_.timers().set(*this, moment); }
 
-/// Goes on until it waits for something, which then resumes it. When it closes, it goes.
-inline void Connection::go_on() {
-    try {
-        if (std::exchange(deadline_passed_, false) && !is_dead_) ran_out_of_time();
-        for (Turn turn;;) {
-            const Next next = advance(turn);
-            if (next == Next::close) break;
-            if (next != Next::handle) return wait_for(next);
-            if (!run_handler()) return;
-            if (++turn.answers >= most_answers && send_gathered()) return wait_for(Next::yield);
+  private:
+    Reactor& reactor_;
+    Event& event_;
+};
+
+class Acceptor {
+  public:
+    /// The listener's socket closes when the accepting has ended.
+    Acceptor(Shard& shard, Listener listener)
+        : shard_(shard),
+          listener_(std::move(listener)),
+          look_again_(shard.reactor, shard.room),
+          loop_(spawn_on(shard.reactor, run(*this))) {}
+    Acceptor(const Acceptor&) = delete;
+    Acceptor& operator=(const Acceptor&) = delete;
+
+    /// A stop has begun: takes what the kernel has accepted already, then ends.
+    void begin_drain() { loop_.cancel(); }
+    [[nodiscard]] bool has_ended() const noexcept { return loop_.done(); }
+
+  private:
+    enum class Outcome : std::uint8_t { drained, some, full, no_resources };
+    static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
+
+    static Task<> run(Acceptor& self) {
+        co_await self.accept_all();
+        const Listener closing(std::move(self.listener_));
+    }
+
+    Task<> accept_all() {
+        Watch watch(shard_.reactor, listener_.socket.get());
+        // At a stop, what the kernel has accepted for us is served, which the close would reset. That is no
+        // more than its queue holds; new clients may keep coming meanwhile.
+        std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
+        while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
+            try {
+                if (!shard_.is_draining()) {
+                    const bool is_ready = co_await wait_readable(watch);
+                    if (!is_ready) break;
+                }
+                const std::int64_t before = accepted_;
+                const Outcome outcome = accept_and_make_room(watch);
+                if (shard_.is_draining()) left_at_stop -= accepted_ - before;
+                if (shard_.is_draining() && outcome == Outcome::drained) break;
+                if (outcome == Outcome::full) {
+                    shard_.room.reset();
+                    co_await shard_.room.wait();
+                    shard_.wants_room = false;
+                    continue;
+                }
+                if (outcome == Outcome::no_resources) {
+                    try {
+                        co_await sleep(std::chrono::milliseconds(100));
+                    } catch (const std::bad_alloc&) {
+                        // Not even for the timer: then the pause is one turn of the loop.
+                    }
+                }
+                co_await yield();
+            } catch (const Cancelled&) {
+                if (!shard_.is_draining()) break;
+            }
         }
-    } catch (...) {
-        lose(caught_exception());
     }
-    delete this;
-}
 
-inline void Connection::wait_for(Next next) {
-    transport_.end_turn();
-    begin_waiting();
-    if (next == Next::yield) {
-        server().reactor.take_events_next();
-        return wake(server().reactor);
-    }
-    watch().wait_for(next == Next::read ? readable : writable, *this);
-}
-
-/// Ends what it waits for; its deadline, or `is_dead_`, says why.
-inline void Connection::cut_short() noexcept {
-    if (handler_ != nullptr) return handler_->cancel();
-    watch().give_up(readable);
-    watch().give_up(writable);
-    wake(server().reactor);
-}
-
-/// For want of memory: this connection is lost, and nothing else.
-inline void Connection::lose(const std::exception_ptr& why) noexcept {
-    is_dead_ = true;
-    server().output.clear();
-    report_failure("a connection was lost: ", why);
-}
-
-// --- Handlers that are coroutines ---
-
-/// Starts the handler of the request at hand. True if it has ended already; if not, its end is what resumes
-/// the connection.
-inline bool Connection::run_handler() {
-    transport_.end_turn();
-    is_starting_ = true;
-    try {
-        const Root root = handle(server().reactor, *this, exchange_->ctx);
-        handler_ = &root.fiber();
-        handler_->work = &exchange_->route();
-        server().reactor.adopt(*handler_);
-        root.start();
-    } catch (const std::bad_alloc&) {
-        handler_ended(caught_exception());
-    }
-    is_starting_ = false;
-    return handler_ == nullptr;
-}
-
-inline Root Connection::handle(Reactor&, Connection& connection, Context& ctx) {
-    std::exception_ptr thrown;
-    try {
-        Task<> rest = run_rest(ctx);
-        co_await std::move(rest);
-    } catch (...) {
-        thrown = caught_exception();
-    }
-    connection.handler_ended(thrown);
-}
-
-inline void Connection::handler_ended(const std::exception_ptr& thrown) {
-    handler_ = nullptr;
-    watch().hangup_listener = nullptr;
-    transport_.begin_turn();
-    try {
-        conclude(thrown);
-    } catch (...) {
-        lose(caught_exception());
-    }
-    if (!is_starting_) go_on();
-}
-
-// --- Ending early ---
-
-inline void Connection::abandon(int status, std::string_view detail) noexcept {
-    if (phase_ == Phase::handler && !is_dead_) {
+    // Outlives a lack of memory as it does one of descriptors.
+    Outcome accept_and_make_room(Watch& watch) noexcept {
         try {
-            Response answer;
-            answer.set_problem(status, detail);
-            append_response(answer, true);
-            // The handler still holds the connection, so this is the only try; the socket was empty before.
-            was_answered_early_ = send_gathered() && transport_.end_output();
-        } catch (...) {
-            // No memory for an answer: the client sees the connection close.
-            transport_.gathered().clear();
+            const Outcome outcome = accept_some(watch);
+            if (outcome == Outcome::full) {
+                make_room();
+                // A session that was asked may wait for its client, while another becomes idle.
+                look_again_.set(shard_.reactor.now() + std::chrono::milliseconds(100));
+                if (full_warning_.take_turn(std::chrono::seconds(10))) {
+                    log_quietly(shard_.config.log, LogLevel::warning,
+                                "there are as many connections as there may be: ",
+                                "idle ones make room, and new ones wait");
+                }
+            }
+            return outcome;
+        } catch (const std::exception& error) {
+            log_quietly(shard_.config.log, LogLevel::error, cannot_accept, error.what());
+            return Outcome::no_resources;
         }
-        ContextAccess::request_stop(exchange_->ctx);
     }
-    drop();
-}
 
-inline void Connection::drop() noexcept {
-    // A handler is cancelled once; that the client goes away now is no news to it.
-    watch().hangup_listener = nullptr;
-    is_dead_ = true;
-    cut_short();
-}
-
-/// The client has gone, or it took too long.
-inline void Connection::end_handler() noexcept {
-    if (std::exchange(has_hung_up_, false)) {
-        ContextAccess::request_stop(exchange_->ctx);
-        drop();
-    } else if (!is_dead_) {
-        log_quietly(server().config.log, LogLevel::warning, "a request took too long in ",
-                    exchange_->route().description());
-        abandon(504, "the request took too long");
-    } else {
-        cut_short();
+    // So many at a time that a flood of connections does not keep the others waiting.
+    static constexpr int most_accepts = 64;
+    Outcome accept_some(Watch& watch) {
+        for (int i = 0; i < most_accepts; ++i) {
+            if (shard_.is_full()) {
+                if (sys::is_ready(watch.fd(), POLLIN)) return Outcome::full;
+                watch.drained();
+                return Outcome::drained;
+            }
+            Accepted accepted = accept_one(watch);
+            if (accepted.kind == Accepted::Kind::drained) return Outcome::drained;
+            if (accepted.kind == Accepted::Kind::accepted) serve(accepted);
+            if (accepted.kind == Accepted::Kind::no_resources) {
+                if (no_resources_warning_.take_turn(std::chrono::seconds(10))) {
+                    log_quietly(shard_.config.log, LogLevel::warning, cannot_accept,
+                                std::generic_category().message(accepted.error));
+                }
+                return Outcome::no_resources;
+            }
+        }
+        return Outcome::some;
     }
-    // A handler that outlives its cancellation is cancelled anew, so that it does not stay for ever.
-    set_deadline(now() + server().config.request_timeout);
-}
 
-inline void Connection::deadline_passed(Timer& timer) noexcept {
-    auto& connection = static_cast<Connection&>(timer);
-    if (connection.phase_ == Phase::handler) {
-        connection.end_handler();
-    } else if (connection.is_waiting()) {
-        connection.deadline_passed_ = true;
-        connection.cut_short();
+    // A connection that cannot be served for want of memory or of room in the poller is one that could not be
+    // accepted.
+    void serve(Accepted& accepted) {
+        ++accepted_;
+        try {
+            H1Connection::serve(shard_, std::move(accepted.socket), accepted.peer);
+            shard_.reactor.check_stall();  // of its first request, which may be here already
+        } catch (const std::bad_alloc&) {
+            accepted.kind = Accepted::Kind::no_resources;
+            accepted.error = ENOMEM;
+        } catch (const std::system_error& error) {
+            accepted.kind = Accepted::Kind::no_resources;
+            accepted.error = error.code().value();
+        }
     }
-}
 
-inline void Connection::peer_hung_up(std::uint8_t ready) noexcept {
-    const bool only_input_ended = (ready & broken) == 0;
-    // A client that ends its input together with its request still reads; one that does so later has gone.
-    const Clock::duration later =
-        std::max(server().reactor.events_since() - phase_start_, Clock::duration::zero());
-    if (only_input_ended && later < server().config.half_close_window) return;
-    // The timers come next. Not here, among the events, since a program may be told by its stop token.
-    watch().hangup_listener = nullptr;
-    has_hung_up_ = true;
-    set_deadline(now());
-}
+    // Closes the session that has been idle for the longest time; of many a few at once, since finding them
+    // looks at all. Where none is idle, the first to become so closes.
+    void make_room() {
+        struct Idle {
+            bool is_read_slowly;  // it would not make room at once
+            TimePoint since;
+            std::size_t position;  // of sessions that became idle in the same turn, the oldest goes first
+            Session* session;
+        };
+        std::vector<Idle> idle;
+        shard_.sessions.for_each([&](Session& session) {
+            if (const auto since = session.idle_since()) {
+                idle.push_back({session.is_read_slowly(), *since, idle.size(), &session});
+            }
+        });
+        shard_.wants_room = idle.empty();
+        const std::size_t count = (idle.size() + 63) / 64;
+        const auto goes_first = [](const Idle& a, const Idle& b) {
+            return std::tie(a.is_read_slowly, a.since, a.position) <
+                   std::tie(b.is_read_slowly, b.since, b.position);
+        };
+        const auto last = idle.begin() + static_cast<std::ptrdiff_t>(count);
+        std::partial_sort(idle.begin(), last, idle.end(), goes_first);
+        for (auto each = idle.begin(); each != last; ++each) each->session->make_room();
+    }
+
+    Shard& shard_;
+    Listener listener_;
+    EventTimer look_again_;
+    PacedWarning no_resources_warning_;
+    PacedWarning full_warning_;
+    std::int64_t accepted_ = 0;
+    JoinHandle<void> loop_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/shutdown.hpp ----
+
+// Shutdown: the way of a run to its end. A graceful stop lets what is in flight finish, within the grace; a
+// second wish, or the end of the grace, cuts it off.
+//
+//   serving --begin_drain--> draining --stop_now, grace over--> forced --a second later--> over
+//
+// A drain that leaves nothing in flight is over at once.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// For the shard's thread.
+class Shutdown {
+  public:
+    /// What it stops. The carrier may be null.
+    Shutdown(Shard& shard, std::deque<Acceptor>& acceptors, Carrier* carrier)
+        : shard_(shard), acceptors_(acceptors), carrier_(carrier) {
+        spawn_on(shard.reactor, end_grace(*this)).detach();
+    }
+    Shutdown(const Shutdown&) = delete;
+    Shutdown& operator=(const Shutdown&) = delete;
+
+    [[nodiscard]] bool has_begun() const noexcept { return shard_.is_draining(); }
+    /// Whether something in flight was cut off.
+    [[nodiscard]] bool was_forced() const noexcept { return shard_.stage == StopStage::forced; }
+
+    /// Whether nothing is left to wait for. A handler in the pool is waited for, since it uses what the
+    /// program owns.
+    [[nodiscard]] bool is_over() const noexcept {
+        if (has_given_up_) return true;
+        if (!has_begun() || shard_.sessions.count() != 0) return false;
+        return (carrier_ == nullptr || carrier_->stats().running == 0) && has_ended_accepting();
+    }
+
+    /// Stops gracefully.
+    void begin_drain() noexcept {
+        if (has_begun()) return;
+        shard_.stage = StopStage::draining;
+        if (carrier_ != nullptr) carrier_->request_stop();
+        for (Acceptor& each : acceptors_) each.begin_drain();
+        shard_.sessions.for_each([](Session& session) { session.begin_drain(); });
+        drain_began_.set();
+    }
+
+    /// Cuts off what is in flight. Handlers are cancelled once and have a second to clean up.
+    Task<> stop_now() {
+        if (was_forced()) co_return;
+        begin_drain();
+        const bool is_busy = shard_.sessions.count() != 0 || !has_ended_accepting();
+        if (is_busy) {
+            shard_.stage = StopStage::forced;
+            log_open_sessions(LogLevel::warning, "stopping at once");
+        }
+        shard_.room.set();  // for an acceptor that waits to accept more
+        shard_.sessions.for_each([](Session& session) { session.abandon(503, "the server is stopping"); });
+        try {
+            co_await sleep(std::chrono::seconds(1));
+        } catch (const std::bad_alloc&) {
+            // No memory for the timer: then there is no second.
+        }
+        has_given_up_ = true;
+    }
+
+    void log_open_sessions(LogLevel level, std::string_view what) const noexcept {
+        char text[96];
+        std::snprintf(text, sizeof text, ", connections open: %zu", shard_.sessions.count());
+        log_quietly(shard_.config.log, level, what, text);
+    }
+
+  private:
+    static Task<> end_grace(Shutdown& self) {
+        co_await self.drain_began_.wait();
+        try {
+            co_await sleep(self.shard_.config.shutdown_grace);
+        } catch (const std::bad_alloc&) {
+            // No memory for the timer: then there is no grace.
+        }
+        co_await self.stop_now();
+    }
+
+    [[nodiscard]] bool has_ended_accepting() const noexcept {
+        return std::all_of(acceptors_.begin(), acceptors_.end(),
+                           [](const auto& each) { return each.has_ended(); });
+    }
+
+    Shard& shard_;
+    std::deque<Acceptor>& acceptors_;
+    Carrier* carrier_;
+    Event drain_began_;
+    bool has_given_up_ = false;
+};
 
 }  // namespace detail
 }  // namespace v0
@@ -15852,80 +17782,115 @@ class SignalRelay {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/serving.hpp ----
+// ---- sake/server/stall_watch.hpp ----
 
-// One run of an engine: the reactor, the listeners' accept loops, signals, and the way to a stop that loses
-// nothing.
+// StallWatch: tells the log of handlers that hold the reactor's thread, once per route and minute, and counts
+// them.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Sets an event at a moment.
-class EventTimer : private Timer {
+class StallWatch {
   public:
-    EventTimer(Reactor& reactor, Event& event) noexcept
-        : Timer([](Timer& timer) noexcept { static_cast<EventTimer&>(timer).event_.set(); }),
-          reactor_(reactor),
-          event_(event) {}
-    ~EventTimer() { reactor_.timers().cancel(*this); }
-    void set(TimePoint moment) { reactor_.timers().set(*this, moment); }
+    /// Watches a reactor whose work is named by its RouteEntry. Must outlive the reactor's last turn.
+    StallWatch(Reactor& reactor, const Config& config, bool has_carrier)
+        : log_(config.log), has_carrier_(has_carrier) {
+        reactor.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
+            report(static_cast<const RouteEntry*>(work), held);
+        });
+    }
+    StallWatch(const StallWatch&) = delete;
+    StallWatch& operator=(const StallWatch&) = delete;
+
+    /// From any thread.
+    [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
 
   private:
-    Reactor& reactor_;
-    Event& event_;
+    void report(const RouteEntry* route, Clock::duration held) noexcept {
+        ++count_;
+        try {
+            if (!warnings_[route].take_turn(std::chrono::minutes(1))) return;
+            const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
+            const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
+                                     " held the event loop for " + std::to_string(ms) +
+                                     " ms, and everybody waited" + advice(route);
+            log_quietly(log_, LogLevel::warning, line, {});
+        } catch (const std::bad_alloc&) {
+            // No memory for the line: it is counted all the same.
+        }
+    }
+
+    const char* advice(const RouteEntry* route) const noexcept {
+        if (route == nullptr) return "";
+        if (!route->is_worker()) return ": mark the route .worker()";
+        if (!has_carrier_) return ": Config::enable_worker_pool is off";
+        return ": by its middleware, or by a large request or answer, which crosses to the worker as JSON";
+    }
+
+    const LogSink& log_;
+    bool has_carrier_;
+    std::map<const RouteEntry*, PacedWarning> warnings_;
+    std::atomic<std::uint64_t> count_{0};
 };
 
-class Serving {
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/run.hpp ----
+
+// Run: one run of an engine, from its listeners to its end: the shard with its reactor, the acceptors, the
+// carrier of worker routes, signals and the shutdown.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Run {
   public:
-    Serving(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-            std::vector<Listener> listeners)
+    Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
+        const Observers& observers, std::vector<Listener> listeners)
         : config_(config),
           listeners_(std::move(listeners)),
           reactor_(config.poller),
-          server_(reactor_, config, *routes, errors, connection_limit(config)) {
-        const MakeWorkers make_workers = config.enable_worker_pool ? routes->make_workers() : nullptr;
-        if (make_workers != nullptr) {
-            workers_ = make_workers(reactor_, config, routes, server_.memory);
-            server_.use_workers(*workers_);
-        }
-        reactor_.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
-            report_stall(static_cast<const Route*>(work), held);
-        });
+          shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
+          carrier_(make_carrier(routes)),
+          stalls_(reactor_, config, carrier_ != nullptr) {
+        if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
-        server_.keep_spares(64);
         if (config.handle_signals) signals_.emplace();
     }
-    Serving(const Serving&) = delete;
-    Serving& operator=(const Serving&) = delete;
-    // Coroutines and connections use the server, so they end first, and the workers before their reactor. A
-    // handler that swallows every Cancelled is left where it is, with its connection.
-    ~Serving() {
-        for_each_connection([](Connection& connection) { connection.drop(); });
+    Run(const Run&) = delete;
+    Run& operator=(const Run&) = delete;
+    // Coroutines and sessions use the shard, so they end first, and the carrier before its reactor. A handler
+    // that swallows every Cancelled is left where it is, with its session.
+    ~Run() {
+        shard_.sessions.for_each([](Session& session) { session.drop(); });
         reactor_.cancel_all();
         reactor_.abandon();
-        for_each_connection([](Connection& connection) { connection.end_if_free(); });
-        if (workers_) stop_workers();
+        shard_.sessions.for_each([](Session& session) { session.end_if_free(); });
+        if (carrier_) stop_carrier();
     }
 
+    /// From any thread.
     [[nodiscard]] WorkerPool::Stats worker_stats() const {
-        return workers_ ? workers_->stats() : WorkerPool::Stats();
+        return carrier_ ? carrier_->stats() : WorkerPool::Stats();
     }
-    [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_; }
+    [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_.count(); }
 
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
-    int run() {
-        for (Listener& listener : listeners_) acceptors_.push_back(spawn_on(reactor_, accept_from(listener)));
-        if (signals_) spawn_on(reactor_, watch_signals()).detach();
-        spawn_on(reactor_, end_grace()).detach();
+    int serve() {
         if (config_.announce) announce();
-        reactor_.run_until([this] { return is_done(); });
-        return was_forced_ ? 1 : 0;
+        for (Listener& listener : listeners_) acceptors_.emplace_back(shard_, std::move(listener));
+        if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
+        reactor_.run_until([this] { return shutdown_.is_over(); });
+        return shutdown_.was_forced() ? 1 : 0;
     }
 
     /// Stops gracefully. From any thread.
     void stop() {
-        reactor_.post([this] { begin_drain(); });
+        reactor_.post([this] { shutdown_.begin_drain(); });
     }
 
   private:
@@ -15937,6 +17902,11 @@ class Serving {
         return std::clamp<std::size_t>(files > reserve ? files - reserve : files / 2, 1, most);
     }
 
+    std::unique_ptr<Carrier> make_carrier(const std::shared_ptr<const RouteTable>& routes) {
+        const MakeCarrier make = config_.enable_worker_pool ? routes->make_carrier() : nullptr;
+        return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
+    }
+
     void announce() const {
         for (const Listener& listener : listeners_) {
             config_.log(LogLevel::info, "listening on " + listener.url +
@@ -15944,241 +17914,9 @@ class Serving {
         }
     }
 
-    [[nodiscard]] bool is_done() const noexcept {
-        if (has_given_up_) return true;
-        if (!server_.is_draining || server_.connection_count != 0) return false;
-        // What runs is waited for as long as the grace lasts, since it uses what the program owns.
-        if (workers_ && workers_->stats().running != 0) return false;
-        return has_ended_accepting();
-    }
-    [[nodiscard]] bool has_ended_accepting() const noexcept {
-        return std::all_of(acceptors_.begin(), acceptors_.end(),
-                           [](const auto& each) { return each.done(); });
-    }
-
-    // --- Accepting ---
-
-    Task<> accept_from(Listener& listener) {
-        {
-            Watch watch(reactor_, listener.socket.get());
-            // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
-            // no more than its queue holds; new clients may keep coming meanwhile.
-            std::int64_t left_at_stop = 2 * std::int64_t{config_.listen_backlog} + 1;
-            while (left_at_stop > 0 && !was_forced_) {
-                try {
-                    if (!server_.is_draining) {
-                        const bool is_ready = co_await wait_readable(watch);
-                        if (!is_ready) break;
-                    }
-                    const std::int64_t before = accepted_;
-                    const AcceptResult result = accept_and_shed(watch);
-                    if (server_.is_draining) left_at_stop -= accepted_ - before;
-                    if (server_.is_draining && result == AcceptResult::drained) break;
-                    if (result == AcceptResult::full) {
-                        server_.room.reset();
-                        co_await server_.room.wait();
-                        server_.wants_room = false;
-                        continue;
-                    }
-                    if (result == AcceptResult::out_of_resources) {
-                        try {
-                            co_await sleep(std::chrono::milliseconds(100));
-                        } catch (const std::bad_alloc&) {
-                            // Not even for the timer: then the pause is one turn of the loop.
-                        }
-                    }
-                    co_await yield();
-                } catch (const Cancelled&) {
-                    if (!server_.is_draining) break;
-                }
-            }
-        }
-        const Listener closing(std::move(listener));
-    }
-
-    enum class AcceptResult : std::uint8_t { drained, some, full, out_of_resources };
-
-    static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
-
-    // The listener outlives a lack of memory as it does one of descriptors.
-    AcceptResult accept_and_shed(Watch& watch) noexcept {
-        try {
-            const AcceptResult result = accept_some(watch);
-            if (result == AcceptResult::full) {
-                shed_idle();
-                // Whoever was asked may wait for its peer, while another becomes idle.
-                look_again_.set(reactor_.now() + std::chrono::milliseconds(100));
-                if (full_warning_.take_turn(std::chrono::seconds(10))) {
-                    log_quietly(config_.log, LogLevel::warning,
-                                "there are as many connections as there may be: ",
-                                "who is idle makes room, others wait");
-                }
-            }
-            return result;
-        } catch (const std::exception& error) {
-            log_quietly(config_.log, LogLevel::error, cannot_accept, error.what());
-            return AcceptResult::out_of_resources;
-        }
-    }
-
-    // So many at a time that a flood of connections does not keep the others waiting.
-    static constexpr int most_accepts = 64;
-    AcceptResult accept_some(Watch& watch) {
-        for (int i = 0; i < most_accepts; ++i) {
-            if (server_.is_full()) {
-                if (sys::is_ready(watch.fd(), POLLIN)) return AcceptResult::full;
-                watch.drained();
-                return AcceptResult::drained;
-            }
-            const int error = accept_one(watch.fd());
-            if (error == EAGAIN || error == EWOULDBLOCK) {
-                watch.drained();
-                return AcceptResult::drained;
-            }
-            if (error != 0 && !sys::is_of_one_connection(error)) {
-                if (accept_warning_.take_turn(std::chrono::seconds(10))) {
-                    log_quietly(config_.log, LogLevel::warning, cannot_accept,
-                                std::generic_category().message(error));
-                }
-                return AcceptResult::out_of_resources;
-            }
-        }
-        return AcceptResult::some;
-    }
-
-    // Returns 0 or an errno.
-    int accept_one(int listening) {
-        sockaddr_storage peer{};
-        socklen_t peer_size = 0;
-        const SysResult accepted = sys::accept(listening, peer, peer_size);
-        if (!accepted.ok()) return accepted.error;
-        ++accepted_;
-        FileDescriptor socket(static_cast<int>(accepted.value));
-        try {
-            Connection::serve(server_, std::move(socket), PeerAddress(peer));
-            reactor_.check_stall();  // of its first request, which may be here already
-        } catch (const std::bad_alloc&) {
-            return ENOMEM;
-        } catch (const std::system_error& error) {
-            return error.code().value();
-        }
-        return 0;
-    }
-
-    // Closes the connection that is idle for the longest time; of many a few at once, since finding them
-    // looks at all. Where none is idle, the first to become so closes.
-    void shed_idle() {
-        struct Idle {
-            bool is_read_slowly;  // it would not make room at once
-            TimePoint since;
-            std::size_t position;  // of connections that became idle in the same turn, the oldest goes first
-            Connection* connection;
-        };
-        std::vector<Idle> idle;
-        for_each_connection([&](Connection& connection) {
-            if (const auto since = connection.idle_since()) {
-                idle.push_back({connection.is_read_slowly(), *since, idle.size(), &connection});
-            }
-        });
-        server_.wants_room = idle.empty();
-        const std::size_t count = (idle.size() + 63) / 64;
-        const auto goes_first = [](const Idle& a, const Idle& b) {
-            return std::tie(a.is_read_slowly, a.since, a.position) <
-                   std::tie(b.is_read_slowly, b.since, b.position);
-        };
-        const auto last = idle.begin() + static_cast<std::ptrdiff_t>(count);
-        std::partial_sort(idle.begin(), last, idle.end(), goes_first);
-        for (auto each = idle.begin(); each != last; ++each) each->connection->give_way();
-    }
-
-    // --- Watching over handlers ---
-
-    void report_stall(const Route* route, Clock::duration held) noexcept {
-        ++stalls_;
-        try {
-            if (!stall_warnings_[route].take_turn(std::chrono::minutes(1))) return;
-            const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
-            const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
-                                     " held the event loop for " + std::to_string(ms) +
-                                     " ms, and everybody waited" + advice_after_stall(route);
-            log_quietly(config_.log, LogLevel::warning, line, {});
-        } catch (const std::bad_alloc&) {
-            // No memory for the line: it is counted all the same.
-        }
-    }
-
-    const char* advice_after_stall(const Route* route) const noexcept {
-        if (route == nullptr) return "";
-        if (!route->is_worker()) return ": mark the route .worker()";
-        if (!workers_) return ": Config::enable_worker_pool is off";
-        return ": by its middleware, or by a large request or answer, which crosses to the worker as JSON";
-    }
-
-    void stop_workers() noexcept {
-        workers_->request_stop();
-        const std::size_t stuck = workers_->stop(std::chrono::milliseconds(200));
-        if (stuck == 0) return;
-        char text[96];
-        std::snprintf(text, sizeof text, "worker jobs that do not return, left behind: %zu", stuck);
-        log_quietly(config_.log, LogLevel::error, text, {});
-    }
-
-    template <class F>
-    void for_each_connection(F f) {
-        for (ListNode* node = server_.connections.next(); node != &server_.connections;) {
-            ListNode* const next = node->next();
-            f(static_cast<Connection&>(*node));
-            node = next;
-        }
-    }
-
-    // --- Stopping ---
-
-    void begin_drain() noexcept {
-        if (server_.is_draining) return;
-        server_.is_draining = true;
-        if (workers_) workers_->request_stop();
-        for (auto& acceptor : acceptors_) acceptor.cancel();
-        for_each_connection([](Connection& connection) { connection.begin_drain(); });
-        drain_began_.set();
-    }
-
-    Task<> end_grace() {
-        co_await drain_began_.wait();
-        try {
-            co_await sleep(config_.shutdown_grace);
-        } catch (const std::bad_alloc&) {
-            // No memory for the timer: then there is no grace.
-        }
-        co_await stop_now();
-    }
-
-    // Cuts off what is in flight. Handlers are cancelled once and have a second to clean up; then the
-    // destructor cancels whatever they still wait for.
-    Task<> stop_now() {
-        if (was_forced_) co_return;
-        begin_drain();
-        was_forced_ = server_.connection_count != 0 || !has_ended_accepting();
-        server_.room.set();  // for who waits to accept more
-        if (was_forced_) log_open_connections(LogLevel::warning, "stopping at once");
-        for_each_connection(
-            [](Connection& connection) { connection.abandon(503, "the server is stopping"); });
-        try {
-            co_await sleep(std::chrono::seconds(1));
-        } catch (const std::bad_alloc&) {
-            // No memory for the timer: then there is no second.
-        }
-        has_given_up_ = true;
-    }
-
-    void log_open_connections(LogLevel level, std::string_view what) noexcept {
-        char text[96];
-        std::snprintf(text, sizeof text, ", connections open: %zu", server_.connection_count);
-        log_quietly(config_.log, level, what, text);
-    }
-
-    Task<> watch_signals() {
-        Watch watch(reactor_, signals_->read_end());
+    static Task<> watch_signals(Run& self) {
+        Shutdown& shutdown = self.shutdown_;
+        Watch watch(self.reactor_, self.signals_->read_end());
         for (;;) {
             const bool is_ready = co_await wait_readable(watch);
             if (!is_ready) co_return;
@@ -16187,36 +17925,38 @@ class Serving {
             if (result.would_block()) {
                 watch.drained();
             } else if (!result.ok() || result.value != 1) {
-                log_quietly(config_.log, LogLevel::error, "signals are not heard any more: ",
+                log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
                             std::generic_category().message(result.error));
                 co_return;
-            } else if (server_.is_draining) {
-                co_await stop_now();
+            } else if (shutdown.has_begun()) {
+                co_await shutdown.stop_now();
             } else {
-                if (server_.connection_count != 0) {
-                    log_open_connections(LogLevel::info, "stopping; a second signal stops at once");
+                if (self.shard_.sessions.count() != 0) {
+                    shutdown.log_open_sessions(LogLevel::info, "stopping; a second signal stops at once");
                 }
-                begin_drain();
+                shutdown.begin_drain();
             }
         }
+    }
+
+    void stop_carrier() noexcept {
+        carrier_->request_stop();
+        const std::size_t stuck = carrier_->stop(std::chrono::milliseconds(200));
+        if (stuck == 0) return;
+        char text[96];
+        std::snprintf(text, sizeof text, "worker jobs that do not return, left behind: %zu", stuck);
+        log_quietly(config_.log, LogLevel::error, text, {});
     }
 
     const Config& config_;
     std::vector<Listener> listeners_;
     std::optional<SignalRelay> signals_;
     Reactor reactor_;
-    Server server_;
-    EventTimer look_again_{reactor_, server_.room};
-    std::vector<JoinHandle<void>> acceptors_;
-    Event drain_began_;
-    std::unique_ptr<Workers> workers_;
-    std::map<const Route*, PacedWarning> stall_warnings_;
-    std::atomic<std::uint64_t> stalls_{0};
-    PacedWarning accept_warning_;
-    PacedWarning full_warning_;
-    std::int64_t accepted_ = 0;
-    bool was_forced_ = false;
-    bool has_given_up_ = false;
+    Shard shard_;
+    std::unique_ptr<Carrier> carrier_;
+    StallWatch stalls_;
+    std::deque<Acceptor> acceptors_;
+    Shutdown shutdown_{shard_, acceptors_, carrier_.get()};
 };
 
 }  // namespace detail
@@ -16252,8 +17992,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     Engine& not_found(F&& handler) {
         static_assert(detail::handler_param_count<F> == 0,
                       "not_found: there is no pattern, so the handler takes no path parameters");
-        table_->require_unfrozen();
-        not_found_ = detail::Handler(std::forward<F>(handler));
+        fallback_.set_not_found(detail::Handler(std::forward<F>(handler)));
         return *this;
     }
 
@@ -16265,6 +18004,19 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         on_error_ = detail::make_error_handler(std::forward<F>(handler));
         return *this;
     }
+
+    /// Calls `f(const sake::Answered&)`, which is plain and returns nothing, for every answer before it
+    /// leaves, also for those that no handler made (400, 408, 413, 431, 503, 504): for logs and metrics. On
+    /// the reactor's thread; what it throws goes to the log.
+    template <std::invocable<const Answered&> F>
+    Engine& on_answered(F f) {
+        table_->require_unfrozen();
+        observers_.add(std::move(f));
+        return *this;
+    }
+
+    /// The routes that are registered, in order.
+    [[nodiscard]] std::vector<RouteInfo> routes() const { return table_->list(); }
 
     /// Binds now: "host:port", ":8080" for every interface, "[::1]:8080", "unix:/path"; port 0 for any that
     /// is free. Throws std::system_error that names the address and says why. May be called several times;
@@ -16286,14 +18038,19 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// Serves until stopped. Returns 0 if every request in flight was answered, else 1. Throws
     /// std::logic_error if nothing was listened on, or if the engine runs already.
     int run();
-    /// listen(":port") and run().
+    /// listen(":port") and run(), but returns 1 if the port cannot be listened on, and logs why.
     int run(int port) {
         if (port < 0 || port > 65'535) throw std::invalid_argument("run: the port must be 0 to 65535");
         return run(":" + std::to_string(port));
     }
-    /// listen(address) and run().
+    /// listen(address) and run(), but returns 1 if the address cannot be listened on, and logs why.
     int run(std::string_view address) {
-        listen(address);
+        try {
+            listen(address);
+        } catch (const std::system_error& error) {
+            log_quietly(config_.log, LogLevel::error, error.what(), {});
+            return 1;
+        }
         return run();
     }
 
@@ -16302,7 +18059,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     void stop() {
         const std::lock_guard lock(mutex_);
         stop_requested_ = true;
-        if (serving_ != nullptr) serving_->stop();
+        if (current_ != nullptr) current_->stop();
     }
 
     /// Figures of the present run, or of the last one. From any thread.
@@ -16312,7 +18069,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     };
     [[nodiscard]] Stats stats() const {
         const std::lock_guard lock(mutex_);
-        return serving_ != nullptr ? stats_of(*serving_) : last_stats_;
+        return current_ != nullptr ? stats_of(*current_) : last_stats_;
     }
 
     [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -16322,23 +18079,20 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
-    static Stats stats_of(const detail::Serving& serving) {
-        return {serving.worker_stats(), serving.stalls()};
-    }
-    bool answer_other_method(Context& ctx) const;
-    void set_fallback();
+    static Stats stats_of(const detail::Run& run) { return {run.worker_stats(), run.stalls()}; }
 
     Config config_;
     detail::Handler on_error_;
-    detail::Handler not_found_;
     detail::ErrorAnswers errors_;
+    detail::Observers observers_;
     // Shared with jobs of the worker pool: one that never returns may outlive the engine.
     std::shared_ptr<detail::RouteTable> table_ = std::make_shared<detail::RouteTable>();
+    detail::Fallback fallback_{*table_};
 
     mutable std::mutex mutex_;  // guards what follows
     std::vector<detail::Listener> listeners_;
     int port_ = 0;
-    detail::Serving* serving_ = nullptr;
+    detail::Run* current_ = nullptr;
     Stats last_stats_;
     bool is_running_ = false;
     bool stop_requested_ = false;
@@ -16360,67 +18114,21 @@ inline int Engine::run() {
         is_running_ = false;
         stop_requested_ = false;
     });
-    if (table_.use_count() > 1) throw std::logic_error("run: a worker job of the last run has not returned");
-    set_fallback();
+    if (table_->is_in_use()) throw std::logic_error("run: a worker job of the last run has not returned");
+    fallback_.install();
     table_->freeze(config_.enable_worker_pool);
-    detail::Serving serving(config_, table_, errors_, std::move(listeners));
+    detail::Run run(config_, table_, errors_, observers_, std::move(listeners));
     {
         const std::lock_guard lock(mutex_);
-        serving_ = &serving;
-        if (stop_requested_) serving.stop();
+        current_ = &run;
+        if (stop_requested_) run.stop();
     }
     const detail::AtExit unreachable([this] {
         const std::lock_guard lock(mutex_);
-        last_stats_ = stats_of(*serving_);
-        serving_ = nullptr;
+        last_stats_ = stats_of(*current_);
+        current_ = nullptr;
     });
-    return serving.run();
-}
-
-// Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110
-// section 9.1), else 405 or the answer to OPTIONS, both with Allow. False if no route has the path at all.
-inline bool Engine::answer_other_method(Context& ctx) const {
-    const detail::Request& request = detail::ContextAccess::request(ctx);
-    if (request.head.method == http::Method::other && !table_->has_method(request.method())) {
-        detail::ContextAccess::response(ctx).set_problem(501, "this method is not known here");
-        return true;
-    }
-    const bool is_about_server = request.path() == "*";
-    std::string allow;
-    for (const std::string& method :
-         is_about_server ? table_->methods() : table_->router().allowed(request.match_path())) {
-        allow.append(allow.empty() ? "" : ", ").append(method);
-    }
-    if (allow.empty()) return false;
-    ctx.set_header("Allow", allow);
-    if (request.head.method == http::Method::options) {
-        ctx.no_content();
-    } else {
-        // Without the method's name, since a HEAD is told how long the answer to a GET is.
-        detail::ContextAccess::response(ctx).set_problem(405, "this resource does not take this method");
-    }
-    return true;
-}
-
-inline void Engine::set_fallback() {
-    if (not_found_.is_coroutine()) {
-        table_->set_fallback(detail::Handler([this](Context& ctx) -> Task<> {
-            if (answer_other_method(ctx)) co_return;
-            ctx.status(404);
-            co_await not_found_.call_coroutine(ctx);
-        }));
-        return;
-    }
-    Route& fallback = table_->set_fallback(detail::Handler([this](Context& ctx) {
-        if (answer_other_method(ctx)) return;
-        if (not_found_) {
-            ctx.status(404);
-            not_found_.call(ctx);
-        } else {
-            detail::ContextAccess::response(ctx).set_problem(404, "there is nothing at this path");
-        }
-    }));
-    fallback.set_reads_body(static_cast<bool>(not_found_));
+    return run.serve();
 }
 
 }  // namespace v0

@@ -42,7 +42,7 @@ void routes(sake::Engine& app) {
         ctx.set_header("X-Method", ctx.method());
         ctx.set_header("X-Query", ctx.query_string());
         ctx.set_header("X-Token", ctx.header("Authorization"));
-        ctx.send(ctx.body(), ctx.has_header("Content-Type") ? ctx.header("Content-Type") : "none/none");
+        ctx.send(ctx.body(), ctx.header("Content-Type", "none/none"));
     });
     app.get("/large", [](sake::Context& ctx) { ctx.text(harness::pattern_bytes(1 << 20)); });
     app.get("/slow", [](sake::Context& ctx) -> Task<> {

@@ -112,8 +112,8 @@ TEST_CASE("every field received is seen, in order, and found without regard to c
         for (auto& [name, value] : ctx.headers()) all.append(name).append("=").append(value).append("|");
         all.append(std::to_string(ctx.headers().size())).append("|");
         all.append(ctx.header("x-TWICE")).append("|").append(ctx.header("missing")).append("|");
-        all += ctx.has_header("X-Empty") && ctx.header("x-empty").empty() ? "empty|" : "wrong|";
-        all += ctx.has_header("missing") ? "wrong" : "missing";
+        all += ctx.find_header("X-Empty") && ctx.header("x-empty").empty() ? "empty|" : "wrong|";
+        all += ctx.find_header("missing") ? "wrong" : "missing";
         ctx.text(all);
     };
     with_server(
@@ -158,7 +158,7 @@ TEST_CASE("a query parameter is decoded, may be missing, and has a fallback") {
     with_server(
         [](sake::Engine& app) {
             app.get("/q", [](Context& ctx) {
-                const auto found = ctx.query("q");
+                const auto found = ctx.find_query("q");
                 ctx.text(found ? "[" + std::string(*found) + "]" : "nothing");
             });
             app.get("/fallback", [](Context& ctx) { ctx.text(ctx.query("q", "fallback")); });
@@ -323,7 +323,7 @@ TEST_CASE("the last body set wins, with its type and length") {
             app.get("/after-none", [](Context& ctx) { ctx.no_content().status(200).text("back"); });
             app.get("/redirect", [](Context& ctx) { ctx.text("gone").redirect("/there"); });
             app.get("/with-text", [](Context& ctx) { ctx.redirect("/there").text("go there"); });
-            app.get("/middle", [](Context& ctx) { ctx.text(std::string(ctx.response_body()) + "!"); });
+            app.get("/middle", [](Context& ctx) { ctx.text(std::string(ctx.response().body()) + "!"); });
             app.use([](Context& ctx) { ctx.text("from middleware"); });
         },
         [](TestServer& server) {

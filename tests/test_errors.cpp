@@ -201,7 +201,7 @@ TEST_CASE("on_error takes the context alone, and error() tells what was thrown")
         [](sake::Engine& app) {
             throwing_routes(app);
             app.on_error([](Context& ctx) {
-                const std::string before = std::to_string(ctx.response_status());
+                const std::string before = std::to_string(ctx.response().status());
                 try {
                     std::rethrow_exception(ctx.error());
                 } catch (const HttpError& error) {

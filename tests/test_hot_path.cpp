@@ -163,6 +163,7 @@ TEST_CASE("a coroutine handler costs a fixed number of allocations and no call b
             CHECK(client.expect_silence(5ms));
             return allocations::by_server_threads() - allocated;
         };
+        cost_of(10);  // the queue of timers has room by then
         const auto ten = cost_of(10);
         CHECK(cost_of(100) == 10 * ten);
         CHECK(ten <= 10 * 4);  // frames of the chain and of the handler, and what it keeps of the request

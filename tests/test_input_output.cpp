@@ -17,13 +17,14 @@ namespace test_input_output {
 using harness::RawClient;
 using sake::detail::Input;
 using sake::detail::Output;
+using sake::detail::OutputPiece;
 
 namespace {
 
 /// Our end of a connection, non-blocking, and the peer's.
 struct SocketPair {
-    SocketPair() : SocketPair(make()) {}
-    sake::detail::FileDescriptor ours;
+    explicit SocketPair(sake::Reactor& reactor) : SocketPair(reactor, make()) {}
+    sake::detail::Socket ours;
     RawClient peer;
 
   private:
@@ -37,14 +38,16 @@ struct SocketPair {
         ::fcntl(ends[0], F_SETFL, O_NONBLOCK);
         return {ends[0], ends[1]};
     }
-    explicit SocketPair(Ends ends) : ours(ends.a), peer(RawClient::adopt(ends.b)) {}
+    SocketPair(sake::Reactor& reactor, Ends ends)
+        : ours(reactor, sake::detail::FileDescriptor(ends.a)), peer(RawClient::adopt(ends.b)) {}
 };
 
 struct InputTest {
+    sake::Reactor reactor;
     Input input;
-    SocketPair sockets;
+    SocketPair sockets{reactor};
 
-    Input::Received receive() { return input.receive(sockets.ours.get()); }
+    Input::Received receive() { return input.receive(sockets.ours); }
     /// The next turn of the same connection.
     void take_turn() { input.restore(input.hold()); }
     /// Where the bytes are while the connection keeps none.
@@ -56,12 +59,15 @@ struct InputTest {
 
 struct OutputTest {
     sake::Reactor reactor;
-    SocketPair sockets;
-    sake::detail::Watch watch{reactor, sockets.ours.get()};
+    SocketPair sockets{reactor};
     std::string gathered;
     Output output;
 
-    Output::Result flush() { return output.flush(watch, gathered); }
+    Output::Result flush() { return output.flush(sockets.ours, gathered); }
+    Output::Result flush_with(std::string_view body) {
+        OutputPiece piece{std::string(body)};
+        return output.flush_with(sockets.ours, gathered, {&piece, 1});
+    }
 
     /// Reads what the peer gets while flushing until everything is sent.
     std::string drain() {
@@ -70,7 +76,7 @@ struct OutputTest {
             got += sockets.peer.read_some(1 << 20);
             result = flush();
         }
-        sockets.ours.close();
+        sockets.ours.end_output();
         return got + sockets.peer.read_until_close();
     }
 };
@@ -108,10 +114,10 @@ TEST_CASE("what is left over is copied before others use the shared buffer") {
     test.input.consume(7);
     auto held = test.input.hold();
     CHECK(test.input.bytes().empty());
-    SocketPair other;
+    SocketPair other(test.reactor);
     other.peer.send("another connection's");
     test.input.restore(nullptr);
-    test.input.receive(other.ours.get());
+    test.input.receive(other.ours);
     CHECK(test.input.bytes() == "another connection's");
     test.input.restore(std::move(held));
     CHECK_FALSE(test.is_shared());
@@ -200,9 +206,9 @@ TEST_CASE("answers gather and leave together") {
     CHECK(test.gathered.empty());
     CHECK(test.sockets.peer.read_exactly(7) == "one two");
     test.gathered += "head ";
-    CHECK(test.output.flush_with(test.watch, test.gathered, "body") == Output::Result::sent);
+    CHECK(test.flush_with("body") == Output::Result::sent);
     CHECK(test.sockets.peer.read_exactly(9) == "head body");
-    CHECK(test.output.flush_with(test.watch, test.gathered, "body alone") == Output::Result::sent);
+    CHECK(test.flush_with("body alone") == Output::Result::sent);
     CHECK(test.sockets.peer.read_exactly(10) == "body alone");
 }
 
@@ -212,14 +218,14 @@ TEST_CASE("what the socket does not take stays, in order, and what was gathered 
         const std::string head(head_size, 'h');
         const std::string body = pattern(3'000'000);
         test.gathered += head;
-        CHECK(test.output.flush_with(test.watch, test.gathered, body) == Output::Result::blocked);
+        CHECK(test.flush_with(body) == Output::Result::blocked);
         CHECK(test.output.has_unsent());
         CHECK(test.gathered.empty());
-        CHECK_FALSE(test.watch.is_writable());
+        CHECK_FALSE(test.sockets.ours.watch().is_writable());
         CHECK(test.flush() == Output::Result::blocked);
-        CHECK(test.output.blocked_since() == test.watch.reactor().now());
-        CHECK(test.output.sent_of_it() > 0);
-        CHECK(test.output.sent_of_it() + test.output.held_bytes() >= head.size() + body.size());
+        CHECK(test.output.unsent().since == test.reactor.now());
+        CHECK(test.output.unsent().sent > 0);
+        CHECK(test.output.unsent().sent + test.output.held_bytes() >= head.size() + body.size());
         const std::string got = test.drain();
         CHECK_FALSE(test.output.has_unsent());
         CHECK((got == head + body));
@@ -249,22 +255,23 @@ TEST_CASE("a client is taken to wait for being asked until its body is there, an
         for (const bool is_at_once : {false, true}) {
             CAPTURE(row.framing);
             CAPTURE(is_at_once);
-            using Progress = sake::detail::Exchange::Progress;
+            using Progress = sake::detail::H1Reader::Progress;
             InputTest test;
-            sake::detail::Exchange exchange(config, routes);
+            sake::detail::Call call;
+            sake::detail::H1Reader reader(config, routes, call);
             std::string head = "POST / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n";
             head += row.framing;
             test.sockets.peer.send(is_at_once ? head + std::string(row.body) : head);
             REQUIRE(test.receive().result.ok());
             if (!is_at_once) {
-                REQUIRE(exchange.read(test.input) == Progress::need_more);
-                CHECK(exchange.expects_continue());
+                REQUIRE(reader.read(test.input) == Progress::need_more);
+                CHECK(reader.expects_continue());
                 test.sockets.peer.send(row.body);
                 REQUIRE(test.receive().result.ok());
             }
-            REQUIRE(exchange.read(test.input) == Progress::complete);
-            CHECK(exchange.ctx.body() == "body");
-            CHECK_FALSE(exchange.expects_continue());
+            REQUIRE(reader.read(test.input) == Progress::complete);
+            CHECK(call.request.body == "body");
+            CHECK_FALSE(reader.expects_continue());
         }
     }
 }

@@ -110,8 +110,8 @@ TEST_CASE("middleware sees the parameters, and may change the answer afterwards"
             sake::RouterGroup users = app.group("/users");
             users.use([](Context& ctx) -> Task<> {
                 co_await ctx.next();
-                const std::string body(ctx.response_body());
-                ctx.set_header("X-Status", std::to_string(ctx.response_status()));
+                const std::string body(ctx.response().body());
+                ctx.set_header("X-Status", std::to_string(ctx.response().status()));
                 ctx.text(body + " for " + std::string(ctx.param("id")));
             });
             users.get("/:id", [](Context& ctx) { ctx.status(202).text("answer"); });
@@ -210,7 +210,7 @@ TEST_CASE("middleware outside sees the answer that an HttpError became") {
         [](sake::Engine& app) {
             app.use([](Context& ctx) -> Task<> {
                 co_await ctx.next();
-                ctx.set_header("X-Seen", std::to_string(ctx.response_status()));
+                ctx.set_header("X-Seen", std::to_string(ctx.response().status()));
             });
             app.use(onion("inner"));
             app.get("/", [](Context&) { throw sake::HttpError(409, "conflict"); });
@@ -237,7 +237,7 @@ TEST_CASE("middleware outside sees the answer to any exception, and may change i
                 } catch (...) {
                     thrown = true;
                 }
-                ctx.set_header("X-Seen", thrown ? "an exception" : std::to_string(ctx.response_status()));
+                ctx.set_header("X-Seen", thrown ? "an exception" : std::to_string(ctx.response().status()));
                 ctx.set_header("X-Error", ctx.error() != nullptr ? "yes" : "no");
                 if (ctx.path() == "/changed") ctx.status(502).text("changed");
             });
@@ -275,7 +275,7 @@ TEST_CASE("what follows middleware that threw is not run, whatever the middlewar
             sake::RouterGroup checked = app.group("/checked");
             checked.use([](Context& ctx) {
                 mark(ctx, "check");
-                if (!ctx.has_header("Authorization")) throw std::runtime_error("nobody comes through here");
+                if (!ctx.find_header("Authorization")) throw std::runtime_error("nobody comes through here");
             });
             checked.get("/", plain("secret"));
             sake::RouterGroup later = app.group("/later");

@@ -303,18 +303,18 @@ TEST_CASE("S3 a client that reads slower than the minimum rate loses its connect
 
 TEST_CASE(
     "a transfer has a grace, each byte buys its time, and what a fast start bought lasts for one pause") {
+    using sake::detail::RateLimit;
     using sake::detail::TimePoint;
-    using sake::detail::TransferPace;
     const TimePoint begin = TimePoint() + 1h;
     const sake::Config config = sake::Config().with_rate_grace(100ms).with_minimum_rate(1000);
-    TransferPace slow;
+    RateLimit slow;
     CHECK(slow.due(config, begin, 0, begin, 30s) == begin + 100ms);
     CHECK(slow.due(config, begin, 1, begin + 50ms, 30s) == begin + 101ms);
     CHECK(slow.due(config, begin, 1, begin + 60ms, 30s) == begin + 101ms);  // nothing new has come
     CHECK(slow.due(config, begin, 31, begin + 70ms, 30s) == begin + 131ms);
 
     for (const std::uint64_t bytes : {899U, 900U, 901U}) {
-        TransferPace fast;
+        RateLimit fast;
         const TimePoint due = fast.due(config, begin, bytes, begin, 1s);
         CHECK(due == begin + 100ms + std::chrono::milliseconds(std::min<std::uint64_t>(bytes, 900)));
         // From then on a byte each millisecond is enough, and less is not.
@@ -323,20 +323,20 @@ TEST_CASE(
 }
 
 TEST_CASE("the pace of a transfer holds at every rate and size") {
+    using sake::detail::RateLimit;
     using sake::detail::TimePoint;
-    using sake::detail::TransferPace;
     const TimePoint begin = TimePoint() + 1h;
     // Above a byte a nanosecond, the time of a single byte rounds to nothing, that of many does not.
     sake::Config config = sake::Config().with_rate_grace(1ms).with_minimum_rate(1'000'000'000);
-    TransferPace by_bytes;
+    RateLimit by_bytes;
     for (std::uint64_t total = 1; total <= 1000; ++total) by_bytes.due(config, begin, total, begin, 30s);
     CHECK(by_bytes.due(config, begin, 1000, begin, 30s) == begin + 1ms + 1us);
     config.minimum_rate = 3;
-    TransferPace by_thirds;
+    RateLimit by_thirds;
     CHECK(by_thirds.due(config, begin, 1, begin, 30s) == begin + 1ms + 333'333'333ns);
     config.minimum_rate = 1;
     for (const std::uint64_t bytes : {std::uint64_t{1} << 33, std::uint64_t{1} << 34, ~std::uint64_t{0}}) {
-        TransferPace huge;
+        RateLimit huge;
         CHECK(huge.due(config, begin, bytes, begin, 30s) == begin + 30s);
     }
 }

@@ -52,7 +52,7 @@ std::string describe(sake::Context& ctx) {
     line("path", ctx.path());
     line("target", ctx.target());
     line("query", ctx.query_string());
-    line("q", ctx.query("q").value_or("(none)"));
+    line("q", ctx.query("q", "(none)"));
     line("from", ctx.remote_address());
     line("cookie", ctx.cookie("c"));
     for (const auto& [name, value] : ctx.headers()) line(name, value);
@@ -74,7 +74,7 @@ void add_mirrored_routes(sake::Engine& app, bool on_pool) {
         ctx.set_header("X-Before", "1");
         ctx.add_header("Set-Cookie", "early=1");
         co_await ctx.next();
-        ctx.add_header("X-After", std::to_string(ctx.response_status()) + ctx.get("left").dump());
+        ctx.add_header("X-After", std::to_string(ctx.response().status()) + ctx.get("left").dump());
     });
     app.any("/see/*rest",
             [](sake::Context& ctx) {

@@ -23,7 +23,8 @@ enum class AnswerCause : std::uint8_t {
 
 /// The name of a cause: "handler", "error", ...
 [[nodiscard]] constexpr std::string_view to_string(AnswerCause cause) noexcept {
-    constexpr std::string_view names[] = {"handler", "error", "no_route", "refused", "timeout", "overload", "stop"};
+    constexpr std::string_view names[] = {"handler", "error",    "no_route", "refused",
+                                          "timeout", "overload", "stop"};
     return names[static_cast<std::uint8_t>(cause)];
 }
 
@@ -33,7 +34,7 @@ struct Answered {
     std::string_view target;  // as it was sent; "" likewise
     std::string_view route;   // the pattern that matched, or "unmatched"
     int status = 0;
-    std::uint64_t bytes = 0;  // of the body that is sent
+    std::uint64_t bytes = 0;              // of the body that is sent
     std::chrono::nanoseconds duration{};  // since the first byte of the request came
     AnswerCause cause = AnswerCause::handler;
     Context& ctx;  // for what else there is to know of the request; setting an answer in it has no effect

@@ -42,17 +42,19 @@ T convert_required(std::optional<std::string_view> text, std::string_view kind, 
     throw HttpError(400, std::string(kind) + " '" + std::string(name) + "' is missing");
 }
 template <class T>
-T convert_or(std::optional<std::string_view> text, std::string_view kind, std::string_view name, T&& fallback) {
+T convert_or(std::optional<std::string_view> text, std::string_view kind, std::string_view name,
+             T&& fallback) {
     return text ? convert_text<T>(*text, kind, name) : std::move(fallback);
 }
 
-/// "application/json" and "application/problem+json; charset=utf-8" are JSON; so is what does not say. Throws HttpError
-/// 415 for another type.
+/// "application/json" and "application/problem+json; charset=utf-8" are JSON; so is what does not say. Throws
+/// HttpError 415 for another type.
 inline void require_json_type(std::string_view content_type) {
     const std::string_view type = trim_ows(content_type.substr(0, content_type.find(';')));
     constexpr std::string_view suffix = "+json";
-    const bool is_json = iequals(type, "application/json") ||
-                         (type.size() > suffix.size() && iequals(type.substr(type.size() - suffix.size()), suffix));
+    const bool is_json =
+        iequals(type, "application/json") ||
+        (type.size() > suffix.size() && iequals(type.substr(type.size() - suffix.size()), suffix));
     if (!type.empty() && !is_json) throw HttpError(415, "the body must be application/json");
 }
 

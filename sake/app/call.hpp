@@ -1,5 +1,5 @@
-// Call: one request, its response and where it is on its way, whatever protocol it came by. The server's readers, the
-// worker bridge and the test client build it; handlers see it through Context.
+// Call: one request, its response and where it is on its way, whatever protocol it came by. The server's
+// readers, the worker bridge and the test client build it; handlers see it through Context.
 #pragma once
 
 #include <cstddef>
@@ -128,8 +128,8 @@ struct Refusal {
     std::string_view reason = {};
 };
 
-/// Fills a Call with a request. The text that it is given is copied, unless it lies in one piece that outlives the
-/// call: see `take`.
+/// Fills a Call with a request. The text that it is given is copied, unless it lies in one piece that
+/// outlives the call: see `take`.
 class CallBuilder {
   public:
     explicit CallBuilder(Call& call) noexcept : request_(call.request) {}
@@ -144,8 +144,8 @@ class CallBuilder {
         request_.fields.push_back({kept_name, keep(value)});
     }
 
-    /// In place of begin and field, for a head that somebody has taken apart where it lies: nothing is copied. The
-    /// request takes the fields over.
+    /// In place of begin and field, for a head that somebody has taken apart where it lies: nothing is
+    /// copied. The request takes the fields over.
     void take(const char* base, http::Method method, Slice method_name, Slice target,
               std::vector<FieldSlice>& fields) noexcept {
         request_.base = base;

@@ -1,5 +1,5 @@
-// CallRunner: runs the handlers of one call where they are coroutines: their fiber, their deadline, and how they ended.
-// An HTTP/1 connection has one, whatever speaks several calls at a time has one for each.
+// CallRunner: runs the handlers of one call where they are coroutines: their fiber, their deadline, and how
+// they ended. An HTTP/1 connection has one, whatever speaks several calls at a time has one for each.
 #pragma once
 
 #include <chrono>
@@ -21,8 +21,8 @@ namespace detail {
 
 class CallRunner : private Timer {
   public:
-    /// How the handlers of the last call ended: by themselves, or cut off, and why. A call that is cut off is over for
-    /// the client, while its handler may take a while to end.
+    /// How the handlers of the last call ended: by themselves, or cut off, and why. A call that is cut off is
+    /// over for the client, while its handler may take a while to end.
     enum class End : std::uint8_t { answered, timed_out, client_left, dropped };
 
     /// Is told, on the reactor's thread.
@@ -48,7 +48,8 @@ class CallRunner : private Timer {
     [[nodiscard]] bool is_running() const noexcept { return fiber_ != nullptr; }
     [[nodiscard]] End end() const noexcept { return end_; }
 
-    /// Runs the handlers until they end or wait. True if they have ended; if not, the owner is told when they do.
+    /// Runs the handlers until they end or wait. True if they have ended; if not, the owner is told when they
+    /// do.
     bool start(Owner& owner, std::chrono::milliseconds time_limit) {
         end_ = End::answered;
         owner_ = nullptr;
@@ -68,14 +69,15 @@ class CallRunner : private Timer {
         return !is_running();
     }
 
-    /// For the owner, when the handlers have ended: what they threw becomes the answer, unless they were cut off.
+    /// For the owner, when the handlers have ended: what they threw becomes the answer, unless they were cut
+    /// off.
     void answer_failure() {
         const std::exception_ptr failure = std::exchange(failure_, nullptr);
         if (failure && end_ == End::answered) call_.place.errors->answer(call_, failure);
     }
 
-    /// The client disconnected. Its handler is told by the timers that come next, and not from here, among the events,
-    /// since telling may run code of the program.
+    /// The client disconnected. Its handler is told by the timers that come next, and not from here, among
+    /// the events, since telling may run code of the program.
     void client_left() noexcept {
         if (end_ != End::answered) return;
         has_left_ = true;

@@ -1,6 +1,6 @@
-// Carrier: what takes the calls of worker routes to where they are served, a pool of threads, and brings back their
-// answers. An interface that `Route::worker` fills in, so that programs without worker routes do not compile the way to
-// the pool: a fifth of hello world's time.
+// Carrier: what takes the calls of worker routes to where they are served, a pool of threads, and brings back
+// their answers. An interface that `Route::worker` fills in, so that programs without worker routes do not
+// compile the way to the pool: a fifth of hello world's time.
 #pragma once
 
 #include <chrono>
@@ -23,8 +23,8 @@ namespace detail {
 struct Call;
 class RouteTable;
 
-/// A call on its way, to be awaited once by the coroutine that looks after it; then the call has its answer, and what
-/// the handler threw is thrown. If the coroutine leaves before that, the answer is dropped.
+/// A call on its way, to be awaited once by the coroutine that looks after it; then the call has its answer,
+/// and what the handler threw is thrown. If the coroutine leaves before that, the answer is dropped.
 class CarriedCall : public Wait {
   public:
     virtual ~CarriedCall() = default;
@@ -61,8 +61,8 @@ class Carrier {
     virtual std::size_t stop(std::chrono::milliseconds patience) noexcept = 0;
 };
 
-using MakeCarrier = std::unique_ptr<Carrier> (*)(Reactor&, const Config&, const std::shared_ptr<const RouteTable>&,
-                                                 Budget&);
+using MakeCarrier = std::unique_ptr<Carrier> (*)(Reactor&, const Config&,
+                                                 const std::shared_ptr<const RouteTable>&, Budget&);
 
 }  // namespace detail
 }  // namespace v0

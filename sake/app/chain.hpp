@@ -1,5 +1,5 @@
-// The way of a call through its middleware to its handler: a loop of plain calls where nothing is a coroutine, else a
-// task. What they throw is answered here, by errors.hpp.
+// The way of a call through its middleware to its handler: a loop of plain calls where nothing is a
+// coroutine, else a task. What they throw is answered here, by errors.hpp.
 #pragma once
 
 #include <exception>
@@ -66,9 +66,10 @@ inline void run_plain(Call& call) {
     if (!call.afters.empty()) run_afters(call);
 }
 
-/// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if it has
-/// not, the rest runs then. What a handler throws is answered here, so that the middleware outside sees the answer, as
-/// it does when the handler runs in a worker. Only a cancellation passes through to what runs the call.
+/// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
+/// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside
+/// sees the answer, as it does when the handler runs in a worker. Only a cancellation passes through to what
+/// runs the call.
 inline Task<> run_rest(Call& call) {
     try {
         while (const Handler* handler = take_next(call)) {

@@ -1,5 +1,6 @@
-// Context: one request and its response, as a handler sees them. A view of a Call, which holds both; it is valid until
-// the handler ends, and so are all views that it gives. What the functions do is in context_methods.hpp.
+// Context: one request and its response, as a handler sees them. A view of a Call, which holds both; it is
+// valid until the handler ends, and so are all views that it gives. What the functions do is in
+// context_methods.hpp.
 #pragma once
 
 #include <concepts>
@@ -42,8 +43,8 @@ class Context {
     [[nodiscard]] std::string_view query_string() const noexcept;
     /// The whole body, without the framing of the protocol.
     [[nodiscard]] std::string_view body() const noexcept;
-    /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC 9112
-    /// section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
+    /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
+    /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
     /// "http", or "https" where the connection is secured.
     [[nodiscard]] std::string_view scheme() const noexcept;
@@ -60,11 +61,12 @@ class Context {
     //   x<T>(name)            a number, bool or string; 400, naming it, if it is absent or does not convert
     //   x<T>(name, fallback)  the same, or the fallback if it is absent
     //   find_x(name)          its text, or std::nullopt
-    // A path parameter that the pattern does not have is a mistake of the program: param(name) and param<T>(name)
-    // throw std::out_of_range.
+    // A path parameter that the pattern does not have is a mistake of the program: param(name) and
+    // param<T>(name) throw std::out_of_range.
 
     /// A field of the request by its name in any case; of several with that name the first.
-    [[nodiscard]] std::string_view header(std::string_view name, std::string_view fallback = {}) const noexcept;
+    [[nodiscard]] std::string_view header(std::string_view name,
+                                          std::string_view fallback = {}) const noexcept;
     template <class T>
     [[nodiscard]] T header(std::string_view name) const;
     template <class T>
@@ -72,7 +74,8 @@ class Context {
     [[nodiscard]] std::optional<std::string_view> find_header(std::string_view name) const noexcept;
 
     /// A cookie that the client sent.
-    [[nodiscard]] std::string_view cookie(std::string_view name, std::string_view fallback = {}) const noexcept;
+    [[nodiscard]] std::string_view cookie(std::string_view name,
+                                          std::string_view fallback = {}) const noexcept;
     template <class T>
     [[nodiscard]] T cookie(std::string_view name) const;
     template <class T>
@@ -98,8 +101,8 @@ class Context {
     [[nodiscard]] T param(std::string_view name, std::type_identity_t<T> fallback);
     [[nodiscard]] std::optional<std::string_view> find_param(std::string_view name);
 
-    /// The JSON body as a T, which is Json itself or a type with nlohmann's from_json. Answers 415 if the request says
-    /// that its body is of another type, 400 if it is not JSON, and 422 if it does not fit T.
+    /// The JSON body as a T, which is Json itself or a type with nlohmann's from_json. Answers 415 if the
+    /// request says that its body is of another type, 400 if it is not JSON, and 422 if it does not fit T.
     template <class T = Json>
     [[nodiscard]] T bind() const;
 
@@ -107,8 +110,9 @@ class Context {
 
     /// Throws std::invalid_argument unless 200 <= code <= 599.
     Context& status(int code);
-    /// Replaces all fields of that name. Throws std::invalid_argument on a byte that may not stand there, and for the
-    /// fields that frame the message, which are the server's (of those only "Connection: close" may be set).
+    /// Replaces all fields of that name. Throws std::invalid_argument on a byte that may not stand there, and
+    /// for the fields that frame the message, which are the server's (of those only "Connection: close" may
+    /// be set).
     Context& set_header(std::string_view name, std::string_view value);
     /// Adds a field beside those of the same name. Throws like set_header.
     Context& add_header(std::string_view name, std::string_view value);
@@ -127,8 +131,8 @@ class Context {
     Context& send(Bytes&& bytes, std::string_view content_type);
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
-    /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there stay. Throws
-    /// std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
+    /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
+    /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302);
     /// 204, without a body.
     Context& no_content();
@@ -143,22 +147,23 @@ class Context {
     void set(std::string_view key, T&& value);
     /// A value that was set, as JSON; null if there is none.
     [[nodiscard]] const Json& get(std::string_view key) const;
-    /// A value that was set, as a T. Throws std::out_of_range if there is none, nlohmann's type_error if it is
-    /// something else.
+    /// A value that was set, as a T. Throws std::out_of_range if there is none, nlohmann's type_error if it
+    /// is something else.
     template <class T>
     [[nodiscard]] T get(std::string_view key) const;
-    /// The one T of this request, made by T() at the first call. It stays on this side: a worker has one of its own.
+    /// The one T of this request, made by T() at the first call. It stays on this side: a worker has one of
+    /// its own.
     template <class T>
     [[nodiscard]] T& state();
 
     // --- The way through the handlers ---
 
-    /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then: see
-    /// response() and error(). For middleware that is a coroutine.
+    /// Runs the middleware and the handler that follow, to their end. What they throw is answered by then:
+    /// see response() and error(). For middleware that is a coroutine.
     [[nodiscard]] Task<> next();
-    /// Calls `f(ctx)`, which is plain, when the answer is made, and before it leaves; the last one given is called
-    /// first. What it throws is answered as if the handler had thrown it. Not called for an answer that the handlers
-    /// do not make, such as a 504: Engine::on_answered sees those too.
+    /// Calls `f(ctx)`, which is plain, when the answer is made, and before it leaves; the last one given is
+    /// called first. What it throws is answered as if the handler had thrown it. Not called for an answer
+    /// that the handlers do not make, such as a 504: Engine::on_answered sees those too.
     template <std::invocable<Context&> F>
     void after(F f);
     /// What follows is not run; the response stands as it is, with the status that may be given here.
@@ -171,8 +176,8 @@ class Context {
     [[nodiscard]] bool in_worker_pool() const noexcept;
     /// The number of worker threads; 0 when the pool is off.
     [[nodiscard]] int worker_pool_size() const noexcept;
-    /// Tells when the answer is no longer wanted: the client has disconnected, the time is up, or the server stops at
-    /// once.
+    /// Tells when the answer is no longer wanted: the client has disconnected, the time is up, or the server
+    /// stops at once.
     [[nodiscard]] std::stop_token stop_token();
 
   private:

@@ -1,5 +1,5 @@
-// What handlers throw, made into answers. HttpError is an answer that the program chose; anything else is a failure,
-// whose text goes to the log and never to the client.
+// What handlers throw, made into answers. HttpError is an answer that the program chose; anything else is a
+// failure, whose text goes to the log and never to the client.
 #pragma once
 
 #include <concepts>
@@ -24,8 +24,8 @@ class ErrorAnswers {
   public:
     ErrorAnswers(const Handler& on_error, const LogSink& log) noexcept : on_error_(&on_error), log_(&log) {}
 
-    /// Sets the answer to `exception`, which the program's on_error may change. A failure is logged unless it became
-    /// an answer below 500.
+    /// Sets the answer to `exception`, which the program's on_error may change. A failure is logged unless it
+    /// became an answer below 500.
     void answer(Call& call, const std::exception_ptr& exception) const {
         call.error = exception;
         call.cause = AnswerCause::error;
@@ -34,6 +34,7 @@ class ErrorAnswers {
             try {
                 on_error_->call(call);
             } catch (...) {
+                if (!failure.empty()) report(call, failure);
                 failure = set_answer(call.response, std::current_exception());
             }
         }

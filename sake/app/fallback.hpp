@@ -51,8 +51,9 @@ class Fallback {
         });
     }
 
-    // Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110 section 9.1), else
-    // 405 or the answer to OPTIONS, both with Allow. False if no route has the path at all.
+    // Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110
+    // section 9.1), else 405 or the answer to OPTIONS, both with Allow. False if no route has the path at
+    // all.
     bool answer_other_method(Call& call) const {
         const Request& request = call.request;
         if (request.known_method == http::Method::other && !table_->has_method(request.method())) {

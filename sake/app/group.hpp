@@ -70,7 +70,10 @@ class Verbs {
   private:
     template <class Pattern, class F>
     Route& add(std::string_view method, const Pattern& pattern, F&& handler) {
-        return self().table().add(self().scope(), method, pattern.info(), Handler(std::forward<F>(handler))).route;
+        return self()
+            .table()
+            .add(self().scope(), method, pattern.info(), Handler(std::forward<F>(handler)))
+            .route;
     }
     Self& self() noexcept { return static_cast<Self&>(*this); }
 };

@@ -1,5 +1,5 @@
-// Handlers: any callable that takes a Context&, the path parameters, both or nothing, made uniform. It may be plain or a
-// coroutine, and may return a value to send.
+// Handlers: any callable that takes a Context&, the path parameters, both or nothing, made uniform. It may be
+// plain or a coroutine, and may return a value to send.
 #pragma once
 
 #include <concepts>
@@ -88,7 +88,8 @@ struct HandlerCall<F, std::tuple<Params...>> {
             return function(std::move(params)...);
     }
     static decltype(auto) apply(F& function, Context& ctx, std::tuple<Params...>& params) {
-        return std::apply([&](auto&... each) -> decltype(auto) { return call(function, ctx, each...); }, params);
+        return std::apply([&](auto&... each) -> decltype(auto) { return call(function, ctx, each...); },
+                          params);
     }
 };
 template <class F, class Params>
@@ -139,7 +140,8 @@ std::tuple<Params...> take_params(Call& call, std::type_identity<std::tuple<Para
 
 template <class Params>
 Params take_params(Call& call) {
-    return take_params(call, std::type_identity<Params>{}, std::make_index_sequence<std::tuple_size_v<Params>>{});
+    return take_params(call, std::type_identity<Params>{},
+                       std::make_index_sequence<std::tuple_size_v<Params>>{});
 }
 
 /// Names the constructor for handlers of the server itself, which take the Call.
@@ -162,9 +164,10 @@ class Handler {
         if constexpr (fits) {
             using Result = HandlerResult<Callable, Params>;
             using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
-            static_assert(is_answer<Value>(),
-                          "a Sake handler returns void, a string or something with a JSON form (sake::Json, or a type "
-                          "with nlohmann's to_json), or a sake::Task of one of them");
+            static_assert(
+                is_answer<Value>(),
+                "a Sake handler returns void, a string or something with a JSON form (sake::Json, or a type "
+                "with nlohmann's to_json), or a sake::Task of one of them");
             callable_ = own<Callable>(std::forward<F>(function));
             param_count_ = std::tuple_size_v<Params>;
             if constexpr (is_answer<Value>()) set_call<Callable, Params, Result>();
@@ -192,7 +195,8 @@ class Handler {
     using Owned = std::unique_ptr<void, void (*)(void*)>;
     template <class Callable, class F = Callable>
     static Owned own(F&& function) {
-        return {new Callable(std::forward<F>(function)), [](void* callable) { delete static_cast<Callable*>(callable); }};
+        return {new Callable(std::forward<F>(function)),
+                [](void* callable) { delete static_cast<Callable*>(callable); }};
     }
 
     template <class Callable, class Params>
@@ -215,7 +219,8 @@ class Handler {
                 if constexpr (std::is_void_v<Result>)
                     invoke<Callable>(callable, call, params);
                 else
-                    answer_with<std::remove_cvref_t<Result>>(call.context, invoke<Callable>(callable, call, params));
+                    answer_with<std::remove_cvref_t<Result>>(call.context,
+                                                             invoke<Callable>(callable, call, params));
             };
         }
     }

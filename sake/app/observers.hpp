@@ -21,7 +21,8 @@ class Observers {
     }
     [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
 
-    /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all the same.
+    /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
+    /// the same.
     void tell(const Answered& answered) const noexcept {
         for (auto& each : list_) {
             try {

@@ -16,7 +16,8 @@
 namespace sake {
 inline namespace v0 {
 
-/// Throw it in a handler to answer with an error. The detail, the fields and the members are sent to the client:
+/// Throw it in a handler to answer with an error. The detail, the fields and the members are sent to the
+/// client:
 ///
 ///     throw sake::HttpError(429, "slow down").header("Retry-After", "3").with({{"limit", 5}});
 ///
@@ -29,8 +30,8 @@ class HttpError : public std::exception {
         }
     }
 
-    /// Sets a field of the answer, which replaces those of the same name. Throws std::invalid_argument on a byte that
-    /// may not stand there, and for the fields that frame the message.
+    /// Sets a field of the answer, which replaces those of the same name. Throws std::invalid_argument on a
+    /// byte that may not stand there, and for the fields that frame the message.
     HttpError& header(std::string_view name, std::string_view value) {
         if (detail::is_framing_field(name)) {
             throw std::invalid_argument("header " + std::string(name) + " is set by the server itself");
@@ -38,9 +39,9 @@ class HttpError : public std::exception {
         headers_.set(name, value);
         return *this;
     }
-    /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be among them.
-    /// Throws std::invalid_argument for "status" and "detail", which the constructor takes, and for what is not an
-    /// object.
+    /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
+    /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
+    /// for what is not an object.
     HttpError& with(const Json& members);
 
     [[nodiscard]] int status() const noexcept { return status_; }
@@ -57,10 +58,12 @@ class HttpError : public std::exception {
 };
 
 inline HttpError& HttpError::with(const Json& members) {
-    if (!members.is_object()) throw std::invalid_argument("HttpError::with: the members must be a JSON object");
+    if (!members.is_object())
+        throw std::invalid_argument("HttpError::with: the members must be a JSON object");
     for (auto each = members.begin(); each != members.end(); ++each) {
         if (each.key() == "status" || each.key() == "detail") {
-            throw std::invalid_argument("HttpError::with: '" + each.key() + "' is what the constructor takes");
+            throw std::invalid_argument("HttpError::with: '" + each.key() +
+                                        "' is what the constructor takes");
         }
         members_[each.key()] = each.value();
     }
@@ -71,8 +74,8 @@ namespace detail {
 
 inline constexpr std::string_view problem_content_type = "application/problem+json";
 
-/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a detail the
-/// title stands for it.
+/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
+/// detail the title stands for it.
 inline std::string problem_body(int status, std::string_view detail, const Json& members = {}) {
     const auto has = [&](const char* name) { return members.is_object() && members.contains(name); };
     const std::string_view title = http::reason_phrase(status);

@@ -1,5 +1,5 @@
-// A received request as the server keeps it, whatever protocol it came by: slices of the bytes that came, so that
-// these may move until the handler begins. CallBuilder fills it; users see it through Context.
+// A received request as the server keeps it, whatever protocol it came by: slices of the bytes that came, so
+// that these may move until the handler begins. CallBuilder fills it; users see it through Context.
 #pragma once
 
 #include <array>

@@ -84,13 +84,14 @@ class Response {
 
 }  // namespace detail
 
-/// A response as it stands, for middleware that runs after the handler: see Context::response. Valid until the handler
-/// ends.
+/// A response as it stands, for middleware that runs after the handler: see Context::response. Valid until
+/// the handler ends.
 class ResponseView {
   public:
     [[nodiscard]] int status() const noexcept { return response_->status; }
     [[nodiscard]] std::string_view body() const noexcept { return response_->body; }
-    /// The fields that were set; those that the server makes, such as Content-Length and Date, are not among them.
+    /// The fields that were set; those that the server makes, such as Content-Length and Date, are not among
+    /// them.
     [[nodiscard]] const http::Headers& headers() const noexcept { return response_->headers; }
     /// The type of the body; "" if there is none.
     [[nodiscard]] std::string_view content_type() const noexcept {

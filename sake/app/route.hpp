@@ -1,5 +1,5 @@
-// Route: a handler under a method and a pattern, with what is set for it alone. Programs see a Route, the server the
-// RouteEntry behind it.
+// Route: a handler under a method and a pattern, with what is set for it alone. Programs see a Route, the
+// server the RouteEntry behind it.
 #pragma once
 
 #include <algorithm>
@@ -31,8 +31,8 @@ class Route {
     Route(const Route&) = delete;
     Route& operator=(const Route&) = delete;
 
-    /// Accepts bodies up to this size instead of Config::max_body. Throws std::invalid_argument for a size that was
-    /// negative before it was converted.
+    /// Accepts bodies up to this size instead of Config::max_body. Throws std::invalid_argument for a size
+    /// that was negative before it was converted.
     Route& max_body(std::size_t bytes);
 
     /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
@@ -111,12 +111,14 @@ class RouteEntry {
 
     /// Middleware, outermost first, then the handler.
     [[nodiscard]] const std::vector<const Handler*>& chain() const noexcept { return chain_; }
-    /// Whether any of them is a coroutine or runs in a worker, so that the request must outlive this turn of the loop.
+    /// Whether any of them is a coroutine or runs in a worker, so that the request must outlive this turn of
+    /// the loop.
     [[nodiscard]] bool suspends() const noexcept { return suspends_; }
     /// False if the answer never depends on the body: then a client that waits to be asked for it is not.
     [[nodiscard]] bool reads_body() const noexcept { return handler_reads_body || has_outer_middleware_; }
 
-    /// Finds the handlers that a request passes: done when serving starts, since middleware may be added until then.
+    /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
+    /// until then.
     void build_chain(bool has_carrier) {
         chain_.assign(1, &handler_);
         prepend(middleware);
@@ -124,8 +126,9 @@ class RouteEntry {
         for (const Scope* scope = scope_; scope != nullptr; scope = scope->outer) prepend(scope->middleware);
         has_outer_middleware_ = chain_.size() > own;
         std::reverse(chain_.begin(), chain_.end());
-        suspends_ = (is_worker() && has_carrier) ||
-                    std::any_of(chain_.begin(), chain_.end(), [](const auto* each) { return each->is_coroutine(); });
+        suspends_ =
+            (is_worker() && has_carrier) ||
+            std::any_of(chain_.begin(), chain_.end(), [](const auto* each) { return each->is_coroutine(); });
     }
 
   private:

@@ -51,7 +51,8 @@ class RouteTable {
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
         const std::size_t taken = handler.param_count();
         RouteEntry& entry = routes_.emplace_back(
-            scope, RouteInfo{std::string(method), std::move(full), pattern.file, pattern.line}, std::move(handler));
+            scope, RouteInfo{std::string(method), std::move(full), pattern.file, pattern.line},
+            std::move(handler));
         try {
             check_route(entry, taken);
         } catch (...) {
@@ -77,8 +78,11 @@ class RouteTable {
         call.route = found != nullptr ? found : &fallback();
     }
     [[nodiscard]] const RouteEntry& fallback() const noexcept { return fallback_.back(); }
-    /// The methods that some route takes on this path, sorted, HEAD and OPTIONS included; empty if there is none.
-    [[nodiscard]] std::vector<std::string> allowed(std::string_view path) const { return router_.allowed(path); }
+    /// The methods that some route takes on this path, sorted, HEAD and OPTIONS included; empty if there is
+    /// none.
+    [[nodiscard]] std::vector<std::string> allowed(std::string_view path) const {
+        return router_.allowed(path);
+    }
 
     /// Serving begins: from now on the table is only read.
     void freeze(bool has_carrier) {
@@ -92,7 +96,8 @@ class RouteTable {
     }
 
     [[nodiscard]] bool has_method(std::string_view name) const noexcept {
-        return std::any_of(routes_.begin(), routes_.end(), [&](const auto& each) { return each.method() == name; });
+        return std::any_of(routes_.begin(), routes_.end(),
+                           [&](const auto& each) { return each.method() == name; });
     }
     /// The methods that the server takes on some path.
     [[nodiscard]] std::vector<std::string> methods() const {
@@ -112,8 +117,8 @@ class RouteTable {
         for (const RouteEntry& each : routes_) infos.push_back(each.info());
         return infos;
     }
-    /// The route that was registered with this pattern and takes this method, for calls that come with their route;
-    /// nullptr if there is none.
+    /// The route that was registered with this pattern and takes this method, for calls that come with their
+    /// route; nullptr if there is none.
     [[nodiscard]] const RouteEntry* find(std::string_view pattern, std::string_view method) const noexcept {
         const RouteEntry* found = nullptr;
         for (const RouteEntry& each : routes_) {
@@ -135,7 +140,9 @@ class RouteTable {
     /// A job that has the table, and may outlive the engine with it.
     class Use {
       public:
-        explicit Use(std::shared_ptr<const RouteTable> table) noexcept : table_(std::move(table)) { ++table_->uses_; }
+        explicit Use(std::shared_ptr<const RouteTable> table) noexcept : table_(std::move(table)) {
+            ++table_->uses_;
+        }
         Use(const Use&) = delete;
         Use& operator=(const Use&) = delete;
         ~Use() { --table_->uses_; }
@@ -157,7 +164,8 @@ class RouteTable {
                                         " path parameters, the pattern has " + std::to_string(check.params));
         }
         if (const RouteEntry* other = router_.add(entry.pattern(), entry.method(), entry)) {
-            throw std::invalid_argument("route " + entry.description() + " conflicts with " + other->description());
+            throw std::invalid_argument("route " + entry.description() + " conflicts with " +
+                                        other->description());
         }
     }
 

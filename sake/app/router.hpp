@@ -25,7 +25,8 @@ inline void add_implied_methods(std::vector<std::string>& methods) {
     methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
 }
 
-/// Finds the target for a path and a method. Target is RouteEntry in the server; the router only keeps pointers.
+/// Finds the target for a path and a method. Target is RouteEntry in the server; the router only keeps
+/// pointers.
 template <class Target>
 class Router {
   public:

@@ -1,5 +1,5 @@
-// Acceptor: takes the connections of one listener. It pauses without file descriptors or memory, and at max_connections
-// it makes room by closing the oldest idle session.
+// Acceptor: takes the connections of one listener. It pauses without file descriptors or memory, and at
+// max_connections it makes room by closing the oldest idle session.
 #pragma once
 
 #include <algorithm>
@@ -70,8 +70,8 @@ class Acceptor {
 
     Task<> accept_all() {
         Watch watch(shard_.reactor, listener_.socket.get());
-        // At a stop, what the kernel has accepted for us is served, which the close would reset. That is no more than
-        // its queue holds; new clients may keep coming meanwhile.
+        // At a stop, what the kernel has accepted for us is served, which the close would reset. That is no
+        // more than its queue holds; new clients may keep coming meanwhile.
         std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
         while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
             try {
@@ -147,7 +147,8 @@ class Acceptor {
         return Outcome::some;
     }
 
-    // A connection that cannot be served for want of memory or of room in the poller is one that could not be accepted.
+    // A connection that cannot be served for want of memory or of room in the poller is one that could not be
+    // accepted.
     void serve(Accepted& accepted) {
         ++accepted_;
         try {
@@ -162,8 +163,8 @@ class Acceptor {
         }
     }
 
-    // Closes the session that has been idle for the longest time; of many a few at once, since finding them looks at all.
-    // Where none is idle, the first to become so closes.
+    // Closes the session that has been idle for the longest time; of many a few at once, since finding them
+    // looks at all. Where none is idle, the first to become so closes.
     void make_room() {
         struct Idle {
             bool is_read_slowly;  // it would not make room at once

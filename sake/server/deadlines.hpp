@@ -27,7 +27,7 @@ class Deadlines {
     [[nodiscard]] TimePoint head_deadline(TimePoint since) const {
         constexpr std::chrono::milliseconds when_draining(1000);
         return since + (shard_.is_draining() ? std::min(config_.header_timeout, when_draining)
-                                            : config_.header_timeout);
+                                             : config_.header_timeout);
     }
 
     /// For more of a body, of which so much has come since it began.

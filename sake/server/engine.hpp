@@ -61,9 +61,9 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
-    /// Calls `f(const sake::Answered&)`, which is plain and returns nothing, for every answer before it leaves, also for
-    /// those that no handler made (400, 408, 413, 431, 503, 504): for logs and metrics. On the reactor's thread; what
-    /// it throws goes to the log.
+    /// Calls `f(const sake::Answered&)`, which is plain and returns nothing, for every answer before it
+    /// leaves, also for those that no handler made (400, 408, 413, 431, 503, 504): for logs and metrics. On
+    /// the reactor's thread; what it throws goes to the log.
     template <std::invocable<const Answered&> F>
     Engine& on_answered(F f) {
         table_->require_unfrozen();

@@ -1,6 +1,7 @@
-// H1Connection: a session that speaks HTTP/1. `advance` does all that needs no waiting (read, parse, answer plain routes,
-// send) and says what to wait for. Where the bytes are is in turn.hpp and transport.hpp, for how long it waits in
-// deadlines.hpp, what the bytes mean in h1_reader.hpp, and how a handler runs that is a coroutine in app/call_runner.hpp.
+// H1Connection: a session that speaks HTTP/1. `advance` does all that needs no waiting (read, parse, answer
+// plain routes, send) and says what to wait for. Where the bytes are is in turn.hpp and transport.hpp, for
+// how long it waits in deadlines.hpp, what the bytes mean in h1_reader.hpp, and how a handler runs that is a
+// coroutine in app/call_runner.hpp.
 #pragma once
 
 #include <algorithm>
@@ -30,8 +31,8 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// No coroutine, so that an idle one costs little: the reactor resumes the object itself, and only a handler that is a
-/// coroutine has a fiber. Owns itself: `serve` makes it, and it deletes itself when it closes.
+/// No coroutine, so that an idle one costs little: the reactor resumes the object itself, and only a handler
+/// that is a coroutine has a fiber. Owns itself: `serve` makes it, and it deletes itself when it closes.
 ///
 ///   state       what happens                                         goes on to
 ///   idle        between two requests; nothing of the next is here    head, body, ready, closing
@@ -47,11 +48,12 @@ namespace detail {
 ///               so that the client can read the last answer
 ///   dead        closes at its next turn; a handler ends first        deleted
 ///
-/// Every state but cut_off and lingering goes on to dead when the connection breaks, is dropped or runs out of memory.
+/// Every state but cut_off and lingering goes on to dead when the connection breaks, is dropped or runs out
+/// of memory.
 class H1Connection final : public Session, private Resumable, private CallRunner::Owner, private Timer {
   public:
-    /// Serves what comes through the socket, or through the wire over it, until it closes. Throws what a lack of memory
-    /// or of room in the poller throws.
+    /// Serves what comes through the socket, or through the wire over it, until it closes. Throws what a lack
+    /// of memory or of room in the poller throws.
     static void serve(Shard& shard, FileDescriptor socket, const PeerAddress& peer,
                       std::unique_ptr<Wire> wire = nullptr) {
         (new H1Connection(shard, std::move(socket), peer, std::move(wire)))->resume();
@@ -59,7 +61,9 @@ class H1Connection final : public Session, private Resumable, private CallRunner
 
     void begin_drain() noexcept override;
     [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept override;
-    [[nodiscard]] bool is_read_slowly() const noexcept override { return transport_.socket().unacknowledged() > 0; }
+    [[nodiscard]] bool is_read_slowly() const noexcept override {
+        return transport_.socket().unacknowledged() > 0;
+    }
     void make_room() noexcept override;
     void abandon(int status, std::string_view detail) noexcept override;
     void drop() noexcept override;
@@ -147,7 +151,9 @@ class H1Connection final : public Session, private Resumable, private CallRunner
         return std::exchange(shard_.wants_room, false);
     }
 
-    bool account_memory(Turn& turn) { return turn.account_memory(exchange_ ? exchange_->reader.held_bytes() : 0); }
+    bool account_memory(Turn& turn) {
+        return turn.account_memory(exchange_ ? exchange_->reader.held_bytes() : 0);
+    }
     void take_exchange() {
         if (!exchange_) exchange_ = shard_.take_exchange(peer_);
     }
@@ -372,8 +378,8 @@ inline void H1Connection::peer_hung_up(std::uint8_t ready) noexcept {
     exchange_->runner.client_left();
 }
 
-/// Answers in place of the handler, which still has the request, so this is the only try; everything before it has
-/// left.
+/// Answers in place of the handler, which still has the request, so this is the only try; everything before
+/// it has left.
 inline void H1Connection::answer_early(int status, std::string_view detail, AnswerCause cause) noexcept {
     state_ = State::dead;
     try {
@@ -381,7 +387,8 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
         Response response;
         response.set_problem(status, detail);
         answer(turn, response, true, cause);
-        if (turn.send() == Output::Result::sent && transport_.socket().end_output().ok()) state_ = State::cut_off;
+        if (turn.send() == Output::Result::sent && transport_.socket().end_output().ok())
+            state_ = State::cut_off;
     } catch (...) {
         // No memory for an answer: the client sees the connection close.
     }
@@ -441,7 +448,8 @@ inline void H1Connection::tell_observers(const Response& response, AnswerCause c
                            .ctx = call.context});
 }
 
-// Sends what is gathered; false if some of it is unsent or the connection is broken, so that the loop has to look.
+// Sends what is gathered; false if some of it is unsent or the connection is broken, so that the loop has to
+// look.
 inline bool H1Connection::send_gathered(Turn& turn) {
     const Output::Result result = turn.send();
     if (result == Output::Result::failed) state_ = State::dead;
@@ -539,7 +547,8 @@ inline void H1Connection::make_room() noexcept {
 inline void H1Connection::abandon(int status, std::string_view detail) noexcept {
     if (state_ == State::handling) answer_early(status, detail, AnswerCause::stop);
     if (state_ != State::cut_off) return drop();
-    watch().hangup_listener = nullptr;  // a handler is cancelled once; that its client leaves now does not matter
+    watch().hangup_listener =
+        nullptr;  // a handler is cancelled once; that its client leaves now does not matter
     exchange_->runner.drop();
 }
 

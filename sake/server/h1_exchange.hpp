@@ -1,4 +1,5 @@
-// What an HTTP/1 connection has while it reads, serves and answers a request. Recycled: an idle connection has none.
+// What an HTTP/1 connection has while it reads, serves and answers a request. Recycled: an idle connection
+// has none.
 #pragma once
 
 #include "sake/app/call.hpp"

@@ -1,5 +1,5 @@
-// H1Reader: fills a Call with a request, from the bytes of the input to its route and its body. It decides what is
-// refused and with which status; sending, waiting and running handlers are the connection's.
+// H1Reader: fills a Call with a request, from the bytes of the input to its route and its body. It decides
+// what is refused and with which status; sending, waiting and running handlers are the connection's.
 #pragma once
 
 #include <algorithm>
@@ -98,13 +98,15 @@ class H1Reader {
         body_rate_ = RateLimit();
     }
 
-    /// For the answer to a head that was refused: what there is of its first line. HEAD is told from the first bytes even
-    /// of a line that cannot be read to its end, since its answer has no content (RFC 9110 section 9.3.2).
+    /// For the answer to a head that was refused: what there is of its first line. HEAD is told from the
+    /// first bytes even of a line that cannot be read to its end, since its answer has no content (RFC 9110
+    /// section 9.3.2).
     void take_what_is_known(std::string_view bytes) noexcept {
         if (call_.request.method_name.length != 0) return;
         is_clear_ = false;
         if (head_.method_name.length != 0) {
-            CallBuilder(call_).take(bytes.data(), head_.method, head_.method_name, head_.target, head_.fields);
+            CallBuilder(call_).take(bytes.data(), head_.method, head_.method_name, head_.target,
+                                    head_.fields);
             return;
         }
         for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
@@ -115,7 +117,9 @@ class H1Reader {
 
   private:
     [[nodiscard]] bool is_detached() const noexcept { return !call_.request.storage.empty(); }
-    [[nodiscard]] std::size_t body_limit() const noexcept { return call_.route->max_body.value_or(config_.max_body); }
+    [[nodiscard]] std::size_t body_limit() const noexcept {
+        return call_.route->max_body.value_or(config_.max_body);
+    }
 
     Progress refuse(int status, std::string_view reason) {
         refusal_status_ = status;
@@ -191,8 +195,8 @@ class H1Reader {
         return Progress::complete;
     }
 
-    // Ahead of the string, which would double so often that most of the time went into fresh pages; but not all of what
-    // a client announces before it has sent a good part of it.
+    // Ahead of the string, which would double so often that most of the time went into fresh pages; but not
+    // all of what a client announces before it has sent a good part of it.
     static void make_room(std::string& body, std::size_t piece, std::size_t announced) {
         const std::size_t size = body.size() + piece;
         if (size <= body.capacity()) return;

@@ -1,5 +1,6 @@
-// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and leave with
-// one call; a large body or a file follows as a piece of its own. Only what the socket does not take is kept.
+// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
+// leave with one call; a large body or a file follows as a piece of its own. Only what the socket does not
+// take is kept.
 #pragma once
 
 #include <sys/uio.h>
@@ -76,7 +77,8 @@ class Output {
         return sum;
     }
 
-    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes unsent.
+    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
+    /// unsent.
     Result flush(Socket& socket, std::string& gathered) {
         if (has_unsent()) return flush_unsent(socket);
         return gathered.empty() ? Result::sent : flush_with(socket, gathered, {});
@@ -102,7 +104,8 @@ class Output {
             for (;;) {
                 skip_what_is_sent();
                 if (text.empty() && pieces.empty()) return Result::sent;
-                const SysResult result = text.empty() && pieces.front().is_file() ? send_range(socket) : send_texts(socket);
+                const SysResult result =
+                    text.empty() && pieces.front().is_file() ? send_range(socket) : send_texts(socket);
                 if (result.would_block()) {
                     socket.blocked(writable);
                     return Result::blocked;

@@ -1,5 +1,5 @@
-// Run: one run of an engine, from its listeners to its end: the shard with its reactor, the acceptors, the carrier of
-// worker routes, signals and the shutdown.
+// Run: one run of an engine, from its listeners to its end: the shard with its reactor, the acceptors, the
+// carrier of worker routes, signals and the shutdown.
 #pragma once
 
 #include <algorithm>
@@ -46,8 +46,8 @@ class Run {
     }
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
-    // Coroutines and sessions use the shard, so they end first, and the carrier before its reactor. A handler that
-    // swallows every Cancelled is left where it is, with its session.
+    // Coroutines and sessions use the shard, so they end first, and the carrier before its reactor. A handler
+    // that swallows every Cancelled is left where it is, with its session.
     ~Run() {
         shard_.sessions.for_each([](Session& session) { session.drop(); });
         reactor_.cancel_all();
@@ -57,7 +57,9 @@ class Run {
     }
 
     /// From any thread.
-    [[nodiscard]] WorkerPool::Stats worker_stats() const { return carrier_ ? carrier_->stats() : WorkerPool::Stats(); }
+    [[nodiscard]] WorkerPool::Stats worker_stats() const {
+        return carrier_ ? carrier_->stats() : WorkerPool::Stats();
+    }
     [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_.count(); }
 
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.

@@ -22,8 +22,8 @@ class Session : public ListNode, public HangupListener {
     /// The server stops: an idle session gets a moment for a request that is on its way, then closes.
     virtual void begin_drain() noexcept = 0;
 
-    /// Since when it has been between two requests, or done with all of them; empty while it is busy, and before its
-    /// first request.
+    /// Since when it has been between two requests, or done with all of them; empty while it is busy, and
+    /// before its first request.
     [[nodiscard]] virtual std::optional<TimePoint> idle_since() const noexcept = 0;
     /// Whether the client has yet to receive some of its answers.
     [[nodiscard]] virtual bool is_read_slowly() const noexcept = 0;

@@ -1,5 +1,5 @@
-// Shard: a reactor and all that its connections share: buffers, the Date line, the list of sessions, the memory budget
-// and recycled exchanges.
+// Shard: a reactor and all that its connections share: buffers, the Date line, the list of sessions, the
+// memory budget and recycled exchanges.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,5 @@
-// Shutdown: the way of a run to its end. A graceful stop lets what is in flight finish, within the grace; a second wish,
-// or the end of the grace, cuts it off.
+// Shutdown: the way of a run to its end. A graceful stop lets what is in flight finish, within the grace; a
+// second wish, or the end of the grace, cuts it off.
 //
 //   serving --begin_drain--> draining --stop_now, grace over--> forced --a second later--> over
 //
@@ -42,7 +42,8 @@ class Shutdown {
     /// Whether something in flight was cut off.
     [[nodiscard]] bool was_forced() const noexcept { return shard_.stage == StopStage::forced; }
 
-    /// Whether nothing is left to wait for. A handler in the pool is waited for, since it uses what the program owns.
+    /// Whether nothing is left to wait for. A handler in the pool is waited for, since it uses what the
+    /// program owns.
     [[nodiscard]] bool is_over() const noexcept {
         if (has_given_up_) return true;
         if (!has_begun() || shard_.sessions.count() != 0) return false;
@@ -96,7 +97,8 @@ class Shutdown {
     }
 
     [[nodiscard]] bool has_ended_accepting() const noexcept {
-        return std::all_of(acceptors_.begin(), acceptors_.end(), [](const auto& each) { return each.has_ended(); });
+        return std::all_of(acceptors_.begin(), acceptors_.end(),
+                           [](const auto& each) { return each.has_ended(); });
     }
 
     Shard& shard_;

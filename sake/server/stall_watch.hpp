@@ -1,4 +1,5 @@
-// StallWatch: tells the log of handlers that hold the reactor's thread, once per route and minute, and counts them.
+// StallWatch: tells the log of handlers that hold the reactor's thread, once per route and minute, and counts
+// them.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
-// Transport: what one connection keeps of its bytes between its turns: the socket, what came and was not taken yet, what
-// is on its way out, and the share that both have of the memory budget. Turn moves the bytes.
+// Transport: what one connection keeps of its bytes between its turns: the socket, what came and was not
+// taken yet, what is on its way out, and the share that both have of the memory budget. Turn moves the bytes.
 #pragma once
 
 #include <memory>
@@ -31,11 +31,11 @@ class Transport {
     /// While something is unsent.
     [[nodiscard]] UnsentOutput& unsent() const noexcept { return output_.unsent(); }
 
-    /// At the close, what the client has not received is dropped. The kernel would keep megabytes of the answer for
-    /// minutes for a client that does not read.
+    /// At the close, what the client has not received is dropped. The kernel would keep megabytes of the
+    /// answer for minutes for a client that does not read.
     void give_up_output() noexcept { socket_.reset_on_close(); }
-    /// Input that is unread when a socket closes, or that comes later, resets the connection, and the client loses what
-    /// it has not received yet (RFC 9112 section 9.6).
+    /// Input that is unread when a socket closes, or that comes later, resets the connection, and the client
+    /// loses what it has not received yet (RFC 9112 section 9.6).
     [[nodiscard]] bool may_lose_output() const noexcept {
         return socket_.has_input() || socket_.unacknowledged() > 0;
     }

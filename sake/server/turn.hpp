@@ -1,5 +1,5 @@
-// Turn: while it is open, one connection has the shared buffers of its shard: the input and the gathered answers. It alone
-// gives access to them, so that no two connections can meet in them.
+// Turn: while it is open, one connection has the shared buffers of its shard: the input and the gathered
+// answers. It alone gives access to them, so that no two connections can meet in them.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Open from its start to `end`, which keeps the rest of the input for the connection. Without it, as when the connection
-/// is lost, input and gathered answers are dropped.
+/// Open from its start to `end`, which keeps the rest of the input for the connection. Without it, as when
+/// the connection is lost, input and gathered answers are dropped.
 class Turn {
   public:
     Turn(Shard& shard, Transport& transport) noexcept : shard_(shard), transport_(transport) { begin(); }
@@ -25,8 +25,8 @@ class Turn {
     Turn& operator=(const Turn&) = delete;
     ~Turn() { drop(); }
 
-    /// Before a handler starts that is a coroutine: others have turns while it waits. Throws std::bad_alloc if there is
-    /// no memory for what is left of the input.
+    /// Before a handler starts that is a coroutine: others have turns while it waits. Throws std::bad_alloc
+    /// if there is no memory for what is left of the input.
     void end() {
         transport_.held_ = shard_.input_.hold();
         is_open_ = false;
@@ -63,14 +63,14 @@ class Turn {
         return transport_.output_.flush_with(transport_.socket_, gathered(), {&piece, 1});
     }
 
-    /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere. False if that
-    /// is too much.
+    /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
+    /// False if that is too much.
     bool account_memory(std::size_t others) noexcept {
         return transport_.memory_.resize(input().bytes_to_hold() + transport_.output_.held_bytes() + others);
     }
 
-    // A client that sends without pause gets this many buffers read, and this many requests answered, before the others
-    // have their turn.
+    // A client that sends without pause gets this many buffers read, and this many requests answered, before
+    // the others have their turn.
     static constexpr int most_receives = 8;
     static constexpr int most_answers = 256;
     int receives = 0;

@@ -1,5 +1,5 @@
-// Between a Call and the documents that cross to a worker: describing a request and a response, and building the call
-// again on the other side.
+// Between a Call and the documents that cross to a worker: describing a request and a response, and building
+// the call again on the other side.
 #pragma once
 
 #include <cstddef>
@@ -57,8 +57,8 @@ inline WorkerContext describe_request(Call& call) {
     return out;
 }
 
-/// Makes `call` the request that the document describes, for a route that takes it. Throws std::invalid_argument if the
-/// document describes no request that the route could have received.
+/// Makes `call` the request that the document describes, for a route that takes it. Throws
+/// std::invalid_argument if the document describes no request that the route could have received.
 inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& document) {
     if (document.route != route.pattern() || document.params.size() != route.param_count()) {
         throw std::invalid_argument("worker document: it is not for the route " + route.description());

@@ -1,6 +1,6 @@
-// The carrier to the worker pool: a call crosses as JSON text, is served there by the same handler object, and its answer
-// comes back the same way. The reactor never waits for the pool, and the pool never touches the reactor's objects: the
-// side that gives up first leaves a job behind whose answer is dropped.
+// The carrier to the worker pool: a call crosses as JSON text, is served there by the same handler object,
+// and its answer comes back the same way. The reactor never waits for the pool, and the pool never touches
+// the reactor's objects: the side that gives up first leaves a job behind whose answer is dropped.
 #pragma once
 
 #include <chrono>
@@ -61,7 +61,7 @@ class Mailbox {
 /// What the worker routes of one run share.
 struct PoolCarrier final : Carrier {
     PoolCarrier(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
-                  Budget& budget)
+                Budget& budget)
         : memory(budget),
           log(config.log),
           mailbox(std::make_shared<Mailbox>(reactor)),
@@ -339,7 +339,8 @@ inline std::unique_ptr<CarriedCall> PoolCarrier::carry(Call& call) {
 }
 
 inline std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config& config,
-                                                  const std::shared_ptr<const RouteTable>& routes, Budget& memory) {
+                                                  const std::shared_ptr<const RouteTable>& routes,
+                                                  Budget& memory) {
     return std::make_unique<PoolCarrier>(reactor, config, routes, memory);
 }
 

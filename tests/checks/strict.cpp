@@ -42,7 +42,7 @@ void add_routes(sake::Engine& app) {
     app.get("/go", [](sake::Context& ctx) { ctx.redirect("/"); });
     app.get("/query", [](sake::Context& ctx) {
         ctx.set("seen", ctx.query<int>("n", 1));
-        ctx.set_header("X-Method", ctx.has_header("host") ? "yes" : "no");
+        ctx.set_header("X-Method", ctx.find_header("host") ? "yes" : "no");
         for (const auto& [name, value] : ctx.headers()) ctx.add_header("X-Seen", name.empty() ? name : value);
         ctx.html(ctx.query("name", "nobody"));
     });

@@ -24,8 +24,7 @@ struct Site {
                  .announce = false,
                  .log = [](sake::LogLevel, std::string_view) {}},
           errors(on_error, config.log),
-          server(reactor, config, routes, errors, 10) {
-        server.keep_spares(4);
+          shard(reactor, config, routes, errors, observers, 10) {
         const auto add = [this](const char* method, const char* pattern, auto handler) {
             routes.add(routes.root(), method, sake::detail::PatternInfo{pattern, 0, __FILE__, __LINE__},
                        sake::detail::Handler(handler));
@@ -53,7 +52,8 @@ struct Site {
     sake::detail::ErrorAnswers errors;
     sake::detail::RouteTable routes;
     sake::Reactor reactor;
-    sake::detail::Server server;
+    sake::detail::Observers observers;
+    sake::detail::Shard shard;
     std::vector<bool> are_heads;  // of the requests whose handlers have run
 };
 
@@ -81,8 +81,8 @@ inline std::vector<Answer> serve(Site& site, std::string_view input, std::size_t
         if (turns == 0) {
             send(input.substr(0, cut));
             if (cut == input.size()) ::shutdown(client.get(), SHUT_WR);
-            sake::detail::Connection::serve(site.server, sake::detail::FileDescriptor(ends[1]),
-                                            sake::detail::PeerAddress());
+            sake::detail::H1Connection::serve(site.shard, sake::detail::FileDescriptor(ends[1]),
+                                              sake::detail::PeerAddress());
         } else if (turns == 1 && cut < input.size()) {
             send(input.substr(cut));
             ::shutdown(client.get(), SHUT_WR);
@@ -93,7 +93,7 @@ inline std::vector<Answer> serve(Site& site, std::string_view input, std::size_t
         while ((count = ::read(client.get(), piece, sizeof piece)) > 0) {
             bytes.append(piece, static_cast<std::size_t>(count));
         }
-        return site.server.connection_count == 0 && count <= 0;
+        return site.shard.sessions.count() == 0 && count <= 0;
     });
     return take_apart(bytes, site.are_heads);
 }
