@@ -1,4 +1,5 @@
-// A descriptor that a reactor watches: what it is known to be ready for, and who waits for more.
+// A descriptor that a reactor watches, or a wire in memory that needs none: what it is known to be ready for,
+// and who waits for more.
 #pragma once
 
 #include <cstdint>
@@ -23,17 +24,21 @@ class HangupListener {
     ~HangupListener() = default;
 };
 
-/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor.
+/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. Without one,
+/// whoever moves the bytes tells what has become ready.
 class Watch {
   public:
+    static constexpr int no_descriptor = -1;
+
     /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins
     /// with nothing: the first event tells.
-    Watch(Reactor& reactor, int fd, std::uint8_t ready = readable | writable);
+    explicit Watch(Reactor& reactor, int fd = no_descriptor, std::uint8_t ready = readable | writable);
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
+    [[nodiscard]] bool has_descriptor() const noexcept { return fd_ != no_descriptor; }
     [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
 
     /// Whether it is worth trying: true until a call found nothing, then until the next event.
@@ -52,6 +57,11 @@ class Watch {
         if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
     }
 
+    /// What a poller would report: readable with peer_ended, both directions with broken. Who waits is
+    /// resumed in the next turn of the loop, and the hangup_listener is told at once. For the reactor's
+    /// thread.
+    void became_ready(std::uint8_t ready) noexcept;
+
     /// Whether it is worth trying in this direction.
     [[nodiscard]] bool is_ready(Readiness direction) const noexcept { return (ready_ & direction) != 0; }
 
@@ -60,6 +70,7 @@ class Watch {
     [[nodiscard]] Resumable* waiter(Readiness direction) const noexcept {
         return direction == readable ? reader_ : writer_;
     }
+    [[nodiscard]] bool is_awaited() const noexcept { return reader_ != nullptr || writer_ != nullptr; }
     /// Who waits is not woken any more.
     void give_up(Readiness direction) noexcept { (direction == readable ? reader_ : writer_) = nullptr; }
 

@@ -154,6 +154,10 @@ class TcpStream {
     };
 
     [[nodiscard]] Socket& socket() const;
+    template <detail::Limit L>
+    [[nodiscard]] detail::TimePoint deadline_in(L limit) const {
+        return socket().watch.reactor().deadline_in(detail::to_clock(limit));
+    }
     // Templates, as all coroutines here, since GCC compiles those that are none for every program that
     // includes them.
     template <class Unused = void>
@@ -226,7 +230,7 @@ Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
 template <detail::Limit L>
 Task<std::size_t> TcpStream::read_more(L limit) {
     const Reading reading(socket());
-    co_return co_await receive_more(detail::deadline_in(detail::to_clock(limit)));
+    co_return co_await receive_more(deadline_in(limit));
 }
 
 template <detail::Limit L>
@@ -239,13 +243,13 @@ Task<std::size_t> TcpStream::read(std::span<char> into, L limit) {
         unread.take(size);
         co_return size;
     }
-    co_return co_await receive(into, detail::deadline_in(detail::to_clock(limit)));
+    co_return co_await receive(into, deadline_in(limit));
 }
 
 template <detail::Limit L>
 Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, std::size_t longest, L limit) {
     if (delimiter.empty()) throw std::invalid_argument("read_until: the delimiter is empty");
-    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const detail::TimePoint deadline = deadline_in(limit);
     const Reading reading(socket());
     detail::UnreadBytes& unread = socket().unread;
     for (std::size_t searched = 0;;) {
@@ -270,7 +274,7 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
 
 template <detail::Limit L>
 Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
-    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const detail::TimePoint deadline = deadline_in(limit);
     const Reading reading(socket());
     detail::UnreadBytes& unread = socket().unread;
     while (unread.size() < size) {
@@ -284,7 +288,7 @@ Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
 
 template <detail::Limit L>
 Task<> TcpStream::write_all(std::string_view bytes, L limit) {
-    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const detail::TimePoint deadline = deadline_in(limit);
     Socket& own = socket();
     if (own.watch.reactor().turn_is_up()) co_await yield();
     while (!bytes.empty()) {

@@ -59,6 +59,7 @@ class Serving {
         reactor_.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
             report_stall(static_cast<const Route*>(work), held);
         });
+        reactor_.name_work([](const void* work) { return static_cast<const Route*>(work)->description(); });
         reactor_.set_log(config.log);
         server_.keep_spares(64);
         if (config.handle_signals) signals_.emplace();
@@ -175,7 +176,7 @@ class Serving {
                 shed_idle();
                 // Whoever was asked may wait for its peer, while another becomes idle.
                 look_again_.set(reactor_.now() + std::chrono::milliseconds(100));
-                if (full_warning_.take_turn(std::chrono::seconds(10))) {
+                if (full_warning_.take_turn(reactor_.now(), std::chrono::seconds(10))) {
                     log_quietly(config_.log, LogLevel::warning,
                                 "there are as many connections as there may be: ",
                                 "who is idle makes room, others wait");
@@ -203,7 +204,7 @@ class Serving {
                 return AcceptResult::drained;
             }
             if (error != 0 && !sys::is_of_one_connection(error)) {
-                if (accept_warning_.take_turn(std::chrono::seconds(10))) {
+                if (accept_warning_.take_turn(reactor_.now(), std::chrono::seconds(10))) {
                     log_quietly(config_.log, LogLevel::warning, cannot_accept,
                                 std::generic_category().message(error));
                 }
@@ -263,7 +264,7 @@ class Serving {
     void report_stall(const Route* route, Clock::duration held) noexcept {
         ++stalls_;
         try {
-            if (!stall_warnings_[route].take_turn(std::chrono::minutes(1))) return;
+            if (!stall_warnings_[route].take_turn(reactor_.now(), std::chrono::minutes(1))) return;
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
             const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
                                      " held the event loop for " + std::to_string(ms) +

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -295,6 +296,7 @@ class PooledCall final : public WorkerCall, private Timer {
     void begin(Reactor& loop) override {
         loop.timers().set(*this, loop.now() + workers_.queue_timeout);
         loop_ = &loop;
+        outside_.emplace(loop);
         job_->waiter = this;
     }
     void end() override {
@@ -314,6 +316,7 @@ class PooledCall final : public WorkerCall, private Timer {
     bool withdraw() noexcept override {
         job_->waiter = nullptr;
         loop_->timers().cancel(*this);
+        outside_.reset();
         return true;
     }
 
@@ -321,6 +324,7 @@ class PooledCall final : public WorkerCall, private Timer {
     Context& ctx_;
     BudgetShare memory_;
     std::shared_ptr<RequestJob> job_;
+    std::optional<Reactor::OutsideWork> outside_;
     Reactor* loop_ = nullptr;
 };
 
