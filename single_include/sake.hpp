@@ -3675,8 +3675,7 @@ inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n
 
 // ---- sake/async/clock.hpp ----
 
-// The clock that deadlines are on, and durations and moments as it counts them. What the time is, a Poller
-// says.
+// Durations and moments on the clock of deadlines. What time it is, the Reactor knows: see Reactor::now.
 
 namespace sake {
 inline namespace v0 {
@@ -3769,7 +3768,7 @@ class Poller {
     /// Waits for at most `timeout` (negative: for ever) and appends what became ready.
     virtual void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
 
-    /// The time, and the time of day. All else asks here, so that time can be simulated.
+    /// The time, and the time of day. Everything on the loop asks here, so that tests can simulate time.
     [[nodiscard]] virtual TimePoint now() const noexcept { return Clock::now(); }
     [[nodiscard]] virtual std::chrono::system_clock::time_point wall_now() const noexcept {
         return std::chrono::system_clock::now();
@@ -3777,7 +3776,7 @@ class Poller {
     /// Whether time stands still while something is ready.
     [[nodiscard]] virtual bool has_virtual_time() const noexcept { return false; }
 
-    /// The reactor that uses it from now on, to the end.
+    /// Tells the poller which reactor uses it. Called once, before the first wait.
     virtual void attach(Reactor&) noexcept {}
 };
 
@@ -4751,8 +4750,8 @@ class TimerQueue {
 
 // ---- sake/async/watch.hpp ----
 
-// A descriptor that a reactor watches, or a wire in memory that needs none: what it is known to be ready for,
-// and who waits for more.
+// A descriptor that a reactor watches, or a wire in memory: what it is known to be ready for, and the
+// waiters.
 
 namespace sake {
 inline namespace v0 {
@@ -4771,8 +4770,8 @@ class HangupListener {
     ~HangupListener() = default;
 };
 
-/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. Without one,
-/// whoever moves the bytes tells what has become ready.
+/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. A watch
+/// without one is for a wire in memory, whose other end calls `became_ready`.
 class Watch {
   public:
     static constexpr int no_descriptor = -1;
@@ -4804,9 +4803,9 @@ class Watch {
         if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
     }
 
-    /// What a poller would report: readable with peer_ended, both directions with broken. Who waits is
-    /// resumed in the next turn of the loop, and the hangup_listener is told at once. For the reactor's
-    /// thread.
+    /// Reports readiness as a poller would: `readable` together with `peer_ended`, both directions together
+    /// with `broken`. Waiters are resumed in the next turn of the loop; the hangup_listener is told at once.
+    /// For the reactor's thread, from inside the loop or between two runs of it.
     void became_ready(std::uint8_t ready) noexcept;
 
     /// Whether it is worth trying in this direction.
@@ -4817,6 +4816,7 @@ class Watch {
     [[nodiscard]] Resumable* waiter(Readiness direction) const noexcept {
         return direction == readable ? reader_ : writer_;
     }
+    /// Whether anything waits, in either direction.
     [[nodiscard]] bool is_awaited() const noexcept { return reader_ != nullptr || writer_ != nullptr; }
     /// Who waits is not woken any more.
     void give_up(Readiness direction) noexcept { (direction == readable ? reader_ : writer_) = nullptr; }
@@ -4849,7 +4849,7 @@ class Reactor {
   public:
     /// Throws std::system_error, or std::invalid_argument for a backend that this system does not have.
     explicit Reactor(PollerKind kind = PollerKind::automatic);
-    /// With a poller of the caller's, such as a SimulatedPoller.
+    /// Uses this poller, such as a SimulatedPoller.
     explicit Reactor(std::unique_ptr<detail::Poller> poller);
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
@@ -4924,7 +4924,7 @@ class Reactor {
     }
     /// Names what is at work from now on until the present coroutine waits.
     void set_work(const void* work) noexcept { work_ = work; }
-    /// Has `name` put into words what fibers work for, in messages.
+    /// Sets how messages name the work of a fiber, Fiber::work.
     void name_work(std::string (*name)(const void* work)) noexcept { name_work_ = name; }
     /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
     [[nodiscard]] std::string describe_waits() const;
@@ -4932,6 +4932,7 @@ class Reactor {
     void check_stall();
 
     class OutsideWork;
+    /// How many of them live.
     [[nodiscard]] std::size_t outside_work() const noexcept { return outside_work_; }
 
     /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
@@ -5067,8 +5068,8 @@ inline void Watch::became_ready(std::uint8_t ready) noexcept {
 
 }  // namespace detail
 
-/// While it lives, another thread is at work that will post to the reactor, so that virtual time stands still
-/// meanwhile. For the reactor's thread.
+/// Says that another thread is at work and will post to the reactor. Virtual time stands still as long as one
+/// lives. Made and destroyed on the reactor's thread.
 class Reactor::OutsideWork {
   public:
     explicit OutsideWork(Reactor& reactor) noexcept : reactor_(reactor) { ++reactor_.outside_work_; }
@@ -5187,7 +5188,7 @@ inline void Reactor::turn() {
 }
 
 // Coroutines that hand things to each other have turns of a microsecond, to which a look at the kernel would
-// add another: it can wait a little. Not in virtual time, where no turn takes any.
+// add another: it can wait a little. In virtual time it cannot, since no turn takes any.
 inline bool Reactor::may_put_off_events() noexcept {
     if (first_ready_ == nullptr) return false;
     now_ = present();
@@ -6948,51 +6949,54 @@ inline auto Event::wait() noexcept -> detail::Operation<EventWait, Event&> {
 
 // ---- sake/async/poller_simulated.hpp ----
 
-// Virtual time, for tests: a poller whose clock stands still while anything happens, and jumps to the next
-// timer when nothing does. Descriptors and other threads are real, and are waited for in real time.
+// Virtual time, for tests: a poller whose clock stands still while anything can happen, and else jumps to the
+// next timer. Descriptors and other threads are real, and the loop waits for them in real time.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Thrown out of the loop when tasks wait and nothing can happen any more. Says which, and for what.
+/// Thrown out of the loop when nothing can happen any more. The text says which tasks wait, and for what.
 class Deadlock : public std::logic_error {
   public:
     using std::logic_error::logic_error;
 };
 
-/// When virtual time begins, and for how long, in real time, it stands still for the world outside.
+/// The start of virtual time, and how long, in real time, it stands still for the world outside.
 struct SimulationOptions {
     std::chrono::system_clock::time_point wall_start = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
-    /// For Reactor::OutsideWork that does not end.
+    /// For threads, while any Reactor::OutsideWork lives.
     std::chrono::milliseconds thread_patience = std::chrono::seconds(60);
-    /// For descriptors that a task waits for and nothing comes from.
+    /// For descriptors that are awaited and stay silent.
     std::chrono::milliseconds descriptor_patience = std::chrono::seconds(5);
-    /// For posts of threads that nobody knows of, before it is a deadlock.
+    /// For posts of threads without OutsideWork, before a Deadlock is thrown.
     std::chrono::milliseconds grace{100};
 };
 
-/// Goes into a Reactor, whose thread alone uses it:
+/// Belongs to one Reactor, and is for its thread:
 ///
 ///     auto owned = std::make_unique<SimulatedPoller>();
 ///     SimulatedPoller& time = *owned;
 ///     Reactor reactor(std::move(owned));
+///     time.advance(30s);
 ///
-/// The loop, however it is run, takes what is ready first. Then, while there is Reactor::OutsideWork, or a
-/// task waits for a descriptor, it waits in real time, and the clock stands still. Then the clock jumps to
-/// the next timer. Without any, the loop throws Deadlock.
+/// However the loop is run, everything that is ready runs first. Then, while there is Reactor::OutsideWork or
+/// an awaited descriptor, the loop waits in real time and the clock stands still. Then the clock jumps to the
+/// next timer. Without any timer, the loop throws Deadlock. A task that yields until some moment has come
+/// never ends, since it is always ready.
 class SimulatedPoller final : public Poller {
   public:
     explicit SimulatedPoller(SimulationOptions options = {}, PollerKind real = PollerKind::automatic)
         : options_(options), real_(make_poller(real)) {}
 
-    /// Turns the loop until exactly so much time has passed, all that is due on the way happens in its order,
-    /// and what became ready has run. Throws std::logic_error inside a coroutine, which sleeps instead.
+    /// Turns the loop until exactly so much time has passed. Everything that is due on the way, the last
+    /// moment included, happens in its order. Throws std::logic_error inside a coroutine: `co_await sleep`
+    /// instead.
     template <class Rep, class Period>
     void advance(std::chrono::duration<Rep, Period> time) {
         run_to(moment_after(now_, to_clock(time)));
     }
-    /// Turns the loop until nothing more happens without time passing.
+    /// Turns the loop until nothing more can happen at this moment of virtual time.
     void run_until_idle() { run_to(now_); }
 
     [[nodiscard]] TimePoint now() const noexcept override { return now_; }
@@ -7030,7 +7034,7 @@ class SimulatedPoller final : public Poller {
     }
 
   private:
-    // Any moment but those that the reactor takes for "never yet".
+    // Not zero, which means "not yet" to the reactor.
     static constexpr TimePoint start{std::chrono::hours(24)};
 
     void run_to(TimePoint horizon) {
@@ -7052,7 +7056,7 @@ class SimulatedPoller final : public Poller {
         if (can_jump) return jump(next);
         wait_in_real_time(options_.grace, events);
         if (events.empty()) {
-            throw Deadlock("deadlock, since nothing can happen any more: " + reactor_->describe_waits());
+            throw Deadlock("deadlock: nothing can happen any more; " + reactor_->describe_waits());
         }
     }
 
@@ -7061,7 +7065,7 @@ class SimulatedPoller final : public Poller {
                std::any_of(watches_.begin(), watches_.end(), [](Watch* each) { return each->is_awaited(); });
     }
 
-    // Once in vain is enough, until others are waited for or something comes.
+    // In vain only once, until something comes or there is more to wait for.
     void wait_for_others(std::vector<PollEvent>& events) {
         const std::pair others(reactor_->outside_work(), waits_begun_);
         if (given_up_on_ == others) return;
@@ -7076,7 +7080,7 @@ class SimulatedPoller final : public Poller {
         now_ = next;
     }
 
-    // Signals cut a wait short.
+    // Again after a signal, which cuts a wait of the poller short.
     void wait_in_real_time(std::chrono::milliseconds longest, std::vector<PollEvent>& events) {
         const TimePoint until = moment_after(Clock::now(), to_clock(longest));
         while (events.empty()) {
@@ -7207,7 +7211,7 @@ class [[nodiscard]] Semaphore::AcquireWait final : public detail::Wait, public d
         throw_if_cancelled();
         return Permit(semaphore_);
     }
-    void describe(std::string& out) const override { out += "a permit of a Semaphore, or a Mutex"; }
+    void describe(std::string& out) const override { out += "a Semaphore or a Mutex"; }
 
   private:
     bool withdraw() noexcept override {

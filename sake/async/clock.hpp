@@ -1,5 +1,4 @@
-// The clock that deadlines are on, and durations and moments as it counts them. What the time is, a Poller
-// says.
+// Durations and moments on the clock of deadlines. What time it is, the Reactor knows: see Reactor::now.
 #pragma once
 
 #include <time.h>

@@ -58,7 +58,7 @@ class Poller {
     /// Waits for at most `timeout` (negative: for ever) and appends what became ready.
     virtual void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
 
-    /// The time, and the time of day. All else asks here, so that time can be simulated.
+    /// The time, and the time of day. Everything on the loop asks here, so that tests can simulate time.
     [[nodiscard]] virtual TimePoint now() const noexcept { return Clock::now(); }
     [[nodiscard]] virtual std::chrono::system_clock::time_point wall_now() const noexcept {
         return std::chrono::system_clock::now();
@@ -66,7 +66,7 @@ class Poller {
     /// Whether time stands still while something is ready.
     [[nodiscard]] virtual bool has_virtual_time() const noexcept { return false; }
 
-    /// The reactor that uses it from now on, to the end.
+    /// Tells the poller which reactor uses it. Called once, before the first wait.
     virtual void attach(Reactor&) noexcept {}
 };
 

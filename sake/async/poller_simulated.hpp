@@ -1,5 +1,5 @@
-// Virtual time, for tests: a poller whose clock stands still while anything happens, and jumps to the next
-// timer when nothing does. Descriptors and other threads are real, and are waited for in real time.
+// Virtual time, for tests: a poller whose clock stands still while anything can happen, and else jumps to the
+// next timer. Descriptors and other threads are real, and the loop waits for them in real time.
 #pragma once
 
 #include <algorithm>
@@ -21,44 +21,47 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Thrown out of the loop when tasks wait and nothing can happen any more. Says which, and for what.
+/// Thrown out of the loop when nothing can happen any more. The text says which tasks wait, and for what.
 class Deadlock : public std::logic_error {
   public:
     using std::logic_error::logic_error;
 };
 
-/// When virtual time begins, and for how long, in real time, it stands still for the world outside.
+/// The start of virtual time, and how long, in real time, it stands still for the world outside.
 struct SimulationOptions {
     std::chrono::system_clock::time_point wall_start = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
-    /// For Reactor::OutsideWork that does not end.
+    /// For threads, while any Reactor::OutsideWork lives.
     std::chrono::milliseconds thread_patience = std::chrono::seconds(60);
-    /// For descriptors that a task waits for and nothing comes from.
+    /// For descriptors that are awaited and stay silent.
     std::chrono::milliseconds descriptor_patience = std::chrono::seconds(5);
-    /// For posts of threads that nobody knows of, before it is a deadlock.
+    /// For posts of threads without OutsideWork, before a Deadlock is thrown.
     std::chrono::milliseconds grace{100};
 };
 
-/// Goes into a Reactor, whose thread alone uses it:
+/// Belongs to one Reactor, and is for its thread:
 ///
 ///     auto owned = std::make_unique<SimulatedPoller>();
 ///     SimulatedPoller& time = *owned;
 ///     Reactor reactor(std::move(owned));
+///     time.advance(30s);
 ///
-/// The loop, however it is run, takes what is ready first. Then, while there is Reactor::OutsideWork, or a
-/// task waits for a descriptor, it waits in real time, and the clock stands still. Then the clock jumps to
-/// the next timer. Without any, the loop throws Deadlock.
+/// However the loop is run, everything that is ready runs first. Then, while there is Reactor::OutsideWork or
+/// an awaited descriptor, the loop waits in real time and the clock stands still. Then the clock jumps to the
+/// next timer. Without any timer, the loop throws Deadlock. A task that yields until some moment has come
+/// never ends, since it is always ready.
 class SimulatedPoller final : public Poller {
   public:
     explicit SimulatedPoller(SimulationOptions options = {}, PollerKind real = PollerKind::automatic)
         : options_(options), real_(make_poller(real)) {}
 
-    /// Turns the loop until exactly so much time has passed, all that is due on the way happens in its order,
-    /// and what became ready has run. Throws std::logic_error inside a coroutine, which sleeps instead.
+    /// Turns the loop until exactly so much time has passed. Everything that is due on the way, the last
+    /// moment included, happens in its order. Throws std::logic_error inside a coroutine: `co_await sleep`
+    /// instead.
     template <class Rep, class Period>
     void advance(std::chrono::duration<Rep, Period> time) {
         run_to(moment_after(now_, to_clock(time)));
     }
-    /// Turns the loop until nothing more happens without time passing.
+    /// Turns the loop until nothing more can happen at this moment of virtual time.
     void run_until_idle() { run_to(now_); }
 
     [[nodiscard]] TimePoint now() const noexcept override { return now_; }
@@ -96,7 +99,7 @@ class SimulatedPoller final : public Poller {
     }
 
   private:
-    // Any moment but those that the reactor takes for "never yet".
+    // Not zero, which means "not yet" to the reactor.
     static constexpr TimePoint start{std::chrono::hours(24)};
 
     void run_to(TimePoint horizon) {
@@ -118,7 +121,7 @@ class SimulatedPoller final : public Poller {
         if (can_jump) return jump(next);
         wait_in_real_time(options_.grace, events);
         if (events.empty()) {
-            throw Deadlock("deadlock, since nothing can happen any more: " + reactor_->describe_waits());
+            throw Deadlock("deadlock: nothing can happen any more; " + reactor_->describe_waits());
         }
     }
 
@@ -127,7 +130,7 @@ class SimulatedPoller final : public Poller {
                std::any_of(watches_.begin(), watches_.end(), [](Watch* each) { return each->is_awaited(); });
     }
 
-    // Once in vain is enough, until others are waited for or something comes.
+    // In vain only once, until something comes or there is more to wait for.
     void wait_for_others(std::vector<PollEvent>& events) {
         const std::pair others(reactor_->outside_work(), waits_begun_);
         if (given_up_on_ == others) return;
@@ -142,7 +145,7 @@ class SimulatedPoller final : public Poller {
         now_ = next;
     }
 
-    // Signals cut a wait short.
+    // Again after a signal, which cuts a wait of the poller short.
     void wait_in_real_time(std::chrono::milliseconds longest, std::vector<PollEvent>& events) {
         const TimePoint until = moment_after(Clock::now(), to_clock(longest));
         while (events.empty()) {

@@ -31,7 +31,7 @@ class Reactor {
   public:
     /// Throws std::system_error, or std::invalid_argument for a backend that this system does not have.
     explicit Reactor(PollerKind kind = PollerKind::automatic);
-    /// With a poller of the caller's, such as a SimulatedPoller.
+    /// Uses this poller, such as a SimulatedPoller.
     explicit Reactor(std::unique_ptr<detail::Poller> poller);
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
@@ -106,7 +106,7 @@ class Reactor {
     }
     /// Names what is at work from now on until the present coroutine waits.
     void set_work(const void* work) noexcept { work_ = work; }
-    /// Has `name` put into words what fibers work for, in messages.
+    /// Sets how messages name the work of a fiber, Fiber::work.
     void name_work(std::string (*name)(const void* work)) noexcept { name_work_ = name; }
     /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
     [[nodiscard]] std::string describe_waits() const;
@@ -114,6 +114,7 @@ class Reactor {
     void check_stall();
 
     class OutsideWork;
+    /// How many of them live.
     [[nodiscard]] std::size_t outside_work() const noexcept { return outside_work_; }
 
     /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
@@ -249,8 +250,8 @@ inline void Watch::became_ready(std::uint8_t ready) noexcept {
 
 }  // namespace detail
 
-/// While it lives, another thread is at work that will post to the reactor, so that virtual time stands still
-/// meanwhile. For the reactor's thread.
+/// Says that another thread is at work and will post to the reactor. Virtual time stands still as long as one
+/// lives. Made and destroyed on the reactor's thread.
 class Reactor::OutsideWork {
   public:
     explicit OutsideWork(Reactor& reactor) noexcept : reactor_(reactor) { ++reactor_.outside_work_; }
@@ -369,7 +370,7 @@ inline void Reactor::turn() {
 }
 
 // Coroutines that hand things to each other have turns of a microsecond, to which a look at the kernel would
-// add another: it can wait a little. Not in virtual time, where no turn takes any.
+// add another: it can wait a little. In virtual time it cannot, since no turn takes any.
 inline bool Reactor::may_put_off_events() noexcept {
     if (first_ready_ == nullptr) return false;
     now_ = present();

@@ -109,7 +109,7 @@ class [[nodiscard]] Semaphore::AcquireWait final : public detail::Wait, public d
         throw_if_cancelled();
         return Permit(semaphore_);
     }
-    void describe(std::string& out) const override { out += "a permit of a Semaphore, or a Mutex"; }
+    void describe(std::string& out) const override { out += "a Semaphore or a Mutex"; }
 
   private:
     bool withdraw() noexcept override {

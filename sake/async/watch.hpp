@@ -1,5 +1,5 @@
-// A descriptor that a reactor watches, or a wire in memory that needs none: what it is known to be ready for,
-// and who waits for more.
+// A descriptor that a reactor watches, or a wire in memory: what it is known to be ready for, and the
+// waiters.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,8 @@ class HangupListener {
     ~HangupListener() = default;
 };
 
-/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. Without one,
-/// whoever moves the bytes tells what has become ready.
+/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. A watch
+/// without one is for a wire in memory, whose other end calls `became_ready`.
 class Watch {
   public:
     static constexpr int no_descriptor = -1;
@@ -57,9 +57,9 @@ class Watch {
         if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
     }
 
-    /// What a poller would report: readable with peer_ended, both directions with broken. Who waits is
-    /// resumed in the next turn of the loop, and the hangup_listener is told at once. For the reactor's
-    /// thread.
+    /// Reports readiness as a poller would: `readable` together with `peer_ended`, both directions together
+    /// with `broken`. Waiters are resumed in the next turn of the loop; the hangup_listener is told at once.
+    /// For the reactor's thread, from inside the loop or between two runs of it.
     void became_ready(std::uint8_t ready) noexcept;
 
     /// Whether it is worth trying in this direction.
@@ -70,6 +70,7 @@ class Watch {
     [[nodiscard]] Resumable* waiter(Readiness direction) const noexcept {
         return direction == readable ? reader_ : writer_;
     }
+    /// Whether anything waits, in either direction.
     [[nodiscard]] bool is_awaited() const noexcept { return reader_ != nullptr || writer_ != nullptr; }
     /// Who waits is not woken any more.
     void give_up(Readiness direction) noexcept { (direction == readable ? reader_ : writer_) = nullptr; }
