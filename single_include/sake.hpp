@@ -47,6 +47,7 @@
 //   sake/http1/framing.hpp
 //   sake/http1/body_reader.hpp
 //   sake/http1/writer.hpp
+//   sake/async/clock.hpp
 //   sake/async/poller.hpp
 //   sake/async/sys.hpp
 //   sake/async/poller_epoll.hpp
@@ -68,6 +69,7 @@
 //   sake/async/readiness.hpp
 //   sake/async/descriptor.hpp
 //   sake/async/event.hpp
+//   sake/async/poller_simulated.hpp
 //   sake/async/sync.hpp
 //   sake/async/pool.hpp
 //   sake/compute/cpu_count.hpp
@@ -358,8 +360,8 @@ namespace detail {
 class PacedWarning {
   public:
     /// Whether the line may be logged now: then the next one may after `pause`.
-    [[nodiscard]] bool take_turn(std::chrono::seconds pause) noexcept {
-        const auto now = std::chrono::steady_clock::now();
+    [[nodiscard]] bool take_turn(std::chrono::steady_clock::time_point now,
+                                 std::chrono::seconds pause) noexcept {
         if (now < next_) return false;
         next_ = now + pause;
         return true;
@@ -405,7 +407,7 @@ class Budget {
   private:
     friend class BudgetShare;
     void warn() noexcept {
-        if (!warning_.take_turn(std::chrono::seconds(10))) return;
+        if (!warning_.take_turn(std::chrono::steady_clock::now(), std::chrono::seconds(10))) return;
         log_quietly(log_, LogLevel::warning, "requests are refused or cut off for the moment: ",
                     "together they hold Config::max_buffered bytes");
     }
@@ -3786,14 +3788,58 @@ inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/async/poller.hpp ----
+// ---- sake/async/clock.hpp ----
 
-// What the reactor asks of the operating system: which descriptors are ready. A backend is a handful of
-// functions; the rest of Sake knows only this interface. Readiness is edge-triggered: it is reported once,
-// and remembered by the Watch.
+// Durations and moments on the clock of deadlines. What time it is, the Reactor knows: see Reactor::now.
 
 namespace sake {
 inline namespace v0 {
+namespace detail {
+
+using Clock = std::chrono::steady_clock;
+using TimePoint = Clock::time_point;
+
+/// The present to some milliseconds, at a fraction of the cost. To be compared with itself only.
+inline TimePoint coarse_now() noexcept {
+#if defined(CLOCK_MONOTONIC_COARSE)
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+    return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
+#else
+    return Clock::now();
+#endif
+}
+
+/// A duration as the clock counts it, rounded up: zero for what is not positive (or not a number), the
+/// greatest there is for what is beyond the clock's range.
+template <class Rep, class Period>
+Clock::duration to_clock(std::chrono::duration<Rep, Period> duration) noexcept {
+    using Seconds = std::chrono::duration<double>;  // compared as floating point, which does not overflow
+    const Seconds seconds(duration);
+    if (!(seconds > Seconds::zero())) return Clock::duration::zero();
+    if (seconds >= Seconds(Clock::duration::max())) return Clock::duration::max();
+    return std::chrono::ceil<Clock::duration>(duration);
+}
+
+/// The moment that is `duration`, which is not negative, after another; TimePoint::max() means never.
+inline TimePoint moment_after(TimePoint moment, Clock::duration duration) noexcept {
+    return duration > TimePoint::max() - moment ? TimePoint::max() : moment + duration;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/poller.hpp ----
+
+// What the reactor asks of the operating system: which descriptors are ready, and what time it is. A backend
+// is a handful of functions; the rest of Sake knows only this interface. Readiness is edge-triggered: it is
+// reported once, and remembered by the Watch.
+
+namespace sake {
+inline namespace v0 {
+
+class Reactor;
 
 /// Which backend the reactor uses. `automatic` is the best that the system has: epoll, kqueue, else poll.
 enum class PollerKind : std::uint8_t { automatic, epoll, kqueue, poll };
@@ -3836,6 +3882,17 @@ class Poller {
 
     /// Waits for at most `timeout` (negative: for ever) and appends what became ready.
     virtual void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
+
+    /// The time, and the time of day. Everything on the loop asks here, so that tests can simulate time.
+    [[nodiscard]] virtual TimePoint now() const noexcept { return Clock::now(); }
+    [[nodiscard]] virtual std::chrono::system_clock::time_point wall_now() const noexcept {
+        return std::chrono::system_clock::now();
+    }
+    /// Whether time stands still while something is ready.
+    [[nodiscard]] virtual bool has_virtual_time() const noexcept { return false; }
+
+    /// Tells the poller which reactor uses it. Called once, before the first wait.
+    virtual void attach(Reactor&) noexcept {}
 };
 
 }  // namespace detail
@@ -4467,6 +4524,8 @@ class Fiber : public ListNode {
 
     /// Whether a wait is open and not over yet.
     [[nodiscard]] bool is_suspended() const noexcept;
+    /// Appends what it waits for, such as "an event".
+    void describe_wait(std::string& out) const;
 
     /// The frame at the top of the chain, for destroying it when its thread ends under it.
     std::coroutine_handle<> top;
@@ -4509,6 +4568,10 @@ class Wait : public Resumable {
     }
     [[nodiscard]] Reactor& reactor() const noexcept { return fiber_->reactor(); }
 
+    /// Appends what it is that is waited for, with its article, for the message that a loop has come to a
+    /// deadlock.
+    virtual void describe(std::string& out) const { out += "something"; }
+
     void resume() final {
         note_work(fiber_->reactor(), fiber_->work);
         fiber_->open_wait_ = nullptr;
@@ -4546,6 +4609,11 @@ class [[nodiscard("nothing happens until it is awaited")]] Operation {
 };
 
 inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && open_wait_->is_waiting(); }
+
+inline void Fiber::describe_wait(std::string& out) const {
+    if (is_suspended()) return open_wait_->describe(out);
+    out += "its turn";
+}
 
 inline void Fiber::cancel() noexcept {
     if (open_wait_ != nullptr && open_wait_->cancelled_) return;  // it is on its way
@@ -4722,37 +4790,6 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-using Clock = std::chrono::steady_clock;
-using TimePoint = Clock::time_point;
-
-/// The present to some milliseconds, at a fraction of the cost. To be compared with itself only.
-inline TimePoint coarse_now() noexcept {
-#if defined(CLOCK_MONOTONIC_COARSE)
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-    return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
-#else
-    return Clock::now();
-#endif
-}
-
-/// A duration as the clock counts it, rounded up: zero for what is not positive (or not a number), the
-/// greatest there is for what is beyond the clock's range.
-template <class Rep, class Period>
-Clock::duration to_clock(std::chrono::duration<Rep, Period> duration) noexcept {
-    using Seconds = std::chrono::duration<double>;  // compared as floating point, which does not overflow
-    const Seconds seconds(duration);
-    if (!(seconds > Seconds::zero())) return Clock::duration::zero();
-    if (seconds >= Seconds(Clock::duration::max())) return Clock::duration::max();
-    return std::chrono::ceil<Clock::duration>(duration);
-}
-
-/// The moment that is `duration`, which is not negative, from now; TimePoint::max() means never.
-inline TimePoint deadline_in(Clock::duration duration) noexcept {
-    const TimePoint present = Clock::now();
-    return duration > TimePoint::max() - present ? TimePoint::max() : present + duration;
-}
-
 /// One deadline and what happens at it. Owned by whoever sets it, who cancels it before it goes.
 class Timer {
   public:
@@ -4871,7 +4908,8 @@ class TimerQueue {
 
 // ---- sake/async/watch.hpp ----
 
-// A descriptor that a reactor watches: what it is known to be ready for, and who waits for more.
+// A descriptor that a reactor watches, or a wire in memory: what it is known to be ready for, and the
+// waiters.
 
 namespace sake {
 inline namespace v0 {
@@ -4890,18 +4928,21 @@ class HangupListener {
     ~HangupListener() = default;
 };
 
-/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. With -1 there
-/// is no descriptor: the reactor's poller knows nothing of it, and `became_ready` tells.
+/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. A watch
+/// without one is for a wire in memory, whose other end calls `became_ready`.
 class Watch {
   public:
+    static constexpr int no_descriptor = -1;
+
     /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins
     /// with nothing: the first event tells.
-    Watch(Reactor& reactor, int fd, std::uint8_t ready = readable | writable);
+    explicit Watch(Reactor& reactor, int fd = no_descriptor, std::uint8_t ready = readable | writable);
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
+    [[nodiscard]] bool has_descriptor() const noexcept { return fd_ != no_descriptor; }
     [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
 
     /// Whether it is worth trying: true until a call found nothing, then until the next event.
@@ -4920,8 +4961,9 @@ class Watch {
         if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
     }
 
-    /// Marks it ready, as an event of the poller does: wakes the waiters of these directions, and tells the
-    /// listener of a new end. On the reactor's thread.
+    /// Reports readiness as a poller would: `readable` together with `peer_ended`, both directions together
+    /// with `broken`. Waiters are resumed in the next turn of the loop; the hangup_listener is told at once.
+    /// For the reactor's thread, from inside the loop or between two runs of it.
     void became_ready(std::uint8_t ready) noexcept;
 
     /// Whether it is worth trying in this direction.
@@ -4932,12 +4974,15 @@ class Watch {
     [[nodiscard]] Resumable* waiter(Readiness direction) const noexcept {
         return direction == readable ? reader_ : writer_;
     }
+    /// Whether anything waits, in either direction.
+    [[nodiscard]] bool is_awaited() const noexcept { return reader_ != nullptr || writer_ != nullptr; }
     /// Who waits is not woken any more.
     void give_up(Readiness direction) noexcept { (direction == readable ? reader_ : writer_) = nullptr; }
 
     HangupListener* hangup_listener = nullptr;
 
   private:
+    friend class sake::v0::Reactor;
     Reactor* reactor_;
     Resumable* reader_ = nullptr;
     Resumable* writer_ = nullptr;
@@ -4962,6 +5007,8 @@ class Reactor {
   public:
     /// Throws std::system_error, or std::invalid_argument for a backend that this system does not have.
     explicit Reactor(PollerKind kind = PollerKind::automatic);
+    /// Uses this poller, such as a SimulatedPoller.
+    explicit Reactor(std::unique_ptr<detail::Poller> poller);
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
 
@@ -4981,8 +5028,22 @@ class Reactor {
 
     /// The time at the start of this turn of the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
+    /// The time at this very moment.
+    [[nodiscard]] detail::TimePoint present() const noexcept {
+        if (has_virtual_time_) [[unlikely]]
+            return poller_->now();
+        return detail::Clock::now();  // saves a virtual call
+    }
+    /// The time of day at this very moment.
+    [[nodiscard]] std::chrono::system_clock::time_point wall_now() const noexcept {
+        return poller_->wall_now();
+    }
+    /// The moment that is `duration`, which is not negative, from now; TimePoint::max() means never.
+    [[nodiscard]] detail::TimePoint deadline_in(detail::Clock::duration duration) const noexcept {
+        return detail::moment_after(present(), duration);
+    }
 
-    /// The backend in use: "epoll", "kqueue" or "poll".
+    /// The backend in use: "epoll", "kqueue", "poll" or "simulated".
     [[nodiscard]] std::string_view poller_name() const noexcept { return poller_->name(); }
 
     /// Turns the loop until `done()` is true; it is asked after each turn. Throws std::logic_error where a
@@ -5012,16 +5073,25 @@ class Reactor {
     void enter(F work);
 
     /// Calls `report` with what was at work, and for how long, after a coroutine held the loop for `longest`
-    /// or more. Measured with a grain of some milliseconds.
+    /// or more. Measured with a grain of some milliseconds. In virtual time nothing is reported.
     void watch_stalls(detail::Clock::duration longest,
                       detail::UniqueFunction<void(const void*, detail::Clock::duration)> report) {
+        if (has_virtual_time_) return;
         longest_hold_ = longest;
         report_stall_ = std::move(report);
     }
     /// Names what is at work from now on until the present coroutine waits.
     void set_work(const void* work) noexcept { work_ = work; }
+    /// Sets how messages name the work of a fiber, Fiber::work.
+    void name_work(std::string (*name)(const void* work)) noexcept { name_work_ = name; }
+    /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
+    [[nodiscard]] std::string describe_waits() const;
     /// Looks whether what was at work has held the loop; after every coroutine, and where one starts others.
     void check_stall();
+
+    class OutsideWork;
+    /// How many of them live.
+    [[nodiscard]] std::size_t outside_work() const noexcept { return outside_work_; }
 
     /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
     /// first.
@@ -5063,29 +5133,33 @@ class Reactor {
 
   private:
     class Running;
+    friend class detail::Watch;
     friend void detail::report_failure(const char* what, const std::exception_ptr& exception) noexcept;
     static Reactor*& current_slot() noexcept;
 
     void turn();
     [[nodiscard]] bool may_put_off_events() noexcept;
     void take_events();
-    [[nodiscard]] std::chrono::milliseconds poll_timeout(detail::TimePoint present) const noexcept;
+    [[nodiscard]] std::chrono::milliseconds time_to_timer(detail::TimePoint present) const noexcept;
+    void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
 
     std::unique_ptr<detail::Poller> poller_;
     bool poller_needs_rearm_;
+    bool has_virtual_time_;
     detail::PostedWork posted_;
     detail::Watch posted_watch_;
     std::vector<detail::PollEvent> events_;
     detail::TimerQueue timers_;
-    detail::TimePoint now_ = detail::Clock::now();
+    detail::TimePoint now_ = present();
     detail::TimePoint last_events_{};  // when they were last taken
     detail::TimePoint events_since_{};
     detail::TimePoint put_off_until_{};
     detail::Resumable* first_ready_ = nullptr;
     detail::Resumable* last_ready_ = nullptr;
     unsigned went_on_ = 0;
+    std::size_t outside_work_ = 0;
     bool is_abandoned_ = false;  // nothing goes on, or not now: destroy_fibers is at it
     detail::ListNode fibers_;
     detail::ReactorLocals locals_;
@@ -5093,6 +5167,7 @@ class Reactor {
 
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
+    std::string (*name_work_)(const void*) = nullptr;
     detail::TimePoint work_start_;
     detail::Clock::duration longest_hold_{};
     detail::UniqueFunction<void(const void*, detail::Clock::duration)> report_stall_;
@@ -5130,29 +5205,39 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
 
 inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
     : reactor_(&reactor), fd_(fd), ready_(ready) {
-    if (fd >= 0) reactor.poller().add(fd, *this);
+    if (has_descriptor()) reactor.poller().add(fd, *this);
 }
 
 inline Watch::~Watch() {
-    if (fd_ >= 0) reactor_->poller().remove(fd_, *this);
+    if (has_descriptor()) reactor_->poller().remove(fd_, *this);
 }
 
 inline void Watch::wait_for(Readiness direction, Resumable& who) noexcept {
     (direction == readable ? reader_ : writer_) = &who;
-    if (fd_ >= 0 && reactor_->poller_needs_rearm()) reactor_->poller().rearm(fd_, *this, direction);
-}
-
-inline void Watch::became_ready(std::uint8_t ready) noexcept {
-    const unsigned is_new = ready & ~unsigned{ready_};
-    ready_ = static_cast<std::uint8_t>(ready_ | ready);
-    if (reader_ != nullptr && is_readable()) std::exchange(reader_, nullptr)->wake(*reactor_);
-    if (writer_ != nullptr && is_writable()) std::exchange(writer_, nullptr)->wake(*reactor_);
-    if (hangup_listener != nullptr && (is_new & (peer_ended | broken)) != 0) {
-        hangup_listener->peer_hung_up(ready_);
+    if (reactor_->poller_needs_rearm() && has_descriptor()) {
+        reactor_->poller().rearm(fd_, *this, direction);
     }
 }
 
+inline void Watch::became_ready(std::uint8_t ready) noexcept {
+    reactor_->events_since_ = reactor_->present();
+    reactor_->mark({this, ready});
+}
+
 }  // namespace detail
+
+/// Says that another thread is at work and will post to the reactor. Virtual time stands still as long as one
+/// lives. Made and destroyed on the reactor's thread.
+class Reactor::OutsideWork {
+  public:
+    explicit OutsideWork(Reactor& reactor) noexcept : reactor_(reactor) { ++reactor_.outside_work_; }
+    OutsideWork(const OutsideWork&) = delete;
+    OutsideWork& operator=(const OutsideWork&) = delete;
+    ~OutsideWork() { --reactor_.outside_work_; }
+
+  private:
+    Reactor& reactor_;
+};
 
 /// Marks this thread as running the reactor, for as long as the object lives.
 class Reactor::Running {
@@ -5166,10 +5251,14 @@ class Reactor::Running {
     Reactor* previous_;
 };
 
-inline Reactor::Reactor(PollerKind kind)
-    : poller_(detail::make_poller(kind)),
+inline Reactor::Reactor(PollerKind kind) : Reactor(detail::make_poller(kind)) {}
+
+inline Reactor::Reactor(std::unique_ptr<detail::Poller> poller)
+    : poller_(std::move(poller)),
       poller_needs_rearm_(poller_->needs_rearm()),
+      has_virtual_time_(poller_->has_virtual_time()),
       posted_watch_(*this, posted_.fd()) {
+    poller_->attach(*this);
     events_.reserve(512);
 }
 
@@ -5202,7 +5291,7 @@ template <class Done>
 void Reactor::run_until(Done done) {
     if (current() != nullptr) throw std::logic_error("this thread already runs a reactor: co_await instead");
     const Running running(*this);
-    now_ = detail::Clock::now();
+    now_ = present();
     while (!done()) turn();
 }
 
@@ -5214,7 +5303,7 @@ T& Reactor::local() {
 template <class F>
 void Reactor::enter(F work) {
     const Running running(*this);
-    now_ = detail::Clock::now();
+    now_ = present();
     work();
 }
 
@@ -5257,11 +5346,11 @@ inline void Reactor::turn() {
 }
 
 // Coroutines that hand things to each other have turns of a microsecond, to which a look at the kernel would
-// add another: it can wait a little.
+// add another: it can wait a little. In virtual time it cannot, since no turn takes any.
 inline bool Reactor::may_put_off_events() noexcept {
     if (first_ready_ == nullptr) return false;
-    now_ = detail::Clock::now();
-    return now_ < put_off_until_;
+    now_ = present();
+    return now_ < put_off_until_ && !has_virtual_time_;
 }
 
 inline void Reactor::take_events() {
@@ -5269,25 +5358,35 @@ inline void Reactor::take_events() {
     constexpr std::chrono::microseconds a_little(20);
     events_.clear();
     const bool may_wait = first_ready_ == nullptr;
-    if (may_wait) now_ = detail::Clock::now();
-    const detail::TimePoint begun = now_;
-    poller_->wait(poll_timeout(begun), events_);
-    now_ = detail::Clock::now();
-    events_since_ = may_wait && now_ - begun > a_real_wait ? now_ : last_events_;
-    last_events_ = now_;
-    put_off_until_ = now_ + a_little;
-    for (const detail::PollEvent& event : events_) event.watch->became_ready(event.ready);
+    const detail::TimePoint begun = may_wait ? present() : now_;
+    poller_->wait(may_wait ? time_to_timer(begun) : std::chrono::milliseconds(0), events_);
+    const detail::TimePoint ended = present();
+    events_since_ = may_wait && ended - begun > a_real_wait ? ended : last_events_;
+    now_ = last_events_ = ended;
+    put_off_until_ = ended + a_little;
+    for (const detail::PollEvent& event : events_) mark(event);
 }
 
-inline std::chrono::milliseconds Reactor::poll_timeout(detail::TimePoint present) const noexcept {
+// As a poller's timeout.
+inline std::chrono::milliseconds Reactor::time_to_timer(detail::TimePoint present) const noexcept {
     using std::chrono::milliseconds;
-    if (first_ready_ != nullptr) return milliseconds(0);
     const detail::TimePoint next = timers_.next();
     if (next == detail::TimePoint::max()) return milliseconds(-1);
     if (next <= present) return milliseconds(0);
     constexpr milliseconds longest = std::chrono::hours(1);
     const auto delay = std::chrono::ceil<milliseconds>(next - present);
     return delay < longest ? delay : longest;
+}
+
+inline void Reactor::mark(const detail::PollEvent& event) noexcept {
+    detail::Watch& watch = *event.watch;
+    const unsigned is_new = event.ready & ~unsigned{watch.ready_};
+    watch.ready_ = static_cast<std::uint8_t>(watch.ready_ | event.ready);
+    if (watch.reader_ != nullptr && watch.is_readable()) std::exchange(watch.reader_, nullptr)->wake(*this);
+    if (watch.writer_ != nullptr && watch.is_writable()) std::exchange(watch.writer_, nullptr)->wake(*this);
+    if (watch.hangup_listener != nullptr && (is_new & (detail::peer_ended | detail::broken)) != 0) {
+        watch.hangup_listener->peer_hung_up(watch.ready_);
+    }
 }
 
 inline void Reactor::resume_ready() {
@@ -5309,6 +5408,23 @@ inline void Reactor::check_stall() {
     const detail::TimePoint present = detail::coarse_now();
     const auto held = present - std::exchange(work_start_, present);
     if (held >= longest_hold_) report_stall_(work_, held);
+}
+
+inline std::string Reactor::describe_waits() const {
+    constexpr std::size_t most = 8;
+    std::size_t count = 0;
+    std::string all;
+    for (const detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        if (++count > most) continue;
+        const auto& fiber = static_cast<const detail::Fiber&>(*node);
+        if (count > 1) all += ", ";
+        all += fiber.work != nullptr && name_work_ != nullptr ? name_work_(fiber.work) : "a task";
+        all += " for ";
+        fiber.describe_wait(all);
+    }
+    if (count == 0) return "no task waits";
+    if (count > most) all.append(", and ").append(std::to_string(count - most)).append(" more");
+    return std::to_string(count) + (count == 1 ? " task waits: " : " tasks wait: ") + all;
 }
 
 inline void Reactor::run_posted() {
@@ -5445,6 +5561,9 @@ class ChannelWait : public Wait {
         waiter_.insert_before(line_.waiters);
         gate_.wake_who_may_go();  // this one, if another thread has come in between
         return true;
+    }
+    void describe(std::string& out) const override {
+        out += &line_ == &gate_.senders ? "room in a Channel" : "an item of a Channel";
     }
 
   protected:
@@ -5772,14 +5891,15 @@ class [[nodiscard]] SleepWait final : public Wait, private Timer {
 
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        TimerQueue& timers = coroutine.promise().fiber->reactor().timers();
-        timers.set(*this, deadline_in(duration_));
+        Reactor& owner = coroutine.promise().fiber->reactor();
+        owner.timers().set(*this, owner.deadline_in(duration_));
         if (suspend(coroutine)) return true;
-        timers.cancel(*this);
+        owner.timers().cancel(*this);
         return false;
     }
 
     void await_resume() const { throw_if_cancelled(); }
+    void describe(std::string& out) const override { out += "the end of a sleep"; }
 
   private:
     static void pass(Timer& timer) noexcept { static_cast<SleepWait&>(timer).finish(); }
@@ -5802,6 +5922,7 @@ class [[nodiscard]] YieldWait final : public Wait {
         return true;
     }
     void await_resume() const { throw_if_cancelled(); }
+    void describe(std::string& out) const override { out += "its turn"; }
 
   private:
     bool withdraw() noexcept override { return false; }
@@ -6087,6 +6208,9 @@ class Children {
     /// are, and the first to end by Cancelled hands it back. If none does, the parent's next wait throws it.
     [[nodiscard]] EndWait all_ended() noexcept;
 
+    /// Appends what they wait for, one by one.
+    void describe_waits(std::string& out) const;
+
     /// Which child ended first.
     [[nodiscard]] std::size_t first() const noexcept { return first_; }
     /// Throws the first failure; with CancelRest::on_end only that of the first child to end.
@@ -6176,6 +6300,7 @@ class [[nodiscard]] Children::EndWait final : public Wait {
             static_cast<void>(children_.parent_.take_cancellation());
         }
     }
+    void describe(std::string& out) const override { children_.describe_waits(out); }
 
   private:
     bool withdraw() noexcept override {
@@ -6230,6 +6355,16 @@ inline void Children::cancel() noexcept {
     for (ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
         static_cast<Fiber*>(node)->cancel();
     }
+}
+
+inline void Children::describe_waits(std::string& out) const {
+    std::size_t count = 0;
+    for (const ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        if (++count > 4) continue;
+        if (count > 1) out += " and ";
+        static_cast<const Fiber*>(node)->describe_wait(out);
+    }
+    if (count > 4) out.append(" and ").append(std::to_string(count - 4)).append(" more");
 }
 
 inline auto Children::all_ended() noexcept -> EndWait { return EndWait(*this); }
@@ -6312,6 +6447,7 @@ class [[nodiscard]] JoinWait final : public Wait {
         throw_if_cancelled();
         return state_.take();
     }
+    void describe(std::string& out) const override { out += "a spawned task"; }
 
   private:
     bool withdraw() noexcept override {
@@ -6629,9 +6765,9 @@ std::variant<Ts...> unwrap_one(std::tuple<std::optional<Ts>...>& results, std::s
 /// Cancels the children at a deadline.
 class TimeLimit : private Timer {
   public:
-    TimeLimit(Children& children, TimerQueue& timers, Clock::duration limit)
-        : Timer(&pass), children_(children), timers_(timers) {
-        timers.set(*this, deadline_in(limit));
+    TimeLimit(Children& children, Reactor& reactor, Clock::duration limit)
+        : Timer(&pass), children_(children), timers_(reactor.timers()) {
+        timers_.set(*this, reactor.deadline_in(limit));
     }
     TimeLimit(const TimeLimit&) = delete;
     TimeLimit& operator=(const TimeLimit&) = delete;
@@ -6649,7 +6785,7 @@ Task<std::remove_cvref_t<AwaitedType<A>>> run_with_limit(A awaitable, Clock::dur
     std::optional<ResultOf<A>> result;
     Children children(fiber, CancelRest::never);
     children.add(std::move(awaitable), result);
-    const TimeLimit time_limit(children, fiber.reactor().timers(), limit);
+    const TimeLimit time_limit(children, fiber.reactor(), limit);
     children.start();
     co_await children.all_ended();
     children.throw_failure();
@@ -6746,6 +6882,12 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// For messages about who waits.
+inline void describe_readiness(const Watch& watch, Readiness direction, std::string& out) {
+    out += direction == readable ? "input from " : "room to write to ";
+    out += watch.has_descriptor() ? "a descriptor" : "a wire";
+}
+
 /// Awaits one direction of a Watch. Gives false if the fiber was cancelled, so that a loop can end without an
 /// exception. At most one coroutine waits per direction.
 class [[nodiscard]] ReadinessWait final : public Wait {
@@ -6762,6 +6904,7 @@ class [[nodiscard]] ReadinessWait final : public Wait {
     }
 
     [[nodiscard]] bool await_resume() const noexcept { return !was_cancelled(); }
+    void describe(std::string& out) const override { describe_readiness(watch_, direction_, out); }
 
   private:
     bool withdraw() noexcept override {
@@ -6801,6 +6944,7 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
         throw_if_cancelled();
         if (has_timed_out_) throw TimedOut();
     }
+    void describe(std::string& out) const override { describe_readiness(watch_, direction_, out); }
 
   private:
     static void pass(Timer& timer) noexcept {
@@ -6859,7 +7003,7 @@ Task<> wait_for_descriptor(int fd, short event, Readiness direction, L limit) {
         if (fiber.reactor().turn_is_up()) co_await yield();
         co_return;
     }
-    const TimePoint deadline = deadline_in(to_clock(limit));
+    const TimePoint deadline = fiber.reactor().deadline_in(to_clock(limit));
     const SysResult copy = sys::duplicate(fd);
     if (!copy.ok()) throw_system_error(copy.error, "cannot watch a descriptor");
     const FileDescriptor own(static_cast<int>(copy.value));
@@ -6935,6 +7079,7 @@ class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail:
         return true;
     }
     void await_resume() const { throw_if_cancelled(); }
+    void describe(std::string& out) const override { out += "an event"; }
 
   private:
     bool withdraw() noexcept override {
@@ -6957,6 +7102,165 @@ inline auto Event::wait() noexcept -> detail::Operation<EventWait, Event&> {
     return detail::Operation<EventWait, Event&>(*this);
 }
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/poller_simulated.hpp ----
+
+// Virtual time, for tests: a poller whose clock stands still while anything can happen, and else jumps to the
+// next timer. Descriptors and other threads are real, and the loop waits for them in real time.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Thrown out of the loop when nothing can happen any more. The text says which tasks wait, and for what.
+class Deadlock : public std::logic_error {
+  public:
+    using std::logic_error::logic_error;
+};
+
+/// The start of virtual time, and how long, in real time, it stands still for the world outside.
+struct SimulationOptions {
+    std::chrono::system_clock::time_point wall_start = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
+    /// For threads, while any Reactor::OutsideWork lives.
+    std::chrono::milliseconds thread_patience = std::chrono::seconds(60);
+    /// For descriptors that are awaited and stay silent.
+    std::chrono::milliseconds descriptor_patience = std::chrono::seconds(5);
+    /// For posts of threads without OutsideWork, before a Deadlock is thrown.
+    std::chrono::milliseconds grace{100};
+};
+
+/// Belongs to one Reactor, and is for its thread:
+///
+///     auto owned = std::make_unique<SimulatedPoller>();
+///     SimulatedPoller& time = *owned;
+///     Reactor reactor(std::move(owned));
+///     time.advance(30s);
+///
+/// However the loop is run, everything that is ready runs first. Then, while there is Reactor::OutsideWork or
+/// an awaited descriptor, the loop waits in real time and the clock stands still. Then the clock jumps to the
+/// next timer. Without any timer, the loop throws Deadlock. A task that yields until some moment has come
+/// never ends, since it is always ready.
+class SimulatedPoller final : public Poller {
+  public:
+    explicit SimulatedPoller(SimulationOptions options = {}, PollerKind real = PollerKind::automatic)
+        : options_(options), real_(make_poller(real)) {}
+
+    /// Turns the loop until exactly so much time has passed. Everything that is due on the way, the last
+    /// moment included, happens in its order. Throws std::logic_error inside a coroutine: `co_await sleep`
+    /// instead.
+    template <class Rep, class Period>
+    void advance(std::chrono::duration<Rep, Period> time) {
+        run_to(moment_after(now_, to_clock(time)));
+    }
+    /// Turns the loop until nothing more can happen at this moment of virtual time.
+    void run_until_idle() { run_to(now_); }
+
+    [[nodiscard]] TimePoint now() const noexcept override { return now_; }
+    [[nodiscard]] std::chrono::system_clock::time_point wall_now() const noexcept override {
+        return options_.wall_start +
+               std::chrono::duration_cast<std::chrono::system_clock::duration>(now_ - start);
+    }
+    [[nodiscard]] bool has_virtual_time() const noexcept override { return true; }
+    [[nodiscard]] std::string_view name() const noexcept override { return "simulated"; }
+    void attach(Reactor& reactor) noexcept override { reactor_ = &reactor; }
+
+    void add(int fd, Watch& watch) override {
+        watches_.push_back(&watch);
+        try {
+            real_->add(fd, watch);
+        } catch (...) {
+            watches_.pop_back();
+            throw;
+        }
+    }
+    void remove(int fd, Watch& watch) noexcept override {
+        real_->remove(fd, watch);
+        watches_.erase(std::find(watches_.begin(), watches_.end(), &watch));
+    }
+    void rearm(int fd, Watch& watch, std::uint8_t directions) noexcept override {
+        ++waits_begun_;
+        real_->rearm(fd, watch, directions);
+    }
+    [[nodiscard]] bool needs_rearm() const noexcept override { return true; }
+
+    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        real_->wait(std::chrono::milliseconds(0), events);
+        if (events.empty() && timeout.count() != 0) wait_or_jump(events);
+        if (!events.empty()) given_up_on_.reset();
+    }
+
+  private:
+    // Not zero, which means "not yet" to the reactor.
+    static constexpr TimePoint start{std::chrono::hours(24)};
+
+    void run_to(TimePoint horizon) {
+        const AtExit done([this]() noexcept { horizon_ = TimePoint::max(); });
+        horizon_ = horizon;
+        has_arrived_ = false;
+        reactor_->run_until([this] { return has_arrived_; });
+    }
+
+    // Nothing is ready.
+    void wait_or_jump(std::vector<PollEvent>& events) {
+        const TimePoint next = std::min(reactor_->timers().next(), horizon_);
+        const bool can_jump = next != TimePoint::max();
+        if (depends_on_others()) {
+            if (!can_jump) return real_->wait(std::chrono::milliseconds(-1), events);
+            wait_for_others(events);
+            if (!events.empty()) return;
+        }
+        if (can_jump) return jump(next);
+        wait_in_real_time(options_.grace, events);
+        if (events.empty()) {
+            throw Deadlock("deadlock: nothing can happen any more; " + reactor_->describe_waits());
+        }
+    }
+
+    [[nodiscard]] bool depends_on_others() const noexcept {
+        return reactor_->outside_work() != 0 ||
+               std::any_of(watches_.begin(), watches_.end(), [](Watch* each) { return each->is_awaited(); });
+    }
+
+    // In vain only once, until something comes or there is more to wait for.
+    void wait_for_others(std::vector<PollEvent>& events) {
+        const std::pair others(reactor_->outside_work(), waits_begun_);
+        if (given_up_on_ == others) return;
+        wait_in_real_time(others.first != 0 ? options_.thread_patience : options_.descriptor_patience,
+                          events);
+        if (events.empty()) given_up_on_ = others;
+    }
+
+    // At the horizon, once what is due there has run.
+    void jump(TimePoint next) noexcept {
+        has_arrived_ = now_ == horizon_;
+        now_ = next;
+    }
+
+    // Again after a signal, which cuts a wait of the poller short.
+    void wait_in_real_time(std::chrono::milliseconds longest, std::vector<PollEvent>& events) {
+        const TimePoint until = moment_after(Clock::now(), to_clock(longest));
+        while (events.empty()) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+            if (left.count() <= 0) return;
+            real_->wait(std::min<std::chrono::milliseconds>(left, std::chrono::hours(1)), events);
+        }
+    }
+
+    const SimulationOptions options_;
+    std::unique_ptr<Poller> real_;
+    std::vector<Watch*> watches_;  // of descriptors
+    Reactor* reactor_ = nullptr;
+    TimePoint now_ = start;
+    TimePoint horizon_ = TimePoint::max();  // of run_to: time goes no further
+    bool has_arrived_ = false;
+    std::size_t waits_begun_ = 0;  // for descriptors
+    std::optional<std::pair<std::size_t, std::size_t>>
+        given_up_on_;  // the work and the waits that kept silent
+};
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -7065,6 +7369,7 @@ class [[nodiscard]] Semaphore::AcquireWait final : public detail::Wait, public d
         throw_if_cancelled();
         return Permit(semaphore_);
     }
+    void describe(std::string& out) const override { out += "a Semaphore or a Mutex"; }
 
   private:
     bool withdraw() noexcept override {
@@ -7295,7 +7600,7 @@ template <class T>
 void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
     if (reactor_ == nullptr) return;  // the loop that it was made on has ended
     try {
-        const auto until = detail::deadline_in(detail::to_clock(options_.idle_lifetime));
+        const auto until = reactor_->deadline_in(detail::to_clock(options_.idle_lifetime));
         idle_.push_back({std::move(item), until});
         if (!sweep_.is_set()) reactor_->timers().set(sweep_, until);
     } catch (const std::exception&) {
@@ -7306,7 +7611,7 @@ void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
 // Those that have waited longest are in front.
 template <class T>
 void Pool<T>::sweep() noexcept {
-    const detail::TimePoint present = detail::Clock::now();
+    const detail::TimePoint present = reactor_->now();
     auto first = idle_.begin();
     while (first != idle_.end() && first->until <= present) ++first;
     idle_.erase(idle_.begin(), first);
@@ -7971,6 +8276,7 @@ class [[nodiscard]] BackgroundWait final : public Wait {
         if (failure_) std::rethrow_exception(failure_);
         if constexpr (!std::is_void_v<Result>) return std::move(*result_);
     }
+    void describe(std::string& out) const override { out += "work in the background"; }
 
   private:
     static constexpr const char* taken_no_more = "background: the pool takes no more work";
@@ -8044,6 +8350,7 @@ Task<std::invoke_result_t<F&>> run_on(F function) {
     Fiber& fiber = co_await current_fiber();
     BackgroundPlace& place = fiber.reactor().local<Threads>().place;
     const Semaphore::Permit turn = co_await place.turns().acquire();
+    const Reactor::OutsideWork outside(fiber.reactor());
     BackgroundWait<F> wait(place, function);
     co_return co_await wait;
 }
@@ -9367,6 +9674,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
         const bool stops = on_cancel_ == ThreadOnCancel::stop && fiber.take_cancellation();
         if (!suspend(coroutine)) return false;
         if (stops) fiber.cancel();
+        outside_.emplace(fiber.reactor());
         state_->tell(*this);
         return true;
     }
@@ -9380,6 +9688,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
             throw;
         }
     }
+    void describe(std::string& out) const override { out += "the end of a thread"; }
 
   private:
     bool withdraw() noexcept override {
@@ -9391,6 +9700,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
     bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
 
     ThreadState<T>* state_;
+    std::optional<Reactor::OutsideWork> outside_;
     const ThreadOnCancel on_cancel_;
     bool was_told_to_stop_ = false;
 };
@@ -10656,6 +10966,10 @@ class TcpStream {
     explicit TcpStream(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 
     [[nodiscard]] State& state() const;
+    template <detail::Limit L>
+    [[nodiscard]] detail::TimePoint deadline_in(L limit) const {
+        return state().socket.watch().reactor().deadline_in(detail::to_clock(limit));
+    }
     // Templates, as all coroutines here, since GCC compiles those that are none for every program that
     // includes them.
     template <class Unused = void>
@@ -10732,7 +11046,7 @@ Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
 template <detail::Limit L>
 Task<std::size_t> TcpStream::read_more(L limit) {
     const Reading reading(state());
-    co_return co_await receive_more(detail::deadline_in(detail::to_clock(limit)));
+    co_return co_await receive_more(deadline_in(limit));
 }
 
 template <detail::Limit L>
@@ -10745,13 +11059,13 @@ Task<std::size_t> TcpStream::read(std::span<char> into, L limit) {
         unread.take(size);
         co_return size;
     }
-    co_return co_await receive(into, detail::deadline_in(detail::to_clock(limit)));
+    co_return co_await receive(into, deadline_in(limit));
 }
 
 template <detail::Limit L>
 Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, std::size_t longest, L limit) {
     if (delimiter.empty()) throw std::invalid_argument("read_until: the delimiter is empty");
-    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const detail::TimePoint deadline = deadline_in(limit);
     const Reading reading(state());
     detail::UnreadBytes& unread = state().unread;
     for (std::size_t searched = 0;;) {
@@ -10776,7 +11090,7 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
 
 template <detail::Limit L>
 Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
-    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const detail::TimePoint deadline = deadline_in(limit);
     const Reading reading(state());
     detail::UnreadBytes& unread = state().unread;
     while (unread.size() < size) {
@@ -10790,7 +11104,7 @@ Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
 
 template <detail::Limit L>
 Task<> TcpStream::write_all(std::string_view bytes, L limit) {
-    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const detail::TimePoint deadline = deadline_in(limit);
     detail::Socket& own = state().socket;
     if (own.watch().reactor().turn_is_up()) co_await yield();
     for (detail::Readiness needed = detail::writable; !bytes.empty();) {
@@ -11377,8 +11691,9 @@ inline TcpListener::TcpListener(std::string_view address, int backlog)
 
 template <detail::Limit L>
 Task<TcpStream> TcpListener::accept(L limit) {
-    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
-    if (watch_->reactor().turn_is_up()) co_await yield();
+    Reactor& reactor = watch_->reactor();
+    const detail::TimePoint deadline = reactor.deadline_in(detail::to_clock(limit));
+    if (reactor.turn_is_up()) co_await yield();
     for (;;) {
         detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
         co_await ready;
@@ -11386,7 +11701,7 @@ Task<TcpStream> TcpListener::accept(L limit) {
         if (next.kind == detail::Accepted::Kind::accepted) co_return TcpStream(std::move(next.socket));
         if (next.kind != detail::Accepted::Kind::no_resources) continue;
         co_await sleep(std::chrono::milliseconds(100));
-        if (detail::Clock::now() >= deadline) throw TimedOut();
+        if (reactor.present() >= deadline) throw TimedOut();
     }
 }
 
@@ -12370,6 +12685,7 @@ class CarriedCall : public Wait {
         return false;
     }
     void await_resume() { end(); }
+    void describe(std::string& out) const override { out += "a worker"; }
 
   private:
     virtual void begin(Reactor& loop) = 0;
@@ -13195,6 +13511,7 @@ class ErrorAnswers {
             try {
                 on_error_->call(call);
             } catch (...) {
+                if (!failure.empty()) report(call, failure);
                 failure = set_answer(call.response, std::current_exception());
             }
         }
@@ -14973,6 +15290,7 @@ class PooledCall final : public CarriedCall, private Timer {
     void begin(Reactor& loop) override {
         loop.timers().set(*this, loop.now() + carrier_.queue_timeout);
         loop_ = &loop;
+        outside_.emplace(loop);
         job_->waiter = this;
     }
     void end() override {
@@ -14992,6 +15310,7 @@ class PooledCall final : public CarriedCall, private Timer {
     bool withdraw() noexcept override {
         job_->waiter = nullptr;
         loop_->timers().cancel(*this);
+        outside_.reset();
         return true;
     }
 
@@ -14999,6 +15318,7 @@ class PooledCall final : public CarriedCall, private Timer {
     Call& call_;
     BudgetShare memory_;
     std::shared_ptr<RequestJob> job_;
+    std::optional<Reactor::OutsideWork> outside_;
     Reactor* loop_ = nullptr;
 };
 
@@ -16353,21 +16673,20 @@ namespace detail {
 /// The text of the Date field, made anew when the second changes.
 class DateLine {
   public:
-    [[nodiscard]] std::string_view at(TimePoint now) {
-        if (now >= valid_until_) renew(now);
+    [[nodiscard]] std::string_view at(const Reactor& reactor) {
+        if (reactor.now() >= valid_until_) renew(reactor);
         return text_;
     }
 
   private:
-    void renew(TimePoint now) {
-        using std::chrono::system_clock;
-        const auto wall = system_clock::now().time_since_epoch();
+    void renew(const Reactor& reactor) {
+        const auto wall = reactor.wall_now().time_since_epoch();
         const auto seconds = std::chrono::floor<std::chrono::seconds>(wall);
         char date[29];
         http::format_http_date(seconds.count(), date);
         text_.assign("Date: ").append(date, sizeof date).append("\r\n");
-        valid_until_ =
-            now + std::chrono::duration_cast<Clock::duration>(seconds + std::chrono::seconds(1) - wall);
+        valid_until_ = reactor.now() +
+                       std::chrono::duration_cast<Clock::duration>(seconds + std::chrono::seconds(1) - wall);
     }
 
     std::string text_;
@@ -16419,7 +16738,7 @@ class Shard {
     StopStage stage = StopStage::serving;
 
     [[nodiscard]] bool is_draining() const noexcept { return stage != StopStage::serving; }
-    [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor.now()); }
+    [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor); }
     [[nodiscard]] bool is_full() const noexcept { return sessions.count() >= connection_limit; }
 
     /// An exchange with everything cleared, for a request from `peer` that begins now.
@@ -17286,7 +17605,7 @@ inline void H1Connection::tell_observers(const Response& response, AnswerCause c
                            .route = has_route ? call.route->pattern() : "unmatched",
                            .status = response.status,
                            .bytes = sends_body ? response.body.size() : 0,
-                           .duration = Clock::now() - exchange_->begun,
+                           .duration = shard_.reactor.present() - exchange_->begun,
                            .cause = cause,
                            .ctx = call.context});
 }
@@ -17496,7 +17815,7 @@ class Acceptor {
                 make_room();
                 // A session that was asked may wait for its client, while another becomes idle.
                 look_again_.set(shard_.reactor.now() + std::chrono::milliseconds(100));
-                if (full_warning_.take_turn(std::chrono::seconds(10))) {
+                if (full_warning_.take_turn(shard_.reactor.now(), std::chrono::seconds(10))) {
                     log_quietly(shard_.config.log, LogLevel::warning,
                                 "there are as many connections as there may be: ",
                                 "idle ones make room, and new ones wait");
@@ -17522,7 +17841,7 @@ class Acceptor {
             if (accepted.kind == Accepted::Kind::drained) return Outcome::drained;
             if (accepted.kind == Accepted::Kind::accepted) serve(accepted);
             if (accepted.kind == Accepted::Kind::no_resources) {
-                if (no_resources_warning_.take_turn(std::chrono::seconds(10))) {
+                if (no_resources_warning_.take_turn(shard_.reactor.now(), std::chrono::seconds(10))) {
                     log_quietly(shard_.config.log, LogLevel::warning, cannot_accept,
                                 std::generic_category().message(accepted.error));
                 }
@@ -17795,10 +18114,11 @@ class StallWatch {
   public:
     /// Watches a reactor whose work is named by its RouteEntry. Must outlive the reactor's last turn.
     StallWatch(Reactor& reactor, const Config& config, bool has_carrier)
-        : log_(config.log), has_carrier_(has_carrier) {
+        : reactor_(reactor), log_(config.log), has_carrier_(has_carrier) {
         reactor.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
             report(static_cast<const RouteEntry*>(work), held);
         });
+        reactor.name_work([](const void* work) { return static_cast<const RouteEntry*>(work)->description(); });
     }
     StallWatch(const StallWatch&) = delete;
     StallWatch& operator=(const StallWatch&) = delete;
@@ -17810,7 +18130,7 @@ class StallWatch {
     void report(const RouteEntry* route, Clock::duration held) noexcept {
         ++count_;
         try {
-            if (!warnings_[route].take_turn(std::chrono::minutes(1))) return;
+            if (!warnings_[route].take_turn(reactor_.now(), std::chrono::minutes(1))) return;
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
             const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
                                      " held the event loop for " + std::to_string(ms) +
@@ -17828,6 +18148,7 @@ class StallWatch {
         return ": by its middleware, or by a large request or answer, which crosses to the worker as JSON";
     }
 
+    Reactor& reactor_;
     const LogSink& log_;
     bool has_carrier_;
     std::map<const RouteEntry*, PacedWarning> warnings_;

@@ -7,6 +7,7 @@
 #include <coroutine>
 #include <cstddef>
 #include <memory>
+#include <string>
 
 #include "sake/async/wait.hpp"
 #include "sake/base/budget.hpp"
@@ -38,6 +39,7 @@ class CarriedCall : public Wait {
         return false;
     }
     void await_resume() { end(); }
+    void describe(std::string& out) const override { out += "a worker"; }
 
   private:
     virtual void begin(Reactor& loop) = 0;

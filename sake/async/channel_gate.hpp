@@ -133,6 +133,9 @@ class ChannelWait : public Wait {
         gate_.wake_who_may_go();  // this one, if another thread has come in between
         return true;
     }
+    void describe(std::string& out) const override {
+        out += &line_ == &gate_.senders ? "room in a Channel" : "an item of a Channel";
+    }
 
   protected:
     // Still suspended only where a thread ends in the middle of it.

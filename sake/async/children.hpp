@@ -73,6 +73,9 @@ class Children {
     /// are, and the first to end by Cancelled hands it back. If none does, the parent's next wait throws it.
     [[nodiscard]] EndWait all_ended() noexcept;
 
+    /// Appends what they wait for, one by one.
+    void describe_waits(std::string& out) const;
+
     /// Which child ended first.
     [[nodiscard]] std::size_t first() const noexcept { return first_; }
     /// Throws the first failure; with CancelRest::on_end only that of the first child to end.
@@ -162,6 +165,7 @@ class [[nodiscard]] Children::EndWait final : public Wait {
             static_cast<void>(children_.parent_.take_cancellation());
         }
     }
+    void describe(std::string& out) const override { children_.describe_waits(out); }
 
   private:
     bool withdraw() noexcept override {
@@ -216,6 +220,16 @@ inline void Children::cancel() noexcept {
     for (ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
         static_cast<Fiber*>(node)->cancel();
     }
+}
+
+inline void Children::describe_waits(std::string& out) const {
+    std::size_t count = 0;
+    for (const ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        if (++count > 4) continue;
+        if (count > 1) out += " and ";
+        static_cast<const Fiber*>(node)->describe_wait(out);
+    }
+    if (count > 4) out.append(" and ").append(std::to_string(count - 4)).append(" more");
 }
 
 inline auto Children::all_ended() noexcept -> EndWait { return EndWait(*this); }

@@ -146,9 +146,9 @@ std::variant<Ts...> unwrap_one(std::tuple<std::optional<Ts>...>& results, std::s
 /// Cancels the children at a deadline.
 class TimeLimit : private Timer {
   public:
-    TimeLimit(Children& children, TimerQueue& timers, Clock::duration limit)
-        : Timer(&pass), children_(children), timers_(timers) {
-        timers.set(*this, deadline_in(limit));
+    TimeLimit(Children& children, Reactor& reactor, Clock::duration limit)
+        : Timer(&pass), children_(children), timers_(reactor.timers()) {
+        timers_.set(*this, reactor.deadline_in(limit));
     }
     TimeLimit(const TimeLimit&) = delete;
     TimeLimit& operator=(const TimeLimit&) = delete;
@@ -166,7 +166,7 @@ Task<std::remove_cvref_t<AwaitedType<A>>> run_with_limit(A awaitable, Clock::dur
     std::optional<ResultOf<A>> result;
     Children children(fiber, CancelRest::never);
     children.add(std::move(awaitable), result);
-    const TimeLimit time_limit(children, fiber.reactor().timers(), limit);
+    const TimeLimit time_limit(children, fiber.reactor(), limit);
     children.start();
     co_await children.all_ended();
     children.throw_failure();

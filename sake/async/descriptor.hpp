@@ -36,7 +36,7 @@ Task<> wait_for_descriptor(int fd, short event, Readiness direction, L limit) {
         if (fiber.reactor().turn_is_up()) co_await yield();
         co_return;
     }
-    const TimePoint deadline = deadline_in(to_clock(limit));
+    const TimePoint deadline = fiber.reactor().deadline_in(to_clock(limit));
     const SysResult copy = sys::duplicate(fd);
     if (!copy.ok()) throw_system_error(copy.error, "cannot watch a descriptor");
     const FileDescriptor own(static_cast<int>(copy.value));

@@ -39,6 +39,7 @@ class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail:
         return true;
     }
     void await_resume() const { throw_if_cancelled(); }
+    void describe(std::string& out) const override { out += "an event"; }
 
   private:
     bool withdraw() noexcept override {

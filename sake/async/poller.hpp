@@ -1,6 +1,6 @@
-// What the reactor asks of the operating system: which descriptors are ready. A backend is a handful of
-// functions; the rest of Sake knows only this interface. Readiness is edge-triggered: it is reported once,
-// and remembered by the Watch.
+// What the reactor asks of the operating system: which descriptors are ready, and what time it is. A backend
+// is a handful of functions; the rest of Sake knows only this interface. Readiness is edge-triggered: it is
+// reported once, and remembered by the Watch.
 #pragma once
 
 #include <chrono>
@@ -9,8 +9,12 @@
 #include <string_view>
 #include <vector>
 
+#include "sake/async/clock.hpp"
+
 namespace sake {
 inline namespace v0 {
+
+class Reactor;
 
 /// Which backend the reactor uses. `automatic` is the best that the system has: epoll, kqueue, else poll.
 enum class PollerKind : std::uint8_t { automatic, epoll, kqueue, poll };
@@ -53,6 +57,17 @@ class Poller {
 
     /// Waits for at most `timeout` (negative: for ever) and appends what became ready.
     virtual void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
+
+    /// The time, and the time of day. Everything on the loop asks here, so that tests can simulate time.
+    [[nodiscard]] virtual TimePoint now() const noexcept { return Clock::now(); }
+    [[nodiscard]] virtual std::chrono::system_clock::time_point wall_now() const noexcept {
+        return std::chrono::system_clock::now();
+    }
+    /// Whether time stands still while something is ready.
+    [[nodiscard]] virtual bool has_virtual_time() const noexcept { return false; }
+
+    /// Tells the poller which reactor uses it. Called once, before the first wait.
+    virtual void attach(Reactor&) noexcept {}
 };
 
 }  // namespace detail

@@ -207,7 +207,7 @@ template <class T>
 void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
     if (reactor_ == nullptr) return;  // the loop that it was made on has ended
     try {
-        const auto until = detail::deadline_in(detail::to_clock(options_.idle_lifetime));
+        const auto until = reactor_->deadline_in(detail::to_clock(options_.idle_lifetime));
         idle_.push_back({std::move(item), until});
         if (!sweep_.is_set()) reactor_->timers().set(sweep_, until);
     } catch (const std::exception&) {
@@ -218,7 +218,7 @@ void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
 // Those that have waited longest are in front.
 template <class T>
 void Pool<T>::sweep() noexcept {
-    const detail::TimePoint present = detail::Clock::now();
+    const detail::TimePoint present = reactor_->now();
     auto first = idle_.begin();
     while (first != idle_.end() && first->until <= present) ++first;
     idle_.erase(idle_.begin(), first);

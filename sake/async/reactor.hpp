@@ -7,7 +7,8 @@
 #include <exception>
 #include <memory>
 #include <stdexcept>
-#include <thread>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,6 +31,8 @@ class Reactor {
   public:
     /// Throws std::system_error, or std::invalid_argument for a backend that this system does not have.
     explicit Reactor(PollerKind kind = PollerKind::automatic);
+    /// Uses this poller, such as a SimulatedPoller.
+    explicit Reactor(std::unique_ptr<detail::Poller> poller);
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
 
@@ -49,8 +52,22 @@ class Reactor {
 
     /// The time at the start of this turn of the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
+    /// The time at this very moment.
+    [[nodiscard]] detail::TimePoint present() const noexcept {
+        if (has_virtual_time_) [[unlikely]]
+            return poller_->now();
+        return detail::Clock::now();  // saves a virtual call
+    }
+    /// The time of day at this very moment.
+    [[nodiscard]] std::chrono::system_clock::time_point wall_now() const noexcept {
+        return poller_->wall_now();
+    }
+    /// The moment that is `duration`, which is not negative, from now; TimePoint::max() means never.
+    [[nodiscard]] detail::TimePoint deadline_in(detail::Clock::duration duration) const noexcept {
+        return detail::moment_after(present(), duration);
+    }
 
-    /// The backend in use: "epoll", "kqueue" or "poll".
+    /// The backend in use: "epoll", "kqueue", "poll" or "simulated".
     [[nodiscard]] std::string_view poller_name() const noexcept { return poller_->name(); }
 
     /// Turns the loop until `done()` is true; it is asked after each turn. Throws std::logic_error where a
@@ -80,16 +97,25 @@ class Reactor {
     void enter(F work);
 
     /// Calls `report` with what was at work, and for how long, after a coroutine held the loop for `longest`
-    /// or more. Measured with a grain of some milliseconds.
+    /// or more. Measured with a grain of some milliseconds. In virtual time nothing is reported.
     void watch_stalls(detail::Clock::duration longest,
                       detail::UniqueFunction<void(const void*, detail::Clock::duration)> report) {
+        if (has_virtual_time_) return;
         longest_hold_ = longest;
         report_stall_ = std::move(report);
     }
     /// Names what is at work from now on until the present coroutine waits.
     void set_work(const void* work) noexcept { work_ = work; }
+    /// Sets how messages name the work of a fiber, Fiber::work.
+    void name_work(std::string (*name)(const void* work)) noexcept { name_work_ = name; }
+    /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
+    [[nodiscard]] std::string describe_waits() const;
     /// Looks whether what was at work has held the loop; after every coroutine, and where one starts others.
     void check_stall();
+
+    class OutsideWork;
+    /// How many of them live.
+    [[nodiscard]] std::size_t outside_work() const noexcept { return outside_work_; }
 
     /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
     /// first.
@@ -131,29 +157,33 @@ class Reactor {
 
   private:
     class Running;
+    friend class detail::Watch;
     friend void detail::report_failure(const char* what, const std::exception_ptr& exception) noexcept;
     static Reactor*& current_slot() noexcept;
 
     void turn();
     [[nodiscard]] bool may_put_off_events() noexcept;
     void take_events();
-    [[nodiscard]] std::chrono::milliseconds poll_timeout(detail::TimePoint present) const noexcept;
+    [[nodiscard]] std::chrono::milliseconds time_to_timer(detail::TimePoint present) const noexcept;
+    void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
 
     std::unique_ptr<detail::Poller> poller_;
     bool poller_needs_rearm_;
+    bool has_virtual_time_;
     detail::PostedWork posted_;
     detail::Watch posted_watch_;
     std::vector<detail::PollEvent> events_;
     detail::TimerQueue timers_;
-    detail::TimePoint now_ = detail::Clock::now();
+    detail::TimePoint now_ = present();
     detail::TimePoint last_events_{};  // when they were last taken
     detail::TimePoint events_since_{};
     detail::TimePoint put_off_until_{};
     detail::Resumable* first_ready_ = nullptr;
     detail::Resumable* last_ready_ = nullptr;
     unsigned went_on_ = 0;
+    std::size_t outside_work_ = 0;
     bool is_abandoned_ = false;  // nothing goes on, or not now: destroy_fibers is at it
     detail::ListNode fibers_;
     detail::ReactorLocals locals_;
@@ -161,6 +191,7 @@ class Reactor {
 
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
+    std::string (*name_work_)(const void*) = nullptr;
     detail::TimePoint work_start_;
     detail::Clock::duration longest_hold_{};
     detail::UniqueFunction<void(const void*, detail::Clock::duration)> report_stall_;
@@ -198,29 +229,39 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
 
 inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
     : reactor_(&reactor), fd_(fd), ready_(ready) {
-    if (fd >= 0) reactor.poller().add(fd, *this);
+    if (has_descriptor()) reactor.poller().add(fd, *this);
 }
 
 inline Watch::~Watch() {
-    if (fd_ >= 0) reactor_->poller().remove(fd_, *this);
+    if (has_descriptor()) reactor_->poller().remove(fd_, *this);
 }
 
 inline void Watch::wait_for(Readiness direction, Resumable& who) noexcept {
     (direction == readable ? reader_ : writer_) = &who;
-    if (fd_ >= 0 && reactor_->poller_needs_rearm()) reactor_->poller().rearm(fd_, *this, direction);
-}
-
-inline void Watch::became_ready(std::uint8_t ready) noexcept {
-    const unsigned is_new = ready & ~unsigned{ready_};
-    ready_ = static_cast<std::uint8_t>(ready_ | ready);
-    if (reader_ != nullptr && is_readable()) std::exchange(reader_, nullptr)->wake(*reactor_);
-    if (writer_ != nullptr && is_writable()) std::exchange(writer_, nullptr)->wake(*reactor_);
-    if (hangup_listener != nullptr && (is_new & (peer_ended | broken)) != 0) {
-        hangup_listener->peer_hung_up(ready_);
+    if (reactor_->poller_needs_rearm() && has_descriptor()) {
+        reactor_->poller().rearm(fd_, *this, direction);
     }
 }
 
+inline void Watch::became_ready(std::uint8_t ready) noexcept {
+    reactor_->events_since_ = reactor_->present();
+    reactor_->mark({this, ready});
+}
+
 }  // namespace detail
+
+/// Says that another thread is at work and will post to the reactor. Virtual time stands still as long as one
+/// lives. Made and destroyed on the reactor's thread.
+class Reactor::OutsideWork {
+  public:
+    explicit OutsideWork(Reactor& reactor) noexcept : reactor_(reactor) { ++reactor_.outside_work_; }
+    OutsideWork(const OutsideWork&) = delete;
+    OutsideWork& operator=(const OutsideWork&) = delete;
+    ~OutsideWork() { --reactor_.outside_work_; }
+
+  private:
+    Reactor& reactor_;
+};
 
 /// Marks this thread as running the reactor, for as long as the object lives.
 class Reactor::Running {
@@ -234,10 +275,14 @@ class Reactor::Running {
     Reactor* previous_;
 };
 
-inline Reactor::Reactor(PollerKind kind)
-    : poller_(detail::make_poller(kind)),
+inline Reactor::Reactor(PollerKind kind) : Reactor(detail::make_poller(kind)) {}
+
+inline Reactor::Reactor(std::unique_ptr<detail::Poller> poller)
+    : poller_(std::move(poller)),
       poller_needs_rearm_(poller_->needs_rearm()),
+      has_virtual_time_(poller_->has_virtual_time()),
       posted_watch_(*this, posted_.fd()) {
+    poller_->attach(*this);
     events_.reserve(512);
 }
 
@@ -270,7 +315,7 @@ template <class Done>
 void Reactor::run_until(Done done) {
     if (current() != nullptr) throw std::logic_error("this thread already runs a reactor: co_await instead");
     const Running running(*this);
-    now_ = detail::Clock::now();
+    now_ = present();
     while (!done()) turn();
 }
 
@@ -282,7 +327,7 @@ T& Reactor::local() {
 template <class F>
 void Reactor::enter(F work) {
     const Running running(*this);
-    now_ = detail::Clock::now();
+    now_ = present();
     work();
 }
 
@@ -325,11 +370,11 @@ inline void Reactor::turn() {
 }
 
 // Coroutines that hand things to each other have turns of a microsecond, to which a look at the kernel would
-// add another: it can wait a little.
+// add another: it can wait a little. In virtual time it cannot, since no turn takes any.
 inline bool Reactor::may_put_off_events() noexcept {
     if (first_ready_ == nullptr) return false;
-    now_ = detail::Clock::now();
-    return now_ < put_off_until_;
+    now_ = present();
+    return now_ < put_off_until_ && !has_virtual_time_;
 }
 
 inline void Reactor::take_events() {
@@ -337,25 +382,35 @@ inline void Reactor::take_events() {
     constexpr std::chrono::microseconds a_little(20);
     events_.clear();
     const bool may_wait = first_ready_ == nullptr;
-    if (may_wait) now_ = detail::Clock::now();
-    const detail::TimePoint begun = now_;
-    poller_->wait(poll_timeout(begun), events_);
-    now_ = detail::Clock::now();
-    events_since_ = may_wait && now_ - begun > a_real_wait ? now_ : last_events_;
-    last_events_ = now_;
-    put_off_until_ = now_ + a_little;
-    for (const detail::PollEvent& event : events_) event.watch->became_ready(event.ready);
+    const detail::TimePoint begun = may_wait ? present() : now_;
+    poller_->wait(may_wait ? time_to_timer(begun) : std::chrono::milliseconds(0), events_);
+    const detail::TimePoint ended = present();
+    events_since_ = may_wait && ended - begun > a_real_wait ? ended : last_events_;
+    now_ = last_events_ = ended;
+    put_off_until_ = ended + a_little;
+    for (const detail::PollEvent& event : events_) mark(event);
 }
 
-inline std::chrono::milliseconds Reactor::poll_timeout(detail::TimePoint present) const noexcept {
+// As a poller's timeout.
+inline std::chrono::milliseconds Reactor::time_to_timer(detail::TimePoint present) const noexcept {
     using std::chrono::milliseconds;
-    if (first_ready_ != nullptr) return milliseconds(0);
     const detail::TimePoint next = timers_.next();
     if (next == detail::TimePoint::max()) return milliseconds(-1);
     if (next <= present) return milliseconds(0);
     constexpr milliseconds longest = std::chrono::hours(1);
     const auto delay = std::chrono::ceil<milliseconds>(next - present);
     return delay < longest ? delay : longest;
+}
+
+inline void Reactor::mark(const detail::PollEvent& event) noexcept {
+    detail::Watch& watch = *event.watch;
+    const unsigned is_new = event.ready & ~unsigned{watch.ready_};
+    watch.ready_ = static_cast<std::uint8_t>(watch.ready_ | event.ready);
+    if (watch.reader_ != nullptr && watch.is_readable()) std::exchange(watch.reader_, nullptr)->wake(*this);
+    if (watch.writer_ != nullptr && watch.is_writable()) std::exchange(watch.writer_, nullptr)->wake(*this);
+    if (watch.hangup_listener != nullptr && (is_new & (detail::peer_ended | detail::broken)) != 0) {
+        watch.hangup_listener->peer_hung_up(watch.ready_);
+    }
 }
 
 inline void Reactor::resume_ready() {
@@ -377,6 +432,23 @@ inline void Reactor::check_stall() {
     const detail::TimePoint present = detail::coarse_now();
     const auto held = present - std::exchange(work_start_, present);
     if (held >= longest_hold_) report_stall_(work_, held);
+}
+
+inline std::string Reactor::describe_waits() const {
+    constexpr std::size_t most = 8;
+    std::size_t count = 0;
+    std::string all;
+    for (const detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        if (++count > most) continue;
+        const auto& fiber = static_cast<const detail::Fiber&>(*node);
+        if (count > 1) all += ", ";
+        all += fiber.work != nullptr && name_work_ != nullptr ? name_work_(fiber.work) : "a task";
+        all += " for ";
+        fiber.describe_wait(all);
+    }
+    if (count == 0) return "no task waits";
+    if (count > most) all.append(", and ").append(std::to_string(count - most)).append(" more");
+    return std::to_string(count) + (count == 1 ? " task waits: " : " tasks wait: ") + all;
 }
 
 inline void Reactor::run_posted() {

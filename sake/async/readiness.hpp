@@ -2,12 +2,19 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
 
 #include "sake/async/reactor.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
+
+/// For messages about who waits.
+inline void describe_readiness(const Watch& watch, Readiness direction, std::string& out) {
+    out += direction == readable ? "input from " : "room to write to ";
+    out += watch.has_descriptor() ? "a descriptor" : "a wire";
+}
 
 /// Awaits one direction of a Watch. Gives false if the fiber was cancelled, so that a loop can end without an
 /// exception. At most one coroutine waits per direction.
@@ -25,6 +32,7 @@ class [[nodiscard]] ReadinessWait final : public Wait {
     }
 
     [[nodiscard]] bool await_resume() const noexcept { return !was_cancelled(); }
+    void describe(std::string& out) const override { describe_readiness(watch_, direction_, out); }
 
   private:
     bool withdraw() noexcept override {
@@ -64,6 +72,7 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
         throw_if_cancelled();
         if (has_timed_out_) throw TimedOut();
     }
+    void describe(std::string& out) const override { describe_readiness(watch_, direction_, out); }
 
   private:
     static void pass(Timer& timer) noexcept {

@@ -17,14 +17,15 @@ class [[nodiscard]] SleepWait final : public Wait, private Timer {
 
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        TimerQueue& timers = coroutine.promise().fiber->reactor().timers();
-        timers.set(*this, deadline_in(duration_));
+        Reactor& owner = coroutine.promise().fiber->reactor();
+        owner.timers().set(*this, owner.deadline_in(duration_));
         if (suspend(coroutine)) return true;
-        timers.cancel(*this);
+        owner.timers().cancel(*this);
         return false;
     }
 
     void await_resume() const { throw_if_cancelled(); }
+    void describe(std::string& out) const override { out += "the end of a sleep"; }
 
   private:
     static void pass(Timer& timer) noexcept { static_cast<SleepWait&>(timer).finish(); }
@@ -47,6 +48,7 @@ class [[nodiscard]] YieldWait final : public Wait {
         return true;
     }
     void await_resume() const { throw_if_cancelled(); }
+    void describe(std::string& out) const override { out += "its turn"; }
 
   private:
     bool withdraw() noexcept override { return false; }

@@ -69,6 +69,7 @@ class [[nodiscard]] JoinWait final : public Wait {
         throw_if_cancelled();
         return state_.take();
     }
+    void describe(std::string& out) const override { out += "a spawned task"; }
 
   private:
     bool withdraw() noexcept override {

@@ -109,6 +109,7 @@ class [[nodiscard]] Semaphore::AcquireWait final : public detail::Wait, public d
         throw_if_cancelled();
         return Permit(semaphore_);
     }
+    void describe(std::string& out) const override { out += "a Semaphore or a Mutex"; }
 
   private:
     bool withdraw() noexcept override {

@@ -3,47 +3,15 @@
 // finds out when the old deadline comes.
 #pragma once
 
-#include <time.h>
-
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "sake/async/clock.hpp"
+
 namespace sake {
 inline namespace v0 {
 namespace detail {
-
-using Clock = std::chrono::steady_clock;
-using TimePoint = Clock::time_point;
-
-/// The present to some milliseconds, at a fraction of the cost. To be compared with itself only.
-inline TimePoint coarse_now() noexcept {
-#if defined(CLOCK_MONOTONIC_COARSE)
-    timespec time{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-    return TimePoint(std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec));
-#else
-    return Clock::now();
-#endif
-}
-
-/// A duration as the clock counts it, rounded up: zero for what is not positive (or not a number), the
-/// greatest there is for what is beyond the clock's range.
-template <class Rep, class Period>
-Clock::duration to_clock(std::chrono::duration<Rep, Period> duration) noexcept {
-    using Seconds = std::chrono::duration<double>;  // compared as floating point, which does not overflow
-    const Seconds seconds(duration);
-    if (!(seconds > Seconds::zero())) return Clock::duration::zero();
-    if (seconds >= Seconds(Clock::duration::max())) return Clock::duration::max();
-    return std::chrono::ceil<Clock::duration>(duration);
-}
-
-/// The moment that is `duration`, which is not negative, from now; TimePoint::max() means never.
-inline TimePoint deadline_in(Clock::duration duration) noexcept {
-    const TimePoint present = Clock::now();
-    return duration > TimePoint::max() - present ? TimePoint::max() : present + duration;
-}
 
 /// One deadline and what happens at it. Owned by whoever sets it, who cancels it before it goes.
 class Timer {

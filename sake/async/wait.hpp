@@ -6,6 +6,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <string>
 #include <utility>
 
 #include "sake/base/error.hpp"
@@ -97,6 +98,8 @@ class Fiber : public ListNode {
 
     /// Whether a wait is open and not over yet.
     [[nodiscard]] bool is_suspended() const noexcept;
+    /// Appends what it waits for, such as "an event".
+    void describe_wait(std::string& out) const;
 
     /// The frame at the top of the chain, for destroying it when its thread ends under it.
     std::coroutine_handle<> top;
@@ -139,6 +142,10 @@ class Wait : public Resumable {
     }
     [[nodiscard]] Reactor& reactor() const noexcept { return fiber_->reactor(); }
 
+    /// Appends what it is that is waited for, with its article, for the message that a loop has come to a
+    /// deadlock.
+    virtual void describe(std::string& out) const { out += "something"; }
+
     void resume() final {
         note_work(fiber_->reactor(), fiber_->work);
         fiber_->open_wait_ = nullptr;
@@ -176,6 +183,11 @@ class [[nodiscard("nothing happens until it is awaited")]] Operation {
 };
 
 inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && open_wait_->is_waiting(); }
+
+inline void Fiber::describe_wait(std::string& out) const {
+    if (is_suspended()) return open_wait_->describe(out);
+    out += "its turn";
+}
 
 inline void Fiber::cancel() noexcept {
     if (open_wait_ != nullptr && open_wait_->cancelled_) return;  // it is on its way

@@ -1,4 +1,5 @@
-// A descriptor that a reactor watches: what it is known to be ready for, and who waits for more.
+// A descriptor that a reactor watches, or a wire in memory: what it is known to be ready for, and the
+// waiters.
 #pragma once
 
 #include <cstdint>
@@ -23,18 +24,21 @@ class HangupListener {
     ~HangupListener() = default;
 };
 
-/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. With -1 there
-/// is no descriptor: the reactor's poller knows nothing of it, and `became_ready` tells.
+/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. A watch
+/// without one is for a wire in memory, whose other end calls `became_ready`.
 class Watch {
   public:
+    static constexpr int no_descriptor = -1;
+
     /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins
     /// with nothing: the first event tells.
-    Watch(Reactor& reactor, int fd, std::uint8_t ready = readable | writable);
+    explicit Watch(Reactor& reactor, int fd = no_descriptor, std::uint8_t ready = readable | writable);
     Watch(const Watch&) = delete;
     Watch& operator=(const Watch&) = delete;
     ~Watch();
 
     [[nodiscard]] int fd() const noexcept { return fd_; }
+    [[nodiscard]] bool has_descriptor() const noexcept { return fd_ != no_descriptor; }
     [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
 
     /// Whether it is worth trying: true until a call found nothing, then until the next event.
@@ -53,8 +57,9 @@ class Watch {
         if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
     }
 
-    /// Marks it ready, as an event of the poller does: wakes the waiters of these directions, and tells the
-    /// listener of a new end. On the reactor's thread.
+    /// Reports readiness as a poller would: `readable` together with `peer_ended`, both directions together
+    /// with `broken`. Waiters are resumed in the next turn of the loop; the hangup_listener is told at once.
+    /// For the reactor's thread, from inside the loop or between two runs of it.
     void became_ready(std::uint8_t ready) noexcept;
 
     /// Whether it is worth trying in this direction.
@@ -65,12 +70,15 @@ class Watch {
     [[nodiscard]] Resumable* waiter(Readiness direction) const noexcept {
         return direction == readable ? reader_ : writer_;
     }
+    /// Whether anything waits, in either direction.
+    [[nodiscard]] bool is_awaited() const noexcept { return reader_ != nullptr || writer_ != nullptr; }
     /// Who waits is not woken any more.
     void give_up(Readiness direction) noexcept { (direction == readable ? reader_ : writer_) = nullptr; }
 
     HangupListener* hangup_listener = nullptr;
 
   private:
+    friend class sake::v0::Reactor;
     Reactor* reactor_;
     Resumable* reader_ = nullptr;
     Resumable* writer_ = nullptr;

@@ -22,7 +22,7 @@ class Budget {
   private:
     friend class BudgetShare;
     void warn() noexcept {
-        if (!warning_.take_turn(std::chrono::seconds(10))) return;
+        if (!warning_.take_turn(std::chrono::steady_clock::now(), std::chrono::seconds(10))) return;
         log_quietly(log_, LogLevel::warning, "requests are refused or cut off for the moment: ",
                     "together they hold Config::max_buffered bytes");
     }

@@ -92,8 +92,8 @@ namespace detail {
 class PacedWarning {
   public:
     /// Whether the line may be logged now: then the next one may after `pause`.
-    [[nodiscard]] bool take_turn(std::chrono::seconds pause) noexcept {
-        const auto now = std::chrono::steady_clock::now();
+    [[nodiscard]] bool take_turn(std::chrono::steady_clock::time_point now,
+                                 std::chrono::seconds pause) noexcept {
         if (now < next_) return false;
         next_ = now + pause;
         return true;

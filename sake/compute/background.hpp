@@ -12,6 +12,7 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -128,6 +129,7 @@ class [[nodiscard]] BackgroundWait final : public Wait {
         if (failure_) std::rethrow_exception(failure_);
         if constexpr (!std::is_void_v<Result>) return std::move(*result_);
     }
+    void describe(std::string& out) const override { out += "work in the background"; }
 
   private:
     static constexpr const char* taken_no_more = "background: the pool takes no more work";
@@ -201,6 +203,7 @@ Task<std::invoke_result_t<F&>> run_on(F function) {
     Fiber& fiber = co_await current_fiber();
     BackgroundPlace& place = fiber.reactor().local<Threads>().place;
     const Semaphore::Permit turn = co_await place.turns().acquire();
+    const Reactor::OutsideWork outside(fiber.reactor());
     BackgroundWait<F> wait(place, function);
     co_return co_await wait;
 }

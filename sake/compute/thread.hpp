@@ -291,6 +291,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
         const bool stops = on_cancel_ == ThreadOnCancel::stop && fiber.take_cancellation();
         if (!suspend(coroutine)) return false;
         if (stops) fiber.cancel();
+        outside_.emplace(fiber.reactor());
         state_->tell(*this);
         return true;
     }
@@ -304,6 +305,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
             throw;
         }
     }
+    void describe(std::string& out) const override { out += "the end of a thread"; }
 
   private:
     bool withdraw() noexcept override {
@@ -315,6 +317,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
     bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
 
     ThreadState<T>* state_;
+    std::optional<Reactor::OutsideWork> outside_;
     const ThreadOnCancel on_cancel_;
     bool was_told_to_stop_ = false;
 };

@@ -61,8 +61,9 @@ inline TcpListener::TcpListener(std::string_view address, int backlog)
 
 template <detail::Limit L>
 Task<TcpStream> TcpListener::accept(L limit) {
-    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
-    if (watch_->reactor().turn_is_up()) co_await yield();
+    Reactor& reactor = watch_->reactor();
+    const detail::TimePoint deadline = reactor.deadline_in(detail::to_clock(limit));
+    if (reactor.turn_is_up()) co_await yield();
     for (;;) {
         detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
         co_await ready;
@@ -70,7 +71,7 @@ Task<TcpStream> TcpListener::accept(L limit) {
         if (next.kind == detail::Accepted::Kind::accepted) co_return TcpStream(std::move(next.socket));
         if (next.kind != detail::Accepted::Kind::no_resources) continue;
         co_await sleep(std::chrono::milliseconds(100));
-        if (detail::Clock::now() >= deadline) throw TimedOut();
+        if (reactor.present() >= deadline) throw TimedOut();
     }
 }
 

@@ -163,6 +163,10 @@ class TcpStream {
     explicit TcpStream(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
 
     [[nodiscard]] State& state() const;
+    template <detail::Limit L>
+    [[nodiscard]] detail::TimePoint deadline_in(L limit) const {
+        return state().socket.watch().reactor().deadline_in(detail::to_clock(limit));
+    }
     // Templates, as all coroutines here, since GCC compiles those that are none for every program that
     // includes them.
     template <class Unused = void>
@@ -239,7 +243,7 @@ Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
 template <detail::Limit L>
 Task<std::size_t> TcpStream::read_more(L limit) {
     const Reading reading(state());
-    co_return co_await receive_more(detail::deadline_in(detail::to_clock(limit)));
+    co_return co_await receive_more(deadline_in(limit));
 }
 
 template <detail::Limit L>
@@ -252,13 +256,13 @@ Task<std::size_t> TcpStream::read(std::span<char> into, L limit) {
         unread.take(size);
         co_return size;
     }
-    co_return co_await receive(into, detail::deadline_in(detail::to_clock(limit)));
+    co_return co_await receive(into, deadline_in(limit));
 }
 
 template <detail::Limit L>
 Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, std::size_t longest, L limit) {
     if (delimiter.empty()) throw std::invalid_argument("read_until: the delimiter is empty");
-    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const detail::TimePoint deadline = deadline_in(limit);
     const Reading reading(state());
     detail::UnreadBytes& unread = state().unread;
     for (std::size_t searched = 0;;) {
@@ -283,7 +287,7 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
 
 template <detail::Limit L>
 Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
-    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const detail::TimePoint deadline = deadline_in(limit);
     const Reading reading(state());
     detail::UnreadBytes& unread = state().unread;
     while (unread.size() < size) {
@@ -297,7 +301,7 @@ Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
 
 template <detail::Limit L>
 Task<> TcpStream::write_all(std::string_view bytes, L limit) {
-    const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
+    const detail::TimePoint deadline = deadline_in(limit);
     detail::Socket& own = state().socket;
     if (own.watch().reactor().turn_is_up()) co_await yield();
     for (detail::Readiness needed = detail::writable; !bytes.empty();) {

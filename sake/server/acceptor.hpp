@@ -111,7 +111,7 @@ class Acceptor {
                 make_room();
                 // A session that was asked may wait for its client, while another becomes idle.
                 look_again_.set(shard_.reactor.now() + std::chrono::milliseconds(100));
-                if (full_warning_.take_turn(std::chrono::seconds(10))) {
+                if (full_warning_.take_turn(shard_.reactor.now(), std::chrono::seconds(10))) {
                     log_quietly(shard_.config.log, LogLevel::warning,
                                 "there are as many connections as there may be: ",
                                 "idle ones make room, and new ones wait");
@@ -137,7 +137,7 @@ class Acceptor {
             if (accepted.kind == Accepted::Kind::drained) return Outcome::drained;
             if (accepted.kind == Accepted::Kind::accepted) serve(accepted);
             if (accepted.kind == Accepted::Kind::no_resources) {
-                if (no_resources_warning_.take_turn(std::chrono::seconds(10))) {
+                if (no_resources_warning_.take_turn(shard_.reactor.now(), std::chrono::seconds(10))) {
                     log_quietly(shard_.config.log, LogLevel::warning, cannot_accept,
                                 std::generic_category().message(accepted.error));
                 }

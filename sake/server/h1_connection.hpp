@@ -443,7 +443,7 @@ inline void H1Connection::tell_observers(const Response& response, AnswerCause c
                            .route = has_route ? call.route->pattern() : "unmatched",
                            .status = response.status,
                            .bytes = sends_body ? response.body.size() : 0,
-                           .duration = Clock::now() - exchange_->begun,
+                           .duration = shard_.reactor.present() - exchange_->begun,
                            .cause = cause,
                            .ctx = call.context});
 }

@@ -31,21 +31,20 @@ namespace detail {
 /// The text of the Date field, made anew when the second changes.
 class DateLine {
   public:
-    [[nodiscard]] std::string_view at(TimePoint now) {
-        if (now >= valid_until_) renew(now);
+    [[nodiscard]] std::string_view at(const Reactor& reactor) {
+        if (reactor.now() >= valid_until_) renew(reactor);
         return text_;
     }
 
   private:
-    void renew(TimePoint now) {
-        using std::chrono::system_clock;
-        const auto wall = system_clock::now().time_since_epoch();
+    void renew(const Reactor& reactor) {
+        const auto wall = reactor.wall_now().time_since_epoch();
         const auto seconds = std::chrono::floor<std::chrono::seconds>(wall);
         char date[29];
         http::format_http_date(seconds.count(), date);
         text_.assign("Date: ").append(date, sizeof date).append("\r\n");
-        valid_until_ =
-            now + std::chrono::duration_cast<Clock::duration>(seconds + std::chrono::seconds(1) - wall);
+        valid_until_ = reactor.now() +
+                       std::chrono::duration_cast<Clock::duration>(seconds + std::chrono::seconds(1) - wall);
     }
 
     std::string text_;
@@ -97,7 +96,7 @@ class Shard {
     StopStage stage = StopStage::serving;
 
     [[nodiscard]] bool is_draining() const noexcept { return stage != StopStage::serving; }
-    [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor.now()); }
+    [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor); }
     [[nodiscard]] bool is_full() const noexcept { return sessions.count() >= connection_limit; }
 
     /// An exchange with everything cleared, for a request from `peer` that begins now.

@@ -22,10 +22,11 @@ class StallWatch {
   public:
     /// Watches a reactor whose work is named by its RouteEntry. Must outlive the reactor's last turn.
     StallWatch(Reactor& reactor, const Config& config, bool has_carrier)
-        : log_(config.log), has_carrier_(has_carrier) {
+        : reactor_(reactor), log_(config.log), has_carrier_(has_carrier) {
         reactor.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
             report(static_cast<const RouteEntry*>(work), held);
         });
+        reactor.name_work([](const void* work) { return static_cast<const RouteEntry*>(work)->description(); });
     }
     StallWatch(const StallWatch&) = delete;
     StallWatch& operator=(const StallWatch&) = delete;
@@ -37,7 +38,7 @@ class StallWatch {
     void report(const RouteEntry* route, Clock::duration held) noexcept {
         ++count_;
         try {
-            if (!warnings_[route].take_turn(std::chrono::minutes(1))) return;
+            if (!warnings_[route].take_turn(reactor_.now(), std::chrono::minutes(1))) return;
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
             const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
                                      " held the event loop for " + std::to_string(ms) +
@@ -55,6 +56,7 @@ class StallWatch {
         return ": by its middleware, or by a large request or answer, which crosses to the worker as JSON";
     }
 
+    Reactor& reactor_;
     const LogSink& log_;
     bool has_carrier_;
     std::map<const RouteEntry*, PacedWarning> warnings_;

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
@@ -303,6 +304,7 @@ class PooledCall final : public CarriedCall, private Timer {
     void begin(Reactor& loop) override {
         loop.timers().set(*this, loop.now() + carrier_.queue_timeout);
         loop_ = &loop;
+        outside_.emplace(loop);
         job_->waiter = this;
     }
     void end() override {
@@ -322,6 +324,7 @@ class PooledCall final : public CarriedCall, private Timer {
     bool withdraw() noexcept override {
         job_->waiter = nullptr;
         loop_->timers().cancel(*this);
+        outside_.reset();
         return true;
     }
 
@@ -329,6 +332,7 @@ class PooledCall final : public CarriedCall, private Timer {
     Call& call_;
     BudgetShare memory_;
     std::shared_ptr<RequestJob> job_;
+    std::optional<Reactor::OutsideWork> outside_;
     Reactor* loop_ = nullptr;
 };
 

@@ -1,0 +1,172 @@
+// Virtual time, for tests: a poller whose clock stands still while anything can happen, and else jumps to the
+// next timer. Descriptors and other threads are real, and the loop waits for them in real time.
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sake/async/poller.hpp"
+#include "sake/async/reactor.hpp"
+#include "sake/async/watch.hpp"
+#include "sake/base/function.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Thrown out of the loop when nothing can happen any more. The text says which tasks wait, and for what.
+class Deadlock : public std::logic_error {
+  public:
+    using std::logic_error::logic_error;
+};
+
+/// The start of virtual time, and how long, in real time, it stands still for the world outside.
+struct SimulationOptions {
+    std::chrono::system_clock::time_point wall_start = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
+    /// For threads, while any Reactor::OutsideWork lives.
+    std::chrono::milliseconds thread_patience = std::chrono::seconds(60);
+    /// For descriptors that are awaited and stay silent.
+    std::chrono::milliseconds descriptor_patience = std::chrono::seconds(5);
+    /// For posts of threads without OutsideWork, before a Deadlock is thrown.
+    std::chrono::milliseconds grace{100};
+};
+
+/// Belongs to one Reactor, and is for its thread:
+///
+///     auto owned = std::make_unique<SimulatedPoller>();
+///     SimulatedPoller& time = *owned;
+///     Reactor reactor(std::move(owned));
+///     time.advance(30s);
+///
+/// However the loop is run, everything that is ready runs first. Then, while there is Reactor::OutsideWork or
+/// an awaited descriptor, the loop waits in real time and the clock stands still. Then the clock jumps to the
+/// next timer. Without any timer, the loop throws Deadlock. A task that yields until some moment has come
+/// never ends, since it is always ready.
+class SimulatedPoller final : public Poller {
+  public:
+    explicit SimulatedPoller(SimulationOptions options = {}, PollerKind real = PollerKind::automatic)
+        : options_(options), real_(make_poller(real)) {}
+
+    /// Turns the loop until exactly so much time has passed. Everything that is due on the way, the last
+    /// moment included, happens in its order. Throws std::logic_error inside a coroutine: `co_await sleep`
+    /// instead.
+    template <class Rep, class Period>
+    void advance(std::chrono::duration<Rep, Period> time) {
+        run_to(moment_after(now_, to_clock(time)));
+    }
+    /// Turns the loop until nothing more can happen at this moment of virtual time.
+    void run_until_idle() { run_to(now_); }
+
+    [[nodiscard]] TimePoint now() const noexcept override { return now_; }
+    [[nodiscard]] std::chrono::system_clock::time_point wall_now() const noexcept override {
+        return options_.wall_start +
+               std::chrono::duration_cast<std::chrono::system_clock::duration>(now_ - start);
+    }
+    [[nodiscard]] bool has_virtual_time() const noexcept override { return true; }
+    [[nodiscard]] std::string_view name() const noexcept override { return "simulated"; }
+    void attach(Reactor& reactor) noexcept override { reactor_ = &reactor; }
+
+    void add(int fd, Watch& watch) override {
+        watches_.push_back(&watch);
+        try {
+            real_->add(fd, watch);
+        } catch (...) {
+            watches_.pop_back();
+            throw;
+        }
+    }
+    void remove(int fd, Watch& watch) noexcept override {
+        real_->remove(fd, watch);
+        watches_.erase(std::find(watches_.begin(), watches_.end(), &watch));
+    }
+    void rearm(int fd, Watch& watch, std::uint8_t directions) noexcept override {
+        ++waits_begun_;
+        real_->rearm(fd, watch, directions);
+    }
+    [[nodiscard]] bool needs_rearm() const noexcept override { return true; }
+
+    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        real_->wait(std::chrono::milliseconds(0), events);
+        if (events.empty() && timeout.count() != 0) wait_or_jump(events);
+        if (!events.empty()) given_up_on_.reset();
+    }
+
+  private:
+    // Not zero, which means "not yet" to the reactor.
+    static constexpr TimePoint start{std::chrono::hours(24)};
+
+    void run_to(TimePoint horizon) {
+        const AtExit done([this]() noexcept { horizon_ = TimePoint::max(); });
+        horizon_ = horizon;
+        has_arrived_ = false;
+        reactor_->run_until([this] { return has_arrived_; });
+    }
+
+    // Nothing is ready.
+    void wait_or_jump(std::vector<PollEvent>& events) {
+        const TimePoint next = std::min(reactor_->timers().next(), horizon_);
+        const bool can_jump = next != TimePoint::max();
+        if (depends_on_others()) {
+            if (!can_jump) return real_->wait(std::chrono::milliseconds(-1), events);
+            wait_for_others(events);
+            if (!events.empty()) return;
+        }
+        if (can_jump) return jump(next);
+        wait_in_real_time(options_.grace, events);
+        if (events.empty()) {
+            throw Deadlock("deadlock: nothing can happen any more; " + reactor_->describe_waits());
+        }
+    }
+
+    [[nodiscard]] bool depends_on_others() const noexcept {
+        return reactor_->outside_work() != 0 ||
+               std::any_of(watches_.begin(), watches_.end(), [](Watch* each) { return each->is_awaited(); });
+    }
+
+    // In vain only once, until something comes or there is more to wait for.
+    void wait_for_others(std::vector<PollEvent>& events) {
+        const std::pair others(reactor_->outside_work(), waits_begun_);
+        if (given_up_on_ == others) return;
+        wait_in_real_time(others.first != 0 ? options_.thread_patience : options_.descriptor_patience,
+                          events);
+        if (events.empty()) given_up_on_ = others;
+    }
+
+    // At the horizon, once what is due there has run.
+    void jump(TimePoint next) noexcept {
+        has_arrived_ = now_ == horizon_;
+        now_ = next;
+    }
+
+    // Again after a signal, which cuts a wait of the poller short.
+    void wait_in_real_time(std::chrono::milliseconds longest, std::vector<PollEvent>& events) {
+        const TimePoint until = moment_after(Clock::now(), to_clock(longest));
+        while (events.empty()) {
+            const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+            if (left.count() <= 0) return;
+            real_->wait(std::min<std::chrono::milliseconds>(left, std::chrono::hours(1)), events);
+        }
+    }
+
+    const SimulationOptions options_;
+    std::unique_ptr<Poller> real_;
+    std::vector<Watch*> watches_;  // of descriptors
+    Reactor* reactor_ = nullptr;
+    TimePoint now_ = start;
+    TimePoint horizon_ = TimePoint::max();  // of run_to: time goes no further
+    bool has_arrived_ = false;
+    std::size_t waits_begun_ = 0;  // for descriptors
+    std::optional<std::pair<std::size_t, std::size_t>>
+        given_up_on_;  // the work and the waits that kept silent
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
