@@ -45,6 +45,7 @@
 //   sake/http1/request_parser.hpp
 //   sake/http1/response_parser.hpp
 //   sake/http1/framing.hpp
+//   sake/http1/body_reader.hpp
 //   sake/http1/writer.hpp
 //   sake/async/poller.hpp
 //   sake/async/sys.hpp
@@ -83,10 +84,14 @@
 //   sake/compute/pipeline.hpp
 //   sake/compute/stream_stages.hpp
 //   sake/compute/stream.hpp
+//   sake/io/accept.hpp
 //   sake/io/address.hpp
+//   sake/io/wire.hpp
+//   sake/io/socket.hpp
 //   sake/io/tcp_stream.hpp
 //   sake/io/connect.hpp
 //   sake/io/file.hpp
+//   sake/io/memory_wire.hpp
 //   sake/io/tcp_listener.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
@@ -225,6 +230,7 @@ inline constexpr const char* version = SAKE_VERSION;
 #if defined(__linux__)
 #define SAKE_HAS_EPOLL 1
 #include <sys/epoll.h>
+#include <sys/sendfile.h>
 #else
 #define SAKE_HAS_EPOLL 0
 #endif
@@ -3543,10 +3549,71 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/http1/body_reader.hpp ----
+
+// BodyReader: the body of a message, by its framing: so many bytes, chunks, or all up to the end of the
+// connection. Both sides read with it. Bytes in, views into them out. Not here: limits on the body, which are
+// the reader's, and what a head says about it (framing.hpp).
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+namespace http1 {
+
+/// Reads one body after another; `reset` begins the next.
+class BodyReader {
+  public:
+    using Step = ChunkedDecoder::Step;
+
+    explicit BodyReader(ChunkedLimits limits = {}) noexcept : chunks_(limits) {}
+
+    /// Begins the body of a message with this framing. One of Body::none is done at once.
+    void reset(const Framing& framing) noexcept {
+        kind_ = framing.body;
+        left_ = framing.body == Framing::Body::length ? framing.length : 0;
+        chunks_.reset();
+    }
+
+    /// The next piece of the body. Call it with the rest behind `consumed` until it returns need_more (all
+    /// input is consumed), done (the rest belongs to the next message) or refused.
+    [[nodiscard]] Step read(std::string_view in) noexcept {
+        if (kind_ == Framing::Body::chunked) return chunks_.decode(in);
+        if (left_ == 0 && kind_ != Framing::Body::to_the_end) return {Step::Kind::done, 0, {}};
+        if (in.empty()) return {Step::Kind::need_more, 0, {}};
+        if (kind_ == Framing::Body::to_the_end) return {Step::Kind::data, in.size(), in};
+        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(left_, in.size()));
+        left_ -= size;
+        return {Step::Kind::data, size, in.substr(0, size)};
+    }
+
+    /// After refused: the status to answer with, and why.
+    [[nodiscard]] int status() const noexcept { return chunks_.status(); }
+    [[nodiscard]] std::string_view reason() const noexcept { return chunks_.reason(); }
+
+    /// How much is announced and still to come: of the body if it has a length, of the present chunk if its
+    /// size line is complete, else 0. So a body that will be too large is refused before it has come.
+    [[nodiscard]] std::uint64_t left_in_piece() const noexcept {
+        return kind_ == Framing::Body::chunked ? chunks_.left_in_chunk() : left_;
+    }
+
+    /// How the present body ends. To one that ends with its connection, the end is what completes it.
+    [[nodiscard]] Framing::Body kind() const noexcept { return kind_; }
+
+  private:
+    ChunkedDecoder chunks_;
+    std::uint64_t left_ = 0;  // of a length
+    Framing::Body kind_ = Framing::Body::none;
+};
+
+}  // namespace http1
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/http1/writer.hpp ----
 
-// Response heads: fields in, bytes appended to a string, nothing allocated on the way. Not here: bodies and
-// chunks (chunked.hpp), and when to send what (the server).
+// The heads of requests and responses: fields in, bytes appended to a string, nothing allocated on the way.
+// Not here: bodies and chunks (chunked.hpp), and when to send what (the client and the server).
 
 namespace sake {
 inline namespace v0 {
@@ -3559,6 +3626,16 @@ enum class ConnectionLine : std::uint8_t { none, close, keep_alive };
 /// How the head says where the body ends. `none` is for answers without a body, and for bodies that end with
 /// the connection.
 enum class BodyLine : std::uint8_t { none, length, chunked };
+
+/// What a request head holds besides the fields of the application. All of it is checked by whoever sets it.
+struct RequestTerms {
+    std::string_view method;
+    std::string_view target;
+    std::string_view host;
+    std::string_view user_agent = {};  // no line when empty
+    BodyLine body = BodyLine::none;
+    std::uint64_t content_length = 0;  // for BodyLine::length
+};
 
 /// What a response head holds besides the fields of the application.
 struct ResponseHead {
@@ -3632,35 +3709,58 @@ inline void put_status_line(Cursor& to, int status) noexcept {
     }
 }
 
-inline void put_body_line(Cursor& to, const ResponseHead& head) noexcept {
-    if (http::is_informational(head.status) || head.status == 204) return;
-    if (head.body == BodyLine::chunked) to.put("Transfer-Encoding: chunked\r\n");
-    if (head.body == BodyLine::length) {
-        to.put("Content-Length: ").put_number(head.content_length).put("\r\n");
-    }
+inline void put_body_line(Cursor& to, BodyLine body, std::uint64_t length) noexcept {
+    if (body == BodyLine::chunked) to.put("Transfer-Encoding: chunked\r\n");
+    if (body == BodyLine::length) to.put("Content-Length: ").put_number(length).put("\r\n");
 }
 
 /// Room enough for a status line with the longest of our reasons, and for every line that we make.
 inline constexpr std::size_t most_of_our_own = 256;
 
+/// Begins a head at the end of `out`, with room for `texts` bytes of the caller's besides our own.
+inline Cursor begin_head(std::string& out, std::size_t texts) {
+    const std::size_t begin = out.size();
+    out.resize(begin + most_of_our_own + texts);
+    return Cursor(out.data() + begin);
+}
+
+/// Ends it with the fields, which were counted among the texts, and the empty line.
+inline void end_head(std::string& out, Cursor& to, std::string_view fields) {
+    to.put(fields).put("\r\n");
+    out.resize(static_cast<std::size_t>(to.place() - out.data()));
+}
+
+/// Appends request line, fields and the final empty line. A User-Agent among `fields` takes the place of the
+/// one in `head`; Host, and fields for which is_framing_field is true, must not be among them.
+inline void append_request_head(std::string& out, const RequestTerms& head, const http::Headers& fields) {
+    const std::string_view wire = fields.wire();
+    Cursor to = begin_head(out, head.method.size() + head.target.size() + head.host.size() +
+                                    head.user_agent.size() + wire.size());
+    to.put(head.method).put(" ").put(head.target).put(" HTTP/1.1\r\nHost: ").put(head.host).put("\r\n");
+    if (!head.user_agent.empty() && !fields.contains("User-Agent")) {
+        to.put("User-Agent: ").put(head.user_agent).put("\r\n");
+    }
+    put_body_line(to, head.body, head.content_length);
+    end_head(out, to, wire);
+}
+
 /// Appends status line, fields and the final empty line. A Date or Content-Type among `fields` takes the
 /// place of the one in `head`; fields for which is_framing_field is true must not be among them.
 inline void append_response_head(std::string& out, const ResponseHead& head, const http::Headers& fields) {
     const std::string_view wire = fields.wire();
-    const std::size_t begin = out.size();
-    out.resize(begin + most_of_our_own + head.date_line.size() + head.content_type.size() + wire.size());
-    Cursor to(out.data() + begin);
+    Cursor to = begin_head(out, head.date_line.size() + head.content_type.size() + wire.size());
     const bool known = head.status >= 100 && head.status <= 999;
     put_status_line(to, known ? head.status : 500);
     if (!head.date_line.empty() && !fields.contains("Date")) to.put(head.date_line);
     if (!head.content_type.empty() && !fields.contains("Content-Type")) {
         to.put("Content-Type: ").put(head.content_type).put("\r\n");
     }
-    put_body_line(to, head);
+    if (!http::is_informational(head.status) && head.status != 204) {
+        put_body_line(to, head.body, head.content_length);
+    }
     if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");
     if (head.connection == ConnectionLine::keep_alive) to.put("Connection: keep-alive\r\n");
-    to.put(wire).put("\r\n");
-    out.resize(static_cast<std::size_t>(to.place() - out.data()));
+    end_head(out, to, wire);
 }
 
 /// The answer to "Expect: 100-continue" when the body is wanted (RFC 9110 section 15.2.1).
@@ -3814,6 +3914,49 @@ inline SysResult read(int fd, void* buffer, std::size_t size) noexcept {
 
 inline SysResult write(int fd, const void* data, std::size_t size) noexcept {
     return retry([=] { return ::write(fd, data, size); });
+}
+
+/// Reads from this place of a file, and leaves its own position alone.
+inline SysResult read_at(int fd, void* buffer, std::size_t size, std::uint64_t offset) noexcept {
+    return retry([=] { return ::pread(fd, buffer, size, static_cast<off_t>(offset)); });
+}
+
+/// Sends a piece of a file through memory of our own; a piece that the socket does not take is read again.
+inline SysResult copy_file(int socket, int file, std::uint64_t& offset, std::size_t count) noexcept {
+    char piece[16 * 1024];
+    const SysResult got = read_at(file, piece, count < sizeof piece ? count : sizeof piece, offset);
+    if (!got.ok() || got.value == 0) return got;
+    const SysResult sent = send(socket, piece, static_cast<std::size_t>(got.value));
+    if (sent.ok()) offset += static_cast<std::uint64_t>(sent.value);
+    return sent;
+}
+
+#if SAKE_HAS_EPOLL  // Linux
+/// sendfile has no flag against SIGPIPE, so the signal is blocked for this thread, and taken if it came.
+inline SysResult sendfile_without_signal(int socket, int file, off_t& offset, std::size_t count) noexcept {
+    sigset_t pipe;
+    sigset_t before;
+    ::sigemptyset(&pipe);
+    ::sigaddset(&pipe, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    const SysResult sent = retry([&] { return ::sendfile(socket, file, &offset, count); });
+    const timespec at_once{};
+    if (sent.error == EPIPE) ::sigtimedwait(&pipe, nullptr, &at_once);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    return sent;
+}
+#endif
+
+/// Sends up to `count` bytes of a file from `offset` on, which it moves. 0 if the file has no more. A file
+/// that the system cannot send by itself is copied.
+inline SysResult send_file(int socket, int file, std::uint64_t& offset, std::size_t count) noexcept {
+#if SAKE_HAS_EPOLL  // Linux
+    auto at = static_cast<off_t>(offset);
+    const SysResult sent = sendfile_without_signal(socket, file, at, count);
+    offset = static_cast<std::uint64_t>(at);
+    if (sent.error != EINVAL && sent.error != ENOSYS) return sent;
+#endif
+    return copy_file(socket, file, offset, count);
 }
 
 inline bool set_close_on_exec(int fd) noexcept { return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0; }
@@ -4732,7 +4875,8 @@ class HangupListener {
     ~HangupListener() = default;
 };
 
-/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor.
+/// A descriptor that the reactor watches, and what is known of it. Does not own the descriptor. With -1 there
+/// is no descriptor: the reactor's poller knows nothing of it, and `became_ready` tells.
 class Watch {
   public:
     /// `ready` is what it is worth trying before the first event. A descriptor that others use as well begins
@@ -4761,6 +4905,10 @@ class Watch {
         if (!is_broken()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{writable});
     }
 
+    /// Marks it ready, as an event of the poller does: wakes the waiters of these directions, and tells the
+    /// listener of a new end. On the reactor's thread.
+    void became_ready(std::uint8_t ready) noexcept;
+
     /// Whether it is worth trying in this direction.
     [[nodiscard]] bool is_ready(Readiness direction) const noexcept { return (ready_ & direction) != 0; }
 
@@ -4775,7 +4923,6 @@ class Watch {
     HangupListener* hangup_listener = nullptr;
 
   private:
-    friend class sake::v0::Reactor;
     Reactor* reactor_;
     Resumable* reader_ = nullptr;
     Resumable* writer_ = nullptr;
@@ -4908,7 +5055,6 @@ class Reactor {
     [[nodiscard]] bool may_put_off_events() noexcept;
     void take_events();
     [[nodiscard]] std::chrono::milliseconds poll_timeout(detail::TimePoint present) const noexcept;
-    void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
 
@@ -4969,14 +5115,26 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
 
 inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
     : reactor_(&reactor), fd_(fd), ready_(ready) {
-    reactor.poller().add(fd, *this);
+    if (fd >= 0) reactor.poller().add(fd, *this);
 }
 
-inline Watch::~Watch() { reactor_->poller().remove(fd_, *this); }
+inline Watch::~Watch() {
+    if (fd_ >= 0) reactor_->poller().remove(fd_, *this);
+}
 
 inline void Watch::wait_for(Readiness direction, Resumable& who) noexcept {
     (direction == readable ? reader_ : writer_) = &who;
-    if (reactor_->poller_needs_rearm()) reactor_->poller().rearm(fd_, *this, direction);
+    if (fd_ >= 0 && reactor_->poller_needs_rearm()) reactor_->poller().rearm(fd_, *this, direction);
+}
+
+inline void Watch::became_ready(std::uint8_t ready) noexcept {
+    const unsigned is_new = ready & ~unsigned{ready_};
+    ready_ = static_cast<std::uint8_t>(ready_ | ready);
+    if (reader_ != nullptr && is_readable()) std::exchange(reader_, nullptr)->wake(*reactor_);
+    if (writer_ != nullptr && is_writable()) std::exchange(writer_, nullptr)->wake(*reactor_);
+    if (hangup_listener != nullptr && (is_new & (peer_ended | broken)) != 0) {
+        hangup_listener->peer_hung_up(ready_);
+    }
 }
 
 }  // namespace detail
@@ -5103,7 +5261,7 @@ inline void Reactor::take_events() {
     events_since_ = may_wait && now_ - begun > a_real_wait ? now_ : last_events_;
     last_events_ = now_;
     put_off_until_ = now_ + a_little;
-    for (const detail::PollEvent& event : events_) mark(event);
+    for (const detail::PollEvent& event : events_) event.watch->became_ready(event.ready);
 }
 
 inline std::chrono::milliseconds Reactor::poll_timeout(detail::TimePoint present) const noexcept {
@@ -5115,17 +5273,6 @@ inline std::chrono::milliseconds Reactor::poll_timeout(detail::TimePoint present
     constexpr milliseconds longest = std::chrono::hours(1);
     const auto delay = std::chrono::ceil<milliseconds>(next - present);
     return delay < longest ? delay : longest;
-}
-
-inline void Reactor::mark(const detail::PollEvent& event) noexcept {
-    detail::Watch& watch = *event.watch;
-    const unsigned is_new = event.ready & ~unsigned{watch.ready_};
-    watch.ready_ = static_cast<std::uint8_t>(watch.ready_ | event.ready);
-    if (watch.reader_ != nullptr && watch.is_readable()) std::exchange(watch.reader_, nullptr)->wake(*this);
-    if (watch.writer_ != nullptr && watch.is_writable()) std::exchange(watch.writer_, nullptr)->wake(*this);
-    if (watch.hangup_listener != nullptr && (is_new & (detail::peer_ended | detail::broken)) != 0) {
-        watch.hangup_listener->peer_hung_up(watch.ready_);
-    }
 }
 
 inline void Reactor::resume_ready() {
@@ -9957,6 +10104,51 @@ auto stream(Range&& range) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/io/accept.hpp ----
+
+// Accepting: one connection from a listening socket, and what it means if there is none. Both the server and
+// TcpListener take their connections here; how long to pause, and what to log, is theirs.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The outcome of one attempt to accept.
+struct Accepted {
+    enum class Kind : std::uint8_t {
+        accepted,      // `socket` and `peer`
+        drained,       // none waits; the watch tells when one does
+        lost,          // one died in the queue: the next may be fine
+        no_resources,  // `error`: no descriptors or no memory, so trying again at once would spin
+    };
+
+    Kind kind;
+    int error = 0;  // of `lost` and `no_resources`
+    FileDescriptor socket = {};
+    PeerAddress peer = {};
+};
+
+/// Takes the next connection, non-blocking and close-on-exec, if there is one.
+[[nodiscard]] inline Accepted accept_one(Watch& listening) noexcept {
+    sockaddr_storage peer{};
+    socklen_t peer_size = 0;
+    const SysResult result = sys::accept(listening.fd(), peer, peer_size);
+    if (result.ok()) {
+        return {Accepted::Kind::accepted, 0, FileDescriptor(static_cast<int>(result.value)),
+                PeerAddress(peer)};
+    }
+    if (result.would_block()) {
+        listening.drained();
+        return {Accepted::Kind::drained};
+    }
+    const bool is_lost = sys::is_of_one_connection(result.error);
+    return {is_lost ? Accepted::Kind::lost : Accepted::Kind::no_resources, result.error};
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/io/address.hpp ----
 
 // Addresses: "host:port", ":8080", "[::1]:8080" and "unix:/path" turned into bound, listening sockets.
@@ -10147,6 +10339,163 @@ inline Listener listen_at(std::string_view address, int backlog) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/io/wire.hpp ----
+
+// Wire: the seam for the bytes of a connection that is not a plain socket, such as TLS, or memory in a test. A
+// plain socket has none: see socket.hpp, which asks the system directly.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Watch;
+
+/// How the bytes of one connection travel. Calls never wait and never throw: they return what a system call
+/// on a non-blocking socket would, EAGAIN included. For one reactor's thread.
+class Wire {
+  public:
+    Wire() = default;
+    Wire(const Wire&) = delete;
+    Wire& operator=(const Wire&) = delete;
+    /// Closes the connection, if it is not the descriptor's to close.
+    virtual ~Wire() = default;
+
+    /// Called once, by the Socket that owns the wire. The watch knows the descriptor, if there is one, and
+    /// outlives the wire; a wire without a descriptor marks the watch itself.
+    virtual void attach(Watch& watch) noexcept = 0;
+
+    /// Bytes for the program: how many, 0 at the end of the input, EAGAIN if there are none now.
+    virtual SysResult receive(void* buffer, std::size_t size) noexcept = 0;
+    /// Takes bytes from these pieces, in order: how many, or EAGAIN if there is no room now.
+    virtual SysResult send(const iovec* pieces, std::size_t count) noexcept = 0;
+    /// Takes up to `count` bytes of a file from `offset` on, which it moves: how many, 0 if the file has no
+    /// more, or EAGAIN if there is no room now.
+    virtual SysResult send_file(int file, std::uint64_t& offset, std::size_t count) noexcept = 0;
+
+    /// What the last call that gave EAGAIN waits for. With TLS, a send may have to wait for input.
+    [[nodiscard]] virtual Readiness needs() const noexcept = 0;
+    /// Whether bytes can be received that no event will tell of, since they left the descriptor already.
+    [[nodiscard]] virtual bool has_pending() const noexcept = 0;
+    /// Whether `receive` would give anything but EAGAIN, as far as can be known without it.
+    [[nodiscard]] virtual bool has_input() const noexcept = 0;
+    /// How many bytes of what was sent the peer has yet to receive.
+    [[nodiscard]] virtual std::uint32_t unacknowledged() const noexcept = 0;
+
+    /// Nothing more is sent; the peer sees the end behind what it was sent before.
+    virtual SysResult end_output() noexcept = 0;
+    /// Aborts: the peer sees a reset, at the latest when the connection closes.
+    virtual void reset() noexcept = 0;
+
+    /// The protocol that both sides agreed on while they connected (ALPN), such as "h2"; empty for none.
+    [[nodiscard]] virtual std::string_view protocol() const noexcept = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/io/socket.hpp ----
+
+// Socket: a connection's descriptor, the watch over it and, if its bytes do not travel as they are, its wire.
+// Client and server send and receive through it; a plain connection costs them no virtual call. Small, since
+// every idle connection of a server has one.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Calls never wait; what they return is what the system call of their name would. Closes at its end.
+class Socket {
+  public:
+    /// Takes over a connected, non-blocking descriptor, or a wire that needs none. Throws std::system_error
+    /// if the reactor cannot watch it.
+    Socket(Reactor& reactor, FileDescriptor descriptor, std::unique_ptr<Wire> wire = nullptr)
+        : descriptor_(std::move(descriptor)), watch_(reactor, descriptor_.get()), wire_(std::move(wire)) {
+        if (wire_ != nullptr) wire_->attach(watch_);
+    }
+
+    /// -1 if there is none.
+    [[nodiscard]] int fd() const noexcept { return watch_.fd(); }
+    [[nodiscard]] Watch& watch() noexcept { return watch_; }
+    [[nodiscard]] const Watch& watch() const noexcept { return watch_; }
+
+    SysResult receive(void* buffer, std::size_t size) noexcept {
+        return wire_ == nullptr ? sys::receive(fd(), buffer, size) : wire_->receive(buffer, size);
+    }
+    SysResult send(const void* data, std::size_t size) noexcept {
+        if (wire_ == nullptr) return sys::send(fd(), data, size);
+        // A send does not write through the pointer; iovec is only not const because readv shares it.
+        const iovec piece{const_cast<void*>(data), size};
+        return wire_->send(&piece, 1);
+    }
+    SysResult send(iovec* pieces, std::size_t count) noexcept {
+        return wire_ == nullptr ? sys::send_vectors(fd(), pieces, count) : wire_->send(pieces, count);
+    }
+    /// Sends up to `count` bytes of a file from `offset` on, which it moves. 0 if the file has no more.
+    SysResult send_file(int file, std::uint64_t& offset, std::size_t count) noexcept {
+        return wire_ == nullptr ? sys::send_file(fd(), file, offset, count)
+                                : wire_->send_file(file, offset, count);
+    }
+
+    /// After EAGAIN in this direction: marks the watch, and returns the direction to wait for before the next
+    /// try. They differ only if a wire says so.
+    Readiness blocked(Readiness direction) noexcept {
+        const Readiness needed = wire_ == nullptr ? direction : wire_->needs();
+        if (needed == readable) {
+            watch_.drained();
+        } else {
+            watch_.filled();
+        }
+        return needed;
+    }
+
+    /// Whether a wire holds input that no event will tell of: then reading must not wait.
+    [[nodiscard]] bool has_pending() const noexcept { return wire_ != nullptr && wire_->has_pending(); }
+    /// Whether there is input, its end, or an error, right now.
+    [[nodiscard]] bool has_input() const noexcept {
+        return wire_ == nullptr ? sys::is_ready(fd(), POLLIN) : wire_->has_input();
+    }
+
+    /// How many bytes of what was sent the peer has yet to receive.
+    [[nodiscard]] std::uint32_t unacknowledged() const noexcept {
+        return wire_ == nullptr ? sys::unacknowledged(fd()) : wire_->unacknowledged();
+    }
+    /// Whether that has become less since the last time that this was asked.
+    [[nodiscard]] bool peer_goes_on() noexcept {
+        const std::uint32_t now = unacknowledged();
+        return now < std::exchange(last_unacknowledged_, now);
+    }
+
+    /// Nothing more is sent: the peer sees the end.
+    SysResult end_output() noexcept {
+        return wire_ == nullptr ? sys::shutdown_write(fd()) : wire_->end_output();
+    }
+    /// Its close, which must come next, drops what was not sent, and the peer sees a reset.
+    void reset_on_close() noexcept {
+        if (wire_ == nullptr) {
+            sys::reset_on_close(fd());
+        } else {
+            wire_->reset();
+        }
+    }
+
+    /// The protocol that both sides agreed on while they connected (ALPN); empty for none.
+    [[nodiscard]] std::string_view protocol() const noexcept {
+        return wire_ == nullptr ? std::string_view() : wire_->protocol();
+    }
+
+  private:
+    // The wire goes first, then the watch, then the descriptor.
+    FileDescriptor descriptor_;
+    std::uint32_t last_unacknowledged_ = 0xffffffff;  // in what would be a gap
+    Watch watch_;
+    std::unique_ptr<Wire> wire_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/io/tcp_stream.hpp ----
 
 // TcpStream: a connection, over TCP or a Unix socket, that coroutines read and write. How one is made is in
@@ -10154,6 +10503,9 @@ inline Listener listen_at(std::string_view address, int backlog) {
 
 namespace sake {
 inline namespace v0 {
+
+class TcpStream;
+
 namespace detail {
 
 /// Bytes that have come and were not asked for yet. Taking from the front costs its share of one move of the
@@ -10179,6 +10531,9 @@ class UnreadBytes {
     std::string bytes_;
     std::size_t taken_ = 0;
 };
+
+/// A stream whose bytes travel by a wire, over a connected, non-blocking descriptor if the wire needs one.
+[[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire);
 
 }  // namespace detail
 
@@ -10221,12 +10576,12 @@ class TcpStream {
     [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max());
 
     /// For parsers: what has come and was not read yet, valid until the next read.
-    [[nodiscard]] std::string_view unread() const { return socket().unread.view(); }
+    [[nodiscard]] std::string_view unread() const { return state().unread.view(); }
     /// Waits for more behind it, and gives how many bytes came; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::size_t> read_more(L limit = L::max());
     /// Takes the first `size` bytes of what is unread for read.
-    void skip(std::size_t size) { socket().unread.take(size); }
+    void skip(std::size_t size) { state().unread.take(size); }
 
     /// Writes all of it, waiting whenever the peer is slow. `bytes` must stay where they are meanwhile.
     template <detail::Limit L = detail::NoLimit>
@@ -10236,21 +10591,21 @@ class TcpStream {
     void shutdown_write();
 
     /// Nobody may be reading or writing.
-    void close() noexcept { socket_.reset(); }
+    void close() noexcept { state_.reset(); }
     /// Closes with a reset: what was not sent is dropped, and the peer learns at once that nobody reads any
     /// more.
     void abort() noexcept {
-        if (socket_ != nullptr) static_cast<void>(detail::sys::reset_on_close(socket_->own.get()));
+        if (state_ != nullptr) state_->socket.reset_on_close();
         close();
     }
-    [[nodiscard]] bool is_open() const noexcept { return socket_ != nullptr; }
+    [[nodiscard]] bool is_open() const noexcept { return state_ != nullptr; }
 
     /// Whether it is as a connection that rests should be: open, and nothing has come that was not read.
     [[nodiscard]] bool is_quiet() const noexcept;
 
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string peer_address() const;
-    [[nodiscard]] int fd() const { return socket().watch.fd(); }
+    [[nodiscard]] int fd() const { return state().socket.fd(); }
 
   private:
     // A read that fills its room is followed by one with much, one that is small by one with little.
@@ -10258,11 +10613,10 @@ class TcpStream {
     static constexpr std::size_t much_room = 64 * 1024;
 
     // What does not move: the poller knows where the watch is.
-    struct Socket {
-        Socket(Reactor& reactor, detail::FileDescriptor descriptor)
-            : own(std::move(descriptor)), watch(reactor, own.get()) {}
-        detail::FileDescriptor own;
-        detail::Watch watch;
+    struct State {
+        State(Reactor& reactor, detail::FileDescriptor descriptor, std::unique_ptr<detail::Wire> wire)
+            : socket(reactor, std::move(descriptor), std::move(wire)) {}
+        detail::Socket socket;
         detail::UnreadBytes unread;
         std::size_t room = least_room;
         bool is_being_read = false;
@@ -10271,19 +10625,22 @@ class TcpStream {
     // In every read, since what is unread belongs to one at a time.
     class Reading {
       public:
-        explicit Reading(Socket& socket) : socket_(socket) {
-            if (socket.is_being_read) throw std::logic_error("two coroutines read one TcpStream at a time");
-            socket.is_being_read = true;
+        explicit Reading(State& state) : state_(state) {
+            if (state.is_being_read) throw std::logic_error("two coroutines read one TcpStream at a time");
+            state.is_being_read = true;
         }
         Reading(const Reading&) = delete;
         Reading& operator=(const Reading&) = delete;
-        ~Reading() { socket_.is_being_read = false; }
+        ~Reading() { state_.is_being_read = false; }
 
       private:
-        Socket& socket_;
+        State& state_;
     };
 
-    [[nodiscard]] Socket& socket() const;
+    friend TcpStream detail::make_stream(Reactor&, detail::FileDescriptor, std::unique_ptr<detail::Wire>);
+    explicit TcpStream(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+
+    [[nodiscard]] State& state() const;
     // Templates, as all coroutines here, since GCC compiles those that are none for every program that
     // includes them.
     template <class Unused = void>
@@ -10291,7 +10648,7 @@ class TcpStream {
     template <class Unused = void>
     [[nodiscard]] Task<std::size_t> receive_more(detail::TimePoint deadline);
 
-    std::unique_ptr<Socket> socket_;
+    std::unique_ptr<State> state_;
 };
 
 inline TcpStream::TcpStream(detail::FileDescriptor socket) {
@@ -10299,51 +10656,55 @@ inline TcpStream::TcpStream(detail::FileDescriptor socket) {
     if (reactor == nullptr)
         throw std::logic_error("a TcpStream needs a running reactor: make it in a coroutine");
     detail::sys::set_nonblocking_cloexec(socket.get());
-    socket_ = std::make_unique<Socket>(*reactor, std::move(socket));
+    state_ = std::make_unique<State>(*reactor, std::move(socket), nullptr);
 }
 
-inline TcpStream::Socket& TcpStream::socket() const {
-    if (socket_ == nullptr) throw std::logic_error("the TcpStream is closed");
-    return *socket_;
+inline TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire) {
+    return TcpStream(std::make_unique<TcpStream::State>(reactor, std::move(socket), std::move(wire)));
+}
+
+inline TcpStream::State& TcpStream::state() const {
+    if (state_ == nullptr) throw std::logic_error("the TcpStream is closed");
+    return *state_;
 }
 
 inline void TcpStream::shutdown_write() {
-    const detail::SysResult result = detail::sys::shutdown_write(socket().own.get());
+    const detail::SysResult result = state().socket.end_output();
     if (!result.ok()) detail::throw_system_error(result.error, "shutdown");
 }
 
 inline bool TcpStream::is_quiet() const noexcept {
-    return socket_ != nullptr && !socket_->is_being_read && socket_->unread.size() == 0 &&
-           !detail::sys::is_ready(socket_->own.get(), POLLIN);
+    return state_ != nullptr && !state_->is_being_read && state_->unread.size() == 0 &&
+           !state_->socket.has_input();
 }
 
 inline std::string TcpStream::peer_address() const {
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     auto* const peer = reinterpret_cast<sockaddr*>(&address);
-    if (::getpeername(socket().own.get(), peer, &size) != 0) detail::throw_system_error(errno, "getpeername");
+    if (fd() >= 0 && ::getpeername(fd(), peer, &size) != 0) detail::throw_system_error(errno, "getpeername");
     return detail::PeerAddress(address).to_string();
 }
 
 template <class Unused>
 Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint deadline) {
-    Socket& own = socket();
+    detail::Socket& own = state().socket;
     // A peer that never lets us wait must not keep the others from their turn.
-    if (own.watch.reactor().turn_is_up()) co_await yield();
-    for (;;) {
-        detail::LimitedReadinessWait ready(own.watch, detail::readable, deadline);
-        co_await ready;
-        const detail::SysResult result = detail::sys::receive(own.own.get(), into.data(), into.size());
+    if (own.watch().reactor().turn_is_up()) co_await yield();
+    for (detail::Readiness needed = detail::readable;;) {
+        detail::LimitedReadinessWait ready(own.watch(), needed, deadline);
+        if (!own.has_pending()) co_await ready;
+        const detail::SysResult result = own.receive(into.data(), into.size());
         if (result.ok()) co_return static_cast<std::size_t>(result.value);
         if (!result.would_block()) detail::throw_system_error(result.error, "read");
-        own.watch.drained();
+        needed = own.blocked(detail::readable);
     }
 }
 
 // Appends to what is unread.
 template <class Unused>
 Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
-    Socket& own = socket();
+    State& own = state();
     const std::span<char> room = own.unread.extend(std::max(own.room, own.unread.size()));
     std::size_t received = 0;
     const detail::AtExit cut([&] { own.unread.keep(received, room.size()); });
@@ -10355,14 +10716,14 @@ Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
 
 template <detail::Limit L>
 Task<std::size_t> TcpStream::read_more(L limit) {
-    const Reading reading(socket());
+    const Reading reading(state());
     co_return co_await receive_more(detail::deadline_in(detail::to_clock(limit)));
 }
 
 template <detail::Limit L>
 Task<std::size_t> TcpStream::read(std::span<char> into, L limit) {
-    const Reading reading(socket());
-    detail::UnreadBytes& unread = socket().unread;
+    const Reading reading(state());
+    detail::UnreadBytes& unread = state().unread;
     const std::size_t size = std::min(unread.size(), into.size());
     if (size > 0 || into.empty()) {
         std::memcpy(into.data(), unread.view().data(), size);
@@ -10376,8 +10737,8 @@ template <detail::Limit L>
 Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, std::size_t longest, L limit) {
     if (delimiter.empty()) throw std::invalid_argument("read_until: the delimiter is empty");
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
-    const Reading reading(socket());
-    detail::UnreadBytes& unread = socket().unread;
+    const Reading reading(state());
+    detail::UnreadBytes& unread = state().unread;
     for (std::size_t searched = 0;;) {
         const std::size_t found = unread.view().find(delimiter, searched);
         const bool is_there = found != std::string_view::npos;
@@ -10401,8 +10762,8 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
 template <detail::Limit L>
 Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
-    const Reading reading(socket());
-    detail::UnreadBytes& unread = socket().unread;
+    const Reading reading(state());
+    detail::UnreadBytes& unread = state().unread;
     while (unread.size() < size) {
         const std::size_t received = co_await receive_more(deadline);
         if (received == 0) detail::throw_system_error(ECONNRESET, "the peer ended before all had come");
@@ -10415,16 +10776,16 @@ Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
 template <detail::Limit L>
 Task<> TcpStream::write_all(std::string_view bytes, L limit) {
     const detail::TimePoint deadline = detail::deadline_in(detail::to_clock(limit));
-    Socket& own = socket();
-    if (own.watch.reactor().turn_is_up()) co_await yield();
-    while (!bytes.empty()) {
-        detail::LimitedReadinessWait ready(own.watch, detail::writable, deadline);
+    detail::Socket& own = state().socket;
+    if (own.watch().reactor().turn_is_up()) co_await yield();
+    for (detail::Readiness needed = detail::writable; !bytes.empty();) {
+        detail::LimitedReadinessWait ready(own.watch(), needed, deadline);
         co_await ready;
-        const detail::SysResult result = detail::sys::send(own.own.get(), bytes.data(), bytes.size());
+        const detail::SysResult result = own.send(bytes.data(), bytes.size());
         if (result.ok()) {
             bytes.remove_prefix(static_cast<std::size_t>(result.value));
         } else if (result.would_block()) {
-            own.watch.filled();
+            needed = own.blocked(detail::writable);
         } else {
             detail::throw_system_error(result.error, "write");
         }
@@ -10754,6 +11115,204 @@ Task<std::string> FileReader::read(std::size_t most) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/io/memory_wire.hpp ----
+
+// MemoryWire: a connection without a socket. Two wires are each other's peer; what one sends, the other
+// receives, in the same order of events as over a Unix socket. For tests of clients and servers, which then
+// need neither ports nor the system. Both ends are for one reactor's thread.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Bytes in a ring of fixed size.
+class ByteRing {
+  public:
+    explicit ByteRing(std::size_t capacity) : capacity_(capacity), bytes_(new char[capacity]) {}
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t room() const noexcept { return capacity_ - size_; }
+    void clear() noexcept { size_ = 0; }
+
+    /// Takes as many of these as there is room for.
+    std::size_t put(const char* data, std::size_t size) noexcept {
+        size = std::min(size, room());
+        if (size == 0) return 0;  // memcpy wants an address even for nothing
+        const std::size_t end = (first_ + size_) % capacity_;
+        const std::size_t before_wrap = std::min(size, capacity_ - end);
+        std::memcpy(bytes_.get() + end, data, before_wrap);
+        std::memcpy(bytes_.get(), data + before_wrap, size - before_wrap);
+        size_ += size;
+        return size;
+    }
+    /// Moves up to `size` bytes from the front to `out`.
+    std::size_t take(char* out, std::size_t size) noexcept {
+        size = std::min(size, size_);
+        if (size == 0) return 0;
+        const std::size_t before_wrap = std::min(size, capacity_ - first_);
+        std::memcpy(out, bytes_.get() + first_, before_wrap);
+        std::memcpy(out + before_wrap, bytes_.get(), size - before_wrap);
+        first_ = (first_ + size) % capacity_;
+        size_ -= size;
+        return size;
+    }
+
+  private:
+    std::size_t capacity_;
+    std::size_t first_ = 0;
+    std::size_t size_ = 0;
+    std::unique_ptr<char[]> bytes_;
+};
+
+/// One end. Its destructor closes it: what it has sent can still be received, unless it leaves input
+/// unreceived, which resets the connection. After a reset, what was not received is dropped; the first call
+/// fails with ECONNRESET, later ones find the end, or EPIPE.
+class MemoryWire final : public Wire {
+  public:
+    /// As much as `capacity` bytes wait to be received. make_memory_wires gives it its peer.
+    explicit MemoryWire(std::size_t capacity) : incoming_(capacity) {}
+    ~MemoryWire() override {
+        if (peer_ != nullptr) disconnect(incoming_.size() > 0 ? ECONNRESET : 0);
+    }
+
+    static void connect(MemoryWire& one, MemoryWire& other) noexcept {
+        one.peer_ = &other;
+        other.peer_ = &one;
+    }
+
+    void attach(Watch& watch) noexcept override {
+        watch_ = &watch;
+        notify();
+    }
+
+    SysResult receive(void* buffer, std::size_t size) noexcept override {
+        if (error_ != 0) return {-1, std::exchange(error_, 0)};
+        if (incoming_.size() == 0) return input_has_ended() ? SysResult{0, 0} : blocked(readable);
+        const std::size_t taken = incoming_.take(static_cast<char*>(buffer), size);
+        if (taken > 0 && peer_ != nullptr && std::exchange(peer_->wants_room_, false)) peer_->notify();
+        return {static_cast<ssize_t>(taken), 0};
+    }
+
+    SysResult send(const iovec* pieces, std::size_t count) noexcept override {
+        std::size_t sent = 0;
+        std::size_t wanted = 0;
+        if (const int error = take_output_error()) return {-1, error};
+        for (const iovec* piece = pieces; piece != pieces + count; ++piece) {
+            wanted += piece->iov_len;
+            sent += peer_->incoming_.put(static_cast<const char*>(piece->iov_base), piece->iov_len);
+        }
+        return sent_of(sent, wanted);
+    }
+
+    SysResult send_file(int file, std::uint64_t& offset, std::size_t count) noexcept override {
+        char bytes[16 * 1024];
+        if (const int error = take_output_error()) return {-1, error};
+        const std::size_t wanted = std::min(count, sizeof bytes);
+        const std::size_t room = std::min(wanted, peer_->incoming_.room());
+        if (room == 0) return sent_of(0, wanted);
+        const SysResult read = sys::read_at(file, bytes, room, offset);
+        if (!read.ok() || read.value == 0) return read;
+        const std::size_t sent = peer_->incoming_.put(bytes, static_cast<std::size_t>(read.value));
+        offset += sent;
+        return sent_of(sent, sent);
+    }
+
+    [[nodiscard]] Readiness needs() const noexcept override { return needs_; }
+    [[nodiscard]] bool has_pending() const noexcept override { return incoming_.size() > 0; }
+    [[nodiscard]] bool has_input() const noexcept override {
+        return incoming_.size() > 0 || error_ != 0 || input_has_ended();
+    }
+    [[nodiscard]] std::uint32_t unacknowledged() const noexcept override {
+        return peer_ == nullptr ? 0 : static_cast<std::uint32_t>(peer_->incoming_.size());
+    }
+
+    /// An end that ends both ways closes for both, but its own watch is not told: the caller knows.
+    SysResult end_output() noexcept override {
+        if (was_reset_) return {-1, ENOTCONN};
+        if (!std::exchange(output_ended_, true) && peer_ != nullptr) peer_->notify();
+        return {0, 0};
+    }
+    void reset() noexcept override {
+        if (peer_ != nullptr) disconnect(ECONNRESET);
+        incoming_.clear();
+        error_ = 0;
+        was_reset_ = true;
+    }
+
+    [[nodiscard]] std::string_view protocol() const noexcept override { return {}; }
+
+  private:
+    [[nodiscard]] bool input_has_ended() const noexcept { return peer_ == nullptr || peer_->output_ended_; }
+    [[nodiscard]] bool is_over() const noexcept {
+        return peer_ == nullptr || (output_ended_ && peer_->output_ended_);
+    }
+
+    SysResult blocked(Readiness direction) noexcept {
+        needs_ = direction;
+        return {-1, EAGAIN};
+    }
+
+    /// The errno of a send that cannot be; 0 if it can.
+    int take_output_error() noexcept {
+        if (error_ != 0) return std::exchange(error_, 0);
+        return output_ended_ || peer_ == nullptr ? EPIPE : 0;
+    }
+
+    SysResult sent_of(std::size_t sent, std::size_t wanted) noexcept {
+        wants_room_ = sent < wanted;
+        if (sent == 0 && wanted > 0) return blocked(writable);
+        if (sent > 0) peer_->notify();
+        return {static_cast<ssize_t>(sent), 0};
+    }
+
+    /// Marks the watch with all that holds now, as an edge-triggered event does.
+    void notify() noexcept {
+        if (watch_ == nullptr) return;
+        unsigned ready = 0;
+        if (has_input()) ready |= readable;
+        if (is_over() || peer_->incoming_.room() > 0) ready |= writable;
+        if (input_has_ended()) ready |= peer_ended;
+        if (is_over()) ready |= broken;
+        watch_->became_ready(static_cast<std::uint8_t>(ready));
+    }
+
+    /// Parts the two; the other one learns of it, with an errno after a reset.
+    void disconnect(int error) noexcept {
+        MemoryWire& other = *std::exchange(peer_, nullptr);
+        other.peer_ = nullptr;
+        other.error_ = error;
+        other.was_reset_ = error != 0;
+        if (error != 0) other.incoming_.clear();
+        other.notify();
+    }
+
+    ByteRing incoming_;
+    MemoryWire* peer_ = nullptr;  // until either of the two closes
+    Watch* watch_ = nullptr;
+    int error_ = 0;              // of the next call
+    bool output_ended_ = false;  // by this end
+    bool wants_room_ = false;    // the last send did not take all
+    bool was_reset_ = false;     // by either end
+    Readiness needs_ = readable;
+};
+
+/// About what a socket holds. With a few bytes, every send falls short.
+inline constexpr std::size_t memory_wire_capacity = 64 * 1024;
+
+/// Both ends of a connection, with room for so many bytes each way, at least one.
+[[nodiscard]] inline std::pair<std::unique_ptr<MemoryWire>, std::unique_ptr<MemoryWire>> make_memory_wires(
+    std::size_t capacity = memory_wire_capacity) {
+    capacity = std::max<std::size_t>(capacity, 1);
+    auto one = std::make_unique<MemoryWire>(capacity);
+    auto other = std::make_unique<MemoryWire>(capacity);
+    MemoryWire::connect(*one, *other);
+    return {std::move(one), std::move(other)};
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/io/tcp_listener.hpp ----
 
 // TcpListener: the other end of TcpStream::connect, for servers that do not speak HTTP.
@@ -10808,12 +11367,9 @@ Task<TcpStream> TcpListener::accept(L limit) {
     for (;;) {
         detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
         co_await ready;
-        sockaddr_storage peer{};
-        socklen_t peer_size = 0;
-        const detail::SysResult accepted = detail::sys::accept(watch_->fd(), peer, peer_size);
-        if (accepted.ok()) co_return TcpStream(detail::FileDescriptor(static_cast<int>(accepted.value)));
-        if (accepted.would_block()) watch_->drained();
-        if (accepted.would_block() || detail::sys::is_of_one_connection(accepted.error)) continue;
+        detail::Accepted next = detail::accept_one(*watch_);
+        if (next.kind == detail::Accepted::Kind::accepted) co_return TcpStream(std::move(next.socket));
+        if (next.kind != detail::Accepted::Kind::no_resources) continue;
         co_await sleep(std::chrono::milliseconds(100));
         if (detail::Clock::now() >= deadline) throw TimedOut();
     }
@@ -13863,16 +14419,18 @@ class Request {
     }
 
     [[nodiscard]] std::string head() const {
-        std::string text = method_ + " " + url_.target + " HTTP/1.1\r\nHost: " + url_.authority + "\r\n";
-        if (!headers_.contains("User-Agent"))
-            text.append("User-Agent: sake/").append(SAKE_VERSION).append("\r\n");
+        using sake::detail::http1::BodyLine;
         const bool wants_length = has_body_ || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        if (is_streamed()) {
-            text += "Transfer-Encoding: chunked\r\n";
-        } else if (wants_length) {
-            text.append("Content-Length: ").append(std::to_string(body_.size())).append("\r\n");
-        }
-        return text.append(headers_.wire()).append("\r\n");
+        sake::detail::http1::RequestTerms terms;
+        terms.method = method_;
+        terms.target = url_.target;
+        terms.host = url_.authority;
+        terms.user_agent = "sake/" SAKE_VERSION;
+        terms.body = is_streamed() ? BodyLine::chunked : wants_length ? BodyLine::length : BodyLine::none;
+        terms.content_length = body_.size();
+        std::string text;
+        sake::detail::http1::append_request_head(text, terms, headers_);
+        return text;
     }
 
     /// Makes it the request that a redirect asks for (RFC 9110 section 15.4).
@@ -14087,6 +14645,7 @@ class ResponseStream {
   private:
     friend class Client;
     using Connection = detail::ClientConnections::Connections::Lease;
+    using Body = sake::detail::http1::Framing::Body;
 
     ResponseStream(detail::ClientConnections& kept, Connection connection,
                    const sake::detail::http1::ReceivedHead& head, std::string_view bytes,
@@ -14094,26 +14653,23 @@ class ResponseStream {
         : status(head.status),
           kept_(&kept),
           connection_(std::move(connection)),
-          body_(framing.body),
-          left_(framing.length),
           keep_alive_(framing.keep_alive),
           read_timeout_(read_timeout) {
         for (const sake::detail::FieldSlice& field : head.fields) {
             headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
         }
         connection_->skip(head.size);
-        if (body_ == sake::detail::http1::Framing::Body::none) end();
+        body_.reset(framing);
+        if (framing.body == Body::none) end();
     }
 
     // A few KiB of known length, or what has already come.
     [[nodiscard]] bool is_nearly_read() const noexcept {
         if (is_at_end_) return false;
-        return body_ == sake::detail::http1::Framing::Body::length
-                   ? left_ <= 4096
-                   : body_ == sake::detail::http1::Framing::Body::chunked && !connection_->unread().empty();
+        if (body_.kind() == Body::length) return body_.left_in_piece() <= 4096;
+        return body_.kind() == Body::chunked && !connection_->unread().empty();
     }
     [[nodiscard]] std::string take(std::string_view unread);
-    [[nodiscard]] std::string take_chunk(std::string_view unread);
     // What would come behind the answer was not asked for: such a connection is not used again.
     void end() noexcept {
         is_at_end_ = true;
@@ -14124,38 +14680,26 @@ class ResponseStream {
 
     detail::ClientConnections* kept_;
     Connection connection_;
-    sake::detail::http1::Framing::Body body_;
-    std::uint64_t left_;  // of sake::detail::http1::Framing::Body::length
+    sake::detail::http1::BodyReader body_;
     bool keep_alive_;
     bool is_at_end_ = false;
-    sake::detail::http1::ChunkedDecoder chunks_;
     std::chrono::milliseconds read_timeout_;
 };
 
+// All that has come of the body, in one piece.
 inline std::string ResponseStream::take(std::string_view unread) {
-    if (body_ == sake::detail::http1::Framing::Body::chunked) return take_chunk(unread);
-    std::size_t size = unread.size();
-    if (body_ == sake::detail::http1::Framing::Body::length)
-        size = static_cast<std::size_t>(std::min<std::uint64_t>(size, left_));
-    std::string piece(unread.substr(0, size));
-    connection_->skip(size);
-    left_ -= body_ == sake::detail::http1::Framing::Body::length ? size : 0;
-    if (body_ == sake::detail::http1::Framing::Body::length && left_ == 0) end();
-    return piece;
-}
-
-inline std::string ResponseStream::take_chunk(std::string_view unread) {
+    using Step = sake::detail::http1::BodyReader::Step;
     std::string piece;
     for (;;) {
-        const sake::detail::http1::ChunkedDecoder::Step step = chunks_.decode(unread);
+        const Step step = body_.read(unread);
         unread.remove_prefix(step.consumed);
         piece += step.data;
-        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::data) continue;
+        if (step.kind == Step::Kind::data) continue;
         connection_->skip(connection_->unread().size() - unread.size());
-        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::refused) {
-            throw BadResponse("bad response: " + std::string(chunks_.reason()));
+        if (step.kind == Step::Kind::refused) {
+            throw BadResponse("bad response: " + std::string(body_.reason()));
         }
-        if (step.kind == sake::detail::http1::ChunkedDecoder::Step::Kind::done) end();
+        if (step.kind == Step::Kind::done) end();
         return piece;
     }
 }
@@ -14172,7 +14716,7 @@ Task<std::string> ResponseStream::read() {
         }
         const std::size_t more = co_await connection_->read_more(read_timeout_);
         if (more > 0) continue;
-        if (body_ != sake::detail::http1::Framing::Body::to_the_end) {
+        if (body_.kind() != Body::to_the_end) {
             close();
             sake::detail::throw_system_error(ECONNRESET, "the server ended in the middle of its answer");
         }

@@ -351,7 +351,8 @@ TEST_CASE("a stream over memory waits for lines, with a limit, and is told of th
         const auto late = [&]() -> Task<> { co_await near.read_until("\n", 100, 1ms); };
         const std::string why = co_await failure_of(late());
         CHECK(why == sake::TimedOut().what());
-        const std::string full = co_await failure_of(near.write_all(std::string(100, 'x'), 1ms));
+        const std::string much(100, 'x');
+        const std::string full = co_await failure_of(near.write_all(much, 1ms));
         CHECK(full == sake::TimedOut().what());
         near.shutdown_write();
         const std::string rest = co_await read_all(far);
@@ -365,8 +366,9 @@ TEST_CASE("a stream over memory waits for lines, with a limit, and is told of th
 
 TEST_CASE("an abort over memory fails whoever reads or writes at the other end") {
     with_streams(16, [](TcpStream& near, TcpStream& far) -> Task<> {
+        const std::string much(100, 'x');
         auto reading = spawn(failure_of(near.read_exactly(1)));
-        auto writing = spawn(failure_of(near.write_all(std::string(100, 'x'))));
+        auto writing = spawn(failure_of(near.write_all(much)));
         co_await let_the_others_run();
         far.abort();
         const std::string read = co_await reading;
