@@ -10117,7 +10117,7 @@ namespace detail {
 struct Accepted {
     enum class Kind : std::uint8_t {
         accepted,      // `socket` and `peer`
-        drained,       // none waits; the watch tells when one does
+        drained,       // none waits; the watch is marked when one does
         lost,          // one died in the queue: the next may be fine
         no_resources,  // `error`: no descriptors or no memory, so trying again at once would spin
     };
@@ -10341,8 +10341,8 @@ inline Listener listen_at(std::string_view address, int backlog) {
 
 // ---- sake/io/wire.hpp ----
 
-// Wire: the seam for the bytes of a connection that is not a plain socket, such as TLS, or memory in a test. A
-// plain socket has none: see socket.hpp, which asks the system directly.
+// Wire: the seam for the bytes of a connection that is not a plain socket, such as TLS, or memory in a test.
+// A plain socket has none: see socket.hpp, which asks the system directly.
 
 namespace sake {
 inline namespace v0 {
@@ -10485,7 +10485,7 @@ class Socket {
     }
 
   private:
-    // The wire goes first, then the watch, then the descriptor.
+    // Destroyed from the last to the first: the descriptor closes when nothing uses it any more.
     FileDescriptor descriptor_;
     std::uint32_t last_unacknowledged_ = 0xffffffff;  // in what would be a gap
     Watch watch_;

@@ -61,8 +61,8 @@ class FaultPlan {
     FaultPlan& fail_randomly(std::string_view name, double probability, int error);
     /// Limits a call that transfers bytes to `most` of them, each with the given probability.
     FaultPlan& short_io(std::string_view name, double probability, std::size_t most);
-    /// EINTR, EAGAIN and one-byte I/O at this rate on recv, send, sendfile, sendmsg, read, write, writev and accept4,
-    /// and EINTR on the waits: the storm of test F1.
+    /// EINTR, EAGAIN and one-byte I/O at this rate on recv, send, sendfile, sendmsg, read, write, writev and
+    /// accept4, and EINTR on the waits: the storm of test F1.
     FaultPlan& storm(double probability);
 
     /// One line of the plan, as the wrappers read it.
