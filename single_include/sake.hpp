@@ -10442,7 +10442,7 @@ namespace detail {
 struct Accepted {
     enum class Kind : std::uint8_t {
         accepted,      // `socket` and `peer`
-        drained,       // none waits; the watch tells when one does
+        drained,       // none waits; the watch is marked when one does
         lost,          // one died in the queue: the next may be fine
         no_resources,  // `error`: no descriptors or no memory, so trying again at once would spin
     };
@@ -10810,7 +10810,7 @@ class Socket {
     }
 
   private:
-    // The wire goes first, then the watch, then the descriptor.
+    // Destroyed from the last to the first: the descriptor closes when nothing uses it any more.
     FileDescriptor descriptor_;
     std::uint32_t last_unacknowledged_ = 0xffffffff;  // in what would be a gap
     Watch watch_;

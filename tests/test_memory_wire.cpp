@@ -159,7 +159,7 @@ TEST_CASE("bytes that arrive are told, and so is room that comes back") {
     CHECK(known(*pair.near) == "w");
     CHECK(pair.near->unacknowledged() == 3);
     CHECK(send(*pair.near, "e") == 1);
-    // Who has not found it full is not told of room.
+    // A sender that has not found it full is not told of room.
     Pair::forget(*pair.near);
     CHECK(receive(*pair.far, text) == 4);
     CHECK(text == "bcde");
@@ -245,7 +245,7 @@ TEST_CASE("an end that closes with input unreceived resets the connection") {
     CHECK(receive(*pair.far) == 0);
 }
 
-TEST_CASE("a reset drops what was not received, and is told once, to whichever call comes first") {
+TEST_CASE("a reset drops what was not received, and the first call after it fails with it") {
     for (const bool reads : {true, false}) {
         Pair pair;
         CHECK(send(*pair.near, "lost") == 4);
@@ -275,7 +275,7 @@ TEST_CASE("a peer that receives goes on") {
     CHECK_FALSE(pair.near->peer_goes_on());
 }
 
-TEST_CASE("whoever listens for the end is told once, in the middle of the other's call") {
+TEST_CASE("a listener is told of each end once, in the middle of the other end's call") {
     struct Listener final : sake::detail::HangupListener {
         void peer_hung_up(std::uint8_t ready) noexcept override { told.push_back(ready); }
         std::vector<unsigned> told;
@@ -351,7 +351,8 @@ TEST_CASE("a stream over memory waits for lines, with a limit, and is told of th
         const auto late = [&]() -> Task<> { co_await near.read_until("\n", 100, 1ms); };
         const std::string why = co_await failure_of(late());
         CHECK(why == sake::TimedOut().what());
-        const std::string full = co_await failure_of(near.write_all(std::string(100, 'x'), 1ms));
+        const std::string much(100, 'x');
+        const std::string full = co_await failure_of(near.write_all(much, 1ms));
         CHECK(full == sake::TimedOut().what());
         near.shutdown_write();
         const std::string rest = co_await read_all(far);
@@ -363,10 +364,11 @@ TEST_CASE("a stream over memory waits for lines, with a limit, and is told of th
     });
 }
 
-TEST_CASE("an abort over memory fails whoever reads or writes at the other end") {
+TEST_CASE("an abort over memory fails the reader and the writer at the other end") {
     with_streams(16, [](TcpStream& near, TcpStream& far) -> Task<> {
+        const std::string much(100, 'x');
         auto reading = spawn(failure_of(near.read_exactly(1)));
-        auto writing = spawn(failure_of(near.write_all(std::string(100, 'x'))));
+        auto writing = spawn(failure_of(near.write_all(much)));
         co_await let_the_others_run();
         far.abort();
         const std::string read = co_await reading;

@@ -150,7 +150,7 @@ TEST_CASE("short and interrupted calls change no byte of a file") {
     CHECK(copied.faults.fired("pread") > 0);
 }
 
-TEST_CASE("a file to a peer that has gone is EPIPE, and no signal") {
+TEST_CASE("a file to a peer that has closed fails with EPIPE, and raises no signal") {
     // SIGPIPE has its default action here: it would end the run.
     const FileDescriptor file = file_of("content");
     Pair pair;

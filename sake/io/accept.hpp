@@ -16,7 +16,7 @@ namespace detail {
 struct Accepted {
     enum class Kind : std::uint8_t {
         accepted,      // `socket` and `peer`
-        drained,       // none waits; the watch tells when one does
+        drained,       // none waits; the watch is marked when one does
         lost,          // one died in the queue: the next may be fine
         no_resources,  // `error`: no descriptors or no memory, so trying again at once would spin
     };

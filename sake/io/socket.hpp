@@ -101,7 +101,7 @@ class Socket {
     }
 
   private:
-    // The wire goes first, then the watch, then the descriptor.
+    // Destroyed from the last to the first: the descriptor closes when nothing uses it any more.
     FileDescriptor descriptor_;
     std::uint32_t last_unacknowledged_ = 0xffffffff;  // in what would be a gap
     Watch watch_;

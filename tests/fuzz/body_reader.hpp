@@ -35,7 +35,7 @@ inline ReadBody read_body(http1::BodyReader& reader, std::string_view input, std
             part.remove_prefix(step.consumed);
             if (step.kind != Kind::data) break;
         }
-        require(outcome.end != Kind::need_more || part.empty(), "who needs more has consumed all");
+        require(outcome.end != Kind::need_more || part.empty(), "need_more consumes all input");
     }
     outcome.left = reader.left_in_piece();
     outcome.status = reader.status();
