@@ -1,6 +1,5 @@
 // pipeline: order, bounds, failures and cancellation; no thread and no item is left behind.
 #include <doctest/doctest.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <atomic>
@@ -387,22 +386,6 @@ TEST_CASE("a source or range that throws ends the run with its exception") {
 
     const auto odd = [](int) -> int { throw 5; };
     CHECK_THROWS_AS(static_cast<void>(pipeline(odd).run(numbers_to(3))), int);
-}
-
-TEST_CASE("a stage that ends its thread is an exception") {
-    for (const bool is_last : {false, true}) {
-        const auto ends = [](int n) {
-            if (n == 10) ::pthread_exit(nullptr);
-            return n;
-        };
-        const auto run = [&] {
-            if (is_last)
-                static_cast<void>(pipeline(add_one, stage(ends, 2)).run(Counter{}));
-            else
-                static_cast<void>(pipeline(ends, add_one, add_one).run(Counter{}));
-        };
-        CHECK(failure_and_balance(run) == "thread: the function ended its thread");
-    }
 }
 
 TEST_CASE("where there is no memory for a run, it throws and nothing is left behind") {

@@ -146,35 +146,6 @@ TEST_CASE("a pool that is stopped drops what is queued, and leaves a job that do
     CHECK_FALSE(ran);
 }
 
-TEST_CASE("a job that its pool drops is told so, once, and one that stops its own pool is not waited for") {
-    struct Told final : sake::detail::PoolJob {
-        void run() override { ++runs; }
-        void finished(bool) noexcept override { ++ends; }
-        void dropped() noexcept override { ++drops; }
-        std::atomic<int> runs = 0, ends = 0, drops = 0;
-    };
-    Told waiting;
-    Told late;
-    Gate begun;
-    Gate gate;
-    WorkerPool pool(1, 10);
-    std::atomic<std::size_t> left = 0;
-    pool.submit([&] {
-        begun.open();
-        gate.wait();
-        left = pool.stop(1h);
-        left.notify_all();
-    });
-    begun.wait();
-    REQUIRE(pool.submit_job(sake::detail::unowned(waiting)));
-    gate.open();
-    left.wait(0);
-    CHECK(left == 1);
-    CHECK_FALSE(pool.submit_job(sake::detail::unowned(late)));
-    CHECK(waiting.runs + waiting.ends + late.runs + late.ends + late.drops == 0);
-    CHECK(waiting.drops == 1);
-}
-
 TEST_CASE("W9 with four producers and four threads each job runs once, or was reported as rejected") {
     const int per_producer = harness::rounds(10'000'000) / 4;
     std::vector<std::atomic<unsigned char>> runs(static_cast<std::size_t>(per_producer) * 4);

@@ -2,9 +2,6 @@
 // same for calls that block, of which the parts for files and names make use.
 #pragma once
 
-#include <sys/types.h>
-#include <unistd.h>
-
 #include <concepts>
 #include <condition_variable>
 #include <cstddef>
@@ -20,7 +17,6 @@
 #include "sake/async/spawn.hpp"
 #include "sake/async/sync.hpp"
 #include "sake/async/task.hpp"
-#include "sake/compute/process_pool.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {
@@ -36,7 +32,6 @@ class BackgroundPlace {
     BackgroundPlace(const BackgroundPlace&) = delete;
     BackgroundPlace& operator=(const BackgroundPlace&) = delete;
     ~BackgroundPlace() {
-        if (!is_here()) return;
         std::unique_lock lock(mutex_);
         emptied_.wait(lock, [this] { return jobs_ == 0; });
     }
@@ -45,17 +40,15 @@ class BackgroundPlace {
 
     [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
 
-    bool submit(PoolJob& job) {
-        if (!is_here()) throw std::runtime_error("background: the process of this loop has forked");
+    /// For the holder of a turn: for so many the pool has room.
+    void submit(PoolJob& job) {
         enter();
         try {
-            if (pool_.submit_job(unowned(job))) return true;
+            pool_.submit_job(unowned(job));
         } catch (...) {
             leave();
             throw;
         }
-        leave();
-        return false;
     }
     bool withdraw(PoolJob& job) {
         if (!pool_.withdraw(job)) return false;
@@ -69,14 +62,11 @@ class BackgroundPlace {
     }
 
   private:
-    // The child of a fork has no threads of the loops of its parent.
-    [[nodiscard]] bool is_here() const noexcept { return process_ == ::getpid(); }
     void enter() noexcept {
         const std::lock_guard lock(mutex_);
         ++jobs_;
     }
 
-    const pid_t process_ = ::getpid();
     WorkerPool& pool_;
     Semaphore turns_;
     std::mutex mutex_;
@@ -130,18 +120,12 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     }
 
   private:
-    static constexpr const char* taken_no_more = "background: the pool takes no more work";
-
     struct Job final : PoolJob {
         explicit Job(BackgroundWait& waiting) noexcept : wait(waiting) {}
         void run() override { wait.run(); }
         void finished(bool thread_ended) noexcept override {
-            end(thread_ended ? "background: the work ended its thread" : nullptr);
-        }
-        void dropped() noexcept override { end(taken_no_more); }
-        void end(const char* failure) noexcept {
             BackgroundPlace& place = wait.place_;  // the wait may be gone when it has ended
-            wait.end(failure);
+            wait.end(thread_ended);
             place.leave();
         }
         BackgroundWait& wait;
@@ -150,13 +134,12 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     void start() noexcept {
         is_running_ = true;
         try {
-            if (place_.submit(job_)) return;
-            failure_ = std::make_exception_ptr(std::runtime_error(taken_no_more));
+            place_.submit(job_);
         } catch (...) {
             failure_ = std::current_exception();
+            is_running_ = false;
+            finish();
         }
-        is_running_ = false;
-        finish();
     }
 
     // On the pool's thread.
@@ -172,9 +155,10 @@ class [[nodiscard]] BackgroundWait final : public Wait {
             failure_ = caught_exception();
         }
     }
-    void end(const char* failure) noexcept {
+    void end(bool thread_ended) noexcept {
         const std::lock_guard lock(mutex_);
-        if (failure != nullptr) failure_ = std::make_exception_ptr(std::runtime_error(failure));
+        if (thread_ended)
+            failure_ = std::make_exception_ptr(std::runtime_error("background: the work ended its thread"));
         is_running_ = false;
         ended_.notify_one();
         reactor().post(*this);

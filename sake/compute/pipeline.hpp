@@ -19,7 +19,6 @@
 #include "sake/async/spawn.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/error.hpp"
-#include "sake/base/function.hpp"
 #include "sake/compute/cpu_count.hpp"
 #include "sake/compute/invoke.hpp"
 #include "sake/compute/pipeline_queue.hpp"
@@ -171,15 +170,9 @@ class PipelineRun {
         try {
             start(threads, std::make_index_sequence<size>());
         } catch (...) {
-            abandon(caught_exception());
+            abandon(std::current_exception());
         }
-        for (auto& each : threads) {
-            try {
-                each.join();
-            } catch (...) {  // it was ended by pthread_exit
-                abandon(caught_exception());
-            }
-        }
+        for (auto& each : threads) each.join();
     }
 
     template <class>
@@ -202,23 +195,18 @@ class PipelineRun {
         }
     }
 
-    // A thread of a stage, from its begin to its end.
+    // A thread of a stage, from its begin to its end. A pthread_exit in the stage does not pass it.
     template <std::size_t index>
-    void work() {
+    void work() noexcept {
         auto& outlet = std::get<index>(outlets_);
-        bool is_done = false;
-        const AtExit at_end([&]() noexcept {
-            if (!is_done) abandon(nullptr);
-            if (--running_[index] == 0) outlet.close();
-        });
         try {
             while (auto item = inlet<index>().pop()) {
                 if (!pass_on(std::get<index>(stages_).function, *item, outlet)) break;
             }
-            is_done = true;
         } catch (...) {
-            abandon(caught_exception());
+            abandon(std::current_exception());
         }
+        if (--running_[index] == 0) outlet.close();
     }
     template <class F, class T, class Outlet>
     static bool pass_on(F& function, Numbered<T>& item, Outlet& outlet) {

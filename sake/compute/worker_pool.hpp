@@ -10,6 +10,7 @@
 #include <deque>
 #include <exception>
 #include <iterator>
+#include <limits>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -40,8 +41,6 @@ class PoolJob {
     /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
     /// the middle of it, by pthread_exit.
     virtual void finished(bool /*thread_ended*/) noexcept {}
-    /// Comes instead of both if the pool is stopped before the job has begun.
-    virtual void dropped() noexcept {}
 
   private:
     friend class PoolState;
@@ -49,8 +48,8 @@ class PoolJob {
     bool is_stuck_ = false;
 };
 
-/// For a job that lives elsewhere, until `finished` or `dropped` has begun or it was withdrawn: the pool does
-/// not touch it afterwards.
+/// For a job that lives elsewhere, until `finished` has begun or it was withdrawn: the pool does not touch it
+/// afterwards. Not for a pool that may be stopped.
 inline std::shared_ptr<PoolJob> unowned(PoolJob& job) noexcept {
     return std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &job);
 }
@@ -98,8 +97,8 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. A job that calls it is not waited for, nor are as many as the caller knows to be `lost`.
-    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost = 0);
+    /// left. Not to be called by a job of the pool.
+    std::size_t stop(std::chrono::milliseconds patience);
 
     // What follows is for dispatchers, which look after a job that they have submitted.
 
@@ -110,9 +109,6 @@ class WorkerPool {
     bool withdraw(detail::PoolJob& job);
     /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
     void abandon(detail::PoolJob& job);
-    /// What tells pools apart: of the pool whose thread is calling, nullptr if it is none's; and of this one.
-    [[nodiscard]] static const void* current() noexcept;
-    [[nodiscard]] const void* id() const noexcept { return state_.get(); }
 
   private:
     int size_;
@@ -172,18 +168,14 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         return !stopping_.stop_requested();
     }
 
-    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost) {
+    std::size_t stop(std::chrono::milliseconds patience) {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
         std::deque<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
         std::list<Thread> ended;
         std::unique_lock lock(mutex_);
         stopping_.request_stop();
         dropped.swap(queue_);
-        lock.unlock();
-        for (const auto& job : dropped) job->dropped();
-        lock.lock();
-        if (current() == this) ++lost;
-        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ <= lost; });
+        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == 0; });
         take_ended(ended);
         for (Thread& stuck : threads_) {
             if (stuck.handle.joinable()) stuck.handle.detach();
@@ -191,12 +183,6 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         const std::size_t left = stats_.running;
         lock.unlock();
         return left;
-    }
-
-    /// The pool that this thread belongs to, or nullptr.
-    static const PoolState*& current() noexcept {
-        thread_local const PoolState* pool = nullptr;
-        return pool;
     }
 
   private:
@@ -276,7 +262,6 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
 
     void work(Thread& thread) {
         const Presence presence(*this, thread);
-        current() = this;
         sys::set_thread_name("sake-worker");
         while (const std::shared_ptr<PoolJob> job = next()) {
             Running running(*this, *job);
@@ -354,26 +339,37 @@ inline WorkerPool::WorkerPool(int size, std::size_t queue_limit) : size_(size ==
     try {
         state_->start();
     } catch (...) {
-        state_->stop(std::chrono::hours(1), 0);
+        state_->stop(std::chrono::hours(1));
         throw;
     }
 }
 
 inline WorkerPool::~WorkerPool() {
-    if (state_->drain()) state_->stop(std::chrono::hours(1), 0);
+    if (state_->drain()) state_->stop(std::chrono::hours(1));
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
-inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience, std::size_t lost) {
-    return state_->stop(patience, lost);
-}
+inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience) { return state_->stop(patience); }
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
     return state_->submit(std::move(job));
 }
 inline bool WorkerPool::has_room() { return state_->has_room(); }
 inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
 inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
-inline const void* WorkerPool::current() noexcept { return detail::PoolState::current(); }
+
+namespace detail {
+
+/// The threads that everything in the process shares that computes, parallel, stream and background: one per
+/// usable CPU, since the threads of loops, which call `background`, should be free for other things. They are
+/// started by the first call that has work for them. The pool is never destroyed, as destructors of statics
+/// may still compute. Its queue is bounded by those who use it: a loop by its turns, a call of `parallel` by
+/// the size of the pool.
+inline WorkerPool& process_pool() {
+    static WorkerPool& pool = *new WorkerPool(0, std::numeric_limits<std::size_t>::max() / 2);
+    return pool;
+}
+
+}  // namespace detail
 
 }  // namespace v0
 }  // namespace sake
