@@ -107,7 +107,7 @@ TEST_CASE("any number of stages and threads and any queue limit give the same re
     const Numbers inputs = numbers_to(300);
     Numbers expected = inputs;
     for (int& n : expected) n += 3;
-    for (const std::size_t limit : {1U, 2U, 3U, 1000U}) {
+    for (const int limit : {1, 2, 3, 1000}) {
         for (const int threads : {0, 1, 2, 5}) {
             CAPTURE(limit);
             CAPTURE(threads);
@@ -253,10 +253,10 @@ TEST_CASE("channels are sources and sinks, so that pipelines and tasks stream in
 }
 
 TEST_CASE("nonsensical numbers are refused") {
-    CHECK_THROWS_WITH_AS(static_cast<void>(stage(add_one, -1)),
-                         "stage: the number of threads must be at least 0", std::invalid_argument);
+    CHECK_THROWS_WITH_AS(static_cast<void>(stage(add_one, -1)), "stage: threads must be at least 0, not -1",
+                         std::invalid_argument);
     CHECK_THROWS_WITH_AS(static_cast<void>(pipeline(add_one).queue_limit(0)),
-                         "Pipeline: the queue limit must be at least 1", std::invalid_argument);
+                         "Pipeline: queue_limit must be at least 1, not 0", std::invalid_argument);
 }
 
 // ---- Bounds ----
@@ -465,7 +465,7 @@ TEST_CASE("a coroutine awaits a run, while its loop goes on") {
         const Numbers inputs = numbers_to(100);
         auto running = sake::spawn(waits.run_async(inputs));
         co_await let_the_others_run();
-        CHECK_FALSE(running.done());
+        CHECK_FALSE(running.is_done());
         may_go = true;
         may_go.notify_all();
         const Numbers results = co_await running;

@@ -163,7 +163,10 @@ TEST_CASE("chunks are full but for the last, and in order") {
                   })
                   .reduce(std::plus(), 0) == sum);
     }
-    CHECK_THROWS_AS(static_cast<void>(stream(Numbers(5)).chunks(0)), std::invalid_argument);
+    CHECK_THROWS_WITH_AS(static_cast<void>(stream(Numbers(5)).chunks(0)),
+                         "stream: the size of chunks must be at least 1, not 0", std::invalid_argument);
+    CHECK_THROWS_WITH_AS(static_cast<void>(stream(Numbers(5)).take(-1)),
+                         "stream: the count of take must be at least 0, not -1", std::invalid_argument);
 }
 
 TEST_CASE("what comes behind chunks runs on several threads, too") {

@@ -27,8 +27,7 @@ namespace detail {
 /// goes when no work of this reactor is left in the pool.
 class BackgroundPlace {
   public:
-    explicit BackgroundPlace(WorkerPool& pool)
-        : pool_(pool), turns_(static_cast<std::size_t>(pool.size()) + queue_limit) {}
+    explicit BackgroundPlace(WorkerPool& pool) : pool_(pool), turns_(pool.size() + queue_limit) {}
     BackgroundPlace(const BackgroundPlace&) = delete;
     BackgroundPlace& operator=(const BackgroundPlace&) = delete;
     ~BackgroundPlace() {
@@ -36,7 +35,7 @@ class BackgroundPlace {
         emptied_.wait(lock, [this] { return jobs_ == 0; });
     }
 
-    static constexpr std::size_t queue_limit = 256;
+    static constexpr int queue_limit = 256;
 
     [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
 

@@ -120,7 +120,7 @@ class Serving {
     }
     [[nodiscard]] bool has_ended_accepting() const noexcept {
         return std::all_of(acceptors_.begin(), acceptors_.end(),
-                           [](const auto& each) { return each.done(); });
+                           [](const auto& each) { return each.is_done(); });
     }
 
     // --- Accepting ---
