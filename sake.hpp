@@ -80,7 +80,6 @@
 #include "sake/compute/parallel.hpp"
 #include "sake/compute/pipeline.hpp"
 #include "sake/compute/pipeline_queue.hpp"
-#include "sake/compute/process_pool.hpp"
 #include "sake/compute/signals.hpp"
 #include "sake/compute/stream.hpp"
 #include "sake/compute/stream_stages.hpp"

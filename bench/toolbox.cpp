@@ -48,7 +48,7 @@ Task<> tasks_per_second() {
     long sum = 0;
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < batches; ++i) {
-        std::vector<sake::JoinHandle<int>> handles;
+        std::vector<sake::TaskHandle<int>> handles;
         handles.reserve(batch);
         for (int j = 0; j < batch; ++j) handles.push_back(sake::spawn(give(j)));
         for (auto& handle : handles) sum += co_await handle;
@@ -57,7 +57,7 @@ Task<> tasks_per_second() {
     if (sum != 499'500L * batches) std::puts("wrong");
 }
 
-Task<> handoffs_per_second(std::size_t capacity) {
+Task<> handoffs_per_second(int capacity) {
     constexpr int count = 3'000'000;
     Channel<int> channel(capacity);
     const auto send_all = [&]() -> Task<> {
@@ -69,14 +69,14 @@ Task<> handoffs_per_second(std::size_t capacity) {
     long received = 0;
     while (auto item = co_await channel.receive()) ++received;
     co_await sending;
-    std::printf("hand-offs per second, capacity %zu: %.0f\n", capacity,
+    std::printf("hand-offs per second, capacity %d: %.0f\n", capacity,
                 static_cast<double>(received) / seconds_since(start));
 }
 
 // The server is another process, as each end of ten thousand connections takes a descriptor.
 Task<> ten_thousand_requests(std::string url) {
     sake::http::Client client(
-        {.connections_per_origin = 10'000, .max_idle_connections = 10'000, .response_timeout = 60s});
+        {.max_connections_per_origin = 10'000, .max_idle_connections = 10'000, .response_timeout = 60s});
     const auto get = [&]() -> Task<int> {
         const auto response = co_await client.get(url);
         co_return response.status;
@@ -106,8 +106,7 @@ int main() {
 
     sake::run_until_complete(bytes_per_task());
     sake::run_until_complete(tasks_per_second());
-    for (const std::size_t capacity : {1U, 16U, 256U})
-        sake::run_until_complete(handoffs_per_second(capacity));
+    for (const int capacity : {1, 16, 256}) sake::run_until_complete(handoffs_per_second(capacity));
     sake::run_until_complete(ten_thousand_requests("http://127.0.0.1:" + std::to_string(app.port()) + "/"));
     ::kill(server, SIGKILL);
     ::waitpid(server, nullptr, 0);

@@ -102,7 +102,7 @@ sake::Task<std::string> ask(Database& database, std::string sql, std::string par
 int main(int argc, char** argv) {
     const std::string where = argc > 2 ? argv[2] : "host=/var/run/postgresql dbname=postgres";
     const auto connect = [where] { return Connection::open(where); };
-    Database database({.size = 20, .wait_limit = 2s}, connect,
+    Database database({.max_size = 20, .acquire_timeout = 2s}, connect,
                       [](const Connection& c) { return c.is_healthy(); });
 
     sake::Engine app;

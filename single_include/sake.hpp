@@ -75,7 +75,6 @@
 //   sake/compute/cpu_count.hpp
 //   sake/compute/signals.hpp
 //   sake/compute/worker_pool.hpp
-//   sake/compute/process_pool.hpp
 //   sake/compute/background.hpp
 //   sake/compute/crew.hpp
 //   sake/compute/invoke.hpp
@@ -194,7 +193,6 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <system_error>
@@ -480,6 +478,19 @@ namespace detail {
     std::exception_ptr caught = std::current_exception();
     if (!caught) throw;
     return caught;
+}
+
+/// Throws std::invalid_argument that names a number which is too small. A size that was negative before it
+/// was converted is.
+template <std::integral Number>
+void demand_at_least(std::int64_t smallest, Number value, const char* name, const char* unit = "") {
+    const auto number = static_cast<std::int64_t>(value);
+    if (number >= smallest) return;
+    throw std::invalid_argument(std::string(name) + " must be at least " + std::to_string(smallest) + unit +
+                                ", not " + std::to_string(number) + unit);
+}
+inline void demand_at_least(std::int64_t smallest, std::chrono::milliseconds value, const char* name) {
+    demand_at_least(smallest, value.count(), name, " ms");
 }
 
 [[noreturn]] inline void throw_system_error(int error, const std::string& what) {
@@ -5665,9 +5676,9 @@ class Channel {
                   "the items of a channel must move without throwing, so that none is lost");
 
   public:
-    /// Holds up to `capacity` items, and takes the memory for them at once. Throws std::invalid_argument if
-    /// that is 0.
-    explicit Channel(std::size_t capacity);
+    /// Holds up to `capacity` items, and allocates the memory for them at once. Throws std::invalid_argument
+    /// if that is not at least 1.
+    explicit Channel(int capacity);
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
     ~Channel();
@@ -5697,8 +5708,8 @@ class Channel {
     void close() noexcept;
 
     [[nodiscard]] bool is_closed() const noexcept;
-    [[nodiscard]] std::size_t size() const noexcept;
-    [[nodiscard]] std::size_t capacity() const noexcept { return gate_.capacity(); }
+    [[nodiscard]] int size() const noexcept;
+    [[nodiscard]] int capacity() const noexcept { return static_cast<int>(gate_.capacity()); }
 
   private:
     friend class detail::SendOperation<T>;
@@ -5786,9 +5797,9 @@ class [[nodiscard]] ReceiveWait final : public ChannelWait {
 }  // namespace detail
 
 template <class T>
-Channel<T>::Channel(std::size_t capacity) : gate_(capacity) {
-    if (capacity == 0) throw std::invalid_argument("Channel: the capacity must be at least 1");
-    cells_ = std::allocator<T>().allocate(capacity);
+Channel<T>::Channel(int capacity) : gate_(static_cast<std::size_t>(capacity)) {
+    detail::demand_at_least(1, capacity, "Channel: capacity");
+    cells_ = std::allocator<T>().allocate(gate_.capacity());
 }
 
 template <class T>
@@ -5867,9 +5878,9 @@ bool Channel<T>::is_closed() const noexcept {
 }
 
 template <class T>
-std::size_t Channel<T>::size() const noexcept {
+int Channel<T>::size() const noexcept {
     const std::lock_guard lock(mutex_);
-    return gate_.size();
+    return static_cast<int>(gate_.size());
 }
 
 }  // namespace v0
@@ -5948,6 +5959,10 @@ template <class Rep, class Period>
 
 // Task<T>: a coroutine that computes a T for whoever awaits it. Lazy (it starts when it is awaited),
 // move-only, and its exceptions arrive at the await. It runs on the thread of its reactor only.
+//
+// Coroutines that only some programs use are templates, if need be with a parameter that says nothing: GCC
+// compiles every other inline coroutine, and all that it instantiates, in each file that includes it. The
+// five of connect.hpp as plain functions would make the object file of hello world 29 % larger at -O0.
 
 namespace sake {
 inline namespace v0 {
@@ -6163,7 +6178,7 @@ decltype(auto) awaiter_of(A&& awaitable) {
         return std::forward<A>(awaitable);
 }
 
-/// What can be handed on and awaited later: a Task, a JoinHandle, `sleep(...)`, `event.wait()`, ...
+/// What can be handed on and awaited later: a Task, a TaskHandle, `sleep(...)`, `event.wait()`, ...
 template <class A>
 concept Awaitable =
     std::move_constructible<A> && requires(A a) { detail::awaiter_of(std::move(a)).await_resume(); };
@@ -6462,25 +6477,25 @@ auto spawn_on(Reactor& reactor, Task<T> task);
 
 }  // namespace detail
 
-/// A spawned task: await it for its result, cancel it, or let it go. Dropping the handle detaches the task.
-/// On a handle that is empty, since it was moved from or detached, everything but `cancel` and `detach`
-/// throws std::logic_error.
+/// A spawned task: await it for its result, cancel it, or let it go. Dropping the handle detaches the task,
+/// where that of a thread, a ThreadHandle, joins it. On a handle that is empty, since it was moved from or
+/// detached, everything but `cancel` and `detach` throws std::logic_error.
 template <class T>
-class [[nodiscard("dropping the handle detaches the task: say so with .detach()")]] JoinHandle {
+class [[nodiscard("dropping the handle detaches the task: say so with .detach()")]] TaskHandle {
   public:
-    explicit JoinHandle(detail::SpawnState<T>* state) noexcept : state_(state) {}
-    JoinHandle(JoinHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-    JoinHandle& operator=(JoinHandle&& other) noexcept {
+    explicit TaskHandle(detail::SpawnState<T>* state) noexcept : state_(state) {}
+    TaskHandle(TaskHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    TaskHandle& operator=(TaskHandle&& other) noexcept {
         if (this != &other) {
             detach();
             state_ = std::exchange(other.state_, nullptr);
         }
         return *this;
     }
-    ~JoinHandle() { detach(); }
+    ~TaskHandle() { detach(); }
 
     /// Whether the task has ended.
-    [[nodiscard]] bool done() const { return state().is_done(); }
+    [[nodiscard]] bool is_done() const { return state().is_done(); }
 
     /// Makes the task's current or next wait throw Cancelled. No effect once it has ended.
     void cancel() noexcept {
@@ -6497,18 +6512,22 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
 
     /// The result of a task that is done, or what it threw. Throws std::logic_error if it still runs.
     T take() const {
-        if (!done()) throw std::logic_error("JoinHandle::take: the task still runs");
+        if (!is_done()) throw std::logic_error("TaskHandle::take: the task still runs");
         return state().take();
     }
 
   private:
     detail::SpawnState<T>& state() const {
-        if (state_ == nullptr) throw std::logic_error("the JoinHandle is empty");
+        if (state_ == nullptr) throw std::logic_error("the TaskHandle is empty");
         return *state_;
     }
 
     detail::SpawnState<T>* state_;
 };
+
+/// The same by the name that other libraries have for it.
+template <class T>
+using JoinHandle = TaskHandle<T>;
 
 namespace detail {
 
@@ -6549,7 +6568,7 @@ Root run_spawned(Reactor&, Task<T> task, SpawnState<T>* state) {
 template <class T>
 auto spawn_on(Reactor& reactor, Task<T> task) {
     auto* const state = new SpawnState<T>;
-    JoinHandle<T> handle(state);
+    TaskHandle<T> handle(state);
     // If there is no memory for the frame, the handle deletes the state: it has no fiber yet.
     const Root root = run_spawned<T>(reactor, std::move(task), state);
     state->fiber = &root.fiber();
@@ -6579,7 +6598,7 @@ class [[nodiscard]] CalledHandle : public Handle {
     auto operator co_await() && {
         static_assert(!std::is_same_v<Self, Handle>,
                       "GCC before 13 destroys the captures of this lambda twice: name the handle first, "
-                      "`JoinHandle task = spawn(...); co_await task;`");
+                      "`auto task = spawn(...); co_await task;`");
         return Handle::operator co_await();
     }
 };
@@ -6593,7 +6612,7 @@ inline constexpr bool is_safe_to_await = SAKE_HAS_SAFE_AWAIT_TEMPORARIES == 1 ||
 /// Starts a task beside the caller, on the reactor that runs on this thread. Throws std::logic_error if none
 /// does.
 template <class T>
-JoinHandle<T> spawn(Task<T> task) {
+TaskHandle<T> spawn(Task<T> task) {
     Reactor* const reactor = Reactor::current();
     if (reactor == nullptr) throw std::logic_error("spawn needs a running reactor: call it in a coroutine");
     return detail::spawn_on(*reactor, std::move(task));
@@ -6621,8 +6640,8 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
     if (Reactor::current() != nullptr)
         throw std::logic_error("run_until_complete inside a coroutine: use co_await");
     Reactor reactor(poller);
-    JoinHandle<T> handle = detail::spawn_on(reactor, std::move(task));
-    reactor.run_until([&] { return handle.done(); });
+    TaskHandle<T> handle = detail::spawn_on(reactor, std::move(task));
+    reactor.run_until([&] { return handle.is_done(); });
     reactor.cancel_all();
     return handle.take();
 }
@@ -6634,8 +6653,8 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
 
 // Waiting for several things at once: when_all, when_any, timeout, and TaskGroup for as many tasks as the
 // work turns out to need. All are structured: what they start has ended when they end, and cancelling them
-// cancels it. They take whatever can be awaited and moved: tasks, JoinHandles, `sleep(...)`, `event.wait()`,
-// `channel.receive()`. A JoinHandle is for a task that was started before: to stop waiting for it detaches
+// cancels it. They take whatever can be awaited and moved: tasks, handles, `sleep(...)`, `event.wait()`,
+// `channel.receive()`. A TaskHandle is for a task that was started before: to stop waiting for it detaches
 // it.
 
 namespace sake {
@@ -7280,9 +7299,9 @@ class Semaphore {
   public:
     class Permit;
 
-    /// Throws std::invalid_argument for no permits, since nobody could ever get through.
-    explicit Semaphore(std::size_t permits) : available_(permits) {
-        if (permits == 0) throw std::invalid_argument("Semaphore: there must be at least one permit");
+    /// Throws std::invalid_argument if `permits` is not at least 1: no coroutine could ever get through.
+    explicit Semaphore(int permits) : available_(permits) {
+        detail::demand_at_least(1, permits, "Semaphore: permits");
     }
     Semaphore(const Semaphore&) = delete;
     Semaphore& operator=(const Semaphore&) = delete;
@@ -7296,13 +7315,13 @@ class Semaphore {
     [[nodiscard]] std::optional<Permit> try_acquire() noexcept;
 
     /// How many permits could be had now.
-    [[nodiscard]] std::size_t available() const noexcept { return available_; }
+    [[nodiscard]] int available() const noexcept { return available_; }
 
   private:
     bool take() noexcept;
     void give_back() noexcept;
 
-    std::size_t available_;  // above 0 only while nobody waits
+    int available_;  // above 0 only while nobody waits
     detail::ListNode waiters_;
 };
 
@@ -7418,19 +7437,16 @@ inline namespace v0 {
 
 /// How many things a Pool has, and for how long.
 struct PoolOptions {
-    /// So many at most are lent, or being made, at a time.
-    std::size_t size = 10;
-    /// Who waits longer than this for one gets TimedOut.
-    std::chrono::milliseconds wait_limit = std::chrono::seconds(5);
-    /// What nobody has wanted for so long goes.
-    std::chrono::milliseconds idle_lifetime = std::chrono::seconds(60);
+    int max_size = 10;                                 // lent or under construction at a time
+    std::chrono::milliseconds acquire_timeout{5'000};  // a longer wait for one throws TimedOut
+    std::chrono::milliseconds idle_timeout{60'000};    // one that was not used for so long is destroyed
 };
 
 /// Lends things of type T. For one reactor at a time; it must outlive its leases and whoever waits for one.
 /// When the reactor ends, what is idle goes, so that a pool may be made before an Engine runs and live on
 /// after it.
 ///
-///     Pool<Connection> pool({.size = 20}, [] { return connect_to_database(); });
+///     Pool<Connection> pool({.max_size = 20}, [] { return connect_to_database(); });
 ///     auto connection = co_await pool.acquire();
 ///     co_await connection->query("select 1");
 template <class T>
@@ -7445,7 +7461,7 @@ class Pool final : detail::ReactorEndListener {
 
     /// `make()` gives a new T, as a Task<T>. `is_healthy(T&)`, which gives a bool or a Task<bool>, is asked
     /// before a T is lent again; one that is not, or of which it throws, goes. Throws std::invalid_argument
-    /// for a size of 0.
+    /// for a size that is not at least 1, or a time limit that is negative.
     template <class Make>
     Pool(PoolOptions options, Make make) : Pool(options, std::move(make), [](T&) { return true; }) {}
     template <class Make, class Check>
@@ -7461,8 +7477,8 @@ class Pool final : detail::ReactorEndListener {
     /// Drops all that nobody uses.
     void clear() noexcept { idle_.clear(); }
 
-    [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
-    [[nodiscard]] std::size_t in_use() const noexcept { return options_.size - turns_.available(); }
+    [[nodiscard]] int idle() const noexcept { return static_cast<int>(idle_.size()); }
+    [[nodiscard]] int in_use() const noexcept { return options_.max_size - turns_.available(); }
 
   private:
     // What closes the idle in time; set while there are any.
@@ -7473,10 +7489,12 @@ class Pool final : detail::ReactorEndListener {
     };
 
     static const PoolOptions& checked(const PoolOptions& options) {
-        if (options.size == 0) throw std::invalid_argument("Pool: the size must be at least 1");
+        detail::demand_at_least(1, options.max_size, "PoolOptions::max_size");
+        detail::demand_at_least(0, options.acquire_timeout, "PoolOptions::acquire_timeout");
+        detail::demand_at_least(0, options.idle_timeout, "PoolOptions::idle_timeout");
         return options;
     }
-    // A template, since GCC compiles coroutines that are none for every program that includes them.
+    // A template: see task.hpp.
     template <class Self>
     static Task<Lease> lend(Self& self);
     void take_back(std::unique_ptr<T> item) noexcept;
@@ -7550,7 +7568,7 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
 template <class T>
 template <class Make, class Check>
 Pool<T>::Pool(PoolOptions options, Make make, Check is_healthy)
-    : options_(checked(options)), make_(std::move(make)), turns_(options.size) {
+    : options_(checked(options)), make_(std::move(make)), turns_(options.max_size) {
     if constexpr (std::same_as<std::invoke_result_t<Check&, T&>, Task<bool>>) {
         is_healthy_ = std::move(is_healthy);
     } else {
@@ -7567,7 +7585,7 @@ auto Pool<T>::lend(Self& self) -> Task<Lease> {
     self.settle_on(fiber.reactor());
     std::optional<Semaphore::Permit> turn = self.turns_.try_acquire();
     if (!turn) {
-        auto later = co_await timeout(self.turns_.acquire(), self.options_.wait_limit);
+        auto later = co_await timeout(self.turns_.acquire(), self.options_.acquire_timeout);
         turn = std::move(later);
     }
     while (!self.idle_.empty()) {
@@ -7600,7 +7618,7 @@ template <class T>
 void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
     if (reactor_ == nullptr) return;  // the loop that it was made on has ended
     try {
-        const auto until = reactor_->deadline_in(detail::to_clock(options_.idle_lifetime));
+        const auto until = reactor_->deadline_in(detail::to_clock(options_.idle_timeout));
         idle_.push_back({std::move(item), until});
         if (!sweep_.is_set()) reactor_->timers().set(sweep_, until);
     } catch (const std::exception&) {
@@ -7752,8 +7770,6 @@ class PoolJob {
     /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
     /// the middle of it, by pthread_exit.
     virtual void finished(bool /*thread_ended*/) noexcept {}
-    /// Comes instead of both if the pool is stopped before the job has begun.
-    virtual void dropped() noexcept {}
 
   private:
     friend class PoolState;
@@ -7761,8 +7777,8 @@ class PoolJob {
     bool is_stuck_ = false;
 };
 
-/// For a job that lives elsewhere, until `finished` or `dropped` has begun or it was withdrawn: the pool does
-/// not touch it afterwards.
+/// For a job that lives elsewhere, until `finished` has begun or it was withdrawn: the pool does not touch it
+/// afterwards. Not for a pool that may be stopped.
 inline std::shared_ptr<PoolJob> unowned(PoolJob& job) noexcept {
     return std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &job);
 }
@@ -7776,18 +7792,18 @@ class WorkerPool {
   public:
     /// Figures since the pool was made; `queued`, `running` and `stuck` are of this moment.
     struct Stats {
-        std::size_t queued = 0;
-        std::size_t running = 0;
-        std::size_t stuck = 0;  // of those that run, nobody waits for these any more
+        int queued = 0;
+        int running = 0;
+        int stuck = 0;  // of those that run, nobody waits for these any more
         std::uint64_t done = 0;
         std::uint64_t rejected = 0;  // the queue was full
         std::uint64_t replaced = 0;  // threads that a job ended
     };
 
     /// Starts `size` threads, 0 meaning one per usable CPU; as many jobs as `queue_limit` wait besides those
-    /// that run. Throws std::invalid_argument if `size` is negative, std::system_error if a thread cannot be
-    /// made.
-    explicit WorkerPool(int size = 0, std::size_t queue_limit = 256);
+    /// that run. Throws std::invalid_argument if one of them is negative, std::system_error if a thread
+    /// cannot be made.
+    explicit WorkerPool(int size = 0, int queue_limit = 256);
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
     /// Runs what is queued to its end, unless the pool was stopped, then ends the threads.
@@ -7810,8 +7826,8 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. A job that calls it is not waited for, nor are as many as the caller knows to be `lost`.
-    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost = 0);
+    /// left. Not to be called by a job of the pool.
+    int stop(std::chrono::milliseconds patience);
 
     // What follows is for dispatchers, which look after a job that they have submitted.
 
@@ -7822,9 +7838,6 @@ class WorkerPool {
     bool withdraw(detail::PoolJob& job);
     /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
     void abandon(detail::PoolJob& job);
-    /// What tells pools apart: of the pool whose thread is calling, nullptr if it is none's; and of this one.
-    [[nodiscard]] static const void* current() noexcept;
-    [[nodiscard]] const void* id() const noexcept { return state_.get(); }
 
   private:
     int size_;
@@ -7836,7 +7849,7 @@ namespace detail {
 /// What the threads of a pool share. Each holds it too, since a stuck one may outlive the pool.
 class PoolState : public std::enable_shared_from_this<PoolState> {
   public:
-    PoolState(std::size_t size, std::size_t queue_limit) : size_(size), queue_limit_(queue_limit) {}
+    PoolState(int size, int queue_limit) : size_(size), queue_limit_(queue_limit) {}
 
     void start() {
         const std::lock_guard lock(mutex_);
@@ -7872,7 +7885,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     WorkerPool::Stats stats() const {
         const std::lock_guard lock(mutex_);
         WorkerPool::Stats stats = stats_;
-        stats.queued = queue_.size();
+        stats.queued = static_cast<int>(queue_.size());
         return stats;
     }
 
@@ -7884,31 +7897,21 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         return !stopping_.stop_requested();
     }
 
-    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost) {
+    int stop(std::chrono::milliseconds patience) {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
         std::deque<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
         std::list<Thread> ended;
         std::unique_lock lock(mutex_);
         stopping_.request_stop();
         dropped.swap(queue_);
-        lock.unlock();
-        for (const auto& job : dropped) job->dropped();
-        lock.lock();
-        if (current() == this) ++lost;
-        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ <= lost; });
+        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == 0; });
         take_ended(ended);
         for (Thread& stuck : threads_) {
             if (stuck.handle.joinable()) stuck.handle.detach();
         }
-        const std::size_t left = stats_.running;
+        const int left = stats_.running;
         lock.unlock();
         return left;
-    }
-
-    /// The pool that this thread belongs to, or nullptr.
-    static const PoolState*& current() noexcept {
-        thread_local const PoolState* pool = nullptr;
-        return pool;
     }
 
   private:
@@ -7949,7 +7952,8 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     // Counts a refusal. Makes up for threads that could not be replaced when they ended.
     bool has_room_locked() noexcept {
         if (alive_ < size_ && !stopping_.stop_requested()) replace_thread();
-        if (!stopping_.stop_requested() && queue_.size() + stats_.running < size_ + queue_limit_) return true;
+        const auto taken = static_cast<std::int64_t>(queue_.size()) + stats_.running;
+        if (!stopping_.stop_requested() && taken < std::int64_t{size_} + queue_limit_) return true;
         ++stats_.rejected;
         return false;
     }
@@ -7988,7 +7992,6 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
 
     void work(Thread& thread) {
         const Presence presence(*this, thread);
-        current() = this;
         sys::set_thread_name("sake-worker");
         while (const std::shared_ptr<PoolJob> job = next()) {
             Running running(*this, *job);
@@ -8046,123 +8049,59 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         }
     }
 
-    const std::size_t size_;
-    const std::size_t queue_limit_;
+    const int size_;
+    const int queue_limit_;
     mutable std::mutex mutex_;
     std::condition_variable_any wake_;     // there is a job
     std::condition_variable_any changed_;  // a job or a thread has ended
     std::stop_source stopping_;
     std::deque<std::shared_ptr<PoolJob>> queue_;
     std::list<Thread> threads_;
-    std::size_t alive_ = 0;
+    int alive_ = 0;
     WorkerPool::Stats stats_;
 };
 
 }  // namespace detail
 
-inline WorkerPool::WorkerPool(int size, std::size_t queue_limit) : size_(size == 0 ? usable_cpus() : size) {
-    if (size < 0) throw std::invalid_argument("WorkerPool: the size must be at least 0");
-    state_ = std::make_shared<detail::PoolState>(static_cast<std::size_t>(size_), queue_limit);
+inline WorkerPool::WorkerPool(int size, int queue_limit) : size_(size == 0 ? usable_cpus() : size) {
+    detail::demand_at_least(0, size, "WorkerPool: size");
+    detail::demand_at_least(0, queue_limit, "WorkerPool: queue_limit");
+    state_ = std::make_shared<detail::PoolState>(size_, queue_limit);
     try {
         state_->start();
     } catch (...) {
-        state_->stop(std::chrono::hours(1), 0);
+        state_->stop(std::chrono::hours(1));
         throw;
     }
 }
 
 inline WorkerPool::~WorkerPool() {
-    if (state_->drain()) state_->stop(std::chrono::hours(1), 0);
+    if (state_->drain()) state_->stop(std::chrono::hours(1));
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
-inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience, std::size_t lost) {
-    return state_->stop(patience, lost);
-}
+inline int WorkerPool::stop(std::chrono::milliseconds patience) { return state_->stop(patience); }
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
     return state_->submit(std::move(job));
 }
 inline bool WorkerPool::has_room() { return state_->has_room(); }
 inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
 inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
-inline const void* WorkerPool::current() noexcept { return detail::PoolState::current(); }
 
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/compute/process_pool.hpp ----
-
-// The threads that everything in the process shares that computes: parallel, stream, background. They are
-// started by the first call that has work for them, and joined at the end of the process.
-
-namespace sake {
-inline namespace v0 {
 namespace detail {
 
-/// Work that others share with this thread. If exit is called in the middle of it, nobody comes back to it.
-class SharedWork {
-  public:
-    SharedWork() = default;
-    SharedWork(const SharedWork&) = delete;
-    SharedWork& operator=(const SharedWork&) = delete;
-    virtual ~SharedWork() = default;
-
-    /// Lets the others leave, except those who wait for `lost`, a thread that never comes back, and who are
-    /// lost with it. Returns how many of these the pool has.
-    virtual std::size_t end_for_ever(std::thread::id lost, const WorkerPool& pool) noexcept = 0;
-
-    /// The innermost one that this thread is in the middle of, or nullptr.
-    static SharedWork*& current() noexcept {
-        thread_local SharedWork* work = nullptr;
-        return work;
-    }
-};
-
-/// The pool of one process. It is never destroyed, as destructors of statics may still ask for it.
-struct ProcessPool {
-    explicit ProcessPool(ProcessPool* of_the_parent) : inherited(of_the_parent) {}
-
-    const pid_t process = ::getpid();
-    WorkerPool pool{0, std::numeric_limits<std::size_t>::max() / 2};
-    ProcessPool* const inherited;  // without threads in this process, but not lost
-
-    /// The latest one, which may be that of a process that forked.
-    static std::atomic<ProcessPool*>& latest() noexcept {
-        static constinit std::atomic<ProcessPool*> pool = nullptr;
-        return pool;
-    }
-    [[nodiscard]] bool is_here() const noexcept { return process == ::getpid(); }
-};
-
-/// Stops the pool at the end of the process, and waits some seconds for what it does.
-struct StopAtExit {
-    ~StopAtExit() {
-        ProcessPool* const own = ProcessPool::latest();
-        if (!own->is_here()) return;
-        SharedWork* const work = SharedWork::current();
-        const std::size_t lost =
-            work != nullptr ? work->end_for_ever(std::this_thread::get_id(), own->pool) : 0;
-        own->pool.stop(std::chrono::seconds(10), lost);
-    }
-};
-
-/// The pool of this process: one thread per usable CPU, since the threads of loops, which call `background`,
-/// should be free for other things. After its stop it takes no work. Its queue is bounded by those who use
-/// it: a loop by its turns, a call of `parallel` by the size of the pool. The child of a fork makes its own,
-/// without a lock, which might be held by a thread that it does not have.
+/// The threads that everything in the process shares that computes, parallel, stream and background: one per
+/// usable CPU, since the threads of loops, which call `background`, should be free for other things. They are
+/// started by the first call that has work for them. The pool is never destroyed, as destructors of statics
+/// may still compute. Its queue is bounded by those who use it: a loop by its turns, a call of `parallel` by
+/// the size of the pool.
 inline WorkerPool& process_pool() {
-    ProcessPool* found = ProcessPool::latest();
-    if (found != nullptr && found->is_here()) return found->pool;
-    auto* const made = new ProcessPool(found);
-    if (!ProcessPool::latest().compare_exchange_strong(found, made)) {
-        delete made;  // another thread was first
-        return found->pool;
-    }
-    static const StopAtExit at_exit;
-    return made->pool;
+    static WorkerPool& pool = *new WorkerPool(0, std::numeric_limits<int>::max());
+    return pool;
 }
 
 }  // namespace detail
+
 }  // namespace v0
 }  // namespace sake
 
@@ -8179,31 +8118,27 @@ namespace detail {
 /// goes when no work of this reactor is left in the pool.
 class BackgroundPlace {
   public:
-    explicit BackgroundPlace(WorkerPool& pool)
-        : pool_(pool), turns_(static_cast<std::size_t>(pool.size()) + queue_limit) {}
+    explicit BackgroundPlace(WorkerPool& pool) : pool_(pool), turns_(pool.size() + queue_limit) {}
     BackgroundPlace(const BackgroundPlace&) = delete;
     BackgroundPlace& operator=(const BackgroundPlace&) = delete;
     ~BackgroundPlace() {
-        if (!is_here()) return;
         std::unique_lock lock(mutex_);
         emptied_.wait(lock, [this] { return jobs_ == 0; });
     }
 
-    static constexpr std::size_t queue_limit = 256;
+    static constexpr int queue_limit = 256;
 
     [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
 
-    bool submit(PoolJob& job) {
-        if (!is_here()) throw std::runtime_error("background: the process of this loop has forked");
+    /// For the holder of a turn: for so many the pool has room.
+    void submit(PoolJob& job) {
         enter();
         try {
-            if (pool_.submit_job(unowned(job))) return true;
+            pool_.submit_job(unowned(job));
         } catch (...) {
             leave();
             throw;
         }
-        leave();
-        return false;
     }
     bool withdraw(PoolJob& job) {
         if (!pool_.withdraw(job)) return false;
@@ -8217,14 +8152,11 @@ class BackgroundPlace {
     }
 
   private:
-    // The child of a fork has no threads of the loops of its parent.
-    [[nodiscard]] bool is_here() const noexcept { return process_ == ::getpid(); }
     void enter() noexcept {
         const std::lock_guard lock(mutex_);
         ++jobs_;
     }
 
-    const pid_t process_ = ::getpid();
     WorkerPool& pool_;
     Semaphore turns_;
     std::mutex mutex_;
@@ -8279,18 +8211,12 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     void describe(std::string& out) const override { out += "work in the background"; }
 
   private:
-    static constexpr const char* taken_no_more = "background: the pool takes no more work";
-
     struct Job final : PoolJob {
         explicit Job(BackgroundWait& waiting) noexcept : wait(waiting) {}
         void run() override { wait.run(); }
         void finished(bool thread_ended) noexcept override {
-            end(thread_ended ? "background: the work ended its thread" : nullptr);
-        }
-        void dropped() noexcept override { end(taken_no_more); }
-        void end(const char* failure) noexcept {
             BackgroundPlace& place = wait.place_;  // the wait may be gone when it has ended
-            wait.end(failure);
+            wait.end(thread_ended);
             place.leave();
         }
         BackgroundWait& wait;
@@ -8299,13 +8225,12 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     void start() noexcept {
         is_running_ = true;
         try {
-            if (place_.submit(job_)) return;
-            failure_ = std::make_exception_ptr(std::runtime_error(taken_no_more));
+            place_.submit(job_);
         } catch (...) {
             failure_ = std::current_exception();
+            is_running_ = false;
+            finish();
         }
-        is_running_ = false;
-        finish();
     }
 
     // On the pool's thread.
@@ -8321,9 +8246,10 @@ class [[nodiscard]] BackgroundWait final : public Wait {
             failure_ = caught_exception();
         }
     }
-    void end(const char* failure) noexcept {
+    void end(bool thread_ended) noexcept {
         const std::lock_guard lock(mutex_);
-        if (failure != nullptr) failure_ = std::make_exception_ptr(std::runtime_error(failure));
+        if (thread_ended)
+            failure_ = std::make_exception_ptr(std::runtime_error("background: the work ended its thread"));
         is_running_ = false;
         ended_.notify_one();
         reactor().post(*this);
@@ -8402,10 +8328,12 @@ namespace detail {
 /// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
 /// of the work is taken off the queue of the pool. So a call ends even if all threads are busy for ever, and
 /// calls may nest. It lives in the caller's frame, which no helper outlasts.
-class Crew final : public SharedWork {
+class Crew {
   public:
     explicit Crew(std::stop_token stop, WorkerPool* pool = nullptr) noexcept
         : stop_(std::move(stop)), pool_(pool) {}
+    Crew(const Crew&) = delete;
+    Crew& operator=(const Crew&) = delete;
 
     /// Calls `work()` here, and on the threads that come to help at the same time. Each of them is to take
     /// what there is until nothing is left. Then throws the first exception, in time.
@@ -8413,11 +8341,8 @@ class Crew final : public SharedWork {
     void run(Work& work) {
         work_ = &work;
         call_work_ = [](void* callable) { (*static_cast<Work*>(callable))(); };
-        {
-            Dismissal dismissal(*this);  // pthread_exit may pass
-            take_part();
-            dismissal.caller_is_done = true;
-        }
+        take_part();
+        dismiss();
         if (failure_) std::rethrow_exception(failure_);
     }
 
@@ -8455,14 +8380,6 @@ class Crew final : public SharedWork {
     }
     void tell_all() noexcept { changed_.notify_all(); }
 
-    /// Where a helper never comes back, the caller waits for it for ever, and so do those who wait for the
-    /// caller.
-    std::size_t end_for_ever(std::thread::id lost, const WorkerPool& pool) noexcept override {
-        fail(std::make_exception_ptr(Cancelled()));
-        const bool is_one_more = caller_ != lost && callers_pool_ == pool.id();
-        return (is_one_more ? 1 : 0) + (around_ != nullptr ? around_->end_for_ever(caller_, pool) : 0);
-    }
-
     /// For taking from a range, which may take its time.
     [[nodiscard]] std::mutex& range_mutex() noexcept { return range_mutex_; }
 
@@ -8470,28 +8387,16 @@ class Crew final : public SharedWork {
     /// A call for help. It is in the pool's queue, or being answered, or over.
     struct Helper final : PoolJob {
         void run() override { crew->take_part(); }
-        void finished(bool thread_ended) noexcept override { crew->leave(thread_ended); }
-        void dropped() noexcept override { crew->leave(false); }
+        void finished(bool) noexcept override { crew->leave(); }
         Crew* crew = nullptr;
     };
-    struct Dismissal {
-        explicit Dismissal(Crew& dismissed) noexcept : crew(dismissed) {}
-        Dismissal(const Dismissal&) = delete;
-        Dismissal& operator=(const Dismissal&) = delete;
-        ~Dismissal() {
-            if (!caller_is_done) crew.fail_by_end();
-            crew.dismiss();
-        }
-        Crew& crew;
-        bool caller_is_done = false;
-    };
 
-    void take_part() {
-        const AtExit leave([before = std::exchange(current(), this)]() noexcept { current() = before; });
+    // Nothing passes it: a pthread_exit in the work, which the others could not survive, ends the process.
+    void take_part() noexcept {
         try {
             call_work_(work_);
         } catch (...) {
-            fail(caught_exception());
+            fail(std::current_exception());
         }
     }
 
@@ -8500,10 +8405,6 @@ class Crew final : public SharedWork {
         if (!failure_) failure_ = std::move(failure);
         is_over_ = true;
         tell_all();
-    }
-
-    void fail_by_end() noexcept {
-        fail(std::make_exception_ptr(std::runtime_error("parallel: the work ended its thread")));
     }
 
     // False if there is none to call.
@@ -8527,8 +8428,7 @@ class Crew final : public SharedWork {
     }
 
     // On the helper's thread, for the last time: when the lock is free, the crew may be gone.
-    void leave(bool thread_ended) noexcept {
-        if (thread_ended) fail_by_end();
+    void leave() noexcept {
         const std::lock_guard lock(mutex_);
         --present_;
         tell_all();
@@ -8554,9 +8454,6 @@ class Crew final : public SharedWork {
     }
 
     const std::stop_token stop_;
-    const std::thread::id caller_ = std::this_thread::get_id();
-    const void* const callers_pool_ = WorkerPool::current();
-    SharedWork* const around_ = current();
     WorkerPool* pool_;
     void* work_ = nullptr;
     void (*call_work_)(void*) = nullptr;
@@ -9440,27 +9337,22 @@ using ThreadResult = std::decay_t<typename CalledOnThread<std::decay_t<F>, std::
 
 }  // namespace detail
 
-/// Threads of one's own. `using namespace std` beside `using namespace sake` makes the name ambiguous.
-namespace thread {
-
-/// What debuggers and `top -H` call a thread. They show 15 bytes; the rest is cut off, at the end of a
-/// character of UTF-8.
-class Name {
-  public:
-    explicit Name(std::string_view text) noexcept;
-    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
-
-  private:
-    std::array<char, 16> text_{};
-};
-
-/// A thread that was spawned: join it, or await it in a coroutine, for its result. Dropping the handle asks
-/// the thread to stop and waits until it has ended, as std::jthread does; an exception that nobody has taken
+/// A thread that was spawned: join it, or await it in a coroutine, for its result. Dropping the handle
+/// cancels the thread and waits until it has ended, as std::jthread does; an exception that nobody has taken
 /// then goes to the log. Not to be used by several threads at once.
 template <class T>
-class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHandle {
+class [[nodiscard("dropping the handle cancels the thread and joins it")]] ThreadHandle {
   public:
-    explicit JoinHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept : state_(std::move(state)) {}
+    explicit ThreadHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept
+        : state_(std::move(state)) {}
+
+    /// Whether the function has ended. Throws std::logic_error if the handle was moved from.
+    [[nodiscard]] bool is_done() const { return state().is_over(); }
+
+    /// Tells the stop token that the function was given. No effect once it has ended.
+    void cancel() noexcept {
+        if (state_ != nullptr) state_->cancel();
+    }
 
     /// Blocks until the thread has ended; gives what the function gave, or throws what it threw, and
     /// std::runtime_error if it ended its thread by pthread_exit. Once: afterwards, or if the handle was
@@ -9472,18 +9364,33 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
     [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(*this); }
 
     /// Whether the thread has not been joined yet; it may have ended.
-    [[nodiscard]] bool joinable() const noexcept { return state_ != nullptr && state_->joinable(); }
-
-    /// Tells the stop token that the function was given. False if it was told before, or was joined.
-    bool request_stop() noexcept { return joinable() && state_->request_stop(); }
+    [[nodiscard]] bool is_joinable() const noexcept { return state_ != nullptr && state_->is_joinable(); }
 
   private:
     friend class detail::ThreadWait<T>;
     [[nodiscard]] detail::ThreadState<T>& state() const {
-        if (state_ == nullptr) throw std::logic_error("thread: the handle was moved from");
+        if (state_ == nullptr) throw std::logic_error("the ThreadHandle was moved from");
         return *state_;
     }
     std::unique_ptr<detail::ThreadState<T>> state_;
+};
+
+/// Threads of one's own. `using namespace std` beside `using namespace sake` makes the name ambiguous.
+namespace thread {
+
+/// What `spawn` gives, by the name that other libraries have for it.
+template <class T>
+using JoinHandle = ThreadHandle<T>;
+
+/// What debuggers and `top -H` call a thread. They show 15 bytes; the rest is cut off, at the end of a
+/// character of UTF-8.
+class Name {
+  public:
+    explicit Name(std::string_view text) noexcept;
+    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
+
+  private:
+    std::array<char, 16> text_{};
 };
 
 /// Runs `f(args...)` on a new thread of this name. A function that takes a std::stop_token first is given the
@@ -9507,7 +9414,7 @@ auto spawn(Name name, F&& f, Args&&... args) {
     if constexpr (is_callable) {
         auto state = std::make_unique<detail::ThreadState<Result>>();
         state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
-        JoinHandle<Result> handle(std::move(state));
+        ThreadHandle<Result> handle(std::move(state));
         if constexpr (detail::is_safe_to_await<F>)
             return handle;
         else
@@ -9565,8 +9472,8 @@ class ThreadState {
         thread_ = std::jthread(body, std::forward<F>(f), std::forward<Args>(args)...);
     }
 
-    [[nodiscard]] bool joinable() const noexcept { return thread_.joinable(); }
-    bool request_stop() noexcept { return thread_.request_stop(); }
+    [[nodiscard]] bool is_joinable() const noexcept { return thread_.joinable(); }
+    void cancel() noexcept { thread_.request_stop(); }
 
     T join() {
         if (!thread_.joinable()) throw std::logic_error("thread: it was joined before");
@@ -9657,7 +9564,7 @@ enum class ThreadOnCancel : std::uint8_t {
 template <class T>
 class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
   public:
-    explicit ThreadWait(const thread::JoinHandle<T>& handle, ThreadOnCancel on_cancel = ThreadOnCancel::leave)
+    explicit ThreadWait(const ThreadHandle<T>& handle, ThreadOnCancel on_cancel = ThreadOnCancel::leave)
         : state_(&handle.state()), on_cancel_(on_cancel) {
         state_->add(*this);
     }
@@ -9694,7 +9601,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
     bool withdraw() noexcept override {
         if (on_cancel_ == ThreadOnCancel::leave) return leave();
         was_told_to_stop_ = true;
-        if (state_ != nullptr) state_->request_stop();
+        if (state_ != nullptr) state_->cancel();
         return false;
     }
     bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
@@ -9721,7 +9628,7 @@ inline namespace v0 {
 template <class F>
 struct Stage {
     explicit Stage(F callable, int thread_count = 1) : function(std::move(callable)), threads(thread_count) {
-        if (threads < 0) throw std::invalid_argument("stage: the number of threads must be at least 0");
+        detail::demand_at_least(0, threads, "stage: threads");
         if (threads == 0) threads = usable_cpus();
     }
     F function;
@@ -9748,10 +9655,11 @@ class Pipeline {
   public:
     explicit Pipeline(Stage<Fs>... stages) : stages_(std::move(stages)...) {}
 
-    /// How many items may wait between two stages, 16 if not said. Throws std::invalid_argument for 0.
-    [[nodiscard]] Pipeline queue_limit(std::size_t items) && {
-        if (items == 0) throw std::invalid_argument("Pipeline: the queue limit must be at least 1");
-        shape_.queue_limit = items;
+    /// How many items may wait between two stages, 16 if not said. Throws std::invalid_argument if that is
+    /// not at least 1.
+    [[nodiscard]] Pipeline queue_limit(int items) && {
+        detail::demand_at_least(1, items, "Pipeline: queue_limit");
+        shape_.queue_limit = static_cast<std::size_t>(items);
         return std::move(*this);
     }
     /// Lets items overtake each other in stages of several threads. Otherwise every stage of one thread sees
@@ -9856,19 +9764,13 @@ class PipelineRun {
     void run_threads(const std::stop_token& stop) {
         const auto cancel = [this]() noexcept { abandon(std::make_exception_ptr(Cancelled())); };
         const std::stop_callback on_stop(stop, cancel);
-        std::vector<thread::JoinHandle<void>> threads;
+        std::vector<ThreadHandle<void>> threads;
         try {
             start(threads, std::make_index_sequence<size>());
         } catch (...) {
-            abandon(caught_exception());
+            abandon(std::current_exception());
         }
-        for (auto& each : threads) {
-            try {
-                each.join();
-            } catch (...) {  // it was ended by pthread_exit
-                abandon(caught_exception());
-            }
-        }
+        for (auto& each : threads) each.join();
     }
 
     template <class>
@@ -9877,37 +9779,32 @@ class PipelineRun {
     }
 
     template <std::size_t... index>
-    void start(std::vector<thread::JoinHandle<void>>& threads, std::index_sequence<index...>) {
+    void start(std::vector<ThreadHandle<void>>& threads, std::index_sequence<index...>) {
         ((running_[index] = std::get<index>(stages_).threads), ...);
         // A thread without a place in the vector would be joined before the others are told to end.
         threads.reserve((static_cast<std::size_t>(std::get<index>(stages_).threads) + ...));
         (start_stage<index>(threads), ...);
     }
     template <std::size_t index>
-    void start_stage(std::vector<thread::JoinHandle<void>>& threads) {
+    void start_stage(std::vector<ThreadHandle<void>>& threads) {
         const std::string name = "pipeline " + std::to_string(index + 1);
         for (int i = 0; i < std::get<index>(stages_).threads && !is_abandoned_; ++i) {
             threads.push_back(thread::spawn(thread::Name(name), [this] { work<index>(); }));
         }
     }
 
-    // A thread of a stage, from its begin to its end.
+    // A thread of a stage, from its begin to its end. A pthread_exit in the stage does not pass it.
     template <std::size_t index>
-    void work() {
+    void work() noexcept {
         auto& outlet = std::get<index>(outlets_);
-        bool is_done = false;
-        const AtExit at_end([&]() noexcept {
-            if (!is_done) abandon(nullptr);
-            if (--running_[index] == 0) outlet.close();
-        });
         try {
             while (auto item = inlet<index>().pop()) {
                 if (!pass_on(std::get<index>(stages_).function, *item, outlet)) break;
             }
-            is_done = true;
         } catch (...) {
-            abandon(caught_exception());
+            abandon(std::current_exception());
         }
+        if (--running_[index] == 0) outlet.close();
     }
     template <class F, class T, class Outlet>
     static bool pass_on(F& function, Numbered<T>& item, Outlet& outlet) {
@@ -9951,7 +9848,7 @@ class PipelineRun {
 template <class P, class Inputs>
 auto run_pipeline(P pipeline, Inputs inputs, std::stop_token stop)
     -> Task<decltype(pipeline.run(std::forward<Inputs>(inputs), stop))> {
-    thread::JoinHandle runner = thread::spawn(thread::Name("pipeline"), [&](std::stop_token cancelled) {
+    ThreadHandle runner = thread::spawn(thread::Name("pipeline"), [&](std::stop_token cancelled) {
         std::stop_source either;
         const auto request_stop = [&]() noexcept { either.request_stop(); };
         const std::stop_callback on_cancel(cancelled, request_stop);
@@ -10358,23 +10255,26 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
         return next<detail::FilteredSource<Source, Predicate>>(std::move(source_), std::move(predicate));
     }
 
-    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept.
-    auto take(std::size_t count) && {
-        if constexpr (requires { source_.limit(count); }) {
-            source_.limit(count);
+    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept. It
+    /// may be more than an int holds. Throws std::invalid_argument if it is negative.
+    auto take(std::int64_t count) && {
+        detail::demand_at_least(0, count, "stream: the count of take");
+        const auto most = static_cast<std::size_t>(count);
+        if constexpr (requires { source_.limit(most); }) {
+            source_.limit(most);
             return std::move(*this);
         } else {
             return next<detail::SteppedSource<Source, detail::TakeStep<Source>>>(
-                std::move(source_), detail::TakeStep<Source>(count), order);
+                std::move(source_), detail::TakeStep<Source>(most), order);
         }
     }
 
     /// Vectors of `size` items each, of those that are left at the end. Throws std::invalid_argument if
-    /// `size` is 0.
-    auto chunks(std::size_t size) && {
-        if (size == 0) throw std::invalid_argument("stream: chunks of no items");
+    /// `size` is not at least 1.
+    auto chunks(int size) && {
+        detail::demand_at_least(1, size, "stream: the size of chunks");
         return next<detail::SteppedSource<Source, detail::ChunkStep<Source>>>(
-            std::move(source_), detail::ChunkStep<Source>(size), order);
+            std::move(source_), detail::ChunkStep<Source>(static_cast<std::size_t>(size)), order);
     }
 
     /// From here on items may pass each other, so that nothing waits for one that takes long.
@@ -10883,6 +10783,11 @@ class TcpStream {
     /// throws std::logic_error if none does.
     explicit TcpStream(detail::FileDescriptor socket);
 
+    /// Adopts a connected socket, such as one of another library: the stream owns `fd` from here on, and
+    /// makes it non-blocking. Throws std::logic_error where no reactor runs on this thread; `fd` is closed
+    /// then too.
+    [[nodiscard]] static TcpStream adopt(int fd) { return TcpStream(detail::FileDescriptor(fd)); }
+
     /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max());
@@ -10970,8 +10875,7 @@ class TcpStream {
     [[nodiscard]] detail::TimePoint deadline_in(L limit) const {
         return state().socket.watch().reactor().deadline_in(detail::to_clock(limit));
     }
-    // Templates, as all coroutines here, since GCC compiles those that are none for every program that
-    // includes them.
+    // Templates, as all coroutines here: see task.hpp.
     template <class Unused = void>
     [[nodiscard]] Task<std::size_t> receive(std::span<char> into, detail::TimePoint deadline);
     template <class Unused = void>
@@ -11206,7 +11110,7 @@ inline HostAndPort split_peer(const std::string& address) {
 /// What the threads are for.
 struct ForNames;
 
-// Templates, since GCC compiles coroutines that are none for every program that includes them.
+// Templates: see task.hpp.
 
 /// What is an address already is one at once; a name is looked up in the background.
 template <class Text>
@@ -11310,8 +11214,7 @@ class FileReader;
 
 namespace detail {
 
-/// What names a file. The functions are templates for it, since GCC compiles coroutines that are none for
-/// every program that includes them.
+/// What names a file. A concept, so that the functions are templates: see task.hpp.
 template <class T>
 concept Path = std::convertible_to<T, std::string>;
 
@@ -15055,14 +14958,14 @@ struct PoolCarrier final : Carrier {
           routes(std::move(table)),
           queue_timeout(config.worker_queue_timeout),
           json_depth(static_cast<std::size_t>(config.max_json_depth)),
-          pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
+          pool(config.worker_pool_size, config.worker_queue_limit) {}
 
     // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
     inline std::unique_ptr<CarriedCall> carry(Call& call) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
     void request_stop() noexcept override { stopping.request_stop(); }
     std::size_t stop(std::chrono::milliseconds patience) noexcept override {
-        const std::size_t stuck = pool.stop(patience);
+        const auto stuck = static_cast<std::size_t>(pool.stop(patience));
         mailbox->close();
         return stuck;
     }
@@ -15203,7 +15106,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
                 // No memory to tell it: it goes on, and its answer is dropped.
             }
         });
-        reactor.run_until([&] { return handle->done(); });
+        reactor.run_until([&] { return handle->is_done(); });
         handle->take();
     }
 
@@ -15471,52 +15374,53 @@ namespace sake {
 inline namespace v0 {
 namespace http {
 
-/// The limits of a client. Each time limit throws TimedOut, and must be positive.
+/// The limits of a client. Sizes are bytes. A time limit that passes throws TimedOut.
 struct ClientOptions {
-    /// Connections to one origin (host and port), at most; further requests wait for their turn.
-    std::size_t connections_per_origin = 64;
-    /// Connections that are kept idle, at most, to all origins together; those go first whose origin was
-    /// wanted least recently.
-    std::size_t max_idle_connections = 256;
-    /// How long a request waits for its turn.
-    std::chrono::milliseconds turn_timeout = std::chrono::seconds(30);
-    /// An idle connection is closed after this. Shorter than what servers usually have, so that they seldom
-    /// come first.
-    std::chrono::milliseconds idle_lifetime = std::chrono::seconds(30);
-    std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
-    /// For each 64 KiB of the request: a body of any size may be sent while the server goes on taking it.
-    std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
-    /// From the end of the request to the end of the response's head.
-    std::chrono::milliseconds response_timeout = std::chrono::seconds(30);
-    /// Between two pieces of the response's body.
-    std::chrono::milliseconds read_timeout = std::chrono::seconds(30);
-    /// Of a body that is gathered. One that is streamed may be of any size.
-    std::size_t max_body = 64 * 1024 * 1024;
+    // Connections.
+    int max_connections_per_origin = 64;  // to one host and port; further requests wait for their turn
+    int max_idle_connections = 256;  // to all origins together; the origin used least recently loses its own
+
+    std::chrono::milliseconds acquire_timeout{30'000};  // a request waits for its turn
+    // An idle connection is closed after it. Shorter than what servers usually have, so that they seldom
+    // close first.
+    std::chrono::milliseconds idle_timeout{30'000};
+
+    // A request.
+    std::chrono::milliseconds connect_timeout{10'000};  // looking the name up and connecting
+    std::chrono::milliseconds write_timeout{30'000};    // for each 64 KiB: a body of any size may be sent
+
+    // A response.
+    std::chrono::milliseconds response_timeout{30'000};  // from the end of the request to the end of its head
+    std::chrono::milliseconds read_timeout{30'000};      // a pause within its body
+    std::size_t max_status_line = 8 * 1024;
+    std::size_t max_header_block = 16 * 1024;
+    int max_header_count = 100;
+    std::size_t max_body = 64 * 1024 * 1024;  // of one that is gathered; a stream may have any size
     int max_redirects = 10;
-    sake::detail::http1::HeadLimits head = {};
 };
 
 namespace detail {
 
 inline void check(const ClientOptions& options) {
-    const auto demand = [](bool is_so, std::string_view field, std::string_view what) {
-        if (is_so) return;
-        throw std::invalid_argument("http::ClientOptions: " + std::string(field) + " must " +
-                                    std::string(what));
-    };
-    const auto positive = [&](auto value, std::string_view field) {
-        demand(value > decltype(value){}, field, "be positive");
-    };
-    positive(options.connections_per_origin, "connections_per_origin");
-    positive(options.turn_timeout, "turn_timeout");
-    positive(options.idle_lifetime, "idle_lifetime");
-    positive(options.connect_timeout, "connect_timeout");
-    positive(options.write_timeout, "write_timeout");
-    positive(options.response_timeout, "response_timeout");
-    positive(options.read_timeout, "read_timeout");
-    positive(options.head.start_line, "head.start_line");
-    positive(options.head.header_block, "head.header_block");
-    demand(options.max_redirects >= 0, "max_redirects", "not be negative");
+    using sake::detail::demand_at_least;
+    demand_at_least(1, options.max_connections_per_origin, "http::ClientOptions::max_connections_per_origin");
+    demand_at_least(0, options.max_idle_connections, "http::ClientOptions::max_idle_connections");
+    demand_at_least(1, options.acquire_timeout, "http::ClientOptions::acquire_timeout");
+    demand_at_least(1, options.idle_timeout, "http::ClientOptions::idle_timeout");
+    demand_at_least(1, options.connect_timeout, "http::ClientOptions::connect_timeout");
+    demand_at_least(1, options.write_timeout, "http::ClientOptions::write_timeout");
+    demand_at_least(1, options.response_timeout, "http::ClientOptions::response_timeout");
+    demand_at_least(1, options.read_timeout, "http::ClientOptions::read_timeout");
+    demand_at_least(16, options.max_status_line, "http::ClientOptions::max_status_line");
+    demand_at_least(2, options.max_header_block, "http::ClientOptions::max_header_block");
+    demand_at_least(0, options.max_header_count, "http::ClientOptions::max_header_count");
+    demand_at_least(0, options.max_body, "http::ClientOptions::max_body");
+    demand_at_least(0, options.max_redirects, "http::ClientOptions::max_redirects");
+}
+
+inline sake::detail::http1::HeadLimits head_limits(const ClientOptions& options) noexcept {
+    return {options.max_status_line, options.max_header_block,
+            static_cast<std::size_t>(options.max_header_count)};
 }
 
 /// Whether only the client may set a field: it decides the framing, speaks for the connection, or asks for
@@ -15686,8 +15590,8 @@ class ClientConnections final : sake::detail::ReactorEndListener {
     /// if none may be kept.
     [[nodiscard]] bool make_room() noexcept;
 
-    [[nodiscard]] std::size_t idle() const noexcept {
-        std::size_t count = 0;
+    [[nodiscard]] int idle() const noexcept {
+        int count = 0;
         for (const auto& [address, origin] : origins_) count += origin.connections->idle();
         return count;
     }
@@ -15726,8 +15630,8 @@ ClientConnections::Connections& ClientConnections::to(const U& url) {
     if (found == origins_.end()) {
         // So that a client of many origins does not remember them all.
         std::erase_if(origins_, [](const auto& each) { return each.second.is_empty(); });
-        const PoolOptions limits{options_.connections_per_origin, options_.turn_timeout,
-                                 options_.idle_lifetime};
+        const PoolOptions limits{options_.max_connections_per_origin, options_.acquire_timeout,
+                                 options_.idle_timeout};
         auto connect = [address, limit = options_.connect_timeout] {
             return TcpStream::connect(address, limit);
         };
@@ -15992,7 +15896,7 @@ class Client {
     }
 
     /// Connections that are kept for later, of all origins.
-    [[nodiscard]] std::size_t idle_connections() const noexcept { return connections_.idle(); }
+    [[nodiscard]] int idle_connections() const noexcept { return connections_.idle(); }
 
   private:
     static Request with_body(std::string method, std::string_view url, const Json& value) {
@@ -16007,7 +15911,7 @@ class Client {
         return request;
     }
 
-    // Templates, so that only a program that has requests to send compiles what they need.
+    // Templates: see task.hpp.
     template <class R>
     Task<std::optional<ResponseStream>> try_once(R& request);
     template <class R>
@@ -16106,7 +16010,7 @@ Task<std::optional<ResponseStream>> Client::try_once(R& request) {
     auto connection = co_await connections_.to(request.url_).acquire();
     const bool may_repeat = connection.is_used() && request.is_repeatable();
     detail::AbortUnlessAnswered giving_up(*connection);
-    detail::Answer answer{sake::detail::http1::ResponseParser(options_.head)};
+    detail::Answer answer{sake::detail::http1::ResponseParser(detail::head_limits(options_))};
     bool is_written = false;
     bool has_come = false;
     try {
@@ -17761,7 +17665,7 @@ class Acceptor {
 
     /// A stop has begun: takes what the kernel has accepted already, then ends.
     void begin_drain() { loop_.cancel(); }
-    [[nodiscard]] bool has_ended() const noexcept { return loop_.done(); }
+    [[nodiscard]] bool has_ended() const noexcept { return loop_.is_done(); }
 
   private:
     enum class Outcome : std::uint8_t { drained, some, full, no_resources };

@@ -74,7 +74,7 @@ TEST_CASE("the loop goes on meanwhile, and many run at once and in turn") {
         Gate gate;
         auto waiting = spawn(background([&] { gate.pass(); }));
         for (int i = 0; i < 100; ++i) co_await sake::yield();
-        CHECK_FALSE(waiting.done());
+        CHECK_FALSE(waiting.is_done());
         gate.open();
         co_await waiting;
         std::vector<Task<int>> many;
@@ -106,7 +106,7 @@ TEST_CASE("cancelled before it has begun the work never runs; once begun it is w
     in_coroutine([]() -> Task<> {
         Gate gate;
         const int threads = sake::usable_cpus();
-        std::vector<sake::JoinHandle<std::string>> running;
+        std::vector<sake::TaskHandle<std::string>> running;
         for (int i = 0; i < threads; ++i)
             running.push_back(spawn(failure_of(background([&] { gate.pass(); }))));
         co_await let_the_others_run();
@@ -121,7 +121,7 @@ TEST_CASE("cancelled before it has begun the work never runs; once begun it is w
 
         running[0].cancel();
         co_await let_the_others_run();
-        CHECK_FALSE(running[0].done());
+        CHECK_FALSE(running[0].is_done());
         gate.open();
         for (auto& each : running) {
             const std::string end = co_await each;
@@ -139,7 +139,7 @@ TEST_CASE("more work than the pool may queue waits for its turn, and a cancellat
             gate.pass();
             ++done;
         };
-        std::vector<sake::JoinHandle<std::string>> all;
+        std::vector<sake::TaskHandle<std::string>> all;
         const int count = sake::usable_cpus() + 256 + 10;
         for (int i = 0; i < count; ++i) all.push_back(spawn(failure_of(background(work))));
         co_await let_the_others_run();

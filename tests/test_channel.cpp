@@ -28,10 +28,10 @@ using harness::let_the_others_run;
 using sake::Cancelled;
 using sake::Channel;
 using sake::ChannelClosed;
-using sake::JoinHandle;
 using sake::run_until_complete;
 using sake::spawn;
 using sake::Task;
+using sake::TaskHandle;
 
 namespace {
 
@@ -72,7 +72,7 @@ Task<int> receive_one(Channel<int>& channel) {
 }  // namespace
 
 TEST_CASE("items come out in the order in which they went in, until the channel is closed and drained") {
-    for (const std::size_t capacity : {1U, 2U, 3U, 1000U}) {
+    for (const int capacity : {1, 2, 3, 1000}) {
         CAPTURE(capacity);
         in_coroutine([&]() -> Task<> {
             Channel<int> channel(capacity);
@@ -97,25 +97,27 @@ TEST_CASE("a send waits for room: one below, at, and one above the capacity") {
         auto third = spawn(send_one(channel, 2));
         auto fourth = spawn(send_one(channel, 3));
         co_await let_the_others_run();
-        CHECK(third.done());
-        CHECK_FALSE(fourth.done());
+        CHECK(third.is_done());
+        CHECK_FALSE(fourth.is_done());
         CHECK(channel.size() == 3);
         const std::optional<int> first = co_await channel.receive();
         CHECK(first == 0);
         co_await let_the_others_run();
-        CHECK(fourth.done());
+        CHECK(fourth.is_done());
         CHECK(channel.size() == 3);
     });
 }
 
 TEST_CASE("a channel without room at all is refused") {
-    CHECK_THROWS_WITH_AS(Channel<int>(0), "Channel: the capacity must be at least 1", std::invalid_argument);
+    CHECK_THROWS_WITH_AS(Channel<int>(0), "Channel: capacity must be at least 1, not 0",
+                         std::invalid_argument);
+    CHECK_THROWS_AS(Channel<int>(-1), std::invalid_argument);
 }
 
 TEST_CASE("senders and receivers that wait are served in the order of coming") {
     in_coroutine([]() -> Task<> {
         Channel<int> channel(1);
-        std::vector<JoinHandle<int>> receivers;
+        std::vector<TaskHandle<int>> receivers;
         for (int i = 0; i < 10; ++i) receivers.push_back(spawn(receive_one(channel)));
         co_await let_the_others_run();
         co_await send_each(channel, 0, 10);
@@ -123,7 +125,7 @@ TEST_CASE("senders and receivers that wait are served in the order of coming") {
             const int item = co_await receivers[static_cast<std::size_t>(i)];
             CHECK(item == i);
         }
-        std::vector<JoinHandle<std::string>> senders;
+        std::vector<TaskHandle<std::string>> senders;
         for (int i = 0; i < 10; ++i) senders.push_back(spawn(send_one(channel, i)));
         co_await let_the_others_run();
         for (int i = 0; i < 10; ++i) {
@@ -290,7 +292,7 @@ TEST_CASE("a receiver cancelled at any turn has its item or has left it: none is
                 (cancels_first ? a : b).cancel();
                 const int of_a = co_await a;
                 int sum = std::max(of_a, 0);
-                if (cancels_first || b.done()) {
+                if (cancels_first || b.is_done()) {
                     const int of_b = co_await b;
                     sum += std::max(of_b, 0);
                 } else {
@@ -449,7 +451,7 @@ TEST_CASE("a channel is neither copied nor moved, and sending needs no memory") 
 // ---- Threads ----
 
 TEST_CASE("a thread sends, a coroutine receives, and the other way round") {
-    for (const std::size_t capacity : {1U, 16U}) {
+    for (const int capacity : {1, 16}) {
         in_coroutine([&]() -> Task<> {
             Channel<int> requests(capacity);
             Channel<int> answers(capacity);
@@ -559,7 +561,7 @@ class Tally {
 TEST_CASE("W9 producers and consumers on threads and on two loops: each item once, in order per producer") {
     const int items = harness::rounds(20'000);
     constexpr int producers = 6;
-    for (const std::size_t capacity : {1U, 2U, 64U}) {
+    for (const int capacity : {1, 2, 64}) {
         CAPTURE(capacity);
         Channel<int> channel(capacity);
         Tally tally(producers, items);

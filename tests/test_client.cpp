@@ -341,18 +341,24 @@ TEST_CASE("options that make no sense are refused by name") {
     };
     CHECK(refused({}) == "not refused");
     CHECK(refused({.max_body = 0, .max_redirects = 0}) == "not refused");
-    CHECK(refused({.connections_per_origin = 0}) ==
-          "http::ClientOptions: connections_per_origin must be positive");
-    CHECK(refused({.turn_timeout = 0s}) == "http::ClientOptions: turn_timeout must be positive");
-    CHECK(refused({.idle_lifetime = -1ms}) == "http::ClientOptions: idle_lifetime must be positive");
-    CHECK(refused({.connect_timeout = 0s}) == "http::ClientOptions: connect_timeout must be positive");
-    CHECK(refused({.write_timeout = 0s}) == "http::ClientOptions: write_timeout must be positive");
-    CHECK(refused({.response_timeout = -5s}) == "http::ClientOptions: response_timeout must be positive");
-    CHECK(refused({.read_timeout = 0s}) == "http::ClientOptions: read_timeout must be positive");
-    CHECK(refused({.max_redirects = -1}) == "http::ClientOptions: max_redirects must not be negative");
-    CHECK(refused({.head = {.start_line = 0}}) == "http::ClientOptions: head.start_line must be positive");
-    CHECK(refused({.head = {.header_block = 0}}) ==
-          "http::ClientOptions: head.header_block must be positive");
+    CHECK(refused({.max_idle_connections = 0, .max_header_count = 0}) == "not refused");
+    CHECK(refused({.max_status_line = 16, .max_header_block = 2}) == "not refused");
+    const auto must = [](const std::string& field) { return "http::ClientOptions::" + field; };
+    CHECK(refused({.max_connections_per_origin = 0}) ==
+          must("max_connections_per_origin must be at least 1, not 0"));
+    CHECK(refused({.max_idle_connections = -1}) == must("max_idle_connections must be at least 0, not -1"));
+    CHECK(refused({.acquire_timeout = 0s}) == must("acquire_timeout must be at least 1 ms, not 0 ms"));
+    CHECK(refused({.idle_timeout = -1ms}) == must("idle_timeout must be at least 1 ms, not -1 ms"));
+    CHECK(refused({.connect_timeout = 0s}) == must("connect_timeout must be at least 1 ms, not 0 ms"));
+    CHECK(refused({.write_timeout = 0s}) == must("write_timeout must be at least 1 ms, not 0 ms"));
+    CHECK(refused({.response_timeout = -5s}) == must("response_timeout must be at least 1 ms, not -5000 ms"));
+    CHECK(refused({.read_timeout = 0s}) == must("read_timeout must be at least 1 ms, not 0 ms"));
+    CHECK(refused({.max_status_line = 15}) == must("max_status_line must be at least 16, not 15"));
+    CHECK(refused({.max_header_block = 1}) == must("max_header_block must be at least 2, not 1"));
+    CHECK(refused({.max_header_count = -1}) == must("max_header_count must be at least 0, not -1"));
+    const auto negative = static_cast<std::size_t>(-1);
+    CHECK(refused({.max_body = negative}) == must("max_body must be at least 0, not -1"));
+    CHECK(refused({.max_redirects = -1}) == must("max_redirects must be at least 0, not -1"));
 }
 
 TEST_CASE("credentials do not follow to another origin") {
@@ -633,7 +639,7 @@ TEST_CASE("every phase has its limit: a turn, the head, the body") {
             const std::string head = co_await failure_of(text_of(client, origin + "/slow"));
             CHECK(head == sake::TimedOut().what());
             CHECK(client.idle_connections() == 0);
-            Client narrow({.connections_per_origin = 1, .turn_timeout = 1ms});
+            Client narrow({.max_connections_per_origin = 1, .acquire_timeout = 1ms});
             auto slow = spawn(failure_of(text_of(narrow, origin + "/slow")));
             co_await let_the_others_run();
             const std::string turn = co_await failure_of(text_of(narrow, origin + "/hello"));
@@ -755,7 +761,7 @@ TEST_CASE("connections to many origins are kept up to a limit, those that were w
             }
         };
         std::vector<std::unique_ptr<TcpListener>> listeners;
-        std::vector<sake::JoinHandle<std::string>> serving;
+        std::vector<sake::TaskHandle<std::string>> serving;
         for (std::size_t i = 0; i < origins; ++i) {
             listeners.push_back(std::make_unique<TcpListener>("127.0.0.1:0"));
             urls.push_back("http://127.0.0.1:" + std::to_string(listeners[i]->port()) + "/");
@@ -806,7 +812,7 @@ TEST_CASE("many requests at once share the connections that they may have") {
             for (const std::string& text : texts) REQUIRE(text == "hello");
             CHECK(client.idle_connections() == 8);
         },
-        {.connections_per_origin = 8});
+        {.max_connections_per_origin = 8});
 }
 
 }  // namespace test_client

@@ -30,11 +30,11 @@ using harness::in_coroutine;
 using harness::let_the_others_run;
 using sake::Cancelled;
 using sake::Event;
-using sake::JoinHandle;
 using sake::run_until_complete;
 using sake::spawn;
 using sake::Task;
 using sake::TaskGroup;
+using sake::TaskHandle;
 using sake::TimedOut;
 using sake::timeout;
 using sake::when_all;
@@ -96,7 +96,7 @@ Task<int> alive_for(int turns) {
 }
 
 template <class T>
-Task<T> join(JoinHandle<T>& handle) {
+Task<T> join(TaskHandle<T>& handle) {
     co_return co_await handle;
 }
 
@@ -207,7 +207,7 @@ TEST_CASE("handles, events and sleeps are awaited together with tasks") {
         };
         auto all = co_await when_all(std::move(handle), event.wait(), sake::sleep(1ms), sets());
         CHECK(std::get<0>(all) == 7);
-        std::vector<JoinHandle<int>> handles;
+        std::vector<TaskHandle<int>> handles;
         for (int i = 0; i < 3; ++i) handles.push_back(spawn(number_later(i, 4 - i)));
         const std::vector<int> numbers = co_await when_all(std::move(handles));
         CHECK(numbers == std::vector{0, 1, 2});
@@ -217,7 +217,7 @@ TEST_CASE("handles, events and sleeps are awaited together with tasks") {
 TEST_CASE("a handle whose function has captures is named, and then waited for with others") {
     in_coroutine([]() -> Task<> {
         const std::string text(50, 'x');
-        JoinHandle handle = spawn([text]() -> Task<std::size_t> {
+        TaskHandle handle = spawn([text]() -> Task<std::size_t> {
             co_await sake::yield();
             co_return text.size();
         });
@@ -296,12 +296,12 @@ TEST_CASE("a cancellation that came before reaches the tasks at their first wait
         CHECK(log == Log{"a begins", "b begins", "a is cancelled", "b is cancelled", "a ends", "b ends"});
         log.clear();
 
-        const auto late = [&](JoinHandle<void>*& self) -> Task<> {
+        const auto late = [&](TaskHandle<void>*& self) -> Task<> {
             co_await sake::yield();
             self->cancel();  // pending from here on
             co_await when_all(logged_sleep(log, "a"), logged_sleep(log, "b"));
         };
-        JoinHandle<void>* self = nullptr;
+        TaskHandle<void>* self = nullptr;
         auto second = spawn(late, std::ref(self));
         self = &second;
         const std::string why = co_await failure_of(join(second));
@@ -363,7 +363,7 @@ TEST_CASE("a second cancellation reaches a task that swallowed the first and wai
         auto handle = spawn(when_all(very_stubborn(), very_stubborn()));
         for (int i = 0; i < 3; ++i) {
             co_await let_the_others_run();
-            CHECK_FALSE(handle.done());
+            CHECK_FALSE(handle.is_done());
             handle.cancel();
         }
         co_await handle;
@@ -826,7 +826,7 @@ TEST_CASE("a thread that ends in the middle of them takes their frames with it")
         CHECK(Alive::count == 0);
         // The loop itself can go on, as it does where there was nothing to destroy.
         auto next = sake::detail::spawn_on(reactor, alive_for(1));
-        reactor.run_until([&] { return next.done(); });
+        reactor.run_until([&] { return next.is_done(); });
     }
     CHECK(harness::allocations::live_blocks() == before);
 }
@@ -868,7 +868,7 @@ TEST_CASE("running out of memory on the way starts nothing, or ends what was sta
 
 TEST_CASE("what can be awaited together, and what cannot") {
     static_assert(!std::is_copy_constructible_v<TaskGroup> && !std::is_move_constructible_v<TaskGroup>);
-    static_assert(sake::detail::Awaitable<Task<>> && sake::detail::Awaitable<JoinHandle<int>>);
+    static_assert(sake::detail::Awaitable<Task<>> && sake::detail::Awaitable<TaskHandle<int>>);
     static_assert(!sake::detail::Awaitable<int> && !sake::detail::Awaitable<std::vector<Task<>>>);
 }
 

@@ -75,7 +75,7 @@ TEST_CASE("what can be read already is not waited for, and what cannot is") {
         for (const char* text : {"b", "c"}) {
             auto waiting = spawn(readable(pair.near.get()));
             co_await let_the_others_run();
-            CHECK_FALSE(waiting.done());
+            CHECK_FALSE(waiting.is_done());
             pair.send(text);
             co_await waiting;
             CHECK(pair.take() == *text);
@@ -90,7 +90,7 @@ TEST_CASE("what takes bytes is writable, and what is full is when the peer has r
         pair.fill();
         auto waiting = spawn(writable(pair.near.get()));
         co_await let_the_others_run();
-        CHECK_FALSE(waiting.done());
+        CHECK_FALSE(waiting.is_done());
         pair.empty();
         co_await waiting;
     });
@@ -107,7 +107,7 @@ TEST_CASE("many wait for the same descriptor, in both directions") {
         pair.send("a");
         co_await one;
         co_await other;
-        CHECK_FALSE(writer.done());
+        CHECK_FALSE(writer.is_done());
         pair.empty();
         co_await writer;
         auto first = co_await sake::when_any(readable(pair.far.get()), writable(pair.far.get()));
@@ -156,7 +156,7 @@ TEST_CASE("who finds bytes every time lets the others have a turn") {
         pair.send("a");
         auto other = spawn([]() -> Task<> { co_return; });
         int times = 0;
-        for (; !other.done() && times < 1000; ++times) co_await readable(pair.near.get());
+        for (; !other.is_done() && times < 1000; ++times) co_await readable(pair.near.get());
         CHECK(times <= 65);
         co_await other;
     });

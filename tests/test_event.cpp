@@ -71,7 +71,7 @@ TEST_CASE("setting an event resumes everybody who waits, in the order in which t
     Event event;
     Order order;
     const auto task = [&]() -> Task<> {
-        std::vector<sake::JoinHandle<void>> waiters;
+        std::vector<sake::TaskHandle<void>> waiters;
         for (int i = 0; i < 100; ++i) waiters.push_back(spawn(wait_and_note(event, i, order)));
         co_await let_the_others_run();
         CHECK(order.empty());
@@ -96,7 +96,7 @@ TEST_CASE("a waiter resumed by an event goes on even if the event is reset befor
         co_await first;
         co_await let_the_others_run();
         CHECK(order == Order{1});
-        CHECK_FALSE(second.done());
+        CHECK_FALSE(second.is_done());
         event.set();
         co_await second;
     };

@@ -140,7 +140,7 @@ TEST_CASE("kept connections whose peers have gone are not lent, whenever they we
             TcpListener listener("127.0.0.1:0");
             const std::string address = address_of(listener);
             sake::Pool<TcpStream> pool(
-                {.size = 2}, [&] { return TcpStream::connect(address); },
+                {.max_size = 2}, [&] { return TcpStream::connect(address); },
                 [](TcpStream& stream) { return stream.is_quiet(); });
             {
                 auto accepting = spawn(listener.accept());

@@ -57,7 +57,7 @@ Task<int> number_lent(Pool<Thing>& pool, int turns = 0) {
 TEST_CASE("what has come back is lent again, the last used first") {
     in_coroutine([]() -> Task<> {
         Maker maker;
-        Pool<Thing> pool({.size = 3}, maker.make());
+        Pool<Thing> pool({.max_size = 3}, maker.make());
         {
             auto one = co_await pool.acquire();
             auto two = co_await pool.acquire();
@@ -82,8 +82,8 @@ TEST_CASE("what has come back is lent again, the last used first") {
 TEST_CASE("one fewer, as many and one more than the size: the last waits for its turn") {
     in_coroutine([]() -> Task<> {
         Maker maker;
-        Pool<Thing> pool({.size = 2, .wait_limit = 1h}, maker.make());
-        std::vector<sake::JoinHandle<int>> all;
+        Pool<Thing> pool({.max_size = 2, .acquire_timeout = 1h}, maker.make());
+        std::vector<sake::TaskHandle<int>> all;
         for (int i = 0; i < 20; ++i) all.push_back(spawn(number_lent(pool, 10)));
         co_await let_the_others_run();
         CHECK(pool.in_use() == 2);
@@ -98,7 +98,7 @@ TEST_CASE("one fewer, as many and one more than the size: the last waits for its
 TEST_CASE("who waits too long gets TimedOut, and who is cancelled leaves the line") {
     in_coroutine([]() -> Task<> {
         Maker maker;
-        Pool<Thing> pool({.size = 1, .wait_limit = 1ms}, maker.make());
+        Pool<Thing> pool({.max_size = 1, .acquire_timeout = 1ms}, maker.make());
         auto held = co_await pool.acquire();
         const std::string why = co_await failure_of(number_lent(pool));
         CHECK(why == sake::TimedOut().what());
@@ -118,7 +118,7 @@ TEST_CASE("who waits too long gets TimedOut, and who is cancelled leaves the lin
 TEST_CASE("what an exception or a cancellation ends in the middle does not go back") {
     in_coroutine([]() -> Task<> {
         Maker maker;
-        Pool<Thing> pool({.size = 1}, maker.make());
+        Pool<Thing> pool({.max_size = 1}, maker.make());
         const auto fails = [&]() -> Task<> {
             auto thing = co_await pool.acquire();
             co_await sake::yield();
@@ -147,7 +147,7 @@ TEST_CASE("what a task owns that fails, or is cancelled, does not go back either
     using Lease = Pool<Thing>::Lease;
     in_coroutine([]() -> Task<> {
         Maker maker;
-        Pool<Thing> pool({.size = 1}, maker.make());
+        Pool<Thing> pool({.max_size = 1}, maker.make());
         const auto fails = [](Lease) -> Task<> {
             co_await sake::yield();
             throw std::runtime_error("no");
@@ -192,7 +192,7 @@ TEST_CASE("what a task owns that fails, or is cancelled, does not go back either
 
 TEST_CASE("a lease that outlives its loop drops what it has") {
     Maker maker;
-    Pool<Thing> pool({.size = 1}, maker.make());
+    Pool<Thing> pool({.max_size = 1}, maker.make());
     {
         auto lease = sake::run_until_complete(pool.acquire());
         CHECK(lease->number == 1);
@@ -204,7 +204,7 @@ TEST_CASE("a lease that outlives its loop drops what it has") {
 TEST_CASE("leases move, and one that is assigned to gives back what it had") {
     in_coroutine([]() -> Task<> {
         Maker maker;
-        Pool<Thing> pool({.size = 2}, maker.make());
+        Pool<Thing> pool({.max_size = 2}, maker.make());
         auto one = co_await pool.acquire();
         auto two = co_await pool.acquire();
         one = std::move(two);
@@ -222,7 +222,7 @@ TEST_CASE("what is not healthy, or of which the check throws, goes") {
             if (thing.number == 2) throw std::runtime_error("dead");
             co_return thing.is_good;
         };
-        Pool<Thing> pool({.size = 3}, maker.make(), check);
+        Pool<Thing> pool({.max_size = 3}, maker.make(), check);
         {
             auto one = co_await pool.acquire();
             auto two = co_await pool.acquire();
@@ -236,7 +236,7 @@ TEST_CASE("what is not healthy, or of which the check throws, goes") {
         auto second = co_await pool.acquire();
         CHECK(second->number == 4);
 
-        Pool<Thing> plain({.size = 1}, maker.make(), [](Thing& thing) { return thing.is_good; });
+        Pool<Thing> plain({.max_size = 1}, maker.make(), [](Thing& thing) { return thing.is_good; });
         const int before = maker.made;
         for (const bool is_good : {true, false, true}) {
             auto thing = co_await plain.acquire();
@@ -254,7 +254,7 @@ TEST_CASE("a failure to make one reaches who asked, and nobody else's turn is lo
             if (is_down) throw std::runtime_error("no server");
             co_return Thing(1);
         };
-        Pool<Thing> pool({.size = 1}, make);
+        Pool<Thing> pool({.max_size = 1}, make);
         for (int i = 0; i < 3; ++i) {
             const std::string why = co_await failure_of(number_lent(pool));
             CHECK(why == "no server");
@@ -268,7 +268,7 @@ TEST_CASE("a failure to make one reaches who asked, and nobody else's turn is lo
 TEST_CASE("what nobody wants for long enough goes by itself") {
     in_coroutine([]() -> Task<> {
         Maker maker;
-        Pool<Thing> pool({.size = 2, .idle_lifetime = 1ms}, maker.make());
+        Pool<Thing> pool({.max_size = 2, .idle_timeout = 1ms}, maker.make());
         {
             auto one = co_await pool.acquire();
             auto two = co_await pool.acquire();
@@ -282,20 +282,25 @@ TEST_CASE("what nobody wants for long enough goes by itself") {
 
 TEST_CASE("a pool outlives its reactor, keeps nothing of it, and serves the next") {
     Maker maker;
-    Pool<Thing> pool({.size = 2}, maker.make());
+    Pool<Thing> pool({.max_size = 2}, maker.make());
     CHECK(sake::run_until_complete(number_lent(pool)) == 1);
     CHECK(Thing::alive == 0);
     CHECK(sake::run_until_complete(number_lent(pool)) == 2);
-    CHECK_THROWS_WITH_AS(Pool<Thing>({.size = 0}, maker.make()), "Pool: the size must be at least 1",
+    CHECK_THROWS_WITH_AS(Pool<Thing>({.max_size = 0}, maker.make()),
+                         "PoolOptions::max_size must be at least 1, not 0", std::invalid_argument);
+    CHECK_THROWS_WITH_AS(Pool<Thing>({.acquire_timeout = -1ms}, maker.make()),
+                         "PoolOptions::acquire_timeout must be at least 0 ms, not -1 ms",
                          std::invalid_argument);
+    CHECK_THROWS_WITH_AS(Pool<Thing>({.idle_timeout = -1ms}, maker.make()),
+                         "PoolOptions::idle_timeout must be at least 0 ms, not -1 ms", std::invalid_argument);
 }
 
 TEST_CASE("two reactors may not use a pool at the same time") {
     Maker maker;
-    Pool<Thing> pool({.size = 2}, maker.make());
+    Pool<Thing> pool({.max_size = 2}, maker.make());
     sake::Reactor one;
     auto first = sake::detail::spawn_on(one, number_lent(pool));
-    one.run_until([&] { return first.done(); });
+    one.run_until([&] { return first.is_done(); });
     CHECK_THROWS_AS(sake::run_until_complete(number_lent(pool)), std::logic_error);
     CHECK(first.take() == 1);
 }

@@ -448,7 +448,7 @@ TEST_CASE("a sleep beyond the end of the clock is for ever, without overflow, an
                 ++cancelled;
             }
         };
-        std::vector<sake::JoinHandle<void>> handles;
+        std::vector<sake::TaskHandle<void>> handles;
         handles.push_back(spawn(sleeper, Clock::duration::max()));
         handles.push_back(spawn(sleeper, Clock::duration::max() - 1ns));
         handles.push_back(spawn(sleeper, std::chrono::microseconds::max()));
@@ -463,7 +463,7 @@ TEST_CASE("a sleep beyond the end of the clock is for ever, without overflow, an
         co_await sake::sleep(3ms);  // beside the endless ones, a short one ends in time
         CHECK(Clock::now() - start < 60s);
         for (auto& handle : handles) {
-            CHECK_FALSE(handle.done());
+            CHECK_FALSE(handle.is_done());
             handle.cancel();
         }
         for (auto& handle : handles) co_await handle;
@@ -478,7 +478,7 @@ TEST_CASE("sleepers wake in the order of their deadlines, whatever the order in 
             co_await sake::sleep(std::chrono::milliseconds(ms));
             order.push_back(ms);
         };
-        std::vector<sake::JoinHandle<void>> handles;
+        std::vector<sake::TaskHandle<void>> handles;
         for (const int ms : {12, 3, 9, 6, 15}) handles.push_back(spawn(sleeper, ms));
         for (auto& handle : handles) co_await handle;
         CHECK(order == std::vector{3, 6, 9, 12, 15});
@@ -498,7 +498,7 @@ TEST_CASE("thousands sleep at once; a third is cancelled in the middle and the r
                 ++cancelled;
             }
         };
-        std::vector<sake::JoinHandle<void>> handles;
+        std::vector<sake::TaskHandle<void>> handles;
         for (int i = 0; i < count; ++i) handles.push_back(spawn(sleeper, i % 3 == 0 ? 1'000'000 : i % 20));
         co_await sake::sleep(5ms);
         for (std::size_t i = 0; i < handles.size(); i += 3) handles[i].cancel();
@@ -668,7 +668,7 @@ TEST_CASE("a full socket is writable again when the peer has read") {
             };
             auto writer = spawn(writes);
             co_await let_the_others_run();
-            CHECK_FALSE(writer.done());
+            CHECK_FALSE(writer.is_done());
             std::size_t received = 0;
             while (received < sent) {
                 const auto text = co_await receive(peer);
@@ -700,12 +700,12 @@ TEST_CASE("a reader and a writer wait on one watch and are resumed each for its 
         auto reader = spawn(reads);
         auto writer = spawn(writes);
         co_await let_the_others_run();
-        CHECK_FALSE(reader.done());
-        CHECK_FALSE(writer.done());
+        CHECK_FALSE(reader.is_done());
+        CHECK_FALSE(writer.is_done());
         put(sockets.theirs, "for the reader");
         const bool is_readable = co_await reader;
         CHECK(is_readable);
-        CHECK_FALSE(writer.done());
+        CHECK_FALSE(writer.is_done());
         std::size_t received = 0;
         while (received < sent) {
             const auto text = co_await receive(peer);
@@ -752,7 +752,7 @@ TEST_CASE("a peer that has gone for good breaks the watch: both directions are r
         };
         auto writer = spawn(writes);
         co_await let_the_others_run();
-        CHECK_FALSE(writer.done());
+        CHECK_FALSE(writer.is_done());
         sockets.theirs.close();
         const bool is_ready = co_await writer;
         CHECK(is_ready);
@@ -778,7 +778,7 @@ TEST_CASE("a TCP connection that is reset breaks the watch, and wakes its reader
         };
         auto reader = spawn(reads);
         co_await let_the_others_run();
-        CHECK_FALSE(reader.done());
+        CHECK_FALSE(reader.is_done());
         const linger at_once{1, 0};
         REQUIRE(::setsockopt(theirs.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once) == 0);
         theirs.close();
@@ -945,7 +945,7 @@ TEST_CASE("more descriptors are ready at once than one turn takes, and none is l
                 if (text == "x") ++received;
             }
         };
-        std::vector<sake::JoinHandle<void>> readers;
+        std::vector<sake::TaskHandle<void>> readers;
         for (auto& watch : watches) readers.push_back(spawn(reads, watch.get()));
         for (std::size_t round = 1; round <= 2; ++round) {
             co_await let_the_others_run();

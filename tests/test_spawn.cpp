@@ -1,4 +1,4 @@
-// spawn, JoinHandle and run_until_complete: results, failures, cancellation, and what is left at the end.
+// spawn, TaskHandle and run_until_complete: results, failures, cancellation, and what is left at the end.
 #include <doctest/doctest.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,12 +23,12 @@ using namespace std::chrono_literals;
 using namespace std::string_literals;
 using sake::Cancelled;
 using sake::Event;
-using sake::JoinHandle;
 using sake::PollerKind;
 using sake::Reactor;
 using sake::run_until_complete;
 using sake::spawn;
 using sake::Task;
+using sake::TaskHandle;
 
 namespace {
 
@@ -229,7 +229,7 @@ TEST_CASE("a spawned task starts when the spawner waits, and runs beside it") {
         auto a = spawn(child, 1);
         auto b = spawn(child, 2);
         CHECK(order.empty());
-        CHECK_FALSE(a.done());
+        CHECK_FALSE(a.is_done());
         co_await a;
         co_await b;
     });
@@ -238,7 +238,7 @@ TEST_CASE("a spawned task starts when the spawner waits, and runs beside it") {
 
 TEST_CASE("spawn moves a function, its captures and its arguments into the new task") {
     in_coroutine([]() -> Task<> {
-        std::optional<JoinHandle<std::string>> handle;
+        std::optional<TaskHandle<std::string>> handle;
         {
             auto owned = std::make_unique<std::string>("captured, ");
             auto function = [owned = std::move(owned)](std::string text,
@@ -262,7 +262,7 @@ TEST_CASE("a spawned function, its captures and its arguments go when the task e
         };
         auto handle = spawn(function, token);
         co_await let_the_others_run();
-        CHECK(handle.done());
+        CHECK(handle.is_done());
         CHECK(token.use_count() == 2);  // ours and the one in our copy of the function
         const long during = co_await handle;
         CHECK(during >= 4);
@@ -285,7 +285,7 @@ TEST_CASE("an argument wrapped with std::ref is passed as a reference") {
 
 TEST_CASE("ten thousand spawned tasks all run and are all joined") {
     in_coroutine([]() -> Task<> {
-        std::vector<JoinHandle<int>> handles;
+        std::vector<TaskHandle<int>> handles;
         for (int i = 0; i < 10'000; ++i) handles.push_back(spawn(number_later(i)));
         long long sum = 0;
         for (auto& handle : handles) sum += co_await handle;
@@ -324,12 +324,13 @@ TEST_CASE("C5: tasks that spawn their successor, a hundred thousand deep, do not
     CHECK(finished);
 }
 
-// ---- JoinHandle ----
+// ---- TaskHandle ----
 
 TEST_CASE("a join handle only moves") {
-    static_assert(!std::is_copy_constructible_v<JoinHandle<int>>);
-    static_assert(std::is_nothrow_move_constructible_v<JoinHandle<int>>);
-    static_assert(std::is_nothrow_move_assignable_v<JoinHandle<void>>);
+    static_assert(std::is_same_v<sake::JoinHandle<int>, TaskHandle<int>>);
+    static_assert(!std::is_copy_constructible_v<TaskHandle<int>>);
+    static_assert(std::is_nothrow_move_constructible_v<TaskHandle<int>>);
+    static_assert(std::is_nothrow_move_assignable_v<TaskHandle<void>>);
     in_coroutine([]() -> Task<> {
         auto first = spawn(number_later(1));
         auto second = spawn(number_later(2));
@@ -345,13 +346,13 @@ TEST_CASE(
     "awaiting a handle waits for the end and gives the result; a task that has ended is not waited for") {
     in_coroutine([]() -> Task<> {
         auto running = spawn(number_later(1));
-        CHECK_FALSE(running.done());
+        CHECK_FALSE(running.is_done());
         const int a = co_await running;
         CHECK(a == 1);
-        CHECK(running.done());
+        CHECK(running.is_done());
         auto ended = spawn(number_later(2));
         co_await let_the_others_run();
-        REQUIRE(ended.done());
+        REQUIRE(ended.is_done());
         const int b = co_await ended;
         CHECK(b == 2);
         auto taken = spawn(number_later(3));
@@ -378,7 +379,7 @@ TEST_CASE("awaiting a handle throws what the task threw, whether it has ended or
         }
         auto ended = spawn(fails_later("ended"));
         co_await let_the_others_run();
-        REQUIRE(ended.done());
+        REQUIRE(ended.is_done());
         try {
             co_await ended;
         } catch (const std::runtime_error& error) {
@@ -468,7 +469,7 @@ TEST_CASE("a failure that was there before its handle was dropped goes to the lo
         in_coroutine([]() -> Task<> {
             auto handle = spawn(fails_later("nobody asked"));
             co_await let_the_others_run();
-            if (handle.done()) handle.detach();
+            if (handle.is_done()) handle.detach();
         });
     });
     CHECK(log == "sake: error: a detached task failed: nobody asked\n");
@@ -558,7 +559,7 @@ TEST_CASE("C1: a second cancellation, after the first was seen, is seen as well"
             co_await let_the_others_run();
             CHECK(seen == i);
         }
-        CHECK(handle.done());
+        CHECK(handle.is_done());
     });
 }
 
@@ -657,7 +658,7 @@ TEST_CASE("C1: cancelling a task that has ended does nothing") {
     in_coroutine([]() -> Task<> {
         auto handle = spawn(number_later(6));
         co_await let_the_others_run();
-        REQUIRE(handle.done());
+        REQUIRE(handle.is_done());
         handle.cancel();
         const int result = co_await handle;
         CHECK(result == 6);
@@ -666,7 +667,7 @@ TEST_CASE("C1: cancelling a task that has ended does nothing") {
 
 TEST_CASE("C1: a task can cancel itself: its next wait throws") {
     in_coroutine([]() -> Task<> {
-        std::optional<JoinHandle<void>> handle;
+        std::optional<TaskHandle<void>> handle;
         bool went_on = false;
         bool cancelled = false;
         const auto suicidal = [&]() -> Task<> {
@@ -728,7 +729,7 @@ TEST_CASE("C1: cancelling who waits for a handle leaves the task alone") {
             } catch (const Cancelled&) {
                 parent_cancelled = true;
             }
-            CHECK_FALSE(handle.done());
+            CHECK_FALSE(handle.is_done());
             event.set();
             co_await handle;  // waiting anew works
         };
@@ -800,12 +801,12 @@ TEST_CASE("C1: after every kind of ending the heap is where it was") {
 
 TEST_CASE("an empty handle may be cancelled and detached; anything else with it is a logic error") {
     in_coroutine([]() -> Task<> {
-        JoinHandle<int> handle = spawn(number_later(7));
+        TaskHandle<int> handle = spawn(number_later(7));
         CHECK_THROWS_AS(static_cast<void>(handle.take()), std::logic_error);
         handle.detach();
         handle.detach();
         handle.cancel();
-        CHECK_THROWS_AS(static_cast<void>(handle.done()), std::logic_error);
+        CHECK_THROWS_AS(static_cast<void>(handle.is_done()), std::logic_error);
         CHECK_THROWS_AS(static_cast<void>(handle.take()), std::logic_error);
         bool threw = false;
         try {
@@ -825,13 +826,13 @@ TEST_CASE("a handle may go while somebody awaits it: the result still arrives") 
             co_await may_end.wait();
             co_return std::string(100, 'x');
         };
-        std::optional<JoinHandle<std::string>> handle = spawn(task);
+        std::optional<TaskHandle<std::string>> handle = spawn(task);
         std::string seen;
         const auto await_it = [&]() -> Task<> {
             std::string result = co_await *handle;
             seen = std::move(result);
         };
-        JoinHandle<void> waiter = spawn(await_it);
+        TaskHandle<void> waiter = spawn(await_it);
         co_await let_the_others_run();
         handle.reset();
         may_end.set();
@@ -844,7 +845,7 @@ TEST_CASE("two who await one handle at a time are a logic error for the second")
     in_coroutine([]() -> Task<> {
         Event may_end;
         const auto task = [&]() -> Task<> { co_await may_end.wait(); };
-        const JoinHandle<void> handle = spawn(task);
+        const TaskHandle<void> handle = spawn(task);
         int ended = 0;
         int refused = 0;
         const auto await_it = [&]() -> Task<> {
@@ -855,8 +856,8 @@ TEST_CASE("two who await one handle at a time are a logic error for the second")
                 ++refused;
             }
         };
-        const JoinHandle<void> first = spawn(await_it);
-        const JoinHandle<void> second = spawn(await_it);
+        const TaskHandle<void> first = spawn(await_it);
+        const TaskHandle<void> second = spawn(await_it);
         co_await let_the_others_run();
         CHECK(refused == 1);
         may_end.set();

@@ -92,7 +92,7 @@ TEST_CASE("those who wait are served in the order of coming, and nobody goes bef
     in_coroutine([]() -> Task<> {
         Mutex mutex;
         Order order;
-        std::vector<sake::JoinHandle<void>> waiters;
+        std::vector<sake::TaskHandle<void>> waiters;
         auto guard = co_await mutex.lock();
         for (int i = 0; i < 100; ++i) waiters.push_back(spawn(lock_and_note(mutex, i, order)));
         co_await let_the_others_run();
@@ -227,7 +227,9 @@ TEST_CASE("permits move, are given back once, and early if asked") {
 }
 
 TEST_CASE("a semaphore without permits is refused") {
-    CHECK_THROWS_WITH_AS(Semaphore(0), "Semaphore: there must be at least one permit", std::invalid_argument);
+    CHECK_THROWS_WITH_AS(Semaphore(-1), "Semaphore: permits must be at least 1, not -1",
+                         std::invalid_argument);
+    CHECK_THROWS_AS(Semaphore(0), std::invalid_argument);
 }
 
 TEST_CASE("a lock with a time limit either has the lock or does not") {

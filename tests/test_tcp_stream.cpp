@@ -24,10 +24,10 @@ namespace test_tcp_stream {
 using namespace std::chrono_literals;
 using harness::failure_of;
 using harness::let_the_others_run;
-using sake::JoinHandle;
 using sake::run_until_complete;
 using sake::spawn;
 using sake::Task;
+using sake::TaskHandle;
 using sake::TcpListener;
 using sake::TcpStream;
 
@@ -427,6 +427,27 @@ TEST_CASE("F1: short and interrupted reads and writes change no byte") {
         harness::faults::spare_this_thread();
     };
     run_until_complete(body());
+}
+
+TEST_CASE("a stream adopts a connected socket, and owns it, even where none can be made") {
+    harness::Oracle oracle;
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    const auto body = [&]() -> Task<> {
+        TcpStream near = TcpStream::adopt(ends[0]);
+        TcpStream far = TcpStream::adopt(ends[1]);
+        CHECK(near.fd() == ends[0]);
+        auto reading = spawn(far.read_exactly(5));
+        co_await let_the_others_run();
+        CHECK_FALSE(reading.is_done());
+        co_await near.write_all("hello");
+        const std::string text = co_await reading;
+        CHECK(text == "hello");
+    };
+    run_until_complete(body());
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+    for (const int end : ends) CHECK_THROWS_AS(TcpStream::adopt(end), std::logic_error);
+    CHECK(oracle.check_returned_to_baseline());
 }
 
 TEST_CASE("streams and listeners belong to a reactor's thread") {

@@ -44,7 +44,7 @@ void wait_for_stop(std::stop_token stop) {
     while (!stop.stop_requested()) std::this_thread::yield();
 }
 
-Task<int> await_handle(thread::JoinHandle<int>& handle) { co_return co_await handle; }
+Task<int> await_handle(sake::ThreadHandle<int>& handle) { co_return co_await handle; }
 
 }  // namespace
 
@@ -56,10 +56,10 @@ TEST_CASE("a spawned thread runs beside the caller, and join gives its result") 
         there = std::this_thread::get_id();
         return 42;
     });
-    static_assert(std::is_base_of_v<thread::JoinHandle<int>, decltype(handle)>);
-    CHECK(handle.joinable());
+    static_assert(std::is_base_of_v<sake::ThreadHandle<int>, decltype(handle)>);
+    CHECK(handle.is_joinable());
     CHECK(handle.join() == 42);
-    CHECK_FALSE(handle.joinable());
+    CHECK_FALSE(handle.is_joinable());
     CHECK(there != std::this_thread::get_id());
 
     int seen = 0;
@@ -83,15 +83,18 @@ TEST_CASE("a function that ends its thread by pthread_exit is an exception at jo
 
 TEST_CASE("a thread is joined once, and only through the handle that has it") {
     auto handle = thread::spawn([] { return 1; });
-    thread::JoinHandle<int> other = std::move(handle);
-    CHECK_FALSE(handle.joinable());
-    CHECK_FALSE(handle.request_stop());
-    CHECK_THROWS_WITH_AS(handle.join(), "thread: the handle was moved from", std::logic_error);
+    sake::ThreadHandle<int> other = std::move(handle);
+    CHECK_FALSE(handle.is_joinable());
+    handle.cancel();
+    CHECK_THROWS_AS(static_cast<void>(handle.is_done()), std::logic_error);
+    CHECK_THROWS_WITH_AS(handle.join(), "the ThreadHandle was moved from", std::logic_error);
     CHECK(other.join() == 1);
     CHECK_THROWS_WITH_AS(other.join(), "thread: it was joined before", std::logic_error);
-    CHECK_FALSE(other.request_stop());
-    static_assert(!std::is_copy_constructible_v<thread::JoinHandle<int>>);
-    static_assert(std::is_nothrow_move_constructible_v<thread::JoinHandle<int>>);
+    CHECK(other.is_done());
+    other.cancel();
+    static_assert(std::is_same_v<thread::JoinHandle<int>, sake::ThreadHandle<int>>);
+    static_assert(!std::is_copy_constructible_v<sake::ThreadHandle<int>>);
+    static_assert(std::is_nothrow_move_constructible_v<sake::ThreadHandle<int>>);
 }
 
 // ---- What goes in and comes out ----
@@ -180,8 +183,11 @@ TEST_CASE("a function that takes a stop token is given the handle's, before its 
             return number;
         },
         9);
-    CHECK(handle.request_stop());
-    CHECK_FALSE(handle.request_stop());
+    CHECK_FALSE(handle.is_done());
+    handle.cancel();
+    handle.cancel();
+    while (!handle.is_done()) std::this_thread::yield();
+    CHECK(handle.is_joinable());
     CHECK(handle.join() == 9);
     auto plain = thread::spawn([](auto number) { return number; }, 3);
     CHECK(plain.join() == 3);
@@ -195,10 +201,10 @@ TEST_CASE("dropping a handle, or giving it another thread, stops the thread and 
         ++ended;
     };
     {
-        thread::JoinHandle<void> handle = thread::spawn(work);
+        sake::ThreadHandle<void> handle = thread::spawn(work);
         handle = thread::spawn(work);
         CHECK(ended == 1);
-        std::vector<thread::JoinHandle<void>> many;
+        std::vector<sake::ThreadHandle<void>> many;
         for (int i = 0; i < 10; ++i) many.push_back(thread::spawn(work));
     }
     CHECK(ended == 12);
@@ -235,7 +241,7 @@ TEST_CASE("a coroutine awaits a thread, on its own loop, which goes on meanwhile
         auto opener = sake::spawn(open());
         const std::unique_ptr<int> result = co_await handle;
         CHECK(*result == 4);
-        CHECK_FALSE(handle.joinable());
+        CHECK_FALSE(handle.is_joinable());
         CHECK(std::this_thread::get_id() == home);
         co_await opener;
 
@@ -243,7 +249,7 @@ TEST_CASE("a coroutine awaits a thread, on its own loop, which goes on meanwhile
         co_await thread::spawn([&] { was_run = true; });
         CHECK(was_run);
         auto over = thread::spawn([] { return 5; });
-        while (over.joinable()) {
+        while (over.is_joinable()) {
             const int five = co_await over;
             CHECK(five == 5);
         }
@@ -270,7 +276,7 @@ TEST_CASE("a wait that is cancelled leaves the thread running, to be awaited or 
     in_coroutine([]() -> Task<> {
         std::atomic<bool> may_end = false;
         std::atomic<bool> was_told = false;
-        thread::JoinHandle<int> handle = thread::spawn([&](std::stop_token stop) {
+        sake::ThreadHandle<int> handle = thread::spawn([&](std::stop_token stop) {
             may_end.wait(false);
             was_told = stop.stop_requested();
             return 6;
@@ -281,7 +287,7 @@ TEST_CASE("a wait that is cancelled leaves the thread running, to be awaited or 
             waiting.cancel();
             const std::string why = co_await waiting;
             CHECK(why == "Cancelled");
-            CHECK(handle.joinable());
+            CHECK(handle.is_joinable());
         }
         bool timed_out = false;
         try {
@@ -300,7 +306,7 @@ TEST_CASE("a wait that is cancelled leaves the thread running, to be awaited or 
 TEST_CASE("a wait that is cancelled at any moment of the thread's end has its result or has left it") {
     for (int round = 0; round < harness::rounds(2000); ++round) {
         in_coroutine([&]() -> Task<> {
-            thread::JoinHandle<int> handle = thread::spawn([] { return 8; });
+            sake::ThreadHandle<int> handle = thread::spawn([] { return 8; });
             auto waiting = sake::spawn(await_handle(handle));
             for (int i = 0; i < 1 + round % 7; ++i) co_await sake::yield();
             waiting.cancel();
@@ -311,7 +317,7 @@ TEST_CASE("a wait that is cancelled at any moment of the thread's end has its re
             }
             if (result == 0) result = handle.join();
             CHECK(result == 8);
-            CHECK_FALSE(handle.joinable());
+            CHECK_FALSE(handle.is_joinable());
         });
     }
 }
@@ -319,7 +325,7 @@ TEST_CASE("a wait that is cancelled at any moment of the thread's end has its re
 TEST_CASE("a handle that goes while a coroutine awaits it fails the wait, and the thread is joined") {
     in_coroutine([]() -> Task<> {
         std::atomic<int> ended = 0;
-        auto handle = std::make_unique<thread::JoinHandle<int>>(thread::spawn([&](std::stop_token stop) {
+        auto handle = std::make_unique<sake::ThreadHandle<int>>(thread::spawn([&](std::stop_token stop) {
             wait_for_stop(std::move(stop));
             return ++ended;
         }));
@@ -333,7 +339,7 @@ TEST_CASE("a handle that goes while a coroutine awaits it fails the wait, and th
     // Cancelled, and in the same round of the loop the handle goes; the other way round as well.
     for (const bool is_cancelled_first : {true, false}) {
         in_coroutine([is_cancelled_first]() -> Task<> {
-            auto handle = std::make_unique<thread::JoinHandle<int>>(thread::spawn([](std::stop_token stop) {
+            auto handle = std::make_unique<sake::ThreadHandle<int>>(thread::spawn([](std::stop_token stop) {
                 wait_for_stop(std::move(stop));
                 return 0;
             }));
@@ -351,7 +357,7 @@ TEST_CASE("a handle that goes while a coroutine awaits it fails the wait, and th
 TEST_CASE("two that await the same thread at a time are told") {
     in_coroutine([]() -> Task<> {
         std::atomic<bool> may_end = false;
-        thread::JoinHandle<int> handle = thread::spawn([&] {
+        sake::ThreadHandle<int> handle = thread::spawn([&] {
             may_end.wait(false);
             return 1;
         });
@@ -382,7 +388,7 @@ TEST_CASE("a wait that goes with the thread of its loop stops its thread and joi
     const auto routes = [](sake::Engine& app) {
         app.get("/leave",
                 [](sake::Context&) -> Task<> {
-                    const auto awaits = [](thread::JoinHandle<void> handle) -> Task<> { co_await handle; };
+                    const auto awaits = [](sake::ThreadHandle<void> handle) -> Task<> { co_await handle; };
                     auto waiting = sake::spawn(awaits, thread::spawn(wait_for_stop));
                     co_await let_the_others_run();
                     ::pthread_exit(nullptr);

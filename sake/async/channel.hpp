@@ -7,13 +7,13 @@
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <stdexcept>
 #include <type_traits>
 #include <utility>
 
 #include "sake/async/channel_gate.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/wait.hpp"
+#include "sake/base/error.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -51,9 +51,9 @@ class Channel {
                   "the items of a channel must move without throwing, so that none is lost");
 
   public:
-    /// Holds up to `capacity` items, and takes the memory for them at once. Throws std::invalid_argument if
-    /// that is 0.
-    explicit Channel(std::size_t capacity);
+    /// Holds up to `capacity` items, and allocates the memory for them at once. Throws std::invalid_argument
+    /// if that is not at least 1.
+    explicit Channel(int capacity);
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
     ~Channel();
@@ -83,8 +83,8 @@ class Channel {
     void close() noexcept;
 
     [[nodiscard]] bool is_closed() const noexcept;
-    [[nodiscard]] std::size_t size() const noexcept;
-    [[nodiscard]] std::size_t capacity() const noexcept { return gate_.capacity(); }
+    [[nodiscard]] int size() const noexcept;
+    [[nodiscard]] int capacity() const noexcept { return static_cast<int>(gate_.capacity()); }
 
   private:
     friend class detail::SendOperation<T>;
@@ -172,9 +172,9 @@ class [[nodiscard]] ReceiveWait final : public ChannelWait {
 }  // namespace detail
 
 template <class T>
-Channel<T>::Channel(std::size_t capacity) : gate_(capacity) {
-    if (capacity == 0) throw std::invalid_argument("Channel: the capacity must be at least 1");
-    cells_ = std::allocator<T>().allocate(capacity);
+Channel<T>::Channel(int capacity) : gate_(static_cast<std::size_t>(capacity)) {
+    detail::demand_at_least(1, capacity, "Channel: capacity");
+    cells_ = std::allocator<T>().allocate(gate_.capacity());
 }
 
 template <class T>
@@ -253,9 +253,9 @@ bool Channel<T>::is_closed() const noexcept {
 }
 
 template <class T>
-std::size_t Channel<T>::size() const noexcept {
+int Channel<T>::size() const noexcept {
     const std::lock_guard lock(mutex_);
-    return gate_.size();
+    return static_cast<int>(gate_.size());
 }
 
 }  // namespace v0

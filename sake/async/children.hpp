@@ -28,7 +28,7 @@ decltype(auto) awaiter_of(A&& awaitable) {
         return std::forward<A>(awaitable);
 }
 
-/// What can be handed on and awaited later: a Task, a JoinHandle, `sleep(...)`, `event.wait()`, ...
+/// What can be handed on and awaited later: a Task, a TaskHandle, `sleep(...)`, `event.wait()`, ...
 template <class A>
 concept Awaitable =
     std::move_constructible<A> && requires(A a) { detail::awaiter_of(std::move(a)).await_resume(); };

@@ -1,7 +1,7 @@
 // Waiting for several things at once: when_all, when_any, timeout, and TaskGroup for as many tasks as the
 // work turns out to need. All are structured: what they start has ended when they end, and cancelling them
-// cancels it. They take whatever can be awaited and moved: tasks, JoinHandles, `sleep(...)`, `event.wait()`,
-// `channel.receive()`. A JoinHandle is for a task that was started before: to stop waiting for it detaches
+// cancels it. They take whatever can be awaited and moved: tasks, handles, `sleep(...)`, `event.wait()`,
+// `channel.receive()`. A TaskHandle is for a task that was started before: to stop waiting for it detaches
 // it.
 #pragma once
 

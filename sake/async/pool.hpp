@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <concepts>
-#include <cstddef>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -18,6 +17,7 @@
 #include "sake/async/sync.hpp"
 #include "sake/async/task.hpp"
 #include "sake/async/timer.hpp"
+#include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 
 namespace sake {
@@ -25,19 +25,16 @@ inline namespace v0 {
 
 /// How many things a Pool has, and for how long.
 struct PoolOptions {
-    /// So many at most are lent, or being made, at a time.
-    std::size_t size = 10;
-    /// Who waits longer than this for one gets TimedOut.
-    std::chrono::milliseconds wait_limit = std::chrono::seconds(5);
-    /// What nobody has wanted for so long goes.
-    std::chrono::milliseconds idle_lifetime = std::chrono::seconds(60);
+    int max_size = 10;                                 // lent or under construction at a time
+    std::chrono::milliseconds acquire_timeout{5'000};  // a longer wait for one throws TimedOut
+    std::chrono::milliseconds idle_timeout{60'000};    // one that was not used for so long is destroyed
 };
 
 /// Lends things of type T. For one reactor at a time; it must outlive its leases and whoever waits for one.
 /// When the reactor ends, what is idle goes, so that a pool may be made before an Engine runs and live on
 /// after it.
 ///
-///     Pool<Connection> pool({.size = 20}, [] { return connect_to_database(); });
+///     Pool<Connection> pool({.max_size = 20}, [] { return connect_to_database(); });
 ///     auto connection = co_await pool.acquire();
 ///     co_await connection->query("select 1");
 template <class T>
@@ -52,7 +49,7 @@ class Pool final : detail::ReactorEndListener {
 
     /// `make()` gives a new T, as a Task<T>. `is_healthy(T&)`, which gives a bool or a Task<bool>, is asked
     /// before a T is lent again; one that is not, or of which it throws, goes. Throws std::invalid_argument
-    /// for a size of 0.
+    /// for a size that is not at least 1, or a time limit that is negative.
     template <class Make>
     Pool(PoolOptions options, Make make) : Pool(options, std::move(make), [](T&) { return true; }) {}
     template <class Make, class Check>
@@ -68,8 +65,8 @@ class Pool final : detail::ReactorEndListener {
     /// Drops all that nobody uses.
     void clear() noexcept { idle_.clear(); }
 
-    [[nodiscard]] std::size_t idle() const noexcept { return idle_.size(); }
-    [[nodiscard]] std::size_t in_use() const noexcept { return options_.size - turns_.available(); }
+    [[nodiscard]] int idle() const noexcept { return static_cast<int>(idle_.size()); }
+    [[nodiscard]] int in_use() const noexcept { return options_.max_size - turns_.available(); }
 
   private:
     // What closes the idle in time; set while there are any.
@@ -80,10 +77,12 @@ class Pool final : detail::ReactorEndListener {
     };
 
     static const PoolOptions& checked(const PoolOptions& options) {
-        if (options.size == 0) throw std::invalid_argument("Pool: the size must be at least 1");
+        detail::demand_at_least(1, options.max_size, "PoolOptions::max_size");
+        detail::demand_at_least(0, options.acquire_timeout, "PoolOptions::acquire_timeout");
+        detail::demand_at_least(0, options.idle_timeout, "PoolOptions::idle_timeout");
         return options;
     }
-    // A template, since GCC compiles coroutines that are none for every program that includes them.
+    // A template: see task.hpp.
     template <class Self>
     static Task<Lease> lend(Self& self);
     void take_back(std::unique_ptr<T> item) noexcept;
@@ -157,7 +156,7 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
 template <class T>
 template <class Make, class Check>
 Pool<T>::Pool(PoolOptions options, Make make, Check is_healthy)
-    : options_(checked(options)), make_(std::move(make)), turns_(options.size) {
+    : options_(checked(options)), make_(std::move(make)), turns_(options.max_size) {
     if constexpr (std::same_as<std::invoke_result_t<Check&, T&>, Task<bool>>) {
         is_healthy_ = std::move(is_healthy);
     } else {
@@ -174,7 +173,7 @@ auto Pool<T>::lend(Self& self) -> Task<Lease> {
     self.settle_on(fiber.reactor());
     std::optional<Semaphore::Permit> turn = self.turns_.try_acquire();
     if (!turn) {
-        auto later = co_await timeout(self.turns_.acquire(), self.options_.wait_limit);
+        auto later = co_await timeout(self.turns_.acquire(), self.options_.acquire_timeout);
         turn = std::move(later);
     }
     while (!self.idle_.empty()) {
@@ -207,7 +206,7 @@ template <class T>
 void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
     if (reactor_ == nullptr) return;  // the loop that it was made on has ended
     try {
-        const auto until = reactor_->deadline_in(detail::to_clock(options_.idle_lifetime));
+        const auto until = reactor_->deadline_in(detail::to_clock(options_.idle_timeout));
         idle_.push_back({std::move(item), until});
         if (!sweep_.is_set()) reactor_->timers().set(sweep_, until);
     } catch (const std::exception&) {

@@ -84,25 +84,25 @@ auto spawn_on(Reactor& reactor, Task<T> task);
 
 }  // namespace detail
 
-/// A spawned task: await it for its result, cancel it, or let it go. Dropping the handle detaches the task.
-/// On a handle that is empty, since it was moved from or detached, everything but `cancel` and `detach`
-/// throws std::logic_error.
+/// A spawned task: await it for its result, cancel it, or let it go. Dropping the handle detaches the task,
+/// where that of a thread, a ThreadHandle, joins it. On a handle that is empty, since it was moved from or
+/// detached, everything but `cancel` and `detach` throws std::logic_error.
 template <class T>
-class [[nodiscard("dropping the handle detaches the task: say so with .detach()")]] JoinHandle {
+class [[nodiscard("dropping the handle detaches the task: say so with .detach()")]] TaskHandle {
   public:
-    explicit JoinHandle(detail::SpawnState<T>* state) noexcept : state_(state) {}
-    JoinHandle(JoinHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
-    JoinHandle& operator=(JoinHandle&& other) noexcept {
+    explicit TaskHandle(detail::SpawnState<T>* state) noexcept : state_(state) {}
+    TaskHandle(TaskHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
+    TaskHandle& operator=(TaskHandle&& other) noexcept {
         if (this != &other) {
             detach();
             state_ = std::exchange(other.state_, nullptr);
         }
         return *this;
     }
-    ~JoinHandle() { detach(); }
+    ~TaskHandle() { detach(); }
 
     /// Whether the task has ended.
-    [[nodiscard]] bool done() const { return state().is_done(); }
+    [[nodiscard]] bool is_done() const { return state().is_done(); }
 
     /// Makes the task's current or next wait throw Cancelled. No effect once it has ended.
     void cancel() noexcept {
@@ -119,18 +119,22 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
 
     /// The result of a task that is done, or what it threw. Throws std::logic_error if it still runs.
     T take() const {
-        if (!done()) throw std::logic_error("JoinHandle::take: the task still runs");
+        if (!is_done()) throw std::logic_error("TaskHandle::take: the task still runs");
         return state().take();
     }
 
   private:
     detail::SpawnState<T>& state() const {
-        if (state_ == nullptr) throw std::logic_error("the JoinHandle is empty");
+        if (state_ == nullptr) throw std::logic_error("the TaskHandle is empty");
         return *state_;
     }
 
     detail::SpawnState<T>* state_;
 };
+
+/// The same by the name that other libraries have for it.
+template <class T>
+using JoinHandle = TaskHandle<T>;
 
 namespace detail {
 
@@ -171,7 +175,7 @@ Root run_spawned(Reactor&, Task<T> task, SpawnState<T>* state) {
 template <class T>
 auto spawn_on(Reactor& reactor, Task<T> task) {
     auto* const state = new SpawnState<T>;
-    JoinHandle<T> handle(state);
+    TaskHandle<T> handle(state);
     // If there is no memory for the frame, the handle deletes the state: it has no fiber yet.
     const Root root = run_spawned<T>(reactor, std::move(task), state);
     state->fiber = &root.fiber();
@@ -201,7 +205,7 @@ class [[nodiscard]] CalledHandle : public Handle {
     auto operator co_await() && {
         static_assert(!std::is_same_v<Self, Handle>,
                       "GCC before 13 destroys the captures of this lambda twice: name the handle first, "
-                      "`JoinHandle task = spawn(...); co_await task;`");
+                      "`auto task = spawn(...); co_await task;`");
         return Handle::operator co_await();
     }
 };
@@ -215,7 +219,7 @@ inline constexpr bool is_safe_to_await = SAKE_HAS_SAFE_AWAIT_TEMPORARIES == 1 ||
 /// Starts a task beside the caller, on the reactor that runs on this thread. Throws std::logic_error if none
 /// does.
 template <class T>
-JoinHandle<T> spawn(Task<T> task) {
+TaskHandle<T> spawn(Task<T> task) {
     Reactor* const reactor = Reactor::current();
     if (reactor == nullptr) throw std::logic_error("spawn needs a running reactor: call it in a coroutine");
     return detail::spawn_on(*reactor, std::move(task));
@@ -243,8 +247,8 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
     if (Reactor::current() != nullptr)
         throw std::logic_error("run_until_complete inside a coroutine: use co_await");
     Reactor reactor(poller);
-    JoinHandle<T> handle = detail::spawn_on(reactor, std::move(task));
-    reactor.run_until([&] { return handle.done(); });
+    TaskHandle<T> handle = detail::spawn_on(reactor, std::move(task));
+    reactor.run_until([&] { return handle.is_done(); });
     reactor.cancel_all();
     return handle.take();
 }

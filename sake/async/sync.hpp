@@ -2,12 +2,11 @@
 // the order of coming. Between threads, use Channel. (Event is the third of the kind, in a part of its own.)
 #pragma once
 
-#include <cstddef>
 #include <optional>
-#include <stdexcept>
 #include <utility>
 
 #include "sake/async/wait.hpp"
+#include "sake/base/error.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -20,9 +19,9 @@ class Semaphore {
   public:
     class Permit;
 
-    /// Throws std::invalid_argument for no permits, since nobody could ever get through.
-    explicit Semaphore(std::size_t permits) : available_(permits) {
-        if (permits == 0) throw std::invalid_argument("Semaphore: there must be at least one permit");
+    /// Throws std::invalid_argument if `permits` is not at least 1: no coroutine could ever get through.
+    explicit Semaphore(int permits) : available_(permits) {
+        detail::demand_at_least(1, permits, "Semaphore: permits");
     }
     Semaphore(const Semaphore&) = delete;
     Semaphore& operator=(const Semaphore&) = delete;
@@ -36,13 +35,13 @@ class Semaphore {
     [[nodiscard]] std::optional<Permit> try_acquire() noexcept;
 
     /// How many permits could be had now.
-    [[nodiscard]] std::size_t available() const noexcept { return available_; }
+    [[nodiscard]] int available() const noexcept { return available_; }
 
   private:
     bool take() noexcept;
     void give_back() noexcept;
 
-    std::size_t available_;  // above 0 only while nobody waits
+    int available_;  // above 0 only while nobody waits
     detail::ListNode waiters_;
 };
 

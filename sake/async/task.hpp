@@ -1,5 +1,9 @@
 // Task<T>: a coroutine that computes a T for whoever awaits it. Lazy (it starts when it is awaited),
 // move-only, and its exceptions arrive at the await. It runs on the thread of its reactor only.
+//
+// Coroutines that only some programs use are templates, if need be with a parameter that says nothing: GCC
+// compiles every other inline coroutine, and all that it instantiates, in each file that includes it. The
+// five of connect.hpp as plain functions would make the object file of hello world 29 % larger at -O0.
 #pragma once
 
 #include <concepts>

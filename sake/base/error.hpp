@@ -3,7 +3,11 @@
 #pragma once
 
 #include <cerrno>
+#include <chrono>
+#include <concepts>
+#include <cstdint>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 
@@ -33,6 +37,19 @@ namespace detail {
     std::exception_ptr caught = std::current_exception();
     if (!caught) throw;
     return caught;
+}
+
+/// Throws std::invalid_argument that names a number which is too small. A size that was negative before it
+/// was converted is.
+template <std::integral Number>
+void demand_at_least(std::int64_t smallest, Number value, const char* name, const char* unit = "") {
+    const auto number = static_cast<std::int64_t>(value);
+    if (number >= smallest) return;
+    throw std::invalid_argument(std::string(name) + " must be at least " + std::to_string(smallest) + unit +
+                                ", not " + std::to_string(number) + unit);
+}
+inline void demand_at_least(std::int64_t smallest, std::chrono::milliseconds value, const char* name) {
+    demand_at_least(smallest, value.count(), name, " ms");
 }
 
 [[noreturn]] inline void throw_system_error(int error, const std::string& what) {

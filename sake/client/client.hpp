@@ -84,7 +84,7 @@ class Client {
     }
 
     /// Connections that are kept for later, of all origins.
-    [[nodiscard]] std::size_t idle_connections() const noexcept { return connections_.idle(); }
+    [[nodiscard]] int idle_connections() const noexcept { return connections_.idle(); }
 
   private:
     static Request with_body(std::string method, std::string_view url, const Json& value) {
@@ -99,7 +99,7 @@ class Client {
         return request;
     }
 
-    // Templates, so that only a program that has requests to send compiles what they need.
+    // Templates: see task.hpp.
     template <class R>
     Task<std::optional<ResponseStream>> try_once(R& request);
     template <class R>
@@ -198,7 +198,7 @@ Task<std::optional<ResponseStream>> Client::try_once(R& request) {
     auto connection = co_await connections_.to(request.url_).acquire();
     const bool may_repeat = connection.is_used() && request.is_repeatable();
     detail::AbortUnlessAnswered giving_up(*connection);
-    detail::Answer answer{sake::detail::http1::ResponseParser(options_.head)};
+    detail::Answer answer{sake::detail::http1::ResponseParser(detail::head_limits(options_))};
     bool is_written = false;
     bool has_come = false;
     try {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <concepts>
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -40,8 +39,8 @@ class ClientConnections final : sake::detail::ReactorEndListener {
     /// if none may be kept.
     [[nodiscard]] bool make_room() noexcept;
 
-    [[nodiscard]] std::size_t idle() const noexcept {
-        std::size_t count = 0;
+    [[nodiscard]] int idle() const noexcept {
+        int count = 0;
         for (const auto& [address, origin] : origins_) count += origin.connections->idle();
         return count;
     }
@@ -80,8 +79,8 @@ ClientConnections::Connections& ClientConnections::to(const U& url) {
     if (found == origins_.end()) {
         // So that a client of many origins does not remember them all.
         std::erase_if(origins_, [](const auto& each) { return each.second.is_empty(); });
-        const PoolOptions limits{options_.connections_per_origin, options_.turn_timeout,
-                                 options_.idle_lifetime};
+        const PoolOptions limits{options_.max_connections_per_origin, options_.acquire_timeout,
+                                 options_.idle_timeout};
         auto connect = [address, limit = options_.connect_timeout] {
             return TcpStream::connect(address, limit);
         };

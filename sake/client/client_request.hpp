@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "sake/async/task.hpp"
+#include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/json_writer.hpp"
 #include "sake/base/version.hpp"
@@ -25,52 +26,53 @@ namespace sake {
 inline namespace v0 {
 namespace http {
 
-/// The limits of a client. Each time limit throws TimedOut, and must be positive.
+/// The limits of a client. Sizes are bytes. A time limit that passes throws TimedOut.
 struct ClientOptions {
-    /// Connections to one origin (host and port), at most; further requests wait for their turn.
-    std::size_t connections_per_origin = 64;
-    /// Connections that are kept idle, at most, to all origins together; those go first whose origin was
-    /// wanted least recently.
-    std::size_t max_idle_connections = 256;
-    /// How long a request waits for its turn.
-    std::chrono::milliseconds turn_timeout = std::chrono::seconds(30);
-    /// An idle connection is closed after this. Shorter than what servers usually have, so that they seldom
-    /// come first.
-    std::chrono::milliseconds idle_lifetime = std::chrono::seconds(30);
-    std::chrono::milliseconds connect_timeout = std::chrono::seconds(10);
-    /// For each 64 KiB of the request: a body of any size may be sent while the server goes on taking it.
-    std::chrono::milliseconds write_timeout = std::chrono::seconds(30);
-    /// From the end of the request to the end of the response's head.
-    std::chrono::milliseconds response_timeout = std::chrono::seconds(30);
-    /// Between two pieces of the response's body.
-    std::chrono::milliseconds read_timeout = std::chrono::seconds(30);
-    /// Of a body that is gathered. One that is streamed may be of any size.
-    std::size_t max_body = 64 * 1024 * 1024;
+    // Connections.
+    int max_connections_per_origin = 64;  // to one host and port; further requests wait for their turn
+    int max_idle_connections = 256;  // to all origins together; the origin used least recently loses its own
+
+    std::chrono::milliseconds acquire_timeout{30'000};  // a request waits for its turn
+    // An idle connection is closed after it. Shorter than what servers usually have, so that they seldom
+    // close first.
+    std::chrono::milliseconds idle_timeout{30'000};
+
+    // A request.
+    std::chrono::milliseconds connect_timeout{10'000};  // looking the name up and connecting
+    std::chrono::milliseconds write_timeout{30'000};    // for each 64 KiB: a body of any size may be sent
+
+    // A response.
+    std::chrono::milliseconds response_timeout{30'000};  // from the end of the request to the end of its head
+    std::chrono::milliseconds read_timeout{30'000};      // a pause within its body
+    std::size_t max_status_line = 8 * 1024;
+    std::size_t max_header_block = 16 * 1024;
+    int max_header_count = 100;
+    std::size_t max_body = 64 * 1024 * 1024;  // of one that is gathered; a stream may have any size
     int max_redirects = 10;
-    sake::detail::http1::HeadLimits head = {};
 };
 
 namespace detail {
 
 inline void check(const ClientOptions& options) {
-    const auto demand = [](bool is_so, std::string_view field, std::string_view what) {
-        if (is_so) return;
-        throw std::invalid_argument("http::ClientOptions: " + std::string(field) + " must " +
-                                    std::string(what));
-    };
-    const auto positive = [&](auto value, std::string_view field) {
-        demand(value > decltype(value){}, field, "be positive");
-    };
-    positive(options.connections_per_origin, "connections_per_origin");
-    positive(options.turn_timeout, "turn_timeout");
-    positive(options.idle_lifetime, "idle_lifetime");
-    positive(options.connect_timeout, "connect_timeout");
-    positive(options.write_timeout, "write_timeout");
-    positive(options.response_timeout, "response_timeout");
-    positive(options.read_timeout, "read_timeout");
-    positive(options.head.start_line, "head.start_line");
-    positive(options.head.header_block, "head.header_block");
-    demand(options.max_redirects >= 0, "max_redirects", "not be negative");
+    using sake::detail::demand_at_least;
+    demand_at_least(1, options.max_connections_per_origin, "http::ClientOptions::max_connections_per_origin");
+    demand_at_least(0, options.max_idle_connections, "http::ClientOptions::max_idle_connections");
+    demand_at_least(1, options.acquire_timeout, "http::ClientOptions::acquire_timeout");
+    demand_at_least(1, options.idle_timeout, "http::ClientOptions::idle_timeout");
+    demand_at_least(1, options.connect_timeout, "http::ClientOptions::connect_timeout");
+    demand_at_least(1, options.write_timeout, "http::ClientOptions::write_timeout");
+    demand_at_least(1, options.response_timeout, "http::ClientOptions::response_timeout");
+    demand_at_least(1, options.read_timeout, "http::ClientOptions::read_timeout");
+    demand_at_least(16, options.max_status_line, "http::ClientOptions::max_status_line");
+    demand_at_least(2, options.max_header_block, "http::ClientOptions::max_header_block");
+    demand_at_least(0, options.max_header_count, "http::ClientOptions::max_header_count");
+    demand_at_least(0, options.max_body, "http::ClientOptions::max_body");
+    demand_at_least(0, options.max_redirects, "http::ClientOptions::max_redirects");
+}
+
+inline sake::detail::http1::HeadLimits head_limits(const ClientOptions& options) noexcept {
+    return {options.max_status_line, options.max_header_block,
+            static_cast<std::size_t>(options.max_header_count)};
 }
 
 /// Whether only the client may set a field: it decides the framing, speaks for the connection, or asks for

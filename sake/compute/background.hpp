@@ -2,9 +2,6 @@
 // same for calls that block, of which the parts for files and names make use.
 #pragma once
 
-#include <sys/types.h>
-#include <unistd.h>
-
 #include <concepts>
 #include <condition_variable>
 #include <cstddef>
@@ -21,7 +18,6 @@
 #include "sake/async/spawn.hpp"
 #include "sake/async/sync.hpp"
 #include "sake/async/task.hpp"
-#include "sake/compute/process_pool.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {
@@ -32,31 +28,27 @@ namespace detail {
 /// goes when no work of this reactor is left in the pool.
 class BackgroundPlace {
   public:
-    explicit BackgroundPlace(WorkerPool& pool)
-        : pool_(pool), turns_(static_cast<std::size_t>(pool.size()) + queue_limit) {}
+    explicit BackgroundPlace(WorkerPool& pool) : pool_(pool), turns_(pool.size() + queue_limit) {}
     BackgroundPlace(const BackgroundPlace&) = delete;
     BackgroundPlace& operator=(const BackgroundPlace&) = delete;
     ~BackgroundPlace() {
-        if (!is_here()) return;
         std::unique_lock lock(mutex_);
         emptied_.wait(lock, [this] { return jobs_ == 0; });
     }
 
-    static constexpr std::size_t queue_limit = 256;
+    static constexpr int queue_limit = 256;
 
     [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
 
-    bool submit(PoolJob& job) {
-        if (!is_here()) throw std::runtime_error("background: the process of this loop has forked");
+    /// For the holder of a turn: for so many the pool has room.
+    void submit(PoolJob& job) {
         enter();
         try {
-            if (pool_.submit_job(unowned(job))) return true;
+            pool_.submit_job(unowned(job));
         } catch (...) {
             leave();
             throw;
         }
-        leave();
-        return false;
     }
     bool withdraw(PoolJob& job) {
         if (!pool_.withdraw(job)) return false;
@@ -70,14 +62,11 @@ class BackgroundPlace {
     }
 
   private:
-    // The child of a fork has no threads of the loops of its parent.
-    [[nodiscard]] bool is_here() const noexcept { return process_ == ::getpid(); }
     void enter() noexcept {
         const std::lock_guard lock(mutex_);
         ++jobs_;
     }
 
-    const pid_t process_ = ::getpid();
     WorkerPool& pool_;
     Semaphore turns_;
     std::mutex mutex_;
@@ -132,18 +121,12 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     void describe(std::string& out) const override { out += "work in the background"; }
 
   private:
-    static constexpr const char* taken_no_more = "background: the pool takes no more work";
-
     struct Job final : PoolJob {
         explicit Job(BackgroundWait& waiting) noexcept : wait(waiting) {}
         void run() override { wait.run(); }
         void finished(bool thread_ended) noexcept override {
-            end(thread_ended ? "background: the work ended its thread" : nullptr);
-        }
-        void dropped() noexcept override { end(taken_no_more); }
-        void end(const char* failure) noexcept {
             BackgroundPlace& place = wait.place_;  // the wait may be gone when it has ended
-            wait.end(failure);
+            wait.end(thread_ended);
             place.leave();
         }
         BackgroundWait& wait;
@@ -152,13 +135,12 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     void start() noexcept {
         is_running_ = true;
         try {
-            if (place_.submit(job_)) return;
-            failure_ = std::make_exception_ptr(std::runtime_error(taken_no_more));
+            place_.submit(job_);
         } catch (...) {
             failure_ = std::current_exception();
+            is_running_ = false;
+            finish();
         }
-        is_running_ = false;
-        finish();
     }
 
     // On the pool's thread.
@@ -174,9 +156,10 @@ class [[nodiscard]] BackgroundWait final : public Wait {
             failure_ = caught_exception();
         }
     }
-    void end(const char* failure) noexcept {
+    void end(bool thread_ended) noexcept {
         const std::lock_guard lock(mutex_);
-        if (failure != nullptr) failure_ = std::make_exception_ptr(std::runtime_error(failure));
+        if (thread_ended)
+            failure_ = std::make_exception_ptr(std::runtime_error("background: the work ended its thread"));
         is_running_ = false;
         ended_.notify_one();
         reactor().post(*this);

@@ -10,14 +10,12 @@
 #include <exception>
 #include <memory>
 #include <mutex>
-#include <stdexcept>
 #include <stop_token>
 #include <thread>
 #include <utility>
 
 #include "sake/base/error.hpp"
-#include "sake/base/function.hpp"
-#include "sake/compute/process_pool.hpp"
+#include "sake/compute/worker_pool.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -26,10 +24,12 @@ namespace detail {
 /// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
 /// of the work is taken off the queue of the pool. So a call ends even if all threads are busy for ever, and
 /// calls may nest. It lives in the caller's frame, which no helper outlasts.
-class Crew final : public SharedWork {
+class Crew {
   public:
     explicit Crew(std::stop_token stop, WorkerPool* pool = nullptr) noexcept
         : stop_(std::move(stop)), pool_(pool) {}
+    Crew(const Crew&) = delete;
+    Crew& operator=(const Crew&) = delete;
 
     /// Calls `work()` here, and on the threads that come to help at the same time. Each of them is to take
     /// what there is until nothing is left. Then throws the first exception, in time.
@@ -37,11 +37,8 @@ class Crew final : public SharedWork {
     void run(Work& work) {
         work_ = &work;
         call_work_ = [](void* callable) { (*static_cast<Work*>(callable))(); };
-        {
-            Dismissal dismissal(*this);  // pthread_exit may pass
-            take_part();
-            dismissal.caller_is_done = true;
-        }
+        take_part();
+        dismiss();
         if (failure_) std::rethrow_exception(failure_);
     }
 
@@ -79,14 +76,6 @@ class Crew final : public SharedWork {
     }
     void tell_all() noexcept { changed_.notify_all(); }
 
-    /// Where a helper never comes back, the caller waits for it for ever, and so do those who wait for the
-    /// caller.
-    std::size_t end_for_ever(std::thread::id lost, const WorkerPool& pool) noexcept override {
-        fail(std::make_exception_ptr(Cancelled()));
-        const bool is_one_more = caller_ != lost && callers_pool_ == pool.id();
-        return (is_one_more ? 1 : 0) + (around_ != nullptr ? around_->end_for_ever(caller_, pool) : 0);
-    }
-
     /// For taking from a range, which may take its time.
     [[nodiscard]] std::mutex& range_mutex() noexcept { return range_mutex_; }
 
@@ -94,28 +83,16 @@ class Crew final : public SharedWork {
     /// A call for help. It is in the pool's queue, or being answered, or over.
     struct Helper final : PoolJob {
         void run() override { crew->take_part(); }
-        void finished(bool thread_ended) noexcept override { crew->leave(thread_ended); }
-        void dropped() noexcept override { crew->leave(false); }
+        void finished(bool) noexcept override { crew->leave(); }
         Crew* crew = nullptr;
     };
-    struct Dismissal {
-        explicit Dismissal(Crew& dismissed) noexcept : crew(dismissed) {}
-        Dismissal(const Dismissal&) = delete;
-        Dismissal& operator=(const Dismissal&) = delete;
-        ~Dismissal() {
-            if (!caller_is_done) crew.fail_by_end();
-            crew.dismiss();
-        }
-        Crew& crew;
-        bool caller_is_done = false;
-    };
 
-    void take_part() {
-        const AtExit leave([before = std::exchange(current(), this)]() noexcept { current() = before; });
+    // Nothing passes it: a pthread_exit in the work, which the others could not survive, ends the process.
+    void take_part() noexcept {
         try {
             call_work_(work_);
         } catch (...) {
-            fail(caught_exception());
+            fail(std::current_exception());
         }
     }
 
@@ -124,10 +101,6 @@ class Crew final : public SharedWork {
         if (!failure_) failure_ = std::move(failure);
         is_over_ = true;
         tell_all();
-    }
-
-    void fail_by_end() noexcept {
-        fail(std::make_exception_ptr(std::runtime_error("parallel: the work ended its thread")));
     }
 
     // False if there is none to call.
@@ -151,8 +124,7 @@ class Crew final : public SharedWork {
     }
 
     // On the helper's thread, for the last time: when the lock is free, the crew may be gone.
-    void leave(bool thread_ended) noexcept {
-        if (thread_ended) fail_by_end();
+    void leave() noexcept {
         const std::lock_guard lock(mutex_);
         --present_;
         tell_all();
@@ -178,9 +150,6 @@ class Crew final : public SharedWork {
     }
 
     const std::stop_token stop_;
-    const std::thread::id caller_ = std::this_thread::get_id();
-    const void* const callers_pool_ = WorkerPool::current();
-    SharedWork* const around_ = current();
     WorkerPool* pool_;
     void* work_ = nullptr;
     void (*call_work_)(void*) = nullptr;

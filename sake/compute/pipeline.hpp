@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <exception>
 #include <mutex>
-#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <tuple>
@@ -19,7 +18,6 @@
 #include "sake/async/spawn.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/error.hpp"
-#include "sake/base/function.hpp"
 #include "sake/compute/cpu_count.hpp"
 #include "sake/compute/invoke.hpp"
 #include "sake/compute/pipeline_queue.hpp"
@@ -32,7 +30,7 @@ inline namespace v0 {
 template <class F>
 struct Stage {
     explicit Stage(F callable, int thread_count = 1) : function(std::move(callable)), threads(thread_count) {
-        if (threads < 0) throw std::invalid_argument("stage: the number of threads must be at least 0");
+        detail::demand_at_least(0, threads, "stage: threads");
         if (threads == 0) threads = usable_cpus();
     }
     F function;
@@ -59,10 +57,11 @@ class Pipeline {
   public:
     explicit Pipeline(Stage<Fs>... stages) : stages_(std::move(stages)...) {}
 
-    /// How many items may wait between two stages, 16 if not said. Throws std::invalid_argument for 0.
-    [[nodiscard]] Pipeline queue_limit(std::size_t items) && {
-        if (items == 0) throw std::invalid_argument("Pipeline: the queue limit must be at least 1");
-        shape_.queue_limit = items;
+    /// How many items may wait between two stages, 16 if not said. Throws std::invalid_argument if that is
+    /// not at least 1.
+    [[nodiscard]] Pipeline queue_limit(int items) && {
+        detail::demand_at_least(1, items, "Pipeline: queue_limit");
+        shape_.queue_limit = static_cast<std::size_t>(items);
         return std::move(*this);
     }
     /// Lets items overtake each other in stages of several threads. Otherwise every stage of one thread sees
@@ -167,19 +166,13 @@ class PipelineRun {
     void run_threads(const std::stop_token& stop) {
         const auto cancel = [this]() noexcept { abandon(std::make_exception_ptr(Cancelled())); };
         const std::stop_callback on_stop(stop, cancel);
-        std::vector<thread::JoinHandle<void>> threads;
+        std::vector<ThreadHandle<void>> threads;
         try {
             start(threads, std::make_index_sequence<size>());
         } catch (...) {
-            abandon(caught_exception());
+            abandon(std::current_exception());
         }
-        for (auto& each : threads) {
-            try {
-                each.join();
-            } catch (...) {  // it was ended by pthread_exit
-                abandon(caught_exception());
-            }
-        }
+        for (auto& each : threads) each.join();
     }
 
     template <class>
@@ -188,37 +181,32 @@ class PipelineRun {
     }
 
     template <std::size_t... index>
-    void start(std::vector<thread::JoinHandle<void>>& threads, std::index_sequence<index...>) {
+    void start(std::vector<ThreadHandle<void>>& threads, std::index_sequence<index...>) {
         ((running_[index] = std::get<index>(stages_).threads), ...);
         // A thread without a place in the vector would be joined before the others are told to end.
         threads.reserve((static_cast<std::size_t>(std::get<index>(stages_).threads) + ...));
         (start_stage<index>(threads), ...);
     }
     template <std::size_t index>
-    void start_stage(std::vector<thread::JoinHandle<void>>& threads) {
+    void start_stage(std::vector<ThreadHandle<void>>& threads) {
         const std::string name = "pipeline " + std::to_string(index + 1);
         for (int i = 0; i < std::get<index>(stages_).threads && !is_abandoned_; ++i) {
             threads.push_back(thread::spawn(thread::Name(name), [this] { work<index>(); }));
         }
     }
 
-    // A thread of a stage, from its begin to its end.
+    // A thread of a stage, from its begin to its end. A pthread_exit in the stage does not pass it.
     template <std::size_t index>
-    void work() {
+    void work() noexcept {
         auto& outlet = std::get<index>(outlets_);
-        bool is_done = false;
-        const AtExit at_end([&]() noexcept {
-            if (!is_done) abandon(nullptr);
-            if (--running_[index] == 0) outlet.close();
-        });
         try {
             while (auto item = inlet<index>().pop()) {
                 if (!pass_on(std::get<index>(stages_).function, *item, outlet)) break;
             }
-            is_done = true;
         } catch (...) {
-            abandon(caught_exception());
+            abandon(std::current_exception());
         }
+        if (--running_[index] == 0) outlet.close();
     }
     template <class F, class T, class Outlet>
     static bool pass_on(F& function, Numbered<T>& item, Outlet& outlet) {
@@ -262,7 +250,7 @@ class PipelineRun {
 template <class P, class Inputs>
 auto run_pipeline(P pipeline, Inputs inputs, std::stop_token stop)
     -> Task<decltype(pipeline.run(std::forward<Inputs>(inputs), stop))> {
-    thread::JoinHandle runner = thread::spawn(thread::Name("pipeline"), [&](std::stop_token cancelled) {
+    ThreadHandle runner = thread::spawn(thread::Name("pipeline"), [&](std::stop_token cancelled) {
         std::stop_source either;
         const auto request_stop = [&]() noexcept { either.request_stop(); };
         const std::stop_callback on_cancel(cancelled, request_stop);

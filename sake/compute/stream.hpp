@@ -4,12 +4,13 @@
 
 #include <concepts>
 #include <cstddef>
-#include <stdexcept>
+#include <cstdint>
 #include <stop_token>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "sake/base/error.hpp"
 #include "sake/compute/batches.hpp"
 #include "sake/compute/crew.hpp"
 #include "sake/compute/stream_stages.hpp"
@@ -58,23 +59,26 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
         return next<detail::FilteredSource<Source, Predicate>>(std::move(source_), std::move(predicate));
     }
 
-    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept.
-    auto take(std::size_t count) && {
-        if constexpr (requires { source_.limit(count); }) {
-            source_.limit(count);
+    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept. It
+    /// may be more than an int holds. Throws std::invalid_argument if it is negative.
+    auto take(std::int64_t count) && {
+        detail::demand_at_least(0, count, "stream: the count of take");
+        const auto most = static_cast<std::size_t>(count);
+        if constexpr (requires { source_.limit(most); }) {
+            source_.limit(most);
             return std::move(*this);
         } else {
             return next<detail::SteppedSource<Source, detail::TakeStep<Source>>>(
-                std::move(source_), detail::TakeStep<Source>(count), order);
+                std::move(source_), detail::TakeStep<Source>(most), order);
         }
     }
 
     /// Vectors of `size` items each, of those that are left at the end. Throws std::invalid_argument if
-    /// `size` is 0.
-    auto chunks(std::size_t size) && {
-        if (size == 0) throw std::invalid_argument("stream: chunks of no items");
+    /// `size` is not at least 1.
+    auto chunks(int size) && {
+        detail::demand_at_least(1, size, "stream: the size of chunks");
         return next<detail::SteppedSource<Source, detail::ChunkStep<Source>>>(
-            std::move(source_), detail::ChunkStep<Source>(size), order);
+            std::move(source_), detail::ChunkStep<Source>(static_cast<std::size_t>(size)), order);
     }
 
     /// From here on items may pass each other, so that nothing waits for one that takes long.

@@ -57,27 +57,22 @@ using ThreadResult = std::decay_t<typename CalledOnThread<std::decay_t<F>, std::
 
 }  // namespace detail
 
-/// Threads of one's own. `using namespace std` beside `using namespace sake` makes the name ambiguous.
-namespace thread {
-
-/// What debuggers and `top -H` call a thread. They show 15 bytes; the rest is cut off, at the end of a
-/// character of UTF-8.
-class Name {
-  public:
-    explicit Name(std::string_view text) noexcept;
-    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
-
-  private:
-    std::array<char, 16> text_{};
-};
-
-/// A thread that was spawned: join it, or await it in a coroutine, for its result. Dropping the handle asks
-/// the thread to stop and waits until it has ended, as std::jthread does; an exception that nobody has taken
+/// A thread that was spawned: join it, or await it in a coroutine, for its result. Dropping the handle
+/// cancels the thread and waits until it has ended, as std::jthread does; an exception that nobody has taken
 /// then goes to the log. Not to be used by several threads at once.
 template <class T>
-class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHandle {
+class [[nodiscard("dropping the handle cancels the thread and joins it")]] ThreadHandle {
   public:
-    explicit JoinHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept : state_(std::move(state)) {}
+    explicit ThreadHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept
+        : state_(std::move(state)) {}
+
+    /// Whether the function has ended. Throws std::logic_error if the handle was moved from.
+    [[nodiscard]] bool is_done() const { return state().is_over(); }
+
+    /// Tells the stop token that the function was given. No effect once it has ended.
+    void cancel() noexcept {
+        if (state_ != nullptr) state_->cancel();
+    }
 
     /// Blocks until the thread has ended; gives what the function gave, or throws what it threw, and
     /// std::runtime_error if it ended its thread by pthread_exit. Once: afterwards, or if the handle was
@@ -89,18 +84,33 @@ class [[nodiscard("dropping the handle stops the thread and joins it")]] JoinHan
     [[nodiscard]] detail::ThreadWait<T> operator co_await() const { return detail::ThreadWait<T>(*this); }
 
     /// Whether the thread has not been joined yet; it may have ended.
-    [[nodiscard]] bool joinable() const noexcept { return state_ != nullptr && state_->joinable(); }
-
-    /// Tells the stop token that the function was given. False if it was told before, or was joined.
-    bool request_stop() noexcept { return joinable() && state_->request_stop(); }
+    [[nodiscard]] bool is_joinable() const noexcept { return state_ != nullptr && state_->is_joinable(); }
 
   private:
     friend class detail::ThreadWait<T>;
     [[nodiscard]] detail::ThreadState<T>& state() const {
-        if (state_ == nullptr) throw std::logic_error("thread: the handle was moved from");
+        if (state_ == nullptr) throw std::logic_error("the ThreadHandle was moved from");
         return *state_;
     }
     std::unique_ptr<detail::ThreadState<T>> state_;
+};
+
+/// Threads of one's own. `using namespace std` beside `using namespace sake` makes the name ambiguous.
+namespace thread {
+
+/// What `spawn` gives, by the name that other libraries have for it.
+template <class T>
+using JoinHandle = ThreadHandle<T>;
+
+/// What debuggers and `top -H` call a thread. They show 15 bytes; the rest is cut off, at the end of a
+/// character of UTF-8.
+class Name {
+  public:
+    explicit Name(std::string_view text) noexcept;
+    [[nodiscard]] const char* c_str() const noexcept { return text_.data(); }
+
+  private:
+    std::array<char, 16> text_{};
 };
 
 /// Runs `f(args...)` on a new thread of this name. A function that takes a std::stop_token first is given the
@@ -124,7 +134,7 @@ auto spawn(Name name, F&& f, Args&&... args) {
     if constexpr (is_callable) {
         auto state = std::make_unique<detail::ThreadState<Result>>();
         state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
-        JoinHandle<Result> handle(std::move(state));
+        ThreadHandle<Result> handle(std::move(state));
         if constexpr (detail::is_safe_to_await<F>)
             return handle;
         else
@@ -182,8 +192,8 @@ class ThreadState {
         thread_ = std::jthread(body, std::forward<F>(f), std::forward<Args>(args)...);
     }
 
-    [[nodiscard]] bool joinable() const noexcept { return thread_.joinable(); }
-    bool request_stop() noexcept { return thread_.request_stop(); }
+    [[nodiscard]] bool is_joinable() const noexcept { return thread_.joinable(); }
+    void cancel() noexcept { thread_.request_stop(); }
 
     T join() {
         if (!thread_.joinable()) throw std::logic_error("thread: it was joined before");
@@ -274,7 +284,7 @@ enum class ThreadOnCancel : std::uint8_t {
 template <class T>
 class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
   public:
-    explicit ThreadWait(const thread::JoinHandle<T>& handle, ThreadOnCancel on_cancel = ThreadOnCancel::leave)
+    explicit ThreadWait(const ThreadHandle<T>& handle, ThreadOnCancel on_cancel = ThreadOnCancel::leave)
         : state_(&handle.state()), on_cancel_(on_cancel) {
         state_->add(*this);
     }
@@ -311,7 +321,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
     bool withdraw() noexcept override {
         if (on_cancel_ == ThreadOnCancel::leave) return leave();
         was_told_to_stop_ = true;
-        if (state_ != nullptr) state_->request_stop();
+        if (state_ != nullptr) state_->cancel();
         return false;
     }
     bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }

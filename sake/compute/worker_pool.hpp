@@ -10,15 +10,16 @@
 #include <deque>
 #include <exception>
 #include <iterator>
+#include <limits>
 #include <list>
 #include <memory>
 #include <mutex>
-#include <stdexcept>
 #include <stop_token>
 #include <thread>
 #include <utility>
 
 #include "sake/async/reactor.hpp"
+#include "sake/base/error.hpp"
 #include "sake/base/log.hpp"
 #include "sake/compute/cpu_count.hpp"
 #include "sake/compute/signals.hpp"
@@ -40,8 +41,6 @@ class PoolJob {
     /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
     /// the middle of it, by pthread_exit.
     virtual void finished(bool /*thread_ended*/) noexcept {}
-    /// Comes instead of both if the pool is stopped before the job has begun.
-    virtual void dropped() noexcept {}
 
   private:
     friend class PoolState;
@@ -49,8 +48,8 @@ class PoolJob {
     bool is_stuck_ = false;
 };
 
-/// For a job that lives elsewhere, until `finished` or `dropped` has begun or it was withdrawn: the pool does
-/// not touch it afterwards.
+/// For a job that lives elsewhere, until `finished` has begun or it was withdrawn: the pool does not touch it
+/// afterwards. Not for a pool that may be stopped.
 inline std::shared_ptr<PoolJob> unowned(PoolJob& job) noexcept {
     return std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &job);
 }
@@ -64,18 +63,18 @@ class WorkerPool {
   public:
     /// Figures since the pool was made; `queued`, `running` and `stuck` are of this moment.
     struct Stats {
-        std::size_t queued = 0;
-        std::size_t running = 0;
-        std::size_t stuck = 0;  // of those that run, nobody waits for these any more
+        int queued = 0;
+        int running = 0;
+        int stuck = 0;  // of those that run, nobody waits for these any more
         std::uint64_t done = 0;
         std::uint64_t rejected = 0;  // the queue was full
         std::uint64_t replaced = 0;  // threads that a job ended
     };
 
     /// Starts `size` threads, 0 meaning one per usable CPU; as many jobs as `queue_limit` wait besides those
-    /// that run. Throws std::invalid_argument if `size` is negative, std::system_error if a thread cannot be
-    /// made.
-    explicit WorkerPool(int size = 0, std::size_t queue_limit = 256);
+    /// that run. Throws std::invalid_argument if one of them is negative, std::system_error if a thread
+    /// cannot be made.
+    explicit WorkerPool(int size = 0, int queue_limit = 256);
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
     /// Runs what is queued to its end, unless the pool was stopped, then ends the threads.
@@ -98,8 +97,8 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. A job that calls it is not waited for, nor are as many as the caller knows to be `lost`.
-    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost = 0);
+    /// left. Not to be called by a job of the pool.
+    int stop(std::chrono::milliseconds patience);
 
     // What follows is for dispatchers, which look after a job that they have submitted.
 
@@ -110,9 +109,6 @@ class WorkerPool {
     bool withdraw(detail::PoolJob& job);
     /// Nobody waits for the job any more: it does not run, or is counted as stuck until it ends.
     void abandon(detail::PoolJob& job);
-    /// What tells pools apart: of the pool whose thread is calling, nullptr if it is none's; and of this one.
-    [[nodiscard]] static const void* current() noexcept;
-    [[nodiscard]] const void* id() const noexcept { return state_.get(); }
 
   private:
     int size_;
@@ -124,7 +120,7 @@ namespace detail {
 /// What the threads of a pool share. Each holds it too, since a stuck one may outlive the pool.
 class PoolState : public std::enable_shared_from_this<PoolState> {
   public:
-    PoolState(std::size_t size, std::size_t queue_limit) : size_(size), queue_limit_(queue_limit) {}
+    PoolState(int size, int queue_limit) : size_(size), queue_limit_(queue_limit) {}
 
     void start() {
         const std::lock_guard lock(mutex_);
@@ -160,7 +156,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     WorkerPool::Stats stats() const {
         const std::lock_guard lock(mutex_);
         WorkerPool::Stats stats = stats_;
-        stats.queued = queue_.size();
+        stats.queued = static_cast<int>(queue_.size());
         return stats;
     }
 
@@ -172,31 +168,21 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         return !stopping_.stop_requested();
     }
 
-    std::size_t stop(std::chrono::milliseconds patience, std::size_t lost) {
+    int stop(std::chrono::milliseconds patience) {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
         std::deque<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
         std::list<Thread> ended;
         std::unique_lock lock(mutex_);
         stopping_.request_stop();
         dropped.swap(queue_);
-        lock.unlock();
-        for (const auto& job : dropped) job->dropped();
-        lock.lock();
-        if (current() == this) ++lost;
-        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ <= lost; });
+        changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == 0; });
         take_ended(ended);
         for (Thread& stuck : threads_) {
             if (stuck.handle.joinable()) stuck.handle.detach();
         }
-        const std::size_t left = stats_.running;
+        const int left = stats_.running;
         lock.unlock();
         return left;
-    }
-
-    /// The pool that this thread belongs to, or nullptr.
-    static const PoolState*& current() noexcept {
-        thread_local const PoolState* pool = nullptr;
-        return pool;
     }
 
   private:
@@ -237,7 +223,8 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     // Counts a refusal. Makes up for threads that could not be replaced when they ended.
     bool has_room_locked() noexcept {
         if (alive_ < size_ && !stopping_.stop_requested()) replace_thread();
-        if (!stopping_.stop_requested() && queue_.size() + stats_.running < size_ + queue_limit_) return true;
+        const auto taken = static_cast<std::int64_t>(queue_.size()) + stats_.running;
+        if (!stopping_.stop_requested() && taken < std::int64_t{size_} + queue_limit_) return true;
         ++stats_.rejected;
         return false;
     }
@@ -276,7 +263,6 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
 
     void work(Thread& thread) {
         const Presence presence(*this, thread);
-        current() = this;
         sys::set_thread_name("sake-worker");
         while (const std::shared_ptr<PoolJob> job = next()) {
             Running running(*this, *job);
@@ -334,46 +320,58 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         }
     }
 
-    const std::size_t size_;
-    const std::size_t queue_limit_;
+    const int size_;
+    const int queue_limit_;
     mutable std::mutex mutex_;
     std::condition_variable_any wake_;     // there is a job
     std::condition_variable_any changed_;  // a job or a thread has ended
     std::stop_source stopping_;
     std::deque<std::shared_ptr<PoolJob>> queue_;
     std::list<Thread> threads_;
-    std::size_t alive_ = 0;
+    int alive_ = 0;
     WorkerPool::Stats stats_;
 };
 
 }  // namespace detail
 
-inline WorkerPool::WorkerPool(int size, std::size_t queue_limit) : size_(size == 0 ? usable_cpus() : size) {
-    if (size < 0) throw std::invalid_argument("WorkerPool: the size must be at least 0");
-    state_ = std::make_shared<detail::PoolState>(static_cast<std::size_t>(size_), queue_limit);
+inline WorkerPool::WorkerPool(int size, int queue_limit) : size_(size == 0 ? usable_cpus() : size) {
+    detail::demand_at_least(0, size, "WorkerPool: size");
+    detail::demand_at_least(0, queue_limit, "WorkerPool: queue_limit");
+    state_ = std::make_shared<detail::PoolState>(size_, queue_limit);
     try {
         state_->start();
     } catch (...) {
-        state_->stop(std::chrono::hours(1), 0);
+        state_->stop(std::chrono::hours(1));
         throw;
     }
 }
 
 inline WorkerPool::~WorkerPool() {
-    if (state_->drain()) state_->stop(std::chrono::hours(1), 0);
+    if (state_->drain()) state_->stop(std::chrono::hours(1));
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
-inline std::size_t WorkerPool::stop(std::chrono::milliseconds patience, std::size_t lost) {
-    return state_->stop(patience, lost);
-}
+inline int WorkerPool::stop(std::chrono::milliseconds patience) { return state_->stop(patience); }
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
     return state_->submit(std::move(job));
 }
 inline bool WorkerPool::has_room() { return state_->has_room(); }
 inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
 inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
-inline const void* WorkerPool::current() noexcept { return detail::PoolState::current(); }
+
+namespace detail {
+
+/// The threads that everything in the process shares that computes, parallel, stream and background: one per
+/// usable CPU, since the threads of loops, which call `background`, should be free for other things. They are
+/// started by the first call that has work for them. The pool is never destroyed, as destructors of statics
+/// may still compute. Its queue is bounded by those who use it: a loop by its turns, a call of `parallel` by
+/// the size of the pool.
+inline WorkerPool& process_pool() {
+    static WorkerPool& pool = *new WorkerPool(0, std::numeric_limits<int>::max());
+    return pool;
+}
+
+}  // namespace detail
 
 }  // namespace v0
 }  // namespace sake

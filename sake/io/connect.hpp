@@ -98,7 +98,7 @@ inline HostAndPort split_peer(const std::string& address) {
 /// What the threads are for.
 struct ForNames;
 
-// Templates, since GCC compiles coroutines that are none for every program that includes them.
+// Templates: see task.hpp.
 
 /// What is an address already is one at once; a name is looked up in the background.
 template <class Text>

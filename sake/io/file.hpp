@@ -25,8 +25,7 @@ class FileReader;
 
 namespace detail {
 
-/// What names a file. The functions are templates for it, since GCC compiles coroutines that are none for
-/// every program that includes them.
+/// What names a file. A concept, so that the functions are templates: see task.hpp.
 template <class T>
 concept Path = std::convertible_to<T, std::string>;
 

@@ -80,6 +80,11 @@ class TcpStream {
     /// throws std::logic_error if none does.
     explicit TcpStream(detail::FileDescriptor socket);
 
+    /// Adopts a connected socket, such as one of another library: the stream owns `fd` from here on, and
+    /// makes it non-blocking. Throws std::logic_error where no reactor runs on this thread; `fd` is closed
+    /// then too.
+    [[nodiscard]] static TcpStream adopt(int fd) { return TcpStream(detail::FileDescriptor(fd)); }
+
     /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max());
@@ -167,8 +172,7 @@ class TcpStream {
     [[nodiscard]] detail::TimePoint deadline_in(L limit) const {
         return state().socket.watch().reactor().deadline_in(detail::to_clock(limit));
     }
-    // Templates, as all coroutines here, since GCC compiles those that are none for every program that
-    // includes them.
+    // Templates, as all coroutines here: see task.hpp.
     template <class Unused = void>
     [[nodiscard]] Task<std::size_t> receive(std::span<char> into, detail::TimePoint deadline);
     template <class Unused = void>

@@ -57,7 +57,7 @@ class Acceptor {
 
     /// A stop has begun: takes what the kernel has accepted already, then ends.
     void begin_drain() { loop_.cancel(); }
-    [[nodiscard]] bool has_ended() const noexcept { return loop_.done(); }
+    [[nodiscard]] bool has_ended() const noexcept { return loop_.is_done(); }
 
   private:
     enum class Outcome : std::uint8_t { drained, some, full, no_resources };

@@ -69,14 +69,14 @@ struct PoolCarrier final : Carrier {
           routes(std::move(table)),
           queue_timeout(config.worker_queue_timeout),
           json_depth(static_cast<std::size_t>(config.max_json_depth)),
-          pool(config.worker_pool_size, static_cast<std::size_t>(config.worker_queue_limit)) {}
+          pool(config.worker_pool_size, config.worker_queue_limit) {}
 
     // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
     inline std::unique_ptr<CarriedCall> carry(Call& call) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
     void request_stop() noexcept override { stopping.request_stop(); }
     std::size_t stop(std::chrono::milliseconds patience) noexcept override {
-        const std::size_t stuck = pool.stop(patience);
+        const auto stuck = static_cast<std::size_t>(pool.stop(patience));
         mailbox->close();
         return stuck;
     }
@@ -217,7 +217,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
                 // No memory to tell it: it goes on, and its answer is dropped.
             }
         });
-        reactor.run_until([&] { return handle->done(); });
+        reactor.run_until([&] { return handle->is_done(); });
         handle->take();
     }
 

@@ -32,7 +32,7 @@ sake::Task<int> status_of(http::Client& client, std::string url) {
 }
 
 sake::Task<> try_all(std::string origin) {
-    http::Client client({.connections_per_origin = 10});
+    http::Client client({.max_connections_per_origin = 10});
     const http::Response small = co_await client.get(origin + "/small.txt");
     report("a file", small.status == 200 && small.body == "small\n", std::to_string(small.status));
     const http::Response head = co_await client.head(origin + "/small.txt");
