@@ -54,6 +54,7 @@ demo: $(BUILD)/demo ## build the demo and serve it on 127.0.0.1:8080 (PORT=)
 
 .PHONY: header
 header: ## make single_include/sake.hpp from the parts
+	@$(SETUP) python3
 	@python3 amalgamate.py && echo 'wrote single_include/sake.hpp'
 
 .PHONY: examples
@@ -177,6 +178,12 @@ check-locale: $(BUILD)/plain/sake_tests
 $(CHECKS:%=check-%): check-%: check-tools
 	@$(RECORD) $@ tests/checks/$*
 
+.PHONY: check-fresh
+check-fresh: ## `make demo` and `make test` on a bare Debian 12 that debootstrap makes; root, a quarter of an hour
+	@rm -f $(BUILD)/results/fresh-*
+	@$(RECORD) fresh-suite tests/checks/fresh
+	@$(RECORD) --total fresh
+
 # ---- fuzzing: a target is a function over bytes; its corpus grows in $(BUILD)/fuzz, and the suite replays what is committed ----
 
 .PHONY: fuzz
@@ -228,6 +235,7 @@ $(BUILD)/soak: tests/soak/soak.cpp $(SOAK_SUPPORT) single_include/sake.hpp | set
 
 .PHONY: bench
 bench: ## build and run the benchmarks, some 30 minutes; writes bench/RESULTS.md (BENCH_ARGS= goes to bench/run.py)
+	@$(SETUP) python3
 	@python3 bench/run.py --install $(BENCH_ARGS)
 
 ##@ Product
