@@ -165,7 +165,7 @@ tsan: $(BUILD)/tsan/sake_tests ## the suite on the single header under ThreadSan
 
 # ---- checks of the code as text and of the header as a product: one subject, one script ----
 
-CHECKS := layers forbidden format amalgamation parts_alone strict two_units macros install locale docs compile_cost
+CHECKS := layers forbidden public_names format amalgamation parts_alone strict two_units macros install locale docs compile_cost
 
 .PHONY: check check-tools $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, install, docs
@@ -177,6 +177,11 @@ check-tools: setup
 check-locale: $(BUILD)/plain/sake_tests
 $(CHECKS:%=check-%): check-%: check-tools
 	@$(RECORD) $@ tests/checks/$*
+
+.PHONY: public-names
+public-names: ## rewrite the list of public names, tests/checks/public_names.txt
+	@$(SETUP) python3 clang++-14
+	@tests/checks/public_names --write
 
 .PHONY: check-fresh
 check-fresh: ## `make demo` and `make test` on a bare Debian 12 that debootstrap makes; root, a quarter of an hour
