@@ -195,7 +195,7 @@ tsan: $(BUILD)/tsan/sake_tests ## the suite on the single header under ThreadSan
 
 # ---- checks of the code as text and of the header as a product: one subject, one script ----
 
-CHECKS := layers forbidden public_names format amalgamation parts_alone strict two_units macros install locale docs compile_cost
+CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units macros install locale docs compile_cost
 
 .PHONY: check check-tools $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, install, docs
@@ -294,13 +294,15 @@ $(BUILD)/demo $(BUILD)/hostile: single_include/sake.hpp | setup-product
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
 	@$(CXX) $(BASE_FLAGS) -O2 -Isingle_include $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) -o $@
-# Examples are built to be run, not measured, and all at once: hence -O0, and the header is precompiled.
+# Examples are built to be run, not measured, and all at once: hence -O0, and the header is precompiled, by way of a file
+# that includes it, since g++ warns of #pragma once in what it precompiles.
 EXAMPLE_FLAGS := $(BASE_FLAGS) -O0 -Isingle_include
 $(BUILD)/examples/compiler: COMMAND = $(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS)
-$(BUILD)/examples/sake.hpp.gch: single_include/sake.hpp $(BUILD)/examples/compiler | setup-product
+$(BUILD)/examples/common.hpp.gch: single_include/sake.hpp $(BUILD)/examples/compiler | setup-product
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -x c++-header $< -o $@
-$(BUILD)/examples/%: examples/%.cpp $(BUILD)/examples/sake.hpp.gch
+	@echo '#include "sake.hpp"' > $(@:.gch=)
+	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -x c++-header $(@:.gch=) -o $@
+$(BUILD)/examples/%: examples/%.cpp $(BUILD)/examples/common.hpp.gch
 	@echo '  CXX   $@'
-	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -include $(BUILD)/examples/sake.hpp $< $(LDFLAGS) -o $@
+	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -include $(BUILD)/examples/common.hpp $< $(LDFLAGS) -o $@
