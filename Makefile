@@ -8,6 +8,8 @@
 #   PORT=8080              where `make demo` serves
 #   PREFIX=, DESTDIR=      where `make install` installs
 #   TEST_ARGS='-tc=*cookie*'   arguments for the test program (doctest's)
+#   T=router               the file that `make test-one` runs, UNDER=asan or UNDER=tsan the sanitizer
+#   GROUPS=1               tests are compiled in four groups: the quickest full build (CI=true as well)
 
 ifeq ($(origin CXX),default)
 CXX := g++
@@ -36,8 +38,8 @@ export CXX BUILD
 .PHONY: help
 help: ## list these targets
 	@awk -F ':.*## ' '/^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	    /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@printf '\nVariables: CXX CXXFLAGS JOBS BUILD PORT PREFIX DESTDIR TEST_ARGS (see the top of the Makefile)\n'
+	    /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@printf '\nVariables: CXX CXXFLAGS JOBS BUILD PORT PREFIX DESTDIR TEST_ARGS T UNDER GROUPS (see the top of the Makefile)\n'
 
 .PHONY: setup
 setup: ## look for what is needed, and install what is missing (Debian, Ubuntu)
@@ -54,6 +56,7 @@ demo: $(BUILD)/demo ## build the demo and serve it on 127.0.0.1:8080 (PORT=)
 
 .PHONY: header
 header: ## make single_include/sake.hpp from the parts
+	@$(SETUP) python3
 	@python3 amalgamate.py && echo 'wrote single_include/sake.hpp'
 
 .PHONY: examples
@@ -73,14 +76,18 @@ clean: ## remove everything that was built
 ##@ Proof
 
 # ---- the suite, in three variants: on the parts, and on the single header under each sanitizer ----
-# suite NAME, FLAGS, INCLUDES: the tests are compiled in a few groups, each of which includes every fourth of
-# tests/test_*.cpp, on a precompiled header, because the framework costs more to compile than the tests do. System
-# calls go through the wrappers of tests/support, which put faults in; kqueue is a double over epoll.
+# suite NAME, FLAGS, INCLUDES: tests are compiled on a precompiled header, because the framework costs more to compile
+# than the tests do. There is an object for each test file, so that a change costs little, and `make test-one` links a
+# single one. In CI, or with `make test GROUPS=1`, the files are compiled in a few groups instead, each of which includes
+# every fourth of them: a full build then takes 2.5 times less, but a small change more. System calls pass through the wrappers of tests/support,
+# which put faults in; kqueue is a double over epoll.
 
 comma         := ,
+TEST_FILES    := $(sort $(wildcard tests/test_*.cpp))
+TEST_NAMES    := $(TEST_FILES:tests/test_%.cpp=%)
 TEST_GROUPS   := 1 2 3 4
-TEST_SOURCES  := $(TEST_GROUPS:%=$(BUILD)/groups/tests_%.cpp) \
-    $(wildcard tests/support/*.cpp tests/support/kqueue/*.cpp)
+GROUP_FILES   := $(TEST_GROUPS:%=$(BUILD)/groups/tests_%.cpp)
+TEST_SUPPORT  := $(wildcard tests/support/*.cpp tests/support/kqueue/*.cpp)
 WRAPPED_CALLS := $(shell sed 's/\#.*//' tests/support/wrapped_calls.txt 2>/dev/null)
 TEST_FLAGS    := $(BASE_FLAGS) -DSAKE_KQUEUE -Itests -isystem tests/support/kqueue
 TEST_LINK     := $(WRAPPED_CALLS:%=-Wl,--wrap=%)
@@ -95,12 +102,20 @@ LINK_SUITE    := $(CXX)
 LINK_TSAN     := $(if $(findstring clang,$(CXX)),$(subst clang++,clang,$(CXX)) -lstdc++ -lm,$(CXX))
 
 define suite
-$(1)_objects := $$(patsubst $(BUILD)/%,%,$$(TEST_SOURCES))
-$(1)_objects := $$($(1)_objects:%.cpp=$(BUILD)/$(1)/%.o)
+$(1)_support := $$(TEST_SUPPORT:%.cpp=$(BUILD)/$(1)/%.o)
+$(1)_files   := $$(TEST_FILES:%.cpp=$(BUILD)/$(1)/%.o)
+$(1)_groups  := $$(GROUP_FILES:$(BUILD)/%.cpp=$(BUILD)/$(1)/%.o)
+$(1)_objects := $$($(1)_support) $$($(1)_files) $$($(1)_groups)
+$(BUILD)/$(1)/sake_tests: $$($(1)_support) $$($(1)_$(if $(filter-out 0 false no,$(CI) $(GROUPS)),groups,files))
+	$$(link_$(1))
+$(BUILD)/$(1)/one/%: $(BUILD)/$(1)/tests/test_%.o $$($(1)_support)
+	$$(link_$(1))
+$(BUILD)/$(1)/tests/test_%.o: tests/test_%.cpp $(BUILD)/$(1)/common.hpp.gch
+	$$(call compile_$(1),-include $(BUILD)/$(1)/common.hpp)
+$(BUILD)/$(1)/groups/%.o: $(BUILD)/groups/%.cpp $(BUILD)/$(1)/common.hpp.gch
+	$$(call compile_$(1),-include $(BUILD)/$(1)/common.hpp)
 $(BUILD)/$(1)/%.o: %.cpp $(BUILD)/$(1)/compiler | setup
 	$$(compile_$(1))
-$(BUILD)/$(1)/%.o: $(BUILD)/%.cpp $(BUILD)/$(1)/common.hpp.gch
-	$$(call compile_$(1),-include $(BUILD)/$(1)/common.hpp)
 $(BUILD)/$(1)/common.hpp.gch: tests/support/common.hpp $(BUILD)/$(1)/compiler | setup
 	$$(call compile_$(1),-x c++-header)
 define compile_$(1)
@@ -108,9 +123,11 @@ define compile_$(1)
 	@echo '  CXX   $$(@:$(BUILD)/%=%)'
 	@$(CXX) $(TEST_FLAGS) $(2) $(3) $(CXXFLAGS) $$(1) -MMD -MP -c $$< -o $$@
 endef
-$(BUILD)/$(1)/sake_tests: $$($(1)_objects)
-	@echo '  LINK  $$@'
+define link_$(1)
+	@mkdir -p $$(@D)
+	@echo '  LINK  $$(@:$(BUILD)/%=%)'
 	@$$(LINK_SUITE) -pthread $(2) $(CXXFLAGS) $$^ $(TEST_LINK) $(LDFLAGS) -o $$@
+endef
 $(BUILD)/$(1)/compiler: COMMAND = $(CXX) $(TEST_FLAGS) $(2) $(3) $(CXXFLAGS)
 -include $$($(1)_objects:.o=.d) $(BUILD)/$(1)/common.hpp.d
 endef
@@ -120,11 +137,11 @@ SANITIZE := -fno-omit-frame-pointer -fno-sanitize-recover=all $(QUIET)
 $(eval $(call suite,plain,-O0 -g1,-I.))
 $(eval $(call suite,asan,-O0 -g1 -fsanitize=address$(comma)undefined $(SANITIZE),-Isingle_include -I.))
 $(eval $(call suite,tsan,-O1 -g1 -fsanitize=thread $(SANITIZE),-Isingle_include -I.))
-$(BUILD)/tsan/sake_tests: LINK_SUITE = $(LINK_TSAN)
+$(BUILD)/tsan/sake_tests $(TEST_NAMES:%=$(BUILD)/tsan/one/%): LINK_SUITE = $(LINK_TSAN)
 
 $(BUILD)/groups/tests_%.cpp: FORCE
 	@mkdir -p $(@D)
-	@ls tests/test_*.cpp | awk 'NR % $(words $(TEST_GROUPS)) + 1 == $* { print "#include \"" $$0 "\"" }' > $@.new
+	@printf '%s\n' $(TEST_FILES) | awk 'NR % $(words $(TEST_GROUPS)) + 1 == $* { print "#include \"" $$0 "\"" }' > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # What another compiler, or other flags, made is made again.
@@ -144,10 +161,24 @@ FUZZ_TARGETS := $(notdir $(wildcard tests/fuzz/corpus/*))
 test: $(BUILD)/plain/sake_tests $(EXAMPLES) ## the suite on the parts, the programs that must not compile, the examples
 	@rm -f $(BUILD)/results/test-*
 	@python3 amalgamate.py --check > /dev/null || echo 'note: single_include/sake.hpp is stale: run `make header`'
-	@$(RECORD) test-suite tests/checks/support/suite.sh plain $(TEST_ARGS)
+	@$(RECORD) test-suite tests/checks/support/suite.sh plain/sake_tests $(TEST_ARGS)
 	@$(RECORD) test-compile_fail tests/checks/support/compile_fail.sh
 	@if [ -f tests/examples.sh ]; then $(RECORD) test-examples bash tests/examples.sh $(BUILD); fi
 	@$(RECORD) --total test
+
+# Any form of the name will do: router, test_router, tests/test_router.cpp.
+ONE := $(patsubst test_%,%,$(basename $(notdir $(T))))
+ifneq ($(filter test-one,$(MAKECMDGOALS)),)
+ifeq ($(filter $(ONE),$(TEST_NAMES)),)
+$(error make test-one needs T=NAME, one of: $(TEST_NAMES))
+endif
+ifeq ($(filter $(or $(UNDER),plain),plain asan tsan),)
+$(error UNDER is asan or tsan, not '$(UNDER)')
+endif
+endif
+.PHONY: test-one
+test-one: $(BUILD)/$(or $(UNDER),plain)/one/$(ONE) ## one test file, quickly: T=router is tests/test_router.cpp (UNDER=asan, UNDER=tsan)
+	@tests/checks/support/suite.sh $(or $(UNDER),plain)/one/$(ONE) $(TEST_ARGS)
 
 .PHONY: asan tsan fresh-header
 fresh-header: setup
@@ -155,16 +186,16 @@ fresh-header: setup
 $(asan_objects) $(tsan_objects): | fresh-header
 asan: $(BUILD)/asan/sake_tests ## the suite on the single header under AddressSanitizer and UndefinedBehaviorSanitizer
 	@rm -f $(BUILD)/results/asan-*
-	@$(RECORD) asan-suite tests/checks/support/suite.sh asan $(TEST_ARGS)
+	@$(RECORD) asan-suite tests/checks/support/suite.sh asan/sake_tests $(TEST_ARGS)
 	@$(RECORD) --total asan
 tsan: $(BUILD)/tsan/sake_tests ## the suite on the single header under ThreadSanitizer
 	@rm -f $(BUILD)/results/tsan-*
-	@$(RECORD) tsan-suite tests/checks/support/suite.sh tsan $(TEST_ARGS)
+	@$(RECORD) tsan-suite tests/checks/support/suite.sh tsan/sake_tests $(TEST_ARGS)
 	@$(RECORD) --total tsan
 
 # ---- checks of the code as text and of the header as a product: one subject, one script ----
 
-CHECKS := layers forbidden format amalgamation parts_alone strict two_units macros install locale docs compile_cost
+CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units macros install locale docs compile_cost
 
 .PHONY: check check-tools $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, install, docs
@@ -176,6 +207,17 @@ check-tools: setup
 check-locale: $(BUILD)/plain/sake_tests
 $(CHECKS:%=check-%): check-%: check-tools
 	@$(RECORD) $@ tests/checks/$*
+
+.PHONY: public-names
+public-names: ## rewrite the list of public names, tests/checks/public_names.txt
+	@$(SETUP) python3 clang++-14
+	@tests/checks/public_names --write
+
+.PHONY: check-fresh
+check-fresh: ## `make demo` and `make test` on a bare Debian 12 that debootstrap makes; root, a quarter of an hour
+	@rm -f $(BUILD)/results/fresh-*
+	@$(RECORD) fresh-suite tests/checks/fresh
+	@$(RECORD) --total fresh
 
 # ---- fuzzing: a target is a function over bytes; its corpus grows in $(BUILD)/fuzz, and the suite replays what is committed ----
 
@@ -228,6 +270,7 @@ $(BUILD)/soak: tests/soak/soak.cpp $(SOAK_SUPPORT) single_include/sake.hpp | set
 
 .PHONY: bench
 bench: ## build and run the benchmarks, some 30 minutes; writes bench/RESULTS.md (BENCH_ARGS= goes to bench/run.py)
+	@$(SETUP) python3
 	@python3 bench/run.py --install $(BENCH_ARGS)
 
 ##@ Product
@@ -251,13 +294,15 @@ $(BUILD)/demo $(BUILD)/hostile: single_include/sake.hpp | setup-product
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
 	@$(CXX) $(BASE_FLAGS) -O2 -Isingle_include $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) -o $@
-# Examples are built to be run, not measured, and all at once: hence -O0, and the header is precompiled.
+# Examples are built to be run, not measured, and all at once: hence -O0, and the header is precompiled, by way of a file
+# that includes it, since g++ warns of #pragma once in what it precompiles.
 EXAMPLE_FLAGS := $(BASE_FLAGS) -O0 -Isingle_include
 $(BUILD)/examples/compiler: COMMAND = $(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS)
-$(BUILD)/examples/sake.hpp.gch: single_include/sake.hpp $(BUILD)/examples/compiler | setup-product
+$(BUILD)/examples/common.hpp.gch: single_include/sake.hpp $(BUILD)/examples/compiler | setup-product
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -x c++-header $< -o $@
-$(BUILD)/examples/%: examples/%.cpp $(BUILD)/examples/sake.hpp.gch
+	@echo '#include "sake.hpp"' > $(@:.gch=)
+	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -x c++-header $(@:.gch=) -o $@
+$(BUILD)/examples/%: examples/%.cpp $(BUILD)/examples/common.hpp.gch
 	@echo '  CXX   $@'
-	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -include $(BUILD)/examples/sake.hpp $< $(LDFLAGS) -o $@
+	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -include $(BUILD)/examples/common.hpp $< $(LDFLAGS) -o $@

@@ -55,60 +55,74 @@ find_missing() {
     for name in "$@"; do has "${name%% *}" || missing+=("$name"); done
 }
 
-# Runs apt-get, and waits for up to ten minutes while another program holds one of its locks. DPkg::Lock::Timeout
-# covers the locks of dpkg only; apt-get gives up at once on those of the lists and the archives.
+# Runs apt-get as root. While another program holds one of its locks, tries again for up to ten minutes: apt-get itself
+# can wait for the locks of dpkg, but not for those of the package lists and of the archives. What it printed is in
+# $said. Descriptor 9, the lock below, is closed for it: a service that a package starts would keep it for ever.
 apt() {
-    local as_root=() tries=0 said
+    local as_root=() waited=0
     [ "$(id -u)" = 0 ] || as_root=(sudo)
     until said=$("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive LC_ALL=C \
-        apt-get -q -y -o DPkg::Lock::Timeout=600 "$@" 2>&1 < /dev/null); do
-        [[ $said == *"Could not get lock"* || $said == *"Unable to lock"* ]] || { why=$said; return 1; }
-        [ $((tries++)) -lt 300 ] || { why=$said; return 1; }
-        [ $tries != 1 ] || echo 'waiting: another program is installing packages'
+        apt-get -q -y "$@" 2>&1 < /dev/null 9>&-); do
+        [[ $said == *"Could not get lock"* || $said == *"locked by another process"* ]] || return 1
+        [ "$waited" -lt 600 ] || return 1
+        [ "$waited" != 0 ] || echo 'waiting: another program is installing packages'
         sleep 2
+        waited=$((waited + 2))
     done
 }
 
+# Package lists may be absent or old: they are fetched when an installation fails, once.
+install() {
+    apt install --no-install-recommends "$@" && return
+    [ -z "${is_updated:-}" ] || return 1
+    is_updated=1
+    apt update && apt install --no-install-recommends "$@"
+}
+
+# All at once, which is quicker; if that fails, one by one, so that one package that does not exist costs no other.
 install_missing() {
-    local name packages why=
-    for name in "${missing[@]}"; do
-        read -ra packages <<< "$(package "$name")"
-        echo "installing: ${packages[*]}"
-        apt install --no-install-recommends "${packages[@]}" && continue
-        [ -n "${fresh:-}" ] || { apt update; fresh=1; }
-        apt install --no-install-recommends "${packages[@]}" ||
-            apt install --no-install-recommends "${packages[0]}" || tail -n 3 <<< "$why"
-    done
+    local name packages=() said=
+    for name in "${missing[@]}"; do read -ra packages <<< "${packages[*]} $(package "$name")"; done
+    echo "installing: ${packages[*]}"
+    install "${packages[@]}" && return
+    for name in "${packages[@]}"; do install "$name" || tail -n 3 <<< "$said"; done
 }
 
 find_missing "$@"
 [ ${#missing[@]} -gt 0 ] || exit 0
 
-if command -v apt-get > /dev/null; then
+can_install=
+if command -v apt-get > /dev/null && { [ "$(id -u)" = 0 ] || command -v sudo > /dev/null; }; then
+    can_install=1
     mkdir -p "${BUILD:-build}"
     exec 9> "${BUILD:-build}/setup.lock"
+    # Without flock there are no turns here, and only apt-get's own locks.
     ! command -v flock > /dev/null || flock 9
     find_missing "$@"
-    install_missing
+    [ ${#missing[@]} = 0 ] || install_missing
+    exec 9>&-
 fi
 
-status=0
+find_missing "$@"
+[ ${#missing[@]} -gt 0 ] || exit 0
+if [ -n "$optional" ]; then
+    printf 'skipped: %s not available\n' "${missing[@]}"
+    exit 0
+fi
+packages=()
 for name in "${missing[@]}"; do
-    has "$name" && continue
-    if [ -n "$optional" ]; then
-        echo "skipped: $name not available"
-    else
-        echo "missing: $name$([ "$name" = c++20 ] && echo " (CXX is '${CXX:-g++}')")"
-        status=1
-    fi
+    echo "missing: $name$([ "$name" = c++20 ] && echo " (a C++20 compiler: g++ 11, clang 14 or newer; CXX is '${CXX:-g++}')")"
+    read -ra packages <<< "${packages[*]} $(package "$name")"
 done
-if [ $status = 1 ]; then
+if command -v apt-get > /dev/null; then
+    [ -n "$can_install" ] || echo 'nothing was installed: apt-get needs root, or sudo. As root:'
+    echo "  apt-get update && apt-get install --no-install-recommends ${packages[*]}"
+else
     cat << 'TEXT'
 Sake's tests need a C++20 compiler (g++ 11, clang 14 or newer), GNU make, python3, curl, doctest and nlohmann/json:
-  Debian, Ubuntu   apt-get install g++ make python3 curl doctest-dev nlohmann-json3-dev
   Fedora           dnf install gcc-c++ make python3 curl doctest-devel json-devel
   Arch             pacman -S gcc make python curl doctest nlohmann-json
   macOS            brew install make doctest nlohmann-json
 TEXT
 fi
-exit $status
+exit 1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the test program of a variant (plain, asan, tsan), bounded in time. Further arguments go to doctest.
+# Runs a test program, bounded in time: suite.sh VARIANT/PROGRAM [doctest's arguments]. A variant is plain, asan or tsan.
 set -u
-variant=$1
+program=$1
 shift
 export ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1
 export UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
@@ -9,7 +9,7 @@ export TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1
 
 # ThreadSanitizer of older compilers cannot place its shadow when addresses are randomised with many bits.
 fixed_addresses=()
-if [ "$variant" = tsan ] && setarch "$(uname -m)" -R true 2>/dev/null; then
+if [ "${program%%/*}" = tsan ] && setarch "$(uname -m)" -R true 2>/dev/null; then
     fixed_addresses=(setarch "$(uname -m)" -R)
 fi
 # Text colours would stand in the way of counting; a suite that hangs is a failure, not a wait. At full size
@@ -17,11 +17,11 @@ fi
 longest=${TEST_TIMEOUT:-${SAKE_LONG:+14400}}
 run() {
     timeout --kill-after=10 "${longest:-1200}" "${fixed_addresses[@]}" \
-        "${BUILD:-build}/$variant/sake_tests" --no-colors=true "$@"
+        "${BUILD:-build}/$program" --no-colors=true "$@"
 }
-[ $# = 0 ] || { run "$@"; exit; }
+[[ $# = 0 && $program == */sake_tests ]] || { run "$@"; exit; }
 
-# All of it: in two halves side by side, since most tests wait for something most of the time. In its summary, each half
+# The whole suite: in two halves side by side, since most tests wait for something most of the time. In its summary, each half
 # counts the cases of the other as passed.
 count=$(run --count | awk '/unskipped/ { print $NF }')
 scratch=$(mktemp -d)
