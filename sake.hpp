@@ -20,6 +20,7 @@
 #include "sake/base/platform.hpp"
 
 #include "sake/base/budget.hpp"
+#include "sake/base/byte_buffer.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/json.hpp"

@@ -25,6 +25,7 @@
 //   sake/base/platform.hpp
 //   sake/base/log.hpp
 //   sake/base/budget.hpp
+//   sake/base/byte_buffer.hpp
 //   sake/base/error.hpp
 //   sake/base/function.hpp
 //   sake/base/text.hpp
@@ -447,6 +448,63 @@ class BudgetShare {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/base/byte_buffer.hpp ----
+
+// ByteBuffer: bytes that gather at the end of one piece of memory. Unlike a string it gives room that is not
+// filled first, which for heads of messages would cost as much as writing them.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class ByteBuffer {
+  public:
+    ByteBuffer() = default;
+    ByteBuffer(const ByteBuffer&) = delete;
+    ByteBuffer& operator=(const ByteBuffer&) = delete;
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::string_view view() const noexcept { return {memory_.get(), size_}; }
+
+    /// Room for `count` bytes behind the last, to be written and then kept by `end_at`.
+    [[nodiscard]] char* make_room(std::size_t count) {
+        if (capacity_ - size_ < count) grow(count);
+        return memory_.get() + size_;
+    }
+    /// What was written up to `end` belongs to the bytes.
+    void end_at(const char* end) noexcept { size_ = static_cast<std::size_t>(end - memory_.get()); }
+
+    ByteBuffer& append(std::string_view bytes) {
+        char* const place = make_room(bytes.size());
+        if (!bytes.empty()) std::memcpy(place, bytes.data(), bytes.size());
+        size_ += bytes.size();
+        return *this;
+    }
+    void reserve(std::size_t capacity) {
+        if (capacity > capacity_) grow(capacity - size_);
+    }
+    /// Empties it and keeps its memory.
+    void clear() noexcept { size_ = 0; }
+
+  private:
+    void grow(std::size_t count) {
+        const std::size_t capacity = std::max(size_ + count, 2 * capacity_);
+        auto memory = std::make_unique_for_overwrite<char[]>(capacity);
+        if (size_ != 0) std::memcpy(memory.get(), memory_.get(), size_);
+        memory_ = std::move(memory);
+        capacity_ = capacity;
+    }
+
+    std::unique_ptr<char[]> memory_;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/base/error.hpp ----
 
 // The exceptions that Sake throws into the code of its users. Errors of clients never arrive this way: they
@@ -850,22 +908,28 @@ inline std::size_t broken_utf8_sequence(const unsigned char* p, std::size_t left
 
 }  // namespace detail
 
+namespace detail {
+
+/// Past the ASCII at the beginning.
+inline const char* skip_ascii(const char* at, const char* end) noexcept {
+    while (end - at >= 8 && (ascii::load_word(at) & 0x8080808080808080u) == 0) at += 8;
+    while (at != end && static_cast<unsigned char>(*at) < 0x80) ++at;
+    return at;
+}
+
+}  // namespace detail
+
 /// True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
 [[nodiscard]] inline bool is_valid_utf8(std::string_view text) noexcept {
-    const auto* p = reinterpret_cast<const unsigned char*>(text.data());
-    std::size_t left = text.size();
-    while (left > 0) {
-        if (left >= 8 && (ascii::load_word(text.data() + (text.size() - left)) & 0x8080808080808080u) == 0) {
-            p += 8;
-            left -= 8;
-            continue;
-        }
-        const std::size_t length = detail::utf8_sequence(p, left);
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data();;) {
+        at = detail::skip_ascii(at, end);
+        if (at == end) return true;
+        const std::size_t length = detail::utf8_sequence(reinterpret_cast<const unsigned char*>(at),
+                                                         static_cast<std::size_t>(end - at));
         if (length == 0) return false;
-        p += length;
-        left -= length;
+        at += length;
     }
-    return true;
 }
 
 /// The text with U+FFFD in place of every piece that is no UTF-8: of a sequence that breaks off, one for its
@@ -3145,6 +3209,9 @@ class HeadParser {
     /// True once a byte of the message itself was seen; empty lines before it do not count.
     [[nodiscard]] bool started() const noexcept { return state_ != State::start_line || scanned_ > line_; }
 
+    /// True once the start line was taken: `head` holds what it says.
+    [[nodiscard]] bool has_start_line() const noexcept { return block_ != 0; }
+
     /// Ready for the next message, whose first byte is then at offset 0.
     void reset() noexcept {
         line_ = scanned_ = block_ = 0;
@@ -3640,7 +3707,7 @@ class BodyReader {
 
 // ---- sake/http1/writer.hpp ----
 
-// The heads of requests and responses: fields in, bytes appended to a string, nothing allocated on the way.
+// The heads of requests and responses: fields in, bytes appended to a buffer, nothing allocated on the way.
 // Not here: bodies and chunks (chunked.hpp), and when to send what (the client and the server).
 
 namespace sake {
@@ -3746,21 +3813,18 @@ inline void put_body_line(Cursor& to, BodyLine body, std::uint64_t length) noexc
 inline constexpr std::size_t most_of_our_own = 256;
 
 /// Begins a head at the end of `out`, with room for `texts` bytes of the caller's besides our own.
-inline Cursor begin_head(std::string& out, std::size_t texts) {
-    const std::size_t begin = out.size();
-    out.resize(begin + most_of_our_own + texts);
-    return Cursor(out.data() + begin);
+inline Cursor begin_head(ByteBuffer& out, std::size_t texts) {
+    return Cursor(out.make_room(most_of_our_own + texts));
 }
 
 /// Ends it with the fields, which were counted among the texts, and the empty line.
-inline void end_head(std::string& out, Cursor& to, std::string_view fields) {
-    to.put(fields).put("\r\n");
-    out.resize(static_cast<std::size_t>(to.place() - out.data()));
+inline void end_head(ByteBuffer& out, Cursor& to, std::string_view fields) {
+    out.end_at(to.put(fields).put("\r\n").place());
 }
 
 /// Appends request line, fields and the final empty line. A User-Agent among `fields` takes the place of the
 /// one in `head`; Host, and fields for which is_framing_field is true, must not be among them.
-inline void append_request_head(std::string& out, const RequestTerms& head, const http::Headers& fields) {
+inline void append_request_head(ByteBuffer& out, const RequestTerms& head, const http::Headers& fields) {
     const std::string_view wire = fields.wire();
     Cursor to = begin_head(out, head.method.size() + head.target.size() + head.host.size() +
                                     head.user_agent.size() + wire.size());
@@ -3774,7 +3838,7 @@ inline void append_request_head(std::string& out, const RequestTerms& head, cons
 
 /// Appends status line, fields and the final empty line. A Date or Content-Type among `fields` takes the
 /// place of the one in `head`; fields for which is_framing_field is true must not be among them.
-inline void append_response_head(std::string& out, const ResponseHead& head, const http::Headers& fields) {
+inline void append_response_head(ByteBuffer& out, const ResponseHead& head, const http::Headers& fields) {
     const std::string_view wire = fields.wire();
     Cursor to = begin_head(out, head.date_line.size() + head.content_type.size() + wire.size());
     const bool known = head.status >= 100 && head.status <= 999;
@@ -11661,6 +11725,17 @@ struct Answered {
 namespace sake {
 inline namespace v0 {
 
+namespace detail {
+
+/// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
+struct ProblemMembers {
+    std::string text = {};
+    bool has_type = false;
+    bool has_title = false;
+};
+
+}  // namespace detail
+
 /// Throw it in a handler to answer with an error. The detail, the fields and the members are sent to the
 /// client:
 ///
@@ -11692,25 +11767,28 @@ class HttpError : public std::exception {
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
-    [[nodiscard]] const Json& members() const noexcept { return members_; }
+    [[nodiscard]] const detail::ProblemMembers& members() const noexcept { return members_; }
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
     int status_;
     std::string detail_;
     http::Headers headers_;
-    Json members_;
+    detail::ProblemMembers members_;
 };
 
 inline HttpError& HttpError::with(const Json& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
     for (auto each = members.begin(); each != members.end(); ++each) {
-        if (each.key() == "status" || each.key() == "detail") {
-            throw std::invalid_argument("HttpError::with: '" + each.key() +
-                                        "' is what the constructor takes");
+        const std::string& name = each.key();
+        if (name == "status" || name == "detail") {
+            throw std::invalid_argument("HttpError::with: '" + name + "' is what the constructor takes");
         }
-        members_[each.key()] = each.value();
+        members_.has_type = members_.has_type || name == "type";
+        members_.has_title = members_.has_title || name == "title";
+        detail::append_json_text(members_.text += ',', name);
+        append_json(members_.text += ':', each.value());
     }
     return *this;
 }
@@ -11721,21 +11799,14 @@ inline constexpr std::string_view problem_content_type = "application/problem+js
 
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
 /// detail the title stands for it.
-inline std::string problem_body(int status, std::string_view detail, const Json& members = {}) {
-    const auto has = [&](const char* name) { return members.is_object() && members.contains(name); };
+inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
     const std::string_view title = http::reason_phrase(status);
     std::string body = "{";
-    if (!has("type")) body.append(R"("type":"about:blank",)");
-    if (!has("title")) append_json_text(body.append(R"("title":)"), title), body += ',';
+    if (!members.has_type) body.append(R"("type":"about:blank",)");
+    if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
     append_json_integer(body.append(R"("status":)"), status);
     append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
-    if (members.is_object()) {
-        for (auto each = members.begin(); each != members.end(); ++each) {
-            append_json_text(body += ',', each.key());
-            append_json(body += ':', each.value());
-        }
-    }
-    return body.append("}");
+    return body.append(members.text).append("}");
 }
 
 }  // namespace detail
@@ -11916,12 +11987,13 @@ class Request {
     http::Method known_method = http::Method::other;
     Slice method_name;
     Slice target_text;
-    std::vector<FieldSlice> fields;  // in the order received
-    const char* base = nullptr;      // where the text is that the slices are of
-    std::string storage;             // the text is here if it must outlive the turn of the loop
+    std::span<FieldSlice> fields;  // in the order received
+    const char* base = nullptr;    // where the text is that the slices are of
+    std::string storage;           // the text is here if it must outlive the turn of the loop
     std::string_view body;
     std::string body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
+    std::vector<FieldSlice> own_fields;     // of a request that no parser holds
     std::vector<std::string> given_params;  // their decoded values, if the request came with them
     std::forward_list<std::string>
         decoded_texts;  // what views of decoded text given to the handler point into
@@ -11929,7 +12001,7 @@ class Request {
     void clear() noexcept {
         known_method = http::Method::other;
         method_name = target_text = Slice{};
-        fields.clear();
+        fields = {};
         base = nullptr;
         body = {};
         shrink(storage);
@@ -12171,7 +12243,7 @@ class Response {
 
     /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
     /// middleware has set, such as those of CORS, stay.
-    void set_problem(int code, std::string_view detail, const Json& members = {}) {
+    void set_problem(int code, std::string_view detail, const ProblemMembers& members = {}) {
         status = code;
         for (const std::string_view name :
              {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition",
@@ -12499,11 +12571,14 @@ struct Call {
     }
 };
 
-/// Why a request cannot be served; status 0 if it can.
+/// Why a request cannot be served.
 struct Refusal {
-    int status = 0;
-    std::string_view reason = {};
+    int status;
+    std::string_view reason;
 };
+inline constexpr Refusal bad_target{400, "the request target is not valid"};
+// RFC 9110 section 7.4: only over a connection that is secured.
+inline constexpr Refusal misdirected{421, "this connection is not secured, and the target is https"};
 
 /// Fills a Call with a request. The text that it is given is copied, unless it lies in one piece that
 /// outlives the call: see `take`.
@@ -12518,27 +12593,28 @@ class CallBuilder {
     }
     void field(std::string_view name, std::string_view value) {
         const Slice kept_name = keep(name);
-        request_.fields.push_back({kept_name, keep(value)});
+        request_.own_fields.push_back({kept_name, keep(value)});
     }
 
-    /// In place of begin and field, for a head that somebody has taken apart where it lies: nothing is
-    /// copied. The request takes the fields over.
+    /// In place of begin and field, for a head that somebody has taken apart where it lies. Nothing is
+    /// copied: text and fields must stay until the call is cleared, or has a `base` of its own.
     void take(const char* base, http::Method method, Slice method_name, Slice target,
-              std::vector<FieldSlice>& fields) noexcept {
+              std::span<FieldSlice> fields) noexcept {
         request_.base = base;
         request_.known_method = method;
         request_.method_name = method_name;
         request_.target_text = target;
-        request_.fields.swap(fields);
+        request_.fields = fields;
     }
 
-    /// The head is complete: takes the target apart.
-    [[nodiscard]] Refusal end() {
-        if (!request_.storage.empty()) request_.base = request_.storage.data();
-        if (!request_.resolve_target()) return {400, "the request target is not valid"};
-        // RFC 9110 section 7.4: only over a connection that is secured.
-        if (request_.is_for_https()) return {421, "this connection is not secured, and the target is https"};
-        return {};
+    /// The head is complete: takes the target apart. Returns nullptr, or why the request is refused.
+    [[nodiscard]] const Refusal* end() {
+        if (request_.base == nullptr) {
+            request_.base = request_.storage.data();
+            request_.fields = request_.own_fields;
+        }
+        if (!request_.resolve_target()) return &bad_target;
+        return request_.is_for_https() ? &misdirected : nullptr;
     }
 
   private:
@@ -14507,7 +14583,7 @@ class Observers {
     }
 
   private:
-    mutable std::deque<UniqueFunction<void(const Answered&)>> list_;
+    mutable std::vector<UniqueFunction<void(const Answered&)>> list_;
 };
 
 }  // namespace detail
@@ -14896,7 +14972,7 @@ inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& docu
     CallBuilder builder(call);
     builder.begin(document.method, document.target);
     for (const auto& [name, value] : document.headers) builder.field(name, value);
-    if (builder.end().status != 0) throw std::invalid_argument("worker document: it describes no request");
+    if (builder.end() != nullptr) throw std::invalid_argument("worker document: it describes no request");
     call.request.body_storage = std::move(document.body);
     call.request.body = call.request.body_storage;
     for (auto& [name, value] : document.params) call.request.given_params.push_back(std::move(value));
@@ -15528,9 +15604,9 @@ class Request {
         terms.user_agent = "sake/" SAKE_VERSION;
         terms.body = is_streamed() ? BodyLine::chunked : wants_length ? BodyLine::length : BodyLine::none;
         terms.content_length = body_.size();
-        std::string text;
-        sake::detail::http1::append_request_head(text, terms, headers_);
-        return text;
+        sake::detail::ByteBuffer head;
+        sake::detail::http1::append_request_head(head, terms, headers_);
+        return std::string(head.view());
     }
 
     /// Makes it the request that a redirect asks for (RFC 9110 section 15.4).
@@ -16346,7 +16422,6 @@ class H1Reader {
     void clear() noexcept {
         if (std::exchange(is_clear_, true)) return;
         call_.clear();
-        head_.clear();
         parser_.reset();
         is_reading_body_ = false;
         body_rate_ = RateLimit();
@@ -16358,7 +16433,7 @@ class H1Reader {
     void take_what_is_known(std::string_view bytes) noexcept {
         if (call_.request.method_name.length != 0) return;
         is_clear_ = false;
-        if (head_.method_name.length != 0) {
+        if (parser_.has_start_line()) {
             CallBuilder(call_).take(bytes.data(), head_.method, head_.method_name, head_.target,
                                     head_.fields);
             return;
@@ -16404,8 +16479,7 @@ class H1Reader {
         CallBuilder builder(call_);
         builder.take(rest.data(), head_.method, head_.method_name, head_.target, head_.fields);
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
-        const Refusal refusal = builder.end();
-        if (refusal.status != 0) return refuse(refusal.status, refusal.reason);
+        if (const Refusal* const refusal = builder.end()) return refuse(refusal->status, refusal->reason);
         routes_.route(call_);
         rest.remove_prefix(head_.size);
         const bool is_chunked = framing_.body == http1::Framing::Body::chunked;
@@ -16673,8 +16747,8 @@ class Shard {
     friend class Turn;  // which alone gives access to the buffers
     static constexpr std::size_t most_spares = 64;
 
-    Input input_;           // of the connection whose turn it is
-    std::string gathered_;  // answers of that connection
+    Input input_;          // of the connection whose turn it is
+    ByteBuffer gathered_;  // answers of that connection
     CallPlace place_;
     DateLine date_line_;
     std::vector<std::unique_ptr<H1Exchange>> spare_;
@@ -16764,12 +16838,13 @@ constexpr bool has_body(int status) noexcept { return !http::has_no_body(status)
 
 /// Appends the head, and the body too unless it is so large that copying it would cost more than a second
 /// piece in the send: then returns false.
-inline bool append_answer(std::string& out, const Response& answer, const AnswerTerms& terms) {
-    const bool sends_body = has_body(answer.status);
+inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {
+    const bool no_content = http::has_no_body(answer.status);
+    const bool sends_body = !no_content && answer.status != 205;
     http1::ResponseHead head;
     head.status = answer.status;
     head.content_type = sends_body ? answer.content_type() : std::string_view{};
-    head.body = http::has_no_body(answer.status) ? http1::BodyLine::none : http1::BodyLine::length;
+    head.body = no_content ? http1::BodyLine::none : http1::BodyLine::length;
     head.content_length = sends_body ? answer.body.size() : 0;
     head.date_line = terms.date_line;
     if (terms.close) {
@@ -16853,14 +16928,14 @@ class Output {
 
     /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
     /// unsent.
-    Result flush(Socket& socket, std::string& gathered) {
+    Result flush(Socket& socket, ByteBuffer& gathered) {
         if (has_unsent()) return flush_unsent(socket);
         return gathered.empty() ? Result::sent : flush_with(socket, gathered, {});
     }
 
     /// Sends what is gathered with more pieces behind it, which are not copied. Not while anything is unsent.
-    Result flush_with(Socket& socket, std::string& gathered, std::span<OutputPiece> pieces) {
-        Sending sending{gathered, pieces};
+    Result flush_with(Socket& socket, ByteBuffer& gathered, std::span<OutputPiece> pieces) {
+        Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
         if (result == Result::blocked) keep(socket, sending);
         gathered.clear();
@@ -16905,7 +16980,14 @@ class Output {
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
         }
 
+        SysResult send_text(Socket& socket) noexcept {
+            const SysResult result = socket.send(text.data(), text.size());
+            if (result.ok()) text.remove_prefix(static_cast<std::size_t>(result.value));
+            return result;
+        }
+
         SysResult send_texts(Socket& socket) noexcept {
+            if (pieces.empty()) return send_text(socket);
             constexpr std::size_t most = 8;
             iovec vectors[most];
             std::size_t count = 0;
@@ -17054,7 +17136,7 @@ class Turn {
     }
 
     /// Where answers are appended, while nothing is unsent.
-    [[nodiscard]] std::string& gathered() noexcept { return shard_.gathered_; }
+    [[nodiscard]] ByteBuffer& gathered() noexcept { return shard_.gathered_; }
     /// Sends what is unsent, or else what is gathered. What the socket does not take becomes unsent.
     Output::Result send() { return transport_.output_.flush(transport_.socket_, gathered()); }
     /// Sends what is gathered with a body behind it, which is not copied.
@@ -17116,7 +17198,7 @@ namespace detail {
 ///
 /// Every state but cut_off and lingering goes on to dead when the connection breaks, is dropped or runs out
 /// of memory.
-class H1Connection final : public Session, private Resumable, private CallRunner::Owner, private Timer {
+class H1Connection final : private Resumable, public Session, private CallRunner::Owner, private Timer {
   public:
     /// Serves what comes through the socket, or through the wire over it, until it closes. Throws what a lack
     /// of memory or of room in the poller throws.
@@ -17491,7 +17573,7 @@ inline H1Connection::Progress H1Connection::refuse(Turn& turn, int status, std::
 inline void H1Connection::answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
     AnswerTerms terms;
     terms.close = close;
-    terms.is_head_request = exchange_->reader.is_head_request();
+    terms.is_head_request = exchange_->call.request.known_method == http::Method::head;
     terms.is_http_1_0 = exchange_->reader.is_http_1_0();
     terms.date_line = shard_.date_line();
     const bool is_whole = append_answer(turn.gathered(), response, terms);

@@ -60,7 +60,7 @@ struct InputTest {
 struct OutputTest {
     sake::Reactor reactor;
     SocketPair sockets{reactor};
-    std::string gathered;
+    sake::detail::ByteBuffer gathered;
     Output output;
 
     Output::Result flush() { return output.flush(sockets.ours, gathered); }
@@ -200,12 +200,12 @@ TEST_CASE("a buffer that was filled tells that there may be more") {
 TEST_CASE("answers gather and leave together") {
     OutputTest test;
     CHECK(test.flush() == Output::Result::sent);
-    test.gathered += "one ";
-    test.gathered += "two";
+    test.gathered.append("one ");
+    test.gathered.append("two");
     CHECK(test.flush() == Output::Result::sent);
     CHECK(test.gathered.empty());
     CHECK(test.sockets.peer.read_exactly(7) == "one two");
-    test.gathered += "head ";
+    test.gathered.append("head ");
     CHECK(test.flush_with("body") == Output::Result::sent);
     CHECK(test.sockets.peer.read_exactly(9) == "head body");
     CHECK(test.flush_with("body alone") == Output::Result::sent);
@@ -217,7 +217,7 @@ TEST_CASE("what the socket does not take stays, in order, and what was gathered 
         OutputTest test;
         const std::string head(head_size, 'h');
         const std::string body = pattern(3'000'000);
-        test.gathered += head;
+        test.gathered.append(head);
         CHECK(test.flush_with(body) == Output::Result::blocked);
         CHECK(test.output.has_unsent());
         CHECK(test.gathered.empty());
@@ -235,7 +235,7 @@ TEST_CASE("what the socket does not take stays, in order, and what was gathered 
 TEST_CASE("output to a peer that is gone fails without a signal") {
     OutputTest test;
     test.sockets.peer.close();
-    test.gathered += "nobody reads this";
+    test.gathered.append("nobody reads this");
     CHECK(test.flush() == Output::Result::failed);
     CHECK_FALSE(test.output.has_unsent());
     CHECK(test.gathered.empty());

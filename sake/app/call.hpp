@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -122,11 +123,14 @@ struct Call {
     }
 };
 
-/// Why a request cannot be served; status 0 if it can.
+/// Why a request cannot be served.
 struct Refusal {
-    int status = 0;
-    std::string_view reason = {};
+    int status;
+    std::string_view reason;
 };
+inline constexpr Refusal bad_target{400, "the request target is not valid"};
+// RFC 9110 section 7.4: only over a connection that is secured.
+inline constexpr Refusal misdirected{421, "this connection is not secured, and the target is https"};
 
 /// Fills a Call with a request. The text that it is given is copied, unless it lies in one piece that
 /// outlives the call: see `take`.
@@ -141,27 +145,28 @@ class CallBuilder {
     }
     void field(std::string_view name, std::string_view value) {
         const Slice kept_name = keep(name);
-        request_.fields.push_back({kept_name, keep(value)});
+        request_.own_fields.push_back({kept_name, keep(value)});
     }
 
-    /// In place of begin and field, for a head that somebody has taken apart where it lies: nothing is
-    /// copied. The request takes the fields over.
+    /// In place of begin and field, for a head that somebody has taken apart where it lies. Nothing is
+    /// copied: text and fields must stay until the call is cleared, or has a `base` of its own.
     void take(const char* base, http::Method method, Slice method_name, Slice target,
-              std::vector<FieldSlice>& fields) noexcept {
+              std::span<FieldSlice> fields) noexcept {
         request_.base = base;
         request_.known_method = method;
         request_.method_name = method_name;
         request_.target_text = target;
-        request_.fields.swap(fields);
+        request_.fields = fields;
     }
 
-    /// The head is complete: takes the target apart.
-    [[nodiscard]] Refusal end() {
-        if (!request_.storage.empty()) request_.base = request_.storage.data();
-        if (!request_.resolve_target()) return {400, "the request target is not valid"};
-        // RFC 9110 section 7.4: only over a connection that is secured.
-        if (request_.is_for_https()) return {421, "this connection is not secured, and the target is https"};
-        return {};
+    /// The head is complete: takes the target apart. Returns nullptr, or why the request is refused.
+    [[nodiscard]] const Refusal* end() {
+        if (request_.base == nullptr) {
+            request_.base = request_.storage.data();
+            request_.fields = request_.own_fields;
+        }
+        if (!request_.resolve_target()) return &bad_target;
+        return request_.is_for_https() ? &misdirected : nullptr;
     }
 
   private:

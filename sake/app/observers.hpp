@@ -1,8 +1,9 @@
 // What a program gave to Engine::on_answered, and the one place that tells it.
 #pragma once
 
-#include <deque>
 #include <exception>
+#include <utility>
+#include <vector>
 
 #include "sake/app/answered.hpp"
 #include "sake/async/wait.hpp"
@@ -34,7 +35,7 @@ class Observers {
     }
 
   private:
-    mutable std::deque<UniqueFunction<void(const Answered&)>> list_;
+    mutable std::vector<UniqueFunction<void(const Answered&)>> list_;
 };
 
 }  // namespace detail

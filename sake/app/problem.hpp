@@ -16,6 +16,17 @@
 namespace sake {
 inline namespace v0 {
 
+namespace detail {
+
+/// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
+struct ProblemMembers {
+    std::string text = {};
+    bool has_type = false;
+    bool has_title = false;
+};
+
+}  // namespace detail
+
 /// Throw it in a handler to answer with an error. The detail, the fields and the members are sent to the
 /// client:
 ///
@@ -47,25 +58,28 @@ class HttpError : public std::exception {
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
-    [[nodiscard]] const Json& members() const noexcept { return members_; }
+    [[nodiscard]] const detail::ProblemMembers& members() const noexcept { return members_; }
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
     int status_;
     std::string detail_;
     http::Headers headers_;
-    Json members_;
+    detail::ProblemMembers members_;
 };
 
 inline HttpError& HttpError::with(const Json& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
     for (auto each = members.begin(); each != members.end(); ++each) {
-        if (each.key() == "status" || each.key() == "detail") {
-            throw std::invalid_argument("HttpError::with: '" + each.key() +
-                                        "' is what the constructor takes");
+        const std::string& name = each.key();
+        if (name == "status" || name == "detail") {
+            throw std::invalid_argument("HttpError::with: '" + name + "' is what the constructor takes");
         }
-        members_[each.key()] = each.value();
+        members_.has_type = members_.has_type || name == "type";
+        members_.has_title = members_.has_title || name == "title";
+        detail::append_json_text(members_.text += ',', name);
+        append_json(members_.text += ':', each.value());
     }
     return *this;
 }
@@ -76,21 +90,14 @@ inline constexpr std::string_view problem_content_type = "application/problem+js
 
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
 /// detail the title stands for it.
-inline std::string problem_body(int status, std::string_view detail, const Json& members = {}) {
-    const auto has = [&](const char* name) { return members.is_object() && members.contains(name); };
+inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
     const std::string_view title = http::reason_phrase(status);
     std::string body = "{";
-    if (!has("type")) body.append(R"("type":"about:blank",)");
-    if (!has("title")) append_json_text(body.append(R"("title":)"), title), body += ',';
+    if (!members.has_type) body.append(R"("type":"about:blank",)");
+    if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
     append_json_integer(body.append(R"("status":)"), status);
     append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
-    if (members.is_object()) {
-        for (auto each = members.begin(); each != members.end(); ++each) {
-            append_json_text(body += ',', each.key());
-            append_json(body += ':', each.value());
-        }
-    }
-    return body.append("}");
+    return body.append(members.text).append("}");
 }
 
 }  // namespace detail

@@ -8,6 +8,7 @@
 #include <forward_list>
 #include <iterator>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -39,12 +40,13 @@ class Request {
     http::Method known_method = http::Method::other;
     Slice method_name;
     Slice target_text;
-    std::vector<FieldSlice> fields;  // in the order received
-    const char* base = nullptr;      // where the text is that the slices are of
-    std::string storage;             // the text is here if it must outlive the turn of the loop
+    std::span<FieldSlice> fields;  // in the order received
+    const char* base = nullptr;    // where the text is that the slices are of
+    std::string storage;           // the text is here if it must outlive the turn of the loop
     std::string_view body;
     std::string body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
+    std::vector<FieldSlice> own_fields;     // of a request that no parser holds
     std::vector<std::string> given_params;  // their decoded values, if the request came with them
     std::forward_list<std::string>
         decoded_texts;  // what views of decoded text given to the handler point into
@@ -52,7 +54,7 @@ class Request {
     void clear() noexcept {
         known_method = http::Method::other;
         method_name = target_text = Slice{};
-        fields.clear();
+        fields = {};
         base = nullptr;
         body = {};
         shrink(storage);

@@ -290,22 +290,28 @@ inline std::size_t broken_utf8_sequence(const unsigned char* p, std::size_t left
 
 }  // namespace detail
 
+namespace detail {
+
+/// Past the ASCII at the beginning.
+inline const char* skip_ascii(const char* at, const char* end) noexcept {
+    while (end - at >= 8 && (ascii::load_word(at) & 0x8080808080808080u) == 0) at += 8;
+    while (at != end && static_cast<unsigned char>(*at) < 0x80) ++at;
+    return at;
+}
+
+}  // namespace detail
+
 /// True for well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF.
 [[nodiscard]] inline bool is_valid_utf8(std::string_view text) noexcept {
-    const auto* p = reinterpret_cast<const unsigned char*>(text.data());
-    std::size_t left = text.size();
-    while (left > 0) {
-        if (left >= 8 && (ascii::load_word(text.data() + (text.size() - left)) & 0x8080808080808080u) == 0) {
-            p += 8;
-            left -= 8;
-            continue;
-        }
-        const std::size_t length = detail::utf8_sequence(p, left);
+    const char* const end = text.data() + text.size();
+    for (const char* at = text.data();;) {
+        at = detail::skip_ascii(at, end);
+        if (at == end) return true;
+        const std::size_t length = detail::utf8_sequence(reinterpret_cast<const unsigned char*>(at),
+                                                         static_cast<std::size_t>(end - at));
         if (length == 0) return false;
-        p += length;
-        left -= length;
+        at += length;
     }
-    return true;
 }
 
 /// The text with U+FFFD in place of every piece that is no UTF-8: of a sequence that breaks off, one for its

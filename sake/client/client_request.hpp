@@ -180,9 +180,9 @@ class Request {
         terms.user_agent = "sake/" SAKE_VERSION;
         terms.body = is_streamed() ? BodyLine::chunked : wants_length ? BodyLine::length : BodyLine::none;
         terms.content_length = body_.size();
-        std::string text;
-        sake::detail::http1::append_request_head(text, terms, headers_);
-        return text;
+        sake::detail::ByteBuffer head;
+        sake::detail::http1::append_request_head(head, terms, headers_);
+        return std::string(head.view());
     }
 
     /// Makes it the request that a redirect asks for (RFC 9110 section 15.4).

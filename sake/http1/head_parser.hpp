@@ -102,6 +102,9 @@ class HeadParser {
     /// True once a byte of the message itself was seen; empty lines before it do not count.
     [[nodiscard]] bool started() const noexcept { return state_ != State::start_line || scanned_ > line_; }
 
+    /// True once the start line was taken: `head` holds what it says.
+    [[nodiscard]] bool has_start_line() const noexcept { return block_ != 0; }
+
     /// Ready for the next message, whose first byte is then at offset 0.
     void reset() noexcept {
         line_ = scanned_ = block_ = 0;

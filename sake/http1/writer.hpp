@@ -1,4 +1,4 @@
-// The heads of requests and responses: fields in, bytes appended to a string, nothing allocated on the way.
+// The heads of requests and responses: fields in, bytes appended to a buffer, nothing allocated on the way.
 // Not here: bodies and chunks (chunked.hpp), and when to send what (the client and the server).
 #pragma once
 
@@ -6,9 +6,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <string>
 #include <string_view>
 
+#include "sake/base/byte_buffer.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/headers.hpp"
 #include "sake/http/message.hpp"
@@ -116,21 +116,18 @@ inline void put_body_line(Cursor& to, BodyLine body, std::uint64_t length) noexc
 inline constexpr std::size_t most_of_our_own = 256;
 
 /// Begins a head at the end of `out`, with room for `texts` bytes of the caller's besides our own.
-inline Cursor begin_head(std::string& out, std::size_t texts) {
-    const std::size_t begin = out.size();
-    out.resize(begin + most_of_our_own + texts);
-    return Cursor(out.data() + begin);
+inline Cursor begin_head(ByteBuffer& out, std::size_t texts) {
+    return Cursor(out.make_room(most_of_our_own + texts));
 }
 
 /// Ends it with the fields, which were counted among the texts, and the empty line.
-inline void end_head(std::string& out, Cursor& to, std::string_view fields) {
-    to.put(fields).put("\r\n");
-    out.resize(static_cast<std::size_t>(to.place() - out.data()));
+inline void end_head(ByteBuffer& out, Cursor& to, std::string_view fields) {
+    out.end_at(to.put(fields).put("\r\n").place());
 }
 
 /// Appends request line, fields and the final empty line. A User-Agent among `fields` takes the place of the
 /// one in `head`; Host, and fields for which is_framing_field is true, must not be among them.
-inline void append_request_head(std::string& out, const RequestTerms& head, const http::Headers& fields) {
+inline void append_request_head(ByteBuffer& out, const RequestTerms& head, const http::Headers& fields) {
     const std::string_view wire = fields.wire();
     Cursor to = begin_head(out, head.method.size() + head.target.size() + head.host.size() +
                                     head.user_agent.size() + wire.size());
@@ -144,7 +141,7 @@ inline void append_request_head(std::string& out, const RequestTerms& head, cons
 
 /// Appends status line, fields and the final empty line. A Date or Content-Type among `fields` takes the
 /// place of the one in `head`; fields for which is_framing_field is true must not be among them.
-inline void append_response_head(std::string& out, const ResponseHead& head, const http::Headers& fields) {
+inline void append_response_head(ByteBuffer& out, const ResponseHead& head, const http::Headers& fields) {
     const std::string_view wire = fields.wire();
     Cursor to = begin_head(out, head.date_line.size() + head.content_type.size() + wire.size());
     const bool known = head.status >= 100 && head.status <= 999;

@@ -26,12 +26,13 @@ constexpr bool has_body(int status) noexcept { return !http::has_no_body(status)
 
 /// Appends the head, and the body too unless it is so large that copying it would cost more than a second
 /// piece in the send: then returns false.
-inline bool append_answer(std::string& out, const Response& answer, const AnswerTerms& terms) {
-    const bool sends_body = has_body(answer.status);
+inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {
+    const bool no_content = http::has_no_body(answer.status);
+    const bool sends_body = !no_content && answer.status != 205;
     http1::ResponseHead head;
     head.status = answer.status;
     head.content_type = sends_body ? answer.content_type() : std::string_view{};
-    head.body = http::has_no_body(answer.status) ? http1::BodyLine::none : http1::BodyLine::length;
+    head.body = no_content ? http1::BodyLine::none : http1::BodyLine::length;
     head.content_length = sends_body ? answer.body.size() : 0;
     head.date_line = terms.date_line;
     if (terms.close) {

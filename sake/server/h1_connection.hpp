@@ -50,7 +50,7 @@ namespace detail {
 ///
 /// Every state but cut_off and lingering goes on to dead when the connection breaks, is dropped or runs out
 /// of memory.
-class H1Connection final : public Session, private Resumable, private CallRunner::Owner, private Timer {
+class H1Connection final : private Resumable, public Session, private CallRunner::Owner, private Timer {
   public:
     /// Serves what comes through the socket, or through the wire over it, until it closes. Throws what a lack
     /// of memory or of room in the poller throws.
@@ -425,7 +425,7 @@ inline H1Connection::Progress H1Connection::refuse(Turn& turn, int status, std::
 inline void H1Connection::answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
     AnswerTerms terms;
     terms.close = close;
-    terms.is_head_request = exchange_->reader.is_head_request();
+    terms.is_head_request = exchange_->call.request.known_method == http::Method::head;
     terms.is_http_1_0 = exchange_->reader.is_http_1_0();
     terms.date_line = shard_.date_line();
     const bool is_whole = append_answer(turn.gathered(), response, terms);

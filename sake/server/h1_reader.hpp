@@ -92,7 +92,6 @@ class H1Reader {
     void clear() noexcept {
         if (std::exchange(is_clear_, true)) return;
         call_.clear();
-        head_.clear();
         parser_.reset();
         is_reading_body_ = false;
         body_rate_ = RateLimit();
@@ -104,7 +103,7 @@ class H1Reader {
     void take_what_is_known(std::string_view bytes) noexcept {
         if (call_.request.method_name.length != 0) return;
         is_clear_ = false;
-        if (head_.method_name.length != 0) {
+        if (parser_.has_start_line()) {
             CallBuilder(call_).take(bytes.data(), head_.method, head_.method_name, head_.target,
                                     head_.fields);
             return;
@@ -150,8 +149,7 @@ class H1Reader {
         CallBuilder builder(call_);
         builder.take(rest.data(), head_.method, head_.method_name, head_.target, head_.fields);
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
-        const Refusal refusal = builder.end();
-        if (refusal.status != 0) return refuse(refusal.status, refusal.reason);
+        if (const Refusal* const refusal = builder.end()) return refuse(refusal->status, refusal->reason);
         routes_.route(call_);
         rest.remove_prefix(head_.size);
         const bool is_chunked = framing_.body == http1::Framing::Body::chunked;

@@ -18,6 +18,7 @@
 
 #include "sake/async/reactor.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/base/byte_buffer.hpp"
 #include "sake/io/socket.hpp"
 #include "sake/server/rate_limit.hpp"
 
@@ -79,14 +80,14 @@ class Output {
 
     /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
     /// unsent.
-    Result flush(Socket& socket, std::string& gathered) {
+    Result flush(Socket& socket, ByteBuffer& gathered) {
         if (has_unsent()) return flush_unsent(socket);
         return gathered.empty() ? Result::sent : flush_with(socket, gathered, {});
     }
 
     /// Sends what is gathered with more pieces behind it, which are not copied. Not while anything is unsent.
-    Result flush_with(Socket& socket, std::string& gathered, std::span<OutputPiece> pieces) {
-        Sending sending{gathered, pieces};
+    Result flush_with(Socket& socket, ByteBuffer& gathered, std::span<OutputPiece> pieces) {
+        Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
         if (result == Result::blocked) keep(socket, sending);
         gathered.clear();
@@ -131,7 +132,14 @@ class Output {
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
         }
 
+        SysResult send_text(Socket& socket) noexcept {
+            const SysResult result = socket.send(text.data(), text.size());
+            if (result.ok()) text.remove_prefix(static_cast<std::size_t>(result.value));
+            return result;
+        }
+
         SysResult send_texts(Socket& socket) noexcept {
+            if (pieces.empty()) return send_text(socket);
             constexpr std::size_t most = 8;
             iovec vectors[most];
             std::size_t count = 0;

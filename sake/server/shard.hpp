@@ -18,6 +18,7 @@
 #include "sake/async/event.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/base/budget.hpp"
+#include "sake/base/byte_buffer.hpp"
 #include "sake/compute/cpu_count.hpp"
 #include "sake/http/date.hpp"
 #include "sake/server/h1_exchange.hpp"
@@ -127,8 +128,8 @@ class Shard {
     friend class Turn;  // which alone gives access to the buffers
     static constexpr std::size_t most_spares = 64;
 
-    Input input_;           // of the connection whose turn it is
-    std::string gathered_;  // answers of that connection
+    Input input_;          // of the connection whose turn it is
+    ByteBuffer gathered_;  // answers of that connection
     CallPlace place_;
     DateLine date_line_;
     std::vector<std::unique_ptr<H1Exchange>> spare_;

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "sake/base/byte_buffer.hpp"
 #include "sake/server/input.hpp"
 #include "sake/server/output.hpp"
 #include "sake/server/shard.hpp"
@@ -54,7 +55,7 @@ class Turn {
     }
 
     /// Where answers are appended, while nothing is unsent.
-    [[nodiscard]] std::string& gathered() noexcept { return shard_.gathered_; }
+    [[nodiscard]] ByteBuffer& gathered() noexcept { return shard_.gathered_; }
     /// Sends what is unsent, or else what is gathered. What the socket does not take becomes unsent.
     Output::Result send() { return transport_.output_.flush(transport_.socket_, gathered()); }
     /// Sends what is gathered with a body behind it, which is not copied.

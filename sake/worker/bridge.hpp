@@ -66,7 +66,7 @@ inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& docu
     CallBuilder builder(call);
     builder.begin(document.method, document.target);
     for (const auto& [name, value] : document.headers) builder.field(name, value);
-    if (builder.end().status != 0) throw std::invalid_argument("worker document: it describes no request");
+    if (builder.end() != nullptr) throw std::invalid_argument("worker document: it describes no request");
     call.request.body_storage = std::move(document.body);
     call.request.body = call.request.body_storage;
     for (auto& [name, value] : document.params) call.request.given_params.push_back(std::move(value));
