@@ -79,8 +79,8 @@ clean: ## remove everything that was built
 # suite NAME, FLAGS, INCLUDES: tests are compiled on a precompiled header, because the framework costs more to compile
 # than the tests do. There is an object for each test file, so that a change costs little, and `make test-one` links a
 # single one. In CI, or with `make test GROUPS=1`, the files are compiled in a few groups instead, each of which includes
-# every fourth of them: a full build then takes 2.5 times less, but a small change more. System calls pass through the wrappers of tests/support,
-# which put faults in; kqueue is a double over epoll.
+# every fourth of them: then a full build takes 2.5 times less, and a small change more. System calls pass through the
+# wrappers of tests/support, which put faults in; kqueue is a double over epoll.
 
 comma         := ,
 TEST_FILES    := $(sort $(wildcard tests/test_*.cpp))
