@@ -48,7 +48,7 @@ struct Simulation {
     template <class T>
     T run(Task<T> task) {
         auto handle = detail::spawn_on(reactor, std::move(task));
-        reactor.run_until([&] { return handle.done(); });
+        reactor.run_until([&] { return handle.is_done(); });
         return handle.take();
     }
     /// Starts a task that runs with what runs later.
@@ -563,7 +563,7 @@ TEST_CASE(
         reactor.run_until([&] { return reads == 2; });
         CHECK(writes == 0);
         wire.became_ready(detail::readable | detail::writable);
-        reactor.run_until([&] { return reading.done() && writing.done(); });
+        reactor.run_until([&] { return reading.is_done() && writing.is_done(); });
         CHECK(reads == 3);
         CHECK(writes == 1);
     });
@@ -636,7 +636,7 @@ TEST_CASE("who waits for a wire is cancelled like any other, and the wire may be
     CHECK(wire.is_awaited());
     reading.cancel();
     simulation.time.run_until_idle();
-    CHECK(reading.done());
+    CHECK(reading.is_done());
     CHECK_FALSE(wire.is_awaited());
     wire.became_ready(detail::readable);
     simulation.run(read_times(wire, 1, reads));
