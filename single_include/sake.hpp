@@ -33,6 +33,7 @@
 //   sake/base/json_reader.hpp
 //   sake/base/json_tagged.hpp
 //   sake/base/json_writer.hpp
+//   sake/base/owning_list.hpp
 //   sake/base/peer_address.hpp
 //   sake/http/headers.hpp
 //   sake/http/cookie.hpp
@@ -1531,6 +1532,76 @@ inline void append_json(std::string& out, const Json& value) {
     }
 }
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/base/owning_list.hpp ----
+
+// OwningList: a list of objects that link themselves, for the few things of which there are mostly none. It
+// costs a program that uses it a handful of functions to compile, where a standard container costs a hundred.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Owns its elements, which are made by new and have a member `T* next`.
+template <class T>
+class OwningList {
+  public:
+    OwningList() = default;
+    OwningList(const OwningList&) = delete;
+    OwningList& operator=(const OwningList&) = delete;
+    ~OwningList() { clear(); }
+
+    /// The first element; nullptr if there is none. The others follow by `next`.
+    [[nodiscard]] T* first() const noexcept { return first_; }
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+
+    T& push_back(T* element) noexcept {
+        element->next = nullptr;
+        (first_ == nullptr ? first_ : last_->next) = element;
+        last_ = element;
+        return *element;
+    }
+    void push_front(T* element) noexcept {
+        element->next = first_;
+        if (first_ == nullptr) last_ = element;
+        first_ = element;
+    }
+
+    /// An element that was taken off the list; deletes it.
+    struct Taken {
+        explicit Taken(T* element) noexcept : node(element) {}
+        Taken(const Taken&) = delete;
+        Taken& operator=(const Taken&) = delete;
+        ~Taken() { delete node; }
+        T* operator->() const noexcept { return node; }
+        T* node;
+    };
+    /// The list must not be empty.
+    [[nodiscard]] Taken take_front() noexcept {
+        T* const taken = first_;
+        first_ = taken->next;
+        return Taken(taken);
+    }
+    void clear() noexcept {
+        while (first_ != nullptr) static_cast<void>(take_front());
+    }
+    /// Moves all elements of `other` behind those of this list.
+    void append(OwningList& other) noexcept {
+        while (other.first_ != nullptr) {
+            T* const moved = other.first_;
+            other.first_ = moved->next;
+            push_back(moved);
+        }
+    }
+
+  private:
+    T* first_ = nullptr;
+    T* last_ = nullptr;  // while there is a first
+};
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -11993,8 +12064,9 @@ class Request {
     std::string_view body;
     std::string body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
-    std::vector<FieldSlice> own_fields;     // of a request that no parser holds
-    std::vector<std::string> given_params;  // their decoded values, if the request came with them
+    std::vector<FieldSlice> own_fields;  // of a request that no parser holds
+    bool has_given_params = false;
+    std::string given_params;  // what `params` are slices of, decoded, if the request came with them
     std::forward_list<std::string>
         decoded_texts;  // what views of decoded text given to the handler point into
 
@@ -12007,7 +12079,7 @@ class Request {
         shrink(storage);
         shrink(body_storage);
         params.count = 0;
-        if (!given_params.empty()) given_params.clear();
+        if (std::exchange(has_given_params, false)) given_params.clear();
         path_is_decoded_ = false;
         is_for_https_ = false;
         decoded_texts.clear();
@@ -12061,7 +12133,7 @@ class Request {
 
     /// The decoded value of a path parameter, by position.
     [[nodiscard]] std::string_view param(std::size_t index) {
-        if (!given_params.empty()) return given_params[index];
+        if (has_given_params) return params.values[index].of(given_params.data());
         const std::string_view raw = params.values[index].of(match_path().data());
         return path_is_decoded_ && http::needs_decoding(raw) ? keep(http::percent_decode(raw).value()) : raw;
     }
@@ -12491,39 +12563,43 @@ struct CallPlace {
 /// One object each of the types that a program asks for.
 class TypedSlots {
   public:
-    TypedSlots() = default;
-    TypedSlots(const TypedSlots&) = delete;
-    TypedSlots& operator=(const TypedSlots&) = delete;
-    ~TypedSlots() { clear(); }
-
     template <class T>
     [[nodiscard]] T& get() {
-        for (const Slot& slot : slots_) {
-            if (slot.type == &type_of<T>) return *static_cast<T*>(slot.object);
+        for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
+            if (slot->type == &type_of<T>) return static_cast<SlotOf<T>*>(slot)->object;
         }
-        slots_.reserve(slots_.size() + 1);  // so that the object made next has an owner
-        T* const object = new T();
-        slots_.push_back({&type_of<T>, object, [](void* old) noexcept { delete static_cast<T*>(old); }});
-        return *object;
+        return static_cast<SlotOf<T>&>(slots_.push_back(new SlotOf<T>())).object;
     }
-    void clear() noexcept {
-        while (!slots_.empty()) {
-            const Slot last = slots_.back();
-            slots_.pop_back();
-            last.destroy(last.object);
-        }
-    }
+    void clear() noexcept { slots_.clear(); }
 
   private:
     struct Slot {
+        explicit Slot(const char* of_type) noexcept : type(of_type) {}
+        Slot(const Slot&) = delete;
+        Slot& operator=(const Slot&) = delete;
+        virtual ~Slot() = default;
         const char* type;
-        void* object;
-        void (*destroy)(void*) noexcept;
+        Slot* next = nullptr;
     };
     template <class T>
-    static inline char type_of = 0;
+    struct SlotOf final : Slot {
+        SlotOf() : Slot(&type_of<T>) {}
+        T object{};
+    };
+    template <class T>
+    static inline char type_of = 0;  // whose address stands for the type
 
-    std::vector<Slot> slots_;
+    OwningList<Slot> slots_;
+};
+
+/// A function that Context::after was given.
+struct After {
+    After() = default;
+    After(const After&) = delete;
+    After& operator=(const After&) = delete;
+    virtual ~After() = default;
+    virtual void run(Context& ctx) = 0;
+    After* next = nullptr;
 };
 
 struct Call {
@@ -12543,7 +12619,7 @@ struct Call {
     std::string remote_address;
     Json values = Json::object();
     std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
-    std::vector<UniqueFunction<void(Context&)>> afters;
+    OwningList<After> afters;                     // the last that was given comes first
     TypedSlots state;
     Context context{*this};
 
@@ -12596,6 +12672,12 @@ class CallBuilder {
         request_.own_fields.push_back({kept_name, keep(value)});
     }
 
+    /// The next parameter of the path, decoded, of a request that comes with them and is not routed.
+    void param(std::string_view value) {
+        request_.has_given_params = true;
+        request_.params.values[request_.params.count++] = append(request_.given_params, value);
+    }
+
     /// In place of begin and field, for a head that somebody has taken apart where it lies. Nothing is
     /// copied: text and fields must stay until the call is cleared, or has a `base` of its own.
     void take(const char* base, http::Method method, Slice method_name, Slice target,
@@ -12618,10 +12700,10 @@ class CallBuilder {
     }
 
   private:
-    Slice keep(std::string_view text) {
-        const Slice slice{static_cast<std::uint32_t>(request_.storage.size()),
-                          static_cast<std::uint32_t>(text.size())};
-        request_.storage.append(text);
+    Slice keep(std::string_view text) { return append(request_.storage, text); }
+    static Slice append(std::string& kept, std::string_view text) {
+        const Slice slice{static_cast<std::uint32_t>(kept.size()), static_cast<std::uint32_t>(text.size())};
+        kept.append(text);
         return slice;
     }
 
@@ -12773,8 +12855,11 @@ struct HandlerCall<F, std::tuple<Params...>> {
             return function(std::move(params)...);
     }
     static decltype(auto) apply(F& function, Context& ctx, std::tuple<Params...>& params) {
-        return std::apply([&](auto&... each) -> decltype(auto) { return call(function, ctx, each...); },
-                          params);
+        if constexpr (sizeof...(Params) == 0)
+            return call(function, ctx);
+        else
+            return std::apply([&](auto&... each) -> decltype(auto) { return call(function, ctx, each...); },
+                              params);
     }
 };
 template <class F, class Params>
@@ -12829,8 +12914,12 @@ Params take_params(Call& call) {
                        std::make_index_sequence<std::tuple_size_v<Params>>{});
 }
 
-/// Names the constructor for handlers of the server itself, which take the Call.
-struct ServerHandler {};
+/// A handler of the server itself: a function for an object that outlives it. One of the two is set.
+struct ServerHandler {
+    void* object;
+    void (*plain)(void*, Call&) = nullptr;
+    Task<> (*coroutine)(void*, Call&) = nullptr;
+};
 
 /// A callable of the user, owned, behind one function pointer.
 class Handler {
@@ -12838,7 +12927,7 @@ class Handler {
     Handler() = default;
 
     template <class F>
-        requires(!std::is_same_v<std::decay_t<F>, Handler>)
+        requires(!std::is_same_v<std::decay_t<F>, Handler> && !std::is_same_v<std::decay_t<F>, ServerHandler>)
     explicit Handler(F&& function) {
         using Callable = std::decay_t<F>;
         using Params = HandlerParamsOf<F>;
@@ -12859,13 +12948,8 @@ class Handler {
         }
     }
 
-    template <class F>
-    Handler(ServerHandler, F function) : callable_(own<F>(std::move(function))) {
-        if constexpr (is_task<std::invoke_result_t<F&, Call&>>)
-            coroutine_ = [](void* callable, Call& call) { return (*static_cast<F*>(callable))(call); };
-        else
-            plain_ = [](void* callable, Call& call) { (*static_cast<F*>(callable))(call); };
-    }
+    explicit Handler(const ServerHandler& function) noexcept
+        : callable_(function.object, [](void*) {}), plain_(function.plain), coroutine_(function.coroutine) {}
 
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
@@ -13352,20 +13436,23 @@ namespace detail {
 /// The method of a route that takes every method.
 inline constexpr std::string_view any_method = "*";
 
-/// A prefix and the middleware under it. The engine is the outermost scope, each group one inside another.
-struct Scope {
-    const Scope* outer = nullptr;
-    std::string prefix;
-    std::deque<Handler> middleware;
+/// A handler that stands in front of others.
+struct Middleware {
+    /// Throws std::invalid_argument for one that takes parameters of a path.
+    explicit Middleware(Handler function) : handler(std::move(function)) {
+        if (handler.param_count() != 0) throw std::invalid_argument("middleware takes no path parameters");
+    }
+    Handler handler;
+    Middleware* next = nullptr;
 };
 
-/// Makes a handler that may stand in front of others.
-template <class F>
-Handler make_middleware(F&& function) {
-    Handler middleware(std::forward<F>(function));
-    if (middleware.param_count() != 0) throw std::invalid_argument("middleware takes no path parameters");
-    return middleware;
-}
+/// A prefix and the middleware under it. The engine is the outermost scope, each group one inside another.
+struct Scope {
+    Scope(const Scope* outside, std::string path) : outer(outside), prefix(std::move(path)) {}
+    const Scope* outer;
+    std::string prefix;
+    OwningList<Middleware> middleware;
+};
 
 /// What the server knows of a route.
 class RouteEntry {
@@ -13380,7 +13467,7 @@ class RouteEntry {
     RouteEntry& operator=(const RouteEntry&) = delete;
 
     Route route{*this};
-    std::deque<Handler> middleware;  // of this route alone
+    OwningList<Middleware> middleware;  // of this route alone
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
@@ -13404,21 +13491,26 @@ class RouteEntry {
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
     /// until then.
     void build_chain(bool has_carrier) {
-        chain_.assign(1, &handler_);
-        prepend(middleware);
-        const std::size_t own = chain_.size();
-        for (const Scope* scope = scope_; scope != nullptr; scope = scope->outer) prepend(scope->middleware);
-        has_outer_middleware_ = chain_.size() > own;
-        std::reverse(chain_.begin(), chain_.end());
-        suspends_ =
-            (is_worker() && has_carrier) ||
-            std::any_of(chain_.begin(), chain_.end(), [](const auto* each) { return each->is_coroutine(); });
+        chain_.clear();
+        suspends_ = is_worker() && has_carrier;
+        append_scope(scope_);
+        has_outer_middleware_ = !chain_.empty();
+        append(middleware);
+        append(handler_);
     }
 
   private:
-    // The chain is built from its end.
-    void prepend(const std::deque<Handler>& handlers) {
-        for (auto each = handlers.rbegin(); each != handlers.rend(); ++each) chain_.push_back(&*each);
+    void append(const Handler& handler) {
+        chain_.push_back(&handler);
+        suspends_ = suspends_ || handler.is_coroutine();
+    }
+    void append(const OwningList<Middleware>& list) {
+        for (const Middleware* each = list.first(); each != nullptr; each = each->next) append(each->handler);
+    }
+    void append_scope(const Scope* scope) {
+        if (scope == nullptr) return;
+        append_scope(scope->outer);
+        append(scope->middleware);
     }
     [[nodiscard]] std::string describe() const {
         return (info_.method == any_method ? "ANY" : info_.method) + " " +
@@ -13456,7 +13548,7 @@ inline Route& Route::max_body(std::size_t bytes) {
 
 template <class F>
 Route& Route::use(F&& middleware) {
-    entry_->middleware.push_back(detail::make_middleware(std::forward<F>(middleware)));
+    entry_->middleware.push_back(new detail::Middleware(detail::Handler(std::forward<F>(middleware))));
     return *this;
 }
 
@@ -13596,18 +13688,12 @@ inline void answer_failure(Call& call) {
     call.place.errors->answer(call, caught);
 }
 
-/// The last function that Context::after was given and that has not run.
-inline UniqueFunction<void(Context&)> take_after(Call& call) noexcept {
-    UniqueFunction<void(Context&)> last = std::move(call.afters.back());
-    call.afters.pop_back();
-    return last;
-}
-
 /// The answer is made: runs what Context::after was given, the last first.
 inline void run_afters(Call& call) {
     while (!call.afters.empty()) {
+        const auto after = call.afters.take_front();
         try {
-            take_after(call)(call.context);
+            after->run(call.context);
         } catch (...) {
             answer_failure(call);
         }
@@ -14019,7 +14105,12 @@ template <std::invocable<Context&> F>
 void Context::after(F f) {
     static_assert(std::is_void_v<std::invoke_result_t<F&, Context&>>,
                   "ctx.after: the function must return void; it is plain, and sets its answer in ctx");
-    call_->afters.emplace_back(std::move(f));
+    struct Given final : detail::After {
+        explicit Given(F&& given) : function(std::move(given)) {}
+        void run(Context& ctx) override { function(ctx); }
+        F function;
+    };
+    call_->afters.push_front(new Given(std::move(f)));
 }
 
 inline Context& Context::abort() noexcept {
@@ -14218,7 +14309,7 @@ namespace detail {
 /// Addresses are stable: routes and scopes never move.
 class RouteTable {
   public:
-    RouteTable() { scopes_.emplace_back(); }
+    RouteTable() { scopes_.emplace_back(nullptr, std::string()); }
 
     [[nodiscard]] Scope& root() noexcept { return scopes_.front(); }
 
@@ -14226,12 +14317,12 @@ class RouteTable {
         require_unfrozen();
         std::string full = outer.prefix + std::string(prefix.text);
         if (!full.empty() && full.back() == '/') full.pop_back();
-        return scopes_.emplace_back(Scope{&outer, std::move(full), {}});
+        return scopes_.emplace_back(&outer, std::move(full));
     }
 
     void add_middleware(Scope& scope, Handler middleware) {
         require_unfrozen();
-        scope.middleware.push_back(std::move(middleware));
+        scope.middleware.push_back(new Middleware(std::move(middleware)));
     }
 
     /// Throws std::invalid_argument that names both routes of a conflict.
@@ -14398,27 +14489,36 @@ class Fallback {
 
     /// Makes the table answer by this object, which must outlive the serving.
     void install() {
-        RouteEntry& entry = table_->set_fallback(make_handler());
+        ServerHandler handler{this};
+        if (not_found_.is_coroutine())
+            handler.coroutine = [](void* self, Call& call) {
+                return static_cast<Fallback*>(self)->run_not_found(call);
+            };
+        else
+            handler.plain = [](void* self, Call& call) {
+                static_cast<Fallback*>(self)->answer_not_found(call);
+            };
+        RouteEntry& entry = table_->set_fallback(Handler(handler));
         entry.handler_reads_body = static_cast<bool>(not_found_);
-        entry.middleware.emplace_back(ServerHandler{}, [this](Call& call) {
-            call.cause = AnswerCause::no_route;
-            if (answer_other_method(call)) call.position = call.route->chain().size();
-        });
+        entry.middleware.push_back(new Middleware(Handler(ServerHandler{this, &answer_other_method})));
     }
 
   private:
-    Handler make_handler() {
-        if (not_found_.is_coroutine()) {
-            return Handler(ServerHandler{}, [this](Call& call) {
-                call.response.status = 404;
-                return not_found_.call_coroutine(call);
-            });
-        }
-        return Handler(ServerHandler{}, [this](Call& call) {
-            if (!not_found_) return call.response.set_problem(404, "there is nothing at this path");
-            call.response.status = 404;
-            not_found_.call(call);
-        });
+    Task<> run_not_found(Call& call) const {
+        call.response.status = 404;
+        return not_found_.call_coroutine(call);
+    }
+    void answer_not_found(Call& call) const {
+        if (!not_found_) return call.response.set_problem(404, "there is nothing at this path");
+        call.response.status = 404;
+        not_found_.call(call);
+    }
+
+    // What follows is not run if another method has answered.
+    static void answer_other_method(void* self, Call& call) {
+        call.cause = AnswerCause::no_route;
+        if (static_cast<Fallback*>(self)->answer_other_method(call))
+            call.position = call.route->chain().size();
     }
 
     // Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110
@@ -14514,7 +14614,7 @@ class Verbs {
     /// outermost.
     template <class F>
     Self& use(F&& middleware) {
-        self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
+        self().table().add_middleware(self().scope(), Handler(std::forward<F>(middleware)));
         return self();
     }
 
@@ -14565,17 +14665,22 @@ namespace detail {
 class Observers {
   public:
     template <class F>
-    void add(F&& observer) {
-        list_.emplace_back(std::forward<F>(observer));
+    void add(F observer) {
+        struct Given final : Observer {
+            explicit Given(F&& given) : function(std::move(given)) {}
+            void tell(const Answered& answered) override { function(answered); }
+            F function;
+        };
+        list_.push_back(new Given(std::move(observer)));
     }
     [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
 
     /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
     /// the same.
     void tell(const Answered& answered) const noexcept {
-        for (auto& each : list_) {
+        for (Observer* each = list_.first(); each != nullptr; each = each->next) {
             try {
-                each(answered);
+                each->tell(answered);
             } catch (...) {
                 report_failure("on_answered failed: ", std::current_exception());
             }
@@ -14583,7 +14688,16 @@ class Observers {
     }
 
   private:
-    mutable std::vector<UniqueFunction<void(const Answered&)>> list_;
+    struct Observer {
+        Observer() = default;
+        Observer(const Observer&) = delete;
+        Observer& operator=(const Observer&) = delete;
+        virtual ~Observer() = default;
+        virtual void tell(const Answered& answered) = 0;
+        Observer* next = nullptr;
+    };
+
+    OwningList<Observer> list_;
 };
 
 }  // namespace detail
@@ -14975,7 +15089,7 @@ inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& docu
     if (builder.end() != nullptr) throw std::invalid_argument("worker document: it describes no request");
     call.request.body_storage = std::move(document.body);
     call.request.body = call.request.body_storage;
-    for (auto& [name, value] : document.params) call.request.given_params.push_back(std::move(value));
+    for (const auto& [name, value] : document.params) builder.param(value);
     call.route = &route;
     call.position = route.chain().size();
     call.values = std::move(document.values);
@@ -15153,7 +15267,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
             }
         });
         keep_exception([&] {
-            while (!exception_ && !call.afters.empty()) take_after(call)(call.context);
+            while (!exception_ && !call.afters.empty()) call.afters.take_front()->run(call.context);
         });
         // What a handler has set before it threw is kept, as it is on the reactor.
         WorkerResponse response = describe_response(call.response);
@@ -16893,6 +17007,7 @@ class OutputPiece {
     [[nodiscard]] std::string_view text() const noexcept { return std::string_view(text_).substr(taken_); }
     [[nodiscard]] FileRange& range() noexcept { return range_; }
     void take(std::size_t size) noexcept { taken_ += size; }
+    OutputPiece* next = nullptr;  // sent behind this one
     /// The memory that it keeps.
     [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
 
@@ -16904,7 +17019,7 @@ class OutputPiece {
 
 /// What the socket did not take.
 struct UnsentOutput {
-    std::vector<OutputPiece> pieces;
+    OwningList<OutputPiece> pieces;
     TimePoint since;
     std::uint64_t sent = 0;  // of the answers that it belongs to
     RateLimit rate;
@@ -16921,7 +17036,8 @@ class Output {
     [[nodiscard]] std::size_t held_bytes() const noexcept {
         std::size_t sum = 0;
         if (has_unsent()) {
-            for (const OutputPiece& each : unsent_->pieces) sum += each.held_bytes();
+            const OutputPiece* each = unsent_->pieces.first();
+            for (; each != nullptr; each = each->next) sum += each->held_bytes();
         }
         return sum;
     }
@@ -16930,11 +17046,12 @@ class Output {
     /// unsent.
     Result flush(Socket& socket, ByteBuffer& gathered) {
         if (has_unsent()) return flush_unsent(socket);
-        return gathered.empty() ? Result::sent : flush_with(socket, gathered, {});
+        return gathered.empty() ? Result::sent : flush_with(socket, gathered, nullptr);
     }
 
-    /// Sends what is gathered with more pieces behind it, which are not copied. Not while anything is unsent.
-    Result flush_with(Socket& socket, ByteBuffer& gathered, std::span<OutputPiece> pieces) {
+    /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
+    /// but moved from. Not while anything is unsent.
+    Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
         if (result == Result::blocked) keep(socket, sending);
@@ -16946,15 +17063,15 @@ class Output {
     /// A send of a text and the pieces behind it, as far as it has come.
     struct Sending {
         std::string_view text;
-        std::span<OutputPiece> pieces;
+        OutputPiece* pieces;
         std::uint64_t sent = 0;
 
         Result run(Socket& socket) {
             for (;;) {
                 skip_what_is_sent();
-                if (text.empty() && pieces.empty()) return Result::sent;
+                if (text.empty() && pieces == nullptr) return Result::sent;
                 const SysResult result =
-                    text.empty() && pieces.front().is_file() ? send_range(socket) : send_texts(socket);
+                    text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
                 if (result.would_block()) {
                     socket.blocked(writable);
                     return Result::blocked;
@@ -16967,11 +17084,11 @@ class Output {
       private:
         void skip_what_is_sent() noexcept {
             if (!text.empty()) return;
-            while (!pieces.empty() && pieces.front().is_empty()) pieces = pieces.subspan(1);
+            while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
         }
 
         SysResult send_range(Socket& socket) noexcept {
-            FileRange& range = pieces.front().range();
+            FileRange& range = pieces->range();
             const std::uint64_t before = range.offset;
             const SysResult result =
                 socket.send_file(range.file.get(), range.offset, static_cast<std::size_t>(range.length));
@@ -16987,7 +17104,7 @@ class Output {
         }
 
         SysResult send_texts(Socket& socket) noexcept {
-            if (pieces.empty()) return send_text(socket);
+            if (pieces == nullptr) return send_text(socket);
             constexpr std::size_t most = 8;
             iovec vectors[most];
             std::size_t count = 0;
@@ -16996,10 +17113,8 @@ class Output {
                 if (!each.empty()) vectors[count++] = {const_cast<char*>(each.data()), each.size()};
             };
             add(text);
-            for (const OutputPiece& each : pieces) {
-                if (each.is_file() || count == most) break;
-                add(each.text());
-            }
+            const OutputPiece* each = pieces;
+            for (; each != nullptr && !each->is_file() && count < most; each = each->next) add(each->text());
             const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len)
                                                 : socket.send(vectors, count);
             if (result.ok()) take(static_cast<std::size_t>(result.value));
@@ -17010,10 +17125,9 @@ class Output {
             const std::size_t of_text = std::min(size, text.size());
             text.remove_prefix(of_text);
             size -= of_text;
-            for (OutputPiece& each : pieces) {
-                if (size == 0) return;
-                const std::size_t of_piece = std::min(size, each.text().size());
-                each.take(of_piece);
+            for (OutputPiece* each = pieces; size > 0; each = each->next) {
+                const std::size_t of_piece = std::min(size, each->text().size());
+                each->take(of_piece);
                 size -= of_piece;
             }
         }
@@ -17023,14 +17137,18 @@ class Output {
         unsent_ = std::make_unique<UnsentOutput>();
         unsent_->since = socket.watch().reactor().now();
         unsent_->sent = sending.sent;
-        if (!sending.text.empty()) unsent_->pieces.emplace_back(std::string(sending.text));
-        for (OutputPiece& each : sending.pieces) unsent_->pieces.push_back(std::move(each));
+        if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
+        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
+            unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
+        }
     }
 
     Result flush_unsent(Socket& socket) {
-        Sending sending{{}, unsent_->pieces};
+        OwningList<OutputPiece>& pieces = unsent_->pieces;
+        Sending sending{{}, pieces.first()};
         const Result result = sending.run(socket);
         unsent_->sent += sending.sent;
+        while (!pieces.empty() && pieces.first()->is_empty()) static_cast<void>(pieces.take_front());
         if (result == Result::sent) unsent_.reset();
         return result;
     }
@@ -17142,7 +17260,7 @@ class Turn {
     /// Sends what is gathered with a body behind it, which is not copied.
     Output::Result send_with(std::string body) {
         OutputPiece piece(std::move(body));
-        return transport_.output_.flush_with(transport_.socket_, gathered(), {&piece, 1});
+        return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
     }
 
     /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
@@ -17741,56 +17859,55 @@ class Acceptor {
         : shard_(shard),
           listener_(std::move(listener)),
           look_again_(shard.reactor, shard.room),
-          loop_(spawn_on(shard.reactor, run(*this))) {}
+          loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
     /// A stop has begun: takes what the kernel has accepted already, then ends.
     void begin_drain() { loop_.cancel(); }
     [[nodiscard]] bool has_ended() const noexcept { return loop_.is_done(); }
+    Acceptor* next = nullptr;  // of the same run
 
   private:
     enum class Outcome : std::uint8_t { drained, some, full, no_resources };
     static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
 
-    static Task<> run(Acceptor& self) {
-        co_await self.accept_all();
-        const Listener closing(std::move(self.listener_));
-    }
-
-    Task<> accept_all() {
-        Watch watch(shard_.reactor, listener_.socket.get());
-        // At a stop, what the kernel has accepted for us is served, which the close would reset. That is no
-        // more than its queue holds; new clients may keep coming meanwhile.
-        std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
-        while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
-            try {
-                if (!shard_.is_draining()) {
-                    const bool is_ready = co_await wait_readable(watch);
-                    if (!is_ready) break;
-                }
-                const std::int64_t before = accepted_;
-                const Outcome outcome = accept_and_make_room(watch);
-                if (shard_.is_draining()) left_at_stop -= accepted_ - before;
-                if (shard_.is_draining() && outcome == Outcome::drained) break;
-                if (outcome == Outcome::full) {
-                    shard_.room.reset();
-                    co_await shard_.room.wait();
-                    shard_.wants_room = false;
-                    continue;
-                }
-                if (outcome == Outcome::no_resources) {
-                    try {
-                        co_await sleep(std::chrono::milliseconds(100));
-                    } catch (const std::bad_alloc&) {
-                        // Not even for the timer: then the pause is one turn of the loop.
+    Task<> run() {
+        {
+            Watch watch(shard_.reactor, listener_.socket.get());
+            // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
+            // no more than its queue holds; new clients may keep coming meanwhile.
+            std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
+            while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
+                try {
+                    if (!shard_.is_draining()) {
+                        const bool is_ready = co_await wait_readable(watch);
+                        if (!is_ready) break;
                     }
+                    const std::int64_t before = accepted_;
+                    const Outcome outcome = accept_and_make_room(watch);
+                    if (shard_.is_draining()) left_at_stop -= accepted_ - before;
+                    if (shard_.is_draining() && outcome == Outcome::drained) break;
+                    if (outcome == Outcome::full) {
+                        shard_.room.reset();
+                        co_await shard_.room.wait();
+                        shard_.wants_room = false;
+                        continue;
+                    }
+                    if (outcome == Outcome::no_resources) {
+                        try {
+                            co_await sleep(std::chrono::milliseconds(100));
+                        } catch (const std::bad_alloc&) {
+                            // Not even for the timer: then the pause is one turn of the loop.
+                        }
+                    }
+                    co_await yield();
+                } catch (const Cancelled&) {
+                    if (!shard_.is_draining()) break;
                 }
-                co_await yield();
-            } catch (const Cancelled&) {
-                if (!shard_.is_draining()) break;
             }
         }
+        const Listener closing(std::move(listener_));
     }
 
     // Outlives a lack of memory as it does one of descriptors.
@@ -17909,7 +18026,7 @@ namespace detail {
 class Shutdown {
   public:
     /// What it stops. The carrier may be null.
-    Shutdown(Shard& shard, std::deque<Acceptor>& acceptors, Carrier* carrier)
+    Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier)
         : shard_(shard), acceptors_(acceptors), carrier_(carrier) {
         spawn_on(shard.reactor, end_grace(*this)).detach();
     }
@@ -17933,7 +18050,7 @@ class Shutdown {
         if (has_begun()) return;
         shard_.stage = StopStage::draining;
         if (carrier_ != nullptr) carrier_->request_stop();
-        for (Acceptor& each : acceptors_) each.begin_drain();
+        for (Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) each->begin_drain();
         shard_.sessions.for_each([](Session& session) { session.begin_drain(); });
         drain_began_.set();
     }
@@ -17975,12 +18092,13 @@ class Shutdown {
     }
 
     [[nodiscard]] bool has_ended_accepting() const noexcept {
-        return std::all_of(acceptors_.begin(), acceptors_.end(),
-                           [](const auto& each) { return each.has_ended(); });
+        const Acceptor* each = acceptors_.first();
+        while (each != nullptr && each->has_ended()) each = each->next;
+        return each == nullptr;
     }
 
     Shard& shard_;
-    std::deque<Acceptor>& acceptors_;
+    OwningList<Acceptor>& acceptors_;
     Carrier* carrier_;
     Event drain_began_;
     bool has_given_up_ = false;
@@ -18104,7 +18222,8 @@ class StallWatch {
         reactor.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
             report(static_cast<const RouteEntry*>(work), held);
         });
-        reactor.name_work([](const void* work) { return static_cast<const RouteEntry*>(work)->description(); });
+        reactor.name_work(
+            [](const void* work) { return static_cast<const RouteEntry*>(work)->description(); });
     }
     StallWatch(const StallWatch&) = delete;
     StallWatch& operator=(const StallWatch&) = delete;
@@ -18189,7 +18308,7 @@ class Run {
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
     int serve() {
         if (config_.announce) announce();
-        for (Listener& listener : listeners_) acceptors_.emplace_back(shard_, std::move(listener));
+        for (Listener& listener : listeners_) acceptors_.push_back(new Acceptor(shard_, std::move(listener)));
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
         reactor_.run_until([this] { return shutdown_.is_over(); });
         return shutdown_.was_forced() ? 1 : 0;
@@ -18262,7 +18381,7 @@ class Run {
     Shard shard_;
     std::unique_ptr<Carrier> carrier_;
     StallWatch stalls_;
-    std::deque<Acceptor> acceptors_;
+    OwningList<Acceptor> acceptors_;
     Shutdown shutdown_{shard_, acceptors_, carrier_.get()};
 };
 

@@ -66,7 +66,7 @@ struct OutputTest {
     Output::Result flush() { return output.flush(sockets.ours, gathered); }
     Output::Result flush_with(std::string_view body) {
         OutputPiece piece{std::string(body)};
-        return output.flush_with(sockets.ours, gathered, {&piece, 1});
+        return output.flush_with(sockets.ours, gathered, &piece);
     }
 
     /// Reads what the peer gets while flushing until everything is sent.

@@ -10,14 +10,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/app/answered.hpp"
 #include "sake/app/context.hpp"
 #include "sake/app/request.hpp"
 #include "sake/app/response.hpp"
-#include "sake/base/function.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/base/peer_address.hpp"
 
 namespace sake {
@@ -43,39 +42,43 @@ struct CallPlace {
 /// One object each of the types that a program asks for.
 class TypedSlots {
   public:
-    TypedSlots() = default;
-    TypedSlots(const TypedSlots&) = delete;
-    TypedSlots& operator=(const TypedSlots&) = delete;
-    ~TypedSlots() { clear(); }
-
     template <class T>
     [[nodiscard]] T& get() {
-        for (const Slot& slot : slots_) {
-            if (slot.type == &type_of<T>) return *static_cast<T*>(slot.object);
+        for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
+            if (slot->type == &type_of<T>) return static_cast<SlotOf<T>*>(slot)->object;
         }
-        slots_.reserve(slots_.size() + 1);  // so that the object made next has an owner
-        T* const object = new T();
-        slots_.push_back({&type_of<T>, object, [](void* old) noexcept { delete static_cast<T*>(old); }});
-        return *object;
+        return static_cast<SlotOf<T>&>(slots_.push_back(new SlotOf<T>())).object;
     }
-    void clear() noexcept {
-        while (!slots_.empty()) {
-            const Slot last = slots_.back();
-            slots_.pop_back();
-            last.destroy(last.object);
-        }
-    }
+    void clear() noexcept { slots_.clear(); }
 
   private:
     struct Slot {
+        explicit Slot(const char* of_type) noexcept : type(of_type) {}
+        Slot(const Slot&) = delete;
+        Slot& operator=(const Slot&) = delete;
+        virtual ~Slot() = default;
         const char* type;
-        void* object;
-        void (*destroy)(void*) noexcept;
+        Slot* next = nullptr;
     };
     template <class T>
-    static inline char type_of = 0;
+    struct SlotOf final : Slot {
+        SlotOf() : Slot(&type_of<T>) {}
+        T object{};
+    };
+    template <class T>
+    static inline char type_of = 0;  // whose address stands for the type
 
-    std::vector<Slot> slots_;
+    OwningList<Slot> slots_;
+};
+
+/// A function that Context::after was given.
+struct After {
+    After() = default;
+    After(const After&) = delete;
+    After& operator=(const After&) = delete;
+    virtual ~After() = default;
+    virtual void run(Context& ctx) = 0;
+    After* next = nullptr;
 };
 
 struct Call {
@@ -95,7 +98,7 @@ struct Call {
     std::string remote_address;
     Json values = Json::object();
     std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
-    std::vector<UniqueFunction<void(Context&)>> afters;
+    OwningList<After> afters;                     // the last that was given comes first
     TypedSlots state;
     Context context{*this};
 
@@ -148,6 +151,12 @@ class CallBuilder {
         request_.own_fields.push_back({kept_name, keep(value)});
     }
 
+    /// The next parameter of the path, decoded, of a request that comes with them and is not routed.
+    void param(std::string_view value) {
+        request_.has_given_params = true;
+        request_.params.values[request_.params.count++] = append(request_.given_params, value);
+    }
+
     /// In place of begin and field, for a head that somebody has taken apart where it lies. Nothing is
     /// copied: text and fields must stay until the call is cleared, or has a `base` of its own.
     void take(const char* base, http::Method method, Slice method_name, Slice target,
@@ -170,10 +179,10 @@ class CallBuilder {
     }
 
   private:
-    Slice keep(std::string_view text) {
-        const Slice slice{static_cast<std::uint32_t>(request_.storage.size()),
-                          static_cast<std::uint32_t>(text.size())};
-        request_.storage.append(text);
+    Slice keep(std::string_view text) { return append(request_.storage, text); }
+    static Slice append(std::string& kept, std::string_view text) {
+        const Slice slice{static_cast<std::uint32_t>(kept.size()), static_cast<std::uint32_t>(text.size())};
+        kept.append(text);
         return slice;
     }
 

@@ -255,7 +255,12 @@ template <std::invocable<Context&> F>
 void Context::after(F f) {
     static_assert(std::is_void_v<std::invoke_result_t<F&, Context&>>,
                   "ctx.after: the function must return void; it is plain, and sets its answer in ctx");
-    call_->afters.emplace_back(std::move(f));
+    struct Given final : detail::After {
+        explicit Given(F&& given) : function(std::move(given)) {}
+        void run(Context& ctx) override { function(ctx); }
+        F function;
+    };
+    call_->afters.push_front(new Given(std::move(f)));
 }
 
 inline Context& Context::abort() noexcept {

@@ -46,8 +46,9 @@ class Request {
     std::string_view body;
     std::string body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
-    std::vector<FieldSlice> own_fields;     // of a request that no parser holds
-    std::vector<std::string> given_params;  // their decoded values, if the request came with them
+    std::vector<FieldSlice> own_fields;  // of a request that no parser holds
+    bool has_given_params = false;
+    std::string given_params;  // what `params` are slices of, decoded, if the request came with them
     std::forward_list<std::string>
         decoded_texts;  // what views of decoded text given to the handler point into
 
@@ -60,7 +61,7 @@ class Request {
         shrink(storage);
         shrink(body_storage);
         params.count = 0;
-        if (!given_params.empty()) given_params.clear();
+        if (std::exchange(has_given_params, false)) given_params.clear();
         path_is_decoded_ = false;
         is_for_https_ = false;
         decoded_texts.clear();
@@ -114,7 +115,7 @@ class Request {
 
     /// The decoded value of a path parameter, by position.
     [[nodiscard]] std::string_view param(std::size_t index) {
-        if (!given_params.empty()) return given_params[index];
+        if (has_given_params) return params.values[index].of(given_params.data());
         const std::string_view raw = params.values[index].of(match_path().data());
         return path_is_decoded_ && http::needs_decoding(raw) ? keep(http::percent_decode(raw).value()) : raw;
     }

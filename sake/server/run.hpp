@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -19,6 +18,7 @@
 #include "sake/app/route_table.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/spawn.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/io/address.hpp"
 #include "sake/server/acceptor.hpp"
 #include "sake/server/shard.hpp"
@@ -65,7 +65,7 @@ class Run {
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
     int serve() {
         if (config_.announce) announce();
-        for (Listener& listener : listeners_) acceptors_.emplace_back(shard_, std::move(listener));
+        for (Listener& listener : listeners_) acceptors_.push_back(new Acceptor(shard_, std::move(listener)));
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
         reactor_.run_until([this] { return shutdown_.is_over(); });
         return shutdown_.was_forced() ? 1 : 0;
@@ -138,7 +138,7 @@ class Run {
     Shard shard_;
     std::unique_ptr<Carrier> carrier_;
     StallWatch stalls_;
-    std::deque<Acceptor> acceptors_;
+    OwningList<Acceptor> acceptors_;
     Shutdown shutdown_{shard_, acceptors_, carrier_.get()};
 };
 
