@@ -146,5 +146,6 @@
 #include "sake/server/shutdown.hpp"
 #include "sake/server/signals.hpp"
 #include "sake/server/stall_watch.hpp"
+#include "sake/server/test_client.hpp"
 #include "sake/server/transport.hpp"
 #include "sake/server/turn.hpp"

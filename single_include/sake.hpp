@@ -143,6 +143,7 @@
 //   sake/server/stall_watch.hpp
 //   sake/server/run.hpp
 //   sake/server/engine.hpp
+//   sake/server/test_client.hpp
 
 #pragma once
 
@@ -1630,6 +1631,15 @@ class PeerAddress {
         }
     }
 
+    /// This machine: 127.0.0.1.
+    [[nodiscard]] static PeerAddress loopback() noexcept {
+        PeerAddress address;
+        address.family_ = Family::v4;
+        address.bytes_[0] = 127;
+        address.bytes_[3] = 1;
+        return address;
+    }
+
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string to_string() const {
         if (family_ == Family::local) return "unix";
@@ -1822,6 +1832,12 @@ class Headers {
         std::size_t index_ = 0;
         mutable value_type current_;
     };
+
+    Headers() = default;
+    /// `{{"Accept", "text/html"}, {"X-A", "1"}}`. Throws like add.
+    Headers(std::initializer_list<value_type> fields) {
+        for (const auto& [name, value] : fields) add(name, value);
+    }
 
     /// One field of this name with this value: replaces the first where it stands and removes the others.
     /// Throws std::invalid_argument that says which byte may not stand in a name or a value.
@@ -18276,16 +18292,16 @@ namespace detail {
 class Run {
   public:
     Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, std::vector<Listener> listeners)
+        const Observers& observers, std::vector<Listener> listeners, std::unique_ptr<Poller> poller)
         : config_(config),
           listeners_(std::move(listeners)),
-          reactor_(config.poller),
+          reactor_(std::move(poller)),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
           carrier_(make_carrier(routes)),
           stalls_(reactor_, config, carrier_ != nullptr) {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
-        if (config.handle_signals) signals_.emplace();
+        if (config.handle_signals && !listeners_.empty()) signals_.emplace();
     }
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
@@ -18305,6 +18321,13 @@ class Run {
     }
     [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_.count(); }
 
+    [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
+
+    /// Serves a connection in memory, from the next turn of the reactor on.
+    void serve(std::unique_ptr<Wire> wire) {
+        reactor_.enter(
+            [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
+    }
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
     int serve() {
         if (config_.announce) announce();
@@ -18505,6 +18528,30 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
+    friend class TestClient;  // which runs the engine itself
+
+    /// A run, from its start to its end: routes stand still, and the engine reaches it.
+    class Running {
+      public:
+        /// Throws std::logic_error if the engine runs already, or a job of the last run has not returned.
+        Running(Engine& engine, std::vector<detail::Listener> listeners,
+                std::unique_ptr<detail::Poller> poller);
+        Running(const Running&) = delete;
+        Running& operator=(const Running&) = delete;
+        ~Running();
+        [[nodiscard]] detail::Run& run() noexcept { return run_; }
+
+      private:
+        struct Hold {
+            explicit Hold(Engine& held);
+            Hold(const Hold&) = delete;
+            Hold& operator=(const Hold&) = delete;
+            ~Hold();
+            Engine& engine;
+        };
+        Hold hold_;  // ends after the run
+        detail::Run run_;
+    };
     static Stats stats_of(const detail::Run& run) { return {run.worker_stats(), run.stalls()}; }
 
     Config config_;
@@ -18524,6 +18571,42 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     bool stop_requested_ = false;
 };
 
+inline Engine::Running::Hold::Hold(Engine& held) : engine(held) {
+    {
+        const std::lock_guard lock(engine.mutex_);
+        if (engine.is_running_) throw std::logic_error("run: the engine runs already");
+        if (engine.table_->is_in_use())
+            throw std::logic_error("run: a worker job of the last run has not returned");
+        engine.is_running_ = true;
+    }
+    engine.fallback_.install();
+    engine.table_->freeze(engine.config_.enable_worker_pool);
+}
+
+inline Engine::Running::Hold::~Hold() {
+    const std::lock_guard lock(engine.mutex_);
+    engine.table_->unfreeze();
+    engine.is_running_ = false;
+    engine.stop_requested_ = false;
+}
+
+inline Engine::Running::Running(Engine& engine, std::vector<detail::Listener> listeners,
+                                std::unique_ptr<detail::Poller> poller)
+    : hold_(engine),
+      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(listeners),
+           std::move(poller)) {
+    const std::lock_guard lock(engine.mutex_);
+    engine.current_ = &run_;
+    if (engine.stop_requested_) run_.stop();
+}
+
+inline Engine::Running::~Running() {
+    Engine& engine = hold_.engine;
+    const std::lock_guard lock(engine.mutex_);
+    engine.last_stats_ = stats_of(run_);
+    engine.current_ = nullptr;
+}
+
 inline int Engine::run() {
     std::vector<detail::Listener> listeners;
     {
@@ -18532,29 +18615,323 @@ inline int Engine::run() {
         listeners.swap(listeners_);
         if (std::exchange(stop_requested_, false)) return 0;
         if (listeners.empty()) throw std::logic_error("run: call listen first, or run(port)");
-        is_running_ = true;
     }
-    const detail::AtExit ended([this] {
-        const std::lock_guard lock(mutex_);
-        table_->unfreeze();
-        is_running_ = false;
-        stop_requested_ = false;
-    });
-    if (table_->is_in_use()) throw std::logic_error("run: a worker job of the last run has not returned");
-    fallback_.install();
-    table_->freeze(config_.enable_worker_pool);
-    detail::Run run(config_, table_, errors_, observers_, std::move(listeners));
-    {
-        const std::lock_guard lock(mutex_);
-        current_ = &run;
-        if (stop_requested_) run.stop();
+    return Running(*this, std::move(listeners), detail::make_poller(config_.poller)).run().serve();
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/test_client.hpp ----
+
+// TestClient: requests to an engine without a socket, a port or a thread of its own. The whole server is at
+// work, parser, limits, middleware, workers and writer, over memory and in virtual time.
+
+namespace sake {
+inline namespace v0 {
+
+class TestClient;
+
+/// An answer that a TestClient received.
+struct TestResponse {
+    int status = 0;
+    http::Headers headers;
+    std::string body;
+
+    /// The first field of that name in any case; "" if there is none.
+    [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
+        return headers.get(name).value_or(std::string_view{});
     }
-    const detail::AtExit unreachable([this] {
-        const std::lock_guard lock(mutex_);
-        last_stats_ = stats_of(*current_);
-        current_ = nullptr;
+    /// The body as JSON. Throws JsonError.
+    template <class Value = Json>
+    [[nodiscard]] Value json() const {
+        return parse_json<Value>(body);
+    }
+};
+
+/// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
+/// wait is in virtual time, so it ends: by what the server sends, or when one of its timeouts closes the
+/// connection.
+class TestConnection {
+  public:
+    TestConnection(TestConnection&&) noexcept = default;
+    TestConnection& operator=(TestConnection&&) noexcept = default;
+
+    /// Sends all of it, and waits while the server does not read. Throws std::system_error if the server has
+    /// closed.
+    TestConnection& send(std::string_view bytes);
+    /// What comes next, after waiting for something to come; "" if the server has closed. Throws
+    /// std::system_error if it has reset the connection.
+    [[nodiscard]] std::string receive();
+    /// What has come by now: lets the server do all that needs no time.
+    [[nodiscard]] std::string receive_now();
+    /// Everything up to the close.
+    [[nodiscard]] std::string receive_all();
+    /// The next answer, to a request with this method; interim ones are passed over. What follows it stays
+    /// for the next call. Throws std::runtime_error if the server closes in the middle of it, or sends none.
+    [[nodiscard]] TestResponse response(std::string_view method = "GET");
+    /// Whether the server has closed, and nothing is left to be received.
+    [[nodiscard]] bool is_closed();
+
+    /// Sends no more, and goes on receiving.
+    void half_close();
+    /// Ends the connection in order.
+    void close() noexcept;
+    /// Ends it with a reset.
+    void reset() noexcept;
+
+  private:
+    friend class TestClient;
+    struct State;
+    explicit TestConnection(TestClient& client);
+
+    TestClient* client_;
+    std::unique_ptr<State> state_;
+};
+
+/// Serves an engine as Engine::run does, as long as it lives, whenever one of its functions waits:
+///
+///     sake::TestClient client(app);
+///     CHECK(client.get("/users/7").json() == sake::Json{{"id", 7}});
+///
+/// Time is virtual and begins at 2026-01-01 00:00 UTC: if nothing is ready, it jumps to the next timer, so
+/// that a handler that sleeps for an hour, or a timeout of one, takes no time. While worker routes,
+/// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
+class TestClient {
+  public:
+    /// Throws std::logic_error if the engine runs already.
+    explicit TestClient(Engine& app) : TestClient(app, std::make_unique<detail::SimulatedPoller>()) {}
+    TestClient(const TestClient&) = delete;
+    TestClient& operator=(const TestClient&) = delete;
+    ~TestClient() = default;
+
+    /// One request on a connection of its own, with Host and, for a body, Content-Length added.
+    TestResponse request(std::string_view method, std::string_view target, const http::Headers& headers = {},
+                         std::string_view body = {});
+    TestResponse get(std::string_view target, const http::Headers& headers = {}) {
+        return request("GET", target, headers);
+    }
+    TestResponse head(std::string_view target, const http::Headers& headers = {}) {
+        return request("HEAD", target, headers);
+    }
+    TestResponse del(std::string_view target, const http::Headers& headers = {}) {
+        return request("DELETE", target, headers);
+    }
+    TestResponse options(std::string_view target, const http::Headers& headers = {}) {
+        return request("OPTIONS", target, headers);
+    }
+    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise.
+    template <class Body>
+    TestResponse post(std::string_view target, const Body& body, const http::Headers& headers = {}) {
+        return send("POST", target, body, headers);
+    }
+    template <class Body>
+    TestResponse put(std::string_view target, const Body& body, const http::Headers& headers = {}) {
+        return send("PUT", target, body, headers);
+    }
+    template <class Body>
+    TestResponse patch(std::string_view target, const Body& body, const http::Headers& headers = {}) {
+        return send("PATCH", target, body, headers);
+    }
+
+    /// A connection for bytes as they are.
+    [[nodiscard]] TestConnection connect() { return TestConnection(*this); }
+
+    /// Lets so much time pass; everything that is due meanwhile happens.
+    template <class Rep, class Period>
+    void advance(std::chrono::duration<Rep, Period> time) {
+        time_.advance(time);
+    }
+
+    /// Stops the engine as Engine::stop does, waits until it has ended, and returns what Engine::run would.
+    /// Afterwards no request is taken any more.
+    int stop();
+
+  private:
+    friend class TestConnection;
+
+    TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
+        : time_(*time), running_(app, {}, std::move(time)) {}
+
+    template <class Body>
+    TestResponse send(std::string_view method, std::string_view target, const Body& body,
+                      http::Headers headers) {
+        constexpr bool is_text = std::is_convertible_v<const Body&, std::string_view>;
+        if (!headers.contains("Content-Type")) {
+            headers.set("Content-Type", is_text ? "text/plain; charset=utf-8" : "application/json");
+        }
+        if constexpr (is_text) {
+            return request(method, target, headers, body);
+        } else {
+            std::string text;
+            append_json(text, Json(body));
+            return request(method, target, headers, text);
+        }
+    }
+    [[nodiscard]] detail::Run& run() noexcept { return running_.run(); }
+    [[nodiscard]] Reactor& reactor() noexcept { return run().reactor(); }
+
+    detail::SimulatedPoller& time_;
+    Engine::Running running_;
+};
+
+// --- TestConnection ---
+
+struct TestConnection::State {
+    State(Reactor& reactor, std::unique_ptr<detail::Wire> wire)
+        : socket(reactor, detail::FileDescriptor(), std::move(wire)) {}
+
+    detail::Socket socket;
+    std::string received;  // and not taken yet
+    bool has_ended = false;
+
+    /// Takes what is there. True if something came, or the end.
+    bool take() {
+        char bytes[16 * 1024];
+        for (bool is_new = false;;) {
+            if (has_ended) return true;
+            const detail::SysResult result = socket.receive(bytes, sizeof bytes);
+            if (result.would_block()) {
+                socket.blocked(detail::readable);
+                return is_new;
+            }
+            if (!result.ok()) detail::throw_system_error(result.error, "receive");
+            has_ended = result.value == 0;
+            received.append(bytes, static_cast<std::size_t>(result.value));
+            is_new = true;
+        }
+    }
+};
+
+inline TestConnection::TestConnection(TestClient& client) : client_(&client) {
+    auto [ours, theirs] = detail::make_memory_wires();
+    state_ = std::make_unique<State>(client.reactor(), std::move(ours));
+    client.run().serve(std::move(theirs));
+}
+
+inline TestConnection& TestConnection::send(std::string_view bytes) {
+    detail::Socket& socket = state_->socket;
+    client_->reactor().run_until([&] {
+        while (!bytes.empty()) {
+            const detail::SysResult result = socket.send(bytes.data(), bytes.size());
+            if (result.would_block()) {
+                socket.blocked(detail::writable);
+                return false;
+            }
+            if (!result.ok()) detail::throw_system_error(result.error, "send");
+            bytes.remove_prefix(static_cast<std::size_t>(result.value));
+        }
+        return true;
     });
-    return run.serve();
+    return *this;
+}
+
+inline std::string TestConnection::receive() {
+    client_->reactor().run_until([this] { return state_->take() || !state_->received.empty(); });
+    return std::exchange(state_->received, {});
+}
+
+inline std::string TestConnection::receive_now() {
+    client_->advance(std::chrono::seconds(0));
+    static_cast<void>(state_->take());
+    return std::exchange(state_->received, {});
+}
+
+inline std::string TestConnection::receive_all() {
+    client_->reactor().run_until([this] { return state_->take() && state_->has_ended; });
+    return std::exchange(state_->received, {});
+}
+
+inline bool TestConnection::is_closed() {
+    client_->advance(std::chrono::seconds(0));
+    static_cast<void>(state_->take());
+    return state_->has_ended && state_->received.empty();
+}
+
+inline void TestConnection::half_close() { static_cast<void>(state_->socket.end_output()); }
+inline void TestConnection::close() noexcept { state_.reset(); }
+inline void TestConnection::reset() noexcept {
+    state_->socket.reset_on_close();
+    state_.reset();
+}
+
+inline TestResponse TestConnection::response(std::string_view method) {
+    namespace http1 = detail::http1;
+    http1::ResponseParser parser;
+    http1::ReceivedHead head;
+    std::string& received = state_->received;
+    const auto is_there = [&](auto look) {
+        client_->reactor().run_until([&] {
+            const bool is_new = state_->take();
+            return look() || (is_new && state_->has_ended);
+        });
+    };
+    do {  // interim answers
+        received.erase(0, head.size);
+        parser.reset();
+        head.clear();
+        auto result = http1::ResponseParser::Result::need_more;
+        is_there([&] {
+            return (result = parser.parse(received, head)) != http1::ResponseParser::Result::need_more;
+        });
+        if (result != http1::ResponseParser::Result::done) {
+            throw std::runtime_error("no answer: the server sent \"" + received + "\"");
+        }
+    } while (http::is_informational(head.status) && head.status != 101);
+
+    TestResponse response;
+    response.status = head.status;
+    for (const detail::FieldSlice& field : head.fields) {
+        response.headers.add(field.name.of(received.data()), field.value.of(received.data()));
+    }
+    http1::BodyReader reader;
+    reader.reset(http1::decide_response_framing(head, received.data(), http::method_from(method)));
+    received.erase(0, head.size);
+    using Kind = http1::BodyReader::Step::Kind;
+    Kind kind = Kind::need_more;
+    is_there([&] {
+        do {
+            const http1::BodyReader::Step step = reader.read(received);
+            response.body.append(step.data);
+            received.erase(0, step.consumed);
+            kind = step.kind;
+        } while (kind == Kind::data);
+        return kind != Kind::need_more;
+    });
+    const bool ends_with_connection = reader.kind() == http1::Framing::Body::to_the_end;
+    if (kind != Kind::done && !ends_with_connection) {
+        throw std::runtime_error("the server closed in the middle of its answer");
+    }
+    return response;
+}
+
+// --- TestClient ---
+
+inline TestResponse TestClient::request(std::string_view method, std::string_view target,
+                                        const http::Headers& headers, std::string_view body) {
+    namespace http1 = detail::http1;
+    http1::RequestTerms terms{.method = method, .target = target, .host = "test"};
+    http::Headers fields = headers;
+    const std::string host(fields.get("Host").value_or("test"));
+    terms.host = host;
+    fields.remove("Host");
+    const bool wants_length = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
+    terms.body = wants_length ? http1::BodyLine::length : http1::BodyLine::none;
+    terms.content_length = body.size();
+    detail::ByteBuffer bytes;
+    http1::append_request_head(bytes, terms, fields);
+    bytes.append(body);
+    TestConnection connection = connect();
+    connection.send(bytes.view());
+    TestResponse response = connection.response(method);
+    connection.close();
+    advance(std::chrono::seconds(0));
+    return response;
+}
+
+inline int TestClient::stop() {
+    run().stop();
+    return run().serve();
 }
 
 }  // namespace v0

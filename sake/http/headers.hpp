@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <optional>
@@ -177,6 +178,12 @@ class Headers {
         std::size_t index_ = 0;
         mutable value_type current_;
     };
+
+    Headers() = default;
+    /// `{{"Accept", "text/html"}, {"X-A", "1"}}`. Throws like add.
+    Headers(std::initializer_list<value_type> fields) {
+        for (const auto& [name, value] : fields) add(name, value);
+    }
 
     /// One field of this name with this value: replaces the first where it stands and removes the others.
     /// Throws std::invalid_argument that says which byte may not stand in a name or a value.
