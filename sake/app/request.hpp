@@ -60,6 +60,7 @@ class Request {
         shrink(storage);
         shrink(body_storage);
         params.count = 0;
+        if (!own_fields.empty()) own_fields.clear();
         if (!given_params.empty()) given_params.clear();
         path_is_decoded_ = false;
         is_for_https_ = false;
