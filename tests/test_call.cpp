@@ -205,6 +205,28 @@ TEST_CASE("a target that is none is refused with 400, one of https with 421") {
     CHECK(build(call, "GET", "/") == nullptr);
 }
 
+TEST_CASE("a query parameter that is badly escaped is a 400 that names it, where no parser has refused it") {
+    Call call;
+    REQUIRE(build(call, "GET", "/?tag=a&tag=%zz&bad=%4") == nullptr);
+    Context& ctx = call.context;
+    CHECK(ctx.query("tag") == "a");
+    const auto refusal = [](auto ask) {
+        try {
+            ask();
+            return std::string("none");
+        } catch (const sake::HttpError& error) {
+            return std::to_string(error.status()) + " " + error.detail();
+        }
+    };
+    CHECK(refusal([&] { static_cast<void>(ctx.queries("tag")); }) ==
+          "400 query parameter 'tag' is badly escaped");
+    const std::string of_bad = "400 query parameter 'bad' is badly escaped";
+    CHECK(refusal([&] { static_cast<void>(ctx.query("bad")); }) == of_bad);
+    CHECK(refusal([&] { static_cast<void>(ctx.query("bad", "fallback")); }) == of_bad);
+    CHECK(refusal([&] { static_cast<void>(ctx.find_query("bad")); }) == of_bad);
+    CHECK(refusal([&] { static_cast<void>(ctx.query<int>("bad", 7)); }) == of_bad);
+}
+
 // --- The table ---
 
 TEST_CASE("a route is found again by its pattern and a method that it takes") {
