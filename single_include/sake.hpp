@@ -11814,12 +11814,26 @@ inline namespace v0 {
 
 namespace detail {
 
+inline constexpr std::string_view problem_content_type = "application/problem+json";
+
 /// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
 struct ProblemMembers {
     std::string text = {};
     bool has_type = false;
     bool has_title = false;
 };
+
+/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a detail the
+/// title stands for it.
+inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
+    const std::string_view title = http::reason_phrase(status);
+    std::string body = "{";
+    if (!members.has_type) body.append(R"("type":"about:blank",)");
+    if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
+    append_json_integer(body.append(R"("status":)"), status);
+    append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
+    return body.append(members.text).append("}");
+}
 
 }  // namespace detail
 
@@ -11854,7 +11868,8 @@ class HttpError : public std::exception {
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
-    [[nodiscard]] const detail::ProblemMembers& members() const noexcept { return members_; }
+    /// The problem document that is sent, as JSON.
+    [[nodiscard]] std::string document() const { return detail::problem_body(status_, detail_, members_); }
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
@@ -11880,23 +11895,6 @@ inline HttpError& HttpError::with(const Json& members) {
     return *this;
 }
 
-namespace detail {
-
-inline constexpr std::string_view problem_content_type = "application/problem+json";
-
-/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
-/// detail the title stands for it.
-inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
-    const std::string_view title = http::reason_phrase(status);
-    std::string body = "{";
-    if (!members.has_type) body.append(R"("type":"about:blank",)");
-    if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
-    append_json_integer(body.append(R"("status":)"), status);
-    append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
-    return body.append(members.text).append("}");
-}
-
-}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -12096,6 +12094,7 @@ class Request {
         shrink(body_storage);
         params.count = 0;
         if (std::exchange(has_given_params, false)) given_params.clear();
+        if (!own_fields.empty()) own_fields.clear();
         path_is_decoded_ = false;
         is_for_https_ = false;
         decoded_texts.clear();
@@ -12331,7 +12330,8 @@ class Response {
 
     /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
     /// middleware has set, such as those of CORS, stay.
-    void set_problem(int code, std::string_view detail, const ProblemMembers& members = {}) {
+    void set_problem(int code, std::string_view detail) { set_problem_document(code, problem_body(code, detail)); }
+    void set_problem_document(int code, std::string document) {
         status = code;
         for (const std::string_view name :
              {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition",
@@ -12340,7 +12340,7 @@ class Response {
             headers.remove(name);
         }
         content_type_ = problem_content_type;
-        body = problem_body(code, detail, members);
+        body = std::move(document);
     }
 
   private:
@@ -13611,7 +13611,7 @@ class ErrorAnswers {
         try {
             std::rethrow_exception(exception);
         } catch (const HttpError& error) {
-            response.set_problem(error.status(), error.detail(), error.members());
+            response.set_problem_document(error.status(), error.document());
             for (const auto& [name, value] : error.headers()) response.headers.set(name, value);
         } catch (const Cancelled&) {
             response.set_problem(503, "the request was cancelled");
@@ -13810,6 +13810,7 @@ class CallRunner : private Timer {
             reactor_.adopt(*fiber_);
             root.start();
         } catch (const std::bad_alloc&) {
+            reactor_.timers().cancel(*this);
             failure_ = caught_exception();
         }
         owner_ = &owner;
@@ -13820,7 +13821,9 @@ class CallRunner : private Timer {
     /// off.
     void answer_failure() {
         const std::exception_ptr failure = std::exchange(failure_, nullptr);
-        if (failure && end_ == End::answered) call_.place.errors->answer(call_, failure);
+        if (!failure || end_ != End::answered) return;
+        call_.place.errors->answer(call_, failure);
+        run_afters(call_);
     }
 
     /// The client disconnected. Its handler is told by the timers that come next, and not from here, among
@@ -13870,7 +13873,7 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
     try {
         Task<> rest = run_rest(runner.call_);
         co_await std::move(rest);
-        run_afters(runner.call_);
+        if (runner.end_ == End::answered) run_afters(runner.call_);
     } catch (...) {
         runner.failure_ = caught_exception();
     }
@@ -14577,6 +14580,9 @@ class Fallback {
 
 namespace sake {
 inline namespace v0 {
+
+class Engine;
+
 namespace detail {
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
@@ -14651,15 +14657,15 @@ class Verbs {
 /// it names.
 class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_in_group> {
   public:
-    RouterGroup(detail::RouteTable& table, detail::Scope& scope) noexcept : table_(&table), scope_(&scope) {}
-
     /// A group inside this one; it adds its prefix and passes this group's middleware first.
     [[nodiscard]] RouterGroup group(detail::GroupPrefix prefix) const {
         return {*table_, table_->add_scope(*scope_, prefix.info())};
     }
 
   private:
+    friend class Engine;  // which makes the first
     friend class detail::Verbs<RouterGroup, detail::PatternUse::route_in_group>;
+    RouterGroup(detail::RouteTable& table, detail::Scope& scope) noexcept : table_(&table), scope_(&scope) {}
     [[nodiscard]] detail::RouteTable& table() const noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() const noexcept { return *scope_; }
 
@@ -15081,7 +15087,7 @@ inline WorkerContext describe_request(Call& call) {
     out.method = request.method();
     out.target = request.target();
     out.path = request.path();
-    for (std::size_t i = 0; i < request.params.count; ++i) {
+    for (std::size_t i = 0; i < call.route->param_count(); ++i) {
         out.params.emplace_back(param_name(call, i), request.param(i));
     }
     out.query = request.raw_query();

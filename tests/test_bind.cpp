@@ -188,4 +188,46 @@ TEST_CASE("the field is named whatever the order, and not where looking for it w
     });
 }
 
+TEST_CASE("a body that says it is of another type than JSON is a 415") {
+    with_server(
+        [](sake::Engine& app) {
+            routes(app);
+            app.post("/worker", [](Context& ctx) { ctx.json(ctx.bind()); }).worker();
+        },
+        [](TestServer& server) {
+            const auto status = [&](const std::string& path, const std::string& fields) {
+                return round_trip(server.port(),
+                                  "POST " + path + " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n" + fields +
+                                      "Content-Length: 2\r\n\r\n{}");
+            };
+            const char* const accepted[] = {
+                "application/json",  "Application/JSON",         "application/json; charset=utf-8",
+                "application/json;", "application/json ; x=y",   "application/problem+json; charset=utf-8",
+                "",                  "application/vnd.api+json", "image/svg+JSON"};
+            const char* const refused[] = {"text/plain",
+                                           "text/json",
+                                           "application/jsonp",
+                                           "application/json-seq",
+                                           "xapplication/json",
+                                           "+json",
+                                           "application/x-www-form-urlencoded",
+                                           "text/plain; application/json",
+                                           "json",
+                                           "application/json, text/plain"};
+            for (const std::string path : {"/json", "/worker"}) {
+                CHECK(status(path, "").status == 200);
+                for (const char* type : accepted) {
+                    CAPTURE(std::string(type));
+                    CHECK(status(path, std::string("Content-Type: ") + type + "\r\n").status == 200);
+                }
+                for (const char* type : refused) {
+                    CAPTURE(std::string(type));
+                    const Response response = status(path, std::string("Content-Type: ") + type + "\r\n");
+                    CHECK(response.status == 415);
+                    CHECK(Json::parse(response.body)["detail"] == "the body must be application/json");
+                }
+            }
+        });
+}
+
 }  // namespace test_bind

@@ -1,14 +1,18 @@
 #include <doctest/doctest.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "support/reliability.hpp"
 #include "support/server_fixture.hpp"
 
 namespace test_context {
@@ -581,6 +585,356 @@ TEST_CASE("nothing of one request is left in the next on the same connection") {
                 CHECK(empty.header("X-Value") == "null");
             }
         });
+}
+
+TEST_CASE("headers, cookies, query and path parameters follow one rule of absence") {
+    const auto ask_in_all_ways = [](Context& ctx, auto text, auto text_or, auto number, auto number_or, auto find,
+                                    const char* name) {
+        const std::string how(ctx.query("how"));
+        if (how == "text") ctx.text("[" + std::string(text(name)) + "]");
+        if (how == "fallback") ctx.text("[" + std::string(text_or(name, "else")) + "]");
+        if (how == "number") ctx.json(number(name));
+        if (how == "number-or") ctx.json(number_or(name, 7));
+        if (how == "find") ctx.text(find(name) ? "there" : "not there");
+    };
+    with_server(
+        [&](sake::Engine& app) {
+            app.get("/header", [=](Context& ctx) {
+                ask_in_all_ways(
+                    ctx, [&](auto name) { return ctx.header(name); },
+                    [&](auto name, auto or_else) { return ctx.header(name, or_else); },
+                    [&](auto name) { return ctx.header<int>(name); },
+                    [&](auto name, int or_else) { return ctx.header<int>(name, or_else); },
+                    [&](auto name) { return ctx.find_header(name); }, "n");
+            });
+            app.get("/cookie", [=](Context& ctx) {
+                ask_in_all_ways(
+                    ctx, [&](auto name) { return ctx.cookie(name); },
+                    [&](auto name, auto or_else) { return ctx.cookie(name, or_else); },
+                    [&](auto name) { return ctx.cookie<int>(name); },
+                    [&](auto name, int or_else) { return ctx.cookie<int>(name, or_else); },
+                    [&](auto name) { return ctx.find_cookie(name); }, "n");
+            });
+            app.get("/query", [=](Context& ctx) {
+                ask_in_all_ways(
+                    ctx, [&](auto name) { return ctx.query(name); },
+                    [&](auto name, auto or_else) { return ctx.query(name, or_else); },
+                    [&](auto name) { return ctx.query<int>(name); },
+                    [&](auto name, int or_else) { return ctx.query<int>(name, or_else); },
+                    [&](auto name) { return ctx.find_query(name); }, "n");
+            });
+            const auto by_param = [=](Context& ctx) {
+                ask_in_all_ways(
+                    ctx, [&](auto name) { return ctx.param(name); },
+                    [&](auto name, auto or_else) { return ctx.param(name, or_else); },
+                    [&](auto name) { return ctx.param<int>(name); },
+                    [&](auto name, int or_else) { return ctx.param<int>(name, or_else); },
+                    [&](auto name) { return ctx.find_param(name); }, "n");
+            };
+            app.get("/param", by_param);
+            app.get("/param/:n", by_param);
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            struct Kind {
+                std::string path;
+                std::string words;
+            };
+            const Kind kinds[] = {{"/header", "header"},
+                                  {"/cookie", "cookie"},
+                                  {"/query", "query parameter"},
+                                  {"/param", "path parameter"}};
+            for (const Kind& kind : kinds) {
+                CAPTURE(kind.path);
+                const bool is_param = kind.path == "/param";
+                const auto answer = [&](const std::string& how, const char* value) {
+                    const std::string text = value != nullptr ? value : "";
+                    if (value == nullptr) return ask(client, kind.path + "?how=" + how);
+                    if (is_param) return ask(client, "/param/" + text + "?how=" + how);
+                    if (kind.path == "/query") return ask(client, "/query?n=" + text + "&how=" + how);
+                    const std::string field = kind.path == "/header" ? "N: " + text : "Cookie: n=" + text;
+                    return ask(client, kind.path + "?how=" + how, field + "\r\n");
+                };
+                CHECK(answer("text", "12").body == "[12]");
+                CHECK(answer("fallback", "12").body == "[12]");
+                CHECK(answer("number", "12").body == "12");
+                CHECK(answer("number-or", "12").body == "12");
+                CHECK(answer("find", "12").body == "there");
+                for (const char* how : {"number", "number-or"}) {
+                    CHECK(problem_detail(answer(how, "1x")) ==
+                          "400 " + kind.words + " 'n' is not an integer in range");
+                }
+                if (!is_param) {  // of a path, an empty segment is none
+                    CHECK(answer("text", "").body == "[]");
+                    CHECK(answer("fallback", "").body == "[]");
+                    CHECK(answer("find", "").body == "there");
+                    CHECK(answer("number-or", "").status == 400);
+                }
+                CHECK(answer("fallback", nullptr).body == "[else]");
+                CHECK(answer("number-or", nullptr).body == "7");
+                CHECK(answer("find", nullptr).body == "not there");
+                if (is_param) {  // a name that the pattern does not have is the program's mistake
+                    CHECK(answer("text", nullptr).status == 500);
+                    CHECK(answer("number", nullptr).status == 500);
+                } else {
+                    CHECK(answer("text", nullptr).body == "[]");
+                    CHECK(problem_detail(answer("number", nullptr)) == "400 " + kind.words + " 'n' is missing");
+                }
+            }
+        },
+        silent());
+}
+
+TEST_CASE("a parameter converts to text, numbers of every kind, and bool") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/", [](Context& ctx) {
+                Json all = Json::array();
+                all.push_back(ctx.header<std::string>("X-Text"));
+                all.push_back(ctx.header<bool>("X-Bool"));
+                all.push_back(ctx.header<double>("X-Double"));
+                all.push_back(ctx.header<std::uint8_t>("X-Small"));
+                all.push_back(ctx.header<std::string_view>("X-Text"));
+                all.push_back(ctx.cookie<std::string>("c", "none"));
+                all.push_back(ctx.cookie<bool>("c", true));
+                all.push_back(ctx.query<std::int64_t>("n"));
+                all.push_back(ctx.query<std::string>("n", "fallback"));
+                all.push_back(ctx.param<std::string>("none", "fallback"));
+                ctx.json(all);
+            });
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            CHECK(ask(client, "/?n=-5000000000",
+                      "X-Text: a b\r\nX-Bool: true\r\nX-Double: 2.5\r\nX-Small: 255\r\n")
+                      .body == R"(["a b",true,2.5,255,"a b","none",true,-5000000000,"-5000000000","fallback"])");
+            const std::string others = "X-Text: a\r\nX-Bool: 0\r\nX-Double: 1\r\n";
+            CHECK(problem_detail(ask(client, "/?n=1", others + "X-Small: 256\r\n")) ==
+                  "400 header 'X-Small' is not a non-negative integer in range");
+            CHECK(problem_detail(ask(client, "/?n=1", others)) == "400 header 'X-Small' is missing");
+        });
+}
+
+TEST_CASE("queries gives all values of a parameter, decoded and in order") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/", [](Context& ctx) {
+                const auto values = ctx.queries("tag");
+                Json all = Json::array();
+                for (const std::string_view value : values) all.push_back(value);
+                ctx.json(all);
+            });
+        },
+        [](TestServer& server) {
+            const auto all = [&](const std::string& query) { return server.get("/?" + query).body; };
+            CHECK(all("") == "[]");
+            CHECK(all("other=1") == "[]");
+            CHECK(all("tag=a") == R"(["a"])");
+            CHECK(all("tag=a&other=x&tag=b+c&tag&t%61g=%2F&tag=a&Tag=no") == R"(["a","b c","","/","a"])");
+            CHECK(server.get("/?tag=a&tag=%zz").status == 400);
+            std::string many;
+            std::string expected;
+            for (int i = 0; i < 500; ++i) {
+                many += "&tag=%20" + std::to_string(i);
+                expected += (i == 0 ? "\" " : ",\" ") + std::to_string(i) + "\"";
+            }
+            CHECK(all(many) == "[" + expected + "]");
+        });
+}
+
+TEST_CASE("text, html, json and send take a status first") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/text", [](Context& ctx) { ctx.text(404, "no"); });
+            app.get("/html", [](Context& ctx) { ctx.html(410, "<p>"); });
+            app.get("/json", [](Context& ctx) { ctx.json(422, {{"a", 1}}); });
+            app.get("/send", [](Context& ctx) { ctx.send(203, std::string("x"), "image/png"); });
+            app.get("/literal", [](Context& ctx) { ctx.send(203, "x", "image/png").set_header("X-A", "1"); });
+            app.get("/wrong/:code", [](Context& ctx, int code) {
+                ctx.text(201, "before");
+                try {
+                    ctx.text(code, "no");
+                } catch (const std::invalid_argument&) {
+                    ctx.set_header("X-Refused", "1");
+                }
+            });
+        },
+        [](TestServer& server) {
+            const auto shown = [&](const char* path) {
+                const Response response = server.get(path);
+                return std::to_string(response.status) + " " + response.header("Content-Type") + " " +
+                       response.body;
+            };
+            CHECK(shown("/text") == "404 text/plain; charset=utf-8 no");
+            CHECK(shown("/html") == "410 text/html; charset=utf-8 <p>");
+            CHECK(shown("/json") == "422 application/json {\"a\":1}");
+            CHECK(shown("/send") == "203 image/png x");
+            CHECK(shown("/literal") == "203 image/png x");
+            for (const char* path : {"/wrong/199", "/wrong/600"}) {
+                const Response response = server.get(path);
+                CHECK(response.status == 201);
+                CHECK(response.body == "before");
+                CHECK(response.has_header("X-Refused"));
+            }
+        });
+}
+
+TEST_CASE("response shows what is set so far") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/", [](Context& ctx) {
+                Json seen = Json::array();
+                const auto note = [&] {
+                    const auto response = ctx.response();
+                    seen.push_back({response.status(), response.body(), response.content_type(),
+                                    response.headers().get("X-A").value_or("none")});
+                };
+                note();
+                ctx.text(201, "text").set_header("X-A", "1");
+                note();
+                ctx.html("html").set_header("x-a", "2");
+                note();
+                ctx.set_header("Content-Type", "text/own");
+                note();
+                ctx.no_content();
+                note();
+                ctx.status(200).json(seen);
+            });
+            app.get("/connection", [](Context& ctx) {
+                ctx.set_header("Connection", "close");
+                ctx.text(ctx.response().headers().get("Connection") ? "shown" : "the server's");
+            });
+        },
+        [](TestServer& server) {
+            CHECK(Json::parse(server.get("/").body) ==
+                  Json::parse(R"([[200,"","","none"],[201,"text","text/plain; charset=utf-8","1"],
+                                  [201,"html","text/html; charset=utf-8","2"],[201,"html","text/own","2"],
+                                  [204,"","text/own","2"]])"));
+            CHECK(server.get("/connection").body == "the server's");
+        });
+}
+
+TEST_CASE("a context knows the scheme, and the pattern of its route") {
+    with_server(
+        [](sake::Engine& app) {
+            const auto show = [](Context& ctx) {
+                ctx.text(std::string(ctx.scheme()) + " [" + std::string(ctx.route()) + "]");
+            };
+            app.get("/users/:id", show);
+            app.get("/later/*rest", [show](Context& ctx) -> Task<> {
+                co_await sake::yield();
+                show(ctx);
+            });
+            app.get("/worker/:x", show).worker();
+            app.group("/group/:g").get("/", show);
+            app.not_found(show);
+            app.use([](Context& ctx) { ctx.set_header("X-Route", "[" + std::string(ctx.route()) + "]"); });
+        },
+        [](TestServer& server) {
+            CHECK(server.get("/users/7").body == "http [/users/:id]");
+            CHECK(server.get("/users/7").header("X-Route") == "[/users/:id]");
+            CHECK(server.get("/later/a/b").body == "http [/later/*rest]");
+            CHECK(server.get("/worker/7").body == "http [/worker/:x]");
+            CHECK(server.get("/group/a").body == "http [/group/:g]");
+            CHECK(server.get("/none").body == "http []");
+            CHECK(server.get("/none").header("X-Route") == "[]");
+            const Response refused = round_trip(
+                server.port(), "POST /users/7 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+            CHECK(refused.status == 405);
+            CHECK(refused.header("X-Route") == "[]");
+        });
+}
+
+namespace {
+
+/// Counts its lives. It can be neither copied nor moved.
+struct Alive {
+    Alive() { ++count; }
+    ~Alive() { --count; }
+    Alive(const Alive&) = delete;
+    Alive& operator=(const Alive&) = delete;
+    int value = 0;
+    static inline std::atomic<int> count{0};
+};
+
+}  // namespace
+
+TEST_CASE("state is one object of a type for each request, and ends with it") {
+    with_server(
+        [](sake::Engine& app) {
+            app.use([](Context& ctx) {
+                ctx.set_header("X-Alive", std::to_string(Alive::count.load()));
+                ctx.state<Alive>().value += 1;
+                ctx.state<std::unique_ptr<int>>() = std::make_unique<int>(5);
+            });
+            const auto show = [](Context& ctx) {
+                const int before = ctx.state<int>()++;
+                ctx.text(std::to_string(ctx.state<Alive>().value) + " " +
+                         std::to_string(*ctx.state<std::unique_ptr<int>>()) + " " + std::to_string(before) +
+                         std::to_string(ctx.state<int>()));
+            };
+            app.get("/plain", show);
+            app.get("/later", [show](Context& ctx) -> Task<> {
+                Alive& before = ctx.state<Alive>();
+                co_await sake::yield();
+                before.value += 10;
+                show(ctx);
+            });
+            app.get("/throws", [](Context&) { throw sake::HttpError(418); });
+            app.get("/waits", [](Context&) -> Task<> { co_await sake::sleep(std::chrono::hours(1)); });
+            app.get("/worker",
+                    [](Context& ctx) {
+                        const int value = ctx.state<Alive>().value;
+                        ctx.text(std::to_string(value) + " " +
+                                 (ctx.state<std::unique_ptr<int>>() == nullptr ? "fresh" : "crossed") + " " +
+                                 std::to_string(Alive::count.load()));
+                    })
+                .worker();
+        },
+        [](TestServer& server) {
+            RawClient client = server.connect();
+            for (int i = 0; i < 3; ++i) {
+                CHECK(ask(client, "/plain").body == "1 5 01");
+                CHECK(ask(client, "/later").body == "11 5 01");
+                const Response thrown = ask(client, "/throws");
+                CHECK(thrown.status == 418);
+                CHECK(thrown.header("X-Alive") == "0");
+                CHECK(ask(client, "/worker").body == "0 fresh 2");
+            }
+            RawClient leaving = server.connect();
+            leaving.send(get_request("/waits"));
+            CHECK(eventually([] { return Alive::count == 1; }));
+            leaving.reset();
+            CHECK(eventually([] { return Alive::count == 0; }));
+        },
+        silent());
+    CHECK(Alive::count == 0);
+}
+
+TEST_CASE("abort with a status returns the context, for the answer") {
+    with_server(
+        [](sake::Engine& app) {
+            app.use([](Context& ctx) {
+                if (ctx.path() == "/json") ctx.abort(401).json({{"error", "no token"}});
+                if (ctx.path() == "/bare") ctx.abort(403);
+                if (ctx.path() == "/no-status") ctx.text(402, "pay").abort().set_header("X-After", "yes");
+                if (ctx.path() == "/wrong") ctx.abort(99);
+            });
+            app.get("/*rest", [](Context& ctx) { ctx.text("the handler"); });
+        },
+        [](TestServer& server) {
+            const Response json = server.get("/json");
+            CHECK(json.status == 401);
+            CHECK(json.body == R"({"error":"no token"})");
+            CHECK(server.get("/bare").status == 403);
+            CHECK(server.get("/bare").body.empty());
+            CHECK(server.get("/no-status").status == 402);
+            CHECK(server.get("/no-status").body == "pay");
+            CHECK(server.get("/no-status").header("X-After") == "yes");
+            CHECK(server.get("/wrong").status == 500);
+            CHECK(server.get("/other").body == "the handler");
+        },
+        silent());
 }
 
 }  // namespace test_context

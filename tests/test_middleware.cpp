@@ -1,10 +1,14 @@
 #include <doctest/doctest.h>
 
+#include <atomic>
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "support/faults.hpp"
+#include "support/reliability.hpp"
 #include "support/server_fixture.hpp"
 
 namespace test_middleware {
@@ -319,6 +323,278 @@ TEST_CASE("middleware takes no path parameters") {
     sake::Engine app;
     CHECK_THROWS_AS(app.use([](Context&, int) {}), std::invalid_argument);
     CHECK_THROWS_AS(app.group("/:id").use([](Context&, int) {}), std::invalid_argument);
+}
+
+// --- Context::after ---
+
+namespace {
+
+/// What a handler gives to after: marks the answer with a name and the status that it sees.
+auto marking(const char* name) {
+    return [name](Context& ctx) { mark(ctx, name + std::to_string(ctx.response().status())); };
+}
+
+}  // namespace
+
+TEST_CASE("after is called when the answer is made, the last given first, on every kind of chain") {
+    with_server(
+        [](sake::Engine& app) {
+            app.use([](Context& ctx) {
+                ctx.after(marking("out"));
+                ctx.after(marking("in"));
+            });
+            const auto handle = [](Context& ctx) {
+                ctx.after(marking("handler"));
+                ctx.text(201, "made");
+            };
+            app.get("/plain", handle);
+            app.get("/later", [handle](Context& ctx) -> Task<> {
+                co_await sake::yield();
+                handle(ctx);
+                co_await sake::yield();
+            });
+            app.get("/fails", [](Context& ctx) {
+                ctx.after(marking("handler"));
+                throw sake::HttpError(418);
+            });
+            app.get("/fails-later", [](Context& ctx) -> Task<> {
+                ctx.after(marking("handler"));
+                co_await sake::yield();
+                throw sake::HttpError(418);
+            });
+            app.get("/cancelled", [](Context& ctx) -> Task<> {
+                ctx.after(marking("handler"));
+                co_await sake::yield();
+                throw sake::Cancelled();
+            });
+            app.get("/cancelled-plain", [](Context& ctx) {
+                ctx.after(marking("handler"));
+                throw sake::Cancelled();
+            });
+            sake::RouterGroup onions = app.group("/onion");
+            onions.use(onion("o"));
+            onions.get("/", handle);
+            sake::RouterGroup aborted = app.group("/aborted");
+            aborted.use([](Context& ctx) { ctx.abort(401); });
+            aborted.get("/", handle);
+        },
+        [](TestServer& server) {
+            CHECK(trace_of(server, "/plain") == "handler201 in201 out201");
+            CHECK(trace_of(server, "/later") == "handler201 in201 out201");
+            CHECK(trace_of(server, "/fails") == "handler418 in418 out418");
+            CHECK(trace_of(server, "/fails-later") == "handler418 in418 out418");
+            CHECK(trace_of(server, "/cancelled") == "handler503 in503 out503");
+            CHECK(trace_of(server, "/cancelled-plain") == "handler503 in503 out503");
+            CHECK(trace_of(server, "/onion") == "o< >o handler201 in201 out201");
+            CHECK(trace_of(server, "/aborted") == "in401 out401");
+            CHECK(trace_of(server, "/nothing") == "in404 out404");
+            const Response refused = round_trip(
+                server.port(), "POST /plain HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+            CHECK(refused.status == 405);
+            CHECK(refused.header("X-Trace") == "in405 out405");
+        });
+}
+
+TEST_CASE("after may change the answer, and what it throws is answered like a handler's exception") {
+    std::atomic<int> lines{0};
+    with_server(
+        [](sake::Engine& app) {
+            app.use([](Context& ctx) {
+                ctx.after([](Context& c) { mark(c, "outer" + std::to_string(c.response().status())); });
+            });
+            const auto add = [&](const std::string& path, auto after) {
+                app.get(sake::runtime("/plain" + path), [after](Context& ctx) {
+                    ctx.after(after);
+                    ctx.text("body");
+                });
+                app.get(sake::runtime("/later" + path), [after](Context& ctx) -> Task<> {
+                    ctx.after(after);
+                    co_await sake::yield();
+                    ctx.text("body");
+                });
+            };
+            add("/changes", [](Context& ctx) {
+                ctx.text(202, std::string(ctx.response().body()) + "!").set_header("X-Set", "yes");
+            });
+            add("/throws", [](Context&) { throw std::runtime_error("broken"); });
+            add("/refuses", [](Context&) { throw sake::HttpError(409, "too late"); });
+            add("/again", [](Context& ctx) { ctx.after([](Context& c) { mark(c, "nested"); }); });
+        },
+        [&](TestServer& server) {
+            for (const std::string path : {"/plain", "/later"}) {
+                CAPTURE(path);
+                const Response changed = server.get(path + "/changes");
+                CHECK(changed.status == 202);
+                CHECK(changed.body == "body!");
+                CHECK(changed.header("X-Set") == "yes");
+                CHECK(changed.header("X-Trace") == "outer202");
+                CHECK(lines == 0);
+                const Response thrown = server.get(path + "/throws");
+                CHECK(thrown.status == 500);
+                CHECK(thrown.header("Content-Type") == "application/problem+json");
+                CHECK(thrown.header("X-Trace") == "outer500");
+                CHECK(lines.exchange(0) == 1);
+                const Response refused = server.get(path + "/refuses");
+                CHECK(refused.status == 409);
+                CHECK(Json::parse(refused.body)["detail"] == "too late");
+                CHECK(refused.header("X-Trace") == "outer409");
+                CHECK(trace_of(server, path + "/again") == "nested outer200");
+                CHECK(lines == 0);
+            }
+        },
+        {.log = [&](sake::LogLevel, std::string_view) { ++lines; }});
+}
+
+TEST_CASE("after in a worker is called there, that of middleware on the reactor") {
+    with_server(
+        [](sake::Engine& app) {
+            app.use([](Context& ctx) {
+                ctx.after([](Context& c) { mark(c, c.in_worker_pool() ? "wrong" : "reactor"); });
+            });
+            app.get("/plain",
+                    [](Context& ctx) {
+                        ctx.after([](Context& c) { mark(c, c.in_worker_pool() ? "second" : "wrong"); });
+                        ctx.after([](Context& c) {
+                            mark(c, "first" + std::to_string(c.response().status()));
+                            c.status(202);
+                        });
+                        ctx.text(201, "made");
+                    })
+                .worker();
+            app.get("/later",
+                    [](Context& ctx) -> Task<> {
+                        ctx.after([](Context& c) { mark(c, "worker"); });
+                        co_await sake::yield();
+                        ctx.text(201, "made");
+                    })
+                .worker();
+            app.get("/throws",
+                    [](Context& ctx) {
+                        ctx.after([](Context&) { throw sake::HttpError(409, "too late"); });
+                        ctx.text(201, "made");
+                    })
+                .worker();
+        },
+        [](TestServer& server) {
+            const Response plain = server.get("/plain");
+            CHECK(plain.status == 202);
+            CHECK(plain.body == "made");
+            CHECK(plain.header("X-Trace") == "first201 second reactor");
+            CHECK(trace_of(server, "/later") == "worker reactor");
+            const Response thrown = server.get("/throws");
+            CHECK(thrown.status == 409);
+            CHECK(Json::parse(thrown.body)["detail"] == "too late");
+            CHECK(thrown.header("X-Trace") == "reactor");
+        });
+}
+
+TEST_CASE("after is not called for a 504, and what it holds is gone with the request") {
+    std::atomic<int> called{0};
+    std::atomic<int> alive{0};
+    struct Counted {
+        explicit Counted(std::atomic<int>& counter) : count(counter) { ++count; }
+        Counted(Counted&& other) noexcept : count(other.count) { ++count; }
+        Counted(const Counted&) = delete;
+        Counted& operator=(const Counted&) = delete;
+        ~Counted() { --count; }
+        std::atomic<int>& count;
+    };
+    with_server(
+        [&](sake::Engine& app) {
+            app.use([&](Context& ctx) {
+                ctx.after([&called, held = Counted(alive)](Context&) { ++called; });
+            });
+            app.get("/slow", [](Context&) -> Task<> { co_await sake::sleep(std::chrono::hours(1)); });
+            app.get("/stubborn", [](Context&) -> Task<> {
+                try {
+                    co_await sake::sleep(std::chrono::hours(1));
+                } catch (const sake::Cancelled&) {
+                }
+            });
+        },
+        [&](TestServer& server) {
+            for (const char* path : {"/slow", "/stubborn"}) {
+                CHECK(server.get(path).status == 504);
+                CHECK(eventually([&] { return alive == 0; }));
+                CHECK(called == 0);
+            }
+            CHECK(server.ping());
+            CHECK(called == 1);
+        },
+        silent().with_request_timeout(std::chrono::milliseconds(50)));
+}
+
+TEST_CASE("after does not break the batching of pipelined answers") {
+    std::atomic<int> called{0};
+    with_server(
+        [&](sake::Engine& app) {
+            app.use([&](Context& ctx) { ctx.after([&](Context&) { ++called; }); });
+            app.get("/", [](Context& ctx) { ctx.text("plain"); });
+        },
+        [&](TestServer& server) {
+            std::string batch;
+            for (int i = 0; i < 16; ++i) batch += get_request("/");
+            RawClient client = server.connect();
+            for (int round = 0; round < 10; ++round) {
+                faults::reset_calls();
+                client.send(batch);
+                for (int i = 0; i < 16; ++i) REQUIRE(client.read_response().body == "plain");
+                CHECK(faults::calls("recv") == 1);
+                CHECK(faults::calls("send") == 1);
+            }
+            CHECK(called == 160);
+        });
+}
+
+// --- Middleware of one route ---
+
+TEST_CASE("a route's own middleware runs inside that of its groups, before the handler") {
+    with_server(
+        [](sake::Engine& app) {
+            sake::RouterGroup api = app.group("/api");
+            sake::RouterGroup inner = api.group("/inner");
+            inner.get("/", plain("handler")).use(plain("route1")).use(onion("route2"));
+            inner.get("/other", plain("handler"));
+            api.get("/worker", [](Context& ctx) { mark(ctx, ctx.in_worker_pool() ? "worker" : "wrong"); })
+                .worker()
+                .use([](Context& ctx) { mark(ctx, ctx.in_worker_pool() ? "wrong" : "route"); });
+            app.get("/aborts", plain("never")).use([](Context& ctx) { ctx.abort(403); }).use(plain("never"));
+            inner.use(plain("inner"));
+            api.use(plain("api"));
+            app.use(plain("app"));
+        },
+        [](TestServer& server) {
+            CHECK(trace_of(server, "/api/inner") == "app api inner route1 route2< handler >route2");
+            CHECK(trace_of(server, "/api/inner/other") == "app api inner handler");
+            CHECK(trace_of(server, "/api/worker") == "app api route worker");
+            CHECK(trace_of(server, "/aborts") == "app");
+            CHECK(server.get("/aborts").status == 403);
+        });
+}
+
+TEST_CASE("middleware of a route takes no path parameters either") {
+    sake::Engine app;
+    sake::Route& route = app.get("/:id", [](Context&) {});
+    CHECK_THROWS_AS(route.use([](Context&, int) {}), std::invalid_argument);
+    CHECK_THROWS_AS(route.use([](int) {}), std::invalid_argument);
+    CHECK_THROWS_AS(app.use([](int) {}), std::invalid_argument);
+}
+
+TEST_CASE("middleware may do without a context") {
+    std::atomic<int> called{0};
+    with_server(
+        [&](sake::Engine& app) {
+            app.use([&] { ++called; });
+            app.use([&]() -> Task<> {
+                co_await sake::yield();
+                ++called;
+            });
+            app.get("/", [] { return "handler"; }).use([&] { ++called; });
+        },
+        [&](TestServer& server) {
+            CHECK(server.get("/").body == "handler");
+            CHECK(called == 3);
+        });
 }
 
 }  // namespace test_middleware

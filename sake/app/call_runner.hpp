@@ -63,6 +63,7 @@ class CallRunner : private Timer {
             reactor_.adopt(*fiber_);
             root.start();
         } catch (const std::bad_alloc&) {
+            reactor_.timers().cancel(*this);
             failure_ = caught_exception();
         }
         owner_ = &owner;
@@ -73,7 +74,9 @@ class CallRunner : private Timer {
     /// off.
     void answer_failure() {
         const std::exception_ptr failure = std::exchange(failure_, nullptr);
-        if (failure && end_ == End::answered) call_.place.errors->answer(call_, failure);
+        if (!failure || end_ != End::answered) return;
+        call_.place.errors->answer(call_, failure);
+        run_afters(call_);
     }
 
     /// The client disconnected. Its handler is told by the timers that come next, and not from here, among
@@ -123,7 +126,7 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
     try {
         Task<> rest = run_rest(runner.call_);
         co_await std::move(rest);
-        run_afters(runner.call_);
+        if (runner.end_ == End::answered) run_afters(runner.call_);
     } catch (...) {
         runner.failure_ = caught_exception();
     }

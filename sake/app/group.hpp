@@ -10,6 +10,9 @@
 
 namespace sake {
 inline namespace v0 {
+
+class Engine;
+
 namespace detail {
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
@@ -84,15 +87,15 @@ class Verbs {
 /// it names.
 class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_in_group> {
   public:
-    RouterGroup(detail::RouteTable& table, detail::Scope& scope) noexcept : table_(&table), scope_(&scope) {}
-
     /// A group inside this one; it adds its prefix and passes this group's middleware first.
     [[nodiscard]] RouterGroup group(detail::GroupPrefix prefix) const {
         return {*table_, table_->add_scope(*scope_, prefix.info())};
     }
 
   private:
+    friend class Engine;  // which makes the first
     friend class detail::Verbs<RouterGroup, detail::PatternUse::route_in_group>;
+    RouterGroup(detail::RouteTable& table, detail::Scope& scope) noexcept : table_(&table), scope_(&scope) {}
     [[nodiscard]] detail::RouteTable& table() const noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() const noexcept { return *scope_; }
 

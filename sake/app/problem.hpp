@@ -18,12 +18,26 @@ inline namespace v0 {
 
 namespace detail {
 
+inline constexpr std::string_view problem_content_type = "application/problem+json";
+
 /// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
 struct ProblemMembers {
     std::string text = {};
     bool has_type = false;
     bool has_title = false;
 };
+
+/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a detail the
+/// title stands for it.
+inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
+    const std::string_view title = http::reason_phrase(status);
+    std::string body = "{";
+    if (!members.has_type) body.append(R"("type":"about:blank",)");
+    if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
+    append_json_integer(body.append(R"("status":)"), status);
+    append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
+    return body.append(members.text).append("}");
+}
 
 }  // namespace detail
 
@@ -58,7 +72,8 @@ class HttpError : public std::exception {
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
-    [[nodiscard]] const detail::ProblemMembers& members() const noexcept { return members_; }
+    /// The problem document that is sent, as JSON.
+    [[nodiscard]] std::string document() const { return detail::problem_body(status_, detail_, members_); }
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
@@ -84,22 +99,5 @@ inline HttpError& HttpError::with(const Json& members) {
     return *this;
 }
 
-namespace detail {
-
-inline constexpr std::string_view problem_content_type = "application/problem+json";
-
-/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
-/// detail the title stands for it.
-inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
-    const std::string_view title = http::reason_phrase(status);
-    std::string body = "{";
-    if (!members.has_type) body.append(R"("type":"about:blank",)");
-    if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
-    append_json_integer(body.append(R"("status":)"), status);
-    append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
-    return body.append(members.text).append("}");
-}
-
-}  // namespace detail
 }  // namespace v0
 }  // namespace sake

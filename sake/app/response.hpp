@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sake/app/problem.hpp"
 #include "sake/http/headers.hpp"
@@ -65,7 +66,8 @@ class Response {
 
     /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
     /// middleware has set, such as those of CORS, stay.
-    void set_problem(int code, std::string_view detail, const ProblemMembers& members = {}) {
+    void set_problem(int code, std::string_view detail) { set_problem_document(code, problem_body(code, detail)); }
+    void set_problem_document(int code, std::string document) {
         status = code;
         for (const std::string_view name :
              {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition",
@@ -74,7 +76,7 @@ class Response {
             headers.remove(name);
         }
         content_type_ = problem_content_type;
-        body = problem_body(code, detail, members);
+        body = std::move(document);
     }
 
   private:

@@ -45,7 +45,7 @@ inline WorkerContext describe_request(Call& call) {
     out.method = request.method();
     out.target = request.target();
     out.path = request.path();
-    for (std::size_t i = 0; i < request.params.count; ++i) {
+    for (std::size_t i = 0; i < call.route->param_count(); ++i) {
         out.params.emplace_back(param_name(call, i), request.param(i));
     }
     out.query = request.raw_query();
