@@ -132,10 +132,10 @@
 //   sake/server/session.hpp
 //   sake/server/shard.hpp
 //   sake/server/deadlines.hpp
-//   sake/server/h1_answerer.hpp
 //   sake/server/output.hpp
 //   sake/server/transport.hpp
 //   sake/server/turn.hpp
+//   sake/server/h1_answerer.hpp
 //   sake/server/h1_connection.hpp
 //   sake/server/acceptor.hpp
 //   sake/server/shutdown.hpp
@@ -1564,10 +1564,11 @@ class OwningList {
         last_ = element;
         return *element;
     }
-    void push_front(T* element) noexcept {
+    T& push_front(T* element) noexcept {
         element->next = first_;
         if (first_ == nullptr) last_ = element;
         first_ = element;
+        return *element;
     }
 
     /// An element that was taken off the list; deletes it.
@@ -11823,8 +11824,8 @@ struct ProblemMembers {
     bool has_title = false;
 };
 
-/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a detail the
-/// title stands for it.
+/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
+/// detail the title stands for it.
 inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
     const std::string_view title = http::reason_phrase(status);
     std::string body = "{";
@@ -12093,8 +12094,7 @@ class Request {
         shrink(storage);
         shrink(body_storage);
         params.count = 0;
-        if (std::exchange(has_given_params, false)) given_params.clear();
-        if (!own_fields.empty()) own_fields.clear();
+        has_given_params = false;
         path_is_decoded_ = false;
         is_for_https_ = false;
         decoded_texts.clear();
@@ -12330,7 +12330,9 @@ class Response {
 
     /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
     /// middleware has set, such as those of CORS, stay.
-    void set_problem(int code, std::string_view detail) { set_problem_document(code, problem_body(code, detail)); }
+    void set_problem(int code, std::string_view detail) {
+        set_problem_document(code, problem_body(code, detail));
+    }
     void set_problem_document(int code, std::string document) {
         status = code;
         for (const std::string_view name :
@@ -12576,7 +12578,7 @@ struct CallPlace {
     bool in_worker_pool = false;
 };
 
-/// One object each of the types that a program asks for.
+/// One object each of the types that a program asks for; the last that was made goes first.
 class TypedSlots {
   public:
     template <class T>
@@ -12584,7 +12586,7 @@ class TypedSlots {
         for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
             if (slot->type == &type_of<T>) return static_cast<SlotOf<T>*>(slot)->object;
         }
-        return static_cast<SlotOf<T>&>(slots_.push_back(new SlotOf<T>())).object;
+        return static_cast<SlotOf<T>&>(slots_.push_front(new SlotOf<T>())).object;
     }
     void clear() noexcept { slots_.clear(); }
 
@@ -12679,6 +12681,8 @@ class CallBuilder {
     explicit CallBuilder(Call& call) noexcept : request_(call.request) {}
 
     void begin(std::string_view method, std::string_view target) {
+        request_.own_fields.clear();
+        request_.given_params.clear();
         request_.known_method = http::method_from(method);
         request_.method_name = keep(method);
         request_.target_text = keep(target);
@@ -16533,9 +16537,6 @@ class H1Reader {
     /// Whether the client waits for a "100 Continue" before it sends the body, or has not sent it since.
     [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
     [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
-    [[nodiscard]] bool is_head_request() const noexcept {
-        return call_.request.known_method == http::Method::head;
-    }
     [[nodiscard]] bool is_http_1_0() const noexcept { return head_.minor_version == 0; }
 
     /// Moves the request out of the input to memory of its own, because its handler may run for long.
@@ -16952,54 +16953,6 @@ class Deadlines {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/h1_answerer.hpp ----
-
-// A whole answer as HTTP/1 bytes: what the head says besides the fields that the handler has set.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// What an answer's head says besides what the handler set.
-struct AnswerTerms {
-    bool close = false;
-    bool is_head_request = false;
-    bool is_http_1_0 = false;
-    std::string_view date_line;
-};
-
-/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
-/// section 15.3.6).
-constexpr bool has_body(int status) noexcept { return !http::has_no_body(status) && status != 205; }
-
-/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
-/// piece in the send: then returns false.
-inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {
-    const bool no_content = http::has_no_body(answer.status);
-    const bool sends_body = !no_content && answer.status != 205;
-    http1::ResponseHead head;
-    head.status = answer.status;
-    head.content_type = sends_body ? answer.content_type() : std::string_view{};
-    head.body = no_content ? http1::BodyLine::none : http1::BodyLine::length;
-    head.content_length = sends_body ? answer.body.size() : 0;
-    head.date_line = terms.date_line;
-    if (terms.close) {
-        head.connection = http1::ConnectionLine::close;
-    } else if (terms.is_http_1_0) {
-        head.connection = http1::ConnectionLine::keep_alive;
-    }
-    http1::append_response_head(out, head, answer.headers);
-    constexpr std::size_t worth_copying = 16 * 1024;
-    if (!sends_body || terms.is_head_request) return true;
-    if (answer.body.size() > worth_copying) return false;
-    out.append(answer.body);
-    return true;
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/server/output.hpp ----
 
 // The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
@@ -17092,8 +17045,7 @@ class Output {
             for (;;) {
                 skip_what_is_sent();
                 if (text.empty() && pieces == nullptr) return Result::sent;
-                const SysResult result =
-                    text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
+                const SysResult result = send_next(socket);
                 if (result.would_block()) {
                     socket.blocked(writable);
                     return Result::blocked;
@@ -17107,6 +17059,11 @@ class Output {
         void skip_what_is_sent() noexcept {
             if (!text.empty()) return;
             while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
+        }
+
+        SysResult send_next(Socket& socket) noexcept {
+            if (pieces == nullptr) return send_text(socket);
+            return text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
         }
 
         SysResult send_range(Socket& socket) noexcept {
@@ -17126,7 +17083,6 @@ class Output {
         }
 
         SysResult send_texts(Socket& socket) noexcept {
-            if (pieces == nullptr) return send_text(socket);
             constexpr std::size_t most = 8;
             iovec vectors[most];
             std::size_t count = 0;
@@ -17308,6 +17264,85 @@ class Turn {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/server/h1_answerer.hpp ----
+
+// The answers of HTTP/1 connections, as bytes: what the head says besides the fields that the handler has
+// set, and who is told of it.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What an answer's head says besides what the handler set.
+struct AnswerTerms {
+    bool close = false;
+    bool is_head_request = false;
+    bool is_http_1_0 = false;
+    std::string_view date_line;
+};
+
+/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
+/// section 15.3.6).
+constexpr bool has_body(int status) noexcept { return !http::has_no_body(status) && status != 205; }
+
+/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
+/// piece in the send: then returns false.
+inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {
+    const bool no_content = http::has_no_body(answer.status);
+    const bool sends_body = !no_content && answer.status != 205;
+    http1::ResponseHead head;
+    head.status = answer.status;
+    head.content_type = sends_body ? answer.content_type() : std::string_view{};
+    head.body = no_content ? http1::BodyLine::none : http1::BodyLine::length;
+    head.content_length = sends_body ? answer.body.size() : 0;
+    head.date_line = terms.date_line;
+    if (terms.close) {
+        head.connection = http1::ConnectionLine::close;
+    } else if (terms.is_http_1_0) {
+        head.connection = http1::ConnectionLine::keep_alive;
+    }
+    http1::append_response_head(out, head, answer.headers);
+    constexpr std::size_t worth_copying = 16 * 1024;
+    if (!sends_body || terms.is_head_request) return true;
+    if (answer.body.size() > worth_copying) return false;
+    out.append(answer.body);
+    return true;
+}
+
+/// Tells the program's observers of an answer that is about to leave.
+inline void tell_observers(Shard& shard, H1Exchange& exchange, const Response& response, AnswerCause cause) {
+    Call& call = exchange.call;
+    const bool has_route = call.route != nullptr && !call.route->pattern().empty();
+    const bool sends_body =
+        exchange.call.request.known_method != http::Method::head && has_body(response.status);
+    shard.observers.tell({.method = call.request.method(),
+                          .target = call.request.target(),
+                          .route = has_route ? call.route->pattern() : "unmatched",
+                          .status = response.status,
+                          .bytes = sends_body ? response.body.size() : 0,
+                          .duration = shard.reactor.present() - exchange.begun,
+                          .cause = cause,
+                          .ctx = call.context});
+}
+
+/// The one place that every answer passes: gathers it, or sends it at once if it is large. False if the
+/// connection is broken. A large body is moved from.
+inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response& response, bool close,
+                        AnswerCause cause) {
+    AnswerTerms terms;
+    terms.close = close;
+    terms.is_head_request = exchange.call.request.known_method == http::Method::head;
+    terms.is_http_1_0 = exchange.reader.is_http_1_0();
+    terms.date_line = shard.date_line();
+    const bool is_whole = append_answer(turn.gathered(), response, terms);
+    if (!shard.observers.empty()) tell_observers(shard, exchange, response, cause);
+    return is_whole || turn.send_with(std::move(response.body)) != Output::Result::failed;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/h1_connection.hpp ----
 
 // H1Connection: a session that speaks HTTP/1. `advance` does all that needs no waiting (read, parse, answer
@@ -17406,8 +17441,9 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     Progress refuse_for_memory(Turn& turn) {
         return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
     }
-    void answer(Turn& turn, Response& response, bool close, AnswerCause cause);
-    void tell_observers(const Response& response, AnswerCause cause);
+    void answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
+        if (!send_answer(shard_, turn, *exchange_, response, close, cause)) state_ = State::dead;
+    }
     bool send_gathered(Turn& turn);
 
     // Waiting and closing.
@@ -17707,33 +17743,6 @@ inline H1Connection::Progress H1Connection::refuse(Turn& turn, int status, std::
     if (state_ != State::dead) become(State::closing);
     has_unread_ = true;
     return Progress::again;
-}
-
-/// The one place that every answer passes.
-inline void H1Connection::answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
-    AnswerTerms terms;
-    terms.close = close;
-    terms.is_head_request = exchange_->call.request.known_method == http::Method::head;
-    terms.is_http_1_0 = exchange_->reader.is_http_1_0();
-    terms.date_line = shard_.date_line();
-    const bool is_whole = append_answer(turn.gathered(), response, terms);
-    if (!shard_.observers.empty()) tell_observers(response, cause);
-    if (is_whole) return;
-    if (turn.send_with(std::move(response.body)) == Output::Result::failed) state_ = State::dead;
-}
-
-inline void H1Connection::tell_observers(const Response& response, AnswerCause cause) {
-    Call& call = exchange_->call;
-    const bool has_route = call.route != nullptr && !call.route->pattern().empty();
-    const bool sends_body = !exchange_->reader.is_head_request() && has_body(response.status);
-    shard_.observers.tell({.method = call.request.method(),
-                           .target = call.request.target(),
-                           .route = has_route ? call.route->pattern() : "unmatched",
-                           .status = response.status,
-                           .bytes = sends_body ? response.body.size() : 0,
-                           .duration = shard_.reactor.present() - exchange_->begun,
-                           .cause = cause,
-                           .ctx = call.context});
 }
 
 // Sends what is gathered; false if some of it is unsent or the connection is broken, so that the loop has to

@@ -39,7 +39,7 @@ struct CallPlace {
     bool in_worker_pool = false;
 };
 
-/// One object each of the types that a program asks for.
+/// One object each of the types that a program asks for; the last that was made goes first.
 class TypedSlots {
   public:
     template <class T>
@@ -47,7 +47,7 @@ class TypedSlots {
         for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
             if (slot->type == &type_of<T>) return static_cast<SlotOf<T>*>(slot)->object;
         }
-        return static_cast<SlotOf<T>&>(slots_.push_back(new SlotOf<T>())).object;
+        return static_cast<SlotOf<T>&>(slots_.push_front(new SlotOf<T>())).object;
     }
     void clear() noexcept { slots_.clear(); }
 
@@ -142,6 +142,8 @@ class CallBuilder {
     explicit CallBuilder(Call& call) noexcept : request_(call.request) {}
 
     void begin(std::string_view method, std::string_view target) {
+        request_.own_fields.clear();
+        request_.given_params.clear();
         request_.known_method = http::method_from(method);
         request_.method_name = keep(method);
         request_.target_text = keep(target);

@@ -27,8 +27,8 @@ struct ProblemMembers {
     bool has_title = false;
 };
 
-/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a detail the
-/// title stands for it.
+/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
+/// detail the title stands for it.
 inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
     const std::string_view title = http::reason_phrase(status);
     std::string body = "{";

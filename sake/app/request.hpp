@@ -61,8 +61,7 @@ class Request {
         shrink(storage);
         shrink(body_storage);
         params.count = 0;
-        if (std::exchange(has_given_params, false)) given_params.clear();
-        if (!own_fields.empty()) own_fields.clear();
+        has_given_params = false;
         path_is_decoded_ = false;
         is_for_https_ = false;
         decoded_texts.clear();

@@ -66,7 +66,9 @@ class Response {
 
     /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
     /// middleware has set, such as those of CORS, stay.
-    void set_problem(int code, std::string_view detail) { set_problem_document(code, problem_body(code, detail)); }
+    void set_problem(int code, std::string_view detail) {
+        set_problem_document(code, problem_body(code, detail));
+    }
     void set_problem_document(int code, std::string document) {
         status = code;
         for (const std::string_view name :

@@ -25,10 +25,11 @@ class OwningList {
         last_ = element;
         return *element;
     }
-    void push_front(T* element) noexcept {
+    T& push_front(T* element) noexcept {
         element->next = first_;
         if (first_ == nullptr) last_ = element;
         first_ = element;
+        return *element;
     }
 
     /// An element that was taken off the list; deletes it.

@@ -1,12 +1,19 @@
-// A whole answer as HTTP/1 bytes: what the head says besides the fields that the handler has set.
+// The answers of HTTP/1 connections, as bytes: what the head says besides the fields that the handler has
+// set, and who is told of it.
 #pragma once
 
-#include <string>
 #include <string_view>
+#include <utility>
 
+#include "sake/app/answered.hpp"
 #include "sake/app/response.hpp"
+#include "sake/base/byte_buffer.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http1/writer.hpp"
+#include "sake/server/h1_exchange.hpp"
+#include "sake/server/output.hpp"
+#include "sake/server/shard.hpp"
+#include "sake/server/turn.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -46,6 +53,36 @@ inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerT
     if (answer.body.size() > worth_copying) return false;
     out.append(answer.body);
     return true;
+}
+
+/// Tells the program's observers of an answer that is about to leave.
+inline void tell_observers(Shard& shard, H1Exchange& exchange, const Response& response, AnswerCause cause) {
+    Call& call = exchange.call;
+    const bool has_route = call.route != nullptr && !call.route->pattern().empty();
+    const bool sends_body =
+        exchange.call.request.known_method != http::Method::head && has_body(response.status);
+    shard.observers.tell({.method = call.request.method(),
+                          .target = call.request.target(),
+                          .route = has_route ? call.route->pattern() : "unmatched",
+                          .status = response.status,
+                          .bytes = sends_body ? response.body.size() : 0,
+                          .duration = shard.reactor.present() - exchange.begun,
+                          .cause = cause,
+                          .ctx = call.context});
+}
+
+/// The one place that every answer passes: gathers it, or sends it at once if it is large. False if the
+/// connection is broken. A large body is moved from.
+inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response& response, bool close,
+                        AnswerCause cause) {
+    AnswerTerms terms;
+    terms.close = close;
+    terms.is_head_request = exchange.call.request.known_method == http::Method::head;
+    terms.is_http_1_0 = exchange.reader.is_http_1_0();
+    terms.date_line = shard.date_line();
+    const bool is_whole = append_answer(turn.gathered(), response, terms);
+    if (!shard.observers.empty()) tell_observers(shard, exchange, response, cause);
+    return is_whole || turn.send_with(std::move(response.body)) != Output::Result::failed;
 }
 
 }  // namespace detail

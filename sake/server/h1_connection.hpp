@@ -118,8 +118,9 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     Progress refuse_for_memory(Turn& turn) {
         return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
     }
-    void answer(Turn& turn, Response& response, bool close, AnswerCause cause);
-    void tell_observers(const Response& response, AnswerCause cause);
+    void answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
+        if (!send_answer(shard_, turn, *exchange_, response, close, cause)) state_ = State::dead;
+    }
     bool send_gathered(Turn& turn);
 
     // Waiting and closing.
@@ -419,33 +420,6 @@ inline H1Connection::Progress H1Connection::refuse(Turn& turn, int status, std::
     if (state_ != State::dead) become(State::closing);
     has_unread_ = true;
     return Progress::again;
-}
-
-/// The one place that every answer passes.
-inline void H1Connection::answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
-    AnswerTerms terms;
-    terms.close = close;
-    terms.is_head_request = exchange_->call.request.known_method == http::Method::head;
-    terms.is_http_1_0 = exchange_->reader.is_http_1_0();
-    terms.date_line = shard_.date_line();
-    const bool is_whole = append_answer(turn.gathered(), response, terms);
-    if (!shard_.observers.empty()) tell_observers(response, cause);
-    if (is_whole) return;
-    if (turn.send_with(std::move(response.body)) == Output::Result::failed) state_ = State::dead;
-}
-
-inline void H1Connection::tell_observers(const Response& response, AnswerCause cause) {
-    Call& call = exchange_->call;
-    const bool has_route = call.route != nullptr && !call.route->pattern().empty();
-    const bool sends_body = !exchange_->reader.is_head_request() && has_body(response.status);
-    shard_.observers.tell({.method = call.request.method(),
-                           .target = call.request.target(),
-                           .route = has_route ? call.route->pattern() : "unmatched",
-                           .status = response.status,
-                           .bytes = sends_body ? response.body.size() : 0,
-                           .duration = shard_.reactor.present() - exchange_->begun,
-                           .cause = cause,
-                           .ctx = call.context});
 }
 
 // Sends what is gathered; false if some of it is unsent or the connection is broken, so that the loop has to

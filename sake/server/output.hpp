@@ -107,8 +107,7 @@ class Output {
             for (;;) {
                 skip_what_is_sent();
                 if (text.empty() && pieces == nullptr) return Result::sent;
-                const SysResult result =
-                    text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
+                const SysResult result = send_next(socket);
                 if (result.would_block()) {
                     socket.blocked(writable);
                     return Result::blocked;
@@ -122,6 +121,11 @@ class Output {
         void skip_what_is_sent() noexcept {
             if (!text.empty()) return;
             while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
+        }
+
+        SysResult send_next(Socket& socket) noexcept {
+            if (pieces == nullptr) return send_text(socket);
+            return text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
         }
 
         SysResult send_range(Socket& socket) noexcept {
@@ -141,7 +145,6 @@ class Output {
         }
 
         SysResult send_texts(Socket& socket) noexcept {
-            if (pieces == nullptr) return send_text(socket);
             constexpr std::size_t most = 8;
             iovec vectors[most];
             std::size_t count = 0;
