@@ -2275,8 +2275,7 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 // ---- sake/http/message.hpp ----
 
 // Methods and status codes: the few words of HTTP that every other part shares.
-// Not here: header fields (headers.hpp) and everything that touches bytes on the wire (parser.hpp,
-// writer.hpp).
+// Not here: header fields (headers.hpp) and the bytes of a protocol version (the folder http1).
 
 namespace sake {
 inline namespace v0 {
@@ -3206,8 +3205,8 @@ inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 // The head of a message, request or response, but for its first line: bytes in, offsets out (RFC 9112
 // sections 2 to 5). Strict: what the grammar does not allow is refused, there is no lenient mode. Linear: a
-// byte is scanned once, whatever the splits. Not here: the first lines (parser.hpp, response_parser.hpp) and
-// what the head means for the body (framing.hpp).
+// byte is scanned once, whatever the splits. Not here: the first lines (request_parser.hpp,
+// response_parser.hpp) and what the head means for the body (framing.hpp).
 
 namespace sake {
 inline namespace v0 {
@@ -7981,7 +7980,7 @@ class WorkerPool {
     /// left. Not to be called by a job of the pool.
     int stop(std::chrono::milliseconds patience);
 
-    // What follows is for dispatchers, which look after a job that they have submitted.
+    // What follows is for carriers, which look after a job that they have submitted.
 
     bool submit_job(std::shared_ptr<detail::PoolJob> job);
     /// Whether a job would be taken now; counts a rejection if not.
@@ -14590,7 +14589,7 @@ class Engine;
 namespace detail {
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
-/// runtime(text); the handler is described in API's "Handlers". Each throws std::invalid_argument on a
+/// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
 /// conflict, naming both routes.
 template <class Self, PatternUse Use>
 class Verbs {

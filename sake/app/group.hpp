@@ -16,7 +16,7 @@ class Engine;
 namespace detail {
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
-/// runtime(text); the handler is described in API's "Handlers". Each throws std::invalid_argument on a
+/// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
 /// conflict, naming both routes.
 template <class Self, PatternUse Use>
 class Verbs {

@@ -1,6 +1,5 @@
 // Methods and status codes: the few words of HTTP that every other part shares.
-// Not here: header fields (headers.hpp) and everything that touches bytes on the wire (parser.hpp,
-// writer.hpp).
+// Not here: header fields (headers.hpp) and the bytes of a protocol version (the folder http1).
 #pragma once
 
 #include <cstdint>
