@@ -16,17 +16,6 @@
 namespace sake {
 inline namespace v0 {
 
-namespace detail {
-
-/// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
-struct ProblemMembers {
-    std::string text = {};
-    bool has_type = false;
-    bool has_title = false;
-};
-
-}  // namespace detail
-
 /// Throw it in a handler to answer with an error. The detail, the fields and the members are sent to the
 /// client:
 ///
@@ -51,36 +40,34 @@ class HttpError : public std::exception {
         return *this;
     }
     /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
-    /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
-    /// for what is not an object.
+    /// among them, and one that is given again is replaced. Throws std::invalid_argument for "status" and
+    /// "detail", which the constructor takes, and for what is not an object.
     HttpError& with(const Json& members);
 
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
-    [[nodiscard]] const detail::ProblemMembers& members() const noexcept { return members_; }
+    /// An object, or null if there are none.
+    [[nodiscard]] const Json& members() const noexcept { return members_; }
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
     int status_;
     std::string detail_;
     http::Headers headers_;
-    detail::ProblemMembers members_;
+    Json members_;
 };
 
 inline HttpError& HttpError::with(const Json& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
-    for (auto each = members.begin(); each != members.end(); ++each) {
-        const std::string& name = each.key();
-        if (name == "status" || name == "detail") {
-            throw std::invalid_argument("HttpError::with: '" + name + "' is what the constructor takes");
+    for (const char* const name : {"status", "detail"}) {
+        if (members.contains(name)) {
+            throw std::invalid_argument(std::string("HttpError::with: '") + name +
+                                        "' is what the constructor takes");
         }
-        members_.has_type = members_.has_type || name == "type";
-        members_.has_title = members_.has_title || name == "title";
-        detail::append_json_text(members_.text += ',', name);
-        append_json(members_.text += ':', each.value());
     }
+    members_.update(members);
     return *this;
 }
 
@@ -90,14 +77,18 @@ inline constexpr std::string_view problem_content_type = "application/problem+js
 
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
 /// detail the title stands for it.
-inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
+inline std::string problem_body(int status, std::string_view detail, const Json& members = {}) {
     const std::string_view title = http::reason_phrase(status);
     std::string body = "{";
-    if (!members.has_type) body.append(R"("type":"about:blank",)");
-    if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
+    if (!members.contains("type")) body.append(R"("type":"about:blank",)");
+    if (!members.contains("title")) append_json_text(body.append(R"("title":)"), title), body += ',';
     append_json_integer(body.append(R"("status":)"), status);
     append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
-    return body.append(members.text).append("}");
+    for (auto each = members.begin(); each != members.end(); ++each) {
+        append_json_text(body += ',', each.key());
+        append_json(body += ':', each.value());
+    }
+    return body += '}';
 }
 
 }  // namespace detail

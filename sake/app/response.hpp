@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sake/app/problem.hpp"
+#include "sake/base/json.hpp"
 #include "sake/http/headers.hpp"
 
 namespace sake {
@@ -65,7 +66,7 @@ class Response {
 
     /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
     /// middleware has set, such as those of CORS, stay.
-    void set_problem(int code, std::string_view detail, const ProblemMembers& members = {}) {
+    void set_problem(int code, std::string_view detail, const Json& members = {}) {
         status = code;
         for (const std::string_view name :
              {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition",
