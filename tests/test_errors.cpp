@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/reliability.hpp"
 #include "support/server_fixture.hpp"
 
 namespace test_errors {
@@ -371,6 +372,204 @@ TEST_CASE("an error page may be as long as it likes, and HEAD has none") {
                 round_trip(server.port(), "HEAD /later/int HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
             CHECK(head.status == 500);
             CHECK(head.header("Content-Length") == "100000");
+        },
+        log.config());
+}
+
+// --- HttpError with fields and members ---
+
+TEST_CASE("an HttpError brings fields and members of its problem, thrown anywhere") {
+    Log log;
+    with_server(
+        [](sake::Engine& app) {
+            const auto limited = [] {
+                throw HttpError(429, "slow down")
+                    .header("Retry-After", "3")
+                    .header("X-Kept", "replaced")
+                    .with({{"limit", 5}, {"nested", {{"a", {1, 2}}}}})
+                    .with({{"more", "text \xff"}});
+            };
+            const auto answer = [limited](Context& ctx) {
+                ctx.set_header("X-Kept", "old").add_header("X-Other", "stays").text("half");
+                limited();
+            };
+            app.get("/plain", answer);
+            app.get("/later", [answer](Context& ctx) -> Task<> {
+                co_await sake::yield();
+                answer(ctx);
+            });
+            app.get("/worker", answer).worker();
+            app.get("/worker-later",
+                    [answer](Context& ctx) -> Task<> {
+                        co_await sake::yield();
+                        answer(ctx);
+                    })
+                .worker();
+            app.get("/middleware", [](Context&) {}).use([answer](Context& ctx) { answer(ctx); });
+        },
+        [&](TestServer& server) {
+            for (const char* path : {"/plain", "/later", "/worker", "/worker-later", "/middleware"}) {
+                CAPTURE(std::string(path));
+                const Response response = server.get(path);
+                CHECK(response.status == 429);
+                CHECK(response.header("Retry-After") == "3");
+                CHECK(response.header("X-Kept") == "replaced");
+                CHECK(response.header_count("X-Kept") == 1);
+                CHECK(response.header("X-Other") == "stays");
+                CHECK(response.header("Content-Type") == "application/problem+json");
+                CHECK(Json::parse(response.body) == Json{{"type", "about:blank"},
+                                                         {"title", "Too Many Requests"},
+                                                         {"status", 429},
+                                                         {"detail", "slow down"},
+                                                         {"limit", 5},
+                                                         {"nested", {{"a", {1, 2}}}},
+                                                         {"more", "text \xef\xbf\xbd"}});
+            }
+            CHECK(log.take().empty());
+        },
+        log.config());
+}
+
+TEST_CASE("type, title and instance of a problem may be the program's own") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/type", [] { throw HttpError(403, "no").with({{"type", "https://example.com/no"}}); });
+            app.get("/title", [] { throw HttpError(403, "no").with({{"title", "A \"title\""}}); });
+            app.get("/all", [] {
+                throw HttpError(403).with({{"type", "t"}, {"title", "T"}, {"instance", "/i"}, {"", 0}});
+            });
+            app.get("/none", [] { throw HttpError(403, "no").with(Json::object()); });
+        },
+        [](TestServer& server) {
+            const auto problem = [&](const char* path) { return Json::parse(server.get(path).body); };
+            CHECK(problem("/type") == Json{{"type", "https://example.com/no"},
+                                           {"title", "Forbidden"},
+                                           {"status", 403},
+                                           {"detail", "no"}});
+            CHECK(problem("/title") ==
+                  Json{{"type", "about:blank"}, {"title", "A \"title\""}, {"status", 403}, {"detail", "no"}});
+            CHECK(problem("/all") ==
+                  Json{
+                      {"type", "t"}, {"title", "T"}, {"status", 403}, {"detail", "Forbidden"}, {"instance", "/i"}, {"", 0}});
+            CHECK(problem("/none").size() == 4);
+            CHECK(count_of(server.get("/type").body, "\"type\"") == 1);
+            CHECK(count_of(server.get("/title").body, "\"title\"") == 1);
+        });
+}
+
+TEST_CASE("a member that is given twice is there once, as it was given last") {
+    HttpError error(429, "slow down");
+    error.with({{"limit", 5}, {"type", "first"}}).with({{"limit", 6}, {"type", "second"}, {"other", 1}});
+    const std::string body = sake::detail::problem_body(429, "slow down", error.members());
+    CHECK(count_of(body, "\"limit\"") == 1);
+    CHECK(count_of(body, "\"type\"") == 1);
+    const Json problem = Json::parse(body);
+    CHECK(problem["limit"] == 6);
+    CHECK(problem["type"] == "second");
+    CHECK(problem["other"] == 1);
+}
+
+TEST_CASE("what may not be a field or a member of a problem is refused at once") {
+    for (const char* name :
+         {"Content-Length", "transfer-encoding", "Connection", "Keep-Alive", "Trailer", "Upgrade"}) {
+        CAPTURE(std::string(name));
+        CHECK_THROWS_AS(HttpError(400).header(name, "close"), std::invalid_argument);
+    }
+    CHECK_THROWS_AS(HttpError(400).header("", "x"), std::invalid_argument);
+    CHECK_THROWS_AS(HttpError(400).header("a b", "x"), std::invalid_argument);
+    CHECK_THROWS_AS(HttpError(400).header("X", "a\r\nb"), std::invalid_argument);
+    CHECK_NOTHROW(HttpError(400).header("Set-Cookie", "a=1"));
+    for (const char* name : {"status", "detail"}) {
+        CHECK_THROWS_AS(HttpError(400).with({{name, 1}}), std::invalid_argument);
+        CHECK_THROWS_AS(HttpError(400).with({{"a", 1}, {name, 1}}), std::invalid_argument);
+    }
+    for (const Json& members : {Json(), Json(7), Json("text"), Json::array({1}), Json(true)}) {
+        CHECK_THROWS_AS(HttpError(400).with(members), std::invalid_argument);
+    }
+    HttpError error(400);
+    CHECK_THROWS_AS(error.with({{"a", 1}, {"status", 1}}), std::invalid_argument);
+    CHECK(sake::detail::problem_body(400, "", error.members()) == sake::detail::problem_body(400, ""));
+}
+
+TEST_CASE("a copy of an HttpError is whole") {
+    const HttpError error = HttpError(429, "x").header("Retry-After", "3").with({{"limit", 5}});
+    const HttpError copy(error);  // NOLINT(performance-unnecessary-copy-initialization)
+    CHECK(copy.headers().get("Retry-After") == "3");
+    CHECK(sake::detail::problem_body(429, "x", copy.members()) ==
+          sake::detail::problem_body(429, "x", error.members()));
+}
+
+// --- What is a line in the log ---
+
+TEST_CASE("a failure that on_error makes a 4xx is no line in the log, one that stays 500 is one") {
+    Log log;
+    with_server(
+        [](sake::Engine& app) {
+            throwing_routes(app);
+            app.get("/worker", [] { throw std::runtime_error("secret: password"); }).worker();
+            app.on_error([](Context& ctx, const std::exception& error) {
+                const std::string_view wish = ctx.query("as");
+                if (wish == "409") ctx.text(409, "conflict");
+                if (wish == "200") ctx.text(200, "fine");
+                if (wish == "502") ctx.text(502, "gateway");
+                if (wish == "own") ctx.text(error.what());
+            });
+        },
+        [&](TestServer& server) {
+            const auto lines_of = [&](const std::string& path, int status) {
+                CHECK(server.get(path).status == status);
+                return log.take().size();
+            };
+            for (const std::string path : {"/plain/exception", "/later/exception", "/worker"}) {
+                CAPTURE(path);
+                CHECK(lines_of(path + "?as=409", 409) == 0);
+                CHECK(lines_of(path + "?as=200", 200) == 0);
+                CHECK(lines_of(path + "?as=502", 502) == 1);
+                CHECK(lines_of(path + "?as=own", 500) == 1);
+                CHECK(lines_of(path, 500) == 1);
+            }
+            for (const std::string path : {"/plain/http", "/later/http", "/plain/bare"}) {
+                CHECK(lines_of(path + "?as=502", 502) == 0);  // the program chose an answer: no failure
+                CHECK(log.take().empty());
+                CHECK(server.get(path).status < 500);
+                CHECK(log.take().empty());
+            }
+            CHECK(lines_of("/plain/bad_alloc", 503) == 1);
+            CHECK(lines_of("/plain/bad_alloc?as=409", 409) == 0);
+        },
+        log.config());
+}
+
+TEST_CASE("an on_error that throws is a line, beside that of the failure it was called for") {
+    Log log;
+    with_server(
+        [](sake::Engine& app) {
+            throwing_routes(app);
+            app.on_error([](Context& ctx) {
+                if (ctx.query("as") == "http") throw HttpError(410, "gone");
+                throw std::runtime_error("of on_error");
+            });
+        },
+        [&](TestServer& server) {
+            for (const std::string path : {"/plain", "/later"}) {
+                CAPTURE(path);
+                CHECK(server.get(path + "/exception").status == 500);
+                auto lines = log.take();
+                REQUIRE(lines.size() == 2);
+                CHECK(contains(lines[0], "failed: secret: password in"));
+                CHECK(contains(lines[1], "failed: of on_error in"));
+                // What the handler failed with is not lost behind the answer that on_error chose.
+                CHECK(server.get(path + "/exception?as=http").status == 410);
+                lines = log.take();
+                REQUIRE(lines.size() == 1);
+                CHECK(contains(lines[0], "failed: secret: password in"));
+                CHECK(server.get(path + "/http").status == 500);
+                lines = log.take();
+                REQUIRE(lines.size() == 1);
+                CHECK(contains(lines[0], "failed: of on_error in"));
+                CHECK(server.get(path + "/http?as=http").status == 410);
+                CHECK(log.take().empty());
+            }
         },
         log.config());
 }

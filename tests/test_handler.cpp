@@ -3,11 +3,13 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "support/server_fixture.hpp"
 
@@ -29,6 +31,28 @@ Task<std::string> free_coroutine(Context& ctx) {
     co_await sake::yield();
     co_return std::string("free coroutine ").append(ctx.method());
 }
+
+std::string free_without_context() { return "no context"; }
+int free_sum(int a, int b) noexcept { return a + b; }
+Task<std::string> free_coroutine_without_context(std::string_view name) {
+    co_await sake::yield();
+    co_return std::string("hello ").append(name);
+}
+
+/// A type with a JSON form.
+struct Note {
+    int id = 0;
+    std::string text;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE(Note, id, text)
+};
+/// A text with a JSON form that is not asked for.
+struct Text {
+    operator std::string_view() const { return "as text"; }  // NOLINT(google-explicit-constructor)
+};
+struct FunctorWithoutContext {
+    int factor;
+    int operator()(int n) const { return n * factor; }
+};
 
 struct Functor {
     std::string name;
@@ -303,6 +327,158 @@ TEST_CASE("at run time too, a handler takes as many parameters as its pattern ha
         CHECK(text.starts_with("GET /g/:a/y ("));
         CHECK(text.ends_with("): the handler takes 2 path parameters, the pattern has 1"));
     }
+}
+
+TEST_CASE("a handler may do without the context, with or without path parameters") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/lambda", [] { return "x"; });
+            app.get("/nothing", [] {});
+            app.get("/param/:id", [](int id) { return std::to_string(id + 1); });
+            app.get("/two/:a/*b", [](const std::string& a, std::string_view b) { return a + "|" + std::string(b); });
+            app.get("/function", free_without_context);
+            app.get("/pointer/:a/:b", &free_sum);
+            app.get("/functor/:n", FunctorWithoutContext{3});
+            app.get("/std/:n", std::function<std::string(int)>([](int n) { return std::to_string(n * 2); }));
+            app.get("/mutable", [n = 0]() mutable { return std::to_string(++n); });
+            app.get("/moved", [owned = std::make_unique<std::string>("only moved")] { return *owned; });
+            app.get("/ignored/:a/:b", [] { return "parameters are not asked for"; });
+            app.get("/task", []() -> Task<> { co_await other_turns(); });
+            app.get("/task-text", []() -> Task<std::string> {
+                co_await other_turns();
+                co_return std::string("task");
+            });
+            app.get("/task-param/:x", [](const std::string& x) -> Task<std::string> {
+                co_await other_turns();
+                co_return x;
+            });
+            app.get("/task-function/:name", free_coroutine_without_context);
+            app.get("/worker/:n", [](int n) { return n * n; }).worker();
+            app.get("/worker-task/:n",
+                    [](int n) -> Task<int> {
+                        co_await sake::yield();
+                        co_return n* n;
+                    })
+                .worker();
+            app.get("/throws", [] { throw sake::HttpError(418); });
+            app.not_found([] { return "nothing here"; });
+        },
+        [](TestServer& server) {
+            CHECK(server.get("/lambda").body == "x");
+            CHECK(server.get("/nothing").status == 200);
+            CHECK(server.get("/nothing").body.empty());
+            CHECK(server.get("/param/41").body == "42");
+            CHECK(error_detail(server, "/param/x") == "400 path parameter 'id' is not an integer in range");
+            CHECK(server.get("/two/%41/b/c").body == "A|b/c");
+            CHECK(server.get("/function").body == "no context");
+            CHECK(server.get("/pointer/3/4").body == "7");
+            CHECK(server.get("/functor/5").body == "15");
+            CHECK(server.get("/std/21").body == "42");
+            CHECK(server.get("/mutable").body == "1");
+            CHECK(server.get("/mutable").body == "2");
+            CHECK(server.get("/moved").body == "only moved");
+            CHECK(server.get("/ignored/a/b").body == "parameters are not asked for");
+            CHECK(server.get("/task").status == 200);
+            CHECK(server.get("/task-text").body == "task");
+            CHECK(server.get("/task-param/" + std::string(200, 'p')).body == std::string(200, 'p'));
+            CHECK(server.get("/task-function/you").body == "hello you");
+            CHECK(server.get("/worker/12").body == "144");
+            CHECK(server.get("/worker-task/12").body == "144");
+            CHECK(server.get("/throws").status == 418);
+            CHECK(server.get("/none").status == 404);
+            CHECK(server.get("/none").body == "nothing here");
+        });
+}
+
+TEST_CASE("a returned value with a JSON form is JSON, text is text") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/map", [] { return std::map<std::string, int>{{"a", 1}, {"b", 2}}; });
+            app.get("/vector", [] { return std::vector<int>{1, 2, 3}; });
+            app.get("/int", [] { return 42; });
+            app.get("/negative", [] { return std::int64_t{-5'000'000'000}; });
+            app.get("/bool", [] { return true; });
+            app.get("/double", [](Context&) { return 2.5; });
+            app.get("/struct", [] { return Note{7, "text"}; });
+            app.get("/structs", [] { return std::vector<Note>{{1, "a"}, {2, "b"}}; });
+            app.get("/const-ref", [kept = Note{8, "kept"}]() -> const Note& { return kept; });
+            app.get("/null", [] { return nullptr; });
+            app.get("/empty", [] { return std::vector<int>(); });
+            app.get("/status", [](Context& ctx) {
+                ctx.status(201).set_header("X-Set", "yes");
+                return Note{9, "made"};
+            });
+            app.get("/task-map", []() -> Task<std::map<std::string, int>> {
+                co_await other_turns();
+                co_return std::map<std::string, int>{{"a", 1}};
+            });
+            app.get("/task-vector/:n", [](int n) -> Task<std::vector<int>> {
+                co_await other_turns();
+                co_return std::vector<int>(static_cast<std::size_t>(n), n);
+            });
+            app.get("/task-int", []() -> Task<int> { co_return 42; });
+            app.get("/task-bool", [](Context&) -> Task<bool> { co_return false; });
+            app.get("/task-struct", []() -> Task<Note> {
+                co_await other_turns();
+                co_return Note{7, "later"};
+            });
+            app.get("/worker", [] { return Note{7, "worker"}; }).worker();
+
+            app.get("/literal", [] { return "text"; });
+            app.get("/array", [] {
+                static const char text[] = "array";
+                return text;
+            });
+            app.get("/string", [] { return std::string("string"); });
+            app.get("/view", [] { return std::string_view("view"); });
+            app.get("/const-string", [kept = std::string("kept")]() -> const std::string& { return kept; });
+            app.get("/as-text", [] { return Text{}; });
+            app.get("/task-literal", []() -> Task<const char*> { co_return "task literal"; });
+            app.get("/task-view", []() -> Task<std::string_view> { co_return "task view"; });
+        },
+        [](TestServer& server) {
+            struct Row {
+                const char* path;
+                const char* body;
+            };
+            for (const Row& row : {Row{"/map", R"({"a":1,"b":2})"},
+                                   {"/vector", "[1,2,3]"},
+                                   {"/int", "42"},
+                                   {"/negative", "-5000000000"},
+                                   {"/bool", "true"},
+                                   {"/double", "2.5"},
+                                   {"/struct", R"({"id":7,"text":"text"})"},
+                                   {"/structs", R"([{"id":1,"text":"a"},{"id":2,"text":"b"}])"},
+                                   {"/const-ref", R"({"id":8,"text":"kept"})"},
+                                   {"/null", "null"},
+                                   {"/empty", "[]"},
+                                   {"/status", R"({"id":9,"text":"made"})"},
+                                   {"/task-map", R"({"a":1})"},
+                                   {"/task-vector/3", "[3,3,3]"},
+                                   {"/task-int", "42"},
+                                   {"/task-bool", "false"},
+                                   {"/task-struct", R"({"id":7,"text":"later"})"},
+                                   {"/worker", R"({"id":7,"text":"worker"})"}}) {
+                CAPTURE(std::string(row.path));
+                const Response response = server.get(row.path);
+                CHECK(response.body == row.body);
+                CHECK(response.header("Content-Type") == "application/json");
+                CHECK(response.status == (std::string_view(row.path) == "/status" ? 201 : 200));
+            }
+            for (const Row& row : {Row{"/literal", "text"},
+                                   {"/array", "array"},
+                                   {"/string", "string"},
+                                   {"/view", "view"},
+                                   {"/const-string", "kept"},
+                                   {"/as-text", "as text"},
+                                   {"/task-literal", "task literal"},
+                                   {"/task-view", "task view"}}) {
+                CAPTURE(std::string(row.path));
+                const Response response = server.get(row.path);
+                CHECK(response.body == row.body);
+                CHECK(response.header("Content-Type") == "text/plain; charset=utf-8");
+            }
+        });
 }
 
 }  // namespace test_handler

@@ -100,6 +100,9 @@ Handler make_error_handler(F&& function) {
             }
         });
     } else {
+        static_assert(handler_param_count<F> == 0,
+                      "on_error: the handler takes (Context&), (Context&, const std::exception&) or "
+                      "(Context&, std::exception_ptr), and no path parameters");
         Handler handler(std::forward<F>(function));
         if (handler.is_coroutine())
             throw std::invalid_argument("on_error: the handler must not be a coroutine");

@@ -39,10 +39,16 @@ struct CallableTraits<R (C::*)(Args...) noexcept> : CallableTraits<R (*)(Args...
 template <class C, class R, class... Args>
 struct CallableTraits<R (C::*)(Args...) const noexcept> : CallableTraits<R (*)(Args...)> {};
 
-/// What is left of the arguments for the path parameters: all but a Context in front.
+/// What is left of the arguments for the path parameters: all but a Context in front. None if it stands
+/// elsewhere, so that this is what the compiler complains of.
 template <class Arguments>
 struct ParamsOf {
     using type = Arguments;
+};
+template <class... Arguments>
+    requires(std::is_same_v<Arguments, Context> || ...)
+struct ParamsOf<std::tuple<Arguments...>> {
+    using type = std::tuple<>;
 };
 template <class... Rest>
 struct ParamsOf<std::tuple<Context, Rest...>> {
@@ -108,8 +114,10 @@ struct Awaited<Task<T>> {
     using type = T;
 };
 
+// A nullptr converts to a string_view that nothing may read; it is JSON's null.
 template <class T>
-inline constexpr bool is_text = !std::is_same_v<T, Json> && std::is_convertible_v<T, std::string_view>;
+inline constexpr bool is_text = !std::is_same_v<T, Json> && !std::is_null_pointer_v<T> &&
+                                std::is_convertible_v<T, std::string_view>;
 
 /// Whether an answer can be made of what a handler returns.
 template <class T>

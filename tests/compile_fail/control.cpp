@@ -1,6 +1,8 @@
 // expect: (compiles)
+#include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sake.hpp"
 
@@ -11,6 +13,7 @@ struct WithJson {
 };
 
 void by_id(sake::Context&, int) {}
+int twice(int number) { return 2 * number; }
 
 int main() {
     sake::Engine app;
@@ -23,5 +26,14 @@ int main() {
     app.group("").get("/json", [](auto&) -> sake::Task<sake::Json> { co_return sake::Json(7); });
     app.get(sake::runtime(std::string("/at/run/time")), [](sake::Context&) { return "text"; });
     app.use([](sake::Context& ctx) -> sake::Task<> { co_await ctx.next(); });
+    app.get("/bare", [] { return "text"; });
+    app.get("/bare/:id", [](int id) -> sake::Task<int> { co_return id; });
+    app.get("/twice/:number", twice);
+    app.get("/struct", [] { return WithJson{}; });
+    app.get("/map", [](sake::Context&) { return std::map<std::string, std::vector<int>>(); });
+    app.get("/route", [] {}).use([](sake::Context& ctx) { ctx.after([](sake::Context&) {}); });
+    app.use([] {});
+    app.on_error([] {});
+    app.on_answered([](const sake::Answered&) {});
     app.not_found([](sake::Context& ctx) { ctx.text(ctx.query<std::string>("q", "none")); });
 }

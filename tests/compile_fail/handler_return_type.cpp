@@ -1,7 +1,11 @@
-// expect: a Sake handler returns void, a string or sake::Json, or a sake::Task of one of them
+// expect: a Sake handler returns void, a string or something with a JSON form
 #include "sake.hpp"
+
+struct Plain {
+    int number = 0;
+};
 
 int main() {
     sake::Engine app;
-    app.get("/", [](sake::Context&) { return 7; });
+    app.get("/", [] { return Plain{}; });
 }

@@ -1,7 +1,0 @@
-// expect: a Sake handler takes sake::Context& first
-#include "sake.hpp"
-
-int main() {
-    sake::Engine app;
-    app.use([] {});
-}
