@@ -62,6 +62,7 @@ class Request {
         params.count = 0;
         if (!own_fields.empty()) own_fields.clear();
         if (!given_params.empty()) given_params.clear();
+        path_ = query_ = Slice{};
         path_is_decoded_ = false;
         is_for_https_ = false;
         decoded_texts.clear();

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -183,7 +184,12 @@ class Output {
         Sending sending{{}, unsent_->pieces};
         const Result result = sending.run(socket);
         unsent_->sent += sending.sent;
-        if (result == Result::sent) unsent_.reset();
+        if (result == Result::sent) {
+            unsent_.reset();
+        } else {
+            std::vector<OutputPiece>& pieces = unsent_->pieces;
+            pieces.erase(pieces.begin(), pieces.end() - std::ssize(sending.pieces));
+        }
         return result;
     }
 
