@@ -3,10 +3,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
@@ -68,6 +75,14 @@ struct OutputTest {
         OutputPiece piece{std::string(body)};
         return output.flush_with(sockets.ours, gathered, &piece);
     }
+    Output::Result flush_with(std::vector<OutputPiece>& pieces) {
+        return output.flush_with(sockets.ours, gathered, pieces);
+    }
+    /// From now on the socket takes a few kilobytes at a time.
+    void make_narrow() {
+        const int least = 1;
+        REQUIRE(::setsockopt(sockets.ours.fd(), SOL_SOCKET, SO_SNDBUF, &least, sizeof least) == 0);
+    }
 
     /// Reads what the peer gets while flushing until everything is sent.
     std::string drain() {
@@ -80,6 +95,29 @@ struct OutputTest {
         return got + sockets.peer.read_until_close();
     }
 };
+
+/// A file without a name, with this text.
+class TemporaryFile {
+  public:
+    explicit TemporaryFile(std::string_view text) {
+        char path[] = "/tmp/sake-output-XXXXXX";
+        file_ = sake::detail::FileDescriptor(::mkstemp(path));
+        REQUIRE(file_);
+        ::unlink(path);
+        REQUIRE(::write(file_.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+    }
+    /// A piece of it, with a descriptor of its own.
+    [[nodiscard]] OutputPiece piece(std::uint64_t offset, std::uint64_t length) const {
+        return OutputPiece(
+            sake::detail::FileRange{sake::detail::FileDescriptor(::dup(file_.get())), offset, length});
+    }
+    void cut(off_t size) const { REQUIRE(::ftruncate(file_.get(), size) == 0); }
+
+  private:
+    sake::detail::FileDescriptor file_;
+};
+
+OutputPiece text_piece(std::string_view text) { return OutputPiece(std::string(text)); }
 
 std::string pattern(std::size_t size) {
     std::string text(size, '\0');
@@ -239,6 +277,180 @@ TEST_CASE("output to a peer that is gone fails without a signal") {
     CHECK(test.flush() == Output::Result::failed);
     CHECK_FALSE(test.output.has_unsent());
     CHECK(test.gathered.empty());
+}
+
+TEST_CASE("texts and ranges of files leave in order, and nothing is kept") {
+    OutputTest test;
+    const TemporaryFile file("0123456789");
+    std::vector<OutputPiece> pieces;
+    pieces.push_back(text_piece("[text]"));
+    pieces.push_back(file.piece(2, 3));
+    pieces.push_back(text_piece("[more]"));
+    pieces.push_back(text_piece("[and more]"));
+    pieces.push_back(file.piece(9, 1));
+    pieces.push_back(file.piece(0, 2));
+    test.gathered.append("head ");
+    CHECK(test.flush_with(pieces) == Output::Result::sent);
+    CHECK(test.gathered.empty());
+    CHECK_FALSE(test.output.has_unsent());
+    CHECK(test.output.held_bytes() == 0);
+    CHECK(test.sockets.peer.read_exactly(33) == "head [text]234[more][and more]901");
+    // A range does not move the file's own position, so it can be sent again.
+    std::vector<OutputPiece> again;
+    again.push_back(file.piece(0, 10));
+    CHECK(test.flush_with(again) == Output::Result::sent);
+    CHECK(test.sockets.peer.read_exactly(10) == "0123456789");
+}
+
+TEST_CASE("empty pieces are skipped wherever they are") {
+    const TemporaryFile file("file");
+    for (const int empty_at : {0, 1, 2, 3}) {
+        CAPTURE(empty_at);
+        OutputTest test;
+        std::vector<OutputPiece> pieces;
+        for (int i = 0; i < 4; ++i) {
+            if (i == empty_at) {
+                pieces.push_back(text_piece(""));
+                pieces.push_back(file.piece(2, 0));
+                pieces.push_back(file.piece(100, 0));
+                pieces.push_back(OutputPiece(sake::detail::FileRange{}));
+            }
+            if (i == 0) pieces.push_back(text_piece("a"));
+            if (i == 1) pieces.push_back(file.piece(0, 4));
+            if (i == 2) pieces.push_back(text_piece("b"));
+        }
+        CHECK(test.flush_with(pieces) == Output::Result::sent);
+        CHECK(test.sockets.peer.read_exactly(6) == "afileb");
+    }
+    OutputTest test;
+    std::vector<OutputPiece> none;
+    CHECK(test.flush_with(none) == Output::Result::sent);
+    none.push_back(text_piece(""));
+    none.push_back(file.piece(0, 0));
+    CHECK(test.flush_with(none) == Output::Result::sent);
+    CHECK(test.sockets.peer.expect_silence(std::chrono::milliseconds(1)));
+}
+
+TEST_CASE("more texts than one call takes leave all the same") {
+    for (const std::size_t count : {7U, 8U, 9U, 16U, 17U, 100U}) {
+        OutputTest test;
+        std::vector<OutputPiece> pieces;
+        std::string expected = "head";
+        for (std::size_t i = 0; i < count; ++i) {
+            pieces.push_back(text_piece(std::to_string(i) + ","));
+            expected += std::to_string(i) + ",";
+        }
+        test.gathered.append("head");
+        CHECK(test.flush_with(pieces) == Output::Result::sent);
+        CHECK(test.sockets.peer.read_exactly(expected.size()) == expected);
+    }
+}
+
+TEST_CASE("a socket that blocks in the middle of every piece gets all of them, each byte once") {
+    OutputTest test;
+    test.make_narrow();
+    const std::string head = pattern(70'000);
+    const std::string one = pattern(80'000);
+    const std::string two = pattern(90'000);
+    const std::string in_file = pattern(200'000);
+    const TemporaryFile file(in_file);
+    std::vector<OutputPiece> pieces;
+    pieces.push_back(text_piece(one));
+    pieces.push_back(file.piece(0, 50'000));
+    pieces.push_back(text_piece(""));
+    pieces.push_back(file.piece(100'000, 100'000));
+    pieces.push_back(text_piece(two));
+    const std::string expected = head + one + in_file.substr(0, 50'000) + in_file.substr(100'000) + two;
+    test.gathered.append(head);
+    REQUIRE(test.flush_with(pieces) == Output::Result::blocked);
+    CHECK(test.gathered.empty());
+    CHECK_FALSE(test.sockets.ours.watch().is_writable());
+
+    std::string got;
+    int blocked_in_file = 0;
+    int blocked_in_text = 0;
+    std::size_t largest_held = test.output.held_bytes();
+    for (Output::Result result = Output::Result::blocked; result == Output::Result::blocked;) {
+        const auto& unsent = test.output.unsent();
+        CHECK_FALSE(unsent.pieces.front().is_empty());
+        ++(unsent.pieces.front().is_file() ? blocked_in_file : blocked_in_text);
+        // What is sent holds no memory, and no file.
+        CHECK(test.output.held_bytes() <= largest_held);
+        largest_held = test.output.held_bytes();
+        got += test.sockets.peer.read_some(3'000);
+        CHECK(got.size() <= unsent.sent);
+        result = test.flush();
+    }
+    CHECK_FALSE(test.output.has_unsent());
+    CHECK(test.output.held_bytes() == 0);
+    CHECK(blocked_in_file > 10);
+    CHECK(blocked_in_text > 10);
+    test.sockets.ours.end_output();
+    got += test.sockets.peer.read_until_close();
+    CHECK((got == expected));
+}
+
+TEST_CASE("texts that are kept count as held, ranges of files do not") {
+    OutputTest test;
+    test.make_narrow();
+    const TemporaryFile file(pattern(500'000));
+    std::vector<OutputPiece> pieces;
+    pieces.push_back(file.piece(0, 500'000));
+    pieces.push_back(text_piece(pattern(1'000)));
+    CHECK(test.flush_with(pieces) == Output::Result::blocked);
+    CHECK(test.output.held_bytes() == 1'000);
+    CHECK(test.output.unsent().sent > 0);
+    CHECK(test.output.unsent().sent < 500'000);
+    CHECK(test.drain().size() == 501'000);
+    CHECK(test.output.held_bytes() == 0);
+}
+
+TEST_CASE("a file that is shorter than announced fails, before it or in the middle") {
+    const std::string text = pattern(300'000);
+    {
+        const TemporaryFile file("short");
+        for (const std::uint64_t offset : {0U, 4U, 5U, 100U}) {
+            OutputTest test;
+            std::vector<OutputPiece> pieces;
+            pieces.push_back(file.piece(offset, 6));
+            pieces.push_back(text_piece("never sent"));
+            test.gathered.append("head ");
+            CHECK(test.flush_with(pieces) == Output::Result::failed);
+            CHECK_FALSE(test.output.has_unsent());
+            CHECK(test.gathered.empty());
+            test.sockets.ours.end_output();
+            CHECK(test.sockets.peer.read_until_close() ==
+                  "head " + std::string("short").substr(std::min<std::size_t>(offset, 5)));
+        }
+    }
+    const TemporaryFile file(text);
+    OutputTest test;
+    test.make_narrow();
+    std::vector<OutputPiece> pieces;
+    pieces.push_back(file.piece(0, text.size()));
+    REQUIRE(test.flush_with(pieces) == Output::Result::blocked);
+    file.cut(100'000);
+    std::string got;
+    Output::Result result = Output::Result::blocked;
+    while (result == Output::Result::blocked) {
+        got += test.sockets.peer.read_some(1 << 16);
+        result = test.flush();
+    }
+    CHECK(result == Output::Result::failed);
+    test.sockets.ours.end_output();
+    got += test.sockets.peer.read_until_close();
+    CHECK(got.size() < text.size());
+    CHECK((got == text.substr(0, got.size())));
+}
+
+TEST_CASE("what is unsent to a peer that closes fails at the next flush") {
+    OutputTest test;
+    const TemporaryFile file(pattern(3'000'000));
+    std::vector<OutputPiece> pieces;
+    pieces.push_back(file.piece(0, 3'000'000));
+    REQUIRE(test.flush_with(pieces) == Output::Result::blocked);
+    test.sockets.peer.close();
+    CHECK(test.flush() == Output::Result::failed);
 }
 
 TEST_CASE("a client is taken to wait for being asked until its body is there, and no longer") {

@@ -73,28 +73,33 @@ class HttpError : public std::exception {
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
     /// The problem document that is sent, as JSON.
-    [[nodiscard]] std::string document() const { return detail::problem_body(status_, detail_, members_); }
+    [[nodiscard]] std::string document() const { return detail::problem_body(status_, detail_, extra_); }
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
     int status_;
     std::string detail_;
     http::Headers headers_;
-    detail::ProblemMembers members_;
+    Json members_ = Json::object();
+    detail::ProblemMembers extra_;  // the same as text
 };
 
+// The text is made here, and not for every answer, so that only a program with members of its own compiles it.
 inline HttpError& HttpError::with(const Json& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
-    for (auto each = members.begin(); each != members.end(); ++each) {
-        const std::string& name = each.key();
-        if (name == "status" || name == "detail") {
-            throw std::invalid_argument("HttpError::with: '" + name + "' is what the constructor takes");
+    for (const char* name : {"status", "detail"}) {
+        if (members.contains(name)) {
+            throw std::invalid_argument("HttpError::with: '" + std::string(name) + "' is what the constructor takes");
         }
-        members_.has_type = members_.has_type || name == "type";
-        members_.has_title = members_.has_title || name == "title";
-        detail::append_json_text(members_.text += ',', name);
-        append_json(members_.text += ':', each.value());
+    }
+    members_.update(members);
+    extra_.has_type = members_.contains("type");
+    extra_.has_title = members_.contains("title");
+    extra_.text.clear();
+    for (auto each = members_.begin(); each != members_.end(); ++each) {
+        detail::append_json_text(extra_.text += ',', each.key());
+        append_json(extra_.text += ':', each.value());
     }
     return *this;
 }

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -188,8 +189,17 @@ class Output {
         Sending sending{{}, pieces.first()};
         const Result result = sending.run(socket);
         unsent_->sent += sending.sent;
+<<<<<<< HEAD
         while (!pieces.empty() && pieces.first()->is_empty()) static_cast<void>(pieces.take_front());
         if (result == Result::sent) unsent_.reset();
+=======
+        if (result == Result::sent) {
+            unsent_.reset();
+        } else {
+            std::vector<OutputPiece>& pieces = unsent_->pieces;
+            pieces.erase(pieces.begin(), pieces.end() - std::ssize(sending.pieces));
+        }
+>>>>>>> apitests
         return result;
     }
 
