@@ -11869,28 +11869,35 @@ class HttpError : public std::exception {
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
     /// The problem document that is sent, as JSON.
-    [[nodiscard]] std::string document() const { return detail::problem_body(status_, detail_, members_); }
+    [[nodiscard]] std::string document() const { return detail::problem_body(status_, detail_, extra_); }
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
     int status_;
     std::string detail_;
     http::Headers headers_;
-    detail::ProblemMembers members_;
+    Json members_ = Json::object();
+    detail::ProblemMembers extra_;  // the same as text
 };
 
+// The text is made here, and not for every answer, so that only a program with members of its own compiles
+// it.
 inline HttpError& HttpError::with(const Json& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
-    for (auto each = members.begin(); each != members.end(); ++each) {
-        const std::string& name = each.key();
-        if (name == "status" || name == "detail") {
-            throw std::invalid_argument("HttpError::with: '" + name + "' is what the constructor takes");
+    for (const char* name : {"status", "detail"}) {
+        if (members.contains(name)) {
+            throw std::invalid_argument("HttpError::with: '" + std::string(name) +
+                                        "' is what the constructor takes");
         }
-        members_.has_type = members_.has_type || name == "type";
-        members_.has_title = members_.has_title || name == "title";
-        detail::append_json_text(members_.text += ',', name);
-        append_json(members_.text += ':', each.value());
+    }
+    members_.update(members);
+    extra_.has_type = members_.contains("type");
+    extra_.has_title = members_.contains("title");
+    extra_.text.clear();
+    for (auto each = members_.begin(); each != members_.end(); ++each) {
+        detail::append_json_text(extra_.text += ',', each.key());
+        append_json(extra_.text += ':', each.value());
     }
     return *this;
 }
@@ -12094,6 +12101,7 @@ class Request {
         shrink(body_storage);
         params.count = 0;
         has_given_params = false;
+        path_ = query_ = Slice{};
         path_is_decoded_ = false;
         is_for_https_ = false;
         decoded_texts.clear();
@@ -12902,8 +12910,8 @@ struct Awaited<Task<T>> {
 
 // A nullptr converts to a string_view that nothing may read; it is JSON's null.
 template <class T>
-inline constexpr bool is_text = !std::is_same_v<T, Json> && !std::is_null_pointer_v<T> &&
-                                std::is_convertible_v<T, std::string_view>;
+inline constexpr bool is_text =
+    !std::is_same_v<T, Json> && !std::is_null_pointer_v<T> && std::is_convertible_v<T, std::string_view>;
 
 /// Whether an answer can be made of what a handler returns.
 template <class T>
@@ -17127,7 +17135,7 @@ class Output {
         unsent_->sent = sending.sent;
         if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
         for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
-            unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
+            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
         }
     }
 
@@ -17320,16 +17328,16 @@ inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerT
 }
 
 /// Tells the program's observers of an answer that is about to leave.
-inline void tell_observers(Shard& shard, H1Exchange& exchange, const Response& response, AnswerCause cause) {
+inline void tell_observers(Shard& shard, H1Exchange& exchange, int status, std::size_t body_size,
+                           AnswerCause cause) {
     Call& call = exchange.call;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
-    const bool sends_body =
-        exchange.call.request.known_method != http::Method::head && has_body(response.status);
+    const bool sends_body = call.request.known_method != http::Method::head && has_body(status);
     shard.observers.tell({.method = call.request.method(),
                           .target = call.request.target(),
                           .route = has_route ? call.route->pattern() : "unmatched",
-                          .status = response.status,
-                          .bytes = sends_body ? response.body.size() : 0,
+                          .status = status,
+                          .bytes = sends_body ? body_size : 0,
                           .duration = shard.reactor.present() - exchange.begun,
                           .cause = cause,
                           .ctx = call.context});
@@ -17344,9 +17352,12 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response
     terms.is_head_request = exchange.call.request.known_method == http::Method::head;
     terms.is_http_1_0 = exchange.reader.is_http_1_0();
     terms.date_line = shard.date_line();
+    const std::size_t body_size = response.body.size();
     const bool is_whole = append_answer(turn.gathered(), response, terms);
-    if (!shard.observers.empty()) tell_observers(shard, exchange, response, cause);
-    return is_whole || turn.send_with(std::move(response.body)) != Output::Result::failed;
+    // Out of the observers' reach, since the head has said how long it is.
+    std::string rest = is_whole ? std::string() : std::move(response.body);
+    if (!shard.observers.empty()) tell_observers(shard, exchange, response.status, body_size, cause);
+    return is_whole || turn.send_with(std::move(rest)) != Output::Result::failed;
 }
 
 }  // namespace detail

@@ -448,9 +448,12 @@ TEST_CASE("type, title and instance of a problem may be the program's own") {
                                            {"detail", "no"}});
             CHECK(problem("/title") ==
                   Json{{"type", "about:blank"}, {"title", "A \"title\""}, {"status", 403}, {"detail", "no"}});
-            CHECK(problem("/all") ==
-                  Json{
-                      {"type", "t"}, {"title", "T"}, {"status", 403}, {"detail", "Forbidden"}, {"instance", "/i"}, {"", 0}});
+            CHECK(problem("/all") == Json{{"type", "t"},
+                                          {"title", "T"},
+                                          {"status", 403},
+                                          {"detail", "Forbidden"},
+                                          {"instance", "/i"},
+                                          {"", 0}});
             CHECK(problem("/none").size() == 4);
             CHECK(count_of(server.get("/type").body, "\"type\"") == 1);
             CHECK(count_of(server.get("/title").body, "\"title\"") == 1);
@@ -495,8 +498,7 @@ TEST_CASE("a copy of an HttpError is whole") {
     const HttpError error = HttpError(429, "x").header("Retry-After", "3").with({{"limit", 5}});
     const HttpError copy(error);  // NOLINT(performance-unnecessary-copy-initialization)
     CHECK(copy.headers().get("Retry-After") == "3");
-    CHECK(copy.document() ==
-          error.document());
+    CHECK(copy.document() == error.document());
 }
 
 // --- What is a line in the log ---

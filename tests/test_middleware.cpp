@@ -388,8 +388,8 @@ TEST_CASE("after is called when the answer is made, the last given first, on eve
             CHECK(trace_of(server, "/onion") == "o< >o handler201 in201 out201");
             CHECK(trace_of(server, "/aborted") == "in401 out401");
             CHECK(trace_of(server, "/nothing") == "in404 out404");
-            const Response refused = round_trip(
-                server.port(), "POST /plain HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+            const Response refused =
+                round_trip(server.port(), "POST /plain HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
             CHECK(refused.status == 405);
             CHECK(refused.header("X-Trace") == "in405 out405");
         });
@@ -501,9 +501,8 @@ TEST_CASE("after is not called for a 504, and what it holds is gone with the req
     };
     with_server(
         [&](sake::Engine& app) {
-            app.use([&](Context& ctx) {
-                ctx.after([&called, held = Counted(alive)](Context&) { ++called; });
-            });
+            app.use(
+                [&](Context& ctx) { ctx.after([&called, held = Counted(alive)](Context&) { ++called; }); });
             app.get("/slow", [](Context&) -> Task<> { co_await sake::sleep(std::chrono::hours(1)); });
             app.get("/stubborn", [](Context&) -> Task<> {
                 try {

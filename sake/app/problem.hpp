@@ -84,13 +84,15 @@ class HttpError : public std::exception {
     detail::ProblemMembers extra_;  // the same as text
 };
 
-// The text is made here, and not for every answer, so that only a program with members of its own compiles it.
+// The text is made here, and not for every answer, so that only a program with members of its own compiles
+// it.
 inline HttpError& HttpError::with(const Json& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
     for (const char* name : {"status", "detail"}) {
         if (members.contains(name)) {
-            throw std::invalid_argument("HttpError::with: '" + std::string(name) + "' is what the constructor takes");
+            throw std::invalid_argument("HttpError::with: '" + std::string(name) +
+                                        "' is what the constructor takes");
         }
     }
     members_.update(members);

@@ -61,13 +61,8 @@ class Request {
         shrink(storage);
         shrink(body_storage);
         params.count = 0;
-<<<<<<< HEAD
         has_given_params = false;
-=======
-        if (!own_fields.empty()) own_fields.clear();
-        if (!given_params.empty()) given_params.clear();
         path_ = query_ = Slice{};
->>>>>>> apitests
         path_is_decoded_ = false;
         is_for_https_ = false;
         decoded_texts.clear();

@@ -2,6 +2,8 @@
 // set, and who is told of it.
 #pragma once
 
+#include <cstddef>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -56,16 +58,16 @@ inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerT
 }
 
 /// Tells the program's observers of an answer that is about to leave.
-inline void tell_observers(Shard& shard, H1Exchange& exchange, const Response& response, AnswerCause cause) {
+inline void tell_observers(Shard& shard, H1Exchange& exchange, int status, std::size_t body_size,
+                           AnswerCause cause) {
     Call& call = exchange.call;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
-    const bool sends_body =
-        exchange.call.request.known_method != http::Method::head && has_body(response.status);
+    const bool sends_body = call.request.known_method != http::Method::head && has_body(status);
     shard.observers.tell({.method = call.request.method(),
                           .target = call.request.target(),
                           .route = has_route ? call.route->pattern() : "unmatched",
-                          .status = response.status,
-                          .bytes = sends_body ? response.body.size() : 0,
+                          .status = status,
+                          .bytes = sends_body ? body_size : 0,
                           .duration = shard.reactor.present() - exchange.begun,
                           .cause = cause,
                           .ctx = call.context});
@@ -80,9 +82,12 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response
     terms.is_head_request = exchange.call.request.known_method == http::Method::head;
     terms.is_http_1_0 = exchange.reader.is_http_1_0();
     terms.date_line = shard.date_line();
+    const std::size_t body_size = response.body.size();
     const bool is_whole = append_answer(turn.gathered(), response, terms);
-    if (!shard.observers.empty()) tell_observers(shard, exchange, response, cause);
-    return is_whole || turn.send_with(std::move(response.body)) != Output::Result::failed;
+    // Out of the observers' reach, since the head has said how long it is.
+    std::string rest = is_whole ? std::string() : std::move(response.body);
+    if (!shard.observers.empty()) tell_observers(shard, exchange, response.status, body_size, cause);
+    return is_whole || turn.send_with(std::move(rest)) != Output::Result::failed;
 }
 
 }  // namespace detail

@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -180,7 +179,7 @@ class Output {
         unsent_->sent = sending.sent;
         if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
         for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
-            unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
+            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
         }
     }
 
@@ -189,17 +188,8 @@ class Output {
         Sending sending{{}, pieces.first()};
         const Result result = sending.run(socket);
         unsent_->sent += sending.sent;
-<<<<<<< HEAD
         while (!pieces.empty() && pieces.first()->is_empty()) static_cast<void>(pieces.take_front());
         if (result == Result::sent) unsent_.reset();
-=======
-        if (result == Result::sent) {
-            unsent_.reset();
-        } else {
-            std::vector<OutputPiece>& pieces = unsent_->pieces;
-            pieces.erase(pieces.begin(), pieces.end() - std::ssize(sending.pieces));
-        }
->>>>>>> apitests
         return result;
     }
 
