@@ -1675,7 +1675,7 @@ class PeerAddress {
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// True for a field name: a token (RFC 9110 section 5.1).
 [[nodiscard]] constexpr bool is_valid_field_name(std::string_view name) noexcept { return is_token(name); }
@@ -1685,8 +1685,6 @@ namespace http {
     const char* end = value.data() + value.size();
     return ascii::find_control(value.data(), end) == end;
 }
-
-namespace detail {
 
 /// Plain words for a byte that was refused.
 constexpr std::string_view name_of_byte(char c) noexcept {
@@ -1740,14 +1738,12 @@ constexpr std::string_view take_list_item(std::string_view& rest) noexcept {
     return item;
 }
 
-}  // namespace detail
-
 /// Calls f(item) for each non-empty item of a comma list of tokens (RFC 9110 section 5.6.1; no quoted
 /// strings).
 template <class F>
 constexpr void for_each_list_item(std::string_view list, F&& f) {
     while (!list.empty()) {
-        const std::string_view item = detail::take_list_item(list);
+        const std::string_view item = take_list_item(list);
         if (!item.empty()) f(item);
     }
 }
@@ -1758,9 +1754,6 @@ constexpr void for_each_list_item(std::string_view list, F&& f) {
     for_each_list_item(list, [&](std::string_view item) { found = found || iequals(item, token); });
     return found;
 }
-
-}  // namespace http
-namespace detail {
 
 /// True for the fields that decide the framing, or end the hop. The writer of heads makes them, an
 /// application may not set them (RFC 9110 section 7.6.1).
@@ -1846,7 +1839,7 @@ class Headers {
         if (is_own(name) || is_own(value)) return set(std::string(name), std::string(value));
         const std::size_t first = find(name, 0);
         if (first == entries_.size()) return add(name, value);
-        detail::check_field_value("header value", value);
+        sake::detail::check_field_value("header value", value);
         value = trim_ows(value);
         check_room(0, value.size());
         const Entry old = entries_[first];
@@ -1859,8 +1852,8 @@ class Headers {
     /// One more field, whether or not there is one of this name (Set-Cookie). Throws like set.
     void add(std::string_view name, std::string_view value) {
         if (is_own(name) || is_own(value)) return add(std::string(name), std::string(value));
-        detail::check_field_name(name);
-        detail::check_field_value("header value", value);
+        sake::detail::check_field_name(name);
+        sake::detail::check_field_value("header value", value);
         value = trim_ows(value);
         check_room(name.size(), value.size());
         grow(name.size() + value.size() + 4);
@@ -1965,7 +1958,7 @@ class Headers {
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// The value of the first cookie of this name in a Cookie field, without the quotes around it (RFC 6265
 /// section 4.2). Names are case-sensitive. Linear in the length of the field.
@@ -1986,6 +1979,9 @@ namespace http {
     return std::nullopt;
 }
 
+}  // namespace detail
+namespace http {
+
 enum class SameSite : std::uint8_t { unset, lax, strict, none };
 
 /// A cookie to set. The defaults are the safe ones; set `secure` too wherever there is TLS.
@@ -2000,6 +1996,7 @@ struct SetCookie {
     SameSite same_site = SameSite::lax;
 };
 
+}  // namespace http
 namespace detail {
 
 inline void check_cookie_part(std::string_view what, std::string_view text, ascii::Class allowed) {
@@ -2008,7 +2005,7 @@ inline void check_cookie_part(std::string_view what, std::string_view text, asci
     }
 }
 
-inline void check_cookie(const SetCookie& cookie) {
+inline void check_cookie(const http::SetCookie& cookie) {
     if (cookie.name.empty()) throw std::invalid_argument("cookie name: is empty");
     check_cookie_part("cookie name", cookie.name, ascii::token);
     check_cookie_part("cookie value", cookie.value, ascii::cookie);
@@ -2021,7 +2018,7 @@ inline void check_cookie(const SetCookie& cookie) {
     }
     // What browsers drop without a word (RFC 6265bis sections 4.1.2.7 and 4.1.3).
     const bool is_host_only = cookie.name.starts_with("__Host-");
-    if (!cookie.secure && cookie.same_site == SameSite::none) {
+    if (!cookie.secure && cookie.same_site == http::SameSite::none) {
         throw std::invalid_argument("cookie: SameSite=None needs Secure, browsers drop it otherwise");
     }
     if (!cookie.secure && (is_host_only || cookie.name.starts_with("__Secure-"))) {
@@ -2035,11 +2032,12 @@ inline void check_cookie(const SetCookie& cookie) {
 }
 
 }  // namespace detail
+namespace http {
 
 /// The value of a Set-Cookie field. Throws std::invalid_argument that says which byte of which part may not
 /// stand there. Add it with Headers::add, since every cookie has a line of its own.
 [[nodiscard]] inline std::string to_string(const SetCookie& cookie) {
-    detail::check_cookie(cookie);
+    sake::detail::check_cookie(cookie);
     std::string out;
     out.reserve(cookie.name.size() + cookie.value.size() + cookie.path.size() + cookie.domain.size() + 80);
     out.append(cookie.name).append("=").append(cookie.value);
@@ -2279,7 +2277,7 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// The registered methods a server meets; any other token is `other` and known by its text alone.
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, connect, trace, other };
@@ -2322,8 +2320,6 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, co
                                           "DELETE", "OPTIONS", "CONNECT", "TRACE", ""};
     return names[static_cast<std::uint8_t>(method)];
 }
-
-namespace detail {
 
 struct StatusPhrase {
     int status;
@@ -2396,14 +2392,18 @@ inline constexpr StatusPhrase status_phrases[] = {
 };
 
 }  // namespace detail
+namespace http {
 
 /// The standard phrase for a status code, or "Unknown".
 [[nodiscard]] constexpr std::string_view reason_phrase(int status) noexcept {
-    for (const auto& known : detail::status_phrases) {
+    for (const auto& known : sake::detail::status_phrases) {
         if (known.status == status) return known.phrase;
     }
     return "Unknown";
 }
+
+}  // namespace http
+namespace detail {
 
 /// True for the interim answers 1xx.
 [[nodiscard]] constexpr bool is_informational(int status) noexcept { return status >= 100 && status < 200; }
@@ -2413,7 +2413,7 @@ inline constexpr StatusPhrase status_phrases[] = {
     return is_informational(status) || status == 204 || status == 304;
 }
 
-}  // namespace http
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -2594,7 +2594,7 @@ struct FieldSlice {
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// A request target taken apart; everything is raw, nothing decoded.
 struct Target {
@@ -2607,8 +2607,6 @@ struct Target {
     std::string_view authority;  // host and port, of the absolute and authority forms
     bool is_https = false;       // the scheme of the absolute form
 };
-
-namespace detail {
 
 /// Past the bytes that a URI may hold and the well-formed percent escapes among them.
 inline const char* skip_target(const char* p, const char* end) noexcept {
@@ -2680,12 +2678,10 @@ constexpr std::size_t host_length(std::string_view text) noexcept {
     return length;
 }
 
-}  // namespace detail
-
 /// True for what may stand in Host: nothing at all, or a name or address with an optional port (RFC
 /// 9110 7.2).
 [[nodiscard]] constexpr bool is_valid_host(std::string_view value) noexcept {
-    const std::size_t length = detail::host_length(value);
+    const std::size_t length = host_length(value);
     if (length >= value.size()) return length == value.size();
     if (value[length] != ':' || length == 0) return false;
     std::uint32_t port = 0;
@@ -2696,8 +2692,6 @@ constexpr std::size_t host_length(std::string_view text) noexcept {
     }
     return true;
 }
-
-namespace detail {
 
 constexpr void split_query(std::string_view text, Target& target) noexcept {
     const std::size_t mark = text.find('?');
@@ -2730,15 +2724,13 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
     return target;
 }
 
-}  // namespace detail
-
 /// Takes a target apart, or nullopt when it has none of the forms that go with the method (RFC 9112
 /// section 3.2):
 /// "/path?query" and "http://host/path" for all but CONNECT, "*" for OPTIONS, "host:port" for CONNECT.
 [[nodiscard]] constexpr std::optional<Target> parse_target(Method method, std::string_view text) noexcept {
     Target target;
     if (method == Method::connect) {
-        const std::size_t host = detail::host_length(text);
+        const std::size_t host = host_length(text);
         if (!is_valid_host(text) || host + 1 >= text.size()) return std::nullopt;
         // A port that is empty or 0 is none (RFC 9110 section 9.3.6).
         if (text.find_first_not_of('0', host + 1) == std::string_view::npos) return std::nullopt;
@@ -2747,10 +2739,10 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
         return target;
     }
     if (!text.empty() && text[0] == '/') {
-        detail::split_query(text, target);
+        split_query(text, target);
         return target;
     }
-    if (text != "*") return detail::parse_absolute(method, text);
+    if (text != "*") return parse_absolute(method, text);
     if (method != Method::options) return std::nullopt;
     target.form = Target::Form::asterisk;
     target.path = text;
@@ -2766,8 +2758,6 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
 [[nodiscard]] constexpr bool needs_form_decoding(std::string_view text) noexcept {
     return text.find_first_of("%+") != std::string_view::npos;
 }
-
-namespace detail {
 
 enum class Plus : bool { literal, space };
 
@@ -2811,16 +2801,17 @@ constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept
     return raw.empty() && plain.empty();
 }
 
+/// The same for the keys and values of queries and forms, where '+' is a space.
+[[nodiscard]] inline std::optional<std::string> percent_decode_form(std::string_view text) {
+    return decode(text, Plus::space);
+}
+
 }  // namespace detail
+namespace http {
 
 /// The decoded bytes, or nullopt at an escape that is not '%' and two hex digits. '+' stays '+'.
 [[nodiscard]] inline std::optional<std::string> percent_decode(std::string_view text) {
-    return detail::decode(text, detail::Plus::literal);
-}
-
-/// The same for the keys and values of queries and forms, where '+' is a space.
-[[nodiscard]] inline std::optional<std::string> percent_decode_form(std::string_view text) {
-    return detail::decode(text, detail::Plus::space);
+    return sake::detail::decode(text, sake::detail::Plus::literal);
 }
 
 /// Escapes whatever may not stand as itself in one path segment; '/' is escaped too (RFC 3986 section 3.3).
@@ -2831,12 +2822,13 @@ constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept
         if (ascii::is(c, ascii::segment)) {
             out += c;
         } else {
-            detail::append_escape(out, c);
+            sake::detail::append_escape(out, c);
         }
     }
     return out;
 }
 
+}  // namespace http
 namespace detail {
 
 /// Where the authority of a URI reference ends, which stands behind "//" or "scheme://"; 0 if there is none.
@@ -2847,25 +2839,23 @@ inline std::size_t authority_end(std::string_view text) noexcept {
     return std::min(text.size(), text.find_first_of("/?#", first + 2));
 }
 
-}  // namespace detail
-
 /// A text as a URI reference: whatever may not stand in one is escaped, and escapes that are there stay (RFC
 /// 3986 section 4.1). Control bytes stay as they are, for the setter of a field to refuse.
 [[nodiscard]] inline std::string escape_reference(std::string_view text) {
     std::string out;
     out.reserve(text.size());
-    const std::size_t authority_end = detail::authority_end(text);
+    const std::size_t authority = authority_end(text);
     const std::size_t fragment = text.find('#');
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         const std::string_view digits = text.substr(i).substr(1, 2);
         const bool is_escape = c == '%' && digits.size() == 2 && ascii::all_of(digits, ascii::hex);
         const bool is_bracket = c == '[' || c == ']';  // of an IP literal only
-        const bool stands = is_bracket ? i < authority_end : ascii::is(c, ascii::target) || i == fragment;
+        const bool stands = is_bracket ? i < authority : ascii::is(c, ascii::target) || i == fragment;
         if (is_escape || stands || !ascii::is(c, ascii::field)) {
             out += c;
         } else {
-            detail::append_escape(out, c);
+            append_escape(out, c);
         }
     }
     return out;
@@ -2878,7 +2868,7 @@ inline std::size_t authority_end(std::string_view text) noexcept {
 
 /// Percent-decodes a path or a segment; nullopt when an escape is bad or the outcome is not is_path_text.
 [[nodiscard]] inline std::optional<std::string> decode_path(std::string_view raw) {
-    std::optional<std::string> decoded = percent_decode(raw);
+    std::optional<std::string> decoded = http::percent_decode(raw);
     if (decoded && !is_path_text(*decoded)) decoded.reset();
     return decoded;
 }
@@ -2942,7 +2932,7 @@ class QueryPairs {
 [[nodiscard]] constexpr std::optional<std::string_view> find_query_value(std::string_view raw_query,
                                                                          std::string_view key) noexcept {
     for (const auto& pair : QueryPairs(raw_query)) {
-        if (detail::decodes_to(pair.key, key)) return pair.value;
+        if (decodes_to(pair.key, key)) return pair.value;
     }
     return std::nullopt;
 }
@@ -2956,7 +2946,7 @@ class QueryPairs {
     return percent_decode_form(*raw);
 }
 
-}  // namespace http
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -3453,14 +3443,14 @@ namespace http1 {
 
 /// What the parser found of a request.
 struct RequestHead : MessageHead {
-    http::Method method = http::Method::other;
+    Method method = Method::other;
     Slice method_name;
     Slice target;
 
     /// Back to empty, keeping the capacity.
     void clear() noexcept {
         MessageHead::clear();
-        method = http::Method::other;
+        method = Method::other;
         method_name = target = Slice{};
     }
 };
@@ -3490,9 +3480,9 @@ struct RequestLine {
         while (p != end && ascii::is(*p, ascii::token)) ++p;
         if (p == begin || p == end || *p != ' ') return {400, "bad method"};
         head.method_name = slice_of(base, begin, p);
-        head.method = http::method_from(head.method_name.of(base));
+        head.method = method_from(head.method_name.of(base));
         const char* target = ++p;
-        p = http::detail::skip_target(p, end);
+        p = skip_target(p, end);
         if (p == target || p == end || *p != ' ') return bad_target(p, end);
         head.target = slice_of(base, target, p);
         return take_version({p + 1, static_cast<std::size_t>(end - p - 1)}, head);
@@ -3587,7 +3577,7 @@ class HostCheck {
   public:
     [[nodiscard]] bool is_valid(std::string_view host) noexcept {
         if (size_ != 0 && host == std::string_view(last_valid_.data(), size_)) return true;
-        if (!http::is_valid_host(host)) return false;
+        if (!is_valid_host(host)) return false;
         if (host.size() <= last_valid_.size()) {
             size_ = host.copy(last_valid_.data(), host.size());
         }
@@ -3625,10 +3615,10 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (head.host.count == 1) host = head.fields[head.host.first].value.of(base);
     if (!hosts.is_valid(host)) return refuse(framing, 400, "bad Host");
     const std::string_view text = head.target.of(base);
-    if (text[0] == '/' && head.method != http::Method::connect) return;
-    const std::optional<http::Target> target = http::parse_target(head.method, text);
+    if (text[0] == '/' && head.method != Method::connect) return;
+    const std::optional<Target> target = parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
-    if (head.method == http::Method::connect) return refuse(framing, 501, "this is no proxy");
+    if (head.method == Method::connect) return refuse(framing, 501, "this is no proxy");
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
@@ -3636,7 +3626,7 @@ inline bool decide_keep_alive(const MessageHead& head, const char* base) noexcep
     bool close = false;
     bool keep = head.minor_version > 0;
     for_each_line(head, base, head.connection, "connection", [&](std::string_view value) {
-        http::for_each_list_item(value, [&](std::string_view option) {
+        for_each_list_item(value, [&](std::string_view option) {
             close = close || iequals(option, "close");
             keep = keep || iequals(option, "keep-alive");
         });
@@ -3653,7 +3643,7 @@ inline void decide_transfer_coding(const MessageHead& head, const char* base, Fr
     for_each_line(head, base, head.transfer_encoding, "transfer-encoding", [&](std::string_view value) {
         for (bool more = true; more;) {
             more = value.find(',') != std::string_view::npos;
-            const std::string_view coding = http::detail::take_list_item(value);
+            const std::string_view coding = take_list_item(value);
             last_is_chunked = iequals(coding, "chunked");
             chunked += last_is_chunked ? 1 : 0;
             other = other || !last_is_chunked;
@@ -3688,7 +3678,7 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     if (head.expect.count == 0 || head.minor_version == 0) return;
     bool is_known = true;
     for_each_line(head, base, head.expect, "expect", [&](std::string_view value) {
-        http::for_each_list_item(value, [&](std::string_view item) {
+        for_each_list_item(value, [&](std::string_view item) {
             is_known = is_known && iequals(item, "100-continue");
             framing.expect_continue = framing.body != Framing::Body::none;
         });
@@ -3711,13 +3701,12 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
 /// The same for the response to a request with this method. A refused one is not to be read on, whatever the
 /// status.
 [[nodiscard]] inline Framing decide_response_framing(const ReceivedHead& head, const char* base,
-                                                     http::Method method) noexcept {
+                                                     Method method) noexcept {
     Framing framing;
     framing.keep_alive = decide_keep_alive(head, base);
     decide_body(head, base, framing);
     if (framing.refuse_status != 0) return framing;
-    if (method == http::Method::head ||
-        http::has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
+    if (method == Method::head || has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
         framing.body = Framing::Body::none;
     } else if (head.transfer_encoding.count == 0 && head.content_length.count == 0) {  // step 8
         framing.body = Framing::Body::to_the_end;
@@ -3934,7 +3923,7 @@ inline void append_response_head(ByteBuffer& out, const ResponseHead& head, cons
     if (!head.content_type.empty() && !fields.contains("Content-Type")) {
         to.put("Content-Type: ").put(head.content_type).put("\r\n");
     }
-    if (!http::is_informational(head.status) && head.status != 204) {
+    if (!is_informational(head.status) && head.status != 204) {
         put_body_line(to, head.body, head.content_length);
     }
     if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");
@@ -12076,7 +12065,7 @@ struct PathParams {
 
 class Request {
   public:
-    http::Method known_method = http::Method::other;
+    Method known_method = Method::other;
     Slice method_name;
     Slice target_text;
     std::span<FieldSlice> fields;  // in the order received
@@ -12092,7 +12081,7 @@ class Request {
         decoded_texts;  // what views of decoded text given to the handler point into
 
     void clear() noexcept {
-        known_method = http::Method::other;
+        known_method = Method::other;
         method_name = target_text = Slice{};
         fields = {};
         base = nullptr;
@@ -12119,19 +12108,19 @@ class Request {
 
     /// Takes the request target apart. Returns false if it is not one for the method, or not text.
     [[nodiscard]] bool resolve_target() {
-        const auto parsed = http::parse_target(known_method, target());
+        const auto parsed = parse_target(known_method, target());
         if (!parsed) return false;
         is_for_https_ = parsed->is_https;
-        if (parsed->form == http::Target::Form::absolute) take_host(parsed->authority);
+        if (parsed->form == Target::Form::absolute) take_host(parsed->authority);
         path_ = slice(parsed->path);
         query_ = slice(parsed->query);
-        path_is_decoded_ = parsed->path.empty() || http::needs_decoding(parsed->path);
+        path_is_decoded_ = parsed->path.empty() || needs_decoding(parsed->path);
         if (!path_is_decoded_) return true;
         if (parsed->path.empty()) {  // about the server, as if the target were "*"
             decoded_path_ = match_path_ = "*";
             return true;
         }
-        auto decoded = http::decode_path(parsed->path);
+        auto decoded = decode_path(parsed->path);
         if (!decoded) return false;
         decoded_path_ = std::move(*decoded);
         match_path_ = decode_for_matching(parsed->path);
@@ -12157,7 +12146,7 @@ class Request {
     [[nodiscard]] std::string_view param(std::size_t index) {
         if (has_given_params) return params.values[index].of(given_params.data());
         const std::string_view raw = params.values[index].of(match_path().data());
-        return path_is_decoded_ && http::needs_decoding(raw) ? keep(http::percent_decode(raw).value()) : raw;
+        return path_is_decoded_ && needs_decoding(raw) ? keep(http::percent_decode(raw).value()) : raw;
     }
 
     /// The value of the first field of that name.
@@ -12690,7 +12679,7 @@ class CallBuilder {
     void begin(std::string_view method, std::string_view target) {
         request_.own_fields.clear();
         request_.given_params.clear();
-        request_.known_method = http::method_from(method);
+        request_.known_method = method_from(method);
         request_.method_name = keep(method);
         request_.target_text = keep(target);
     }
@@ -12707,7 +12696,7 @@ class CallBuilder {
 
     /// In place of begin and field, for a head that somebody has taken apart where it lies. Nothing is
     /// copied: text and fields must stay until the call is cleared, or has a `base` of its own.
-    void take(const char* base, http::Method method, Slice method_name, Slice target,
+    void take(const char* base, Method method, Slice method_name, Slice target,
               std::span<FieldSlice> fields) noexcept {
         request_.base = base;
         request_.known_method = method;
@@ -13927,7 +13916,7 @@ inline std::string_view Context::scheme() const noexcept { return call_->place.s
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
 inline std::string_view Context::host() const noexcept {
-    const auto parts = http::parse_target(call_->request.known_method, target());
+    const auto parts = detail::parse_target(call_->request.known_method, target());
     return parts && !parts->authority.empty() ? parts->authority : header("Host");
 }
 
@@ -13947,7 +13936,7 @@ inline std::optional<std::string_view> Context::find_header(std::string_view nam
 inline std::optional<std::string_view> Context::find_cookie(std::string_view name) const noexcept {
     for (const auto& [field, value] : headers()) {
         if (!iequals(field, "cookie")) continue;
-        if (const auto found = http::cookie_value(value, name)) return found;
+        if (const auto found = detail::cookie_value(value, name)) return found;
     }
     return std::nullopt;
 }
@@ -13956,8 +13945,8 @@ namespace detail {
 
 /// The text of a query parameter for a handler: decoded if it must be, and kept for as long as the request.
 inline std::string_view decoded_query_value(Request& request, std::string_view name, std::string_view raw) {
-    if (!http::needs_form_decoding(raw)) return raw;
-    auto decoded = http::percent_decode_form(raw);
+    if (!detail::needs_form_decoding(raw)) return raw;
+    auto decoded = detail::percent_decode_form(raw);
     if (!decoded) throw HttpError(400, "query parameter '" + std::string(name) + "' is badly escaped");
     return request.keep(std::move(*decoded));
 }
@@ -13965,15 +13954,15 @@ inline std::string_view decoded_query_value(Request& request, std::string_view n
 }  // namespace detail
 
 inline std::optional<std::string_view> Context::find_query(std::string_view name) {
-    const auto raw = http::find_query_value(query_string(), name);
+    const auto raw = detail::find_query_value(query_string(), name);
     if (!raw) return std::nullopt;
     return detail::decoded_query_value(call_->request, name, *raw);
 }
 
 inline std::vector<std::string_view> Context::queries(std::string_view name) {
     std::vector<std::string_view> values;
-    for (const auto& [raw_name, raw_value] : http::QueryPairs(query_string())) {
-        if (!http::detail::decodes_to(raw_name, name)) continue;
+    for (const auto& [raw_name, raw_value] : detail::QueryPairs(query_string())) {
+        if (!detail::decodes_to(raw_name, name)) continue;
         values.push_back(detail::decoded_query_value(call_->request, name, raw_value));
     }
     return values;
@@ -14099,7 +14088,7 @@ inline Context& Context::redirect(std::string_view location, int code) {
     if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
         throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
     }
-    call_->response.headers.set("Location", http::escape_reference(location));
+    call_->response.headers.set("Location", detail::escape_reference(location));
     call_->response.body.clear();
     call_->response.set_static_type({});
     return status(code);
@@ -14211,13 +14200,13 @@ class Router {
         for (const Entry& entry : node->entries) {
             if (entry.method == method) return entry.target;
         }
-        node->entries.push_back({std::string(method), http::method_from(method), &target});
+        node->entries.push_back({std::string(method), method_from(method), &target});
         return nullptr;
     }
 
     /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.
     /// HEAD falls back to GET. Costs at most a visit of each node of the tree, and nothing is allocated.
-    [[nodiscard]] Target* find(std::string_view path, http::Method method, std::string_view method_name,
+    [[nodiscard]] Target* find(std::string_view path, Method method, std::string_view method_name,
                                PathParams& params) const noexcept {
         const Query query{path.data(), method, method_name};
         params.count = 0;
@@ -14237,7 +14226,7 @@ class Router {
   private:
     struct Entry {
         std::string method;
-        http::Method known_method;
+        Method known_method;
         Target* target;
     };
     struct Node {
@@ -14249,7 +14238,7 @@ class Router {
     };
     struct Query {
         const char* base;
-        http::Method method;
+        Method method;
         std::string_view method_name;
 
         [[nodiscard]] Slice slice(std::string_view part) const noexcept {
@@ -14290,13 +14279,13 @@ class Router {
         for (const Entry& entry : node.entries) {
             if (entry.method == any_method)
                 any = entry.target;
-            else if (entry.known_method == http::Method::get)
+            else if (entry.known_method == Method::get)
                 get = entry.target;
-            const bool same = query.method == http::Method::other ? entry.method == query.method_name
-                                                                  : entry.known_method == query.method;
+            const bool same = query.method == Method::other ? entry.method == query.method_name
+                                                            : entry.known_method == query.method;
             if (same) return entry.target;
         }
-        return query.method == http::Method::head && get != nullptr ? get : any;
+        return query.method == Method::head && get != nullptr ? get : any;
     }
 
     // The depth is that of the tree, which the patterns decide, not the client.
@@ -14567,7 +14556,7 @@ class Fallback {
     // all.
     bool answer_other_method(Call& call) const {
         const Request& request = call.request;
-        if (request.known_method == http::Method::other && !table_->has_method(request.method())) {
+        if (request.known_method == Method::other && !table_->has_method(request.method())) {
             call.response.set_problem(501, "this method is not known here");
             return true;
         }
@@ -14579,7 +14568,7 @@ class Fallback {
         }
         if (allow.empty()) return false;
         call.response.headers.set("Allow", allow);
-        if (request.known_method == http::Method::options) {
+        if (request.known_method == Method::options) {
             call.context.no_content();
         } else {
             // Without the method's name, since a HEAD is told how long the answer to a GET is.
@@ -15497,7 +15486,7 @@ struct Url {
 
     /// "host:port", with the port 80 where none is given: what TcpStream::connect takes.
     [[nodiscard]] std::string address() const {
-        const std::size_t host = detail::host_length(authority);
+        const std::size_t host = sake::detail::host_length(authority);
         const bool has_port = host + 1 < authority.size();
         return authority.substr(0, host) + (has_port ? authority.substr(host) : ":80");
     }
@@ -15531,7 +15520,7 @@ inline std::string loggable_url(std::string_view text) {
         throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
     };
     const std::string_view whole = text.substr(0, text.find('#'));
-    const auto parts = detail::parse_absolute(Method::get, whole);
+    const auto parts = sake::detail::parse_absolute(sake::detail::Method::get, whole);
     if (!parts) {
         const std::size_t host = std::min(whole.find("//"), whole.size());
         const std::size_t at = whole.find('@', host);
@@ -15540,14 +15529,15 @@ inline std::string loggable_url(std::string_view text) {
         refuse("is not http://host/path");
     }
     if (!iequals(whole.substr(0, 7), "http://")) refuse("is not http, the one scheme that is spoken here");
-    if (detail::host_length(parts->authority) == 0) refuse("has no host");
+    if (sake::detail::host_length(parts->authority) == 0) refuse("has no host");
     Url url;
     url.authority = parts->authority;
     const std::string_view rest = whole.substr(7 + parts->authority.size());
     if (rest.empty() || rest[0] != '/') url.target = "/";
     url.target += rest;
     const char* const end = url.target.data() + url.target.size();
-    if (detail::skip_target(url.target.data(), end) != end) refuse("has a byte that must be percent-encoded");
+    if (sake::detail::skip_target(url.target.data(), end) != end)
+        refuse("has a byte that must be percent-encoded");
     return url;
 }
 
@@ -15741,8 +15731,9 @@ class Request {
     [[nodiscard]] bool is_streamed() const noexcept { return static_cast<bool>(source_); }
     /// Whether sending it twice is as good as once (RFC 9110 section 9.2.2).
     [[nodiscard]] bool is_repeatable() const noexcept {
-        const Method known = method_from(method_);
-        return !is_streamed() && known != Method::post && known != Method::patch && known != Method::other;
+        const sake::detail::Method known = sake::detail::method_from(method_);
+        return !is_streamed() && known != sake::detail::Method::post &&
+               known != sake::detail::Method::patch && known != sake::detail::Method::other;
     }
 
     template <class AnyResponse>
@@ -16226,7 +16217,7 @@ Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
             throw BadResponse("bad response: " + std::string(answer.parser.reason()));
         if (result == sake::detail::http1::ResponseParser::Result::done) {
             if (answer.head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
-            if (!is_informational(answer.head.status)) co_return true;
+            if (!sake::detail::is_informational(answer.head.status)) co_return true;
             stream.skip(answer.head.size);
             answer.parser.reset();
             continue;
@@ -16261,8 +16252,8 @@ Task<std::optional<ResponseStream>> Client::try_once(R& request) {
                                          request.url_.to_string() + ": the server gave no answer");
     }
     const std::string_view bytes = connection->unread();
-    sake::detail::http1::Framing framing =
-        sake::detail::http1::decide_response_framing(answer.head, bytes.data(), method_from(request.method_));
+    sake::detail::http1::Framing framing = sake::detail::http1::decide_response_framing(
+        answer.head, bytes.data(), sake::detail::method_from(request.method_));
     if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
     framing.keep_alive = framing.keep_alive && is_written;
     giving_up.dismiss();
@@ -16596,7 +16587,7 @@ class H1Reader {
         for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
             bytes.remove_prefix(2);
         }
-        if (bytes.starts_with("HEAD ")) call_.request.known_method = http::Method::head;
+        if (bytes.starts_with("HEAD ")) call_.request.known_method = Method::head;
     }
 
   private:
@@ -17301,12 +17292,12 @@ struct AnswerTerms {
 
 /// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
 /// section 15.3.6).
-constexpr bool has_body(int status) noexcept { return !http::has_no_body(status) && status != 205; }
+constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
 
 /// Appends the head, and the body too unless it is so large that copying it would cost more than a second
 /// piece in the send: then returns false.
 inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {
-    const bool no_content = http::has_no_body(answer.status);
+    const bool no_content = has_no_body(answer.status);
     const bool sends_body = !no_content && answer.status != 205;
     http1::ResponseHead head;
     head.status = answer.status;
@@ -17332,7 +17323,7 @@ inline void tell_observers(Shard& shard, H1Exchange& exchange, int status, std::
                            AnswerCause cause) {
     Call& call = exchange.call;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
-    const bool sends_body = call.request.known_method != http::Method::head && has_body(status);
+    const bool sends_body = call.request.known_method != Method::head && has_body(status);
     shard.observers.tell({.method = call.request.method(),
                           .target = call.request.target(),
                           .route = has_route ? call.route->pattern() : "unmatched",
@@ -17349,7 +17340,7 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response
                         AnswerCause cause) {
     AnswerTerms terms;
     terms.close = close;
-    terms.is_head_request = exchange.call.request.known_method == http::Method::head;
+    terms.is_head_request = exchange.call.request.known_method == Method::head;
     terms.is_http_1_0 = exchange.reader.is_http_1_0();
     terms.date_line = shard.date_line();
     const std::size_t body_size = response.body.size();
@@ -18913,7 +18904,7 @@ inline TestResponse TestConnection::response(std::string_view method) {
         if (result != http1::ResponseParser::Result::done) {
             throw std::runtime_error("no answer: the server sent \"" + received + "\"");
         }
-    } while (http::is_informational(head.status) && head.status != 101);
+    } while (detail::is_informational(head.status) && head.status != 101);
 
     TestResponse response;
     response.status = head.status;
@@ -18921,7 +18912,7 @@ inline TestResponse TestConnection::response(std::string_view method) {
         response.headers.add(field.name.of(received.data()), field.value.of(received.data()));
     }
     http1::BodyReader reader;
-    reader.reset(http1::decide_response_framing(head, received.data(), http::method_from(method)));
+    reader.reset(http1::decide_response_framing(head, received.data(), detail::method_from(method)));
     received.erase(0, head.size);
     using Kind = http1::BodyReader::Step::Kind;
     Kind kind = Kind::need_more;

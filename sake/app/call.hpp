@@ -144,7 +144,7 @@ class CallBuilder {
     void begin(std::string_view method, std::string_view target) {
         request_.own_fields.clear();
         request_.given_params.clear();
-        request_.known_method = http::method_from(method);
+        request_.known_method = method_from(method);
         request_.method_name = keep(method);
         request_.target_text = keep(target);
     }
@@ -161,7 +161,7 @@ class CallBuilder {
 
     /// In place of begin and field, for a head that somebody has taken apart where it lies. Nothing is
     /// copied: text and fields must stay until the call is cleared, or has a `base` of its own.
-    void take(const char* base, http::Method method, Slice method_name, Slice target,
+    void take(const char* base, Method method, Slice method_name, Slice target,
               std::span<FieldSlice> fields) noexcept {
         request_.base = base;
         request_.known_method = method;

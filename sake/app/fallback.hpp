@@ -65,7 +65,7 @@ class Fallback {
     // all.
     bool answer_other_method(Call& call) const {
         const Request& request = call.request;
-        if (request.known_method == http::Method::other && !table_->has_method(request.method())) {
+        if (request.known_method == Method::other && !table_->has_method(request.method())) {
             call.response.set_problem(501, "this method is not known here");
             return true;
         }
@@ -77,7 +77,7 @@ class Fallback {
         }
         if (allow.empty()) return false;
         call.response.headers.set("Allow", allow);
-        if (request.known_method == http::Method::options) {
+        if (request.known_method == Method::options) {
             call.context.no_content();
         } else {
             // Without the method's name, since a HEAD is told how long the answer to a GET is.

@@ -31,12 +31,12 @@ struct AnswerTerms {
 
 /// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
 /// section 15.3.6).
-constexpr bool has_body(int status) noexcept { return !http::has_no_body(status) && status != 205; }
+constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
 
 /// Appends the head, and the body too unless it is so large that copying it would cost more than a second
 /// piece in the send: then returns false.
 inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {
-    const bool no_content = http::has_no_body(answer.status);
+    const bool no_content = has_no_body(answer.status);
     const bool sends_body = !no_content && answer.status != 205;
     http1::ResponseHead head;
     head.status = answer.status;
@@ -62,7 +62,7 @@ inline void tell_observers(Shard& shard, H1Exchange& exchange, int status, std::
                            AnswerCause cause) {
     Call& call = exchange.call;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
-    const bool sends_body = call.request.known_method != http::Method::head && has_body(status);
+    const bool sends_body = call.request.known_method != Method::head && has_body(status);
     shard.observers.tell({.method = call.request.method(),
                           .target = call.request.target(),
                           .route = has_route ? call.route->pattern() : "unmatched",
@@ -79,7 +79,7 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response
                         AnswerCause cause) {
     AnswerTerms terms;
     terms.close = close;
-    terms.is_head_request = exchange.call.request.known_method == http::Method::head;
+    terms.is_head_request = exchange.call.request.known_method == Method::head;
     terms.is_http_1_0 = exchange.reader.is_http_1_0();
     terms.date_line = shard.date_line();
     const std::size_t body_size = response.body.size();

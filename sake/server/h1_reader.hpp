@@ -108,7 +108,7 @@ class H1Reader {
         for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
             bytes.remove_prefix(2);
         }
-        if (bytes.starts_with("HEAD ")) call_.request.known_method = http::Method::head;
+        if (bytes.starts_with("HEAD ")) call_.request.known_method = Method::head;
     }
 
   private:

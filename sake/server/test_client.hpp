@@ -276,7 +276,7 @@ inline TestResponse TestConnection::response(std::string_view method) {
         if (result != http1::ResponseParser::Result::done) {
             throw std::runtime_error("no answer: the server sent \"" + received + "\"");
         }
-    } while (http::is_informational(head.status) && head.status != 101);
+    } while (detail::is_informational(head.status) && head.status != 101);
 
     TestResponse response;
     response.status = head.status;
@@ -284,7 +284,7 @@ inline TestResponse TestConnection::response(std::string_view method) {
         response.headers.add(field.name.of(received.data()), field.value.of(received.data()));
     }
     http1::BodyReader reader;
-    reader.reset(http1::decide_response_framing(head, received.data(), http::method_from(method)));
+    reader.reset(http1::decide_response_framing(head, received.data(), detail::method_from(method)));
     received.erase(0, head.size);
     using Kind = http1::BodyReader::Step::Kind;
     Kind kind = Kind::need_more;
