@@ -6623,7 +6623,6 @@ auto spawn_on(Reactor& reactor, Task<T> task);
 template <class T>
 class [[nodiscard("dropping the handle detaches the task: say so with .detach()")]] TaskHandle {
   public:
-    explicit TaskHandle(detail::SpawnState<T>* state) noexcept : state_(state) {}
     TaskHandle(TaskHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
     TaskHandle& operator=(TaskHandle&& other) noexcept {
         if (this != &other) {
@@ -6657,6 +6656,10 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
     }
 
   private:
+    template <class U>
+    friend auto detail::spawn_on(Reactor& reactor, Task<U> task);
+    explicit TaskHandle(detail::SpawnState<T>* state) noexcept : state_(state) {}
+
     detail::SpawnState<T>& state() const {
         if (state_ == nullptr) throw std::logic_error("the TaskHandle is empty");
         return *state_;
@@ -9451,6 +9454,10 @@ class PipelineResults<void> {
 
 namespace sake {
 inline namespace v0 {
+
+template <class T>
+class ThreadHandle;
+
 namespace detail {
 
 template <class T>
@@ -9475,6 +9482,9 @@ struct CalledOnThread<F, Args...> : std::invoke_result<F, std::stop_token, Args.
 template <class F, class... Args>
 using ThreadResult = std::decay_t<typename CalledOnThread<std::decay_t<F>, std::decay_t<Args>...>::type>;
 
+template <class T>
+ThreadHandle<T> handle_of(std::unique_ptr<ThreadState<T>> state) noexcept;
+
 }  // namespace detail
 
 /// A thread that was spawned: join it, or await it in a coroutine, for its result. Dropping the handle
@@ -9483,9 +9493,6 @@ using ThreadResult = std::decay_t<typename CalledOnThread<std::decay_t<F>, std::
 template <class T>
 class [[nodiscard("dropping the handle cancels the thread and joins it")]] ThreadHandle {
   public:
-    explicit ThreadHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept
-        : state_(std::move(state)) {}
-
     /// Whether the function has ended. Throws std::logic_error if the handle was moved from.
     [[nodiscard]] bool is_done() const { return state().is_over(); }
 
@@ -9508,12 +9515,26 @@ class [[nodiscard("dropping the handle cancels the thread and joins it")]] Threa
 
   private:
     friend class detail::ThreadWait<T>;
+    template <class U>
+    friend ThreadHandle<U> detail::handle_of(std::unique_ptr<detail::ThreadState<U>> state) noexcept;
+    explicit ThreadHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept
+        : state_(std::move(state)) {}
+
     [[nodiscard]] detail::ThreadState<T>& state() const {
         if (state_ == nullptr) throw std::logic_error("the ThreadHandle was moved from");
         return *state_;
     }
     std::unique_ptr<detail::ThreadState<T>> state_;
 };
+
+namespace detail {
+
+template <class T>
+ThreadHandle<T> handle_of(std::unique_ptr<ThreadState<T>> state) noexcept {
+    return ThreadHandle<T>(std::move(state));
+}
+
+}  // namespace detail
 
 /// Threads of one's own. `using namespace std` beside `using namespace sake` makes the name ambiguous.
 namespace thread {
@@ -9554,7 +9575,7 @@ auto spawn(Name name, F&& f, Args&&... args) {
     if constexpr (is_callable) {
         auto state = std::make_unique<detail::ThreadState<Result>>();
         state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
-        ThreadHandle<Result> handle(std::move(state));
+        ThreadHandle<Result> handle = detail::handle_of(std::move(state));
         if constexpr (detail::is_safe_to_await<F>)
             return handle;
         else
@@ -10898,7 +10919,8 @@ class UnreadBytes {
 };
 
 /// A stream whose bytes travel by a wire, over a connected, non-blocking descriptor if the wire needs one.
-[[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire);
+[[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket,
+                                    std::unique_ptr<Wire> wire = nullptr);
 
 }  // namespace detail
 
@@ -10919,14 +10941,10 @@ class TcpStream {
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max());
 
-    /// Takes a connected socket over, and makes it non-blocking. On the reactor that runs on this thread;
-    /// throws std::logic_error if none does.
-    explicit TcpStream(detail::FileDescriptor socket);
-
     /// Adopts a connected socket, such as one of another library: the stream owns `fd` from here on, and
     /// makes it non-blocking. Throws std::logic_error where no reactor runs on this thread; `fd` is closed
     /// then too.
-    [[nodiscard]] static TcpStream adopt(int fd) { return TcpStream(detail::FileDescriptor(fd)); }
+    [[nodiscard]] static TcpStream adopt(int fd);
 
     /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
@@ -11024,12 +11042,13 @@ class TcpStream {
     std::unique_ptr<State> state_;
 };
 
-inline TcpStream::TcpStream(detail::FileDescriptor socket) {
+inline TcpStream TcpStream::adopt(int fd) {
+    detail::FileDescriptor socket(fd);
     Reactor* const reactor = Reactor::current();
     if (reactor == nullptr)
         throw std::logic_error("a TcpStream needs a running reactor: make it in a coroutine");
-    detail::sys::set_nonblocking_cloexec(socket.get());
-    state_ = std::make_unique<State>(*reactor, std::move(socket), nullptr);
+    detail::sys::set_nonblocking_cloexec(fd);
+    return detail::make_stream(*reactor, std::move(socket));
 }
 
 inline TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire) {
@@ -11329,7 +11348,7 @@ Task<TcpStream> connect_stream(Text address) {
     FileDescriptor socket = co_await connect_to_any(std::move(addresses), address);
     sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY,
                     1);  // a Unix socket refuses, and does not need it
-    co_return TcpStream(std::move(socket));
+    co_return make_stream(*Reactor::current(), std::move(socket));
 }
 
 }  // namespace detail
@@ -11393,10 +11412,11 @@ class FileReader {
     template <class Unused = void>
     [[nodiscard]] Task<std::string> read(std::size_t most = 64 * 1024);
 
-    /// Takes over what `open_file` has opened.
+  private:
+    template <detail::Path P>
+    friend Task<FileReader> open_file(P path);
     explicit FileReader(detail::OpenFile file) : file_(std::make_shared<detail::OpenFile>(std::move(file))) {}
 
-  private:
     std::shared_ptr<detail::OpenFile>
         file_;  // a read that was cancelled holds it too, until its thread is done
 };
@@ -11741,7 +11761,8 @@ Task<TcpStream> TcpListener::accept(L limit) {
         detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
         co_await ready;
         detail::Accepted next = detail::accept_one(*watch_);
-        if (next.kind == detail::Accepted::Kind::accepted) co_return TcpStream(std::move(next.socket));
+        if (next.kind == detail::Accepted::Kind::accepted)
+            co_return detail::make_stream(watch_->reactor(), std::move(next.socket));
         if (next.kind != detail::Accepted::Kind::no_resources) continue;
         co_await sleep(std::chrono::milliseconds(100));
         if (reactor.present() >= deadline) throw TimedOut();
