@@ -153,16 +153,18 @@ TEST_CASE("bytes that arrive are told, and so is room that comes back") {
     CHECK(send(*pair.near, "ef") == -EAGAIN);
     CHECK(pair.near->blocked(sake::detail::writable) == sake::detail::writable);
     CHECK(known(*pair.near) == "");
-    CHECK(pair.near->unacknowledged() == 0);  // what the wire took is received, as far as the sender can tell
+    CHECK(pair.near->unacknowledged() == 4);
     std::string text;
     CHECK(receive(*pair.far, text, 1) == 1);
     CHECK(known(*pair.near) == "w");
+    CHECK(pair.near->unacknowledged() == 3);
     CHECK(send(*pair.near, "e") == 1);
     // A sender that has not found it full is not told of room.
     Pair::forget(*pair.near);
     CHECK(receive(*pair.far, text) == 4);
     CHECK(text == "bcde");
     CHECK(known(*pair.near) == "");
+    CHECK(pair.near->unacknowledged() == 0);
 }
 
 TEST_CASE("each piece that arrives is told anew") {
@@ -271,6 +273,15 @@ TEST_CASE("a peer that receives goes on") {
     CHECK(receive(*pair.far, text, 1) == 1);
     CHECK(pair.near->peer_goes_on());
     CHECK_FALSE(pair.near->peer_goes_on());
+}
+
+TEST_CASE("a wire that acknowledges at once counts what it took as received") {
+    auto [near, far] = make_memory_wires(4);
+    CHECK(near->send(std::vector<iovec>{{const_cast<char*>("abcdef"), 6}}.data(), 1).value == 4);
+    CHECK(near->unacknowledged() == 4);
+    near->acknowledge_at_once(true);
+    CHECK(near->unacknowledged() == 0);
+    CHECK(far->has_input());
 }
 
 TEST_CASE("a listener is told of each end once, in the middle of the other end's call") {

@@ -82,7 +82,7 @@ class TestConnection {
   private:
     friend class TestClient;
     struct State;
-    TestConnection(TestClient& client, std::size_t capacity);
+    TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once);
     [[nodiscard]] State& state() const;
 
     TestClient* client_;
@@ -135,10 +135,13 @@ class TestClient {
         return send("PATCH", target, body, headers);
     }
 
-    /// A connection for bytes as they are. So many may be on their way in each direction: with few, a client
-    /// that does not receive soon holds the server up.
-    [[nodiscard]] TestConnection connect(std::size_t capacity = 64 * 1024) {
-        return TestConnection(*this, capacity);
+    /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
+    /// client kept it, up to 64 KiB.
+    [[nodiscard]] TestConnection connect() { return TestConnection(*this, detail::memory_wire_capacity, true); }
+    /// A connection of a slow client: so many bytes may be on their way, and what the server sends counts as
+    /// received when this end receives it.
+    [[nodiscard]] TestConnection connect(std::size_t capacity) {
+        return TestConnection(*this, capacity, false);
     }
 
     /// Lets so much time pass; everything that is due meanwhile happens.
@@ -221,11 +224,13 @@ inline TestConnection::State& TestConnection::state() const {
     return *state_;
 }
 
-inline TestConnection::TestConnection(TestClient& client, std::size_t capacity) : client_(&client) {
+inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once)
+    : client_(&client) {
     // A turn of another connection may be open there.
     if (Reactor::current() != nullptr) throw std::logic_error("TestClient: not for use inside a coroutine");
     if (client.has_stopped_) throw std::logic_error("TestClient: the engine has stopped");
     auto [ours, theirs] = detail::make_memory_wires(capacity);
+    theirs->acknowledge_at_once(acknowledges_at_once);
     state_ = std::make_unique<State>(client.reactor(), std::move(ours));
     client.run().serve(std::move(theirs));
 }
