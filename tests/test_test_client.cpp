@@ -97,8 +97,9 @@ TEST_CASE("a request arrives as it was meant, with Host and the length of its bo
             return response.json();
         };
         const auto expect = [](const char* method, const char* body, const char* type, const char* length) {
-            return Json{{"method", method}, {"target", "/echo?a=1"}, {"host", "test"}, {"type", type},
-                        {"length", length}, {"x", ""},               {"body", body}};
+            return Json{{"method", method}, {"target", "/echo?a=1"}, {"host", "test"},
+                        {"type", type},     {"length", length},      {"x", ""},
+                        {"body", body}};
         };
         const char* target = "/echo?a=1";
         const char* text = "text/plain; charset=utf-8";
@@ -223,9 +224,10 @@ TEST_CASE("workers, the background, and middleware are at work as in a server") 
                 co_await ctx.next();
                 ctx.set_header("X-Wrapped", "yes");
             });
-            app.get("/worker/:n", [&](Context& ctx, int n) {
-                   ctx.text(std::to_string(n * 2) + (std::this_thread::get_id() == here ? " here" : ""));
-               })
+            app.get("/worker/:n",
+                    [&](Context& ctx, int n) {
+                        ctx.text(std::to_string(n * 2) + (std::this_thread::get_id() == here ? " here" : ""));
+                    })
                 .worker();
             app.get("/background", [&](Context& ctx) -> Task<> {
                 const auto id = co_await sake::background([] { return std::this_thread::get_id(); });
@@ -303,9 +305,7 @@ TEST_CASE("while time is advanced, all that is due happens in its order") {
 TEST_CASE("a handler that awaits an event without end ends by the request timeout") {
     sake::Event never;
     with_client(
-        [&](sake::Engine& app) {
-            app.get("/never", [&](Context&) -> Task<> { co_await never.wait(); });
-        },
+        [&](sake::Engine& app) { app.get("/never", [&](Context&) -> Task<> { co_await never.wait(); }); },
         [](TestClient& client) {
             CHECK(client.get("/never").status == 504);
             CHECK(time_of_day(client.get("/_ping").header("Date")) == "00:00:30");
@@ -384,7 +384,8 @@ TEST_CASE("pipelined requests are answered in order on one connection") {
 TEST_CASE("a request may come in pieces, and none of its answer comes before its end") {
     with_client(add_echo, [](TestClient& client) {
         TestConnection connection = client.connect();
-        for (const char c : std::string_view("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nte")) {
+        for (const char c :
+             std::string_view("POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nte")) {
             CHECK(connection.receive_now() == "");
             connection.send(std::string(1, c));
         }
@@ -435,13 +436,14 @@ TEST_CASE("receive waits for something, receive_now for nothing, receive_all for
 }
 
 TEST_CASE("what came and was not taken keeps a connection from being closed to its reader") {
-    with_client([](sake::Engine&) {}, [](TestClient& client) {
-        TestConnection connection = client.connect();
-        connection.send(get_request("/_ping", "Connection: close\r\n"));
-        CHECK_FALSE(connection.is_closed());
-        CHECK(connection.response().body == "pong");
-        CHECK(connection.is_closed());
-    });
+    with_client([](sake::Engine&) {},
+                [](TestClient& client) {
+                    TestConnection connection = client.connect();
+                    connection.send(get_request("/_ping", "Connection: close\r\n"));
+                    CHECK_FALSE(connection.is_closed());
+                    CHECK(connection.response().body == "pong");
+                    CHECK(connection.is_closed());
+                });
 }
 
 TEST_CASE("a client that ends its output with its request still gets the answer") {
@@ -472,95 +474,97 @@ TEST_CASE("a client that ends its output with its request still gets the answer"
 TEST_CASE("a handler is cancelled when its client closes, resets, or is destroyed") {
     std::string ends;
     ends.reserve(100);
-    with_client(
-        [&](sake::Engine& app) { add_wait(app, ends); },
-        [&](TestClient& client) {
-            TestConnection closes = client.connect();
-            closes.send(get_request("/wait"));
-            client.advance(1s);
-            CHECK(ends == "");
-            closes.close();
-            client.advance(0s);
-            CHECK(ends == "cancelled ");
-            closes.close();
-            closes.reset();
+    with_client([&](sake::Engine& app) { add_wait(app, ends); },
+                [&](TestClient& client) {
+                    TestConnection closes = client.connect();
+                    closes.send(get_request("/wait"));
+                    client.advance(1s);
+                    CHECK(ends == "");
+                    closes.close();
+                    client.advance(0s);
+                    CHECK(ends == "cancelled ");
+                    closes.close();
+                    closes.reset();
 
-            TestConnection resets = client.connect();
-            resets.send(get_request("/wait"));
-            client.advance(0s);
-            resets.reset();
-            resets.reset();
-            client.advance(0s);
-            CHECK(ends == "cancelled cancelled ");
-            {
-                TestConnection destroyed = client.connect();
-                destroyed.send(get_request("/wait"));
-                client.advance(1s);
-            }
-            client.advance(0s);
-            CHECK(ends == "cancelled cancelled cancelled ");
+                    TestConnection resets = client.connect();
+                    resets.send(get_request("/wait"));
+                    client.advance(0s);
+                    resets.reset();
+                    resets.reset();
+                    client.advance(0s);
+                    CHECK(ends == "cancelled cancelled ");
+                    {
+                        TestConnection destroyed = client.connect();
+                        destroyed.send(get_request("/wait"));
+                        client.advance(1s);
+                    }
+                    client.advance(0s);
+                    CHECK(ends == "cancelled cancelled cancelled ");
 
-            TestConnection replaced = client.connect();
-            replaced.send(get_request("/wait"));
-            client.advance(1s);
-            replaced = client.connect();
-            client.advance(0s);
-            CHECK(ends == "cancelled cancelled cancelled cancelled ");
-            CHECK(replaced.send(get_request("/_ping")).response().body == "pong");
-        },
-        quiet_config().with_request_timeout(10h));
+                    TestConnection replaced = client.connect();
+                    replaced.send(get_request("/wait"));
+                    client.advance(1s);
+                    replaced = client.connect();
+                    client.advance(0s);
+                    CHECK(ends == "cancelled cancelled cancelled cancelled ");
+                    CHECK(replaced.send(get_request("/_ping")).response().body == "pong");
+                },
+                quiet_config().with_request_timeout(10h));
 }
 
 TEST_CASE("a connection that was closed by its own side throws logic_error") {
-    with_client([](sake::Engine&) {}, [](TestClient& client) {
-        TestConnection closed = client.connect();
-        closed.close();
-        TestConnection reset = client.connect();
-        reset.reset();
-        TestConnection moved = client.connect();
-        const TestConnection target = std::move(moved);
-        for (TestConnection* each : {&closed, &reset, &moved}) {
-            CHECK_THROWS_AS(each->send("x"), std::logic_error);
-            CHECK_THROWS_AS(static_cast<void>(each->receive()), std::logic_error);
-            CHECK_THROWS_AS(static_cast<void>(each->receive_now()), std::logic_error);
-            CHECK_THROWS_AS(static_cast<void>(each->receive_all()), std::logic_error);
-            CHECK_THROWS_AS(static_cast<void>(each->response()), std::logic_error);
-            CHECK_THROWS_AS(static_cast<void>(each->is_closed()), std::logic_error);
-            CHECK_THROWS_AS(each->half_close(), std::logic_error);
-        }
-        CHECK(thrown_by<std::logic_error>([&] { static_cast<void>(closed.receive()); }) ==
-              "TestConnection: it was closed by its own side");
-    });
+    with_client([](sake::Engine&) {},
+                [](TestClient& client) {
+                    TestConnection closed = client.connect();
+                    closed.close();
+                    TestConnection reset = client.connect();
+                    reset.reset();
+                    TestConnection moved = client.connect();
+                    const TestConnection target = std::move(moved);
+                    for (TestConnection* each : {&closed, &reset, &moved}) {
+                        CHECK_THROWS_AS(each->send("x"), std::logic_error);
+                        CHECK_THROWS_AS(static_cast<void>(each->receive()), std::logic_error);
+                        CHECK_THROWS_AS(static_cast<void>(each->receive_now()), std::logic_error);
+                        CHECK_THROWS_AS(static_cast<void>(each->receive_all()), std::logic_error);
+                        CHECK_THROWS_AS(static_cast<void>(each->response()), std::logic_error);
+                        CHECK_THROWS_AS(static_cast<void>(each->is_closed()), std::logic_error);
+                        CHECK_THROWS_AS(each->half_close(), std::logic_error);
+                    }
+                    CHECK(thrown_by<std::logic_error>([&] { static_cast<void>(closed.receive()); }) ==
+                          "TestConnection: it was closed by its own side");
+                });
 }
 
 TEST_CASE("the server's close is an end, and a send behind it throws") {
-    with_client([](sake::Engine&) {}, [](TestClient& client) {
-        TestConnection connection = client.connect();
-        client.advance(10s);
-        CHECK(connection.is_closed());
-        CHECK(thrown_by<std::system_error>([&] { connection.send("x"); }) == "send: Broken pipe");
-        CHECK(connection.receive() == "");
-        CHECK(thrown_by<std::runtime_error>([&] { static_cast<void>(connection.response()); }) ==
-              "no answer: the server sent \"\"");
-    });
+    with_client([](sake::Engine&) {},
+                [](TestClient& client) {
+                    TestConnection connection = client.connect();
+                    client.advance(10s);
+                    CHECK(connection.is_closed());
+                    CHECK(thrown_by<std::system_error>([&] { connection.send("x"); }) == "send: Broken pipe");
+                    CHECK(connection.receive() == "");
+                    CHECK(thrown_by<std::runtime_error>([&] { static_cast<void>(connection.response()); }) ==
+                          "no answer: the server sent \"\"");
+                });
 }
 
 TEST_CASE("the server's reset is thrown once, after what came before it") {
     const auto with_reset = [](auto body) {
-        with_client(add_big,
-                    [&](TestClient& client) {
-                        TestConnection connection = client.connect(1000);
-                        connection.send(get_request("/big/5000"));
-                        const std::string begin = connection.receive_now();
-                        CHECK(begin.size() == 1000);
-                        client.advance(29s);  // the wire is full again, and nothing is taken
-                        client.advance(1s);   // write_timeout
-                        body(connection);
-                        CHECK(connection.is_closed());
-                        CHECK(connection.receive() == "");
-                        CHECK_THROWS_AS(connection.send("x"), std::system_error);
-                    },
-                    quiet_config().with_rate_grace(1h));
+        with_client(
+            add_big,
+            [&](TestClient& client) {
+                TestConnection connection = client.connect(1000);
+                connection.send(get_request("/big/5000"));
+                const std::string begin = connection.receive_now();
+                CHECK(begin.size() == 1000);
+                client.advance(29s);  // the wire is full again, and nothing is taken
+                client.advance(1s);   // write_timeout
+                body(connection);
+                CHECK(connection.is_closed());
+                CHECK(connection.receive() == "");
+                CHECK_THROWS_AS(connection.send("x"), std::system_error);
+            },
+            quiet_config().with_rate_grace(1h));
     };
     const std::string text = "receive: Connection reset by peer";
     with_reset([&](TestConnection& connection) {
@@ -606,19 +610,21 @@ TEST_CASE("what was taken before a reset is received first, also by who asked fo
 }
 
 TEST_CASE("an answer that is cut off is not taken for a whole one") {
-    with_client([](sake::Engine&) {}, [](TestClient& client) {
-        TestConnection connection = client.connect();
-        connection.send("HEAD /_ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
-        CHECK(thrown_by<std::runtime_error>([&] { static_cast<void>(connection.response("GET")); }) ==
-              "the server closed in the middle of its answer");
+    with_client([](sake::Engine&) {},
+                [](TestClient& client) {
+                    TestConnection connection = client.connect();
+                    connection.send("HEAD /_ping HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+                    CHECK(thrown_by<std::runtime_error>([&] {
+                              static_cast<void>(connection.response("GET"));
+                          }) == "the server closed in the middle of its answer");
 
-        TestConnection half = client.connect();
-        half.send(get_request("/_ping") + "GET / HT");
-        half.half_close();
-        CHECK(half.response().body == "pong");
-        CHECK(thrown_by<std::runtime_error>([&] { static_cast<void>(half.response()); }) ==
-              "no answer: the server sent \"\"");
-    });
+                    TestConnection half = client.connect();
+                    half.send(get_request("/_ping") + "GET / HT");
+                    half.half_close();
+                    CHECK(half.response().body == "pong");
+                    CHECK(thrown_by<std::runtime_error>([&] { static_cast<void>(half.response()); }) ==
+                          "no answer: the server sent \"\"");
+                });
 }
 
 TEST_CASE("connections are served side by side, many at once") {
@@ -752,19 +758,18 @@ TEST_CASE("stop lets a handler finish, and gives 0") {
 TEST_CASE("what outlives the grace is cut off, and stop gives 1") {
     std::string ends;
     ends.reserve(100);
-    const int code = with_client(
-        [&](sake::Engine& app) { add_wait(app, ends); },
-        [&](TestClient& client) {
-            TestConnection connection = client.connect();
-            connection.send(get_request("/wait"));
-            client.advance(0s);
-            CHECK(client.stop() == 1);
-            const TestResponse answer = connection.response();
-            CHECK(answer.status == 503);
-            CHECK(time_of_day(answer.header("Date")) == "00:00:07");
-            CHECK(ends == "cancelled ");
-        },
-        quiet_config().with_shutdown_grace(7s).with_request_timeout(1h));
+    const int code = with_client([&](sake::Engine& app) { add_wait(app, ends); },
+                                 [&](TestClient& client) {
+                                     TestConnection connection = client.connect();
+                                     connection.send(get_request("/wait"));
+                                     client.advance(0s);
+                                     CHECK(client.stop() == 1);
+                                     const TestResponse answer = connection.response();
+                                     CHECK(answer.status == 503);
+                                     CHECK(time_of_day(answer.header("Date")) == "00:00:07");
+                                     CHECK(ends == "cancelled ");
+                                 },
+                                 quiet_config().with_shutdown_grace(7s).with_request_timeout(1h));
     CHECK(code == 1);
 }
 

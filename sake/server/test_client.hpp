@@ -137,7 +137,9 @@ class TestClient {
 
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
     /// client kept it, up to 64 KiB.
-    [[nodiscard]] TestConnection connect() { return TestConnection(*this, detail::memory_wire_capacity, true); }
+    [[nodiscard]] TestConnection connect() {
+        return TestConnection(*this, detail::memory_wire_capacity, true);
+    }
     /// A connection of a slow client: so many bytes may be on their way, and what the server sends counts as
     /// received when this end receives it.
     [[nodiscard]] TestConnection connect(std::size_t capacity) {
