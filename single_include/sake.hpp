@@ -1589,14 +1589,6 @@ class OwningList {
     void clear() noexcept {
         while (first_ != nullptr) static_cast<void>(take_front());
     }
-    /// Moves all elements of `other` behind those of this list.
-    void append(OwningList& other) noexcept {
-        while (other.first_ != nullptr) {
-            T* const moved = other.first_;
-            other.first_ = moved->next;
-            push_back(moved);
-        }
-    }
 
   private:
     T* first_ = nullptr;
@@ -4802,7 +4794,7 @@ class PostedWork {
         wake();
     }
 
-    void add(Wait& wait) noexcept {
+    void add(Resumable& wait) noexcept {
         const std::lock_guard lock(mutex_);
         if (drops_waits_) return;
         wait.next_ready = nullptr;
@@ -5175,7 +5167,7 @@ class Reactor {
 
     /// Finishes a wait of this reactor's thread, soon and in order. From any thread, and without allocating.
     /// The wait must not be cut short meanwhile: its `withdraw` refuses.
-    void post(detail::Wait& wait) noexcept;
+    void post(detail::Resumable& wait) noexcept;
 
     /// The time at the start of this turn of the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
@@ -5219,7 +5211,8 @@ class Reactor {
     /// middle of one. What they waited for may not be used afterwards; the loop may.
     void destroy_fibers() noexcept;
 
-    /// Calls `work()` as the loop calls coroutines, so that it can spawn.
+    /// Calls `work()` as the loop calls coroutines, so that it can spawn. Throws std::logic_error where a
+    /// loop runs on this thread already.
     template <class F>
     void enter(F work);
 
@@ -5436,7 +5429,7 @@ inline Reactor* Reactor::current() noexcept { return current_slot(); }
 
 inline void Reactor::post(detail::UniqueFunction<void()> work) { posted_.add(std::move(work)); }
 
-inline void Reactor::post(detail::Wait& wait) noexcept { posted_.add(wait); }
+inline void Reactor::post(detail::Resumable& wait) noexcept { posted_.add(wait); }
 
 template <class Done>
 void Reactor::run_until(Done done) {
@@ -5453,6 +5446,7 @@ T& Reactor::local() {
 
 template <class F>
 void Reactor::enter(F work) {
+    if (current() != nullptr) throw std::logic_error("this thread already runs a reactor");
     const Running running(*this);
     now_ = present();
     work();
@@ -10835,6 +10829,15 @@ class Socket {
         return needed;
     }
 
+    /// The direction to wait for before the next try in this one.
+    [[nodiscard]] Readiness needed_for(Readiness direction) const noexcept {
+        return wire_ == nullptr ? direction : wire_->needs();
+    }
+    /// Whether a receive that did not fill its buffer has taken all that there was.
+    [[nodiscard]] bool is_drained_by_short_receive() const noexcept { return wire_ == nullptr; }
+    /// Whether it is worth trying to receive.
+    [[nodiscard]] bool can_receive() const noexcept { return watch_.is_readable() || has_pending(); }
+
     /// Whether a wire holds input that no event will tell of: then reading must not wait.
     [[nodiscard]] bool has_pending() const noexcept { return wire_ != nullptr && wire_->has_pending(); }
     /// Whether there is input, its end, or an error, right now.
@@ -12693,14 +12696,14 @@ struct Refusal {
     std::string_view reason;
 };
 inline constexpr Refusal bad_target{400, "the request target is not valid"};
-// RFC 9110 section 7.4: only over a connection that is secured.
+/// RFC 9110 section 7.4: only over a connection that is secured.
 inline constexpr Refusal misdirected{421, "this connection is not secured, and the target is https"};
 
 /// Fills a Call with a request. The text that it is given is copied, unless it lies in one piece that
 /// outlives the call: see `take`.
 class CallBuilder {
   public:
-    explicit CallBuilder(Call& call) noexcept : request_(call.request) {}
+    explicit CallBuilder(Call& call) noexcept : request_(call.request), scheme_(call.place.scheme) {}
 
     void begin(std::string_view method, std::string_view target) {
         request_.own_fields.clear();
@@ -12738,7 +12741,7 @@ class CallBuilder {
             request_.fields = request_.own_fields;
         }
         if (!request_.resolve_target()) return &bad_target;
-        return request_.is_for_https() ? &misdirected : nullptr;
+        return request_.is_for_https() && scheme_ != "https" ? &misdirected : nullptr;
     }
 
   private:
@@ -12750,6 +12753,7 @@ class CallBuilder {
     }
 
     Request& request_;
+    std::string_view scheme_;  // of the connection
 };
 
 }  // namespace detail
@@ -13443,7 +13447,8 @@ namespace detail {
 class RouteEntry;
 }  // namespace detail
 
-/// A registered route. What is set here holds for this route only; set it before serving.
+/// A registered route. What is set here holds for this route only. Set it before serving: afterwards all but
+/// the getters throw std::logic_error.
 class Route {
   public:
     Route(const Route&) = delete;
@@ -13455,7 +13460,7 @@ class Route {
 
     /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
-    Route& worker(bool on = true) noexcept;
+    Route& worker(bool on = true);
 
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
     template <class F>
@@ -13498,10 +13503,17 @@ struct Middleware {
 
 /// A prefix and the middleware under it. The engine is the outermost scope, each group one inside another.
 struct Scope {
-    Scope(const Scope* outside, std::string path) : outer(outside), prefix(std::move(path)) {}
+    Scope(const Scope* outside, std::string path, const bool& frozen)
+        : outer(outside), prefix(std::move(path)), is_frozen(frozen) {}
     const Scope* outer;
     std::string prefix;
     OwningList<Middleware> middleware;
+    const bool& is_frozen;  // of the table: serving has begun
+
+    /// Throws std::logic_error while the engine serves.
+    void require_unfrozen() const {
+        if (is_frozen) throw std::logic_error("routes and middleware are registered before serving starts");
+    }
 };
 
 /// What the server knows of a route.
@@ -13522,6 +13534,7 @@ class RouteEntry {
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
 
+    void require_unfrozen() const { scope_->require_unfrozen(); }
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
     [[nodiscard]] std::string_view pattern() const noexcept { return info_.pattern; }
@@ -13588,6 +13601,7 @@ inline std::string_view param_name(const Call& call, std::size_t index) noexcept
 }  // namespace detail
 
 inline Route& Route::max_body(std::size_t bytes) {
+    entry_->require_unfrozen();
     if (bytes > detail::largest_size) {
         throw std::invalid_argument(description() + ": max_body must be at least 0, not " +
                                     std::to_string(static_cast<std::int64_t>(bytes)));
@@ -13598,6 +13612,7 @@ inline Route& Route::max_body(std::size_t bytes) {
 
 template <class F>
 Route& Route::use(F&& middleware) {
+    entry_->require_unfrozen();
     entry_->middleware.push_back(new detail::Middleware(detail::Handler(std::forward<F>(middleware))));
     return *this;
 }
@@ -14365,7 +14380,7 @@ namespace detail {
 /// Addresses are stable: routes and scopes never move.
 class RouteTable {
   public:
-    RouteTable() { scopes_.emplace_back(nullptr, std::string()); }
+    RouteTable() { scopes_.emplace_back(nullptr, std::string(), frozen_); }
 
     [[nodiscard]] Scope& root() noexcept { return scopes_.front(); }
 
@@ -14373,7 +14388,7 @@ class RouteTable {
         require_unfrozen();
         std::string full = outer.prefix + std::string(prefix.text);
         if (!full.empty() && full.back() == '/') full.pop_back();
-        return scopes_.emplace_back(&outer, std::move(full));
+        return scopes_.emplace_back(&outer, std::move(full), frozen_);
     }
 
     void add_middleware(Scope& scope, Handler middleware) {
@@ -14433,9 +14448,7 @@ class RouteTable {
         frozen_ = true;
     }
     void unfreeze() noexcept { frozen_ = false; }
-    void require_unfrozen() const {
-        if (frozen_) throw std::logic_error("routes and middleware are registered before serving starts");
-    }
+    void require_unfrozen() const { scopes_.front().require_unfrozen(); }
 
     [[nodiscard]] bool has_method(std::string_view name) const noexcept {
         return std::any_of(routes_.begin(), routes_.end(),
@@ -15325,9 +15338,12 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
                 loop.enter([&] { handler.call(call); });
             }
         });
-        keep_exception([&] {
-            while (!exception_ && !call.afters.empty()) call.afters.take_front()->run(call.context);
-        });
+        // What it gave to Context::after runs here too, but not if the handler threw: its answer is made on
+        // the reactor.
+        while (!exception_ && !call.afters.empty()) {
+            const auto after = call.afters.take_front();
+            keep_exception([&] { loop.enter([&] { after->run(call.context); }); });
+        }
         // What a handler has set before it threw is kept, as it is on the reactor.
         WorkerResponse response = describe_response(call.response);
         response.values = std::move(call.values);
@@ -15488,7 +15504,8 @@ inline std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config
 
 }  // namespace detail
 
-inline Route& Route::worker(bool on) noexcept {
+inline Route& Route::worker(bool on) {
+    entry_->require_unfrozen();
     entry_->make_carrier = on ? &detail::make_pool_carrier : nullptr;
     return *this;
 }
@@ -17262,7 +17279,12 @@ class Turn {
     bool receive() {
         const Input::Received received = input().receive(transport_.socket_);
         const SysResult& result = received.result;
-        if (result.would_block() || !received.full) transport_.socket_.blocked(readable);
+        Socket& socket = transport_.socket_;
+        if (result.would_block()) {
+            socket.blocked(readable);
+        } else if (!received.full && socket.is_drained_by_short_receive()) {
+            socket.watch().drained();
+        }
         return result.would_block() || (result.ok() && result.value > 0);
     }
 
@@ -17396,9 +17418,9 @@ namespace detail {
 /// that is a coroutine has a fiber. Owns itself: `serve` makes it, and it deletes itself when it closes.
 ///
 ///   state       what happens                                         goes on to
-///   idle        between two requests; nothing of the next is here    head, body, ready, closing
-///   head        a head has begun                                     body, ready, idle (answered), closing
-///   body        a body is being received                             ready, idle (answered), closing
+///   idle        between two requests; nothing of the next is here    head, body, ready, idle (answered),
+///   closing head        a head has begun                                     body, ready, idle (answered),
+///   closing body        a body is being received                             ready, idle (answered), closing
 ///   ready       the request is complete, and its handler, which is   handling
 ///               a coroutine, waits until the answers before it left
 ///   handling    that handler runs                                    idle (answered), closing, cut_off
@@ -17409,8 +17431,7 @@ namespace detail {
 ///               so that the client can read the last answer
 ///   dead        closes at its next turn; a handler ends first        deleted
 ///
-/// Every state but cut_off and lingering goes on to dead when the connection breaks, is dropped or runs out
-/// of memory.
+/// Any state goes on to dead when the connection breaks, is dropped, runs out of time or of memory.
 class H1Connection final : private Resumable, public Session, private CallRunner::Owner, private Timer {
   public:
     /// Serves what comes through the socket, or through the wire over it, until it closes. Throws what a lack
@@ -17578,7 +17599,8 @@ inline void H1Connection::wait_for(Next next) {
         shard_.reactor.take_events_next();
         return wake(shard_.reactor);
     }
-    watch().wait_for(next == Next::read ? readable : writable, *this);
+    const Readiness direction = next == Next::read ? readable : writable;
+    watch().wait_for(transport_.socket().needed_for(direction), *this);
 }
 
 /// Ends what it waits for; its state, or its deadline, says why.
@@ -17622,7 +17644,7 @@ inline H1Connection::Next H1Connection::advance(Turn& turn) {
             return Next::yield;
         }
         if (!send_gathered(turn)) continue;
-        if (!watch().is_readable()) {
+        if (!transport_.socket().can_receive()) {
             if (!is_asked_for_room()) return wait_to_read(turn);
             become(State::closing);
             continue;
@@ -17749,8 +17771,9 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
         Response response;
         response.set_problem(status, detail);
         answer(turn, response, true, cause);
-        if (turn.send() == Output::Result::sent && transport_.socket().end_output().ok())
-            state_ = State::cut_off;
+        const bool is_sent = turn.send() == Output::Result::sent;
+        const bool is_told = transport_.socket().end_output().ok();  // also if only a part could be sent
+        if (is_sent && is_told) state_ = State::cut_off;
     } catch (...) {
         // No memory for an answer: the client sees the connection close.
     }
@@ -17763,10 +17786,11 @@ inline void H1Connection::respond(Turn& turn) {
     Response& response = exchange_->call.response;
     const bool close = !reader.keeps_alive() || response.close || shard_.is_draining();
     answer(turn, response, close, exchange_->call.cause);
+    const bool has_body_to_come = reader.expects_continue();
     reader.finish(turn.input());
     if (state_ == State::dead) return;
     become(close ? State::closing : State::idle);
-    has_unread_ = close && (!turn.input().bytes().empty() || reader.expects_continue());
+    has_unread_ = close && (!turn.input().bytes().empty() || has_body_to_come);
 }
 
 /// Answers a request that cannot be served and ends the connection: what follows it has no certain meaning.
@@ -17837,7 +17861,7 @@ inline void H1Connection::ran_out_of_time(Turn& turn) {
 
 inline H1Connection::Next H1Connection::linger(Turn& turn) {
     if (has_lingered()) return Next::close;
-    for (int receives = 0; watch().is_readable(); ++receives) {
+    for (int receives = 0; transport_.socket().can_receive(); ++receives) {
         if (receives == Turn::most_receives) return Next::yield;
         if (!turn.receive()) return Next::close;
         turn.drop_input();
@@ -17951,7 +17975,7 @@ class Acceptor {
                 try {
                     if (!shard_.is_draining()) {
                         const bool is_ready = co_await wait_readable(watch);
-                        if (!is_ready) break;
+                        if (!is_ready && !shard_.is_draining()) break;
                     }
                     const std::int64_t before = accepted_;
                     const Outcome outcome = accept_and_make_room(watch);
@@ -18013,6 +18037,8 @@ class Acceptor {
             if (accepted.kind == Accepted::Kind::drained) return Outcome::drained;
             if (accepted.kind == Accepted::Kind::accepted) serve(accepted);
             if (accepted.kind == Accepted::Kind::no_resources) {
+                // Linux asks for a descriptor before it looks whether a client waits.
+                if (shard_.is_draining() && !sys::is_ready(watch.fd(), POLLIN)) return Outcome::drained;
                 if (no_resources_warning_.take_turn(shard_.reactor.now(), std::chrono::seconds(10))) {
                     log_quietly(shard_.config.log, LogLevel::warning, cannot_accept,
                                 std::generic_category().message(accepted.error));
@@ -18096,11 +18122,12 @@ class Shutdown {
   public:
     /// What it stops. The carrier may be null.
     Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier)
-        : shard_(shard), acceptors_(acceptors), carrier_(carrier) {
-        spawn_on(shard.reactor, end_grace(*this)).detach();
-    }
+        : shard_(shard), acceptors_(acceptors), carrier_(carrier) {}
     Shutdown(const Shutdown&) = delete;
     Shutdown& operator=(const Shutdown&) = delete;
+
+    /// From now on the end of the grace is looked after. Once.
+    void start() { spawn_on(shard_.reactor, end_grace(*this)).detach(); }
 
     [[nodiscard]] bool has_begun() const noexcept { return shard_.is_draining(); }
     /// Whether something in flight was cut off.
@@ -18308,7 +18335,7 @@ class StallWatch {
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
             const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
                                      " held the event loop for " + std::to_string(ms) +
-                                     " ms, and everybody waited" + advice(route);
+                                     " ms, and all other connections waited" + advice(route);
             log_quietly(log_, LogLevel::warning, line, {});
         } catch (const std::bad_alloc&) {
             // No memory for the line: it is counted all the same.
@@ -18344,17 +18371,19 @@ namespace detail {
 
 class Run {
   public:
+    enum class Signals : std::uint8_t { ignored, handled };
+
     Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, std::vector<Listener> listeners, std::unique_ptr<Poller> poller)
+        const Observers& observers, std::unique_ptr<Poller> poller, Signals signals)
         : config_(config),
-          listeners_(std::move(listeners)),
           reactor_(std::move(poller)),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
           carrier_(make_carrier(routes)),
           stalls_(reactor_, config, carrier_ != nullptr) {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
-        if (config.handle_signals && !listeners_.empty()) signals_.emplace();
+        if (signals == Signals::handled) signals_.emplace();
+        shutdown_.start();  // the last that may throw: its task needs the rest
     }
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
@@ -18376,26 +18405,41 @@ class Run {
 
     [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
 
-    /// Serves a connection in memory, from the next turn of the reactor on.
+    /// Serves a connection in memory; closes it if the run is over. Not while the reactor runs.
     void serve(std::unique_ptr<Wire> wire) {
+        if (shutdown_.is_over()) return;
         reactor_.enter(
             [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
     }
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
-    int serve() {
-        if (config_.announce) announce();
-        for (Listener& listener : listeners_) acceptors_.push_back(new Acceptor(shard_, std::move(listener)));
+    int serve(std::vector<Listener> listeners) {
+        if (config_.announce) announce(listeners);
+        for (Listener& listener : listeners) acceptors_.push_back(new Acceptor(shard_, std::move(listener)));
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
+        return wait();
+    }
+    /// Turns the reactor until a stop has ended; the same result.
+    int wait() {
         reactor_.run_until([this] { return shutdown_.is_over(); });
         return shutdown_.was_forced() ? 1 : 0;
     }
 
-    /// Stops gracefully. From any thread.
-    void stop() {
-        reactor_.post([this] { shutdown_.begin_drain(); });
+    /// Stops gracefully. From any thread, any number of times.
+    void stop() noexcept {
+        if (!was_asked_to_stop_.exchange(true)) reactor_.post(asked_to_stop_);
     }
 
   private:
+    /// What the reactor resumes when the run is asked to stop.
+    class AskedToStop final : public Resumable {
+      public:
+        explicit AskedToStop(Shutdown& shutdown) noexcept : shutdown_(shutdown) { begin_waiting(); }
+        void resume() override { shutdown_.begin_drain(); }
+
+      private:
+        Shutdown& shutdown_;
+    };
+
     static std::size_t connection_limit(const Config& config) noexcept {
         if (config.max_connections > 0) return static_cast<std::size_t>(config.max_connections);
         constexpr std::size_t reserve = 128;
@@ -18409,8 +18453,8 @@ class Run {
         return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
     }
 
-    void announce() const {
-        for (const Listener& listener : listeners_) {
+    void announce(const std::vector<Listener>& listeners) const {
+        for (const Listener& listener : listeners) {
             config_.log(LogLevel::info, "listening on " + listener.url +
                                             (listener.is_on_all_interfaces ? " (all interfaces)" : ""));
         }
@@ -18451,7 +18495,6 @@ class Run {
     }
 
     const Config& config_;
-    std::vector<Listener> listeners_;
     std::optional<SignalRelay> signals_;
     Reactor reactor_;
     Shard shard_;
@@ -18459,6 +18502,8 @@ class Run {
     StallWatch stalls_;
     OwningList<Acceptor> acceptors_;
     Shutdown shutdown_{shard_, acceptors_, carrier_.get()};
+    AskedToStop asked_to_stop_{shutdown_};
+    std::atomic<bool> was_asked_to_stop_{false};
 };
 
 }  // namespace detail
@@ -18587,22 +18632,34 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     class Running {
       public:
         /// Throws std::logic_error if the engine runs already, or a job of the last run has not returned.
-        Running(Engine& engine, std::vector<detail::Listener> listeners,
-                std::unique_ptr<detail::Poller> poller);
+        Running(Engine& engine, std::unique_ptr<detail::Poller> poller, detail::Run::Signals signals);
         Running(const Running&) = delete;
         Running& operator=(const Running&) = delete;
         ~Running();
         [[nodiscard]] detail::Run& run() noexcept { return run_; }
 
       private:
-        struct Hold {
-            explicit Hold(Engine& held);
-            Hold(const Hold&) = delete;
-            Hold& operator=(const Hold&) = delete;
-            ~Hold();
+        /// Nobody else runs the engine meanwhile.
+        struct Claim {
+            explicit Claim(Engine& claimed);
+            Claim(const Claim&) = delete;
+            Claim& operator=(const Claim&) = delete;
+            ~Claim();
             Engine& engine;
         };
-        Hold hold_;  // ends after the run
+        /// The routes stand still meanwhile.
+        struct Freeze {
+            explicit Freeze(Engine& engine) : table(*engine.table_) {
+                engine.fallback_.install();
+                table.freeze(engine.config_.enable_worker_pool);
+            }
+            Freeze(const Freeze&) = delete;
+            Freeze& operator=(const Freeze&) = delete;
+            ~Freeze() { table.unfreeze(); }
+            detail::RouteTable& table;
+        };
+        Claim claim_;  // in this order, so that what fails undoes what was done
+        Freeze freeze_;
         detail::Run run_;
     };
     static Stats stats_of(const detail::Run& run) { return {run.worker_stats(), run.stalls()}; }
@@ -18624,52 +18681,56 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     bool stop_requested_ = false;
 };
 
-inline Engine::Running::Hold::Hold(Engine& held) : engine(held) {
-    {
-        const std::lock_guard lock(engine.mutex_);
-        if (engine.is_running_) throw std::logic_error("run: the engine runs already");
-        if (engine.table_->is_in_use())
-            throw std::logic_error("run: a worker job of the last run has not returned");
-        engine.is_running_ = true;
-    }
-    engine.fallback_.install();
-    engine.table_->freeze(engine.config_.enable_worker_pool);
+inline Engine::Running::Claim::Claim(Engine& claimed) : engine(claimed) {
+    const std::lock_guard lock(engine.mutex_);
+    if (engine.is_running_) throw std::logic_error("run: the engine runs already");
+    if (engine.table_->is_in_use())
+        throw std::logic_error("run: a worker job of the last run has not returned");
+    engine.is_running_ = true;
 }
 
-inline Engine::Running::Hold::~Hold() {
+inline Engine::Running::Claim::~Claim() {
     const std::lock_guard lock(engine.mutex_);
-    engine.table_->unfreeze();
     engine.is_running_ = false;
     engine.stop_requested_ = false;
 }
 
-inline Engine::Running::Running(Engine& engine, std::vector<detail::Listener> listeners,
-                                std::unique_ptr<detail::Poller> poller)
-    : hold_(engine),
-      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(listeners),
-           std::move(poller)) {
+inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> poller,
+                                detail::Run::Signals signals)
+    : claim_(engine),
+      freeze_(engine),
+      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(poller), signals) {
     const std::lock_guard lock(engine.mutex_);
     engine.current_ = &run_;
     if (engine.stop_requested_) run_.stop();
 }
 
 inline Engine::Running::~Running() {
-    Engine& engine = hold_.engine;
+    Engine& engine = claim_.engine;
     const std::lock_guard lock(engine.mutex_);
     engine.last_stats_ = stats_of(run_);
     engine.current_ = nullptr;
 }
 
 inline int Engine::run() {
+    using Signals = detail::Run::Signals;
     std::vector<detail::Listener> listeners;
     {
         const std::lock_guard lock(mutex_);
         if (is_running_) throw std::logic_error("run: the engine runs already");
-        listeners.swap(listeners_);
-        if (std::exchange(stop_requested_, false)) return 0;
-        if (listeners.empty()) throw std::logic_error("run: call listen first, or run(port)");
+        const bool stop_now = std::exchange(stop_requested_, false);
+        if (stop_now) listeners.swap(listeners_);
+        if (stop_now) return 0;
+        if (listeners_.empty()) throw std::logic_error("run: call listen first, or run(port)");
     }
-    return Running(*this, std::move(listeners), detail::make_poller(config_.poller)).run().serve();
+    Running running(*this, detail::make_poller(config_.poller),
+                    config_.handle_signals ? Signals::handled : Signals::ignored);
+    {
+        // Only now, so that a run that cannot begin leaves them to the next.
+        const std::lock_guard lock(mutex_);
+        listeners.swap(listeners_);
+    }
+    return running.run().serve(std::move(listeners));
 }
 
 }  // namespace v0
@@ -18814,7 +18875,7 @@ class TestClient {
     friend class TestConnection;
 
     TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
-        : time_(*time), running_(app, {}, std::move(time)) {}
+        : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {}
 
     template <class Body>
     TestResponse send(std::string_view method, std::string_view target, const Body& body,
@@ -18944,7 +19005,9 @@ inline void TestConnection::reset() noexcept {
 
 inline TestResponse TestConnection::response(std::string_view method) {
     namespace http1 = detail::http1;
-    http1::ResponseParser parser;
+    constexpr std::size_t any = std::size_t{1}
+                                << 30;  // what a handler has set is not for the client to refuse
+    http1::ResponseParser parser(http1::HeadLimits{any, any, any});
     http1::ReceivedHead head;
     State& state = this->state();
     std::string& received = state.received;
@@ -19022,7 +19085,7 @@ inline TestResponse TestClient::request(std::string_view method, std::string_vie
 
 inline int TestClient::stop() {
     run().stop();
-    const int code = run().serve();
+    const int code = run().wait();
     has_stopped_ = true;
     return code;
 }

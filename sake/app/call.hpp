@@ -132,14 +132,14 @@ struct Refusal {
     std::string_view reason;
 };
 inline constexpr Refusal bad_target{400, "the request target is not valid"};
-// RFC 9110 section 7.4: only over a connection that is secured.
+/// RFC 9110 section 7.4: only over a connection that is secured.
 inline constexpr Refusal misdirected{421, "this connection is not secured, and the target is https"};
 
 /// Fills a Call with a request. The text that it is given is copied, unless it lies in one piece that
 /// outlives the call: see `take`.
 class CallBuilder {
   public:
-    explicit CallBuilder(Call& call) noexcept : request_(call.request) {}
+    explicit CallBuilder(Call& call) noexcept : request_(call.request), scheme_(call.place.scheme) {}
 
     void begin(std::string_view method, std::string_view target) {
         request_.own_fields.clear();
@@ -177,7 +177,7 @@ class CallBuilder {
             request_.fields = request_.own_fields;
         }
         if (!request_.resolve_target()) return &bad_target;
-        return request_.is_for_https() ? &misdirected : nullptr;
+        return request_.is_for_https() && scheme_ != "https" ? &misdirected : nullptr;
     }
 
   private:
@@ -189,6 +189,7 @@ class CallBuilder {
     }
 
     Request& request_;
+    std::string_view scheme_;  // of the connection
 };
 
 }  // namespace detail

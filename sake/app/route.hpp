@@ -24,7 +24,8 @@ namespace detail {
 class RouteEntry;
 }  // namespace detail
 
-/// A registered route. What is set here holds for this route only; set it before serving.
+/// A registered route. What is set here holds for this route only. Set it before serving: afterwards all but
+/// the getters throw std::logic_error.
 class Route {
   public:
     Route(const Route&) = delete;
@@ -36,7 +37,7 @@ class Route {
 
     /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
-    Route& worker(bool on = true) noexcept;
+    Route& worker(bool on = true);
 
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
     template <class F>
@@ -79,10 +80,17 @@ struct Middleware {
 
 /// A prefix and the middleware under it. The engine is the outermost scope, each group one inside another.
 struct Scope {
-    Scope(const Scope* outside, std::string path) : outer(outside), prefix(std::move(path)) {}
+    Scope(const Scope* outside, std::string path, const bool& frozen)
+        : outer(outside), prefix(std::move(path)), is_frozen(frozen) {}
     const Scope* outer;
     std::string prefix;
     OwningList<Middleware> middleware;
+    const bool& is_frozen;  // of the table: serving has begun
+
+    /// Throws std::logic_error while the engine serves.
+    void require_unfrozen() const {
+        if (is_frozen) throw std::logic_error("routes and middleware are registered before serving starts");
+    }
 };
 
 /// What the server knows of a route.
@@ -103,6 +111,7 @@ class RouteEntry {
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
 
+    void require_unfrozen() const { scope_->require_unfrozen(); }
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
     [[nodiscard]] std::string_view pattern() const noexcept { return info_.pattern; }
@@ -169,6 +178,7 @@ inline std::string_view param_name(const Call& call, std::size_t index) noexcept
 }  // namespace detail
 
 inline Route& Route::max_body(std::size_t bytes) {
+    entry_->require_unfrozen();
     if (bytes > detail::largest_size) {
         throw std::invalid_argument(description() + ": max_body must be at least 0, not " +
                                     std::to_string(static_cast<std::int64_t>(bytes)));
@@ -179,6 +189,7 @@ inline Route& Route::max_body(std::size_t bytes) {
 
 template <class F>
 Route& Route::use(F&& middleware) {
+    entry_->require_unfrozen();
     entry_->middleware.push_back(new detail::Middleware(detail::Handler(std::forward<F>(middleware))));
     return *this;
 }

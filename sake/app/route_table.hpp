@@ -23,7 +23,7 @@ namespace detail {
 /// Addresses are stable: routes and scopes never move.
 class RouteTable {
   public:
-    RouteTable() { scopes_.emplace_back(nullptr, std::string()); }
+    RouteTable() { scopes_.emplace_back(nullptr, std::string(), frozen_); }
 
     [[nodiscard]] Scope& root() noexcept { return scopes_.front(); }
 
@@ -31,7 +31,7 @@ class RouteTable {
         require_unfrozen();
         std::string full = outer.prefix + std::string(prefix.text);
         if (!full.empty() && full.back() == '/') full.pop_back();
-        return scopes_.emplace_back(&outer, std::move(full));
+        return scopes_.emplace_back(&outer, std::move(full), frozen_);
     }
 
     void add_middleware(Scope& scope, Handler middleware) {
@@ -91,9 +91,7 @@ class RouteTable {
         frozen_ = true;
     }
     void unfreeze() noexcept { frozen_ = false; }
-    void require_unfrozen() const {
-        if (frozen_) throw std::logic_error("routes and middleware are registered before serving starts");
-    }
+    void require_unfrozen() const { scopes_.front().require_unfrozen(); }
 
     [[nodiscard]] bool has_method(std::string_view name) const noexcept {
         return std::any_of(routes_.begin(), routes_.end(),

@@ -29,7 +29,7 @@ class PostedWork {
         wake();
     }
 
-    void add(Wait& wait) noexcept {
+    void add(Resumable& wait) noexcept {
         const std::lock_guard lock(mutex_);
         if (drops_waits_) return;
         wait.next_ready = nullptr;

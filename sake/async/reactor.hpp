@@ -48,7 +48,7 @@ class Reactor {
 
     /// Finishes a wait of this reactor's thread, soon and in order. From any thread, and without allocating.
     /// The wait must not be cut short meanwhile: its `withdraw` refuses.
-    void post(detail::Wait& wait) noexcept;
+    void post(detail::Resumable& wait) noexcept;
 
     /// The time at the start of this turn of the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
@@ -92,7 +92,8 @@ class Reactor {
     /// middle of one. What they waited for may not be used afterwards; the loop may.
     void destroy_fibers() noexcept;
 
-    /// Calls `work()` as the loop calls coroutines, so that it can spawn.
+    /// Calls `work()` as the loop calls coroutines, so that it can spawn. Throws std::logic_error where a
+    /// loop runs on this thread already.
     template <class F>
     void enter(F work);
 
@@ -309,7 +310,7 @@ inline Reactor* Reactor::current() noexcept { return current_slot(); }
 
 inline void Reactor::post(detail::UniqueFunction<void()> work) { posted_.add(std::move(work)); }
 
-inline void Reactor::post(detail::Wait& wait) noexcept { posted_.add(wait); }
+inline void Reactor::post(detail::Resumable& wait) noexcept { posted_.add(wait); }
 
 template <class Done>
 void Reactor::run_until(Done done) {
@@ -326,6 +327,7 @@ T& Reactor::local() {
 
 template <class F>
 void Reactor::enter(F work) {
+    if (current() != nullptr) throw std::logic_error("this thread already runs a reactor");
     const Running running(*this);
     now_ = present();
     work();

@@ -50,14 +50,6 @@ class OwningList {
     void clear() noexcept {
         while (first_ != nullptr) static_cast<void>(take_front());
     }
-    /// Moves all elements of `other` behind those of this list.
-    void append(OwningList& other) noexcept {
-        while (other.first_ != nullptr) {
-            T* const moved = other.first_;
-            other.first_ = moved->next;
-            push_back(moved);
-        }
-    }
 
   private:
     T* first_ = nullptr;

@@ -65,6 +65,15 @@ class Socket {
         return needed;
     }
 
+    /// The direction to wait for before the next try in this one.
+    [[nodiscard]] Readiness needed_for(Readiness direction) const noexcept {
+        return wire_ == nullptr ? direction : wire_->needs();
+    }
+    /// Whether a receive that did not fill its buffer has taken all that there was.
+    [[nodiscard]] bool is_drained_by_short_receive() const noexcept { return wire_ == nullptr; }
+    /// Whether it is worth trying to receive.
+    [[nodiscard]] bool can_receive() const noexcept { return watch_.is_readable() || has_pending(); }
+
     /// Whether a wire holds input that no event will tell of: then reading must not wait.
     [[nodiscard]] bool has_pending() const noexcept { return wire_ != nullptr && wire_->has_pending(); }
     /// Whether there is input, its end, or an error, right now.

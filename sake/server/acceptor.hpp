@@ -74,7 +74,7 @@ class Acceptor {
                 try {
                     if (!shard_.is_draining()) {
                         const bool is_ready = co_await wait_readable(watch);
-                        if (!is_ready) break;
+                        if (!is_ready && !shard_.is_draining()) break;
                     }
                     const std::int64_t before = accepted_;
                     const Outcome outcome = accept_and_make_room(watch);
@@ -136,6 +136,8 @@ class Acceptor {
             if (accepted.kind == Accepted::Kind::drained) return Outcome::drained;
             if (accepted.kind == Accepted::Kind::accepted) serve(accepted);
             if (accepted.kind == Accepted::Kind::no_resources) {
+                // Linux asks for a descriptor before it looks whether a client waits.
+                if (shard_.is_draining() && !sys::is_ready(watch.fd(), POLLIN)) return Outcome::drained;
                 if (no_resources_warning_.take_turn(shard_.reactor.now(), std::chrono::seconds(10))) {
                     log_quietly(shard_.config.log, LogLevel::warning, cannot_accept,
                                 std::generic_category().message(accepted.error));

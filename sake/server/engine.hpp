@@ -141,22 +141,34 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     class Running {
       public:
         /// Throws std::logic_error if the engine runs already, or a job of the last run has not returned.
-        Running(Engine& engine, std::vector<detail::Listener> listeners,
-                std::unique_ptr<detail::Poller> poller);
+        Running(Engine& engine, std::unique_ptr<detail::Poller> poller, detail::Run::Signals signals);
         Running(const Running&) = delete;
         Running& operator=(const Running&) = delete;
         ~Running();
         [[nodiscard]] detail::Run& run() noexcept { return run_; }
 
       private:
-        struct Hold {
-            explicit Hold(Engine& held);
-            Hold(const Hold&) = delete;
-            Hold& operator=(const Hold&) = delete;
-            ~Hold();
+        /// Nobody else runs the engine meanwhile.
+        struct Claim {
+            explicit Claim(Engine& claimed);
+            Claim(const Claim&) = delete;
+            Claim& operator=(const Claim&) = delete;
+            ~Claim();
             Engine& engine;
         };
-        Hold hold_;  // ends after the run
+        /// The routes stand still meanwhile.
+        struct Freeze {
+            explicit Freeze(Engine& engine) : table(*engine.table_) {
+                engine.fallback_.install();
+                table.freeze(engine.config_.enable_worker_pool);
+            }
+            Freeze(const Freeze&) = delete;
+            Freeze& operator=(const Freeze&) = delete;
+            ~Freeze() { table.unfreeze(); }
+            detail::RouteTable& table;
+        };
+        Claim claim_;  // in this order, so that what fails undoes what was done
+        Freeze freeze_;
         detail::Run run_;
     };
     static Stats stats_of(const detail::Run& run) { return {run.worker_stats(), run.stalls()}; }
@@ -178,52 +190,56 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     bool stop_requested_ = false;
 };
 
-inline Engine::Running::Hold::Hold(Engine& held) : engine(held) {
-    {
-        const std::lock_guard lock(engine.mutex_);
-        if (engine.is_running_) throw std::logic_error("run: the engine runs already");
-        if (engine.table_->is_in_use())
-            throw std::logic_error("run: a worker job of the last run has not returned");
-        engine.is_running_ = true;
-    }
-    engine.fallback_.install();
-    engine.table_->freeze(engine.config_.enable_worker_pool);
+inline Engine::Running::Claim::Claim(Engine& claimed) : engine(claimed) {
+    const std::lock_guard lock(engine.mutex_);
+    if (engine.is_running_) throw std::logic_error("run: the engine runs already");
+    if (engine.table_->is_in_use())
+        throw std::logic_error("run: a worker job of the last run has not returned");
+    engine.is_running_ = true;
 }
 
-inline Engine::Running::Hold::~Hold() {
+inline Engine::Running::Claim::~Claim() {
     const std::lock_guard lock(engine.mutex_);
-    engine.table_->unfreeze();
     engine.is_running_ = false;
     engine.stop_requested_ = false;
 }
 
-inline Engine::Running::Running(Engine& engine, std::vector<detail::Listener> listeners,
-                                std::unique_ptr<detail::Poller> poller)
-    : hold_(engine),
-      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(listeners),
-           std::move(poller)) {
+inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> poller,
+                                detail::Run::Signals signals)
+    : claim_(engine),
+      freeze_(engine),
+      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(poller), signals) {
     const std::lock_guard lock(engine.mutex_);
     engine.current_ = &run_;
     if (engine.stop_requested_) run_.stop();
 }
 
 inline Engine::Running::~Running() {
-    Engine& engine = hold_.engine;
+    Engine& engine = claim_.engine;
     const std::lock_guard lock(engine.mutex_);
     engine.last_stats_ = stats_of(run_);
     engine.current_ = nullptr;
 }
 
 inline int Engine::run() {
+    using Signals = detail::Run::Signals;
     std::vector<detail::Listener> listeners;
     {
         const std::lock_guard lock(mutex_);
         if (is_running_) throw std::logic_error("run: the engine runs already");
-        listeners.swap(listeners_);
-        if (std::exchange(stop_requested_, false)) return 0;
-        if (listeners.empty()) throw std::logic_error("run: call listen first, or run(port)");
+        const bool stop_now = std::exchange(stop_requested_, false);
+        if (stop_now) listeners.swap(listeners_);
+        if (stop_now) return 0;
+        if (listeners_.empty()) throw std::logic_error("run: call listen first, or run(port)");
     }
-    return Running(*this, std::move(listeners), detail::make_poller(config_.poller)).run().serve();
+    Running running(*this, detail::make_poller(config_.poller),
+                    config_.handle_signals ? Signals::handled : Signals::ignored);
+    {
+        // Only now, so that a run that cannot begin leaves them to the next.
+        const std::lock_guard lock(mutex_);
+        listeners.swap(listeners_);
+    }
+    return running.run().serve(std::move(listeners));
 }
 
 }  // namespace v0

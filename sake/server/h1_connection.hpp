@@ -35,9 +35,9 @@ namespace detail {
 /// that is a coroutine has a fiber. Owns itself: `serve` makes it, and it deletes itself when it closes.
 ///
 ///   state       what happens                                         goes on to
-///   idle        between two requests; nothing of the next is here    head, body, ready, closing
-///   head        a head has begun                                     body, ready, idle (answered), closing
-///   body        a body is being received                             ready, idle (answered), closing
+///   idle        between two requests; nothing of the next is here    head, body, ready, idle (answered),
+///   closing head        a head has begun                                     body, ready, idle (answered),
+///   closing body        a body is being received                             ready, idle (answered), closing
 ///   ready       the request is complete, and its handler, which is   handling
 ///               a coroutine, waits until the answers before it left
 ///   handling    that handler runs                                    idle (answered), closing, cut_off
@@ -48,8 +48,7 @@ namespace detail {
 ///               so that the client can read the last answer
 ///   dead        closes at its next turn; a handler ends first        deleted
 ///
-/// Every state but cut_off and lingering goes on to dead when the connection breaks, is dropped or runs out
-/// of memory.
+/// Any state goes on to dead when the connection breaks, is dropped, runs out of time or of memory.
 class H1Connection final : private Resumable, public Session, private CallRunner::Owner, private Timer {
   public:
     /// Serves what comes through the socket, or through the wire over it, until it closes. Throws what a lack
@@ -217,7 +216,8 @@ inline void H1Connection::wait_for(Next next) {
         shard_.reactor.take_events_next();
         return wake(shard_.reactor);
     }
-    watch().wait_for(next == Next::read ? readable : writable, *this);
+    const Readiness direction = next == Next::read ? readable : writable;
+    watch().wait_for(transport_.socket().needed_for(direction), *this);
 }
 
 /// Ends what it waits for; its state, or its deadline, says why.
@@ -261,7 +261,7 @@ inline H1Connection::Next H1Connection::advance(Turn& turn) {
             return Next::yield;
         }
         if (!send_gathered(turn)) continue;
-        if (!watch().is_readable()) {
+        if (!transport_.socket().can_receive()) {
             if (!is_asked_for_room()) return wait_to_read(turn);
             become(State::closing);
             continue;
@@ -388,8 +388,9 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
         Response response;
         response.set_problem(status, detail);
         answer(turn, response, true, cause);
-        if (turn.send() == Output::Result::sent && transport_.socket().end_output().ok())
-            state_ = State::cut_off;
+        const bool is_sent = turn.send() == Output::Result::sent;
+        const bool is_told = transport_.socket().end_output().ok();  // also if only a part could be sent
+        if (is_sent && is_told) state_ = State::cut_off;
     } catch (...) {
         // No memory for an answer: the client sees the connection close.
     }
@@ -402,10 +403,11 @@ inline void H1Connection::respond(Turn& turn) {
     Response& response = exchange_->call.response;
     const bool close = !reader.keeps_alive() || response.close || shard_.is_draining();
     answer(turn, response, close, exchange_->call.cause);
+    const bool has_body_to_come = reader.expects_continue();
     reader.finish(turn.input());
     if (state_ == State::dead) return;
     become(close ? State::closing : State::idle);
-    has_unread_ = close && (!turn.input().bytes().empty() || reader.expects_continue());
+    has_unread_ = close && (!turn.input().bytes().empty() || has_body_to_come);
 }
 
 /// Answers a request that cannot be served and ends the connection: what follows it has no certain meaning.
@@ -476,7 +478,7 @@ inline void H1Connection::ran_out_of_time(Turn& turn) {
 
 inline H1Connection::Next H1Connection::linger(Turn& turn) {
     if (has_lingered()) return Next::close;
-    for (int receives = 0; watch().is_readable(); ++receives) {
+    for (int receives = 0; transport_.socket().can_receive(); ++receives) {
         if (receives == Turn::most_receives) return Next::yield;
         if (!turn.receive()) return Next::close;
         turn.drop_input();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -34,17 +35,19 @@ namespace detail {
 
 class Run {
   public:
+    enum class Signals : std::uint8_t { ignored, handled };
+
     Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, std::vector<Listener> listeners, std::unique_ptr<Poller> poller)
+        const Observers& observers, std::unique_ptr<Poller> poller, Signals signals)
         : config_(config),
-          listeners_(std::move(listeners)),
           reactor_(std::move(poller)),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
           carrier_(make_carrier(routes)),
           stalls_(reactor_, config, carrier_ != nullptr) {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
-        if (config.handle_signals && !listeners_.empty()) signals_.emplace();
+        if (signals == Signals::handled) signals_.emplace();
+        shutdown_.start();  // the last that may throw: its task needs the rest
     }
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
@@ -66,26 +69,41 @@ class Run {
 
     [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
 
-    /// Serves a connection in memory, from the next turn of the reactor on.
+    /// Serves a connection in memory; closes it if the run is over. Not while the reactor runs.
     void serve(std::unique_ptr<Wire> wire) {
+        if (shutdown_.is_over()) return;
         reactor_.enter(
             [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
     }
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
-    int serve() {
-        if (config_.announce) announce();
-        for (Listener& listener : listeners_) acceptors_.push_back(new Acceptor(shard_, std::move(listener)));
+    int serve(std::vector<Listener> listeners) {
+        if (config_.announce) announce(listeners);
+        for (Listener& listener : listeners) acceptors_.push_back(new Acceptor(shard_, std::move(listener)));
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
+        return wait();
+    }
+    /// Turns the reactor until a stop has ended; the same result.
+    int wait() {
         reactor_.run_until([this] { return shutdown_.is_over(); });
         return shutdown_.was_forced() ? 1 : 0;
     }
 
-    /// Stops gracefully. From any thread.
-    void stop() {
-        reactor_.post([this] { shutdown_.begin_drain(); });
+    /// Stops gracefully. From any thread, any number of times.
+    void stop() noexcept {
+        if (!was_asked_to_stop_.exchange(true)) reactor_.post(asked_to_stop_);
     }
 
   private:
+    /// What the reactor resumes when the run is asked to stop.
+    class AskedToStop final : public Resumable {
+      public:
+        explicit AskedToStop(Shutdown& shutdown) noexcept : shutdown_(shutdown) { begin_waiting(); }
+        void resume() override { shutdown_.begin_drain(); }
+
+      private:
+        Shutdown& shutdown_;
+    };
+
     static std::size_t connection_limit(const Config& config) noexcept {
         if (config.max_connections > 0) return static_cast<std::size_t>(config.max_connections);
         constexpr std::size_t reserve = 128;
@@ -99,8 +117,8 @@ class Run {
         return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
     }
 
-    void announce() const {
-        for (const Listener& listener : listeners_) {
+    void announce(const std::vector<Listener>& listeners) const {
+        for (const Listener& listener : listeners) {
             config_.log(LogLevel::info, "listening on " + listener.url +
                                             (listener.is_on_all_interfaces ? " (all interfaces)" : ""));
         }
@@ -141,7 +159,6 @@ class Run {
     }
 
     const Config& config_;
-    std::vector<Listener> listeners_;
     std::optional<SignalRelay> signals_;
     Reactor reactor_;
     Shard shard_;
@@ -149,6 +166,8 @@ class Run {
     StallWatch stalls_;
     OwningList<Acceptor> acceptors_;
     Shutdown shutdown_{shard_, acceptors_, carrier_.get()};
+    AskedToStop asked_to_stop_{shutdown_};
+    std::atomic<bool> was_asked_to_stop_{false};
 };
 
 }  // namespace detail

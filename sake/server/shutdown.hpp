@@ -31,11 +31,12 @@ class Shutdown {
   public:
     /// What it stops. The carrier may be null.
     Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier)
-        : shard_(shard), acceptors_(acceptors), carrier_(carrier) {
-        spawn_on(shard.reactor, end_grace(*this)).detach();
-    }
+        : shard_(shard), acceptors_(acceptors), carrier_(carrier) {}
     Shutdown(const Shutdown&) = delete;
     Shutdown& operator=(const Shutdown&) = delete;
+
+    /// From now on the end of the grace is looked after. Once.
+    void start() { spawn_on(shard_.reactor, end_grace(*this)).detach(); }
 
     [[nodiscard]] bool has_begun() const noexcept { return shard_.is_draining(); }
     /// Whether something in flight was cut off.

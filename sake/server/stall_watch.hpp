@@ -43,7 +43,7 @@ class StallWatch {
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
             const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
                                      " held the event loop for " + std::to_string(ms) +
-                                     " ms, and everybody waited" + advice(route);
+                                     " ms, and all other connections waited" + advice(route);
             log_quietly(log_, LogLevel::warning, line, {});
         } catch (const std::bad_alloc&) {
             // No memory for the line: it is counted all the same.

@@ -50,7 +50,12 @@ class Turn {
     bool receive() {
         const Input::Received received = input().receive(transport_.socket_);
         const SysResult& result = received.result;
-        if (result.would_block() || !received.full) transport_.socket_.blocked(readable);
+        Socket& socket = transport_.socket_;
+        if (result.would_block()) {
+            socket.blocked(readable);
+        } else if (!received.full && socket.is_drained_by_short_receive()) {
+            socket.watch().drained();
+        }
         return result.would_block() || (result.ok() && result.value > 0);
     }
 

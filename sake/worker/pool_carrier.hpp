@@ -187,9 +187,12 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
                 loop.enter([&] { handler.call(call); });
             }
         });
-        keep_exception([&] {
-            while (!exception_ && !call.afters.empty()) call.afters.take_front()->run(call.context);
-        });
+        // What it gave to Context::after runs here too, but not if the handler threw: its answer is made on
+        // the reactor.
+        while (!exception_ && !call.afters.empty()) {
+            const auto after = call.afters.take_front();
+            keep_exception([&] { loop.enter([&] { after->run(call.context); }); });
+        }
         // What a handler has set before it threw is kept, as it is on the reactor.
         WorkerResponse response = describe_response(call.response);
         response.values = std::move(call.values);
@@ -350,7 +353,8 @@ inline std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config
 
 }  // namespace detail
 
-inline Route& Route::worker(bool on) noexcept {
+inline Route& Route::worker(bool on) {
+    entry_->require_unfrozen();
     entry_->make_carrier = on ? &detail::make_pool_carrier : nullptr;
     return *this;
 }
