@@ -11606,8 +11606,12 @@ class MemoryWire final : public Wire {
         return incoming_.size() > 0 || error_ != 0 || input_has_ended();
     }
     [[nodiscard]] std::uint32_t unacknowledged() const noexcept override {
-        return peer_ == nullptr ? 0 : static_cast<std::uint32_t>(peer_->incoming_.size());
+        const bool is_known = peer_ == nullptr || acknowledges_at_once_;
+        return is_known ? 0 : static_cast<std::uint32_t>(peer_->incoming_.size());
     }
+    /// Whether what it sends counts as received as soon as there is room for it, as over TCP; else when the
+    /// peer takes it, as over a Unix socket.
+    void acknowledge_at_once(bool on) noexcept { acknowledges_at_once_ = on; }
 
     /// An end that ends both ways closes for both, but its own watch is not told: the caller knows.
     SysResult end_output() noexcept override {
@@ -11676,6 +11680,7 @@ class MemoryWire final : public Wire {
     bool output_ended_ = false;  // by this end
     bool wants_room_ = false;    // the last send did not take all
     bool was_reset_ = false;     // by either end
+    bool acknowledges_at_once_ = false;
     Readiness needs_ = readable;
 };
 
@@ -18651,7 +18656,8 @@ struct TestResponse {
 
 /// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
 /// wait is in virtual time, so it ends: by what the server sends, or when one of its timeouts closes the
-/// connection.
+/// connection. If the server resets it, the functions that receive throw std::system_error, once, after what
+/// came before. After close or reset, everything but these two throws std::logic_error.
 class TestConnection {
   public:
     TestConnection(TestConnection&&) noexcept = default;
@@ -18660,22 +18666,21 @@ class TestConnection {
     /// Sends all of it, and waits while the server does not read. Throws std::system_error if the server has
     /// closed.
     TestConnection& send(std::string_view bytes);
-    /// What comes next, after waiting for something to come; "" if the server has closed. Throws
-    /// std::system_error if it has reset the connection.
+    /// What comes next, after waiting for something to come; "" if the server has closed.
     [[nodiscard]] std::string receive();
     /// What has come by now: lets the server do all that needs no time.
     [[nodiscard]] std::string receive_now();
-    /// Everything up to the close.
+    /// Everything up to the close. After a reset, what came before it stays for `receive`.
     [[nodiscard]] std::string receive_all();
     /// The next answer, to a request with this method; interim ones are passed over. What follows it stays
     /// for the next call. Throws std::runtime_error if the server closes in the middle of it, or sends none.
     [[nodiscard]] TestResponse response(std::string_view method = "GET");
-    /// Whether the server has closed, and nothing is left to be received.
+    /// Whether the server has closed or reset the connection, and nothing is left to be received.
     [[nodiscard]] bool is_closed();
 
     /// Sends no more, and goes on receiving.
     void half_close();
-    /// Ends the connection in order.
+    /// Ends the connection in order. What was not received resets it, as with a socket.
     void close() noexcept;
     /// Ends it with a reset.
     void reset() noexcept;
@@ -18683,7 +18688,8 @@ class TestConnection {
   private:
     friend class TestClient;
     struct State;
-    explicit TestConnection(TestClient& client);
+    TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once);
+    [[nodiscard]] State& state() const;
 
     TestClient* client_;
     std::unique_ptr<State> state_;
@@ -18705,7 +18711,8 @@ class TestClient {
     TestClient& operator=(const TestClient&) = delete;
     ~TestClient() = default;
 
-    /// One request on a connection of its own, with Host and, for a body, Content-Length added.
+    /// One request on a connection of its own, with Host and, for a body, Content-Length added where
+    /// `headers` do not have them, or Transfer-Encoding.
     TestResponse request(std::string_view method, std::string_view target, const http::Headers& headers = {},
                          std::string_view body = {});
     TestResponse get(std::string_view target, const http::Headers& headers = {}) {
@@ -18734,8 +18741,16 @@ class TestClient {
         return send("PATCH", target, body, headers);
     }
 
-    /// A connection for bytes as they are.
-    [[nodiscard]] TestConnection connect() { return TestConnection(*this); }
+    /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
+    /// client kept it, up to 64 KiB.
+    [[nodiscard]] TestConnection connect() {
+        return TestConnection(*this, detail::memory_wire_capacity, true);
+    }
+    /// A connection of a slow client: so many bytes may be on their way, and what the server sends counts as
+    /// received when this end receives it.
+    [[nodiscard]] TestConnection connect(std::size_t capacity) {
+        return TestConnection(*this, capacity, false);
+    }
 
     /// Lets so much time pass; everything that is due meanwhile happens.
     template <class Rep, class Period>
@@ -18744,7 +18759,7 @@ class TestClient {
     }
 
     /// Stops the engine as Engine::stop does, waits until it has ended, and returns what Engine::run would.
-    /// Afterwards no request is taken any more.
+    /// Afterwards `connect` and requests throw std::logic_error.
     int stop();
 
   private:
@@ -18773,6 +18788,7 @@ class TestClient {
 
     detail::SimulatedPoller& time_;
     Engine::Running running_;
+    bool has_stopped_ = false;
 };
 
 // --- TestConnection ---
@@ -18783,6 +18799,7 @@ struct TestConnection::State {
 
     detail::Socket socket;
     std::string received;  // and not taken yet
+    int error = 0;         // of the reset that ended it, until it is thrown
     bool has_ended = false;
 
     /// Takes what is there. True if something came, or the end.
@@ -18795,22 +18812,39 @@ struct TestConnection::State {
                 socket.blocked(detail::readable);
                 return is_new;
             }
-            if (!result.ok()) detail::throw_system_error(result.error, "receive");
-            has_ended = result.value == 0;
-            received.append(bytes, static_cast<std::size_t>(result.value));
             is_new = true;
+            error = result.error;
+            has_ended = !result.ok() || result.value == 0;
+            if (!has_ended) received.append(bytes, static_cast<std::size_t>(result.value));
         }
+    }
+    void throw_reset() {
+        if (error != 0) detail::throw_system_error(std::exchange(error, 0), "receive");
+    }
+    std::string hand_out() {
+        if (received.empty()) throw_reset();
+        return std::exchange(received, {});
     }
 };
 
-inline TestConnection::TestConnection(TestClient& client) : client_(&client) {
-    auto [ours, theirs] = detail::make_memory_wires();
+inline TestConnection::State& TestConnection::state() const {
+    if (state_ == nullptr) throw std::logic_error("TestConnection: it was closed by its own side");
+    return *state_;
+}
+
+inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once)
+    : client_(&client) {
+    // A turn of another connection may be open there.
+    if (Reactor::current() != nullptr) throw std::logic_error("TestClient: not for use inside a coroutine");
+    if (client.has_stopped_) throw std::logic_error("TestClient: the engine has stopped");
+    auto [ours, theirs] = detail::make_memory_wires(capacity);
+    theirs->acknowledge_at_once(acknowledges_at_once);
     state_ = std::make_unique<State>(client.reactor(), std::move(ours));
     client.run().serve(std::move(theirs));
 }
 
 inline TestConnection& TestConnection::send(std::string_view bytes) {
-    detail::Socket& socket = state_->socket;
+    detail::Socket& socket = state().socket;
     client_->reactor().run_until([&] {
         while (!bytes.empty()) {
             const detail::SysResult result = socket.send(bytes.data(), bytes.size());
@@ -18827,31 +18861,36 @@ inline TestConnection& TestConnection::send(std::string_view bytes) {
 }
 
 inline std::string TestConnection::receive() {
-    client_->reactor().run_until([this] { return state_->take() || !state_->received.empty(); });
-    return std::exchange(state_->received, {});
+    State& state = this->state();
+    client_->reactor().run_until([&] { return state.take() || !state.received.empty(); });
+    return state.hand_out();
 }
 
 inline std::string TestConnection::receive_now() {
+    State& state = this->state();
     client_->advance(std::chrono::seconds(0));
-    static_cast<void>(state_->take());
-    return std::exchange(state_->received, {});
+    static_cast<void>(state.take());
+    return state.hand_out();
 }
 
 inline std::string TestConnection::receive_all() {
-    client_->reactor().run_until([this] { return state_->take() && state_->has_ended; });
-    return std::exchange(state_->received, {});
+    State& state = this->state();
+    client_->reactor().run_until([&] { return state.take() && state.has_ended; });
+    state.throw_reset();
+    return state.hand_out();
 }
 
 inline bool TestConnection::is_closed() {
+    State& state = this->state();
     client_->advance(std::chrono::seconds(0));
-    static_cast<void>(state_->take());
-    return state_->has_ended && state_->received.empty();
+    static_cast<void>(state.take());
+    return state.has_ended && state.received.empty();
 }
 
-inline void TestConnection::half_close() { static_cast<void>(state_->socket.end_output()); }
+inline void TestConnection::half_close() { static_cast<void>(state().socket.end_output()); }
 inline void TestConnection::close() noexcept { state_.reset(); }
 inline void TestConnection::reset() noexcept {
-    state_->socket.reset_on_close();
+    if (state_ != nullptr) state_->socket.reset_on_close();
     state_.reset();
 }
 
@@ -18859,11 +18898,12 @@ inline TestResponse TestConnection::response(std::string_view method) {
     namespace http1 = detail::http1;
     http1::ResponseParser parser;
     http1::ReceivedHead head;
-    std::string& received = state_->received;
-    const auto is_there = [&](auto look) {
+    State& state = this->state();
+    std::string& received = state.received;
+    const auto wait_until = [&](auto is_there) {
         client_->reactor().run_until([&] {
-            const bool is_new = state_->take();
-            return look() || (is_new && state_->has_ended);
+            static_cast<void>(state.take());
+            return is_there() || state.has_ended;
         });
     };
     do {  // interim answers
@@ -18871,10 +18911,11 @@ inline TestResponse TestConnection::response(std::string_view method) {
         parser.reset();
         head.clear();
         auto result = http1::ResponseParser::Result::need_more;
-        is_there([&] {
+        wait_until([&] {
             return (result = parser.parse(received, head)) != http1::ResponseParser::Result::need_more;
         });
         if (result != http1::ResponseParser::Result::done) {
+            state.throw_reset();
             throw std::runtime_error("no answer: the server sent \"" + received + "\"");
         }
     } while (http::is_informational(head.status) && head.status != 101);
@@ -18889,7 +18930,7 @@ inline TestResponse TestConnection::response(std::string_view method) {
     received.erase(0, head.size);
     using Kind = http1::BodyReader::Step::Kind;
     Kind kind = Kind::need_more;
-    is_there([&] {
+    wait_until([&] {
         do {
             const http1::BodyReader::Step step = reader.read(received);
             response.body.append(step.data);
@@ -18899,6 +18940,7 @@ inline TestResponse TestConnection::response(std::string_view method) {
         return kind != Kind::need_more;
     });
     const bool ends_with_connection = reader.kind() == http1::Framing::Body::to_the_end;
+    if (kind != Kind::done) state.throw_reset();
     if (kind != Kind::done && !ends_with_connection) {
         throw std::runtime_error("the server closed in the middle of its answer");
     }
@@ -18915,8 +18957,9 @@ inline TestResponse TestClient::request(std::string_view method, std::string_vie
     const std::string host(fields.get("Host").value_or("test"));
     terms.host = host;
     fields.remove("Host");
-    const bool wants_length = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
-    terms.body = wants_length ? http1::BodyLine::length : http1::BodyLine::none;
+    const bool is_framed = fields.contains("Content-Length") || fields.contains("Transfer-Encoding");
+    const bool has_body = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
+    terms.body = has_body && !is_framed ? http1::BodyLine::length : http1::BodyLine::none;
     terms.content_length = body.size();
     detail::ByteBuffer bytes;
     http1::append_request_head(bytes, terms, fields);
@@ -18931,7 +18974,9 @@ inline TestResponse TestClient::request(std::string_view method, std::string_vie
 
 inline int TestClient::stop() {
     run().stop();
-    return run().serve();
+    const int code = run().serve();
+    has_stopped_ = true;
+    return code;
 }
 
 }  // namespace v0
