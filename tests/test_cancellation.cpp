@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "sake.hpp"
+#include "support/client_fixture.hpp"
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
@@ -168,39 +169,36 @@ TEST_CASE("C1 an end of input alone, later than the half-close window, is seen a
 }
 
 TEST_CASE("C1 a handler that swallows the cancellation sees no second one, and its answer goes nowhere") {
-    on_every_poller([](const sake::Config& config) {
-        std::atomic<bool> is_waiting{false};
-        std::atomic<int> cancelled{0};
-        std::atomic<int> ended{0};
-        with_server(
-            [&](sake::Engine& app) {
-                app.get("/", [&](sake::Context& ctx) -> sake::Task<> {
-                    for (int i = 0; i < 4; ++i) {
-                        try {
-                            if (i == 0) is_waiting = true;
-                            const auto time = i == 0 ? std::chrono::milliseconds(1h) : 5ms;
-                            co_await sake::sleep(time);
-                        } catch (const sake::Cancelled&) {
-                            ++cancelled;
-                        }
+    int cancelled = 0;
+    int ended = 0;
+    with_client(
+        [&](sake::Engine& app) {
+            app.get("/", [&](sake::Context& ctx) -> sake::Task<> {
+                for (int i = 0; i < 4; ++i) {
+                    try {
+                        const auto time = i == 0 ? std::chrono::milliseconds(1h) : 5s;
+                        co_await sake::sleep(time);
+                    } catch (const sake::Cancelled&) {
+                        ++cancelled;
                     }
-                    ctx.text("nobody reads this");
-                    ++ended;
-                });
-            },
-            [&](TestServer& server) {
-                for (int round = 0; round < 5; ++round) {
-                    is_waiting = false;
-                    RawClient client = server.connect();
-                    client.send(get_request("/") + get_request("/"));
-                    REQUIRE(eventually([&] { return is_waiting.load(); }));
-                    client.reset();
-                    CHECK(eventually([&] { return ended == round + 1; }));
-                    CHECK(cancelled == round + 1);
                 }
-            },
-            config);
-    });
+                ctx.text("nobody reads this");
+                ++ended;
+            });
+        },
+        [&](sake::TestClient& client) {
+            for (int round = 0; round < 5; ++round) {
+                sake::TestConnection connection = client.connect();
+                connection.send(get_request("/") + get_request("/"));
+                client.advance(1s);
+                connection.reset();
+                client.advance(14'999ms);
+                CHECK(ended == round);
+                client.advance(1ms);
+                CHECK(ended == round + 1);
+                CHECK(cancelled == round + 1);
+            }
+        });
 }
 
 TEST_CASE("C1 a client that goes away between pipelined requests takes the ones behind with it") {

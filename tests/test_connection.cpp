@@ -547,24 +547,6 @@ TEST_CASE("what a client sends while its last answer is on its way costs it noth
     }
 }
 
-TEST_CASE("a client whose request comes too slowly holds its connection for a second more at most") {
-    with_server([](sake::Engine&) {},
-                [](TestServer& server) {
-                    const int before = settled_fds(server);
-                    RawClient client = server.connect();
-                    client.send("GET / HTTP/1.1\r\n").set_deadline(20s);
-                    CHECK(client.read_response().status == 408);
-                    const auto answered = std::chrono::steady_clock::now();
-                    // It reads the answer, and neither goes nor falls silent.
-                    CHECK(eventually([&] {
-                        client.try_send("x");
-                        return Snapshot::take().fds <= before + 1;
-                    }));
-                    CHECK(std::chrono::steady_clock::now() - answered < 4s);
-                },
-                quiet_config().with_header_timeout(100ms));
-}
-
 TEST_CASE("a client that pipelines without end lets the others have their turn") {
     // Plain handlers, coroutines that do not wait, and one of these after every hundred of those.
     for (const int coroutine_every : {0, 1, 100}) {

@@ -418,7 +418,9 @@ TEST_CASE("F4 making room does not cut short an answer that is on its way") {
     });
 }
 
-TEST_CASE("what a client never receives does not stay in the kernel when its connection has gone") {
+// One that does not read at all loses the rest: test_timeouts.
+TEST_CASE(
+    "a client that reads its last answer slowly gets the rest from the kernel when its place is taken") {
     with_server(
         [](sake::Engine& app) {
             app.get("/big", [](sake::Context& ctx) {
@@ -427,21 +429,10 @@ TEST_CASE("what a client never receives does not stay in the kernel when its con
             });
         },
         [](TestServer& server) {
-            RawClient client = server.connect();
-            client.send(get_request("/big"));
-            RawClient newcomer = server.connect();  // there is room for one, so that lingering is short
-            newcomer.send(get_request("/_ping")).set_deadline(30s);
-            CHECK(newcomer.read_response().body == "pong");
-            client.set_deadline(5s);
-            static_cast<void>(client.read_until_close());
-            CHECK(client.was_reset());
-            newcomer.close();
-
-            // One that reads, if slowly, gets the rest from the kernel when its place is taken.
             RawClient slow = server.connect();
             slow.send(get_request("/big")).set_deadline(30s);
             std::string received = slow.read_some(1);
-            RawClient next = server.connect();
+            RawClient next = server.connect();  // there is room for one, so that lingering is short
             next.send(get_request("/_ping")).set_deadline(30s);
             while (next.expect_silence(50ms) && received.size() < 1'400'000)
                 received += slow.read_some(30'000);
@@ -478,49 +469,45 @@ TEST_CASE("F4 a connection that has sent nothing yet is not shed, and a busy one
 }
 
 TEST_CASE("S4 pipelined requests with nobody reading cost a bounded amount of memory") {
-    on_every_poller([](const sake::Config& config) {
-        with_server(
-            [](sake::Engine& app) {
-                app.get("/", [](sake::Context& ctx) { ctx.text("twenty bytes of text"); });
-            },
-            [](TestServer& server) {
-                const std::size_t count = is_full_size() ? 1'000'000 : 100'000;  // more than the sockets hold
-                const std::string request = get_request("/", "X-Filler: " + std::string(90, 'x') + "\r\n");
-                std::string batch;
-                for (std::size_t i = 0; i < count; ++i) batch += request;
-                const auto before = allocations::live_bytes();
-                RawClient client = RawClient::with_receive_buffer(server.port(), 32 * 1024);
-                std::size_t sent = 0;
-                // Until the server has stopped reading, and both sockets are full.
-                do {
-                    sent += client.try_send(std::string_view(batch).substr(sent));
-                } while (sent < batch.size() &&
-                         eventually(
-                             [&] {
-                                 const auto more = client.try_send(std::string_view(batch).substr(sent, 1));
-                                 sent += more;
-                                 return more > 0;
-                             },
-                             100ms));
-                CHECK(sent < batch.size());
-                CHECK(allocations::live_bytes() - before < 512 * 1024);
-                CHECK(server.ping());
-                CHECK(allocations::live_bytes() - before < 512 * 1024);
+    with_server(
+        [](sake::Engine& app) { app.get("/", [](sake::Context& ctx) { ctx.text("twenty bytes of text"); }); },
+        [](TestServer& server) {
+            const std::size_t count = is_full_size() ? 1'000'000 : 100'000;  // more than the sockets hold
+            const std::string request = get_request("/", "X-Filler: " + std::string(90, 'x') + "\r\n");
+            std::string batch;
+            for (std::size_t i = 0; i < count; ++i) batch += request;
+            const auto before = allocations::live_bytes();
+            RawClient client = RawClient::with_receive_buffer(server.port(), 32 * 1024);
+            std::size_t sent = 0;
+            // Until the server has stopped reading, and both sockets are full.
+            do {
+                sent += client.try_send(std::string_view(batch).substr(sent));
+            } while (sent < batch.size() &&
+                     eventually(
+                         [&] {
+                             const auto more = client.try_send(std::string_view(batch).substr(sent, 1));
+                             sent += more;
+                             return more > 0;
+                         },
+                         100ms));
+            CHECK(sent < batch.size());
+            CHECK(allocations::live_bytes() - before < 512 * 1024);
+            CHECK(server.ping());
+            CHECK(allocations::live_bytes() - before < 512 * 1024);
 
-                std::string received;
-                const std::string first = client.read_some(1024);
-                const std::size_t size = first.find("of text") + 7;  // of one answer
-                received = first;
-                while (received.size() < size * count) {
-                    sent += client.try_send(std::string_view(batch).substr(sent));
-                    received += client.read_some(1024 * 1024);
-                }
-                CHECK(received.size() == size * count);
-                CHECK(count_of(received, "HTTP/1.1 200 OK\r\n") == count);
-                CHECK(count_of(received, "\r\n\r\ntwenty bytes of text") == count);
-            },
-            config);
-    });
+            std::string received;
+            const std::string first = client.read_some(1024);
+            const std::size_t size = first.find("of text") + 7;  // of one answer
+            received = first;
+            while (received.size() < size * count) {
+                sent += client.try_send(std::string_view(batch).substr(sent));
+                received += client.read_some(1024 * 1024);
+            }
+            CHECK(received.size() == size * count);
+            CHECK(count_of(received, "HTTP/1.1 200 OK\r\n") == count);
+            CHECK(count_of(received, "\r\n\r\ntwenty bytes of text") == count);
+        },
+        quiet_config());
 }
 
 TEST_CASE("L1 a budget is shared to its last byte, and one share alone may be larger") {

@@ -11,11 +11,14 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/client_fixture.hpp"
 #include "support/faults.hpp"
 #include "support/oracle.hpp"
 #include "support/raw_client.hpp"
@@ -24,6 +27,9 @@
 namespace test_shutdown {
 
 using namespace harness;
+using sake::TestClient;
+using sake::TestConnection;
+using sake::TestResponse;
 
 namespace {
 
@@ -47,8 +53,37 @@ struct Gate {
     }
 };
 
-using Moment = std::chrono::steady_clock::time_point;
-Moment now() { return std::chrono::steady_clock::now(); }
+/// The same in virtual time, for one thread. It is open for all from when `opened` is set.
+struct VirtualGate {
+    sake::Engine* engine = nullptr;
+    sake::Event opened;
+    int started = 0;
+    int cancelled = 0;
+
+    void add_to(sake::Engine& app) {
+        engine = &app;
+        app.get("/gate", [this](sake::Context& ctx) -> sake::Task<> {
+            ++started;
+            try {
+                co_await opened.wait();
+            } catch (const sake::Cancelled&) {
+                ++cancelled;
+                throw;
+            }
+            ctx.text("through");
+        });
+    }
+};
+
+/// So many connections, of which each has sent these bytes.
+std::vector<TestConnection> connections_of(TestClient& client, int count, const std::string& bytes) {
+    std::vector<TestConnection> connections;
+    for (int i = 0; i < count; ++i) {
+        connections.push_back(client.connect());
+        connections.back().send(bytes);
+    }
+    return connections;
+}
 
 /// Whether a new connection is refused: the listener has gone.
 bool is_refused(int port) {
@@ -63,59 +98,47 @@ bool is_refused(int port) {
 }  // namespace
 
 TEST_CASE("G1 a stop loses no request in flight, closes idle connections at once, and run() returns 0") {
-    on_every_poller([](sake::Config config) {
-        Gate gate;
-        const int exit_code =
-            with_server([&](sake::Engine& app) { gate.add_to(app); },
-                        [&](TestServer& server) {
-                            std::vector<RawClient> busy;
-                            std::vector<RawClient> idle;
-                            std::vector<RawClient> half;
-                            for (int i = 0; i < 200; ++i) busy.push_back(server.connect());
-                            for (RawClient& each : busy) each.send(get_request("/gate"));
-                            for (int i = 0; i < 100; ++i) {
-                                idle.push_back(server.connect());
-                                if (i % 2 == 0) idle.back().send(get_request("/_ping")).read_response();
-                            }
-                            for (int i = 0; i < 20; ++i) half.push_back(server.connect());
-                            for (RawClient& each : half) each.send("GET /_ping HTTP/1.1\r\nHost: te");
-                            REQUIRE(eventually([&] { return gate.started == 200; }));
-                            REQUIRE(server.ping());
+    VirtualGate gate;
+    const int exit_code = with_client(
+        [&](sake::Engine& app) { gate.add_to(app); },
+        [&](TestClient& client) {
+            std::vector<TestConnection> busy = connections_of(client, 200, get_request("/gate"));
+            std::vector<TestConnection> idle = connections_of(client, 50, get_request("/_ping"));
+            for (TestConnection& each : idle) CHECK(each.response().body == "pong");
+            for (TestConnection& each : connections_of(client, 50, "")) idle.push_back(std::move(each));
+            std::vector<TestConnection> half = connections_of(client, 20, "GET /_ping HTTP/1.1\r\nHost: te");
+            client.advance(1s);
+            CHECK(gate.started == 200);
 
-                            const Moment stopped = now();
-                            server.app().stop();
-                            CHECK(idle.back().expect_closed());  // so the stop has begun
-                            idle.pop_back();
-                            // Half of the half-sent heads are completed in time and served, the others are
-                            // told.
-                            for (std::size_t i = 0; i < half.size(); i += 2) half[i].send("st\r\n\r\n");
-                            for (RawClient& each : idle) CHECK(each.expect_closed());
-                            CHECK(now() - stopped < 2s);
-                            CHECK(gate.started == 200);
-                            for (std::size_t i = 0; i < half.size(); i += 2) {
-                                const Response answer = half[i].read_response();
-                                CHECK(answer.body == "pong");
-                                CHECK(answer.header("Connection") == "close");
-                            }
-                            for (std::size_t i = 1; i < half.size(); i += 2) {
-                                CHECK(half[i].read_response().status == 503);
-                                CHECK(half[i].expect_closed());
-                            }
-                            CHECK(is_refused(server.port()));
-                            gate.is_open = true;
-                            int complete = 0;
-                            for (RawClient& each : busy) {
-                                const Response answer = each.read_response();
-                                if (answer.body == "through" && answer.header("Connection") == "close")
-                                    ++complete;
-                                CHECK(each.expect_closed());
-                            }
-                            CHECK(complete == 200);
-                            CHECK(server.wait() == 0);
-                        },
-                        config);
-        CHECK(exit_code == 0);
-    });
+            gate.engine->stop();
+            client.advance(49ms);
+            for (TestConnection& each : idle) CHECK_FALSE(each.is_closed());
+            client.advance(1ms);
+            for (TestConnection& each : idle) CHECK(each.is_closed());
+            // Half of the half-sent heads are completed in time and served, the others are told.
+            client.advance(949ms);
+            for (std::size_t i = 0; i < half.size(); i += 2) {
+                const TestResponse answer = half[i].send("st\r\n\r\n").response();
+                CHECK(answer.body == "pong");
+                CHECK(answer.header("Connection") == "close");
+            }
+            CHECK(half[1].receive_now() == "");
+            client.advance(1ms);
+            for (std::size_t i = 1; i < half.size(); i += 2) {
+                CHECK(half[i].response().status == 503);
+                CHECK(half[i].is_closed());
+            }
+            client.advance(20s);
+            CHECK(gate.started == 200);
+            gate.opened.set();
+            for (TestConnection& each : busy) {
+                const TestResponse answer = each.response();
+                CHECK(answer.body == "through");
+                CHECK(answer.header("Connection") == "close");
+                CHECK(each.is_closed());
+            }
+        });
+    CHECK(exit_code == 0);
 }
 
 namespace {
@@ -303,18 +326,18 @@ TEST_CASE("G1 what waits for room when the stop comes is served as soon as there
 }
 
 TEST_CASE("G1 a client that lingers after a refusal holds up the stop for a moment only") {
-    with_server([](sake::Engine&) {},
-                [](TestServer& server) {
-                    std::vector<RawClient> clients;
-                    for (int i = 0; i < 10; ++i) {
-                        clients.push_back(server.connect());
-                        clients.back().send("nonsense\r\n\r\n");
-                        CHECK(clients.back().read_response().status == 400);
-                    }
-                    const Moment stopped = now();
-                    CHECK(server.stop() == 0);
-                    CHECK(now() - stopped < 2s);
-                });
+    const int exit_code = with_client([](sake::Engine&) {},
+                                      [](TestClient& client) {
+                                          std::vector<TestConnection> refused =
+                                              connections_of(client, 10, "nonsense\r\n\r\n");
+                                          for (TestConnection& each : refused)
+                                              CHECK(each.response().status == 400);
+                                          client.stop();
+                                          for (TestConnection& each : refused)
+                                              CHECK_THROWS_AS(each.send("x"), std::system_error);
+                                      },
+                                      quiet_config().with_shutdown_grace(201ms));
+    CHECK(exit_code == 0);
 }
 
 TEST_CASE("G1 an upload and a download that are under way at the stop are finished") {
@@ -348,94 +371,92 @@ TEST_CASE("G1 an upload and a download that are under way at the stop are finish
 }
 
 TEST_CASE("G1 a pipelined request behind one in flight is not started after the stop") {
-    Gate gate;
-    with_server([&](sake::Engine& app) { gate.add_to(app); },
-                [&](TestServer& server) {
-                    RawClient client = server.connect();
-                    client.send(get_request("/gate") + get_request("/gate"));
-                    REQUIRE(eventually([&] { return gate.started == 1; }));
-                    server.app().stop();
-                    gate.is_open = true;
-                    CHECK(client.read_response().header("Connection") == "close");
-                    CHECK(client.expect_closed());
-                    CHECK_FALSE(client.was_reset());
-                    CHECK(gate.started == 1);
-                    CHECK(server.wait() == 0);
-                });
+    VirtualGate gate;
+    const int exit_code = with_client([&](sake::Engine& app) { gate.add_to(app); },
+                                      [&](TestClient& client) {
+                                          TestConnection connection = client.connect();
+                                          connection.send(get_request("/gate") + get_request("/gate"));
+                                          client.advance(1s);
+                                          gate.engine->stop();
+                                          client.advance(1s);
+                                          gate.opened.set();
+                                          CHECK(connection.response().header("Connection") == "close");
+                                          CHECK(connection.is_closed());
+                                          CHECK(connection.receive_all() == "");  // and it was not reset
+                                          CHECK(gate.started == 1);
+                                      });
+    CHECK(exit_code == 0);
 }
 
 TEST_CASE("G1 a head that is half here behind an answer on its way is completed and served after the stop") {
-    const std::string body = pattern_bytes(16 * 1024 * 1024);
-    on_every_poller([&](const sake::Config& config) {
-        with_server(
-            [&](sake::Engine& app) {
-                app.get("/big", [&](sake::Context& ctx) { ctx.send(body, "text/plain"); });
-            },
-            [&](TestServer& server) {
-                const std::string next = get_request("/_ping");
-                const auto start = [&] {
-                    RawClient client = RawClient::with_receive_buffer(server.port(), 64 * 1024);
-                    client.send(get_request("/big") + next.substr(0, 20)).set_deadline(20s);
-                    return client;
-                };
-                RawClient completing = start();
-                RawClient silent = start();
-                REQUIRE(server.ping());  // their sockets are full of answers by now
-                server.app().stop();
-                REQUIRE(eventually([&] { return is_refused(server.port()); }));
-                CHECK((completing.read_response().body == body));
-                const Response served = completing.send(next.substr(20)).read_response();
-                CHECK(served.body == "pong");
-                CHECK(served.header("Connection") == "close");
-                CHECK((silent.read_response().body == body));
-                CHECK(silent.read_response().status == 503);
-                CHECK(silent.expect_closed());
-                CHECK(server.wait() == 0);
-            },
-            config);
-    });
+    sake::Engine* engine = nullptr;
+    const int exit_code = with_client(
+        [&](sake::Engine& app) {
+            engine = &app;
+            app.get("/big", [](sake::Context& ctx) { ctx.text(pattern_bytes(20'000)); });
+        },
+        [&](TestClient& client) {
+            const std::string next = get_request("/_ping");
+            const auto start = [&] {
+                TestConnection connection = client.connect(1000);
+                connection.send(get_request("/big") + next.substr(0, 20));
+                return connection;
+            };
+            TestConnection completing = start();
+            TestConnection silent = start();
+            client.advance(0s);  // the answers are on their way by now
+            engine->stop();
+            client.advance(3s);
+            CHECK(completing.response().body == pattern_bytes(20'000));
+            const TestResponse served = completing.send(next.substr(20)).response();
+            CHECK(served.body == "pong");
+            CHECK(served.header("Connection") == "close");
+            // The second that a head has at a stop begins when the answer before it has left.
+            CHECK(silent.response().body == pattern_bytes(20'000));
+            client.advance(999ms);
+            CHECK(silent.receive_now() == "");
+            client.advance(1ms);
+            CHECK(silent.response().status == 503);
+            CHECK(silent.is_closed());
+        });
+    CHECK(exit_code == 0);
 }
 
 TEST_CASE("G2 what outlives the grace is answered with 503 and cancelled, and run() returns 1") {
-    on_every_poller([](sake::Config config) {
-        Gate gate;
-        const int exit_code = with_server(
-            [&](sake::Engine& app) { gate.add_to(app); },
-            [&](TestServer& server) {
-                std::vector<RawClient> clients;
-                for (int i = 0; i < 20; ++i) clients.push_back(server.connect());
-                for (RawClient& each : clients) each.send(get_request("/gate"));
-                REQUIRE(eventually([&] { return gate.started == 20; }));
-                RawClient uploading = server.connect();
-                uploading.send("POST /_ping HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
-                REQUIRE(server.ping());
-                const Moment stopped = now();
-                server.app().stop();
-                for (RawClient& each : clients) {
-                    const Response answer = each.read_response();
-                    CHECK(answer.status == 503);
-                    CHECK(answer.header("Connection") == "close");
-                    CHECK(each.expect_closed());
-                }
-                CHECK(now() - stopped >= 150ms);
-                CHECK(uploading.expect_closed());
-                CHECK(server.wait() == 1);
-                CHECK(gate.cancelled == 20);
-            },
-            config.with_shutdown_grace(150ms));
-        CHECK(exit_code == 1);
-    });
+    VirtualGate gate;
+    const int exit_code =
+        with_client([&](sake::Engine& app) { gate.add_to(app); },
+                    [&](TestClient& client) {
+                        std::vector<TestConnection> busy = connections_of(client, 20, get_request("/gate"));
+                        TestConnection uploading = client.connect();
+                        uploading.send("POST /_ping HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc");
+                        client.advance(0s);
+                        gate.engine->stop();
+                        client.advance(2999ms);
+                        for (TestConnection& each : busy) CHECK(each.receive_now() == "");
+                        CHECK_FALSE(uploading.is_closed());
+                        CHECK(gate.cancelled == 0);
+                        client.advance(1ms);
+                        for (TestConnection& each : busy) {
+                            const TestResponse answer = each.response();
+                            CHECK(answer.status == 503);
+                            CHECK(answer.header("Connection") == "close");
+                            CHECK(each.is_closed());
+                        }
+                        CHECK(uploading.receive() == "");
+                        CHECK(gate.cancelled == 20);
+                    },
+                    quiet_config().with_shutdown_grace(3s));
+    CHECK(exit_code == 1);
 }
 
 TEST_CASE("G2 a handler that swallows its cancellation does not hold up the end of the grace") {
-    std::atomic<bool> is_waiting{false};
-    std::atomic<int> cancelled{0};
-    with_server(
+    int cancelled = 0;
+    const int exit_code = with_client(
         [&](sake::Engine& app) {
             app.get("/", [&](sake::Context&) -> sake::Task<> {
                 for (int i = 0; i < 5; ++i) {
                     try {
-                        is_waiting = true;
                         co_await sake::sleep(1h);
                     } catch (const sake::Cancelled&) {
                         ++cancelled;
@@ -443,32 +464,34 @@ TEST_CASE("G2 a handler that swallows its cancellation does not hold up the end 
                 }
             });
         },
-        [&](TestServer& server) {
-            RawClient client = server.connect();
-            client.send(get_request("/"));
-            REQUIRE(eventually([&] { return is_waiting.load(); }));
-            CHECK(server.stop() == 1);
-            CHECK(client.read_response().status == 503);
-            CHECK(cancelled == 5);
+        [&](TestClient& client) {
+            TestConnection connection = client.connect();
+            connection.send(get_request("/"));
+            client.advance(0s);
+            CHECK(client.stop() == 1);
+            CHECK(connection.response().status == 503);
+            CHECK(cancelled == 1);
         },
         quiet_config().with_shutdown_grace(30ms));
+    CHECK(exit_code == 1);
+    CHECK(cancelled == 5);  // the last four times by the end of the run
 }
 
 TEST_CASE("G2 a grace of zero stops at once, and cleanly if nothing is in flight") {
-    for (const bool is_busy : {false, true}) {
-        Gate gate;
-        const int exit_code = with_server([&](sake::Engine& app) { gate.add_to(app); },
-                                          [&](TestServer& server) {
-                                              RawClient client = server.connect();
-                                              if (is_busy) client.send(get_request("/gate"));
-                                              REQUIRE(eventually([&] { return gate.started == is_busy; }));
-                                              const Moment stopped = now();
-                                              server.stop();
-                                              CHECK(now() - stopped < 2s);
-                                          },
-                                          quiet_config().with_shutdown_grace(0ms));
-        if (is_busy) CHECK(exit_code == 1);
-    }
+    const auto stop_with = [](const std::string& request) {
+        VirtualGate gate;
+        return with_client([&](sake::Engine& app) { gate.add_to(app); },
+                           [&](TestClient& client) {
+                               TestConnection connection = client.connect();
+                               connection.send(request);
+                               client.advance(0s);
+                               client.stop();
+                           },
+                           quiet_config().with_shutdown_grace(0ms));
+    };
+    CHECK(stop_with(get_request("/gate")) == 1);
+    with_client([](sake::Engine&) {}, [](TestClient& client) { CHECK(client.stop() == 0); },
+                quiet_config().with_shutdown_grace(0ms));
 }
 
 TEST_CASE("a handler may stop its own server, and its answer still goes out") {
@@ -648,10 +671,10 @@ TEST_CASE(
                 }
                 has_ended = true;
             });
-            app.listen("127.0.0.1:0");
-            RawClient client(app.port());
-            client.send(get_request("/"));
-            app.run();
+            TestClient client(app);
+            TestConnection connection = client.connect();
+            connection.send(get_request("/"));
+            client.stop();
         }
         ::_exit(has_ended ? 1 : 0);
     }
