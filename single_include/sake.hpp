@@ -11725,17 +11725,6 @@ struct Answered {
 namespace sake {
 inline namespace v0 {
 
-namespace detail {
-
-/// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
-struct ProblemMembers {
-    std::string text = {};
-    bool has_type = false;
-    bool has_title = false;
-};
-
-}  // namespace detail
-
 /// Throw it in a handler to answer with an error. The detail, the fields and the members are sent to the
 /// client:
 ///
@@ -11760,36 +11749,34 @@ class HttpError : public std::exception {
         return *this;
     }
     /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
-    /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
-    /// for what is not an object.
+    /// among them, and one that is given again is replaced. Throws std::invalid_argument for "status" and
+    /// "detail", which the constructor takes, and for what is not an object.
     HttpError& with(const Json& members);
 
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
-    [[nodiscard]] const detail::ProblemMembers& members() const noexcept { return members_; }
+    /// An object, or null if there are none.
+    [[nodiscard]] const Json& members() const noexcept { return members_; }
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
     int status_;
     std::string detail_;
     http::Headers headers_;
-    detail::ProblemMembers members_;
+    Json members_;
 };
 
 inline HttpError& HttpError::with(const Json& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
-    for (auto each = members.begin(); each != members.end(); ++each) {
-        const std::string& name = each.key();
-        if (name == "status" || name == "detail") {
-            throw std::invalid_argument("HttpError::with: '" + name + "' is what the constructor takes");
+    for (const char* const name : {"status", "detail"}) {
+        if (members.contains(name)) {
+            throw std::invalid_argument(std::string("HttpError::with: '") + name +
+                                        "' is what the constructor takes");
         }
-        members_.has_type = members_.has_type || name == "type";
-        members_.has_title = members_.has_title || name == "title";
-        detail::append_json_text(members_.text += ',', name);
-        append_json(members_.text += ':', each.value());
     }
+    members_.update(members);
     return *this;
 }
 
@@ -11799,14 +11786,18 @@ inline constexpr std::string_view problem_content_type = "application/problem+js
 
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
 /// detail the title stands for it.
-inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
+inline std::string problem_body(int status, std::string_view detail, const Json& members = {}) {
     const std::string_view title = http::reason_phrase(status);
     std::string body = "{";
-    if (!members.has_type) body.append(R"("type":"about:blank",)");
-    if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
+    if (!members.contains("type")) body.append(R"("type":"about:blank",)");
+    if (!members.contains("title")) append_json_text(body.append(R"("title":)"), title), body += ',';
     append_json_integer(body.append(R"("status":)"), status);
     append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
-    return body.append(members.text).append("}");
+    for (auto each = members.begin(); each != members.end(); ++each) {
+        append_json_text(body += ',', each.key());
+        append_json(body += ':', each.value());
+    }
+    return body += '}';
 }
 
 }  // namespace detail
@@ -12007,7 +11998,9 @@ class Request {
         shrink(storage);
         shrink(body_storage);
         params.count = 0;
+        if (!own_fields.empty()) own_fields.clear();
         if (!given_params.empty()) given_params.clear();
+        path_ = query_ = Slice{};
         path_is_decoded_ = false;
         is_for_https_ = false;
         decoded_texts.clear();
@@ -12243,7 +12236,7 @@ class Response {
 
     /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
     /// middleware has set, such as those of CORS, stay.
-    void set_problem(int code, std::string_view detail, const ProblemMembers& members = {}) {
+    void set_problem(int code, std::string_view detail, const Json& members = {}) {
         status = code;
         for (const std::string_view name :
              {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition",
@@ -12436,7 +12429,8 @@ class Context {
     [[nodiscard]] Task<> next();
     /// Calls `f(ctx)`, which is plain, when the answer is made, and before it leaves; the last one given is
     /// called first. What it throws is answered as if the handler had thrown it. Not called for an answer
-    /// that the handlers do not make, such as a 504: Engine::on_answered sees those too.
+    /// that the handlers do not make, such as a 504: Engine::on_answered sees those too. What a worker's
+    /// handler gives is called in the worker, and not if that handler throws.
     template <std::invocable<Context&> F>
     void after(F f);
     /// What follows is not run; the response stands as it is, with the status that may be given here.
@@ -12724,10 +12718,16 @@ struct CallableTraits<R (C::*)(Args...) noexcept> : CallableTraits<R (*)(Args...
 template <class C, class R, class... Args>
 struct CallableTraits<R (C::*)(Args...) const noexcept> : CallableTraits<R (*)(Args...)> {};
 
-/// What is left of the arguments for the path parameters: all but a Context in front.
+/// What is left of the arguments for the path parameters: all but a Context in front. None if it stands
+/// elsewhere, so that this is what the compiler complains of.
 template <class Arguments>
 struct ParamsOf {
     using type = Arguments;
+};
+template <class... Arguments>
+    requires(std::is_same_v<Arguments, Context> || ...)
+struct ParamsOf<std::tuple<Arguments...>> {
+    using type = std::tuple<>;
 };
 template <class... Rest>
 struct ParamsOf<std::tuple<Context, Rest...>> {
@@ -12790,8 +12790,10 @@ struct Awaited<Task<T>> {
     using type = T;
 };
 
+// A nullptr converts to a string_view that nothing may read; it is JSON's null.
 template <class T>
-inline constexpr bool is_text = !std::is_same_v<T, Json> && std::is_convertible_v<T, std::string_view>;
+inline constexpr bool is_text =
+    !std::is_same_v<T, Json> && !std::is_null_pointer_v<T> && std::is_convertible_v<T, std::string_view>;
 
 /// Whether an answer can be made of what a handler returns.
 template <class T>
@@ -13556,6 +13558,9 @@ Handler make_error_handler(F&& function) {
             }
         });
     } else {
+        static_assert(handler_param_count<F> == 0,
+                      "on_error: the handler takes (Context&), (Context&, const std::exception&) or "
+                      "(Context&, std::exception_ptr), and no path parameters");
         Handler handler(std::forward<F>(function));
         if (handler.is_coroutine())
             throw std::invalid_argument("on_error: the handler must not be a coroutine");
@@ -13708,6 +13713,7 @@ class CallRunner : private Timer {
             reactor_.adopt(*fiber_);
             root.start();
         } catch (const std::bad_alloc&) {
+            reactor_.timers().cancel(*this);
             failure_ = caught_exception();
         }
         owner_ = &owner;
@@ -13718,7 +13724,9 @@ class CallRunner : private Timer {
     /// off.
     void answer_failure() {
         const std::exception_ptr failure = std::exchange(failure_, nullptr);
-        if (failure && end_ == End::answered) call_.place.errors->answer(call_, failure);
+        if (!failure || end_ != End::answered) return;
+        call_.place.errors->answer(call_, failure);
+        run_afters(call_);
     }
 
     /// The client disconnected. Its handler is told by the timers that come next, and not from here, among
@@ -13768,7 +13776,7 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
     try {
         Task<> rest = run_rest(runner.call_);
         co_await std::move(rest);
-        run_afters(runner.call_);
+        if (runner.end_ == End::answered) run_afters(runner.call_);
     } catch (...) {
         runner.failure_ = caught_exception();
     }
@@ -14951,7 +14959,7 @@ inline WorkerContext describe_request(Call& call) {
     out.method = request.method();
     out.target = request.target();
     out.path = request.path();
-    for (std::size_t i = 0; i < request.params.count; ++i) {
+    for (std::size_t i = 0; i < call.route->param_count(); ++i) {
         out.params.emplace_back(param_name(call, i), request.param(i));
     }
     out.query = request.raw_query();
@@ -17031,7 +17039,12 @@ class Output {
         Sending sending{{}, unsent_->pieces};
         const Result result = sending.run(socket);
         unsent_->sent += sending.sent;
-        if (result == Result::sent) unsent_.reset();
+        if (result == Result::sent) {
+            unsent_.reset();
+        } else {
+            std::vector<OutputPiece>& pieces = unsent_->pieces;
+            pieces.erase(pieces.begin(), pieces.end() - std::ssize(sending.pieces));
+        }
         return result;
     }
 
@@ -17267,7 +17280,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
         return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
     }
     void answer(Turn& turn, Response& response, bool close, AnswerCause cause);
-    void tell_observers(const Response& response, AnswerCause cause);
+    void tell_observers(int status, std::size_t body_size, AnswerCause cause);
     bool send_gathered(Turn& turn);
 
     // Waiting and closing.
@@ -17576,21 +17589,24 @@ inline void H1Connection::answer(Turn& turn, Response& response, bool close, Ans
     terms.is_head_request = exchange_->call.request.known_method == http::Method::head;
     terms.is_http_1_0 = exchange_->reader.is_http_1_0();
     terms.date_line = shard_.date_line();
+    const std::size_t body_size = response.body.size();
     const bool is_whole = append_answer(turn.gathered(), response, terms);
-    if (!shard_.observers.empty()) tell_observers(response, cause);
+    // Out of the observers' reach, since the head has said how long it is.
+    std::string rest = is_whole ? std::string() : std::move(response.body);
+    if (!shard_.observers.empty()) tell_observers(response.status, body_size, cause);
     if (is_whole) return;
-    if (turn.send_with(std::move(response.body)) == Output::Result::failed) state_ = State::dead;
+    if (turn.send_with(std::move(rest)) == Output::Result::failed) state_ = State::dead;
 }
 
-inline void H1Connection::tell_observers(const Response& response, AnswerCause cause) {
+inline void H1Connection::tell_observers(int status, std::size_t body_size, AnswerCause cause) {
     Call& call = exchange_->call;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
-    const bool sends_body = !exchange_->reader.is_head_request() && has_body(response.status);
+    const bool sends_body = !exchange_->reader.is_head_request() && has_body(status);
     shard_.observers.tell({.method = call.request.method(),
                            .target = call.request.target(),
                            .route = has_route ? call.route->pattern() : "unmatched",
-                           .status = response.status,
-                           .bytes = sends_body ? response.body.size() : 0,
+                           .status = status,
+                           .bytes = sends_body ? body_size : 0,
                            .duration = shard_.reactor.present() - exchange_->begun,
                            .cause = cause,
                            .ctx = call.context});

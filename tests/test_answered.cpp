@@ -21,8 +21,8 @@
 namespace test_answered {
 
 using namespace harness;
-using sake::Answered;
 using sake::AnswerCause;
+using sake::Answered;
 using sake::Context;
 using sake::Task;
 
@@ -242,7 +242,8 @@ TEST_CASE("the observer is told of requests that are refused while they are read
         {"GET /%ff HTTP/1.1\r\n" + host + "\r\n", 400, "GET /%ff unmatched"},
         {"GET /%4 HTTP/1.1\r\n" + host + "\r\n", 400, "unmatched"},
         {"POST / HTTP/1.1\r\n" + host + "Content-Length: x\r\n\r\n", 400, "POST / unmatched"},
-        {"POST /post HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nx\r\n", 400, "POST /post /post"},
+        {"POST /post HTTP/1.1\r\n" + host + "Transfer-Encoding: chunked\r\n\r\nx\r\n", 400,
+         "POST /post /post"},
         {"POST /post HTTP/1.1\r\n" + host + "Content-Length: 11\r\n\r\n", 413, "POST /post /post"},
         {"POST /none HTTP/1.1\r\n" + host + "Content-Length: 11\r\n\r\n", 413, "POST /none unmatched"},
         {chunked_request("/post", "b\r\n"), 413, "POST /post /post"},
@@ -278,8 +279,8 @@ TEST_CASE("the observer is told of requests that are refused while they are read
                     CHECK(answer.status == row.status);
                     const std::vector<Seen> seen = recorder.take();
                     REQUIRE(seen.size() == 1);
-                    CHECK(seen[0].line == row.known + " " + std::to_string(row.status) + " " + size_of(answer) +
-                                              " refused");
+                    CHECK(seen[0].line ==
+                          row.known + " " + std::to_string(row.status) + " " + size_of(answer) + " refused");
                     CHECK(seen[0].fields.find("X-Old") == std::string::npos);
                     CHECK(client.expect_closed());
                 }
@@ -478,6 +479,24 @@ TEST_CASE("the observer is told of what a forced stop cuts off") {
     CHECK(exit_code == 1);
 }
 
+TEST_CASE("the observer is told of a request that a graceful stop does not wait for") {
+    Recorder recorder;
+    with_server([&](sake::Engine& app) { recorder.observe(app); },
+                [&](TestServer& server) {
+                    RawClient client = server.connect();
+                    client.send("GET /half HTTP/1.1\r\n");
+                    REQUIRE(server.ping());  // what came before it was read before it
+                    CHECK(recorder.line() == "GET /_ping /_ping 200 4 handler");
+                    server.app().stop();
+                    const Response answer = client.read_response();
+                    CHECK(answer.status == 503);
+                    CHECK(recorder.line() == "GET /half unmatched 503 " + size_of(answer) + " stop");
+                    client.close();
+                    CHECK(server.wait() == 0);
+                },
+                quiet_config());
+}
+
 TEST_CASE("the bytes are those of the body that is sent") {
     Recorder recorder;
     const std::string large = pattern_bytes(3'000'000);
@@ -496,7 +515,8 @@ TEST_CASE("the bytes are those of the body that is sent") {
                 const std::string path = "/size/" + std::to_string(size);
                 const Response answer = server.get(path);
                 CHECK(answer.body.size() == static_cast<std::size_t>(size));
-                CHECK(recorder.line() == "GET " + path + " /size/:n 200 " + std::to_string(size) + " handler");
+                CHECK(recorder.line() ==
+                      "GET " + path + " /size/:n 200 " + std::to_string(size) + " handler");
                 const Response head = ask(server, "HEAD " + path + " HTTP/1.1\r\nHost: t\r\n\r\n", true);
                 CHECK(head.header("Content-Length") == std::to_string(size));
                 CHECK(recorder.line() == "HEAD " + path + " /size/:n 200 0 handler");
@@ -652,8 +672,8 @@ TEST_CASE("observers may use all of the context, whatever the answer") {
         [&](TestServer& server) {
             int sent = 0;
             for (const std::string& request :
-                 {get_request("/7?q=%20", "Cookie: c=1\r\n"), get_request("/a/b"), std::string("\x01\r\n\r\n"),
-                  std::string("GET / HTTP/1.1\r\nHost t\r\n\r\n"),
+                 {get_request("/7?q=%20", "Cookie: c=1\r\n"), get_request("/a/b"),
+                  std::string("\x01\r\n\r\n"), std::string("GET / HTTP/1.1\r\nHost t\r\n\r\n"),
                   std::string("GET https://t/x HTTP/1.1\r\nHost: t\r\n\r\n"),
                   std::string("GET /%ff HTTP/1.1\r\nHost: t\r\n\r\n"), post_request("/", "12345"),
                   chunked_request("/", "4\r\n1234\r\n1\r\n"),

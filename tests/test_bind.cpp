@@ -196,14 +196,19 @@ TEST_CASE("a body that says it is of another type than JSON is a 415") {
         },
         [](TestServer& server) {
             const auto status = [&](const std::string& path, const std::string& fields) {
-                return round_trip(server.port(),
-                                  "POST " + path + " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n" + fields +
-                                      "Content-Length: 2\r\n\r\n{}");
+                return round_trip(server.port(), "POST " + path +
+                                                     " HTTP/1.1\r\nHost: t\r\nConnection: close\r\n" +
+                                                     fields + "Content-Length: 2\r\n\r\n{}");
             };
-            const char* const accepted[] = {
-                "application/json",  "Application/JSON",         "application/json; charset=utf-8",
-                "application/json;", "application/json ; x=y",   "application/problem+json; charset=utf-8",
-                "",                  "application/vnd.api+json", "image/svg+JSON"};
+            const char* const accepted[] = {"application/json",
+                                            "Application/JSON",
+                                            "application/json; charset=utf-8",
+                                            "application/json;",
+                                            "application/json ; x=y",
+                                            "application/problem+json; charset=utf-8",
+                                            "",
+                                            "application/vnd.api+json",
+                                            "image/svg+JSON"};
             const char* const refused[] = {"text/plain",
                                            "text/json",
                                            "application/jsonp",

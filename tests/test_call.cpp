@@ -187,8 +187,8 @@ TEST_CASE("OPTIONS of the whole server has the path of the asterisk") {
 }
 
 TEST_CASE("a target that is none is refused with 400, one of https with 421") {
-    for (const char* target : {"", "x", "users", "*", "/%", "/%4", "/%zz", "/%00", "/%ff", "/a%C3", "http:",
-                               "http://", "http:///x", "ftp://host/"}) {
+    for (const char* target : {"", "x", "users", "*", "/%", "/%4", "/%zz", "/%00", "/%ff", "/a%C3",
+                               "http:", "http://", "http:///x", "ftp://host/"}) {
         CAPTURE(std::string(target));
         Call call;
         const Refusal* const refusal = build(call, "GET", target);
@@ -297,8 +297,7 @@ TEST_CASE("W8 a call crosses as a document and is the same call on the other sid
     call.context.status(202).set_header("X-Set", "\xE9").send(bytes, "text/x-own; a=b");
     call.response.close = true;
 
-    const WorkerContext document =
-        sake::from_text<WorkerContext>(to_text(detail::describe_request(call)));
+    const WorkerContext document = sake::from_text<WorkerContext>(to_text(detail::describe_request(call)));
     CHECK(document.route == route.pattern());
     CHECK(document.params.at(0).first == "id");
     CHECK(document.params.at(1) == std::pair<std::string, std::string>("rest", "\xC3\xA4//%"));

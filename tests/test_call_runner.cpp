@@ -73,7 +73,9 @@ struct RunnerTest : CallRunner::Owner {
         return std::to_string(call.response.status) + " " + call.response.body;
     }
 
-    void call_cut_off(End why) noexcept override { events.push_back("cut off: " + std::string(name_of(why))); }
+    void call_cut_off(End why) noexcept override {
+        events.push_back("cut off: " + std::string(name_of(why)));
+    }
     void call_ended() noexcept override { events.push_back("ended: " + std::string(name_of(runner.end()))); }
 
     SimulatedPoller* poller = nullptr;

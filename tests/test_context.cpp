@@ -588,8 +588,8 @@ TEST_CASE("nothing of one request is left in the next on the same connection") {
 }
 
 TEST_CASE("headers, cookies, query and path parameters follow one rule of absence") {
-    const auto ask_in_all_ways = [](Context& ctx, auto text, auto text_or, auto number, auto number_or, auto find,
-                                    const char* name) {
+    const auto ask_in_all_ways = [](Context& ctx, auto text, auto text_or, auto number, auto number_or,
+                                    auto find, const char* name) {
         const std::string how(ctx.query("how"));
         if (how == "text") ctx.text("[" + std::string(text(name)) + "]");
         if (how == "fallback") ctx.text("[" + std::string(text_or(name, "else")) + "]");
@@ -678,7 +678,8 @@ TEST_CASE("headers, cookies, query and path parameters follow one rule of absenc
                     CHECK(answer("number", nullptr).status == 500);
                 } else {
                     CHECK(answer("text", nullptr).body == "[]");
-                    CHECK(problem_detail(answer("number", nullptr)) == "400 " + kind.words + " 'n' is missing");
+                    CHECK(problem_detail(answer("number", nullptr)) ==
+                          "400 " + kind.words + " 'n' is missing");
                 }
             }
         },
@@ -707,7 +708,8 @@ TEST_CASE("a parameter converts to text, numbers of every kind, and bool") {
             RawClient client = server.connect();
             CHECK(ask(client, "/?n=-5000000000",
                       "X-Text: a b\r\nX-Bool: true\r\nX-Double: 2.5\r\nX-Small: 255\r\n")
-                      .body == R"(["a b",true,2.5,255,"a b","none",true,-5000000000,"-5000000000","fallback"])");
+                      .body ==
+                  R"(["a b",true,2.5,255,"a b","none",true,-5000000000,"-5000000000","fallback"])");
             const std::string others = "X-Text: a\r\nX-Bool: 0\r\nX-Double: 1\r\n";
             CHECK(problem_detail(ask(client, "/?n=1", others + "X-Small: 256\r\n")) ==
                   "400 header 'X-Small' is not a non-negative integer in range");
@@ -838,8 +840,8 @@ TEST_CASE("a context knows the scheme, and the pattern of its route") {
             CHECK(server.get("/group/a").body == "http [/group/:g]");
             CHECK(server.get("/none").body == "http []");
             CHECK(server.get("/none").header("X-Route") == "[]");
-            const Response refused = round_trip(
-                server.port(), "POST /users/7 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+            const Response refused =
+                round_trip(server.port(), "POST /users/7 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
             CHECK(refused.status == 405);
             CHECK(refused.header("X-Route") == "[]");
         });

@@ -448,9 +448,12 @@ TEST_CASE("type, title and instance of a problem may be the program's own") {
                                            {"detail", "no"}});
             CHECK(problem("/title") ==
                   Json{{"type", "about:blank"}, {"title", "A \"title\""}, {"status", 403}, {"detail", "no"}});
-            CHECK(problem("/all") ==
-                  Json{
-                      {"type", "t"}, {"title", "T"}, {"status", 403}, {"detail", "Forbidden"}, {"instance", "/i"}, {"", 0}});
+            CHECK(problem("/all") == Json{{"type", "t"},
+                                          {"title", "T"},
+                                          {"status", 403},
+                                          {"detail", "Forbidden"},
+                                          {"instance", "/i"},
+                                          {"", 0}});
             CHECK(problem("/none").size() == 4);
             CHECK(count_of(server.get("/type").body, "\"type\"") == 1);
             CHECK(count_of(server.get("/title").body, "\"title\"") == 1);

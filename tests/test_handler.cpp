@@ -335,7 +335,8 @@ TEST_CASE("a handler may do without the context, with or without path parameters
             app.get("/lambda", [] { return "x"; });
             app.get("/nothing", [] {});
             app.get("/param/:id", [](int id) { return std::to_string(id + 1); });
-            app.get("/two/:a/*b", [](const std::string& a, std::string_view b) { return a + "|" + std::string(b); });
+            app.get("/two/:a/*b",
+                    [](const std::string& a, std::string_view b) { return a + "|" + std::string(b); });
             app.get("/function", free_without_context);
             app.get("/pointer/:a/:b", &free_sum);
             app.get("/functor/:n", FunctorWithoutContext{3});

@@ -388,8 +388,8 @@ TEST_CASE("after is called when the answer is made, the last given first, on eve
             CHECK(trace_of(server, "/onion") == "o< >o handler201 in201 out201");
             CHECK(trace_of(server, "/aborted") == "in401 out401");
             CHECK(trace_of(server, "/nothing") == "in404 out404");
-            const Response refused = round_trip(
-                server.port(), "POST /plain HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
+            const Response refused =
+                round_trip(server.port(), "POST /plain HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n");
             CHECK(refused.status == 405);
             CHECK(refused.header("X-Trace") == "in405 out405");
         });
@@ -474,6 +474,12 @@ TEST_CASE("after in a worker is called there, that of middleware on the reactor"
                         ctx.text(201, "made");
                     })
                 .worker();
+            app.get("/fails",
+                    [](Context& ctx) {
+                        ctx.after([](Context& c) { mark(c, "never"); });
+                        throw sake::HttpError(418);
+                    })
+                .worker();
         },
         [](TestServer& server) {
             const Response plain = server.get("/plain");
@@ -485,6 +491,8 @@ TEST_CASE("after in a worker is called there, that of middleware on the reactor"
             CHECK(thrown.status == 409);
             CHECK(Json::parse(thrown.body)["detail"] == "too late");
             CHECK(thrown.header("X-Trace") == "reactor");
+            CHECK(server.get("/fails").status == 418);
+            CHECK(trace_of(server, "/fails") == "reactor");
         });
 }
 
@@ -501,9 +509,8 @@ TEST_CASE("after is not called for a 504, and what it holds is gone with the req
     };
     with_server(
         [&](sake::Engine& app) {
-            app.use([&](Context& ctx) {
-                ctx.after([&called, held = Counted(alive)](Context&) { ++called; });
-            });
+            app.use(
+                [&](Context& ctx) { ctx.after([&called, held = Counted(alive)](Context&) { ++called; }); });
             app.get("/slow", [](Context&) -> Task<> { co_await sake::sleep(std::chrono::hours(1)); });
             app.get("/stubborn", [](Context&) -> Task<> {
                 try {

@@ -113,8 +113,8 @@ struct Awaited<Task<T>> {
 
 // A nullptr converts to a string_view that nothing may read; it is JSON's null.
 template <class T>
-inline constexpr bool is_text = !std::is_same_v<T, Json> && !std::is_null_pointer_v<T> &&
-                                std::is_convertible_v<T, std::string_view>;
+inline constexpr bool is_text =
+    !std::is_same_v<T, Json> && !std::is_null_pointer_v<T> && std::is_convertible_v<T, std::string_view>;
 
 /// Whether an answer can be made of what a handler returns.
 template <class T>
