@@ -28,6 +28,7 @@
 #include "sake/base/json_tagged.hpp"
 #include "sake/base/json_writer.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/base/peer_address.hpp"
 #include "sake/base/text.hpp"
 
@@ -145,5 +146,6 @@
 #include "sake/server/shutdown.hpp"
 #include "sake/server/signals.hpp"
 #include "sake/server/stall_watch.hpp"
+#include "sake/server/test_client.hpp"
 #include "sake/server/transport.hpp"
 #include "sake/server/turn.hpp"

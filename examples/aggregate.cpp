@@ -37,32 +37,32 @@ int main(int argc, char** argv) {
     const std::string services = "http://127.0.0.1:" + std::to_string(app.port());
 
     // The whole takes as long as the slowest that is waited for.
-    app.get("/trip/:city", [&](sake::Context& ctx, std::string name) -> Task<> {
+    app.get("/trip/:city", [&](std::string name) -> Task<Json> {
         const std::string city = sake::http::percent_encode(name);  // it was decoded: "a/b?c" is one name
         auto all = co_await sake::when_all(ask(services + "/weather/" + city, 400ms),
                                            ask(services + "/hotels/" + city, 400ms),
                                            ask(services + "/flights/" + city, 400ms));
         auto& [weather, hotels, flights] = all;
-        ctx.json({{"weather", weather}, {"hotels", hotels}, {"flights", flights}});
+        co_return Json{{"weather", weather}, {"hotels", hotels}, {"flights", flights}};
     });
 
     // The first answer wins; the others are cancelled, and their connections closed.
-    app.get("/fastest", [&](sake::Context& ctx) -> Task<> {
+    app.get("/fastest", [&]() -> Task<Json> {
         auto first = co_await sake::when_any(ask(services + "/flights/oslo", 10s),
                                              ask(services + "/weather/oslo", 10s));
         const Json answer = first.index() == 0 ? std::get<0>(first) : std::get<1>(first);
-        ctx.json({{"answer", answer}});
+        co_return Json{{"answer", answer}};
     });
 
     // The services, which would be other programs.
-    app.get("/weather/:city", [](sake::Context& ctx) { ctx.json({{"sky", "clear"}}); });
-    app.get("/hotels/:city", [](sake::Context& ctx) -> Task<> {
+    app.get("/weather/:city", [] { return Json{{"sky", "clear"}}; });
+    app.get("/hotels/:city", []() -> Task<Json> {
         co_await sake::sleep(20ms);
-        ctx.json(Json::array({"Inn", "Palace"}));
+        co_return Json::array({"Inn", "Palace"});
     });
-    app.get("/flights/:city", [](sake::Context& ctx) -> Task<> {
+    app.get("/flights/:city", []() -> Task<Json> {
         co_await sake::sleep(1h);
-        ctx.json(Json::array());
+        co_return Json::array();
     });
 
     return app.run();

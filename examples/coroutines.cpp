@@ -1,4 +1,5 @@
-// Coroutines: waiting without holding the thread, two things at once, and what happens when the client goes.
+// Coroutines: waiting without holding the thread, two things at once, and what happens when the client
+// leaves.
 //
 //   g++ -std=c++20 -O2 -I../single_include coroutines.cpp -o coroutines -pthread && ./coroutines
 //
@@ -37,34 +38,34 @@ int main(int argc, char** argv) {
     sake::Engine app;
 
     // While this one sleeps, the same thread serves the others.
-    app.get("/nap/:ms", [](sake::Context&, unsigned ms) -> sake::Task<sake::Json> {
+    app.get("/nap/:ms", [](unsigned ms) -> sake::Task<sake::Json> {
         co_await sake::sleep(std::chrono::milliseconds(ms));
         co_return sake::Json{{"slept_ms", ms}};
     });
 
     // Spawned tasks run beside this one: two dishes of one second each take one second.
-    app.get("/meal", [](sake::Context& ctx) -> sake::Task<> {
+    app.get("/meal", []() -> sake::Task<sake::Json> {
         const auto start = Clock::now();
         auto rice = sake::spawn(cook("rice"));
         auto soup = sake::spawn(cook("soup"));
         const std::string first = co_await rice;
         const std::string second = co_await soup;
         const auto taken = std::chrono::floor<std::chrono::seconds>(Clock::now() - start);
-        ctx.json({{"served", {first, second}}, {"seconds", taken.count()}});
+        co_return sake::Json{{"served", {first, second}}, {"seconds", taken.count()}};
     });
 
-    // When the client goes or the time is up, the wait ends by throwing Cancelled: clean up, let it pass.
-    app.get("/patient", [](sake::Context& ctx) -> sake::Task<> {
+    // When the client leaves or the time is up, the wait throws Cancelled: clean up, and throw it on.
+    app.get("/patient", []() -> sake::Task<std::string> {
         try {
             co_await sake::sleep(10s);
-            ctx.text("at last");
+            co_return "at last";
         } catch (const sake::Cancelled&) {
             sake::log_to_stderr(sake::LogLevel::info, "nobody waits for /patient any more");
             throw;
         }
     });
 
-    // That ends the handler, not what it has spawned. The stop token carries the news there.
+    // That ends the handler, but not what it has spawned. The stop token carries the news there.
     app.get("/order", [](sake::Context& ctx) -> sake::Task<> {
         auto delivery = sake::spawn(deliver());
         const std::stop_callback take_back(ctx.stop_token(), [&] { delivery.cancel(); });

@@ -1,5 +1,5 @@
-// Groups and middleware: a logger around everything, a guard for one group, a group inside it, and answers of
-// our own for errors and for paths that lead nowhere.
+// Groups and middleware: a log of every answer, a guard for one group, a group inside it, and answers of our
+// own for errors and for unknown paths.
 //
 //   g++ -std=c++20 -O2 -I../single_include groups_and_middleware.cpp -o groups -pthread && ./groups
 //
@@ -20,49 +20,52 @@
 //   curl 127.0.0.1:8080/nowhere        # 404 /nowhere? Try /
 //   curl -i -X POST 127.0.0.1:8080/    # 405 ..."detail":"this resource does not take this method"}
 //     # Allow: GET, HEAD, OPTIONS
+//     # stderr: sake: POST / 405
 
 #include <stdexcept>
 #include <string>
 
 #include "sake.hpp"
 
-// A coroutine wraps what follows: after next() the answer stands, also where the handler threw.
-sake::Task<> log_request(sake::Context& ctx) {
-    co_await ctx.next();
-    std::string line(ctx.method());
-    line.append(" ").append(ctx.target()).append(" ").append(std::to_string(ctx.response().status()));
+// Called for every answer, also for those that no handler made.
+void log_answer(const sake::Answered& answered) {
+    std::string line(answered.method);
+    line.append(" ").append(answered.target).append(" ").append(std::to_string(answered.status));
     sake::log_to_stderr(sake::LogLevel::info, line);
 }
 
-// A plain function runs before what follows, which goes on by itself unless it is aborted.
+struct Visitor {
+    std::string name;
+};
+
+// Plain middleware runs before the rest of the chain. The rest then runs by itself, unless it is aborted.
 void require_word(sake::Context& ctx) {
     if (ctx.header("Authorization") == "Bearer sesame") {
-        ctx.set("user", "Ali Baba");
+        ctx.state<Visitor>().name = "Ali Baba";
     } else {
-        ctx.set_header("WWW-Authenticate", "Bearer").json(401, {{"error", "say the word"}});
-        ctx.abort();
+        ctx.abort(401).set_header("WWW-Authenticate", "Bearer").json({{"error", "say the word"}});
     }
 }
 
 int main(int argc, char** argv) {
     sake::Engine app;
-    app.use(log_request);
+    app.on_answered(log_answer);
 
-    app.get("/", [](sake::Context&) { return "open to everybody"; });
-    app.get("/broken", [](sake::Context&) { throw std::runtime_error("the oil has run out"); });
+    app.get("/", [] { return "open to everybody"; });
+    app.get("/broken", [] { throw std::runtime_error("the oil has run out"); });
 
     auto cave = app.group("/cave");
     cave.use(require_word);
-    cave.get("/", [](sake::Context& ctx) { return "welcome, " + ctx.get<std::string>("user"); });
+    cave.get("/", [](sake::Context& ctx) { return "welcome, " + ctx.state<Visitor>().name; });
 
     auto jars = cave.group("/jars");  // /cave/jars, behind the same guard
-    jars.get("/", [](sake::Context&) { return "40 jars"; });
-    jars.get("/:number", [](sake::Context&, int number) {
+    jars.get("/", [] { return "40 jars"; });
+    jars.get("/:number", [](int number) {
         if (number < 1 || number > 40) throw sake::HttpError(404, "there are 40 jars");
         return "jar " + std::to_string(number);
     });
 
-    // The status is set already. The text of an HttpError is meant for the client, that of others is not.
+    // The status is set already. Only the text of an HttpError is meant for the client.
     app.on_error([](sake::Context& ctx, const std::exception& error) {
         const auto* answer = dynamic_cast<const sake::HttpError*>(&error);
         ctx.json({{"error", answer != nullptr ? answer->detail() : "our fault"}});

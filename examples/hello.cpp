@@ -15,9 +15,9 @@
 int main(int argc, char** argv) {
     sake::Engine app;
 
-    app.get("/", [](sake::Context& ctx) { ctx.text("Hello, World!"); });
+    app.get("/", [] { return "Hello, World!"; });
 
-    app.get("/users/:id", [](sake::Context& ctx, int id) { ctx.json({{"id", id}}); });
+    app.get("/users/:id", [](int id) { return sake::Json{{"id", id}}; });
 
     return app.run(argc > 1 ? argv[1] : "127.0.0.1:8080");
 }

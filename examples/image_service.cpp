@@ -1,4 +1,4 @@
-// Pictures fetched over HTTP all at once, filtered on all CPUs, and stored when the answer is out already.
+// Pictures fetched over HTTP all at once, filtered on all CPUs, and stored after the answer.
 //
 //   g++ -std=c++20 -O2 -I../single_include image_service.cpp -o image_service -pthread && ./image_service
 //

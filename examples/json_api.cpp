@@ -1,23 +1,26 @@
-// JSON API: notes in memory, with the usual five routes. bind<T> makes a struct of the body: what is not JSON
-// is answered with 400, what does not fit the struct with 422. A missing note is an exception that says 404.
+// JSON API: notes in memory, with the usual five routes. bind<T> reads the body into a struct. A body of
+// another type is answered with 415, bad JSON with 400, JSON that does not fit the struct with 422. A missing
+// note is an exception with status 404.
 //
 //   g++ -std=c++20 -O2 -I../single_include json_api.cpp -o json_api -pthread && ./json_api
 //
-//   curl -i -d '{"text":"buy rice","done":false}' 127.0.0.1:8080/notes
+//   curl -i -H Content-Type:application/json -d '{"text":"buy rice","done":false}' 127.0.0.1:8080/notes
 //     # 201 {"done":false,"id":1,"text":"buy rice"}
 //     # Location: /notes/1
 //     # Content-Type: application/json
-//   curl -X PUT -d '{"text":"buy rice","done":true}' 127.0.0.1:8080/notes/1
+//   curl -X PUT -H Content-Type:application/json -d '{"text":"buy rice","done":true}' 127.0.0.1:8080/notes/1
 //     # 200 {"done":true,"id":1,"text":"buy rice"}
 //   curl 127.0.0.1:8080/notes/1                 # 200 {"done":true,"id":1,"text":"buy rice"}
 //   curl 127.0.0.1:8080/notes                   # 200 [{"done":true,"id":1,"text":"buy rice"}]
 //   curl -i -X DELETE 127.0.0.1:8080/notes/1    # 204
 //   curl -i 127.0.0.1:8080/notes/1              # 404 ..."detail":"there is no note 1"}
 //     # Content-Type: application/problem+json
-//   curl -d '{"text":' 127.0.0.1:8080/notes     # 400 ..."detail":"invalid JSON at byte 9"}
-//   curl -d '{"text":"tea"}' 127.0.0.1:8080/notes
+//   curl -d 'text=tea' 127.0.0.1:8080/notes     # 415 ..."detail":"the body must be application/json"}
+//   curl -H Content-Type:application/json -d '{"text":' 127.0.0.1:8080/notes
+//     # 400 ..."detail":"invalid JSON at byte 9"}
+//   curl -H Content-Type:application/json -d '{"text":"tea"}' 127.0.0.1:8080/notes
 //     # 422 ..."detail":"body: 'done' is missing"}
-//   curl -d '{"text":7,"done":false}' 127.0.0.1:8080/notes
+//   curl -H Content-Type:application/json -d '{"text":7,"done":false}' 127.0.0.1:8080/notes
 //     # 422 ..."detail":"body: 'text': type must be string, but is number"}
 
 #include <map>
@@ -46,7 +49,7 @@ int main(int argc, char** argv) {
     Notes notes;  // no lock: all handlers run on one thread
     int last_id = 0;
 
-    app.get("/notes", [&](sake::Context&) {
+    app.get("/notes", [&] {
         sake::Json all = sake::Json::array();
         for (const auto& [id, note] : notes) all.push_back(show(id, note));
         return all;
@@ -58,11 +61,12 @@ int main(int argc, char** argv) {
         ctx.set_header("Location", "/notes/" + std::to_string(last_id)).json(201, show(last_id, note));
     });
 
-    app.get("/notes/:id", [&](sake::Context&, int id) { return show(id, find(notes, id)); });
+    app.get("/notes/:id", [&](int id) { return show(id, find(notes, id)); });
 
     app.put("/notes/:id", [&](sake::Context& ctx, int id) {
-        find(notes, id) = ctx.bind<Note>();
-        ctx.json(show(id, notes[id]));
+        Note& note = find(notes, id);
+        note = ctx.bind<Note>();
+        return show(id, note);
     });
 
     app.del("/notes/:id", [&](sake::Context& ctx, int id) {

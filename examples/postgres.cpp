@@ -112,26 +112,25 @@ int main(int argc, char** argv) {
         const bool is_database = dynamic_cast<const DatabaseError*>(&error) != nullptr;
         const bool is_overload = dynamic_cast<const sake::TimedOut*>(&error) != nullptr;
         if (!is_database && !is_overload) return;
-        ctx.set_header("Retry-After", "1");
-        ctx.json(503, {{"error", "the database does not answer"}});
+        ctx.set_header("Retry-After", "1").json(503, {{"error", "the database does not answer"}});
     });
 
-    app.get("/square/:n", [&](sake::Context& ctx, int n) -> sake::Task<> {
+    app.get("/square/:n", [&](int n) -> sake::Task<sake::Json> {
         const std::string square =
             co_await ask(database, "select $1::bigint * $1::bigint", std::to_string(n));
-        ctx.json({{"square", std::stoll(square)}});
+        co_return sake::Json{{"square", std::stoll(square)}};
     });
-    app.get("/nap/:ms", [&](sake::Context& ctx, unsigned ms) -> sake::Task<> {
+    app.get("/nap/:ms", [&](unsigned ms) -> sake::Task<sake::Json> {
         co_await ask(database, "select pg_sleep($1::float / 1000)::text", std::to_string(ms));
-        ctx.json({{"napped", ms}});
+        co_return sake::Json{{"napped", ms}};
     });
 
     // What it costs to connect for each request.
-    app.get("/unpooled/:n", [&](sake::Context& ctx, int n) -> sake::Task<> {
+    app.get("/unpooled/:n", [&](int n) -> sake::Task<sake::Json> {
         Connection connection = co_await Connection::open(where);
         const std::string square =
             co_await connection.value_of("select $1::bigint * $1::bigint", std::to_string(n));
-        ctx.json({{"square", std::stoll(square)}});
+        co_return sake::Json{{"square", std::stoll(square)}};
     });
 
     return app.run(argc > 1 ? argv[1] : "127.0.0.1:8080");

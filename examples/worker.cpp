@@ -1,4 +1,5 @@
-// Worker routes: the same handler on the reactor, where everybody waits for it, and on the worker pool.
+// Worker routes: the same handler on the reactor, where every other request waits for it, and on the worker
+// pool.
 //
 //   g++ -std=c++20 -O2 -I../single_include worker.cpp -o worker -pthread && ./worker
 //
@@ -30,32 +31,32 @@ void answer_fib(sake::Context& ctx, int n) {
     ctx.json({{"fib", fib(n)}, {"in_worker_pool", ctx.in_worker_pool()}});
 }
 
-// Middleware stays on the reactor, around the worker.
-sake::Task<> measure(sake::Context& ctx) {
-    const auto begin = std::chrono::steady_clock::now();
-    co_await ctx.next();
-    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
-    ctx.set_header("Server-Timing", "total;dur=" + std::to_string(took.count()));
+// Middleware stays on the reactor. What it gives to after() runs when the worker has answered.
+void measure(sake::Context& ctx) {
+    ctx.after([begin = std::chrono::steady_clock::now()](sake::Context& answered) {
+        const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
+        answered.set_header("Server-Timing", "total;dur=" + std::to_string(took.count()));
+    });
 }
 
 int main(int argc, char** argv) {
     sake::Engine app;
     app.use(measure);
 
-    app.get("/", [](sake::Context& ctx) { ctx.text("light"); });
+    app.get("/", [] { return "light"; });
     app.get("/spawn/fib/:n", answer_fib);
     app.get("/worker/fib/:n", answer_fib).worker();
 
     // What goes wrong in a worker stays there.
-    app.get("/worker/throw", [](sake::Context&) { throw std::runtime_error("only this request"); }).worker();
-    app.get("/worker/exit", [](sake::Context&) { pthread_exit(nullptr); }).worker();
+    app.get("/worker/throw", [] { throw std::runtime_error("only this request"); }).worker();
+    app.get("/worker/exit", [] { pthread_exit(nullptr); }).worker();
 
-    app.get("/stats", [&](sake::Context& ctx) {
+    app.get("/stats", [&] {
         const auto pool = app.stats().workers;
-        ctx.json({{"running", pool.running},
-                  {"done", pool.done},
-                  {"rejected", pool.rejected},
-                  {"replaced", pool.replaced}});
+        return sake::Json{{"running", pool.running},
+                          {"done", pool.done},
+                          {"rejected", pool.rejected},
+                          {"replaced", pool.replaced}};
     });
 
     return app.run(argc > 1 ? argv[1] : "127.0.0.1:8080");

@@ -33,6 +33,7 @@
 //   sake/base/json_reader.hpp
 //   sake/base/json_tagged.hpp
 //   sake/base/json_writer.hpp
+//   sake/base/owning_list.hpp
 //   sake/base/peer_address.hpp
 //   sake/http/headers.hpp
 //   sake/http/cookie.hpp
@@ -131,10 +132,10 @@
 //   sake/server/session.hpp
 //   sake/server/shard.hpp
 //   sake/server/deadlines.hpp
-//   sake/server/h1_answerer.hpp
 //   sake/server/output.hpp
 //   sake/server/transport.hpp
 //   sake/server/turn.hpp
+//   sake/server/h1_answerer.hpp
 //   sake/server/h1_connection.hpp
 //   sake/server/acceptor.hpp
 //   sake/server/shutdown.hpp
@@ -142,6 +143,7 @@
 //   sake/server/stall_watch.hpp
 //   sake/server/run.hpp
 //   sake/server/engine.hpp
+//   sake/server/test_client.hpp
 
 #pragma once
 
@@ -1534,6 +1536,77 @@ inline void append_json(std::string& out, const Json& value) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/base/owning_list.hpp ----
+
+// OwningList: a list of objects that link themselves, for the few things of which there are mostly none. It
+// costs a program that uses it a handful of functions to compile, where a standard container costs a hundred.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Owns its elements, which are made by new and have a member `T* next`.
+template <class T>
+class OwningList {
+  public:
+    OwningList() = default;
+    OwningList(const OwningList&) = delete;
+    OwningList& operator=(const OwningList&) = delete;
+    ~OwningList() { clear(); }
+
+    /// The first element; nullptr if there is none. The others follow by `next`.
+    [[nodiscard]] T* first() const noexcept { return first_; }
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+
+    T& push_back(T* element) noexcept {
+        element->next = nullptr;
+        (first_ == nullptr ? first_ : last_->next) = element;
+        last_ = element;
+        return *element;
+    }
+    T& push_front(T* element) noexcept {
+        element->next = first_;
+        if (first_ == nullptr) last_ = element;
+        first_ = element;
+        return *element;
+    }
+
+    /// An element that was taken off the list; deletes it.
+    struct Taken {
+        explicit Taken(T* element) noexcept : node(element) {}
+        Taken(const Taken&) = delete;
+        Taken& operator=(const Taken&) = delete;
+        ~Taken() { delete node; }
+        T* operator->() const noexcept { return node; }
+        T* node;
+    };
+    /// The list must not be empty.
+    [[nodiscard]] Taken take_front() noexcept {
+        T* const taken = first_;
+        first_ = taken->next;
+        return Taken(taken);
+    }
+    void clear() noexcept {
+        while (first_ != nullptr) static_cast<void>(take_front());
+    }
+    /// Moves all elements of `other` behind those of this list.
+    void append(OwningList& other) noexcept {
+        while (other.first_ != nullptr) {
+            T* const moved = other.first_;
+            other.first_ = moved->next;
+            push_back(moved);
+        }
+    }
+
+  private:
+    T* first_ = nullptr;
+    T* last_ = nullptr;  // while there is a first
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/base/peer_address.hpp ----
 
 // The address of a peer in a few bytes, since every connection keeps one.
@@ -1557,6 +1630,15 @@ class PeerAddress {
             std::memcpy(&v6, &address, sizeof v6);
             take_v6(v6.sin6_addr);
         }
+    }
+
+    /// This machine: 127.0.0.1.
+    [[nodiscard]] static PeerAddress loopback() noexcept {
+        PeerAddress address;
+        address.family_ = Family::v4;
+        address.bytes_[0] = 127;
+        address.bytes_[3] = 1;
+        return address;
     }
 
     /// "127.0.0.1", "2001:db8::1" or "unix".
@@ -1593,7 +1675,7 @@ class PeerAddress {
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// True for a field name: a token (RFC 9110 section 5.1).
 [[nodiscard]] constexpr bool is_valid_field_name(std::string_view name) noexcept { return is_token(name); }
@@ -1603,8 +1685,6 @@ namespace http {
     const char* end = value.data() + value.size();
     return ascii::find_control(value.data(), end) == end;
 }
-
-namespace detail {
 
 /// Plain words for a byte that was refused.
 constexpr std::string_view name_of_byte(char c) noexcept {
@@ -1658,14 +1738,12 @@ constexpr std::string_view take_list_item(std::string_view& rest) noexcept {
     return item;
 }
 
-}  // namespace detail
-
 /// Calls f(item) for each non-empty item of a comma list of tokens (RFC 9110 section 5.6.1; no quoted
 /// strings).
 template <class F>
 constexpr void for_each_list_item(std::string_view list, F&& f) {
     while (!list.empty()) {
-        const std::string_view item = detail::take_list_item(list);
+        const std::string_view item = take_list_item(list);
         if (!item.empty()) f(item);
     }
 }
@@ -1676,9 +1754,6 @@ constexpr void for_each_list_item(std::string_view list, F&& f) {
     for_each_list_item(list, [&](std::string_view item) { found = found || iequals(item, token); });
     return found;
 }
-
-}  // namespace http
-namespace detail {
 
 /// True for the fields that decide the framing, or end the hop. The writer of heads makes them, an
 /// application may not set them (RFC 9110 section 7.6.1).
@@ -1752,13 +1827,19 @@ class Headers {
         mutable value_type current_;
     };
 
+    Headers() = default;
+    /// `{{"Accept", "text/html"}, {"X-A", "1"}}`. Throws like add.
+    Headers(std::initializer_list<value_type> fields) {
+        for (const auto& [name, value] : fields) add(name, value);
+    }
+
     /// One field of this name with this value: replaces the first where it stands and removes the others.
     /// Throws std::invalid_argument that says which byte may not stand in a name or a value.
     void set(std::string_view name, std::string_view value) {
         if (is_own(name) || is_own(value)) return set(std::string(name), std::string(value));
         const std::size_t first = find(name, 0);
         if (first == entries_.size()) return add(name, value);
-        detail::check_field_value("header value", value);
+        sake::detail::check_field_value("header value", value);
         value = trim_ows(value);
         check_room(0, value.size());
         const Entry old = entries_[first];
@@ -1771,8 +1852,8 @@ class Headers {
     /// One more field, whether or not there is one of this name (Set-Cookie). Throws like set.
     void add(std::string_view name, std::string_view value) {
         if (is_own(name) || is_own(value)) return add(std::string(name), std::string(value));
-        detail::check_field_name(name);
-        detail::check_field_value("header value", value);
+        sake::detail::check_field_name(name);
+        sake::detail::check_field_value("header value", value);
         value = trim_ows(value);
         check_room(name.size(), value.size());
         grow(name.size() + value.size() + 4);
@@ -1877,7 +1958,7 @@ class Headers {
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// The value of the first cookie of this name in a Cookie field, without the quotes around it (RFC 6265
 /// section 4.2). Names are case-sensitive. Linear in the length of the field.
@@ -1898,6 +1979,9 @@ namespace http {
     return std::nullopt;
 }
 
+}  // namespace detail
+namespace http {
+
 enum class SameSite : std::uint8_t { unset, lax, strict, none };
 
 /// A cookie to set. The defaults are the safe ones; set `secure` too wherever there is TLS.
@@ -1912,6 +1996,7 @@ struct SetCookie {
     SameSite same_site = SameSite::lax;
 };
 
+}  // namespace http
 namespace detail {
 
 inline void check_cookie_part(std::string_view what, std::string_view text, ascii::Class allowed) {
@@ -1920,7 +2005,7 @@ inline void check_cookie_part(std::string_view what, std::string_view text, asci
     }
 }
 
-inline void check_cookie(const SetCookie& cookie) {
+inline void check_cookie(const http::SetCookie& cookie) {
     if (cookie.name.empty()) throw std::invalid_argument("cookie name: is empty");
     check_cookie_part("cookie name", cookie.name, ascii::token);
     check_cookie_part("cookie value", cookie.value, ascii::cookie);
@@ -1933,7 +2018,7 @@ inline void check_cookie(const SetCookie& cookie) {
     }
     // What browsers drop without a word (RFC 6265bis sections 4.1.2.7 and 4.1.3).
     const bool is_host_only = cookie.name.starts_with("__Host-");
-    if (!cookie.secure && cookie.same_site == SameSite::none) {
+    if (!cookie.secure && cookie.same_site == http::SameSite::none) {
         throw std::invalid_argument("cookie: SameSite=None needs Secure, browsers drop it otherwise");
     }
     if (!cookie.secure && (is_host_only || cookie.name.starts_with("__Secure-"))) {
@@ -1947,11 +2032,12 @@ inline void check_cookie(const SetCookie& cookie) {
 }
 
 }  // namespace detail
+namespace http {
 
 /// The value of a Set-Cookie field. Throws std::invalid_argument that says which byte of which part may not
 /// stand there. Add it with Headers::add, since every cookie has a line of its own.
 [[nodiscard]] inline std::string to_string(const SetCookie& cookie) {
-    detail::check_cookie(cookie);
+    sake::detail::check_cookie(cookie);
     std::string out;
     out.reserve(cookie.name.size() + cookie.value.size() + cookie.path.size() + cookie.domain.size() + 80);
     out.append(cookie.name).append("=").append(cookie.value);
@@ -2187,12 +2273,11 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 // ---- sake/http/message.hpp ----
 
 // Methods and status codes: the few words of HTTP that every other part shares.
-// Not here: header fields (headers.hpp) and everything that touches bytes on the wire (parser.hpp,
-// writer.hpp).
+// Not here: header fields (headers.hpp) and the bytes of a protocol version (the folder http1).
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// The registered methods a server meets; any other token is `other` and known by its text alone.
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, connect, trace, other };
@@ -2235,8 +2320,6 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, co
                                           "DELETE", "OPTIONS", "CONNECT", "TRACE", ""};
     return names[static_cast<std::uint8_t>(method)];
 }
-
-namespace detail {
 
 struct StatusPhrase {
     int status;
@@ -2309,14 +2392,18 @@ inline constexpr StatusPhrase status_phrases[] = {
 };
 
 }  // namespace detail
+namespace http {
 
 /// The standard phrase for a status code, or "Unknown".
 [[nodiscard]] constexpr std::string_view reason_phrase(int status) noexcept {
-    for (const auto& known : detail::status_phrases) {
+    for (const auto& known : sake::detail::status_phrases) {
         if (known.status == status) return known.phrase;
     }
     return "Unknown";
 }
+
+}  // namespace http
+namespace detail {
 
 /// True for the interim answers 1xx.
 [[nodiscard]] constexpr bool is_informational(int status) noexcept { return status >= 100 && status < 200; }
@@ -2326,7 +2413,7 @@ inline constexpr StatusPhrase status_phrases[] = {
     return is_informational(status) || status == 204 || status == 304;
 }
 
-}  // namespace http
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -2507,7 +2594,7 @@ struct FieldSlice {
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// A request target taken apart; everything is raw, nothing decoded.
 struct Target {
@@ -2520,8 +2607,6 @@ struct Target {
     std::string_view authority;  // host and port, of the absolute and authority forms
     bool is_https = false;       // the scheme of the absolute form
 };
-
-namespace detail {
 
 /// Past the bytes that a URI may hold and the well-formed percent escapes among them.
 inline const char* skip_target(const char* p, const char* end) noexcept {
@@ -2593,12 +2678,10 @@ constexpr std::size_t host_length(std::string_view text) noexcept {
     return length;
 }
 
-}  // namespace detail
-
 /// True for what may stand in Host: nothing at all, or a name or address with an optional port (RFC
 /// 9110 7.2).
 [[nodiscard]] constexpr bool is_valid_host(std::string_view value) noexcept {
-    const std::size_t length = detail::host_length(value);
+    const std::size_t length = host_length(value);
     if (length >= value.size()) return length == value.size();
     if (value[length] != ':' || length == 0) return false;
     std::uint32_t port = 0;
@@ -2609,8 +2692,6 @@ constexpr std::size_t host_length(std::string_view text) noexcept {
     }
     return true;
 }
-
-namespace detail {
 
 constexpr void split_query(std::string_view text, Target& target) noexcept {
     const std::size_t mark = text.find('?');
@@ -2643,15 +2724,13 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
     return target;
 }
 
-}  // namespace detail
-
 /// Takes a target apart, or nullopt when it has none of the forms that go with the method (RFC 9112
 /// section 3.2):
 /// "/path?query" and "http://host/path" for all but CONNECT, "*" for OPTIONS, "host:port" for CONNECT.
 [[nodiscard]] constexpr std::optional<Target> parse_target(Method method, std::string_view text) noexcept {
     Target target;
     if (method == Method::connect) {
-        const std::size_t host = detail::host_length(text);
+        const std::size_t host = host_length(text);
         if (!is_valid_host(text) || host + 1 >= text.size()) return std::nullopt;
         // A port that is empty or 0 is none (RFC 9110 section 9.3.6).
         if (text.find_first_not_of('0', host + 1) == std::string_view::npos) return std::nullopt;
@@ -2660,10 +2739,10 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
         return target;
     }
     if (!text.empty() && text[0] == '/') {
-        detail::split_query(text, target);
+        split_query(text, target);
         return target;
     }
-    if (text != "*") return detail::parse_absolute(method, text);
+    if (text != "*") return parse_absolute(method, text);
     if (method != Method::options) return std::nullopt;
     target.form = Target::Form::asterisk;
     target.path = text;
@@ -2679,8 +2758,6 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
 [[nodiscard]] constexpr bool needs_form_decoding(std::string_view text) noexcept {
     return text.find_first_of("%+") != std::string_view::npos;
 }
-
-namespace detail {
 
 enum class Plus : bool { literal, space };
 
@@ -2724,16 +2801,17 @@ constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept
     return raw.empty() && plain.empty();
 }
 
+/// The same for the keys and values of queries and forms, where '+' is a space.
+[[nodiscard]] inline std::optional<std::string> percent_decode_form(std::string_view text) {
+    return decode(text, Plus::space);
+}
+
 }  // namespace detail
+namespace http {
 
 /// The decoded bytes, or nullopt at an escape that is not '%' and two hex digits. '+' stays '+'.
 [[nodiscard]] inline std::optional<std::string> percent_decode(std::string_view text) {
-    return detail::decode(text, detail::Plus::literal);
-}
-
-/// The same for the keys and values of queries and forms, where '+' is a space.
-[[nodiscard]] inline std::optional<std::string> percent_decode_form(std::string_view text) {
-    return detail::decode(text, detail::Plus::space);
+    return sake::detail::decode(text, sake::detail::Plus::literal);
 }
 
 /// Escapes whatever may not stand as itself in one path segment; '/' is escaped too (RFC 3986 section 3.3).
@@ -2744,12 +2822,13 @@ constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept
         if (ascii::is(c, ascii::segment)) {
             out += c;
         } else {
-            detail::append_escape(out, c);
+            sake::detail::append_escape(out, c);
         }
     }
     return out;
 }
 
+}  // namespace http
 namespace detail {
 
 /// Where the authority of a URI reference ends, which stands behind "//" or "scheme://"; 0 if there is none.
@@ -2760,25 +2839,23 @@ inline std::size_t authority_end(std::string_view text) noexcept {
     return std::min(text.size(), text.find_first_of("/?#", first + 2));
 }
 
-}  // namespace detail
-
 /// A text as a URI reference: whatever may not stand in one is escaped, and escapes that are there stay (RFC
 /// 3986 section 4.1). Control bytes stay as they are, for the setter of a field to refuse.
 [[nodiscard]] inline std::string escape_reference(std::string_view text) {
     std::string out;
     out.reserve(text.size());
-    const std::size_t authority_end = detail::authority_end(text);
+    const std::size_t authority = authority_end(text);
     const std::size_t fragment = text.find('#');
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         const std::string_view digits = text.substr(i).substr(1, 2);
         const bool is_escape = c == '%' && digits.size() == 2 && ascii::all_of(digits, ascii::hex);
         const bool is_bracket = c == '[' || c == ']';  // of an IP literal only
-        const bool stands = is_bracket ? i < authority_end : ascii::is(c, ascii::target) || i == fragment;
+        const bool stands = is_bracket ? i < authority : ascii::is(c, ascii::target) || i == fragment;
         if (is_escape || stands || !ascii::is(c, ascii::field)) {
             out += c;
         } else {
-            detail::append_escape(out, c);
+            append_escape(out, c);
         }
     }
     return out;
@@ -2791,7 +2868,7 @@ inline std::size_t authority_end(std::string_view text) noexcept {
 
 /// Percent-decodes a path or a segment; nullopt when an escape is bad or the outcome is not is_path_text.
 [[nodiscard]] inline std::optional<std::string> decode_path(std::string_view raw) {
-    std::optional<std::string> decoded = percent_decode(raw);
+    std::optional<std::string> decoded = http::percent_decode(raw);
     if (decoded && !is_path_text(*decoded)) decoded.reset();
     return decoded;
 }
@@ -2855,7 +2932,7 @@ class QueryPairs {
 [[nodiscard]] constexpr std::optional<std::string_view> find_query_value(std::string_view raw_query,
                                                                          std::string_view key) noexcept {
     for (const auto& pair : QueryPairs(raw_query)) {
-        if (detail::decodes_to(pair.key, key)) return pair.value;
+        if (decodes_to(pair.key, key)) return pair.value;
     }
     return std::nullopt;
 }
@@ -2869,7 +2946,7 @@ class QueryPairs {
     return percent_decode_form(*raw);
 }
 
-}  // namespace http
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -3118,8 +3195,8 @@ inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 // The head of a message, request or response, but for its first line: bytes in, offsets out (RFC 9112
 // sections 2 to 5). Strict: what the grammar does not allow is refused, there is no lenient mode. Linear: a
-// byte is scanned once, whatever the splits. Not here: the first lines (parser.hpp, response_parser.hpp) and
-// what the head means for the body (framing.hpp).
+// byte is scanned once, whatever the splits. Not here: the first lines (request_parser.hpp,
+// response_parser.hpp) and what the head means for the body (framing.hpp).
 
 namespace sake {
 inline namespace v0 {
@@ -3366,14 +3443,14 @@ namespace http1 {
 
 /// What the parser found of a request.
 struct RequestHead : MessageHead {
-    http::Method method = http::Method::other;
+    Method method = Method::other;
     Slice method_name;
     Slice target;
 
     /// Back to empty, keeping the capacity.
     void clear() noexcept {
         MessageHead::clear();
-        method = http::Method::other;
+        method = Method::other;
         method_name = target = Slice{};
     }
 };
@@ -3403,9 +3480,9 @@ struct RequestLine {
         while (p != end && ascii::is(*p, ascii::token)) ++p;
         if (p == begin || p == end || *p != ' ') return {400, "bad method"};
         head.method_name = slice_of(base, begin, p);
-        head.method = http::method_from(head.method_name.of(base));
+        head.method = method_from(head.method_name.of(base));
         const char* target = ++p;
-        p = http::detail::skip_target(p, end);
+        p = skip_target(p, end);
         if (p == target || p == end || *p != ' ') return bad_target(p, end);
         head.target = slice_of(base, target, p);
         return take_version({p + 1, static_cast<std::size_t>(end - p - 1)}, head);
@@ -3500,7 +3577,7 @@ class HostCheck {
   public:
     [[nodiscard]] bool is_valid(std::string_view host) noexcept {
         if (size_ != 0 && host == std::string_view(last_valid_.data(), size_)) return true;
-        if (!http::is_valid_host(host)) return false;
+        if (!is_valid_host(host)) return false;
         if (host.size() <= last_valid_.size()) {
             size_ = host.copy(last_valid_.data(), host.size());
         }
@@ -3538,10 +3615,10 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (head.host.count == 1) host = head.fields[head.host.first].value.of(base);
     if (!hosts.is_valid(host)) return refuse(framing, 400, "bad Host");
     const std::string_view text = head.target.of(base);
-    if (text[0] == '/' && head.method != http::Method::connect) return;
-    const std::optional<http::Target> target = http::parse_target(head.method, text);
+    if (text[0] == '/' && head.method != Method::connect) return;
+    const std::optional<Target> target = parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
-    if (head.method == http::Method::connect) return refuse(framing, 501, "this is no proxy");
+    if (head.method == Method::connect) return refuse(framing, 501, "this is no proxy");
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
@@ -3549,7 +3626,7 @@ inline bool decide_keep_alive(const MessageHead& head, const char* base) noexcep
     bool close = false;
     bool keep = head.minor_version > 0;
     for_each_line(head, base, head.connection, "connection", [&](std::string_view value) {
-        http::for_each_list_item(value, [&](std::string_view option) {
+        for_each_list_item(value, [&](std::string_view option) {
             close = close || iequals(option, "close");
             keep = keep || iequals(option, "keep-alive");
         });
@@ -3566,7 +3643,7 @@ inline void decide_transfer_coding(const MessageHead& head, const char* base, Fr
     for_each_line(head, base, head.transfer_encoding, "transfer-encoding", [&](std::string_view value) {
         for (bool more = true; more;) {
             more = value.find(',') != std::string_view::npos;
-            const std::string_view coding = http::detail::take_list_item(value);
+            const std::string_view coding = take_list_item(value);
             last_is_chunked = iequals(coding, "chunked");
             chunked += last_is_chunked ? 1 : 0;
             other = other || !last_is_chunked;
@@ -3601,7 +3678,7 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     if (head.expect.count == 0 || head.minor_version == 0) return;
     bool is_known = true;
     for_each_line(head, base, head.expect, "expect", [&](std::string_view value) {
-        http::for_each_list_item(value, [&](std::string_view item) {
+        for_each_list_item(value, [&](std::string_view item) {
             is_known = is_known && iequals(item, "100-continue");
             framing.expect_continue = framing.body != Framing::Body::none;
         });
@@ -3624,13 +3701,12 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
 /// The same for the response to a request with this method. A refused one is not to be read on, whatever the
 /// status.
 [[nodiscard]] inline Framing decide_response_framing(const ReceivedHead& head, const char* base,
-                                                     http::Method method) noexcept {
+                                                     Method method) noexcept {
     Framing framing;
     framing.keep_alive = decide_keep_alive(head, base);
     decide_body(head, base, framing);
     if (framing.refuse_status != 0) return framing;
-    if (method == http::Method::head ||
-        http::has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
+    if (method == Method::head || has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
         framing.body = Framing::Body::none;
     } else if (head.transfer_encoding.count == 0 && head.content_length.count == 0) {  // step 8
         framing.body = Framing::Body::to_the_end;
@@ -3847,7 +3923,7 @@ inline void append_response_head(ByteBuffer& out, const ResponseHead& head, cons
     if (!head.content_type.empty() && !fields.contains("Content-Type")) {
         to.put("Content-Type: ").put(head.content_type).put("\r\n");
     }
-    if (!http::is_informational(head.status) && head.status != 204) {
+    if (!is_informational(head.status) && head.status != 204) {
         put_body_line(to, head.body, head.content_length);
     }
     if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");
@@ -6547,7 +6623,6 @@ auto spawn_on(Reactor& reactor, Task<T> task);
 template <class T>
 class [[nodiscard("dropping the handle detaches the task: say so with .detach()")]] TaskHandle {
   public:
-    explicit TaskHandle(detail::SpawnState<T>* state) noexcept : state_(state) {}
     TaskHandle(TaskHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
     TaskHandle& operator=(TaskHandle&& other) noexcept {
         if (this != &other) {
@@ -6581,6 +6656,10 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
     }
 
   private:
+    template <class U>
+    friend auto detail::spawn_on(Reactor& reactor, Task<U> task);
+    explicit TaskHandle(detail::SpawnState<T>* state) noexcept : state_(state) {}
+
     detail::SpawnState<T>& state() const {
         if (state_ == nullptr) throw std::logic_error("the TaskHandle is empty");
         return *state_;
@@ -7893,7 +7972,7 @@ class WorkerPool {
     /// left. Not to be called by a job of the pool.
     int stop(std::chrono::milliseconds patience);
 
-    // What follows is for dispatchers, which look after a job that they have submitted.
+    // What follows is for carriers, which look after a job that they have submitted.
 
     bool submit_job(std::shared_ptr<detail::PoolJob> job);
     /// Whether a job would be taken now; counts a rejection if not.
@@ -9375,6 +9454,10 @@ class PipelineResults<void> {
 
 namespace sake {
 inline namespace v0 {
+
+template <class T>
+class ThreadHandle;
+
 namespace detail {
 
 template <class T>
@@ -9399,6 +9482,9 @@ struct CalledOnThread<F, Args...> : std::invoke_result<F, std::stop_token, Args.
 template <class F, class... Args>
 using ThreadResult = std::decay_t<typename CalledOnThread<std::decay_t<F>, std::decay_t<Args>...>::type>;
 
+template <class T>
+ThreadHandle<T> handle_of(std::unique_ptr<ThreadState<T>> state) noexcept;
+
 }  // namespace detail
 
 /// A thread that was spawned: join it, or await it in a coroutine, for its result. Dropping the handle
@@ -9407,9 +9493,6 @@ using ThreadResult = std::decay_t<typename CalledOnThread<std::decay_t<F>, std::
 template <class T>
 class [[nodiscard("dropping the handle cancels the thread and joins it")]] ThreadHandle {
   public:
-    explicit ThreadHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept
-        : state_(std::move(state)) {}
-
     /// Whether the function has ended. Throws std::logic_error if the handle was moved from.
     [[nodiscard]] bool is_done() const { return state().is_over(); }
 
@@ -9432,12 +9515,26 @@ class [[nodiscard("dropping the handle cancels the thread and joins it")]] Threa
 
   private:
     friend class detail::ThreadWait<T>;
+    template <class U>
+    friend ThreadHandle<U> detail::handle_of(std::unique_ptr<detail::ThreadState<U>> state) noexcept;
+    explicit ThreadHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept
+        : state_(std::move(state)) {}
+
     [[nodiscard]] detail::ThreadState<T>& state() const {
         if (state_ == nullptr) throw std::logic_error("the ThreadHandle was moved from");
         return *state_;
     }
     std::unique_ptr<detail::ThreadState<T>> state_;
 };
+
+namespace detail {
+
+template <class T>
+ThreadHandle<T> handle_of(std::unique_ptr<ThreadState<T>> state) noexcept {
+    return ThreadHandle<T>(std::move(state));
+}
+
+}  // namespace detail
 
 /// Threads of one's own. `using namespace std` beside `using namespace sake` makes the name ambiguous.
 namespace thread {
@@ -9478,7 +9575,7 @@ auto spawn(Name name, F&& f, Args&&... args) {
     if constexpr (is_callable) {
         auto state = std::make_unique<detail::ThreadState<Result>>();
         state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
-        ThreadHandle<Result> handle(std::move(state));
+        ThreadHandle<Result> handle = detail::handle_of(std::move(state));
         if constexpr (detail::is_safe_to_await<F>)
             return handle;
         else
@@ -10822,7 +10919,8 @@ class UnreadBytes {
 };
 
 /// A stream whose bytes travel by a wire, over a connected, non-blocking descriptor if the wire needs one.
-[[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire);
+[[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket,
+                                    std::unique_ptr<Wire> wire = nullptr);
 
 }  // namespace detail
 
@@ -10843,14 +10941,10 @@ class TcpStream {
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max());
 
-    /// Takes a connected socket over, and makes it non-blocking. On the reactor that runs on this thread;
-    /// throws std::logic_error if none does.
-    explicit TcpStream(detail::FileDescriptor socket);
-
     /// Adopts a connected socket, such as one of another library: the stream owns `fd` from here on, and
     /// makes it non-blocking. Throws std::logic_error where no reactor runs on this thread; `fd` is closed
     /// then too.
-    [[nodiscard]] static TcpStream adopt(int fd) { return TcpStream(detail::FileDescriptor(fd)); }
+    [[nodiscard]] static TcpStream adopt(int fd);
 
     /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
@@ -10948,12 +11042,13 @@ class TcpStream {
     std::unique_ptr<State> state_;
 };
 
-inline TcpStream::TcpStream(detail::FileDescriptor socket) {
+inline TcpStream TcpStream::adopt(int fd) {
+    detail::FileDescriptor socket(fd);
     Reactor* const reactor = Reactor::current();
     if (reactor == nullptr)
         throw std::logic_error("a TcpStream needs a running reactor: make it in a coroutine");
-    detail::sys::set_nonblocking_cloexec(socket.get());
-    state_ = std::make_unique<State>(*reactor, std::move(socket), nullptr);
+    detail::sys::set_nonblocking_cloexec(fd);
+    return detail::make_stream(*reactor, std::move(socket));
 }
 
 inline TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire) {
@@ -11253,7 +11348,7 @@ Task<TcpStream> connect_stream(Text address) {
     FileDescriptor socket = co_await connect_to_any(std::move(addresses), address);
     sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY,
                     1);  // a Unix socket refuses, and does not need it
-    co_return TcpStream(std::move(socket));
+    co_return make_stream(*Reactor::current(), std::move(socket));
 }
 
 }  // namespace detail
@@ -11317,10 +11412,11 @@ class FileReader {
     template <class Unused = void>
     [[nodiscard]] Task<std::string> read(std::size_t most = 64 * 1024);
 
-    /// Takes over what `open_file` has opened.
+  private:
+    template <detail::Path P>
+    friend Task<FileReader> open_file(P path);
     explicit FileReader(detail::OpenFile file) : file_(std::make_shared<detail::OpenFile>(std::move(file))) {}
 
-  private:
     std::shared_ptr<detail::OpenFile>
         file_;  // a read that was cancelled holds it too, until its thread is done
 };
@@ -11519,8 +11615,12 @@ class MemoryWire final : public Wire {
         return incoming_.size() > 0 || error_ != 0 || input_has_ended();
     }
     [[nodiscard]] std::uint32_t unacknowledged() const noexcept override {
-        return peer_ == nullptr ? 0 : static_cast<std::uint32_t>(peer_->incoming_.size());
+        const bool is_known = peer_ == nullptr || acknowledges_at_once_;
+        return is_known ? 0 : static_cast<std::uint32_t>(peer_->incoming_.size());
     }
+    /// Whether what it sends counts as received as soon as there is room for it, as over TCP; else when the
+    /// peer takes it, as over a Unix socket.
+    void acknowledge_at_once(bool on) noexcept { acknowledges_at_once_ = on; }
 
     /// An end that ends both ways closes for both, but its own watch is not told: the caller knows.
     SysResult end_output() noexcept override {
@@ -11589,6 +11689,7 @@ class MemoryWire final : public Wire {
     bool output_ended_ = false;  // by this end
     bool wants_room_ = false;    // the last send did not take all
     bool was_reset_ = false;     // by either end
+    bool acknowledges_at_once_ = false;
     Readiness needs_ = readable;
 };
 
@@ -11665,7 +11766,8 @@ Task<TcpStream> TcpListener::accept(L limit) {
         detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
         co_await ready;
         detail::Accepted next = detail::accept_one(*watch_);
-        if (next.kind == detail::Accepted::Kind::accepted) co_return TcpStream(std::move(next.socket));
+        if (next.kind == detail::Accepted::Kind::accepted)
+            co_return detail::make_stream(watch_->reactor(), std::move(next.socket));
         if (next.kind != detail::Accepted::Kind::no_resources) continue;
         co_await sleep(std::chrono::milliseconds(100));
         if (reactor.present() >= deadline) throw TimedOut();
@@ -11725,6 +11827,31 @@ struct Answered {
 namespace sake {
 inline namespace v0 {
 
+namespace detail {
+
+inline constexpr std::string_view problem_content_type = "application/problem+json";
+
+/// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
+struct ProblemMembers {
+    std::string text = {};
+    bool has_type = false;
+    bool has_title = false;
+};
+
+/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
+/// detail the title stands for it.
+inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
+    const std::string_view title = http::reason_phrase(status);
+    std::string body = "{";
+    if (!members.has_type) body.append(R"("type":"about:blank",)");
+    if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
+    append_json_integer(body.append(R"("status":)"), status);
+    append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
+    return body.append(members.text).append("}");
+}
+
+}  // namespace detail
+
 /// Throw it in a handler to answer with an error. The detail, the fields and the members are sent to the
 /// client:
 ///
@@ -11749,58 +11876,47 @@ class HttpError : public std::exception {
         return *this;
     }
     /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
-    /// among them, and one that is given again is replaced. Throws std::invalid_argument for "status" and
-    /// "detail", which the constructor takes, and for what is not an object.
+    /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
+    /// for what is not an object.
     HttpError& with(const Json& members);
 
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
-    /// An object, or null if there are none.
-    [[nodiscard]] const Json& members() const noexcept { return members_; }
+    /// The problem document that is sent, as JSON.
+    [[nodiscard]] std::string document() const { return detail::problem_body(status_, detail_, extra_); }
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
     int status_;
     std::string detail_;
     http::Headers headers_;
-    Json members_;
+    Json members_ = Json::object();
+    detail::ProblemMembers extra_;  // the same as text
 };
 
+// The text is made here, and not for every answer, so that only a program with members of its own compiles
+// it.
 inline HttpError& HttpError::with(const Json& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
-    for (const char* const name : {"status", "detail"}) {
+    for (const char* name : {"status", "detail"}) {
         if (members.contains(name)) {
-            throw std::invalid_argument(std::string("HttpError::with: '") + name +
+            throw std::invalid_argument("HttpError::with: '" + std::string(name) +
                                         "' is what the constructor takes");
         }
     }
     members_.update(members);
+    extra_.has_type = members_.contains("type");
+    extra_.has_title = members_.contains("title");
+    extra_.text.clear();
+    for (auto each = members_.begin(); each != members_.end(); ++each) {
+        detail::append_json_text(extra_.text += ',', each.key());
+        append_json(extra_.text += ':', each.value());
+    }
     return *this;
 }
 
-namespace detail {
-
-inline constexpr std::string_view problem_content_type = "application/problem+json";
-
-/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
-/// detail the title stands for it.
-inline std::string problem_body(int status, std::string_view detail, const Json& members = {}) {
-    const std::string_view title = http::reason_phrase(status);
-    std::string body = "{";
-    if (!members.contains("type")) body.append(R"("type":"about:blank",)");
-    if (!members.contains("title")) append_json_text(body.append(R"("title":)"), title), body += ',';
-    append_json_integer(body.append(R"("status":)"), status);
-    append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
-    for (auto each = members.begin(); each != members.end(); ++each) {
-        append_json_text(body += ',', each.key());
-        append_json(body += ':', each.value());
-    }
-    return body += '}';
-}
-
-}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -11975,7 +12091,7 @@ struct PathParams {
 
 class Request {
   public:
-    http::Method known_method = http::Method::other;
+    Method known_method = Method::other;
     Slice method_name;
     Slice target_text;
     std::span<FieldSlice> fields;  // in the order received
@@ -11984,13 +12100,14 @@ class Request {
     std::string_view body;
     std::string body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
-    std::vector<FieldSlice> own_fields;     // of a request that no parser holds
-    std::vector<std::string> given_params;  // their decoded values, if the request came with them
+    std::vector<FieldSlice> own_fields;  // of a request that no parser holds
+    bool has_given_params = false;
+    std::string given_params;  // what `params` are slices of, decoded, if the request came with them
     std::forward_list<std::string>
         decoded_texts;  // what views of decoded text given to the handler point into
 
     void clear() noexcept {
-        known_method = http::Method::other;
+        known_method = Method::other;
         method_name = target_text = Slice{};
         fields = {};
         base = nullptr;
@@ -11998,8 +12115,7 @@ class Request {
         shrink(storage);
         shrink(body_storage);
         params.count = 0;
-        if (!own_fields.empty()) own_fields.clear();
-        if (!given_params.empty()) given_params.clear();
+        has_given_params = false;
         path_ = query_ = Slice{};
         path_is_decoded_ = false;
         is_for_https_ = false;
@@ -12018,19 +12134,19 @@ class Request {
 
     /// Takes the request target apart. Returns false if it is not one for the method, or not text.
     [[nodiscard]] bool resolve_target() {
-        const auto parsed = http::parse_target(known_method, target());
+        const auto parsed = parse_target(known_method, target());
         if (!parsed) return false;
         is_for_https_ = parsed->is_https;
-        if (parsed->form == http::Target::Form::absolute) take_host(parsed->authority);
+        if (parsed->form == Target::Form::absolute) take_host(parsed->authority);
         path_ = slice(parsed->path);
         query_ = slice(parsed->query);
-        path_is_decoded_ = parsed->path.empty() || http::needs_decoding(parsed->path);
+        path_is_decoded_ = parsed->path.empty() || needs_decoding(parsed->path);
         if (!path_is_decoded_) return true;
         if (parsed->path.empty()) {  // about the server, as if the target were "*"
             decoded_path_ = match_path_ = "*";
             return true;
         }
-        auto decoded = http::decode_path(parsed->path);
+        auto decoded = decode_path(parsed->path);
         if (!decoded) return false;
         decoded_path_ = std::move(*decoded);
         match_path_ = decode_for_matching(parsed->path);
@@ -12054,9 +12170,9 @@ class Request {
 
     /// The decoded value of a path parameter, by position.
     [[nodiscard]] std::string_view param(std::size_t index) {
-        if (!given_params.empty()) return given_params[index];
+        if (has_given_params) return params.values[index].of(given_params.data());
         const std::string_view raw = params.values[index].of(match_path().data());
-        return path_is_decoded_ && http::needs_decoding(raw) ? keep(http::percent_decode(raw).value()) : raw;
+        return path_is_decoded_ && needs_decoding(raw) ? keep(http::percent_decode(raw).value()) : raw;
     }
 
     /// The value of the first field of that name.
@@ -12236,7 +12352,10 @@ class Response {
 
     /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
     /// middleware has set, such as those of CORS, stay.
-    void set_problem(int code, std::string_view detail, const Json& members = {}) {
+    void set_problem(int code, std::string_view detail) {
+        set_problem_document(code, problem_body(code, detail));
+    }
+    void set_problem_document(int code, std::string document) {
         status = code;
         for (const std::string_view name :
              {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition",
@@ -12245,7 +12364,7 @@ class Response {
             headers.remove(name);
         }
         content_type_ = problem_content_type;
-        body = problem_body(code, detail, members);
+        body = std::move(document);
     }
 
   private:
@@ -12482,42 +12601,46 @@ struct CallPlace {
     bool in_worker_pool = false;
 };
 
-/// One object each of the types that a program asks for.
+/// One object each of the types that a program asks for; the last that was made goes first.
 class TypedSlots {
   public:
-    TypedSlots() = default;
-    TypedSlots(const TypedSlots&) = delete;
-    TypedSlots& operator=(const TypedSlots&) = delete;
-    ~TypedSlots() { clear(); }
-
     template <class T>
     [[nodiscard]] T& get() {
-        for (const Slot& slot : slots_) {
-            if (slot.type == &type_of<T>) return *static_cast<T*>(slot.object);
+        for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
+            if (slot->type == &type_of<T>) return static_cast<SlotOf<T>*>(slot)->object;
         }
-        slots_.reserve(slots_.size() + 1);  // so that the object made next has an owner
-        T* const object = new T();
-        slots_.push_back({&type_of<T>, object, [](void* old) noexcept { delete static_cast<T*>(old); }});
-        return *object;
+        return static_cast<SlotOf<T>&>(slots_.push_front(new SlotOf<T>())).object;
     }
-    void clear() noexcept {
-        while (!slots_.empty()) {
-            const Slot last = slots_.back();
-            slots_.pop_back();
-            last.destroy(last.object);
-        }
-    }
+    void clear() noexcept { slots_.clear(); }
 
   private:
     struct Slot {
+        explicit Slot(const char* of_type) noexcept : type(of_type) {}
+        Slot(const Slot&) = delete;
+        Slot& operator=(const Slot&) = delete;
+        virtual ~Slot() = default;
         const char* type;
-        void* object;
-        void (*destroy)(void*) noexcept;
+        Slot* next = nullptr;
     };
     template <class T>
-    static inline char type_of = 0;
+    struct SlotOf final : Slot {
+        SlotOf() : Slot(&type_of<T>) {}
+        T object{};
+    };
+    template <class T>
+    static inline char type_of = 0;  // whose address stands for the type
 
-    std::vector<Slot> slots_;
+    OwningList<Slot> slots_;
+};
+
+/// A function that Context::after was given.
+struct After {
+    After() = default;
+    After(const After&) = delete;
+    After& operator=(const After&) = delete;
+    virtual ~After() = default;
+    virtual void run(Context& ctx) = 0;
+    After* next = nullptr;
 };
 
 struct Call {
@@ -12537,7 +12660,7 @@ struct Call {
     std::string remote_address;
     Json values = Json::object();
     std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
-    std::vector<UniqueFunction<void(Context&)>> afters;
+    OwningList<After> afters;                     // the last that was given comes first
     TypedSlots state;
     Context context{*this};
 
@@ -12581,7 +12704,9 @@ class CallBuilder {
     explicit CallBuilder(Call& call) noexcept : request_(call.request) {}
 
     void begin(std::string_view method, std::string_view target) {
-        request_.known_method = http::method_from(method);
+        request_.own_fields.clear();
+        request_.given_params.clear();
+        request_.known_method = method_from(method);
         request_.method_name = keep(method);
         request_.target_text = keep(target);
     }
@@ -12590,9 +12715,15 @@ class CallBuilder {
         request_.own_fields.push_back({kept_name, keep(value)});
     }
 
+    /// The next parameter of the path, decoded, of a request that comes with them and is not routed.
+    void param(std::string_view value) {
+        request_.has_given_params = true;
+        request_.params.values[request_.params.count++] = append(request_.given_params, value);
+    }
+
     /// In place of begin and field, for a head that somebody has taken apart where it lies. Nothing is
     /// copied: text and fields must stay until the call is cleared, or has a `base` of its own.
-    void take(const char* base, http::Method method, Slice method_name, Slice target,
+    void take(const char* base, Method method, Slice method_name, Slice target,
               std::span<FieldSlice> fields) noexcept {
         request_.base = base;
         request_.known_method = method;
@@ -12612,10 +12743,10 @@ class CallBuilder {
     }
 
   private:
-    Slice keep(std::string_view text) {
-        const Slice slice{static_cast<std::uint32_t>(request_.storage.size()),
-                          static_cast<std::uint32_t>(text.size())};
-        request_.storage.append(text);
+    Slice keep(std::string_view text) { return append(request_.storage, text); }
+    static Slice append(std::string& kept, std::string_view text) {
+        const Slice slice{static_cast<std::uint32_t>(kept.size()), static_cast<std::uint32_t>(text.size())};
+        kept.append(text);
         return slice;
     }
 
@@ -12773,8 +12904,11 @@ struct HandlerCall<F, std::tuple<Params...>> {
             return function(std::move(params)...);
     }
     static decltype(auto) apply(F& function, Context& ctx, std::tuple<Params...>& params) {
-        return std::apply([&](auto&... each) -> decltype(auto) { return call(function, ctx, each...); },
-                          params);
+        if constexpr (sizeof...(Params) == 0)
+            return call(function, ctx);
+        else
+            return std::apply([&](auto&... each) -> decltype(auto) { return call(function, ctx, each...); },
+                              params);
     }
 };
 template <class F, class Params>
@@ -12831,8 +12965,12 @@ Params take_params(Call& call) {
                        std::make_index_sequence<std::tuple_size_v<Params>>{});
 }
 
-/// Names the constructor for handlers of the server itself, which take the Call.
-struct ServerHandler {};
+/// A handler of the server itself: a function for an object that outlives it. One of the two is set.
+struct ServerHandler {
+    void* object;
+    void (*plain)(void*, Call&) = nullptr;
+    Task<> (*coroutine)(void*, Call&) = nullptr;
+};
 
 /// A callable of the user, owned, behind one function pointer.
 class Handler {
@@ -12840,7 +12978,7 @@ class Handler {
     Handler() = default;
 
     template <class F>
-        requires(!std::is_same_v<std::decay_t<F>, Handler>)
+        requires(!std::is_same_v<std::decay_t<F>, Handler> && !std::is_same_v<std::decay_t<F>, ServerHandler>)
     explicit Handler(F&& function) {
         using Callable = std::decay_t<F>;
         using Params = HandlerParamsOf<F>;
@@ -12861,13 +12999,8 @@ class Handler {
         }
     }
 
-    template <class F>
-    Handler(ServerHandler, F function) : callable_(own<F>(std::move(function))) {
-        if constexpr (is_task<std::invoke_result_t<F&, Call&>>)
-            coroutine_ = [](void* callable, Call& call) { return (*static_cast<F*>(callable))(call); };
-        else
-            plain_ = [](void* callable, Call& call) { (*static_cast<F*>(callable))(call); };
-    }
+    explicit Handler(const ServerHandler& function) noexcept
+        : callable_(function.object, [](void*) {}), plain_(function.plain), coroutine_(function.coroutine) {}
 
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
@@ -13354,20 +13487,23 @@ namespace detail {
 /// The method of a route that takes every method.
 inline constexpr std::string_view any_method = "*";
 
-/// A prefix and the middleware under it. The engine is the outermost scope, each group one inside another.
-struct Scope {
-    const Scope* outer = nullptr;
-    std::string prefix;
-    std::deque<Handler> middleware;
+/// A handler that stands in front of others.
+struct Middleware {
+    /// Throws std::invalid_argument for one that takes parameters of a path.
+    explicit Middleware(Handler function) : handler(std::move(function)) {
+        if (handler.param_count() != 0) throw std::invalid_argument("middleware takes no path parameters");
+    }
+    Handler handler;
+    Middleware* next = nullptr;
 };
 
-/// Makes a handler that may stand in front of others.
-template <class F>
-Handler make_middleware(F&& function) {
-    Handler middleware(std::forward<F>(function));
-    if (middleware.param_count() != 0) throw std::invalid_argument("middleware takes no path parameters");
-    return middleware;
-}
+/// A prefix and the middleware under it. The engine is the outermost scope, each group one inside another.
+struct Scope {
+    Scope(const Scope* outside, std::string path) : outer(outside), prefix(std::move(path)) {}
+    const Scope* outer;
+    std::string prefix;
+    OwningList<Middleware> middleware;
+};
 
 /// What the server knows of a route.
 class RouteEntry {
@@ -13382,7 +13518,7 @@ class RouteEntry {
     RouteEntry& operator=(const RouteEntry&) = delete;
 
     Route route{*this};
-    std::deque<Handler> middleware;  // of this route alone
+    OwningList<Middleware> middleware;  // of this route alone
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
@@ -13406,21 +13542,26 @@ class RouteEntry {
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
     /// until then.
     void build_chain(bool has_carrier) {
-        chain_.assign(1, &handler_);
-        prepend(middleware);
-        const std::size_t own = chain_.size();
-        for (const Scope* scope = scope_; scope != nullptr; scope = scope->outer) prepend(scope->middleware);
-        has_outer_middleware_ = chain_.size() > own;
-        std::reverse(chain_.begin(), chain_.end());
-        suspends_ =
-            (is_worker() && has_carrier) ||
-            std::any_of(chain_.begin(), chain_.end(), [](const auto* each) { return each->is_coroutine(); });
+        chain_.clear();
+        suspends_ = is_worker() && has_carrier;
+        append_scope(scope_);
+        has_outer_middleware_ = !chain_.empty();
+        append(middleware);
+        append(handler_);
     }
 
   private:
-    // The chain is built from its end.
-    void prepend(const std::deque<Handler>& handlers) {
-        for (auto each = handlers.rbegin(); each != handlers.rend(); ++each) chain_.push_back(&*each);
+    void append(const Handler& handler) {
+        chain_.push_back(&handler);
+        suspends_ = suspends_ || handler.is_coroutine();
+    }
+    void append(const OwningList<Middleware>& list) {
+        for (const Middleware* each = list.first(); each != nullptr; each = each->next) append(each->handler);
+    }
+    void append_scope(const Scope* scope) {
+        if (scope == nullptr) return;
+        append_scope(scope->outer);
+        append(scope->middleware);
     }
     [[nodiscard]] std::string describe() const {
         return (info_.method == any_method ? "ANY" : info_.method) + " " +
@@ -13458,7 +13599,7 @@ inline Route& Route::max_body(std::size_t bytes) {
 
 template <class F>
 Route& Route::use(F&& middleware) {
-    entry_->middleware.push_back(detail::make_middleware(std::forward<F>(middleware)));
+    entry_->middleware.push_back(new detail::Middleware(detail::Handler(std::forward<F>(middleware))));
     return *this;
 }
 
@@ -13505,7 +13646,7 @@ class ErrorAnswers {
         try {
             std::rethrow_exception(exception);
         } catch (const HttpError& error) {
-            response.set_problem(error.status(), error.detail(), error.members());
+            response.set_problem_document(error.status(), error.document());
             for (const auto& [name, value] : error.headers()) response.headers.set(name, value);
         } catch (const Cancelled&) {
             response.set_problem(503, "the request was cancelled");
@@ -13601,18 +13742,12 @@ inline void answer_failure(Call& call) {
     call.place.errors->answer(call, caught);
 }
 
-/// The last function that Context::after was given and that has not run.
-inline UniqueFunction<void(Context&)> take_after(Call& call) noexcept {
-    UniqueFunction<void(Context&)> last = std::move(call.afters.back());
-    call.afters.pop_back();
-    return last;
-}
-
 /// The answer is made: runs what Context::after was given, the last first.
 inline void run_afters(Call& call) {
     while (!call.afters.empty()) {
+        const auto after = call.afters.take_front();
         try {
-            take_after(call)(call.context);
+            after->run(call.context);
         } catch (...) {
             answer_failure(call);
         }
@@ -13808,7 +13943,7 @@ inline std::string_view Context::scheme() const noexcept { return call_->place.s
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
 inline std::string_view Context::host() const noexcept {
-    const auto parts = http::parse_target(call_->request.known_method, target());
+    const auto parts = detail::parse_target(call_->request.known_method, target());
     return parts && !parts->authority.empty() ? parts->authority : header("Host");
 }
 
@@ -13828,7 +13963,7 @@ inline std::optional<std::string_view> Context::find_header(std::string_view nam
 inline std::optional<std::string_view> Context::find_cookie(std::string_view name) const noexcept {
     for (const auto& [field, value] : headers()) {
         if (!iequals(field, "cookie")) continue;
-        if (const auto found = http::cookie_value(value, name)) return found;
+        if (const auto found = detail::cookie_value(value, name)) return found;
     }
     return std::nullopt;
 }
@@ -13837,8 +13972,8 @@ namespace detail {
 
 /// The text of a query parameter for a handler: decoded if it must be, and kept for as long as the request.
 inline std::string_view decoded_query_value(Request& request, std::string_view name, std::string_view raw) {
-    if (!http::needs_form_decoding(raw)) return raw;
-    auto decoded = http::percent_decode_form(raw);
+    if (!detail::needs_form_decoding(raw)) return raw;
+    auto decoded = detail::percent_decode_form(raw);
     if (!decoded) throw HttpError(400, "query parameter '" + std::string(name) + "' is badly escaped");
     return request.keep(std::move(*decoded));
 }
@@ -13846,15 +13981,15 @@ inline std::string_view decoded_query_value(Request& request, std::string_view n
 }  // namespace detail
 
 inline std::optional<std::string_view> Context::find_query(std::string_view name) {
-    const auto raw = http::find_query_value(query_string(), name);
+    const auto raw = detail::find_query_value(query_string(), name);
     if (!raw) return std::nullopt;
     return detail::decoded_query_value(call_->request, name, *raw);
 }
 
 inline std::vector<std::string_view> Context::queries(std::string_view name) {
     std::vector<std::string_view> values;
-    for (const auto& [raw_name, raw_value] : http::QueryPairs(query_string())) {
-        if (!http::detail::decodes_to(raw_name, name)) continue;
+    for (const auto& [raw_name, raw_value] : detail::QueryPairs(query_string())) {
+        if (!detail::decodes_to(raw_name, name)) continue;
         values.push_back(detail::decoded_query_value(call_->request, name, raw_value));
     }
     return values;
@@ -13980,7 +14115,7 @@ inline Context& Context::redirect(std::string_view location, int code) {
     if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
         throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
     }
-    call_->response.headers.set("Location", http::escape_reference(location));
+    call_->response.headers.set("Location", detail::escape_reference(location));
     call_->response.body.clear();
     call_->response.set_static_type({});
     return status(code);
@@ -14027,7 +14162,12 @@ template <std::invocable<Context&> F>
 void Context::after(F f) {
     static_assert(std::is_void_v<std::invoke_result_t<F&, Context&>>,
                   "ctx.after: the function must return void; it is plain, and sets its answer in ctx");
-    call_->afters.emplace_back(std::move(f));
+    struct Given final : detail::After {
+        explicit Given(F&& given) : function(std::move(given)) {}
+        void run(Context& ctx) override { function(ctx); }
+        F function;
+    };
+    call_->afters.push_front(new Given(std::move(f)));
 }
 
 inline Context& Context::abort() noexcept {
@@ -14087,13 +14227,13 @@ class Router {
         for (const Entry& entry : node->entries) {
             if (entry.method == method) return entry.target;
         }
-        node->entries.push_back({std::string(method), http::method_from(method), &target});
+        node->entries.push_back({std::string(method), method_from(method), &target});
         return nullptr;
     }
 
     /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.
     /// HEAD falls back to GET. Costs at most a visit of each node of the tree, and nothing is allocated.
-    [[nodiscard]] Target* find(std::string_view path, http::Method method, std::string_view method_name,
+    [[nodiscard]] Target* find(std::string_view path, Method method, std::string_view method_name,
                                PathParams& params) const noexcept {
         const Query query{path.data(), method, method_name};
         params.count = 0;
@@ -14113,7 +14253,7 @@ class Router {
   private:
     struct Entry {
         std::string method;
-        http::Method known_method;
+        Method known_method;
         Target* target;
     };
     struct Node {
@@ -14125,7 +14265,7 @@ class Router {
     };
     struct Query {
         const char* base;
-        http::Method method;
+        Method method;
         std::string_view method_name;
 
         [[nodiscard]] Slice slice(std::string_view part) const noexcept {
@@ -14166,13 +14306,13 @@ class Router {
         for (const Entry& entry : node.entries) {
             if (entry.method == any_method)
                 any = entry.target;
-            else if (entry.known_method == http::Method::get)
+            else if (entry.known_method == Method::get)
                 get = entry.target;
-            const bool same = query.method == http::Method::other ? entry.method == query.method_name
-                                                                  : entry.known_method == query.method;
+            const bool same = query.method == Method::other ? entry.method == query.method_name
+                                                            : entry.known_method == query.method;
             if (same) return entry.target;
         }
-        return query.method == http::Method::head && get != nullptr ? get : any;
+        return query.method == Method::head && get != nullptr ? get : any;
     }
 
     // The depth is that of the tree, which the patterns decide, not the client.
@@ -14226,7 +14366,7 @@ namespace detail {
 /// Addresses are stable: routes and scopes never move.
 class RouteTable {
   public:
-    RouteTable() { scopes_.emplace_back(); }
+    RouteTable() { scopes_.emplace_back(nullptr, std::string()); }
 
     [[nodiscard]] Scope& root() noexcept { return scopes_.front(); }
 
@@ -14234,12 +14374,12 @@ class RouteTable {
         require_unfrozen();
         std::string full = outer.prefix + std::string(prefix.text);
         if (!full.empty() && full.back() == '/') full.pop_back();
-        return scopes_.emplace_back(Scope{&outer, std::move(full), {}});
+        return scopes_.emplace_back(&outer, std::move(full));
     }
 
     void add_middleware(Scope& scope, Handler middleware) {
         require_unfrozen();
-        scope.middleware.push_back(std::move(middleware));
+        scope.middleware.push_back(new Middleware(std::move(middleware)));
     }
 
     /// Throws std::invalid_argument that names both routes of a conflict.
@@ -14406,27 +14546,36 @@ class Fallback {
 
     /// Makes the table answer by this object, which must outlive the serving.
     void install() {
-        RouteEntry& entry = table_->set_fallback(make_handler());
+        ServerHandler handler{this};
+        if (not_found_.is_coroutine())
+            handler.coroutine = [](void* self, Call& call) {
+                return static_cast<Fallback*>(self)->run_not_found(call);
+            };
+        else
+            handler.plain = [](void* self, Call& call) {
+                static_cast<Fallback*>(self)->answer_not_found(call);
+            };
+        RouteEntry& entry = table_->set_fallback(Handler(handler));
         entry.handler_reads_body = static_cast<bool>(not_found_);
-        entry.middleware.emplace_back(ServerHandler{}, [this](Call& call) {
-            call.cause = AnswerCause::no_route;
-            if (answer_other_method(call)) call.position = call.route->chain().size();
-        });
+        entry.middleware.push_back(new Middleware(Handler(ServerHandler{this, &answer_other_method})));
     }
 
   private:
-    Handler make_handler() {
-        if (not_found_.is_coroutine()) {
-            return Handler(ServerHandler{}, [this](Call& call) {
-                call.response.status = 404;
-                return not_found_.call_coroutine(call);
-            });
-        }
-        return Handler(ServerHandler{}, [this](Call& call) {
-            if (!not_found_) return call.response.set_problem(404, "there is nothing at this path");
-            call.response.status = 404;
-            not_found_.call(call);
-        });
+    Task<> run_not_found(Call& call) const {
+        call.response.status = 404;
+        return not_found_.call_coroutine(call);
+    }
+    void answer_not_found(Call& call) const {
+        if (!not_found_) return call.response.set_problem(404, "there is nothing at this path");
+        call.response.status = 404;
+        not_found_.call(call);
+    }
+
+    // What follows is not run if another method has answered.
+    static void answer_other_method(void* self, Call& call) {
+        call.cause = AnswerCause::no_route;
+        if (static_cast<Fallback*>(self)->answer_other_method(call))
+            call.position = call.route->chain().size();
     }
 
     // Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110
@@ -14434,7 +14583,7 @@ class Fallback {
     // all.
     bool answer_other_method(Call& call) const {
         const Request& request = call.request;
-        if (request.known_method == http::Method::other && !table_->has_method(request.method())) {
+        if (request.known_method == Method::other && !table_->has_method(request.method())) {
             call.response.set_problem(501, "this method is not known here");
             return true;
         }
@@ -14446,7 +14595,7 @@ class Fallback {
         }
         if (allow.empty()) return false;
         call.response.headers.set("Allow", allow);
-        if (request.known_method == http::Method::options) {
+        if (request.known_method == Method::options) {
             call.context.no_content();
         } else {
             // Without the method's name, since a HEAD is told how long the answer to a GET is.
@@ -14469,10 +14618,13 @@ class Fallback {
 
 namespace sake {
 inline namespace v0 {
+
+class Engine;
+
 namespace detail {
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
-/// runtime(text); the handler is described in API's "Handlers". Each throws std::invalid_argument on a
+/// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
 /// conflict, naming both routes.
 template <class Self, PatternUse Use>
 class Verbs {
@@ -14522,7 +14674,7 @@ class Verbs {
     /// outermost.
     template <class F>
     Self& use(F&& middleware) {
-        self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
+        self().table().add_middleware(self().scope(), Handler(std::forward<F>(middleware)));
         return self();
     }
 
@@ -14543,15 +14695,15 @@ class Verbs {
 /// it names.
 class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_in_group> {
   public:
-    RouterGroup(detail::RouteTable& table, detail::Scope& scope) noexcept : table_(&table), scope_(&scope) {}
-
     /// A group inside this one; it adds its prefix and passes this group's middleware first.
     [[nodiscard]] RouterGroup group(detail::GroupPrefix prefix) const {
         return {*table_, table_->add_scope(*scope_, prefix.info())};
     }
 
   private:
+    friend class Engine;  // which makes the first
     friend class detail::Verbs<RouterGroup, detail::PatternUse::route_in_group>;
+    RouterGroup(detail::RouteTable& table, detail::Scope& scope) noexcept : table_(&table), scope_(&scope) {}
     [[nodiscard]] detail::RouteTable& table() const noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() const noexcept { return *scope_; }
 
@@ -14573,17 +14725,22 @@ namespace detail {
 class Observers {
   public:
     template <class F>
-    void add(F&& observer) {
-        list_.emplace_back(std::forward<F>(observer));
+    void add(F observer) {
+        struct Given final : Observer {
+            explicit Given(F&& given) : function(std::move(given)) {}
+            void tell(const Answered& answered) override { function(answered); }
+            F function;
+        };
+        list_.push_back(new Given(std::move(observer)));
     }
     [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
 
     /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
     /// the same.
     void tell(const Answered& answered) const noexcept {
-        for (auto& each : list_) {
+        for (Observer* each = list_.first(); each != nullptr; each = each->next) {
             try {
-                each(answered);
+                each->tell(answered);
             } catch (...) {
                 report_failure("on_answered failed: ", std::current_exception());
             }
@@ -14591,7 +14748,16 @@ class Observers {
     }
 
   private:
-    mutable std::vector<UniqueFunction<void(const Answered&)>> list_;
+    struct Observer {
+        Observer() = default;
+        Observer(const Observer&) = delete;
+        Observer& operator=(const Observer&) = delete;
+        virtual ~Observer() = default;
+        virtual void tell(const Answered& answered) = 0;
+        Observer* next = nullptr;
+    };
+
+    OwningList<Observer> list_;
 };
 
 }  // namespace detail
@@ -14983,7 +15149,7 @@ inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& docu
     if (builder.end() != nullptr) throw std::invalid_argument("worker document: it describes no request");
     call.request.body_storage = std::move(document.body);
     call.request.body = call.request.body_storage;
-    for (auto& [name, value] : document.params) call.request.given_params.push_back(std::move(value));
+    for (const auto& [name, value] : document.params) builder.param(value);
     call.route = &route;
     call.position = route.chain().size();
     call.values = std::move(document.values);
@@ -15161,7 +15327,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
             }
         });
         keep_exception([&] {
-            while (!exception_ && !call.afters.empty()) take_after(call)(call.context);
+            while (!exception_ && !call.afters.empty()) call.afters.take_front()->run(call.context);
         });
         // What a handler has set before it threw is kept, as it is on the reactor.
         WorkerResponse response = describe_response(call.response);
@@ -15347,7 +15513,7 @@ struct Url {
 
     /// "host:port", with the port 80 where none is given: what TcpStream::connect takes.
     [[nodiscard]] std::string address() const {
-        const std::size_t host = detail::host_length(authority);
+        const std::size_t host = sake::detail::host_length(authority);
         const bool has_port = host + 1 < authority.size();
         return authority.substr(0, host) + (has_port ? authority.substr(host) : ":80");
     }
@@ -15381,7 +15547,7 @@ inline std::string loggable_url(std::string_view text) {
         throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
     };
     const std::string_view whole = text.substr(0, text.find('#'));
-    const auto parts = detail::parse_absolute(Method::get, whole);
+    const auto parts = sake::detail::parse_absolute(sake::detail::Method::get, whole);
     if (!parts) {
         const std::size_t host = std::min(whole.find("//"), whole.size());
         const std::size_t at = whole.find('@', host);
@@ -15390,14 +15556,15 @@ inline std::string loggable_url(std::string_view text) {
         refuse("is not http://host/path");
     }
     if (!iequals(whole.substr(0, 7), "http://")) refuse("is not http, the one scheme that is spoken here");
-    if (detail::host_length(parts->authority) == 0) refuse("has no host");
+    if (sake::detail::host_length(parts->authority) == 0) refuse("has no host");
     Url url;
     url.authority = parts->authority;
     const std::string_view rest = whole.substr(7 + parts->authority.size());
     if (rest.empty() || rest[0] != '/') url.target = "/";
     url.target += rest;
     const char* const end = url.target.data() + url.target.size();
-    if (detail::skip_target(url.target.data(), end) != end) refuse("has a byte that must be percent-encoded");
+    if (sake::detail::skip_target(url.target.data(), end) != end)
+        refuse("has a byte that must be percent-encoded");
     return url;
 }
 
@@ -15591,8 +15758,9 @@ class Request {
     [[nodiscard]] bool is_streamed() const noexcept { return static_cast<bool>(source_); }
     /// Whether sending it twice is as good as once (RFC 9110 section 9.2.2).
     [[nodiscard]] bool is_repeatable() const noexcept {
-        const Method known = method_from(method_);
-        return !is_streamed() && known != Method::post && known != Method::patch && known != Method::other;
+        const sake::detail::Method known = sake::detail::method_from(method_);
+        return !is_streamed() && known != sake::detail::Method::post &&
+               known != sake::detail::Method::patch && known != sake::detail::Method::other;
     }
 
     template <class AnyResponse>
@@ -16076,7 +16244,7 @@ Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
             throw BadResponse("bad response: " + std::string(answer.parser.reason()));
         if (result == sake::detail::http1::ResponseParser::Result::done) {
             if (answer.head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
-            if (!is_informational(answer.head.status)) co_return true;
+            if (!sake::detail::is_informational(answer.head.status)) co_return true;
             stream.skip(answer.head.size);
             answer.parser.reset();
             continue;
@@ -16111,8 +16279,8 @@ Task<std::optional<ResponseStream>> Client::try_once(R& request) {
                                          request.url_.to_string() + ": the server gave no answer");
     }
     const std::string_view bytes = connection->unread();
-    sake::detail::http1::Framing framing =
-        sake::detail::http1::decide_response_framing(answer.head, bytes.data(), method_from(request.method_));
+    sake::detail::http1::Framing framing = sake::detail::http1::decide_response_framing(
+        answer.head, bytes.data(), sake::detail::method_from(request.method_));
     if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
     framing.keep_alive = framing.keep_alive && is_written;
     giving_up.dismiss();
@@ -16405,9 +16573,6 @@ class H1Reader {
     /// Whether the client waits for a "100 Continue" before it sends the body, or has not sent it since.
     [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
     [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
-    [[nodiscard]] bool is_head_request() const noexcept {
-        return call_.request.known_method == http::Method::head;
-    }
     [[nodiscard]] bool is_http_1_0() const noexcept { return head_.minor_version == 0; }
 
     /// Moves the request out of the input to memory of its own, because its handler may run for long.
@@ -16449,7 +16614,7 @@ class H1Reader {
         for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
             bytes.remove_prefix(2);
         }
-        if (bytes.starts_with("HEAD ")) call_.request.known_method = http::Method::head;
+        if (bytes.starts_with("HEAD ")) call_.request.known_method = Method::head;
     }
 
   private:
@@ -16824,54 +16989,6 @@ class Deadlines {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/h1_answerer.hpp ----
-
-// A whole answer as HTTP/1 bytes: what the head says besides the fields that the handler has set.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// What an answer's head says besides what the handler set.
-struct AnswerTerms {
-    bool close = false;
-    bool is_head_request = false;
-    bool is_http_1_0 = false;
-    std::string_view date_line;
-};
-
-/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
-/// section 15.3.6).
-constexpr bool has_body(int status) noexcept { return !http::has_no_body(status) && status != 205; }
-
-/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
-/// piece in the send: then returns false.
-inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {
-    const bool no_content = http::has_no_body(answer.status);
-    const bool sends_body = !no_content && answer.status != 205;
-    http1::ResponseHead head;
-    head.status = answer.status;
-    head.content_type = sends_body ? answer.content_type() : std::string_view{};
-    head.body = no_content ? http1::BodyLine::none : http1::BodyLine::length;
-    head.content_length = sends_body ? answer.body.size() : 0;
-    head.date_line = terms.date_line;
-    if (terms.close) {
-        head.connection = http1::ConnectionLine::close;
-    } else if (terms.is_http_1_0) {
-        head.connection = http1::ConnectionLine::keep_alive;
-    }
-    http1::append_response_head(out, head, answer.headers);
-    constexpr std::size_t worth_copying = 16 * 1024;
-    if (!sends_body || terms.is_head_request) return true;
-    if (answer.body.size() > worth_copying) return false;
-    out.append(answer.body);
-    return true;
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/server/output.hpp ----
 
 // The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
@@ -16901,6 +17018,7 @@ class OutputPiece {
     [[nodiscard]] std::string_view text() const noexcept { return std::string_view(text_).substr(taken_); }
     [[nodiscard]] FileRange& range() noexcept { return range_; }
     void take(std::size_t size) noexcept { taken_ += size; }
+    OutputPiece* next = nullptr;  // sent behind this one
     /// The memory that it keeps.
     [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
 
@@ -16912,7 +17030,7 @@ class OutputPiece {
 
 /// What the socket did not take.
 struct UnsentOutput {
-    std::vector<OutputPiece> pieces;
+    OwningList<OutputPiece> pieces;
     TimePoint since;
     std::uint64_t sent = 0;  // of the answers that it belongs to
     RateLimit rate;
@@ -16929,7 +17047,8 @@ class Output {
     [[nodiscard]] std::size_t held_bytes() const noexcept {
         std::size_t sum = 0;
         if (has_unsent()) {
-            for (const OutputPiece& each : unsent_->pieces) sum += each.held_bytes();
+            const OutputPiece* each = unsent_->pieces.first();
+            for (; each != nullptr; each = each->next) sum += each->held_bytes();
         }
         return sum;
     }
@@ -16938,11 +17057,12 @@ class Output {
     /// unsent.
     Result flush(Socket& socket, ByteBuffer& gathered) {
         if (has_unsent()) return flush_unsent(socket);
-        return gathered.empty() ? Result::sent : flush_with(socket, gathered, {});
+        return gathered.empty() ? Result::sent : flush_with(socket, gathered, nullptr);
     }
 
-    /// Sends what is gathered with more pieces behind it, which are not copied. Not while anything is unsent.
-    Result flush_with(Socket& socket, ByteBuffer& gathered, std::span<OutputPiece> pieces) {
+    /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
+    /// but moved from. Not while anything is unsent.
+    Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
         if (result == Result::blocked) keep(socket, sending);
@@ -16954,15 +17074,14 @@ class Output {
     /// A send of a text and the pieces behind it, as far as it has come.
     struct Sending {
         std::string_view text;
-        std::span<OutputPiece> pieces;
+        OutputPiece* pieces;
         std::uint64_t sent = 0;
 
         Result run(Socket& socket) {
             for (;;) {
                 skip_what_is_sent();
-                if (text.empty() && pieces.empty()) return Result::sent;
-                const SysResult result =
-                    text.empty() && pieces.front().is_file() ? send_range(socket) : send_texts(socket);
+                if (text.empty() && pieces == nullptr) return Result::sent;
+                const SysResult result = send_next(socket);
                 if (result.would_block()) {
                     socket.blocked(writable);
                     return Result::blocked;
@@ -16975,11 +17094,16 @@ class Output {
       private:
         void skip_what_is_sent() noexcept {
             if (!text.empty()) return;
-            while (!pieces.empty() && pieces.front().is_empty()) pieces = pieces.subspan(1);
+            while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
+        }
+
+        SysResult send_next(Socket& socket) noexcept {
+            if (pieces == nullptr) return send_text(socket);
+            return text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
         }
 
         SysResult send_range(Socket& socket) noexcept {
-            FileRange& range = pieces.front().range();
+            FileRange& range = pieces->range();
             const std::uint64_t before = range.offset;
             const SysResult result =
                 socket.send_file(range.file.get(), range.offset, static_cast<std::size_t>(range.length));
@@ -16995,7 +17119,6 @@ class Output {
         }
 
         SysResult send_texts(Socket& socket) noexcept {
-            if (pieces.empty()) return send_text(socket);
             constexpr std::size_t most = 8;
             iovec vectors[most];
             std::size_t count = 0;
@@ -17004,10 +17127,8 @@ class Output {
                 if (!each.empty()) vectors[count++] = {const_cast<char*>(each.data()), each.size()};
             };
             add(text);
-            for (const OutputPiece& each : pieces) {
-                if (each.is_file() || count == most) break;
-                add(each.text());
-            }
+            const OutputPiece* each = pieces;
+            for (; each != nullptr && !each->is_file() && count < most; each = each->next) add(each->text());
             const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len)
                                                 : socket.send(vectors, count);
             if (result.ok()) take(static_cast<std::size_t>(result.value));
@@ -17018,10 +17139,9 @@ class Output {
             const std::size_t of_text = std::min(size, text.size());
             text.remove_prefix(of_text);
             size -= of_text;
-            for (OutputPiece& each : pieces) {
-                if (size == 0) return;
-                const std::size_t of_piece = std::min(size, each.text().size());
-                each.take(of_piece);
+            for (OutputPiece* each = pieces; size > 0; each = each->next) {
+                const std::size_t of_piece = std::min(size, each->text().size());
+                each->take(of_piece);
                 size -= of_piece;
             }
         }
@@ -17031,20 +17151,19 @@ class Output {
         unsent_ = std::make_unique<UnsentOutput>();
         unsent_->since = socket.watch().reactor().now();
         unsent_->sent = sending.sent;
-        if (!sending.text.empty()) unsent_->pieces.emplace_back(std::string(sending.text));
-        for (OutputPiece& each : sending.pieces) unsent_->pieces.push_back(std::move(each));
+        if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
+        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
+            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
+        }
     }
 
     Result flush_unsent(Socket& socket) {
-        Sending sending{{}, unsent_->pieces};
+        OwningList<OutputPiece>& pieces = unsent_->pieces;
+        Sending sending{{}, pieces.first()};
         const Result result = sending.run(socket);
         unsent_->sent += sending.sent;
-        if (result == Result::sent) {
-            unsent_.reset();
-        } else {
-            std::vector<OutputPiece>& pieces = unsent_->pieces;
-            pieces.erase(pieces.begin(), pieces.end() - std::ssize(sending.pieces));
-        }
+        while (!pieces.empty() && pieces.first()->is_empty()) static_cast<void>(pieces.take_front());
+        if (result == Result::sent) unsent_.reset();
         return result;
     }
 
@@ -17155,7 +17274,7 @@ class Turn {
     /// Sends what is gathered with a body behind it, which is not copied.
     Output::Result send_with(std::string body) {
         OutputPiece piece(std::move(body));
-        return transport_.output_.flush_with(transport_.socket_, gathered(), {&piece, 1});
+        return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
     }
 
     /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
@@ -17176,6 +17295,88 @@ class Turn {
     Transport& transport_;
     bool is_open_ = false;
 };
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/h1_answerer.hpp ----
+
+// The answers of HTTP/1 connections, as bytes: what the head says besides the fields that the handler has
+// set, and who is told of it.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What an answer's head says besides what the handler set.
+struct AnswerTerms {
+    bool close = false;
+    bool is_head_request = false;
+    bool is_http_1_0 = false;
+    std::string_view date_line;
+};
+
+/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
+/// section 15.3.6).
+constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
+
+/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
+/// piece in the send: then returns false.
+inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {
+    const bool no_content = has_no_body(answer.status);
+    const bool sends_body = !no_content && answer.status != 205;
+    http1::ResponseHead head;
+    head.status = answer.status;
+    head.content_type = sends_body ? answer.content_type() : std::string_view{};
+    head.body = no_content ? http1::BodyLine::none : http1::BodyLine::length;
+    head.content_length = sends_body ? answer.body.size() : 0;
+    head.date_line = terms.date_line;
+    if (terms.close) {
+        head.connection = http1::ConnectionLine::close;
+    } else if (terms.is_http_1_0) {
+        head.connection = http1::ConnectionLine::keep_alive;
+    }
+    http1::append_response_head(out, head, answer.headers);
+    constexpr std::size_t worth_copying = 16 * 1024;
+    if (!sends_body || terms.is_head_request) return true;
+    if (answer.body.size() > worth_copying) return false;
+    out.append(answer.body);
+    return true;
+}
+
+/// Tells the program's observers of an answer that is about to leave.
+inline void tell_observers(Shard& shard, H1Exchange& exchange, int status, std::size_t body_size,
+                           AnswerCause cause) {
+    Call& call = exchange.call;
+    const bool has_route = call.route != nullptr && !call.route->pattern().empty();
+    const bool sends_body = call.request.known_method != Method::head && has_body(status);
+    shard.observers.tell({.method = call.request.method(),
+                          .target = call.request.target(),
+                          .route = has_route ? call.route->pattern() : "unmatched",
+                          .status = status,
+                          .bytes = sends_body ? body_size : 0,
+                          .duration = shard.reactor.present() - exchange.begun,
+                          .cause = cause,
+                          .ctx = call.context});
+}
+
+/// The one place that every answer passes: gathers it, or sends it at once if it is large. False if the
+/// connection is broken. A large body is moved from.
+inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response& response, bool close,
+                        AnswerCause cause) {
+    AnswerTerms terms;
+    terms.close = close;
+    terms.is_head_request = exchange.call.request.known_method == Method::head;
+    terms.is_http_1_0 = exchange.reader.is_http_1_0();
+    terms.date_line = shard.date_line();
+    const std::size_t body_size = response.body.size();
+    const bool is_whole = append_answer(turn.gathered(), response, terms);
+    // Out of the observers' reach, since the head has said how long it is.
+    std::string rest = is_whole ? std::string() : std::move(response.body);
+    if (!shard.observers.empty()) tell_observers(shard, exchange, response.status, body_size, cause);
+    return is_whole || turn.send_with(std::move(rest)) != Output::Result::failed;
+}
 
 }  // namespace detail
 }  // namespace v0
@@ -17279,8 +17480,9 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     Progress refuse_for_memory(Turn& turn) {
         return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
     }
-    void answer(Turn& turn, Response& response, bool close, AnswerCause cause);
-    void tell_observers(int status, std::size_t body_size, AnswerCause cause);
+    void answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
+        if (!send_answer(shard_, turn, *exchange_, response, close, cause)) state_ = State::dead;
+    }
     bool send_gathered(Turn& turn);
 
     // Waiting and closing.
@@ -17582,36 +17784,6 @@ inline H1Connection::Progress H1Connection::refuse(Turn& turn, int status, std::
     return Progress::again;
 }
 
-/// The one place that every answer passes.
-inline void H1Connection::answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
-    AnswerTerms terms;
-    terms.close = close;
-    terms.is_head_request = exchange_->call.request.known_method == http::Method::head;
-    terms.is_http_1_0 = exchange_->reader.is_http_1_0();
-    terms.date_line = shard_.date_line();
-    const std::size_t body_size = response.body.size();
-    const bool is_whole = append_answer(turn.gathered(), response, terms);
-    // Out of the observers' reach, since the head has said how long it is.
-    std::string rest = is_whole ? std::string() : std::move(response.body);
-    if (!shard_.observers.empty()) tell_observers(response.status, body_size, cause);
-    if (is_whole) return;
-    if (turn.send_with(std::move(rest)) == Output::Result::failed) state_ = State::dead;
-}
-
-inline void H1Connection::tell_observers(int status, std::size_t body_size, AnswerCause cause) {
-    Call& call = exchange_->call;
-    const bool has_route = call.route != nullptr && !call.route->pattern().empty();
-    const bool sends_body = !exchange_->reader.is_head_request() && has_body(status);
-    shard_.observers.tell({.method = call.request.method(),
-                           .target = call.request.target(),
-                           .route = has_route ? call.route->pattern() : "unmatched",
-                           .status = status,
-                           .bytes = sends_body ? body_size : 0,
-                           .duration = shard_.reactor.present() - exchange_->begun,
-                           .cause = cause,
-                           .ctx = call.context});
-}
-
 // Sends what is gathered; false if some of it is unsent or the connection is broken, so that the loop has to
 // look.
 inline bool H1Connection::send_gathered(Turn& turn) {
@@ -17757,56 +17929,55 @@ class Acceptor {
         : shard_(shard),
           listener_(std::move(listener)),
           look_again_(shard.reactor, shard.room),
-          loop_(spawn_on(shard.reactor, run(*this))) {}
+          loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
     /// A stop has begun: takes what the kernel has accepted already, then ends.
     void begin_drain() { loop_.cancel(); }
     [[nodiscard]] bool has_ended() const noexcept { return loop_.is_done(); }
+    Acceptor* next = nullptr;  // of the same run
 
   private:
     enum class Outcome : std::uint8_t { drained, some, full, no_resources };
     static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
 
-    static Task<> run(Acceptor& self) {
-        co_await self.accept_all();
-        const Listener closing(std::move(self.listener_));
-    }
-
-    Task<> accept_all() {
-        Watch watch(shard_.reactor, listener_.socket.get());
-        // At a stop, what the kernel has accepted for us is served, which the close would reset. That is no
-        // more than its queue holds; new clients may keep coming meanwhile.
-        std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
-        while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
-            try {
-                if (!shard_.is_draining()) {
-                    const bool is_ready = co_await wait_readable(watch);
-                    if (!is_ready) break;
-                }
-                const std::int64_t before = accepted_;
-                const Outcome outcome = accept_and_make_room(watch);
-                if (shard_.is_draining()) left_at_stop -= accepted_ - before;
-                if (shard_.is_draining() && outcome == Outcome::drained) break;
-                if (outcome == Outcome::full) {
-                    shard_.room.reset();
-                    co_await shard_.room.wait();
-                    shard_.wants_room = false;
-                    continue;
-                }
-                if (outcome == Outcome::no_resources) {
-                    try {
-                        co_await sleep(std::chrono::milliseconds(100));
-                    } catch (const std::bad_alloc&) {
-                        // Not even for the timer: then the pause is one turn of the loop.
+    Task<> run() {
+        {
+            Watch watch(shard_.reactor, listener_.socket.get());
+            // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
+            // no more than its queue holds; new clients may keep coming meanwhile.
+            std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
+            while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
+                try {
+                    if (!shard_.is_draining()) {
+                        const bool is_ready = co_await wait_readable(watch);
+                        if (!is_ready) break;
                     }
+                    const std::int64_t before = accepted_;
+                    const Outcome outcome = accept_and_make_room(watch);
+                    if (shard_.is_draining()) left_at_stop -= accepted_ - before;
+                    if (shard_.is_draining() && outcome == Outcome::drained) break;
+                    if (outcome == Outcome::full) {
+                        shard_.room.reset();
+                        co_await shard_.room.wait();
+                        shard_.wants_room = false;
+                        continue;
+                    }
+                    if (outcome == Outcome::no_resources) {
+                        try {
+                            co_await sleep(std::chrono::milliseconds(100));
+                        } catch (const std::bad_alloc&) {
+                            // Not even for the timer: then the pause is one turn of the loop.
+                        }
+                    }
+                    co_await yield();
+                } catch (const Cancelled&) {
+                    if (!shard_.is_draining()) break;
                 }
-                co_await yield();
-            } catch (const Cancelled&) {
-                if (!shard_.is_draining()) break;
             }
         }
+        const Listener closing(std::move(listener_));
     }
 
     // Outlives a lack of memory as it does one of descriptors.
@@ -17925,7 +18096,7 @@ namespace detail {
 class Shutdown {
   public:
     /// What it stops. The carrier may be null.
-    Shutdown(Shard& shard, std::deque<Acceptor>& acceptors, Carrier* carrier)
+    Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier)
         : shard_(shard), acceptors_(acceptors), carrier_(carrier) {
         spawn_on(shard.reactor, end_grace(*this)).detach();
     }
@@ -17949,7 +18120,7 @@ class Shutdown {
         if (has_begun()) return;
         shard_.stage = StopStage::draining;
         if (carrier_ != nullptr) carrier_->request_stop();
-        for (Acceptor& each : acceptors_) each.begin_drain();
+        for (Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) each->begin_drain();
         shard_.sessions.for_each([](Session& session) { session.begin_drain(); });
         drain_began_.set();
     }
@@ -17991,12 +18162,13 @@ class Shutdown {
     }
 
     [[nodiscard]] bool has_ended_accepting() const noexcept {
-        return std::all_of(acceptors_.begin(), acceptors_.end(),
-                           [](const auto& each) { return each.has_ended(); });
+        const Acceptor* each = acceptors_.first();
+        while (each != nullptr && each->has_ended()) each = each->next;
+        return each == nullptr;
     }
 
     Shard& shard_;
-    std::deque<Acceptor>& acceptors_;
+    OwningList<Acceptor>& acceptors_;
     Carrier* carrier_;
     Event drain_began_;
     bool has_given_up_ = false;
@@ -18120,7 +18292,8 @@ class StallWatch {
         reactor.watch_stalls(config.stall_warning, [this](const void* work, Clock::duration held) {
             report(static_cast<const RouteEntry*>(work), held);
         });
-        reactor.name_work([](const void* work) { return static_cast<const RouteEntry*>(work)->description(); });
+        reactor.name_work(
+            [](const void* work) { return static_cast<const RouteEntry*>(work)->description(); });
     }
     StallWatch(const StallWatch&) = delete;
     StallWatch& operator=(const StallWatch&) = delete;
@@ -18173,16 +18346,16 @@ namespace detail {
 class Run {
   public:
     Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, std::vector<Listener> listeners)
+        const Observers& observers, std::vector<Listener> listeners, std::unique_ptr<Poller> poller)
         : config_(config),
           listeners_(std::move(listeners)),
-          reactor_(config.poller),
+          reactor_(std::move(poller)),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
           carrier_(make_carrier(routes)),
           stalls_(reactor_, config, carrier_ != nullptr) {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
-        if (config.handle_signals) signals_.emplace();
+        if (config.handle_signals && !listeners_.empty()) signals_.emplace();
     }
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
@@ -18202,10 +18375,17 @@ class Run {
     }
     [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_.count(); }
 
+    [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
+
+    /// Serves a connection in memory, from the next turn of the reactor on.
+    void serve(std::unique_ptr<Wire> wire) {
+        reactor_.enter(
+            [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
+    }
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
     int serve() {
         if (config_.announce) announce();
-        for (Listener& listener : listeners_) acceptors_.emplace_back(shard_, std::move(listener));
+        for (Listener& listener : listeners_) acceptors_.push_back(new Acceptor(shard_, std::move(listener)));
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
         reactor_.run_until([this] { return shutdown_.is_over(); });
         return shutdown_.was_forced() ? 1 : 0;
@@ -18278,7 +18458,7 @@ class Run {
     Shard shard_;
     std::unique_ptr<Carrier> carrier_;
     StallWatch stalls_;
-    std::deque<Acceptor> acceptors_;
+    OwningList<Acceptor> acceptors_;
     Shutdown shutdown_{shard_, acceptors_, carrier_.get()};
 };
 
@@ -18402,6 +18582,30 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
+    friend class TestClient;  // which runs the engine itself
+
+    /// A run, from its start to its end: routes stand still, and the engine reaches it.
+    class Running {
+      public:
+        /// Throws std::logic_error if the engine runs already, or a job of the last run has not returned.
+        Running(Engine& engine, std::vector<detail::Listener> listeners,
+                std::unique_ptr<detail::Poller> poller);
+        Running(const Running&) = delete;
+        Running& operator=(const Running&) = delete;
+        ~Running();
+        [[nodiscard]] detail::Run& run() noexcept { return run_; }
+
+      private:
+        struct Hold {
+            explicit Hold(Engine& held);
+            Hold(const Hold&) = delete;
+            Hold& operator=(const Hold&) = delete;
+            ~Hold();
+            Engine& engine;
+        };
+        Hold hold_;  // ends after the run
+        detail::Run run_;
+    };
     static Stats stats_of(const detail::Run& run) { return {run.worker_stats(), run.stalls()}; }
 
     Config config_;
@@ -18421,6 +18625,42 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     bool stop_requested_ = false;
 };
 
+inline Engine::Running::Hold::Hold(Engine& held) : engine(held) {
+    {
+        const std::lock_guard lock(engine.mutex_);
+        if (engine.is_running_) throw std::logic_error("run: the engine runs already");
+        if (engine.table_->is_in_use())
+            throw std::logic_error("run: a worker job of the last run has not returned");
+        engine.is_running_ = true;
+    }
+    engine.fallback_.install();
+    engine.table_->freeze(engine.config_.enable_worker_pool);
+}
+
+inline Engine::Running::Hold::~Hold() {
+    const std::lock_guard lock(engine.mutex_);
+    engine.table_->unfreeze();
+    engine.is_running_ = false;
+    engine.stop_requested_ = false;
+}
+
+inline Engine::Running::Running(Engine& engine, std::vector<detail::Listener> listeners,
+                                std::unique_ptr<detail::Poller> poller)
+    : hold_(engine),
+      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(listeners),
+           std::move(poller)) {
+    const std::lock_guard lock(engine.mutex_);
+    engine.current_ = &run_;
+    if (engine.stop_requested_) run_.stop();
+}
+
+inline Engine::Running::~Running() {
+    Engine& engine = hold_.engine;
+    const std::lock_guard lock(engine.mutex_);
+    engine.last_stats_ = stats_of(run_);
+    engine.current_ = nullptr;
+}
+
 inline int Engine::run() {
     std::vector<detail::Listener> listeners;
     {
@@ -18429,29 +18669,363 @@ inline int Engine::run() {
         listeners.swap(listeners_);
         if (std::exchange(stop_requested_, false)) return 0;
         if (listeners.empty()) throw std::logic_error("run: call listen first, or run(port)");
-        is_running_ = true;
     }
-    const detail::AtExit ended([this] {
-        const std::lock_guard lock(mutex_);
-        table_->unfreeze();
-        is_running_ = false;
-        stop_requested_ = false;
-    });
-    if (table_->is_in_use()) throw std::logic_error("run: a worker job of the last run has not returned");
-    fallback_.install();
-    table_->freeze(config_.enable_worker_pool);
-    detail::Run run(config_, table_, errors_, observers_, std::move(listeners));
-    {
-        const std::lock_guard lock(mutex_);
-        current_ = &run;
-        if (stop_requested_) run.stop();
+    return Running(*this, std::move(listeners), detail::make_poller(config_.poller)).run().serve();
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/test_client.hpp ----
+
+// TestClient: requests to an engine without a socket, a port or a thread of its own. The whole server is at
+// work, parser, limits, middleware, workers and writer, over memory and in virtual time.
+
+namespace sake {
+inline namespace v0 {
+
+class TestClient;
+
+/// An answer that a TestClient received.
+struct TestResponse {
+    int status = 0;
+    http::Headers headers;
+    std::string body;
+
+    /// The first field of that name in any case; "" if there is none.
+    [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
+        return headers.get(name).value_or(std::string_view{});
     }
-    const detail::AtExit unreachable([this] {
-        const std::lock_guard lock(mutex_);
-        last_stats_ = stats_of(*current_);
-        current_ = nullptr;
+    /// The body as JSON. Throws JsonError.
+    template <class Value = Json>
+    [[nodiscard]] Value json() const {
+        return parse_json<Value>(body);
+    }
+};
+
+/// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
+/// wait is in virtual time, so it ends: by what the server sends, or when one of its timeouts closes the
+/// connection. If the server resets it, the functions that receive throw std::system_error, once, after what
+/// came before. After close or reset, everything but these two throws std::logic_error.
+class TestConnection {
+  public:
+    TestConnection(TestConnection&&) noexcept = default;
+    TestConnection& operator=(TestConnection&&) noexcept = default;
+
+    /// Sends all of it, and waits while the server does not read. Throws std::system_error if the server has
+    /// closed.
+    TestConnection& send(std::string_view bytes);
+    /// What comes next, after waiting for something to come; "" if the server has closed.
+    [[nodiscard]] std::string receive();
+    /// What has come by now: lets the server do all that needs no time.
+    [[nodiscard]] std::string receive_now();
+    /// Everything up to the close. After a reset, what came before it stays for `receive`.
+    [[nodiscard]] std::string receive_all();
+    /// The next answer, to a request with this method; interim ones are passed over. What follows it stays
+    /// for the next call. Throws std::runtime_error if the server closes in the middle of it, or sends none.
+    [[nodiscard]] TestResponse response(std::string_view method = "GET");
+    /// Whether the server has closed or reset the connection, and nothing is left to be received.
+    [[nodiscard]] bool is_closed();
+
+    /// Sends no more, and goes on receiving.
+    void half_close();
+    /// Ends the connection in order. What was not received resets it, as with a socket.
+    void close() noexcept;
+    /// Ends it with a reset.
+    void reset() noexcept;
+
+  private:
+    friend class TestClient;
+    struct State;
+    TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once);
+    [[nodiscard]] State& state() const;
+
+    TestClient* client_;
+    std::unique_ptr<State> state_;
+};
+
+/// Serves an engine as Engine::run does, as long as it lives, whenever one of its functions waits:
+///
+///     sake::TestClient client(app);
+///     CHECK(client.get("/users/7").json() == sake::Json{{"id", 7}});
+///
+/// Time is virtual and begins at 2026-01-01 00:00 UTC: if nothing is ready, it jumps to the next timer, so
+/// that a handler that sleeps for an hour, or a timeout of one, takes no time. While worker routes,
+/// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
+class TestClient {
+  public:
+    /// Throws std::logic_error if the engine runs already.
+    explicit TestClient(Engine& app) : TestClient(app, std::make_unique<detail::SimulatedPoller>()) {}
+    TestClient(const TestClient&) = delete;
+    TestClient& operator=(const TestClient&) = delete;
+    ~TestClient() = default;
+
+    /// One request on a connection of its own, with Host and, for a body, Content-Length added where
+    /// `headers` do not have them, or Transfer-Encoding.
+    TestResponse request(std::string_view method, std::string_view target, const http::Headers& headers = {},
+                         std::string_view body = {});
+    TestResponse get(std::string_view target, const http::Headers& headers = {}) {
+        return request("GET", target, headers);
+    }
+    TestResponse head(std::string_view target, const http::Headers& headers = {}) {
+        return request("HEAD", target, headers);
+    }
+    TestResponse del(std::string_view target, const http::Headers& headers = {}) {
+        return request("DELETE", target, headers);
+    }
+    TestResponse options(std::string_view target, const http::Headers& headers = {}) {
+        return request("OPTIONS", target, headers);
+    }
+    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise.
+    template <class Body>
+    TestResponse post(std::string_view target, const Body& body, const http::Headers& headers = {}) {
+        return send("POST", target, body, headers);
+    }
+    template <class Body>
+    TestResponse put(std::string_view target, const Body& body, const http::Headers& headers = {}) {
+        return send("PUT", target, body, headers);
+    }
+    template <class Body>
+    TestResponse patch(std::string_view target, const Body& body, const http::Headers& headers = {}) {
+        return send("PATCH", target, body, headers);
+    }
+
+    /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
+    /// client kept it, up to 64 KiB.
+    [[nodiscard]] TestConnection connect() {
+        return TestConnection(*this, detail::memory_wire_capacity, true);
+    }
+    /// A connection of a slow client: so many bytes may be on their way, and what the server sends counts as
+    /// received when this end receives it.
+    [[nodiscard]] TestConnection connect(std::size_t capacity) {
+        return TestConnection(*this, capacity, false);
+    }
+
+    /// Lets so much time pass; everything that is due meanwhile happens.
+    template <class Rep, class Period>
+    void advance(std::chrono::duration<Rep, Period> time) {
+        time_.advance(time);
+    }
+
+    /// Stops the engine as Engine::stop does, waits until it has ended, and returns what Engine::run would.
+    /// Afterwards `connect` and requests throw std::logic_error.
+    int stop();
+
+  private:
+    friend class TestConnection;
+
+    TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
+        : time_(*time), running_(app, {}, std::move(time)) {}
+
+    template <class Body>
+    TestResponse send(std::string_view method, std::string_view target, const Body& body,
+                      http::Headers headers) {
+        constexpr bool is_text = std::is_convertible_v<const Body&, std::string_view>;
+        if (!headers.contains("Content-Type")) {
+            headers.set("Content-Type", is_text ? "text/plain; charset=utf-8" : "application/json");
+        }
+        if constexpr (is_text) {
+            return request(method, target, headers, body);
+        } else {
+            std::string text;
+            append_json(text, Json(body));
+            return request(method, target, headers, text);
+        }
+    }
+    [[nodiscard]] detail::Run& run() noexcept { return running_.run(); }
+    [[nodiscard]] Reactor& reactor() noexcept { return run().reactor(); }
+
+    detail::SimulatedPoller& time_;
+    Engine::Running running_;
+    bool has_stopped_ = false;
+};
+
+// --- TestConnection ---
+
+struct TestConnection::State {
+    State(Reactor& reactor, std::unique_ptr<detail::Wire> wire)
+        : socket(reactor, detail::FileDescriptor(), std::move(wire)) {}
+
+    detail::Socket socket;
+    std::string received;  // and not taken yet
+    int error = 0;         // of the reset that ended it, until it is thrown
+    bool has_ended = false;
+
+    /// Takes what is there. True if something came, or the end.
+    bool take() {
+        char bytes[16 * 1024];
+        for (bool is_new = false;;) {
+            if (has_ended) return true;
+            const detail::SysResult result = socket.receive(bytes, sizeof bytes);
+            if (result.would_block()) {
+                socket.blocked(detail::readable);
+                return is_new;
+            }
+            is_new = true;
+            error = result.error;
+            has_ended = !result.ok() || result.value == 0;
+            if (!has_ended) received.append(bytes, static_cast<std::size_t>(result.value));
+        }
+    }
+    void throw_reset() {
+        if (error != 0) detail::throw_system_error(std::exchange(error, 0), "receive");
+    }
+    std::string hand_out() {
+        if (received.empty()) throw_reset();
+        return std::exchange(received, {});
+    }
+};
+
+inline TestConnection::State& TestConnection::state() const {
+    if (state_ == nullptr) throw std::logic_error("TestConnection: it was closed by its own side");
+    return *state_;
+}
+
+inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once)
+    : client_(&client) {
+    // A turn of another connection may be open there.
+    if (Reactor::current() != nullptr) throw std::logic_error("TestClient: not for use inside a coroutine");
+    if (client.has_stopped_) throw std::logic_error("TestClient: the engine has stopped");
+    auto [ours, theirs] = detail::make_memory_wires(capacity);
+    theirs->acknowledge_at_once(acknowledges_at_once);
+    state_ = std::make_unique<State>(client.reactor(), std::move(ours));
+    client.run().serve(std::move(theirs));
+}
+
+inline TestConnection& TestConnection::send(std::string_view bytes) {
+    detail::Socket& socket = state().socket;
+    client_->reactor().run_until([&] {
+        while (!bytes.empty()) {
+            const detail::SysResult result = socket.send(bytes.data(), bytes.size());
+            if (result.would_block()) {
+                socket.blocked(detail::writable);
+                return false;
+            }
+            if (!result.ok()) detail::throw_system_error(result.error, "send");
+            bytes.remove_prefix(static_cast<std::size_t>(result.value));
+        }
+        return true;
     });
-    return run.serve();
+    return *this;
+}
+
+inline std::string TestConnection::receive() {
+    State& state = this->state();
+    client_->reactor().run_until([&] { return state.take() || !state.received.empty(); });
+    return state.hand_out();
+}
+
+inline std::string TestConnection::receive_now() {
+    State& state = this->state();
+    client_->advance(std::chrono::seconds(0));
+    static_cast<void>(state.take());
+    return state.hand_out();
+}
+
+inline std::string TestConnection::receive_all() {
+    State& state = this->state();
+    client_->reactor().run_until([&] { return state.take() && state.has_ended; });
+    state.throw_reset();
+    return state.hand_out();
+}
+
+inline bool TestConnection::is_closed() {
+    State& state = this->state();
+    client_->advance(std::chrono::seconds(0));
+    static_cast<void>(state.take());
+    return state.has_ended && state.received.empty();
+}
+
+inline void TestConnection::half_close() { static_cast<void>(state().socket.end_output()); }
+inline void TestConnection::close() noexcept { state_.reset(); }
+inline void TestConnection::reset() noexcept {
+    if (state_ != nullptr) state_->socket.reset_on_close();
+    state_.reset();
+}
+
+inline TestResponse TestConnection::response(std::string_view method) {
+    namespace http1 = detail::http1;
+    http1::ResponseParser parser;
+    http1::ReceivedHead head;
+    State& state = this->state();
+    std::string& received = state.received;
+    const auto wait_until = [&](auto is_there) {
+        client_->reactor().run_until([&] {
+            static_cast<void>(state.take());
+            return is_there() || state.has_ended;
+        });
+    };
+    do {  // interim answers
+        received.erase(0, head.size);
+        parser.reset();
+        head.clear();
+        auto result = http1::ResponseParser::Result::need_more;
+        wait_until([&] {
+            return (result = parser.parse(received, head)) != http1::ResponseParser::Result::need_more;
+        });
+        if (result != http1::ResponseParser::Result::done) {
+            state.throw_reset();
+            throw std::runtime_error("no answer: the server sent \"" + received + "\"");
+        }
+    } while (detail::is_informational(head.status) && head.status != 101);
+
+    TestResponse response;
+    response.status = head.status;
+    for (const detail::FieldSlice& field : head.fields) {
+        response.headers.add(field.name.of(received.data()), field.value.of(received.data()));
+    }
+    http1::BodyReader reader;
+    reader.reset(http1::decide_response_framing(head, received.data(), detail::method_from(method)));
+    received.erase(0, head.size);
+    using Kind = http1::BodyReader::Step::Kind;
+    Kind kind = Kind::need_more;
+    wait_until([&] {
+        do {
+            const http1::BodyReader::Step step = reader.read(received);
+            response.body.append(step.data);
+            received.erase(0, step.consumed);
+            kind = step.kind;
+        } while (kind == Kind::data);
+        return kind != Kind::need_more;
+    });
+    const bool ends_with_connection = reader.kind() == http1::Framing::Body::to_the_end;
+    if (kind != Kind::done) state.throw_reset();
+    if (kind != Kind::done && !ends_with_connection) {
+        throw std::runtime_error("the server closed in the middle of its answer");
+    }
+    return response;
+}
+
+// --- TestClient ---
+
+inline TestResponse TestClient::request(std::string_view method, std::string_view target,
+                                        const http::Headers& headers, std::string_view body) {
+    namespace http1 = detail::http1;
+    http1::RequestTerms terms{.method = method, .target = target, .host = "test"};
+    http::Headers fields = headers;
+    const std::string host(fields.get("Host").value_or("test"));
+    terms.host = host;
+    fields.remove("Host");
+    const bool is_framed = fields.contains("Content-Length") || fields.contains("Transfer-Encoding");
+    const bool has_body = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
+    terms.body = has_body && !is_framed ? http1::BodyLine::length : http1::BodyLine::none;
+    terms.content_length = body.size();
+    detail::ByteBuffer bytes;
+    http1::append_request_head(bytes, terms, fields);
+    bytes.append(body);
+    TestConnection connection = connect();
+    connection.send(bytes.view());
+    TestResponse response = connection.response(method);
+    connection.close();
+    advance(std::chrono::seconds(0));
+    return response;
+}
+
+inline int TestClient::stop() {
+    run().stop();
+    const int code = run().serve();
+    has_stopped_ = true;
+    return code;
 }
 
 }  // namespace v0

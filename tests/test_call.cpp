@@ -19,10 +19,10 @@ using sake::WorkerContext;
 using sake::detail::Call;
 using sake::detail::CallBuilder;
 using sake::detail::Handler;
+using sake::detail::Method;
 using sake::detail::Refusal;
 using sake::detail::RouteEntry;
 using sake::detail::RouteTable;
-using sake::http::Method;
 namespace detail = sake::detail;
 
 namespace {

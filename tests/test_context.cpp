@@ -503,7 +503,7 @@ TEST_CASE(
                 const Response redirect = ask(client, "/redirect" + number);
                 REQUIRE(redirect.status == (fits_value(byte) ? 302 : 418));
                 REQUIRE(redirect.header("Location") ==
-                        (fits_value(byte) ? sake::http::escape_reference(text) : ""));
+                        (fits_value(byte) ? sake::detail::escape_reference(text) : ""));
                 const Response type = ask(client, "/type" + number);
                 REQUIRE(type.status == (fits_value(byte) ? 200 : 418));
                 REQUIRE(type.header("Content-Type") ==

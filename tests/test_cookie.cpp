@@ -10,7 +10,7 @@
 namespace test_cookie {
 
 namespace http = sake::http;
-using http::cookie_value;
+using sake::detail::cookie_value;
 using namespace std::chrono_literals;
 
 TEST_CASE("a cookie is found by its whole name") {
@@ -99,7 +99,7 @@ TEST_CASE("P6: each of the 256 bytes in a cookie either passes unchanged or thro
         const auto throws = [](const http::SetCookie& cookie) {
             try {
                 const std::string text = http::to_string(cookie);
-                REQUIRE(sake::http::is_valid_field_value(text));
+                REQUIRE(sake::detail::is_valid_field_value(text));
                 return false;
             } catch (const std::invalid_argument& error) {
                 REQUIRE(std::string(error.what()).find("byte 1") != std::string::npos);

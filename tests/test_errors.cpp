@@ -463,7 +463,7 @@ TEST_CASE("type, title and instance of a problem may be the program's own") {
 TEST_CASE("a member that is given twice is there once, as it was given last") {
     HttpError error(429, "slow down");
     error.with({{"limit", 5}, {"type", "first"}}).with({{"limit", 6}, {"type", "second"}, {"other", 1}});
-    const std::string body = sake::detail::problem_body(429, "slow down", error.members());
+    const std::string body = error.document();
     CHECK(count_of(body, "\"limit\"") == 1);
     CHECK(count_of(body, "\"type\"") == 1);
     const Json problem = Json::parse(body);
@@ -491,15 +491,14 @@ TEST_CASE("what may not be a field or a member of a problem is refused at once")
     }
     HttpError error(400);
     CHECK_THROWS_AS(error.with({{"a", 1}, {"status", 1}}), std::invalid_argument);
-    CHECK(sake::detail::problem_body(400, "", error.members()) == sake::detail::problem_body(400, ""));
+    CHECK(error.document() == sake::detail::problem_body(400, ""));
 }
 
 TEST_CASE("a copy of an HttpError is whole") {
     const HttpError error = HttpError(429, "x").header("Retry-After", "3").with({{"limit", 5}});
     const HttpError copy(error);  // NOLINT(performance-unnecessary-copy-initialization)
     CHECK(copy.headers().get("Retry-After") == "3");
-    CHECK(sake::detail::problem_body(429, "x", copy.members()) ==
-          sake::detail::problem_body(429, "x", error.members()));
+    CHECK(copy.document() == error.document());
 }
 
 // --- What is a line in the log ---

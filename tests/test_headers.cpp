@@ -124,13 +124,13 @@ TEST_CASE("P6: each of the 256 bytes in a name either passes unchanged or throws
         CAPTURE(byte);
         const std::string name = std::string("ab") + static_cast<char>(byte);
         const bool allowed = sake::is_token(name);
-        CHECK(http::is_valid_field_name(name) == allowed);
+        CHECK(sake::detail::is_valid_field_name(name) == allowed);
         const std::string message = message_of(name, "v");
         CHECK(message.empty() == allowed);
         if (!allowed) CHECK(message.find("header name: byte 2 is ") == 0);
     }
     CHECK(message_of("", "v") == "header name: is empty");
-    CHECK_FALSE(http::is_valid_field_name(""));
+    CHECK_FALSE(sake::detail::is_valid_field_name(""));
 }
 
 TEST_CASE("P6: each of the 256 bytes in a value either passes unchanged or throws") {
@@ -138,7 +138,7 @@ TEST_CASE("P6: each of the 256 bytes in a value either passes unchanged or throw
         CAPTURE(byte);
         const std::string value = std::string("abc") + static_cast<char>(byte) + "d";
         const bool allowed = byte == '\t' || (byte >= 32 && byte != 127);
-        CHECK(http::is_valid_field_value(value) == allowed);
+        CHECK(sake::detail::is_valid_field_value(value) == allowed);
         const std::string message = message_of("X", value);
         CHECK(message.empty() == allowed);
         if (!allowed) CHECK(message.find("header value: byte 3 is ") == 0);
@@ -148,7 +148,7 @@ TEST_CASE("P6: each of the 256 bytes in a value either passes unchanged or throw
             CHECK(headers.wire() == "X: " + value + "\r\n");
         }
     }
-    CHECK(http::is_valid_field_value(""));
+    CHECK(sake::detail::is_valid_field_value(""));
 }
 
 TEST_CASE("the refusal names the kind of byte and never repeats the value") {
@@ -191,7 +191,7 @@ TEST_CASE("setting one field for ever takes no more room") {
 TEST_CASE("comma lists fall into trimmed items, and empty ones are passed over") {
     const auto items = [](std::string_view list) {
         std::vector<std::string> found;
-        http::for_each_list_item(list, [&](std::string_view item) { found.emplace_back(item); });
+        sake::detail::for_each_list_item(list, [&](std::string_view item) { found.emplace_back(item); });
         return found;
     };
     using List = std::vector<std::string>;
@@ -200,9 +200,9 @@ TEST_CASE("comma lists fall into trimmed items, and empty ones are passed over")
     CHECK(items(",, a,,b ,") == List{"a", "b"});
     CHECK(items("").empty());
     CHECK(items(" , ,").empty());
-    CHECK(http::list_contains("keep-alive, Upgrade", "upgrade"));
-    CHECK_FALSE(http::list_contains("keep-alive, Upgrades", "upgrade"));
-    CHECK_FALSE(http::list_contains("", "close"));
+    CHECK(sake::detail::list_contains("keep-alive, Upgrade", "upgrade"));
+    CHECK_FALSE(sake::detail::list_contains("keep-alive, Upgrades", "upgrade"));
+    CHECK_FALSE(sake::detail::list_contains("", "close"));
 }
 
 }  // namespace test_headers

@@ -73,10 +73,11 @@ struct OutputTest {
     Output::Result flush() { return output.flush(sockets.ours, gathered); }
     Output::Result flush_with(std::string_view body) {
         OutputPiece piece{std::string(body)};
-        return output.flush_with(sockets.ours, gathered, {&piece, 1});
+        return output.flush_with(sockets.ours, gathered, &piece);
     }
     Output::Result flush_with(std::vector<OutputPiece>& pieces) {
-        return output.flush_with(sockets.ours, gathered, pieces);
+        for (std::size_t i = 0; i + 1 < pieces.size(); ++i) pieces[i].next = &pieces[i + 1];
+        return output.flush_with(sockets.ours, gathered, pieces.empty() ? nullptr : pieces.data());
     }
     /// From now on the socket takes a few kilobytes at a time.
     void make_narrow() {
@@ -372,8 +373,8 @@ TEST_CASE("a socket that blocks in the middle of every piece gets all of them, e
     std::size_t largest_held = test.output.held_bytes();
     for (Output::Result result = Output::Result::blocked; result == Output::Result::blocked;) {
         const auto& unsent = test.output.unsent();
-        CHECK_FALSE(unsent.pieces.front().is_empty());
-        ++(unsent.pieces.front().is_file() ? blocked_in_file : blocked_in_text);
+        CHECK_FALSE(unsent.pieces.first()->is_empty());
+        ++(unsent.pieces.first()->is_file() ? blocked_in_file : blocked_in_text);
         // What is sent holds no memory, and no file.
         CHECK(test.output.held_bytes() <= largest_held);
         largest_held = test.output.held_bytes();

@@ -275,6 +275,15 @@ TEST_CASE("a peer that receives goes on") {
     CHECK_FALSE(pair.near->peer_goes_on());
 }
 
+TEST_CASE("a wire that acknowledges at once counts what it took as received") {
+    auto [near, far] = make_memory_wires(4);
+    CHECK(near->send(std::vector<iovec>{{const_cast<char*>("abcdef"), 6}}.data(), 1).value == 4);
+    CHECK(near->unacknowledged() == 4);
+    near->acknowledge_at_once(true);
+    CHECK(near->unacknowledged() == 0);
+    CHECK(far->has_input());
+}
+
 TEST_CASE("a listener is told of each end once, in the middle of the other end's call") {
     struct Listener final : sake::detail::HangupListener {
         void peer_hung_up(std::uint8_t ready) noexcept override { told.push_back(ready); }

@@ -9,20 +9,20 @@ namespace test_message {
 namespace http = sake::http;
 
 TEST_CASE("methods and their names map onto each other") {
-    using enum http::Method;
+    using enum sake::detail::Method;
     for (const auto method : {get, head, post, put, patch, del, options, connect, trace}) {
-        CAPTURE(http::to_string(method));
-        CHECK(http::method_from(http::to_string(method)) == method);
+        CAPTURE(sake::detail::to_string(method));
+        CHECK(sake::detail::method_from(sake::detail::to_string(method)) == method);
     }
-    CHECK(http::to_string(del) == "DELETE");
-    CHECK(http::to_string(other).empty());
+    CHECK(sake::detail::to_string(del) == "DELETE");
+    CHECK(sake::detail::to_string(other).empty());
 }
 
 TEST_CASE("method names are case-sensitive and whole") {
     for (const std::string_view name : {"get", "Get", "GE", "GETS", "", "PURGE", "DELETED", "OPTION",
                                         "PROPFIND", "POSt", "PATCh", "HEAd", "PUt", "TRACe", "CONNECt"}) {
         CAPTURE(name);
-        CHECK(http::method_from(name) == http::Method::other);
+        CHECK(sake::detail::method_from(name) == sake::detail::Method::other);
     }
 }
 
@@ -38,8 +38,8 @@ TEST_CASE("status codes have the phrases of the registry") {
 TEST_CASE("1xx, 204 and 304 have no body") {
     for (int status = 100; status < 600; ++status) {
         CAPTURE(status);
-        CHECK(http::is_informational(status) == (status <= 199));
-        CHECK(http::has_no_body(status) == (status <= 199 || status == 204 || status == 304));
+        CHECK(sake::detail::is_informational(status) == (status <= 199));
+        CHECK(sake::detail::has_no_body(status) == (status <= 199 || status == 204 || status == 304));
     }
 }
 

@@ -114,7 +114,7 @@ TEST_CASE("a request is taken apart") {
     CHECK(parser.started());
     CHECK(parser.status() == 0);
     CHECK(parser.reason().empty());
-    CHECK(head.method == http::Method::post);
+    CHECK(head.method == sake::detail::Method::post);
     CHECK(head.method_name.of(bytes.data()) == "POST");
     CHECK(head.target.of(bytes.data()) == "/a/b?c=d");
     CHECK(head.minor_version == 1);

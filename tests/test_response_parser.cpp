@@ -12,10 +12,10 @@ namespace test_response_parser {
 
 namespace http = sake::http;
 namespace http1 = sake::detail::http1;
-using http::Method;
 using http1::Framing;
 using http1::ReceivedHead;
 using http1::ResponseParser;
+using sake::detail::Method;
 using Result = ResponseParser::Result;
 
 namespace {

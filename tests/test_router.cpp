@@ -14,7 +14,7 @@
 namespace test_router {
 
 using namespace harness;
-using sake::http::Method;
+using sake::detail::Method;
 
 namespace {
 

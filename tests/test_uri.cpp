@@ -12,32 +12,34 @@ namespace test_uri {
 
 namespace http = sake::http;
 using namespace std::string_view_literals;
-using Form = http::Target::Form;
+using Form = sake::detail::Target::Form;
 
 TEST_CASE("an origin-form target falls into path and query at the first question mark") {
-    const auto target = http::parse_target(http::Method::get, "/a/b?x=1?y=2");
+    const auto target = sake::detail::parse_target(sake::detail::Method::get, "/a/b?x=1?y=2");
     REQUIRE(target.has_value());
     CHECK(target->form == Form::origin);
     CHECK(target->path == "/a/b");
     CHECK(target->query == "x=1?y=2");
     CHECK(target->authority.empty());
-    CHECK(http::parse_target(http::Method::get, "/")->path == "/");
-    CHECK(http::parse_target(http::Method::get, "/?")->query.empty());
-    CHECK(http::parse_target(http::Method::get, "//evil.example/x")->path == "//evil.example/x");
-    CHECK(http::parse_target(http::Method::get, "/http://a/")->path == "/http://a/");
+    CHECK(sake::detail::parse_target(sake::detail::Method::get, "/")->path == "/");
+    CHECK(sake::detail::parse_target(sake::detail::Method::get, "/?")->query.empty());
+    CHECK(sake::detail::parse_target(sake::detail::Method::get, "//evil.example/x")->path ==
+          "//evil.example/x");
+    CHECK(sake::detail::parse_target(sake::detail::Method::get, "/http://a/")->path == "/http://a/");
 }
 
 TEST_CASE("an absolute-form target falls into authority, path and query") {
-    const auto target = http::parse_target(http::Method::get, "http://example.com:8080/a?b=c");
+    const auto target =
+        sake::detail::parse_target(sake::detail::Method::get, "http://example.com:8080/a?b=c");
     REQUIRE(target.has_value());
     CHECK(target->form == Form::absolute);
     CHECK(target->authority == "example.com:8080");
     CHECK(target->path == "/a");
     CHECK(target->query == "b=c");
-    CHECK(http::parse_target(http::Method::get, "HTTPS://example.com")->path == "/");
-    CHECK(http::parse_target(http::Method::get, "http://example.com?q")->path == "/");
-    CHECK(http::parse_target(http::Method::get, "http://example.com?q")->query == "q");
-    CHECK(http::parse_target(http::Method::get, "http://[::1]:80/")->authority == "[::1]:80");
+    CHECK(sake::detail::parse_target(sake::detail::Method::get, "HTTPS://example.com")->path == "/");
+    CHECK(sake::detail::parse_target(sake::detail::Method::get, "http://example.com?q")->path == "/");
+    CHECK(sake::detail::parse_target(sake::detail::Method::get, "http://example.com?q")->query == "q");
+    CHECK(sake::detail::parse_target(sake::detail::Method::get, "http://[::1]:80/")->authority == "[::1]:80");
 }
 
 TEST_CASE("a target that has no form of its method is none") {
@@ -65,40 +67,40 @@ TEST_CASE("a target that has no form of its method is none") {
                            "example.com"sv,
                            "javascript:alert"sv}) {
         CAPTURE(bad);
-        CHECK_FALSE(http::parse_target(http::Method::get, bad).has_value());
-        CHECK_FALSE(http::parse_target(http::Method::options, bad).has_value());
+        CHECK_FALSE(sake::detail::parse_target(sake::detail::Method::get, bad).has_value());
+        CHECK_FALSE(sake::detail::parse_target(sake::detail::Method::options, bad).has_value());
     }
-    CHECK_FALSE(http::parse_target(http::Method::get, "*").has_value());
-    CHECK_FALSE(http::parse_target(http::Method::other, "*").has_value());
-    const auto star = http::parse_target(http::Method::options, "*");
+    CHECK_FALSE(sake::detail::parse_target(sake::detail::Method::get, "*").has_value());
+    CHECK_FALSE(sake::detail::parse_target(sake::detail::Method::other, "*").has_value());
+    const auto star = sake::detail::parse_target(sake::detail::Method::options, "*");
     REQUIRE(star.has_value());
     CHECK(star->form == Form::asterisk);
     CHECK(star->path == "*");
 }
 
 TEST_CASE("OPTIONS for a URL without a path is about the server, and every other method about its root") {
-    const auto path_of = [](http::Method method, std::string_view text) {
-        return std::string(http::parse_target(method, text).value().path);
+    const auto path_of = [](sake::detail::Method method, std::string_view text) {
+        return std::string(sake::detail::parse_target(method, text).value().path);
     };
-    CHECK(path_of(http::Method::options, "http://a").empty());
-    CHECK(path_of(http::Method::options, "http://a:80").empty());
-    CHECK(path_of(http::Method::options, "http://a/") == "/");
-    CHECK(path_of(http::Method::options, "http://a?") == "/");
-    CHECK(path_of(http::Method::options, "http://a?x") == "/");
-    CHECK(path_of(http::Method::get, "http://a") == "/");
+    CHECK(path_of(sake::detail::Method::options, "http://a").empty());
+    CHECK(path_of(sake::detail::Method::options, "http://a:80").empty());
+    CHECK(path_of(sake::detail::Method::options, "http://a/") == "/");
+    CHECK(path_of(sake::detail::Method::options, "http://a?") == "/");
+    CHECK(path_of(sake::detail::Method::options, "http://a?x") == "/");
+    CHECK(path_of(sake::detail::Method::get, "http://a") == "/");
 }
 
 TEST_CASE("CONNECT takes host and port, and nothing else does") {
-    const auto target = http::parse_target(http::Method::connect, "example.com:443");
+    const auto target = sake::detail::parse_target(sake::detail::Method::connect, "example.com:443");
     REQUIRE(target.has_value());
     CHECK(target->form == Form::authority);
     CHECK(target->authority == "example.com:443");
-    CHECK(http::parse_target(http::Method::connect, "[2001:db8::1]:443").has_value());
+    CHECK(sake::detail::parse_target(sake::detail::Method::connect, "[2001:db8::1]:443").has_value());
     for (const auto bad :
          {""sv, "/"sv, "*"sv, "example.com"sv, "example.com:"sv, ":443"sv, "a:b"sv, "a:443/"sv, "a:0"sv,
           "a:000"sv, "u@a:443"sv, "[::1]"sv, "[::1]:"sv, "http://a:443"sv}) {
         CAPTURE(bad);
-        CHECK_FALSE(http::parse_target(http::Method::connect, bad).has_value());
+        CHECK_FALSE(sake::detail::parse_target(sake::detail::Method::connect, bad).has_value());
     }
 }
 
@@ -128,7 +130,7 @@ TEST_CASE("a Host value is a name or an address, with or without a port") {
                             "[ABCD:ef01::]"sv,
                             "[1::1.2.3.4]"sv}) {
         CAPTURE(good);
-        CHECK(http::is_valid_host(good));
+        CHECK(sake::detail::is_valid_host(good));
     }
     for (const auto bad : {" "sv,
                            "a b"sv,
@@ -191,7 +193,7 @@ TEST_CASE("a Host value is a name or an address, with or without a port") {
                            "a`b"sv,
                            "{a}"sv}) {
         CAPTURE(bad);
-        CHECK_FALSE(http::is_valid_host(bad));
+        CHECK_FALSE(sake::detail::is_valid_host(bad));
     }
 }
 
@@ -200,35 +202,35 @@ TEST_CASE("percent_decode takes two hex digits after every percent sign") {
     CHECK(http::percent_decode("a%20b") == "a b");
     CHECK(http::percent_decode("%2F%2f") == "//");
     CHECK(http::percent_decode("a+b") == "a+b");
-    CHECK(http::percent_decode_form("a+b%2B") == "a b+");
+    CHECK(sake::detail::percent_decode_form("a+b%2B") == "a b+");
     CHECK(http::percent_decode("%00") == std::string(1, '\0'));
     CHECK(http::percent_decode("%252e") == "%2e");  // once only
     for (const auto bad : {"%"sv, "a%"sv, "%4"sv, "a%4"sv, "%zz"sv, "%4z"sv, "%z4"sv, "% 41"sv, "%%41"sv,
                            "%u0041"sv, "%-1"sv, "%+1"sv, "%0x"sv}) {
         CAPTURE(bad);
         CHECK_FALSE(http::percent_decode(bad).has_value());
-        CHECK_FALSE(http::percent_decode_form(bad).has_value());
+        CHECK_FALSE(sake::detail::percent_decode_form(bad).has_value());
     }
 }
 
 TEST_CASE("a text becomes a URI reference: what may not stand in one is escaped, once") {
-    CHECK(http::escape_reference("https://[::1]:80/a;b/c?d=e&f=%2F#g") ==
+    CHECK(sake::detail::escape_reference("https://[::1]:80/a;b/c?d=e&f=%2F#g") ==
           "https://[::1]:80/a;b/c?d=e&f=%2F#g");
     for (const auto good : {"//[::1]/a"sv, "http://[::1]"sv, "a:b#c"sv, "?q//x"sv, "#"sv, "a//b:c"sv}) {
-        CHECK(http::escape_reference(good) == good);
+        CHECK(sake::detail::escape_reference(good) == good);
     }
-    CHECK(http::escape_reference("/a[1]?b[]=2#c[3]") == "/a%5B1%5D?b%5B%5D=2#c%5B3%5D");
-    CHECK(http::escape_reference("http://[::1]/[2]") == "http://[::1]/%5B2%5D");
-    CHECK(http::escape_reference("//a?[") == "//a?%5B");
-    CHECK(http::escape_reference("a//[b]") == "a//%5Bb%5D");
-    CHECK(http::escape_reference("/a#b#c#") == "/a#b%23c%23");
-    CHECK(http::escape_reference("") == "");
-    CHECK(http::escape_reference("/a b\t\"<>\\^`{|}") == "/a%20b%09%22%3C%3E%5C%5E%60%7B%7C%7D");
-    CHECK(http::escape_reference("/caf\xC3\xA9/\xFF") == "/caf%C3%A9/%FF");
-    CHECK(http::escape_reference("%zz%4%41%") == "%25zz%254%41%25");
-    const std::string once = http::escape_reference("/a b%");
-    CHECK(http::escape_reference(once) == once);
-    CHECK(http::escape_reference("a\r\nb") == "a\r\nb");  // for a header to refuse
+    CHECK(sake::detail::escape_reference("/a[1]?b[]=2#c[3]") == "/a%5B1%5D?b%5B%5D=2#c%5B3%5D");
+    CHECK(sake::detail::escape_reference("http://[::1]/[2]") == "http://[::1]/%5B2%5D");
+    CHECK(sake::detail::escape_reference("//a?[") == "//a?%5B");
+    CHECK(sake::detail::escape_reference("a//[b]") == "a//%5Bb%5D");
+    CHECK(sake::detail::escape_reference("/a#b#c#") == "/a#b%23c%23");
+    CHECK(sake::detail::escape_reference("") == "");
+    CHECK(sake::detail::escape_reference("/a b\t\"<>\\^`{|}") == "/a%20b%09%22%3C%3E%5C%5E%60%7B%7C%7D");
+    CHECK(sake::detail::escape_reference("/caf\xC3\xA9/\xFF") == "/caf%C3%A9/%FF");
+    CHECK(sake::detail::escape_reference("%zz%4%41%") == "%25zz%254%41%25");
+    const std::string once = sake::detail::escape_reference("/a b%");
+    CHECK(sake::detail::escape_reference(once) == once);
+    CHECK(sake::detail::escape_reference("a\r\nb") == "a\r\nb");  // for a header to refuse
 }
 
 TEST_CASE("percent_encode and percent_decode bring all 256 bytes back") {
@@ -244,20 +246,20 @@ TEST_CASE("percent_encode and percent_decode bring all 256 bytes back") {
 }
 
 TEST_CASE("needs_decoding sees escapes, and in forms the plus sign too") {
-    CHECK_FALSE(http::needs_decoding("/plain/path+x"));
-    CHECK(http::needs_decoding("/a%20b"));
-    CHECK(http::needs_form_decoding("a+b"));
-    CHECK(http::needs_form_decoding("a%20b"));
-    CHECK_FALSE(http::needs_form_decoding("plain"));
+    CHECK_FALSE(sake::detail::needs_decoding("/plain/path+x"));
+    CHECK(sake::detail::needs_decoding("/a%20b"));
+    CHECK(sake::detail::needs_form_decoding("a+b"));
+    CHECK(sake::detail::needs_form_decoding("a%20b"));
+    CHECK_FALSE(sake::detail::needs_form_decoding("plain"));
 }
 
 TEST_CASE("a path must decode to UTF-8 without NUL") {
-    CHECK(http::decode_path("/caf%C3%A9") == "/caf\xc3\xa9");
-    CHECK(http::decode_path("/a%2Fb") == "/a/b");
+    CHECK(sake::detail::decode_path("/caf%C3%A9") == "/caf\xc3\xa9");
+    CHECK(sake::detail::decode_path("/a%2Fb") == "/a/b");
     for (const auto bad :
          {"/%00"sv, "/%C3"sv, "/%C0%AF"sv, "/%FF"sv, "/%ED%A0%80"sv, "/%F4%90%80%80"sv, "/%"sv}) {
         CAPTURE(bad);
-        CHECK_FALSE(http::decode_path(bad).has_value());
+        CHECK_FALSE(sake::detail::decode_path(bad).has_value());
     }
 }
 
@@ -267,7 +269,7 @@ using Pairs = std::vector<std::pair<std::string_view, std::string_view>>;
 
 Pairs pairs_of(std::string_view query) {
     Pairs pairs;
-    for (auto& [key, value] : http::QueryPairs(query)) pairs.emplace_back(key, value);
+    for (auto& [key, value] : sake::detail::QueryPairs(query)) pairs.emplace_back(key, value);
     return pairs;
 }
 
@@ -285,28 +287,28 @@ TEST_CASE("query pairs come in order and raw") {
 
 TEST_CASE("query_value compares decoded keys and decodes the value") {
     const std::string_view query = "plain=1&sp+ace=a+b&p%6Cus=%2B&empty=&flag&last=%e2%82%ac";
-    CHECK(http::query_value(query, "plain") == "1");
-    CHECK(http::query_value(query, "sp ace") == "a b");
-    CHECK(http::query_value(query, "plus") == "+");
-    CHECK(http::query_value(query, "empty") == "");
-    CHECK(http::query_value(query, "flag") == "");
-    CHECK(http::query_value(query, "last") == "\xe2\x82\xac");
-    CHECK_FALSE(http::query_value(query, "sp+ace").has_value());
-    CHECK_FALSE(http::query_value(query, "p%6Cus").has_value());
-    CHECK_FALSE(http::query_value(query, "plai").has_value());
-    CHECK_FALSE(http::query_value(query, "plain1").has_value());
-    CHECK_FALSE(http::query_value(query, "").has_value());
-    CHECK(http::query_value("a=1&a=2", "a") == "1");
+    CHECK(sake::detail::query_value(query, "plain") == "1");
+    CHECK(sake::detail::query_value(query, "sp ace") == "a b");
+    CHECK(sake::detail::query_value(query, "plus") == "+");
+    CHECK(sake::detail::query_value(query, "empty") == "");
+    CHECK(sake::detail::query_value(query, "flag") == "");
+    CHECK(sake::detail::query_value(query, "last") == "\xe2\x82\xac");
+    CHECK_FALSE(sake::detail::query_value(query, "sp+ace").has_value());
+    CHECK_FALSE(sake::detail::query_value(query, "p%6Cus").has_value());
+    CHECK_FALSE(sake::detail::query_value(query, "plai").has_value());
+    CHECK_FALSE(sake::detail::query_value(query, "plain1").has_value());
+    CHECK_FALSE(sake::detail::query_value(query, "").has_value());
+    CHECK(sake::detail::query_value("a=1&a=2", "a") == "1");
 }
 
 TEST_CASE("a query that ends in the middle of an escape is read to its end and no further") {
     for (const auto bad : {"a=%"sv, "a=%4"sv, "a=x%"sv}) {
-        CHECK(http::find_query_value(bad, "a").has_value());
-        CHECK_FALSE(http::query_value(bad, "a").has_value());
+        CHECK(sake::detail::find_query_value(bad, "a").has_value());
+        CHECK_FALSE(sake::detail::query_value(bad, "a").has_value());
     }
     for (const auto bad : {"%=1"sv, "a%=1"sv, "%4=1"sv, "%"sv}) {
-        CHECK_FALSE(http::query_value(bad, "a").has_value());
-        CHECK_FALSE(http::query_value(bad, "").has_value());
+        CHECK_FALSE(sake::detail::query_value(bad, "a").has_value());
+        CHECK_FALSE(sake::detail::query_value(bad, "").has_value());
     }
 }
 

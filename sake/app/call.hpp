@@ -10,14 +10,13 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/app/answered.hpp"
 #include "sake/app/context.hpp"
 #include "sake/app/request.hpp"
 #include "sake/app/response.hpp"
-#include "sake/base/function.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/base/peer_address.hpp"
 
 namespace sake {
@@ -40,42 +39,46 @@ struct CallPlace {
     bool in_worker_pool = false;
 };
 
-/// One object each of the types that a program asks for.
+/// One object each of the types that a program asks for; the last that was made goes first.
 class TypedSlots {
   public:
-    TypedSlots() = default;
-    TypedSlots(const TypedSlots&) = delete;
-    TypedSlots& operator=(const TypedSlots&) = delete;
-    ~TypedSlots() { clear(); }
-
     template <class T>
     [[nodiscard]] T& get() {
-        for (const Slot& slot : slots_) {
-            if (slot.type == &type_of<T>) return *static_cast<T*>(slot.object);
+        for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
+            if (slot->type == &type_of<T>) return static_cast<SlotOf<T>*>(slot)->object;
         }
-        slots_.reserve(slots_.size() + 1);  // so that the object made next has an owner
-        T* const object = new T();
-        slots_.push_back({&type_of<T>, object, [](void* old) noexcept { delete static_cast<T*>(old); }});
-        return *object;
+        return static_cast<SlotOf<T>&>(slots_.push_front(new SlotOf<T>())).object;
     }
-    void clear() noexcept {
-        while (!slots_.empty()) {
-            const Slot last = slots_.back();
-            slots_.pop_back();
-            last.destroy(last.object);
-        }
-    }
+    void clear() noexcept { slots_.clear(); }
 
   private:
     struct Slot {
+        explicit Slot(const char* of_type) noexcept : type(of_type) {}
+        Slot(const Slot&) = delete;
+        Slot& operator=(const Slot&) = delete;
+        virtual ~Slot() = default;
         const char* type;
-        void* object;
-        void (*destroy)(void*) noexcept;
+        Slot* next = nullptr;
     };
     template <class T>
-    static inline char type_of = 0;
+    struct SlotOf final : Slot {
+        SlotOf() : Slot(&type_of<T>) {}
+        T object{};
+    };
+    template <class T>
+    static inline char type_of = 0;  // whose address stands for the type
 
-    std::vector<Slot> slots_;
+    OwningList<Slot> slots_;
+};
+
+/// A function that Context::after was given.
+struct After {
+    After() = default;
+    After(const After&) = delete;
+    After& operator=(const After&) = delete;
+    virtual ~After() = default;
+    virtual void run(Context& ctx) = 0;
+    After* next = nullptr;
 };
 
 struct Call {
@@ -95,7 +98,7 @@ struct Call {
     std::string remote_address;
     Json values = Json::object();
     std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
-    std::vector<UniqueFunction<void(Context&)>> afters;
+    OwningList<After> afters;                     // the last that was given comes first
     TypedSlots state;
     Context context{*this};
 
@@ -139,7 +142,9 @@ class CallBuilder {
     explicit CallBuilder(Call& call) noexcept : request_(call.request) {}
 
     void begin(std::string_view method, std::string_view target) {
-        request_.known_method = http::method_from(method);
+        request_.own_fields.clear();
+        request_.given_params.clear();
+        request_.known_method = method_from(method);
         request_.method_name = keep(method);
         request_.target_text = keep(target);
     }
@@ -148,9 +153,15 @@ class CallBuilder {
         request_.own_fields.push_back({kept_name, keep(value)});
     }
 
+    /// The next parameter of the path, decoded, of a request that comes with them and is not routed.
+    void param(std::string_view value) {
+        request_.has_given_params = true;
+        request_.params.values[request_.params.count++] = append(request_.given_params, value);
+    }
+
     /// In place of begin and field, for a head that somebody has taken apart where it lies. Nothing is
     /// copied: text and fields must stay until the call is cleared, or has a `base` of its own.
-    void take(const char* base, http::Method method, Slice method_name, Slice target,
+    void take(const char* base, Method method, Slice method_name, Slice target,
               std::span<FieldSlice> fields) noexcept {
         request_.base = base;
         request_.known_method = method;
@@ -170,10 +181,10 @@ class CallBuilder {
     }
 
   private:
-    Slice keep(std::string_view text) {
-        const Slice slice{static_cast<std::uint32_t>(request_.storage.size()),
-                          static_cast<std::uint32_t>(text.size())};
-        request_.storage.append(text);
+    Slice keep(std::string_view text) { return append(request_.storage, text); }
+    static Slice append(std::string& kept, std::string_view text) {
+        const Slice slice{static_cast<std::uint32_t>(kept.size()), static_cast<std::uint32_t>(text.size())};
+        kept.append(text);
         return slice;
     }
 

@@ -38,18 +38,12 @@ inline void answer_failure(Call& call) {
     call.place.errors->answer(call, caught);
 }
 
-/// The last function that Context::after was given and that has not run.
-inline UniqueFunction<void(Context&)> take_after(Call& call) noexcept {
-    UniqueFunction<void(Context&)> last = std::move(call.afters.back());
-    call.afters.pop_back();
-    return last;
-}
-
 /// The answer is made: runs what Context::after was given, the last first.
 inline void run_afters(Call& call) {
     while (!call.afters.empty()) {
+        const auto after = call.afters.take_front();
         try {
-            take_after(call)(call.context);
+            after->run(call.context);
         } catch (...) {
             answer_failure(call);
         }

@@ -36,7 +36,7 @@ inline std::string_view Context::scheme() const noexcept { return call_->place.s
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
 inline std::string_view Context::host() const noexcept {
-    const auto parts = http::parse_target(call_->request.known_method, target());
+    const auto parts = detail::parse_target(call_->request.known_method, target());
     return parts && !parts->authority.empty() ? parts->authority : header("Host");
 }
 
@@ -56,7 +56,7 @@ inline std::optional<std::string_view> Context::find_header(std::string_view nam
 inline std::optional<std::string_view> Context::find_cookie(std::string_view name) const noexcept {
     for (const auto& [field, value] : headers()) {
         if (!iequals(field, "cookie")) continue;
-        if (const auto found = http::cookie_value(value, name)) return found;
+        if (const auto found = detail::cookie_value(value, name)) return found;
     }
     return std::nullopt;
 }
@@ -65,8 +65,8 @@ namespace detail {
 
 /// The text of a query parameter for a handler: decoded if it must be, and kept for as long as the request.
 inline std::string_view decoded_query_value(Request& request, std::string_view name, std::string_view raw) {
-    if (!http::needs_form_decoding(raw)) return raw;
-    auto decoded = http::percent_decode_form(raw);
+    if (!detail::needs_form_decoding(raw)) return raw;
+    auto decoded = detail::percent_decode_form(raw);
     if (!decoded) throw HttpError(400, "query parameter '" + std::string(name) + "' is badly escaped");
     return request.keep(std::move(*decoded));
 }
@@ -74,15 +74,15 @@ inline std::string_view decoded_query_value(Request& request, std::string_view n
 }  // namespace detail
 
 inline std::optional<std::string_view> Context::find_query(std::string_view name) {
-    const auto raw = http::find_query_value(query_string(), name);
+    const auto raw = detail::find_query_value(query_string(), name);
     if (!raw) return std::nullopt;
     return detail::decoded_query_value(call_->request, name, *raw);
 }
 
 inline std::vector<std::string_view> Context::queries(std::string_view name) {
     std::vector<std::string_view> values;
-    for (const auto& [raw_name, raw_value] : http::QueryPairs(query_string())) {
-        if (!http::detail::decodes_to(raw_name, name)) continue;
+    for (const auto& [raw_name, raw_value] : detail::QueryPairs(query_string())) {
+        if (!detail::decodes_to(raw_name, name)) continue;
         values.push_back(detail::decoded_query_value(call_->request, name, raw_value));
     }
     return values;
@@ -208,7 +208,7 @@ inline Context& Context::redirect(std::string_view location, int code) {
     if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
         throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
     }
-    call_->response.headers.set("Location", http::escape_reference(location));
+    call_->response.headers.set("Location", detail::escape_reference(location));
     call_->response.body.clear();
     call_->response.set_static_type({});
     return status(code);
@@ -255,7 +255,12 @@ template <std::invocable<Context&> F>
 void Context::after(F f) {
     static_assert(std::is_void_v<std::invoke_result_t<F&, Context&>>,
                   "ctx.after: the function must return void; it is plain, and sets its answer in ctx");
-    call_->afters.emplace_back(std::move(f));
+    struct Given final : detail::After {
+        explicit Given(F&& given) : function(std::move(given)) {}
+        void run(Context& ctx) override { function(ctx); }
+        F function;
+    };
+    call_->afters.push_front(new Given(std::move(f)));
 }
 
 inline Context& Context::abort() noexcept {

@@ -47,7 +47,7 @@ class ErrorAnswers {
         try {
             std::rethrow_exception(exception);
         } catch (const HttpError& error) {
-            response.set_problem(error.status(), error.detail(), error.members());
+            response.set_problem_document(error.status(), error.document());
             for (const auto& [name, value] : error.headers()) response.headers.set(name, value);
         } catch (const Cancelled&) {
             response.set_problem(503, "the request was cancelled");

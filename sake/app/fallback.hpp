@@ -28,27 +28,36 @@ class Fallback {
 
     /// Makes the table answer by this object, which must outlive the serving.
     void install() {
-        RouteEntry& entry = table_->set_fallback(make_handler());
+        ServerHandler handler{this};
+        if (not_found_.is_coroutine())
+            handler.coroutine = [](void* self, Call& call) {
+                return static_cast<Fallback*>(self)->run_not_found(call);
+            };
+        else
+            handler.plain = [](void* self, Call& call) {
+                static_cast<Fallback*>(self)->answer_not_found(call);
+            };
+        RouteEntry& entry = table_->set_fallback(Handler(handler));
         entry.handler_reads_body = static_cast<bool>(not_found_);
-        entry.middleware.emplace_back(ServerHandler{}, [this](Call& call) {
-            call.cause = AnswerCause::no_route;
-            if (answer_other_method(call)) call.position = call.route->chain().size();
-        });
+        entry.middleware.push_back(new Middleware(Handler(ServerHandler{this, &answer_other_method})));
     }
 
   private:
-    Handler make_handler() {
-        if (not_found_.is_coroutine()) {
-            return Handler(ServerHandler{}, [this](Call& call) {
-                call.response.status = 404;
-                return not_found_.call_coroutine(call);
-            });
-        }
-        return Handler(ServerHandler{}, [this](Call& call) {
-            if (!not_found_) return call.response.set_problem(404, "there is nothing at this path");
-            call.response.status = 404;
-            not_found_.call(call);
-        });
+    Task<> run_not_found(Call& call) const {
+        call.response.status = 404;
+        return not_found_.call_coroutine(call);
+    }
+    void answer_not_found(Call& call) const {
+        if (!not_found_) return call.response.set_problem(404, "there is nothing at this path");
+        call.response.status = 404;
+        not_found_.call(call);
+    }
+
+    // What follows is not run if another method has answered.
+    static void answer_other_method(void* self, Call& call) {
+        call.cause = AnswerCause::no_route;
+        if (static_cast<Fallback*>(self)->answer_other_method(call))
+            call.position = call.route->chain().size();
     }
 
     // Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110
@@ -56,7 +65,7 @@ class Fallback {
     // all.
     bool answer_other_method(Call& call) const {
         const Request& request = call.request;
-        if (request.known_method == http::Method::other && !table_->has_method(request.method())) {
+        if (request.known_method == Method::other && !table_->has_method(request.method())) {
             call.response.set_problem(501, "this method is not known here");
             return true;
         }
@@ -68,7 +77,7 @@ class Fallback {
         }
         if (allow.empty()) return false;
         call.response.headers.set("Allow", allow);
-        if (request.known_method == http::Method::options) {
+        if (request.known_method == Method::options) {
             call.context.no_content();
         } else {
             // Without the method's name, since a HEAD is told how long the answer to a GET is.

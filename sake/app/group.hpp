@@ -10,10 +10,13 @@
 
 namespace sake {
 inline namespace v0 {
+
+class Engine;
+
 namespace detail {
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
-/// runtime(text); the handler is described in API's "Handlers". Each throws std::invalid_argument on a
+/// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
 /// conflict, naming both routes.
 template <class Self, PatternUse Use>
 class Verbs {
@@ -63,7 +66,7 @@ class Verbs {
     /// outermost.
     template <class F>
     Self& use(F&& middleware) {
-        self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
+        self().table().add_middleware(self().scope(), Handler(std::forward<F>(middleware)));
         return self();
     }
 
@@ -84,15 +87,15 @@ class Verbs {
 /// it names.
 class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_in_group> {
   public:
-    RouterGroup(detail::RouteTable& table, detail::Scope& scope) noexcept : table_(&table), scope_(&scope) {}
-
     /// A group inside this one; it adds its prefix and passes this group's middleware first.
     [[nodiscard]] RouterGroup group(detail::GroupPrefix prefix) const {
         return {*table_, table_->add_scope(*scope_, prefix.info())};
     }
 
   private:
+    friend class Engine;  // which makes the first
     friend class detail::Verbs<RouterGroup, detail::PatternUse::route_in_group>;
+    RouterGroup(detail::RouteTable& table, detail::Scope& scope) noexcept : table_(&table), scope_(&scope) {}
     [[nodiscard]] detail::RouteTable& table() const noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() const noexcept { return *scope_; }
 

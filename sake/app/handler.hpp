@@ -94,8 +94,11 @@ struct HandlerCall<F, std::tuple<Params...>> {
             return function(std::move(params)...);
     }
     static decltype(auto) apply(F& function, Context& ctx, std::tuple<Params...>& params) {
-        return std::apply([&](auto&... each) -> decltype(auto) { return call(function, ctx, each...); },
-                          params);
+        if constexpr (sizeof...(Params) == 0)
+            return call(function, ctx);
+        else
+            return std::apply([&](auto&... each) -> decltype(auto) { return call(function, ctx, each...); },
+                              params);
     }
 };
 template <class F, class Params>
@@ -152,8 +155,12 @@ Params take_params(Call& call) {
                        std::make_index_sequence<std::tuple_size_v<Params>>{});
 }
 
-/// Names the constructor for handlers of the server itself, which take the Call.
-struct ServerHandler {};
+/// A handler of the server itself: a function for an object that outlives it. One of the two is set.
+struct ServerHandler {
+    void* object;
+    void (*plain)(void*, Call&) = nullptr;
+    Task<> (*coroutine)(void*, Call&) = nullptr;
+};
 
 /// A callable of the user, owned, behind one function pointer.
 class Handler {
@@ -161,7 +168,7 @@ class Handler {
     Handler() = default;
 
     template <class F>
-        requires(!std::is_same_v<std::decay_t<F>, Handler>)
+        requires(!std::is_same_v<std::decay_t<F>, Handler> && !std::is_same_v<std::decay_t<F>, ServerHandler>)
     explicit Handler(F&& function) {
         using Callable = std::decay_t<F>;
         using Params = HandlerParamsOf<F>;
@@ -182,13 +189,8 @@ class Handler {
         }
     }
 
-    template <class F>
-    Handler(ServerHandler, F function) : callable_(own<F>(std::move(function))) {
-        if constexpr (is_task<std::invoke_result_t<F&, Call&>>)
-            coroutine_ = [](void* callable, Call& call) { return (*static_cast<F*>(callable))(call); };
-        else
-            plain_ = [](void* callable, Call& call) { (*static_cast<F*>(callable))(call); };
-    }
+    explicit Handler(const ServerHandler& function) noexcept
+        : callable_(function.object, [](void*) {}), plain_(function.plain), coroutine_(function.coroutine) {}
 
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }

@@ -3,12 +3,10 @@
 
 #include <exception>
 #include <utility>
-#include <vector>
 
 #include "sake/app/answered.hpp"
 #include "sake/async/wait.hpp"
-#include "sake/base/error.hpp"
-#include "sake/base/function.hpp"
+#include "sake/base/owning_list.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -17,17 +15,22 @@ namespace detail {
 class Observers {
   public:
     template <class F>
-    void add(F&& observer) {
-        list_.emplace_back(std::forward<F>(observer));
+    void add(F observer) {
+        struct Given final : Observer {
+            explicit Given(F&& given) : function(std::move(given)) {}
+            void tell(const Answered& answered) override { function(answered); }
+            F function;
+        };
+        list_.push_back(new Given(std::move(observer)));
     }
     [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
 
     /// Tells all, in the order in which they were added. What one throws is logged, and the answer leaves all
     /// the same.
     void tell(const Answered& answered) const noexcept {
-        for (auto& each : list_) {
+        for (Observer* each = list_.first(); each != nullptr; each = each->next) {
             try {
-                each(answered);
+                each->tell(answered);
             } catch (...) {
                 report_failure("on_answered failed: ", std::current_exception());
             }
@@ -35,7 +38,16 @@ class Observers {
     }
 
   private:
-    mutable std::vector<UniqueFunction<void(const Answered&)>> list_;
+    struct Observer {
+        Observer() = default;
+        Observer(const Observer&) = delete;
+        Observer& operator=(const Observer&) = delete;
+        virtual ~Observer() = default;
+        virtual void tell(const Answered& answered) = 0;
+        Observer* next = nullptr;
+    };
+
+    OwningList<Observer> list_;
 };
 
 }  // namespace detail

@@ -16,6 +16,31 @@
 namespace sake {
 inline namespace v0 {
 
+namespace detail {
+
+inline constexpr std::string_view problem_content_type = "application/problem+json";
+
+/// Members of a problem document besides the standard ones, as JSON text: `,"limit":5`.
+struct ProblemMembers {
+    std::string text = {};
+    bool has_type = false;
+    bool has_title = false;
+};
+
+/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
+/// detail the title stands for it.
+inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
+    const std::string_view title = http::reason_phrase(status);
+    std::string body = "{";
+    if (!members.has_type) body.append(R"("type":"about:blank",)");
+    if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
+    append_json_integer(body.append(R"("status":)"), status);
+    append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
+    return body.append(members.text).append("}");
+}
+
+}  // namespace detail
+
 /// Throw it in a handler to answer with an error. The detail, the fields and the members are sent to the
 /// client:
 ///
@@ -40,57 +65,46 @@ class HttpError : public std::exception {
         return *this;
     }
     /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
-    /// among them, and one that is given again is replaced. Throws std::invalid_argument for "status" and
-    /// "detail", which the constructor takes, and for what is not an object.
+    /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
+    /// for what is not an object.
     HttpError& with(const Json& members);
 
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
-    /// An object, or null if there are none.
-    [[nodiscard]] const Json& members() const noexcept { return members_; }
+    /// The problem document that is sent, as JSON.
+    [[nodiscard]] std::string document() const { return detail::problem_body(status_, detail_, extra_); }
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
     int status_;
     std::string detail_;
     http::Headers headers_;
-    Json members_;
+    Json members_ = Json::object();
+    detail::ProblemMembers extra_;  // the same as text
 };
 
+// The text is made here, and not for every answer, so that only a program with members of its own compiles
+// it.
 inline HttpError& HttpError::with(const Json& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
-    for (const char* const name : {"status", "detail"}) {
+    for (const char* name : {"status", "detail"}) {
         if (members.contains(name)) {
-            throw std::invalid_argument(std::string("HttpError::with: '") + name +
+            throw std::invalid_argument("HttpError::with: '" + std::string(name) +
                                         "' is what the constructor takes");
         }
     }
     members_.update(members);
+    extra_.has_type = members_.contains("type");
+    extra_.has_title = members_.contains("title");
+    extra_.text.clear();
+    for (auto each = members_.begin(); each != members_.end(); ++each) {
+        detail::append_json_text(extra_.text += ',', each.key());
+        append_json(extra_.text += ':', each.value());
+    }
     return *this;
 }
 
-namespace detail {
-
-inline constexpr std::string_view problem_content_type = "application/problem+json";
-
-/// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
-/// detail the title stands for it.
-inline std::string problem_body(int status, std::string_view detail, const Json& members = {}) {
-    const std::string_view title = http::reason_phrase(status);
-    std::string body = "{";
-    if (!members.contains("type")) body.append(R"("type":"about:blank",)");
-    if (!members.contains("title")) append_json_text(body.append(R"("title":)"), title), body += ',';
-    append_json_integer(body.append(R"("status":)"), status);
-    append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
-    for (auto each = members.begin(); each != members.end(); ++each) {
-        append_json_text(body += ',', each.key());
-        append_json(body += ':', each.value());
-    }
-    return body += '}';
-}
-
-}  // namespace detail
 }  // namespace v0
 }  // namespace sake

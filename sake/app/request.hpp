@@ -37,7 +37,7 @@ struct PathParams {
 
 class Request {
   public:
-    http::Method known_method = http::Method::other;
+    Method known_method = Method::other;
     Slice method_name;
     Slice target_text;
     std::span<FieldSlice> fields;  // in the order received
@@ -46,13 +46,14 @@ class Request {
     std::string_view body;
     std::string body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
-    std::vector<FieldSlice> own_fields;     // of a request that no parser holds
-    std::vector<std::string> given_params;  // their decoded values, if the request came with them
+    std::vector<FieldSlice> own_fields;  // of a request that no parser holds
+    bool has_given_params = false;
+    std::string given_params;  // what `params` are slices of, decoded, if the request came with them
     std::forward_list<std::string>
         decoded_texts;  // what views of decoded text given to the handler point into
 
     void clear() noexcept {
-        known_method = http::Method::other;
+        known_method = Method::other;
         method_name = target_text = Slice{};
         fields = {};
         base = nullptr;
@@ -60,8 +61,7 @@ class Request {
         shrink(storage);
         shrink(body_storage);
         params.count = 0;
-        if (!own_fields.empty()) own_fields.clear();
-        if (!given_params.empty()) given_params.clear();
+        has_given_params = false;
         path_ = query_ = Slice{};
         path_is_decoded_ = false;
         is_for_https_ = false;
@@ -80,19 +80,19 @@ class Request {
 
     /// Takes the request target apart. Returns false if it is not one for the method, or not text.
     [[nodiscard]] bool resolve_target() {
-        const auto parsed = http::parse_target(known_method, target());
+        const auto parsed = parse_target(known_method, target());
         if (!parsed) return false;
         is_for_https_ = parsed->is_https;
-        if (parsed->form == http::Target::Form::absolute) take_host(parsed->authority);
+        if (parsed->form == Target::Form::absolute) take_host(parsed->authority);
         path_ = slice(parsed->path);
         query_ = slice(parsed->query);
-        path_is_decoded_ = parsed->path.empty() || http::needs_decoding(parsed->path);
+        path_is_decoded_ = parsed->path.empty() || needs_decoding(parsed->path);
         if (!path_is_decoded_) return true;
         if (parsed->path.empty()) {  // about the server, as if the target were "*"
             decoded_path_ = match_path_ = "*";
             return true;
         }
-        auto decoded = http::decode_path(parsed->path);
+        auto decoded = decode_path(parsed->path);
         if (!decoded) return false;
         decoded_path_ = std::move(*decoded);
         match_path_ = decode_for_matching(parsed->path);
@@ -116,9 +116,9 @@ class Request {
 
     /// The decoded value of a path parameter, by position.
     [[nodiscard]] std::string_view param(std::size_t index) {
-        if (!given_params.empty()) return given_params[index];
+        if (has_given_params) return params.values[index].of(given_params.data());
         const std::string_view raw = params.values[index].of(match_path().data());
-        return path_is_decoded_ && http::needs_decoding(raw) ? keep(http::percent_decode(raw).value()) : raw;
+        return path_is_decoded_ && needs_decoding(raw) ? keep(http::percent_decode(raw).value()) : raw;
     }
 
     /// The value of the first field of that name.

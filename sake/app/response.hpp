@@ -4,9 +4,9 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sake/app/problem.hpp"
-#include "sake/base/json.hpp"
 #include "sake/http/headers.hpp"
 
 namespace sake {
@@ -66,7 +66,10 @@ class Response {
 
     /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
     /// middleware has set, such as those of CORS, stay.
-    void set_problem(int code, std::string_view detail, const Json& members = {}) {
+    void set_problem(int code, std::string_view detail) {
+        set_problem_document(code, problem_body(code, detail));
+    }
+    void set_problem_document(int code, std::string document) {
         status = code;
         for (const std::string_view name :
              {"Content-Type", "Content-Encoding", "Content-Language", "Content-Disposition",
@@ -75,7 +78,7 @@ class Response {
             headers.remove(name);
         }
         content_type_ = problem_content_type;
-        body = problem_body(code, detail, members);
+        body = std::move(document);
     }
 
   private:

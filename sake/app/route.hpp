@@ -2,10 +2,8 @@
 // server the RouteEntry behind it.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -17,6 +15,7 @@
 #include "sake/app/config.hpp"
 #include "sake/app/handler.hpp"
 #include "sake/app/pattern.hpp"
+#include "sake/base/owning_list.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -68,20 +67,23 @@ namespace detail {
 /// The method of a route that takes every method.
 inline constexpr std::string_view any_method = "*";
 
-/// A prefix and the middleware under it. The engine is the outermost scope, each group one inside another.
-struct Scope {
-    const Scope* outer = nullptr;
-    std::string prefix;
-    std::deque<Handler> middleware;
+/// A handler that stands in front of others.
+struct Middleware {
+    /// Throws std::invalid_argument for one that takes parameters of a path.
+    explicit Middleware(Handler function) : handler(std::move(function)) {
+        if (handler.param_count() != 0) throw std::invalid_argument("middleware takes no path parameters");
+    }
+    Handler handler;
+    Middleware* next = nullptr;
 };
 
-/// Makes a handler that may stand in front of others.
-template <class F>
-Handler make_middleware(F&& function) {
-    Handler middleware(std::forward<F>(function));
-    if (middleware.param_count() != 0) throw std::invalid_argument("middleware takes no path parameters");
-    return middleware;
-}
+/// A prefix and the middleware under it. The engine is the outermost scope, each group one inside another.
+struct Scope {
+    Scope(const Scope* outside, std::string path) : outer(outside), prefix(std::move(path)) {}
+    const Scope* outer;
+    std::string prefix;
+    OwningList<Middleware> middleware;
+};
 
 /// What the server knows of a route.
 class RouteEntry {
@@ -96,7 +98,7 @@ class RouteEntry {
     RouteEntry& operator=(const RouteEntry&) = delete;
 
     Route route{*this};
-    std::deque<Handler> middleware;  // of this route alone
+    OwningList<Middleware> middleware;  // of this route alone
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
@@ -120,21 +122,26 @@ class RouteEntry {
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
     /// until then.
     void build_chain(bool has_carrier) {
-        chain_.assign(1, &handler_);
-        prepend(middleware);
-        const std::size_t own = chain_.size();
-        for (const Scope* scope = scope_; scope != nullptr; scope = scope->outer) prepend(scope->middleware);
-        has_outer_middleware_ = chain_.size() > own;
-        std::reverse(chain_.begin(), chain_.end());
-        suspends_ =
-            (is_worker() && has_carrier) ||
-            std::any_of(chain_.begin(), chain_.end(), [](const auto* each) { return each->is_coroutine(); });
+        chain_.clear();
+        suspends_ = is_worker() && has_carrier;
+        append_scope(scope_);
+        has_outer_middleware_ = !chain_.empty();
+        append(middleware);
+        append(handler_);
     }
 
   private:
-    // The chain is built from its end.
-    void prepend(const std::deque<Handler>& handlers) {
-        for (auto each = handlers.rbegin(); each != handlers.rend(); ++each) chain_.push_back(&*each);
+    void append(const Handler& handler) {
+        chain_.push_back(&handler);
+        suspends_ = suspends_ || handler.is_coroutine();
+    }
+    void append(const OwningList<Middleware>& list) {
+        for (const Middleware* each = list.first(); each != nullptr; each = each->next) append(each->handler);
+    }
+    void append_scope(const Scope* scope) {
+        if (scope == nullptr) return;
+        append_scope(scope->outer);
+        append(scope->middleware);
     }
     [[nodiscard]] std::string describe() const {
         return (info_.method == any_method ? "ANY" : info_.method) + " " +
@@ -172,7 +179,7 @@ inline Route& Route::max_body(std::size_t bytes) {
 
 template <class F>
 Route& Route::use(F&& middleware) {
-    entry_->middleware.push_back(detail::make_middleware(std::forward<F>(middleware)));
+    entry_->middleware.push_back(new detail::Middleware(detail::Handler(std::forward<F>(middleware))));
     return *this;
 }
 

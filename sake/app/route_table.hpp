@@ -23,7 +23,7 @@ namespace detail {
 /// Addresses are stable: routes and scopes never move.
 class RouteTable {
   public:
-    RouteTable() { scopes_.emplace_back(); }
+    RouteTable() { scopes_.emplace_back(nullptr, std::string()); }
 
     [[nodiscard]] Scope& root() noexcept { return scopes_.front(); }
 
@@ -31,12 +31,12 @@ class RouteTable {
         require_unfrozen();
         std::string full = outer.prefix + std::string(prefix.text);
         if (!full.empty() && full.back() == '/') full.pop_back();
-        return scopes_.emplace_back(Scope{&outer, std::move(full), {}});
+        return scopes_.emplace_back(&outer, std::move(full));
     }
 
     void add_middleware(Scope& scope, Handler middleware) {
         require_unfrozen();
-        scope.middleware.push_back(std::move(middleware));
+        scope.middleware.push_back(new Middleware(std::move(middleware)));
     }
 
     /// Throws std::invalid_argument that names both routes of a conflict.

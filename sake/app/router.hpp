@@ -46,13 +46,13 @@ class Router {
         for (const Entry& entry : node->entries) {
             if (entry.method == method) return entry.target;
         }
-        node->entries.push_back({std::string(method), http::method_from(method), &target});
+        node->entries.push_back({std::string(method), method_from(method), &target});
         return nullptr;
     }
 
     /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.
     /// HEAD falls back to GET. Costs at most a visit of each node of the tree, and nothing is allocated.
-    [[nodiscard]] Target* find(std::string_view path, http::Method method, std::string_view method_name,
+    [[nodiscard]] Target* find(std::string_view path, Method method, std::string_view method_name,
                                PathParams& params) const noexcept {
         const Query query{path.data(), method, method_name};
         params.count = 0;
@@ -72,7 +72,7 @@ class Router {
   private:
     struct Entry {
         std::string method;
-        http::Method known_method;
+        Method known_method;
         Target* target;
     };
     struct Node {
@@ -84,7 +84,7 @@ class Router {
     };
     struct Query {
         const char* base;
-        http::Method method;
+        Method method;
         std::string_view method_name;
 
         [[nodiscard]] Slice slice(std::string_view part) const noexcept {
@@ -125,13 +125,13 @@ class Router {
         for (const Entry& entry : node.entries) {
             if (entry.method == any_method)
                 any = entry.target;
-            else if (entry.known_method == http::Method::get)
+            else if (entry.known_method == Method::get)
                 get = entry.target;
-            const bool same = query.method == http::Method::other ? entry.method == query.method_name
-                                                                  : entry.known_method == query.method;
+            const bool same = query.method == Method::other ? entry.method == query.method_name
+                                                            : entry.known_method == query.method;
             if (same) return entry.target;
         }
-        return query.method == http::Method::head && get != nullptr ? get : any;
+        return query.method == Method::head && get != nullptr ? get : any;
     }
 
     // The depth is that of the tree, which the patterns decide, not the client.

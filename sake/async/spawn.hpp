@@ -90,7 +90,6 @@ auto spawn_on(Reactor& reactor, Task<T> task);
 template <class T>
 class [[nodiscard("dropping the handle detaches the task: say so with .detach()")]] TaskHandle {
   public:
-    explicit TaskHandle(detail::SpawnState<T>* state) noexcept : state_(state) {}
     TaskHandle(TaskHandle&& other) noexcept : state_(std::exchange(other.state_, nullptr)) {}
     TaskHandle& operator=(TaskHandle&& other) noexcept {
         if (this != &other) {
@@ -124,6 +123,10 @@ class [[nodiscard("dropping the handle detaches the task: say so with .detach()"
     }
 
   private:
+    template <class U>
+    friend auto detail::spawn_on(Reactor& reactor, Task<U> task);
+    explicit TaskHandle(detail::SpawnState<T>* state) noexcept : state_(state) {}
+
     detail::SpawnState<T>& state() const {
         if (state_ == nullptr) throw std::logic_error("the TaskHandle is empty");
         return *state_;

@@ -31,6 +31,15 @@ class PeerAddress {
         }
     }
 
+    /// This machine: 127.0.0.1.
+    [[nodiscard]] static PeerAddress loopback() noexcept {
+        PeerAddress address;
+        address.family_ = Family::v4;
+        address.bytes_[0] = 127;
+        address.bytes_[3] = 1;
+        return address;
+    }
+
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string to_string() const {
         if (family_ == Family::local) return "unix";

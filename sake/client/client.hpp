@@ -180,7 +180,7 @@ Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
             throw BadResponse("bad response: " + std::string(answer.parser.reason()));
         if (result == sake::detail::http1::ResponseParser::Result::done) {
             if (answer.head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
-            if (!is_informational(answer.head.status)) co_return true;
+            if (!sake::detail::is_informational(answer.head.status)) co_return true;
             stream.skip(answer.head.size);
             answer.parser.reset();
             continue;
@@ -215,8 +215,8 @@ Task<std::optional<ResponseStream>> Client::try_once(R& request) {
                                          request.url_.to_string() + ": the server gave no answer");
     }
     const std::string_view bytes = connection->unread();
-    sake::detail::http1::Framing framing =
-        sake::detail::http1::decide_response_framing(answer.head, bytes.data(), method_from(request.method_));
+    sake::detail::http1::Framing framing = sake::detail::http1::decide_response_framing(
+        answer.head, bytes.data(), sake::detail::method_from(request.method_));
     if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
     framing.keep_alive = framing.keep_alive && is_written;
     giving_up.dismiss();

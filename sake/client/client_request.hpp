@@ -159,8 +159,9 @@ class Request {
     [[nodiscard]] bool is_streamed() const noexcept { return static_cast<bool>(source_); }
     /// Whether sending it twice is as good as once (RFC 9110 section 9.2.2).
     [[nodiscard]] bool is_repeatable() const noexcept {
-        const Method known = method_from(method_);
-        return !is_streamed() && known != Method::post && known != Method::patch && known != Method::other;
+        const sake::detail::Method known = sake::detail::method_from(method_);
+        return !is_streamed() && known != sake::detail::Method::post &&
+               known != sake::detail::Method::patch && known != sake::detail::Method::other;
     }
 
     template <class AnyResponse>

@@ -25,7 +25,7 @@ struct Url {
 
     /// "host:port", with the port 80 where none is given: what TcpStream::connect takes.
     [[nodiscard]] std::string address() const {
-        const std::size_t host = detail::host_length(authority);
+        const std::size_t host = sake::detail::host_length(authority);
         const bool has_port = host + 1 < authority.size();
         return authority.substr(0, host) + (has_port ? authority.substr(host) : ":80");
     }
@@ -59,7 +59,7 @@ inline std::string loggable_url(std::string_view text) {
         throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
     };
     const std::string_view whole = text.substr(0, text.find('#'));
-    const auto parts = detail::parse_absolute(Method::get, whole);
+    const auto parts = sake::detail::parse_absolute(sake::detail::Method::get, whole);
     if (!parts) {
         const std::size_t host = std::min(whole.find("//"), whole.size());
         const std::size_t at = whole.find('@', host);
@@ -68,14 +68,15 @@ inline std::string loggable_url(std::string_view text) {
         refuse("is not http://host/path");
     }
     if (!iequals(whole.substr(0, 7), "http://")) refuse("is not http, the one scheme that is spoken here");
-    if (detail::host_length(parts->authority) == 0) refuse("has no host");
+    if (sake::detail::host_length(parts->authority) == 0) refuse("has no host");
     Url url;
     url.authority = parts->authority;
     const std::string_view rest = whole.substr(7 + parts->authority.size());
     if (rest.empty() || rest[0] != '/') url.target = "/";
     url.target += rest;
     const char* const end = url.target.data() + url.target.size();
-    if (detail::skip_target(url.target.data(), end) != end) refuse("has a byte that must be percent-encoded");
+    if (sake::detail::skip_target(url.target.data(), end) != end)
+        refuse("has a byte that must be percent-encoded");
     return url;
 }
 

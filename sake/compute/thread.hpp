@@ -31,6 +31,10 @@
 
 namespace sake {
 inline namespace v0 {
+
+template <class T>
+class ThreadHandle;
+
 namespace detail {
 
 template <class T>
@@ -55,6 +59,9 @@ struct CalledOnThread<F, Args...> : std::invoke_result<F, std::stop_token, Args.
 template <class F, class... Args>
 using ThreadResult = std::decay_t<typename CalledOnThread<std::decay_t<F>, std::decay_t<Args>...>::type>;
 
+template <class T>
+ThreadHandle<T> handle_of(std::unique_ptr<ThreadState<T>> state) noexcept;
+
 }  // namespace detail
 
 /// A thread that was spawned: join it, or await it in a coroutine, for its result. Dropping the handle
@@ -63,9 +70,6 @@ using ThreadResult = std::decay_t<typename CalledOnThread<std::decay_t<F>, std::
 template <class T>
 class [[nodiscard("dropping the handle cancels the thread and joins it")]] ThreadHandle {
   public:
-    explicit ThreadHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept
-        : state_(std::move(state)) {}
-
     /// Whether the function has ended. Throws std::logic_error if the handle was moved from.
     [[nodiscard]] bool is_done() const { return state().is_over(); }
 
@@ -88,12 +92,26 @@ class [[nodiscard("dropping the handle cancels the thread and joins it")]] Threa
 
   private:
     friend class detail::ThreadWait<T>;
+    template <class U>
+    friend ThreadHandle<U> detail::handle_of(std::unique_ptr<detail::ThreadState<U>> state) noexcept;
+    explicit ThreadHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept
+        : state_(std::move(state)) {}
+
     [[nodiscard]] detail::ThreadState<T>& state() const {
         if (state_ == nullptr) throw std::logic_error("the ThreadHandle was moved from");
         return *state_;
     }
     std::unique_ptr<detail::ThreadState<T>> state_;
 };
+
+namespace detail {
+
+template <class T>
+ThreadHandle<T> handle_of(std::unique_ptr<ThreadState<T>> state) noexcept {
+    return ThreadHandle<T>(std::move(state));
+}
+
+}  // namespace detail
 
 /// Threads of one's own. `using namespace std` beside `using namespace sake` makes the name ambiguous.
 namespace thread {
@@ -134,7 +152,7 @@ auto spawn(Name name, F&& f, Args&&... args) {
     if constexpr (is_callable) {
         auto state = std::make_unique<detail::ThreadState<Result>>();
         state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
-        ThreadHandle<Result> handle(std::move(state));
+        ThreadHandle<Result> handle = detail::handle_of(std::move(state));
         if constexpr (detail::is_safe_to_await<F>)
             return handle;
         else

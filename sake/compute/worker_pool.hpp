@@ -100,7 +100,7 @@ class WorkerPool {
     /// left. Not to be called by a job of the pool.
     int stop(std::chrono::milliseconds patience);
 
-    // What follows is for dispatchers, which look after a job that they have submitted.
+    // What follows is for carriers, which look after a job that they have submitted.
 
     bool submit_job(std::shared_ptr<detail::PoolJob> job);
     /// Whether a job would be taken now; counts a rejection if not.

@@ -15,7 +15,7 @@
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// The value of the first cookie of this name in a Cookie field, without the quotes around it (RFC 6265
 /// section 4.2). Names are case-sensitive. Linear in the length of the field.
@@ -36,6 +36,9 @@ namespace http {
     return std::nullopt;
 }
 
+}  // namespace detail
+namespace http {
+
 enum class SameSite : std::uint8_t { unset, lax, strict, none };
 
 /// A cookie to set. The defaults are the safe ones; set `secure` too wherever there is TLS.
@@ -50,6 +53,7 @@ struct SetCookie {
     SameSite same_site = SameSite::lax;
 };
 
+}  // namespace http
 namespace detail {
 
 inline void check_cookie_part(std::string_view what, std::string_view text, ascii::Class allowed) {
@@ -58,7 +62,7 @@ inline void check_cookie_part(std::string_view what, std::string_view text, asci
     }
 }
 
-inline void check_cookie(const SetCookie& cookie) {
+inline void check_cookie(const http::SetCookie& cookie) {
     if (cookie.name.empty()) throw std::invalid_argument("cookie name: is empty");
     check_cookie_part("cookie name", cookie.name, ascii::token);
     check_cookie_part("cookie value", cookie.value, ascii::cookie);
@@ -71,7 +75,7 @@ inline void check_cookie(const SetCookie& cookie) {
     }
     // What browsers drop without a word (RFC 6265bis sections 4.1.2.7 and 4.1.3).
     const bool is_host_only = cookie.name.starts_with("__Host-");
-    if (!cookie.secure && cookie.same_site == SameSite::none) {
+    if (!cookie.secure && cookie.same_site == http::SameSite::none) {
         throw std::invalid_argument("cookie: SameSite=None needs Secure, browsers drop it otherwise");
     }
     if (!cookie.secure && (is_host_only || cookie.name.starts_with("__Secure-"))) {
@@ -85,11 +89,12 @@ inline void check_cookie(const SetCookie& cookie) {
 }
 
 }  // namespace detail
+namespace http {
 
 /// The value of a Set-Cookie field. Throws std::invalid_argument that says which byte of which part may not
 /// stand there. Add it with Headers::add, since every cookie has a line of its own.
 [[nodiscard]] inline std::string to_string(const SetCookie& cookie) {
-    detail::check_cookie(cookie);
+    sake::detail::check_cookie(cookie);
     std::string out;
     out.reserve(cookie.name.size() + cookie.value.size() + cookie.path.size() + cookie.domain.size() + 80);
     out.append(cookie.name).append("=").append(cookie.value);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <iterator>
 #include <limits>
 #include <optional>
@@ -19,7 +20,7 @@
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// True for a field name: a token (RFC 9110 section 5.1).
 [[nodiscard]] constexpr bool is_valid_field_name(std::string_view name) noexcept { return is_token(name); }
@@ -29,8 +30,6 @@ namespace http {
     const char* end = value.data() + value.size();
     return ascii::find_control(value.data(), end) == end;
 }
-
-namespace detail {
 
 /// Plain words for a byte that was refused.
 constexpr std::string_view name_of_byte(char c) noexcept {
@@ -84,14 +83,12 @@ constexpr std::string_view take_list_item(std::string_view& rest) noexcept {
     return item;
 }
 
-}  // namespace detail
-
 /// Calls f(item) for each non-empty item of a comma list of tokens (RFC 9110 section 5.6.1; no quoted
 /// strings).
 template <class F>
 constexpr void for_each_list_item(std::string_view list, F&& f) {
     while (!list.empty()) {
-        const std::string_view item = detail::take_list_item(list);
+        const std::string_view item = take_list_item(list);
         if (!item.empty()) f(item);
     }
 }
@@ -102,9 +99,6 @@ constexpr void for_each_list_item(std::string_view list, F&& f) {
     for_each_list_item(list, [&](std::string_view item) { found = found || iequals(item, token); });
     return found;
 }
-
-}  // namespace http
-namespace detail {
 
 /// True for the fields that decide the framing, or end the hop. The writer of heads makes them, an
 /// application may not set them (RFC 9110 section 7.6.1).
@@ -178,13 +172,19 @@ class Headers {
         mutable value_type current_;
     };
 
+    Headers() = default;
+    /// `{{"Accept", "text/html"}, {"X-A", "1"}}`. Throws like add.
+    Headers(std::initializer_list<value_type> fields) {
+        for (const auto& [name, value] : fields) add(name, value);
+    }
+
     /// One field of this name with this value: replaces the first where it stands and removes the others.
     /// Throws std::invalid_argument that says which byte may not stand in a name or a value.
     void set(std::string_view name, std::string_view value) {
         if (is_own(name) || is_own(value)) return set(std::string(name), std::string(value));
         const std::size_t first = find(name, 0);
         if (first == entries_.size()) return add(name, value);
-        detail::check_field_value("header value", value);
+        sake::detail::check_field_value("header value", value);
         value = trim_ows(value);
         check_room(0, value.size());
         const Entry old = entries_[first];
@@ -197,8 +197,8 @@ class Headers {
     /// One more field, whether or not there is one of this name (Set-Cookie). Throws like set.
     void add(std::string_view name, std::string_view value) {
         if (is_own(name) || is_own(value)) return add(std::string(name), std::string(value));
-        detail::check_field_name(name);
-        detail::check_field_value("header value", value);
+        sake::detail::check_field_name(name);
+        sake::detail::check_field_value("header value", value);
         value = trim_ows(value);
         check_room(name.size(), value.size());
         grow(name.size() + value.size() + 4);

@@ -1,6 +1,5 @@
 // Methods and status codes: the few words of HTTP that every other part shares.
-// Not here: header fields (headers.hpp) and everything that touches bytes on the wire (parser.hpp,
-// writer.hpp).
+// Not here: header fields (headers.hpp) and the bytes of a protocol version (the folder http1).
 #pragma once
 
 #include <cstdint>
@@ -8,7 +7,7 @@
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// The registered methods a server meets; any other token is `other` and known by its text alone.
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, connect, trace, other };
@@ -51,8 +50,6 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, co
                                           "DELETE", "OPTIONS", "CONNECT", "TRACE", ""};
     return names[static_cast<std::uint8_t>(method)];
 }
-
-namespace detail {
 
 struct StatusPhrase {
     int status;
@@ -125,14 +122,18 @@ inline constexpr StatusPhrase status_phrases[] = {
 };
 
 }  // namespace detail
+namespace http {
 
 /// The standard phrase for a status code, or "Unknown".
 [[nodiscard]] constexpr std::string_view reason_phrase(int status) noexcept {
-    for (const auto& known : detail::status_phrases) {
+    for (const auto& known : sake::detail::status_phrases) {
         if (known.status == status) return known.phrase;
     }
     return "Unknown";
 }
+
+}  // namespace http
+namespace detail {
 
 /// True for the interim answers 1xx.
 [[nodiscard]] constexpr bool is_informational(int status) noexcept { return status >= 100 && status < 200; }
@@ -142,6 +143,6 @@ inline constexpr StatusPhrase status_phrases[] = {
     return is_informational(status) || status == 204 || status == 304;
 }
 
-}  // namespace http
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake

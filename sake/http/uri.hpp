@@ -16,7 +16,7 @@
 
 namespace sake {
 inline namespace v0 {
-namespace http {
+namespace detail {
 
 /// A request target taken apart; everything is raw, nothing decoded.
 struct Target {
@@ -29,8 +29,6 @@ struct Target {
     std::string_view authority;  // host and port, of the absolute and authority forms
     bool is_https = false;       // the scheme of the absolute form
 };
-
-namespace detail {
 
 /// Past the bytes that a URI may hold and the well-formed percent escapes among them.
 inline const char* skip_target(const char* p, const char* end) noexcept {
@@ -102,12 +100,10 @@ constexpr std::size_t host_length(std::string_view text) noexcept {
     return length;
 }
 
-}  // namespace detail
-
 /// True for what may stand in Host: nothing at all, or a name or address with an optional port (RFC
 /// 9110 7.2).
 [[nodiscard]] constexpr bool is_valid_host(std::string_view value) noexcept {
-    const std::size_t length = detail::host_length(value);
+    const std::size_t length = host_length(value);
     if (length >= value.size()) return length == value.size();
     if (value[length] != ':' || length == 0) return false;
     std::uint32_t port = 0;
@@ -118,8 +114,6 @@ constexpr std::size_t host_length(std::string_view text) noexcept {
     }
     return true;
 }
-
-namespace detail {
 
 constexpr void split_query(std::string_view text, Target& target) noexcept {
     const std::size_t mark = text.find('?');
@@ -152,15 +146,13 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
     return target;
 }
 
-}  // namespace detail
-
 /// Takes a target apart, or nullopt when it has none of the forms that go with the method (RFC 9112
 /// section 3.2):
 /// "/path?query" and "http://host/path" for all but CONNECT, "*" for OPTIONS, "host:port" for CONNECT.
 [[nodiscard]] constexpr std::optional<Target> parse_target(Method method, std::string_view text) noexcept {
     Target target;
     if (method == Method::connect) {
-        const std::size_t host = detail::host_length(text);
+        const std::size_t host = host_length(text);
         if (!is_valid_host(text) || host + 1 >= text.size()) return std::nullopt;
         // A port that is empty or 0 is none (RFC 9110 section 9.3.6).
         if (text.find_first_not_of('0', host + 1) == std::string_view::npos) return std::nullopt;
@@ -169,10 +161,10 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
         return target;
     }
     if (!text.empty() && text[0] == '/') {
-        detail::split_query(text, target);
+        split_query(text, target);
         return target;
     }
-    if (text != "*") return detail::parse_absolute(method, text);
+    if (text != "*") return parse_absolute(method, text);
     if (method != Method::options) return std::nullopt;
     target.form = Target::Form::asterisk;
     target.path = text;
@@ -188,8 +180,6 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
 [[nodiscard]] constexpr bool needs_form_decoding(std::string_view text) noexcept {
     return text.find_first_of("%+") != std::string_view::npos;
 }
-
-namespace detail {
 
 enum class Plus : bool { literal, space };
 
@@ -233,16 +223,17 @@ constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept
     return raw.empty() && plain.empty();
 }
 
+/// The same for the keys and values of queries and forms, where '+' is a space.
+[[nodiscard]] inline std::optional<std::string> percent_decode_form(std::string_view text) {
+    return decode(text, Plus::space);
+}
+
 }  // namespace detail
+namespace http {
 
 /// The decoded bytes, or nullopt at an escape that is not '%' and two hex digits. '+' stays '+'.
 [[nodiscard]] inline std::optional<std::string> percent_decode(std::string_view text) {
-    return detail::decode(text, detail::Plus::literal);
-}
-
-/// The same for the keys and values of queries and forms, where '+' is a space.
-[[nodiscard]] inline std::optional<std::string> percent_decode_form(std::string_view text) {
-    return detail::decode(text, detail::Plus::space);
+    return sake::detail::decode(text, sake::detail::Plus::literal);
 }
 
 /// Escapes whatever may not stand as itself in one path segment; '/' is escaped too (RFC 3986 section 3.3).
@@ -253,12 +244,13 @@ constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept
         if (ascii::is(c, ascii::segment)) {
             out += c;
         } else {
-            detail::append_escape(out, c);
+            sake::detail::append_escape(out, c);
         }
     }
     return out;
 }
 
+}  // namespace http
 namespace detail {
 
 /// Where the authority of a URI reference ends, which stands behind "//" or "scheme://"; 0 if there is none.
@@ -269,25 +261,23 @@ inline std::size_t authority_end(std::string_view text) noexcept {
     return std::min(text.size(), text.find_first_of("/?#", first + 2));
 }
 
-}  // namespace detail
-
 /// A text as a URI reference: whatever may not stand in one is escaped, and escapes that are there stay (RFC
 /// 3986 section 4.1). Control bytes stay as they are, for the setter of a field to refuse.
 [[nodiscard]] inline std::string escape_reference(std::string_view text) {
     std::string out;
     out.reserve(text.size());
-    const std::size_t authority_end = detail::authority_end(text);
+    const std::size_t authority = authority_end(text);
     const std::size_t fragment = text.find('#');
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         const std::string_view digits = text.substr(i).substr(1, 2);
         const bool is_escape = c == '%' && digits.size() == 2 && ascii::all_of(digits, ascii::hex);
         const bool is_bracket = c == '[' || c == ']';  // of an IP literal only
-        const bool stands = is_bracket ? i < authority_end : ascii::is(c, ascii::target) || i == fragment;
+        const bool stands = is_bracket ? i < authority : ascii::is(c, ascii::target) || i == fragment;
         if (is_escape || stands || !ascii::is(c, ascii::field)) {
             out += c;
         } else {
-            detail::append_escape(out, c);
+            append_escape(out, c);
         }
     }
     return out;
@@ -300,7 +290,7 @@ inline std::size_t authority_end(std::string_view text) noexcept {
 
 /// Percent-decodes a path or a segment; nullopt when an escape is bad or the outcome is not is_path_text.
 [[nodiscard]] inline std::optional<std::string> decode_path(std::string_view raw) {
-    std::optional<std::string> decoded = percent_decode(raw);
+    std::optional<std::string> decoded = http::percent_decode(raw);
     if (decoded && !is_path_text(*decoded)) decoded.reset();
     return decoded;
 }
@@ -364,7 +354,7 @@ class QueryPairs {
 [[nodiscard]] constexpr std::optional<std::string_view> find_query_value(std::string_view raw_query,
                                                                          std::string_view key) noexcept {
     for (const auto& pair : QueryPairs(raw_query)) {
-        if (detail::decodes_to(pair.key, key)) return pair.value;
+        if (decodes_to(pair.key, key)) return pair.value;
     }
     return std::nullopt;
 }
@@ -378,6 +368,6 @@ class QueryPairs {
     return percent_decode_form(*raw);
 }
 
-}  // namespace http
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake

@@ -40,7 +40,7 @@ class HostCheck {
   public:
     [[nodiscard]] bool is_valid(std::string_view host) noexcept {
         if (size_ != 0 && host == std::string_view(last_valid_.data(), size_)) return true;
-        if (!http::is_valid_host(host)) return false;
+        if (!is_valid_host(host)) return false;
         if (host.size() <= last_valid_.size()) {
             size_ = host.copy(last_valid_.data(), host.size());
         }
@@ -78,10 +78,10 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (head.host.count == 1) host = head.fields[head.host.first].value.of(base);
     if (!hosts.is_valid(host)) return refuse(framing, 400, "bad Host");
     const std::string_view text = head.target.of(base);
-    if (text[0] == '/' && head.method != http::Method::connect) return;
-    const std::optional<http::Target> target = http::parse_target(head.method, text);
+    if (text[0] == '/' && head.method != Method::connect) return;
+    const std::optional<Target> target = parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
-    if (head.method == http::Method::connect) return refuse(framing, 501, "this is no proxy");
+    if (head.method == Method::connect) return refuse(framing, 501, "this is no proxy");
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
@@ -89,7 +89,7 @@ inline bool decide_keep_alive(const MessageHead& head, const char* base) noexcep
     bool close = false;
     bool keep = head.minor_version > 0;
     for_each_line(head, base, head.connection, "connection", [&](std::string_view value) {
-        http::for_each_list_item(value, [&](std::string_view option) {
+        for_each_list_item(value, [&](std::string_view option) {
             close = close || iequals(option, "close");
             keep = keep || iequals(option, "keep-alive");
         });
@@ -106,7 +106,7 @@ inline void decide_transfer_coding(const MessageHead& head, const char* base, Fr
     for_each_line(head, base, head.transfer_encoding, "transfer-encoding", [&](std::string_view value) {
         for (bool more = true; more;) {
             more = value.find(',') != std::string_view::npos;
-            const std::string_view coding = http::detail::take_list_item(value);
+            const std::string_view coding = take_list_item(value);
             last_is_chunked = iequals(coding, "chunked");
             chunked += last_is_chunked ? 1 : 0;
             other = other || !last_is_chunked;
@@ -141,7 +141,7 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
     if (head.expect.count == 0 || head.minor_version == 0) return;
     bool is_known = true;
     for_each_line(head, base, head.expect, "expect", [&](std::string_view value) {
-        http::for_each_list_item(value, [&](std::string_view item) {
+        for_each_list_item(value, [&](std::string_view item) {
             is_known = is_known && iequals(item, "100-continue");
             framing.expect_continue = framing.body != Framing::Body::none;
         });
@@ -164,13 +164,12 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
 /// The same for the response to a request with this method. A refused one is not to be read on, whatever the
 /// status.
 [[nodiscard]] inline Framing decide_response_framing(const ReceivedHead& head, const char* base,
-                                                     http::Method method) noexcept {
+                                                     Method method) noexcept {
     Framing framing;
     framing.keep_alive = decide_keep_alive(head, base);
     decide_body(head, base, framing);
     if (framing.refuse_status != 0) return framing;
-    if (method == http::Method::head ||
-        http::has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
+    if (method == Method::head || has_no_body(head.status)) {  // steps 1 and 2: whatever the fields say
         framing.body = Framing::Body::none;
     } else if (head.transfer_encoding.count == 0 && head.content_length.count == 0) {  // step 8
         framing.body = Framing::Body::to_the_end;

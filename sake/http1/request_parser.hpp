@@ -19,14 +19,14 @@ namespace http1 {
 
 /// What the parser found of a request.
 struct RequestHead : MessageHead {
-    http::Method method = http::Method::other;
+    Method method = Method::other;
     Slice method_name;
     Slice target;
 
     /// Back to empty, keeping the capacity.
     void clear() noexcept {
         MessageHead::clear();
-        method = http::Method::other;
+        method = Method::other;
         method_name = target = Slice{};
     }
 };
@@ -56,9 +56,9 @@ struct RequestLine {
         while (p != end && ascii::is(*p, ascii::token)) ++p;
         if (p == begin || p == end || *p != ' ') return {400, "bad method"};
         head.method_name = slice_of(base, begin, p);
-        head.method = http::method_from(head.method_name.of(base));
+        head.method = method_from(head.method_name.of(base));
         const char* target = ++p;
-        p = http::detail::skip_target(p, end);
+        p = skip_target(p, end);
         if (p == target || p == end || *p != ' ') return bad_target(p, end);
         head.target = slice_of(base, target, p);
         return take_version({p + 1, static_cast<std::size_t>(end - p - 1)}, head);

@@ -150,7 +150,7 @@ inline void append_response_head(ByteBuffer& out, const ResponseHead& head, cons
     if (!head.content_type.empty() && !fields.contains("Content-Type")) {
         to.put("Content-Type: ").put(head.content_type).put("\r\n");
     }
-    if (!http::is_informational(head.status) && head.status != 204) {
+    if (!is_informational(head.status) && head.status != 204) {
         put_body_line(to, head.body, head.content_length);
     }
     if (head.connection == ConnectionLine::close) to.put("Connection: close\r\n");

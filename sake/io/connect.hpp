@@ -177,7 +177,7 @@ Task<TcpStream> connect_stream(Text address) {
     FileDescriptor socket = co_await connect_to_any(std::move(addresses), address);
     sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY,
                     1);  // a Unix socket refuses, and does not need it
-    co_return TcpStream(std::move(socket));
+    co_return make_stream(*Reactor::current(), std::move(socket));
 }
 
 }  // namespace detail

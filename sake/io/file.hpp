@@ -64,10 +64,11 @@ class FileReader {
     template <class Unused = void>
     [[nodiscard]] Task<std::string> read(std::size_t most = 64 * 1024);
 
-    /// Takes over what `open_file` has opened.
+  private:
+    template <detail::Path P>
+    friend Task<FileReader> open_file(P path);
     explicit FileReader(detail::OpenFile file) : file_(std::make_shared<detail::OpenFile>(std::move(file))) {}
 
-  private:
     std::shared_ptr<detail::OpenFile>
         file_;  // a read that was cancelled holds it too, until its thread is done
 };

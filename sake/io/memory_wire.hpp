@@ -118,8 +118,12 @@ class MemoryWire final : public Wire {
         return incoming_.size() > 0 || error_ != 0 || input_has_ended();
     }
     [[nodiscard]] std::uint32_t unacknowledged() const noexcept override {
-        return peer_ == nullptr ? 0 : static_cast<std::uint32_t>(peer_->incoming_.size());
+        const bool is_known = peer_ == nullptr || acknowledges_at_once_;
+        return is_known ? 0 : static_cast<std::uint32_t>(peer_->incoming_.size());
     }
+    /// Whether what it sends counts as received as soon as there is room for it, as over TCP; else when the
+    /// peer takes it, as over a Unix socket.
+    void acknowledge_at_once(bool on) noexcept { acknowledges_at_once_ = on; }
 
     /// An end that ends both ways closes for both, but its own watch is not told: the caller knows.
     SysResult end_output() noexcept override {
@@ -188,6 +192,7 @@ class MemoryWire final : public Wire {
     bool output_ended_ = false;  // by this end
     bool wants_room_ = false;    // the last send did not take all
     bool was_reset_ = false;     // by either end
+    bool acknowledges_at_once_ = false;
     Readiness needs_ = readable;
 };
 

@@ -68,7 +68,8 @@ Task<TcpStream> TcpListener::accept(L limit) {
         detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
         co_await ready;
         detail::Accepted next = detail::accept_one(*watch_);
-        if (next.kind == detail::Accepted::Kind::accepted) co_return TcpStream(std::move(next.socket));
+        if (next.kind == detail::Accepted::Kind::accepted)
+            co_return detail::make_stream(watch_->reactor(), std::move(next.socket));
         if (next.kind != detail::Accepted::Kind::no_resources) continue;
         co_await sleep(std::chrono::milliseconds(100));
         if (reactor.present() >= deadline) throw TimedOut();

@@ -55,7 +55,8 @@ class UnreadBytes {
 };
 
 /// A stream whose bytes travel by a wire, over a connected, non-blocking descriptor if the wire needs one.
-[[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire);
+[[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket,
+                                    std::unique_ptr<Wire> wire = nullptr);
 
 }  // namespace detail
 
@@ -76,14 +77,10 @@ class TcpStream {
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max());
 
-    /// Takes a connected socket over, and makes it non-blocking. On the reactor that runs on this thread;
-    /// throws std::logic_error if none does.
-    explicit TcpStream(detail::FileDescriptor socket);
-
     /// Adopts a connected socket, such as one of another library: the stream owns `fd` from here on, and
     /// makes it non-blocking. Throws std::logic_error where no reactor runs on this thread; `fd` is closed
     /// then too.
-    [[nodiscard]] static TcpStream adopt(int fd) { return TcpStream(detail::FileDescriptor(fd)); }
+    [[nodiscard]] static TcpStream adopt(int fd);
 
     /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
@@ -181,12 +178,13 @@ class TcpStream {
     std::unique_ptr<State> state_;
 };
 
-inline TcpStream::TcpStream(detail::FileDescriptor socket) {
+inline TcpStream TcpStream::adopt(int fd) {
+    detail::FileDescriptor socket(fd);
     Reactor* const reactor = Reactor::current();
     if (reactor == nullptr)
         throw std::logic_error("a TcpStream needs a running reactor: make it in a coroutine");
-    detail::sys::set_nonblocking_cloexec(socket.get());
-    state_ = std::make_unique<State>(*reactor, std::move(socket), nullptr);
+    detail::sys::set_nonblocking_cloexec(fd);
+    return detail::make_stream(*reactor, std::move(socket));
 }
 
 inline TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire) {

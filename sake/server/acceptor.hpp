@@ -51,56 +51,55 @@ class Acceptor {
         : shard_(shard),
           listener_(std::move(listener)),
           look_again_(shard.reactor, shard.room),
-          loop_(spawn_on(shard.reactor, run(*this))) {}
+          loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
     /// A stop has begun: takes what the kernel has accepted already, then ends.
     void begin_drain() { loop_.cancel(); }
     [[nodiscard]] bool has_ended() const noexcept { return loop_.is_done(); }
+    Acceptor* next = nullptr;  // of the same run
 
   private:
     enum class Outcome : std::uint8_t { drained, some, full, no_resources };
     static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
 
-    static Task<> run(Acceptor& self) {
-        co_await self.accept_all();
-        const Listener closing(std::move(self.listener_));
-    }
-
-    Task<> accept_all() {
-        Watch watch(shard_.reactor, listener_.socket.get());
-        // At a stop, what the kernel has accepted for us is served, which the close would reset. That is no
-        // more than its queue holds; new clients may keep coming meanwhile.
-        std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
-        while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
-            try {
-                if (!shard_.is_draining()) {
-                    const bool is_ready = co_await wait_readable(watch);
-                    if (!is_ready) break;
-                }
-                const std::int64_t before = accepted_;
-                const Outcome outcome = accept_and_make_room(watch);
-                if (shard_.is_draining()) left_at_stop -= accepted_ - before;
-                if (shard_.is_draining() && outcome == Outcome::drained) break;
-                if (outcome == Outcome::full) {
-                    shard_.room.reset();
-                    co_await shard_.room.wait();
-                    shard_.wants_room = false;
-                    continue;
-                }
-                if (outcome == Outcome::no_resources) {
-                    try {
-                        co_await sleep(std::chrono::milliseconds(100));
-                    } catch (const std::bad_alloc&) {
-                        // Not even for the timer: then the pause is one turn of the loop.
+    Task<> run() {
+        {
+            Watch watch(shard_.reactor, listener_.socket.get());
+            // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
+            // no more than its queue holds; new clients may keep coming meanwhile.
+            std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
+            while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
+                try {
+                    if (!shard_.is_draining()) {
+                        const bool is_ready = co_await wait_readable(watch);
+                        if (!is_ready) break;
                     }
+                    const std::int64_t before = accepted_;
+                    const Outcome outcome = accept_and_make_room(watch);
+                    if (shard_.is_draining()) left_at_stop -= accepted_ - before;
+                    if (shard_.is_draining() && outcome == Outcome::drained) break;
+                    if (outcome == Outcome::full) {
+                        shard_.room.reset();
+                        co_await shard_.room.wait();
+                        shard_.wants_room = false;
+                        continue;
+                    }
+                    if (outcome == Outcome::no_resources) {
+                        try {
+                            co_await sleep(std::chrono::milliseconds(100));
+                        } catch (const std::bad_alloc&) {
+                            // Not even for the timer: then the pause is one turn of the loop.
+                        }
+                    }
+                    co_await yield();
+                } catch (const Cancelled&) {
+                    if (!shard_.is_draining()) break;
                 }
-                co_await yield();
-            } catch (const Cancelled&) {
-                if (!shard_.is_draining()) break;
             }
         }
+        const Listener closing(std::move(listener_));
     }
 
     // Outlives a lack of memory as it does one of descriptors.

@@ -135,6 +135,30 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     [[nodiscard]] detail::RouteTable& table() noexcept { return *table_; }
     [[nodiscard]] detail::Scope& scope() noexcept { return table_->root(); }
 
+    friend class TestClient;  // which runs the engine itself
+
+    /// A run, from its start to its end: routes stand still, and the engine reaches it.
+    class Running {
+      public:
+        /// Throws std::logic_error if the engine runs already, or a job of the last run has not returned.
+        Running(Engine& engine, std::vector<detail::Listener> listeners,
+                std::unique_ptr<detail::Poller> poller);
+        Running(const Running&) = delete;
+        Running& operator=(const Running&) = delete;
+        ~Running();
+        [[nodiscard]] detail::Run& run() noexcept { return run_; }
+
+      private:
+        struct Hold {
+            explicit Hold(Engine& held);
+            Hold(const Hold&) = delete;
+            Hold& operator=(const Hold&) = delete;
+            ~Hold();
+            Engine& engine;
+        };
+        Hold hold_;  // ends after the run
+        detail::Run run_;
+    };
     static Stats stats_of(const detail::Run& run) { return {run.worker_stats(), run.stalls()}; }
 
     Config config_;
@@ -154,6 +178,42 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     bool stop_requested_ = false;
 };
 
+inline Engine::Running::Hold::Hold(Engine& held) : engine(held) {
+    {
+        const std::lock_guard lock(engine.mutex_);
+        if (engine.is_running_) throw std::logic_error("run: the engine runs already");
+        if (engine.table_->is_in_use())
+            throw std::logic_error("run: a worker job of the last run has not returned");
+        engine.is_running_ = true;
+    }
+    engine.fallback_.install();
+    engine.table_->freeze(engine.config_.enable_worker_pool);
+}
+
+inline Engine::Running::Hold::~Hold() {
+    const std::lock_guard lock(engine.mutex_);
+    engine.table_->unfreeze();
+    engine.is_running_ = false;
+    engine.stop_requested_ = false;
+}
+
+inline Engine::Running::Running(Engine& engine, std::vector<detail::Listener> listeners,
+                                std::unique_ptr<detail::Poller> poller)
+    : hold_(engine),
+      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(listeners),
+           std::move(poller)) {
+    const std::lock_guard lock(engine.mutex_);
+    engine.current_ = &run_;
+    if (engine.stop_requested_) run_.stop();
+}
+
+inline Engine::Running::~Running() {
+    Engine& engine = hold_.engine;
+    const std::lock_guard lock(engine.mutex_);
+    engine.last_stats_ = stats_of(run_);
+    engine.current_ = nullptr;
+}
+
 inline int Engine::run() {
     std::vector<detail::Listener> listeners;
     {
@@ -162,29 +222,8 @@ inline int Engine::run() {
         listeners.swap(listeners_);
         if (std::exchange(stop_requested_, false)) return 0;
         if (listeners.empty()) throw std::logic_error("run: call listen first, or run(port)");
-        is_running_ = true;
     }
-    const detail::AtExit ended([this] {
-        const std::lock_guard lock(mutex_);
-        table_->unfreeze();
-        is_running_ = false;
-        stop_requested_ = false;
-    });
-    if (table_->is_in_use()) throw std::logic_error("run: a worker job of the last run has not returned");
-    fallback_.install();
-    table_->freeze(config_.enable_worker_pool);
-    detail::Run run(config_, table_, errors_, observers_, std::move(listeners));
-    {
-        const std::lock_guard lock(mutex_);
-        current_ = &run;
-        if (stop_requested_) run.stop();
-    }
-    const detail::AtExit unreachable([this] {
-        const std::lock_guard lock(mutex_);
-        last_stats_ = stats_of(*current_);
-        current_ = nullptr;
-    });
-    return run.serve();
+    return Running(*this, std::move(listeners), detail::make_poller(config_.poller)).run().serve();
 }
 
 }  // namespace v0

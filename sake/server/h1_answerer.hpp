@@ -1,12 +1,21 @@
-// A whole answer as HTTP/1 bytes: what the head says besides the fields that the handler has set.
+// The answers of HTTP/1 connections, as bytes: what the head says besides the fields that the handler has
+// set, and who is told of it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include "sake/app/answered.hpp"
 #include "sake/app/response.hpp"
+#include "sake/base/byte_buffer.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http1/writer.hpp"
+#include "sake/server/h1_exchange.hpp"
+#include "sake/server/output.hpp"
+#include "sake/server/shard.hpp"
+#include "sake/server/turn.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -22,12 +31,12 @@ struct AnswerTerms {
 
 /// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
 /// section 15.3.6).
-constexpr bool has_body(int status) noexcept { return !http::has_no_body(status) && status != 205; }
+constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
 
 /// Appends the head, and the body too unless it is so large that copying it would cost more than a second
 /// piece in the send: then returns false.
 inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {
-    const bool no_content = http::has_no_body(answer.status);
+    const bool no_content = has_no_body(answer.status);
     const bool sends_body = !no_content && answer.status != 205;
     http1::ResponseHead head;
     head.status = answer.status;
@@ -46,6 +55,39 @@ inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerT
     if (answer.body.size() > worth_copying) return false;
     out.append(answer.body);
     return true;
+}
+
+/// Tells the program's observers of an answer that is about to leave.
+inline void tell_observers(Shard& shard, H1Exchange& exchange, int status, std::size_t body_size,
+                           AnswerCause cause) {
+    Call& call = exchange.call;
+    const bool has_route = call.route != nullptr && !call.route->pattern().empty();
+    const bool sends_body = call.request.known_method != Method::head && has_body(status);
+    shard.observers.tell({.method = call.request.method(),
+                          .target = call.request.target(),
+                          .route = has_route ? call.route->pattern() : "unmatched",
+                          .status = status,
+                          .bytes = sends_body ? body_size : 0,
+                          .duration = shard.reactor.present() - exchange.begun,
+                          .cause = cause,
+                          .ctx = call.context});
+}
+
+/// The one place that every answer passes: gathers it, or sends it at once if it is large. False if the
+/// connection is broken. A large body is moved from.
+inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response& response, bool close,
+                        AnswerCause cause) {
+    AnswerTerms terms;
+    terms.close = close;
+    terms.is_head_request = exchange.call.request.known_method == Method::head;
+    terms.is_http_1_0 = exchange.reader.is_http_1_0();
+    terms.date_line = shard.date_line();
+    const std::size_t body_size = response.body.size();
+    const bool is_whole = append_answer(turn.gathered(), response, terms);
+    // Out of the observers' reach, since the head has said how long it is.
+    std::string rest = is_whole ? std::string() : std::move(response.body);
+    if (!shard.observers.empty()) tell_observers(shard, exchange, response.status, body_size, cause);
+    return is_whole || turn.send_with(std::move(rest)) != Output::Result::failed;
 }
 
 }  // namespace detail

@@ -5,13 +5,11 @@
 #pragma once
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <new>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <utility>
 
@@ -120,8 +118,9 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     Progress refuse_for_memory(Turn& turn) {
         return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
     }
-    void answer(Turn& turn, Response& response, bool close, AnswerCause cause);
-    void tell_observers(int status, std::size_t body_size, AnswerCause cause);
+    void answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
+        if (!send_answer(shard_, turn, *exchange_, response, close, cause)) state_ = State::dead;
+    }
     bool send_gathered(Turn& turn);
 
     // Waiting and closing.
@@ -421,36 +420,6 @@ inline H1Connection::Progress H1Connection::refuse(Turn& turn, int status, std::
     if (state_ != State::dead) become(State::closing);
     has_unread_ = true;
     return Progress::again;
-}
-
-/// The one place that every answer passes.
-inline void H1Connection::answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
-    AnswerTerms terms;
-    terms.close = close;
-    terms.is_head_request = exchange_->call.request.known_method == http::Method::head;
-    terms.is_http_1_0 = exchange_->reader.is_http_1_0();
-    terms.date_line = shard_.date_line();
-    const std::size_t body_size = response.body.size();
-    const bool is_whole = append_answer(turn.gathered(), response, terms);
-    // Out of the observers' reach, since the head has said how long it is.
-    std::string rest = is_whole ? std::string() : std::move(response.body);
-    if (!shard_.observers.empty()) tell_observers(response.status, body_size, cause);
-    if (is_whole) return;
-    if (turn.send_with(std::move(rest)) == Output::Result::failed) state_ = State::dead;
-}
-
-inline void H1Connection::tell_observers(int status, std::size_t body_size, AnswerCause cause) {
-    Call& call = exchange_->call;
-    const bool has_route = call.route != nullptr && !call.route->pattern().empty();
-    const bool sends_body = !exchange_->reader.is_head_request() && has_body(status);
-    shard_.observers.tell({.method = call.request.method(),
-                           .target = call.request.target(),
-                           .route = has_route ? call.route->pattern() : "unmatched",
-                           .status = status,
-                           .bytes = sends_body ? body_size : 0,
-                           .duration = shard_.reactor.present() - exchange_->begun,
-                           .cause = cause,
-                           .ctx = call.context});
 }
 
 // Sends what is gathered; false if some of it is unsent or the connection is broken, so that the loop has to

@@ -67,9 +67,6 @@ class H1Reader {
     /// Whether the client waits for a "100 Continue" before it sends the body, or has not sent it since.
     [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
     [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
-    [[nodiscard]] bool is_head_request() const noexcept {
-        return call_.request.known_method == http::Method::head;
-    }
     [[nodiscard]] bool is_http_1_0() const noexcept { return head_.minor_version == 0; }
 
     /// Moves the request out of the input to memory of its own, because its handler may run for long.
@@ -111,7 +108,7 @@ class H1Reader {
         for (unsigned i = 0; i < http1::RequestLine::empty_lines_allowed && bytes.starts_with("\r\n"); ++i) {
             bytes.remove_prefix(2);
         }
-        if (bytes.starts_with("HEAD ")) call_.request.known_method = http::Method::head;
+        if (bytes.starts_with("HEAD ")) call_.request.known_method = Method::head;
     }
 
   private:

@@ -9,17 +9,15 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <iterator>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/async/reactor.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/base/byte_buffer.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/io/socket.hpp"
 #include "sake/server/rate_limit.hpp"
 
@@ -46,6 +44,7 @@ class OutputPiece {
     [[nodiscard]] std::string_view text() const noexcept { return std::string_view(text_).substr(taken_); }
     [[nodiscard]] FileRange& range() noexcept { return range_; }
     void take(std::size_t size) noexcept { taken_ += size; }
+    OutputPiece* next = nullptr;  // sent behind this one
     /// The memory that it keeps.
     [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
 
@@ -57,7 +56,7 @@ class OutputPiece {
 
 /// What the socket did not take.
 struct UnsentOutput {
-    std::vector<OutputPiece> pieces;
+    OwningList<OutputPiece> pieces;
     TimePoint since;
     std::uint64_t sent = 0;  // of the answers that it belongs to
     RateLimit rate;
@@ -74,7 +73,8 @@ class Output {
     [[nodiscard]] std::size_t held_bytes() const noexcept {
         std::size_t sum = 0;
         if (has_unsent()) {
-            for (const OutputPiece& each : unsent_->pieces) sum += each.held_bytes();
+            const OutputPiece* each = unsent_->pieces.first();
+            for (; each != nullptr; each = each->next) sum += each->held_bytes();
         }
         return sum;
     }
@@ -83,11 +83,12 @@ class Output {
     /// unsent.
     Result flush(Socket& socket, ByteBuffer& gathered) {
         if (has_unsent()) return flush_unsent(socket);
-        return gathered.empty() ? Result::sent : flush_with(socket, gathered, {});
+        return gathered.empty() ? Result::sent : flush_with(socket, gathered, nullptr);
     }
 
-    /// Sends what is gathered with more pieces behind it, which are not copied. Not while anything is unsent.
-    Result flush_with(Socket& socket, ByteBuffer& gathered, std::span<OutputPiece> pieces) {
+    /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
+    /// but moved from. Not while anything is unsent.
+    Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
         if (result == Result::blocked) keep(socket, sending);
@@ -99,15 +100,14 @@ class Output {
     /// A send of a text and the pieces behind it, as far as it has come.
     struct Sending {
         std::string_view text;
-        std::span<OutputPiece> pieces;
+        OutputPiece* pieces;
         std::uint64_t sent = 0;
 
         Result run(Socket& socket) {
             for (;;) {
                 skip_what_is_sent();
-                if (text.empty() && pieces.empty()) return Result::sent;
-                const SysResult result =
-                    text.empty() && pieces.front().is_file() ? send_range(socket) : send_texts(socket);
+                if (text.empty() && pieces == nullptr) return Result::sent;
+                const SysResult result = send_next(socket);
                 if (result.would_block()) {
                     socket.blocked(writable);
                     return Result::blocked;
@@ -120,11 +120,16 @@ class Output {
       private:
         void skip_what_is_sent() noexcept {
             if (!text.empty()) return;
-            while (!pieces.empty() && pieces.front().is_empty()) pieces = pieces.subspan(1);
+            while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
+        }
+
+        SysResult send_next(Socket& socket) noexcept {
+            if (pieces == nullptr) return send_text(socket);
+            return text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
         }
 
         SysResult send_range(Socket& socket) noexcept {
-            FileRange& range = pieces.front().range();
+            FileRange& range = pieces->range();
             const std::uint64_t before = range.offset;
             const SysResult result =
                 socket.send_file(range.file.get(), range.offset, static_cast<std::size_t>(range.length));
@@ -140,7 +145,6 @@ class Output {
         }
 
         SysResult send_texts(Socket& socket) noexcept {
-            if (pieces.empty()) return send_text(socket);
             constexpr std::size_t most = 8;
             iovec vectors[most];
             std::size_t count = 0;
@@ -149,10 +153,8 @@ class Output {
                 if (!each.empty()) vectors[count++] = {const_cast<char*>(each.data()), each.size()};
             };
             add(text);
-            for (const OutputPiece& each : pieces) {
-                if (each.is_file() || count == most) break;
-                add(each.text());
-            }
+            const OutputPiece* each = pieces;
+            for (; each != nullptr && !each->is_file() && count < most; each = each->next) add(each->text());
             const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len)
                                                 : socket.send(vectors, count);
             if (result.ok()) take(static_cast<std::size_t>(result.value));
@@ -163,10 +165,9 @@ class Output {
             const std::size_t of_text = std::min(size, text.size());
             text.remove_prefix(of_text);
             size -= of_text;
-            for (OutputPiece& each : pieces) {
-                if (size == 0) return;
-                const std::size_t of_piece = std::min(size, each.text().size());
-                each.take(of_piece);
+            for (OutputPiece* each = pieces; size > 0; each = each->next) {
+                const std::size_t of_piece = std::min(size, each->text().size());
+                each->take(of_piece);
                 size -= of_piece;
             }
         }
@@ -176,20 +177,19 @@ class Output {
         unsent_ = std::make_unique<UnsentOutput>();
         unsent_->since = socket.watch().reactor().now();
         unsent_->sent = sending.sent;
-        if (!sending.text.empty()) unsent_->pieces.emplace_back(std::string(sending.text));
-        for (OutputPiece& each : sending.pieces) unsent_->pieces.push_back(std::move(each));
+        if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
+        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
+            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
+        }
     }
 
     Result flush_unsent(Socket& socket) {
-        Sending sending{{}, unsent_->pieces};
+        OwningList<OutputPiece>& pieces = unsent_->pieces;
+        Sending sending{{}, pieces.first()};
         const Result result = sending.run(socket);
         unsent_->sent += sending.sent;
-        if (result == Result::sent) {
-            unsent_.reset();
-        } else {
-            std::vector<OutputPiece>& pieces = unsent_->pieces;
-            pieces.erase(pieces.begin(), pieces.end() - std::ssize(sending.pieces));
-        }
+        while (!pieces.empty() && pieces.first()->is_empty()) static_cast<void>(pieces.take_front());
+        if (result == Result::sent) unsent_.reset();
         return result;
     }
 

@@ -6,7 +6,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -19,8 +18,11 @@
 #include "sake/app/route_table.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/spawn.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/io/address.hpp"
+#include "sake/io/wire.hpp"
 #include "sake/server/acceptor.hpp"
+#include "sake/server/h1_connection.hpp"
 #include "sake/server/shard.hpp"
 #include "sake/server/shutdown.hpp"
 #include "sake/server/signals.hpp"
@@ -33,16 +35,16 @@ namespace detail {
 class Run {
   public:
     Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, std::vector<Listener> listeners)
+        const Observers& observers, std::vector<Listener> listeners, std::unique_ptr<Poller> poller)
         : config_(config),
           listeners_(std::move(listeners)),
-          reactor_(config.poller),
+          reactor_(std::move(poller)),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
           carrier_(make_carrier(routes)),
           stalls_(reactor_, config, carrier_ != nullptr) {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
-        if (config.handle_signals) signals_.emplace();
+        if (config.handle_signals && !listeners_.empty()) signals_.emplace();
     }
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
@@ -62,10 +64,17 @@ class Run {
     }
     [[nodiscard]] std::uint64_t stalls() const noexcept { return stalls_.count(); }
 
+    [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
+
+    /// Serves a connection in memory, from the next turn of the reactor on.
+    void serve(std::unique_ptr<Wire> wire) {
+        reactor_.enter(
+            [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
+    }
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
     int serve() {
         if (config_.announce) announce();
-        for (Listener& listener : listeners_) acceptors_.emplace_back(shard_, std::move(listener));
+        for (Listener& listener : listeners_) acceptors_.push_back(new Acceptor(shard_, std::move(listener)));
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
         reactor_.run_until([this] { return shutdown_.is_over(); });
         return shutdown_.was_forced() ? 1 : 0;
@@ -138,7 +147,7 @@ class Run {
     Shard shard_;
     std::unique_ptr<Carrier> carrier_;
     StallWatch stalls_;
-    std::deque<Acceptor> acceptors_;
+    OwningList<Acceptor> acceptors_;
     Shutdown shutdown_{shard_, acceptors_, carrier_.get()};
 };
 

@@ -6,11 +6,9 @@
 // A drain that leaves nothing in flight is over at once.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
-#include <deque>
 #include <new>
 #include <string_view>
 
@@ -19,6 +17,7 @@
 #include "sake/async/sleep.hpp"
 #include "sake/async/spawn.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/server/acceptor.hpp"
 #include "sake/server/session.hpp"
 #include "sake/server/shard.hpp"
@@ -31,7 +30,7 @@ namespace detail {
 class Shutdown {
   public:
     /// What it stops. The carrier may be null.
-    Shutdown(Shard& shard, std::deque<Acceptor>& acceptors, Carrier* carrier)
+    Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier)
         : shard_(shard), acceptors_(acceptors), carrier_(carrier) {
         spawn_on(shard.reactor, end_grace(*this)).detach();
     }
@@ -55,7 +54,7 @@ class Shutdown {
         if (has_begun()) return;
         shard_.stage = StopStage::draining;
         if (carrier_ != nullptr) carrier_->request_stop();
-        for (Acceptor& each : acceptors_) each.begin_drain();
+        for (Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) each->begin_drain();
         shard_.sessions.for_each([](Session& session) { session.begin_drain(); });
         drain_began_.set();
     }
@@ -97,12 +96,13 @@ class Shutdown {
     }
 
     [[nodiscard]] bool has_ended_accepting() const noexcept {
-        return std::all_of(acceptors_.begin(), acceptors_.end(),
-                           [](const auto& each) { return each.has_ended(); });
+        const Acceptor* each = acceptors_.first();
+        while (each != nullptr && each->has_ended()) each = each->next;
+        return each == nullptr;
     }
 
     Shard& shard_;
-    std::deque<Acceptor>& acceptors_;
+    OwningList<Acceptor>& acceptors_;
     Carrier* carrier_;
     Event drain_began_;
     bool has_given_up_ = false;

@@ -61,7 +61,7 @@ class Turn {
     /// Sends what is gathered with a body behind it, which is not copied.
     Output::Result send_with(std::string body) {
         OutputPiece piece(std::move(body));
-        return transport_.output_.flush_with(transport_.socket_, gathered(), {&piece, 1});
+        return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
     }
 
     /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.

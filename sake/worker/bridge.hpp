@@ -69,7 +69,7 @@ inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& docu
     if (builder.end() != nullptr) throw std::invalid_argument("worker document: it describes no request");
     call.request.body_storage = std::move(document.body);
     call.request.body = call.request.body_storage;
-    for (auto& [name, value] : document.params) call.request.given_params.push_back(std::move(value));
+    for (const auto& [name, value] : document.params) builder.param(value);
     call.route = &route;
     call.position = route.chain().size();
     call.values = std::move(document.values);

@@ -188,7 +188,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
             }
         });
         keep_exception([&] {
-            while (!exception_ && !call.afters.empty()) take_after(call)(call.context);
+            while (!exception_ && !call.afters.empty()) call.afters.take_front()->run(call.context);
         });
         // What a handler has set before it threw is kept, as it is on the reactor.
         WorkerResponse response = describe_response(call.response);

@@ -37,7 +37,7 @@ inline std::vector<Answer> take_apart(std::string_view bytes, const std::vector<
         const bool has_no_content =
             is_refusal ? head.size == bytes.size() : head.status >= 200 && are_heads[number];
         const http1::Framing framing = http1::decide_response_framing(
-            head, bytes.data(), has_no_content ? http::Method::head : http::Method::get);
+            head, bytes.data(), has_no_content ? sake::detail::Method::head : sake::detail::Method::get);
         require(framing.refuse_status == 0, "an answer has one framing");
         require(framing.body != http1::Framing::Body::to_the_end, "an answer says where it ends");
         const std::size_t content =

@@ -39,11 +39,12 @@ inline void headers(std::string_view input) {
     }
     require(lines == headers.size(), "a line for each field, and no other");
     for (const auto& [name, value] : headers) {
-        require(http::is_valid_field_name(name) && http::is_valid_field_value(value), "fields are valid");
+        require(sake::detail::is_valid_field_name(name) && sake::detail::is_valid_field_value(value),
+                "fields are valid");
     }
     try {
         const std::string cookie = to_string(http::SetCookie{.name = "n", .value = std::string(input)});
-        require(http::is_valid_field_value(cookie), "a cookie is a field value");
+        require(sake::detail::is_valid_field_value(cookie), "a cookie is a field value");
     } catch (const std::invalid_argument&) {
     }
 }

@@ -28,8 +28,9 @@ bool parses(std::string_view input, Head& head) {
 
     require(head.size <= input.size() && head.size == same.size, "a head ends inside the input");
     for (const sake::detail::FieldSlice& field : head.fields) {
-        require(http::is_valid_field_name(field.name.of(input.data())), "names are tokens");
-        require(http::is_valid_field_value(field.value.of(input.data())), "values hold no control bytes");
+        require(sake::detail::is_valid_field_name(field.name.of(input.data())), "names are tokens");
+        require(sake::detail::is_valid_field_value(field.value.of(input.data())),
+                "values hold no control bytes");
     }
     return true;
 }

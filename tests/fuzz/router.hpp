@@ -29,7 +29,7 @@ inline void router(std::string_view input) {
         router.add(pattern, "GET", value);
     }
     sake::detail::PathParams params;
-    if (router.find(path, sake::http::Method::get, "GET", params) == nullptr) return;
+    if (router.find(path, sake::detail::Method::get, "GET", params) == nullptr) return;
     for (std::size_t i = 0; i < params.count; ++i) {
         require(params.values[i].offset + params.values[i].length <= path.size(),
                 "parameters are of the path");

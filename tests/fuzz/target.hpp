@@ -9,21 +9,22 @@
 namespace fuzz {
 
 inline void target(std::string_view input) {
-    for (const http::Method method : {http::Method::get, http::Method::options, http::Method::connect}) {
+    for (const sake::detail::Method method :
+         {sake::detail::Method::get, sake::detail::Method::options, sake::detail::Method::connect}) {
         if (input.empty()) break;
-        const auto target = http::parse_target(method, input);
+        const auto target = sake::detail::parse_target(method, input);
         if (!target) continue;
         require(target->path.size() + target->query.size() + target->authority.size() <= input.size() + 1,
                 "the parts of a target are no longer than it");
-        if (const auto path = http::decode_path(target->path)) {
+        if (const auto path = sake::detail::decode_path(target->path)) {
             require(sake::is_valid_utf8(*path), "a decoded path is UTF-8");
             require(path->find('\0') == std::string::npos, "and holds no NUL");
         }
     }
-    static_cast<void>(http::is_valid_host(input));
+    static_cast<void>(sake::detail::is_valid_host(input));
     const std::string_view name = input.substr(0, input.size() / 4);
-    static_cast<void>(http::query_value(input, name));
-    static_cast<void>(http::cookie_value(input, name));
+    static_cast<void>(sake::detail::query_value(input, name));
+    static_cast<void>(sake::detail::cookie_value(input, name));
     if (const auto bytes = sake::base64_decode(input)) {
         require(sake::base64_encode(*bytes) == input, "base64 has one form");
     }

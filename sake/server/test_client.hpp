@@ -1,0 +1,377 @@
+// TestClient: requests to an engine without a socket, a port or a thread of its own. The whole server is at
+// work, parser, limits, middleware, workers and writer, over memory and in virtual time.
+#pragma once
+
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "sake/async/poller_simulated.hpp"
+#include "sake/base/byte_buffer.hpp"
+#include "sake/base/json.hpp"
+#include "sake/base/json_writer.hpp"
+#include "sake/http/headers.hpp"
+#include "sake/http/message.hpp"
+#include "sake/http1/body_reader.hpp"
+#include "sake/http1/framing.hpp"
+#include "sake/http1/response_parser.hpp"
+#include "sake/http1/writer.hpp"
+#include "sake/io/memory_wire.hpp"
+#include "sake/io/socket.hpp"
+#include "sake/server/engine.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+class TestClient;
+
+/// An answer that a TestClient received.
+struct TestResponse {
+    int status = 0;
+    http::Headers headers;
+    std::string body;
+
+    /// The first field of that name in any case; "" if there is none.
+    [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
+        return headers.get(name).value_or(std::string_view{});
+    }
+    /// The body as JSON. Throws JsonError.
+    template <class Value = Json>
+    [[nodiscard]] Value json() const {
+        return parse_json<Value>(body);
+    }
+};
+
+/// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
+/// wait is in virtual time, so it ends: by what the server sends, or when one of its timeouts closes the
+/// connection. If the server resets it, the functions that receive throw std::system_error, once, after what
+/// came before. After close or reset, everything but these two throws std::logic_error.
+class TestConnection {
+  public:
+    TestConnection(TestConnection&&) noexcept = default;
+    TestConnection& operator=(TestConnection&&) noexcept = default;
+
+    /// Sends all of it, and waits while the server does not read. Throws std::system_error if the server has
+    /// closed.
+    TestConnection& send(std::string_view bytes);
+    /// What comes next, after waiting for something to come; "" if the server has closed.
+    [[nodiscard]] std::string receive();
+    /// What has come by now: lets the server do all that needs no time.
+    [[nodiscard]] std::string receive_now();
+    /// Everything up to the close. After a reset, what came before it stays for `receive`.
+    [[nodiscard]] std::string receive_all();
+    /// The next answer, to a request with this method; interim ones are passed over. What follows it stays
+    /// for the next call. Throws std::runtime_error if the server closes in the middle of it, or sends none.
+    [[nodiscard]] TestResponse response(std::string_view method = "GET");
+    /// Whether the server has closed or reset the connection, and nothing is left to be received.
+    [[nodiscard]] bool is_closed();
+
+    /// Sends no more, and goes on receiving.
+    void half_close();
+    /// Ends the connection in order. What was not received resets it, as with a socket.
+    void close() noexcept;
+    /// Ends it with a reset.
+    void reset() noexcept;
+
+  private:
+    friend class TestClient;
+    struct State;
+    TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once);
+    [[nodiscard]] State& state() const;
+
+    TestClient* client_;
+    std::unique_ptr<State> state_;
+};
+
+/// Serves an engine as Engine::run does, as long as it lives, whenever one of its functions waits:
+///
+///     sake::TestClient client(app);
+///     CHECK(client.get("/users/7").json() == sake::Json{{"id", 7}});
+///
+/// Time is virtual and begins at 2026-01-01 00:00 UTC: if nothing is ready, it jumps to the next timer, so
+/// that a handler that sleeps for an hour, or a timeout of one, takes no time. While worker routes,
+/// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
+class TestClient {
+  public:
+    /// Throws std::logic_error if the engine runs already.
+    explicit TestClient(Engine& app) : TestClient(app, std::make_unique<detail::SimulatedPoller>()) {}
+    TestClient(const TestClient&) = delete;
+    TestClient& operator=(const TestClient&) = delete;
+    ~TestClient() = default;
+
+    /// One request on a connection of its own, with Host and, for a body, Content-Length added where
+    /// `headers` do not have them, or Transfer-Encoding.
+    TestResponse request(std::string_view method, std::string_view target, const http::Headers& headers = {},
+                         std::string_view body = {});
+    TestResponse get(std::string_view target, const http::Headers& headers = {}) {
+        return request("GET", target, headers);
+    }
+    TestResponse head(std::string_view target, const http::Headers& headers = {}) {
+        return request("HEAD", target, headers);
+    }
+    TestResponse del(std::string_view target, const http::Headers& headers = {}) {
+        return request("DELETE", target, headers);
+    }
+    TestResponse options(std::string_view target, const http::Headers& headers = {}) {
+        return request("OPTIONS", target, headers);
+    }
+    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise.
+    template <class Body>
+    TestResponse post(std::string_view target, const Body& body, const http::Headers& headers = {}) {
+        return send("POST", target, body, headers);
+    }
+    template <class Body>
+    TestResponse put(std::string_view target, const Body& body, const http::Headers& headers = {}) {
+        return send("PUT", target, body, headers);
+    }
+    template <class Body>
+    TestResponse patch(std::string_view target, const Body& body, const http::Headers& headers = {}) {
+        return send("PATCH", target, body, headers);
+    }
+
+    /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
+    /// client kept it, up to 64 KiB.
+    [[nodiscard]] TestConnection connect() {
+        return TestConnection(*this, detail::memory_wire_capacity, true);
+    }
+    /// A connection of a slow client: so many bytes may be on their way, and what the server sends counts as
+    /// received when this end receives it.
+    [[nodiscard]] TestConnection connect(std::size_t capacity) {
+        return TestConnection(*this, capacity, false);
+    }
+
+    /// Lets so much time pass; everything that is due meanwhile happens.
+    template <class Rep, class Period>
+    void advance(std::chrono::duration<Rep, Period> time) {
+        time_.advance(time);
+    }
+
+    /// Stops the engine as Engine::stop does, waits until it has ended, and returns what Engine::run would.
+    /// Afterwards `connect` and requests throw std::logic_error.
+    int stop();
+
+  private:
+    friend class TestConnection;
+
+    TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
+        : time_(*time), running_(app, {}, std::move(time)) {}
+
+    template <class Body>
+    TestResponse send(std::string_view method, std::string_view target, const Body& body,
+                      http::Headers headers) {
+        constexpr bool is_text = std::is_convertible_v<const Body&, std::string_view>;
+        if (!headers.contains("Content-Type")) {
+            headers.set("Content-Type", is_text ? "text/plain; charset=utf-8" : "application/json");
+        }
+        if constexpr (is_text) {
+            return request(method, target, headers, body);
+        } else {
+            std::string text;
+            append_json(text, Json(body));
+            return request(method, target, headers, text);
+        }
+    }
+    [[nodiscard]] detail::Run& run() noexcept { return running_.run(); }
+    [[nodiscard]] Reactor& reactor() noexcept { return run().reactor(); }
+
+    detail::SimulatedPoller& time_;
+    Engine::Running running_;
+    bool has_stopped_ = false;
+};
+
+// --- TestConnection ---
+
+struct TestConnection::State {
+    State(Reactor& reactor, std::unique_ptr<detail::Wire> wire)
+        : socket(reactor, detail::FileDescriptor(), std::move(wire)) {}
+
+    detail::Socket socket;
+    std::string received;  // and not taken yet
+    int error = 0;         // of the reset that ended it, until it is thrown
+    bool has_ended = false;
+
+    /// Takes what is there. True if something came, or the end.
+    bool take() {
+        char bytes[16 * 1024];
+        for (bool is_new = false;;) {
+            if (has_ended) return true;
+            const detail::SysResult result = socket.receive(bytes, sizeof bytes);
+            if (result.would_block()) {
+                socket.blocked(detail::readable);
+                return is_new;
+            }
+            is_new = true;
+            error = result.error;
+            has_ended = !result.ok() || result.value == 0;
+            if (!has_ended) received.append(bytes, static_cast<std::size_t>(result.value));
+        }
+    }
+    void throw_reset() {
+        if (error != 0) detail::throw_system_error(std::exchange(error, 0), "receive");
+    }
+    std::string hand_out() {
+        if (received.empty()) throw_reset();
+        return std::exchange(received, {});
+    }
+};
+
+inline TestConnection::State& TestConnection::state() const {
+    if (state_ == nullptr) throw std::logic_error("TestConnection: it was closed by its own side");
+    return *state_;
+}
+
+inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once)
+    : client_(&client) {
+    // A turn of another connection may be open there.
+    if (Reactor::current() != nullptr) throw std::logic_error("TestClient: not for use inside a coroutine");
+    if (client.has_stopped_) throw std::logic_error("TestClient: the engine has stopped");
+    auto [ours, theirs] = detail::make_memory_wires(capacity);
+    theirs->acknowledge_at_once(acknowledges_at_once);
+    state_ = std::make_unique<State>(client.reactor(), std::move(ours));
+    client.run().serve(std::move(theirs));
+}
+
+inline TestConnection& TestConnection::send(std::string_view bytes) {
+    detail::Socket& socket = state().socket;
+    client_->reactor().run_until([&] {
+        while (!bytes.empty()) {
+            const detail::SysResult result = socket.send(bytes.data(), bytes.size());
+            if (result.would_block()) {
+                socket.blocked(detail::writable);
+                return false;
+            }
+            if (!result.ok()) detail::throw_system_error(result.error, "send");
+            bytes.remove_prefix(static_cast<std::size_t>(result.value));
+        }
+        return true;
+    });
+    return *this;
+}
+
+inline std::string TestConnection::receive() {
+    State& state = this->state();
+    client_->reactor().run_until([&] { return state.take() || !state.received.empty(); });
+    return state.hand_out();
+}
+
+inline std::string TestConnection::receive_now() {
+    State& state = this->state();
+    client_->advance(std::chrono::seconds(0));
+    static_cast<void>(state.take());
+    return state.hand_out();
+}
+
+inline std::string TestConnection::receive_all() {
+    State& state = this->state();
+    client_->reactor().run_until([&] { return state.take() && state.has_ended; });
+    state.throw_reset();
+    return state.hand_out();
+}
+
+inline bool TestConnection::is_closed() {
+    State& state = this->state();
+    client_->advance(std::chrono::seconds(0));
+    static_cast<void>(state.take());
+    return state.has_ended && state.received.empty();
+}
+
+inline void TestConnection::half_close() { static_cast<void>(state().socket.end_output()); }
+inline void TestConnection::close() noexcept { state_.reset(); }
+inline void TestConnection::reset() noexcept {
+    if (state_ != nullptr) state_->socket.reset_on_close();
+    state_.reset();
+}
+
+inline TestResponse TestConnection::response(std::string_view method) {
+    namespace http1 = detail::http1;
+    http1::ResponseParser parser;
+    http1::ReceivedHead head;
+    State& state = this->state();
+    std::string& received = state.received;
+    const auto wait_until = [&](auto is_there) {
+        client_->reactor().run_until([&] {
+            static_cast<void>(state.take());
+            return is_there() || state.has_ended;
+        });
+    };
+    do {  // interim answers
+        received.erase(0, head.size);
+        parser.reset();
+        head.clear();
+        auto result = http1::ResponseParser::Result::need_more;
+        wait_until([&] {
+            return (result = parser.parse(received, head)) != http1::ResponseParser::Result::need_more;
+        });
+        if (result != http1::ResponseParser::Result::done) {
+            state.throw_reset();
+            throw std::runtime_error("no answer: the server sent \"" + received + "\"");
+        }
+    } while (detail::is_informational(head.status) && head.status != 101);
+
+    TestResponse response;
+    response.status = head.status;
+    for (const detail::FieldSlice& field : head.fields) {
+        response.headers.add(field.name.of(received.data()), field.value.of(received.data()));
+    }
+    http1::BodyReader reader;
+    reader.reset(http1::decide_response_framing(head, received.data(), detail::method_from(method)));
+    received.erase(0, head.size);
+    using Kind = http1::BodyReader::Step::Kind;
+    Kind kind = Kind::need_more;
+    wait_until([&] {
+        do {
+            const http1::BodyReader::Step step = reader.read(received);
+            response.body.append(step.data);
+            received.erase(0, step.consumed);
+            kind = step.kind;
+        } while (kind == Kind::data);
+        return kind != Kind::need_more;
+    });
+    const bool ends_with_connection = reader.kind() == http1::Framing::Body::to_the_end;
+    if (kind != Kind::done) state.throw_reset();
+    if (kind != Kind::done && !ends_with_connection) {
+        throw std::runtime_error("the server closed in the middle of its answer");
+    }
+    return response;
+}
+
+// --- TestClient ---
+
+inline TestResponse TestClient::request(std::string_view method, std::string_view target,
+                                        const http::Headers& headers, std::string_view body) {
+    namespace http1 = detail::http1;
+    http1::RequestTerms terms{.method = method, .target = target, .host = "test"};
+    http::Headers fields = headers;
+    const std::string host(fields.get("Host").value_or("test"));
+    terms.host = host;
+    fields.remove("Host");
+    const bool is_framed = fields.contains("Content-Length") || fields.contains("Transfer-Encoding");
+    const bool has_body = !body.empty() || method == "POST" || method == "PUT" || method == "PATCH";
+    terms.body = has_body && !is_framed ? http1::BodyLine::length : http1::BodyLine::none;
+    terms.content_length = body.size();
+    detail::ByteBuffer bytes;
+    http1::append_request_head(bytes, terms, fields);
+    bytes.append(body);
+    TestConnection connection = connect();
+    connection.send(bytes.view());
+    TestResponse response = connection.response(method);
+    connection.close();
+    advance(std::chrono::seconds(0));
+    return response;
+}
+
+inline int TestClient::stop() {
+    run().stop();
+    const int code = run().serve();
+    has_stopped_ = true;
+    return code;
+}
+
+}  // namespace v0
+}  // namespace sake
