@@ -479,6 +479,24 @@ TEST_CASE("the observer is told of what a forced stop cuts off") {
     CHECK(exit_code == 1);
 }
 
+TEST_CASE("the observer is told of a request that a graceful stop does not wait for") {
+    Recorder recorder;
+    with_server([&](sake::Engine& app) { recorder.observe(app); },
+                [&](TestServer& server) {
+                    RawClient client = server.connect();
+                    client.send("GET /half HTTP/1.1\r\n");
+                    REQUIRE(server.ping());  // what came before it was read before it
+                    CHECK(recorder.line() == "GET /_ping /_ping 200 4 handler");
+                    server.app().stop();
+                    const Response answer = client.read_response();
+                    CHECK(answer.status == 503);
+                    CHECK(recorder.line() == "GET /half unmatched 503 " + size_of(answer) + " stop");
+                    client.close();
+                    CHECK(server.wait() == 0);
+                },
+                quiet_config());
+}
+
 TEST_CASE("the bytes are those of the body that is sent") {
     Recorder recorder;
     const std::string large = pattern_bytes(3'000'000);

@@ -480,4 +480,39 @@ TEST_CASE("connections that wait in the backlog before run are served") {
     CHECK(early.read_response().body == "waited");
 }
 
+TEST_CASE("an engine lists its routes in the order of their registration, and where that was") {
+    sake::Engine app;
+    CHECK(app.routes().empty());
+    const int first = __LINE__ + 1;
+    app.get("/users/:id", [](sake::Context&) {});
+    app.any("/any/*rest", [](sake::Context&) {}).worker();
+    sake::RouterGroup api = app.group("/api/:version/");
+    app.route("PROPFIND", sake::runtime("/at/run/time"), [](sake::Context&) {});
+    api.del("/:id", [](sake::Context&, int, int) {}).use([](sake::Context&) {});
+    api.post("/", [](sake::Context&) {});
+    app.use([](sake::Context&) {});
+    app.not_found([](sake::Context&) {});
+    CHECK_THROWS_AS(app.get("/users/:other", [](sake::Context&) {}), std::invalid_argument);
+
+    const std::vector<sake::RouteInfo> routes = app.routes();
+    struct Row {
+        const char* method;
+        const char* pattern;
+        int line;
+    };
+    const Row rows[] = {{"GET", "/users/:id", first},
+                        {"*", "/any/*rest", first + 1},
+                        {"PROPFIND", "/at/run/time", first + 3},
+                        {"DELETE", "/api/:version/:id", first + 4},
+                        {"POST", "/api/:version", first + 5}};
+    REQUIRE(routes.size() == std::size(rows));
+    for (std::size_t i = 0; i < routes.size(); ++i) {
+        CAPTURE(i);
+        CHECK(routes[i].method == rows[i].method);
+        CHECK(routes[i].pattern == rows[i].pattern);
+        CHECK(routes[i].line == rows[i].line);
+        CHECK(routes[i].file == __FILE__);
+    }
+}
+
 }  // namespace test_engine

@@ -474,6 +474,12 @@ TEST_CASE("after in a worker is called there, that of middleware on the reactor"
                         ctx.text(201, "made");
                     })
                 .worker();
+            app.get("/fails",
+                    [](Context& ctx) {
+                        ctx.after([](Context& c) { mark(c, "never"); });
+                        throw sake::HttpError(418);
+                    })
+                .worker();
         },
         [](TestServer& server) {
             const Response plain = server.get("/plain");
@@ -485,6 +491,8 @@ TEST_CASE("after in a worker is called there, that of middleware on the reactor"
             CHECK(thrown.status == 409);
             CHECK(Json::parse(thrown.body)["detail"] == "too late");
             CHECK(thrown.header("X-Trace") == "reactor");
+            CHECK(server.get("/fails").status == 418);
+            CHECK(trace_of(server, "/fails") == "reactor");
         });
 }
 

@@ -163,7 +163,8 @@ class Context {
     [[nodiscard]] Task<> next();
     /// Calls `f(ctx)`, which is plain, when the answer is made, and before it leaves; the last one given is
     /// called first. What it throws is answered as if the handler had thrown it. Not called for an answer
-    /// that the handlers do not make, such as a 504: Engine::on_answered sees those too.
+    /// that the handlers do not make, such as a 504: Engine::on_answered sees those too. What a worker's
+    /// handler gives is called in the worker, and not if that handler throws.
     template <std::invocable<Context&> F>
     void after(F f);
     /// What follows is not run; the response stands as it is, with the status that may be given here.
