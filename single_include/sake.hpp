@@ -4780,6 +4780,20 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// What a thread asks of a reactor without allocating. In one queue at a time.
+class PostedCall {
+  public:
+    PostedCall() = default;
+    PostedCall(const PostedCall&) = delete;
+    PostedCall& operator=(const PostedCall&) = delete;
+    /// On the reactor's thread.
+    virtual void run() noexcept = 0;
+    PostedCall* next = nullptr;
+
+  protected:
+    ~PostedCall() = default;
+};
+
 class PostedWork {
   public:
     PostedWork() : wake_pipe_(sys::make_pipe()) {}
@@ -4794,7 +4808,14 @@ class PostedWork {
         wake();
     }
 
-    void add(Resumable& wait) noexcept {
+    void add(PostedCall& call) noexcept {
+        const std::lock_guard lock(mutex_);
+        call.next = first_call_;
+        first_call_ = &call;
+        wake();
+    }
+
+    void add(Wait& wait) noexcept {
         const std::lock_guard lock(mutex_);
         if (drops_waits_) return;
         wait.next_ready = nullptr;
@@ -4809,13 +4830,16 @@ class PostedWork {
         while (sys::read(fd(), bytes, sizeof bytes).value > 0) {
         }
         Resumable* finished = nullptr;
+        PostedCall* call = nullptr;
         {
             const std::lock_guard lock(mutex_);
             has_any_.store(false, std::memory_order_release);
             running_.swap(works_);
             finished = std::exchange(first_wait_, nullptr);
             last_wait_ = nullptr;
+            call = std::exchange(first_call_, nullptr);
         }
+        while (call != nullptr) std::exchange(call, call->next)->run();
         while (finished != nullptr) std::exchange(finished, finished->next_ready)->wake(reactor);
         for (auto& work : running_) {
             try {
@@ -4851,6 +4875,7 @@ class PostedWork {
     std::mutex mutex_;
     std::vector<UniqueFunction<void()>> works_;
     std::vector<UniqueFunction<void()>> running_;
+    PostedCall* first_call_ = nullptr;
     Resumable* first_wait_ = nullptr;
     Resumable* last_wait_ = nullptr;
     bool drops_waits_ = false;
@@ -5167,7 +5192,11 @@ class Reactor {
 
     /// Finishes a wait of this reactor's thread, soon and in order. From any thread, and without allocating.
     /// The wait must not be cut short meanwhile: its `withdraw` refuses.
-    void post(detail::Resumable& wait) noexcept;
+    void post(detail::Wait& wait) noexcept;
+
+    /// Runs `call` on the reactor's thread, soon. From any thread, and without allocating. It must stay until
+    /// then.
+    void post(detail::PostedCall& call) noexcept;
 
     /// The time at the start of this turn of the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
@@ -5429,7 +5458,9 @@ inline Reactor* Reactor::current() noexcept { return current_slot(); }
 
 inline void Reactor::post(detail::UniqueFunction<void()> work) { posted_.add(std::move(work)); }
 
-inline void Reactor::post(detail::Resumable& wait) noexcept { posted_.add(wait); }
+inline void Reactor::post(detail::Wait& wait) noexcept { posted_.add(wait); }
+
+inline void Reactor::post(detail::PostedCall& call) noexcept { posted_.add(call); }
 
 template <class Done>
 void Reactor::run_until(Done done) {
@@ -18406,9 +18437,8 @@ class Run {
 
     [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
 
-    /// Serves a connection in memory; closes it if the run is over. Not while the reactor runs.
+    /// Serves a connection in memory. Not while the reactor runs.
     void serve(std::unique_ptr<Wire> wire) {
-        if (shutdown_.is_over()) return;
         reactor_.enter(
             [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
     }
@@ -18431,11 +18461,10 @@ class Run {
     }
 
   private:
-    /// What the reactor resumes when the run is asked to stop.
-    class AskedToStop final : public Resumable {
+    class AskedToStop final : public PostedCall {
       public:
-        explicit AskedToStop(Shutdown& shutdown) noexcept : shutdown_(shutdown) { begin_waiting(); }
-        void resume() override { shutdown_.begin_drain(); }
+        explicit AskedToStop(Shutdown& shutdown) noexcept : shutdown_(shutdown) {}
+        void run() noexcept override { shutdown_.begin_drain(); }
 
       private:
         Shutdown& shutdown_;

@@ -15,6 +15,20 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// What a thread asks of a reactor without allocating. In one queue at a time.
+class PostedCall {
+  public:
+    PostedCall() = default;
+    PostedCall(const PostedCall&) = delete;
+    PostedCall& operator=(const PostedCall&) = delete;
+    /// On the reactor's thread.
+    virtual void run() noexcept = 0;
+    PostedCall* next = nullptr;
+
+  protected:
+    ~PostedCall() = default;
+};
+
 class PostedWork {
   public:
     PostedWork() : wake_pipe_(sys::make_pipe()) {}
@@ -29,7 +43,14 @@ class PostedWork {
         wake();
     }
 
-    void add(Resumable& wait) noexcept {
+    void add(PostedCall& call) noexcept {
+        const std::lock_guard lock(mutex_);
+        call.next = first_call_;
+        first_call_ = &call;
+        wake();
+    }
+
+    void add(Wait& wait) noexcept {
         const std::lock_guard lock(mutex_);
         if (drops_waits_) return;
         wait.next_ready = nullptr;
@@ -44,13 +65,16 @@ class PostedWork {
         while (sys::read(fd(), bytes, sizeof bytes).value > 0) {
         }
         Resumable* finished = nullptr;
+        PostedCall* call = nullptr;
         {
             const std::lock_guard lock(mutex_);
             has_any_.store(false, std::memory_order_release);
             running_.swap(works_);
             finished = std::exchange(first_wait_, nullptr);
             last_wait_ = nullptr;
+            call = std::exchange(first_call_, nullptr);
         }
+        while (call != nullptr) std::exchange(call, call->next)->run();
         while (finished != nullptr) std::exchange(finished, finished->next_ready)->wake(reactor);
         for (auto& work : running_) {
             try {
@@ -86,6 +110,7 @@ class PostedWork {
     std::mutex mutex_;
     std::vector<UniqueFunction<void()>> works_;
     std::vector<UniqueFunction<void()>> running_;
+    PostedCall* first_call_ = nullptr;
     Resumable* first_wait_ = nullptr;
     Resumable* last_wait_ = nullptr;
     bool drops_waits_ = false;

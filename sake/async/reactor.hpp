@@ -48,7 +48,11 @@ class Reactor {
 
     /// Finishes a wait of this reactor's thread, soon and in order. From any thread, and without allocating.
     /// The wait must not be cut short meanwhile: its `withdraw` refuses.
-    void post(detail::Resumable& wait) noexcept;
+    void post(detail::Wait& wait) noexcept;
+
+    /// Runs `call` on the reactor's thread, soon. From any thread, and without allocating. It must stay until
+    /// then.
+    void post(detail::PostedCall& call) noexcept;
 
     /// The time at the start of this turn of the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
@@ -310,7 +314,9 @@ inline Reactor* Reactor::current() noexcept { return current_slot(); }
 
 inline void Reactor::post(detail::UniqueFunction<void()> work) { posted_.add(std::move(work)); }
 
-inline void Reactor::post(detail::Resumable& wait) noexcept { posted_.add(wait); }
+inline void Reactor::post(detail::Wait& wait) noexcept { posted_.add(wait); }
+
+inline void Reactor::post(detail::PostedCall& call) noexcept { posted_.add(call); }
 
 template <class Done>
 void Reactor::run_until(Done done) {

@@ -69,9 +69,8 @@ class Run {
 
     [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
 
-    /// Serves a connection in memory; closes it if the run is over. Not while the reactor runs.
+    /// Serves a connection in memory. Not while the reactor runs.
     void serve(std::unique_ptr<Wire> wire) {
-        if (shutdown_.is_over()) return;
         reactor_.enter(
             [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
     }
@@ -94,11 +93,10 @@ class Run {
     }
 
   private:
-    /// What the reactor resumes when the run is asked to stop.
-    class AskedToStop final : public Resumable {
+    class AskedToStop final : public PostedCall {
       public:
-        explicit AskedToStop(Shutdown& shutdown) noexcept : shutdown_(shutdown) { begin_waiting(); }
-        void resume() override { shutdown_.begin_drain(); }
+        explicit AskedToStop(Shutdown& shutdown) noexcept : shutdown_(shutdown) {}
+        void run() noexcept override { shutdown_.begin_drain(); }
 
       private:
         Shutdown& shutdown_;
