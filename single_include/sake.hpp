@@ -7336,9 +7336,10 @@ class SimulatedPoller final : public Poller {
 
     /// Turns the loop until exactly so much time has passed. Everything that is due on the way, the last
     /// moment included, happens in its order. Throws std::logic_error inside a coroutine: `co_await sleep`
-    /// instead.
+    /// instead; std::invalid_argument if the time is negative.
     template <class Rep, class Period>
     void advance(std::chrono::duration<Rep, Period> time) {
+        if (time < time.zero()) throw std::invalid_argument("advance: time passes in one direction only");
         run_to(moment_after(now_, to_clock(time)));
     }
     /// Turns the loop until nothing more can happen at this moment of virtual time.
@@ -7383,7 +7384,8 @@ class SimulatedPoller final : public Poller {
     static constexpr TimePoint start{std::chrono::hours(24)};
 
     void run_to(TimePoint horizon) {
-        const AtExit done([this]() noexcept { horizon_ = TimePoint::max(); });
+        // The horizon before it is that of an advance that runs already: then the reactor throws.
+        const AtExit done([this, before = horizon_]() noexcept { horizon_ = before; });
         horizon_ = horizon;
         has_arrived_ = false;
         reactor_->run_until([this] { return has_arrived_; });
@@ -18927,7 +18929,6 @@ class TestClient {
 
     detail::SimulatedPoller& time_;
     Engine::Running running_;
-    bool has_stopped_ = false;
 };
 
 // --- TestConnection ---
@@ -18975,11 +18976,11 @@ inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, 
     : client_(&client) {
     // A turn of another connection may be open there.
     if (Reactor::current() != nullptr) throw std::logic_error("TestClient: not for use inside a coroutine");
-    if (client.has_stopped_) throw std::logic_error("TestClient: the engine has stopped");
     auto [ours, theirs] = detail::make_memory_wires(capacity);
     theirs->acknowledge_at_once(acknowledges_at_once);
     state_ = std::make_unique<State>(client.reactor(), std::move(ours));
     client.run().serve(std::move(theirs));
+    if (state_->socket.watch().is_broken()) throw std::logic_error("TestClient: the engine has stopped");
 }
 
 inline TestConnection& TestConnection::send(std::string_view bytes) {
@@ -19115,9 +19116,7 @@ inline TestResponse TestClient::request(std::string_view method, std::string_vie
 
 inline int TestClient::stop() {
     run().stop();
-    const int code = run().wait();
-    has_stopped_ = true;
-    return code;
+    return run().wait();
 }
 
 }  // namespace v0

@@ -519,6 +519,28 @@ TEST_CASE("inside a coroutine time is not advanced by hand") {
     CHECK(simulation.passed() == 1s);
 }
 
+TEST_CASE("a coroutine that tries to advance time does not lead astray who advances it") {
+    Simulation simulation;
+    int ticks = 0;
+    simulation.start(tick(ticks));
+    simulation.start([](Simulation& the_same) -> Task<> {
+        CHECK_THROWS_AS(the_same.time.advance(1h), std::logic_error);
+        CHECK_THROWS_AS(the_same.time.run_until_idle(), std::logic_error);
+        co_return;
+    }(simulation));
+    simulation.time.advance(2s);
+    CHECK(simulation.passed() == 2s);
+    CHECK(ticks == 2);
+}
+
+TEST_CASE("time is not advanced backwards") {
+    Simulation simulation;
+    simulation.time.advance(1s);
+    CHECK_THROWS_AS(simulation.time.advance(-1ns), std::invalid_argument);
+    simulation.time.advance(0s);
+    CHECK(simulation.passed() == 1s);
+}
+
 // ---- Watches without a descriptor ----
 
 namespace {

@@ -780,26 +780,30 @@ TEST_CASE("the engine may be stopped by a handler, by another thread, and before
         app.stop();
         ctx.text("stopping");
     });
+    const auto check_has_stopped = [](TestClient& client) {
+        CHECK(thrown_by<std::logic_error>([&] { client.get("/"); }) == "TestClient: the engine has stopped");
+        CHECK(client.stop() == 0);
+    };
     {
         TestClient client(app);
         TestConnection connection = client.connect();
         CHECK(connection.send(get_request("/stop")).response().body == "stopping");
-        CHECK(connection.is_closed() == false);  // a moment for a request that is on its way
-        CHECK(connection.receive_all() == "");
+        CHECK_FALSE(connection.is_closed());  // a moment for a request that is on its way
         CHECK(client.get("/").header("Connection") == "close");
-        CHECK(client.stop() == 0);
+        CHECK(connection.receive_all() == "");
+        check_has_stopped(client);
     }
     {
         TestClient client(app);
         std::thread([&] { app.stop(); }).join();
-        CHECK(client.get("/").header("Connection") == "close");
-        CHECK(client.stop() == 0);
+        client.advance(0s);
+        check_has_stopped(client);
     }
     app.stop();
     {
         TestClient client(app);
-        CHECK(client.get("/").header("Connection") == "close");
-        CHECK(client.stop() == 0);
+        client.advance(0s);
+        check_has_stopped(client);
     }
     CHECK(TestClient(app).get("/").header("Connection") == "");
 }

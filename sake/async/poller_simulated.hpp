@@ -56,9 +56,10 @@ class SimulatedPoller final : public Poller {
 
     /// Turns the loop until exactly so much time has passed. Everything that is due on the way, the last
     /// moment included, happens in its order. Throws std::logic_error inside a coroutine: `co_await sleep`
-    /// instead.
+    /// instead; std::invalid_argument if the time is negative.
     template <class Rep, class Period>
     void advance(std::chrono::duration<Rep, Period> time) {
+        if (time < time.zero()) throw std::invalid_argument("advance: time passes in one direction only");
         run_to(moment_after(now_, to_clock(time)));
     }
     /// Turns the loop until nothing more can happen at this moment of virtual time.
@@ -103,7 +104,8 @@ class SimulatedPoller final : public Poller {
     static constexpr TimePoint start{std::chrono::hours(24)};
 
     void run_to(TimePoint horizon) {
-        const AtExit done([this]() noexcept { horizon_ = TimePoint::max(); });
+        // The horizon before it is that of an advance that runs already: then the reactor throws.
+        const AtExit done([this, before = horizon_]() noexcept { horizon_ = before; });
         horizon_ = horizon;
         has_arrived_ = false;
         reactor_->run_until([this] { return has_arrived_; });

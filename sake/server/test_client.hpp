@@ -182,7 +182,6 @@ class TestClient {
 
     detail::SimulatedPoller& time_;
     Engine::Running running_;
-    bool has_stopped_ = false;
 };
 
 // --- TestConnection ---
@@ -230,11 +229,11 @@ inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, 
     : client_(&client) {
     // A turn of another connection may be open there.
     if (Reactor::current() != nullptr) throw std::logic_error("TestClient: not for use inside a coroutine");
-    if (client.has_stopped_) throw std::logic_error("TestClient: the engine has stopped");
     auto [ours, theirs] = detail::make_memory_wires(capacity);
     theirs->acknowledge_at_once(acknowledges_at_once);
     state_ = std::make_unique<State>(client.reactor(), std::move(ours));
     client.run().serve(std::move(theirs));
+    if (state_->socket.watch().is_broken()) throw std::logic_error("TestClient: the engine has stopped");
 }
 
 inline TestConnection& TestConnection::send(std::string_view bytes) {
@@ -370,9 +369,7 @@ inline TestResponse TestClient::request(std::string_view method, std::string_vie
 
 inline int TestClient::stop() {
     run().stop();
-    const int code = run().wait();
-    has_stopped_ = true;
-    return code;
+    return run().wait();
 }
 
 }  // namespace v0
