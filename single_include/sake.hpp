@@ -1421,11 +1421,17 @@ inline std::size_t escape_json_byte(char c, char* out) noexcept {
 
 /// Appends a JSON string. The text must be UTF-8.
 inline void append_json_string(std::string& out, std::string_view text) {
-    out += '"';
     const char* at = text.data();
     const char* const end = at + text.size();
-    for (;;) {
-        const char* const special = find_json_special(at, end);
+    const char* special = find_json_special(at, end);
+    if (special == end) {  // most texts: one append, quotes first
+        const std::size_t begin = out.size() + 1;
+        out.append(text.size() + 2, '"');
+        text.copy(out.data() + begin, text.size());
+        return;
+    }
+    out += '"';
+    for (;; special = find_json_special(at, end)) {
         out.append(at, special);
         if (special == end) break;
         // Where there is one there are more, as in JSON within JSON: some bytes go one by one.
