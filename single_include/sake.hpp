@@ -10829,9 +10829,10 @@ class Socket {
         return needed;
     }
 
-    /// The direction to wait for before the next try in this one.
+    /// The direction to wait for before the next try in this one: the other, if `blocked` has marked that.
     [[nodiscard]] Readiness needed_for(Readiness direction) const noexcept {
-        return wire_ == nullptr ? direction : wire_->needs();
+        if (wire_ == nullptr || !watch_.is_ready(direction)) return direction;
+        return direction == readable ? writable : readable;
     }
     /// Whether a receive that did not fill its buffer has taken all that there was.
     [[nodiscard]] bool is_drained_by_short_receive() const noexcept { return wire_ == nullptr; }
@@ -15340,7 +15341,8 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         });
         // What it gave to Context::after runs here too, but not if the handler threw: its answer is made on
         // the reactor.
-        while (!exception_ && !call.afters.empty()) {
+        const bool has_thrown = exception_ != nullptr;
+        while (!has_thrown && !call.afters.empty()) {
             const auto after = call.afters.take_front();
             keep_exception([&] { loop.enter([&] { after->run(call.context); }); });
         }
@@ -17418,9 +17420,10 @@ namespace detail {
 /// that is a coroutine has a fiber. Owns itself: `serve` makes it, and it deletes itself when it closes.
 ///
 ///   state       what happens                                         goes on to
-///   idle        between two requests; nothing of the next is here    head, body, ready, idle (answered),
-///   closing head        a head has begun                                     body, ready, idle (answered),
-///   closing body        a body is being received                             ready, idle (answered), closing
+///   idle        between two requests; nothing of the next is here    head, body, ready, closing,
+///                                                                    idle (answered)
+///   head        a head has begun                                     body, ready, idle (answered), closing
+///   body        a body is being received                             ready, idle (answered), closing
 ///   ready       the request is complete, and its handler, which is   handling
 ///               a coroutine, waits until the answers before it left
 ///   handling    that handler runs                                    idle (answered), closing, cut_off
