@@ -273,7 +273,7 @@ Starts start_without_memory(Start start, Use can_be_used) {
             engine = &app;
             add_routes(app);
             app.get("/worker", [](sake::Context& ctx) { ctx.text("worker"); }).worker();
-            app.listen("127.0.0.1:0");
+            app.listen("127.0.0.1:0").listen("127.0.0.1:0");  // so that one of two lines is logged
             {
                 const allocations::ScopedFailure failure(n);
                 try {
