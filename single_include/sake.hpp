@@ -8075,7 +8075,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
 
     int stop(std::chrono::milliseconds patience) {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
-        std::deque<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
+        std::list<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
         std::list<Thread> ended;
         std::unique_lock lock(mutex_);
         stopping_.request_stop();
@@ -8231,7 +8231,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     std::condition_variable_any wake_;     // there is a job
     std::condition_variable_any changed_;  // a job or a thread has ended
     std::stop_source stopping_;
-    std::deque<std::shared_ptr<PoolJob>> queue_;
+    std::list<std::shared_ptr<PoolJob>> queue_;  // a deque allocates when it is made, and `stop` must not
     std::list<Thread> threads_;
     int alive_ = 0;
     WorkerPool::Stats stats_;
@@ -10868,9 +10868,10 @@ class Socket {
         return needed;
     }
 
-    /// The direction to wait for before the next try in this one.
+    /// The direction to wait for before the next try in this one: the other, if `blocked` has marked that.
     [[nodiscard]] Readiness needed_for(Readiness direction) const noexcept {
-        return wire_ == nullptr ? direction : wire_->needs();
+        if (wire_ == nullptr || !watch_.is_ready(direction)) return direction;
+        return direction == readable ? writable : readable;
     }
     /// Whether a receive that did not fill its buffer has taken all that there was.
     [[nodiscard]] bool is_drained_by_short_receive() const noexcept { return wire_ == nullptr; }
@@ -15380,7 +15381,8 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         });
         // What it gave to Context::after runs here too, but not if the handler threw: its answer is made on
         // the reactor.
-        while (!exception_ && !call.afters.empty()) {
+        const bool has_thrown = exception_ != nullptr;
+        while (!has_thrown && !call.afters.empty()) {
             const auto after = call.afters.take_front();
             keep_exception([&] { loop.enter([&] { after->run(call.context); }); });
         }
@@ -17458,9 +17460,10 @@ namespace detail {
 /// that is a coroutine has a fiber. Owns itself: `serve` makes it, and it deletes itself when it closes.
 ///
 ///   state       what happens                                         goes on to
-///   idle        between two requests; nothing of the next is here    head, body, ready, idle (answered),
-///   closing head        a head has begun                                     body, ready, idle (answered),
-///   closing body        a body is being received                             ready, idle (answered), closing
+///   idle        between two requests; nothing of the next is here    head, body, ready, closing,
+///                                                                    idle (answered)
+///   head        a head has begun                                     body, ready, idle (answered), closing
+///   body        a body is being received                             ready, idle (answered), closing
 ///   ready       the request is complete, and its handler, which is   handling
 ///               a coroutine, waits until the answers before it left
 ///   handling    that handler runs                                    idle (answered), closing, cut_off
@@ -17987,14 +17990,15 @@ class EventTimer : private Timer {
 
 class Acceptor {
   public:
-    /// The listener's socket closes when the accepting has ended.
-    Acceptor(Shard& shard, Listener listener)
-        : shard_(shard),
-          listener_(std::move(listener)),
-          look_again_(shard.reactor, shard.room),
-          loop_(spawn_on(shard.reactor, run())) {}
+    /// Begins in the next turn of the loop, and needs its listener by then.
+    explicit Acceptor(Shard& shard)
+        : shard_(shard), look_again_(shard.reactor, shard.room), loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
+
+    /// Whose socket closes when the accepting has ended.
+    void use(Listener listener) noexcept { listener_ = std::move(listener); }
+    [[nodiscard]] const Listener& listener() const noexcept { return listener_; }
 
     /// A stop has begun: takes what the kernel has accepted already, then ends.
     void begin_drain() { loop_.cancel(); }
@@ -18450,11 +18454,20 @@ class Run {
         reactor_.enter(
             [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
     }
-    /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
-    int serve(std::vector<Listener> listeners) {
-        if (config_.announce) announce(listeners);
-        for (Listener& listener : listeners) acceptors_.push_back(new Acceptor(shard_, std::move(listener)));
+    /// Serves their clients from the next turn on. Takes all of them, or throws and takes none.
+    void listen(std::vector<Listener>& listeners) {
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
+        for (std::size_t i = 0; i < listeners.size(); ++i) acceptors_.push_back(new Acceptor(shard_));
+        Acceptor* each = acceptors_.first();
+        for (Listener& listener : listeners) {
+            each->use(std::move(listener));
+            each = each->next;
+        }
+        listeners.clear();
+    }
+    /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
+    int serve() {
+        if (config_.announce) announce();
         return wait();
     }
     /// Turns the reactor until a stop has ended; the same result.
@@ -18491,10 +18504,16 @@ class Run {
         return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
     }
 
-    void announce(const std::vector<Listener>& listeners) const {
-        for (const Listener& listener : listeners) {
-            config_.log(LogLevel::info, "listening on " + listener.url +
-                                            (listener.is_on_all_interfaces ? " (all interfaces)" : ""));
+    void announce() const noexcept {
+        for (const Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) {
+            const Listener& listener = each->listener();
+            try {
+                const std::string line = "listening on " + listener.url +
+                                         (listener.is_on_all_interfaces ? " (all interfaces)" : "");
+                log_quietly(config_.log, LogLevel::info, line, {});
+            } catch (const std::bad_alloc&) {
+                // No memory for the line: it listens all the same.
+            }
         }
     }
 
@@ -18752,12 +18771,12 @@ inline Engine::Running::~Running() {
 
 inline int Engine::run() {
     using Signals = detail::Run::Signals;
-    std::vector<detail::Listener> listeners;
+    std::vector<detail::Listener> dropped;  // without the lock
     {
         const std::lock_guard lock(mutex_);
         if (is_running_) throw std::logic_error("run: the engine runs already");
         const bool stop_now = std::exchange(stop_requested_, false);
-        if (stop_now) listeners.swap(listeners_);
+        if (stop_now) dropped.swap(listeners_);
         if (stop_now) return 0;
         if (listeners_.empty()) throw std::logic_error("run: call listen first, or run(port)");
     }
@@ -18766,9 +18785,9 @@ inline int Engine::run() {
     {
         // Only now, so that a run that cannot begin leaves them to the next.
         const std::lock_guard lock(mutex_);
-        listeners.swap(listeners_);
+        running.run().listen(listeners_);
     }
-    return running.run().serve(std::move(listeners));
+    return running.run().serve();
 }
 
 }  // namespace v0

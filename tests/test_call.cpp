@@ -151,6 +151,24 @@ TEST_CASE("a head that was taken apart elsewhere is taken without a copy") {
     CHECK(call.request.storage.empty());
 }
 
+TEST_CASE("an https target is taken over a connection that is secured, and over no other") {
+    for (const bool is_secured : {true, false}) {
+        CAPTURE(is_secured);
+        Call call;
+        if (is_secured) call.place.scheme = "https";
+        const Refusal* const refusal = build(call, "GET", "https://other/p?x=1", {{"Host", "other"}});
+        CHECK(call.context.path() == "/p");
+        CHECK(call.context.host() == "other");
+        if (is_secured) {
+            CHECK(refusal == nullptr);
+            CHECK(call.context.scheme() == "https");
+        } else {
+            REQUIRE(refusal != nullptr);
+            CHECK(refusal->status == 421);
+        }
+    }
+}
+
 TEST_CASE("the host of an absolute target counts, whatever the field says") {
     for (const bool is_taken : {false, true}) {
         CAPTURE(is_taken);

@@ -428,6 +428,36 @@ TEST_CASE("an engine that runs is not run twice, nor changed") {
         });
 }
 
+TEST_CASE("a route is not changed while the engine serves, before and afterwards it is") {
+    sake::Engine app(quiet());
+    int used = 0;
+    sake::Route& route =
+        app.get("/route", [](Context& ctx) { ctx.text(ctx.in_worker_pool() ? "pool" : "loop"); });
+    const auto refuses = [&] {
+        CHECK_THROWS_AS(route.use([&](Context&) { ++used; }), std::logic_error);
+        CHECK_THROWS_AS(route.worker(), std::logic_error);
+        CHECK_THROWS_AS(route.worker(false), std::logic_error);
+        CHECK_THROWS_AS(route.max_body(3), std::logic_error);
+        CHECK(route.pattern() == "/route");
+    };
+    app.get("/change", [&](Context& ctx) {
+        refuses();
+        ctx.text("refused");
+    });
+    {
+        sake::TestClient client(app);
+        refuses();
+        CHECK(client.get("/change").body == "refused");
+        CHECK(client.get("/route").body == "loop");
+        CHECK(used == 0);
+    }
+    route.use([&](Context&) { ++used; }).worker().max_body(3);
+    sake::TestClient client(app);
+    CHECK(client.get("/route").body == "pool");
+    CHECK(client.request("GET", "/route", {}, "four").status == 413);
+    CHECK(used == 1);
+}
+
 TEST_CASE("several engines serve at once on one pool of threads, one after another") {
     detail::warm_up();
     Oracle oracle;

@@ -7,8 +7,11 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
+#include <new>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -17,6 +20,7 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/faults.hpp"
 #include "support/oracle.hpp"
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
@@ -239,6 +243,101 @@ TEST_CASE("the system call that a start needs may fail, and the engine can be st
             CHECK(named);
         }
     });
+}
+
+namespace {
+
+/// What became of the starts of an engine, of which each had another allocation fail.
+struct Starts {
+    int failed = 0;
+    int survived = 0;
+    int spoiled = 0;  // could not be used afterwards
+};
+
+/// Calls `start(app)` with an engine of its own until no allocation is left to fail. Such an engine stops
+/// by itself as soon as it says that it listens.
+template <class Start, class Use>
+Starts start_without_memory(Start start, Use can_be_used) {
+    Starts starts;
+    harness::detail::warm_up();
+    Oracle oracle;
+    std::thread([&] {
+        faults::apply_to_this_thread();
+        bool has_failed = true;
+        for (std::uint64_t n = 1; has_failed; ++n) {
+            sake::Engine* engine = nullptr;
+            sake::Engine app(
+                silent().with_announce(true).with_log([&](sake::LogLevel, std::string_view line) {
+                    if (line.substr(0, 9) == "listening") engine->stop();
+                }));
+            engine = &app;
+            add_routes(app);
+            app.get("/worker", [](sake::Context& ctx) { ctx.text("worker"); }).worker();
+            app.listen("127.0.0.1:0").listen("127.0.0.1:0");  // so that one of two lines is logged
+            {
+                const allocations::ScopedFailure failure(n);
+                try {
+                    start(app);
+                    ++starts.survived;
+                } catch (const std::bad_alloc&) {
+                    ++starts.failed;
+                }
+                has_failed = failure.fired();
+            }
+            try {
+                const bool is_quiet = app.stats().workers.queued == 0;
+                if (!is_quiet || !can_be_used(app)) ++starts.spoiled;
+            } catch (const std::logic_error&) {
+                ++starts.spoiled;
+            }
+        }
+    }).join();
+    CHECK(oracle.check_returned_to_baseline());
+    return starts;
+}
+
+bool serves_a_client(sake::Engine& app) {
+    sake::TestClient client(app);
+    return client.get("/").body == "plain" && client.get("/slow").body == "slow" &&
+           client.get("/worker").body == "worker" && client.stop() == 0;
+}
+
+}  // namespace
+
+TEST_CASE("L5 any allocation may fail while a TestClient is made: the engine is as it was") {
+    const auto start = [](sake::Engine& app) { const sake::TestClient client(app); };
+    const Starts used_at_once = start_without_memory(start, serves_a_client);
+    CHECK(used_at_once.failed >= 10);
+    CHECK(used_at_once.survived >= 1);
+    CHECK(used_at_once.spoiled == 0);
+    const Starts run_at_once =
+        start_without_memory(start, [](sake::Engine& app) { return app.port() > 0 && app.run() == 0; });
+    CHECK(run_at_once.spoiled == 0);
+    const Starts stopped = start_without_memory(start, [](sake::Engine& app) {
+        app.stop();
+        return app.run() == 0 && serves_a_client(app);
+    });
+    CHECK(stopped.spoiled == 0);
+}
+
+TEST_CASE("L5 any allocation may fail while a run starts: the engine can be run again, on its listeners") {
+    const auto start = [](sake::Engine& app) { app.run(); };
+    const Starts stopped = start_without_memory(start, [](sake::Engine& app) {
+        app.stop();
+        return app.run() == 0 && serves_a_client(app);
+    });
+    CHECK(stopped.failed >= 10);
+    CHECK(stopped.survived >= 1);
+    CHECK(stopped.spoiled == 0);
+    bool has_survived = false;
+    const Starts again = start_without_memory(
+        [&](sake::Engine& app) {
+            has_survived = false;
+            start(app);
+            has_survived = true;  // and with it, its listeners have gone
+        },
+        [&](sake::Engine& app) { return app.port() > 0 && (has_survived || app.run() == 0); });
+    CHECK(again.spoiled == 0);
 }
 
 }  // namespace test_lifecycle

@@ -226,6 +226,37 @@ TEST_CASE("a loop inside a loop is a logic error, on the same reactor and on ano
     CHECK(caught == 2);
 }
 
+TEST_CASE("a loop is not entered where one runs, the same or another, and goes on") {
+    Reactor reactor;
+    Reactor other;
+    int caught = 0;
+    int entered = 0;
+    reactor.post([&] {
+        for (Reactor* each : {&reactor, &other}) {
+            try {
+                each->enter([&] { ++entered; });
+            } catch (const std::logic_error&) {
+                ++caught;
+            }
+            CHECK(Reactor::current() == &reactor);
+        }
+    });
+    reactor.run_until([&] { return caught == 2; });
+    CHECK(entered == 0);
+    CHECK(Reactor::current() == nullptr);
+    bool has_thrown = false;
+    reactor.enter([&] {
+        try {
+            other.enter([&] { ++entered; });
+        } catch (const std::logic_error&) {
+            has_thrown = true;
+        }
+    });
+    CHECK(has_thrown);
+    reactor.enter([&] { ++entered; });
+    CHECK(entered == 1);
+}
+
 TEST_CASE("two reactors run side by side on two threads") {
     std::atomic<int> sum = 0;
     const auto work = [&]() -> Task<> {

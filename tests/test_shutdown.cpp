@@ -296,6 +296,75 @@ TEST_CASE("G1 what is with the kernel when the stop comes does not keep others f
     });
 }
 
+TEST_CASE("G1 a client that connects while a stop is on its way is answered, if the kernel accepts it") {
+    on_every_poller([](const sake::Config& config) {
+        std::atomic<bool> is_stopping{false};
+        std::atomic<bool> may_stop{false};
+        std::atomic<bool> is_held{false};
+        std::atomic<bool> may_go_on{false};
+        sake::Engine* engine = nullptr;
+        const auto wait_for = [](const std::atomic<bool>& fact) {
+            while (!fact) std::this_thread::yield();
+        };
+        const int exit_code = with_server(
+            [&](sake::Engine& app) {
+                engine = &app;
+                app.get("/stop", [&](sake::Context& ctx) {
+                    is_stopping = true;
+                    wait_for(may_stop);
+                    engine->stop();
+                    ctx.text("stopped");
+                });
+                app.get("/hold", [&](sake::Context& ctx) {
+                    is_held = true;
+                    wait_for(may_go_on);
+                    ctx.text("held");
+                });
+            },
+            [&](TestServer& server) {
+                RawClient stopper = server.connect();
+                RawClient holder = server.connect();
+                for (RawClient* each : {&stopper, &holder}) {
+                    CHECK(each->send(get_request("/_ping")).read_response().body == "pong");
+                }
+                stopper.send(get_request("/stop"));
+                REQUIRE(eventually([&] { return is_stopping.load(); }));
+                holder.send(get_request("/hold"));  // is ready together with the stop
+                may_stop = true;
+                REQUIRE(eventually([&] { return is_held.load(); }));
+                RawClient late = server.connect();
+                late.send(get_request("/_ping"));
+                may_go_on = true;
+                CHECK(late.read_response().body == "pong");
+                CHECK(late.expect_closed());
+                CHECK_FALSE(late.was_reset());
+                CHECK(stopper.read_response().body == "stopped");
+                CHECK(holder.read_response().body == "held");
+                CHECK(server.wait() == 0);
+            },
+            config);
+        CHECK(exit_code == 0);
+    });
+}
+
+TEST_CASE("G1 a stop while no descriptors are left ends at once if no client waits") {
+    on_every_poller([](const sake::Config& config) {
+        for (const int error : {EMFILE, ENFILE, ENOBUFS, ENOMEM}) {
+            CAPTURE(error);
+            const int exit_code = with_server(
+                [](sake::Engine&) {},
+                [error](TestServer& server) {
+                    REQUIRE(server.ping());
+                    const ScopedFaults faults(FaultPlan().fail_range("accept4", 1, 1'000'000, error));
+                    // Linux asks for a descriptor first, so accept fails without a client, too.
+                    CHECK(server.stop() == 0);  // not 1, as at the end of the grace
+                },
+                sake::Config(config).with_shutdown_grace(3s));
+            CHECK(exit_code == 0);
+        }
+    });
+}
+
 TEST_CASE("G1 what waits for room when the stop comes is served as soon as there is some") {
     on_every_poller([](sake::Config config) {
         for (const bool is_idle : {false, true}) {

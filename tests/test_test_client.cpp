@@ -216,6 +216,32 @@ TEST_CASE("answers and bodies of any size come whole") {
         });
 }
 
+TEST_CASE("fields of an answer come whole, however many and however long") {
+    with_client(
+        [](sake::Engine& app) {
+            app.get("/many", [](Context& ctx) {
+                for (int i = 0; i < 200; ++i) ctx.add_header("X-" + std::to_string(i), std::string(100, 'v'));
+                ctx.text("many");
+            });
+            app.get("/long", [](Context& ctx) {
+                ctx.set_header("X-Long", pattern_bytes(100'000));
+                ctx.text("long");
+            });
+        },
+        [](TestClient& client) {
+            const TestResponse many = client.get("/many");
+            CHECK(many.body == "many");
+            int whole = 0;
+            for (int i = 0; i < 200; ++i) {
+                if (many.header("X-" + std::to_string(i)) == std::string(100, 'v')) ++whole;
+            }
+            CHECK(whole == 200);
+            const TestResponse with_long = client.get("/long");
+            CHECK(with_long.body == "long");
+            CHECK((with_long.header("X-Long") == pattern_bytes(100'000)));
+        });
+}
+
 TEST_CASE("workers, the background, and middleware are at work as in a server") {
     const std::thread::id here = std::this_thread::get_id();
     with_client(
@@ -846,6 +872,31 @@ TEST_CASE("inside a coroutine or a handler a client throws, and harms nothing") 
             CHECK(client.get("/_ping").header("Connection") == "close");
             seen.clear();
             seen.shrink_to_fit();
+        });
+}
+
+TEST_CASE("a connect in a handler leaves the body of its request and what follows it as they were") {
+    TestClient* the_client = nullptr;
+    int thrown = 0;
+    with_client(
+        [&](sake::Engine& app) {
+            app.post("/echo", [&](Context& ctx) {
+                const std::string before(ctx.body());
+                try {
+                    static_cast<void>(the_client->connect());
+                } catch (const std::logic_error&) {
+                    ++thrown;
+                }
+                ctx.text(before + " " + std::string(ctx.body()));
+            });
+        },
+        [&](TestClient& client) {
+            the_client = &client;
+            TestConnection connection = client.connect();
+            connection.send(post_request("/echo", "hello") + post_request("/echo", "world"));
+            CHECK(connection.response().body == "hello hello");
+            CHECK(connection.response().body == "world world");
+            CHECK(thrown == 2);
         });
 }
 

@@ -385,6 +385,40 @@ TEST_CASE("a handler that swallows its cancellation changes nothing: one 504, th
         });
 }
 
+TEST_CASE(
+    "a 504 that cannot be sent whole ends the connection, though the handler swallows its cancellation") {
+    int cancelled = 0;
+    int ended = 0;
+    with_client(
+        [&](sake::Engine& app) {
+            app.get("/stubborn", [&](Context&) -> Task<> {
+                while (cancelled < 3) {
+                    try {
+                        co_await sake::sleep(10h);
+                    } catch (const sake::Cancelled&) {
+                        ++cancelled;
+                    }
+                }
+                ++ended;
+            });
+        },
+        [&](TestClient& client) {
+            constexpr std::size_t capacity = 50;
+            TestConnection slow = client.connect(capacity);
+            slow.send(get_request("/stubborn"));
+            client.advance(30s);
+            CHECK(cancelled == 1);
+            const std::string part = slow.receive_all();
+            CHECK(part.size() == capacity);
+            CHECK(part.substr(0, 12) == "HTTP/1.1 504");
+            CHECK(cancelled == 1);  // no time has passed
+            CHECK(ended == 0);
+            client.advance(60s);
+            CHECK(ended == 1);
+        },
+        quiet_config().with_request_timeout(30s));
+}
+
 TEST_CASE("a handler that outlives its cancellation is cancelled again, after another request timeout") {
     int cancelled = 0;
     bool has_ended = false;

@@ -17,6 +17,7 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/client_fixture.hpp"
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
@@ -651,6 +652,65 @@ TEST_CASE("a plain handler can spawn on a worker as it can on the reactor") {
             CHECK(server.get("/reactor").body == "spawned");
             CHECK(server.get("/worker").body == "spawned");
             CHECK(eventually([&] { return ran == 2; }));
+        },
+        two_workers());
+}
+
+TEST_CASE("what a worker gave to after runs there, the last first, and all of it though one throws") {
+    std::string seen;
+    seen.reserve(100);
+    std::atomic<int> spawned{0};
+    with_client(
+        [&](sake::Engine& app) {
+            const auto add_afters = [&](sake::Context& ctx) {
+                ctx.after([&](sake::Context& c) {
+                    seen += "first ";
+                    c.set_header("X-First", "1");
+                });
+                ctx.after([&](sake::Context&) {
+                    seen += "throws ";
+                    throw sake::HttpError(409, "too late");
+                });
+                ctx.after([&](sake::Context&) {
+                    seen += "spawns ";
+                    const auto task = [&]() -> sake::Task<> {
+                        co_await sake::yield();
+                        ++spawned;
+                    };
+                    sake::spawn(task).detach();
+                });
+                ctx.after([&](sake::Context& c) { seen += c.in_worker_pool() ? "last " : "wrong "; });
+                ctx.text("made");
+            };
+            app.get("/plain", add_afters).worker();
+            app.get("/later",
+                    [add_afters](sake::Context& ctx) -> sake::Task<> {
+                        co_await sake::yield();
+                        add_afters(ctx);
+                    })
+                .worker();
+            app.get("/fails",
+                    [&](sake::Context& ctx) {
+                        ctx.after([&](sake::Context&) { seen += "wrong "; });
+                        throw sake::HttpError(418);
+                    })
+                .worker();
+        },
+        [&](sake::TestClient& client) {
+            int answered = 0;
+            for (const char* path : {"/plain", "/later"}) {
+                CAPTURE(path);
+                seen.clear();
+                const sake::TestResponse answer = client.get(path);
+                CHECK(answer.status == 409);
+                CHECK(answer.header("X-First") == "1");
+                CHECK(seen == "last spawns throws first ");
+                CHECK(eventually([&] { return spawned == answered + 1; }));
+                ++answered;
+            }
+            seen.clear();
+            CHECK(client.get("/fails").status == 418);
+            CHECK(seen.empty());
         },
         two_workers());
 }

@@ -7,7 +7,6 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <iterator>
 #include <limits>
@@ -170,7 +169,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
 
     int stop(std::chrono::milliseconds patience) {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
-        std::deque<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
+        std::list<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
         std::list<Thread> ended;
         std::unique_lock lock(mutex_);
         stopping_.request_stop();
@@ -326,7 +325,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     std::condition_variable_any wake_;     // there is a job
     std::condition_variable_any changed_;  // a job or a thread has ended
     std::stop_source stopping_;
-    std::deque<std::shared_ptr<PoolJob>> queue_;
+    std::list<std::shared_ptr<PoolJob>> queue_;  // a deque allocates when it is made, and `stop` must not
     std::list<Thread> threads_;
     int alive_ = 0;
     WorkerPool::Stats stats_;

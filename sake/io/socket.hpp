@@ -65,9 +65,10 @@ class Socket {
         return needed;
     }
 
-    /// The direction to wait for before the next try in this one.
+    /// The direction to wait for before the next try in this one: the other, if `blocked` has marked that.
     [[nodiscard]] Readiness needed_for(Readiness direction) const noexcept {
-        return wire_ == nullptr ? direction : wire_->needs();
+        if (wire_ == nullptr || !watch_.is_ready(direction)) return direction;
+        return direction == readable ? writable : readable;
     }
     /// Whether a receive that did not fill its buffer has taken all that there was.
     [[nodiscard]] bool is_drained_by_short_receive() const noexcept { return wire_ == nullptr; }

@@ -46,14 +46,15 @@ class EventTimer : private Timer {
 
 class Acceptor {
   public:
-    /// The listener's socket closes when the accepting has ended.
-    Acceptor(Shard& shard, Listener listener)
-        : shard_(shard),
-          listener_(std::move(listener)),
-          look_again_(shard.reactor, shard.room),
-          loop_(spawn_on(shard.reactor, run())) {}
+    /// Begins in the next turn of the loop, and needs its listener by then.
+    explicit Acceptor(Shard& shard)
+        : shard_(shard), look_again_(shard.reactor, shard.room), loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
+
+    /// Whose socket closes when the accepting has ended.
+    void use(Listener listener) noexcept { listener_ = std::move(listener); }
+    [[nodiscard]] const Listener& listener() const noexcept { return listener_; }
 
     /// A stop has begun: takes what the kernel has accepted already, then ends.
     void begin_drain() { loop_.cancel(); }

@@ -223,12 +223,12 @@ inline Engine::Running::~Running() {
 
 inline int Engine::run() {
     using Signals = detail::Run::Signals;
-    std::vector<detail::Listener> listeners;
+    std::vector<detail::Listener> dropped;  // without the lock
     {
         const std::lock_guard lock(mutex_);
         if (is_running_) throw std::logic_error("run: the engine runs already");
         const bool stop_now = std::exchange(stop_requested_, false);
-        if (stop_now) listeners.swap(listeners_);
+        if (stop_now) dropped.swap(listeners_);
         if (stop_now) return 0;
         if (listeners_.empty()) throw std::logic_error("run: call listen first, or run(port)");
     }
@@ -237,9 +237,9 @@ inline int Engine::run() {
     {
         // Only now, so that a run that cannot begin leaves them to the next.
         const std::lock_guard lock(mutex_);
-        listeners.swap(listeners_);
+        running.run().listen(listeners_);
     }
-    return running.run().serve(std::move(listeners));
+    return running.run().serve();
 }
 
 }  // namespace v0

@@ -35,9 +35,10 @@ namespace detail {
 /// that is a coroutine has a fiber. Owns itself: `serve` makes it, and it deletes itself when it closes.
 ///
 ///   state       what happens                                         goes on to
-///   idle        between two requests; nothing of the next is here    head, body, ready, idle (answered),
-///   closing head        a head has begun                                     body, ready, idle (answered),
-///   closing body        a body is being received                             ready, idle (answered), closing
+///   idle        between two requests; nothing of the next is here    head, body, ready, closing,
+///                                                                    idle (answered)
+///   head        a head has begun                                     body, ready, idle (answered), closing
+///   body        a body is being received                             ready, idle (answered), closing
 ///   ready       the request is complete, and its handler, which is   handling
 ///               a coroutine, waits until the answers before it left
 ///   handling    that handler runs                                    idle (answered), closing, cut_off

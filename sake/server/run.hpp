@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <new>
 #include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -74,11 +76,20 @@ class Run {
         reactor_.enter(
             [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
     }
-    /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
-    int serve(std::vector<Listener> listeners) {
-        if (config_.announce) announce(listeners);
-        for (Listener& listener : listeners) acceptors_.push_back(new Acceptor(shard_, std::move(listener)));
+    /// Serves their clients from the next turn on. Takes all of them, or throws and takes none.
+    void listen(std::vector<Listener>& listeners) {
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
+        for (std::size_t i = 0; i < listeners.size(); ++i) acceptors_.push_back(new Acceptor(shard_));
+        Acceptor* each = acceptors_.first();
+        for (Listener& listener : listeners) {
+            each->use(std::move(listener));
+            each = each->next;
+        }
+        listeners.clear();
+    }
+    /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
+    int serve() {
+        if (config_.announce) announce();
         return wait();
     }
     /// Turns the reactor until a stop has ended; the same result.
@@ -115,10 +126,16 @@ class Run {
         return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
     }
 
-    void announce(const std::vector<Listener>& listeners) const {
-        for (const Listener& listener : listeners) {
-            config_.log(LogLevel::info, "listening on " + listener.url +
-                                            (listener.is_on_all_interfaces ? " (all interfaces)" : ""));
+    void announce() const noexcept {
+        for (const Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) {
+            const Listener& listener = each->listener();
+            try {
+                const std::string line = "listening on " + listener.url +
+                                         (listener.is_on_all_interfaces ? " (all interfaces)" : "");
+                log_quietly(config_.log, LogLevel::info, line, {});
+            } catch (const std::bad_alloc&) {
+                // No memory for the line: it listens all the same.
+            }
         }
     }
 

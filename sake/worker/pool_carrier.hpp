@@ -189,7 +189,8 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         });
         // What it gave to Context::after runs here too, but not if the handler threw: its answer is made on
         // the reactor.
-        while (!exception_ && !call.afters.empty()) {
+        const bool has_thrown = exception_ != nullptr;
+        while (!has_thrown && !call.afters.empty()) {
             const auto after = call.afters.take_front();
             keep_exception([&] { loop.enter([&] { after->run(call.context); }); });
         }
