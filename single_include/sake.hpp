@@ -18449,8 +18449,9 @@ class Run {
 
     [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
 
-    /// Serves a connection in memory. Not while the reactor runs.
+    /// Serves a connection in memory; closes it if the run is over. Not while the reactor runs.
     void serve(std::unique_ptr<Wire> wire) {
+        if (shutdown_.is_over()) return;
         reactor_.enter(
             [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
     }
