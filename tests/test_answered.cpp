@@ -96,9 +96,12 @@ class Gate {
   public:
     void wait() const {
         started_ = true;
-        while (!open_) std::this_thread::sleep_for(1ms);
+        open_.wait(false);
     }
-    void open() { open_ = true; }
+    void open() {
+        open_ = true;
+        open_.notify_all();
+    }
     [[nodiscard]] bool has_started() const { return started_; }
 
   private:
