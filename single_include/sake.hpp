@@ -1577,23 +1577,33 @@ class OwningList {
         return *element;
     }
 
-    /// An element that was taken off the list; deletes it.
-    struct Taken {
-        explicit Taken(T* element) noexcept : node(element) {}
-        Taken(const Taken&) = delete;
-        Taken& operator=(const Taken&) = delete;
-        ~Taken() { delete node; }
+    /// An element that is in no list: deletes it, unless it is released.
+    struct Owned {
+        explicit Owned(T* element) noexcept : node(element) {}
+        Owned(const Owned&) = delete;
+        Owned& operator=(const Owned&) = delete;
+        ~Owned() { delete node; }
+        T& operator*() const noexcept { return *node; }
         T* operator->() const noexcept { return node; }
+        [[nodiscard]] T* release() noexcept {
+            T* const released = node;
+            node = nullptr;
+            return released;
+        }
         T* node;
     };
     /// The list must not be empty.
-    [[nodiscard]] Taken take_front() noexcept {
+    [[nodiscard]] Owned take_front() noexcept {
         T* const taken = first_;
         first_ = taken->next;
-        return Taken(taken);
+        return Owned(taken);
     }
     void clear() noexcept {
-        while (first_ != nullptr) static_cast<void>(take_front());
+        while (first_ != nullptr) {
+            T* const first = first_;
+            first_ = first->next;
+            delete first;
+        }
     }
 
   private:
@@ -4917,37 +4927,36 @@ class ReactorLocals {
     ReactorLocals() = default;
     ReactorLocals(const ReactorLocals&) = delete;
     ReactorLocals& operator=(const ReactorLocals&) = delete;
-    ~ReactorLocals() { clear(); }
 
     template <class T>
     [[nodiscard]] T& get(Reactor& reactor) {
         static constexpr char key = 0;
-        for (auto& [owner, held] : locals_) {
-            if (owner == &key) return static_cast<Holder<T>&>(*held).value;
-        }
-        locals_.emplace_back(&key, std::make_unique<Holder<T>>(reactor));
-        return static_cast<Holder<T>&>(*locals_.back().second).value;
+        Local* local = locals_.first();
+        while (local != nullptr && local->key != &key) local = local->next;
+        if (local == nullptr) local = &locals_.push_front(new Holder<T>(&key, reactor));
+        return static_cast<Holder<T>*>(local)->value;
     }
 
     /// The last made goes first.
-    void clear() noexcept {
-        while (!locals_.empty()) locals_.pop_back();
-    }
+    void clear() noexcept { locals_.clear(); }
 
   private:
     struct Local {
-        Local() = default;
+        explicit Local(const void* type) noexcept : key(type) {}
         Local(const Local&) = delete;
         Local& operator=(const Local&) = delete;
         virtual ~Local() = default;
+
+        const void* key;  // an address for each type
+        Local* next = nullptr;
     };
     template <class T>
     struct Holder final : Local {
-        explicit Holder(Reactor& reactor) : value(reactor) {}
+        Holder(const void* type, Reactor& reactor) : Local(type), value(reactor) {}
         T value;
     };
 
-    std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
+    OwningList<Local> locals_;
 };
 
 }  // namespace detail
@@ -13550,6 +13559,7 @@ struct Scope {
     std::string prefix;
     OwningList<Middleware> middleware;
     const bool& is_frozen;  // of the table: serving has begun
+    Scope* next = nullptr;
 
     /// Throws std::logic_error while the engine serves.
     void require_unfrozen() const {
@@ -13574,6 +13584,7 @@ class RouteEntry {
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
+    RouteEntry* next = nullptr;  // in the order of registration
 
     void require_unfrozen() const { scope_->require_unfrozen(); }
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
@@ -14253,12 +14264,21 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// HEAD goes with GET, and OPTIONS with everything; sorts them, and drops what is there twice.
+/// Adds a method to a sorted list in which each is once.
+inline void add_method(std::vector<std::string>& methods, std::string_view method) {
+    auto place = methods.begin();
+    while (place != methods.end() && *place < method) ++place;
+    if (place == methods.end() || *place != method) methods.insert(place, std::string(method));
+}
+
+/// HEAD goes with GET, and OPTIONS with everything.
 inline void add_implied_methods(std::vector<std::string>& methods) {
-    if (std::find(methods.begin(), methods.end(), "GET") != methods.end()) methods.emplace_back("HEAD");
-    methods.emplace_back("OPTIONS");
-    std::sort(methods.begin(), methods.end());
-    methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
+    for (const std::string& method : methods) {
+        if (method != "GET") continue;
+        add_method(methods, "HEAD");
+        break;
+    }
+    add_method(methods, "OPTIONS");
 }
 
 /// Finds the target for a path and a method. Target is RouteEntry in the server; the router only keeps
@@ -14279,10 +14299,10 @@ class Router {
             else
                 node = &own_child(node->rest);
         }
-        for (const Entry& entry : node->entries) {
-            if (entry.method == method) return entry.target;
+        for (const Entry* entry = node->entries.first(); entry != nullptr; entry = entry->next) {
+            if (entry->method == method) return entry->target;
         }
-        node->entries.push_back({std::string(method), method_from(method), &target});
+        node->entries.push_back(new Entry{std::string(method), method_from(method), &target});
         return nullptr;
     }
 
@@ -14310,13 +14330,15 @@ class Router {
         std::string method;
         Method known_method;
         Target* target;
+        Entry* next = nullptr;
     };
     struct Node {
-        std::vector<std::pair<std::string, std::unique_ptr<Node>>>
-            children;  // static, sorted as lower_bound does
-        std::unique_ptr<Node> param;
-        std::unique_ptr<Node> rest;
-        std::vector<Entry> entries;
+        std::string segment;
+        std::vector<Node*> children;  // static, sorted as goes_before does
+        Node* param = nullptr;
+        Node* rest = nullptr;
+        OwningList<Entry> entries;
+        Node* next = nullptr;  // in the list of all
     };
     struct Query {
         const char* base;
@@ -14328,44 +14350,60 @@ class Router {
         }
     };
 
-    static auto lower_bound(auto& children, std::string_view segment) noexcept {
-        return std::lower_bound(children.begin(), children.end(), segment,
-                                [](const auto& child, std::string_view wanted) {
-                                    // By length first: most segments differ in that, and need not be looked
-                                    // at.
-                                    if (child.first.size() != wanted.size())
-                                        return child.first.size() < wanted.size();
-                                    return child.first < wanted;
-                                });
+    // By length first: most segments differ in that, and need not be looked at.
+    static bool goes_before(const Node* child, std::string_view segment) noexcept {
+        if (child->segment.size() != segment.size()) return child->segment.size() < segment.size();
+        return child->segment < segment;
+    }
+    static std::size_t place_for(const Node& node, std::string_view segment) noexcept {
+        std::size_t begin = 0;
+        std::size_t end = node.children.size();
+        while (begin != end) {
+            const std::size_t middle = begin + (end - begin) / 2;
+            if (goes_before(node.children[middle], segment))
+                begin = middle + 1;
+            else
+                end = middle;
+        }
+        return begin;
+    }
+    static Node* child_at(const Node& node, std::size_t place, std::string_view segment) noexcept {
+        const bool is_there = place != node.children.size() && node.children[place]->segment == segment;
+        return is_there ? node.children[place] : nullptr;
     }
 
-    static Node& static_child(Node& node, std::string_view segment) {
-        const auto place = lower_bound(node.children, segment);
-        if (place != node.children.end() && place->first == segment) return *place->second;
-        return *node.children.emplace(place, std::string(segment), std::make_unique<Node>())->second;
+    Node& new_node(std::string_view segment) {
+        Node& node = nodes_.push_back(new Node);
+        node.segment = segment;
+        return node;
     }
-
-    static Node& own_child(std::unique_ptr<Node>& child) {
-        if (!child) child = std::make_unique<Node>();
+    Node& static_child(Node& node, std::string_view segment) {
+        const std::size_t place = place_for(node, segment);
+        if (Node* const child = child_at(node, place, segment)) return *child;
+        Node& made = new_node(segment);
+        node.children.insert(node.children.begin() + static_cast<std::ptrdiff_t>(place), &made);
+        return made;
+    }
+    Node& own_child(Node*& child) {
+        if (child == nullptr) child = &new_node({});
         return *child;
     }
 
     static const Node* find_static(const Node& node, std::string_view segment) noexcept {
-        const auto place = lower_bound(node.children, segment);
-        return place != node.children.end() && place->first == segment ? place->second.get() : nullptr;
+        return child_at(node, place_for(node, segment), segment);
     }
 
     static Target* target_for(const Node& node, const Query& query) noexcept {
         Target* get = nullptr;
         Target* any = nullptr;
-        for (const Entry& entry : node.entries) {
-            if (entry.method == any_method)
-                any = entry.target;
-            else if (entry.known_method == Method::get)
-                get = entry.target;
-            const bool same = query.method == Method::other ? entry.method == query.method_name
-                                                            : entry.known_method == query.method;
-            if (same) return entry.target;
+        for (const Entry* entry = node.entries.first(); entry != nullptr; entry = entry->next) {
+            if (entry->method == any_method)
+                any = entry->target;
+            else if (entry->known_method == Method::get)
+                get = entry->target;
+            const bool same = query.method == Method::other ? entry->method == query.method_name
+                                                            : entry->known_method == query.method;
+            if (same) return entry->target;
         }
         return query.method == Method::head && get != nullptr ? get : any;
     }
@@ -14380,12 +14418,12 @@ class Router {
             if (Target* const found = search(*child, rest, query, params)) return found;
         }
         const std::size_t count = params.count;
-        if (node.param && !segment.empty()) {
+        if (node.param != nullptr && !segment.empty()) {
             params.values[params.count++] = query.slice(segment);
             if (Target* const found = search(*node.param, rest, query, params)) return found;
             params.count = count;
         }
-        if (!node.rest) return nullptr;
+        if (node.rest == nullptr) return nullptr;
         Target* const found = target_for(*node.rest, query);
         if (found != nullptr) params.values[params.count++] = query.slice(tail);
         return found;
@@ -14395,15 +14433,18 @@ class Router {
         if (rest.empty()) return add_methods(node, methods);
         const std::string_view segment = take_segment(rest);
         if (const Node* child = find_static(node, segment)) collect(*child, rest, methods);
-        if (node.param && !segment.empty()) collect(*node.param, rest, methods);
-        if (node.rest) add_methods(*node.rest, methods);
+        if (node.param != nullptr && !segment.empty()) collect(*node.param, rest, methods);
+        if (node.rest != nullptr) add_methods(*node.rest, methods);
     }
 
     static void add_methods(const Node& node, std::vector<std::string>& methods) {
-        for (const Entry& entry : node.entries) methods.push_back(entry.method);
+        for (const Entry* entry = node.entries.first(); entry != nullptr; entry = entry->next) {
+            add_method(methods, entry->method);
+        }
     }
 
     Node root_;
+    OwningList<Node> nodes_;  // all but the root
 };
 
 }  // namespace detail
@@ -14421,15 +14462,13 @@ namespace detail {
 /// Addresses are stable: routes and scopes never move.
 class RouteTable {
   public:
-    RouteTable() { scopes_.emplace_back(nullptr, std::string(), frozen_); }
-
-    [[nodiscard]] Scope& root() noexcept { return scopes_.front(); }
+    [[nodiscard]] Scope& root() noexcept { return root_; }
 
     Scope& add_scope(const Scope& outer, const PatternInfo& prefix) {
         require_unfrozen();
         std::string full = outer.prefix + std::string(prefix.text);
         if (!full.empty() && full.back() == '/') full.pop_back();
-        return scopes_.emplace_back(&outer, std::move(full), frozen_);
+        return scopes_.push_back(new Scope(&outer, std::move(full), frozen_));
     }
 
     void add_middleware(Scope& scope, Handler middleware) {
@@ -14448,24 +14487,19 @@ class RouteTable {
         const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
         const std::size_t taken = handler.param_count();
-        RouteEntry& entry = routes_.emplace_back(
-            scope, RouteInfo{std::string(method), std::move(full), pattern.file, pattern.line},
-            std::move(handler));
-        try {
-            check_route(entry, taken);
-        } catch (...) {
-            routes_.pop_back();
-            throw;
-        }
-        return entry;
+        Routes::Owned entry(
+            new RouteEntry(scope, RouteInfo{std::string(method), std::move(full), pattern.file, pattern.line},
+                           std::move(handler)));
+        check_route(*entry, taken);
+        return routes_.push_back(entry.release());
     }
 
     /// The route that answers where there is none: for 404, 405 and OPTIONS.
     RouteEntry& set_fallback(Handler handler) {
         require_unfrozen();
         fallback_.clear();
-        return fallback_.emplace_back(root(), RouteInfo{std::string(any_method), "", __FILE__, __LINE__},
-                                      std::move(handler));
+        return fallback_.push_back(new RouteEntry(
+            root(), RouteInfo{std::string(any_method), "", __FILE__, __LINE__}, std::move(handler)));
     }
 
     /// Finds the route of a call, and where the parameters of its path are.
@@ -14475,7 +14509,7 @@ class RouteTable {
             router_.find(request.match_path(), request.known_method, request.method(), request.params);
         call.route = found != nullptr ? found : &fallback();
     }
-    [[nodiscard]] const RouteEntry& fallback() const noexcept { return fallback_.back(); }
+    [[nodiscard]] const RouteEntry& fallback() const noexcept { return *fallback_.first(); }
     /// The methods that some route takes on this path, sorted, HEAD and OPTIONS included; empty if there is
     /// none.
     [[nodiscard]] std::vector<std::string> allowed(std::string_view path) const {
@@ -14484,25 +14518,30 @@ class RouteTable {
 
     /// Serving begins: from now on the table is only read.
     void freeze(bool has_carrier) {
-        for (RouteEntry& entry : routes_) entry.build_chain(has_carrier);
-        fallback_.back().build_chain(has_carrier);
+        for (RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
+            each->build_chain(has_carrier);
+        }
+        fallback_.first()->build_chain(has_carrier);
         frozen_ = true;
     }
     void unfreeze() noexcept { frozen_ = false; }
-    void require_unfrozen() const { scopes_.front().require_unfrozen(); }
+    void require_unfrozen() const { root_.require_unfrozen(); }
 
     [[nodiscard]] bool has_method(std::string_view name) const noexcept {
-        return std::any_of(routes_.begin(), routes_.end(),
-                           [&](const auto& each) { return each.method() == name; });
+        const RouteEntry* each = routes_.first();
+        while (each != nullptr && each->method() != name) each = each->next;
+        return each != nullptr;
     }
     /// The methods that the server takes on some path.
     [[nodiscard]] std::vector<std::string> methods() const {
         std::vector<std::string> methods;
-        for (const RouteEntry& each : routes_) {
-            if (each.method() == any_method) {
-                methods.insert(methods.end(), {"DELETE", "GET", "PATCH", "POST", "PUT"});
+        for (const RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
+            if (each->method() == any_method) {
+                for (const char* const method : {"DELETE", "GET", "PATCH", "POST", "PUT"}) {
+                    add_method(methods, method);
+                }
             } else {
-                methods.emplace_back(each.method());
+                add_method(methods, each->method());
             }
         }
         add_implied_methods(methods);
@@ -14510,25 +14549,27 @@ class RouteTable {
     }
     [[nodiscard]] std::vector<RouteInfo> list() const {
         std::vector<RouteInfo> infos;
-        for (const RouteEntry& each : routes_) infos.push_back(each.info());
+        for (const RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
+            infos.push_back(each->info());
+        }
         return infos;
     }
     /// The route that was registered with this pattern and takes this method, for calls that come with their
     /// route; nullptr if there is none.
     [[nodiscard]] const RouteEntry* find(std::string_view pattern, std::string_view method) const noexcept {
         const RouteEntry* found = nullptr;
-        for (const RouteEntry& each : routes_) {
-            if (each.pattern() != pattern) continue;
-            if (each.method() == method) return &each;
-            const bool fits = each.method() == any_method || (each.method() == "GET" && method == "HEAD");
-            if (fits && (found == nullptr || found->method() == any_method)) found = &each;
+        for (const RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
+            if (each->pattern() != pattern) continue;
+            if (each->method() == method) return each;
+            const bool fits = each->method() == any_method || (each->method() == "GET" && method == "HEAD");
+            if (fits && (found == nullptr || found->method() == any_method)) found = each;
         }
         return found;
     }
     /// What makes the carrier of worker routes; nullptr if there are none.
     [[nodiscard]] MakeCarrier make_carrier() const noexcept {
-        for (const RouteEntry& each : routes_) {
-            if (each.is_worker()) return each.make_carrier;
+        for (const RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
+            if (each->is_worker()) return each->make_carrier;
         }
         return nullptr;
     }
@@ -14550,6 +14591,8 @@ class RouteTable {
     [[nodiscard]] bool is_in_use() const noexcept { return uses_ != 0; }
 
   private:
+    using Routes = OwningList<RouteEntry>;
+
     void check_route(const RouteEntry& entry, std::size_t taken) {
         const PatternCheck check = check_pattern(entry.pattern());
         if (check.error != PatternError::none) {
@@ -14565,11 +14608,12 @@ class RouteTable {
         }
     }
 
-    std::deque<Scope> scopes_;
-    std::deque<RouteEntry> routes_;
-    std::deque<RouteEntry> fallback_;
-    Router<const RouteEntry> router_;
     bool frozen_ = false;
+    Scope root_{nullptr, {}, frozen_};
+    OwningList<Scope> scopes_;  // all but the root
+    Routes routes_;
+    Routes fallback_;  // that one
+    Router<const RouteEntry> router_;
     mutable std::atomic<int> uses_{0};
 };
 
@@ -16798,7 +16842,8 @@ struct H1Exchange {
     Call call;
     H1Reader reader;
     CallRunner runner;
-    TimePoint begun;  // when the first byte of the request came
+    TimePoint begun;             // when the first byte of the request came
+    H1Exchange* next = nullptr;  // in the list of spare ones
 };
 
 }  // namespace detail
@@ -16929,7 +16974,6 @@ class Shard {
         place_.worker_pool_size = worker_threads(settings);
         place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
         gathered_.reserve(settings.output_soft_limit);
-        spare_.reserve(most_spares);
     }
     Shard(const Shard&) = delete;
     Shard& operator=(const Shard&) = delete;
@@ -16956,8 +17000,8 @@ class Shard {
         if (spare_.empty()) {
             exchange = std::make_unique<H1Exchange>(reactor, config, routes);
         } else {
-            exchange = std::move(spare_.back());
-            spare_.pop_back();
+            exchange.reset(spare_.take_front().release());
+            --spare_count_;
         }
         CallPlace& place = exchange->call.place;
         place = place_;
@@ -16966,9 +17010,10 @@ class Shard {
         return exchange;
     }
     void give_back(std::unique_ptr<H1Exchange> exchange) noexcept {
-        if (spare_.size() == most_spares) return;
+        if (spare_count_ == most_spares) return;
         exchange->reader.clear();
-        spare_.push_back(std::move(exchange));
+        spare_.push_front(exchange.release());
+        ++spare_count_;
     }
 
     /// From now on it takes the calls of worker routes.
@@ -16982,7 +17027,8 @@ class Shard {
     ByteBuffer gathered_;  // answers of that connection
     CallPlace place_;
     DateLine date_line_;
-    std::vector<std::unique_ptr<H1Exchange>> spare_;
+    OwningList<H1Exchange> spare_;
+    std::size_t spare_count_ = 0;
 };
 
 }  // namespace detail
@@ -18127,8 +18173,8 @@ class Acceptor {
         shard_.wants_room = idle.empty();
         const std::size_t count = (idle.size() + 63) / 64;
         const auto goes_first = [](const Idle& a, const Idle& b) {
-            return std::tie(a.is_read_slowly, a.since, a.position) <
-                   std::tie(b.is_read_slowly, b.since, b.position);
+            if (a.is_read_slowly != b.is_read_slowly) return b.is_read_slowly;
+            return a.since != b.since ? a.since < b.since : a.position < b.position;
         };
         const auto last = idle.begin() + static_cast<std::ptrdiff_t>(count);
         std::partial_sort(idle.begin(), last, idle.end(), goes_first);
@@ -18375,7 +18421,7 @@ class StallWatch {
     void report(const RouteEntry* route, Clock::duration held) noexcept {
         ++count_;
         try {
-            if (!warnings_[route].take_turn(reactor_.now(), std::chrono::minutes(1))) return;
+            if (!warning_of(route).take_turn(reactor_.now(), std::chrono::minutes(1))) return;
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
             const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
                                      " held the event loop for " + std::to_string(ms) +
@@ -18384,6 +18430,19 @@ class StallWatch {
         } catch (const std::bad_alloc&) {
             // No memory for the line: it is counted all the same.
         }
+    }
+
+    // One for each route that has held the loop, which few do.
+    struct Warning {
+        const RouteEntry* route;
+        PacedWarning paced;
+        Warning* next = nullptr;
+    };
+    PacedWarning& warning_of(const RouteEntry* route) {
+        Warning* each = warnings_.first();
+        while (each != nullptr && each->route != route) each = each->next;
+        if (each == nullptr) each = &warnings_.push_front(new Warning{route, {}});
+        return each->paced;
     }
 
     const char* advice(const RouteEntry* route) const noexcept {
@@ -18396,7 +18455,7 @@ class StallWatch {
     Reactor& reactor_;
     const LogSink& log_;
     bool has_carrier_;
-    std::map<const RouteEntry*, PacedWarning> warnings_;
+    OwningList<Warning> warnings_;
     std::atomic<std::uint64_t> count_{0};
 };
 

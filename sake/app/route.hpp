@@ -86,6 +86,7 @@ struct Scope {
     std::string prefix;
     OwningList<Middleware> middleware;
     const bool& is_frozen;  // of the table: serving has begun
+    Scope* next = nullptr;
 
     /// Throws std::logic_error while the engine serves.
     void require_unfrozen() const {
@@ -110,6 +111,7 @@ class RouteEntry {
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
+    RouteEntry* next = nullptr;  // in the order of registration
 
     void require_unfrozen() const { scope_->require_unfrozen(); }
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }

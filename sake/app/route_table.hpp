@@ -1,10 +1,8 @@
 // RouteTable: all routes of an engine, registered before it serves and only read while it does.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
-#include <deque>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -15,6 +13,7 @@
 #include "sake/app/call.hpp"
 #include "sake/app/route.hpp"
 #include "sake/app/router.hpp"
+#include "sake/base/owning_list.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -23,15 +22,13 @@ namespace detail {
 /// Addresses are stable: routes and scopes never move.
 class RouteTable {
   public:
-    RouteTable() { scopes_.emplace_back(nullptr, std::string(), frozen_); }
-
-    [[nodiscard]] Scope& root() noexcept { return scopes_.front(); }
+    [[nodiscard]] Scope& root() noexcept { return root_; }
 
     Scope& add_scope(const Scope& outer, const PatternInfo& prefix) {
         require_unfrozen();
         std::string full = outer.prefix + std::string(prefix.text);
         if (!full.empty() && full.back() == '/') full.pop_back();
-        return scopes_.emplace_back(&outer, std::move(full), frozen_);
+        return scopes_.push_back(new Scope(&outer, std::move(full), frozen_));
     }
 
     void add_middleware(Scope& scope, Handler middleware) {
@@ -50,24 +47,19 @@ class RouteTable {
         const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
         const std::size_t taken = handler.param_count();
-        RouteEntry& entry = routes_.emplace_back(
-            scope, RouteInfo{std::string(method), std::move(full), pattern.file, pattern.line},
-            std::move(handler));
-        try {
-            check_route(entry, taken);
-        } catch (...) {
-            routes_.pop_back();
-            throw;
-        }
-        return entry;
+        Routes::Owned entry(
+            new RouteEntry(scope, RouteInfo{std::string(method), std::move(full), pattern.file, pattern.line},
+                           std::move(handler)));
+        check_route(*entry, taken);
+        return routes_.push_back(entry.release());
     }
 
     /// The route that answers where there is none: for 404, 405 and OPTIONS.
     RouteEntry& set_fallback(Handler handler) {
         require_unfrozen();
         fallback_.clear();
-        return fallback_.emplace_back(root(), RouteInfo{std::string(any_method), "", __FILE__, __LINE__},
-                                      std::move(handler));
+        return fallback_.push_back(new RouteEntry(
+            root(), RouteInfo{std::string(any_method), "", __FILE__, __LINE__}, std::move(handler)));
     }
 
     /// Finds the route of a call, and where the parameters of its path are.
@@ -77,7 +69,7 @@ class RouteTable {
             router_.find(request.match_path(), request.known_method, request.method(), request.params);
         call.route = found != nullptr ? found : &fallback();
     }
-    [[nodiscard]] const RouteEntry& fallback() const noexcept { return fallback_.back(); }
+    [[nodiscard]] const RouteEntry& fallback() const noexcept { return *fallback_.first(); }
     /// The methods that some route takes on this path, sorted, HEAD and OPTIONS included; empty if there is
     /// none.
     [[nodiscard]] std::vector<std::string> allowed(std::string_view path) const {
@@ -86,25 +78,30 @@ class RouteTable {
 
     /// Serving begins: from now on the table is only read.
     void freeze(bool has_carrier) {
-        for (RouteEntry& entry : routes_) entry.build_chain(has_carrier);
-        fallback_.back().build_chain(has_carrier);
+        for (RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
+            each->build_chain(has_carrier);
+        }
+        fallback_.first()->build_chain(has_carrier);
         frozen_ = true;
     }
     void unfreeze() noexcept { frozen_ = false; }
-    void require_unfrozen() const { scopes_.front().require_unfrozen(); }
+    void require_unfrozen() const { root_.require_unfrozen(); }
 
     [[nodiscard]] bool has_method(std::string_view name) const noexcept {
-        return std::any_of(routes_.begin(), routes_.end(),
-                           [&](const auto& each) { return each.method() == name; });
+        const RouteEntry* each = routes_.first();
+        while (each != nullptr && each->method() != name) each = each->next;
+        return each != nullptr;
     }
     /// The methods that the server takes on some path.
     [[nodiscard]] std::vector<std::string> methods() const {
         std::vector<std::string> methods;
-        for (const RouteEntry& each : routes_) {
-            if (each.method() == any_method) {
-                methods.insert(methods.end(), {"DELETE", "GET", "PATCH", "POST", "PUT"});
+        for (const RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
+            if (each->method() == any_method) {
+                for (const char* const method : {"DELETE", "GET", "PATCH", "POST", "PUT"}) {
+                    add_method(methods, method);
+                }
             } else {
-                methods.emplace_back(each.method());
+                add_method(methods, each->method());
             }
         }
         add_implied_methods(methods);
@@ -112,25 +109,27 @@ class RouteTable {
     }
     [[nodiscard]] std::vector<RouteInfo> list() const {
         std::vector<RouteInfo> infos;
-        for (const RouteEntry& each : routes_) infos.push_back(each.info());
+        for (const RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
+            infos.push_back(each->info());
+        }
         return infos;
     }
     /// The route that was registered with this pattern and takes this method, for calls that come with their
     /// route; nullptr if there is none.
     [[nodiscard]] const RouteEntry* find(std::string_view pattern, std::string_view method) const noexcept {
         const RouteEntry* found = nullptr;
-        for (const RouteEntry& each : routes_) {
-            if (each.pattern() != pattern) continue;
-            if (each.method() == method) return &each;
-            const bool fits = each.method() == any_method || (each.method() == "GET" && method == "HEAD");
-            if (fits && (found == nullptr || found->method() == any_method)) found = &each;
+        for (const RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
+            if (each->pattern() != pattern) continue;
+            if (each->method() == method) return each;
+            const bool fits = each->method() == any_method || (each->method() == "GET" && method == "HEAD");
+            if (fits && (found == nullptr || found->method() == any_method)) found = each;
         }
         return found;
     }
     /// What makes the carrier of worker routes; nullptr if there are none.
     [[nodiscard]] MakeCarrier make_carrier() const noexcept {
-        for (const RouteEntry& each : routes_) {
-            if (each.is_worker()) return each.make_carrier;
+        for (const RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
+            if (each->is_worker()) return each->make_carrier;
         }
         return nullptr;
     }
@@ -152,6 +151,8 @@ class RouteTable {
     [[nodiscard]] bool is_in_use() const noexcept { return uses_ != 0; }
 
   private:
+    using Routes = OwningList<RouteEntry>;
+
     void check_route(const RouteEntry& entry, std::size_t taken) {
         const PatternCheck check = check_pattern(entry.pattern());
         if (check.error != PatternError::none) {
@@ -167,11 +168,12 @@ class RouteTable {
         }
     }
 
-    std::deque<Scope> scopes_;
-    std::deque<RouteEntry> routes_;
-    std::deque<RouteEntry> fallback_;
-    Router<const RouteEntry> router_;
     bool frozen_ = false;
+    Scope root_{nullptr, {}, frozen_};
+    OwningList<Scope> scopes_;  // all but the root
+    Routes routes_;
+    Routes fallback_;  // that one
+    Router<const RouteEntry> router_;
     mutable std::atomic<int> uses_{0};
 };
 

@@ -2,8 +2,6 @@
 // static segment beats a parameter, which beats the rest of the path, whatever the order of registration.
 #pragma once
 
-#include <algorithm>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,18 +9,28 @@
 #include "sake/app/pattern.hpp"
 #include "sake/app/request.hpp"
 #include "sake/app/route.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/http/message.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// HEAD goes with GET, and OPTIONS with everything; sorts them, and drops what is there twice.
+/// Adds a method to a sorted list in which each is once.
+inline void add_method(std::vector<std::string>& methods, std::string_view method) {
+    auto place = methods.begin();
+    while (place != methods.end() && *place < method) ++place;
+    if (place == methods.end() || *place != method) methods.insert(place, std::string(method));
+}
+
+/// HEAD goes with GET, and OPTIONS with everything.
 inline void add_implied_methods(std::vector<std::string>& methods) {
-    if (std::find(methods.begin(), methods.end(), "GET") != methods.end()) methods.emplace_back("HEAD");
-    methods.emplace_back("OPTIONS");
-    std::sort(methods.begin(), methods.end());
-    methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
+    for (const std::string& method : methods) {
+        if (method != "GET") continue;
+        add_method(methods, "HEAD");
+        break;
+    }
+    add_method(methods, "OPTIONS");
 }
 
 /// Finds the target for a path and a method. Target is RouteEntry in the server; the router only keeps
@@ -43,10 +51,10 @@ class Router {
             else
                 node = &own_child(node->rest);
         }
-        for (const Entry& entry : node->entries) {
-            if (entry.method == method) return entry.target;
+        for (const Entry* entry = node->entries.first(); entry != nullptr; entry = entry->next) {
+            if (entry->method == method) return entry->target;
         }
-        node->entries.push_back({std::string(method), method_from(method), &target});
+        node->entries.push_back(new Entry{std::string(method), method_from(method), &target});
         return nullptr;
     }
 
@@ -74,13 +82,15 @@ class Router {
         std::string method;
         Method known_method;
         Target* target;
+        Entry* next = nullptr;
     };
     struct Node {
-        std::vector<std::pair<std::string, std::unique_ptr<Node>>>
-            children;  // static, sorted as lower_bound does
-        std::unique_ptr<Node> param;
-        std::unique_ptr<Node> rest;
-        std::vector<Entry> entries;
+        std::string segment;
+        std::vector<Node*> children;  // static, sorted as goes_before does
+        Node* param = nullptr;
+        Node* rest = nullptr;
+        OwningList<Entry> entries;
+        Node* next = nullptr;  // in the list of all
     };
     struct Query {
         const char* base;
@@ -92,44 +102,60 @@ class Router {
         }
     };
 
-    static auto lower_bound(auto& children, std::string_view segment) noexcept {
-        return std::lower_bound(children.begin(), children.end(), segment,
-                                [](const auto& child, std::string_view wanted) {
-                                    // By length first: most segments differ in that, and need not be looked
-                                    // at.
-                                    if (child.first.size() != wanted.size())
-                                        return child.first.size() < wanted.size();
-                                    return child.first < wanted;
-                                });
+    // By length first: most segments differ in that, and need not be looked at.
+    static bool goes_before(const Node* child, std::string_view segment) noexcept {
+        if (child->segment.size() != segment.size()) return child->segment.size() < segment.size();
+        return child->segment < segment;
+    }
+    static std::size_t place_for(const Node& node, std::string_view segment) noexcept {
+        std::size_t begin = 0;
+        std::size_t end = node.children.size();
+        while (begin != end) {
+            const std::size_t middle = begin + (end - begin) / 2;
+            if (goes_before(node.children[middle], segment))
+                begin = middle + 1;
+            else
+                end = middle;
+        }
+        return begin;
+    }
+    static Node* child_at(const Node& node, std::size_t place, std::string_view segment) noexcept {
+        const bool is_there = place != node.children.size() && node.children[place]->segment == segment;
+        return is_there ? node.children[place] : nullptr;
     }
 
-    static Node& static_child(Node& node, std::string_view segment) {
-        const auto place = lower_bound(node.children, segment);
-        if (place != node.children.end() && place->first == segment) return *place->second;
-        return *node.children.emplace(place, std::string(segment), std::make_unique<Node>())->second;
+    Node& new_node(std::string_view segment) {
+        Node& node = nodes_.push_back(new Node);
+        node.segment = segment;
+        return node;
     }
-
-    static Node& own_child(std::unique_ptr<Node>& child) {
-        if (!child) child = std::make_unique<Node>();
+    Node& static_child(Node& node, std::string_view segment) {
+        const std::size_t place = place_for(node, segment);
+        if (Node* const child = child_at(node, place, segment)) return *child;
+        Node& made = new_node(segment);
+        node.children.insert(node.children.begin() + static_cast<std::ptrdiff_t>(place), &made);
+        return made;
+    }
+    Node& own_child(Node*& child) {
+        if (child == nullptr) child = &new_node({});
         return *child;
     }
 
     static const Node* find_static(const Node& node, std::string_view segment) noexcept {
-        const auto place = lower_bound(node.children, segment);
-        return place != node.children.end() && place->first == segment ? place->second.get() : nullptr;
+        return child_at(node, place_for(node, segment), segment);
     }
 
     static Target* target_for(const Node& node, const Query& query) noexcept {
         Target* get = nullptr;
         Target* any = nullptr;
-        for (const Entry& entry : node.entries) {
-            if (entry.method == any_method)
-                any = entry.target;
-            else if (entry.known_method == Method::get)
-                get = entry.target;
-            const bool same = query.method == Method::other ? entry.method == query.method_name
-                                                            : entry.known_method == query.method;
-            if (same) return entry.target;
+        for (const Entry* entry = node.entries.first(); entry != nullptr; entry = entry->next) {
+            if (entry->method == any_method)
+                any = entry->target;
+            else if (entry->known_method == Method::get)
+                get = entry->target;
+            const bool same = query.method == Method::other ? entry->method == query.method_name
+                                                            : entry->known_method == query.method;
+            if (same) return entry->target;
         }
         return query.method == Method::head && get != nullptr ? get : any;
     }
@@ -144,12 +170,12 @@ class Router {
             if (Target* const found = search(*child, rest, query, params)) return found;
         }
         const std::size_t count = params.count;
-        if (node.param && !segment.empty()) {
+        if (node.param != nullptr && !segment.empty()) {
             params.values[params.count++] = query.slice(segment);
             if (Target* const found = search(*node.param, rest, query, params)) return found;
             params.count = count;
         }
-        if (!node.rest) return nullptr;
+        if (node.rest == nullptr) return nullptr;
         Target* const found = target_for(*node.rest, query);
         if (found != nullptr) params.values[params.count++] = query.slice(tail);
         return found;
@@ -159,15 +185,18 @@ class Router {
         if (rest.empty()) return add_methods(node, methods);
         const std::string_view segment = take_segment(rest);
         if (const Node* child = find_static(node, segment)) collect(*child, rest, methods);
-        if (node.param && !segment.empty()) collect(*node.param, rest, methods);
-        if (node.rest) add_methods(*node.rest, methods);
+        if (node.param != nullptr && !segment.empty()) collect(*node.param, rest, methods);
+        if (node.rest != nullptr) add_methods(*node.rest, methods);
     }
 
     static void add_methods(const Node& node, std::vector<std::string>& methods) {
-        for (const Entry& entry : node.entries) methods.push_back(entry.method);
+        for (const Entry* entry = node.entries.first(); entry != nullptr; entry = entry->next) {
+            add_method(methods, entry->method);
+        }
     }
 
     Node root_;
+    OwningList<Node> nodes_;  // all but the root
 };
 
 }  // namespace detail

@@ -2,11 +2,8 @@
 // may live longer.
 #pragma once
 
-#include <memory>
-#include <utility>
-#include <vector>
-
 #include "sake/async/wait.hpp"
+#include "sake/base/owning_list.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -28,37 +25,36 @@ class ReactorLocals {
     ReactorLocals() = default;
     ReactorLocals(const ReactorLocals&) = delete;
     ReactorLocals& operator=(const ReactorLocals&) = delete;
-    ~ReactorLocals() { clear(); }
 
     template <class T>
     [[nodiscard]] T& get(Reactor& reactor) {
         static constexpr char key = 0;
-        for (auto& [owner, held] : locals_) {
-            if (owner == &key) return static_cast<Holder<T>&>(*held).value;
-        }
-        locals_.emplace_back(&key, std::make_unique<Holder<T>>(reactor));
-        return static_cast<Holder<T>&>(*locals_.back().second).value;
+        Local* local = locals_.first();
+        while (local != nullptr && local->key != &key) local = local->next;
+        if (local == nullptr) local = &locals_.push_front(new Holder<T>(&key, reactor));
+        return static_cast<Holder<T>*>(local)->value;
     }
 
     /// The last made goes first.
-    void clear() noexcept {
-        while (!locals_.empty()) locals_.pop_back();
-    }
+    void clear() noexcept { locals_.clear(); }
 
   private:
     struct Local {
-        Local() = default;
+        explicit Local(const void* type) noexcept : key(type) {}
         Local(const Local&) = delete;
         Local& operator=(const Local&) = delete;
         virtual ~Local() = default;
+
+        const void* key;  // an address for each type
+        Local* next = nullptr;
     };
     template <class T>
     struct Holder final : Local {
-        explicit Holder(Reactor& reactor) : value(reactor) {}
+        Holder(const void* type, Reactor& reactor) : Local(type), value(reactor) {}
         T value;
     };
 
-    std::vector<std::pair<const void*, std::unique_ptr<Local>>> locals_;
+    OwningList<Local> locals_;
 };
 
 }  // namespace detail

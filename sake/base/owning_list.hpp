@@ -32,23 +32,33 @@ class OwningList {
         return *element;
     }
 
-    /// An element that was taken off the list; deletes it.
-    struct Taken {
-        explicit Taken(T* element) noexcept : node(element) {}
-        Taken(const Taken&) = delete;
-        Taken& operator=(const Taken&) = delete;
-        ~Taken() { delete node; }
+    /// An element that is in no list: deletes it, unless it is released.
+    struct Owned {
+        explicit Owned(T* element) noexcept : node(element) {}
+        Owned(const Owned&) = delete;
+        Owned& operator=(const Owned&) = delete;
+        ~Owned() { delete node; }
+        T& operator*() const noexcept { return *node; }
         T* operator->() const noexcept { return node; }
+        [[nodiscard]] T* release() noexcept {
+            T* const released = node;
+            node = nullptr;
+            return released;
+        }
         T* node;
     };
     /// The list must not be empty.
-    [[nodiscard]] Taken take_front() noexcept {
+    [[nodiscard]] Owned take_front() noexcept {
         T* const taken = first_;
         first_ = taken->next;
-        return Taken(taken);
+        return Owned(taken);
     }
     void clear() noexcept {
-        while (first_ != nullptr) static_cast<void>(take_front());
+        while (first_ != nullptr) {
+            T* const first = first_;
+            first_ = first->next;
+            delete first;
+        }
     }
 
   private:

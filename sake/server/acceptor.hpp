@@ -10,7 +10,6 @@
 #include <new>
 #include <string_view>
 #include <system_error>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -183,8 +182,8 @@ class Acceptor {
         shard_.wants_room = idle.empty();
         const std::size_t count = (idle.size() + 63) / 64;
         const auto goes_first = [](const Idle& a, const Idle& b) {
-            return std::tie(a.is_read_slowly, a.since, a.position) <
-                   std::tie(b.is_read_slowly, b.since, b.position);
+            if (a.is_read_slowly != b.is_read_slowly) return b.is_read_slowly;
+            return a.since != b.since ? a.since < b.since : a.position < b.position;
         };
         const auto last = idle.begin() + static_cast<std::ptrdiff_t>(count);
         std::partial_sort(idle.begin(), last, idle.end(), goes_first);

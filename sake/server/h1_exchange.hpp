@@ -20,7 +20,8 @@ struct H1Exchange {
     Call call;
     H1Reader reader;
     CallRunner runner;
-    TimePoint begun;  // when the first byte of the request came
+    TimePoint begun;             // when the first byte of the request came
+    H1Exchange* next = nullptr;  // in the list of spare ones
 };
 
 }  // namespace detail

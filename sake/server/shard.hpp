@@ -79,7 +79,6 @@ class Shard {
         place_.worker_pool_size = worker_threads(settings);
         place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
         gathered_.reserve(settings.output_soft_limit);
-        spare_.reserve(most_spares);
     }
     Shard(const Shard&) = delete;
     Shard& operator=(const Shard&) = delete;
@@ -106,8 +105,8 @@ class Shard {
         if (spare_.empty()) {
             exchange = std::make_unique<H1Exchange>(reactor, config, routes);
         } else {
-            exchange = std::move(spare_.back());
-            spare_.pop_back();
+            exchange.reset(spare_.take_front().release());
+            --spare_count_;
         }
         CallPlace& place = exchange->call.place;
         place = place_;
@@ -116,9 +115,10 @@ class Shard {
         return exchange;
     }
     void give_back(std::unique_ptr<H1Exchange> exchange) noexcept {
-        if (spare_.size() == most_spares) return;
+        if (spare_count_ == most_spares) return;
         exchange->reader.clear();
-        spare_.push_back(std::move(exchange));
+        spare_.push_front(exchange.release());
+        ++spare_count_;
     }
 
     /// From now on it takes the calls of worker routes.
@@ -132,7 +132,8 @@ class Shard {
     ByteBuffer gathered_;  // answers of that connection
     CallPlace place_;
     DateLine date_line_;
-    std::vector<std::unique_ptr<H1Exchange>> spare_;
+    OwningList<H1Exchange> spare_;
+    std::size_t spare_count_ = 0;
 };
 
 }  // namespace detail

@@ -5,7 +5,6 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <map>
 #include <new>
 #include <string>
 
@@ -13,6 +12,7 @@
 #include "sake/app/route.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/owning_list.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -39,7 +39,7 @@ class StallWatch {
     void report(const RouteEntry* route, Clock::duration held) noexcept {
         ++count_;
         try {
-            if (!warnings_[route].take_turn(reactor_.now(), std::chrono::minutes(1))) return;
+            if (!warning_of(route).take_turn(reactor_.now(), std::chrono::minutes(1))) return;
             const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(held).count();
             const std::string line = (route != nullptr ? route->description() : std::string("a task")) +
                                      " held the event loop for " + std::to_string(ms) +
@@ -48,6 +48,19 @@ class StallWatch {
         } catch (const std::bad_alloc&) {
             // No memory for the line: it is counted all the same.
         }
+    }
+
+    // One for each route that has held the loop, which few do.
+    struct Warning {
+        const RouteEntry* route;
+        PacedWarning paced;
+        Warning* next = nullptr;
+    };
+    PacedWarning& warning_of(const RouteEntry* route) {
+        Warning* each = warnings_.first();
+        while (each != nullptr && each->route != route) each = each->next;
+        if (each == nullptr) each = &warnings_.push_front(new Warning{route, {}});
+        return each->paced;
     }
 
     const char* advice(const RouteEntry* route) const noexcept {
@@ -60,7 +73,7 @@ class StallWatch {
     Reactor& reactor_;
     const LogSink& log_;
     bool has_carrier_;
-    std::map<const RouteEntry*, PacedWarning> warnings_;
+    OwningList<Warning> warnings_;
     std::atomic<std::uint64_t> count_{0};
 };
 
