@@ -112,6 +112,7 @@
 #include "sake/app/group.hpp"
 #include "sake/app/handler.hpp"
 #include "sake/app/observers.hpp"
+#include "sake/app/on_head.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/app/request.hpp"

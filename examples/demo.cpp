@@ -14,7 +14,7 @@
 //   curl 127.0.0.1:8080/teapot          # 418 ..."detail":"tea is another house"}
 //   curl 127.0.0.1:8080/broken
 //     # 500 {"type":"about:blank","title":"Internal Server Error","status":500,...}
-//     # stderr: sake: error: GET /broken failed: only the log knows why in GET /broken (...)
+//     # stderr: sake: error: GET /broken failed in GET /broken (...): only the log knows why
 
 #include <chrono>
 #include <cstdint>

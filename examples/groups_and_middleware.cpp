@@ -15,7 +15,7 @@
 //     # 404 {"error":"there are 40 jars"}
 //     # stderr: sake: GET /cave/jars/41 404
 //   curl 127.0.0.1:8080/broken         # 500 {"error":"our fault"}
-//     # stderr: sake: error: GET /broken failed: the oil has run out in GET /broken (...)
+//     # stderr: sake: error: GET /broken failed in GET /broken (...): the oil has run out
 //     # stderr: sake: GET /broken 500
 //   curl 127.0.0.1:8080/nowhere        # 404 /nowhere? Try /
 //   curl -i -X POST 127.0.0.1:8080/    # 405 ..."detail":"this resource does not take this method"}

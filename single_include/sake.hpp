@@ -117,6 +117,7 @@
 //   sake/app/fallback.hpp
 //   sake/app/group.hpp
 //   sake/app/observers.hpp
+//   sake/app/on_head.hpp
 //   sake/worker/document.hpp
 //   sake/worker/bridge.hpp
 //   sake/worker/pool_carrier.hpp
@@ -12356,6 +12357,20 @@ namespace detail {
 
 class Response {
   public:
+    Response() = default;
+    Response(const Response& other)
+        : status(other.status), headers(other.headers), body(other.body), close(other.close) {
+        copy_type(other);
+    }
+    Response& operator=(const Response& other) {
+        status = other.status;
+        headers = other.headers;
+        body = other.body;
+        close = other.close;
+        copy_type(other);
+        return *this;
+    }
+
     int status = 200;
     http::Headers headers;
     std::string body;
@@ -12420,6 +12435,12 @@ class Response {
     }
 
   private:
+    void copy_type(const Response& other) {
+        const bool is_own = other.content_type_.data() == other.type_storage_.data();
+        type_storage_ = other.type_storage_;
+        content_type_ = is_own ? std::string_view(type_storage_) : other.content_type_;
+    }
+
     std::string_view content_type_;
     std::string type_storage_;
 };
@@ -12478,8 +12499,10 @@ class Context {
     [[nodiscard]] std::string_view target() const noexcept;
     /// What follows the '?', as it was sent.
     [[nodiscard]] std::string_view query_string() const noexcept;
-    /// The whole body, without the framing of the protocol.
-    [[nodiscard]] std::string_view body() const noexcept;
+    /// The whole body, without the framing of the protocol. Plain middleware runs before a large body has
+    /// come. If it asks for the body, it is left by an exception, its answer is undone, and it runs again
+    /// when the body is here.
+    [[nodiscard]] std::string_view body() const;
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
@@ -12599,9 +12622,9 @@ class Context {
     /// see response() and error(). For middleware that is a coroutine.
     [[nodiscard]] Task<> next();
     /// Calls `f(ctx)`, which is plain, when the answer is made, and before it leaves; the last one given is
-    /// called first. What it throws is answered as if the handler had thrown it. Not called for an answer
-    /// that the handlers do not make, such as a 504: Engine::on_answered sees those too. What a worker's
-    /// handler gives is called in the worker, and not if that handler throws.
+    /// called first. What it throws is answered as if the handler had thrown it. Called for every answer,
+    /// also for one that no handler made, such as a 504. What a worker's handler gives is called in the
+    /// worker, and not if that handler throws.
     template <std::invocable<Context&> F>
     void after(F f);
     /// What follows is not run; the response stands as it is, with the status that may be given here.
@@ -12695,6 +12718,12 @@ struct After {
     After* next = nullptr;
 };
 
+/// Whether a handler may have the body. Middleware may run before the body has come; see on_head.hpp.
+enum class BodyState : std::uint8_t { here, to_come, asked_for };
+
+/// Thrown to middleware that asks for a body that is still to come.
+struct BodyNeeded {};
+
 struct Call {
     Call() = default;
     Call(const Call&) = delete;
@@ -12706,6 +12735,7 @@ struct Call {
     std::size_t position = 0;  // of the next handler in the route's chain
     bool is_aborted = false;
     bool stop_requested = false;
+    BodyState body_state = BodyState::here;
     AnswerCause cause = AnswerCause::handler;
     std::exception_ptr error;
     CallPlace place;
@@ -12716,6 +12746,13 @@ struct Call {
     TypedSlots state;
     Context context{*this};
 
+    [[nodiscard]] std::string_view body() {
+        if (body_state != BodyState::here) [[unlikely]] {
+            body_state = BodyState::asked_for;
+            throw BodyNeeded();
+        }
+        return request.body;
+    }
     /// The answer is no longer wanted: tells the handler.
     void request_stop() noexcept {
         stop_requested = true;
@@ -13059,6 +13096,10 @@ class Handler {
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
     explicit operator bool() const noexcept { return callable_ != nullptr; }
 
+    /// Whether it has asked for a body that was still to come: from then on it runs with the body.
+    [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
+    void note_that_it_reads_the_body() const noexcept { reads_body_ = true; }
+
     /// Runs a handler that is not a coroutine.
     void call(Call& call) const { plain_(callable_.get(), call); }
     /// Runs a handler that is one.
@@ -13114,6 +13155,7 @@ class Handler {
     void (*plain_)(void*, Call&) = nullptr;
     Task<> (*coroutine_)(void*, Call&) = nullptr;
     std::size_t param_count_ = 0;
+    mutable bool reads_body_ = false;
 };
 
 }  // namespace detail
@@ -13296,6 +13338,9 @@ enum class PatternError : std::uint8_t {
     too_many_params,
     has_query,
     has_escape,
+    has_bracket,
+    inside_segment,
+    bad_name,
 };
 
 constexpr const char* to_string(PatternError error) noexcept {
@@ -13313,9 +13358,16 @@ constexpr const char* to_string(PatternError error) noexcept {
         case PatternError::too_many_params:
             return "has more than 16 parameters";
         case PatternError::has_query:
-            return "has a '?': a pattern is of the path alone, ctx.query reads the query";
+            return "has a '?' or '#': a pattern is of the path alone, ctx.query reads the query";
         case PatternError::has_escape:
-            return "has a '%' that is not of %25 or %2F: write what the escape stands for";
+            return "has a '%' that is not of %25, %2A, %2F or %3A: write what the escape stands for";
+        case PatternError::has_bracket:
+            return "has one of {}<>[] or a backslash: a parameter is written /:id, the rest of a path /*path";
+        case PatternError::inside_segment:
+            return "has a ':' or '*' inside a segment: a parameter is a whole segment, /:id; the characters "
+                   "themselves are written %3A and %2A";
+        case PatternError::bad_name:
+            return "has a parameter whose name is not of letters, digits, '_' and '-'";
     }
     return "";
 }
@@ -13346,27 +13398,57 @@ struct PatternCheck {
     std::size_t params = 0;
 };
 
-/// Paths are decoded before they are compared with patterns, but for these two.
+/// Paths are decoded before they are compared with patterns, but for %25 and %2F. In a pattern, %2A and %3A
+/// stand for '*' and ':' where these are no parameters.
 constexpr bool has_other_escape(std::string_view text) noexcept {
     for (std::size_t i = text.find('%'); i != std::string_view::npos; i = text.find('%', i + 1)) {
         const std::string_view escape = text.substr(i, 3);
-        if (escape != "%25" && escape != "%2F") return true;
+        if (escape != "%25" && escape != "%2A" && escape != "%2F" && escape != "%3A") return true;
     }
     return false;
+}
+
+/// A segment of a pattern as it stands in paths.
+inline std::string literal_segment(std::string_view segment) {
+    std::string text;
+    for (std::size_t i = 0; i < segment.size(); ++i) {
+        const std::string_view escape = segment.substr(i, 3);
+        const bool is_escape = escape == "%2A" || escape == "%3A";
+        text += !is_escape ? segment[i] : escape == "%2A" ? '*' : ':';
+        if (is_escape) i += 2;
+    }
+    return text;
+}
+
+constexpr bool is_param_name(std::string_view name) noexcept {
+    for (const char c : name) {
+        const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                              c == '_' || c == '-';
+        if (!is_plain && static_cast<unsigned char>(c) < 0x80) return false;
+    }
+    return true;
 }
 
 /// Checks the grammar. An empty text is right only for a group.
 constexpr PatternCheck check_pattern(std::string_view text) noexcept {
     if (text.empty() || text.front() != '/') return {PatternError::must_start_with_slash, 0};
-    if (text.find('?') != std::string_view::npos) return {PatternError::has_query, 0};
+    if (text.find_first_of("?#") != std::string_view::npos) return {PatternError::has_query, 0};
+    if (text.find_first_of("{}<>[]\\") != std::string_view::npos) return {PatternError::has_bracket, 0};
     if (has_other_escape(text)) return {PatternError::has_escape, 0};
     std::string_view names[max_path_params];
     PatternCheck check;
     std::string_view rest = text;
     while (!rest.empty()) {
         const std::string_view segment = take_segment(rest);
-        if (!is_param(segment)) continue;
+        if (!is_param(segment)) {
+            if (segment.find_first_of(":*") != std::string_view::npos)
+                return {PatternError::inside_segment, 0};
+            continue;
+        }
         if (segment.size() == 1) return {PatternError::name_missing, 0};
+        if (segment.find_first_of(":*", 1) != std::string_view::npos)
+            return {PatternError::inside_segment, 0};
+        if (!is_param_name(segment.substr(1))) return {PatternError::bad_name, 0};
         if (segment.front() == '*' && !rest.empty()) return {PatternError::wildcard_not_last, 0};
         if (check.params == max_path_params) return {PatternError::too_many_params, 0};
         for (std::size_t i = 0; i < check.params; ++i) {
@@ -13386,6 +13468,9 @@ inline void the_wildcard_must_be_the_last_segment_of_the_pattern() {}
 inline void the_pattern_has_more_than_16_parameters() {}
 inline void a_pattern_is_of_the_path_alone_and_has_no_query() {}
 inline void the_pattern_has_an_escape_write_what_it_stands_for() {}
+inline void the_pattern_has_a_bracket_where_a_parameter_is_written_with_a_colon() {}
+inline void the_pattern_has_a_colon_or_star_inside_a_segment_where_a_parameter_is_a_whole_one() {}
+inline void the_name_of_a_parameter_is_of_letters_digits_underscores_and_hyphens() {}
 inline void the_handler_takes_another_number_of_parameters_than_its_pattern_has() {}
 
 /// Stops the compiler with the words for the error.
@@ -13413,6 +13498,15 @@ constexpr void require_pattern(PatternError error) {
             break;
         case PatternError::has_escape:
             the_pattern_has_an_escape_write_what_it_stands_for();
+            break;
+        case PatternError::has_bracket:
+            the_pattern_has_a_bracket_where_a_parameter_is_written_with_a_colon();
+            break;
+        case PatternError::inside_segment:
+            the_pattern_has_a_colon_or_star_inside_a_segment_where_a_parameter_is_a_whole_one();
+            break;
+        case PatternError::bad_name:
+            the_name_of_a_parameter_is_of_letters_digits_underscores_and_hyphens();
             break;
     }
 }
@@ -13694,16 +13788,18 @@ class ErrorAnswers {
     void answer(Call& call, const std::exception_ptr& exception) const {
         call.error = exception;
         call.cause = AnswerCause::error;
-        std::string failure = set_answer(call.response, exception);
+        const std::string failure = set_answer(call.response, exception);
+        std::string failure_of_on_error;
         if (*on_error_) {
             try {
                 on_error_->call(call);
             } catch (...) {
-                if (!failure.empty()) report(call, failure);
-                failure = set_answer(call.response, std::current_exception());
+                failure_of_on_error = set_answer(call.response, std::current_exception());
             }
         }
-        if (!failure.empty() && call.response.status >= 500) report(call, failure);
+        if (call.response.status < 500) return;
+        if (!failure.empty()) report(call, failure);
+        if (!failure_of_on_error.empty()) report(call, failure_of_on_error);
     }
 
   private:
@@ -13731,9 +13827,10 @@ class ErrorAnswers {
 
     void report(const Call& call, std::string_view what) const {
         std::string line(call.request.method());
-        line.append(" ").append(call.request.target()).append(" failed: ");
-        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
+        line.append(" ").append(call.request.target()).append(" failed");
         if (call.route != nullptr) line.append(" in ").append(call.route->description());
+        line += ": ";
+        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
         log_quietly(*log_, LogLevel::error, line, {});
     }
 
@@ -14004,7 +14101,7 @@ inline std::string_view Context::method() const noexcept { return call_->request
 inline std::string_view Context::path() const noexcept { return call_->request.path(); }
 inline std::string_view Context::target() const noexcept { return call_->request.target(); }
 inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
-inline std::string_view Context::body() const noexcept { return call_->request.body; }
+inline std::string_view Context::body() const { return call_->body(); }
 inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
@@ -14288,22 +14385,22 @@ class Router {
   public:
     /// Adds a target under a checked pattern. Returns the one that stands there already, or nullptr.
     Target* add(std::string_view pattern, std::string_view method, Target& target) {
-        Node* node = &root_;
-        std::string_view rest = pattern;
-        while (!rest.empty()) {
-            const std::string_view segment = take_segment(rest);
-            if (!is_param(segment))
-                node = &static_child(*node, segment);
-            else if (segment.front() == ':')
-                node = &own_child(node->param);
-            else
-                node = &own_child(node->rest);
+        Node& node = node_for(pattern);
+        Entry* const there = find_entry(node, method);
+        if (there == nullptr) {
+            node.entries.push_back(new Entry{std::string(method), method_from(method), &target});
+        } else if (std::exchange(there->is_alias, false)) {
+            there->target = &target;
+        } else {
+            return there->target;
         }
-        for (const Entry* entry = node->entries.first(); entry != nullptr; entry = entry->next) {
-            if (entry->method == method) return entry->target;
-        }
-        node->entries.push_back(new Entry{std::string(method), method_from(method), &target});
         return nullptr;
+    }
+    /// Adds a second pattern for a target: another target that is added under it takes its place.
+    void add_alias(std::string_view pattern, std::string_view method, Target& target) {
+        Node& node = node_for(pattern);
+        if (find_entry(node, method) != nullptr) return;
+        node.entries.push_back(new Entry{std::string(method), method_from(method), &target, true});
     }
 
     /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.
@@ -14330,6 +14427,7 @@ class Router {
         std::string method;
         Method known_method;
         Target* target;
+        bool is_alias = false;
         Entry* next = nullptr;
     };
     struct Node {
@@ -14372,6 +14470,25 @@ class Router {
         return is_there ? node.children[place] : nullptr;
     }
 
+    Node& node_for(std::string_view pattern) {
+        Node* node = &root_;
+        std::string_view rest = pattern;
+        while (!rest.empty()) {
+            const std::string_view segment = take_segment(rest);
+            if (!is_param(segment))
+                node = &static_child(*node, literal_segment(segment));
+            else if (segment.front() == ':')
+                node = &own_child(node->param);
+            else
+                node = &own_child(node->rest);
+        }
+        return *node;
+    }
+    static Entry* find_entry(const Node& node, std::string_view method) noexcept {
+        Entry* entry = node.entries.first();
+        while (entry != nullptr && entry->method != method) entry = entry->next;
+        return entry;
+    }
     Node& new_node(std::string_view segment) {
         Node& node = nodes_.push_back(new Node);
         node.segment = segment;
@@ -14463,6 +14580,7 @@ namespace detail {
 class RouteTable {
   public:
     [[nodiscard]] Scope& root() noexcept { return root_; }
+    [[nodiscard]] const Scope& root() const noexcept { return root_; }
 
     Scope& add_scope(const Scope& outer, const PatternInfo& prefix) {
         require_unfrozen();
@@ -14483,7 +14601,7 @@ class RouteTable {
             throw std::invalid_argument("route: the method is no token");
         if (method == "CONNECT")
             throw std::invalid_argument("route: a CONNECT has no path that a pattern could match");
-        // In a group, "/" is the prefix itself.
+        // In a group, "/" is the prefix itself, with or without a slash at its end.
         const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
         const std::size_t taken = handler.param_count();
@@ -14491,6 +14609,7 @@ class RouteTable {
             new RouteEntry(scope, RouteInfo{std::string(method), std::move(full), pattern.file, pattern.line},
                            std::move(handler)));
         check_route(*entry, taken);
+        if (is_prefix) router_.add_alias(full + "/", method, *entry);
         return routes_.push_back(entry.release());
     }
 
@@ -14856,6 +14975,90 @@ class Observers {
 
     OwningList<Observer> list_;
 };
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/on_head.hpp ----
+
+// What middleware does for a request whose body is not here: it may answer before the body is asked for, and
+// it adds its fields to the answer of a request that is refused while it is read.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Runs one middleware before the body is here. False if it asked for the body: then all that it did to the
+/// answer is undone, and it is to run again with the body. What it throws passes.
+inline bool run_without_body(Call& call, const Handler& middleware) {
+    const Response before = call.response;
+    const After* const first_after = call.afters.first();
+    call.body_state = BodyState::to_come;
+    try {
+        middleware.call(call);
+    } catch (const BodyNeeded&) {
+    } catch (...) {
+        if (call.body_state != BodyState::asked_for) {
+            call.body_state = BodyState::here;
+            throw;
+        }
+    }
+    // A middleware may have caught what told it that the body is not here.
+    if (std::exchange(call.body_state, BodyState::here) != BodyState::asked_for) return true;
+    middleware.note_that_it_reads_the_body();
+    call.response = before;
+    call.is_aborted = false;
+    while (call.afters.first() != first_after) static_cast<void>(call.afters.take_front());
+    return false;
+}
+
+/// The head is here, and the body is to come: runs the middleware in front that is plain and does not read
+/// the body. True if that is the answer: one of them has thrown or called abort().
+inline bool is_answered_on_head(Call& call) {
+    const auto& chain = call.route->chain();
+    try {
+        while (!call.is_aborted && call.position + 1 < chain.size()) {
+            const Handler& middleware = *chain[call.position];
+            if (middleware.is_coroutine() || middleware.reads_body()) break;
+            ++call.position;
+            if (run_without_body(call, middleware)) continue;
+            --call.position;
+            break;
+        }
+    } catch (...) {
+        answer_failure(call);
+    }
+    return call.is_aborted;
+}
+
+/// A request is refused while it is read, or its time is up. The answer is that error; but the plain
+/// middleware that it has not passed yet may add fields to it, such as those of CORS, and so may what
+/// Context::after was given. `chain` is the engine's middleware where the request has no route.
+inline void answer_refusal(Call& call, const Scope& engine, int status, std::string_view reason,
+                           AnswerCause cause) {
+    const auto decorate = [&](const Handler& middleware) {
+        if (middleware.is_coroutine() || call.is_aborted) return;
+        call.body_state = BodyState::to_come;
+        try {
+            middleware.call(call);
+        } catch (...) {
+            // The refusal stands, and a client does not fill the log with what it causes.
+        }
+        call.body_state = BodyState::here;
+    };
+    if (call.route == nullptr) {
+        for (const Middleware* each = engine.middleware.first(); each != nullptr; each = each->next) {
+            decorate(each->handler);
+        }
+    } else {
+        const auto& chain = call.route->chain();
+        while (call.position + 1 < chain.size()) decorate(*chain[call.position++]);
+    }
+    call.cause = cause;
+    call.response.set_problem(status, reason);
+    run_afters(call);
+}
 
 }  // namespace detail
 }  // namespace v0
@@ -16674,6 +16877,13 @@ class H1Reader {
     }
     /// Whether the client waits for a "100 Continue" before it sends the body, or has not sent it since.
     [[nodiscard]] bool expects_continue() const noexcept { return framing_.expect_continue; }
+    /// Whether an answer that needs no body closes the connection rather than wait for the body: the client
+    /// waits to be asked for it, or it is large.
+    [[nodiscard]] bool is_worth_refusing() const noexcept {
+        constexpr std::uint64_t small = 64 * 1024;
+        return framing_.expect_continue || framing_.body == http1::Framing::Body::chunked ||
+               framing_.length > small;
+    }
     [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
     [[nodiscard]] bool is_http_1_0() const noexcept { return head_.minor_version == 0; }
 
@@ -17455,9 +17665,9 @@ inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerT
 }
 
 /// Tells the program's observers of an answer that is about to leave.
-inline void tell_observers(Shard& shard, H1Exchange& exchange, int status, std::size_t body_size,
-                           AnswerCause cause) {
+inline void tell_observers(Shard& shard, H1Exchange& exchange, std::size_t body_size) {
     Call& call = exchange.call;
+    const int status = call.response.status;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
     const bool sends_body = call.request.known_method != Method::head && has_body(status);
     shard.observers.tell({.method = call.request.method(),
@@ -17466,14 +17676,14 @@ inline void tell_observers(Shard& shard, H1Exchange& exchange, int status, std::
                           .status = status,
                           .bytes = sends_body ? body_size : 0,
                           .duration = shard.reactor.present() - exchange.begun,
-                          .cause = cause,
+                          .cause = call.cause,
                           .ctx = call.context});
 }
 
 /// The one place that every answer passes: gathers it, or sends it at once if it is large. False if the
 /// connection is broken. A large body is moved from.
-inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response& response, bool close,
-                        AnswerCause cause) {
+inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool close) {
+    Response& response = exchange.call.response;
     AnswerTerms terms;
     terms.close = close;
     terms.is_head_request = exchange.call.request.known_method == Method::head;
@@ -17483,7 +17693,7 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response
     const bool is_whole = append_answer(turn.gathered(), response, terms);
     // Out of the observers' reach, since the head has said how long it is.
     std::string rest = is_whole ? std::string() : std::move(response.body);
-    if (!shard.observers.empty()) tell_observers(shard, exchange, response.status, body_size, cause);
+    if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
     return is_whole || turn.send_with(std::move(rest)) != Output::Result::failed;
 }
 
@@ -17574,6 +17784,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     // Reading a request.
     Progress progress(Turn& turn);
     Progress read_request(Turn& turn);
+    bool decides_on_head(Turn& turn);
     Progress start_handler(Turn& turn);
 
     // Handlers that are coroutines.
@@ -17589,8 +17800,8 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     Progress refuse_for_memory(Turn& turn) {
         return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
     }
-    void answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
-        if (!send_answer(shard_, turn, *exchange_, response, close, cause)) state_ = State::dead;
+    void answer(Turn& turn, bool close) {
+        if (!send_answer(shard_, turn, *exchange_, close)) state_ = State::dead;
     }
     bool send_gathered(Turn& turn);
 
@@ -17773,6 +17984,7 @@ inline H1Connection::Progress H1Connection::read_request(Turn& turn) {
         if (state_ == State::idle && reader.has_begun()) begin_head();
         if (state_ == State::head && reader.is_reading_body()) {
             become(State::body);
+            if (decides_on_head(turn)) return Progress::again;
             if (reader.expects_continue()) turn.gathered().append(http1::continue_response);
         }
         if (!account_memory(turn)) return refuse_for_memory(turn);
@@ -17791,6 +18003,19 @@ inline H1Connection::Progress H1Connection::read_request(Turn& turn) {
     run_plain(call);
     respond(turn);
     return Progress::again;
+}
+
+/// Middleware may answer now that the head is here. A body that is small is read all the same, so that the
+/// connection goes on.
+inline bool H1Connection::decides_on_head(Turn& turn) {
+    H1Reader& reader = exchange_->reader;
+    shard_.reactor.set_work(exchange_->call.route);
+    if (!is_answered_on_head(exchange_->call) || !reader.is_worth_refusing()) return false;
+    run_afters(exchange_->call);
+    exchange_->call.response.close = true;
+    respond(turn);
+    has_unread_ = true;
+    return true;
 }
 
 // A coroutine may run for long, so what is gathered leaves first.
@@ -17857,9 +18082,8 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
     state_ = State::dead;
     try {
         Turn turn(shard_, transport_);
-        Response response;
-        response.set_problem(status, detail);
-        answer(turn, response, true, cause);
+        answer_refusal(exchange_->call, shard_.routes.root(), status, detail, cause);
+        answer(turn, true);
         const bool is_sent = turn.send() == Output::Result::sent;
         const bool is_told = transport_.socket().end_output().ok();  // also if only a part could be sent
         if (is_sent && is_told) state_ = State::cut_off;
@@ -17874,7 +18098,7 @@ inline void H1Connection::respond(Turn& turn) {
     H1Reader& reader = exchange_->reader;
     Response& response = exchange_->call.response;
     const bool close = !reader.keeps_alive() || response.close || shard_.is_draining();
-    answer(turn, response, close, exchange_->call.cause);
+    answer(turn, close);
     const bool has_body_to_come = reader.expects_continue();
     reader.finish(turn.input());
     if (state_ == State::dead) return;
@@ -17887,9 +18111,8 @@ inline H1Connection::Progress H1Connection::refuse(Turn& turn, int status, std::
                                                    AnswerCause cause) {
     take_exchange();
     exchange_->reader.take_what_is_known(turn.input().bytes());
-    Response response;
-    response.set_problem(status, detail);
-    answer(turn, response, true, cause);
+    answer_refusal(exchange_->call, shard_.routes.root(), status, detail, cause);
+    answer(turn, true);
     release_exchange();
     if (state_ != State::dead) become(State::closing);
     has_unread_ = true;

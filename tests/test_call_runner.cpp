@@ -173,7 +173,8 @@ TEST_CASE("what a handler throws is the answer to its call") {
     CHECK(test.take_events() == Events{"ended: answered"});
     CHECK(test.answer().starts_with("500 "));
     REQUIRE(test.log.size() == 1);
-    CHECK(test.log[0].starts_with("GET /throws failed: thrown in GET /throws ("));
+    CHECK(test.log[0].starts_with("GET /throws failed in GET /throws ("));
+    CHECK(test.log[0].ends_with("): thrown"));
 }
 
 TEST_CASE("a call that takes too long is cut off, then ends") {

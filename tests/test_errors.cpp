@@ -110,9 +110,9 @@ TEST_CASE("W4 any other exception is a generic 500, and its text is only in the 
                 CHECK(response.header("Content-Type") == "application/problem+json");
                 std::vector<std::string> lines = log.take();
                 REQUIRE(lines.size() == 1);
-                CHECK(lines[0].starts_with("error: GET " + path +
-                                           "/exception failed: secret: password in GET " + path +
+                CHECK(lines[0].starts_with("error: GET " + path + "/exception failed in GET " + path +
                                            "/:what ("));
+                CHECK(lines[0].ends_with("): secret: password"));
                 CHECK(contains(lines[0], __FILE__));
 
                 const Response number = server.get(path + "/int");
@@ -154,7 +154,7 @@ TEST_CASE("P6 the text of an exception cannot forge a log line") {
             CHECK(server.get("/plain/forged").status == 500);
             const auto lines = log.take();
             REQUIRE(lines.size() == 1);
-            CHECK(contains(lines[0], "failed: first\\x0d\\x0asecond\\x1b[31m in GET"));
+            CHECK(contains(lines[0], "): first\\x0d\\x0asecond\\x1b[31m"));
             for (const char c : lines[0]) CHECK(static_cast<unsigned char>(c) >= 0x20);
         },
         log.config());
@@ -558,17 +558,15 @@ TEST_CASE("an on_error that throws is a line, beside that of the failure it was 
                 CHECK(server.get(path + "/exception").status == 500);
                 auto lines = log.take();
                 REQUIRE(lines.size() == 2);
-                CHECK(contains(lines[0], "failed: secret: password in"));
-                CHECK(contains(lines[1], "failed: of on_error in"));
-                // What the handler failed with is not lost behind the answer that on_error chose.
+                CHECK(contains(lines[0], "): secret: password"));
+                CHECK(contains(lines[1], "): of on_error"));
+                // The answer that on_error chose is below 500, so a client cannot fill the log.
                 CHECK(server.get(path + "/exception?as=http").status == 410);
-                lines = log.take();
-                REQUIRE(lines.size() == 1);
-                CHECK(contains(lines[0], "failed: secret: password in"));
+                CHECK(log.take().empty());
                 CHECK(server.get(path + "/http").status == 500);
                 lines = log.take();
                 REQUIRE(lines.size() == 1);
-                CHECK(contains(lines[0], "failed: of on_error in"));
+                CHECK(contains(lines[0], "): of on_error"));
                 CHECK(server.get(path + "/http?as=http").status == 410);
                 CHECK(log.take().empty());
             }

@@ -39,7 +39,9 @@ TEST_CASE("patterns are checked by a grammar that works while compiling") {
     static_assert(error_of("/files/*path") == PatternError::none);
     static_assert(error_of("/*all") == PatternError::none);
     static_assert(error_of("//a//") == PatternError::none);
-    static_assert(error_of("/a:b/c*d") == PatternError::none, "signs inside a segment are text");
+    static_assert(error_of("/a%3Ab/c%2Ad/%3Aid") == PatternError::none, "these signs as text");
+    static_assert(error_of("/wiki/Foo_(bar)/$metadata/a,b;c=d/@x/~y/k\xc3\xa4se") == PatternError::none);
+    static_assert(check_pattern("/:user-id/:a_1/*rest-of-it").params == 3);
     static_assert(check_pattern("/:a/x/:b/*c").params == 3);
 
     static_assert(error_of("") == PatternError::must_start_with_slash);
@@ -57,6 +59,17 @@ TEST_CASE("patterns are checked by a grammar that works while compiling") {
     static_assert(error_of("/100%") == PatternError::has_escape);
     static_assert(error_of("/%25%2F%2") == PatternError::has_escape);
     static_assert(error_of("/100%25/a%2Fb") == PatternError::none);
+    static_assert(error_of("/a#b") == PatternError::has_query);
+    for (const auto other_frameworks :
+         {"/{id}", "/users/{id:int}", "/<id>", "/<int:id>", "/[id]", "/[...rest]", "/:id(\\d+)", "/a\\b"}) {
+        CHECK(error_of(other_frameworks) == PatternError::has_bracket);
+    }
+    for (const auto inside : {"/u-:id", "/user:id", "/:a-:b", "/:a:b", "/files/a*", "/**", "/(.*)"}) {
+        CHECK(error_of(inside) == PatternError::inside_segment);
+    }
+    for (const auto bad_name : {"/:id.json", "/:a,b", "/:id+", "/:id(x)", "/:a b", "/*.js"}) {
+        CHECK(error_of(bad_name) == PatternError::bad_name);
+    }
     CHECK(error_of("/users/:id") == PatternError::none);
 }
 
@@ -66,9 +79,10 @@ TEST_CASE("a runtime pattern that is wrong throws and says what is wrong") {
     CHECK(refusal("/a/:") == "pattern \"/a/:\" has a ':' or '*' without a name");
     CHECK(refusal("/:x/:x") == "pattern \"/:x/:x\" uses a parameter name twice");
     CHECK(refusal("/a?b") ==
-          "pattern \"/a?b\" has a '?': a pattern is of the path alone, ctx.query reads the query");
+          "pattern \"/a?b\" has a '?' or '#': a pattern is of the path alone, ctx.query reads the query");
     CHECK(refusal("/p%41th") ==
-          "pattern \"/p%41th\" has a '%' that is not of %25 or %2F: write what the escape stands for");
+          "pattern \"/p%41th\" has a '%' that is not of %25, %2A, %2F or %3A: write what the escape stands "
+          "for");
     CHECK(refusal("/*x/y") == "pattern \"/*x/y\" has a '*' that is not in its last segment");
     CHECK(refusal("/users/:id") == "(taken)");
 }

@@ -396,7 +396,12 @@ TEST_CASE("groups nest, may be empty, and take '/' as the prefix itself") {
         },
         [](TestServer& server) {
             CHECK(server.get("/api").body == "api root");
-            CHECK(server.get("/api/").status == 404);
+            CHECK(server.get("/api/").body == "api root");
+            CHECK(server.get("/api//").status == 404);
+            CHECK(server.get("/api/users/").status == 404);
+            CHECK(server.get("/api/users/7/").body == "user 7");
+            CHECK(round_trip(server.port(), request("POST", "/api/")).header("Allow") ==
+                  "GET, HEAD, OPTIONS");
             CHECK(server.get("/api/users").body == "users");
             CHECK(server.get("/api/users/7").body == "user 7");
             CHECK(server.get("/api/users/7/posts/9").body == "7.9");
@@ -408,6 +413,47 @@ TEST_CASE("groups nest, may be empty, and take '/' as the prefix itself") {
             CHECK(server.get("/deep/er/x").status == 404);
             CHECK(server.get("/made/up").body == "made up");
         });
+}
+
+TEST_CASE("a route of its own wins over a group's '/' with a slash at its end, whichever comes first") {
+    for (const bool group_first : {true, false}) {
+        sake::Engine app;
+        const auto add_group = [&] {
+            app.group("/g").get("/", [] { return "group"; });
+            app.group("/p/:id").get("/", [](int id) { return "group " + std::to_string(id); });
+        };
+        if (group_first) add_group();
+        app.get("/g/", [] { return "own"; });
+        app.get("/p/:name/", [] { return "own"; });
+        app.get("/*rest", [] { return "rest"; });
+        if (!group_first) add_group();
+        CHECK_THROWS_AS(app.get("/g/", [] {}), std::invalid_argument);
+        CHECK(app.routes().size() == 5);
+        sake::TestClient client(app);
+        CHECK(client.get("/g").body == "group");
+        CHECK(client.get("/g/").body == "own");
+        CHECK(client.get("/p/7").body == "group 7");
+        CHECK(client.get("/p/7/").body == "own");
+        CHECK(client.get("/g/x").body == "rest");
+    }
+    sake::Engine app;
+    app.group("/g").get("/", [] { return "group"; });
+    app.get("/*rest", [] { return "rest"; });
+    CHECK(sake::TestClient(app).get("/g/").body == "group");
+}
+
+TEST_CASE("%3A and %2A in a pattern are a colon and a star of the path, not parameters") {
+    sake::Engine app;
+    app.get("/v1/things%3Abatch", [] { return "batch"; });
+    app.get("/%3Aid", [] { return "colon"; });
+    app.get("/%2A", [] { return "star"; });
+    app.get("/:id", [](std::string id) { return "id " + id; });
+    sake::TestClient client(app);
+    CHECK(client.get("/v1/things:batch").body == "batch");
+    CHECK(client.get("/v1/things%3Abatch").body == "batch");
+    CHECK(client.get("/:id").body == "colon");
+    CHECK(client.get("/*").body == "star");
+    CHECK(client.get("/x").body == "id x");
 }
 
 TEST_CASE("a request target may be a whole URL, with or without a path") {

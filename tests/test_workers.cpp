@@ -380,7 +380,8 @@ TEST_CASE("W4 what a worker throws is answered on the reactor, with its own type
             CHECK(stats.done == 3);
             const std::lock_guard lock(mutex);
             REQUIRE(log.size() == 3);
-            CHECK(log[0].find("GET /special failed: the secret") != std::string::npos);
+            CHECK(log[0].find("GET /special failed in GET /special (") != std::string::npos);
+            CHECK(log[0].ends_with("): the secret"));
         },
         sake::Config().with_worker_pool_size(2).with_log([&](sake::LogLevel, std::string_view line) {
             const allocations::Exempt not_the_servers;

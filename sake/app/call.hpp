@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <optional>
 #include <span>
@@ -81,6 +82,12 @@ struct After {
     After* next = nullptr;
 };
 
+/// Whether a handler may have the body. Middleware may run before the body has come; see on_head.hpp.
+enum class BodyState : std::uint8_t { here, to_come, asked_for };
+
+/// Thrown to middleware that asks for a body that is still to come.
+struct BodyNeeded {};
+
 struct Call {
     Call() = default;
     Call(const Call&) = delete;
@@ -92,6 +99,7 @@ struct Call {
     std::size_t position = 0;  // of the next handler in the route's chain
     bool is_aborted = false;
     bool stop_requested = false;
+    BodyState body_state = BodyState::here;
     AnswerCause cause = AnswerCause::handler;
     std::exception_ptr error;
     CallPlace place;
@@ -102,6 +110,13 @@ struct Call {
     TypedSlots state;
     Context context{*this};
 
+    [[nodiscard]] std::string_view body() {
+        if (body_state != BodyState::here) [[unlikely]] {
+            body_state = BodyState::asked_for;
+            throw BodyNeeded();
+        }
+        return request.body;
+    }
     /// The answer is no longer wanted: tells the handler.
     void request_stop() noexcept {
         stop_requested = true;

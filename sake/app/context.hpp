@@ -41,8 +41,10 @@ class Context {
     [[nodiscard]] std::string_view target() const noexcept;
     /// What follows the '?', as it was sent.
     [[nodiscard]] std::string_view query_string() const noexcept;
-    /// The whole body, without the framing of the protocol.
-    [[nodiscard]] std::string_view body() const noexcept;
+    /// The whole body, without the framing of the protocol. Plain middleware runs before a large body has
+    /// come. If it asks for the body, it is left by an exception, its answer is undone, and it runs again
+    /// when the body is here.
+    [[nodiscard]] std::string_view body() const;
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
@@ -162,9 +164,9 @@ class Context {
     /// see response() and error(). For middleware that is a coroutine.
     [[nodiscard]] Task<> next();
     /// Calls `f(ctx)`, which is plain, when the answer is made, and before it leaves; the last one given is
-    /// called first. What it throws is answered as if the handler had thrown it. Not called for an answer
-    /// that the handlers do not make, such as a 504: Engine::on_answered sees those too. What a worker's
-    /// handler gives is called in the worker, and not if that handler throws.
+    /// called first. What it throws is answered as if the handler had thrown it. Called for every answer,
+    /// also for one that no handler made, such as a 504. What a worker's handler gives is called in the
+    /// worker, and not if that handler throws.
     template <std::invocable<Context&> F>
     void after(F f);
     /// What follows is not run; the response stands as it is, with the status that may be given here.

@@ -31,7 +31,7 @@ inline std::string_view Context::method() const noexcept { return call_->request
 inline std::string_view Context::path() const noexcept { return call_->request.path(); }
 inline std::string_view Context::target() const noexcept { return call_->request.target(); }
 inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
-inline std::string_view Context::body() const noexcept { return call_->request.body; }
+inline std::string_view Context::body() const { return call_->body(); }
 inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 

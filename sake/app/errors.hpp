@@ -29,16 +29,18 @@ class ErrorAnswers {
     void answer(Call& call, const std::exception_ptr& exception) const {
         call.error = exception;
         call.cause = AnswerCause::error;
-        std::string failure = set_answer(call.response, exception);
+        const std::string failure = set_answer(call.response, exception);
+        std::string failure_of_on_error;
         if (*on_error_) {
             try {
                 on_error_->call(call);
             } catch (...) {
-                if (!failure.empty()) report(call, failure);
-                failure = set_answer(call.response, std::current_exception());
+                failure_of_on_error = set_answer(call.response, std::current_exception());
             }
         }
-        if (!failure.empty() && call.response.status >= 500) report(call, failure);
+        if (call.response.status < 500) return;
+        if (!failure.empty()) report(call, failure);
+        if (!failure_of_on_error.empty()) report(call, failure_of_on_error);
     }
 
   private:
@@ -66,9 +68,10 @@ class ErrorAnswers {
 
     void report(const Call& call, std::string_view what) const {
         std::string line(call.request.method());
-        line.append(" ").append(call.request.target()).append(" failed: ");
-        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
+        line.append(" ").append(call.request.target()).append(" failed");
         if (call.route != nullptr) line.append(" in ").append(call.route->description());
+        line += ": ";
+        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
         log_quietly(*log_, LogLevel::error, line, {});
     }
 

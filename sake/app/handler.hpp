@@ -196,6 +196,10 @@ class Handler {
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
     explicit operator bool() const noexcept { return callable_ != nullptr; }
 
+    /// Whether it has asked for a body that was still to come: from then on it runs with the body.
+    [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
+    void note_that_it_reads_the_body() const noexcept { reads_body_ = true; }
+
     /// Runs a handler that is not a coroutine.
     void call(Call& call) const { plain_(callable_.get(), call); }
     /// Runs a handler that is one.
@@ -251,6 +255,7 @@ class Handler {
     void (*plain_)(void*, Call&) = nullptr;
     Task<> (*coroutine_)(void*, Call&) = nullptr;
     std::size_t param_count_ = 0;
+    mutable bool reads_body_ = false;
 };
 
 }  // namespace detail

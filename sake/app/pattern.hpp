@@ -40,6 +40,9 @@ enum class PatternError : std::uint8_t {
     too_many_params,
     has_query,
     has_escape,
+    has_bracket,
+    inside_segment,
+    bad_name,
 };
 
 constexpr const char* to_string(PatternError error) noexcept {
@@ -57,9 +60,16 @@ constexpr const char* to_string(PatternError error) noexcept {
         case PatternError::too_many_params:
             return "has more than 16 parameters";
         case PatternError::has_query:
-            return "has a '?': a pattern is of the path alone, ctx.query reads the query";
+            return "has a '?' or '#': a pattern is of the path alone, ctx.query reads the query";
         case PatternError::has_escape:
-            return "has a '%' that is not of %25 or %2F: write what the escape stands for";
+            return "has a '%' that is not of %25, %2A, %2F or %3A: write what the escape stands for";
+        case PatternError::has_bracket:
+            return "has one of {}<>[] or a backslash: a parameter is written /:id, the rest of a path /*path";
+        case PatternError::inside_segment:
+            return "has a ':' or '*' inside a segment: a parameter is a whole segment, /:id; the characters "
+                   "themselves are written %3A and %2A";
+        case PatternError::bad_name:
+            return "has a parameter whose name is not of letters, digits, '_' and '-'";
     }
     return "";
 }
@@ -90,27 +100,57 @@ struct PatternCheck {
     std::size_t params = 0;
 };
 
-/// Paths are decoded before they are compared with patterns, but for these two.
+/// Paths are decoded before they are compared with patterns, but for %25 and %2F. In a pattern, %2A and %3A
+/// stand for '*' and ':' where these are no parameters.
 constexpr bool has_other_escape(std::string_view text) noexcept {
     for (std::size_t i = text.find('%'); i != std::string_view::npos; i = text.find('%', i + 1)) {
         const std::string_view escape = text.substr(i, 3);
-        if (escape != "%25" && escape != "%2F") return true;
+        if (escape != "%25" && escape != "%2A" && escape != "%2F" && escape != "%3A") return true;
     }
     return false;
+}
+
+/// A segment of a pattern as it stands in paths.
+inline std::string literal_segment(std::string_view segment) {
+    std::string text;
+    for (std::size_t i = 0; i < segment.size(); ++i) {
+        const std::string_view escape = segment.substr(i, 3);
+        const bool is_escape = escape == "%2A" || escape == "%3A";
+        text += !is_escape ? segment[i] : escape == "%2A" ? '*' : ':';
+        if (is_escape) i += 2;
+    }
+    return text;
+}
+
+constexpr bool is_param_name(std::string_view name) noexcept {
+    for (const char c : name) {
+        const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                              c == '_' || c == '-';
+        if (!is_plain && static_cast<unsigned char>(c) < 0x80) return false;
+    }
+    return true;
 }
 
 /// Checks the grammar. An empty text is right only for a group.
 constexpr PatternCheck check_pattern(std::string_view text) noexcept {
     if (text.empty() || text.front() != '/') return {PatternError::must_start_with_slash, 0};
-    if (text.find('?') != std::string_view::npos) return {PatternError::has_query, 0};
+    if (text.find_first_of("?#") != std::string_view::npos) return {PatternError::has_query, 0};
+    if (text.find_first_of("{}<>[]\\") != std::string_view::npos) return {PatternError::has_bracket, 0};
     if (has_other_escape(text)) return {PatternError::has_escape, 0};
     std::string_view names[max_path_params];
     PatternCheck check;
     std::string_view rest = text;
     while (!rest.empty()) {
         const std::string_view segment = take_segment(rest);
-        if (!is_param(segment)) continue;
+        if (!is_param(segment)) {
+            if (segment.find_first_of(":*") != std::string_view::npos)
+                return {PatternError::inside_segment, 0};
+            continue;
+        }
         if (segment.size() == 1) return {PatternError::name_missing, 0};
+        if (segment.find_first_of(":*", 1) != std::string_view::npos)
+            return {PatternError::inside_segment, 0};
+        if (!is_param_name(segment.substr(1))) return {PatternError::bad_name, 0};
         if (segment.front() == '*' && !rest.empty()) return {PatternError::wildcard_not_last, 0};
         if (check.params == max_path_params) return {PatternError::too_many_params, 0};
         for (std::size_t i = 0; i < check.params; ++i) {
@@ -130,6 +170,9 @@ inline void the_wildcard_must_be_the_last_segment_of_the_pattern() {}
 inline void the_pattern_has_more_than_16_parameters() {}
 inline void a_pattern_is_of_the_path_alone_and_has_no_query() {}
 inline void the_pattern_has_an_escape_write_what_it_stands_for() {}
+inline void the_pattern_has_a_bracket_where_a_parameter_is_written_with_a_colon() {}
+inline void the_pattern_has_a_colon_or_star_inside_a_segment_where_a_parameter_is_a_whole_one() {}
+inline void the_name_of_a_parameter_is_of_letters_digits_underscores_and_hyphens() {}
 inline void the_handler_takes_another_number_of_parameters_than_its_pattern_has() {}
 
 /// Stops the compiler with the words for the error.
@@ -157,6 +200,15 @@ constexpr void require_pattern(PatternError error) {
             break;
         case PatternError::has_escape:
             the_pattern_has_an_escape_write_what_it_stands_for();
+            break;
+        case PatternError::has_bracket:
+            the_pattern_has_a_bracket_where_a_parameter_is_written_with_a_colon();
+            break;
+        case PatternError::inside_segment:
+            the_pattern_has_a_colon_or_star_inside_a_segment_where_a_parameter_is_a_whole_one();
+            break;
+        case PatternError::bad_name:
+            the_name_of_a_parameter_is_of_letters_digits_underscores_and_hyphens();
             break;
     }
 }

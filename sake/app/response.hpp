@@ -18,6 +18,20 @@ namespace detail {
 
 class Response {
   public:
+    Response() = default;
+    Response(const Response& other)
+        : status(other.status), headers(other.headers), body(other.body), close(other.close) {
+        copy_type(other);
+    }
+    Response& operator=(const Response& other) {
+        status = other.status;
+        headers = other.headers;
+        body = other.body;
+        close = other.close;
+        copy_type(other);
+        return *this;
+    }
+
     int status = 200;
     http::Headers headers;
     std::string body;
@@ -82,6 +96,12 @@ class Response {
     }
 
   private:
+    void copy_type(const Response& other) {
+        const bool is_own = other.content_type_.data() == other.type_storage_.data();
+        type_storage_ = other.type_storage_;
+        content_type_ = is_own ? std::string_view(type_storage_) : other.content_type_;
+    }
+
     std::string_view content_type_;
     std::string type_storage_;
 };

@@ -23,6 +23,7 @@ namespace detail {
 class RouteTable {
   public:
     [[nodiscard]] Scope& root() noexcept { return root_; }
+    [[nodiscard]] const Scope& root() const noexcept { return root_; }
 
     Scope& add_scope(const Scope& outer, const PatternInfo& prefix) {
         require_unfrozen();
@@ -43,7 +44,7 @@ class RouteTable {
             throw std::invalid_argument("route: the method is no token");
         if (method == "CONNECT")
             throw std::invalid_argument("route: a CONNECT has no path that a pattern could match");
-        // In a group, "/" is the prefix itself.
+        // In a group, "/" is the prefix itself, with or without a slash at its end.
         const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
         const std::size_t taken = handler.param_count();
@@ -51,6 +52,7 @@ class RouteTable {
             new RouteEntry(scope, RouteInfo{std::string(method), std::move(full), pattern.file, pattern.line},
                            std::move(handler)));
         check_route(*entry, taken);
+        if (is_prefix) router_.add_alias(full + "/", method, *entry);
         return routes_.push_back(entry.release());
     }
 

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sake/app/pattern.hpp"
@@ -40,22 +41,22 @@ class Router {
   public:
     /// Adds a target under a checked pattern. Returns the one that stands there already, or nullptr.
     Target* add(std::string_view pattern, std::string_view method, Target& target) {
-        Node* node = &root_;
-        std::string_view rest = pattern;
-        while (!rest.empty()) {
-            const std::string_view segment = take_segment(rest);
-            if (!is_param(segment))
-                node = &static_child(*node, segment);
-            else if (segment.front() == ':')
-                node = &own_child(node->param);
-            else
-                node = &own_child(node->rest);
+        Node& node = node_for(pattern);
+        Entry* const there = find_entry(node, method);
+        if (there == nullptr) {
+            node.entries.push_back(new Entry{std::string(method), method_from(method), &target});
+        } else if (std::exchange(there->is_alias, false)) {
+            there->target = &target;
+        } else {
+            return there->target;
         }
-        for (const Entry* entry = node->entries.first(); entry != nullptr; entry = entry->next) {
-            if (entry->method == method) return entry->target;
-        }
-        node->entries.push_back(new Entry{std::string(method), method_from(method), &target});
         return nullptr;
+    }
+    /// Adds a second pattern for a target: another target that is added under it takes its place.
+    void add_alias(std::string_view pattern, std::string_view method, Target& target) {
+        Node& node = node_for(pattern);
+        if (find_entry(node, method) != nullptr) return;
+        node.entries.push_back(new Entry{std::string(method), method_from(method), &target, true});
     }
 
     /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.
@@ -82,6 +83,7 @@ class Router {
         std::string method;
         Method known_method;
         Target* target;
+        bool is_alias = false;
         Entry* next = nullptr;
     };
     struct Node {
@@ -124,6 +126,25 @@ class Router {
         return is_there ? node.children[place] : nullptr;
     }
 
+    Node& node_for(std::string_view pattern) {
+        Node* node = &root_;
+        std::string_view rest = pattern;
+        while (!rest.empty()) {
+            const std::string_view segment = take_segment(rest);
+            if (!is_param(segment))
+                node = &static_child(*node, literal_segment(segment));
+            else if (segment.front() == ':')
+                node = &own_child(node->param);
+            else
+                node = &own_child(node->rest);
+        }
+        return *node;
+    }
+    static Entry* find_entry(const Node& node, std::string_view method) noexcept {
+        Entry* entry = node.entries.first();
+        while (entry != nullptr && entry->method != method) entry = entry->next;
+        return entry;
+    }
     Node& new_node(std::string_view segment) {
         Node& node = nodes_.push_back(new Node);
         node.segment = segment;

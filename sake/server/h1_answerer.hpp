@@ -58,9 +58,9 @@ inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerT
 }
 
 /// Tells the program's observers of an answer that is about to leave.
-inline void tell_observers(Shard& shard, H1Exchange& exchange, int status, std::size_t body_size,
-                           AnswerCause cause) {
+inline void tell_observers(Shard& shard, H1Exchange& exchange, std::size_t body_size) {
     Call& call = exchange.call;
+    const int status = call.response.status;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
     const bool sends_body = call.request.known_method != Method::head && has_body(status);
     shard.observers.tell({.method = call.request.method(),
@@ -69,14 +69,14 @@ inline void tell_observers(Shard& shard, H1Exchange& exchange, int status, std::
                           .status = status,
                           .bytes = sends_body ? body_size : 0,
                           .duration = shard.reactor.present() - exchange.begun,
-                          .cause = cause,
+                          .cause = call.cause,
                           .ctx = call.context});
 }
 
 /// The one place that every answer passes: gathers it, or sends it at once if it is large. False if the
 /// connection is broken. A large body is moved from.
-inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response& response, bool close,
-                        AnswerCause cause) {
+inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool close) {
+    Response& response = exchange.call.response;
     AnswerTerms terms;
     terms.close = close;
     terms.is_head_request = exchange.call.request.known_method == Method::head;
@@ -86,7 +86,7 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, Response
     const bool is_whole = append_answer(turn.gathered(), response, terms);
     // Out of the observers' reach, since the head has said how long it is.
     std::string rest = is_whole ? std::string() : std::move(response.body);
-    if (!shard.observers.empty()) tell_observers(shard, exchange, response.status, body_size, cause);
+    if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
     return is_whole || turn.send_with(std::move(rest)) != Output::Result::failed;
 }
 

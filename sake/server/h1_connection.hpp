@@ -16,6 +16,7 @@
 #include "sake/app/answered.hpp"
 #include "sake/app/call_runner.hpp"
 #include "sake/app/chain.hpp"
+#include "sake/app/on_head.hpp"
 #include "sake/base/log.hpp"
 #include "sake/base/peer_address.hpp"
 #include "sake/http1/writer.hpp"
@@ -103,6 +104,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     // Reading a request.
     Progress progress(Turn& turn);
     Progress read_request(Turn& turn);
+    bool decides_on_head(Turn& turn);
     Progress start_handler(Turn& turn);
 
     // Handlers that are coroutines.
@@ -118,8 +120,8 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     Progress refuse_for_memory(Turn& turn) {
         return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
     }
-    void answer(Turn& turn, Response& response, bool close, AnswerCause cause) {
-        if (!send_answer(shard_, turn, *exchange_, response, close, cause)) state_ = State::dead;
+    void answer(Turn& turn, bool close) {
+        if (!send_answer(shard_, turn, *exchange_, close)) state_ = State::dead;
     }
     bool send_gathered(Turn& turn);
 
@@ -302,6 +304,7 @@ inline H1Connection::Progress H1Connection::read_request(Turn& turn) {
         if (state_ == State::idle && reader.has_begun()) begin_head();
         if (state_ == State::head && reader.is_reading_body()) {
             become(State::body);
+            if (decides_on_head(turn)) return Progress::again;
             if (reader.expects_continue()) turn.gathered().append(http1::continue_response);
         }
         if (!account_memory(turn)) return refuse_for_memory(turn);
@@ -320,6 +323,19 @@ inline H1Connection::Progress H1Connection::read_request(Turn& turn) {
     run_plain(call);
     respond(turn);
     return Progress::again;
+}
+
+/// Middleware may answer now that the head is here. A body that is small is read all the same, so that the
+/// connection goes on.
+inline bool H1Connection::decides_on_head(Turn& turn) {
+    H1Reader& reader = exchange_->reader;
+    shard_.reactor.set_work(exchange_->call.route);
+    if (!is_answered_on_head(exchange_->call) || !reader.is_worth_refusing()) return false;
+    run_afters(exchange_->call);
+    exchange_->call.response.close = true;
+    respond(turn);
+    has_unread_ = true;
+    return true;
 }
 
 // A coroutine may run for long, so what is gathered leaves first.
@@ -386,9 +402,8 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
     state_ = State::dead;
     try {
         Turn turn(shard_, transport_);
-        Response response;
-        response.set_problem(status, detail);
-        answer(turn, response, true, cause);
+        answer_refusal(exchange_->call, shard_.routes.root(), status, detail, cause);
+        answer(turn, true);
         const bool is_sent = turn.send() == Output::Result::sent;
         const bool is_told = transport_.socket().end_output().ok();  // also if only a part could be sent
         if (is_sent && is_told) state_ = State::cut_off;
@@ -403,7 +418,7 @@ inline void H1Connection::respond(Turn& turn) {
     H1Reader& reader = exchange_->reader;
     Response& response = exchange_->call.response;
     const bool close = !reader.keeps_alive() || response.close || shard_.is_draining();
-    answer(turn, response, close, exchange_->call.cause);
+    answer(turn, close);
     const bool has_body_to_come = reader.expects_continue();
     reader.finish(turn.input());
     if (state_ == State::dead) return;
@@ -416,9 +431,8 @@ inline H1Connection::Progress H1Connection::refuse(Turn& turn, int status, std::
                                                    AnswerCause cause) {
     take_exchange();
     exchange_->reader.take_what_is_known(turn.input().bytes());
-    Response response;
-    response.set_problem(status, detail);
-    answer(turn, response, true, cause);
+    answer_refusal(exchange_->call, shard_.routes.root(), status, detail, cause);
+    answer(turn, true);
     release_exchange();
     if (state_ != State::dead) become(State::closing);
     has_unread_ = true;
