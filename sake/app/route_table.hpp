@@ -49,7 +49,7 @@ class RouteTable {
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
         const std::size_t taken = handler.param_count();
         Routes::Owned entry(
-            new RouteEntry(scope, RouteInfo{std::string(method), std::move(full), pattern.file, pattern.line},
+            new RouteEntry(scope, RouteInfo{std::string(method), full, pattern.file, pattern.line},
                            std::move(handler)));
         check_route(*entry, taken);
         if (is_prefix) router_.add_alias(full + "/", method, *entry);
