@@ -28,6 +28,7 @@
 //   sake/base/byte_buffer.hpp
 //   sake/base/error.hpp
 //   sake/base/function.hpp
+//   sake/base/parse_float.hpp
 //   sake/base/text.hpp
 //   sake/base/json.hpp
 //   sake/base/json_reader.hpp
@@ -261,6 +262,18 @@ inline constexpr const char* version = SAKE_VERSION;
 #include <sys/event.h>
 #else
 #define SAKE_HAS_KQUEUE 0
+#endif
+
+// libc++ reads integers only, until version 20.
+#if defined(__cpp_lib_to_chars)
+#define SAKE_HAS_FLOAT_FROM_CHARS 1
+#else
+#define SAKE_HAS_FLOAT_FROM_CHARS 0
+#include <locale.h>
+#include <stdlib.h>
+#if defined(__APPLE__) || defined(__FreeBSD__)
+#include <xlocale.h>
+#endif
 #endif
 
 // GCC before 13 destroys a closure twice that is a temporary of a co_await expression (seen on 12).
@@ -632,6 +645,72 @@ class AtExit {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/base/parse_float.hpp ----
+
+// Floating-point numbers from text, whatever the locale is. The standard library does it where it can; libc++
+// before version 20 cannot.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+#if SAKE_HAS_FLOAT_FROM_CHARS
+
+/// The whole text as a number, as std::from_chars reads it; false if it is none, or none that T can hold.
+template <std::floating_point T>
+[[nodiscard]] bool parse_float(std::string_view text, T& value) noexcept {
+    const char* const end = text.data() + text.size();
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    return !text.empty() && error == std::errc() && stop == end && std::isfinite(value);
+}
+
+#else
+
+/// Whether the text is a number in the grammar of std::from_chars, but for the names of what is no number.
+inline bool is_float_text(std::string_view text) noexcept {
+    const auto skip_digits = [&] {
+        std::size_t count = 0;
+        while (count < text.size() && text[count] >= '0' && text[count] <= '9') ++count;
+        text.remove_prefix(count);
+        return count;
+    };
+    if (text.starts_with('-')) text.remove_prefix(1);
+    std::size_t digits = skip_digits();
+    if (text.starts_with('.')) {
+        text.remove_prefix(1);
+        digits += skip_digits();
+    }
+    if (digits == 0) return false;
+    if (text.starts_with('e') || text.starts_with('E')) {
+        text.remove_prefix(1);
+        if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+        if (skip_digits() == 0) return false;
+    }
+    return text.empty();
+}
+
+template <std::floating_point T>
+[[nodiscard]] bool parse_float(std::string_view text, T& value) {
+    if (!is_float_text(text)) return false;
+    static const locale_t plain = ::newlocale(LC_ALL_MASK, "C", locale_t{});
+    const std::string terminated(text);
+    errno = 0;
+    if constexpr (std::same_as<T, float>)
+        value = ::strtof_l(terminated.c_str(), nullptr, plain);
+    else if constexpr (std::same_as<T, double>)
+        value = ::strtod_l(terminated.c_str(), nullptr, plain);
+    else
+        value = ::strtold_l(terminated.c_str(), nullptr, plain);
+    const bool is_lost = errno == ERANGE && !(value > 0 || value < 0);
+    return std::isfinite(value) && !is_lost;
+}
+
+#endif
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/base/text.hpp ----
 
 // Bytes and ASCII text: character classes, numbers, base64, UTF-8. Nothing here knows a locale, and
@@ -799,15 +878,15 @@ template <class T>
         if (text == "true" || text == "1") return true;
         if (text == "false" || text == "0") return false;
         return std::nullopt;
-    } else if constexpr (std::is_integral_v<T> || std::is_floating_point_v<T>) {
+    } else if constexpr (std::is_floating_point_v<T>) {
+        T value{};
+        if (!detail::parse_float(text, value)) return std::nullopt;
+        return value;
+    } else if constexpr (std::is_integral_v<T>) {
         T value{};
         const char* end = text.data() + text.size();
         const auto [stop, error] = std::from_chars(text.data(), end, value);
         if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
-        if constexpr (std::is_floating_point_v<T>) {
-            constexpr T largest = std::numeric_limits<T>::max();
-            if (!(value >= -largest && value <= largest)) return std::nullopt;  // also refuses NaN
-        }
         return value;
     } else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>) {
         return T(text);

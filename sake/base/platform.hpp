@@ -34,6 +34,18 @@
 #define SAKE_HAS_KQUEUE 0
 #endif
 
+// libc++ reads integers only, until version 20.
+#if defined(__cpp_lib_to_chars)
+#define SAKE_HAS_FLOAT_FROM_CHARS 1
+#else
+#define SAKE_HAS_FLOAT_FROM_CHARS 0
+#include <locale.h>
+#include <stdlib.h>
+#if defined(__APPLE__) || defined(__FreeBSD__)
+#include <xlocale.h>
+#endif
+#endif
+
 // GCC before 13 destroys a closure twice that is a temporary of a co_await expression (seen on 12).
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ < 13
 #define SAKE_HAS_SAFE_AWAIT_TEMPORARIES 0

@@ -17,6 +17,8 @@
 #include <system_error>
 #include <type_traits>
 
+#include "sake/base/parse_float.hpp"
+
 namespace sake {
 inline namespace v0 {
 namespace ascii {
@@ -178,15 +180,15 @@ template <class T>
         if (text == "true" || text == "1") return true;
         if (text == "false" || text == "0") return false;
         return std::nullopt;
-    } else if constexpr (std::is_integral_v<T> || std::is_floating_point_v<T>) {
+    } else if constexpr (std::is_floating_point_v<T>) {
+        T value{};
+        if (!detail::parse_float(text, value)) return std::nullopt;
+        return value;
+    } else if constexpr (std::is_integral_v<T>) {
         T value{};
         const char* end = text.data() + text.size();
         const auto [stop, error] = std::from_chars(text.data(), end, value);
         if (text.empty() || error != std::errc{} || stop != end) return std::nullopt;
-        if constexpr (std::is_floating_point_v<T>) {
-            constexpr T largest = std::numeric_limits<T>::max();
-            if (!(value >= -largest && value <= largest)) return std::nullopt;  // also refuses NaN
-        }
         return value;
     } else if constexpr (std::is_same_v<T, std::string> || std::is_same_v<T, std::string_view>) {
         return T(text);
