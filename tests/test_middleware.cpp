@@ -319,12 +319,6 @@ TEST_CASE("an exception in middleware is answered like one in a handler") {
         silent());
 }
 
-TEST_CASE("middleware takes no path parameters") {
-    sake::Engine app;
-    CHECK_THROWS_AS(app.use([](Context&, int) {}), std::invalid_argument);
-    CHECK_THROWS_AS(app.group("/:id").use([](Context&, int) {}), std::invalid_argument);
-}
-
 // --- Context::after ---
 
 namespace {
@@ -577,14 +571,6 @@ TEST_CASE("a route's own middleware runs inside that of its groups, before the h
             CHECK(trace_of(server, "/aborts") == "app");
             CHECK(server.get("/aborts").status == 403);
         });
-}
-
-TEST_CASE("middleware of a route takes no path parameters either") {
-    sake::Engine app;
-    sake::Route& route = app.get("/:id", [](Context&) {});
-    CHECK_THROWS_AS(route.use([](Context&, int) {}), std::invalid_argument);
-    CHECK_THROWS_AS(route.use([](int) {}), std::invalid_argument);
-    CHECK_THROWS_AS(app.use([](int) {}), std::invalid_argument);
 }
 
 TEST_CASE("middleware may do without a context") {
