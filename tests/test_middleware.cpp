@@ -490,7 +490,7 @@ TEST_CASE("after in a worker is called there, that of middleware on the reactor"
         });
 }
 
-TEST_CASE("after is not called for a 504, and what it holds is gone with the request") {
+TEST_CASE("after is called for a 504, once, and what it holds is gone with the request") {
     std::atomic<int> called{0};
     std::atomic<int> alive{0};
     struct Counted {
@@ -514,13 +514,14 @@ TEST_CASE("after is not called for a 504, and what it holds is gone with the req
             });
         },
         [&](TestServer& server) {
+            int expected = 0;
             for (const char* path : {"/slow", "/stubborn"}) {
                 CHECK(server.get(path).status == 504);
                 CHECK(eventually([&] { return alive == 0; }));
-                CHECK(called == 0);
+                CHECK(called == ++expected);
             }
             CHECK(server.ping());
-            CHECK(called == 1);
+            CHECK(called == ++expected);
         },
         silent().with_request_timeout(std::chrono::milliseconds(50)));
 }
