@@ -3,6 +3,7 @@
 
 The parts are visited depth-first over `#include "..."` from the umbrella sake.hpp, each once. Unconditional system
 includes gather in one sorted set at the top; conditional ones stand only in sake/base/platform.hpp, and stay there.
+That part stands before the set, with all its includes, so that an error about the compiler or the system is the first.
 The output depends on the parts alone: no date, no hash, LF.
 
     amalgamate.py                    write single_include/sake.hpp
@@ -22,6 +23,7 @@ VERSION_PART = "sake/base/version.hpp"
 PLATFORM_PART = "sake/base/platform.hpp"
 SINGLE_HEADER = "single_include/sake.hpp"
 BUNDLE = "build/bundle/sake.hpp"
+STOP = "stop: see the error above"  # a file that does not exist; any part may end the compilation by it
 DIFF_LINES = 40
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)')
@@ -95,10 +97,10 @@ class Amalgamation:
             include = INCLUDE.match(code)
             if include and include.group(1):
                 self.local(place, include.group(1), depth, code_seen)
-            elif include and depth:
-                if name != PLATFORM_PART:
-                    raise Trouble(f"{place}: conditional system include; these stand only in {PLATFORM_PART}")
+            elif include and (name == PLATFORM_PART or include.group(2) == STOP):
                 kept.append(line)
+            elif include and depth:
+                raise Trouble(f"{place}: conditional system include; these stand only in {PLATFORM_PART}")
             elif include:
                 self.system.add(include.group(2))
             elif not PRAGMA_ONCE.match(code):
@@ -147,10 +149,12 @@ def amalgamate(root):
     if opening:
         head += ["//", opening]
     head += ["//", "// Contents:"] + [f"//   {name}" for name, _ in parts]
-    head += ["", "#pragma once", ""]
-    head += [f"#include <{name}>" for name in sorted(walk.system)]
-    body = [f"\n// ---- {name} ----\n\n{text}" for name, text in parts]
-    return "\n".join(head + body) + "\n"
+    head += ["", "#pragma once"]
+    includes = ["\n" + "\n".join(f"#include <{name}>" for name in sorted(walk.system))]
+    banners = [(name, f"\n// ---- {name} ----\n\n{text}") for name, text in parts]
+    first = [text for name, text in banners if name == PLATFORM_PART]
+    others = [text for name, text in banners if name != PLATFORM_PART]
+    return "\n".join(head + first + includes + others) + "\n"
 
 
 # ---- one file that needs nothing beside it: nlohmann/json inlined ----
@@ -221,7 +225,9 @@ def bundle_json(header, paths):
     if text is None:
         raise Trouble("nlohmann/json.hpp is not installed (looked in " + ", ".join(paths) + ")")
     before, after = header.split(line)
-    return f"{before}{after}".replace("\n// ---- ", f"\n// ---- nlohmann/json.hpp ----\n\n{text}\n\n// ---- ", 1)
+    before = before.replace("#pragma once\n", "#pragma once\n#define SAKE_CONTAINS_JSON\n", 1)
+    after = after.replace("\n// ---- ", f"\n// ---- nlohmann/json.hpp ----\n\n{text}\n\n// ---- ", 1)
+    return before + after
 
 
 # ---- command line ----

@@ -15,9 +15,9 @@
 //     }
 #pragma once
 
-#include "sake/base/version.hpp"
-
 #include "sake/base/platform.hpp"
+
+#include "sake/base/version.hpp"
 
 #include "sake/base/budget.hpp"
 #include "sake/base/byte_buffer.hpp"

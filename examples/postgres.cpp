@@ -2,8 +2,7 @@
 // connections. When the database goes, requests get a 503; when it is back, they are answered again.
 //
 //   apt-get install libpq-dev
-//   g++ -std=c++20 -O2 -I../single_include $(pkg-config --cflags libpq) postgres.cpp -o postgres -lpq
-//   -pthread
+//   g++ -std=c++20 -pthread -I../single_include postgres.cpp -o postgres $(pkg-config --cflags --libs libpq)
 //   ./postgres 127.0.0.1:8080 "host=/var/run/postgresql dbname=postgres"
 //
 //   curl 127.0.0.1:8080/square/12     # 200 {"square":144}

@@ -2,7 +2,7 @@
 include(CMakeFindDependencyMacro)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_dependency(Threads)
-find_dependency(nlohmann_json 3.11)
+find_dependency(nlohmann_json 3.9)
 
 if(NOT TARGET sake::sake)
   get_filename_component(_sake_prefix "${CMAKE_CURRENT_LIST_DIR}/../../.." ABSOLUTE)

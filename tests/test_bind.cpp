@@ -35,6 +35,22 @@ struct Lenient {
     NLOHMANN_DEFINE_TYPE_INTRUSIVE_WITH_DEFAULT(Lenient, retries, loud)
 };
 
+struct Trip {
+    Lenient first;
+    std::vector<Lenient> others;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE_WITH_DEFAULT(Trip, first, others)
+};
+
+/// Reads "[1,2]", by a from_json of the program.
+struct Pair {
+    int left = 0;
+    int right = 0;
+    friend void from_json(const Json& json, Pair& pair) {
+        pair.left = json.at(0).get<int>();
+        pair.right = json.at(1).get<int>();
+    }
+};
+
 constexpr std::string_view good_user =
     R"({"name":"Ada","age":36,"address":{"city":"London","code":7},"tags":["x","y"]})";
 
@@ -45,6 +61,8 @@ void routes(sake::Engine& app) {
         ctx.text(user.name + std::to_string(user.age) + user.address.city + user.tags.back());
     });
     app.post("/lenient", [](Context& ctx) { ctx.json(ctx.bind<Lenient>()); });
+    app.post("/trip", [](Context& ctx) { ctx.json(ctx.bind<Trip>()); });
+    app.post("/pair", [](Context& ctx) { ctx.json(ctx.bind<Pair>().right); });
     app.post("/numbers", [](Context& ctx) { ctx.json(ctx.bind<std::vector<int>>().size()); });
     app.post("/int", [](Context& ctx) { ctx.json(ctx.bind<int>()); });
     app.post("/later", [](Context& ctx) -> sake::Task<> {
@@ -109,6 +127,24 @@ TEST_CASE("a body that is no JSON is a 400 that says at which byte") {
             refusal(server, "/json", std::string_view("1\0 2", 4)).starts_with("400 invalid JSON at byte "));
         CHECK(refusal(server, "/json", "1e999").starts_with("400 "));
         CHECK(refusal(server, "/user", "[-1e999]").starts_with("400 "));
+    });
+}
+
+TEST_CASE("JSON that is no object where members are asked for is a 422 that says so, with defaults as well") {
+    with_server(routes, [](TestServer& server) {
+        const std::string must = "must be an object, but is ";
+        for (const char* path : {"/user", "/lenient", "/trip"}) {
+            CAPTURE(path);
+            CHECK(refusal(server, path, "[]") == "422 body: " + must + "array");
+            CHECK(refusal(server, path, "null") == "422 body: " + must + "null");
+            CHECK(refusal(server, path, "7") == "422 body: " + must + "number");
+            CHECK(refusal(server, path, R"("text")") == "422 body: " + must + "string");
+        }
+        CHECK(refusal(server, "/trip", R"({"first": []})") == "422 body: 'first': " + must + "array");
+        CHECK(refusal(server, "/trip", R"({"others": [{}, null]})") ==
+              "422 body: 'others': " + must + "null");
+        CHECK(refusal(server, "/pair", "{}") == "422 body: must be an array, but is object");
+        CHECK(refusal(server, "/pair", "[1,2]") == "2");
     });
 }
 

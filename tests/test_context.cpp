@@ -548,12 +548,26 @@ TEST_CASE("values set for a request are JSON, and gone with it") {
                 ctx.set("text", "not a number");
                 ctx.json(ctx.get<int>("text"));
             });
+            app.get("/absent", [](Context& ctx) { ctx.json(ctx.get<int>("nope")); });
+            app.get("/fallback", [](Context& ctx) {
+                ctx.set("there", 1);
+                ctx.set("null", nullptr);
+                ctx.json({ctx.get<int>("there", 2), ctx.get<int>("nope", 2), ctx.get<int>("null", 3),
+                          ctx.get<std::string>("nope", "four"), ctx.get<std::vector<int>>("nope", {5})});
+            });
+            app.get("/wrong-fallback", [](Context& ctx) {
+                ctx.set("text", "not a number");
+                ctx.json(ctx.get<int>("text", 2));
+            });
         },
         [](TestServer& server) {
             RawClient client = server.connect();
             CHECK(ask(client, "/set").body == R"([{"id":7},[1,2],"replaced",3,2,"replaced"])");
             CHECK(ask(client, "/get").body == "null");
             CHECK(ask(client, "/wrong").status == 500);
+            CHECK(ask(client, "/absent").status == 500);
+            CHECK(ask(client, "/fallback").body == R"([1,2,3,"four",[5]])");
+            CHECK(ask(client, "/wrong-fallback").status == 500);
         },
         silent());
 }

@@ -319,12 +319,6 @@ TEST_CASE("an exception in middleware is answered like one in a handler") {
         silent());
 }
 
-TEST_CASE("middleware takes no path parameters") {
-    sake::Engine app;
-    CHECK_THROWS_AS(app.use([](Context&, int) {}), std::invalid_argument);
-    CHECK_THROWS_AS(app.group("/:id").use([](Context&, int) {}), std::invalid_argument);
-}
-
 // --- Context::after ---
 
 namespace {
@@ -496,7 +490,7 @@ TEST_CASE("after in a worker is called there, that of middleware on the reactor"
         });
 }
 
-TEST_CASE("after is not called for a 504, and what it holds is gone with the request") {
+TEST_CASE("after is called for a 504, once, and what it holds is gone with the request") {
     std::atomic<int> called{0};
     std::atomic<int> alive{0};
     struct Counted {
@@ -520,13 +514,14 @@ TEST_CASE("after is not called for a 504, and what it holds is gone with the req
             });
         },
         [&](TestServer& server) {
+            int expected = 0;
             for (const char* path : {"/slow", "/stubborn"}) {
                 CHECK(server.get(path).status == 504);
                 CHECK(eventually([&] { return alive == 0; }));
-                CHECK(called == 0);
+                CHECK(called == ++expected);
             }
             CHECK(server.ping());
-            CHECK(called == 1);
+            CHECK(called == ++expected);
         },
         silent().with_request_timeout(std::chrono::milliseconds(50)));
 }
@@ -577,14 +572,6 @@ TEST_CASE("a route's own middleware runs inside that of its groups, before the h
             CHECK(trace_of(server, "/aborts") == "app");
             CHECK(server.get("/aborts").status == 403);
         });
-}
-
-TEST_CASE("middleware of a route takes no path parameters either") {
-    sake::Engine app;
-    sake::Route& route = app.get("/:id", [](Context&) {});
-    CHECK_THROWS_AS(route.use([](Context&, int) {}), std::invalid_argument);
-    CHECK_THROWS_AS(route.use([](int) {}), std::invalid_argument);
-    CHECK_THROWS_AS(app.use([](int) {}), std::invalid_argument);
 }
 
 TEST_CASE("middleware may do without a context") {

@@ -116,6 +116,12 @@ TEST_CASE("a request arrives as it was meant, with Host and the length of its bo
         CHECK(seen(client.put(target, std::vector<int>{1, 2})) == expect("PUT", "[1,2]", json, "5"));
         CHECK(seen(client.put(target, "tea")) == expect("PUT", "tea", text, "3"));
         CHECK(seen(client.patch(target, Json(nullptr))) == expect("PATCH", "null", json, "4"));
+        CHECK(seen(client.post(target)) == expect("POST", "", "", "0"));
+        CHECK(seen(client.put(target)) == expect("PUT", "", "", "0"));
+        CHECK(seen(client.patch(target)) == expect("PATCH", "", "", "0"));
+        CHECK(seen(client.post(target, {{"a", 1}})) == expect("POST", R"({"a":1})", json, "7"));
+        CHECK(seen(client.put(target, {{"a", "b"}})) == expect("PUT", R"({"a":"b"})", json, "9"));
+        CHECK(seen(client.patch(target, {1, 2}, {{"X-Seen", "no"}})) == expect("PATCH", "[1,2]", json, "5"));
         CHECK(seen(client.request("PURGE", target)) == expect("PURGE", "", "", ""));
         CHECK(seen(client.request("GET", target, {}, "tea")) == expect("GET", "tea", "", "3"));
         CHECK(seen(client.request("POST", target)) == expect("POST", "", "", "0"));
@@ -297,6 +303,36 @@ TEST_CASE("hours pass at once while nothing else can happen, and the Date of an 
         },
         quiet_config().with_request_timeout(24h));
     CHECK(std::chrono::steady_clock::now() - begun < 1h);
+}
+
+TEST_CASE("now and wall_now of a handler are those of virtual time") {
+    using Seconds = std::chrono::duration<double>;
+    sake::Engine app(quiet_config().with_request_timeout(3h));
+    app.use([](Context& ctx) {
+        ctx.after([begin = sake::now()](Context& answered) {
+            answered.set_header("X-Took", std::to_string(Seconds(sake::now() - begin).count()));
+        });
+    });
+    app.get("/time", [](Context& ctx) -> Task<> {
+        const auto begin = sake::now();
+        const auto wall = sake::wall_now();
+        co_await sake::sleep(2h);
+        ctx.json({Seconds(sake::now() - begin).count(), Seconds(sake::wall_now() - wall).count(),
+                  std::chrono::floor<std::chrono::days>(wall).time_since_epoch().count()});
+    });
+    app.get("/plain", [] { return sake::wall_now().time_since_epoch() / 1h; });
+    TestClient client(app);
+    const TestResponse response = client.get("/time");
+    CHECK(response.json() == Json{7200.0, 7200.0, 20454});  // 2026-01-01
+    CHECK(response.header("X-Took") == "7200.000000");
+    CHECK(client.get("/plain").body == std::to_string(20454 * 24 + 2));
+    // Outside of a loop it is the time of the system.
+    const auto before = std::chrono::steady_clock::now();
+    const auto between = sake::now();
+    CHECK(before <= between);
+    CHECK(between <= std::chrono::steady_clock::now());
+    const auto wall = std::chrono::system_clock::now();
+    CHECK(std::chrono::abs(sake::wall_now() - wall) < 1h);
 }
 
 TEST_CASE("while time is advanced, all that is due happens in its order") {
@@ -721,7 +757,7 @@ TEST_CASE("an engine runs once at a time: a second TestClient throws, and so doe
     app.get("/", [](Context& ctx) { ctx.text("home"); });
     app.listen("127.0.0.1:0");
     const int port = app.port();
-    const std::string text = "run: the engine runs already";
+    const std::string text = "the engine is running: it serves by run() or by one TestClient, one at a time";
     {
         TestClient client(app);
         CHECK(thrown_by<std::logic_error>([&] { TestClient second(app); }) == text);

@@ -59,11 +59,18 @@ inline void require_json_type(std::string_view content_type) {
 }
 
 /// nlohmann's words without its tag: "[json.exception.type_error.302] type must be ..." -> "type must be
-/// ...".
+/// ...". Where it speaks of its functions, asked for a member, they are for its caller and not for clients.
 inline std::string plain_message(const Json::exception& error) {
-    const std::string_view text = error.what();
+    std::string_view text = error.what();
     const std::size_t end = text.find("] ");
-    return std::string(end == std::string_view::npos ? text : text.substr(end + 2));
+    if (end != std::string_view::npos) text.remove_prefix(end + 2);
+    for (const std::string_view use : {"cannot use at() with ", "cannot use value() with "}) {
+        if (!text.starts_with(use)) continue;
+        text.remove_prefix(use.size());
+        return std::string(text == "object" ? "must be an array, but is " : "must be an object, but is ")
+            .append(text);
+    }
+    return std::string(text);
 }
 
 /// The name in nlohmann's "key 'name' not found", or nothing.

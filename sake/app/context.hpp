@@ -28,7 +28,7 @@ struct Call;
 
 class Context {
   public:
-    Context(const Context&) = delete;
+    Context(const Context&) = delete;  // a handler returns nothing after ctx.json(...), and takes Context&
     Context& operator=(const Context&) = delete;
 
     // --- The request ---
@@ -153,6 +153,9 @@ class Context {
     /// is something else.
     template <class T>
     [[nodiscard]] T get(std::string_view key) const;
+    /// The same, or the fallback if there is none.
+    template <class T>
+    [[nodiscard]] T get(std::string_view key, std::type_identity_t<T> fallback) const;
     /// The one T of this request, made by T() at the first call. It stays on this side: a worker has one of
     /// its own.
     template <class T>

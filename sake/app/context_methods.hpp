@@ -243,6 +243,10 @@ T Context::get(std::string_view key) const {
     return value.get<T>();
 }
 template <class T>
+T Context::get(std::string_view key, std::type_identity_t<T> fallback) const {
+    return get(key).is_null() ? std::move(fallback) : get<T>(key);
+}
+template <class T>
 T& Context::state() {
     return call_->state.get<T>();
 }

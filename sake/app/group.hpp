@@ -66,7 +66,7 @@ class Verbs {
     /// outermost.
     template <class F>
     Self& use(F&& middleware) {
-        self().table().add_middleware(self().scope(), Handler(std::forward<F>(middleware)));
+        self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
         return self();
     }
 

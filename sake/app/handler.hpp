@@ -180,7 +180,10 @@ class Handler {
             using Result = HandlerResult<Callable, Params>;
             using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
             static_assert(
-                is_answer<Value>(),
+                !std::is_same_v<Value, Context>,
+                "ctx.json(...) and the like set the answer: call it without returning what it returns");
+            static_assert(
+                is_answer<Value>() || std::is_same_v<Value, Context>,
                 "a Sake handler returns void, a string or something with a JSON form (sake::Json, or a type "
                 "with nlohmann's to_json), or a sake::Task of one of them");
             callable_ = own<Callable>(std::forward<F>(function));
@@ -257,6 +260,16 @@ class Handler {
     std::size_t param_count_ = 0;
     mutable bool reads_body_ = false;
 };
+
+/// A handler that stands in front of others, of routes with other parameters.
+template <class F>
+Handler make_middleware(F&& function) {
+    constexpr bool fits = handler_param_count<F> == 0;
+    static_assert(fits,
+                  "middleware takes sake::Context& and no path parameters: read them by ctx.param(name)");
+    if constexpr (fits) return Handler(std::forward<F>(function));
+    return {};
+}
 
 }  // namespace detail
 }  // namespace v0

@@ -70,10 +70,7 @@ inline constexpr std::string_view any_method = "*";
 
 /// A handler that stands in front of others.
 struct Middleware {
-    /// Throws std::invalid_argument for one that takes parameters of a path.
-    explicit Middleware(Handler function) : handler(std::move(function)) {
-        if (handler.param_count() != 0) throw std::invalid_argument("middleware takes no path parameters");
-    }
+    explicit Middleware(Handler function) noexcept : handler(std::move(function)) {}
     Handler handler;
     Middleware* next = nullptr;
 };
@@ -192,7 +189,8 @@ inline Route& Route::max_body(std::size_t bytes) {
 template <class F>
 Route& Route::use(F&& middleware) {
     entry_->require_unfrozen();
-    entry_->middleware.push_back(new detail::Middleware(detail::Handler(std::forward<F>(middleware))));
+    entry_->middleware.push_back(
+        new detail::Middleware(detail::make_middleware(std::forward<F>(middleware))));
     return *this;
 }
 

@@ -48,9 +48,8 @@ class RouteTable {
         const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
         const std::size_t taken = handler.param_count();
-        Routes::Owned entry(
-            new RouteEntry(scope, RouteInfo{std::string(method), full, pattern.file, pattern.line},
-                           std::move(handler)));
+        Routes::Owned entry(new RouteEntry(
+            scope, RouteInfo{std::string(method), full, pattern.file, pattern.line}, std::move(handler)));
         check_route(*entry, taken);
         if (is_prefix) router_.add_alias(full + "/", method, *entry);
         return routes_.push_back(entry.release());

@@ -1,4 +1,4 @@
-// Waiting for time to pass, and for others to have a turn.
+// What time it is, waiting for time to pass, and for others to have a turn.
 #pragma once
 
 #include <chrono>
@@ -55,6 +55,18 @@ class [[nodiscard]] YieldWait final : public Wait {
 };
 
 }  // namespace detail
+
+/// The time at this moment, to measure how long something takes: that of the loop on this thread, which is
+/// virtual under a TestClient, or of the system's clock where there is no loop.
+[[nodiscard]] inline std::chrono::steady_clock::time_point now() noexcept {
+    const Reactor* const reactor = Reactor::current();
+    return reactor != nullptr ? reactor->present() : detail::Clock::now();
+}
+/// The time of day at this moment, of the same clock.
+[[nodiscard]] inline std::chrono::system_clock::time_point wall_now() noexcept {
+    const Reactor* const reactor = Reactor::current();
+    return reactor != nullptr ? reactor->wall_now() : std::chrono::system_clock::now();
+}
 
 /// Waits at least `duration` without holding the thread; returns at once if it is not positive. The grain is
 /// a millisecond; a duration beyond the range of the clock means "for ever". Throws Cancelled.

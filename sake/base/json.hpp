@@ -10,6 +10,12 @@
 
 #include "sake/base/text.hpp"
 
+#if !defined(NLOHMANN_JSON_VERSION_MAJOR) || NLOHMANN_JSON_VERSION_MAJOR < 3 || \
+    (NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR < 9)
+#error "Sake needs nlohmann/json 3.9 or newer: the one that the compiler finds is older"
+#include <stop: see the error above>
+#endif
+
 namespace sake {
 inline namespace v0 {
 

@@ -1,20 +1,28 @@
 // What this system offers, decided once: the only part with conditional system includes. Every other part
 // asks the SAKE_HAS_ macros defined here and never the system's own. Nothing here changes the layout of a
-// class.
+// class. The single header begins with this part, so that what is missing is the first error.
 #pragma once
 
 #if !defined(__cplusplus) || (__cplusplus < 202002L)
 #error "Sake needs C++20: compile with -std=c++20 (g++ 11, clang 14 or newer)"
-#endif
-
+#define SAKE_CANNOT_COMPILE
+#elif !defined(__unix__) && !defined(__APPLE__)
+#error "Sake runs on POSIX systems: Linux, macOS and the BSDs"
+#define SAKE_CANNOT_COMPILE
+#elif !defined(SAKE_CONTAINS_JSON) && !__has_include(<nlohmann/json.hpp>)
+#error "Sake needs nlohmann/json 3.9 or newer: apt install nlohmann-json3-dev, brew install nlohmann-json"
+#define SAKE_CANNOT_COMPILE
+#else
 #include <version>
-
 #if !defined(__cpp_lib_jthread)
 #error "Sake needs std::jthread: use libstdc++ (g++ 11 or newer), or with libc++ add -fexperimental-library"
+#define SAKE_CANNOT_COMPILE
+#endif
 #endif
 
-#if !defined(__unix__) && !defined(__APPLE__)
-#error "Sake runs on POSIX systems: Linux, macOS and the BSDs"
+// A file that is missing ends the compilation, instead of thousands of errors that follow from the first.
+#if defined(SAKE_CANNOT_COMPILE)
+#include <stop: see the error above>
 #endif
 
 #if defined(__linux__)

@@ -25,6 +25,12 @@
 
 namespace sake {
 inline namespace v0 {
+namespace detail {
+
+inline constexpr const char* runs_already =
+    "the engine is running: it serves by run() or by one TestClient, one at a time";
+
+}  // namespace detail
 
 /// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: many may
 /// live in one process, and each may be run again after it has stopped. Routes are registered before it runs;
@@ -192,9 +198,10 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
 
 inline Engine::Running::Claim::Claim(Engine& claimed) : engine(claimed) {
     const std::lock_guard lock(engine.mutex_);
-    if (engine.is_running_) throw std::logic_error("run: the engine runs already");
+    if (engine.is_running_) throw std::logic_error(detail::runs_already);
     if (engine.table_->is_in_use())
-        throw std::logic_error("run: a worker job of the last run has not returned");
+        throw std::logic_error(
+            "the engine cannot run again yet: a worker job of its last run has not returned");
     engine.is_running_ = true;
 }
 
@@ -226,7 +233,7 @@ inline int Engine::run() {
     std::vector<detail::Listener> dropped;  // without the lock
     {
         const std::lock_guard lock(mutex_);
-        if (is_running_) throw std::logic_error("run: the engine runs already");
+        if (is_running_) throw std::logic_error(detail::runs_already);
         const bool stop_now = std::exchange(stop_requested_, false);
         if (stop_now) dropped.swap(listeners_);
         if (stop_now) return 0;

@@ -99,7 +99,7 @@ class TestConnection {
 /// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
 class TestClient {
   public:
-    /// Throws std::logic_error if the engine runs already.
+    /// Throws std::logic_error if the engine is running, by run() or by another TestClient.
     explicit TestClient(Engine& app) : TestClient(app, std::make_unique<detail::SimulatedPoller>()) {}
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;
@@ -121,16 +121,20 @@ class TestClient {
     TestResponse options(std::string_view target, const http::Headers& headers = {}) {
         return request("OPTIONS", target, headers);
     }
-    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise.
-    template <class Body>
+    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise. Braces are a
+    /// Json: post("/notes", {{"text", "buy rice"}}). Without one, no Content-Type is sent.
+    TestResponse post(std::string_view target) { return request("POST", target); }
+    TestResponse put(std::string_view target) { return request("PUT", target); }
+    TestResponse patch(std::string_view target) { return request("PATCH", target); }
+    template <class Body = Json>
     TestResponse post(std::string_view target, const Body& body, const http::Headers& headers = {}) {
         return send("POST", target, body, headers);
     }
-    template <class Body>
+    template <class Body = Json>
     TestResponse put(std::string_view target, const Body& body, const http::Headers& headers = {}) {
         return send("PUT", target, body, headers);
     }
-    template <class Body>
+    template <class Body = Json>
     TestResponse patch(std::string_view target, const Body& body, const http::Headers& headers = {}) {
         return send("PATCH", target, body, headers);
     }

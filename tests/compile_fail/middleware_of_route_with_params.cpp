@@ -1,0 +1,7 @@
+// expect: middleware takes sake::Context& and no path parameters: read them by ctx.param(name)
+#include "sake.hpp"
+
+int main() {
+    sake::Engine app;
+    app.get("/:id", [](int) {}).use([](sake::Context&, int) {});
+}
