@@ -48,8 +48,9 @@ inline const char* skip_target(const char* p, const char* end) noexcept {
         } else {
             if (!is_left_in_queries(*p)) return p;
             // Asked once, and only where such a byte is met: most targets have none.
-            if (!is_in_query && std::find(begin, p, '?') == p) return p;
-            is_in_query = true;
+            const std::string_view before(begin, is_in_query ? 0 : static_cast<std::size_t>(p - begin));
+            is_in_query = is_in_query || before.find('?') != std::string_view::npos;
+            if (!is_in_query) return p;
         }
     }
 }
