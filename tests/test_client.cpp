@@ -141,7 +141,8 @@ TEST_CASE("get, head, post, put, patch and del, with text and with JSON") {
         CHECK(put.body == "text");
         CHECK(field(put, "X-Method") == "PUT");
         CHECK(field(put, "content-type") == "text/x");
-        const Response patched = co_await client.patch(origin + "/echo", "", "text/x");
+        const std::string_view type = "text/x";
+        const Response patched = co_await client.patch(origin + "/echo", std::string(), type);
         CHECK(patched.body.empty());
         const Response deleted = co_await client.del(origin + "/echo");
         CHECK(field(deleted, "X-Method") == "DELETE");

@@ -32,8 +32,13 @@ concept Text = std::convertible_to<T, std::string>;
 
 /// What becomes the body of a post: something as JSON, or text and its type.
 template <class... Body>
-concept Content = (sizeof...(Body) == 1 && (std::convertible_to<Body, Json> && ...)) ||
-                  (sizeof...(Body) == 2 && (Text<Body> && ...));
+inline constexpr bool is_content = false;
+template <std::convertible_to<Json> Value>
+inline constexpr bool is_content<Value> = true;
+template <Text Bytes, std::convertible_to<std::string_view> Type>
+inline constexpr bool is_content<Bytes, Type> = true;
+template <class... Body>
+concept Content = is_content<Body...>;
 
 }  // namespace detail
 
