@@ -21,6 +21,7 @@
 
 #include "sake/base/budget.hpp"
 #include "sake/base/byte_buffer.hpp"
+#include "sake/base/closing_ptr.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/json.hpp"
@@ -94,6 +95,7 @@
 #include "sake/io/connect.hpp"
 #include "sake/io/file.hpp"
 #include "sake/io/memory_wire.hpp"
+#include "sake/io/net_error.hpp"
 #include "sake/io/socket.hpp"
 #include "sake/io/tcp_listener.hpp"
 #include "sake/io/tcp_stream.hpp"

@@ -21,6 +21,8 @@
 
 namespace test_address {
 
+using namespace std::string_literals;
+
 using sake::detail::FileDescriptor;
 using sake::detail::listen_at;
 using sake::detail::Listener;
@@ -328,6 +330,41 @@ TEST_CASE("a path that is empty, too long or nowhere is an error that names it")
     CHECK(listen_error("unix:/" + std::string(room - 1, 'x'), what) == std::errc::filename_too_long);
     CHECK(what.find("cannot listen on unix:/xxx") == 0);
     CHECK(listen_error("unix:/no/such/directory/socket", what) == std::errc::no_such_file_or_directory);
+}
+
+TEST_CASE("a NUL ends no name early: hosts and paths with one are refused") {
+    using namespace std::string_view_literals;
+    const TemporaryDirectory directory;
+    for (const std::string_view host :
+         {"127.0.0.1\0.example:0"sv, "\0:0"sv, "[::1\0]:0"sv, "localhost:0\0"sv}) {
+        std::string what;
+        CHECK(listen_error(std::string(host), what) == std::errc::invalid_argument);
+        CHECK(what.find("\\x00") != std::string::npos);
+    }
+    for (const std::string& path : {directory.file("socket") + "\0.txt"s, "\0abstract"s, "\0"s}) {
+        std::string what;
+        CHECK(listen_error("unix:" + path, what) == std::errc::invalid_argument);
+        CHECK(what.find("\\x00") != std::string::npos);
+    }
+    CHECK_FALSE(exists(directory.file("socket")));
+}
+
+TEST_CASE("a Unix path is one by its own type: a host that is called unix is a host") {
+    using sake::detail::split_unix_path;
+    CHECK(split_unix_path("unix:/path")->path == "/path");
+    CHECK(split_unix_path("unix:a.socket")->path == "a.socket");
+    CHECK(split_unix_path("unix:./80")->path == "./80");
+    CHECK(split_unix_path("unix:")->path.empty());
+    for (const char* text :
+         {"unix:0", "unix:80", "unix:65535", "unix", "localhost:80", "UNIX:/path", "[unix]:80"}) {
+        CAPTURE(text);
+        CHECK_FALSE(split_unix_path(text).has_value());
+    }
+    CHECK(split_address("unix:80")->host == "unix");
+    // No such file comes to be.
+    std::string what;
+    CHECK(listen_error("unix:65535", what) != std::errc{});
+    CHECK_FALSE(exists("65535"));
 }
 
 }  // namespace test_address

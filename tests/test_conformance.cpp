@@ -157,6 +157,13 @@ std::vector<Row> targets() {
         {"3629 3", "a byte of no sequence", get("/any/%FF"), 400, dies},
         {"9110 4.1", "a long target", get("/any/" + std::string(7000, 'a')), 200, lives},
     };
+    for (const char left : std::string_view("\\^`{|}")) {
+        rows.push_back({"WHATWG URL", "the query has a "s + left, get("/any/a?b="s + left), 200, lives});
+        rows.push_back({"9112 3.2", "the path has a "s + left, get("/any/a"s + left + "?b"), 400, dies});
+    }
+    for (const char* bad : {"\"", "<", ">", "#", "\x7f", "\xc3\xa4"}) {
+        rows.push_back({"WHATWG URL", "the query has a "s + bad, get("/any/a?b="s + bad), 400, dies});
+    }
     for (const char* bad : {"%", "%4", "%G0", "%0G", "%%20", "%-1", "%u0041"}) {
         rows.push_back({"3986 2.1", "the escape "s + bad, get("/any/"s + bad), 400, dies});
         rows.push_back(

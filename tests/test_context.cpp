@@ -190,6 +190,9 @@ TEST_CASE("a query parameter is decoded, may be missing, and has a fallback") {
             CHECK(body("/q?%71=key+is+decoded") == "[key is decoded]");
             CHECK(body("/q?Q=1") == "nothing");
             CHECK(body("/q?q=%00%ff").size() == 4);
+            // As browsers send it.
+            CHECK(body("/q?q={%22a%22:[1|2]}") == "[{\"a\":[1|2]}]");
+            CHECK(body("/q?x^`=1&q=\\^`{|}") == "[\\^`{|}]");
             CHECK(body("/fallback") == "fallback");
             CHECK(body("/fallback?q=") == "");
             CHECK(body("/fallback?q=x+y") == "x y");

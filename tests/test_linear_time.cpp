@@ -85,6 +85,9 @@ TEST_CASE("P8 a request head costs time in proportion to its length") {
     CHECK(is_linear(parse_head, [](std::size_t n) {
         return "GET /" + repeated("a/../%41?", n) + " HTTP/1.1\r\nHost: test\r\n\r\n";
     }));
+    CHECK(is_linear(parse_head, [](std::size_t n) {
+        return "GET /" + repeated("a", n) + "?" + repeated("{", n) + " HTTP/1.1\r\nHost: test\r\n\r\n";
+    }));
 }
 
 TEST_CASE("P8 a request head that comes byte by byte costs time in proportion to its length") {

@@ -18,6 +18,7 @@ using harness::failure_of;
 using harness::in_coroutine;
 using harness::let_the_others_run;
 using sake::Pool;
+using sake::PoolOptions;
 using sake::spawn;
 using sake::Task;
 
@@ -49,6 +50,11 @@ struct Maker {
 Task<int> number_lent(Pool<Thing>& pool, int turns = 0) {
     auto thing = co_await pool.acquire();
     for (int i = 0; i < turns; ++i) co_await sake::yield();
+    co_return thing->number;
+}
+
+Task<int> number_of(Task<Pool<Thing>::Lease> acquiring) {
+    auto thing = co_await std::move(acquiring);
     co_return thing->number;
 }
 
@@ -101,7 +107,7 @@ TEST_CASE("who waits too long gets TimedOut, and who is cancelled leaves the lin
         Pool<Thing> pool({.max_size = 1, .acquire_timeout = 1ms}, maker.make());
         auto held = co_await pool.acquire();
         const std::string why = co_await failure_of(number_lent(pool));
-        CHECK(why == sake::TimedOut().what());
+        CHECK(why == "timed out after 1 ms waiting for a turn in a pool");
         auto waiting = spawn(failure_of(number_lent(pool)));
         co_await sake::yield();
         co_await sake::yield();
@@ -303,6 +309,104 @@ TEST_CASE("two reactors may not use a pool at the same time") {
     one.run_until([&] { return first.is_done(); });
     CHECK_THROWS_AS(sake::run_until_complete(number_lent(pool)), std::logic_error);
     CHECK(first.take() == 1);
+}
+
+TEST_CASE("a lease that outlives its pool destroys what it has") {
+    in_coroutine([]() -> Task<> {
+        Maker maker;
+        auto pool = std::make_unique<Pool<Thing>>(PoolOptions{}, maker.make());
+        auto lent = co_await pool->acquire();
+        {
+            auto idle = co_await pool->acquire();
+        }
+        CHECK(Thing::alive == 2);
+        pool.reset();
+        CHECK(Thing::alive == 1);
+        CHECK(lent->number == 1);
+        auto moved = std::move(lent);
+        {
+            const auto last = std::move(moved);
+        }
+        CHECK(Thing::alive == 0);
+    });
+}
+
+TEST_CASE("whoever waits for a pool that is destroyed is cancelled, whatever it waits for") {
+    in_coroutine([]() -> Task<> {
+        enum class Waits { turn, turn_granted, make, check, begins_later };
+        for (const Waits waits :
+             {Waits::turn, Waits::turn_granted, Waits::make, Waits::check, Waits::begins_later}) {
+            CAPTURE(static_cast<int>(waits));
+            bool is_slow = false;
+            sake::Event never;
+            int made = 0;
+            const auto make = [&]() -> Task<Thing> {
+                ++made;
+                if (is_slow) co_await never.wait();
+                co_return Thing(made);
+            };
+            const auto check = [&](Thing&) -> Task<bool> {
+                if (is_slow) co_await never.wait();
+                co_return true;
+            };
+            auto pool = std::make_unique<Pool<Thing>>(PoolOptions{.max_size = 1}, make, check);
+            auto held = co_await pool->acquire();
+            if (waits == Waits::check) {
+                const auto back = std::move(held);
+            }
+            if (waits == Waits::make) held.discard();
+            is_slow = true;
+            auto later = number_of(pool->acquire());
+            auto waiting = spawn(failure_of(number_lent(*pool)));
+            co_await let_the_others_run();
+            if (waits == Waits::turn_granted) held.discard();
+            pool.reset();
+            const std::string why = co_await waiting;
+            CHECK(why == "Cancelled");
+            const std::string late = co_await failure_of(std::move(later));
+            CHECK(late == "Cancelled");
+            CHECK(made == (waits == Waits::make ? 2 : 1));
+        }
+        CHECK(Thing::alive == 0);
+    });
+}
+
+TEST_CASE("a task whose pool is destroyed goes on from there, and is cancelled once") {
+    in_coroutine([]() -> Task<> {
+        Maker maker;
+        auto pool = std::make_unique<Pool<Thing>>(PoolOptions{.max_size = 1}, maker.make());
+        auto held = co_await pool->acquire();
+        const auto wait = [&]() -> Task<std::string> {
+            std::string first = co_await failure_of(number_lent(*pool));
+            co_await sake::yield();
+            co_await sake::yield();
+            co_return first + ", then went on";
+        };
+        auto waiting = spawn(wait());
+        co_await let_the_others_run();
+        held.discard();  // its turn has come, and it has yet to see that
+        pool.reset();
+        const std::string outcome = co_await waiting;
+        CHECK(outcome == "Cancelled, then went on");
+    });
+}
+
+TEST_CASE("a lease that outlives its reactor, and a pool with a name of its own") {
+    Maker maker;
+    auto pool = std::make_unique<Pool<Thing>>(
+        PoolOptions{.max_size = 1, .acquire_timeout = 1ms, .name = "a thing"}, maker.make());
+    const auto lend = [&]() -> Task<Pool<Thing>::Lease> {
+        auto lease = co_await pool->acquire();
+        const std::string why = co_await failure_of(number_lent(*pool));
+        CHECK(why == "timed out after 1 ms waiting for a thing");
+        co_return std::move(lease);
+    };
+    {
+        auto lease = sake::run_until_complete(lend());
+        pool.reset();
+        CHECK(Thing::alive == 1);
+    }
+    CHECK(Thing::alive == 0);
 }
 
 }  // namespace test_pool

@@ -248,6 +248,33 @@ TEST_CASE("P6: each of the 256 bytes in a method, target, header name and header
     }
 }
 
+TEST_CASE("P6: each of the 256 bytes in a query: what browsers leave there is taken, nothing else") {
+    const std::string_view left_by_browsers = "\\^`{|}";
+    for (int byte = 0; byte < 256; ++byte) {
+        CAPTURE(byte);
+        const std::string c(1, static_cast<char>(byte));
+        const bool is_uri = sake::ascii::is(c[0], sake::ascii::target) || c == "%";
+        const bool is_taken = is_uri || left_by_browsers.find(c) != std::string_view::npos;
+        for (const std::string before :
+             {"/?", "/p?a=", "/?a=b&", "/p?%7B", "/??", "http://a?", "http://a:80/p?"}) {
+            CAPTURE(before);
+            CHECK(status_of("GET " + before + c + "41 HTTP/1.1\r\n\r\n") == (is_taken ? 200 : 400));
+            CHECK(status_of("GET " + before + c + "41" + c + "41 HTTP/1.1\r\n\r\n") ==
+                  (is_taken ? 200 : 400));
+        }
+        for (const std::string after : {"41", "41?", "41?x", "41?{}"}) {
+            CAPTURE(after);
+            CHECK(status_of("GET /p" + c + after + " HTTP/1.1\r\n\r\n") ==
+                  (is_uri || (c == "?" && after.find('{') != std::string::npos) ? 200 : 400));
+        }
+    }
+    CHECK(status_of("GET /?q={%7b}|^\\`[] HTTP/1.1\r\n\r\n") == 200);
+    CHECK(status_of("GET /?q={%7} HTTP/1.1\r\n\r\n") == 400);
+    CHECK(status_of("GET /?q={% HTTP/1.1\r\n\r\n") == 400);
+    CHECK(status_of("GET /{?q={ HTTP/1.1\r\n\r\n") == 400);
+    CHECK(status_of("GET {?q HTTP/1.1\r\n\r\n") == 400);
+}
+
 TEST_CASE("a percent sign in the target begins an escape") {
     for (const std::string good : {"/%41", "/%aF%Fa", "/?%20", "/%00", "/%25zz"}) {
         CAPTURE(good);

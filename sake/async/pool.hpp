@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "sake/async/sync.hpp"
 #include "sake/async/task.hpp"
 #include "sake/async/timer.hpp"
+#include "sake/base/closing_ptr.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 
@@ -28,21 +30,19 @@ struct PoolOptions {
     int max_size = 10;                                 // lent or under construction at a time
     std::chrono::milliseconds acquire_timeout{5'000};  // a longer wait for one throws TimedOut
     std::chrono::milliseconds idle_timeout{60'000};    // one that was not used for so long is destroyed
+    std::string name = "a turn in a pool";  // in messages: "timed out after 5 s waiting for <name>"
 };
 
-/// Lends things of type T. For one reactor at a time; it must outlive its leases and whoever waits for one.
-/// When the reactor ends, what is idle goes, so that a pool may be made before an Engine runs and live on
-/// after it.
+/// Lends things of type T. For one reactor at a time. When the reactor ends, what is idle is destroyed, so
+/// that a pool may be made before an Engine runs and live on after it. When the pool is destroyed, so is what
+/// is idle; whoever waits for one is cancelled, and a lease that lives on destroys its T when it goes.
 ///
 ///     Pool<Connection> pool({.max_size = 20}, [] { return connect_to_database(); });
 ///     auto connection = co_await pool.acquire();
 ///     co_await connection->query("select 1");
 template <class T>
-class Pool final : detail::ReactorEndListener {
-    struct Idle {
-        std::unique_ptr<T> item;
-        detail::TimePoint until;
-    };
+class Pool {
+    class State;
 
   public:
     class Lease;
@@ -51,47 +51,97 @@ class Pool final : detail::ReactorEndListener {
     /// before a T is lent again; one that is not, or of which it throws, goes. Throws std::invalid_argument
     /// for a size that is not at least 1, or a time limit that is negative.
     template <class Make>
-    Pool(PoolOptions options, Make make) : Pool(options, std::move(make), [](T&) { return true; }) {}
+    Pool(PoolOptions options, Make make)
+        : Pool(std::move(options), std::move(make), [](T&) { return true; }) {}
     template <class Make, class Check>
-    Pool(PoolOptions options, Make make, Check is_healthy);
+    Pool(PoolOptions options, Make make, Check is_healthy)
+        : state_(std::make_shared<State>(std::move(options), std::move(make), std::move(is_healthy))) {}
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
-    ~Pool() { reactor_ends(); }
 
     /// Waits for its turn, first come, first served, and gives the T that was used last, or else a new one.
-    /// Throws TimedOut if its turn does not come in time, Cancelled, and what `make` throws.
-    [[nodiscard]] Task<Lease> acquire() { return lend(*this); }
+    /// Throws TimedOut if its turn does not come in time, Cancelled, also if the pool is destroyed meanwhile,
+    /// and what `make` throws.
+    [[nodiscard]] Task<Lease> acquire() { return State::lend(state_.share()); }
 
     /// Drops all that nobody uses.
+    void clear() noexcept { state_->clear(); }
+
+    [[nodiscard]] int idle() const noexcept { return state_->idle(); }
+    [[nodiscard]] int in_use() const noexcept { return state_->in_use(); }
+
+  private:
+    // Leases and those who wait share it.
+    detail::ClosingPtr<State> state_;
+};
+
+/// What outlives the pool if a lease does, or whoever waits for one.
+template <class T>
+class Pool<T>::State final : detail::ReactorEndListener {
+  public:
+    template <class Make, class Check>
+    State(PoolOptions options, Make make, Check is_healthy);
+    ~State() { reactor_ends(); }
+
+    // A template: see task.hpp.
+    template <class Self>
+    static Task<Lease> lend(std::shared_ptr<Self> shared);
+    void take_back(std::unique_ptr<T> item) noexcept;
     void clear() noexcept { idle_.clear(); }
+    /// The pool is destroyed: from here on nothing is made, kept or lent.
+    void close() noexcept {
+        is_closed_ = true;
+        for (detail::ListNode* each = acquiring_.next(); each != &acquiring_; each = each->next()) {
+            static_cast<Acquiring*>(each)->fiber.cancel();
+        }
+        reactor_ends();
+    }
 
     [[nodiscard]] int idle() const noexcept { return static_cast<int>(idle_.size()); }
     [[nodiscard]] int in_use() const noexcept { return options_.max_size - turns_.available(); }
 
   private:
+    struct Idle {
+        std::unique_ptr<T> item;
+        detail::TimePoint until;
+    };
+    // In the frame of whoever waits.
+    struct Acquiring : detail::ListNode {
+        Acquiring(State& owner, detail::Fiber& waiting) noexcept : fiber(waiting), state(owner) {
+            insert_before(owner.acquiring_);
+        }
+        /// After a wait: the pool may have been destroyed, and this be cancelled, when the wait was over
+        /// already.
+        void throw_if_closed() const {
+            if (!state.is_closed_) return;
+            static_cast<void>(fiber.take_cancellation());
+            throw Cancelled();
+        }
+        detail::Fiber& fiber;
+        State& state;
+    };
     // What closes the idle in time; set while there are any.
     struct Sweep : detail::Timer {
-        explicit Sweep(Pool& owner) noexcept : Timer(&pass), pool(owner) {}
-        static void pass(Timer& timer) noexcept { static_cast<Sweep&>(timer).pool.sweep(); }
-        Pool& pool;
+        explicit Sweep(State& owner) noexcept : Timer(&pass), state(owner) {}
+        static void pass(Timer& timer) noexcept { static_cast<Sweep&>(timer).state.sweep(); }
+        State& state;
     };
 
-    static const PoolOptions& checked(const PoolOptions& options) {
+    static PoolOptions checked(PoolOptions options) {
         detail::demand_at_least(1, options.max_size, "PoolOptions::max_size");
         detail::demand_at_least(0, options.acquire_timeout, "PoolOptions::acquire_timeout");
         detail::demand_at_least(0, options.idle_timeout, "PoolOptions::idle_timeout");
         return options;
     }
-    // A template: see task.hpp.
     template <class Self>
-    static Task<Lease> lend(Self& self);
-    void take_back(std::unique_ptr<T> item) noexcept;
+    static Task<Semaphore::Permit> wait_for_turn(Self& self);
     void sweep() noexcept;
     void settle_on(Reactor& reactor);
     void reactor_ends() noexcept override {
         if (reactor_ != nullptr) reactor_->timers().cancel(sweep_);
         reactor_ = nullptr;
         idle_.clear();
+        while (acquiring_.is_linked()) acquiring_.next()->unlink();  // whoever is left here never goes on
     }
 
     const PoolOptions options_;
@@ -99,8 +149,10 @@ class Pool final : detail::ReactorEndListener {
     detail::UniqueFunction<Task<bool>(T&)> is_healthy_;
     Semaphore turns_;
     std::vector<Idle> idle_;  // the one used last is the last
+    detail::ListNode acquiring_;
     Sweep sweep_{*this};
     Reactor* reactor_ = nullptr;  // of whoever asked first
+    bool is_closed_ = false;
 };
 
 /// A T for as long as this lives. Then it goes back to the pool, unless an exception, Cancelled included,
@@ -112,9 +164,9 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
     Lease& operator=(Lease&& other) noexcept {
         if (this != &other) {
             give_back();
-            pool_ = other.pool_;
             turn_ = std::move(other.turn_);
             item_ = std::move(other.item_);
+            state_ = std::move(other.state_);
             is_used_ = other.is_used_;
             exceptions_ = other.exceptions_;
         }
@@ -137,16 +189,18 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
     }
 
   private:
-    friend class Pool;
-    Lease(Pool& pool, Semaphore::Permit turn, std::unique_ptr<T> item, bool is_used) noexcept
-        : pool_(&pool), turn_(std::move(turn)), item_(std::move(item)), is_used_(is_used) {}
+    friend State;
+    Lease(std::shared_ptr<State> state, Semaphore::Permit turn, std::unique_ptr<T> item,
+          bool is_used) noexcept
+        : state_(std::move(state)), turn_(std::move(turn)), item_(std::move(item)), is_used_(is_used) {}
 
     void give_back() noexcept {
-        if (item_ != nullptr && std::uncaught_exceptions() == exceptions_) pool_->take_back(std::move(item_));
+        if (item_ != nullptr && std::uncaught_exceptions() == exceptions_)
+            state_->take_back(std::move(item_));
         discard();
     }
 
-    Pool* pool_;
+    std::shared_ptr<State> state_;  // goes last: the turn belongs to it
     Semaphore::Permit turn_;
     std::unique_ptr<T> item_;
     bool is_used_;
@@ -155,8 +209,8 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
 
 template <class T>
 template <class Make, class Check>
-Pool<T>::Pool(PoolOptions options, Make make, Check is_healthy)
-    : options_(checked(options)), make_(std::move(make)), turns_(options.max_size) {
+Pool<T>::State::State(PoolOptions options, Make make, Check is_healthy)
+    : options_(checked(std::move(options))), make_(std::move(make)), turns_(options_.max_size) {
     if constexpr (std::same_as<std::invoke_result_t<Check&, T&>, Task<bool>>) {
         is_healthy_ = std::move(is_healthy);
     } else {
@@ -168,12 +222,26 @@ Pool<T>::Pool(PoolOptions options, Make make, Check is_healthy)
 
 template <class T>
 template <class Self>
-auto Pool<T>::lend(Self& self) -> Task<Lease> {
+Task<Semaphore::Permit> Pool<T>::State::wait_for_turn(Self& self) {
+    try {
+        co_return co_await timeout(self.turns_.acquire(), self.options_.acquire_timeout);
+    } catch (const TimedOut&) {
+        detail::throw_timed_out(self.options_.acquire_timeout, "waiting for", self.options_.name);
+    }
+}
+
+template <class T>
+template <class Self>
+auto Pool<T>::State::lend(std::shared_ptr<Self> shared) -> Task<Lease> {
+    Self& self = *shared;
     detail::Fiber& fiber = co_await detail::current_fiber();
+    const Acquiring acquiring(self, fiber);
+    acquiring.throw_if_closed();
     self.settle_on(fiber.reactor());
     std::optional<Semaphore::Permit> turn = self.turns_.try_acquire();
     if (!turn) {
-        auto later = co_await timeout(self.turns_.acquire(), self.options_.acquire_timeout);
+        auto later = co_await wait_for_turn(self);
+        acquiring.throw_if_closed();
         turn = std::move(later);
     }
     while (!self.idle_.empty()) {
@@ -185,15 +253,17 @@ auto Pool<T>::lend(Self& self) -> Task<Lease> {
         } catch (const std::exception&) {
             is_healthy = false;  // the next one, or a new one, will tell if there is a lasting reason
         }
-        if (is_healthy) co_return Lease(self, *std::move(turn), std::move(item), true);
+        acquiring.throw_if_closed();
+        if (is_healthy) co_return Lease(std::move(shared), *std::move(turn), std::move(item), true);
     }
     T made = co_await self.make_();
+    acquiring.throw_if_closed();
     auto item = std::make_unique<T>(std::move(made));
-    co_return Lease(self, *std::move(turn), std::move(item), false);
+    co_return Lease(std::move(shared), *std::move(turn), std::move(item), false);
 }
 
 template <class T>
-void Pool<T>::settle_on(Reactor& reactor) {
+void Pool<T>::State::settle_on(Reactor& reactor) {
     if (reactor_ == &reactor) return;
     if (reactor_ != nullptr)
         throw std::logic_error(
@@ -203,8 +273,8 @@ void Pool<T>::settle_on(Reactor& reactor) {
 }
 
 template <class T>
-void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
-    if (reactor_ == nullptr) return;  // the loop that it was made on has ended
+void Pool<T>::State::take_back(std::unique_ptr<T> item) noexcept {
+    if (reactor_ == nullptr) return;  // the pool has ended, or the loop that it was made on
     try {
         const auto until = reactor_->deadline_in(detail::to_clock(options_.idle_timeout));
         idle_.push_back({std::move(item), until});
@@ -216,7 +286,7 @@ void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
 
 // Those that have waited longest are in front.
 template <class T>
-void Pool<T>::sweep() noexcept {
+void Pool<T>::State::sweep() noexcept {
     const detail::TimePoint present = reactor_->now();
     auto first = idle_.begin();
     while (first != idle_.end() && first->until <= present) ++first;

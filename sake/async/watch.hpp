@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 
 #include "sake/async/poller.hpp"
 #include "sake/async/wait.hpp"
@@ -74,6 +75,13 @@ class Watch {
     [[nodiscard]] bool is_awaited() const noexcept { return reader_ != nullptr || writer_ != nullptr; }
     /// Who waits is not woken any more.
     void give_up(Readiness direction) noexcept { (direction == readable ? reader_ : writer_) = nullptr; }
+
+    /// Wakes all that waits here, before this goes: nothing else would. A waiter that goes on must not use
+    /// it.
+    void dismiss_waiters() noexcept {
+        if (reader_ != nullptr) std::exchange(reader_, nullptr)->wake(*reactor_);
+        if (writer_ != nullptr) std::exchange(writer_, nullptr)->wake(*reactor_);
+    }
 
     HangupListener* hangup_listener = nullptr;
 

@@ -7,8 +7,10 @@
 #include <concepts>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 
 namespace sake {
@@ -23,10 +25,18 @@ class Cancelled {
     [[nodiscard]] const char* what() const noexcept { return "the operation was cancelled"; }
 };
 
-/// Thrown by an operation with a time limit when the time is up.
+/// Thrown by an operation with a time limit when the time is up. Some say which, such as "timed out after 5 s
+/// connecting to http://localhost:80".
 class TimedOut : public std::exception {
   public:
-    [[nodiscard]] const char* what() const noexcept override { return "the operation timed out"; }
+    TimedOut() = default;
+    explicit TimedOut(const std::string& what) : what_(what) {}
+    [[nodiscard]] const char* what() const noexcept override {
+        return what_ ? what_->what() : "the operation timed out";
+    }
+
+  private:
+    std::optional<std::runtime_error> what_;  // a text whose copies cannot fail
 };
 
 namespace detail {
@@ -50,6 +60,16 @@ void demand_at_least(std::int64_t smallest, Number value, const char* name, cons
 }
 inline void demand_at_least(std::int64_t smallest, std::chrono::milliseconds value, const char* name) {
     demand_at_least(smallest, value.count(), name, " ms");
+}
+
+/// Throws "timed out after 5 s connecting to http://localhost:80", of these parts.
+[[noreturn]] inline void throw_timed_out(std::chrono::milliseconds limit, std::string_view doing,
+                                         std::string_view with) {
+    const auto count = limit.count();
+    const bool is_whole = count % 1000 == 0;
+    std::string what = "timed out after " + std::to_string(is_whole ? count / 1000 : count);
+    what.append(is_whole ? " s " : " ms ").append(doing).append(" ").append(with);
+    throw TimedOut(what);
 }
 
 [[noreturn]] inline void throw_system_error(int error, const std::string& what) {

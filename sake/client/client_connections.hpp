@@ -1,6 +1,7 @@
 // The connections that a client keeps, by origin, and which of them go when there are too many.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <map>
@@ -21,15 +22,18 @@ inline namespace v0 {
 namespace http {
 namespace detail {
 
-/// A Pool for each origin. For one reactor at a time.
+/// A Pool for each origin. For one reactor at a time. The client, its requests and its streams share it, so
+/// that a request goes on when the client is destroyed, and the last of them closes the connections.
 class ClientConnections final : sake::detail::ReactorEndListener {
   public:
     using Connections = Pool<TcpStream>;
 
-    explicit ClientConnections(const ClientOptions& options) noexcept : options_(options) {}
+    explicit ClientConnections(const ClientOptions& chosen) noexcept : options(chosen) {}
     ClientConnections(const ClientConnections&) = delete;
     ClientConnections& operator=(const ClientConnections&) = delete;
     ~ClientConnections() = default;
+
+    const ClientOptions options;
 
     /// Those to the origin of this URL. Throws std::logic_error on a second reactor.
     template <std::same_as<Url> U>
@@ -58,11 +62,20 @@ class ClientConnections final : sake::detail::ReactorEndListener {
     void settle_on(Reactor* reactor);
     void reactor_ends() noexcept override { reactor_ = nullptr; }
 
-    const ClientOptions& options_;
     std::map<std::string, Origin> origins_;  // by address
     std::uint64_t uses_ = 0;
     Reactor* reactor_ = nullptr;  // of whoever asked first
 };
+
+/// The scheme in the message is for who reads "timed out after 10 s connecting to http://localhost:80" in a
+/// log.
+template <class Text>
+Task<TcpStream> connect_to_origin(Text host, std::uint16_t port, std::chrono::milliseconds limit) {
+    sake::detail::HostAndPort where = sake::detail::join_peer(std::move(host), port);
+    std::string origin = "http://" + where.to_string();
+    auto connecting = sake::detail::connect_to_host(std::move(where));
+    co_return co_await sake::detail::connect_in_time(std::move(connecting), std::move(origin), limit);
+}
 
 inline void ClientConnections::settle_on(Reactor* reactor) {
     if (reactor_ == reactor) return;
@@ -79,12 +92,12 @@ ClientConnections::Connections& ClientConnections::to(const U& url) {
     if (found == origins_.end()) {
         // So that a client of many origins does not remember them all.
         std::erase_if(origins_, [](const auto& each) { return each.second.is_empty(); });
-        const PoolOptions limits{options_.max_connections_per_origin, options_.acquire_timeout,
-                                 options_.idle_timeout};
-        auto connect = [address, limit = options_.connect_timeout] {
-            return TcpStream::connect(address, limit);
+        PoolOptions limits{options.max_connections_per_origin, options.acquire_timeout, options.idle_timeout,
+                           "a connection to " + url.origin()};
+        auto connect = [host = url.host(), port = url.port(), limit = options.connect_timeout] {
+            return connect_to_origin(host, port, limit);
         };
-        auto pool = std::make_unique<Connections>(limits, std::move(connect),
+        auto pool = std::make_unique<Connections>(std::move(limits), std::move(connect),
                                                   [](TcpStream& stream) { return stream.is_quiet(); });
         found = origins_.emplace(std::move(address), Origin{std::move(pool)}).first;
     }
@@ -93,7 +106,7 @@ ClientConnections::Connections& ClientConnections::to(const U& url) {
 }
 
 inline bool ClientConnections::make_room() noexcept {
-    while (idle() >= options_.max_idle_connections) {
+    while (idle() >= options.max_idle_connections) {
         auto oldest = origins_.end();
         for (auto each = origins_.begin(); each != origins_.end(); ++each) {
             if (each->second.connections->idle() == 0) continue;

@@ -87,6 +87,38 @@ inline bool is_own_field(std::string_view name) noexcept {
 
 }  // namespace detail
 
+/// A JSON object of a few members, for a call that is awaited where it is made. g++ 12 compiles no
+/// `Json{{...}}` there ("array used as initializer"); a Json with a name of its own, and this, it does.
+///
+///     co_await http::post(url, {{"name", name}, {"age", 7}});
+class JsonMembers {
+  public:
+    class Member {
+      public:
+        Member() = default;  // none
+        template <class Value>
+            requires std::convertible_to<Value, Json>
+        Member(std::string_view name, Value&& value) : name_(name), value_(std::forward<Value>(value)) {}
+
+      private:
+        friend class JsonMembers;
+        std::optional<std::string> name_;
+        Json value_;
+    };
+
+    JsonMembers(Member a, Member b = {}, Member c = {}, Member d = {}, Member e = {}, Member f = {},
+                Member g = {}, Member h = {}) {
+        for (Member* const each : {&a, &b, &c, &d, &e, &f, &g, &h}) {
+            if (each->name_) value_[*std::move(each->name_)] = std::move(each->value_);
+        }
+    }
+
+    [[nodiscard]] const Json& value() const noexcept { return value_; }
+
+  private:
+    Json value_ = Json::object();
+};
+
 /// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
 /// wrong.
 ///

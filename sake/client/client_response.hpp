@@ -1,23 +1,23 @@
 // What a client receives: a Response that is all there, or a ResponseStream that is read piece by piece.
 #pragma once
 
-#include <algorithm>
-#include <cerrno>
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "sake/async/pool.hpp"
+#include "sake/base/closing_ptr.hpp"
 #include "sake/base/json.hpp"
 #include "sake/client/client_connections.hpp"
 #include "sake/http/headers.hpp"
 #include "sake/http1/body_reader.hpp"
 #include "sake/http1/framing.hpp"
 #include "sake/http1/response_parser.hpp"
+#include "sake/io/net_error.hpp"
 #include "sake/io/tcp_stream.hpp"
 
 namespace sake {
@@ -47,9 +47,19 @@ struct Response {
 
 namespace detail {
 
+[[noreturn]] inline void throw_bad_response(std::string_view origin, std::string_view reason) {
+    throw BadResponse("bad response from " + std::string(origin) + ": " + std::string(reason));
+}
+
+/// The failure of a connection, with what it was to bring.
+[[noreturn]] inline void throw_while_reading(const std::system_error& error, const std::string& origin) {
+    throw std::system_error(error.code(), "cannot read the response from " + origin);
+}
+
 /// The head of an answer, as far as it has come.
 struct Answer {
     sake::detail::http1::ResponseParser parser;
+    const Url& url;
     sake::detail::http1::ReceivedHead head = {};
 
     [[nodiscard]] bool announces_close(std::string_view unread) const noexcept {
@@ -72,57 +82,45 @@ class AbortUnlessAnswered {
     TcpStream* stream_;
 };
 
-}  // namespace detail
-
-/// An answer whose body is still to come. When it goes before all is read, the connection is closed. It must
-/// not outlive its client.
-class ResponseStream {
+/// The body of an answer, on its connection. What a ResponseStream shares with a read in progress.
+class ResponseBody {
   public:
-    int status = 0;
-    Headers headers;
+    using Connection = ClientConnections::Connections::Lease;
+    using Kind = sake::detail::http1::Framing::Body;
 
-    ResponseStream(ResponseStream&&) noexcept = default;
-    ResponseStream& operator=(ResponseStream&&) = delete;
-    ~ResponseStream() { close(); }
+    ResponseBody(std::shared_ptr<ClientConnections> kept, Connection connection, std::string origin,
+                 std::size_t head_size, const sake::detail::http1::Framing& framing)
+        : kept_(std::move(kept)),
+          connection_(std::move(connection)),
+          origin_(std::move(origin)),
+          keep_alive_(framing.keep_alive) {
+        connection_->skip(head_size);
+        body_.reset(framing);
+        if (framing.body == Kind::none) end();
+    }
+    ResponseBody(const ResponseBody&) = delete;
+    ResponseBody& operator=(const ResponseBody&) = delete;
 
-    /// The next piece of the body; empty at its end. Throws BadResponse, std::system_error if the connection
-    /// ends in the middle, TimedOut if nothing comes in time, and Cancelled.
-    template <class Unused = void>
-    [[nodiscard]] Task<std::string> read();
-
-    /// Gives up what is still to come.
     void close() noexcept {
         if (connection_) connection_->abort();
         connection_.discard();
     }
 
-  private:
-    friend class Client;
-    using Connection = detail::ClientConnections::Connections::Lease;
-    using Body = sake::detail::http1::Framing::Body;
-
-    ResponseStream(detail::ClientConnections& kept, Connection connection,
-                   const sake::detail::http1::ReceivedHead& head, std::string_view bytes,
-                   const sake::detail::http1::Framing& framing, std::chrono::milliseconds read_timeout)
-        : status(head.status),
-          kept_(&kept),
-          connection_(std::move(connection)),
-          keep_alive_(framing.keep_alive),
-          read_timeout_(read_timeout) {
-        for (const sake::detail::FieldSlice& field : head.fields) {
-            headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
-        }
-        connection_->skip(head.size);
-        body_.reset(framing);
-        if (framing.body == Body::none) end();
-    }
+    /// As ResponseStream::read.
+    template <class Self>
+    static Task<std::string> read(std::shared_ptr<Self> self);
 
     // A few KiB of known length, or what has already come.
     [[nodiscard]] bool is_nearly_read() const noexcept {
         if (is_at_end_) return false;
-        if (body_.kind() == Body::length) return body_.left_in_piece() <= 4096;
-        return body_.kind() == Body::chunked && !connection_->unread().empty();
+        if (body_.kind() == Kind::length) return body_.left_in_piece() <= 4096;
+        return body_.kind() == Kind::chunked && !connection_->unread().empty();
     }
+    [[nodiscard]] const std::string& origin() const noexcept { return origin_; }
+
+  private:
+    template <class Unused = void>
+    Task<std::size_t> read_more();
     [[nodiscard]] std::string take(std::string_view unread);
     // What would come behind the answer was not asked for: such a connection is not used again.
     void end() noexcept {
@@ -132,16 +130,16 @@ class ResponseStream {
         const Connection goes_back = std::move(connection_);
     }
 
-    detail::ClientConnections* kept_;
+    std::shared_ptr<ClientConnections> kept_;
     Connection connection_;
+    std::string origin_;  // in messages
     sake::detail::http1::BodyReader body_;
     bool keep_alive_;
     bool is_at_end_ = false;
-    std::chrono::milliseconds read_timeout_;
 };
 
 // All that has come of the body, in one piece.
-inline std::string ResponseStream::take(std::string_view unread) {
+inline std::string ResponseBody::take(std::string_view unread) {
     using Step = sake::detail::http1::BodyReader::Step;
     std::string piece;
     for (;;) {
@@ -150,34 +148,93 @@ inline std::string ResponseStream::take(std::string_view unread) {
         piece += step.data;
         if (step.kind == Step::Kind::data) continue;
         connection_->skip(connection_->unread().size() - unread.size());
-        if (step.kind == Step::Kind::refused) {
-            throw BadResponse("bad response: " + std::string(body_.reason()));
-        }
+        if (step.kind == Step::Kind::refused) throw_bad_response(origin_, body_.reason());
         if (step.kind == Step::Kind::done) end();
         return piece;
     }
 }
 
-template <class Unused>
-Task<std::string> ResponseStream::read() {
-    while (!is_at_end_) {
-        if (!connection_) throw std::logic_error("the ResponseStream is closed");
-        const std::string_view unread = connection_->unread();
+template <class Self>
+Task<std::string> ResponseBody::read(std::shared_ptr<Self> self) {
+    if (self == nullptr) throw std::logic_error("the ResponseStream was moved from");
+    while (!self->is_at_end_) {
+        if (!self->connection_) throw std::logic_error("the ResponseStream is closed");
+        const std::string_view unread = self->connection_->unread();
         if (!unread.empty()) {
-            std::string piece = take(unread);
+            std::string piece = self->take(unread);
             if (!piece.empty()) co_return piece;
             continue;
         }
-        const std::size_t more = co_await connection_->read_more(read_timeout_);
+        const std::size_t more = co_await self->read_more();
         if (more > 0) continue;
-        if (body_.kind() != Body::to_the_end) {
-            close();
-            sake::detail::throw_system_error(ECONNRESET, "the server ended in the middle of its answer");
+        if (self->body_.kind() != Kind::to_the_end) {
+            self->close();
+            sake::detail::throw_ended(self->origin_ + ": the server ended in the middle of its answer");
         }
-        end();
+        self->end();
     }
     co_return std::string();
 }
+
+template <class Unused>
+Task<std::size_t> ResponseBody::read_more() {
+    const auto limit = kept_->options.read_timeout;
+    try {
+        co_return co_await connection_->read_more(limit);
+    } catch (const std::system_error& error) {
+        throw_while_reading(error, origin_);
+    } catch (const TimedOut&) {
+        sake::detail::throw_timed_out(limit, "reading the body of the response from", origin_);
+    }
+}
+
+}  // namespace detail
+
+/// An answer whose body is still to come. If it is destroyed before all is read, the connection is closed. It
+/// may outlive its client. Moves only, also while somebody reads.
+class ResponseStream {
+  public:
+    int status = 0;
+    Headers headers;
+
+    ResponseStream(ResponseStream&&) noexcept = default;
+    ResponseStream& operator=(ResponseStream&&) = delete;
+
+    /// The next piece of the body; empty at its end. Throws BadResponse, std::system_error if the connection
+    /// ends in the middle or the stream is closed meanwhile, TimedOut if nothing comes in time, and
+    /// Cancelled.
+    template <class Unused = void>
+    [[nodiscard]] Task<std::string> read() {
+        return detail::ResponseBody::read(body_.share());
+    }
+
+    /// Gives up what is still to come.
+    void close() noexcept {
+        if (body_) body_->close();
+    }
+
+  private:
+    friend class Client;
+    // The body takes the head off the connection, where `bytes` are.
+    ResponseStream(std::shared_ptr<detail::ClientConnections> kept,
+                   detail::ResponseBody::Connection connection, std::string origin,
+                   const sake::detail::http1::ReceivedHead& head, std::string_view bytes,
+                   const sake::detail::http1::Framing& framing)
+        : status(head.status),
+          headers(fields_of(head, bytes)),
+          body_(std::make_shared<detail::ResponseBody>(std::move(kept), std::move(connection),
+                                                       std::move(origin), head.size, framing)) {}
+
+    static Headers fields_of(const sake::detail::http1::ReceivedHead& head, std::string_view bytes) {
+        Headers headers;
+        for (const sake::detail::FieldSlice& field : head.fields) {
+            headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
+        }
+        return headers;
+    }
+
+    sake::detail::ClosingPtr<detail::ResponseBody> body_;
+};
 
 }  // namespace http
 }  // namespace v0

@@ -1,9 +1,11 @@
 // URLs of the http scheme, for the client: where to connect, what to ask for, and where a redirect leads.
-// Strict: what may not stand in a request is refused here, so that nothing can be put into it.
+// What people and servers write into a path or query, such as a space or UTF-8, is escaped here, as browsers
+// do. Control bytes are refused, so that nothing can be put into a request.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -20,17 +22,29 @@ namespace http {
 
 /// A URL taken apart: "http://host:port/path?query". A fragment is dropped, since it is not sent.
 struct Url {
-    std::string authority;  // "host" or "host:port", as Host says it
+    std::string authority;  // "host", or "host:port" for a port other than 80, in small letters: as in Host
     std::string target;     // "/path?query"
 
-    /// "host:port", with the port 80 where none is given: what TcpStream::connect takes.
-    [[nodiscard]] std::string address() const {
-        const std::size_t host = sake::detail::host_length(authority);
-        const bool has_port = host + 1 < authority.size();
-        return authority.substr(0, host) + (has_port ? authority.substr(host) : ":80");
+    /// "example.com", "127.0.0.1" or "::1".
+    [[nodiscard]] std::string host() const {
+        const std::size_t length = sake::detail::host_length(authority);
+        return authority[0] == '[' ? authority.substr(1, length - 2) : authority.substr(0, length);
     }
+    [[nodiscard]] std::uint16_t port() const noexcept {
+        const std::size_t host = sake::detail::host_length(authority);
+        if (host == authority.size()) return default_port;
+        return parse_decimal<std::uint16_t>(std::string_view(authority).substr(host + 1)).value_or(0);
+    }
+    /// "host:port", with the port 80 where none is given.
+    [[nodiscard]] std::string address() const {
+        return authority.substr(0, sake::detail::host_length(authority)) + ":" + std::to_string(port());
+    }
+    /// "http://host:port", as messages name it: without what may be secret in a target.
+    [[nodiscard]] std::string origin() const { return "http://" + address(); }
     [[nodiscard]] std::string to_string() const { return "http://" + authority + target; }
     friend bool operator==(const Url&, const Url&) = default;
+
+    static constexpr std::uint16_t default_port = 80;
 };
 
 namespace detail {
@@ -52,13 +66,34 @@ inline std::string loggable_url(std::string_view text) {
 
 }  // namespace detail
 
-/// Throws std::invalid_argument if it is none, or of another scheme; a user name and a password in it are
-/// refused, and not repeated in the message.
+namespace detail {
+
+/// The text with escapes for what may not stand in a request: a space, `"<>\^`{|}`, bytes above 127, a '%'
+/// that begins no escape. Control bytes stay, for parse_url to refuse.
+inline std::string escape_url(std::string_view text) {
+    return sake::detail::escape_uri(text, [](char c, std::size_t) { return ascii::is(c, ascii::target); });
+}
+
+/// "host" or "host:port" as two spellings of one origin have it in common.
+inline std::string normal_authority(std::string_view text) {
+    const std::size_t host = sake::detail::host_length(text);
+    std::string out(text.substr(0, host));
+    for (char& c : out) c = to_lower(c);
+    const std::string_view digits = text.substr(std::min(host + 1, text.size()));
+    const std::uint16_t port = parse_decimal<std::uint16_t>(digits).value_or(Url::default_port);
+    return port == Url::default_port ? out : out + ":" + std::to_string(port);
+}
+
+}  // namespace detail
+
+/// What may not stand in a path or query is escaped, but control bytes. Throws std::invalid_argument for what
+/// is no URL, or has another scheme; a user name and a password in it are refused, and not repeated in the
+/// message.
 [[nodiscard]] inline Url parse_url(std::string_view text) {
     const auto refuse = [&](std::string_view why) {
         throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
     };
-    const std::string_view whole = text.substr(0, text.find('#'));
+    const std::string whole = detail::escape_url(text.substr(0, text.find('#')));
     const auto parts = sake::detail::parse_absolute(sake::detail::Method::get, whole);
     if (!parts) {
         const std::size_t host = std::min(whole.find("//"), whole.size());
@@ -67,16 +102,15 @@ inline std::string loggable_url(std::string_view text) {
             refuse("has a user name or password, which belong in a field: Authorization");
         refuse("is not http://host/path");
     }
-    if (!iequals(whole.substr(0, 7), "http://")) refuse("is not http, the one scheme that is spoken here");
+    if (parts->is_https) refuse("is not http, the one scheme that is spoken here");
     if (sake::detail::host_length(parts->authority) == 0) refuse("has no host");
     Url url;
-    url.authority = parts->authority;
-    const std::string_view rest = whole.substr(7 + parts->authority.size());
+    url.authority = detail::normal_authority(parts->authority);
+    const std::string_view rest = std::string_view(whole).substr(7 + parts->authority.size());
     if (rest.empty() || rest[0] != '/') url.target = "/";
     url.target += rest;
     const char* const end = url.target.data() + url.target.size();
-    if (sake::detail::skip_target(url.target.data(), end) != end)
-        refuse("has a byte that must be percent-encoded");
+    if (sake::detail::skip_target(url.target.data(), end) != end) refuse("has a control character");
     return url;
 }
 
@@ -101,14 +135,22 @@ inline std::string remove_dot_segments(std::string_view path) {
     return out;
 }
 
+/// Whether it begins with a scheme (RFC 3986 section 3.1), so that it is no path with a colon in it.
+inline bool has_scheme(std::string_view text) noexcept {
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos || to_lower(text[0]) < 'a' || to_lower(text[0]) > 'z') return false;
+    return std::all_of(text.begin(), text.begin() + colon, [](char c) {
+        return c == '+' || (ascii::is(c, ascii::unreserved) && c != '_' && c != '~');
+    });
+}
+
 }  // namespace detail
 
 /// Where a Location leads from `base` (RFC 3986 section 5.2). Throws as parse_url does.
 [[nodiscard]] inline Url resolve_url(const Url& base, std::string_view location) {
     location = location.substr(0, location.find('#'));
     if (location.substr(0, 2) == "//") return parse_url("http:" + std::string(location));
-    const std::size_t colon = location.find(':');
-    if (colon < location.find_first_of("/?")) return parse_url(location);
+    if (detail::has_scheme(location)) return parse_url(location);
     const std::string_view old_path = std::string_view(base.target).substr(0, base.target.find('?'));
     std::string target;
     if (location.empty()) {

@@ -30,13 +30,28 @@ struct Target {
     bool is_https = false;       // the scheme of the absolute form
 };
 
-/// Past the bytes that a URI may hold and the well-formed percent escapes among them.
+/// True for the bytes that no URI may hold, but that browsers leave in a query: all that the query
+/// percent-encode set of the WHATWG URL standard leaves out.
+constexpr bool is_left_in_queries(char c) noexcept { return ascii::contains_char("\\^`{|}", c); }
+
+/// Past the bytes that a URI may hold and the well-formed percent escapes among them, and in its query past
+/// those that browsers leave there.
 inline const char* skip_target(const char* p, const char* end) noexcept {
+    const char* const begin = p;
+    bool is_in_query = false;
     for (;; ++p) {
         while (p != end && ascii::is(*p, ascii::target)) ++p;
-        if (end - p < 3 || p[0] != '%') return p;
-        if (!ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
-        p += 2;
+        if (p == end || *p == ' ') return p;
+        if (*p == '%') {
+            if (end - p < 3 || !ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
+            p += 2;
+        } else {
+            if (!is_left_in_queries(*p)) return p;
+            // Asked once, and only where such a byte is met: most targets have none.
+            const std::string_view before(begin, is_in_query ? 0 : static_cast<std::size_t>(p - begin));
+            is_in_query = is_in_query || before.find('?') != std::string_view::npos;
+            if (!is_in_query) return p;
+        }
     }
 }
 
@@ -261,26 +276,34 @@ inline std::size_t authority_end(std::string_view text) noexcept {
     return std::min(text.size(), text.find_first_of("/?#", first + 2));
 }
 
-/// A text as a URI reference: whatever may not stand in one is escaped, and escapes that are there stay (RFC
-/// 3986 section 4.1). Control bytes stay as they are, for the setter of a field to refuse.
-[[nodiscard]] inline std::string escape_reference(std::string_view text) {
+/// The text with an escape for each byte that may not stand in a URI and for which `stands(c, index)` is
+/// false. Escapes that are there stay, and a '%' that begins none becomes one. Control bytes stay as they
+/// are, for somebody else to refuse.
+template <class Stands>
+std::string escape_uri(std::string_view text, Stands stands) {
     std::string out;
     out.reserve(text.size());
-    const std::size_t authority = authority_end(text);
-    const std::size_t fragment = text.find('#');
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         const std::string_view digits = text.substr(i).substr(1, 2);
         const bool is_escape = c == '%' && digits.size() == 2 && ascii::all_of(digits, ascii::hex);
-        const bool is_bracket = c == '[' || c == ']';  // of an IP literal only
-        const bool stands = is_bracket ? i < authority : ascii::is(c, ascii::target) || i == fragment;
-        if (is_escape || stands || !ascii::is(c, ascii::field)) {
+        if (is_escape || stands(c, i) || !ascii::is(c, ascii::field)) {
             out += c;
         } else {
             append_escape(out, c);
         }
     }
     return out;
+}
+
+/// A text as a URI reference (RFC 3986 section 4.1), as escape_uri makes it.
+[[nodiscard]] inline std::string escape_reference(std::string_view text) {
+    const std::size_t authority = authority_end(text);
+    const std::size_t fragment = text.find('#');
+    return escape_uri(text, [&](char c, std::size_t i) {
+        if (c == '[' || c == ']') return i < authority;  // of an IP literal only
+        return ascii::is(c, ascii::target) || i == fragment;
+    });
 }
 
 /// True when a decoded path is text: valid UTF-8 without NUL. A server answers 400 when it is not.

@@ -14,12 +14,46 @@
 #include <string_view>
 
 #include "sake/async/sys.hpp"
+#include "sake/base/log.hpp"
 #include "sake/base/peer_address.hpp"
 #include "sake/base/text.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
+
+/// As a message may have it: a NUL would end it.
+inline std::string printable(std::string_view text) {
+    std::string out;
+    append_escaped(out, text);
+    return out;
+}
+
+/// The file name of a Unix socket. A type of its own, so that no host can become one.
+struct UnixPath {
+    std::string path;
+
+    [[nodiscard]] std::string to_string() const { return "unix:" + path; }
+};
+
+/// The path in "unix:/path", or nothing. "unix:80" is a host and a port: a file of that name is "unix:./80".
+inline std::optional<UnixPath> split_unix_path(std::string_view text) {
+    constexpr std::string_view prefix = "unix:";
+    if (text.substr(0, prefix.size()) != prefix) return std::nullopt;
+    text.remove_prefix(prefix.size());
+    if (parse_decimal<std::uint16_t>(text)) return std::nullopt;
+    return UnixPath{std::string(text)};
+}
+
+/// As the system wants it; 0, or the errno of a path that cannot be one. A NUL in it would end it early, and
+/// one at its front would name no file.
+inline int fill_unix_address(const UnixPath& where, sockaddr_un& address) noexcept {
+    address.sun_family = AF_UNIX;
+    if (where.path.empty() || where.path.find('\0') != std::string::npos) return EINVAL;
+    if (where.path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
+    std::memcpy(address.sun_path, where.path.data(), where.path.size());
+    return 0;
+}
 
 /// A bound and listening socket, and how to name it.
 struct Listener {
@@ -50,7 +84,7 @@ struct Listener {
 };
 
 [[noreturn]] inline void throw_listen_error(int error, std::string_view address) {
-    throw_system_error(error, "cannot listen on " + std::string(address));
+    throw_system_error(error, "cannot listen on " + printable(address));
 }
 
 inline void bind_and_listen(const FileDescriptor& socket, const sockaddr* address, socklen_t size,
@@ -69,13 +103,12 @@ inline void remove_stale_socket(const std::string& path, const sockaddr_un& addr
     if (connected != 0 && errno == ECONNREFUSED) ::unlink(path.c_str());
 }
 
-inline Listener listen_unix(const std::string& path, int backlog) {
-    const std::string name = "unix:" + path;
+inline Listener listen_unix(const UnixPath& where, int backlog) {
+    const std::string& path = where.path;
+    const std::string name = where.to_string();
     sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty()) throw_listen_error(EINVAL, name);
-    if (path.size() >= sizeof address.sun_path) throw_listen_error(ENAMETOOLONG, name);
-    std::memcpy(address.sun_path, path.data(), path.size());
+    const int error = fill_unix_address(where, address);
+    if (error != 0) throw_listen_error(error, name);
     const SysResult made = sys::stream_socket(AF_UNIX);
     if (!made.ok()) throw_listen_error(made.error, name);
     Listener listener;
@@ -101,14 +134,20 @@ struct HostAndPort {
     std::string host;  // empty: every interface
     std::string port;
     bool in_brackets = false;
+
+    [[nodiscard]] std::string to_string() const {
+        return (in_brackets ? "[" + host + "]" : host) + ":" + port;
+    }
 };
 
-/// Takes "host:port", ":port" or "[v6]:port" apart; nothing if it is none of them.
+/// Takes "host:port", ":port" or "[v6]:port" apart; nothing if it is none of them. A NUL would end the host
+/// early.
 inline std::optional<HostAndPort> split_address(std::string_view text) {
     const std::size_t colon = text.rfind(':');
     if (colon == std::string_view::npos) return std::nullopt;
     HostAndPort parts{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1)), false};
     if (!parse_decimal<std::uint16_t>(parts.port)) return std::nullopt;
+    if (parts.host.find('\0') != std::string::npos) return std::nullopt;
     if (parts.host.size() >= 2 && parts.host.front() == '[' && parts.host.back() == ']') {
         parts.host = parts.host.substr(1, parts.host.size() - 2);
         parts.in_brackets = true;
@@ -177,11 +216,11 @@ inline FileDescriptor listen_on_all_interfaces(HostAndPort where, int backlog, s
 
 /// Binds and listens. Throws std::system_error that names the address.
 inline Listener listen_at(std::string_view address, int backlog) {
-    if (address.substr(0, 5) == "unix:") return listen_unix(std::string(address.substr(5)), backlog);
+    if (const auto path = split_unix_path(address)) return listen_unix(*path, backlog);
     const auto where = split_address(address);
     if (!where) {
         throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                                "cannot listen on \"" + std::string(address) +
+                                "cannot listen on \"" + printable(address) +
                                     "\", which is not host:port, :port, [ipv6]:port or unix:/path");
     }
     Listener listener;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -19,6 +20,7 @@
 #include "sake/async/sleep.hpp"
 #include "sake/compute/background.hpp"
 #include "sake/io/address.hpp"
+#include "sake/io/net_error.hpp"
 #include "sake/io/tcp_stream.hpp"
 
 namespace sake {
@@ -75,16 +77,13 @@ inline std::vector<SocketAddress> alternate_families(const std::vector<SocketAdd
 }
 
 [[noreturn]] inline void throw_connect_error(int error, const std::string& address) {
-    throw_system_error(error, "cannot connect to " + address);
+    throw_system_error(error, "cannot connect to " + printable(address));
 }
 
-inline SocketAddress unix_address(const std::string& address) {
-    const std::string path = address.substr(5);
+inline SocketAddress unix_address(const UnixPath& where) {
     sockaddr_un local{};
-    local.sun_family = AF_UNIX;
-    if (path.empty()) throw_connect_error(EINVAL, address);
-    if (path.size() >= sizeof local.sun_path) throw_connect_error(ENAMETOOLONG, address);
-    std::memcpy(local.sun_path, path.data(), path.size());
+    const int error = fill_unix_address(where, local);
+    if (error != 0) throw_connect_error(error, where.to_string());
     return {reinterpret_cast<const sockaddr*>(&local), sizeof local};
 }
 
@@ -95,25 +94,31 @@ inline HostAndPort split_peer(const std::string& address) {
     throw_connect_error(EINVAL, "\"" + address + "\", which is not host:port, [ipv6]:port or unix:/path");
 }
 
+/// What a program has in two. Throws std::system_error.
+inline HostAndPort join_peer(std::string host, std::uint16_t port) {
+    const bool is_v6 = host.find(':') != std::string::npos;
+    HostAndPort where{std::move(host), std::to_string(port), is_v6};
+    if (where.host.empty() || where.host.find('\0') != std::string::npos)
+        throw_connect_error(EINVAL, where.to_string());
+    return where;
+}
+
 /// What the threads are for.
 struct ForNames;
 
 // Templates: see task.hpp.
 
 /// What is an address already is one at once; a name is looked up in the background.
-template <class Text>
-Task<std::vector<SocketAddress>> resolve(Text address) {
-    if (address.substr(0, 5) == "unix:") co_return std::vector{unix_address(address)};
-    HostAndPort where = split_peer(address);
+template <class Peer>
+Task<std::vector<SocketAddress>> resolve(Peer where) {
     Lookup found = look_up(where, AI_NUMERICHOST);
     if (found.error != 0) {
-        auto lookup = [name = std::move(where)] { return look_up(name, 0); };
+        auto lookup = [name = where] { return look_up(name, 0); };
         auto looking_up = run_blocking<ForNames>(std::move(lookup));
         found = co_await std::move(looking_up);
     }
     if (found.error == 0) co_return alternate_families(found.addresses);
-    throw std::system_error(std::make_error_code(std::errc::address_not_available),
-                            "cannot connect to " + address + ": " + ::gai_strerror(found.error));
+    throw_lookup_error(found.error, "cannot connect to " + where.to_string());
 }
 
 /// The attempts to reach one peer.
@@ -171,20 +176,60 @@ Task<FileDescriptor> connect_to_any(Addresses addresses, std::string name) {
     co_return std::move(race.winner);
 }
 
-template <class Text>
-Task<TcpStream> connect_stream(Text address) {
-    auto addresses = co_await resolve(address);
-    FileDescriptor socket = co_await connect_to_any(std::move(addresses), address);
+template <class Addresses>
+Task<TcpStream> connect_stream(Addresses addresses, std::string name) {
+    FileDescriptor socket = co_await connect_to_any(std::move(addresses), std::move(name));
     sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY,
                     1);  // a Unix socket refuses, and does not need it
     co_return make_stream(*Reactor::current(), std::move(socket));
+}
+
+template <class Peer>
+Task<TcpStream> connect_to_host(Peer where) {
+    auto addresses = co_await resolve(where);
+    co_return co_await connect_stream(std::move(addresses), where.to_string());
+}
+
+template <class Path>
+Task<TcpStream> connect_to_unix(Path where) {
+    return connect_stream(std::vector{unix_address(where)}, where.to_string());
+}
+
+/// `origin` is the peer as messages name it.
+template <Limit L>
+Task<TcpStream> connect_in_time(Task<TcpStream> connecting, std::string origin, L limit) {
+    try {
+        co_return co_await timeout(std::move(connecting), limit);
+    } catch (const TimedOut&) {
+        throw_timed_out(std::chrono::duration_cast<std::chrono::milliseconds>(limit), "connecting to",
+                        origin);
+    }
+}
+
+template <Limit L>
+Task<TcpStream> connect_to(std::string address, L limit) {
+    const auto path = split_unix_path(address);
+    auto connecting = path ? connect_to_unix(*path) : connect_to_host(split_peer(address));
+    co_return co_await connect_in_time(std::move(connecting), std::move(address), limit);
+}
+
+template <Limit L>
+Task<TcpStream> connect_to(std::string host, std::uint16_t port, L limit) {
+    HostAndPort where = join_peer(std::move(host), port);
+    std::string name = where.to_string();
+    co_return co_await connect_in_time(connect_to_host(std::move(where)), std::move(name), limit);
 }
 
 }  // namespace detail
 
 template <detail::Limit L>
 Task<TcpStream> TcpStream::connect(std::string address, L limit) {
-    return timeout(detail::connect_stream(std::move(address)), limit);
+    return detail::connect_to(std::move(address), limit);
+}
+
+template <detail::Limit L>
+Task<TcpStream> TcpStream::connect(std::string host, std::uint16_t port, L limit) {
+    return detail::connect_to(std::move(host), port, limit);
 }
 
 }  // namespace v0

@@ -1,9 +1,11 @@
 // TcpListener: the other end of TcpStream::connect, for servers that do not speak HTTP.
 #pragma once
 
+#include <cerrno>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -12,6 +14,7 @@
 #include "sake/async/descriptor.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
+#include "sake/base/closing_ptr.hpp"
 #include "sake/io/accept.hpp"
 #include "sake/io/address.hpp"
 #include "sake/io/tcp_stream.hpp"
@@ -19,8 +22,8 @@
 namespace sake {
 inline namespace v0 {
 
-/// A listening socket, TCP or Unix. Closes when it goes. For one reactor's thread, on which it was made; one
-/// coroutine at a time may accept, which it must outlive.
+/// A listening socket, TCP or Unix. Moves only, also while somebody accepts; closes when it is destroyed, and
+/// when its reactor ends. For one reactor's thread, on which it was made; one coroutine at a time may accept.
 ///
 ///     TcpListener listener("127.0.0.1:7000");
 ///     for (;;) {
@@ -35,18 +38,44 @@ class TcpListener {
 
     /// Waits for a connection. One that dies before it is accepted is passed over, and without descriptors
     /// for it it tries again every 100 ms, so that a loop of accepts goes on whatever happens. Throws
-    /// TimedOut and Cancelled.
+    /// TimedOut and Cancelled, and std::system_error if the listener is closed meanwhile.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<TcpStream> accept(L limit = L::max());
+    [[nodiscard]] Task<TcpStream> accept(L limit = L::max()) {
+        return accept_at(state_.share(), limit);
+    }
 
     /// The bound port; 0 for a Unix socket.
-    [[nodiscard]] std::uint16_t port() const noexcept { return listener_.port; }
+    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
   private:
-    [[nodiscard]] static Reactor& present_reactor();
+    // What accepting shares.
+    struct State final : detail::ReactorEndListener {
+        State(Reactor& owner, detail::Listener bound) : reactor(owner), listener(std::move(bound)) {
+            watch.emplace(reactor, listener.socket.get());
+            reactor.tell_at_end(*this);
+        }
+        void close() noexcept {
+            if (!watch) return;
+            watch->dismiss_waiters();
+            watch.reset();
+            listener = detail::Listener();
+        }
+        void reactor_ends() noexcept override { close(); }
 
-    detail::Listener listener_;
-    std::unique_ptr<detail::Watch> watch_;
+        Reactor& reactor;
+        detail::Listener listener;
+        std::optional<detail::Watch> watch;  // nothing once it is closed
+    };
+    using SharedState = std::shared_ptr<State>;
+
+    [[nodiscard]] static Reactor& present_reactor();
+    [[nodiscard]] static detail::Watch& still_open(State& state);
+    // A template: see task.hpp.
+    template <detail::Limit L>
+    static Task<TcpStream> accept_at(SharedState state, L limit);
+
+    detail::ClosingPtr<State> state_;
+    std::uint16_t port_;
 };
 
 inline Reactor& TcpListener::present_reactor() {
@@ -56,20 +85,26 @@ inline Reactor& TcpListener::present_reactor() {
 }
 
 inline TcpListener::TcpListener(std::string_view address, int backlog)
-    : listener_(detail::listen_at(address, backlog)),
-      watch_(std::make_unique<detail::Watch>(present_reactor(), listener_.socket.get())) {}
+    : state_(std::make_shared<State>(present_reactor(), detail::listen_at(address, backlog))),
+      port_(state_->listener.port) {}
+
+inline detail::Watch& TcpListener::still_open(State& state) {
+    if (!state.watch) detail::throw_system_error(ECANCELED, "the TcpListener was closed meanwhile");
+    return *state.watch;
+}
 
 template <detail::Limit L>
-Task<TcpStream> TcpListener::accept(L limit) {
-    Reactor& reactor = watch_->reactor();
+Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
+    if (state == nullptr || !state->watch) throw std::logic_error("the TcpListener is closed");
+    Reactor& reactor = state->reactor;
     const detail::TimePoint deadline = reactor.deadline_in(detail::to_clock(limit));
     if (reactor.turn_is_up()) co_await yield();
     for (;;) {
-        detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
+        detail::LimitedReadinessWait ready(still_open(*state), detail::readable, deadline);
         co_await ready;
-        detail::Accepted next = detail::accept_one(*watch_);
+        detail::Accepted next = detail::accept_one(still_open(*state));
         if (next.kind == detail::Accepted::Kind::accepted)
-            co_return detail::make_stream(watch_->reactor(), std::move(next.socket));
+            co_return detail::make_stream(reactor, std::move(next.socket));
         if (next.kind != detail::Accepted::Kind::no_resources) continue;
         co_await sleep(std::chrono::milliseconds(100));
         if (reactor.present() >= deadline) throw TimedOut();

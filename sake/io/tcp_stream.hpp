@@ -3,8 +3,10 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -19,8 +21,10 @@
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
+#include "sake/base/closing_ptr.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/peer_address.hpp"
+#include "sake/io/net_error.hpp"
 #include "sake/io/socket.hpp"
 
 namespace sake {
@@ -60,10 +64,10 @@ class UnreadBytes {
 
 }  // namespace detail
 
-/// A connection. Moves only; closes when it goes. For one reactor's thread, on which it was made; at a time
-/// one coroutine may read and one may write, which it must outlive, cancelled ones too. Every operation
-/// throws std::system_error when the connection fails, TimedOut after the limit that it may be given as its
-/// last argument, and Cancelled.
+/// A connection. Moves only, also while others read or write; closes when it is destroyed, and when its
+/// reactor ends. For one reactor's thread, on which it was made; at a time one coroutine may read and one may
+/// write. Every operation throws std::system_error when the connection fails, or is closed meanwhile,
+/// TimedOut after the limit that it may be given as its last argument, and Cancelled.
 ///
 ///     auto stream = co_await TcpStream::connect("localhost:6379", 5s);
 ///     co_await stream.write_all("PING\r\n");
@@ -72,10 +76,14 @@ class TcpStream {
   public:
     /// Connects to "host:port", "[ipv6]:port" or "unix:/path". A name is looked up without holding the loop;
     /// of the addresses that it has, the next is tried when one has failed or has kept silent for 250 ms,
-    /// IPv6 and IPv4 taking turns (RFC 8305), and the first connection wins. Throws std::system_error that
-    /// names the address.
+    /// IPv6 and IPv4 taking turns (RFC 8305), and the first connection wins. Throws std::system_error or
+    /// TimedOut that name the address.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max());
+    /// The same for a host, "::1" without brackets, and a port: whatever the host is, it is no path of a Unix
+    /// socket. For what comes from elsewhere.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] static Task<TcpStream> connect(std::string host, std::uint16_t port, L limit = L::max());
 
     /// Adopts a connected socket, such as one of another library: the stream owns `fd` from here on, and
     /// makes it non-blocking. Throws std::logic_error where no reactor runs on this thread; `fd` is closed
@@ -84,7 +92,9 @@ class TcpStream {
 
     /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max());
+    [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max()) {
+        return read_into(state_.share(), into, limit);
+    }
 
     /// Reads up to `delimiter` and gives what was before it; nothing if the peer has ended and sent nothing
     /// more, so that `while (auto line = co_await stream.read_until("\n"))` is the loop over all lines.
@@ -93,58 +103,76 @@ class TcpStream {
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::optional<std::string>> read_until(std::string delimiter,
                                                               std::size_t longest = 64 * 1024,
-                                                              L limit = L::max());
+                                                              L limit = L::max()) {
+        return read_to(state_.share(), std::move(delimiter), longest, limit);
+    }
 
     /// Reads exactly so many bytes. Throws std::system_error if the end comes before.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max());
+    [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max()) {
+        return read_size(state_.share(), size, limit);
+    }
 
     /// For parsers: what has come and was not read yet, valid until the next read.
-    [[nodiscard]] std::string_view unread() const { return state().unread.view(); }
+    [[nodiscard]] std::string_view unread() const { return open_state().unread.view(); }
     /// Waits for more behind it, and gives how many bytes came; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::size_t> read_more(L limit = L::max());
+    [[nodiscard]] Task<std::size_t> read_more(L limit = L::max()) {
+        return read_behind(state_.share(), limit);
+    }
     /// Takes the first `size` bytes of what is unread for read.
-    void skip(std::size_t size) { state().unread.take(size); }
+    void skip(std::size_t size) { open_state().unread.take(size); }
 
     /// Writes all of it, waiting whenever the peer is slow. `bytes` must stay where they are meanwhile.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<> write_all(std::string_view bytes, L limit = L::max());
+    [[nodiscard]] Task<> write_all(std::string_view bytes, L limit = L::max()) {
+        return write(state_.share(), bytes, limit);
+    }
 
     /// Tells the peer that nothing more is written; what it sends can still be read.
     void shutdown_write();
 
-    /// Nobody may be reading or writing.
+    /// Whoever reads or writes is resumed with std::system_error.
     void close() noexcept { state_.reset(); }
     /// Closes with a reset: what was not sent is dropped, and the peer learns at once that nobody reads any
     /// more.
     void abort() noexcept {
-        if (state_ != nullptr) state_->socket.reset_on_close();
+        if (is_open()) state_->socket->reset_on_close();
         close();
     }
-    [[nodiscard]] bool is_open() const noexcept { return state_ != nullptr; }
+    [[nodiscard]] bool is_open() const noexcept { return state_ && state_->socket; }
 
     /// Whether it is as a connection that rests should be: open, and nothing has come that was not read.
     [[nodiscard]] bool is_quiet() const noexcept;
 
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string peer_address() const;
-    [[nodiscard]] int fd() const { return state().socket.fd(); }
+    [[nodiscard]] int fd() const { return open_state().socket->fd(); }
 
   private:
     // A read that fills its room is followed by one with much, one that is small by one with little.
     static constexpr std::size_t least_room = 4096;
     static constexpr std::size_t much_room = 64 * 1024;
 
-    // What does not move: the poller knows where the watch is.
-    struct State {
-        State(Reactor& reactor, detail::FileDescriptor descriptor, std::unique_ptr<detail::Wire> wire)
-            : socket(reactor, std::move(descriptor), std::move(wire)) {}
-        detail::Socket socket;
+    // What does not move, since the poller knows where the watch is, and operations in progress share.
+    struct State final : detail::ReactorEndListener {
+        State(Reactor& reactor, detail::FileDescriptor descriptor, std::unique_ptr<detail::Wire> wire) {
+            socket.emplace(reactor, std::move(descriptor), std::move(wire));
+            reactor.tell_at_end(*this);
+        }
+        void close() noexcept {
+            if (!socket) return;
+            socket->watch().dismiss_waiters();
+            socket.reset();
+        }
+        void reactor_ends() noexcept override { close(); }
+
+        std::optional<detail::Socket> socket;  // nothing once it is closed
         detail::UnreadBytes unread;
         std::size_t room = least_room;
         bool is_being_read = false;
     };
+    using SharedState = std::shared_ptr<State>;
 
     // In every read, since what is unread belongs to one at a time.
     class Reading {
@@ -162,20 +190,33 @@ class TcpStream {
     };
 
     friend TcpStream detail::make_stream(Reactor&, detail::FileDescriptor, std::unique_ptr<detail::Wire>);
-    explicit TcpStream(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+    explicit TcpStream(SharedState state) noexcept : state_(std::move(state)) {}
 
-    [[nodiscard]] State& state() const;
+    [[nodiscard]] static State& open_state(State* state);
+    [[nodiscard]] State& open_state() const { return open_state(state_.share().get()); }
+    [[nodiscard]] static detail::Socket& still_open(State& state);
     template <detail::Limit L>
-    [[nodiscard]] detail::TimePoint deadline_in(L limit) const {
-        return state().socket.watch().reactor().deadline_in(detail::to_clock(limit));
+    [[nodiscard]] static detail::TimePoint deadline_in(State& state, L limit) {
+        return state.socket->watch().reactor().deadline_in(detail::to_clock(limit));
     }
     // Templates, as all coroutines here: see task.hpp.
+    template <detail::Limit L>
+    static Task<std::size_t> read_into(SharedState shared, std::span<char> into, L limit);
+    template <detail::Limit L>
+    static Task<std::optional<std::string>> read_to(SharedState shared, std::string delimiter,
+                                                    std::size_t longest, L limit);
+    template <detail::Limit L>
+    static Task<std::string> read_size(SharedState shared, std::size_t size, L limit);
+    template <detail::Limit L>
+    static Task<std::size_t> read_behind(SharedState shared, L limit);
+    template <detail::Limit L>
+    static Task<> write(SharedState shared, std::string_view bytes, L limit);
     template <class Unused = void>
-    [[nodiscard]] Task<std::size_t> receive(std::span<char> into, detail::TimePoint deadline);
+    static Task<std::size_t> receive(State& state, std::span<char> into, detail::TimePoint deadline);
     template <class Unused = void>
-    [[nodiscard]] Task<std::size_t> receive_more(detail::TimePoint deadline);
+    static Task<std::size_t> receive_more(State& state, detail::TimePoint deadline);
 
-    std::unique_ptr<State> state_;
+    detail::ClosingPtr<State> state_;
 };
 
 inline TcpStream TcpStream::adopt(int fd) {
@@ -188,22 +229,27 @@ inline TcpStream TcpStream::adopt(int fd) {
 }
 
 inline TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire) {
-    return TcpStream(std::make_unique<TcpStream::State>(reactor, std::move(socket), std::move(wire)));
+    return TcpStream(std::make_shared<TcpStream::State>(reactor, std::move(socket), std::move(wire)));
 }
 
-inline TcpStream::State& TcpStream::state() const {
-    if (state_ == nullptr) throw std::logic_error("the TcpStream is closed");
-    return *state_;
+inline TcpStream::State& TcpStream::open_state(State* state) {
+    if (state == nullptr || !state->socket) throw std::logic_error("the TcpStream is closed");
+    return *state;
+}
+
+// After a wait.
+inline detail::Socket& TcpStream::still_open(State& state) {
+    if (!state.socket) detail::throw_system_error(ECANCELED, "the TcpStream was closed meanwhile");
+    return *state.socket;
 }
 
 inline void TcpStream::shutdown_write() {
-    const detail::SysResult result = state().socket.end_output();
+    const detail::SysResult result = open_state().socket->end_output();
     if (!result.ok()) detail::throw_system_error(result.error, "shutdown");
 }
 
 inline bool TcpStream::is_quiet() const noexcept {
-    return state_ != nullptr && !state_->is_being_read && state_->unread.size() == 0 &&
-           !state_->socket.has_input();
+    return is_open() && !state_->is_being_read && state_->unread.size() == 0 && !state_->socket->has_input();
 }
 
 inline std::string TcpStream::peer_address() const {
@@ -215,13 +261,13 @@ inline std::string TcpStream::peer_address() const {
 }
 
 template <class Unused>
-Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint deadline) {
-    detail::Socket& own = state().socket;
+Task<std::size_t> TcpStream::receive(State& state, std::span<char> into, detail::TimePoint deadline) {
     // A peer that never lets us wait must not keep the others from their turn.
-    if (own.watch().reactor().turn_is_up()) co_await yield();
+    if (state.socket->watch().reactor().turn_is_up()) co_await yield();
     for (detail::Readiness needed = detail::readable;;) {
-        detail::LimitedReadinessWait ready(own.watch(), needed, deadline);
-        if (!own.has_pending()) co_await ready;
+        detail::LimitedReadinessWait ready(still_open(state).watch(), needed, deadline);
+        if (!state.socket->has_pending()) co_await ready;
+        detail::Socket& own = still_open(state);
         const detail::SysResult result = own.receive(into.data(), into.size());
         if (result.ok()) co_return static_cast<std::size_t>(result.value);
         if (!result.would_block()) detail::throw_system_error(result.error, "read");
@@ -231,42 +277,45 @@ Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint dea
 
 // Appends to what is unread.
 template <class Unused>
-Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
-    State& own = state();
-    const std::span<char> room = own.unread.extend(std::max(own.room, own.unread.size()));
+Task<std::size_t> TcpStream::receive_more(State& state, detail::TimePoint deadline) {
+    const std::span<char> room = state.unread.extend(std::max(state.room, state.unread.size()));
     std::size_t received = 0;
-    const detail::AtExit cut([&] { own.unread.keep(received, room.size()); });
-    received = co_await receive(room, deadline);
-    if (received == room.size()) own.room = much_room;
-    if (received < least_room) own.room = least_room;
+    const detail::AtExit cut([&] { state.unread.keep(received, room.size()); });
+    received = co_await receive(state, room, deadline);
+    if (received == room.size()) state.room = much_room;
+    if (received < least_room) state.room = least_room;
     co_return received;
 }
 
 template <detail::Limit L>
-Task<std::size_t> TcpStream::read_more(L limit) {
-    const Reading reading(state());
-    co_return co_await receive_more(deadline_in(limit));
+Task<std::size_t> TcpStream::read_behind(SharedState shared, L limit) {
+    State& state = open_state(shared.get());
+    const Reading reading(state);
+    co_return co_await receive_more(state, deadline_in(state, limit));
 }
 
 template <detail::Limit L>
-Task<std::size_t> TcpStream::read(std::span<char> into, L limit) {
-    const Reading reading(state());
-    detail::UnreadBytes& unread = state().unread;
+Task<std::size_t> TcpStream::read_into(SharedState shared, std::span<char> into, L limit) {
+    State& state = open_state(shared.get());
+    const Reading reading(state);
+    detail::UnreadBytes& unread = state.unread;
     const std::size_t size = std::min(unread.size(), into.size());
     if (size > 0 || into.empty()) {
         std::memcpy(into.data(), unread.view().data(), size);
         unread.take(size);
         co_return size;
     }
-    co_return co_await receive(into, deadline_in(limit));
+    co_return co_await receive(state, into, deadline_in(state, limit));
 }
 
 template <detail::Limit L>
-Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, std::size_t longest, L limit) {
+Task<std::optional<std::string>> TcpStream::read_to(SharedState shared, std::string delimiter,
+                                                    std::size_t longest, L limit) {
     if (delimiter.empty()) throw std::invalid_argument("read_until: the delimiter is empty");
-    const detail::TimePoint deadline = deadline_in(limit);
-    const Reading reading(state());
-    detail::UnreadBytes& unread = state().unread;
+    State& state = open_state(shared.get());
+    const detail::TimePoint deadline = deadline_in(state, limit);
+    const Reading reading(state);
+    detail::UnreadBytes& unread = state.unread;
     for (std::size_t searched = 0;;) {
         const std::size_t found = unread.view().find(delimiter, searched);
         const bool is_there = found != std::string_view::npos;
@@ -280,21 +329,22 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
             unread.take(found + delimiter.size());
             co_return text;
         }
-        const std::size_t received = co_await receive_more(deadline);
+        const std::size_t received = co_await receive_more(state, deadline);
         if (received > 0) continue;
         if (unread.size() == 0) co_return std::nullopt;
-        detail::throw_system_error(ECONNRESET, "the peer ended before the delimiter");
+        detail::throw_ended("the peer ended before the delimiter");
     }
 }
 
 template <detail::Limit L>
-Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
-    const detail::TimePoint deadline = deadline_in(limit);
-    const Reading reading(state());
-    detail::UnreadBytes& unread = state().unread;
+Task<std::string> TcpStream::read_size(SharedState shared, std::size_t size, L limit) {
+    State& state = open_state(shared.get());
+    const detail::TimePoint deadline = deadline_in(state, limit);
+    const Reading reading(state);
+    detail::UnreadBytes& unread = state.unread;
     while (unread.size() < size) {
-        const std::size_t received = co_await receive_more(deadline);
-        if (received == 0) detail::throw_system_error(ECONNRESET, "the peer ended before all had come");
+        const std::size_t received = co_await receive_more(state, deadline);
+        if (received == 0) detail::throw_ended("the peer ended before all had come");
     }
     std::string bytes(unread.view().substr(0, size));
     unread.take(size);
@@ -302,13 +352,14 @@ Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
 }
 
 template <detail::Limit L>
-Task<> TcpStream::write_all(std::string_view bytes, L limit) {
-    const detail::TimePoint deadline = deadline_in(limit);
-    detail::Socket& own = state().socket;
-    if (own.watch().reactor().turn_is_up()) co_await yield();
+Task<> TcpStream::write(SharedState shared, std::string_view bytes, L limit) {
+    State& state = open_state(shared.get());
+    const detail::TimePoint deadline = deadline_in(state, limit);
+    if (state.socket->watch().reactor().turn_is_up()) co_await yield();
     for (detail::Readiness needed = detail::writable; !bytes.empty();) {
-        detail::LimitedReadinessWait ready(own.watch(), needed, deadline);
+        detail::LimitedReadinessWait ready(still_open(state).watch(), needed, deadline);
         co_await ready;
+        detail::Socket& own = still_open(state);
         const detail::SysResult result = own.send(bytes.data(), bytes.size());
         if (result.ok()) {
             bytes.remove_prefix(static_cast<std::size_t>(result.value));

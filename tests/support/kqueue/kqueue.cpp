@@ -117,8 +117,8 @@ struct kevent make_event(int fd, std::int16_t number, const Filter& filter, bool
     event.filter = number;
     event.flags = static_cast<std::uint16_t>(filter.flags & ~(EV_ADD | EV_ENABLE | EV_RECEIPT));
     if (ended) event.flags |= EV_EOF;
-    if (ended && (seen & EPOLLERR) != 0)
-        event.fflags = static_cast<std::uint32_t>(socket_option(fd, SO_ERROR));
+    // Which error it is stays with the socket, for the next call: reading SO_ERROR would clear it.
+    if (ended && (seen & EPOLLERR) != 0) event.fflags = ECONNRESET;
     event.data = number == EVFILT_READ ? pending_bytes(fd) : socket_option(fd, SO_SNDBUF);
     event.udata = filter.udata;
     return event;
@@ -135,8 +135,6 @@ int translate(int fd, Registration& registration, std::uint32_t seen, struct kev
     if (registration.write.enabled && ((seen & EPOLLOUT) != 0 || write_ended)) {
         out[count++] = make_event(fd, EVFILT_WRITE, registration.write, write_ended, seen);
     }
-    // Reading SO_ERROR clears it: both filters tell the same.
-    if (count == 2) out[0].fflags = out[1].fflags = out[0].fflags | out[1].fflags;
     return count;
 }
 

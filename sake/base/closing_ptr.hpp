@@ -1,0 +1,44 @@
+// What a handle, such as a TcpStream, shares with the operations on it that are in progress.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Owns a T for as long as it lives, then calls `close()` on it. The memory stays until the last of those
+/// that share it has ended, so that an operation in progress meets a closed T and not a destroyed one. Moves
+/// only.
+template <class T>
+class ClosingPtr {
+  public:
+    explicit ClosingPtr(std::shared_ptr<T> owned) noexcept : owned_(std::move(owned)) {}
+    ClosingPtr(ClosingPtr&&) noexcept = default;
+    ClosingPtr& operator=(ClosingPtr&& other) noexcept {
+        if (this != &other) {
+            reset();
+            owned_ = std::move(other.owned_);
+        }
+        return *this;
+    }
+    ~ClosingPtr() { reset(); }
+
+    void reset() noexcept {
+        if (owned_ != nullptr) owned_->close();
+        owned_.reset();
+    }
+    /// For an operation in progress.
+    [[nodiscard]] const std::shared_ptr<T>& share() const noexcept { return owned_; }
+    [[nodiscard]] T& operator*() const noexcept { return *owned_; }
+    [[nodiscard]] T* operator->() const noexcept { return owned_.get(); }
+    [[nodiscard]] explicit operator bool() const noexcept { return owned_ != nullptr; }
+
+  private:
+    std::shared_ptr<T> owned_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,46 @@
+// What can become of a connection and has no errno: a peer that ended in order but too early, and a name that
+// has no address.
+#pragma once
+
+#include <netdb.h>
+
+#include <string>
+#include <system_error>
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Of an end that is no failure of the connection, unlike ECONNRESET.
+class EndCategory final : public std::error_category {
+  public:
+    [[nodiscard]] const char* name() const noexcept override { return "sake.end"; }
+    [[nodiscard]] std::string message(int) const override { return "the peer closed the connection"; }
+};
+
+/// Of getaddrinfo, whose codes are its own.
+class LookupCategory final : public std::error_category {
+  public:
+    [[nodiscard]] const char* name() const noexcept override { return "sake.lookup"; }
+    [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
+    [[nodiscard]] std::error_condition default_error_condition(int) const noexcept override {
+        return std::make_error_condition(std::errc::address_not_available);
+    }
+};
+
+/// Throws std::system_error: "<what>: the peer closed the connection".
+[[noreturn]] inline void throw_ended(const std::string& what) {
+    static const EndCategory category;
+    throw std::system_error(std::error_code(1, category), what);
+}
+
+/// Throws std::system_error: "<what>: Name or service not known", or what else getaddrinfo's code means.
+/// Equal to std::errc::address_not_available.
+[[noreturn]] inline void throw_lookup_error(int code, const std::string& what) {
+    static const LookupCategory category;
+    throw std::system_error(std::error_code(code, category), what);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
