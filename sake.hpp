@@ -99,6 +99,7 @@
 #include "sake/io/wire.hpp"
 
 #include "sake/app/answered.hpp"
+#include "sake/app/json_fit.hpp"
 #include "sake/app/bind.hpp"
 #include "sake/app/call.hpp"
 #include "sake/app/call_runner.hpp"

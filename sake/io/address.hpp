@@ -74,6 +74,7 @@ inline Listener listen_unix(const std::string& path, int backlog) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.empty()) throw_listen_error(EINVAL, name);
+    demand_no_nul(name, "cannot listen on ");
     if (path.size() >= sizeof address.sun_path) throw_listen_error(ENAMETOOLONG, name);
     std::memcpy(address.sun_path, path.data(), path.size());
     const SysResult made = sys::stream_socket(AF_UNIX);
@@ -125,6 +126,7 @@ struct FreeAddresses {
 using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
 
 inline Addresses resolve_to_listen(const HostAndPort& where, std::string_view name) {
+    demand_no_nul(where.host, "cannot listen on ");
     addrinfo hints{};
     hints.ai_family = where.host.empty() ? AF_INET6 : AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;

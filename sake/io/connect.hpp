@@ -83,6 +83,7 @@ inline SocketAddress unix_address(const std::string& address) {
     sockaddr_un local{};
     local.sun_family = AF_UNIX;
     if (path.empty()) throw_connect_error(EINVAL, address);
+    demand_no_nul(address, "cannot connect to ");
     if (path.size() >= sizeof local.sun_path) throw_connect_error(ENAMETOOLONG, address);
     std::memcpy(local.sun_path, path.data(), path.size());
     return {reinterpret_cast<const sockaddr*>(&local), sizeof local};
@@ -90,6 +91,7 @@ inline SocketAddress unix_address(const std::string& address) {
 
 /// "host:port" or "[ipv6]:port" taken apart. Throws std::system_error.
 inline HostAndPort split_peer(const std::string& address) {
+    demand_no_nul(address, "cannot connect to ");
     auto where = split_address(address);
     if (where && !where->host.empty()) return *std::move(where);
     throw_connect_error(EINVAL, "\"" + address + "\", which is not host:port, [ipv6]:port or unix:/path");
