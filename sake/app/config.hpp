@@ -178,9 +178,7 @@ inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(
 inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
     check_setting<std::int64_t>(name, value.count(), smallest, " ms");
     if (value > longest_setting && value != std::chrono::milliseconds::max()) {
-        throw std::invalid_argument(
-            std::string("Config::") + name +
-            " must be at most 10 years, or std::chrono::milliseconds::max() for no limit");
+        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
     }
 }
 

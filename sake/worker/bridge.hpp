@@ -104,7 +104,7 @@ class RequestCheck {
         demand(is_token(document_.method), "'method' is not valid");
         const std::string& target = document_.target;
         const char* const end = target.data() + target.size();
-        demand(skip_target(target.data(), end) == end, "'target' has a byte that must be percent-encoded");
+        demand(skip_target(target.data(), end) == end, "it describes no request");
         demand(fits(limits_.request_line, document_.method.size(), target.size(), 12),
                "'method' and 'target' are too long");
         demand_fields();
