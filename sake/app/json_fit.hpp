@@ -211,9 +211,16 @@ class JsonFit {
             const Value* place = &each;
             for (auto step = way.rbegin(); step != way.rend() && place != nullptr; ++step)
                 place = at(*place, *step);
-            if (place != nullptr && place->type() == wanted.type() && *place == wanted) ++found;
+            if (place != nullptr && is_same(*place, wanted)) ++found;
         }
         return found;
+    }
+
+    // nlohmann's comparison takes -1 for the largest unsigned number.
+    static bool is_same(const Value& one, const Value& other) {
+        if (one.is_number_integer() && other.is_number_integer())
+            return integer_of(one) == integer_of(other);
+        return one.type() == other.type() && one == other;
     }
 
     static bool is_lost(const Value& value, const Value& written) {

@@ -54,6 +54,7 @@ inline std::size_t count_json_values(std::string_view text, const JsonLimits& li
     };
     std::size_t depth = 0;
     std::size_t values = 1;
+    if (limits.values == 0) refuse("has more than ", limits.values, " values", 0);
     bool in_string = false;
     bool is_new = false;  // an array or object has begun, and nothing is in it yet
     for (std::size_t i = 0; i < text.size(); ++i) {
