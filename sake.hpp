@@ -99,7 +99,6 @@
 #include "sake/io/wire.hpp"
 
 #include "sake/app/answered.hpp"
-#include "sake/app/json_fit.hpp"
 #include "sake/app/bind.hpp"
 #include "sake/app/call.hpp"
 #include "sake/app/call_runner.hpp"
@@ -112,6 +111,7 @@
 #include "sake/app/fallback.hpp"
 #include "sake/app/group.hpp"
 #include "sake/app/handler.hpp"
+#include "sake/app/json_fit.hpp"
 #include "sake/app/observers.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/app/problem.hpp"

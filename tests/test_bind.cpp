@@ -242,7 +242,6 @@ TEST_CASE("a body that says it is of another type than JSON is a 415") {
         });
 }
 
-
 namespace {
 
 struct Numbers {
@@ -394,7 +393,8 @@ TEST_CASE("what another order, a set, or a type of its own makes of numbers is n
     const auto member = [](std::string_view text) { return bound_text<Nested>(text); };
     CHECK(Json::parse(member(R"({"ids":[257,1,4294,0,256]})"))["ids"].dump() == "[0,1,256,257,4294]");
     CHECK(Json::parse(member(R"({"ids":[257,1,257]})"))["ids"].dump() == "[1,257]");
-    CHECK(Json::parse(member(R"({"by_id":[[257,"x"],[1,"y"]]})"))["by_id"].dump() == R"([[1,"y"],[257,"x"]])");
+    CHECK(Json::parse(member(R"({"by_id":[[257,"x"],[1,"y"]]})"))["by_id"].dump() ==
+          R"([[1,"y"],[257,"x"]])");
     CHECK(Json::parse(member(R"({"any":{"a":[1e30,1.5,true,2.0]}})"))["any"].dump() ==
           R"({"a":[1e+30,1.5,true,2.0]})");
     CHECK(bound_text<Json>("[1e30,2.0]") == "[1e+30,2.0]");
@@ -484,7 +484,8 @@ TEST_CASE("L1 a document may have as many values as the limit, and no more") {
 }
 
 TEST_CASE("L3 a document that would take more memory than all connections may hold is a 503") {
-    sake::Engine app({.max_buffered = 64 * 1024, .announce = false, .log = [](sake::LogLevel, std::string_view) {}});
+    sake::Engine app(
+        {.max_buffered = 64 * 1024, .announce = false, .log = [](sake::LogLevel, std::string_view) {}});
     bool is_held = false;
     sake::Event release;
     app.post("/held", [&](Context& ctx) -> sake::Task<> {

@@ -436,8 +436,9 @@ TEST_CASE("W8 a document is refused where the server would have refused its requ
     };
     const std::string bad_field = "worker document: 'headers' has a field that is not valid";
     for (const Fields& fields :
-         {Fields{{"X", "a\r\nb"}}, Fields{{"X", "a\nb"}}, Fields{{"X", std::string("a\0b", 3)}}, Fields{{"X ", "a"}},
-          Fields{{"", "a"}}, Fields{{"X\r\nY", "a"}}, Fields{{"X:", "a"}}, Fields{{"X", " a"}}, Fields{{"X", "a\t"}}}) {
+         {Fields{{"X", "a\r\nb"}}, Fields{{"X", "a\nb"}}, Fields{{"X", std::string("a\0b", 3)}},
+          Fields{{"X ", "a"}}, Fields{{"", "a"}}, Fields{{"X\r\nY", "a"}}, Fields{{"X:", "a"}},
+          Fields{{"X", " a"}}, Fields{{"X", "a\t"}}}) {
         CHECK(refusal([&](WorkerContext& d) { d.headers = fields; }) == bad_field);
     }
     const std::string bad_host = "worker document: 'headers' has no valid Host";
@@ -467,7 +468,8 @@ TEST_CASE("W8 a document is refused where the server would have refused its requ
           "worker document: 'headers' are too large");
     const auto with_body = [](WorkerContext& d) { d.body = "12345"; };
     CHECK(refusal(with_body, sake::Config(config).with_max_body(5)) == "taken");
-    CHECK(refusal(with_body, sake::Config(config).with_max_body(4)) == "worker document: 'body' is too large");
+    CHECK(refusal(with_body, sake::Config(config).with_max_body(4)) ==
+          "worker document: 'body' is too large");
     route.route.max_body(5);
     CHECK(refusal(with_body, sake::Config(config).with_max_body(4)) == "taken");
 }
@@ -492,15 +494,16 @@ TEST_CASE("W8 a response from another process passes the checks of what handlers
     };
     using sake::WorkerResponse;
     CHECK(refusal([](WorkerResponse&) {}) == "taken");
-    for (const char* name : {"Content-Length", "transfer-encoding", "Connection", "Keep-Alive", "Upgrade",
-                             "Trailer"}) {
+    for (const char* name :
+         {"Content-Length", "transfer-encoding", "Connection", "Keep-Alive", "Upgrade", "Trailer"}) {
         CHECK(refusal([&](WorkerResponse& d) { d.headers.emplace_back(name, "5"); }) ==
               "header " + std::string(name) + " is set by the server itself");
     }
     CHECK(refusal([](WorkerResponse& d) { d.headers.emplace_back("connection", "close"); }) ==
           "taken, close");
-    CHECK(refusal([](WorkerResponse& d) { d.headers.emplace_back("X", "a\r\nY: b"); })
-              .find("carriage return") != std::string::npos);
+    CHECK(refusal([](WorkerResponse& d) {
+              d.headers.emplace_back("X", "a\r\nY: b");
+          }).find("carriage return") != std::string::npos);
     CHECK(refusal([](WorkerResponse& d) { d.headers.emplace_back("X\n", "a"); }).find("line feed") !=
           std::string::npos);
     CHECK(refusal([](WorkerResponse& d) { d.content_type = "text/html\r\nX: y"; }).find("carriage return") !=

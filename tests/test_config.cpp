@@ -182,7 +182,8 @@ TEST_CASE("a value that makes no sense throws and names its field") {
     CHECK(refusal({.log = nullptr}) == "Config::log must be callable");
 }
 
-TEST_CASE("a time that would overflow the clock throws and names its field, and ten years and no limit are taken") {
+TEST_CASE(
+    "a time that would overflow the clock throws and names its field, and ten years and no limit are taken") {
     constexpr std::chrono::milliseconds longest = 24h * 3650;
     struct Row {
         const char* field;

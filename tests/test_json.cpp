@@ -254,9 +254,9 @@ TEST_CASE("P7: a text may have as many values as the limit, and no more, whereve
         std::string_view text;
         std::size_t values;
     };
-    for (const Row& row :
-         {Row{"1", 1}, Row{"[]", 1}, Row{" [ ] ", 1}, Row{"{}", 1}, Row{"[1]", 2}, Row{"[[]]", 2}, Row{"[{}]", 2},
-          Row{R"({"a":1})", 2}, Row{R"({"a":[1,{}],"b":"[,,[{"})", 5}, Row{R"([ 1 , [ 2 ] , "\"," ])", 5}}) {
+    for (const Row& row : {Row{"1", 1}, Row{"[]", 1}, Row{" [ ] ", 1}, Row{"{}", 1}, Row{"[1]", 2},
+                           Row{"[[]]", 2}, Row{"[{}]", 2}, Row{R"({"a":1})", 2},
+                           Row{R"({"a":[1,{}],"b":"[,,[{"})", 5}, Row{R"([ 1 , [ 2 ] , "\"," ])", 5}}) {
         CAPTURE(row.text);
         CHECK_FALSE(refused(row.text, row.values));
         CHECK(refused(row.text, row.values - 1));
@@ -268,7 +268,8 @@ TEST_CASE("a value is emptied without memory, however wide, up to 256 levels dee
     std::string wide = "[[1]";
     for (int i = 0; i < 1000; ++i) wide += R"(,[1],{"a":[{"b":{}}]})";
     wide += "]";
-    for (const std::string& text : {wide, nested(200, '[', ']'), std::string("7"), std::string(R"({"a":{"b":[]}})")}) {
+    for (const std::string& text :
+         {wide, nested(200, '[', ']'), std::string("7"), std::string(R"({"a":{"b":[]}})")}) {
         Json value = parse_json(text, 256);
         const bool is_structured = value.is_structured();
         const auto before = harness::allocations::by_this_thread();
@@ -279,7 +280,8 @@ TEST_CASE("a value is emptied without memory, however wide, up to 256 levels dee
 }
 
 TEST_CASE("R1: memory that runs out, and stays out, while a text is parsed is a bad_alloc and no end") {
-    const std::string text = R"([[{"count":1},{"real":[[2.5]]},{"a":{"b":["a text that is not short at all"]}}],[[[3]]],
+    const std::string text =
+        R"([[{"count":1},{"real":[[2.5]]},{"a":{"b":["a text that is not short at all"]}}],[[[3]]],
                               {"twice":[1,[2,[3]]],"twice":[[3],{"x":{"y":[4]}}]},"and one more that is not short"])";
     std::uint64_t failures = 0;
     for (std::uint64_t n = 1;; ++n) {

@@ -180,8 +180,8 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
         try {
             return json_as<T>(document.value);
         } catch (const JsonMisfit& error) {
-            throw HttpError(422, (error.where().empty() ? "body: " : "body: '" + error.where() + "': ") +
-                                     error.what());
+            throw HttpError(
+                422, (error.where().empty() ? "body: " : "body: '" + error.where() + "': ") + error.what());
         } catch (const Json::type_error& error) {
             if (!document.value.is_object() && error.id == use_of_wrong_type) {
                 throw HttpError(422,

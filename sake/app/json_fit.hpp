@@ -193,7 +193,8 @@ class JsonFit {
             const Value* const lost = find_lost(value[i], written[i], way);
             if (lost == nullptr) continue;
             const std::size_t now = count(*lost, written, way);
-            const bool is_elsewhere = value.size() == written.size() ? now == count(*lost, value, way) : now > 0;
+            const bool is_elsewhere =
+                value.size() == written.size() ? now == count(*lost, value, way) : now > 0;
             if (is_elsewhere) {
                 way.clear();
                 return nullptr;
@@ -218,8 +219,7 @@ class JsonFit {
 
     // nlohmann's comparison takes -1 for the largest unsigned number.
     static bool is_same(const Value& one, const Value& other) {
-        if (one.is_number_integer() && other.is_number_integer())
-            return integer_of(one) == integer_of(other);
+        if (one.is_number_integer() && other.is_number_integer()) return integer_of(one) == integer_of(other);
         return one.type() == other.type() && one == other;
     }
 

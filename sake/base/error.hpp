@@ -83,9 +83,9 @@ template <std::integral T, std::integral Number>
 inline void demand_no_nul(std::string_view name, std::string_view for_what = {}) {
     const std::size_t nul = name.find('\0');
     if (nul == std::string_view::npos) return;
-    throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                            std::string(for_what).append(name.substr(0, nul)) +
-                                "\\0: a name with a NUL byte in it");
+    throw std::system_error(
+        std::make_error_code(std::errc::invalid_argument),
+        std::string(for_what).append(name.substr(0, nul)) + "\\0: a name with a NUL byte in it");
 }
 
 [[noreturn]] inline void throw_system_error(int error, const std::string& what) {

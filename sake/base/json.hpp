@@ -20,7 +20,8 @@ inline namespace v0 {
 /// nlohmann::json: objects, arrays, text, numbers, booleans, null.
 using Json = nlohmann::json;
 
-/// Thrown by parse_json: the text is not JSON, nests too deep or has too many values. what() says where, for people.
+/// Thrown by parse_json: the text is not JSON, nests too deep or has too many values. what() says where, for
+/// people.
 class JsonError : public std::exception {
   public:
     explicit JsonError(std::string message) : message_(std::move(message)) {}
@@ -132,8 +133,9 @@ class JsonBuilder {
     template <class Error>
     bool parse_error(std::size_t position, const std::string&, const Error& error) {
         constexpr int number_overflow = 406;
-        throw JsonError((error.id == number_overflow ? "JSON with a number that is too large, which ends at byte "
-                                                     : "invalid JSON at byte ") +
+        throw JsonError((error.id == number_overflow
+                             ? "JSON with a number that is too large, which ends at byte "
+                             : "invalid JSON at byte ") +
                         std::to_string(position));
     }
 

@@ -109,10 +109,12 @@ class RequestCheck {
                "'method' and 'target' are too long");
         demand_fields();
         demand(document_.body.size() <= route_.max_body.value_or(limits_.body), "'body' is too large");
-        constexpr auto of_an_address = [](char c) { return ascii::is(c, ascii::hex) || c == '.' || c == ':'; };
+        constexpr auto of_an_address = [](char c) {
+            return ascii::is(c, ascii::hex) || c == '.' || c == ':';
+        };
         const std::string& address = document_.remote_address;
-        demand(address == "unix" || (address.size() < 64 && std::all_of(address.begin(), address.end(),
-                                                                         of_an_address)),
+        demand(address == "unix" ||
+                   (address.size() < 64 && std::all_of(address.begin(), address.end(), of_an_address)),
                "'remote_address' is not one");
         demand(document_.values.is_object(), "'values' must be an object");
     }

@@ -282,8 +282,7 @@ void read_document(JsonReader& json, Document& response) {
                        if (name == "headers") return reader.take(response.headers), true;
                        if (name == "body") return reader.take(response.body), true;
                        if (name == "values") return reader.take_values(response.values), true;
-                       if (name == "values_tagged")
-                           return reader.take_values_tagged(response.values), true;
+                       if (name == "values_tagged") return reader.take_values_tagged(response.values), true;
                        if (name == "close") return reader.take(response.close), true;
                        if (name == "aborted") return reader.take(response.aborted), true;
                        if (name == "error") return reader.take(response.error), true;
@@ -307,8 +306,7 @@ void read_document(JsonReader& json, Document& request) {
                        if (name == "headers") return reader.take(request.headers), true;
                        if (name == "body") return reader.take(request.body), true;
                        if (name == "values") return reader.take_values(request.values), true;
-                       if (name == "values_tagged")
-                           return reader.take_values_tagged(request.values), true;
+                       if (name == "values_tagged") return reader.take_values_tagged(request.values), true;
                        if (name == "remote_address") return reader.take(request.remote_address), true;
                        if (name != "response") return false;
                        if (std::exchange(has_response, true)) reader.refuse("is there twice");
