@@ -114,6 +114,7 @@
 #include "sake/app/fallback.hpp"
 #include "sake/app/group.hpp"
 #include "sake/app/handler.hpp"
+#include "sake/app/json_fit.hpp"
 #include "sake/app/observers.hpp"
 #include "sake/app/on_head.hpp"
 #include "sake/app/pattern.hpp"

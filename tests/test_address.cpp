@@ -275,6 +275,17 @@ TEST_CASE("a Unix socket is listened on, names itself, and its file goes with it
     CHECK_FALSE(exists(path));
 }
 
+TEST_CASE("an address with a NUL byte in it is refused, and nothing is bound") {
+    const TemporaryDirectory directory;
+    const std::string path = directory.file("socket");
+    std::string what;
+    CHECK(listen_error("unix:" + path + std::string("\0.other", 7), what) == std::errc::invalid_argument);
+    CHECK(what == "cannot listen on unix:" + path + "\\0: a name with a NUL byte in it: Invalid argument");
+    CHECK_FALSE(exists(path));
+    CHECK(listen_error(std::string("127.0.0.1\0.example:0", 20), what) == std::errc::invalid_argument);
+    CHECK(what.find("a name with a NUL byte in it") != std::string::npos);
+}
+
 TEST_CASE("a moved listener keeps its file until the end of the last owner") {
     const TemporaryDirectory directory;
     const std::string path = directory.file("socket");

@@ -1,8 +1,15 @@
 #include <doctest/doctest.h>
 
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
+#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "support/server_fixture.hpp"
@@ -269,6 +276,275 @@ TEST_CASE("a body that says it is of another type than JSON is a 415") {
                 }
             }
         });
+}
+
+namespace {
+
+struct Numbers {
+    int count = 0;
+    std::int8_t small = 0;
+    std::uint8_t byte = 0;
+    unsigned natural = 0;
+    std::int64_t large = 0;
+    std::uint64_t largest = 0;
+    float single_number = 0;
+    double real = 0;
+    bool flag = false;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE_WITH_DEFAULT(Numbers, count, small, byte, natural, large, largest,
+                                                single_number, real, flag)
+};
+
+struct Nested {
+    std::vector<Numbers> list;
+    std::map<std::string, short> by_name;
+    std::map<int, std::string> by_id;
+    std::set<int> ids;
+    std::array<unsigned, 2> pair{};
+    std::pair<int, double> point;
+    Json any;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE_WITH_DEFAULT(Nested, list, by_name, by_id, ids, pair, point, any)
+};
+
+/// Reads a number as it likes, and writes another.
+struct OfItsOwn {
+    int cents = 0;
+};
+void from_json(const Json& json, OfItsOwn& value) {
+    value.cents = static_cast<int>(json.at("price").get<double>() * 100);
+    if (value.cents > 100'000) value.cents = 100'000;
+}
+void to_json(Json& json, const OfItsOwn& value) { json = Json{{"price", value.cents / 100.0}}; }
+
+/// Refuses what the search for the types puts into the place of a number.
+struct Picky {
+    double at_least_one = 1;
+    int count = 0;
+};
+void from_json(const Json& json, Picky& value) {
+    json.at("at_least_one").get_to(value.at_least_one);
+    if (value.at_least_one < 1) throw std::invalid_argument("too small");
+    json.at("count").get_to(value.count);
+}
+void to_json(Json& json, const Picky& value) {
+    json = Json{{"at_least_one", value.at_least_one}, {"count", value.count}};
+}
+
+enum Plain { zero, one };
+
+/// What the body is made of, as JSON; or the refusal.
+template <class T>
+std::string bound_text(std::string_view body) {
+    sake::Engine app({.announce = false});
+    app.post("/", [](Context& ctx) { ctx.json(Json(ctx.bind<T>())); });
+    sake::TestClient client(app);
+    const sake::TestResponse answer =
+        client.request("POST", "/", {{"Content-Type", "application/json"}}, std::string(body));
+    if (answer.status == 200) return answer.body;
+    return std::to_string(answer.status) + " " + answer.json()["detail"].template get<std::string>();
+}
+
+}  // namespace
+
+TEST_CASE("a number that its type does not hold is a 422 that says which, in a type of the program too") {
+    const auto member = [](std::string_view text) { return bound_text<Numbers>(text); };
+    CHECK(member(R"({"count":99999999999})") == "422 body: 'count': 99999999999 is out of range");
+    CHECK(member(R"({"count":2147483648})") == "422 body: 'count': 2147483648 is out of range");
+    CHECK(member(R"({"count":-2147483649})") == "422 body: 'count': -2147483649 is out of range");
+    CHECK(member(R"({"count":4294967296})") == "422 body: 'count': 4294967296 is out of range");
+    CHECK(member(R"({"count":1e30})") == "422 body: 'count': 1e+30 is out of range");
+    CHECK(member(R"({"count":-1e300})") == "422 body: 'count': -1e+300 is out of range");
+    CHECK(member(R"({"count":3e9})") == "422 body: 'count': 3000000000 is out of range");
+    CHECK(member(R"({"count":1.7})") == "422 body: 'count': 1.7 is not an integer");
+    CHECK(member(R"({"count":-0.5})") == "422 body: 'count': -0.5 is not an integer");
+    CHECK(member(R"({"count":true})") == "422 body: 'count': type must be number, but is boolean");
+    CHECK(member(R"({"count":false})") == "422 body: 'count': type must be number, but is boolean");
+    CHECK(member(R"({"count":"7"})") == "422 body: 'count': type must be number, but is string");
+    CHECK(member(R"({"single_number":true})") ==
+          "422 body: 'single_number': type must be number, but is boolean");
+    CHECK(member(R"({"large":true})").starts_with("422 "));
+    CHECK(member(R"({"flag":1})").starts_with("422 "));
+    CHECK(member(R"({"small":128})") == "422 body: 'small': 128 is out of range");
+    CHECK(member(R"({"small":-129})") == "422 body: 'small': -129 is out of range");
+    CHECK(member(R"({"byte":256})") == "422 body: 'byte': 256 is out of range");
+    CHECK(member(R"({"byte":-1})") == "422 body: 'byte': -1 is out of range");
+    CHECK(member(R"({"byte":-1.0})") == "422 body: 'byte': -1 is out of range");
+    CHECK(member(R"({"natural":-1})") == "422 body: 'natural': -1 is out of range");
+    CHECK(member(R"({"natural":4294967296})") == "422 body: 'natural': 4294967296 is out of range");
+    CHECK(member(R"({"large":9223372036854775808})") ==
+          "422 body: 'large': 9223372036854775808 is out of range");
+    CHECK(member(R"({"large":9223372036854775808.0})").starts_with("422 body: 'large': "));
+    CHECK(member(R"({"largest":-1})") == "422 body: 'largest': -1 is out of range");
+    CHECK(member(R"({"largest":18446744073709551616})").starts_with("422 body: 'largest': "));
+    CHECK(member(R"({"single_number":1e39})") == "422 body: 'single_number': 1e+39 is out of range");
+    CHECK(member(R"({"real":1e400})") == "400 JSON with a number that is too large, which ends at byte 13");
+}
+
+TEST_CASE("a number that its type holds is taken, whatever it is written like") {
+    const auto member = [](const std::string& name, const std::string& number) {
+        return Json::parse(bound_text<Numbers>("{\"" + name + "\":" + number + "}"))[name].dump();
+    };
+    CHECK(member("count", "2147483647") == "2147483647");
+    CHECK(member("count", "-2147483648") == "-2147483648");
+    CHECK(member("count", "2.0") == "2");
+    CHECK(member("count", "1e5") == "100000");
+    CHECK(member("count", "-0.0") == "0");
+    CHECK(member("small", "-128") == "-128");
+    CHECK(member("byte", "255") == "255");
+    CHECK(member("natural", "4294967295") == "4294967295");
+    CHECK(member("large", "9223372036854775807") == "9223372036854775807");
+    CHECK(member("large", "-9223372036854775808") == "-9223372036854775808");
+    CHECK(member("largest", "18446744073709551615") == "18446744073709551615");
+    CHECK(member("single_number", "3.4e38").starts_with("3.39999"));
+    CHECK(member("single_number", "0.1").starts_with("0.1000000014"));
+    CHECK(member("single_number", "1e-60") == "0.0");
+    CHECK(member("real", "1e300") == "1e+300");
+    CHECK(member("real", "99999999999") == "99999999999.0");
+    CHECK(member("real", "0.1") == "0.1");
+    CHECK(member("flag", "true") == "true");
+}
+
+TEST_CASE("numbers in lists, maps, pairs and types within types are held to their types") {
+    const auto member = [](std::string_view text) { return bound_text<Nested>(text); };
+    CHECK(member(R"({"list":[{"count":1},{"count":99999999999}]})") ==
+          "422 body: 'list/1/count': 99999999999 is out of range");
+    CHECK(member(R"({"list":[{"count":1.5}]})") == "422 body: 'list/0/count': 1.5 is not an integer");
+    CHECK(member(R"({"by_name":{"a":1,"b":70000}})") == "422 body: 'by_name/b': 70000 is out of range");
+    CHECK(member(R"({"by_id":[[4294967297,"x"]]})").starts_with("422 body: 'by_id/0/0': 4294967297 "));
+    CHECK(member(R"({"ids":[1,1e10]})").starts_with("422 body: 'ids/1': "));
+    CHECK(member(R"({"pair":[1,-1]})") == "422 body: 'pair/1': -1 is out of range");
+    CHECK(member(R"({"point":[1.5,1.5]})") == "422 body: 'point/0': 1.5 is not an integer");
+    CHECK(bound_text<std::vector<int>>("[1,2,3000000000]") == "422 body: '2': 3000000000 is out of range");
+    CHECK(bound_text<std::vector<int>>("[1,true]") == "422 body: '1': type must be number, but is boolean");
+    CHECK(bound_text<std::map<std::string, int>>(R"({"a":1e30})") == "422 body: 'a': 1e+30 is out of range");
+    CHECK(bound_text<int>("99999999999") == "422 body: 99999999999 is out of range");
+    CHECK(bound_text<int>("1e30") == "422 body: 1e+30 is out of range");
+    CHECK(bound_text<int>("true") == "422 body: type must be number, but is boolean");
+    CHECK(bound_text<std::int64_t>("1.5") == "422 body: 1.5 is not an integer");
+    CHECK(bound_text<unsigned short>("65536") == "422 body: 65536 is out of range");
+    CHECK(bound_text<float>("-1e39") == "422 body: -1e+39 is out of range");
+    CHECK(bound_text<Plain>("4294967296") == "422 body: 4294967296 is out of range");
+}
+
+TEST_CASE("what another order, a set, or a type of its own makes of numbers is no loss") {
+    const auto member = [](std::string_view text) { return bound_text<Nested>(text); };
+    CHECK(Json::parse(member(R"({"ids":[257,1,4294,0,256]})"))["ids"].dump() == "[0,1,256,257,4294]");
+    CHECK(Json::parse(member(R"({"ids":[257,1,257]})"))["ids"].dump() == "[1,257]");
+    CHECK(Json::parse(member(R"({"by_id":[[257,"x"],[1,"y"]]})"))["by_id"].dump() ==
+          R"([[1,"y"],[257,"x"]])");
+    CHECK(Json::parse(member(R"({"any":{"a":[1e30,1.5,true,2.0]}})"))["any"].dump() ==
+          R"({"a":[1e+30,1.5,true,2.0]})");
+    CHECK(bound_text<Json>("[1e30,2.0]") == "[1e+30,2.0]");
+    CHECK(bound_text<OfItsOwn>(R"({"price":19.999})") == R"({"price":19.99})");
+    CHECK(bound_text<OfItsOwn>(R"({"price":12345})") == R"({"price":1000.0})");
+    CHECK(bound_text<Picky>(R"({"at_least_one":1.5,"count":2})") == R"({"at_least_one":1.5,"count":2})");
+    CHECK(bound_text<Picky>(R"({"at_least_one":1.5,"count":2.5})") ==
+          "422 body: 'count': 2.5 is not an integer");
+}
+
+TEST_CASE("a value that was set for the request is held to the type that it is asked for as") {
+    sake::Engine app({.announce = false});
+    std::string seen;
+    app.get("/", [&](Context& ctx) {
+        ctx.set("large", 99999999999);
+        ctx.set("fraction", 1.5);
+        ctx.set("flag", true);
+        ctx.set("list", std::vector<long long>{1, 99999999999});
+        const auto refusal = [](auto get) -> std::string {
+            try {
+                get();
+                return "taken";
+            } catch (const std::out_of_range& error) {
+                return error.what();
+            }
+        };
+        CHECK(ctx.get<long long>("large") == 99999999999);
+        CHECK(ctx.get<double>("large") == 99999999999.0);
+        CHECK(ctx.get<bool>("flag"));
+        CHECK(refusal([&] { static_cast<void>(ctx.get<int>("large")); }) ==
+              "ctx.get: 'large': 99999999999 is out of range");
+        CHECK(refusal([&] { static_cast<void>(ctx.get<int>("fraction")); }) ==
+              "ctx.get: 'fraction': 1.5 is not an integer");
+        CHECK(refusal([&] { static_cast<void>(ctx.get<int>("flag")); }) ==
+              "ctx.get: 'flag': type must be number, but is boolean");
+        CHECK(refusal([&] { static_cast<void>(ctx.get<std::vector<int>>("list")); }) ==
+              "ctx.get: 'list': 99999999999 is out of range");
+        CHECK_THROWS_AS(static_cast<void>(ctx.get<std::string>("large")), Json::type_error);
+    });
+    sake::TestClient client(app);
+    CHECK(client.get("/").status == 200);
+}
+
+TEST_CASE("a parameter that is a number beyond the range of its type is not called something else") {
+    sake::Engine app({.announce = false});
+    app.get("/double/:x", [](double x) { return std::to_string(x); });
+    app.get("/query", [](Context& ctx) { ctx.text(std::to_string(ctx.query<float>("x"))); });
+    app.get("/int/:x", [](int x) { return std::to_string(x); });
+    sake::TestClient client(app);
+    const auto detail = [&](const std::string& target) {
+        const sake::TestResponse answer = client.get(target);
+        return std::to_string(answer.status) + " " + answer.json()["detail"].get<std::string>();
+    };
+    CHECK(detail("/double/1e400") == "400 path parameter 'x' is out of range");
+    CHECK(detail("/double/-1e400") == "400 path parameter 'x' is out of range");
+    CHECK(detail("/query?x=1e39") == "400 query parameter 'x' is out of range");
+    CHECK(detail("/query?x=.1e400") == "400 query parameter 'x' is out of range");
+    for (const char* text : {"one", "1e", "1e400x", "--1", ".", "inf", "nan", "1.2.3"}) {
+        CHECK(detail("/double/" + std::string(text)) == "400 path parameter 'x' is not a number");
+    }
+    CHECK(detail("/int/99999999999") == "400 path parameter 'x' is not an integer in range");
+    CHECK(detail("/int/1.7") == "400 path parameter 'x' is not an integer in range");
+    CHECK(detail("/int/true") == "400 path parameter 'x' is not an integer in range");
+}
+
+TEST_CASE("L1 a document may have as many values as the limit, and no more") {
+    sake::Engine app({.max_json_values = 5, .announce = false});
+    app.post("/here", [](Context& ctx) { ctx.json(ctx.bind()); });
+    app.post("/worker", [](Context& ctx) { ctx.json(ctx.bind()); }).worker();
+    sake::TestClient client(app);
+    for (const char* path : {"/here", "/worker"}) {
+        const auto status = [&](std::string body) {
+            return client.request("POST", path, {}, std::move(body)).status;
+        };
+        CHECK(status("[1,2,3,4]") == 200);
+        CHECK(status("[1,2,3,4,5]") == 400);
+        CHECK(status(R"([[],{},[],{}])") == 200);
+        CHECK(status(R"([[],{},[],{},[]])") == 400);
+        CHECK(status(R"({"a":1,"b":[2,"3"]})") == 200);
+        CHECK(status(R"({"a":1,"b":[2,"3",4]})") == 400);
+        CHECK(status(R"([ [ [ [ [ ] ] ] ] ])") == 200);
+        CHECK(status(R"([ [ [ [ [ 1 ] ] ] ] ])") == 400);
+        CHECK(status(R"("[[[[[,,,,,,")") == 200);
+    }
+    const auto refused = client.request("POST", "/here", {}, "[1,2,3,4,5]");
+    CHECK(refused.json()["detail"] == "JSON has more than 5 values at byte 9");
+}
+
+TEST_CASE("L3 a document that would take more memory than all connections may hold is a 503") {
+    sake::Engine app(
+        {.max_buffered = 64 * 1024, .announce = false, .log = [](sake::LogLevel, std::string_view) {}});
+    bool is_held = false;
+    sake::Event release;
+    app.post("/held", [&](Context& ctx) -> sake::Task<> {
+        is_held = true;
+        co_await release.wait();
+        ctx.text("held");
+    });
+    app.post("/", [](Context& ctx) { ctx.json(ctx.bind<std::vector<int>>().size()); });
+    sake::TestClient client(app);
+    std::string many = "[1";
+    for (int i = 0; i < 1000; ++i) many += ",1";
+    many += "]";
+    CHECK(client.request("POST", "/", {}, many).body == "1001");  // it is alone
+    sake::TestConnection other = client.connect();
+    other.send("POST /held HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\n12345");
+    client.advance(std::chrono::milliseconds(0));
+    REQUIRE(is_held);
+    const auto refused = client.request("POST", "/", {}, many);
+    CHECK(refused.status == 503);
+    CHECK(refused.header("Retry-After") == "1");
+    CHECK(client.request("POST", "/", {}, "[1,2]").body == "2");
+    release.set();
+    CHECK(other.response().body == "held");
 }
 
 }  // namespace test_bind

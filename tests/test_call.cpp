@@ -37,6 +37,11 @@ struct Routes {
     RouteEntry& add(std::string_view method, std::string_view pattern) {
         return table.add(table.root(), method, {pattern, 0, __FILE__, __LINE__}, Handler([](Context&) {}));
     }
+    RouteEntry& add_worker(std::string_view method, std::string_view pattern) {
+        RouteEntry& entry = add(method, pattern);
+        entry.route.worker();
+        return entry;
+    }
     RouteTable table;
 };
 
@@ -298,7 +303,7 @@ TEST_CASE("what no route takes goes to the fallback, whose pattern is empty") {
 
 TEST_CASE("W8 a call crosses as a document and is the same call on the other side, whatever its bytes") {
     Routes routes;
-    const RouteEntry& route = routes.add("POST", "/users/:id/*rest");
+    const RouteEntry& route = routes.add_worker("POST", "/users/:id/*rest");
     routes.table.freeze(true);
     const std::string bytes = every_byte();
     std::string escaped;  // every byte that a path may hold
@@ -345,7 +350,7 @@ TEST_CASE("W8 a call crosses as a document and is the same call on the other sid
 
 TEST_CASE("W8 a HEAD is served by the route of GET on the other side too") {
     Routes routes;
-    const RouteEntry& route = routes.add("GET", "/x");
+    const RouteEntry& route = routes.add_worker("GET", "/x");
     Call call;
     routed(call, routes, "HEAD", "/x", {{"Host", "h"}});
     Call other;
@@ -357,7 +362,7 @@ TEST_CASE("W8 a HEAD is served by the route of GET on the other side too") {
 
 TEST_CASE("W8 the host of an absolute target has crossed as well") {
     Routes routes;
-    const RouteEntry& route = routes.add("GET", "/x");
+    const RouteEntry& route = routes.add_worker("GET", "/x");
     Call call;
     routed(call, routes, "GET", "http://other/x", {{"Host", "test"}});
     const WorkerContext document = detail::describe_request(call);
@@ -370,7 +375,7 @@ TEST_CASE("W8 the host of an absolute target has crossed as well") {
 
 TEST_CASE("W8 a document for another route, or of no request, is refused") {
     Routes routes;
-    const RouteEntry& route = routes.add("GET", "/users/:id");
+    const RouteEntry& route = routes.add_worker("GET", "/users/:id");
     Call call;
     routed(call, routes, "GET", "/users/7", {{"Host", "h"}});
     const WorkerContext good = detail::describe_request(call);
@@ -391,11 +396,130 @@ TEST_CASE("W8 a document for another route, or of no request, is refused") {
     CHECK(refusal([](WorkerContext& d) { d.route.clear(); }) == other_route);
     CHECK(refusal([](WorkerContext& d) { d.params.clear(); }) == other_route);
     CHECK(refusal([](WorkerContext& d) { d.params.emplace_back("more", "x"); }) == other_route);
-    for (const char* target : {"", "users/7", "/%", "/%ff", "https://h/users/7"}) {
+    CHECK(refusal([](WorkerContext& d) { d.method = "POST"; }) == other_route);
+    CHECK(refusal([](WorkerContext& d) { d.method = "HEAD"; }) == "taken");
+    for (const char* target : {"", "users/7", "/%", "/%ff", "https://h/users/7", "/users/7\r\nX: y", "/a b",
+                               "/users/7#x", "/\xff", "/users/7\n"}) {
         CAPTURE(std::string(target));
         CHECK(refusal([&](WorkerContext& d) { d.target = target; }) ==
               "worker document: it describes no request");
     }
+}
+
+TEST_CASE("W8 a document cannot reach a route that is no worker route, whose middleware would not run") {
+    Routes routes;
+    const RouteEntry& route = routes.add("GET", "/admin");
+    Call call;
+    routed(call, routes, "GET", "/admin", {{"Host", "h"}});
+    Call other;
+    CHECK_THROWS_WITH_AS(detail::build_call(other, route, detail::describe_request(call)),
+                         ("worker document: this is no worker route: " + route.description()).c_str(),
+                         std::invalid_argument);
+}
+
+TEST_CASE("W8 a document is refused where the server would have refused its request") {
+    Routes routes;
+    RouteEntry& route = routes.add_worker("POST", "/users/:id");
+    Call call;
+    routed(call, routes, "POST", "/users/7", {{"Host", "h"}, {"X", "y"}});
+    const WorkerContext good = detail::describe_request(call);
+    const auto refusal = [&](auto change, const sake::Config& config = {}) {
+        WorkerContext document = good;
+        change(document);
+        Call other;
+        try {
+            detail::build_call(other, route, std::move(document), detail::RequestLimits(config));
+            return std::string("taken");
+        } catch (const std::invalid_argument& error) {
+            return std::string(error.what());
+        }
+    };
+    const std::string bad_field = "worker document: 'headers' has a field that is not valid";
+    for (const Fields& fields :
+         {Fields{{"X", "a\r\nb"}}, Fields{{"X", "a\nb"}}, Fields{{"X", std::string("a\0b", 3)}},
+          Fields{{"X ", "a"}}, Fields{{"", "a"}}, Fields{{"X\r\nY", "a"}}, Fields{{"X:", "a"}},
+          Fields{{"X", " a"}}, Fields{{"X", "a\t"}}}) {
+        CHECK(refusal([&](WorkerContext& d) { d.headers = fields; }) == bad_field);
+    }
+    const std::string bad_host = "worker document: 'headers' has no valid Host";
+    CHECK(refusal([](WorkerContext& d) { d.headers = {{"Host", "a b"}}; }) == bad_host);
+    CHECK(refusal([](WorkerContext& d) { d.headers = {{"Host", "a"}, {"host", "a"}}; }) == bad_host);
+    const std::string bad_params = "worker document: 'params' are not those of a path";
+    CHECK(refusal([](WorkerContext& d) { d.params[0].first = "name"; }) == bad_params);
+    CHECK(refusal([](WorkerContext& d) { d.params[0].second = "\xff"; }) == bad_params);
+    CHECK(refusal([](WorkerContext& d) { d.params[0].second = std::string(1, '\0'); }) == bad_params);
+    const std::string bad_address = "worker document: 'remote_address' is not one";
+    CHECK(refusal([](WorkerContext& d) { d.remote_address = "1.2.3.4\r\n"; }) == bad_address);
+    CHECK(refusal([](WorkerContext& d) { d.remote_address = "example.com"; }) == bad_address);
+    CHECK(refusal([](WorkerContext& d) { d.remote_address = "2001:db8::1"; }) == "taken");
+    CHECK(refusal([](WorkerContext& d) { d.values = Json::array(); }) ==
+          "worker document: 'values' must be an object");
+
+    const auto same = [](WorkerContext&) {};
+    const sake::Config config;
+    CHECK(refusal(same, sake::Config(config).with_max_header_count(2)) == "taken");
+    CHECK(refusal(same, sake::Config(config).with_max_header_count(1)) ==
+          "worker document: 'headers' are too many");
+    CHECK(refusal(same, sake::Config(config).with_max_request_line(24)) == "taken");
+    CHECK(refusal(same, sake::Config(config).with_max_request_line(23)) ==
+          "worker document: 'method' and 'target' are too long");
+    CHECK(refusal(same, sake::Config(config).with_max_header_block(12)) == "taken");
+    CHECK(refusal(same, sake::Config(config).with_max_header_block(11)) ==
+          "worker document: 'headers' are too large");
+    const auto with_body = [](WorkerContext& d) { d.body = "12345"; };
+    CHECK(refusal(with_body, sake::Config(config).with_max_body(5)) == "taken");
+    CHECK(refusal(with_body, sake::Config(config).with_max_body(4)) ==
+          "worker document: 'body' is too large");
+    route.route.max_body(5);
+    CHECK(refusal(with_body, sake::Config(config).with_max_body(4)) == "taken");
+}
+
+TEST_CASE("W8 a response from another process passes the checks of what handlers set") {
+    const auto refusal = [&](auto change) {
+        sake::WorkerResponse document;
+        document.status = 201;
+        document.headers = {{"X-Good", "1"}};
+        change(document);
+        detail::Response response;
+        response.headers.set("X-Before", "1");
+        try {
+            detail::apply_response(response, std::move(document));
+            return "taken" + std::string(response.close ? ", close" : "");
+        } catch (const std::invalid_argument& error) {
+            CHECK(response.status == 200);  // as it was
+            CHECK(response.headers.get("X-Before") == "1");
+            CHECK_FALSE(response.headers.get("X-Good").has_value());
+            return std::string(error.what());
+        }
+    };
+    using sake::WorkerResponse;
+    CHECK(refusal([](WorkerResponse&) {}) == "taken");
+    for (const char* name :
+         {"Content-Length", "transfer-encoding", "Connection", "Keep-Alive", "Upgrade", "Trailer"}) {
+        CHECK(refusal([&](WorkerResponse& d) { d.headers.emplace_back(name, "5"); }) ==
+              "header " + std::string(name) + " is set by the server itself");
+    }
+    CHECK(refusal([](WorkerResponse& d) { d.headers.emplace_back("connection", "close"); }) ==
+          "taken, close");
+    CHECK(refusal([](WorkerResponse& d) {
+              d.headers.emplace_back("X", "a\r\nY: b");
+          }).find("carriage return") != std::string::npos);
+    CHECK(refusal([](WorkerResponse& d) { d.headers.emplace_back("X\n", "a"); }).find("line feed") !=
+          std::string::npos);
+    CHECK(refusal([](WorkerResponse& d) { d.content_type = "text/html\r\nX: y"; }).find("carriage return") !=
+          std::string::npos);
+    for (const int status : {101, 199, 600, -1}) {
+        CHECK(refusal([&](WorkerResponse& d) { d.status = status; }) ==
+              "status: " + std::to_string(status) + " is not in 200 to 599");
+    }
+}
+
+TEST_CASE("W8 what a handler of another process threw becomes the error that it was") {
+    CHECK_THROWS_WITH_AS(detail::throw_error_of(404, "no such user"), "no such user", sake::HttpError);
+    CHECK_THROWS_WITH_AS(detail::throw_error_of(500, "a file is missing"), "a file is missing",
+                         std::runtime_error);
+    CHECK_THROWS_WITH_AS(detail::throw_error_of(200, "a file is missing"), "a file is missing",
+                         std::runtime_error);
 }
 
 // --- Objects of a request ---

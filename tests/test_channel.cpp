@@ -5,7 +5,9 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -112,6 +114,37 @@ TEST_CASE("a channel without room at all is refused") {
     CHECK_THROWS_WITH_AS(Channel<int>(0), "Channel: capacity must be at least 1, not 0",
                          std::invalid_argument);
     CHECK_THROWS_AS(Channel<int>(-1), std::invalid_argument);
+    CHECK_THROWS_AS(Channel<int>(std::int64_t{-1}), std::invalid_argument);
+    CHECK_THROWS_AS(Channel<int>(std::numeric_limits<std::size_t>::max() - 1), std::invalid_argument);
+}
+
+TEST_CASE("a channel of the largest capacity has no limit, takes memory as it fills, and keeps the order") {
+    Channel<std::string> channel(std::numeric_limits<std::size_t>::max());
+    CHECK(channel.capacity() == std::numeric_limits<int>::max());
+    int sent = 0;
+    int received = 0;
+    const auto send = [&](int count) {
+        for (; count > 0; --count) REQUIRE(channel.try_send(std::to_string(sent++)));
+    };
+    const auto receive = [&](int count) {
+        for (; count > 0; --count) REQUIRE(channel.try_receive() == std::to_string(received++));
+    };
+    send(700);
+    receive(500);  // so that the first of the cells is in the midst of them
+    send(5000);
+    receive(1000);
+    send(20'000);
+    CHECK(channel.size() == sent - received);
+    receive(sent - received);
+    CHECK_FALSE(channel.try_receive().has_value());
+    send(3);  // what is left is destroyed with it
+}
+
+TEST_CASE("a channel that grows holds as many as its capacity, and not one more") {
+    Channel<int> channel(5000);
+    for (int i = 0; i < 5000; ++i) REQUIRE(channel.try_send(int{i}));
+    CHECK_FALSE(channel.try_send(5000));
+    for (int i = 0; i < 5000; ++i) REQUIRE(channel.try_receive() == i);
 }
 
 TEST_CASE("senders and receivers that wait are served in the order of coming") {

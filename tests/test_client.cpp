@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -366,8 +367,11 @@ TEST_CASE("options that make no sense are refused by name") {
     CHECK(refused({.max_status_line = 15}) == must("max_status_line must be at least 16, not 15"));
     CHECK(refused({.max_header_block = 1}) == must("max_header_block must be at least 2, not 1"));
     CHECK(refused({.max_header_count = -1}) == must("max_header_count must be at least 0, not -1"));
-    const auto negative = static_cast<std::size_t>(-1);
-    CHECK(refused({.max_body = negative}) == must("max_body must be at least 0, not -1"));
+    const auto negative = static_cast<std::size_t>(-2);
+    CHECK(refused({.max_body = negative}) == must("max_body must be at least 0, not -2"));
+    constexpr auto largest = std::numeric_limits<std::size_t>::max();
+    CHECK(refused({.max_status_line = largest, .max_header_block = largest, .max_body = largest}) ==
+          "not refused");
     CHECK(refused({.max_redirects = -1}) == must("max_redirects must be at least 0, not -1"));
 }
 

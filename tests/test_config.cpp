@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -25,8 +27,9 @@ std::string refusal(const Config& config) {
     return "(taken)";
 }
 
-/// Sizes that were negative before they became unsigned.
-constexpr auto negative = static_cast<std::size_t>(-1);
+/// A size that was negative before it became unsigned, and the largest.
+constexpr auto negative = static_cast<std::size_t>(-2);
+constexpr auto largest = std::numeric_limits<std::size_t>::max();
 
 }  // namespace
 
@@ -52,6 +55,7 @@ TEST_CASE("the defaults are those that are promised") {
     CHECK(config.max_chunk_extensions == 16 * 1024);
     CHECK(config.max_trailers == 4 * 1024);
     CHECK(config.max_json_depth == 64);
+    CHECK(config.max_json_values == 250'000);
     CHECK(config.output_soft_limit == 64 * 1024);
     CHECK(config.poller == sake::PollerKind::automatic);
     CHECK(config.handle_signals);
@@ -95,6 +99,7 @@ TEST_CASE("every setter sets its field and chains") {
                         .with_max_chunk_extensions(18)
                         .with_max_trailers(19)
                         .with_max_json_depth(20)
+                        .with_max_json_values(23)
                         .with_output_soft_limit(21)
                         .with_poller(sake::PollerKind::poll)
                         .with_signals(false)
@@ -122,6 +127,7 @@ TEST_CASE("every setter sets its field and chains") {
     CHECK(config.max_chunk_extensions == 18);
     CHECK(config.max_trailers == 19);
     CHECK(config.max_json_depth == 20);
+    CHECK(config.max_json_values == 23);
     CHECK(config.output_soft_limit == 21);
     CHECK(config.poller == sake::PollerKind::poll);
     CHECK_FALSE(config.handle_signals);
@@ -160,6 +166,7 @@ TEST_CASE("a value that makes no sense throws and names its field") {
         {"max_chunk_extensions", {.max_chunk_extensions = negative}},
         {"max_trailers", {.max_trailers = negative}},
         {"max_json_depth", {.max_json_depth = 0}},
+        {"max_json_values", {.max_json_values = 0}},
         {"output_soft_limit", {.output_soft_limit = 0}},
         {"output_soft_limit", {.output_soft_limit = negative}},
         {"max_buffered", {.max_buffered = 0}},
@@ -171,11 +178,12 @@ TEST_CASE("a value that makes no sense throws and names its field") {
         CHECK(text.starts_with(std::string("Config::") + row.field + " must be at least "));
     }
     CHECK(refusal({.worker_pool_size = -3}) == "Config::worker_pool_size must be at least 0, not -3");
-    CHECK(refusal({.max_body = negative}) == "Config::max_body must be at least 0, not -1");
+    CHECK(refusal({.max_body = negative}) == "Config::max_body must be at least 0, not -2");
     CHECK(refusal({.log = nullptr}) == "Config::log must be callable");
 }
 
-TEST_CASE("a time that would overflow the clock throws and names its field, and ten years are taken") {
+TEST_CASE(
+    "a time that would overflow the clock throws and names its field, and ten years and no limit are taken") {
     constexpr std::chrono::milliseconds longest = 24h * 3650;
     struct Row {
         const char* field;
@@ -200,7 +208,7 @@ TEST_CASE("a time that would overflow the clock throws and names its field, and 
         config.*row.member = longest + 1ms;
         CHECK(refusal(config) == expected);
         config.*row.member = std::chrono::milliseconds::max();
-        CHECK(refusal(config) == expected);
+        CHECK(refusal(config) == "(taken)");
     }
 }
 
@@ -216,7 +224,92 @@ TEST_CASE("a route's limit that was negative before it became unsigned throws an
         text = error.what();
     }
     CHECK(text.starts_with("POST /upload ("));
-    CHECK(text.ends_with("): max_body must be at least 0, not -1"));
+    CHECK(text.ends_with("): max_body must be at least 0, not -2"));
+    CHECK_THROWS_AS(route.max_body(-1), std::invalid_argument);
+    CHECK_NOTHROW(route.max_body(largest));
+}
+
+TEST_CASE("the largest value of a limit means none, and a negative one is refused, by a field or a setter") {
+    for (std::size_t Config::* member :
+         {&Config::max_request_line, &Config::max_header_block, &Config::max_body,
+          &Config::max_chunk_extensions, &Config::max_trailers, &Config::max_json_values,
+          &Config::output_soft_limit, &Config::max_buffered}) {
+        for (const std::size_t size : {largest, largest / 2}) {
+            Config config;
+            config.*member = size;
+            CHECK(refusal(config) == "(taken)");
+        }
+        for (const std::size_t size : {largest - 1, largest / 2 + 1}) {
+            Config config;
+            config.*member = size;
+            CHECK(refusal(config).find("must be at least") != std::string::npos);
+        }
+    }
+    CHECK(refusal(Config().with_max_body(-1)).starts_with("Config::max_body must be at least 0"));
+    CHECK(refusal(Config().with_max_buffered(-5)) == "Config::max_buffered must be at least 1, not -5");
+    CHECK(refusal(Config().with_worker_queue_limit(-1L)) ==
+          "Config::worker_queue_limit must be at least 0, not -1");
+    CHECK(refusal(Config().with_max_connections(std::numeric_limits<std::int64_t>::min()))
+              .starts_with("Config::max_connections must be at least 0"));
+    CHECK(Config().with_max_body(largest).max_body == largest);
+    CHECK(Config().with_max_body(std::numeric_limits<std::int64_t>::max()).max_body == largest);
+    constexpr int most = std::numeric_limits<int>::max();
+    CHECK(Config().with_worker_queue_limit(largest).worker_queue_limit == most);
+    CHECK(Config().with_max_connections(largest).max_connections == most);
+    CHECK(Config().with_listen_backlog(largest).listen_backlog == most);
+    CHECK(Config().with_max_header_count(largest).max_header_count == most);
+    CHECK(Config().with_max_json_depth(largest).max_json_depth == most);
+    CHECK(Config().with_max_json_depth(5'000'000'000).max_json_depth == most);
+}
+
+TEST_CASE("a server serves with every limit at its largest") {
+    constexpr int most = std::numeric_limits<int>::max();
+    constexpr auto never = std::chrono::milliseconds::max();
+    sake::Engine app({.worker_pool_size = 1,
+                      .worker_queue_limit = most,
+                      .worker_queue_timeout = never,
+                      .stall_warning = never,
+                      .max_connections = most,
+                      .listen_backlog = most,
+                      .keep_alive_timeout = never,
+                      .header_timeout = never,
+                      .request_timeout = never,
+                      .read_timeout = never,
+                      .write_timeout = never,
+                      .rate_grace = never,
+                      .minimum_rate = 1,
+                      .half_close_window = never,
+                      .shutdown_grace = never,
+                      .max_request_line = largest,
+                      .max_header_block = largest,
+                      .max_header_count = most,
+                      .max_body = largest,
+                      .max_chunk_extensions = largest,
+                      .max_trailers = largest,
+                      .max_json_depth = most,
+                      .max_json_values = largest,
+                      .output_soft_limit = largest,
+                      .max_buffered = largest,
+                      .announce = false,
+                      .log = [](sake::LogLevel, std::string_view) {}});
+    const auto echo = [](sake::Context& ctx) -> sake::Task<> {
+        co_await sake::yield();
+        ctx.json(ctx.bind());
+    };
+    app.post("/here", echo);
+    app.post("/worker", echo).worker();
+    sake::TestClient client(app);
+    for (const char* path : {"/here", "/worker"}) {
+        const auto answer = client.post(path, sake::Json{{"a", {1, 2}}});
+        CHECK(answer.status == 200);
+        CHECK(answer.body == R"({"a":[1,2]})");
+    }
+    sake::TestConnection slow = client.connect();
+    slow.send("POST /here HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n[\r\n");
+    client.advance(24h * 365);
+    slow.send("1\r\n]\r\n0\r\n\r\n");
+    CHECK(slow.response().status == 200);
+    CHECK(client.stop() == 0);
 }
 
 TEST_CASE("the smallest values that make sense are taken") {

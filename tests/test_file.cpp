@@ -120,4 +120,35 @@ TEST_CASE("a call that is cancelled is left to its thread, and the others go on"
     });
 }
 
+TEST_CASE("a name with a NUL byte in it is refused, and no other file is touched") {
+    const TemporaryFile file;
+    const std::string name = file.path + std::string("\0.txt", 5);
+    in_coroutine([&]() -> Task<> {
+        co_await write_file(file.path, "as it was");
+        const std::string expected = file.path + "\\0: a name with a NUL byte in it: Invalid argument";
+        std::string why = co_await failure_of(read_file(name));
+        CHECK(why == expected);
+        why = co_await failure_of(write_file(name, "other"));
+        CHECK(why == expected);
+        why = co_await failure_of(open_file(name));
+        CHECK(why == expected);
+        const std::string content = co_await read_file(file.path);
+        CHECK(content == "as it was");
+    });
+}
+
+TEST_CASE("a file is read whole if the longest is the largest there is") {
+    const TemporaryFile file;
+    in_coroutine([&]() -> Task<> {
+        co_await write_file(file.path, "content");
+        const std::string content = co_await read_file(file.path, static_cast<std::size_t>(-1));
+        CHECK(content == "content");
+        FileReader reader = co_await open_file(file.path);
+        std::string piece = co_await reader.read(static_cast<std::size_t>(-1));
+        CHECK(piece == "content");
+        piece = co_await reader.read(static_cast<std::size_t>(-1));
+        CHECK(piece.empty());
+    });
+}
+
 }  // namespace test_file

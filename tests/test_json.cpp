@@ -3,14 +3,19 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "sake.hpp"
+#include "support/allocations.hpp"
 #include "support/dice.hpp"
+#include "support/faults.hpp"
 
 namespace test_json {
 
@@ -233,6 +238,68 @@ TEST_CASE("every prefix of a JSON text is refused or read, and nothing else happ
         CAPTURE(length);
         CHECK_THROWS_AS(static_cast<void>(parse_json(std::string_view(text).substr(0, length))), JsonError);
     }
+}
+
+TEST_CASE("P7: a text may have as many values as the limit, and no more, wherever they are") {
+    const auto refused = [](std::string_view text, std::size_t limit) {
+        try {
+            static_cast<void>(parse_json(text, 64, limit));
+            return false;
+        } catch (const JsonError& error) {
+            CHECK(std::string_view(error.what()).starts_with("JSON has more than "));
+            return true;
+        }
+    };
+    struct Row {
+        std::string_view text;
+        std::size_t values;
+    };
+    for (const Row& row : {Row{"1", 1}, Row{"[]", 1}, Row{" [ ] ", 1}, Row{"{}", 1}, Row{"[1]", 2},
+                           Row{"[[]]", 2}, Row{"[{}]", 2}, Row{R"({"a":1})", 2},
+                           Row{R"({"a":[1,{}],"b":"[,,[{"})", 5}, Row{R"([ 1 , [ 2 ] , "\"," ])", 5}}) {
+        CAPTURE(row.text);
+        CHECK_FALSE(refused(row.text, row.values));
+        CHECK(refused(row.text, row.values - 1));
+    }
+    CHECK(refused("[" + std::string(2'000'000, ','), 1'000'000));
+}
+
+TEST_CASE("a value is emptied without memory, however wide, up to 256 levels deep") {
+    std::string wide = "[[1]";
+    for (int i = 0; i < 1000; ++i) wide += R"(,[1],{"a":[{"b":{}}]})";
+    wide += "]";
+    for (const std::string& text :
+         {wide, nested(200, '[', ']'), std::string("7"), std::string(R"({"a":{"b":[]}})")}) {
+        Json value = parse_json(text, 256);
+        const bool is_structured = value.is_structured();
+        const auto before = harness::allocations::by_this_thread();
+        sake::detail::dismantle(value);
+        CHECK(harness::allocations::by_this_thread() == before);
+        CHECK(value.empty() == is_structured);
+    }
+}
+
+TEST_CASE("R1: memory that runs out, and stays out, while a text is parsed is a bad_alloc and no end") {
+    const std::string text =
+        R"([[{"count":1},{"real":[[2.5]]},{"a":{"b":["a text that is not short at all"]}}],[[[3]]],
+                              {"twice":[1,[2,[3]]],"twice":[[3],{"x":{"y":[4]}}]},"and one more that is not short"])";
+    std::uint64_t failures = 0;
+    for (std::uint64_t n = 1;; ++n) {
+        REQUIRE(n < 1000);
+        const auto live = harness::allocations::live_blocks();
+        const harness::allocations::ScopedFailure failure(n, 1'000'000);
+        std::thread([&] {
+            harness::faults::apply_to_this_thread();
+            try {
+                const sake::detail::JsonOwner<> document(parse_json(text));
+            } catch (const std::bad_alloc&) {
+                ++failures;
+            }
+        }).join();
+        CHECK(harness::allocations::live_blocks() == live);
+        if (!failure.fired()) break;
+    }
+    CHECK(failures > 30);
 }
 
 }  // namespace test_json

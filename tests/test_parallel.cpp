@@ -14,12 +14,14 @@
 #include <forward_list>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <numeric>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <span>
 #include <stdexcept>
@@ -581,6 +583,77 @@ TEST_CASE("alone: a destructor of a static computes" * doctest::skip()) {
 TEST_CASE("the pool starts when it is used, and lasts as long as the process") {
     CHECK(run_alone("alone: nothing starts before it is used") == 0);
     CHECK(run_alone("alone: a destructor of a static computes") == 0);
+}
+
+namespace {
+
+/// Calls `work(f)`, where `f(item)` throws once it was called for item 5000, and returns what it threw.
+template <class Work>
+std::string first_of_many(Work work) {
+    std::atomic<int> calls = 0;
+    try {
+        work([&](auto x) -> std::uint64_t {
+            if (++calls > 5000) throw std::runtime_error("enough");
+            return static_cast<std::uint64_t>(x);
+        });
+    } catch (const std::runtime_error& error) {
+        return error.what();
+    }
+    return "ended after " + std::to_string(calls);
+}
+
+}  // namespace
+
+TEST_CASE("a range of more items than a size counts is worked on from its beginning") {
+    const auto check = [](auto range) {
+        CHECK(first_of_many([&](auto f) { for_each(range, f); }) == "enough");
+        CHECK(first_of_many([&](auto f) {
+                  static_cast<void>(map_reduce(range, f, std::plus(), std::uint64_t{0}));
+              }) == "enough");
+        CHECK(first_of_many([&](auto f) { sake::stream(range).map(f).for_each([](std::uint64_t) {}); }) ==
+              "enough");
+    };
+    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
+    constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+    check(std::views::iota(std::uint64_t{0}, most));
+    check(std::views::iota(std::uint64_t{0}, most - 1));
+    check(std::views::iota(std::uint64_t{0}, most - 511));
+    check(std::views::iota(std::int64_t{0}, highest));
+    check(std::views::iota(lowest, highest));
+    check(std::views::iota(std::int64_t{0}, (std::int64_t{1} << 32) + 5));
+    check(std::views::iota(std::uint64_t{0}));
+}
+
+TEST_CASE("results that a vector cannot hold are refused in words, before anything is called") {
+    const auto refusal = [](auto range, auto result) {
+        int calls = 0;
+        try {
+            static_cast<void>(parallel(range, [&](auto) {
+                ++calls;
+                return result;
+            }));
+        } catch (const std::length_error& error) {
+            CHECK(calls == 0);
+            return std::string(error.what());
+        }
+        return std::string("taken");
+    };
+    constexpr std::uint64_t most = std::numeric_limits<std::uint64_t>::max();
+    CHECK(
+        refusal(std::views::iota(std::uint64_t{0}, most), std::uint64_t{0}) ==
+        "parallel: 18446744073709551615 results are more than a vector can hold; use for_each or map_reduce");
+    CHECK(refusal(std::views::iota(std::uint64_t{0}, most), true).find("more than a vector") !=
+          std::string::npos);
+    CHECK(refusal(std::views::iota(std::uint64_t{0}, most / 16 + 2), std::string())
+              .find("more than a vector") != std::string::npos);
+    CHECK(sake::detail::count_of(std::uint64_t{7}) == 7);
+#if defined(__SIZEOF_INT128__)
+    __extension__ using Wide = __int128;
+    CHECK(sake::detail::count_of(Wide{1} << 100) == most);
+    CHECK(sake::detail::count_of(Wide{most}) == most);
+    CHECK(sake::detail::count_of(Wide{most} - 1) == most - 1);
+#endif
 }
 
 }  // namespace test_parallel

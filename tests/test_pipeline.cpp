@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <list>
 #include <memory>
 #include <numeric>
@@ -257,6 +258,34 @@ TEST_CASE("nonsensical numbers are refused") {
                          std::invalid_argument);
     CHECK_THROWS_WITH_AS(static_cast<void>(pipeline(add_one).queue_limit(0)),
                          "Pipeline: queue_limit must be at least 1, not 0", std::invalid_argument);
+    CHECK_THROWS_AS(static_cast<void>(pipeline(add_one).queue_limit(-1L)), std::invalid_argument);
+}
+
+TEST_CASE("the largest limit of a queue is none: a slow stage holds back nobody, and the order is kept") {
+    for (const bool keeps_order : {true, false}) {
+        CAPTURE(keeps_order);
+        std::atomic<int> pulled = 0;
+        std::atomic<bool> may_go_on = false;
+        const auto source = [&]() -> std::optional<int> {
+            if (pulled == 5000) {
+                may_go_on = true;
+                may_go_on.notify_all();
+                return std::nullopt;
+            }
+            return pulled++;
+        };
+        const auto after_all = [&](int n) {
+            may_go_on.wait(false);
+            return n;
+        };
+        auto run = pipeline(add_one, after_all).queue_limit(std::numeric_limits<std::size_t>::max());
+        const std::vector<int> results =
+            keeps_order ? run.run(source) : std::move(run).unordered().run(source);
+        REQUIRE(results.size() == 5000);
+        CHECK(results.front() == 1);
+        CHECK(results.back() == 5000);
+        CHECK(std::is_sorted(results.begin(), results.end()));
+    }
 }
 
 // ---- Bounds ----

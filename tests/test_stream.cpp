@@ -5,11 +5,14 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <iterator>
+#include <limits>
 #include <list>
 #include <memory>
 #include <numeric>
+#include <ranges>
 #include <set>
 #include <stdexcept>
 #include <stop_token>
@@ -453,6 +456,30 @@ TEST_CASE("an ordered collection takes memory for what it gives, not for what it
     const auto found = stream(Numbers(1'000'000)).filter(rare).collect();
     CHECK(found.size() == 10);
     CHECK(std::is_sorted(found.begin(), found.end()));
+}
+
+TEST_CASE("the largest count of take and of chunks means all, and a negative one is refused") {
+    constexpr auto largest = std::numeric_limits<std::size_t>::max();
+    CHECK(stream(Numbers(1000)).take(largest).collect().size() == 1000);
+    CHECK(stream(Numbers(1000)).filter(is_third).take(largest).collect().size() == 334);
+    const auto one = stream(Numbers(1000)).chunks(largest).collect();
+    REQUIRE(one.size() == 1);
+    CHECK(one.front().size() == 1000);
+    CHECK_THROWS_AS(static_cast<void>(stream(Numbers(3)).take(-1)), std::invalid_argument);
+    CHECK_THROWS_AS(static_cast<void>(stream(Numbers(3)).take(largest - 1)), std::invalid_argument);
+    CHECK_THROWS_AS(static_cast<void>(stream(Numbers(3)).chunks(-1)), std::invalid_argument);
+}
+
+TEST_CASE("a range of more items than a size counts is streamed until enough have come") {
+    const auto first = stream(std::views::iota(std::uint64_t{0}, ~std::uint64_t{0})).take(5).collect();
+    CHECK(first == std::vector<std::uint64_t>{0, 1, 2, 3, 4});
+    const auto after_all = [](std::uint64_t x) { return x > 9'000; };
+    const auto later = stream(std::views::iota(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()))
+                           .map([](std::int64_t x) { return static_cast<std::uint64_t>(x); })
+                           .filter(after_all)
+                           .take(2)
+                           .collect();
+    CHECK(later == std::vector<std::uint64_t>{9'001, 9'002});
 }
 
 }  // namespace test_stream

@@ -4,7 +4,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -264,6 +266,15 @@ TEST_CASE("C5: a hundred thousand turns, waiting or not, come to an end") {
         co_await sake::when_all(player(false), player(true));
         CHECK(total == 100'000);
     });
+}
+
+TEST_CASE("the largest number of permits, of whatever type, is no limit, and a negative one is refused") {
+    constexpr int most = std::numeric_limits<int>::max();
+    CHECK(Semaphore(std::numeric_limits<std::size_t>::max()).available() == most);
+    CHECK(Semaphore(most).available() == most);
+    CHECK(Semaphore(std::int64_t{5'000'000'000}).available() == most);
+    CHECK_THROWS_AS(Semaphore(std::int64_t{-1}), std::invalid_argument);
+    CHECK_THROWS_AS(Semaphore(std::numeric_limits<std::size_t>::max() - 4), std::invalid_argument);
 }
 
 }  // namespace test_sync

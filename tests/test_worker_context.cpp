@@ -51,6 +51,13 @@ WorkerContext with_values(Json values) {
     return request;
 }
 
+/// An object as values_tagged has it, and one with bytes in it.
+Json tagged_object(Json members) { return {{"object", std::move(members)}}; }
+Json pair(Json name, Json value) { return Json::array({std::move(name), std::move(value)}); }
+Json bytes_with(Json subtype) {
+    return tagged_object(Json::array({pair("a", {{"binary", pair("eA==", std::move(subtype))}})}));
+}
+
 /// What from_text says about a document; empty if it takes it.
 template <class Document>
 std::string refusal(const std::string& text, sake::WorkerLimits limits = {}) {
@@ -198,13 +205,44 @@ TEST_CASE("W8 what is no document is refused in words that name the member") {
         CHECK(refusal<WorkerResponse>(document.dump()).find("'status' must be from 200 to 599") !=
               std::string::npos);
     }
-    for (const Json& tag : {Json(7), Json{{"object", 7}}, Json{{"number", "one"}}, Json{{"base64", "!"}},
-                            Json{{"binary", "eA=="}}, Json{{"other", 1}}, Json{{"a", 1}, {"b", 2}}}) {
+    for (const Json& tag : {Json(7),
+                            Json{{"object", 7}},
+                            Json{{"number", "one"}},
+                            Json{{"base64", "!"}},
+                            Json{{"binary", "eA=="}},
+                            Json{{"other", 1}},
+                            Json{{"a", 1}, {"b", 2}},
+                            bytes_with(1e300),
+                            bytes_with(-1),
+                            bytes_with(1.5),
+                            bytes_with(1.0),
+                            bytes_with(true),
+                            bytes_with("1"),
+                            bytes_with(Json::array()),
+                            bytes_with(18446744073709551616.0),
+                            Json{{"binary", Json::array({"eA=="})}},
+                            Json{{"binary", Json::array({"eA==", 1, 2})}},
+                            Json{{"binary", pair(7, 1)}},
+                            tagged_object(7),
+                            tagged_object(Json::object()),
+                            tagged_object(Json::array({Json::array({"a", 1, 2})})),
+                            tagged_object(Json::array({Json::array({"a"})})),
+                            tagged_object(Json::array({pair(7, 1)})),
+                            tagged_object(Json::array({pair("a", 1), pair("a", 2)})),
+                            tagged_object(Json::array({pair("a", bytes_with(-1))}))}) {
         CAPTURE(tag.dump());
         Json document = Json::parse(to_text(WorkerResponse()));
         document.erase("values");
         document["values_tagged"] = tag;
         CHECK(refusal<WorkerResponse>(document.dump()).find("values_tagged") != std::string::npos);
+    }
+    for (const Json& tag : {bytes_with(nullptr), bytes_with(0), bytes_with(18446744073709551615U),
+                            tagged_object(Json::array())}) {
+        CAPTURE(tag.dump());
+        Json document = Json::parse(to_text(WorkerResponse()));
+        document.erase("values");
+        document["values_tagged"] = tag;
+        CHECK(refusal<WorkerResponse>(document.dump()) == "");
     }
 }
 
@@ -234,6 +272,38 @@ TEST_CASE("W8 size and depth have limits, to the byte and the level") {
     CHECK(refusal<WorkerContext>(R"({"x":)" + std::string(1'000'000, '['), {}).find("nests too deep") !=
           std::string::npos);
     CHECK(refusal<WorkerContext>(std::string(1'000'000, '{'), {}) != "");
+}
+
+TEST_CASE("W8 a response may carry what the handler of another process threw") {
+    WorkerResponse response;
+    CHECK(to_text(response).find("error") == std::string::npos);
+    response.status = 404;
+    response.error = "no such user\xff";
+    CHECK(from_text<WorkerResponse>(to_text(response)) == response);
+    const std::string text = to_text(WorkerResponse());
+    const auto with = [&](const std::string& members) {
+        return refusal<WorkerResponse>(text.substr(0, text.size() - 1) + members + "}");
+    };
+    CHECK(with(R"(,"error":"")") == "");
+    CHECK(with(R"(,"error":"a","error":"b")").find("'error' is there twice") != std::string::npos);
+    CHECK(with(R"(,"error":7)") != "");
+    std::string request = to_text(full_context());
+    request.insert(request.size() - 1, ",\"response\":" + text);
+    CHECK(refusal<WorkerContext>(request).find("'response' is there twice") != std::string::npos);
+}
+
+TEST_CASE("W8 a document may have as many values as the limit, and no more") {
+    const std::string text = to_text(full_context());
+    std::size_t least = 1;
+    while (!refusal<WorkerContext>(text, {.values = least}).empty()) {
+        REQUIRE(refusal<WorkerContext>(text, {.values = least}).find("too many values") != std::string::npos);
+        REQUIRE(++least < 1000);
+    }
+    CHECK(least > 20);
+    CHECK(refusal<WorkerContext>(text, {.values = least + 1}).empty());
+    std::string many = R"({"x":[0)";
+    for (int i = 0; i < 1'000'000; ++i) many += ",0";
+    CHECK(refusal<WorkerContext>(many, {}).find("too many values") != std::string::npos);
 }
 
 TEST_CASE("the documents convert to and from Json as nlohmann's types do") {

@@ -6,9 +6,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <fstream>
 #include <latch>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -59,6 +62,28 @@ TEST_CASE("a pool has the size that was asked for, and one thread per usable CPU
                          std::invalid_argument);
     CHECK_THROWS_WITH_AS(WorkerPool(1, -2), "WorkerPool: queue_limit must be at least 0, not -2",
                          std::invalid_argument);
+    CHECK_THROWS_AS(WorkerPool(1, std::int64_t{-1}), std::invalid_argument);
+    CHECK_THROWS_AS(WorkerPool(1, std::numeric_limits<std::size_t>::max() - 1), std::invalid_argument);
+    CHECK_THROWS_WITH_AS(WorkerPool(1).stop(std::chrono::milliseconds(-1)),
+                         "WorkerPool::stop: patience must be at least 0 ms, not -1 ms",
+                         std::invalid_argument);
+}
+
+TEST_CASE("L1 the largest limit of a queue, of whatever type, is none") {
+    const auto takes_all = [](auto limit) {
+        Gate gate;
+        WorkerPool pool(1, limit);
+        for (int i = 0; i < 1000; ++i) {
+            if (!pool.submit([&] { gate.wait(); })) return false;
+        }
+        gate.open();
+        return true;
+    };
+    CHECK(takes_all(std::numeric_limits<int>::max()));
+    CHECK(takes_all(std::numeric_limits<unsigned>::max()));
+    CHECK(takes_all(std::numeric_limits<std::size_t>::max()));
+    CHECK(takes_all(std::numeric_limits<std::int64_t>::max()));
+    CHECK(takes_all(std::int64_t{5'000'000'000}));
 }
 
 TEST_CASE(

@@ -1,13 +1,16 @@
 // From a client's text to a type of the program: JSON bodies and parameters, with errors that say where.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "sake/app/json_fit.hpp"
 #include "sake/app/problem.hpp"
+#include "sake/base/budget.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/text.hpp"
 
@@ -30,10 +33,36 @@ std::string kind_of() {
         return "text";
 }
 
+/// Whether a text is a number with or without a fraction: "-1.5e300".
+inline bool is_decimal_number(std::string_view text) noexcept {
+    const auto skip_digits = [&] {
+        const std::size_t before = text.size();
+        while (!text.empty() && ascii::is(text.front(), ascii::digit)) text.remove_prefix(1);
+        return before != text.size();
+    };
+    if (text.starts_with('-')) text.remove_prefix(1);
+    bool has_digits = skip_digits();
+    if (text.starts_with('.')) {
+        text.remove_prefix(1);
+        has_digits = skip_digits() || has_digits;
+    }
+    if (!has_digits) return false;
+    if (text.starts_with('e') || text.starts_with('E')) {
+        text.remove_prefix(1);
+        if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+        if (!skip_digits()) return false;
+    }
+    return text.empty();
+}
+
 /// A client's text as a T. Throws HttpError 400 that names what does not convert.
 template <class T>
 T convert_text(std::string_view text, std::string_view kind, std::string_view name) {
     if (auto value = parse_number<T>(text)) return std::move(*value);
+    if constexpr (std::is_floating_point_v<T>) {
+        if (is_decimal_number(text))
+            throw HttpError(400, std::string(kind) + " '" + std::string(name) + "' is out of range");
+    }
     throw HttpError(400, std::string(kind) + " '" + std::string(name) + "' is not " + kind_of<T>());
 }
 template <class T>
@@ -112,7 +141,7 @@ std::string culprit(Json document) {
 /// Finding the culprit converts the body once per member, so this is done for what people send, not for what
 /// is made to be costly.
 template <class T>
-std::string find_culprit(Json document, std::size_t body_size) {
+std::string find_culprit(Json&& document, std::size_t body_size) {
     constexpr std::size_t most_members = 64;
     constexpr std::size_t most_bytes = 16 * 1024;
     const bool is_small = document.size() <= most_members && body_size <= most_bytes;
@@ -125,29 +154,47 @@ inline constexpr int use_of_wrong_type = 304;
 template <class T>
 concept ReadableFromJson = requires(const Json& json) { json.get<T>(); };
 
+/// The body as JSON, within the limits, if there is memory for it.
+template <class Value>
+Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* memory) {
+    if (body.empty()) throw HttpError(400, "the body is empty, but must be JSON");
+    std::size_t values = 0;
+    try {
+        values = count_json_values(body, limits);
+    } catch (const JsonError& error) {
+        throw HttpError(400, error.what());
+    }
+    if (memory != nullptr && !memory->has_room(values * most_bytes_of_value)) {
+        throw HttpError(503, "the server has no memory to spare for this request").header("Retry-After", "1");
+    }
+    try {
+        return parse_json<Value>(body, limits.depth, limits.values);
+    } catch (const JsonError& error) {
+        throw HttpError(400, error.what());
+    }
+}
+
 template <class T>
-T bind_json(std::string_view body, std::size_t depth_limit) {
+T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memory) {
     static_assert(
         ReadableFromJson<T>,
         "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
         "into it, or write a from_json(const sake::Json&, T&)");
-    if (body.empty()) throw HttpError(400, "the body is empty, but must be JSON");
-    Json document;
-    try {
-        document = parse_json(body, depth_limit);
-    } catch (const JsonError& error) {
-        throw HttpError(400, error.what());
-    }
+    JsonOwner<> document(parse_body<Json>(body, limits, memory));
     if constexpr (std::is_same_v<T, Json>) {
-        return document;
+        return std::move(document.value);
     } else {
         try {
-            return document.get<T>();
+            return json_as<T>(document.value);
+        } catch (const JsonMisfit& error) {
+            throw HttpError(
+                422, (error.where().empty() ? "body: " : "body: '" + error.where() + "': ") + error.what());
         } catch (const Json::type_error& error) {
-            if (!document.is_object() && error.id == use_of_wrong_type) {
-                throw HttpError(422, std::string("body: must be an object, but is ") + document.type_name());
+            if (!document.value.is_object() && error.id == use_of_wrong_type) {
+                throw HttpError(422,
+                                std::string("body: must be an object, but is ") + document.value.type_name());
             }
-            const std::string where = find_culprit<T>(std::move(document), body.size());
+            const std::string where = find_culprit<T>(std::move(document.value), body.size());
             throw HttpError(422,
                             (where.empty() ? "body: " : "body: '" + where + "': ") + plain_message(error));
         } catch (const Json::exception& error) {

@@ -16,6 +16,7 @@
 #include "sake/app/context.hpp"
 #include "sake/app/request.hpp"
 #include "sake/app/response.hpp"
+#include "sake/base/budget.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/base/peer_address.hpp"
@@ -35,7 +36,8 @@ struct CallPlace {
     Carrier* carrier = nullptr;  // takes the calls of worker routes; none if they run here
     PeerAddress peer;
     std::string_view scheme = "http";
-    std::size_t json_depth = 64;
+    JsonLimits json;
+    const Budget* memory = nullptr;  // of all connections; none on a worker
     int worker_pool_size = 0;
     bool in_worker_pool = false;
 };
@@ -92,6 +94,7 @@ struct Call {
     Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
+    ~Call() { dismantle(values); }
 
     Request request;
     Response response;
@@ -134,7 +137,7 @@ struct Call {
         stop_requested = false;
         cause = AnswerCause::handler;
         error = nullptr;
-        if (!values.empty()) values.clear();
+        if (!values.empty()) dismantle(values);
         remote_address.clear();
         stop_source.reset();
         afters.clear();

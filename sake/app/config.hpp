@@ -2,21 +2,46 @@
 // default here.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include "sake/async/poller.hpp"
+#include "sake/base/error.hpp"
 #include "sake/base/log.hpp"
 
 namespace sake {
 inline namespace v0 {
 
+namespace detail {
+
+/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
+/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
+template <std::integral Field, std::integral Number>
+constexpr Field as_setting(Number value) noexcept {
+    const std::int64_t number = written_number(value);
+    constexpr Field largest = std::numeric_limits<Field>::max();
+    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
+        return largest;
+    using Signed = std::make_signed_t<Field>;
+    constexpr Signed smallest = std::numeric_limits<Signed>::min();
+    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
+    // As an unsigned field, -1 would be the largest.
+    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? -2 : number);
+}
+
+}  // namespace detail
+
 /// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
-/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes.
+/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
+/// limit".
 struct Config {
     // Worker routes.
     int worker_pool_size = 0;  // threads; 0 is one per CPU
@@ -52,6 +77,7 @@ struct Config {
     std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
     std::size_t max_trailers = 4 * 1024;           // of one body: 400
     int max_json_depth = 64;                       // 400
+    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
 
     // A response.
     std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
@@ -67,11 +93,20 @@ struct Config {
 
     Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
     Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
-    Config& with_worker_queue_limit(int jobs) { return worker_queue_limit = jobs, *this; }
+    template <std::integral Number>
+    Config& with_worker_queue_limit(Number jobs) {
+        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
+    }
     Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
     Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
-    Config& with_max_connections(int count) { return max_connections = count, *this; }
-    Config& with_listen_backlog(int count) { return listen_backlog = count, *this; }
+    template <std::integral Number>
+    Config& with_max_connections(Number count) {
+        return max_connections = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_listen_backlog(Number count) {
+        return listen_backlog = detail::as_setting<int>(count), *this;
+    }
     Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
     Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
     Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
@@ -81,16 +116,47 @@ struct Config {
     Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
     Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
     Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
-    Config& with_max_request_line(std::size_t bytes) { return max_request_line = bytes, *this; }
-    Config& with_max_header_block(std::size_t bytes) { return max_header_block = bytes, *this; }
-    Config& with_max_header_count(int count) { return max_header_count = count, *this; }
-    Config& with_max_body(std::size_t bytes) { return max_body = bytes, *this; }
-    Config& with_max_chunk_extensions(std::size_t bytes) { return max_chunk_extensions = bytes, *this; }
-    Config& with_max_trailers(std::size_t bytes) { return max_trailers = bytes, *this; }
-    Config& with_max_json_depth(int depth) { return max_json_depth = depth, *this; }
-    Config& with_output_soft_limit(std::size_t bytes) { return output_soft_limit = bytes, *this; }
+    template <std::integral Number>
+    Config& with_max_request_line(Number bytes) {
+        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_block(Number bytes) {
+        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_count(Number count) {
+        return max_header_count = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_body(Number bytes) {
+        return max_body = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_chunk_extensions(Number bytes) {
+        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_trailers(Number bytes) {
+        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_depth(Number depth) {
+        return max_json_depth = detail::as_setting<int>(depth), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_values(Number count) {
+        return max_json_values = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_output_soft_limit(Number bytes) {
+        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
+    }
     Config& with_poller(PollerKind kind) { return poller = kind, *this; }
-    Config& with_max_buffered(std::size_t bytes) { return max_buffered = bytes, *this; }
+    template <std::integral Number>
+    Config& with_max_buffered(Number bytes) {
+        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
+    }
     Config& with_signals(bool on) { return handle_signals = on, *this; }
     Config& with_announce(bool on) { return announce = on, *this; }
     Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
@@ -98,23 +164,22 @@ struct Config {
 
 namespace detail {
 
-/// A size above this was a negative number before it was converted.
-inline constexpr auto largest_size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-
 template <class Number>
 void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    if (value >= smallest && static_cast<std::uint64_t>(value) <= largest_size) return;
+    const std::int64_t number = written_number(value);
+    if (std::cmp_greater_equal(number, smallest)) return;
     throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + unit + ", not " +
-                                std::to_string(static_cast<std::int64_t>(value)) + unit);
+                                std::to_string(smallest) + unit + ", not " + std::to_string(number) + unit);
 }
+
+/// The clock counts no further than this.
+inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
 
 inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
     check_setting<std::int64_t>(name, value.count(), smallest, " ms");
-    // Beyond it, a deadline would overflow the clock.
-    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 3650);
-    if (value > longest)
+    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
         throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
+    }
 }
 
 /// Throws std::invalid_argument naming the first field that makes no sense.
@@ -141,9 +206,23 @@ inline void validate(const Config& config) {
     check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
     check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
     check_setting("max_json_depth", config.max_json_depth, 1);
+    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
     check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
     check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
     if (!config.log) throw std::invalid_argument("Config::log must be callable");
+}
+
+/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
+/// moment. Throws as `validate` does.
+[[nodiscard]] inline Config settled(Config config) {
+    validate(config);
+    for (std::chrono::milliseconds* const each :
+         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
+          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
+          &config.rate_grace, &config.half_close_window, &config.shutdown_grace}) {
+        *each = std::min(*each, longest_setting);
+    }
+    return config;
 }
 
 }  // namespace detail

@@ -149,8 +149,8 @@ class Context {
     void set(std::string_view key, T&& value);
     /// A value that was set, as JSON; null if there is none.
     [[nodiscard]] const Json& get(std::string_view key) const;
-    /// A value that was set, as a T. Throws std::out_of_range if there is none, nlohmann's type_error if it
-    /// is something else.
+    /// A value that was set, as a T. Throws std::out_of_range if there is none or a T does not hold its
+    /// number, nlohmann's type_error if it is something else.
     template <class T>
     [[nodiscard]] T get(std::string_view key) const;
     /// The same, or the fallback if there is none.

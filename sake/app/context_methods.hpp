@@ -155,7 +155,7 @@ T Context::param(std::string_view name, std::type_identity_t<T> fallback) {
 template <class T>
 T Context::bind() const {
     detail::require_json_type(header("Content-Type"));
-    return detail::bind_json<T>(body(), call_->place.json_depth);
+    return detail::bind_json<T>(body(), call_->place.json, call_->place.memory);
 }
 
 // --- The response ---
@@ -240,7 +240,16 @@ template <class T>
 T Context::get(std::string_view key) const {
     const Json& value = get(key);
     if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
-    return value.get<T>();
+    if constexpr (detail::is_read_exactly<T>) {
+        try {
+            detail::JsonOwner<> document{Json(value)};
+            return detail::json_as<T>(document.value);
+        } catch (const detail::JsonMisfit& error) {
+            throw std::out_of_range("ctx.get: '" + std::string(key) + "': " + error.what());
+        }
+    } else {
+        return value.get<T>();
+    }
 }
 template <class T>
 T Context::get(std::string_view key, std::type_identity_t<T> fallback) const {

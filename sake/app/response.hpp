@@ -61,21 +61,26 @@ class Response {
     }
 
     void set_status(int code) {
-        if (code < 200 || code > 599) {
-            throw std::invalid_argument("status: " + std::to_string(code) + " is not in 200 to 599");
-        }
+        check_status(code);
         status = code;
+    }
+    static void check_status(int code) {
+        if (code >= 200 && code <= 599) return;
+        throw std::invalid_argument("status: " + std::to_string(code) + " is not in 200 to 599");
     }
 
     /// Sets or adds a field. The fields that frame the message are the server's; of them only "Connection:
     /// close" can be asked for.
     template <class Store>
     void put_header(std::string_view name, std::string_view value, Store store) {
-        if (!is_framing_field(name)) return store();
-        if (!iequals(name, "connection") || !iequals(value, "close")) {
-            throw std::invalid_argument("header " + std::string(name) + " is set by the server itself");
-        }
-        close = true;
+        if (check_header(name, value, store)) close = true;
+    }
+    /// Stores a field that is not the server's. Returns whether the field asks for the connection's end.
+    template <class Store>
+    [[nodiscard]] static bool check_header(std::string_view name, std::string_view value, Store store) {
+        if (!is_framing_field(name)) return store(), false;
+        if (iequals(name, "connection") && iequals(value, "close")) return true;
+        throw std::invalid_argument("header " + std::string(name) + " is set by the server itself");
     }
 
     /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that

@@ -2,6 +2,7 @@
 // server the RouteEntry behind it.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -31,9 +32,10 @@ class Route {
     Route(const Route&) = delete;
     Route& operator=(const Route&) = delete;
 
-    /// Accepts bodies up to this size instead of Config::max_body. Throws std::invalid_argument for a size
-    /// that was negative before it was converted.
-    Route& max_body(std::size_t bytes);
+    /// Accepts bodies up to this size instead of Config::max_body; the largest value of its type means no
+    /// limit. Throws std::invalid_argument for a negative size.
+    template <std::integral Number>
+    Route& max_body(Number bytes);
 
     /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
@@ -176,13 +178,14 @@ inline std::string_view param_name(const Call& call, std::size_t index) noexcept
 
 }  // namespace detail
 
-inline Route& Route::max_body(std::size_t bytes) {
+template <std::integral Number>
+Route& Route::max_body(Number bytes) {
     entry_->require_unfrozen();
-    if (bytes > detail::largest_size) {
+    if (const std::int64_t number = detail::written_number(bytes); number < 0) {
         throw std::invalid_argument(description() + ": max_body must be at least 0, not " +
-                                    std::to_string(static_cast<std::int64_t>(bytes)));
+                                    std::to_string(number));
     }
-    entry_->max_body = bytes;
+    entry_->max_body = detail::as_setting<std::size_t>(bytes);
     return *this;
 }
 

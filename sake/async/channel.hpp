@@ -2,6 +2,7 @@
 // await it, threads block on it; all are served in the order of coming.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <exception>
 #include <memory>
@@ -51,9 +52,11 @@ class Channel {
                   "the items of a channel must move without throwing, so that none is lost");
 
   public:
-    /// Holds up to `capacity` items, and allocates the memory for them at once. Throws std::invalid_argument
-    /// if that is not at least 1.
-    explicit Channel(int capacity);
+    /// Holds up to `capacity` items; the largest value of its type means no limit. The memory for a thousand
+    /// is allocated at once, for more when they are there: then a send may throw std::bad_alloc. Throws
+    /// std::invalid_argument if `capacity` is not at least 1.
+    template <std::integral Number>
+    explicit Channel(Number capacity);
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
     ~Channel();
@@ -90,7 +93,8 @@ class Channel {
     friend class detail::SendOperation<T>;
     friend class detail::ReceiveWait<T>;
 
-    [[nodiscard]] bool put(T& item) noexcept;
+    [[nodiscard]] bool put(T& item);
+    void grow();
     [[nodiscard]] std::optional<T> take() noexcept;
 
     mutable std::mutex mutex_;  // of everything below
@@ -113,7 +117,7 @@ class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
               channel_(channel),
               item_(std::move(item)) {}
 
-        [[nodiscard]] bool await_ready() noexcept {
+        [[nodiscard]] bool await_ready() {
             const std::lock_guard lock(mutex_);
             if (!channel_.gate_.may_send() || Reactor::current()->turn_is_up()) return false;
             is_sent_ = channel_.put(item_);
@@ -172,21 +176,39 @@ class [[nodiscard]] ReceiveWait final : public ChannelWait {
 }  // namespace detail
 
 template <class T>
-Channel<T>::Channel(int capacity) : gate_(static_cast<std::size_t>(capacity)) {
-    detail::demand_at_least(1, capacity, "Channel: capacity");
-    cells_ = std::allocator<T>().allocate(gate_.capacity());
-}
+template <std::integral Number>
+Channel<T>::Channel(Number capacity)
+    : gate_(static_cast<std::size_t>(detail::limit_of<int>(1, capacity, "Channel: capacity"))),
+      cells_(std::allocator<T>().allocate(gate_.cells())) {}
 
 template <class T>
 Channel<T>::~Channel() {
     while (gate_.size() > 0) std::destroy_at(cells_ + gate_.leave());
-    std::allocator<T>().deallocate(cells_, gate_.capacity());
+    std::allocator<T>().deallocate(cells_, gate_.cells());
+}
+
+// The items move to the front of more cells. Without memory for them there is room all the same: whoever
+// comes next tries again.
+template <class T>
+void Channel<T>::grow() {
+    const std::size_t more = gate_.more_cells();
+    const detail::AtExit wake([this] { gate_.wake_who_may_go(); });
+    T* const larger = std::allocator<T>().allocate(more);
+    for (std::size_t i = 0; i < gate_.size(); ++i) {
+        T* const cell = cells_ + gate_.cell(i);
+        std::construct_at(larger + i, std::move(*cell));
+        std::destroy_at(cell);
+    }
+    std::allocator<T>().deallocate(cells_, gate_.cells());
+    cells_ = larger;
+    gate_.set_cells(more);
 }
 
 // Where a sender need not wait: false if that is because the channel is closed.
 template <class T>
-bool Channel<T>::put(T& item) noexcept {
+bool Channel<T>::put(T& item) {
     if (gate_.is_closed()) return false;
+    if (gate_.size() == gate_.cells()) grow();
     std::construct_at(cells_ + gate_.enter(), std::move(item));
     return true;
 }

@@ -2,6 +2,7 @@
 // a coroutine or as a blocked thread, and who is woken.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <coroutine>
 #include <cstddef>
@@ -28,7 +29,8 @@ class ChannelGate {
         std::size_t claims = 0;
     };
 
-    explicit ChannelGate(std::size_t capacity) noexcept : capacity_(capacity) {}
+    explicit ChannelGate(std::size_t capacity) noexcept
+        : capacity_(capacity), cells_(std::min(capacity, cells_at_first)) {}
 
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -45,6 +47,22 @@ class ChannelGate {
         return size_ > receivers.claims || (is_closed_ && size_ == 0);
     }
 
+    /// How many cells there are, and how many there are to be when they are full.
+    [[nodiscard]] std::size_t cells() const noexcept { return cells_; }
+    [[nodiscard]] std::size_t more_cells() const noexcept {
+        return cells_ < capacity_ / 2 ? 2 * cells_ : capacity_;
+    }
+    /// The items were moved to the first of so many cells.
+    void set_cells(std::size_t count) noexcept {
+        cells_ = count;
+        first_ = 0;
+    }
+
+    /// The cell of an item that is there, by its place in line.
+    [[nodiscard]] std::size_t cell(std::size_t place) const noexcept {
+        const std::size_t to_the_end = cells_ - first_;
+        return place < to_the_end ? first_ + place : place - to_the_end;
+    }
     /// The cell that the next item goes to, or comes from.
     std::size_t enter() noexcept;
     std::size_t leave() noexcept;
@@ -55,7 +73,10 @@ class ChannelGate {
     Line receivers;
 
   private:
+    static constexpr std::size_t cells_at_first = 1024;
+
     const std::size_t capacity_;
+    std::size_t cells_;
     std::size_t first_ = 0;
     std::size_t size_ = 0;
     bool is_closed_ = false;
@@ -97,19 +118,18 @@ class ChannelWaiter : public ListNode {
 };
 
 inline std::size_t ChannelGate::enter() noexcept {
-    const std::size_t to_the_end = capacity_ - first_;
-    const std::size_t cell = size_ < to_the_end ? first_ + size_ : size_ - to_the_end;
+    const std::size_t entered = cell(size_);
     ++size_;
     wake_who_may_go();
-    return cell;
+    return entered;
 }
 
 inline std::size_t ChannelGate::leave() noexcept {
-    const std::size_t cell = first_;
-    if (++first_ == capacity_) first_ = 0;
+    const std::size_t left = first_;
+    if (++first_ == cells_) first_ = 0;
     --size_;
     wake_who_may_go();
-    return cell;
+    return left;
 }
 
 inline void ChannelGate::wake_who_may_go() noexcept {

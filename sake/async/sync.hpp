@@ -2,6 +2,7 @@
 // the order of coming. Between threads, use Channel. (Event is the third of the kind, in a part of its own.)
 #pragma once
 
+#include <concepts>
 #include <optional>
 #include <utility>
 
@@ -19,10 +20,11 @@ class Semaphore {
   public:
     class Permit;
 
-    /// Throws std::invalid_argument if `permits` is not at least 1: no coroutine could ever get through.
-    explicit Semaphore(int permits) : available_(permits) {
-        detail::demand_at_least(1, permits, "Semaphore: permits");
-    }
+    /// The largest value of its type means no limit. Throws std::invalid_argument if `permits` is not at
+    /// least 1: no coroutine could ever get through.
+    template <std::integral Number>
+    explicit Semaphore(Number permits)
+        : available_(detail::limit_of<int>(1, permits, "Semaphore: permits")) {}
     Semaphore(const Semaphore&) = delete;
     Semaphore& operator=(const Semaphore&) = delete;
 

@@ -18,6 +18,10 @@ class Budget {
     Budget& operator=(const Budget&) = delete;
 
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
+    /// Whether so much more fits. What one connection holds alone is bounded by other limits.
+    [[nodiscard]] bool has_room(std::size_t size) const noexcept {
+        return used_ == 0 || (size <= limit_ && used_ <= limit_ - size);
+    }
 
   private:
     friend class BudgetShare;

@@ -5,13 +5,17 @@
 #include <cerrno>
 #include <chrono>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
+#include <utility>
 
 namespace sake {
 inline namespace v0 {
@@ -49,11 +53,22 @@ namespace detail {
     return caught;
 }
 
-/// Throws std::invalid_argument that names a number which is too small. A size that was negative before it
-/// was converted is.
+/// The number that a program wrote. A size in the upper half of its type was negative before it was
+/// converted, except the largest, which means "no limit".
+template <std::integral Number>
+constexpr std::int64_t written_number(Number value) noexcept {
+    if constexpr (std::is_unsigned_v<Number> && sizeof(Number) >= sizeof(std::size_t)) {
+        if (value == std::numeric_limits<Number>::max()) return std::numeric_limits<std::int64_t>::max();
+        return static_cast<std::make_signed_t<Number>>(value);
+    } else {
+        return static_cast<std::int64_t>(value);
+    }
+}
+
+/// Throws std::invalid_argument that names a number which is too small.
 template <std::integral Number>
 void demand_at_least(std::int64_t smallest, Number value, const char* name, const char* unit = "") {
-    const auto number = static_cast<std::int64_t>(value);
+    const std::int64_t number = written_number(value);
     if (number >= smallest) return;
     throw std::invalid_argument(std::string(name) + " must be at least " + std::to_string(smallest) + unit +
                                 ", not " + std::to_string(number) + unit);
@@ -70,6 +85,26 @@ inline void demand_at_least(std::int64_t smallest, std::chrono::milliseconds val
     std::string what = "timed out after " + std::to_string(is_whole ? count / 1000 : count);
     what.append(is_whole ? " s " : " ms ").append(doing).append(" ").append(with);
     throw TimedOut(what);
+}
+
+/// A limit as a T. Functions take limits as integers of any type, because only then the largest value of an
+/// unsigned type can be told from -1. What a T cannot hold is its largest value: no limit. Throws
+/// std::invalid_argument that names a limit which is too small.
+template <std::integral T, std::integral Number>
+[[nodiscard]] T limit_of(std::int64_t smallest, Number value, const char* name) {
+    demand_at_least(smallest, value, name);
+    constexpr T largest = std::numeric_limits<T>::max();
+    return std::cmp_greater(value, largest) ? largest : static_cast<T>(value);
+}
+
+/// For names that the system takes up to their first NUL byte. Throws std::system_error where there is one
+/// in the midst, so that nothing happens to another file.
+inline void demand_no_nul(std::string_view name, std::string_view for_what = {}) {
+    const std::size_t nul = name.find('\0');
+    if (nul == std::string_view::npos) return;
+    throw std::system_error(
+        std::make_error_code(std::errc::invalid_argument),
+        std::string(for_what).append(name.substr(0, nul)) + "\\0: a name with a NUL byte in it");
 }
 
 [[noreturn]] inline void throw_system_error(int error, const std::string& what) {

@@ -20,8 +20,12 @@ namespace detail {
 /// it is something else. What is skipped is only checked for its brackets and strings.
 class JsonReader {
   public:
-    JsonReader(std::string_view text, std::size_t depth_limit)
-        : text_(text), at_(text.data()), end_(text.data() + text.size()), depth_left_(depth_limit) {
+    JsonReader(std::string_view text, const JsonLimits& limits)
+        : text_(text),
+          at_(text.data()),
+          end_(text.data() + text.size()),
+          depth_left_(limits.depth),
+          values_left_(limits.values) {
         if (!is_valid_utf8(text)) throw JsonError("the JSON text is not UTF-8");
     }
 
@@ -152,6 +156,7 @@ class JsonReader {
             ++at_;
         } else {
             for (;;) {
+                if (values_left_-- == 0) fail("it has too many values");
                 item();
                 if (peek() == close) break;
                 expect(',', "a comma");
@@ -215,6 +220,7 @@ class JsonReader {
     const char* at_;
     const char* end_;
     std::size_t depth_left_;
+    std::size_t values_left_;
 };
 
 }  // namespace detail

@@ -9,6 +9,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "sake/base/json.hpp"
@@ -85,6 +86,12 @@ inline Json tagged(const Json& value) {
     }
 }
 
+/// The two things of a pair. Throws JsonError if it is none.
+inline std::pair<const Json&, const Json&> pair_of(const Json& content) {
+    if (!content.is_array() || content.size() != 2) throw JsonError("has a pair that is none");
+    return {content[0], content[1]};
+}
+
 /// The value that `tagged` made this of. Throws JsonError or a nlohmann exception if it made no such thing.
 inline Json untagged(const Json& value) {
     if (value.is_array()) {
@@ -102,9 +109,13 @@ inline Json untagged(const Json& value) {
         return std::move(*bytes);
     };
     if (tag == "object") {
+        if (!content.is_array()) throw JsonError("has an object that is no list of members");
         Json members = Json::object();
-        for (const Json& pair : content) {
-            members[untagged(pair.at(0)).get<std::string>()] = untagged(pair.at(1));
+        for (const Json& member : content) {
+            const auto [name, value_of_it] = pair_of(member);
+            auto key = untagged(name).get<std::string>();
+            if (members.contains(key)) throw JsonError("has a member twice");
+            members[std::move(key)] = untagged(value_of_it);
         }
         return members;
     }
@@ -117,10 +128,13 @@ inline Json untagged(const Json& value) {
         if (name == "-inf") return -infinity;
     }
     if (tag == "binary") {
-        const std::string bytes = bytes_of(content.at(0));
+        const auto [encoded, subtype] = pair_of(content);
+        const std::string bytes = bytes_of(encoded);
         std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
-        if (content.at(1).is_null()) return Json::binary(std::move(binary));
-        return Json::binary(std::move(binary), content.at(1).get<std::uint64_t>());
+        if (subtype.is_null()) return Json::binary(std::move(binary));
+        if (!subtype.is_number_unsigned())
+            throw JsonError("has a subtype of bytes that is no integer from 0 to 18446744073709551615");
+        return Json::binary(std::move(binary), subtype.get_ref<const std::uint64_t&>());
     }
     throw JsonError("has a tag that is not known");
 }

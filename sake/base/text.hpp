@@ -248,7 +248,7 @@ inline constexpr auto base64_values = [] {
     std::size_t padding = 0;
     while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
     const std::size_t letters = text.size() - padding;
-    std::string out(letters * 3 / 4, '\0');
+    std::string out(letters / 4 * 3 + letters % 4 * 3 / 4, '\0');
     char* to = out.data();
     std::uint32_t bits = 0;
     unsigned held = 0;

@@ -38,7 +38,7 @@ struct Response {
 
     /// Whether the status is 2xx.
     [[nodiscard]] bool is_ok() const noexcept { return status >= 200 && status < 300; }
-    /// The body as JSON. Throws JsonError.
+    /// The body as JSON, with the limits of parse_json. Throws JsonError.
     template <class Value = Json>
     [[nodiscard]] Value json() const {
         return parse_json<Value>(body);

@@ -68,8 +68,19 @@ struct Member {
 struct Taken {
     enum class Kind : std::uint8_t { batch, end, nothing };
     Kind kind;
-    std::size_t number = 0;
+    std::uint64_t number = 0;
 };
+
+/// The number of items between two places; one that does not fit is the largest. Differences may be wider
+/// than any size: of a std::views::iota of 64-bit numbers they have 128 bits or are a class.
+template <class Difference>
+constexpr std::uint64_t count_of(Difference difference) noexcept {
+    constexpr std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
+    if constexpr (sizeof(Difference) > sizeof(std::uint64_t)) {
+        if (difference > static_cast<Difference>(largest)) return largest;
+    }
+    return static_cast<std::uint64_t>(difference);
+}
 
 /// A range that is worked on. If it can be iterated over once only, its items are moved out of it, batch by
 /// batch. What the range throws ends the work. Members may be at it at the same time.
@@ -78,7 +89,7 @@ class RangeSource {
     using Iterator = IteratorOf<std::remove_reference_t<Range>>;
     static constexpr bool is_indexable = Indexable<std::remove_reference_t<Range>>;
     static constexpr bool is_forward = std::forward_iterator<Iterator>;
-    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+    static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
   public:
     using Item =
@@ -89,12 +100,12 @@ class RangeSource {
 
     explicit RangeSource(Range&& range) : range_(std::forward<Range>(range)) {}
 
-    void limit(std::size_t most) noexcept { limit_ = std::min(limit_, most); }
+    void limit(std::uint64_t most) noexcept { limit_ = std::min(limit_, most); }
 
     struct Batch {
         Taken taken;
-        std::size_t first = 0;  // the index of its first item
-        std::size_t size = 0;
+        std::uint64_t first = 0;  // the index of its first item
+        std::uint64_t size = 0;
         std::conditional_t<is_forward, Iterator, std::vector<std::iter_value_t<Iterator>>> items{};
     };
 
@@ -121,7 +132,7 @@ class RangeSource {
     template <class Each>
     static bool visit(Member& member, Batch& batch, Each&& each) {
         constexpr std::chrono::microseconds quick{2};
-        std::size_t between = 1;
+        std::uint64_t between = 1;
         std::chrono::steady_clock::time_point begun{};
         if (batch.size > 1) begun = std::chrono::steady_clock::now();
         auto at = [&] {
@@ -130,8 +141,8 @@ class RangeSource {
             else
                 return batch.items.begin();
         }();
-        for (std::size_t left = batch.size; left > 0;) {
-            std::size_t some = std::min(left, between);
+        for (std::uint64_t left = batch.size; left > 0;) {
+            std::uint64_t some = std::min(left, between);
             left -= some;
             for (; some > 0; --some) {
                 each(static_cast<Item>(*at));
@@ -162,27 +173,27 @@ class RangeSource {
         return false;
     }
 
-    std::size_t left() const {
+    std::uint64_t left() const {
         if constexpr (is_indexable)
-            return std::min(limit_ - taken_, static_cast<std::size_t>(std::ranges::end(range_) - *position_));
+            return std::min(limit_ - taken_, count_of(std::ranges::end(range_) - *position_));
         else
             return limit_ - taken_;
     }
 
-    std::size_t size_of_next(Member& member) {
+    std::uint64_t size_of_next(Member& member) {
         if constexpr (is_indexable) {
             if (member.sizes == Sizes::timed) return member.pace.next(left(), member.crew.size());
-            constexpr std::size_t groups = 512;  // enough to be shared out evenly
-            if (batches_ == 0) group_size_ = (left() + groups - 1) / groups;
+            constexpr std::uint64_t groups = 512;  // enough to be shared out evenly
+            if (batches_ == 0) group_size_ = (left() - 1) / groups + 1;
             return std::min(left(), group_size_);
         } else {
-            if (member.sizes == Sizes::timed) return std::min(left(), member.pace.next());
-            constexpr std::size_t per_size = 64;  // small ones for few items, large ones for many
-            return std::min(left(), std::size_t{1} << std::min<std::size_t>(batches_ / per_size, 10));
+            if (member.sizes == Sizes::timed) return std::min<std::uint64_t>(left(), member.pace.next());
+            constexpr std::uint64_t per_size = 64;  // small ones for few items, large ones for many
+            return std::min(left(), std::uint64_t{1} << std::min<std::uint64_t>(batches_ / per_size, 10));
         }
     }
 
-    void pull(Batch& batch, std::size_t most) {
+    void pull(Batch& batch, std::uint64_t most) {
         if constexpr (is_indexable) {
             batch.items = *position_;
             batch.size = most;
@@ -204,10 +215,10 @@ class RangeSource {
     std::optional<Iterator> position_;  // of the first that is not taken
     bool is_read_ = false;              // the item there is taken, if the range is read once only
     bool is_ended_ = false;
-    std::size_t taken_ = 0;
-    std::size_t limit_ = unlimited;
-    std::size_t batches_ = 0;
-    std::size_t group_size_ = 1;
+    std::uint64_t taken_ = 0;
+    std::uint64_t limit_ = unlimited;
+    std::uint64_t batches_ = 0;
+    std::uint64_t group_size_ = 1;
 };
 
 /// What `function` makes of each item.
@@ -222,7 +233,7 @@ class MappedSource {
     MappedSource(Source source, Function&& function)
         : source_(std::move(source)), function_(std::forward<Function>(function)) {}
 
-    void limit(std::size_t most) noexcept
+    void limit(std::uint64_t most) noexcept
         requires requires(Source& source) { source.limit(most); }
     {
         source_.limit(most);
@@ -266,7 +277,7 @@ void for_each_in(Crew& crew, Source& source, F& f) {
 /// All that comes out of a source, in its order or as it comes.
 template <class Source>
 std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered) {
-    using Part = std::pair<std::size_t, std::vector<ValueOf<Source>>>;
+    using Part = std::pair<std::uint64_t, std::vector<ValueOf<Source>>>;
     std::vector<Part> parts;
     work_together(crew, Sizes::timed, [&](Member& member) {
         std::vector<ValueOf<Source>> part;
@@ -299,7 +310,7 @@ class Reduction {
     Reduction(Crew& crew, Reduce& reduce) : crew_(crew), reduce_(reduce) {}
 
     /// Takes what came of a batch, if anything did, and joins what can be joined now.
-    void add(std::size_t number, std::optional<T> value) {
+    void add(std::uint64_t number, std::optional<T> value) {
         Node node{0, number, std::move(value)};
         while (std::optional<Node> other = meet(node)) {
             const bool is_left = node.index % 2 == 0;
@@ -322,7 +333,7 @@ class Reduction {
   private:
     struct Node {
         std::size_t level;
-        std::size_t index;  // among those of its level
+        std::uint64_t index;  // among those of its level
         std::optional<T> value;
     };
 

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -174,9 +175,9 @@ class Pace {
     static constexpr std::size_t most = 4096;
 
     /// Of so many that are left, to be shared by so many members.
-    [[nodiscard]] std::size_t next(std::size_t left, std::size_t members) noexcept {
+    [[nodiscard]] std::uint64_t next(std::uint64_t left, std::size_t members) noexcept {
         adapt();
-        return std::min(size_, std::max<std::size_t>(1, left / (4 * members)));
+        return std::min<std::uint64_t>(size_, std::max<std::uint64_t>(1, left / (4 * members)));
     }
     [[nodiscard]] std::size_t next() noexcept {
         adapt();

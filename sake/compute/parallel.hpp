@@ -2,11 +2,15 @@
 // input that does not fit into memory, see stream.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
+#include <string>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -40,6 +44,7 @@ using ResultsFor =
 /// at once, each time with another item; pointers to members are functions, too. The results may be of any
 /// type that moves. Bits of a std::vector<bool> share bytes: they may be read, but not changed in place.
 ///
+/// Throws std::length_error, before it calls `f`, if the range has more items than a vector can hold results.
 /// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun, but for
 /// some quick ones. Throws Cancelled if `stop` is requested while items are left. Either way nothing runs any
 /// more when this ends. Calls may nest, and may come from any thread, those of the pools included. A loop's
@@ -73,7 +78,7 @@ namespace detail {
 template <class R>
 class ResultSlots {
   public:
-    explicit ResultSlots(std::size_t size) : slots_(size) {}
+    explicit ResultSlots(std::uint64_t size) : slots_(checked(size)) {}
 
     template <class Make>
     void put(std::size_t index, Make make) {
@@ -97,17 +102,26 @@ class ResultSlots {
     // Neighbours in a vector of bool share a byte.
     static constexpr bool is_in_place = std::is_nothrow_default_constructible_v<R> &&
                                         std::is_move_assignable_v<R> && !std::is_same_v<R, bool>;
-    std::vector<std::conditional_t<is_in_place, R, std::optional<R>>> slots_;
+    using Slots = std::vector<std::conditional_t<is_in_place, R, std::optional<R>>>;
+
+    static std::size_t checked(std::uint64_t size) {
+        if (std::cmp_less_equal(size, std::min(Slots().max_size(), std::vector<R>().max_size())))
+            return static_cast<std::size_t>(size);
+        throw std::length_error("parallel: " + std::to_string(size) +
+                                " results are more than a vector can hold; use for_each or map_reduce");
+    }
+
+    Slots slots_;
 };
 
 template <class R, class Range, class F>
 std::vector<R> parallel(Crew& crew, Range& range, F& f) {
     if constexpr (Indexable<Range>) {
         RangeSource<Range&> source(range);
-        ResultSlots<R> results(static_cast<std::size_t>(std::ranges::end(range) - std::ranges::begin(range)));
+        ResultSlots<R> results(count_of(std::ranges::end(range) - std::ranges::begin(range)));
         work_together(crew, Sizes::timed, [&](Member& member) {
             auto batch = source.take(member);
-            std::size_t index = batch.first;
+            auto index = static_cast<std::size_t>(batch.first);
             return source.visit(member, batch, [&](auto&& item) {
                 results.put(index++, [&]() -> decltype(auto) {
                     return detail::call(f, std::forward<decltype(item)>(item));

@@ -57,11 +57,11 @@ class Pipeline {
   public:
     explicit Pipeline(Stage<Fs>... stages) : stages_(std::move(stages)...) {}
 
-    /// How many items may wait between two stages, 16 if not said. Throws std::invalid_argument if that is
-    /// not at least 1.
-    [[nodiscard]] Pipeline queue_limit(int items) && {
-        detail::demand_at_least(1, items, "Pipeline: queue_limit");
-        shape_.queue_limit = static_cast<std::size_t>(items);
+    /// How many items may wait between two stages, 16 if not said; the largest value of its type means no
+    /// limit. Throws std::invalid_argument if it is not at least 1.
+    template <std::integral Number>
+    [[nodiscard]] Pipeline queue_limit(Number items) && {
+        shape_.queue_limit = detail::limit_of<std::size_t>(1, items, "Pipeline: queue_limit");
         return std::move(*this);
     }
     /// Lets items overtake each other in stages of several threads. Otherwise every stage of one thread sees

@@ -131,12 +131,14 @@ template <class T>
 class PipelineQueue {
   public:
     explicit PipelineQueue(const PipelineShape& shape)
-        : keeps_order_(shape.keeps_order), cells_(shape.queue_limit) {}
+        : keeps_order_(shape.keeps_order),
+          window_(shape.queue_limit),
+          cells_(std::min(shape.queue_limit, cells_at_first)) {}
 
     /// Waits until the item is within the window. False if the pipeline is abandoned.
     bool push(std::uint64_t number, T value) {
         std::unique_lock lock(mutex_);
-        const auto is_within = [&] { return (keeps_order_ ? number : end_) - first_ < cells_.size(); };
+        const auto is_within = [&] { return (keeps_order_ ? number : end_) - first_ < window_; };
         if (!is_abandoned_ && !is_within()) {
             ++waiting_to_push_;
             has_room_.wait(lock, [&] { return is_abandoned_ || is_within(); });
@@ -144,6 +146,7 @@ class PipelineQueue {
         }
         if (is_abandoned_) return false;
         if (!keeps_order_) number = end_++;
+        if (number - first_ >= cells_.size()) grow(static_cast<std::size_t>(number - first_));
         cell(number).emplace(std::move(value));
         ++filled_;
         const bool wakes = number == first_ && waiting_to_pop_ > 0;
@@ -171,7 +174,7 @@ class PipelineQueue {
         const bool wakes_other = is_more && waiting_to_pop_ > 0;
         // Not for every single place, which would be a change of threads for each item. But the one who has
         // the item that is next must not wait for those behind it.
-        const bool wakes_pushers = waiting_to_push_ > 0 && (!is_more || filled_ <= cells_.size() / 2);
+        const bool wakes_pushers = waiting_to_push_ > 0 && (!is_more || filled_ <= window_ / 2);
         lock.unlock();
         if (wakes_other) has_item_.notify_one();
         if (wakes_pushers) has_room_.notify_all();
@@ -184,6 +187,16 @@ class PipelineQueue {
     void abandon() noexcept { set(is_abandoned_); }
 
   private:
+    static constexpr std::size_t cells_at_first = 1024;
+
+    // So that the item at this place in the window has a cell.
+    void grow(std::size_t place) {
+        std::vector<std::optional<T>> more(std::min(window_, std::max(place + 1, 2 * cells_.size())));
+        for (std::uint64_t each = first_; each != first_ + cells_.size(); ++each) {
+            if (cell(each)) more[each % more.size()].emplace(*std::move(cell(each)));
+        }
+        cells_.swap(more);
+    }
     std::optional<T>& cell(std::uint64_t number) { return cells_[number % cells_.size()]; }
     void set(bool& flag) noexcept {
         {
@@ -195,6 +208,7 @@ class PipelineQueue {
     }
 
     const bool keeps_order_;
+    const std::size_t window_;
     std::mutex mutex_;  // of what follows
     std::condition_variable has_item_;
     std::condition_variable has_room_;

@@ -59,11 +59,11 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
         return next<detail::FilteredSource<Source, Predicate>>(std::move(source_), std::move(predicate));
     }
 
-    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept. It
-    /// may be more than an int holds. Throws std::invalid_argument if it is negative.
-    auto take(std::int64_t count) && {
-        detail::demand_at_least(0, count, "stream: the count of take");
-        const auto most = static_cast<std::size_t>(count);
+    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept. The
+    /// largest value of its type means all. Throws std::invalid_argument if it is negative.
+    template <std::integral Number>
+    auto take(Number count) && {
+        const auto most = detail::limit_of<std::uint64_t>(0, count, "stream: the count of take");
         if constexpr (requires { source_.limit(most); }) {
             source_.limit(most);
             return std::move(*this);
@@ -73,12 +73,13 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
         }
     }
 
-    /// Vectors of `size` items each, of those that are left at the end. Throws std::invalid_argument if
-    /// `size` is not at least 1.
-    auto chunks(int size) && {
-        detail::demand_at_least(1, size, "stream: the size of chunks");
+    /// Vectors of `size` items each, of those that are left at the end. The largest value of its type means
+    /// one vector of all. Throws std::invalid_argument if `size` is not at least 1.
+    template <std::integral Number>
+    auto chunks(Number size) && {
+        const auto most = detail::limit_of<std::size_t>(1, size, "stream: the size of chunks");
         return next<detail::SteppedSource<Source, detail::ChunkStep<Source>>>(
-            std::move(source_), detail::ChunkStep<Source>(static_cast<std::size_t>(size)), order);
+            std::move(source_), detail::ChunkStep<Source>(most), order);
     }
 
     /// From here on items may pass each other, so that nothing waits for one that takes long.

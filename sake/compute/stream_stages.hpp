@@ -94,7 +94,7 @@ class Turns {
     /// `receiver.receive(items)` is called for this batch and what has waited for it, here or, if one is at
     /// it, by that member.
     template <class Receiver>
-    void hand_in(Crew& crew, std::size_t number, std::vector<T> items, Receiver& receiver) {
+    void hand_in(Crew& crew, std::uint64_t number, std::vector<T> items, Receiver& receiver) {
         std::unique_lock lock(crew.mutex());
         if (order_ == Order::free) number = arrived_++;
         crew.wait_until(lock, [&] { return number - next_ < 4 * crew.size(); });
@@ -104,7 +104,7 @@ class Turns {
 
     /// So many batches are all. When they have been received, `receiver.finish()` is called, once.
     template <class Receiver>
-    void end(Crew& crew, std::size_t count, Receiver& receiver) {
+    void end(Crew& crew, std::uint64_t count, Receiver& receiver) {
         std::unique_lock lock(crew.mutex());
         end_ = count;
         deliver(crew, lock, receiver);
@@ -112,10 +112,10 @@ class Turns {
 
   private:
     struct Ready {
-        std::size_t number;
+        std::uint64_t number;
         std::vector<T> items;
     };
-    static constexpr std::size_t unknown = std::numeric_limits<std::size_t>::max();
+    static constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();
 
     template <class Receiver>
     void deliver(Crew& crew, std::unique_lock<std::mutex>& lock, Receiver& receiver) {
@@ -148,9 +148,9 @@ class Turns {
 
     Order order_;
     std::vector<Ready> waiting_;
-    std::size_t next_ = 0;  // the number of the batch whose turn it is
-    std::size_t arrived_ = 0;
-    std::size_t end_ = unknown;
+    std::uint64_t next_ = 0;  // the number of the batch whose turn it is
+    std::uint64_t arrived_ = 0;
+    std::uint64_t end_ = unknown;
     bool has_finished_ = false;
     bool is_delivering_ = false;
 };
@@ -237,7 +237,7 @@ class SteppedSource {
     }
 
     // The others may still be at work on batches, of which there will be something to do.
-    void await_the_end(Crew& crew, std::size_t count, Receiver& receiver) {
+    void await_the_end(Crew& crew, std::uint64_t count, Receiver& receiver) {
         turns_.end(crew, count, receiver);
         std::unique_lock lock(crew.mutex());
         crew.wait_until(lock, [this] { return is_ended_ || !ready_.empty(); });
@@ -247,7 +247,7 @@ class SteppedSource {
     Step step_;
     Turns<Held> turns_;
     std::deque<Ready> ready_;  // this and what follows are under the lock of the crew
-    std::size_t given_ = 0;
+    std::uint64_t given_ = 0;
     bool is_ended_;
 };
 
@@ -256,7 +256,7 @@ template <class Source>
 class TakeStep {
   public:
     using Out = Kept<Source>;
-    explicit TakeStep(std::size_t count) noexcept : left_(count) {}
+    explicit TakeStep(std::uint64_t count) noexcept : left_(count) {}
 
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
     void add(Out item, std::vector<Out>& out) {
@@ -266,7 +266,7 @@ class TakeStep {
     void finish(std::vector<Out>&) const noexcept {}
 
   private:
-    std::size_t left_;
+    std::uint64_t left_;
 };
 
 /// Gathers so many items into one; fewer at the end.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <concepts>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -71,9 +72,11 @@ class WorkerPool {
     };
 
     /// Starts `size` threads, 0 meaning one per usable CPU; as many jobs as `queue_limit` wait besides those
-    /// that run. Throws std::invalid_argument if one of them is negative, std::system_error if a thread
-    /// cannot be made.
-    explicit WorkerPool(int size = 0, int queue_limit = 256);
+    /// that run. The largest value of its type means no limit. Throws std::invalid_argument if one of them is
+    /// negative, std::system_error if a thread cannot be made.
+    explicit WorkerPool(int size = 0) : WorkerPool(size, 256) {}
+    template <std::integral Number>
+    WorkerPool(int size, Number queue_limit);
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
     /// Runs what is queued to its end, unless the pool was stopped, then ends the threads.
@@ -96,7 +99,7 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. Not to be called by a job of the pool.
+    /// left. Throws std::invalid_argument if `patience` is negative. Not to be called by a job of the pool.
     int stop(std::chrono::milliseconds patience);
 
     // What follows is for carriers, which look after a job that they have submitted.
@@ -110,6 +113,8 @@ class WorkerPool {
     void abandon(detail::PoolJob& job);
 
   private:
+    void start(int queue_limit);
+
     int size_;
     std::shared_ptr<detail::PoolState> state_;
 };
@@ -333,9 +338,14 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
 
 }  // namespace detail
 
-inline WorkerPool::WorkerPool(int size, int queue_limit) : size_(size == 0 ? usable_cpus() : size) {
-    detail::demand_at_least(0, size, "WorkerPool: size");
-    detail::demand_at_least(0, queue_limit, "WorkerPool: queue_limit");
+template <std::integral Number>
+WorkerPool::WorkerPool(int size, Number queue_limit) : size_(size) {
+    start(detail::limit_of<int>(0, queue_limit, "WorkerPool: queue_limit"));
+}
+
+inline void WorkerPool::start(int queue_limit) {
+    detail::demand_at_least(0, size_, "WorkerPool: size");
+    if (size_ == 0) size_ = usable_cpus();
     state_ = std::make_shared<detail::PoolState>(size_, queue_limit);
     try {
         state_->start();
@@ -350,7 +360,10 @@ inline WorkerPool::~WorkerPool() {
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
-inline int WorkerPool::stop(std::chrono::milliseconds patience) { return state_->stop(patience); }
+inline int WorkerPool::stop(std::chrono::milliseconds patience) {
+    detail::demand_at_least(0, patience, "WorkerPool::stop: patience");
+    return state_->stop(patience);
+}
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
     return state_->submit(std::move(job));
 }

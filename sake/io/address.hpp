@@ -107,6 +107,7 @@ inline Listener listen_unix(const UnixPath& where, int backlog) {
     const std::string& path = where.path;
     const std::string name = where.to_string();
     sockaddr_un address{};
+    demand_no_nul(name, "cannot listen on ");
     const int error = fill_unix_address(where, address);
     if (error != 0) throw_listen_error(error, name);
     const SysResult made = sys::stream_socket(AF_UNIX);
@@ -164,6 +165,7 @@ struct FreeAddresses {
 using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
 
 inline Addresses resolve_to_listen(const HostAndPort& where, std::string_view name) {
+    demand_no_nul(where.host, "cannot listen on ");
     addrinfo hints{};
     hints.ai_family = where.host.empty() ? AF_INET6 : AF_UNSPEC;
     hints.ai_socktype = SOCK_STREAM;

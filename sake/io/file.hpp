@@ -79,6 +79,7 @@ namespace detail {
 struct ForFiles;
 
 inline FileDescriptor open_or_throw(const std::string& path, int flags) {
+    demand_no_nul(path);
     // A pipe without an other end would hold its thread for ever.
     constexpr int ours = O_CLOEXEC | O_NONBLOCK;
     const SysResult opened = sys::retry([&] { return ::open(path.c_str(), flags | ours, 0666); });

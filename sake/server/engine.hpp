@@ -38,9 +38,8 @@ inline constexpr const char* runs_already =
 class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
   public:
     /// Throws std::invalid_argument naming a field that makes no sense.
-    explicit Engine(Config config = {}) : config_(std::move(config)), errors_(on_error_, config_.log) {
-        detail::validate(config_);
-    }
+    explicit Engine(Config config = {})
+        : config_(detail::settled(std::move(config))), errors_(on_error_, config_.log) {}
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 

@@ -202,7 +202,7 @@ class H1Reader {
     static void make_room(std::string& body, std::size_t piece, std::size_t announced) {
         const std::size_t size = body.size() + piece;
         if (size <= body.capacity()) return;
-        body.reserve(std::min(size + announced, size * 4));
+        body.reserve(size + std::min(announced, size * 3));
         sys::prefer_large_pages(body.data(), body.capacity());
     }
 

@@ -30,7 +30,8 @@ class RateLimit {
 
   private:
     static std::chrono::nanoseconds time_for(std::uint64_t bytes, const Config& config) noexcept {
-        constexpr std::uint64_t most = 9'000'000'000;  // at once; times a billion, it is still no overflow
+        constexpr std::uint64_t most = 4'000'000'000;  // at once; times a billion, and after the longest
+                                                       // grace, it is still no overflow
         constexpr std::uint64_t second = 1'000'000'000;
         return std::chrono::nanoseconds(std::min(bytes, most) * second /
                                         static_cast<std::uint64_t>(config.minimum_rate));

@@ -77,8 +77,9 @@ class Shard {
           memory(settings.max_buffered, settings.log) {
         place_.errors = &errors;
         place_.worker_pool_size = worker_threads(settings);
-        place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
-        gathered_.reserve(settings.output_soft_limit);
+        place_.json = {static_cast<std::size_t>(settings.max_json_depth), settings.max_json_values};
+        place_.memory = &memory;
+        gathered_.reserve(std::min<std::size_t>(settings.output_soft_limit, 64 * 1024));
     }
     Shard(const Shard&) = delete;
     Shard& operator=(const Shard&) = delete;

@@ -2,13 +2,21 @@
 // the call again on the other side.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "sake/app/call.hpp"
+#include "sake/app/config.hpp"
+#include "sake/app/pattern.hpp"
+#include "sake/app/problem.hpp"
 #include "sake/app/route.hpp"
+#include "sake/base/text.hpp"
+#include "sake/http/headers.hpp"
+#include "sake/http/uri.hpp"
 #include "sake/worker/document.hpp"
 
 namespace sake {
@@ -25,17 +33,30 @@ inline WorkerResponse describe_response(const Response& response) {
     return out;
 }
 
+/// Makes it the response that the document describes, which may come from anybody: it passes the checks of
+/// what handlers set. Throws std::invalid_argument, and then the response stays as it was.
 inline void apply_response(Response& response, WorkerResponse&& document) {
-    response.status = document.status;
+    http::Headers fields;
+    bool close = document.close;
+    for (const auto& [name, value] : document.headers) {
+        close = Response::check_header(name, value, [&] { fields.add(name, value); }) || close;
+    }
+    Response::check_status(document.status);
     if (document.content_type.empty()) {
         response.set_static_type({});
     } else {
         response.set_type(document.content_type);
     }
-    response.headers.clear();
-    for (const auto& [name, value] : document.headers) response.headers.add(name, value);
+    response.status = document.status;
+    response.headers = std::move(fields);
     response.body = std::move(document.body);
-    response.close = document.close;
+    response.close = close;
+}
+
+/// What a handler elsewhere threw.
+[[noreturn]] inline void throw_error_of(int status, std::string error) {
+    if (status >= 400 && status <= 599 && status != 500) throw HttpError(status, std::move(error));
+    throw std::runtime_error(error);
 }
 
 inline WorkerContext describe_request(Call& call) {
@@ -57,16 +78,102 @@ inline WorkerContext describe_request(Call& call) {
     return out;
 }
 
-/// Makes `call` the request that the document describes, for a route that takes it. Throws
-/// std::invalid_argument if the document describes no request that the route could have received.
-inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& document) {
-    if (document.route != route.pattern() || document.params.size() != route.param_count()) {
-        throw std::invalid_argument("worker document: it is not for the route " + route.description());
+/// The limits of a request, as its document has to keep them.
+struct RequestLimits {
+    RequestLimits() : RequestLimits(Config()) {}
+    explicit RequestLimits(const Config& config)
+        : request_line(config.max_request_line),
+          header_block(config.max_header_block),
+          header_count(static_cast<std::size_t>(config.max_header_count)),
+          body(config.max_body) {}
+    std::size_t request_line;
+    std::size_t header_block;
+    std::size_t header_count;
+    std::size_t body;
+};
+
+/// Checks that a server could have received the request of a document: whoever wrote it may be anybody.
+class RequestCheck {
+  public:
+    RequestCheck(const RouteEntry& route, const WorkerContext& document, const RequestLimits& limits)
+        : route_(route), document_(document), limits_(limits) {}
+
+    /// Throws std::invalid_argument that says what is wrong.
+    void demand_valid() const {
+        demand_route();
+        demand(is_token(document_.method), "'method' is not valid");
+        const std::string& target = document_.target;
+        const char* const end = target.data() + target.size();
+        demand(skip_target(target.data(), end) == end, "it describes no request");
+        demand(fits(limits_.request_line, document_.method.size(), target.size(), 12),
+               "'method' and 'target' are too long");
+        demand_fields();
+        demand(document_.body.size() <= route_.max_body.value_or(limits_.body), "'body' is too large");
+        constexpr auto of_an_address = [](char c) {
+            return ascii::is(c, ascii::hex) || c == '.' || c == ':';
+        };
+        const std::string& address = document_.remote_address;
+        demand(address == "unix" ||
+                   (address.size() < 64 && std::all_of(address.begin(), address.end(), of_an_address)),
+               "'remote_address' is not one");
+        demand(document_.values.is_object(), "'values' must be an object");
     }
+
+  private:
+    void demand(bool is_so, std::string_view otherwise) const {
+        if (!is_so) throw std::invalid_argument("worker document: " + std::string(otherwise));
+    }
+
+    // Only of worker routes, whose middleware the other side has run.
+    void demand_route() const {
+        const bool takes_method = route_.method() == document_.method || route_.method() == any_method ||
+                                  (route_.method() == "GET" && document_.method == "HEAD");
+        std::string_view rest = document_.route;
+        const bool is_it = rest == route_.pattern() && document_.params.size() == route_.param_count();
+        demand(is_it && takes_method, "it is not for the route " + route_.description());
+        demand(route_.is_worker(), "this is no worker route: " + route_.description());
+        for (const auto& [name, value] : document_.params) {
+            demand(name == take_param_name(rest) && is_path_text(value), "'params' are not those of a path");
+        }
+    }
+
+    // The one Host may come from the target, so its size is part of the request line's.
+    void demand_fields() const {
+        demand(document_.headers.size() <= limits_.header_count, "'headers' are too many");
+        std::size_t left = limits_.header_block;
+        bool has_host = false;
+        for (const auto& [name, value] : document_.headers) {
+            demand(is_valid_field_name(name) && is_valid_field_value(value) && trim_ows(value) == value,
+                   "'headers' has a field that is not valid");
+            const bool is_host = iequals(name, "Host");
+            demand(!is_host || (!has_host && is_valid_host(value)), "'headers' has no valid Host");
+            has_host = has_host || is_host;
+            const std::size_t size = name.size() + (is_host ? 0 : value.size()) + 3;
+            demand(size <= left, "'headers' are too large");
+            left -= size;
+        }
+    }
+
+    static bool fits(std::size_t limit, std::size_t one, std::size_t other, std::size_t more) noexcept {
+        return one <= limit && other <= limit - one && more <= limit - one - other;
+    }
+
+    const RouteEntry& route_;
+    const WorkerContext& document_;
+    const RequestLimits& limits_;
+};
+
+/// Makes `call` the request that the document describes, for a worker route that takes it. Throws
+/// std::invalid_argument if the document describes no request that the route could have received, or is
+/// beyond the limits.
+inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& document,
+                       const RequestLimits& limits = {}) {
+    RequestCheck(route, document, limits).demand_valid();
     CallBuilder builder(call);
     builder.begin(document.method, document.target);
     for (const auto& [name, value] : document.headers) builder.field(name, value);
     if (builder.end() != nullptr) throw std::invalid_argument("worker document: it describes no request");
+    apply_response(call.response, std::move(document.response));
     call.request.body_storage = std::move(document.body);
     call.request.body = call.request.body_storage;
     for (const auto& [name, value] : document.params) builder.param(value);
@@ -74,7 +181,6 @@ inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& docu
     call.position = route.chain().size();
     call.values = std::move(document.values);
     call.remote_address = std::move(document.remote_address);
-    apply_response(call.response, std::move(document.response));
 }
 
 }  // namespace detail

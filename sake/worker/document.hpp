@@ -31,6 +31,9 @@ struct WorkerResponse {
     Json values = Json::object();  // those of the request, as the handler left them
     bool close = false;            // the handler wants the connection closed
     bool aborted = false;          // the handler called ctx.abort()
+    // What a handler of another process threw, in words. With a status from 400 to 599 other than 500 it is
+    // the detail of an HttpError of that status. Otherwise it is for the log only, and the answer is a 500.
+    std::optional<std::string> error = {};
 
     bool operator==(const WorkerResponse&) const = default;
 };
@@ -54,10 +57,11 @@ struct WorkerContext {
     bool operator==(const WorkerContext&) const = default;
 };
 
-/// How large and how deeply nested a document may be that is read.
+/// How large and how deeply nested a document may be that is read, and how many values it may have.
 struct WorkerLimits {
     std::size_t bytes = 256 * 1024 * 1024;
     std::size_t depth = 128;
+    std::size_t values = 1'000'000;
 };
 
 /// The document as JSON text.
@@ -137,7 +141,9 @@ inline void append_document(std::string& out, const WorkerResponse& response) {
     append_member(out, "body", response.body);
     append_values(out, response.values);
     out.append(response.close ? ",\"close\":true" : ",\"close\":false");
-    out.append(response.aborted ? ",\"aborted\":true}" : ",\"aborted\":false}");
+    out.append(response.aborted ? ",\"aborted\":true" : ",\"aborted\":false");
+    if (response.error) append_member(out, "error", *response.error);
+    out += '}';
 }
 
 inline void append_document(std::string& out, const WorkerContext& request) {
@@ -228,17 +234,25 @@ class DocumentReader {
         out = static_cast<int>(status);
     }
 
+    /// For a member that may be missing.
+    void take(std::optional<std::string>& out) {
+        if (out) refuse("is there twice");
+        take(out.emplace());
+    }
+
+    // The reader has checked the limits on the way.
     template <class Value>
-    void take_values(Value& out, std::size_t depth) {
+    void take_values(Value& out) {
         const std::string_view text = json_.raw();
-        out = text == "{}" ? Value::object() : parse_json<Value>(text, depth);
+        out = text == "{}" ? Value::object() : parse_json<Value>(text, no_limit, no_limit);
         if (!out.is_object()) refuse("must be an object");
     }
 
     template <class Value>
-    void take_values_tagged(Value& out, std::size_t depth) {
+    void take_values_tagged(Value& out) {
         try {
-            out = untagged(parse_json<Value>(json_.raw(), depth));
+            const JsonOwner<Value> tags(parse_json<Value>(json_.raw(), no_limit, no_limit));
+            out = untagged(tags.value);
         } catch (const JsonError& error) {
             refuse(error.what());
         } catch (const typename Value::exception&) {
@@ -252,12 +266,14 @@ class DocumentReader {
     }
 
   private:
+    static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
     JsonReader& json_;
     std::string_view name_;
 };
 
 template <std::same_as<WorkerResponse> Document>
-void read_document(JsonReader& json, Document& response, std::size_t depth) {
+void read_document(JsonReader& json, Document& response) {
     DocumentReader reader(json);
     reader.members({"version", "status", "content_type", "headers", "body", "values", "close", "aborted"},
                    [&](std::string_view name) {
@@ -265,18 +281,19 @@ void read_document(JsonReader& json, Document& response, std::size_t depth) {
                        if (name == "content_type") return reader.take(response.content_type), true;
                        if (name == "headers") return reader.take(response.headers), true;
                        if (name == "body") return reader.take(response.body), true;
-                       if (name == "values") return reader.take_values(response.values, depth), true;
-                       if (name == "values_tagged")
-                           return reader.take_values_tagged(response.values, depth), true;
+                       if (name == "values") return reader.take_values(response.values), true;
+                       if (name == "values_tagged") return reader.take_values_tagged(response.values), true;
                        if (name == "close") return reader.take(response.close), true;
                        if (name == "aborted") return reader.take(response.aborted), true;
+                       if (name == "error") return reader.take(response.error), true;
                        return false;
                    });
 }
 
 template <std::same_as<WorkerContext> Document>
-void read_document(JsonReader& json, Document& request, std::size_t depth) {
+void read_document(JsonReader& json, Document& request) {
     DocumentReader reader(json);
+    bool has_response = false;
     reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
                     "values", "remote_address"},
                    [&](std::string_view name) {
@@ -288,12 +305,12 @@ void read_document(JsonReader& json, Document& request, std::size_t depth) {
                        if (name == "query") return reader.take(request.query), true;
                        if (name == "headers") return reader.take(request.headers), true;
                        if (name == "body") return reader.take(request.body), true;
-                       if (name == "values") return reader.take_values(request.values, depth), true;
-                       if (name == "values_tagged")
-                           return reader.take_values_tagged(request.values, depth), true;
+                       if (name == "values") return reader.take_values(request.values), true;
+                       if (name == "values_tagged") return reader.take_values_tagged(request.values), true;
                        if (name == "remote_address") return reader.take(request.remote_address), true;
-                       if (name == "response") return read_document(json, request.response, depth), true;
-                       return false;
+                       if (name != "response") return false;
+                       if (std::exchange(has_response, true)) reader.refuse("is there twice");
+                       return read_document(json, request.response), true;
                    });
 }
 
@@ -316,9 +333,14 @@ Document from_text(std::string_view text, WorkerLimits limits) {
         throw JsonError("worker document: larger than " + std::to_string(limits.bytes) + " bytes");
     }
     Document result;
-    detail::JsonReader json(text, limits.depth);
-    detail::read_document(json, result, limits.depth);
-    json.end();
+    detail::JsonReader json(text, {limits.depth, limits.values});
+    try {
+        detail::read_document(json, result);
+        json.end();
+    } catch (...) {
+        detail::dismantle(result.values);
+        throw;
+    }
     return result;
 }
 
@@ -326,7 +348,8 @@ Document from_text(std::string_view text, WorkerLimits limits) {
 /// a program that uses them compiles them.
 template <class Value, detail::WorkerDocument Document>
 void to_json(Value& json, const Document& document) {
-    json = parse_json<Value>(to_text(document), std::numeric_limits<std::size_t>::max());
+    constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+    json = parse_json<Value>(to_text(document), no_limit, no_limit);
 }
 template <class Value, detail::WorkerDocument Document>
 void from_json(const Value& json, Document& document) {

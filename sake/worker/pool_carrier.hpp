@@ -68,7 +68,8 @@ struct PoolCarrier final : Carrier {
           mailbox(std::make_shared<Mailbox>(reactor)),
           routes(std::move(table)),
           queue_timeout(config.worker_queue_timeout),
-          json_depth(static_cast<std::size_t>(config.max_json_depth)),
+          json{static_cast<std::size_t>(config.max_json_depth), config.max_json_values},
+          limits(config),
           pool(config.worker_pool_size, config.worker_queue_limit) {}
 
     // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
@@ -87,7 +88,8 @@ struct PoolCarrier final : Carrier {
     std::shared_ptr<Mailbox> mailbox;
     std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
-    std::size_t json_depth;
+    JsonLimits json;
+    RequestLimits limits;
     WorkerPool pool;
 };
 
@@ -112,9 +114,10 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
           route_(call.route),
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
+          limits_(carrier.limits),
           text_(std::move(request)) {
         place_.scheme = call.place.scheme;
-        place_.json_depth = carrier.json_depth;
+        place_.json = carrier.json;
         place_.worker_pool_size = carrier.pool.size();
         place_.in_worker_pool = true;
     }
@@ -145,8 +148,12 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         if (!text_.empty()) {
             auto response = from_text<WorkerResponse>(text_, no_limits);
             if (response.aborted) call.is_aborted = true;
-            call.values = std::move(response.values);
+            call.values.swap(response.values);
+            dismantle(response.values);
+            const int status = response.status;
+            std::optional<std::string> error = std::move(response.error);
             apply_response(call.response, std::move(response));
+            if (error) throw_error_of(status, *std::move(error));
         }
         if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
     }
@@ -156,7 +163,8 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
 
   private:
     // They were kept when the request was read, and the text was made by this process.
-    static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1)};
+    static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1),
+                                            static_cast<std::size_t>(-1)};
 
     /// If the thread ends in the middle, its coroutines end before what they use.
     class FiberGuard {
@@ -178,7 +186,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         FiberGuard no_fiber_outlives_call(loop);
         call.place = place_;
         call.stop_source = stop_;
-        build_call(call, *route_, from_text<WorkerContext>(std::exchange(text_, {}), no_limits));
+        build_call(call, *route_, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), limits_);
         const Handler& handler = route_->handler();
         keep_exception([&] {
             if (handler.is_coroutine()) {
@@ -266,6 +274,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     const RouteEntry* route_;
     LogSink log_;
     std::stop_token stopping_;
+    RequestLimits limits_;
     std::string text_;  // the request, then the response
     CallPlace place_;
     std::stop_source stop_;

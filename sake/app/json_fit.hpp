@@ -1,0 +1,291 @@
+// From a JSON document to a type of the program by nlohmann's conversions, and nothing lost on the way: these
+// cut a number to what the type holds, take the fraction off, and make true a 1. Which types the numbers go
+// to, only the conversion knows, which is often the program's own. So what was made of the document is
+// written as JSON again, and compared with it. A type that cannot be written is taken as nlohmann reads it.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <new>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "sake/base/json.hpp"
+#include "sake/base/json_writer.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Thrown where a number of a document does not fit the type that it goes to.
+class JsonMisfit : public std::range_error {
+  public:
+    JsonMisfit(std::string where, const std::string& what)
+        : std::range_error(what), where_(std::move(where)) {}
+    /// Its way through the document: "address/code"; "" for the document itself.
+    [[nodiscard]] const std::string& where() const noexcept { return where_; }
+
+  private:
+    std::string where_;
+};
+
+/// Compares a document with what a type made of it.
+template <class Value>
+class JsonFit {
+  public:
+    explicit JsonFit(Value& document) : document_(document) { collect(document); }
+
+    [[nodiscard]] bool has_numbers() const noexcept { return has_numbers_; }
+
+    /// What a floating-point number becomes is not defined if its type does not hold it. So the types are
+    /// found out first, by a conversion with `probe` in place of all such numbers. Those that go to an
+    /// integer become one. Throws JsonMisfit for what cannot.
+    template <class T>
+    void settle_floats() {
+        if (floats_.empty()) return;
+        set_floats(document_);
+        JsonOwner<Value> written;
+        const bool is_known = write<T>(written.value);
+        std::size_t next = 0;
+        restore_floats(document_, is_known ? &written.value : nullptr, next, {});
+    }
+
+    /// Throws JsonMisfit if `value`, made of the document, lost something.
+    template <class T>
+    void demand_same(const T& value) {
+        JsonOwner<Value> written;
+        try {
+            written.value = value;
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (const std::exception&) {
+            return;  // a to_json of the program that does not like this one
+        }
+        Way way;
+        const Value* const lost = find_lost(document_, written.value, way);
+        if (lost == nullptr) return;
+        std::string where;
+        for (auto step = way.rbegin(); step != way.rend(); ++step) append_step(where, *step);
+        throw JsonMisfit(std::move(where), words_for(*lost));
+    }
+
+  private:
+    // Through a document: the name of a member, or the place in an array. The last step comes first.
+    struct Step {
+        std::string name;
+        std::size_t index = 0;
+    };
+    using Way = std::vector<Step>;
+
+    // No float holds it exactly, so that a float is told from a double.
+    static constexpr double probe = 0.1;
+
+    static void append_step(std::string& where, const Step& step) {
+        if (!where.empty()) where += '/';
+        where += step.name.empty() ? std::to_string(step.index) : step.name;
+    }
+
+    static std::string words_for(const Value& number) {
+        if (number.is_boolean()) return "type must be number, but is boolean";
+        const bool has_fraction =
+            number.is_number_float() && std::trunc(as_double(number)) != as_double(number);
+        return dump_json(number) + (has_fraction ? " is not an integer" : " is out of range");
+    }
+
+    void collect(Value& value) {
+        if (value.is_structured()) {
+            for (Value& each : value) collect(each);
+        } else if (value.is_number_float()) {
+            floats_.push_back(as_double(value));
+        }
+        has_numbers_ = has_numbers_ || value.is_number() || value.is_boolean();
+    }
+
+    void set_floats(Value& value) {
+        if (value.is_structured()) {
+            for (Value& each : value) set_floats(each);
+        } else if (value.is_number_float()) {
+            value = probe;
+        }
+    }
+
+    template <class T>
+    bool write(Value& written) {
+        try {
+            written = document_.template get<T>();
+            return true;
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (const std::exception&) {
+            return false;
+        }
+    }
+
+    void restore_floats(Value& value, const Value* written, std::size_t& next, const std::string& where) {
+        const auto restore = [&](Value& each, const Step& step) {
+            std::string deeper = where;
+            append_step(deeper, step);
+            restore_floats(each, written != nullptr ? at(*written, step) : nullptr, next, deeper);
+        };
+        if (value.is_object()) {
+            for (auto each = value.begin(); each != value.end(); ++each) restore(*each, {each.key()});
+        } else if (value.is_array()) {
+            for (std::size_t i = 0; i < value.size(); ++i) restore(value[i], {{}, i});
+        } else if (value.is_number_float()) {
+            value = floats_[next++];
+            if (written != nullptr) settle(value, *written, where);
+        }
+    }
+
+    static void settle(Value& number, const Value& written, const std::string& where) {
+        constexpr double two_to_63 = 9223372036854775808.0;
+        const double value = as_double(number);
+        const bool is_single = written.is_number_float() && as_double(written) != probe;
+        if (is_single && std::abs(value) > std::numeric_limits<float>::max())
+            throw JsonMisfit(where, words_for(number));
+        if (!written.is_number_integer()) return;
+        if (std::trunc(value) != value || value < -two_to_63 || value >= 2 * two_to_63)
+            throw JsonMisfit(where, words_for(number));
+        if (value < 0)
+            number = static_cast<std::int64_t>(value);
+        else
+            number = static_cast<std::uint64_t>(value);
+    }
+
+    static const Value* at(const Value& value, const Step& step) {
+        if (value.is_array()) return step.index < value.size() ? &value[step.index] : nullptr;
+        if (!value.is_object()) return nullptr;
+        const auto found = value.find(step.name);
+        return found == value.end() ? nullptr : &*found;
+    }
+
+    // What of the document is lost in `written`, and the way to it; nullptr if nothing.
+    static const Value* find_lost(const Value& value, const Value& written, Way& way) {
+        if (value.is_object() && written.is_object()) return find_lost_member(value, written, way);
+        if (value.is_array() && written.is_array()) return find_lost_element(value, written, way);
+        return is_lost(value, written) ? &value : nullptr;
+    }
+
+    static const Value* find_lost_member(const Value& value, const Value& written, Way& way) {
+        for (auto each = value.begin(); each != value.end(); ++each) {
+            const auto other = written.find(each.key());
+            if (other == written.end()) continue;
+            const Value* const lost = find_lost(*each, *other, way);
+            if (lost == nullptr) continue;
+            way.push_back({each.key()});
+            return lost;
+        }
+        return nullptr;
+    }
+
+    // A set has another order than its document, and so have the pairs of a map.
+    static const Value* find_lost_element(const Value& value, const Value& written, Way& way) {
+        const std::size_t size = std::min(value.size(), written.size());
+        for (std::size_t i = 0; i < size; ++i) {
+            const Value* const lost = find_lost(value[i], written[i], way);
+            if (lost == nullptr) continue;
+            const std::size_t now = count(*lost, written, way);
+            const bool is_elsewhere =
+                value.size() == written.size() ? now == count(*lost, value, way) : now > 0;
+            if (is_elsewhere) {
+                way.clear();
+                return nullptr;
+            }
+            way.push_back({{}, i});
+            return lost;
+        }
+        return nullptr;
+    }
+
+    // How many elements have this at the end of this way.
+    static std::size_t count(const Value& wanted, const Value& elements, const Way& way) {
+        std::size_t found = 0;
+        for (const Value& each : elements) {
+            const Value* place = &each;
+            for (auto step = way.rbegin(); step != way.rend() && place != nullptr; ++step)
+                place = at(*place, *step);
+            if (place != nullptr && is_same(*place, wanted)) ++found;
+        }
+        return found;
+    }
+
+    // nlohmann's comparison takes -1 for the largest unsigned number.
+    static bool is_same(const Value& one, const Value& other) {
+        if (one.is_number_integer() && other.is_number_integer()) return integer_of(one) == integer_of(other);
+        return one.type() == other.type() && one == other;
+    }
+
+    static bool is_lost(const Value& value, const Value& written) {
+        if (!written.is_number()) return false;
+        if (value.is_boolean()) return true;
+        if (!value.is_number()) return false;
+        if (value.is_number_integer())
+            return written.is_number_integer() && is_cut(integer_of(value), integer_of(written));
+        const double number = as_double(value);
+        if (written.is_number_float()) return std::isfinite(number) && !std::isfinite(as_double(written));
+        return std::trunc(number) != number && as_double(written) == std::trunc(number);
+    }
+
+    struct Integer {
+        std::uint64_t bits;
+        bool is_negative;
+        bool operator==(const Integer&) const = default;
+    };
+    static Integer integer_of(const Value& value) {
+        if (value.is_number_unsigned()) return {value.template get_ref<const std::uint64_t&>(), false};
+        const std::int64_t number = value.template get_ref<const std::int64_t&>();
+        return {static_cast<std::uint64_t>(number), number < 0};
+    }
+    // Whether one is what a narrower type, or one with another sign, makes of the other. Not any other
+    // number: the program may have had its reasons.
+    static bool is_cut(Integer whole, Integer written) noexcept {
+        if (whole == written) return false;
+        for (const unsigned bits : {8U, 16U, 32U, 64U}) {
+            const std::uint64_t unsigned_part = whole.bits & ~std::uint64_t{0} >> (64 - bits);
+            const std::uint64_t sign = std::uint64_t{1} << (bits - 1);
+            const std::uint64_t signed_part = (unsigned_part ^ sign) - sign;
+            const bool is_negative = (unsigned_part & sign) != 0;
+            if (written == Integer{unsigned_part, false} || written == Integer{signed_part, is_negative})
+                return true;
+        }
+        return false;
+    }
+
+    static double as_double(const Value& number) { return number.template get<double>(); }
+
+    Value& document_;
+    std::vector<double> floats_;  // in the order of the document
+    bool has_numbers_ = false;
+};
+
+/// Whether a T may have numbers that a document might not fit, and can be written to compare it.
+template <class T>
+inline constexpr bool is_read_exactly = !std::is_same_v<T, Json> && !std::is_same_v<T, std::string> &&
+                                        !std::is_same_v<T, bool> && std::is_constructible_v<Json, const T&>;
+
+/// The document as a T. Throws JsonMisfit for a number that does not fit, and what nlohmann's conversion
+/// throws. The document stays as it is, but that a 2.0 for an integer is a 2.
+template <class T, class Value>
+T json_as(Value& document) {
+    if constexpr (!is_read_exactly<T>) {
+        return document.template get<T>();
+    } else {
+        JsonFit<Value> fit(document);
+        fit.template settle_floats<T>();
+        T value = document.template get<T>();
+        if (fit.has_numbers()) fit.demand_same(value);
+        return value;
+    }
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
