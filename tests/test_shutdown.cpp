@@ -824,6 +824,7 @@ TEST_CASE("a signal to a child that a handler forked is the child's, and nothing
         std::string path = "/tmp/sake-test-XXXXXX";
     };
     for (const int signal : {SIGTERM, SIGINT}) {
+        const Handling of_suite = ::signal(signal, SIG_DFL);
         const Folder folder;
         const std::string file = folder.path + "/file";
         std::atomic<pid_t> child{0};
@@ -861,6 +862,8 @@ TEST_CASE("a signal to a child that a handler forked is the child's, and nothing
         CHECK(server.connect().send(get_request("/none")).read_response().status == 404);
         server.stop();
         CHECK(server.wait() == 0);
+        CHECK((handling_of(signal) == SIG_DFL));
+        ::signal(signal, of_suite);
     }
 }
 
@@ -886,7 +889,7 @@ TEST_CASE("a forked child may handle signals by itself, and its end leaves the p
                     ::raise(SIGTERM);
                     if (!has_byte(own)) failure = 1;
                     if (has_byte(*relay)) failure = 2;
-                    relay.reset();  // the parent's, which leaves the child's own in place
+                    relay.reset();    // the parent's, which leaves the child's own in place
                     ::raise(SIGINT);  // one with the first
                     if (has_byte(own)) failure = 3;
                 }

@@ -78,7 +78,7 @@ class StandardError {
         const std::size_t lost = lost_.exchange(0);
         if (lost != 0 && !tell_of(lost, output)) {
             lost_ += lost + 1;
-        } else if (!write_all(line, output)) {
+        } else if (!write_all(line, output) && errno != EPIPE) {  // nobody reads on after that
             ++lost_;
         }
     }
