@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -483,7 +484,7 @@ TEST_CASE("an address that is listened on when a stop has begun is for the next 
         CHECK(app.port() == port);
         is_open = true;
         CHECK(client.read_response().body == "through");
-        CHECK(run.stop() == 0);
+        CHECK(run.join() == 0);
     }
     next_port = app.port();
     CHECK(next_port != port);
@@ -518,6 +519,66 @@ TEST_CASE("the file of a Unix socket has the mode of the configuration") {
     };
     CHECK(mode_of({}) == 0666);
     CHECK(mode_of({.unix_socket_mode = 0600}) == 0600);
+}
+
+TEST_CASE(
+    "an address that cannot be served while the engine runs is an error in the log, and for the next run") {
+    std::atomic<bool> is_told{false};
+    sake::Engine app(
+        {.handle_signals = false, .announce = false, .log = [&](sake::LogLevel level, std::string_view line) {
+             if (level == sake::LogLevel::error && contains(std::string(line), "is not served"))
+                 is_told = true;
+         }});
+    say(app, "again");
+    app.listen("127.0.0.1:0");
+    const int port = app.port();
+    int code = -1;
+    std::thread thread([&] {
+        faults::apply_to_this_thread();
+        code = app.run();
+    });
+    CHECK(get_name(RawClient(port)) == "again");
+    {
+        const ScopedFaults faults(FaultPlan().fail_nth("epoll_ctl", 1, ENOSPC));
+        app.listen("127.0.0.1:0");
+        CHECK(eventually([&] { return is_told.load(); }));
+    }
+    CHECK(get_name(RawClient(port)) == "again");
+    app.stop();
+    thread.join();
+    CHECK(code == 0);
+    CHECK(app.port() != port);
+    Run run(app);
+    CHECK(get_name(RawClient(app.port())) == "again");
+    CHECK(run.stop() == 0);
+}
+
+TEST_CASE("children that were forked serve the listener of their parent, and leave its socket file to it") {
+    const Directory directory;
+    sake::Engine app(quiet());
+    app.get("/stop", [&](Context& ctx) {
+        app.stop();
+        ctx.text("stopped");
+    });
+    app.listen(directory.address);
+    for (int round = 0; round < 2; ++round) {
+        const pid_t child = ::fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            ::alarm(30);
+            ::_exit(app.run());
+        }
+        RawClient client = RawClient::to_unix(directory.socket);
+        CHECK(client.send(get_request("/stop")).read_response().body == "stopped");
+        int status = -1;
+        REQUIRE(::waitpid(child, &status, 0) == child);
+        CHECK(status == 0);
+        CHECK(exists(directory.socket));
+    }
+    Run run(app);
+    CHECK(RawClient::to_unix(directory.socket).send(get_request("/stop")).read_response().body == "stopped");
+    CHECK(run.join() == 0);
+    CHECK_FALSE(exists(directory.socket));
 }
 
 TEST_CASE("an engine that runs is not run twice, nor changed") {

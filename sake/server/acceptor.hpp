@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <tuple>
@@ -46,9 +47,13 @@ class EventTimer : private Timer {
 
 class Acceptor {
   public:
-    /// Begins in the next turn of the loop; without a listener by then, it ends.
-    explicit Acceptor(Shard& shard)
-        : shard_(shard), look_again_(shard.reactor, shard.room), loop_(spawn_on(shard.reactor, run())) {}
+    /// For a listening socket, whose listener comes by `use`. Begins in the next turn of the loop; without a
+    /// listener by then, it ends. Throws std::system_error if the reactor cannot watch the socket.
+    Acceptor(Shard& shard, int listening)
+        : shard_(shard),
+          watch_(std::in_place, shard.reactor, listening),
+          look_again_(shard.reactor, shard.room),
+          loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
@@ -66,9 +71,8 @@ class Acceptor {
     static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
 
     Task<> run() {
-        if (!listener_.socket) co_return;
-        {
-            Watch watch(shard_.reactor, listener_.socket.get());
+        if (listener_.socket) {
+            Watch& watch = *watch_;
             // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
             // no more than its queue holds; new clients may keep coming meanwhile.
             std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
@@ -101,6 +105,7 @@ class Acceptor {
                 }
             }
         }
+        watch_.reset();
         const Listener closing(std::move(listener_));
     }
 
@@ -194,6 +199,7 @@ class Acceptor {
 
     Shard& shard_;
     Listener listener_;
+    std::optional<Watch> watch_;
     EventTimer look_again_;
     PacedWarning no_resources_warning_;
     PacedWarning full_warning_;

@@ -87,8 +87,8 @@ class Run {
     const Acceptor* listen(std::vector<Listener>& listeners) {
         if (shutdown_.has_begun()) return nullptr;
         Acceptor* first = nullptr;
-        for (std::size_t i = 0; i < listeners.size(); ++i) {
-            Acceptor& made = acceptors_.push_back(new Acceptor(shard_));
+        for (const Listener& listener : listeners) {
+            Acceptor& made = acceptors_.push_back(new Acceptor(shard_, listener.socket.get()));
             if (first == nullptr) first = &made;
         }
         Acceptor* each = first;
