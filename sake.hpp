@@ -32,6 +32,7 @@
 #include "sake/base/owning_list.hpp"
 #include "sake/base/parse_float.hpp"
 #include "sake/base/peer_address.hpp"
+#include "sake/base/standard_error.hpp"
 #include "sake/base/text.hpp"
 
 #include "sake/http/cookie.hpp"
@@ -94,6 +95,7 @@
 #include "sake/io/address.hpp"
 #include "sake/io/connect.hpp"
 #include "sake/io/file.hpp"
+#include "sake/io/listener.hpp"
 #include "sake/io/memory_wire.hpp"
 #include "sake/io/net_error.hpp"
 #include "sake/io/socket.hpp"

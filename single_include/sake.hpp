@@ -21,11 +21,13 @@
 //     }
 //
 // Contents:
-//   sake/base/version.hpp
 //   sake/base/platform.hpp
+//   sake/base/version.hpp
+//   sake/base/standard_error.hpp
 //   sake/base/log.hpp
 //   sake/base/budget.hpp
 //   sake/base/byte_buffer.hpp
+//   sake/base/closing_ptr.hpp
 //   sake/base/error.hpp
 //   sake/base/function.hpp
 //   sake/base/parse_float.hpp
@@ -90,14 +92,17 @@
 //   sake/compute/stream.hpp
 //   sake/io/accept.hpp
 //   sake/io/address.hpp
+//   sake/io/net_error.hpp
 //   sake/io/wire.hpp
 //   sake/io/socket.hpp
 //   sake/io/tcp_stream.hpp
 //   sake/io/connect.hpp
 //   sake/io/file.hpp
+//   sake/io/listener.hpp
 //   sake/io/memory_wire.hpp
 //   sake/io/tcp_listener.hpp
 //   sake/app/answered.hpp
+//   sake/app/json_fit.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
 //   sake/app/request.hpp
@@ -149,102 +154,32 @@
 
 #pragma once
 
-#include <algorithm>
-#include <arpa/inet.h>
-#include <array>
-#include <atomic>
-#include <bit>
-#include <cerrno>
-#include <charconv>
-#include <chrono>
-#include <cmath>
-#include <concepts>
-#include <condition_variable>
-#include <coroutine>
-#include <cstddef>
-#include <cstdint>
-#include <cstdio>
-#include <cstring>
-#include <ctime>
-#include <deque>
-#include <exception>
-#include <fcntl.h>
-#include <forward_list>
-#include <functional>
-#include <initializer_list>
-#include <iterator>
-#include <limits>
-#include <list>
-#include <map>
-#include <memory>
-#include <mutex>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <new>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <poll.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <span>
-#include <stdexcept>
-#include <stop_token>
-#include <string>
-#include <string_view>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
-#include <sys/un.h>
-#include <system_error>
-#include <thread>
-#include <time.h>
-#include <tuple>
-#include <type_traits>
-#include <unistd.h>
-#include <utility>
-#include <variant>
-#include <vector>
-#include <version>
-
-// ---- sake/base/version.hpp ----
-
-// The version of Sake, for the preprocessor and for programs. Nothing else.
-
-#define SAKE_VERSION_MAJOR 0
-#define SAKE_VERSION_MINOR 1
-#define SAKE_VERSION_PATCH 0
-#define SAKE_VERSION "0.1.0"
-
-namespace sake {
-inline namespace v0 {
-
-/// The version of this header as text, "major.minor.patch".
-inline constexpr const char* version = SAKE_VERSION;
-
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/base/platform.hpp ----
 
 // What this system offers, decided once: the only part with conditional system includes. Every other part
 // asks the SAKE_HAS_ macros defined here and never the system's own. Nothing here changes the layout of a
-// class.
+// class. The single header begins with this part, so that what is missing is the first error.
 
 #if !defined(__cplusplus) || (__cplusplus < 202002L)
 #error "Sake needs C++20: compile with -std=c++20 (g++ 11, clang 14 or newer)"
-#endif
-
+#define SAKE_CANNOT_COMPILE
+#elif !defined(__unix__) && !defined(__APPLE__)
+#error "Sake runs on POSIX systems: Linux, macOS and the BSDs"
+#define SAKE_CANNOT_COMPILE
+#elif !defined(SAKE_CONTAINS_JSON) && !__has_include(<nlohmann/json.hpp>)
+#error "Sake needs nlohmann/json 3.9 or newer: apt install nlohmann-json3-dev, brew install nlohmann-json"
+#define SAKE_CANNOT_COMPILE
+#else
+#include <version>
 #if !defined(__cpp_lib_jthread)
 #error "Sake needs std::jthread: use libstdc++ (g++ 11 or newer), or with libc++ add -fexperimental-library"
+#define SAKE_CANNOT_COMPILE
+#endif
 #endif
 
-#if !defined(__unix__) && !defined(__APPLE__)
-#error "Sake runs on POSIX systems: Linux, macOS and the BSDs"
+// A file that is missing ends the compilation, instead of thousands of errors that follow from the first.
+#if defined(SAKE_CANNOT_COMPILE)
+#include <stop: see the error above>
 #endif
 
 #if defined(__linux__)
@@ -289,6 +224,274 @@ inline constexpr const char* version = SAKE_VERSION;
 #define SAKE_HAS_ACCEPT4 0
 #endif
 
+#include <algorithm>
+#include <arpa/inet.h>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <concepts>
+#include <condition_variable>
+#include <coroutine>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <deque>
+#include <exception>
+#include <fcntl.h>
+#include <forward_list>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <limits>
+#include <limits.h>
+#include <list>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <span>
+#include <stdexcept>
+#include <stdlib.h>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <system_error>
+#include <thread>
+#include <time.h>
+#include <tuple>
+#include <type_traits>
+#include <unistd.h>
+#include <utility>
+#include <variant>
+#include <vector>
+
+// ---- sake/base/version.hpp ----
+
+// The version of Sake, for the preprocessor and for programs. Nothing else.
+
+#define SAKE_VERSION_MAJOR 0
+#define SAKE_VERSION_MINOR 1
+#define SAKE_VERSION_PATCH 0
+#define SAKE_VERSION "0.1.0"
+
+namespace sake {
+inline namespace v0 {
+
+/// The version of this header as text, "major.minor.patch".
+inline constexpr const char* version = SAKE_VERSION;
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/base/standard_error.hpp ----
+
+// Standard error as the place of log lines: a write never waits for room, and never goes to a file that only
+// has its number. Lines for which there is no room are counted, and the next line says how many they were.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
+/// came.
+class SigpipeHeldBack {
+  public:
+    SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
+        ::sigemptyset(&sigpipe_);
+        ::sigaddset(&sigpipe_, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &previous_);
+    }
+    SigpipeHeldBack(const SigpipeHeldBack&) = delete;
+    SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
+    ~SigpipeHeldBack() {
+        int taken = 0;
+        if (!was_pending_ && is_pending()) ::sigwait(&sigpipe_, &taken);
+        ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
+    }
+
+  private:
+    static bool is_pending() noexcept {
+        sigset_t pending;
+        return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
+    }
+
+    sigset_t sigpipe_{};
+    sigset_t previous_{};
+    bool was_pending_;
+};
+
+/// For any thread.
+class StandardError {
+  public:
+    /// Remembers which file it is, before main() can close it.
+    StandardError() noexcept {
+        struct stat status{};
+        was_closed_ = ::fstat(STDERR_FILENO, &status) != 0;
+        device_ = status.st_dev;
+        inode_ = status.st_ino;
+    }
+    StandardError(const StandardError&) = delete;
+    StandardError& operator=(const StandardError&) = delete;
+
+    /// Writes `line`, which ends with a line feed, or loses it.
+    void write_line(std::string_view line) noexcept {
+        struct stat status{};
+        if (::fstat(STDERR_FILENO, &status) != 0) {
+            was_closed_ = true;
+            return;
+        }
+        if (!is_ours(status)) return;
+        const SigpipeHeldBack no_sigpipe;
+        Output output(status.st_mode, is_being_written_);
+        const std::size_t lost = lost_.exchange(0);
+        if (lost != 0 && !tell_of(lost, output)) {
+            lost_ += lost + 1;
+        } else if (!write_all(line, output) && errno != EPIPE) {  // nobody reads on after that
+            ++lost_;
+        }
+    }
+
+  private:
+    /// A way to write that does not wait, and fails with EAGAIN instead.
+    class Output {
+      public:
+        Output(mode_t mode, std::atomic<bool>& is_being_written)
+            : mode_(mode), is_being_written_(is_being_written) {
+            if (!may_wait() || !has_room()) return;
+            own_ = open_without_waiting();
+            if (own_ < 0) has_turn_ = take_turn();
+        }
+        Output(const Output&) = delete;
+        Output& operator=(const Output&) = delete;
+        ~Output() {
+            if (own_ >= 0) ::close(own_);
+            if (has_turn_) is_being_written_ = false;
+        }
+
+        [[nodiscard]] ssize_t write(std::string_view text) const noexcept {
+            if (S_ISSOCK(mode_)) return ::send(STDERR_FILENO, text.data(), text.size(), MSG_DONTWAIT);
+            if (!may_wait()) return ::write(STDERR_FILENO, text.data(), text.size());
+            const std::size_t piece = std::min(text.size(), most_at_once);
+            if (own_ >= 0) return ::write(own_, text.data(), piece);
+            // With room for anything at all, a pipe has room for this.
+            if (has_turn_ && has_room()) return ::write(STDERR_FILENO, text.data(), piece);
+            errno = EAGAIN;
+            return -1;
+        }
+
+      private:
+#if defined(PIPE_BUF)
+        static constexpr std::size_t most_at_once = PIPE_BUF;
+#else
+        static constexpr std::size_t most_at_once = 512;  // what POSIX promises
+#endif
+
+        /// Of a pipe and a terminal. A disk is not waited for in this sense.
+        [[nodiscard]] bool may_wait() const noexcept { return S_ISFIFO(mode_) || S_ISCHR(mode_); }
+        static bool has_room() noexcept {
+            pollfd polled{STDERR_FILENO, POLLOUT, 0};
+            return ::poll(&polled, 1, 0) > 0;
+        }
+        /// The same file once more, with a flag that others do not see: O_NONBLOCK belongs to all who share
+        /// an open file, such as the shell. -1 if the system does not allow it.
+        static int open_without_waiting() noexcept {
+#if SAKE_HAS_EPOLL  // Linux
+            return ::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+#else
+            return -1;
+#endif
+        }
+        /// Between the look for room and the write no other thread may write. Not a mutex: in a forked child
+        /// it could be locked for ever.
+        bool take_turn() noexcept {
+            for (int tries = 0; tries < 1000; ++tries) {
+                if (!is_being_written_.exchange(true)) return true;
+                ::sched_yield();
+            }
+            return false;
+        }
+
+        mode_t mode_;
+        std::atomic<bool>& is_being_written_;
+        int own_ = -1;
+        bool has_turn_ = false;
+    };
+
+    /// Whether the file with the number of standard error is it: the one that the process began with, or what
+    /// can be one to which the program has redirected it. A program that closes its standard error gets its
+    /// number for the next file or connection that it opens.
+    [[nodiscard]] bool is_ours(const struct stat& status) const noexcept {
+        if (status.st_dev == device_ && status.st_ino == inode_) return true;
+        const int flags = ::fcntl(STDERR_FILENO, F_GETFD);
+        if (flags < 0 || (flags & FD_CLOEXEC) != 0) return false;
+        if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) return true;
+        if (!S_ISREG(status.st_mode)) return false;
+        const int mode = ::fcntl(STDERR_FILENO, F_GETFL);
+        if (mode < 0) return false;
+        if ((mode & O_APPEND) != 0) return true;
+        return !was_closed_ && (mode & O_ACCMODE) == O_WRONLY;
+    }
+
+    bool write_all(std::string_view text, const Output& output) noexcept {
+        for (const std::size_t whole = text.size(); !text.empty();) {
+            const ssize_t written = output.write(text);
+            if (written > 0) {
+                text.remove_prefix(static_cast<std::size_t>(written));
+            } else if (written == 0 || errno != EINTR) {
+                if (text.size() != whole) is_cut_ = true;
+                return false;
+            }
+        }
+        return true;
+    }
+
+    bool tell_of(std::size_t lost, const Output& output) noexcept {
+        const bool is_cut = is_cut_.exchange(false);  // then its line ends here
+        char note[128];
+        const int size = std::snprintf(
+            note, sizeof note, "%ssake: warning: %zu line%s of the log %s lost: standard error was full\n",
+            is_cut ? "\n" : "", lost, lost == 1 ? "" : "s", lost == 1 ? "was" : "were");
+        if (write_all({note, static_cast<std::size_t>(size)}, output)) return true;
+        if (is_cut) is_cut_ = true;
+        return false;
+    }
+
+    dev_t device_ = 0;
+    ino_t inode_ = 0;
+    std::atomic<bool> was_closed_{true};
+    std::atomic<bool> is_being_written_{false};
+    std::atomic<std::size_t> lost_{0};
+    std::atomic<bool> is_cut_{false};  // the last line that was lost is there in part
+};
+
+inline StandardError standard_error;
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/base/log.hpp ----
 
 // Log lines: a level, a text, and the sink that takes them. One line is one write, so lines of several
@@ -324,38 +527,6 @@ inline void append_escaped(std::string& out, std::string_view text) {
     }
 }
 
-namespace detail {
-
-/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
-/// came.
-class SigpipeHeldBack {
-  public:
-    SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
-        ::sigemptyset(&sigpipe_);
-        ::sigaddset(&sigpipe_, SIGPIPE);
-        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &previous_);
-    }
-    SigpipeHeldBack(const SigpipeHeldBack&) = delete;
-    SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
-    ~SigpipeHeldBack() {
-        int taken = 0;
-        if (!was_pending_ && is_pending()) ::sigwait(&sigpipe_, &taken);
-        ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
-    }
-
-  private:
-    static bool is_pending() noexcept {
-        sigset_t pending;
-        return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
-    }
-
-    sigset_t sigpipe_{};
-    sigset_t previous_{};
-    bool was_pending_;
-};
-
-}  // namespace detail
-
 /// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
 /// that line and nothing else.
 inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view what,
@@ -388,15 +559,16 @@ class PacedWarning {
 
 }  // namespace detail
 
-/// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
-/// reader has gone, loses the line and nothing else.
+/// The default sink: "sake: warning: text" on standard error. It never waits. A line for which there is no
+/// room is lost, and the next one that finds room says how many were. What has the number of standard error
+/// and is not it, since the program has closed that, is not written to. To send the lines elsewhere while
+/// the program runs, use dup2 or freopen with a pipe, a terminal, or a file opened for writing only.
 inline void log_to_stderr(LogLevel level, std::string_view text) {
     std::string line = "sake: ";
     if (level != LogLevel::info) line.append(to_string(level)).append(": ");
     append_escaped(line, text);
     line += '\n';
-    const detail::SigpipeHeldBack no_sigpipe;
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+    detail::standard_error.write_line(line);
 }
 
 }  // namespace v0
@@ -418,6 +590,10 @@ class Budget {
     Budget& operator=(const Budget&) = delete;
 
     [[nodiscard]] std::size_t used() const noexcept { return used_; }
+    /// Whether so much more fits. What one connection holds alone is bounded by other limits.
+    [[nodiscard]] bool has_room(std::size_t size) const noexcept {
+        return used_ == 0 || (size <= limit_ && used_ <= limit_ - size);
+    }
 
   private:
     friend class BudgetShare;
@@ -521,6 +697,49 @@ class ByteBuffer {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/base/closing_ptr.hpp ----
+
+// What a handle, such as a TcpStream, shares with the operations on it that are in progress.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Owns a T for as long as it lives, then calls `close()` on it. The memory stays until the last of those
+/// that share it has ended, so that an operation in progress meets a closed T and not a destroyed one. Moves
+/// only.
+template <class T>
+class ClosingPtr {
+  public:
+    explicit ClosingPtr(std::shared_ptr<T> owned) noexcept : owned_(std::move(owned)) {}
+    ClosingPtr(ClosingPtr&&) noexcept = default;
+    ClosingPtr& operator=(ClosingPtr&& other) noexcept {
+        if (this != &other) {
+            reset();
+            owned_ = std::move(other.owned_);
+        }
+        return *this;
+    }
+    ~ClosingPtr() { reset(); }
+
+    void reset() noexcept {
+        if (owned_ != nullptr) owned_->close();
+        owned_.reset();
+    }
+    /// For an operation in progress.
+    [[nodiscard]] const std::shared_ptr<T>& share() const noexcept { return owned_; }
+    [[nodiscard]] T& operator*() const noexcept { return *owned_; }
+    [[nodiscard]] T* operator->() const noexcept { return owned_.get(); }
+    [[nodiscard]] explicit operator bool() const noexcept { return owned_ != nullptr; }
+
+  private:
+    std::shared_ptr<T> owned_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/base/error.hpp ----
 
 // The exceptions that Sake throws into the code of its users. Errors of clients never arrive this way: they
@@ -538,10 +757,18 @@ class Cancelled {
     [[nodiscard]] const char* what() const noexcept { return "the operation was cancelled"; }
 };
 
-/// Thrown by an operation with a time limit when the time is up.
+/// Thrown by an operation with a time limit when the time is up. Some say which, such as "timed out after 5 s
+/// connecting to http://localhost:80".
 class TimedOut : public std::exception {
   public:
-    [[nodiscard]] const char* what() const noexcept override { return "the operation timed out"; }
+    TimedOut() = default;
+    explicit TimedOut(const std::string& what) : what_(what) {}
+    [[nodiscard]] const char* what() const noexcept override {
+        return what_ ? what_->what() : "the operation timed out";
+    }
+
+  private:
+    std::optional<std::runtime_error> what_;  // a text whose copies cannot fail
 };
 
 namespace detail {
@@ -554,17 +781,58 @@ namespace detail {
     return caught;
 }
 
-/// Throws std::invalid_argument that names a number which is too small. A size that was negative before it
-/// was converted is.
+/// The number that a program wrote. A size in the upper half of its type was negative before it was
+/// converted, except the largest, which means "no limit".
+template <std::integral Number>
+constexpr std::int64_t written_number(Number value) noexcept {
+    if constexpr (std::is_unsigned_v<Number> && sizeof(Number) >= sizeof(std::size_t)) {
+        if (value == std::numeric_limits<Number>::max()) return std::numeric_limits<std::int64_t>::max();
+        return static_cast<std::make_signed_t<Number>>(value);
+    } else {
+        return static_cast<std::int64_t>(value);
+    }
+}
+
+/// Throws std::invalid_argument that names a number which is too small.
 template <std::integral Number>
 void demand_at_least(std::int64_t smallest, Number value, const char* name, const char* unit = "") {
-    const auto number = static_cast<std::int64_t>(value);
+    const std::int64_t number = written_number(value);
     if (number >= smallest) return;
     throw std::invalid_argument(std::string(name) + " must be at least " + std::to_string(smallest) + unit +
                                 ", not " + std::to_string(number) + unit);
 }
 inline void demand_at_least(std::int64_t smallest, std::chrono::milliseconds value, const char* name) {
     demand_at_least(smallest, value.count(), name, " ms");
+}
+
+/// Throws "timed out after 5 s connecting to http://localhost:80", of these parts.
+[[noreturn]] inline void throw_timed_out(std::chrono::milliseconds limit, std::string_view doing,
+                                         std::string_view with) {
+    const auto count = limit.count();
+    const bool is_whole = count % 1000 == 0;
+    std::string what = "timed out after " + std::to_string(is_whole ? count / 1000 : count);
+    what.append(is_whole ? " s " : " ms ").append(doing).append(" ").append(with);
+    throw TimedOut(what);
+}
+
+/// A limit as a T. Functions take limits as integers of any type, because only then the largest value of an
+/// unsigned type can be told from -1. What a T cannot hold is its largest value: no limit. Throws
+/// std::invalid_argument that names a limit which is too small.
+template <std::integral T, std::integral Number>
+[[nodiscard]] T limit_of(std::int64_t smallest, Number value, const char* name) {
+    demand_at_least(smallest, value, name);
+    constexpr T largest = std::numeric_limits<T>::max();
+    return std::cmp_greater(value, largest) ? largest : static_cast<T>(value);
+}
+
+/// For names that the system takes up to their first NUL byte. Throws std::system_error where there is one
+/// in the midst, so that nothing happens to another file.
+inline void demand_no_nul(std::string_view name, std::string_view for_what = {}) {
+    const std::size_t nul = name.find('\0');
+    if (nul == std::string_view::npos) return;
+    throw std::system_error(
+        std::make_error_code(std::errc::invalid_argument),
+        std::string(for_what).append(name.substr(0, nul)) + "\\0: a name with a NUL byte in it");
 }
 
 [[noreturn]] inline void throw_system_error(int error, const std::string& what) {
@@ -946,7 +1214,7 @@ inline constexpr auto base64_values = [] {
     std::size_t padding = 0;
     while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') ++padding;
     const std::size_t letters = text.size() - padding;
-    std::string out(letters * 3 / 4, '\0');
+    std::string out(letters / 4 * 3 + letters % 4 * 3 / 4, '\0');
     char* to = out.data();
     std::uint32_t bits = 0;
     unsigned held = 0;
@@ -1037,8 +1305,14 @@ inline const char* skip_ascii(const char* at, const char* end) noexcept {
 
 // ---- sake/base/json.hpp ----
 
-// The JSON type of Sake, which is nlohmann's, and a parse that is safe with bytes from a client: with a
-// limit on nesting, and errors that say where.
+// The JSON type of Sake, which is nlohmann's, and a parse that is safe with bytes from a client: with limits
+// on nesting and on the number of values, and errors that say where.
+
+#if !defined(NLOHMANN_JSON_VERSION_MAJOR) || NLOHMANN_JSON_VERSION_MAJOR < 3 || \
+    (NLOHMANN_JSON_VERSION_MAJOR == 3 && NLOHMANN_JSON_VERSION_MINOR < 9)
+#error "Sake needs nlohmann/json 3.9 or newer: the one that the compiler finds is older"
+#include <stop: see the error above>
+#endif
 
 namespace sake {
 inline namespace v0 {
@@ -1046,7 +1320,8 @@ inline namespace v0 {
 /// nlohmann::json: objects, arrays, text, numbers, booleans, null.
 using Json = nlohmann::json;
 
-/// Thrown by parse_json: the text is not JSON or nests too deep. what() says where, for people.
+/// Thrown by parse_json: the text is not JSON, nests too deep or has too many values. what() says where, for
+/// people.
 class JsonError : public std::exception {
   public:
     explicit JsonError(std::string message) : message_(std::move(message)) {}
@@ -1058,11 +1333,31 @@ class JsonError : public std::exception {
 
 namespace detail {
 
-/// Where the nesting of arrays and objects in a JSON text exceeds `limit`, counted without parsing it; npos
-/// if nowhere. nlohmann parses any depth, but dumping or copying a deep value overflows the stack.
-inline std::size_t find_deeper_than(std::string_view text, std::size_t limit) noexcept {
+/// How much of JSON is too much.
+struct JsonLimits {
+    std::size_t depth = 64;
+    std::size_t values = 1'000'000;
+};
+
+/// The most memory that a value takes, apart from the text of its strings: as a member of an object, while
+/// the vector around that one grows.
+inline constexpr std::size_t most_bytes_of_value = 128;
+/// The memory that nlohmann's destructor takes for each value, at most: it must not fail, as it is noexcept.
+inline constexpr std::size_t bytes_to_destroy_value = 48;
+
+/// Counts the values of a JSON text without parsing it. Throws JsonError where there are more than the limit,
+/// or where arrays and objects nest deeper: nlohmann parses any depth, but dumping or copying a deep value
+/// overflows the stack.
+inline std::size_t count_json_values(std::string_view text, const JsonLimits& limits) {
+    const auto refuse = [&](const char* what, std::size_t limit, const char* unit, std::size_t at) {
+        throw JsonError(std::string("JSON ") + what + std::to_string(limit) + unit + " at byte " +
+                        std::to_string(at + 1));
+    };
     std::size_t depth = 0;
+    std::size_t values = 1;
+    if (limits.values == 0) refuse("has more than ", limits.values, " values", 0);
     bool in_string = false;
+    bool is_new = false;  // an array or object has begun, and nothing is in it yet
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         if (in_string) {
@@ -1070,15 +1365,106 @@ inline std::size_t find_deeper_than(std::string_view text, std::size_t limit) no
                 ++i;
             else if (c == '"')
                 in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '[' || c == '{') {
-            if (++depth > limit) return i;
-        } else if ((c == ']' || c == '}') && depth > 0) {
-            --depth;
+            continue;
         }
+        if (c == ' ' || c == '\n' || c == '\r' || c == '\t') continue;
+        const bool is_end = c == ']' || c == '}';
+        if (c == ',' || (is_new && !is_end)) {
+            if (++values > limits.values) refuse("has more than ", limits.values, " values", i);
+        }
+        is_new = c == '[' || c == '{';
+        in_string = c == '"';
+        if (is_new && ++depth > limits.depth) refuse("nests deeper than ", limits.depth, " levels", i);
+        if (is_end && depth > 0) --depth;
     }
-    return std::string_view::npos;
+    return values;
+}
+
+/// Throws std::bad_alloc now, where it is an error like others, and not in the midst of what cannot fail.
+inline void require_memory(std::size_t bytes) { ::operator delete(::operator new(bytes)); }
+
+/// Empties a value without taking memory. nlohmann's destructor takes some for whatever is in an array or
+/// object, and ends the process if there is none. No deeper than any limit that is in use.
+template <class Value>
+void dismantle(Value& value, int levels = 256) noexcept {
+    if (levels == 0 || !value.is_structured()) return;
+    for (Value& each : value) dismantle(each, levels - 1);
+    value.clear();
+}
+
+/// Holds a value, and dismantles it at the end.
+template <class Value = Json>
+struct JsonOwner {
+    JsonOwner() = default;
+    explicit JsonOwner(Value&& given) noexcept : value(std::move(given)) {}
+    JsonOwner(const JsonOwner&) = delete;
+    JsonOwner& operator=(const JsonOwner&) = delete;
+    ~JsonOwner() { dismantle(value); }
+    Value value;
+};
+
+/// What nlohmann's parser tells, made into a value that belongs to somebody at every moment: if memory runs
+/// out, its owner dismantles what there is. Throws JsonError.
+template <class Value>
+class JsonBuilder {
+  public:
+    using Text = typename Value::string_t;
+
+    explicit JsonBuilder(Value& root) : root_(root) {}
+
+    bool null() { return add(Value()), true; }
+    bool boolean(bool value) { return add(Value(value)), true; }
+    bool number_integer(typename Value::number_integer_t value) { return add(Value(value)), true; }
+    bool number_unsigned(typename Value::number_unsigned_t value) { return add(Value(value)), true; }
+    bool number_float(typename Value::number_float_t value, const Text&) { return add(Value(value)), true; }
+    bool string(Text& value) { return add(Value(std::move(value))), true; }
+    bool binary(typename Value::binary_t& value) { return add(Value(std::move(value))), true; }
+
+    bool start_object(std::size_t) { return begin(Value(Value::value_t::object)); }
+    bool start_array(std::size_t) { return begin(Value(Value::value_t::array)); }
+    bool key(Text& name) {
+        member_ = &(*open_.back())[std::move(name)];
+        dismantle(*member_);  // if it is there twice, the last one counts
+        return true;
+    }
+    bool end_object() { return open_.pop_back(), true; }
+    bool end_array() { return open_.pop_back(), true; }
+
+    template <class Error>
+    bool parse_error(std::size_t position, const std::string&, const Error& error) {
+        constexpr int number_overflow = 406;
+        throw JsonError((error.id == number_overflow
+                             ? "JSON with a number that is too large, which ends at byte "
+                             : "invalid JSON at byte ") +
+                        std::to_string(position));
+    }
+
+  private:
+    Value& add(Value&& value) {
+        if (open_.empty()) return root_ = std::move(value);
+        Value& around = *open_.back();
+        if (around.is_object()) return *member_ = std::move(value);
+        around.push_back(std::move(value));
+        return around.back();
+    }
+    bool begin(Value&& value) {
+        open_.push_back(&add(std::move(value)));
+        return true;
+    }
+
+    Value& root_;
+    std::vector<Value*> open_;  // the arrays and objects that have not ended
+    Value* member_ = nullptr;   // of the last of them, to be set
+};
+
+/// Parses a text that has so many values.
+template <class Value>
+Value build_json(std::string_view text, std::size_t values) {
+    require_memory(values * (most_bytes_of_value + bytes_to_destroy_value));
+    JsonOwner<Value> document;
+    JsonBuilder<Value> builder(document.value);
+    Value::sax_parse(text.begin(), text.end(), &builder);
+    return std::move(document.value);
 }
 
 /// The first byte that cannot stand for itself inside a JSON string: a quote, a backslash, a control
@@ -1101,25 +1487,18 @@ inline const char* find_json_special(const char* at, const char* end) noexcept {
 
 }  // namespace detail
 
-/// Parses a JSON text (RFC 8259). Arrays and objects may nest `depth_limit` deep. Throws JsonError.
-/// A template, so that a program that never parses JSON does not pay for compiling nlohmann's parser.
+/// Parses a JSON text (RFC 8259). Arrays and objects may nest `depth_limit` deep, and there may be
+/// `value_limit` values in all: numbers, texts, arrays and so on. A value takes up to 128 bytes, and another
+/// 48 when it is destroyed; if that much memory is not there, std::bad_alloc is thrown before anything is
+/// made. Throws JsonError. A template, so that a program that never parses JSON does not pay for compiling
+/// nlohmann's parser.
 template <class Value = Json>
-[[nodiscard]] Value parse_json(std::string_view text, std::size_t depth_limit = 64) {
+[[nodiscard]] Value parse_json(std::string_view text, std::size_t depth_limit = 64,
+                               std::size_t value_limit = 1'000'000) {
     // nlohmann takes a NUL for the end of the text and would ignore what follows.
     const std::size_t nul = text.find('\0');
     if (nul != std::string_view::npos) throw JsonError("invalid JSON at byte " + std::to_string(nul + 1));
-    const std::size_t deep = detail::find_deeper_than(text, depth_limit);
-    if (deep != std::string_view::npos) {
-        throw JsonError("JSON nests deeper than " + std::to_string(depth_limit) + " levels at byte " +
-                        std::to_string(deep + 1));
-    }
-    try {
-        return Value::parse(text.begin(), text.end());
-    } catch (const typename Value::parse_error& error) {
-        throw JsonError("invalid JSON at byte " + std::to_string(error.byte));
-    } catch (const typename Value::out_of_range&) {
-        throw JsonError("JSON with a number that is out of range");
-    }
+    return detail::build_json<Value>(text, detail::count_json_values(text, {depth_limit, value_limit}));
 }
 
 }  // namespace v0
@@ -1138,8 +1517,12 @@ namespace detail {
 /// it is something else. What is skipped is only checked for its brackets and strings.
 class JsonReader {
   public:
-    JsonReader(std::string_view text, std::size_t depth_limit)
-        : text_(text), at_(text.data()), end_(text.data() + text.size()), depth_left_(depth_limit) {
+    JsonReader(std::string_view text, const JsonLimits& limits)
+        : text_(text),
+          at_(text.data()),
+          end_(text.data() + text.size()),
+          depth_left_(limits.depth),
+          values_left_(limits.values) {
         if (!is_valid_utf8(text)) throw JsonError("the JSON text is not UTF-8");
     }
 
@@ -1270,6 +1653,7 @@ class JsonReader {
             ++at_;
         } else {
             for (;;) {
+                if (values_left_-- == 0) fail("it has too many values");
                 item();
                 if (peek() == close) break;
                 expect(',', "a comma");
@@ -1333,6 +1717,7 @@ class JsonReader {
     const char* at_;
     const char* end_;
     std::size_t depth_left_;
+    std::size_t values_left_;
 };
 
 }  // namespace detail
@@ -1416,6 +1801,12 @@ inline Json tagged(const Json& value) {
     }
 }
 
+/// The two things of a pair. Throws JsonError if it is none.
+inline std::pair<const Json&, const Json&> pair_of(const Json& content) {
+    if (!content.is_array() || content.size() != 2) throw JsonError("has a pair that is none");
+    return {content[0], content[1]};
+}
+
 /// The value that `tagged` made this of. Throws JsonError or a nlohmann exception if it made no such thing.
 inline Json untagged(const Json& value) {
     if (value.is_array()) {
@@ -1433,9 +1824,13 @@ inline Json untagged(const Json& value) {
         return std::move(*bytes);
     };
     if (tag == "object") {
+        if (!content.is_array()) throw JsonError("has an object that is no list of members");
         Json members = Json::object();
-        for (const Json& pair : content) {
-            members[untagged(pair.at(0)).get<std::string>()] = untagged(pair.at(1));
+        for (const Json& member : content) {
+            const auto [name, value_of_it] = pair_of(member);
+            auto key = untagged(name).get<std::string>();
+            if (members.contains(key)) throw JsonError("has a member twice");
+            members[std::move(key)] = untagged(value_of_it);
         }
         return members;
     }
@@ -1448,10 +1843,13 @@ inline Json untagged(const Json& value) {
         if (name == "-inf") return -infinity;
     }
     if (tag == "binary") {
-        const std::string bytes = bytes_of(content.at(0));
+        const auto [encoded, subtype] = pair_of(content);
+        const std::string bytes = bytes_of(encoded);
         std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
-        if (content.at(1).is_null()) return Json::binary(std::move(binary));
-        return Json::binary(std::move(binary), content.at(1).get<std::uint64_t>());
+        if (subtype.is_null()) return Json::binary(std::move(binary));
+        if (!subtype.is_number_unsigned())
+            throw JsonError("has a subtype of bytes that is no integer from 0 to 18446744073709551615");
+        return Json::binary(std::move(binary), subtype.get_ref<const std::uint64_t&>());
     }
     throw JsonError("has a tag that is not known");
 }
@@ -2696,13 +3094,28 @@ struct Target {
     bool is_https = false;       // the scheme of the absolute form
 };
 
-/// Past the bytes that a URI may hold and the well-formed percent escapes among them.
+/// True for the bytes that no URI may hold, but that browsers leave in a query: all that the query
+/// percent-encode set of the WHATWG URL standard leaves out.
+constexpr bool is_left_in_queries(char c) noexcept { return ascii::contains_char("\\^`{|}", c); }
+
+/// Past the bytes that a URI may hold and the well-formed percent escapes among them, and in its query past
+/// those that browsers leave there.
 inline const char* skip_target(const char* p, const char* end) noexcept {
+    const char* const begin = p;
+    bool is_in_query = false;
     for (;; ++p) {
         while (p != end && ascii::is(*p, ascii::target)) ++p;
-        if (end - p < 3 || p[0] != '%') return p;
-        if (!ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
-        p += 2;
+        if (p == end || *p == ' ') return p;
+        if (*p == '%') {
+            if (end - p < 3 || !ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
+            p += 2;
+        } else {
+            if (!is_left_in_queries(*p)) return p;
+            // Asked once, and only where such a byte is met: most targets have none.
+            const std::string_view before(begin, is_in_query ? 0 : static_cast<std::size_t>(p - begin));
+            is_in_query = is_in_query || before.find('?') != std::string_view::npos;
+            if (!is_in_query) return p;
+        }
     }
 }
 
@@ -2927,26 +3340,34 @@ inline std::size_t authority_end(std::string_view text) noexcept {
     return std::min(text.size(), text.find_first_of("/?#", first + 2));
 }
 
-/// A text as a URI reference: whatever may not stand in one is escaped, and escapes that are there stay (RFC
-/// 3986 section 4.1). Control bytes stay as they are, for the setter of a field to refuse.
-[[nodiscard]] inline std::string escape_reference(std::string_view text) {
+/// The text with an escape for each byte that may not stand in a URI and for which `stands(c, index)` is
+/// false. Escapes that are there stay, and a '%' that begins none becomes one. Control bytes stay as they
+/// are, for somebody else to refuse.
+template <class Stands>
+std::string escape_uri(std::string_view text, Stands stands) {
     std::string out;
     out.reserve(text.size());
-    const std::size_t authority = authority_end(text);
-    const std::size_t fragment = text.find('#');
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
         const std::string_view digits = text.substr(i).substr(1, 2);
         const bool is_escape = c == '%' && digits.size() == 2 && ascii::all_of(digits, ascii::hex);
-        const bool is_bracket = c == '[' || c == ']';  // of an IP literal only
-        const bool stands = is_bracket ? i < authority : ascii::is(c, ascii::target) || i == fragment;
-        if (is_escape || stands || !ascii::is(c, ascii::field)) {
+        if (is_escape || stands(c, i) || !ascii::is(c, ascii::field)) {
             out += c;
         } else {
             append_escape(out, c);
         }
     }
     return out;
+}
+
+/// A text as a URI reference (RFC 3986 section 4.1), as escape_uri makes it.
+[[nodiscard]] inline std::string escape_reference(std::string_view text) {
+    const std::size_t authority = authority_end(text);
+    const std::size_t fragment = text.find('#');
+    return escape_uri(text, [&](char c, std::size_t i) {
+        if (c == '[' || c == ']') return i < authority;  // of an IP literal only
+        return ascii::is(c, ascii::target) || i == fragment;
+    });
 }
 
 /// True when a decoded path is text: valid UTF-8 without NUL. A server answers 400 when it is not.
@@ -4270,6 +4691,17 @@ inline SysResult send_file(int socket, int file, std::uint64_t& offset, std::siz
     return copy_file(socket, file, offset, count);
 }
 
+/// The smallest number that a descriptor of ours may have. Those below are standard input, output and error
+/// for all of the program, also where they are closed.
+inline constexpr int first_own_number = 3;
+
+/// Gives a new descriptor, if there is one, a number of its own; close-on-exec.
+inline SysResult above_standard_streams(SysResult made) noexcept {
+    if (!made.ok() || made.value >= first_own_number) return made;
+    const FileDescriptor low(static_cast<int>(made.value));
+    return retry([&] { return ::fcntl(low.get(), F_DUPFD_CLOEXEC, first_own_number); });
+}
+
 inline bool set_close_on_exec(int fd) noexcept { return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0; }
 
 inline bool set_nonblocking_cloexec(int fd) noexcept {
@@ -4289,9 +4721,10 @@ inline SysResult reset_on_close(int fd) noexcept {
 /// A new non-blocking, close-on-exec stream socket.
 inline SysResult stream_socket(int family) noexcept {
 #if SAKE_HAS_ACCEPT4
-    return retry([=] { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); });
+    return above_standard_streams(
+        retry([=] { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }));
 #else
-    const SysResult made = retry([=] { return ::socket(family, SOCK_STREAM, 0); });
+    const SysResult made = above_standard_streams(retry([=] { return ::socket(family, SOCK_STREAM, 0); }));
     if (made.ok()) set_nonblocking_cloexec(static_cast<int>(made.value));
 #if defined(SO_NOSIGPIPE)
     if (made.ok()) set_option(static_cast<int>(made.value), SOL_SOCKET, SO_NOSIGPIPE, 1);
@@ -4304,7 +4737,7 @@ inline SysResult stream_socket(int family) noexcept {
 inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) noexcept {
     auto* address = reinterpret_cast<sockaddr*>(&peer);
     // Linux reports errors of the dead connection itself here (accept(2)): the next one may be fine.
-    return retry([&] {
+    return above_standard_streams(retry([&] {
         peer_size = sizeof peer;
 #if SAKE_HAS_ACCEPT4
         return ::accept4(fd, address, &peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -4318,7 +4751,7 @@ inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) no
         }
         return accepted;
 #endif
-    });
+    }));
 }
 
 /// What accept says of one connection: it died in the queue, or is forbidden (accept(2), "Error handling").
@@ -4353,7 +4786,7 @@ inline bool is_ready(int fd, short direction) noexcept {
 
 /// Another descriptor for the same open file, close-on-exec.
 inline SysResult duplicate(int fd) noexcept {
-    return retry([=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
+    return retry([=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, first_own_number); });
 }
 
 /// Begins to connect a non-blocking socket. EINPROGRESS: when it is writable, `socket_error` tells the
@@ -4372,15 +4805,45 @@ inline int socket_error(int fd) noexcept {
     return asked.ok() ? error : asked.error;
 }
 
-/// How many bytes of what was sent the peer has not acknowledged; 1 where the system does not tell.
+/// Whether it is a Unix socket.
+inline bool is_unix_socket(int fd) noexcept {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    return ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+           address.ss_family == AF_UNIX;
+}
+
+/// How many bytes of what was sent have yet to arrive at the peer's system; 1 where ours does not tell. None
+/// over a Unix socket: they are with the peer already, which can read them however late, and after our close.
 inline std::uint32_t unacknowledged(int fd) noexcept {
     int bytes = 0;
-    if (::ioctl(fd, TIOCOUTQ, &bytes) != 0) return 1;
-    return bytes > 0 ? static_cast<std::uint32_t>(bytes) : 0;
+#if defined(SO_NWRITE)  // macOS
+    socklen_t size = sizeof bytes;
+    const bool is_known = ::getsockopt(fd, SOL_SOCKET, SO_NWRITE, &bytes, &size) == 0;
+#elif defined(FIONWRITE)  // FreeBSD
+    const bool is_known = ::ioctl(fd, FIONWRITE, &bytes) == 0;
+#else
+    const bool is_known = ::ioctl(fd, TIOCOUTQ, &bytes) == 0;
+#endif
+    if (is_known && bytes <= 0) return 0;
+    if (is_unix_socket(fd)) return 0;
+    return is_known ? static_cast<std::uint32_t>(bytes) : 1;
 }
 
 inline SysResult shutdown_write(int fd) noexcept {
     return retry([=] { return ::shutdown(fd, SHUT_WR); });
+}
+
+/// Opens a file, close-on-exec.
+inline SysResult open(const char* path, int flags, mode_t mode = 0) noexcept {
+    return above_standard_streams(retry([=] { return ::open(path, flags | O_CLOEXEC, mode); }));
+}
+
+/// Takes over a descriptor that a call has just made. Throws std::system_error that names the call.
+inline FileDescriptor own_or_throw(SysResult made, const char* call) {
+    const SysResult own = above_standard_streams(made);
+    if (!own.ok()) throw_system_error(own.error, call);
+    return FileDescriptor(static_cast<int>(own.value));
 }
 
 /// A pipe whose ends are non-blocking and close-on-exec: {read end, write end}. Throws std::system_error.
@@ -4393,7 +4856,13 @@ inline std::pair<FileDescriptor, FileDescriptor> make_pipe() {
     set_nonblocking_cloexec(ends[0]);
     set_nonblocking_cloexec(ends[1]);
 #endif
-    return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+    const SysResult read_end = above_standard_streams({ends[0], 0});
+    const SysResult write_end = above_standard_streams({ends[1], 0});
+    std::pair<FileDescriptor, FileDescriptor> pipe{static_cast<int>(read_end.value),
+                                                   static_cast<int>(write_end.value)};
+    const int error = read_end.ok() ? write_end.error : read_end.error;
+    if (error != 0) throw_system_error(error, "pipe");
+    return pipe;
 }
 
 /// Asks for large pages behind memory that is about to be filled, if it is large itself: 64 MiB then take
@@ -4454,9 +4923,9 @@ namespace detail {
 
 class EpollPoller final : public Poller {
   public:
-    EpollPoller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-        if (!epoll_) throw_system_error(errno, "epoll_create1");
-    }
+    EpollPoller()
+        : epoll_(sys::own_or_throw(sys::retry([] { return ::epoll_create1(EPOLL_CLOEXEC); }),
+                                   "epoll_create1")) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return "epoll"; }
 
@@ -4517,8 +4986,7 @@ namespace detail {
 
 class KqueuePoller final : public Poller {
   public:
-    KqueuePoller() : kqueue_(::kqueue()) {
-        if (!kqueue_) throw_system_error(errno, "kqueue");
+    KqueuePoller() : kqueue_(sys::own_or_throw(sys::retry([] { return ::kqueue(); }), "kqueue")) {
         sys::set_close_on_exec(kqueue_.get());
     }
 
@@ -5242,6 +5710,13 @@ class Watch {
     /// Who waits is not woken any more.
     void give_up(Readiness direction) noexcept { (direction == readable ? reader_ : writer_) = nullptr; }
 
+    /// Wakes all that waits here, before this goes: nothing else would. A waiter that goes on must not use
+    /// it.
+    void dismiss_waiters() noexcept {
+        if (reader_ != nullptr) std::exchange(reader_, nullptr)->wake(*reactor_);
+        if (writer_ != nullptr) std::exchange(writer_, nullptr)->wake(*reactor_);
+    }
+
     HangupListener* hangup_listener = nullptr;
 
   private:
@@ -5728,7 +6203,8 @@ class ChannelGate {
         std::size_t claims = 0;
     };
 
-    explicit ChannelGate(std::size_t capacity) noexcept : capacity_(capacity) {}
+    explicit ChannelGate(std::size_t capacity) noexcept
+        : capacity_(capacity), cells_(std::min(capacity, cells_at_first)) {}
 
     [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -5745,6 +6221,22 @@ class ChannelGate {
         return size_ > receivers.claims || (is_closed_ && size_ == 0);
     }
 
+    /// How many cells there are, and how many there are to be when they are full.
+    [[nodiscard]] std::size_t cells() const noexcept { return cells_; }
+    [[nodiscard]] std::size_t more_cells() const noexcept {
+        return cells_ < capacity_ / 2 ? 2 * cells_ : capacity_;
+    }
+    /// The items were moved to the first of so many cells.
+    void set_cells(std::size_t count) noexcept {
+        cells_ = count;
+        first_ = 0;
+    }
+
+    /// The cell of an item that is there, by its place in line.
+    [[nodiscard]] std::size_t cell(std::size_t place) const noexcept {
+        const std::size_t to_the_end = cells_ - first_;
+        return place < to_the_end ? first_ + place : place - to_the_end;
+    }
     /// The cell that the next item goes to, or comes from.
     std::size_t enter() noexcept;
     std::size_t leave() noexcept;
@@ -5755,7 +6247,10 @@ class ChannelGate {
     Line receivers;
 
   private:
+    static constexpr std::size_t cells_at_first = 1024;
+
     const std::size_t capacity_;
+    std::size_t cells_;
     std::size_t first_ = 0;
     std::size_t size_ = 0;
     bool is_closed_ = false;
@@ -5797,19 +6292,18 @@ class ChannelWaiter : public ListNode {
 };
 
 inline std::size_t ChannelGate::enter() noexcept {
-    const std::size_t to_the_end = capacity_ - first_;
-    const std::size_t cell = size_ < to_the_end ? first_ + size_ : size_ - to_the_end;
+    const std::size_t entered = cell(size_);
     ++size_;
     wake_who_may_go();
-    return cell;
+    return entered;
 }
 
 inline std::size_t ChannelGate::leave() noexcept {
-    const std::size_t cell = first_;
-    if (++first_ == capacity_) first_ = 0;
+    const std::size_t left = first_;
+    if (++first_ == cells_) first_ = 0;
     --size_;
     wake_who_may_go();
-    return cell;
+    return left;
 }
 
 inline void ChannelGate::wake_who_may_go() noexcept {
@@ -5936,9 +6430,11 @@ class Channel {
                   "the items of a channel must move without throwing, so that none is lost");
 
   public:
-    /// Holds up to `capacity` items, and allocates the memory for them at once. Throws std::invalid_argument
-    /// if that is not at least 1.
-    explicit Channel(int capacity);
+    /// Holds up to `capacity` items; the largest value of its type means no limit. The memory for a thousand
+    /// is allocated at once, for more when they are there: then a send may throw std::bad_alloc. Throws
+    /// std::invalid_argument if `capacity` is not at least 1.
+    template <std::integral Number>
+    explicit Channel(Number capacity);
     Channel(const Channel&) = delete;
     Channel& operator=(const Channel&) = delete;
     ~Channel();
@@ -5975,7 +6471,8 @@ class Channel {
     friend class detail::SendOperation<T>;
     friend class detail::ReceiveWait<T>;
 
-    [[nodiscard]] bool put(T& item) noexcept;
+    [[nodiscard]] bool put(T& item);
+    void grow();
     [[nodiscard]] std::optional<T> take() noexcept;
 
     mutable std::mutex mutex_;  // of everything below
@@ -5998,7 +6495,7 @@ class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
               channel_(channel),
               item_(std::move(item)) {}
 
-        [[nodiscard]] bool await_ready() noexcept {
+        [[nodiscard]] bool await_ready() {
             const std::lock_guard lock(mutex_);
             if (!channel_.gate_.may_send() || Reactor::current()->turn_is_up()) return false;
             is_sent_ = channel_.put(item_);
@@ -6057,21 +6554,39 @@ class [[nodiscard]] ReceiveWait final : public ChannelWait {
 }  // namespace detail
 
 template <class T>
-Channel<T>::Channel(int capacity) : gate_(static_cast<std::size_t>(capacity)) {
-    detail::demand_at_least(1, capacity, "Channel: capacity");
-    cells_ = std::allocator<T>().allocate(gate_.capacity());
-}
+template <std::integral Number>
+Channel<T>::Channel(Number capacity)
+    : gate_(static_cast<std::size_t>(detail::limit_of<int>(1, capacity, "Channel: capacity"))),
+      cells_(std::allocator<T>().allocate(gate_.cells())) {}
 
 template <class T>
 Channel<T>::~Channel() {
     while (gate_.size() > 0) std::destroy_at(cells_ + gate_.leave());
-    std::allocator<T>().deallocate(cells_, gate_.capacity());
+    std::allocator<T>().deallocate(cells_, gate_.cells());
+}
+
+// The items move to the front of more cells. Without memory for them there is room all the same: whoever
+// comes next tries again.
+template <class T>
+void Channel<T>::grow() {
+    const std::size_t more = gate_.more_cells();
+    const detail::AtExit wake([this] { gate_.wake_who_may_go(); });
+    T* const larger = std::allocator<T>().allocate(more);
+    for (std::size_t i = 0; i < gate_.size(); ++i) {
+        T* const cell = cells_ + gate_.cell(i);
+        std::construct_at(larger + i, std::move(*cell));
+        std::destroy_at(cell);
+    }
+    std::allocator<T>().deallocate(cells_, gate_.cells());
+    cells_ = larger;
+    gate_.set_cells(more);
 }
 
 // Where a sender need not wait: false if that is because the channel is closed.
 template <class T>
-bool Channel<T>::put(T& item) noexcept {
+bool Channel<T>::put(T& item) {
     if (gate_.is_closed()) return false;
+    if (gate_.size() == gate_.cells()) grow();
     std::construct_at(cells_ + gate_.enter(), std::move(item));
     return true;
 }
@@ -6148,7 +6663,7 @@ int Channel<T>::size() const noexcept {
 
 // ---- sake/async/sleep.hpp ----
 
-// Waiting for time to pass, and for others to have a turn.
+// What time it is, waiting for time to pass, and for others to have a turn.
 
 namespace sake {
 inline namespace v0 {
@@ -6200,6 +6715,18 @@ class [[nodiscard]] YieldWait final : public Wait {
 };
 
 }  // namespace detail
+
+/// The time at this moment, to measure how long something takes: that of the loop on this thread, which is
+/// virtual under a TestClient, or of the system's clock where there is no loop.
+[[nodiscard]] inline std::chrono::steady_clock::time_point now() noexcept {
+    const Reactor* const reactor = Reactor::current();
+    return reactor != nullptr ? reactor->present() : detail::Clock::now();
+}
+/// The time of day at this moment, of the same clock.
+[[nodiscard]] inline std::chrono::system_clock::time_point wall_now() noexcept {
+    const Reactor* const reactor = Reactor::current();
+    return reactor != nullptr ? reactor->wall_now() : std::chrono::system_clock::now();
+}
 
 /// Waits at least `duration` without holding the thread; returns at once if it is not positive. The grain is
 /// a millisecond; a duration beyond the range of the clock means "for ever". Throws Cancelled.
@@ -7564,10 +8091,11 @@ class Semaphore {
   public:
     class Permit;
 
-    /// Throws std::invalid_argument if `permits` is not at least 1: no coroutine could ever get through.
-    explicit Semaphore(int permits) : available_(permits) {
-        detail::demand_at_least(1, permits, "Semaphore: permits");
-    }
+    /// The largest value of its type means no limit. Throws std::invalid_argument if `permits` is not at
+    /// least 1: no coroutine could ever get through.
+    template <std::integral Number>
+    explicit Semaphore(Number permits)
+        : available_(detail::limit_of<int>(1, permits, "Semaphore: permits")) {}
     Semaphore(const Semaphore&) = delete;
     Semaphore& operator=(const Semaphore&) = delete;
 
@@ -7705,21 +8233,19 @@ struct PoolOptions {
     int max_size = 10;                                 // lent or under construction at a time
     std::chrono::milliseconds acquire_timeout{5'000};  // a longer wait for one throws TimedOut
     std::chrono::milliseconds idle_timeout{60'000};    // one that was not used for so long is destroyed
+    std::string name = "a turn in a pool";  // in messages: "timed out after 5 s waiting for <name>"
 };
 
-/// Lends things of type T. For one reactor at a time; it must outlive its leases and whoever waits for one.
-/// When the reactor ends, what is idle goes, so that a pool may be made before an Engine runs and live on
-/// after it.
+/// Lends things of type T. For one reactor at a time. When the reactor ends, what is idle is destroyed, so
+/// that a pool may be made before an Engine runs and live on after it. When the pool is destroyed, so is what
+/// is idle; whoever waits for one is cancelled, and a lease that lives on destroys its T when it goes.
 ///
 ///     Pool<Connection> pool({.max_size = 20}, [] { return connect_to_database(); });
 ///     auto connection = co_await pool.acquire();
 ///     co_await connection->query("select 1");
 template <class T>
-class Pool final : detail::ReactorEndListener {
-    struct Idle {
-        std::unique_ptr<T> item;
-        detail::TimePoint until;
-    };
+class Pool {
+    class State;
 
   public:
     class Lease;
@@ -7728,47 +8254,97 @@ class Pool final : detail::ReactorEndListener {
     /// before a T is lent again; one that is not, or of which it throws, goes. Throws std::invalid_argument
     /// for a size that is not at least 1, or a time limit that is negative.
     template <class Make>
-    Pool(PoolOptions options, Make make) : Pool(options, std::move(make), [](T&) { return true; }) {}
+    Pool(PoolOptions options, Make make)
+        : Pool(std::move(options), std::move(make), [](T&) { return true; }) {}
     template <class Make, class Check>
-    Pool(PoolOptions options, Make make, Check is_healthy);
+    Pool(PoolOptions options, Make make, Check is_healthy)
+        : state_(std::make_shared<State>(std::move(options), std::move(make), std::move(is_healthy))) {}
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
-    ~Pool() { reactor_ends(); }
 
     /// Waits for its turn, first come, first served, and gives the T that was used last, or else a new one.
-    /// Throws TimedOut if its turn does not come in time, Cancelled, and what `make` throws.
-    [[nodiscard]] Task<Lease> acquire() { return lend(*this); }
+    /// Throws TimedOut if its turn does not come in time, Cancelled, also if the pool is destroyed meanwhile,
+    /// and what `make` throws.
+    [[nodiscard]] Task<Lease> acquire() { return State::lend(state_.share()); }
 
     /// Drops all that nobody uses.
+    void clear() noexcept { state_->clear(); }
+
+    [[nodiscard]] int idle() const noexcept { return state_->idle(); }
+    [[nodiscard]] int in_use() const noexcept { return state_->in_use(); }
+
+  private:
+    // Leases and those who wait share it.
+    detail::ClosingPtr<State> state_;
+};
+
+/// What outlives the pool if a lease does, or whoever waits for one.
+template <class T>
+class Pool<T>::State final : detail::ReactorEndListener {
+  public:
+    template <class Make, class Check>
+    State(PoolOptions options, Make make, Check is_healthy);
+    ~State() { reactor_ends(); }
+
+    // A template: see task.hpp.
+    template <class Self>
+    static Task<Lease> lend(std::shared_ptr<Self> shared);
+    void take_back(std::unique_ptr<T> item) noexcept;
     void clear() noexcept { idle_.clear(); }
+    /// The pool is destroyed: from here on nothing is made, kept or lent.
+    void close() noexcept {
+        is_closed_ = true;
+        for (detail::ListNode* each = acquiring_.next(); each != &acquiring_; each = each->next()) {
+            static_cast<Acquiring*>(each)->fiber.cancel();
+        }
+        reactor_ends();
+    }
 
     [[nodiscard]] int idle() const noexcept { return static_cast<int>(idle_.size()); }
     [[nodiscard]] int in_use() const noexcept { return options_.max_size - turns_.available(); }
 
   private:
+    struct Idle {
+        std::unique_ptr<T> item;
+        detail::TimePoint until;
+    };
+    // In the frame of whoever waits.
+    struct Acquiring : detail::ListNode {
+        Acquiring(State& owner, detail::Fiber& waiting) noexcept : fiber(waiting), state(owner) {
+            insert_before(owner.acquiring_);
+        }
+        /// After a wait: the pool may have been destroyed, and this be cancelled, when the wait was over
+        /// already.
+        void throw_if_closed() const {
+            if (!state.is_closed_) return;
+            static_cast<void>(fiber.take_cancellation());
+            throw Cancelled();
+        }
+        detail::Fiber& fiber;
+        State& state;
+    };
     // What closes the idle in time; set while there are any.
     struct Sweep : detail::Timer {
-        explicit Sweep(Pool& owner) noexcept : Timer(&pass), pool(owner) {}
-        static void pass(Timer& timer) noexcept { static_cast<Sweep&>(timer).pool.sweep(); }
-        Pool& pool;
+        explicit Sweep(State& owner) noexcept : Timer(&pass), state(owner) {}
+        static void pass(Timer& timer) noexcept { static_cast<Sweep&>(timer).state.sweep(); }
+        State& state;
     };
 
-    static const PoolOptions& checked(const PoolOptions& options) {
+    static PoolOptions checked(PoolOptions options) {
         detail::demand_at_least(1, options.max_size, "PoolOptions::max_size");
         detail::demand_at_least(0, options.acquire_timeout, "PoolOptions::acquire_timeout");
         detail::demand_at_least(0, options.idle_timeout, "PoolOptions::idle_timeout");
         return options;
     }
-    // A template: see task.hpp.
     template <class Self>
-    static Task<Lease> lend(Self& self);
-    void take_back(std::unique_ptr<T> item) noexcept;
+    static Task<Semaphore::Permit> wait_for_turn(Self& self);
     void sweep() noexcept;
     void settle_on(Reactor& reactor);
     void reactor_ends() noexcept override {
         if (reactor_ != nullptr) reactor_->timers().cancel(sweep_);
         reactor_ = nullptr;
         idle_.clear();
+        while (acquiring_.is_linked()) acquiring_.next()->unlink();  // whoever is left here never goes on
     }
 
     const PoolOptions options_;
@@ -7776,8 +8352,10 @@ class Pool final : detail::ReactorEndListener {
     detail::UniqueFunction<Task<bool>(T&)> is_healthy_;
     Semaphore turns_;
     std::vector<Idle> idle_;  // the one used last is the last
+    detail::ListNode acquiring_;
     Sweep sweep_{*this};
     Reactor* reactor_ = nullptr;  // of whoever asked first
+    bool is_closed_ = false;
 };
 
 /// A T for as long as this lives. Then it goes back to the pool, unless an exception, Cancelled included,
@@ -7789,9 +8367,9 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
     Lease& operator=(Lease&& other) noexcept {
         if (this != &other) {
             give_back();
-            pool_ = other.pool_;
             turn_ = std::move(other.turn_);
             item_ = std::move(other.item_);
+            state_ = std::move(other.state_);
             is_used_ = other.is_used_;
             exceptions_ = other.exceptions_;
         }
@@ -7814,16 +8392,18 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
     }
 
   private:
-    friend class Pool;
-    Lease(Pool& pool, Semaphore::Permit turn, std::unique_ptr<T> item, bool is_used) noexcept
-        : pool_(&pool), turn_(std::move(turn)), item_(std::move(item)), is_used_(is_used) {}
+    friend State;
+    Lease(std::shared_ptr<State> state, Semaphore::Permit turn, std::unique_ptr<T> item,
+          bool is_used) noexcept
+        : state_(std::move(state)), turn_(std::move(turn)), item_(std::move(item)), is_used_(is_used) {}
 
     void give_back() noexcept {
-        if (item_ != nullptr && std::uncaught_exceptions() == exceptions_) pool_->take_back(std::move(item_));
+        if (item_ != nullptr && std::uncaught_exceptions() == exceptions_)
+            state_->take_back(std::move(item_));
         discard();
     }
 
-    Pool* pool_;
+    std::shared_ptr<State> state_;  // goes last: the turn belongs to it
     Semaphore::Permit turn_;
     std::unique_ptr<T> item_;
     bool is_used_;
@@ -7832,8 +8412,8 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
 
 template <class T>
 template <class Make, class Check>
-Pool<T>::Pool(PoolOptions options, Make make, Check is_healthy)
-    : options_(checked(options)), make_(std::move(make)), turns_(options.max_size) {
+Pool<T>::State::State(PoolOptions options, Make make, Check is_healthy)
+    : options_(checked(std::move(options))), make_(std::move(make)), turns_(options_.max_size) {
     if constexpr (std::same_as<std::invoke_result_t<Check&, T&>, Task<bool>>) {
         is_healthy_ = std::move(is_healthy);
     } else {
@@ -7845,12 +8425,26 @@ Pool<T>::Pool(PoolOptions options, Make make, Check is_healthy)
 
 template <class T>
 template <class Self>
-auto Pool<T>::lend(Self& self) -> Task<Lease> {
+Task<Semaphore::Permit> Pool<T>::State::wait_for_turn(Self& self) {
+    try {
+        co_return co_await timeout(self.turns_.acquire(), self.options_.acquire_timeout);
+    } catch (const TimedOut&) {
+        detail::throw_timed_out(self.options_.acquire_timeout, "waiting for", self.options_.name);
+    }
+}
+
+template <class T>
+template <class Self>
+auto Pool<T>::State::lend(std::shared_ptr<Self> shared) -> Task<Lease> {
+    Self& self = *shared;
     detail::Fiber& fiber = co_await detail::current_fiber();
+    const Acquiring acquiring(self, fiber);
+    acquiring.throw_if_closed();
     self.settle_on(fiber.reactor());
     std::optional<Semaphore::Permit> turn = self.turns_.try_acquire();
     if (!turn) {
-        auto later = co_await timeout(self.turns_.acquire(), self.options_.acquire_timeout);
+        auto later = co_await wait_for_turn(self);
+        acquiring.throw_if_closed();
         turn = std::move(later);
     }
     while (!self.idle_.empty()) {
@@ -7862,15 +8456,17 @@ auto Pool<T>::lend(Self& self) -> Task<Lease> {
         } catch (const std::exception&) {
             is_healthy = false;  // the next one, or a new one, will tell if there is a lasting reason
         }
-        if (is_healthy) co_return Lease(self, *std::move(turn), std::move(item), true);
+        acquiring.throw_if_closed();
+        if (is_healthy) co_return Lease(std::move(shared), *std::move(turn), std::move(item), true);
     }
     T made = co_await self.make_();
+    acquiring.throw_if_closed();
     auto item = std::make_unique<T>(std::move(made));
-    co_return Lease(self, *std::move(turn), std::move(item), false);
+    co_return Lease(std::move(shared), *std::move(turn), std::move(item), false);
 }
 
 template <class T>
-void Pool<T>::settle_on(Reactor& reactor) {
+void Pool<T>::State::settle_on(Reactor& reactor) {
     if (reactor_ == &reactor) return;
     if (reactor_ != nullptr)
         throw std::logic_error(
@@ -7880,8 +8476,8 @@ void Pool<T>::settle_on(Reactor& reactor) {
 }
 
 template <class T>
-void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
-    if (reactor_ == nullptr) return;  // the loop that it was made on has ended
+void Pool<T>::State::take_back(std::unique_ptr<T> item) noexcept {
+    if (reactor_ == nullptr) return;  // the pool has ended, or the loop that it was made on
     try {
         const auto until = reactor_->deadline_in(detail::to_clock(options_.idle_timeout));
         idle_.push_back({std::move(item), until});
@@ -7893,7 +8489,7 @@ void Pool<T>::take_back(std::unique_ptr<T> item) noexcept {
 
 // Those that have waited longest are in front.
 template <class T>
-void Pool<T>::sweep() noexcept {
+void Pool<T>::State::sweep() noexcept {
     const detail::TimePoint present = reactor_->now();
     auto first = idle_.begin();
     while (first != idle_.end() && first->until <= present) ++first;
@@ -7920,7 +8516,7 @@ namespace detail {
 
 /// The beginning of a small file; empty if it cannot be read.
 inline std::string read_small_file(const std::string& path) {
-    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const FileDescriptor file(static_cast<int>(sys::open(path.c_str(), O_RDONLY).value));
     if (!file) return {};
     std::string text(4096, '\0');
     const SysResult result = sys::read(file.get(), text.data(), text.size());
@@ -8066,9 +8662,11 @@ class WorkerPool {
     };
 
     /// Starts `size` threads, 0 meaning one per usable CPU; as many jobs as `queue_limit` wait besides those
-    /// that run. Throws std::invalid_argument if one of them is negative, std::system_error if a thread
-    /// cannot be made.
-    explicit WorkerPool(int size = 0, int queue_limit = 256);
+    /// that run. The largest value of its type means no limit. Throws std::invalid_argument if one of them is
+    /// negative, std::system_error if a thread cannot be made.
+    explicit WorkerPool(int size = 0) : WorkerPool(size, 256) {}
+    template <std::integral Number>
+    WorkerPool(int size, Number queue_limit);
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
     /// Runs what is queued to its end, unless the pool was stopped, then ends the threads.
@@ -8091,7 +8689,7 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. Not to be called by a job of the pool.
+    /// left. Throws std::invalid_argument if `patience` is negative. Not to be called by a job of the pool.
     int stop(std::chrono::milliseconds patience);
 
     // What follows is for carriers, which look after a job that they have submitted.
@@ -8105,6 +8703,8 @@ class WorkerPool {
     void abandon(detail::PoolJob& job);
 
   private:
+    void start(int queue_limit);
+
     int size_;
     std::shared_ptr<detail::PoolState> state_;
 };
@@ -8328,9 +8928,14 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
 
 }  // namespace detail
 
-inline WorkerPool::WorkerPool(int size, int queue_limit) : size_(size == 0 ? usable_cpus() : size) {
-    detail::demand_at_least(0, size, "WorkerPool: size");
-    detail::demand_at_least(0, queue_limit, "WorkerPool: queue_limit");
+template <std::integral Number>
+WorkerPool::WorkerPool(int size, Number queue_limit) : size_(size) {
+    start(detail::limit_of<int>(0, queue_limit, "WorkerPool: queue_limit"));
+}
+
+inline void WorkerPool::start(int queue_limit) {
+    detail::demand_at_least(0, size_, "WorkerPool: size");
+    if (size_ == 0) size_ = usable_cpus();
     state_ = std::make_shared<detail::PoolState>(size_, queue_limit);
     try {
         state_->start();
@@ -8345,7 +8950,10 @@ inline WorkerPool::~WorkerPool() {
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
-inline int WorkerPool::stop(std::chrono::milliseconds patience) { return state_->stop(patience); }
+inline int WorkerPool::stop(std::chrono::milliseconds patience) {
+    detail::demand_at_least(0, patience, "WorkerPool::stop: patience");
+    return state_->stop(patience);
+}
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
     return state_->submit(std::move(job));
 }
@@ -8743,9 +9351,9 @@ class Pace {
     static constexpr std::size_t most = 4096;
 
     /// Of so many that are left, to be shared by so many members.
-    [[nodiscard]] std::size_t next(std::size_t left, std::size_t members) noexcept {
+    [[nodiscard]] std::uint64_t next(std::uint64_t left, std::size_t members) noexcept {
         adapt();
-        return std::min(size_, std::max<std::size_t>(1, left / (4 * members)));
+        return std::min<std::uint64_t>(size_, std::max<std::uint64_t>(1, left / (4 * members)));
     }
     [[nodiscard]] std::size_t next() noexcept {
         adapt();
@@ -8874,8 +9482,19 @@ struct Member {
 struct Taken {
     enum class Kind : std::uint8_t { batch, end, nothing };
     Kind kind;
-    std::size_t number = 0;
+    std::uint64_t number = 0;
 };
+
+/// The number of items between two places; one that does not fit is the largest. Differences may be wider
+/// than any size: of a std::views::iota of 64-bit numbers they have 128 bits or are a class.
+template <class Difference>
+constexpr std::uint64_t count_of(Difference difference) noexcept {
+    constexpr std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
+    if constexpr (sizeof(Difference) > sizeof(std::uint64_t)) {
+        if (difference > static_cast<Difference>(largest)) return largest;
+    }
+    return static_cast<std::uint64_t>(difference);
+}
 
 /// A range that is worked on. If it can be iterated over once only, its items are moved out of it, batch by
 /// batch. What the range throws ends the work. Members may be at it at the same time.
@@ -8884,7 +9503,7 @@ class RangeSource {
     using Iterator = IteratorOf<std::remove_reference_t<Range>>;
     static constexpr bool is_indexable = Indexable<std::remove_reference_t<Range>>;
     static constexpr bool is_forward = std::forward_iterator<Iterator>;
-    static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
+    static constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::max();
 
   public:
     using Item =
@@ -8895,12 +9514,12 @@ class RangeSource {
 
     explicit RangeSource(Range&& range) : range_(std::forward<Range>(range)) {}
 
-    void limit(std::size_t most) noexcept { limit_ = std::min(limit_, most); }
+    void limit(std::uint64_t most) noexcept { limit_ = std::min(limit_, most); }
 
     struct Batch {
         Taken taken;
-        std::size_t first = 0;  // the index of its first item
-        std::size_t size = 0;
+        std::uint64_t first = 0;  // the index of its first item
+        std::uint64_t size = 0;
         std::conditional_t<is_forward, Iterator, std::vector<std::iter_value_t<Iterator>>> items{};
     };
 
@@ -8927,7 +9546,7 @@ class RangeSource {
     template <class Each>
     static bool visit(Member& member, Batch& batch, Each&& each) {
         constexpr std::chrono::microseconds quick{2};
-        std::size_t between = 1;
+        std::uint64_t between = 1;
         std::chrono::steady_clock::time_point begun{};
         if (batch.size > 1) begun = std::chrono::steady_clock::now();
         auto at = [&] {
@@ -8936,8 +9555,8 @@ class RangeSource {
             else
                 return batch.items.begin();
         }();
-        for (std::size_t left = batch.size; left > 0;) {
-            std::size_t some = std::min(left, between);
+        for (std::uint64_t left = batch.size; left > 0;) {
+            std::uint64_t some = std::min(left, between);
             left -= some;
             for (; some > 0; --some) {
                 each(static_cast<Item>(*at));
@@ -8968,27 +9587,27 @@ class RangeSource {
         return false;
     }
 
-    std::size_t left() const {
+    std::uint64_t left() const {
         if constexpr (is_indexable)
-            return std::min(limit_ - taken_, static_cast<std::size_t>(std::ranges::end(range_) - *position_));
+            return std::min(limit_ - taken_, count_of(std::ranges::end(range_) - *position_));
         else
             return limit_ - taken_;
     }
 
-    std::size_t size_of_next(Member& member) {
+    std::uint64_t size_of_next(Member& member) {
         if constexpr (is_indexable) {
             if (member.sizes == Sizes::timed) return member.pace.next(left(), member.crew.size());
-            constexpr std::size_t groups = 512;  // enough to be shared out evenly
-            if (batches_ == 0) group_size_ = (left() + groups - 1) / groups;
+            constexpr std::uint64_t groups = 512;  // enough to be shared out evenly
+            if (batches_ == 0) group_size_ = (left() - 1) / groups + 1;
             return std::min(left(), group_size_);
         } else {
-            if (member.sizes == Sizes::timed) return std::min(left(), member.pace.next());
-            constexpr std::size_t per_size = 64;  // small ones for few items, large ones for many
-            return std::min(left(), std::size_t{1} << std::min<std::size_t>(batches_ / per_size, 10));
+            if (member.sizes == Sizes::timed) return std::min<std::uint64_t>(left(), member.pace.next());
+            constexpr std::uint64_t per_size = 64;  // small ones for few items, large ones for many
+            return std::min(left(), std::uint64_t{1} << std::min<std::uint64_t>(batches_ / per_size, 10));
         }
     }
 
-    void pull(Batch& batch, std::size_t most) {
+    void pull(Batch& batch, std::uint64_t most) {
         if constexpr (is_indexable) {
             batch.items = *position_;
             batch.size = most;
@@ -9010,10 +9629,10 @@ class RangeSource {
     std::optional<Iterator> position_;  // of the first that is not taken
     bool is_read_ = false;              // the item there is taken, if the range is read once only
     bool is_ended_ = false;
-    std::size_t taken_ = 0;
-    std::size_t limit_ = unlimited;
-    std::size_t batches_ = 0;
-    std::size_t group_size_ = 1;
+    std::uint64_t taken_ = 0;
+    std::uint64_t limit_ = unlimited;
+    std::uint64_t batches_ = 0;
+    std::uint64_t group_size_ = 1;
 };
 
 /// What `function` makes of each item.
@@ -9028,7 +9647,7 @@ class MappedSource {
     MappedSource(Source source, Function&& function)
         : source_(std::move(source)), function_(std::forward<Function>(function)) {}
 
-    void limit(std::size_t most) noexcept
+    void limit(std::uint64_t most) noexcept
         requires requires(Source& source) { source.limit(most); }
     {
         source_.limit(most);
@@ -9072,7 +9691,7 @@ void for_each_in(Crew& crew, Source& source, F& f) {
 /// All that comes out of a source, in its order or as it comes.
 template <class Source>
 std::vector<ValueOf<Source>> collect(Crew& crew, Source& source, bool is_ordered) {
-    using Part = std::pair<std::size_t, std::vector<ValueOf<Source>>>;
+    using Part = std::pair<std::uint64_t, std::vector<ValueOf<Source>>>;
     std::vector<Part> parts;
     work_together(crew, Sizes::timed, [&](Member& member) {
         std::vector<ValueOf<Source>> part;
@@ -9105,7 +9724,7 @@ class Reduction {
     Reduction(Crew& crew, Reduce& reduce) : crew_(crew), reduce_(reduce) {}
 
     /// Takes what came of a batch, if anything did, and joins what can be joined now.
-    void add(std::size_t number, std::optional<T> value) {
+    void add(std::uint64_t number, std::optional<T> value) {
         Node node{0, number, std::move(value)};
         while (std::optional<Node> other = meet(node)) {
             const bool is_left = node.index % 2 == 0;
@@ -9128,7 +9747,7 @@ class Reduction {
   private:
     struct Node {
         std::size_t level;
-        std::size_t index;  // among those of its level
+        std::uint64_t index;  // among those of its level
         std::optional<T> value;
     };
 
@@ -9217,6 +9836,7 @@ using ResultsFor =
 /// at once, each time with another item; pointers to members are functions, too. The results may be of any
 /// type that moves. Bits of a std::vector<bool> share bytes: they may be read, but not changed in place.
 ///
+/// Throws std::length_error, before it calls `f`, if the range has more items than a vector can hold results.
 /// The first exception, in time, of `f` or of the range is thrown on, and no further items are begun, but for
 /// some quick ones. Throws Cancelled if `stop` is requested while items are left. Either way nothing runs any
 /// more when this ends. Calls may nest, and may come from any thread, those of the pools included. A loop's
@@ -9250,7 +9870,7 @@ namespace detail {
 template <class R>
 class ResultSlots {
   public:
-    explicit ResultSlots(std::size_t size) : slots_(size) {}
+    explicit ResultSlots(std::uint64_t size) : slots_(checked(size)) {}
 
     template <class Make>
     void put(std::size_t index, Make make) {
@@ -9274,17 +9894,26 @@ class ResultSlots {
     // Neighbours in a vector of bool share a byte.
     static constexpr bool is_in_place = std::is_nothrow_default_constructible_v<R> &&
                                         std::is_move_assignable_v<R> && !std::is_same_v<R, bool>;
-    std::vector<std::conditional_t<is_in_place, R, std::optional<R>>> slots_;
+    using Slots = std::vector<std::conditional_t<is_in_place, R, std::optional<R>>>;
+
+    static std::size_t checked(std::uint64_t size) {
+        if (std::cmp_less_equal(size, std::min(Slots().max_size(), std::vector<R>().max_size())))
+            return static_cast<std::size_t>(size);
+        throw std::length_error("parallel: " + std::to_string(size) +
+                                " results are more than a vector can hold; use for_each or map_reduce");
+    }
+
+    Slots slots_;
 };
 
 template <class R, class Range, class F>
 std::vector<R> parallel(Crew& crew, Range& range, F& f) {
     if constexpr (Indexable<Range>) {
         RangeSource<Range&> source(range);
-        ResultSlots<R> results(static_cast<std::size_t>(std::ranges::end(range) - std::ranges::begin(range)));
+        ResultSlots<R> results(count_of(std::ranges::end(range) - std::ranges::begin(range)));
         work_together(crew, Sizes::timed, [&](Member& member) {
             auto batch = source.take(member);
-            std::size_t index = batch.first;
+            auto index = static_cast<std::size_t>(batch.first);
             return source.visit(member, batch, [&](auto&& item) {
                 results.put(index++, [&]() -> decltype(auto) {
                     return detail::call(f, std::forward<decltype(item)>(item));
@@ -9454,12 +10083,14 @@ template <class T>
 class PipelineQueue {
   public:
     explicit PipelineQueue(const PipelineShape& shape)
-        : keeps_order_(shape.keeps_order), cells_(shape.queue_limit) {}
+        : keeps_order_(shape.keeps_order),
+          window_(shape.queue_limit),
+          cells_(std::min(shape.queue_limit, cells_at_first)) {}
 
     /// Waits until the item is within the window. False if the pipeline is abandoned.
     bool push(std::uint64_t number, T value) {
         std::unique_lock lock(mutex_);
-        const auto is_within = [&] { return (keeps_order_ ? number : end_) - first_ < cells_.size(); };
+        const auto is_within = [&] { return (keeps_order_ ? number : end_) - first_ < window_; };
         if (!is_abandoned_ && !is_within()) {
             ++waiting_to_push_;
             has_room_.wait(lock, [&] { return is_abandoned_ || is_within(); });
@@ -9467,6 +10098,7 @@ class PipelineQueue {
         }
         if (is_abandoned_) return false;
         if (!keeps_order_) number = end_++;
+        if (number - first_ >= cells_.size()) grow(static_cast<std::size_t>(number - first_));
         cell(number).emplace(std::move(value));
         ++filled_;
         const bool wakes = number == first_ && waiting_to_pop_ > 0;
@@ -9494,7 +10126,7 @@ class PipelineQueue {
         const bool wakes_other = is_more && waiting_to_pop_ > 0;
         // Not for every single place, which would be a change of threads for each item. But the one who has
         // the item that is next must not wait for those behind it.
-        const bool wakes_pushers = waiting_to_push_ > 0 && (!is_more || filled_ <= cells_.size() / 2);
+        const bool wakes_pushers = waiting_to_push_ > 0 && (!is_more || filled_ <= window_ / 2);
         lock.unlock();
         if (wakes_other) has_item_.notify_one();
         if (wakes_pushers) has_room_.notify_all();
@@ -9507,6 +10139,16 @@ class PipelineQueue {
     void abandon() noexcept { set(is_abandoned_); }
 
   private:
+    static constexpr std::size_t cells_at_first = 1024;
+
+    // So that the item at this place in the window has a cell.
+    void grow(std::size_t place) {
+        std::vector<std::optional<T>> more(std::min(window_, std::max(place + 1, 2 * cells_.size())));
+        for (std::uint64_t each = first_; each != first_ + cells_.size(); ++each) {
+            if (cell(each)) more[each % more.size()].emplace(*std::move(cell(each)));
+        }
+        cells_.swap(more);
+    }
     std::optional<T>& cell(std::uint64_t number) { return cells_[number % cells_.size()]; }
     void set(bool& flag) noexcept {
         {
@@ -9518,6 +10160,7 @@ class PipelineQueue {
     }
 
     const bool keeps_order_;
+    const std::size_t window_;
     std::mutex mutex_;  // of what follows
     std::condition_variable has_item_;
     std::condition_variable has_room_;
@@ -9938,11 +10581,11 @@ class Pipeline {
   public:
     explicit Pipeline(Stage<Fs>... stages) : stages_(std::move(stages)...) {}
 
-    /// How many items may wait between two stages, 16 if not said. Throws std::invalid_argument if that is
-    /// not at least 1.
-    [[nodiscard]] Pipeline queue_limit(int items) && {
-        detail::demand_at_least(1, items, "Pipeline: queue_limit");
-        shape_.queue_limit = static_cast<std::size_t>(items);
+    /// How many items may wait between two stages, 16 if not said; the largest value of its type means no
+    /// limit. Throws std::invalid_argument if it is not at least 1.
+    template <std::integral Number>
+    [[nodiscard]] Pipeline queue_limit(Number items) && {
+        shape_.queue_limit = detail::limit_of<std::size_t>(1, items, "Pipeline: queue_limit");
         return std::move(*this);
     }
     /// Lets items overtake each other in stages of several threads. Otherwise every stage of one thread sees
@@ -10263,7 +10906,7 @@ class Turns {
     /// `receiver.receive(items)` is called for this batch and what has waited for it, here or, if one is at
     /// it, by that member.
     template <class Receiver>
-    void hand_in(Crew& crew, std::size_t number, std::vector<T> items, Receiver& receiver) {
+    void hand_in(Crew& crew, std::uint64_t number, std::vector<T> items, Receiver& receiver) {
         std::unique_lock lock(crew.mutex());
         if (order_ == Order::free) number = arrived_++;
         crew.wait_until(lock, [&] { return number - next_ < 4 * crew.size(); });
@@ -10273,7 +10916,7 @@ class Turns {
 
     /// So many batches are all. When they have been received, `receiver.finish()` is called, once.
     template <class Receiver>
-    void end(Crew& crew, std::size_t count, Receiver& receiver) {
+    void end(Crew& crew, std::uint64_t count, Receiver& receiver) {
         std::unique_lock lock(crew.mutex());
         end_ = count;
         deliver(crew, lock, receiver);
@@ -10281,10 +10924,10 @@ class Turns {
 
   private:
     struct Ready {
-        std::size_t number;
+        std::uint64_t number;
         std::vector<T> items;
     };
-    static constexpr std::size_t unknown = std::numeric_limits<std::size_t>::max();
+    static constexpr std::uint64_t unknown = std::numeric_limits<std::uint64_t>::max();
 
     template <class Receiver>
     void deliver(Crew& crew, std::unique_lock<std::mutex>& lock, Receiver& receiver) {
@@ -10317,9 +10960,9 @@ class Turns {
 
     Order order_;
     std::vector<Ready> waiting_;
-    std::size_t next_ = 0;  // the number of the batch whose turn it is
-    std::size_t arrived_ = 0;
-    std::size_t end_ = unknown;
+    std::uint64_t next_ = 0;  // the number of the batch whose turn it is
+    std::uint64_t arrived_ = 0;
+    std::uint64_t end_ = unknown;
     bool has_finished_ = false;
     bool is_delivering_ = false;
 };
@@ -10406,7 +11049,7 @@ class SteppedSource {
     }
 
     // The others may still be at work on batches, of which there will be something to do.
-    void await_the_end(Crew& crew, std::size_t count, Receiver& receiver) {
+    void await_the_end(Crew& crew, std::uint64_t count, Receiver& receiver) {
         turns_.end(crew, count, receiver);
         std::unique_lock lock(crew.mutex());
         crew.wait_until(lock, [this] { return is_ended_ || !ready_.empty(); });
@@ -10416,7 +11059,7 @@ class SteppedSource {
     Step step_;
     Turns<Held> turns_;
     std::deque<Ready> ready_;  // this and what follows are under the lock of the crew
-    std::size_t given_ = 0;
+    std::uint64_t given_ = 0;
     bool is_ended_;
 };
 
@@ -10425,7 +11068,7 @@ template <class Source>
 class TakeStep {
   public:
     using Out = Kept<Source>;
-    explicit TakeStep(std::size_t count) noexcept : left_(count) {}
+    explicit TakeStep(std::uint64_t count) noexcept : left_(count) {}
 
     [[nodiscard]] bool is_done() const noexcept { return left_ == 0; }
     void add(Out item, std::vector<Out>& out) {
@@ -10435,7 +11078,7 @@ class TakeStep {
     void finish(std::vector<Out>&) const noexcept {}
 
   private:
-    std::size_t left_;
+    std::uint64_t left_;
 };
 
 /// Gathers so many items into one; fewer at the end.
@@ -10538,11 +11181,11 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
         return next<detail::FilteredSource<Source, Predicate>>(std::move(source_), std::move(predicate));
     }
 
-    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept. It
-    /// may be more than an int holds. Throws std::invalid_argument if it is negative.
-    auto take(std::int64_t count) && {
-        detail::demand_at_least(0, count, "stream: the count of take");
-        const auto most = static_cast<std::size_t>(count);
+    /// The first `count` items, fewer if there are no more; any `count` of them where order is not kept. The
+    /// largest value of its type means all. Throws std::invalid_argument if it is negative.
+    template <std::integral Number>
+    auto take(Number count) && {
+        const auto most = detail::limit_of<std::uint64_t>(0, count, "stream: the count of take");
         if constexpr (requires { source_.limit(most); }) {
             source_.limit(most);
             return std::move(*this);
@@ -10552,12 +11195,13 @@ class [[nodiscard("nothing happens before collect, for_each or reduce")]] Stream
         }
     }
 
-    /// Vectors of `size` items each, of those that are left at the end. Throws std::invalid_argument if
-    /// `size` is not at least 1.
-    auto chunks(int size) && {
-        detail::demand_at_least(1, size, "stream: the size of chunks");
+    /// Vectors of `size` items each, of those that are left at the end. The largest value of its type means
+    /// one vector of all. Throws std::invalid_argument if `size` is not at least 1.
+    template <std::integral Number>
+    auto chunks(Number size) && {
+        const auto most = detail::limit_of<std::size_t>(1, size, "stream: the size of chunks");
         return next<detail::SteppedSource<Source, detail::ChunkStep<Source>>>(
-            std::move(source_), detail::ChunkStep<Source>(static_cast<std::size_t>(size)), order);
+            std::move(source_), detail::ChunkStep<Source>(most), order);
     }
 
     /// From here on items may pass each other, so that nothing waits for one that takes long.
@@ -10659,100 +11303,113 @@ struct Accepted {
 
 // ---- sake/io/address.hpp ----
 
-// Addresses: "host:port", ":8080", "[::1]:8080" and "unix:/path" turned into bound, listening sockets.
+// Addresses as text, "host:port", ":8080" and "[::1]:8080", and as the system wants them.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// A bound and listening socket, and how to name it.
-struct Listener {
-    FileDescriptor socket;
-    std::string url;         // "http://127.0.0.1:8080/" or "unix:/path"
-    std::uint16_t port = 0;  // 0 for a Unix socket
-    bool is_on_all_interfaces = false;
-    std::string unix_path;  // to unlink when it closes
+/// As a message may have it: a NUL would end it.
+inline std::string printable(std::string_view text) {
+    std::string out;
+    append_escaped(out, text);
+    return out;
+}
 
-    Listener() = default;
-    Listener(Listener&&) = default;
-    Listener& operator=(Listener&& other) noexcept {
-        if (this == &other) return *this;
-        remove_socket_file();
-        socket = std::move(other.socket);
-        url = std::move(other.url);
-        port = other.port;
-        is_on_all_interfaces = other.is_on_all_interfaces;
-        unix_path = std::move(other.unix_path);
-        return *this;
-    }
-    ~Listener() { remove_socket_file(); }
+/// The file name of a Unix socket. A type of its own, so that no host can become one.
+struct UnixPath {
+    std::string path;
 
-  private:
-    void remove_socket_file() noexcept {
-        if (socket && !unix_path.empty()) ::unlink(unix_path.c_str());
-    }
+    [[nodiscard]] std::string to_string() const { return "unix:" + path; }
 };
 
-[[noreturn]] inline void throw_listen_error(int error, std::string_view address) {
-    throw_system_error(error, "cannot listen on " + std::string(address));
+/// The path in "unix:/path", or nothing. "unix:80" is a host and a port: a file of that name is "unix:./80".
+inline std::optional<UnixPath> split_unix_path(std::string_view text) {
+    constexpr std::string_view prefix = "unix:";
+    if (text.substr(0, prefix.size()) != prefix) return std::nullopt;
+    text.remove_prefix(prefix.size());
+    if (parse_decimal<std::uint16_t>(text)) return std::nullopt;
+    return UnixPath{std::string(text)};
 }
 
-inline void bind_and_listen(const FileDescriptor& socket, const sockaddr* address, socklen_t size,
-                            int backlog, std::string_view name) {
-    const int fd = socket.get();
-    if (::bind(fd, address, size) != 0) throw_listen_error(errno, name);
-    if (::listen(fd, backlog) != 0) throw_listen_error(errno, name);
-}
-
-/// Removes a socket file that nobody listens on any more; leaves every other file alone.
-inline void remove_stale_socket(const std::string& path, const sockaddr_un& address) {
-    struct stat status{};
-    if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
-    const FileDescriptor probe(static_cast<int>(sys::stream_socket(AF_UNIX).value));
-    const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    if (connected != 0 && errno == ECONNREFUSED) ::unlink(path.c_str());
-}
-
-inline Listener listen_unix(const std::string& path, int backlog) {
-    const std::string name = "unix:" + path;
-    sockaddr_un address{};
+/// As the system wants it; 0, or the errno of a path that cannot be one. A NUL in it would end it early, and
+/// one at its front would name no file.
+inline int fill_unix_address(const UnixPath& where, sockaddr_un& address) noexcept {
     address.sun_family = AF_UNIX;
-    if (path.empty()) throw_listen_error(EINVAL, name);
-    if (path.size() >= sizeof address.sun_path) throw_listen_error(ENAMETOOLONG, name);
-    std::memcpy(address.sun_path, path.data(), path.size());
-    const SysResult made = sys::stream_socket(AF_UNIX);
-    if (!made.ok()) throw_listen_error(made.error, name);
-    Listener listener;
-    listener.socket = FileDescriptor(static_cast<int>(made.value));
-    remove_stale_socket(path, address);
-    bind_and_listen(listener.socket, reinterpret_cast<const sockaddr*>(&address), sizeof address, backlog,
-                    name);
-    listener.url = name;
-    listener.unix_path = path;
-    return listener;
+    if (where.path.empty() || where.path.find('\0') != std::string::npos) return EINVAL;
+    if (where.path.size() >= sizeof address.sun_path) return ENAMETOOLONG;
+    std::memcpy(address.sun_path, where.path.data(), where.path.size());
+    return 0;
 }
 
-inline std::uint16_t bound_port(int fd) noexcept {
-    sockaddr_storage address{};
-    socklen_t size = sizeof address;
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
-    const bool v6 = address.ss_family == AF_INET6;
-    return ntohs(v6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
-                    : reinterpret_cast<const sockaddr_in&>(address).sin_port);
-}
+/// An address as the system wants it.
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
+
+    SocketAddress() = default;
+    SocketAddress(const sockaddr* address, socklen_t length) noexcept : size(length) {
+        std::memcpy(&storage, address, length);
+    }
+    [[nodiscard]] int family() const noexcept { return storage.ss_family; }
+    [[nodiscard]] const sockaddr* generic() const noexcept {
+        return reinterpret_cast<const sockaddr*>(&storage);
+    }
+
+    // The following are for TCP.
+    [[nodiscard]] std::uint16_t port() const noexcept {
+        return ntohs(family() == AF_INET6 ? as<sockaddr_in6>().sin6_port : as<sockaddr_in>().sin_port);
+    }
+    void set_port(std::uint16_t port) noexcept {
+        if (family() == AF_INET6) {
+            reinterpret_cast<sockaddr_in6&>(storage).sin6_port = htons(port);
+        } else {
+            reinterpret_cast<sockaddr_in&>(storage).sin_port = htons(port);
+        }
+    }
+    /// Whether it stands for every interface.
+    [[nodiscard]] bool is_any() const noexcept {
+        if (family() == AF_INET6) return IN6_IS_ADDR_UNSPECIFIED(&as<sockaddr_in6>().sin6_addr);
+        return as<sockaddr_in>().sin_addr.s_addr == htonl(INADDR_ANY);
+    }
+    /// The same, but the IPv4 address that an IPv6 address such as ::ffff:127.0.0.1 stands for.
+    [[nodiscard]] SocketAddress without_mapping() const noexcept {
+        if (family() != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&as<sockaddr_in6>().sin6_addr)) return *this;
+        sockaddr_in plain{};
+        plain.sin_family = AF_INET;
+        plain.sin_port = as<sockaddr_in6>().sin6_port;
+        std::memcpy(&plain.sin_addr, as<sockaddr_in6>().sin6_addr.s6_addr + 12, sizeof plain.sin_addr);
+        return {reinterpret_cast<const sockaddr*>(&plain), sizeof plain};
+    }
+    friend bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
+        return a.size == b.size && std::memcmp(&a.storage, &b.storage, a.size) == 0;
+    }
+
+  private:
+    template <class Address>
+    [[nodiscard]] const Address& as() const noexcept {
+        return reinterpret_cast<const Address&>(storage);
+    }
+};
 
 struct HostAndPort {
     std::string host;  // empty: every interface
     std::string port;
     bool in_brackets = false;
+
+    [[nodiscard]] std::string to_string() const {
+        return (in_brackets ? "[" + host + "]" : host) + ":" + port;
+    }
 };
 
-/// Takes "host:port", ":port" or "[v6]:port" apart; nothing if it is none of them.
+/// Takes "host:port", ":port" or "[v6]:port" apart; nothing if it is none of them. A NUL would end the host
+/// early.
 inline std::optional<HostAndPort> split_address(std::string_view text) {
     const std::size_t colon = text.rfind(':');
     if (colon == std::string_view::npos) return std::nullopt;
     HostAndPort parts{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1)), false};
     if (!parse_decimal<std::uint16_t>(parts.port)) return std::nullopt;
+    if (parts.host.find('\0') != std::string::npos) return std::nullopt;
     if (parts.host.size() >= 2 && parts.host.front() == '[' && parts.host.back() == ']') {
         parts.host = parts.host.substr(1, parts.host.size() - 2);
         parts.in_brackets = true;
@@ -10768,79 +11425,47 @@ struct FreeAddresses {
 };
 using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
 
-inline Addresses resolve_to_listen(const HostAndPort& where, std::string_view name) {
-    addrinfo hints{};
-    hints.ai_family = where.host.empty() ? AF_INET6 : AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-    addrinfo* list = nullptr;
-    const char* host = where.host.empty() ? nullptr : where.host.c_str();
-    const int failed = ::getaddrinfo(host, where.port.c_str(), &hints, &list);
-    if (failed != 0) {
-        throw std::system_error(std::make_error_code(std::errc::address_not_available),
-                                "cannot listen on " + std::string(name) + ": " + ::gai_strerror(failed));
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/io/net_error.hpp ----
+
+// What can become of a connection and has no errno: a peer that ended in order but too early, and a name that
+// has no address.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Of an end that is no failure of the connection, unlike ECONNRESET.
+class EndCategory final : public std::error_category {
+  public:
+    [[nodiscard]] const char* name() const noexcept override { return "sake.end"; }
+    [[nodiscard]] std::string message(int) const override { return "the peer closed the connection"; }
+};
+
+/// Of getaddrinfo, whose codes are its own.
+class LookupCategory final : public std::error_category {
+  public:
+    [[nodiscard]] const char* name() const noexcept override { return "sake.lookup"; }
+    [[nodiscard]] std::string message(int code) const override { return ::gai_strerror(code); }
+    [[nodiscard]] std::error_condition default_error_condition(int) const noexcept override {
+        return std::make_error_condition(std::errc::address_not_available);
     }
-    return Addresses(list);
+};
+
+/// Throws std::system_error: "<what>: the peer closed the connection".
+[[noreturn]] inline void throw_ended(const std::string& what) {
+    static const EndCategory category;
+    throw std::system_error(std::error_code(1, category), what);
 }
 
-/// Listens on the first of the addresses that the machine lets us have; throws the error of the last.
-inline FileDescriptor listen_on_any(const addrinfo* list, bool both_versions, int backlog,
-                                    std::string_view name) {
-    for (const addrinfo* each = list;; each = each->ai_next) {
-        try {
-            const SysResult made = sys::stream_socket(each->ai_family);
-            if (!made.ok()) throw_listen_error(made.error, name);
-            FileDescriptor socket(static_cast<int>(made.value));
-            sys::set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-            // Accepted sockets inherit it, which saves a call for each.
-            sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-            if (each->ai_family == AF_INET6) {
-                sys::set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, both_versions ? 0 : 1);
-            }
-            bind_and_listen(socket, each->ai_addr, each->ai_addrlen, backlog, name);
-            return socket;
-        } catch (const std::system_error&) {
-            if (each->ai_next == nullptr) throw;
-        }
-    }
-}
-
-inline FileDescriptor listen_on_all_interfaces(HostAndPort where, int backlog, std::string_view name) {
-    try {
-        const Addresses list = resolve_to_listen(where, name);
-        return listen_on_any(list.get(), true, backlog, name);
-    } catch (const std::system_error& error) {
-        // A machine without IPv6 says so; anything else, such as a port in use, is the answer.
-        const int code = error.code().value();
-        if (code != EAFNOSUPPORT && code != EADDRNOTAVAIL) throw;
-        where.host = "0.0.0.0";
-        const Addresses list = resolve_to_listen(where, name);
-        return listen_on_any(list.get(), false, backlog, name);
-    }
-}
-
-/// Binds and listens. Throws std::system_error that names the address.
-inline Listener listen_at(std::string_view address, int backlog) {
-    if (address.substr(0, 5) == "unix:") return listen_unix(std::string(address.substr(5)), backlog);
-    const auto where = split_address(address);
-    if (!where) {
-        throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                                "cannot listen on \"" + std::string(address) +
-                                    "\", which is not host:port, :port, [ipv6]:port or unix:/path");
-    }
-    Listener listener;
-    if (where->host.empty()) {
-        listener.is_on_all_interfaces = true;
-        listener.socket = listen_on_all_interfaces(*where, backlog, address);
-    } else {
-        const Addresses list = resolve_to_listen(*where, address);
-        listener.socket = listen_on_any(list.get(), false, backlog, address);
-    }
-    listener.port = bound_port(listener.socket.get());
-    const std::string host = where->host.empty() ? "localhost" : where->host;
-    listener.url = "http://" + (where->in_brackets ? "[" + host + "]" : host) + ":" +
-                   std::to_string(listener.port) + "/";
-    return listener;
+/// Throws std::system_error: "<what>: Name or service not known", or what else getaddrinfo's code means.
+/// Equal to std::errc::address_not_available.
+[[noreturn]] inline void throw_lookup_error(int code, const std::string& what) {
+    static const LookupCategory category;
+    throw std::system_error(std::error_code(code, category), what);
 }
 
 }  // namespace detail
@@ -11056,10 +11681,10 @@ class UnreadBytes {
 
 }  // namespace detail
 
-/// A connection. Moves only; closes when it goes. For one reactor's thread, on which it was made; at a time
-/// one coroutine may read and one may write, which it must outlive, cancelled ones too. Every operation
-/// throws std::system_error when the connection fails, TimedOut after the limit that it may be given as its
-/// last argument, and Cancelled.
+/// A connection. Moves only, also while others read or write; closes when it is destroyed, and when its
+/// reactor ends. For one reactor's thread, on which it was made; at a time one coroutine may read and one may
+/// write. Every operation throws std::system_error when the connection fails, or is closed meanwhile,
+/// TimedOut after the limit that it may be given as its last argument, and Cancelled.
 ///
 ///     auto stream = co_await TcpStream::connect("localhost:6379", 5s);
 ///     co_await stream.write_all("PING\r\n");
@@ -11068,10 +11693,14 @@ class TcpStream {
   public:
     /// Connects to "host:port", "[ipv6]:port" or "unix:/path". A name is looked up without holding the loop;
     /// of the addresses that it has, the next is tried when one has failed or has kept silent for 250 ms,
-    /// IPv6 and IPv4 taking turns (RFC 8305), and the first connection wins. Throws std::system_error that
-    /// names the address.
+    /// IPv6 and IPv4 taking turns (RFC 8305), and the first connection wins. Throws std::system_error or
+    /// TimedOut that name the address.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max());
+    /// The same for a host, "::1" without brackets, and a port: whatever the host is, it is no path of a Unix
+    /// socket. For what comes from elsewhere.
+    template <detail::Limit L = detail::NoLimit>
+    [[nodiscard]] static Task<TcpStream> connect(std::string host, std::uint16_t port, L limit = L::max());
 
     /// Adopts a connected socket, such as one of another library: the stream owns `fd` from here on, and
     /// makes it non-blocking. Throws std::logic_error where no reactor runs on this thread; `fd` is closed
@@ -11080,7 +11709,9 @@ class TcpStream {
 
     /// Reads what there is, waiting until there is something, and gives how many bytes; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max());
+    [[nodiscard]] Task<std::size_t> read(std::span<char> into, L limit = L::max()) {
+        return read_into(state_.share(), into, limit);
+    }
 
     /// Reads up to `delimiter` and gives what was before it; nothing if the peer has ended and sent nothing
     /// more, so that `while (auto line = co_await stream.read_until("\n"))` is the loop over all lines.
@@ -11089,58 +11720,76 @@ class TcpStream {
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] Task<std::optional<std::string>> read_until(std::string delimiter,
                                                               std::size_t longest = 64 * 1024,
-                                                              L limit = L::max());
+                                                              L limit = L::max()) {
+        return read_to(state_.share(), std::move(delimiter), longest, limit);
+    }
 
     /// Reads exactly so many bytes. Throws std::system_error if the end comes before.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max());
+    [[nodiscard]] Task<std::string> read_exactly(std::size_t size, L limit = L::max()) {
+        return read_size(state_.share(), size, limit);
+    }
 
     /// For parsers: what has come and was not read yet, valid until the next read.
-    [[nodiscard]] std::string_view unread() const { return state().unread.view(); }
+    [[nodiscard]] std::string_view unread() const { return open_state().unread.view(); }
     /// Waits for more behind it, and gives how many bytes came; 0 at the end.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<std::size_t> read_more(L limit = L::max());
+    [[nodiscard]] Task<std::size_t> read_more(L limit = L::max()) {
+        return read_behind(state_.share(), limit);
+    }
     /// Takes the first `size` bytes of what is unread for read.
-    void skip(std::size_t size) { state().unread.take(size); }
+    void skip(std::size_t size) { open_state().unread.take(size); }
 
     /// Writes all of it, waiting whenever the peer is slow. `bytes` must stay where they are meanwhile.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<> write_all(std::string_view bytes, L limit = L::max());
+    [[nodiscard]] Task<> write_all(std::string_view bytes, L limit = L::max()) {
+        return write(state_.share(), bytes, limit);
+    }
 
     /// Tells the peer that nothing more is written; what it sends can still be read.
     void shutdown_write();
 
-    /// Nobody may be reading or writing.
+    /// Whoever reads or writes is resumed with std::system_error.
     void close() noexcept { state_.reset(); }
     /// Closes with a reset: what was not sent is dropped, and the peer learns at once that nobody reads any
     /// more.
     void abort() noexcept {
-        if (state_ != nullptr) state_->socket.reset_on_close();
+        if (is_open()) state_->socket->reset_on_close();
         close();
     }
-    [[nodiscard]] bool is_open() const noexcept { return state_ != nullptr; }
+    [[nodiscard]] bool is_open() const noexcept { return state_ && state_->socket; }
 
     /// Whether it is as a connection that rests should be: open, and nothing has come that was not read.
     [[nodiscard]] bool is_quiet() const noexcept;
 
     /// "127.0.0.1", "2001:db8::1" or "unix".
     [[nodiscard]] std::string peer_address() const;
-    [[nodiscard]] int fd() const { return state().socket.fd(); }
+    [[nodiscard]] int fd() const { return open_state().socket->fd(); }
 
   private:
     // A read that fills its room is followed by one with much, one that is small by one with little.
     static constexpr std::size_t least_room = 4096;
     static constexpr std::size_t much_room = 64 * 1024;
 
-    // What does not move: the poller knows where the watch is.
-    struct State {
-        State(Reactor& reactor, detail::FileDescriptor descriptor, std::unique_ptr<detail::Wire> wire)
-            : socket(reactor, std::move(descriptor), std::move(wire)) {}
-        detail::Socket socket;
+    // What does not move, since the poller knows where the watch is, and operations in progress share.
+    struct State final : detail::ReactorEndListener {
+        State(Reactor& reactor, detail::FileDescriptor descriptor, std::unique_ptr<detail::Wire> wire) {
+            socket.emplace(reactor, std::move(descriptor), std::move(wire));
+            reactor.tell_at_end(*this);
+        }
+        void close() noexcept {
+            if (!socket) return;
+            socket->watch().dismiss_waiters();
+            socket.reset();
+        }
+        void reactor_ends() noexcept override { close(); }
+
+        std::optional<detail::Socket> socket;  // nothing once it is closed
         detail::UnreadBytes unread;
         std::size_t room = least_room;
         bool is_being_read = false;
     };
+    using SharedState = std::shared_ptr<State>;
 
     // In every read, since what is unread belongs to one at a time.
     class Reading {
@@ -11158,20 +11807,33 @@ class TcpStream {
     };
 
     friend TcpStream detail::make_stream(Reactor&, detail::FileDescriptor, std::unique_ptr<detail::Wire>);
-    explicit TcpStream(std::unique_ptr<State> state) noexcept : state_(std::move(state)) {}
+    explicit TcpStream(SharedState state) noexcept : state_(std::move(state)) {}
 
-    [[nodiscard]] State& state() const;
+    [[nodiscard]] static State& open_state(State* state);
+    [[nodiscard]] State& open_state() const { return open_state(state_.share().get()); }
+    [[nodiscard]] static detail::Socket& still_open(State& state);
     template <detail::Limit L>
-    [[nodiscard]] detail::TimePoint deadline_in(L limit) const {
-        return state().socket.watch().reactor().deadline_in(detail::to_clock(limit));
+    [[nodiscard]] static detail::TimePoint deadline_in(State& state, L limit) {
+        return state.socket->watch().reactor().deadline_in(detail::to_clock(limit));
     }
     // Templates, as all coroutines here: see task.hpp.
+    template <detail::Limit L>
+    static Task<std::size_t> read_into(SharedState shared, std::span<char> into, L limit);
+    template <detail::Limit L>
+    static Task<std::optional<std::string>> read_to(SharedState shared, std::string delimiter,
+                                                    std::size_t longest, L limit);
+    template <detail::Limit L>
+    static Task<std::string> read_size(SharedState shared, std::size_t size, L limit);
+    template <detail::Limit L>
+    static Task<std::size_t> read_behind(SharedState shared, L limit);
+    template <detail::Limit L>
+    static Task<> write(SharedState shared, std::string_view bytes, L limit);
     template <class Unused = void>
-    [[nodiscard]] Task<std::size_t> receive(std::span<char> into, detail::TimePoint deadline);
+    static Task<std::size_t> receive(State& state, std::span<char> into, detail::TimePoint deadline);
     template <class Unused = void>
-    [[nodiscard]] Task<std::size_t> receive_more(detail::TimePoint deadline);
+    static Task<std::size_t> receive_more(State& state, detail::TimePoint deadline);
 
-    std::unique_ptr<State> state_;
+    detail::ClosingPtr<State> state_;
 };
 
 inline TcpStream TcpStream::adopt(int fd) {
@@ -11184,22 +11846,27 @@ inline TcpStream TcpStream::adopt(int fd) {
 }
 
 inline TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire) {
-    return TcpStream(std::make_unique<TcpStream::State>(reactor, std::move(socket), std::move(wire)));
+    return TcpStream(std::make_shared<TcpStream::State>(reactor, std::move(socket), std::move(wire)));
 }
 
-inline TcpStream::State& TcpStream::state() const {
-    if (state_ == nullptr) throw std::logic_error("the TcpStream is closed");
-    return *state_;
+inline TcpStream::State& TcpStream::open_state(State* state) {
+    if (state == nullptr || !state->socket) throw std::logic_error("the TcpStream is closed");
+    return *state;
+}
+
+// After a wait.
+inline detail::Socket& TcpStream::still_open(State& state) {
+    if (!state.socket) detail::throw_system_error(ECANCELED, "the TcpStream was closed meanwhile");
+    return *state.socket;
 }
 
 inline void TcpStream::shutdown_write() {
-    const detail::SysResult result = state().socket.end_output();
+    const detail::SysResult result = open_state().socket->end_output();
     if (!result.ok()) detail::throw_system_error(result.error, "shutdown");
 }
 
 inline bool TcpStream::is_quiet() const noexcept {
-    return state_ != nullptr && !state_->is_being_read && state_->unread.size() == 0 &&
-           !state_->socket.has_input();
+    return is_open() && !state_->is_being_read && state_->unread.size() == 0 && !state_->socket->has_input();
 }
 
 inline std::string TcpStream::peer_address() const {
@@ -11211,13 +11878,13 @@ inline std::string TcpStream::peer_address() const {
 }
 
 template <class Unused>
-Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint deadline) {
-    detail::Socket& own = state().socket;
+Task<std::size_t> TcpStream::receive(State& state, std::span<char> into, detail::TimePoint deadline) {
     // A peer that never lets us wait must not keep the others from their turn.
-    if (own.watch().reactor().turn_is_up()) co_await yield();
+    if (state.socket->watch().reactor().turn_is_up()) co_await yield();
     for (detail::Readiness needed = detail::readable;;) {
-        detail::LimitedReadinessWait ready(own.watch(), needed, deadline);
-        if (!own.has_pending()) co_await ready;
+        detail::LimitedReadinessWait ready(still_open(state).watch(), needed, deadline);
+        if (!state.socket->has_pending()) co_await ready;
+        detail::Socket& own = still_open(state);
         const detail::SysResult result = own.receive(into.data(), into.size());
         if (result.ok()) co_return static_cast<std::size_t>(result.value);
         if (!result.would_block()) detail::throw_system_error(result.error, "read");
@@ -11227,42 +11894,45 @@ Task<std::size_t> TcpStream::receive(std::span<char> into, detail::TimePoint dea
 
 // Appends to what is unread.
 template <class Unused>
-Task<std::size_t> TcpStream::receive_more(detail::TimePoint deadline) {
-    State& own = state();
-    const std::span<char> room = own.unread.extend(std::max(own.room, own.unread.size()));
+Task<std::size_t> TcpStream::receive_more(State& state, detail::TimePoint deadline) {
+    const std::span<char> room = state.unread.extend(std::max(state.room, state.unread.size()));
     std::size_t received = 0;
-    const detail::AtExit cut([&] { own.unread.keep(received, room.size()); });
-    received = co_await receive(room, deadline);
-    if (received == room.size()) own.room = much_room;
-    if (received < least_room) own.room = least_room;
+    const detail::AtExit cut([&] { state.unread.keep(received, room.size()); });
+    received = co_await receive(state, room, deadline);
+    if (received == room.size()) state.room = much_room;
+    if (received < least_room) state.room = least_room;
     co_return received;
 }
 
 template <detail::Limit L>
-Task<std::size_t> TcpStream::read_more(L limit) {
-    const Reading reading(state());
-    co_return co_await receive_more(deadline_in(limit));
+Task<std::size_t> TcpStream::read_behind(SharedState shared, L limit) {
+    State& state = open_state(shared.get());
+    const Reading reading(state);
+    co_return co_await receive_more(state, deadline_in(state, limit));
 }
 
 template <detail::Limit L>
-Task<std::size_t> TcpStream::read(std::span<char> into, L limit) {
-    const Reading reading(state());
-    detail::UnreadBytes& unread = state().unread;
+Task<std::size_t> TcpStream::read_into(SharedState shared, std::span<char> into, L limit) {
+    State& state = open_state(shared.get());
+    const Reading reading(state);
+    detail::UnreadBytes& unread = state.unread;
     const std::size_t size = std::min(unread.size(), into.size());
     if (size > 0 || into.empty()) {
         std::memcpy(into.data(), unread.view().data(), size);
         unread.take(size);
         co_return size;
     }
-    co_return co_await receive(into, deadline_in(limit));
+    co_return co_await receive(state, into, deadline_in(state, limit));
 }
 
 template <detail::Limit L>
-Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, std::size_t longest, L limit) {
+Task<std::optional<std::string>> TcpStream::read_to(SharedState shared, std::string delimiter,
+                                                    std::size_t longest, L limit) {
     if (delimiter.empty()) throw std::invalid_argument("read_until: the delimiter is empty");
-    const detail::TimePoint deadline = deadline_in(limit);
-    const Reading reading(state());
-    detail::UnreadBytes& unread = state().unread;
+    State& state = open_state(shared.get());
+    const detail::TimePoint deadline = deadline_in(state, limit);
+    const Reading reading(state);
+    detail::UnreadBytes& unread = state.unread;
     for (std::size_t searched = 0;;) {
         const std::size_t found = unread.view().find(delimiter, searched);
         const bool is_there = found != std::string_view::npos;
@@ -11276,21 +11946,22 @@ Task<std::optional<std::string>> TcpStream::read_until(std::string delimiter, st
             unread.take(found + delimiter.size());
             co_return text;
         }
-        const std::size_t received = co_await receive_more(deadline);
+        const std::size_t received = co_await receive_more(state, deadline);
         if (received > 0) continue;
         if (unread.size() == 0) co_return std::nullopt;
-        detail::throw_system_error(ECONNRESET, "the peer ended before the delimiter");
+        detail::throw_ended("the peer ended before the delimiter");
     }
 }
 
 template <detail::Limit L>
-Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
-    const detail::TimePoint deadline = deadline_in(limit);
-    const Reading reading(state());
-    detail::UnreadBytes& unread = state().unread;
+Task<std::string> TcpStream::read_size(SharedState shared, std::size_t size, L limit) {
+    State& state = open_state(shared.get());
+    const detail::TimePoint deadline = deadline_in(state, limit);
+    const Reading reading(state);
+    detail::UnreadBytes& unread = state.unread;
     while (unread.size() < size) {
-        const std::size_t received = co_await receive_more(deadline);
-        if (received == 0) detail::throw_system_error(ECONNRESET, "the peer ended before all had come");
+        const std::size_t received = co_await receive_more(state, deadline);
+        if (received == 0) detail::throw_ended("the peer ended before all had come");
     }
     std::string bytes(unread.view().substr(0, size));
     unread.take(size);
@@ -11298,13 +11969,14 @@ Task<std::string> TcpStream::read_exactly(std::size_t size, L limit) {
 }
 
 template <detail::Limit L>
-Task<> TcpStream::write_all(std::string_view bytes, L limit) {
-    const detail::TimePoint deadline = deadline_in(limit);
-    detail::Socket& own = state().socket;
-    if (own.watch().reactor().turn_is_up()) co_await yield();
+Task<> TcpStream::write(SharedState shared, std::string_view bytes, L limit) {
+    State& state = open_state(shared.get());
+    const detail::TimePoint deadline = deadline_in(state, limit);
+    if (state.socket->watch().reactor().turn_is_up()) co_await yield();
     for (detail::Readiness needed = detail::writable; !bytes.empty();) {
-        detail::LimitedReadinessWait ready(own.watch(), needed, deadline);
+        detail::LimitedReadinessWait ready(still_open(state).watch(), needed, deadline);
         co_await ready;
+        detail::Socket& own = still_open(state);
         const detail::SysResult result = own.send(bytes.data(), bytes.size());
         if (result.ok()) {
             bytes.remove_prefix(static_cast<std::size_t>(result.value));
@@ -11327,18 +11999,6 @@ Task<> TcpStream::write_all(std::string_view bytes, L limit) {
 namespace sake {
 inline namespace v0 {
 namespace detail {
-
-/// An address as the system wants it.
-struct SocketAddress {
-    sockaddr_storage storage{};
-    socklen_t size = 0;
-
-    SocketAddress() = default;
-    SocketAddress(const sockaddr* address, socklen_t length) noexcept : size(length) {
-        std::memcpy(&storage, address, length);
-    }
-    [[nodiscard]] int family() const noexcept { return storage.ss_family; }
-};
 
 /// What getaddrinfo says of a name: addresses, best first, or its error code.
 struct Lookup {
@@ -11378,24 +12038,32 @@ inline std::vector<SocketAddress> alternate_families(const std::vector<SocketAdd
 }
 
 [[noreturn]] inline void throw_connect_error(int error, const std::string& address) {
-    throw_system_error(error, "cannot connect to " + address);
+    throw_system_error(error, "cannot connect to " + printable(address));
 }
 
-inline SocketAddress unix_address(const std::string& address) {
-    const std::string path = address.substr(5);
+inline SocketAddress unix_address(const UnixPath& where) {
     sockaddr_un local{};
-    local.sun_family = AF_UNIX;
-    if (path.empty()) throw_connect_error(EINVAL, address);
-    if (path.size() >= sizeof local.sun_path) throw_connect_error(ENAMETOOLONG, address);
-    std::memcpy(local.sun_path, path.data(), path.size());
+    demand_no_nul(where.to_string(), "cannot connect to ");
+    const int error = fill_unix_address(where, local);
+    if (error != 0) throw_connect_error(error, where.to_string());
     return {reinterpret_cast<const sockaddr*>(&local), sizeof local};
 }
 
 /// "host:port" or "[ipv6]:port" taken apart. Throws std::system_error.
 inline HostAndPort split_peer(const std::string& address) {
+    demand_no_nul(address, "cannot connect to ");
     auto where = split_address(address);
     if (where && !where->host.empty()) return *std::move(where);
     throw_connect_error(EINVAL, "\"" + address + "\", which is not host:port, [ipv6]:port or unix:/path");
+}
+
+/// What a program has in two. Throws std::system_error.
+inline HostAndPort join_peer(std::string host, std::uint16_t port) {
+    const bool is_v6 = host.find(':') != std::string::npos;
+    HostAndPort where{std::move(host), std::to_string(port), is_v6};
+    if (where.host.empty() || where.host.find('\0') != std::string::npos)
+        throw_connect_error(EINVAL, where.to_string());
+    return where;
 }
 
 /// What the threads are for.
@@ -11404,19 +12072,16 @@ struct ForNames;
 // Templates: see task.hpp.
 
 /// What is an address already is one at once; a name is looked up in the background.
-template <class Text>
-Task<std::vector<SocketAddress>> resolve(Text address) {
-    if (address.substr(0, 5) == "unix:") co_return std::vector{unix_address(address)};
-    HostAndPort where = split_peer(address);
+template <class Peer>
+Task<std::vector<SocketAddress>> resolve(Peer where) {
     Lookup found = look_up(where, AI_NUMERICHOST);
     if (found.error != 0) {
-        auto lookup = [name = std::move(where)] { return look_up(name, 0); };
+        auto lookup = [name = where] { return look_up(name, 0); };
         auto looking_up = run_blocking<ForNames>(std::move(lookup));
         found = co_await std::move(looking_up);
     }
     if (found.error == 0) co_return alternate_families(found.addresses);
-    throw std::system_error(std::make_error_code(std::errc::address_not_available),
-                            "cannot connect to " + address + ": " + ::gai_strerror(found.error));
+    throw_lookup_error(found.error, "cannot connect to " + where.to_string());
 }
 
 /// The attempts to reach one peer.
@@ -11474,20 +12139,60 @@ Task<FileDescriptor> connect_to_any(Addresses addresses, std::string name) {
     co_return std::move(race.winner);
 }
 
-template <class Text>
-Task<TcpStream> connect_stream(Text address) {
-    auto addresses = co_await resolve(address);
-    FileDescriptor socket = co_await connect_to_any(std::move(addresses), address);
+template <class Addresses>
+Task<TcpStream> connect_stream(Addresses addresses, std::string name) {
+    FileDescriptor socket = co_await connect_to_any(std::move(addresses), std::move(name));
     sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY,
                     1);  // a Unix socket refuses, and does not need it
     co_return make_stream(*Reactor::current(), std::move(socket));
+}
+
+template <class Peer>
+Task<TcpStream> connect_to_host(Peer where) {
+    auto addresses = co_await resolve(where);
+    co_return co_await connect_stream(std::move(addresses), where.to_string());
+}
+
+template <class Path>
+Task<TcpStream> connect_to_unix(Path where) {
+    return connect_stream(std::vector{unix_address(where)}, where.to_string());
+}
+
+/// `origin` is the peer as messages name it.
+template <Limit L>
+Task<TcpStream> connect_in_time(Task<TcpStream> connecting, std::string origin, L limit) {
+    try {
+        co_return co_await timeout(std::move(connecting), limit);
+    } catch (const TimedOut&) {
+        throw_timed_out(std::chrono::duration_cast<std::chrono::milliseconds>(limit), "connecting to",
+                        origin);
+    }
+}
+
+template <Limit L>
+Task<TcpStream> connect_to(std::string address, L limit) {
+    const auto path = split_unix_path(address);
+    auto connecting = path ? connect_to_unix(*path) : connect_to_host(split_peer(address));
+    co_return co_await connect_in_time(std::move(connecting), std::move(address), limit);
+}
+
+template <Limit L>
+Task<TcpStream> connect_to(std::string host, std::uint16_t port, L limit) {
+    HostAndPort where = join_peer(std::move(host), port);
+    std::string name = where.to_string();
+    co_return co_await connect_in_time(connect_to_host(std::move(where)), std::move(name), limit);
 }
 
 }  // namespace detail
 
 template <detail::Limit L>
 Task<TcpStream> TcpStream::connect(std::string address, L limit) {
-    return timeout(detail::connect_stream(std::move(address)), limit);
+    return detail::connect_to(std::move(address), limit);
+}
+
+template <detail::Limit L>
+Task<TcpStream> TcpStream::connect(std::string host, std::uint16_t port, L limit) {
+    return detail::connect_to(std::move(host), port, limit);
 }
 
 }  // namespace v0
@@ -11559,9 +12264,9 @@ namespace detail {
 struct ForFiles;
 
 inline FileDescriptor open_or_throw(const std::string& path, int flags) {
+    demand_no_nul(path);
     // A pipe without an other end would hold its thread for ever.
-    constexpr int ours = O_CLOEXEC | O_NONBLOCK;
-    const SysResult opened = sys::retry([&] { return ::open(path.c_str(), flags | ours, 0666); });
+    const SysResult opened = sys::open(path.c_str(), flags | O_NONBLOCK, 0666);
     if (!opened.ok()) throw_system_error(opened.error, path);
     FileDescriptor file(static_cast<int>(opened.value));
     struct stat status{};
@@ -11636,6 +12341,255 @@ Task<std::string> FileReader::read(std::size_t most) {
     });
 }
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/io/listener.hpp ----
+
+// Listeners: "host:port", ":8080", "*:8080", "[::1]:8080" and "unix:/path" turned into bound, listening
+// sockets. A name is listened on at every address that it has, or not at all.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Which file a path names.
+struct FileIdentity {
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool is_socket = false;
+
+    FileIdentity() = default;
+    explicit FileIdentity(const std::string& path) noexcept {
+        struct stat status{};
+        if (::lstat(path.c_str(), &status) != 0) return;
+        device = status.st_dev;
+        inode = status.st_ino;
+        is_socket = S_ISSOCK(status.st_mode);
+    }
+    friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
+/// The file of a Unix socket that was bound. It is removed at the end, unless another file has taken its
+/// place, or this is a child of the process that bound it. The end must come before the socket closes: as
+/// long as that is open, no other file can have the same inode.
+class SocketFile {
+  public:
+    SocketFile() = default;
+    explicit SocketFile(std::string path) : path_(std::move(path)), identity_(path_), process_(::getpid()) {
+        // The program may change its directory before the end.
+        const std::unique_ptr<char, void (*)(void*)> whole(::realpath(path_.c_str(), nullptr), &::free);
+        if (whole != nullptr) path_ = whole.get();
+    }
+    SocketFile(SocketFile&& other) noexcept
+        : path_(std::exchange(other.path_, {})), identity_(other.identity_), process_(other.process_) {}
+    SocketFile& operator=(SocketFile&& other) noexcept {
+        if (this == &other) return *this;
+        remove();
+        path_ = std::exchange(other.path_, {});
+        identity_ = other.identity_;
+        process_ = other.process_;
+        return *this;
+    }
+    ~SocketFile() { remove(); }
+
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    /// Leaves the file where it is.
+    void forget() noexcept { path_.clear(); }
+
+  private:
+    void remove() noexcept {
+        if (path_.empty() || process_ != ::getpid()) return;
+        if (identity_.is_socket && FileIdentity(path_) == identity_) ::unlink(path_.c_str());
+        path_.clear();
+    }
+
+    std::string path_;
+    FileIdentity identity_;
+    pid_t process_ = 0;
+};
+
+/// A bound and listening socket, and how to name it.
+struct Listener {
+    FileDescriptor socket;
+    std::string url;         // "http://127.0.0.1:8080/" or "unix:/path"; empty for further sockets of a name
+    std::uint16_t port = 0;  // 0 for a Unix socket
+    bool is_on_all_interfaces = false;
+    SocketFile file;  // of a Unix socket
+
+    Listener() = default;
+    Listener(Listener&&) = default;
+    Listener& operator=(Listener&& other) noexcept {
+        file = std::move(other.file);  // before its socket closes
+        socket = std::move(other.socket);
+        url = std::move(other.url);
+        port = other.port;
+        is_on_all_interfaces = other.is_on_all_interfaces;
+        return *this;
+    }
+    ~Listener() = default;
+};
+
+[[noreturn]] inline void throw_listen_error(int error, std::string_view address) {
+    throw_system_error(error, "cannot listen on " + printable(address));
+}
+
+// --- Unix sockets ---
+
+/// Removes a socket file that nobody listens on any more; leaves every other file alone.
+inline void remove_stale_socket(const std::string& path, const SocketAddress& address) {
+    const FileIdentity before(path);
+    if (!before.is_socket) return;
+    const FileDescriptor probe(static_cast<int>(sys::stream_socket(AF_UNIX).value));
+    const SysResult connected = sys::connect(probe.get(), address.generic(), address.size);
+    // Another server may have put its own there meanwhile.
+    if (connected.error == ECONNREFUSED && FileIdentity(path) == before) ::unlink(path.c_str());
+}
+
+/// Sets the permissions of a socket file, and not those of a file that a link leads to. The umask belongs to
+/// all threads, so it cannot be changed around the bind.
+inline int set_socket_mode(const std::string& path, int mode) noexcept {
+    const auto bits = static_cast<mode_t>(mode);
+    if (::fchmodat(AT_FDCWD, path.c_str(), bits, AT_SYMLINK_NOFOLLOW) == 0) return 0;
+    // Some systems cannot leave links alone, or only with /proc.
+    if (errno != EOPNOTSUPP && errno != ENOTSUP && errno != ENOSYS && errno != EINVAL) return errno;
+    if (!FileIdentity(path).is_socket) return EADDRINUSE;
+    return ::chmod(path.c_str(), bits) == 0 ? 0 : errno;
+}
+
+inline std::vector<Listener> listen_unix(const UnixPath& where, int backlog, int mode) {
+    const std::string& path = where.path;
+    const std::string name = where.to_string();
+    sockaddr_un local{};
+    if (const int error = fill_unix_address(where, local); error != 0) throw_listen_error(error, name);
+    const SocketAddress address(reinterpret_cast<const sockaddr*>(&local), sizeof local);
+    const SysResult made = sys::stream_socket(AF_UNIX);
+    if (!made.ok()) throw_listen_error(made.error, name);
+    Listener listener;
+    listener.socket = FileDescriptor(static_cast<int>(made.value));
+    listener.url = name;
+    remove_stale_socket(path, address);
+    if (::bind(listener.socket.get(), address.generic(), address.size) != 0) throw_listen_error(errno, name);
+    listener.file = SocketFile(path);
+    // Before it listens nobody can connect, whatever the umask has let through.
+    if (const int error = set_socket_mode(path, mode); error != 0) throw_listen_error(error, name);
+    if (::listen(listener.socket.get(), backlog) != 0) throw_listen_error(errno, name);
+    std::vector<Listener> listeners;
+    listeners.push_back(std::move(listener));
+    return listeners;
+}
+
+// --- TCP ---
+
+/// The addresses that a host stands for, each once. IPv4 in the clothes of IPv6 (::ffff:127.0.0.1) is IPv4.
+inline std::vector<SocketAddress> resolve_to_listen(const HostAndPort& where, std::string_view name) {
+    const bool is_every_interface = where.host.empty();
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+    addrinfo* list = nullptr;
+    const int failed =
+        ::getaddrinfo(is_every_interface ? nullptr : where.host.c_str(), where.port.c_str(), &hints, &list);
+    if (failed != 0) {
+        throw std::system_error(std::make_error_code(std::errc::address_not_available),
+                                "cannot listen on " + std::string(name) + ": " + ::gai_strerror(failed));
+    }
+    const Addresses owned(list);
+    std::vector<SocketAddress> addresses;
+    for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
+        if (each->ai_family != AF_INET && each->ai_family != AF_INET6) continue;
+        const SocketAddress address = SocketAddress(each->ai_addr, each->ai_addrlen).without_mapping();
+        if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {
+            addresses.push_back(address);
+        }
+    }
+    return addresses;
+}
+
+/// A socket that listens there, or the errno.
+struct BoundSocket {
+    FileDescriptor socket;
+    int error = 0;
+};
+
+inline BoundSocket bind_and_listen(const SocketAddress& address, int backlog) noexcept {
+    const SysResult made = sys::stream_socket(address.family());
+    if (!made.ok()) return {{}, made.error};
+    FileDescriptor socket(static_cast<int>(made.value));
+    const int fd = socket.get();
+    sys::set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    sys::set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);  // accepted sockets inherit it: a call less for each
+    if (address.family() == AF_INET6) sys::set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (::bind(fd, address.generic(), address.size) != 0) return {{}, errno};
+    if (::listen(fd, backlog) != 0) return {{}, errno};
+    return {std::move(socket), 0};
+}
+
+inline std::uint16_t bound_port(int fd) noexcept {
+    SocketAddress address;
+    address.size = sizeof address.storage;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address.storage);
+    return ::getsockname(fd, generic, &address.size) == 0 ? address.port() : std::uint16_t{0};
+}
+
+/// Listens on all of the addresses, on one port, or throws. An address that the machine does not have, such
+/// as one of IPv6 where that is switched off, is passed over if there is another.
+inline std::vector<FileDescriptor> listen_on_all(std::vector<SocketAddress> addresses, int backlog,
+                                                 std::string_view name) {
+    const std::uint16_t wanted = addresses.empty() ? std::uint16_t{0} : addresses.front().port();
+    for (int attempts_left = 100;; --attempts_left) {
+        std::vector<FileDescriptor> sockets;
+        std::uint16_t port = wanted;
+        int absent = EADDRNOTAVAIL;
+        int error = 0;
+        for (SocketAddress& each : addresses) {
+            each.set_port(port);
+            BoundSocket bound = bind_and_listen(each, backlog);
+            if (bound.error == EAFNOSUPPORT || bound.error == EADDRNOTAVAIL) {
+                absent = bound.error;
+                continue;
+            }
+            error = bound.error;
+            if (error != 0) break;
+            if (port == 0) port = bound_port(bound.socket.get());
+            sockets.push_back(std::move(bound.socket));
+        }
+        // A port that is free at one address need not be so at the next.
+        const bool may_try_another = wanted == 0 && !sockets.empty() && attempts_left > 0;
+        if (error == EADDRINUSE && may_try_another) continue;
+        if (error != 0) throw_listen_error(error, name);
+        if (sockets.empty()) throw_listen_error(absent, name);
+        return sockets;
+    }
+}
+
+/// Binds and listens: a socket for each address that the name has. Throws std::system_error that names the
+/// address.
+inline std::vector<Listener> listen_at(std::string_view address, int backlog, int unix_mode = 0666) {
+    if (const auto path = split_unix_path(address)) return listen_unix(*path, backlog, unix_mode);
+    auto where = split_address(address);
+    if (!where) {
+        throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                                "cannot listen on \"" + printable(address) +
+                                    "\", which is not host:port, :port, *:port, [ipv6]:port or unix:/path");
+    }
+    if (where->host == "*") where->host.clear();
+    const std::vector<SocketAddress> addresses = resolve_to_listen(*where, address);
+    std::vector<Listener> listeners;
+    for (FileDescriptor& socket : listen_on_all(addresses, backlog, address)) {
+        listeners.emplace_back();
+        listeners.back().port = bound_port(socket.get());
+        listeners.back().socket = std::move(socket);
+    }
+    Listener& first = listeners.front();
+    first.is_on_all_interfaces = addresses.front().is_any();
+    const std::string host = where->host.empty() ? "localhost" : where->host;
+    first.url =
+        "http://" + (where->in_brackets ? "[" + host + "]" : host) + ":" + std::to_string(first.port) + "/";
+    return listeners;
+}
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -11849,8 +12803,108 @@ inline constexpr std::size_t memory_wire_capacity = 64 * 1024;
 namespace sake {
 inline namespace v0 {
 
-/// A listening socket, TCP or Unix. Closes when it goes. For one reactor's thread, on which it was made; one
-/// coroutine at a time may accept, which it must outlive.
+namespace detail {
+
+/// The watches over the sockets of one address, of which any may have a connection to accept.
+class ListeningWatches {
+  public:
+    ListeningWatches(Reactor& reactor, const std::vector<Listener>& listeners) : reactor_(reactor) {
+        for (const Listener& each : listeners) {
+            watches_.push_back(std::make_unique<Watch>(reactor, each.socket.get()));
+        }
+    }
+
+    ListeningWatches(const ListeningWatches&) = delete;
+    ListeningWatches& operator=(const ListeningWatches&) = delete;
+
+    [[nodiscard]] Reactor& reactor() const noexcept { return reactor_; }
+    [[nodiscard]] bool is_open() const noexcept { return !watches_.empty(); }
+    /// Wakes who waits.
+    void close() noexcept {
+        for (const auto& each : watches_) each->dismiss_waiters();
+        watches_.clear();
+    }
+    /// The next that may have a connection, in turns; none if none has.
+    [[nodiscard]] Watch* next_ready() noexcept {
+        for (std::size_t tried = 0; tried < watches_.size(); ++tried) {
+            Watch& each = *watches_[turn_++ % watches_.size()];
+            if (each.is_readable()) return &each;
+        }
+        return nullptr;
+    }
+    [[nodiscard]] bool is_awaited() const noexcept { return is_awaited_; }
+    void wait_for(Resumable& who) noexcept {
+        is_awaited_ = true;
+        for (const auto& each : watches_) each->wait_for(readable, who);
+    }
+    void give_up() noexcept {
+        is_awaited_ = false;
+        for (const auto& each : watches_) each->give_up(readable);
+    }
+
+  private:
+    Reactor& reactor_;
+    std::vector<std::unique_ptr<Watch>> watches_;
+    std::size_t turn_ = 0;
+    bool is_awaited_ = false;
+};
+
+/// Awaits a connection at any of them, or throws TimedOut, Cancelled, or std::logic_error if another
+/// coroutine waits already.
+class [[nodiscard]] ConnectionWait final : public Wait, private Timer {
+  public:
+    ConnectionWait(ListeningWatches& watches, TimePoint deadline) noexcept
+        : Timer(&pass), watches_(watches), deadline_(deadline) {}
+
+    [[nodiscard]] bool await_ready() noexcept {
+        ready_ = watches_.next_ready();
+        return ready_ != nullptr;
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (watches_.is_awaited()) throw std::logic_error("two coroutines accept from the same listener");
+        TimerQueue& timers = watches_.reactor().timers();
+        if (deadline_ != TimePoint::max()) timers.set(*this, deadline_);
+        if (!suspend(coroutine)) {
+            timers.cancel(*this);
+            return false;
+        }
+        watches_.wait_for(*this);
+        return true;
+    }
+    Watch* await_resume() {
+        if (ready_ != nullptr) return ready_;
+        if (!was_cancelled()) watches_.give_up();  // those that did not wake it
+        if (is_set()) reactor().timers().cancel(*this);
+        throw_if_cancelled();
+        if (has_timed_out_) throw TimedOut();
+        return watches_.next_ready();
+    }
+    void describe(std::string& out) const override { out += "a connection"; }
+
+  private:
+    static void pass(Timer& timer) noexcept {
+        auto& self = static_cast<ConnectionWait&>(timer);
+        if (!self.is_waiting()) return;  // one is ready, in this very turn
+        self.has_timed_out_ = true;
+        self.finish();
+    }
+    bool withdraw() noexcept override {
+        watches_.give_up();
+        return true;
+    }
+
+    ListeningWatches& watches_;
+    Watch* ready_ = nullptr;
+    bool has_timed_out_ = false;
+    TimePoint deadline_;
+};
+
+}  // namespace detail
+
+/// A listening socket, TCP or Unix, or one for each address of a name. Moves only, also while somebody
+/// accepts; closes when it is destroyed, and when its reactor ends. For one reactor's thread, on which it was
+/// made; one coroutine at a time may accept.
 ///
 ///     TcpListener listener("127.0.0.1:7000");
 ///     for (;;) {
@@ -11859,24 +12913,47 @@ inline namespace v0 {
 ///     }
 class TcpListener {
   public:
-    /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens. Throws
-    /// std::system_error that names the address, std::logic_error where no reactor runs.
+    /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens, at every
+    /// address that a name has. Throws std::system_error that names the address, std::logic_error where no
+    /// reactor runs.
     explicit TcpListener(std::string_view address, int backlog = 4096);
 
     /// Waits for a connection. One that dies before it is accepted is passed over, and without descriptors
     /// for it it tries again every 100 ms, so that a loop of accepts goes on whatever happens. Throws
-    /// TimedOut and Cancelled.
+    /// TimedOut and Cancelled, and std::system_error if the listener is closed meanwhile.
     template <detail::Limit L = detail::NoLimit>
-    [[nodiscard]] Task<TcpStream> accept(L limit = L::max());
+    [[nodiscard]] Task<TcpStream> accept(L limit = L::max()) {
+        return accept_at(state_.share(), limit);
+    }
 
     /// The bound port; 0 for a Unix socket.
-    [[nodiscard]] std::uint16_t port() const noexcept { return listener_.port; }
+    [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
 
   private:
-    [[nodiscard]] static Reactor& present_reactor();
+    // What accepting shares.
+    struct State final : detail::ReactorEndListener {
+        State(Reactor& reactor, std::vector<detail::Listener> bound)
+            : listeners(std::move(bound)), watches(reactor, listeners) {
+            reactor.tell_at_end(*this);
+        }
+        void close() noexcept {
+            watches.close();
+            listeners.clear();
+        }
+        void reactor_ends() noexcept override { close(); }
 
-    detail::Listener listener_;
-    std::unique_ptr<detail::Watch> watch_;
+        std::vector<detail::Listener> listeners;
+        detail::ListeningWatches watches;
+    };
+    using SharedState = std::shared_ptr<State>;
+
+    [[nodiscard]] static Reactor& present_reactor();
+    // A template: see task.hpp.
+    template <detail::Limit L>
+    static Task<TcpStream> accept_at(SharedState state, L limit);
+
+    detail::ClosingPtr<State> state_;
+    std::uint16_t port_;
 };
 
 inline Reactor& TcpListener::present_reactor() {
@@ -11886,20 +12963,27 @@ inline Reactor& TcpListener::present_reactor() {
 }
 
 inline TcpListener::TcpListener(std::string_view address, int backlog)
-    : listener_(detail::listen_at(address, backlog)),
-      watch_(std::make_unique<detail::Watch>(present_reactor(), listener_.socket.get())) {}
+    : state_(std::make_shared<State>(present_reactor(), detail::listen_at(address, backlog))),
+      port_(state_->listeners.front().port) {}
 
 template <detail::Limit L>
-Task<TcpStream> TcpListener::accept(L limit) {
-    Reactor& reactor = watch_->reactor();
+Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
+    if (state == nullptr || !state->watches.is_open()) throw std::logic_error("the TcpListener is closed");
+    Reactor& reactor = state->watches.reactor();
     const detail::TimePoint deadline = reactor.deadline_in(detail::to_clock(limit));
     if (reactor.turn_is_up()) co_await yield();
     for (;;) {
-        detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
-        co_await ready;
-        detail::Accepted next = detail::accept_one(*watch_);
+        detail::Watch* ready = nullptr;
+        if (state->watches.is_open()) {
+            detail::ConnectionWait connection(state->watches, deadline);
+            ready = co_await connection;
+        }
+        if (!state->watches.is_open())
+            detail::throw_system_error(ECANCELED, "the TcpListener was closed meanwhile");
+        if (ready == nullptr) continue;
+        detail::Accepted next = detail::accept_one(*ready);
         if (next.kind == detail::Accepted::Kind::accepted)
-            co_return detail::make_stream(watch_->reactor(), std::move(next.socket));
+            co_return detail::make_stream(reactor, std::move(next.socket));
         if (next.kind != detail::Accepted::Kind::no_resources) continue;
         co_await sleep(std::chrono::milliseconds(100));
         if (reactor.present() >= deadline) throw TimedOut();
@@ -11948,6 +13032,282 @@ struct Answered {
     Context& ctx;  // for what else there is to know of the request; setting an answer in it has no effect
 };
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/json_fit.hpp ----
+
+// From a JSON document to a type of the program by nlohmann's conversions, and nothing lost on the way: these
+// cut a number to what the type holds, take the fraction off, and make true a 1. Which types the numbers go
+// to, only the conversion knows, which is often the program's own. So what was made of the document is
+// written as JSON again, and compared with it. A type that cannot be written is taken as nlohmann reads it.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Thrown where a number of a document does not fit the type that it goes to.
+class JsonMisfit : public std::range_error {
+  public:
+    JsonMisfit(std::string where, const std::string& what)
+        : std::range_error(what), where_(std::move(where)) {}
+    /// Its way through the document: "address/code"; "" for the document itself.
+    [[nodiscard]] const std::string& where() const noexcept { return where_; }
+
+  private:
+    std::string where_;
+};
+
+/// Compares a document with what a type made of it.
+template <class Value>
+class JsonFit {
+  public:
+    explicit JsonFit(Value& document) : document_(document) { collect(document); }
+
+    [[nodiscard]] bool has_numbers() const noexcept { return has_numbers_; }
+
+    /// What a floating-point number becomes is not defined if its type does not hold it. So the types are
+    /// found out first, by a conversion with `probe` in place of all such numbers. Those that go to an
+    /// integer become one. Throws JsonMisfit for what cannot.
+    template <class T>
+    void settle_floats() {
+        if (floats_.empty()) return;
+        set_floats(document_);
+        JsonOwner<Value> written;
+        const bool is_known = write<T>(written.value);
+        std::size_t next = 0;
+        restore_floats(document_, is_known ? &written.value : nullptr, next, {});
+    }
+
+    /// Throws JsonMisfit if `value`, made of the document, lost something.
+    template <class T>
+    void demand_same(const T& value) {
+        JsonOwner<Value> written;
+        try {
+            written.value = value;
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (const std::exception&) {
+            return;  // a to_json of the program that does not like this one
+        }
+        Way way;
+        const Value* const lost = find_lost(document_, written.value, way);
+        if (lost == nullptr) return;
+        std::string where;
+        for (auto step = way.rbegin(); step != way.rend(); ++step) append_step(where, *step);
+        throw JsonMisfit(std::move(where), words_for(*lost));
+    }
+
+  private:
+    // Through a document: the name of a member, or the place in an array. The last step comes first.
+    struct Step {
+        std::string name;
+        std::size_t index = 0;
+    };
+    using Way = std::vector<Step>;
+
+    // No float holds it exactly, so that a float is told from a double.
+    static constexpr double probe = 0.1;
+
+    static void append_step(std::string& where, const Step& step) {
+        if (!where.empty()) where += '/';
+        where += step.name.empty() ? std::to_string(step.index) : step.name;
+    }
+
+    static std::string words_for(const Value& number) {
+        if (number.is_boolean()) return "type must be number, but is boolean";
+        const bool has_fraction =
+            number.is_number_float() && std::trunc(as_double(number)) != as_double(number);
+        return dump_json(number) + (has_fraction ? " is not an integer" : " is out of range");
+    }
+
+    void collect(Value& value) {
+        if (value.is_structured()) {
+            for (Value& each : value) collect(each);
+        } else if (value.is_number_float()) {
+            floats_.push_back(as_double(value));
+        }
+        has_numbers_ = has_numbers_ || value.is_number() || value.is_boolean();
+    }
+
+    void set_floats(Value& value) {
+        if (value.is_structured()) {
+            for (Value& each : value) set_floats(each);
+        } else if (value.is_number_float()) {
+            value = probe;
+        }
+    }
+
+    template <class T>
+    bool write(Value& written) {
+        try {
+            written = document_.template get<T>();
+            return true;
+        } catch (const std::bad_alloc&) {
+            throw;
+        } catch (const std::exception&) {
+            return false;
+        }
+    }
+
+    void restore_floats(Value& value, const Value* written, std::size_t& next, const std::string& where) {
+        const auto restore = [&](Value& each, const Step& step) {
+            std::string deeper = where;
+            append_step(deeper, step);
+            restore_floats(each, written != nullptr ? at(*written, step) : nullptr, next, deeper);
+        };
+        if (value.is_object()) {
+            for (auto each = value.begin(); each != value.end(); ++each) restore(*each, {each.key()});
+        } else if (value.is_array()) {
+            for (std::size_t i = 0; i < value.size(); ++i) restore(value[i], {{}, i});
+        } else if (value.is_number_float()) {
+            value = floats_[next++];
+            if (written != nullptr) settle(value, *written, where);
+        }
+    }
+
+    static void settle(Value& number, const Value& written, const std::string& where) {
+        constexpr double two_to_63 = 9223372036854775808.0;
+        const double value = as_double(number);
+        const bool is_single = written.is_number_float() && as_double(written) != probe;
+        if (is_single && std::abs(value) > std::numeric_limits<float>::max())
+            throw JsonMisfit(where, words_for(number));
+        if (!written.is_number_integer()) return;
+        if (std::trunc(value) != value || value < -two_to_63 || value >= 2 * two_to_63)
+            throw JsonMisfit(where, words_for(number));
+        if (value < 0)
+            number = static_cast<std::int64_t>(value);
+        else
+            number = static_cast<std::uint64_t>(value);
+    }
+
+    static const Value* at(const Value& value, const Step& step) {
+        if (value.is_array()) return step.index < value.size() ? &value[step.index] : nullptr;
+        if (!value.is_object()) return nullptr;
+        const auto found = value.find(step.name);
+        return found == value.end() ? nullptr : &*found;
+    }
+
+    // What of the document is lost in `written`, and the way to it; nullptr if nothing.
+    static const Value* find_lost(const Value& value, const Value& written, Way& way) {
+        if (value.is_object() && written.is_object()) return find_lost_member(value, written, way);
+        if (value.is_array() && written.is_array()) return find_lost_element(value, written, way);
+        return is_lost(value, written) ? &value : nullptr;
+    }
+
+    static const Value* find_lost_member(const Value& value, const Value& written, Way& way) {
+        for (auto each = value.begin(); each != value.end(); ++each) {
+            const auto other = written.find(each.key());
+            if (other == written.end()) continue;
+            const Value* const lost = find_lost(*each, *other, way);
+            if (lost == nullptr) continue;
+            way.push_back({each.key()});
+            return lost;
+        }
+        return nullptr;
+    }
+
+    // A set has another order than its document, and so have the pairs of a map.
+    static const Value* find_lost_element(const Value& value, const Value& written, Way& way) {
+        const std::size_t size = std::min(value.size(), written.size());
+        for (std::size_t i = 0; i < size; ++i) {
+            const Value* const lost = find_lost(value[i], written[i], way);
+            if (lost == nullptr) continue;
+            const std::size_t now = count(*lost, written, way);
+            const bool is_elsewhere =
+                value.size() == written.size() ? now == count(*lost, value, way) : now > 0;
+            if (is_elsewhere) {
+                way.clear();
+                return nullptr;
+            }
+            way.push_back({{}, i});
+            return lost;
+        }
+        return nullptr;
+    }
+
+    // How many elements have this at the end of this way.
+    static std::size_t count(const Value& wanted, const Value& elements, const Way& way) {
+        std::size_t found = 0;
+        for (const Value& each : elements) {
+            const Value* place = &each;
+            for (auto step = way.rbegin(); step != way.rend() && place != nullptr; ++step)
+                place = at(*place, *step);
+            if (place != nullptr && is_same(*place, wanted)) ++found;
+        }
+        return found;
+    }
+
+    // nlohmann's comparison takes -1 for the largest unsigned number.
+    static bool is_same(const Value& one, const Value& other) {
+        if (one.is_number_integer() && other.is_number_integer()) return integer_of(one) == integer_of(other);
+        return one.type() == other.type() && one == other;
+    }
+
+    static bool is_lost(const Value& value, const Value& written) {
+        if (!written.is_number()) return false;
+        if (value.is_boolean()) return true;
+        if (!value.is_number()) return false;
+        if (value.is_number_integer())
+            return written.is_number_integer() && is_cut(integer_of(value), integer_of(written));
+        const double number = as_double(value);
+        if (written.is_number_float()) return std::isfinite(number) && !std::isfinite(as_double(written));
+        return std::trunc(number) != number && as_double(written) == std::trunc(number);
+    }
+
+    struct Integer {
+        std::uint64_t bits;
+        bool is_negative;
+        bool operator==(const Integer&) const = default;
+    };
+    static Integer integer_of(const Value& value) {
+        if (value.is_number_unsigned()) return {value.template get_ref<const std::uint64_t&>(), false};
+        const std::int64_t number = value.template get_ref<const std::int64_t&>();
+        return {static_cast<std::uint64_t>(number), number < 0};
+    }
+    // Whether one is what a narrower type, or one with another sign, makes of the other. Not any other
+    // number: the program may have had its reasons.
+    static bool is_cut(Integer whole, Integer written) noexcept {
+        if (whole == written) return false;
+        for (const unsigned bits : {8U, 16U, 32U, 64U}) {
+            const std::uint64_t unsigned_part = whole.bits & ~std::uint64_t{0} >> (64 - bits);
+            const std::uint64_t sign = std::uint64_t{1} << (bits - 1);
+            const std::uint64_t signed_part = (unsigned_part ^ sign) - sign;
+            const bool is_negative = (unsigned_part & sign) != 0;
+            if (written == Integer{unsigned_part, false} || written == Integer{signed_part, is_negative})
+                return true;
+        }
+        return false;
+    }
+
+    static double as_double(const Value& number) { return number.template get<double>(); }
+
+    Value& document_;
+    std::vector<double> floats_;  // in the order of the document
+    bool has_numbers_ = false;
+};
+
+/// Whether a T may have numbers that a document might not fit, and can be written to compare it.
+template <class T>
+inline constexpr bool is_read_exactly = !std::is_same_v<T, Json> && !std::is_same_v<T, std::string> &&
+                                        !std::is_same_v<T, bool> && std::is_constructible_v<Json, const T&>;
+
+/// The document as a T. Throws JsonMisfit for a number that does not fit, and what nlohmann's conversion
+/// throws. The document stays as it is, but that a 2.0 for an integer is a 2.
+template <class T, class Value>
+T json_as(Value& document) {
+    if constexpr (!is_read_exactly<T>) {
+        return document.template get<T>();
+    } else {
+        JsonFit<Value> fit(document);
+        fit.template settle_floats<T>();
+        T value = document.template get<T>();
+        if (fit.has_numbers()) fit.demand_same(value);
+        return value;
+    }
+}
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -12075,10 +13435,36 @@ std::string kind_of() {
         return "text";
 }
 
+/// Whether a text is a number with or without a fraction: "-1.5e300".
+inline bool is_decimal_number(std::string_view text) noexcept {
+    const auto skip_digits = [&] {
+        const std::size_t before = text.size();
+        while (!text.empty() && ascii::is(text.front(), ascii::digit)) text.remove_prefix(1);
+        return before != text.size();
+    };
+    if (text.starts_with('-')) text.remove_prefix(1);
+    bool has_digits = skip_digits();
+    if (text.starts_with('.')) {
+        text.remove_prefix(1);
+        has_digits = skip_digits() || has_digits;
+    }
+    if (!has_digits) return false;
+    if (text.starts_with('e') || text.starts_with('E')) {
+        text.remove_prefix(1);
+        if (text.starts_with('-') || text.starts_with('+')) text.remove_prefix(1);
+        if (!skip_digits()) return false;
+    }
+    return text.empty();
+}
+
 /// A client's text as a T. Throws HttpError 400 that names what does not convert.
 template <class T>
 T convert_text(std::string_view text, std::string_view kind, std::string_view name) {
     if (auto value = parse_number<T>(text)) return std::move(*value);
+    if constexpr (std::is_floating_point_v<T>) {
+        if (is_decimal_number(text))
+            throw HttpError(400, std::string(kind) + " '" + std::string(name) + "' is out of range");
+    }
     throw HttpError(400, std::string(kind) + " '" + std::string(name) + "' is not " + kind_of<T>());
 }
 template <class T>
@@ -12104,11 +13490,18 @@ inline void require_json_type(std::string_view content_type) {
 }
 
 /// nlohmann's words without its tag: "[json.exception.type_error.302] type must be ..." -> "type must be
-/// ...".
+/// ...". Where it speaks of its functions, asked for a member, they are for its caller and not for clients.
 inline std::string plain_message(const Json::exception& error) {
-    const std::string_view text = error.what();
+    std::string_view text = error.what();
     const std::size_t end = text.find("] ");
-    return std::string(end == std::string_view::npos ? text : text.substr(end + 2));
+    if (end != std::string_view::npos) text.remove_prefix(end + 2);
+    for (const std::string_view use : {"cannot use at() with ", "cannot use value() with "}) {
+        if (!text.starts_with(use)) continue;
+        text.remove_prefix(use.size());
+        return std::string(text == "object" ? "must be an array, but is " : "must be an object, but is ")
+            .append(text);
+    }
+    return std::string(text);
 }
 
 /// The name in nlohmann's "key 'name' not found", or nothing.
@@ -12150,7 +13543,7 @@ std::string culprit(Json document) {
 /// Finding the culprit converts the body once per member, so this is done for what people send, not for what
 /// is made to be costly.
 template <class T>
-std::string find_culprit(Json document, std::size_t body_size) {
+std::string find_culprit(Json&& document, std::size_t body_size) {
     constexpr std::size_t most_members = 64;
     constexpr std::size_t most_bytes = 16 * 1024;
     const bool is_small = document.size() <= most_members && body_size <= most_bytes;
@@ -12163,29 +13556,47 @@ inline constexpr int use_of_wrong_type = 304;
 template <class T>
 concept ReadableFromJson = requires(const Json& json) { json.get<T>(); };
 
+/// The body as JSON, within the limits, if there is memory for it.
+template <class Value>
+Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* memory) {
+    if (body.empty()) throw HttpError(400, "the body is empty, but must be JSON");
+    std::size_t values = 0;
+    try {
+        values = count_json_values(body, limits);
+    } catch (const JsonError& error) {
+        throw HttpError(400, error.what());
+    }
+    if (memory != nullptr && !memory->has_room(values * most_bytes_of_value)) {
+        throw HttpError(503, "the server has no memory to spare for this request").header("Retry-After", "1");
+    }
+    try {
+        return parse_json<Value>(body, limits.depth, limits.values);
+    } catch (const JsonError& error) {
+        throw HttpError(400, error.what());
+    }
+}
+
 template <class T>
-T bind_json(std::string_view body, std::size_t depth_limit) {
+T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memory) {
     static_assert(
         ReadableFromJson<T>,
         "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
         "into it, or write a from_json(const sake::Json&, T&)");
-    if (body.empty()) throw HttpError(400, "the body is empty, but must be JSON");
-    Json document;
-    try {
-        document = parse_json(body, depth_limit);
-    } catch (const JsonError& error) {
-        throw HttpError(400, error.what());
-    }
+    JsonOwner<> document(parse_body<Json>(body, limits, memory));
     if constexpr (std::is_same_v<T, Json>) {
-        return document;
+        return std::move(document.value);
     } else {
         try {
-            return document.get<T>();
+            return json_as<T>(document.value);
+        } catch (const JsonMisfit& error) {
+            throw HttpError(
+                422, (error.where().empty() ? "body: " : "body: '" + error.where() + "': ") + error.what());
         } catch (const Json::type_error& error) {
-            if (!document.is_object() && error.id == use_of_wrong_type) {
-                throw HttpError(422, std::string("body: must be an object, but is ") + document.type_name());
+            if (!document.value.is_object() && error.id == use_of_wrong_type) {
+                throw HttpError(422,
+                                std::string("body: must be an object, but is ") + document.value.type_name());
             }
-            const std::string where = find_culprit<T>(std::move(document), body.size());
+            const std::string where = find_culprit<T>(std::move(document.value), body.size());
             throw HttpError(422,
                             (where.empty() ? "body: " : "body: '" + where + "': ") + plain_message(error));
         } catch (const Json::exception& error) {
@@ -12479,21 +13890,26 @@ class Response {
     }
 
     void set_status(int code) {
-        if (code < 200 || code > 599) {
-            throw std::invalid_argument("status: " + std::to_string(code) + " is not in 200 to 599");
-        }
+        check_status(code);
         status = code;
+    }
+    static void check_status(int code) {
+        if (code >= 200 && code <= 599) return;
+        throw std::invalid_argument("status: " + std::to_string(code) + " is not in 200 to 599");
     }
 
     /// Sets or adds a field. The fields that frame the message are the server's; of them only "Connection:
     /// close" can be asked for.
     template <class Store>
     void put_header(std::string_view name, std::string_view value, Store store) {
-        if (!is_framing_field(name)) return store();
-        if (!iequals(name, "connection") || !iequals(value, "close")) {
-            throw std::invalid_argument("header " + std::string(name) + " is set by the server itself");
-        }
-        close = true;
+        if (check_header(name, value, store)) close = true;
+    }
+    /// Stores a field that is not the server's. Returns whether the field asks for the connection's end.
+    template <class Store>
+    [[nodiscard]] static bool check_header(std::string_view name, std::string_view value, Store store) {
+        if (!is_framing_field(name)) return store(), false;
+        if (iequals(name, "connection") && iequals(value, "close")) return true;
+        throw std::invalid_argument("header " + std::string(name) + " is set by the server itself");
     }
 
     /// Makes it the answer to an error. Fields that describe the answer that would have been go; others that
@@ -12565,7 +13981,7 @@ struct Call;
 
 class Context {
   public:
-    Context(const Context&) = delete;
+    Context(const Context&) = delete;  // a handler returns nothing after ctx.json(...), and takes Context&
     Context& operator=(const Context&) = delete;
 
     // --- The request ---
@@ -12686,10 +14102,13 @@ class Context {
     void set(std::string_view key, T&& value);
     /// A value that was set, as JSON; null if there is none.
     [[nodiscard]] const Json& get(std::string_view key) const;
-    /// A value that was set, as a T. Throws std::out_of_range if there is none, nlohmann's type_error if it
-    /// is something else.
+    /// A value that was set, as a T. Throws std::out_of_range if there is none or a T does not hold its
+    /// number, nlohmann's type_error if it is something else.
     template <class T>
     [[nodiscard]] T get(std::string_view key) const;
+    /// The same, or the fallback if there is none.
+    template <class T>
+    [[nodiscard]] T get(std::string_view key, std::type_identity_t<T> fallback) const;
     /// The one T of this request, made by T() at the first call. It stays on this side: a worker has one of
     /// its own.
     template <class T>
@@ -12750,7 +14169,8 @@ struct CallPlace {
     Carrier* carrier = nullptr;  // takes the calls of worker routes; none if they run here
     PeerAddress peer;
     std::string_view scheme = "http";
-    std::size_t json_depth = 64;
+    JsonLimits json;
+    const Budget* memory = nullptr;  // of all connections; none on a worker
     int worker_pool_size = 0;
     bool in_worker_pool = false;
 };
@@ -12807,6 +14227,7 @@ struct Call {
     Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
+    ~Call() { dismantle(values); }
 
     Request request;
     Response response;
@@ -12849,7 +14270,7 @@ struct Call {
         stop_requested = false;
         cause = AnswerCause::handler;
         error = nullptr;
-        if (!values.empty()) values.clear();
+        if (!values.empty()) dismantle(values);
         remote_address.clear();
         stop_source.reset();
         afters.clear();
@@ -13159,7 +14580,10 @@ class Handler {
             using Result = HandlerResult<Callable, Params>;
             using Value = std::remove_cvref_t<typename Awaited<Result>::type>;
             static_assert(
-                is_answer<Value>(),
+                !std::is_same_v<Value, Context>,
+                "ctx.json(...) and the like set the answer: call it without returning what it returns");
+            static_assert(
+                is_answer<Value>() || std::is_same_v<Value, Context>,
                 "a Sake handler returns void, a string or something with a JSON form (sake::Json, or a type "
                 "with nlohmann's to_json), or a sake::Task of one of them");
             callable_ = own<Callable>(std::forward<F>(function));
@@ -13237,6 +14661,16 @@ class Handler {
     mutable bool reads_body_ = false;
 };
 
+/// A handler that stands in front of others, of routes with other parameters.
+template <class F>
+Handler make_middleware(F&& function) {
+    constexpr bool fits = handler_param_count<F> == 0;
+    static_assert(fits,
+                  "middleware takes sake::Context& and no path parameters: read them by ctx.param(name)");
+    if constexpr (fits) return Handler(std::forward<F>(function));
+    return {};
+}
+
 }  // namespace detail
 }  // namespace v0
 }  // namespace sake
@@ -13249,8 +14683,28 @@ class Handler {
 namespace sake {
 inline namespace v0 {
 
+namespace detail {
+
+/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
+/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
+template <std::integral Field, std::integral Number>
+constexpr Field as_setting(Number value) noexcept {
+    const std::int64_t number = written_number(value);
+    constexpr Field largest = std::numeric_limits<Field>::max();
+    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
+        return largest;
+    using Signed = std::make_signed_t<Field>;
+    constexpr Signed smallest = std::numeric_limits<Signed>::min();
+    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
+    // As an unsigned field, -1 would be the largest.
+    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? -2 : number);
+}
+
+}  // namespace detail
+
 /// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
-/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes.
+/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
+/// limit".
 struct Config {
     // Worker routes.
     int worker_pool_size = 0;  // threads; 0 is one per CPU
@@ -13266,6 +14720,7 @@ struct Config {
     // the hard one; more wait in the backlog.
     int max_connections = 0;
     int listen_backlog = 4096;
+    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
     std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
     std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
     std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
@@ -13286,6 +14741,7 @@ struct Config {
     std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
     std::size_t max_trailers = 4 * 1024;           // of one body: 400
     int max_json_depth = 64;                       // 400
+    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
 
     // A response.
     std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
@@ -13301,11 +14757,21 @@ struct Config {
 
     Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
     Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
-    Config& with_worker_queue_limit(int jobs) { return worker_queue_limit = jobs, *this; }
+    template <std::integral Number>
+    Config& with_worker_queue_limit(Number jobs) {
+        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
+    }
     Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
     Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
-    Config& with_max_connections(int count) { return max_connections = count, *this; }
-    Config& with_listen_backlog(int count) { return listen_backlog = count, *this; }
+    template <std::integral Number>
+    Config& with_max_connections(Number count) {
+        return max_connections = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_listen_backlog(Number count) {
+        return listen_backlog = detail::as_setting<int>(count), *this;
+    }
+    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
     Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
     Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
     Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
@@ -13315,16 +14781,47 @@ struct Config {
     Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
     Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
     Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
-    Config& with_max_request_line(std::size_t bytes) { return max_request_line = bytes, *this; }
-    Config& with_max_header_block(std::size_t bytes) { return max_header_block = bytes, *this; }
-    Config& with_max_header_count(int count) { return max_header_count = count, *this; }
-    Config& with_max_body(std::size_t bytes) { return max_body = bytes, *this; }
-    Config& with_max_chunk_extensions(std::size_t bytes) { return max_chunk_extensions = bytes, *this; }
-    Config& with_max_trailers(std::size_t bytes) { return max_trailers = bytes, *this; }
-    Config& with_max_json_depth(int depth) { return max_json_depth = depth, *this; }
-    Config& with_output_soft_limit(std::size_t bytes) { return output_soft_limit = bytes, *this; }
+    template <std::integral Number>
+    Config& with_max_request_line(Number bytes) {
+        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_block(Number bytes) {
+        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_count(Number count) {
+        return max_header_count = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_body(Number bytes) {
+        return max_body = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_chunk_extensions(Number bytes) {
+        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_trailers(Number bytes) {
+        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_depth(Number depth) {
+        return max_json_depth = detail::as_setting<int>(depth), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_values(Number count) {
+        return max_json_values = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_output_soft_limit(Number bytes) {
+        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
+    }
     Config& with_poller(PollerKind kind) { return poller = kind, *this; }
-    Config& with_max_buffered(std::size_t bytes) { return max_buffered = bytes, *this; }
+    template <std::integral Number>
+    Config& with_max_buffered(Number bytes) {
+        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
+    }
     Config& with_signals(bool on) { return handle_signals = on, *this; }
     Config& with_announce(bool on) { return announce = on, *this; }
     Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
@@ -13332,23 +14829,22 @@ struct Config {
 
 namespace detail {
 
-/// A size above this was a negative number before it was converted.
-inline constexpr auto largest_size = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-
 template <class Number>
 void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    if (value >= smallest && static_cast<std::uint64_t>(value) <= largest_size) return;
+    const std::int64_t number = written_number(value);
+    if (std::cmp_greater_equal(number, smallest)) return;
     throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + unit + ", not " +
-                                std::to_string(static_cast<std::int64_t>(value)) + unit);
+                                std::to_string(smallest) + unit + ", not " + std::to_string(number) + unit);
 }
+
+/// The clock counts no further than this.
+inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
 
 inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
     check_setting<std::int64_t>(name, value.count(), smallest, " ms");
-    // Beyond it, a deadline would overflow the clock.
-    constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 3650);
-    if (value > longest)
+    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
         throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
+    }
 }
 
 /// Throws std::invalid_argument naming the first field that makes no sense.
@@ -13359,6 +14855,9 @@ inline void validate(const Config& config) {
     check_setting("stall_warning", config.stall_warning);
     check_setting("max_connections", config.max_connections, 0);
     check_setting("listen_backlog", config.listen_backlog, 1);
+    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
+        throw std::invalid_argument(
+            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
     check_setting("keep_alive_timeout", config.keep_alive_timeout);
     check_setting("header_timeout", config.header_timeout);
     check_setting("request_timeout", config.request_timeout);
@@ -13375,9 +14874,23 @@ inline void validate(const Config& config) {
     check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
     check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
     check_setting("max_json_depth", config.max_json_depth, 1);
+    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
     check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
     check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
     if (!config.log) throw std::invalid_argument("Config::log must be callable");
+}
+
+/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
+/// moment. Throws as `validate` does.
+[[nodiscard]] inline Config settled(Config config) {
+    validate(config);
+    for (std::chrono::milliseconds* const each :
+         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
+          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
+          &config.rate_grace, &config.half_close_window, &config.shutdown_grace}) {
+        *each = std::min(*each, longest_setting);
+    }
+    return config;
 }
 
 }  // namespace detail
@@ -13677,9 +15190,10 @@ class Route {
     Route(const Route&) = delete;
     Route& operator=(const Route&) = delete;
 
-    /// Accepts bodies up to this size instead of Config::max_body. Throws std::invalid_argument for a size
-    /// that was negative before it was converted.
-    Route& max_body(std::size_t bytes);
+    /// Accepts bodies up to this size instead of Config::max_body; the largest value of its type means no
+    /// limit. Throws std::invalid_argument for a negative size.
+    template <std::integral Number>
+    Route& max_body(Number bytes);
 
     /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
@@ -13716,10 +15230,7 @@ inline constexpr std::string_view any_method = "*";
 
 /// A handler that stands in front of others.
 struct Middleware {
-    /// Throws std::invalid_argument for one that takes parameters of a path.
-    explicit Middleware(Handler function) : handler(std::move(function)) {
-        if (handler.param_count() != 0) throw std::invalid_argument("middleware takes no path parameters");
-    }
+    explicit Middleware(Handler function) noexcept : handler(std::move(function)) {}
     Handler handler;
     Middleware* next = nullptr;
 };
@@ -13825,20 +15336,22 @@ inline std::string_view param_name(const Call& call, std::size_t index) noexcept
 
 }  // namespace detail
 
-inline Route& Route::max_body(std::size_t bytes) {
+template <std::integral Number>
+Route& Route::max_body(Number bytes) {
     entry_->require_unfrozen();
-    if (bytes > detail::largest_size) {
+    if (const std::int64_t number = detail::written_number(bytes); number < 0) {
         throw std::invalid_argument(description() + ": max_body must be at least 0, not " +
-                                    std::to_string(static_cast<std::int64_t>(bytes)));
+                                    std::to_string(number));
     }
-    entry_->max_body = bytes;
+    entry_->max_body = detail::as_setting<std::size_t>(bytes);
     return *this;
 }
 
 template <class F>
 Route& Route::use(F&& middleware) {
     entry_->require_unfrozen();
-    entry_->middleware.push_back(new detail::Middleware(detail::Handler(std::forward<F>(middleware))));
+    entry_->middleware.push_back(
+        new detail::Middleware(detail::make_middleware(std::forward<F>(middleware))));
     return *this;
 }
 
@@ -14304,7 +15817,7 @@ T Context::param(std::string_view name, std::type_identity_t<T> fallback) {
 template <class T>
 T Context::bind() const {
     detail::require_json_type(header("Content-Type"));
-    return detail::bind_json<T>(body(), call_->place.json_depth);
+    return detail::bind_json<T>(body(), call_->place.json, call_->place.memory);
 }
 
 // --- The response ---
@@ -14389,7 +15902,20 @@ template <class T>
 T Context::get(std::string_view key) const {
     const Json& value = get(key);
     if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
-    return value.get<T>();
+    if constexpr (detail::is_read_exactly<T>) {
+        try {
+            detail::JsonOwner<> document{Json(value)};
+            return detail::json_as<T>(document.value);
+        } catch (const detail::JsonMisfit& error) {
+            throw std::out_of_range("ctx.get: '" + std::string(key) + "': " + error.what());
+        }
+    } else {
+        return value.get<T>();
+    }
+}
+template <class T>
+T Context::get(std::string_view key, std::type_identity_t<T> fallback) const {
+    return get(key).is_null() ? std::move(fallback) : get<T>(key);
 }
 template <class T>
 T& Context::state() {
@@ -14684,9 +16210,8 @@ class RouteTable {
         const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
         const std::size_t taken = handler.param_count();
-        Routes::Owned entry(
-            new RouteEntry(scope, RouteInfo{std::string(method), full, pattern.file, pattern.line},
-                           std::move(handler)));
+        Routes::Owned entry(new RouteEntry(
+            scope, RouteInfo{std::string(method), full, pattern.file, pattern.line}, std::move(handler)));
         check_route(*entry, taken);
         if (is_prefix) router_.add_alias(full + "/", method, *entry);
         return routes_.push_back(entry.release());
@@ -14969,7 +16494,7 @@ class Verbs {
     /// outermost.
     template <class F>
     Self& use(F&& middleware) {
-        self().table().add_middleware(self().scope(), Handler(std::forward<F>(middleware)));
+        self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
         return self();
     }
 
@@ -15160,6 +16685,9 @@ struct WorkerResponse {
     Json values = Json::object();  // those of the request, as the handler left them
     bool close = false;            // the handler wants the connection closed
     bool aborted = false;          // the handler called ctx.abort()
+    // What a handler of another process threw, in words. With a status from 400 to 599 other than 500 it is
+    // the detail of an HttpError of that status. Otherwise it is for the log only, and the answer is a 500.
+    std::optional<std::string> error = {};
 
     bool operator==(const WorkerResponse&) const = default;
 };
@@ -15183,10 +16711,11 @@ struct WorkerContext {
     bool operator==(const WorkerContext&) const = default;
 };
 
-/// How large and how deeply nested a document may be that is read.
+/// How large and how deeply nested a document may be that is read, and how many values it may have.
 struct WorkerLimits {
     std::size_t bytes = 256 * 1024 * 1024;
     std::size_t depth = 128;
+    std::size_t values = 1'000'000;
 };
 
 /// The document as JSON text.
@@ -15266,7 +16795,9 @@ inline void append_document(std::string& out, const WorkerResponse& response) {
     append_member(out, "body", response.body);
     append_values(out, response.values);
     out.append(response.close ? ",\"close\":true" : ",\"close\":false");
-    out.append(response.aborted ? ",\"aborted\":true}" : ",\"aborted\":false}");
+    out.append(response.aborted ? ",\"aborted\":true" : ",\"aborted\":false");
+    if (response.error) append_member(out, "error", *response.error);
+    out += '}';
 }
 
 inline void append_document(std::string& out, const WorkerContext& request) {
@@ -15357,17 +16888,25 @@ class DocumentReader {
         out = static_cast<int>(status);
     }
 
+    /// For a member that may be missing.
+    void take(std::optional<std::string>& out) {
+        if (out) refuse("is there twice");
+        take(out.emplace());
+    }
+
+    // The reader has checked the limits on the way.
     template <class Value>
-    void take_values(Value& out, std::size_t depth) {
+    void take_values(Value& out) {
         const std::string_view text = json_.raw();
-        out = text == "{}" ? Value::object() : parse_json<Value>(text, depth);
+        out = text == "{}" ? Value::object() : parse_json<Value>(text, no_limit, no_limit);
         if (!out.is_object()) refuse("must be an object");
     }
 
     template <class Value>
-    void take_values_tagged(Value& out, std::size_t depth) {
+    void take_values_tagged(Value& out) {
         try {
-            out = untagged(parse_json<Value>(json_.raw(), depth));
+            const JsonOwner<Value> tags(parse_json<Value>(json_.raw(), no_limit, no_limit));
+            out = untagged(tags.value);
         } catch (const JsonError& error) {
             refuse(error.what());
         } catch (const typename Value::exception&) {
@@ -15381,12 +16920,14 @@ class DocumentReader {
     }
 
   private:
+    static constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+
     JsonReader& json_;
     std::string_view name_;
 };
 
 template <std::same_as<WorkerResponse> Document>
-void read_document(JsonReader& json, Document& response, std::size_t depth) {
+void read_document(JsonReader& json, Document& response) {
     DocumentReader reader(json);
     reader.members({"version", "status", "content_type", "headers", "body", "values", "close", "aborted"},
                    [&](std::string_view name) {
@@ -15394,18 +16935,19 @@ void read_document(JsonReader& json, Document& response, std::size_t depth) {
                        if (name == "content_type") return reader.take(response.content_type), true;
                        if (name == "headers") return reader.take(response.headers), true;
                        if (name == "body") return reader.take(response.body), true;
-                       if (name == "values") return reader.take_values(response.values, depth), true;
-                       if (name == "values_tagged")
-                           return reader.take_values_tagged(response.values, depth), true;
+                       if (name == "values") return reader.take_values(response.values), true;
+                       if (name == "values_tagged") return reader.take_values_tagged(response.values), true;
                        if (name == "close") return reader.take(response.close), true;
                        if (name == "aborted") return reader.take(response.aborted), true;
+                       if (name == "error") return reader.take(response.error), true;
                        return false;
                    });
 }
 
 template <std::same_as<WorkerContext> Document>
-void read_document(JsonReader& json, Document& request, std::size_t depth) {
+void read_document(JsonReader& json, Document& request) {
     DocumentReader reader(json);
+    bool has_response = false;
     reader.members({"version", "route", "method", "target", "path", "params", "query", "headers", "body",
                     "values", "remote_address"},
                    [&](std::string_view name) {
@@ -15417,12 +16959,12 @@ void read_document(JsonReader& json, Document& request, std::size_t depth) {
                        if (name == "query") return reader.take(request.query), true;
                        if (name == "headers") return reader.take(request.headers), true;
                        if (name == "body") return reader.take(request.body), true;
-                       if (name == "values") return reader.take_values(request.values, depth), true;
-                       if (name == "values_tagged")
-                           return reader.take_values_tagged(request.values, depth), true;
+                       if (name == "values") return reader.take_values(request.values), true;
+                       if (name == "values_tagged") return reader.take_values_tagged(request.values), true;
                        if (name == "remote_address") return reader.take(request.remote_address), true;
-                       if (name == "response") return read_document(json, request.response, depth), true;
-                       return false;
+                       if (name != "response") return false;
+                       if (std::exchange(has_response, true)) reader.refuse("is there twice");
+                       return read_document(json, request.response), true;
                    });
 }
 
@@ -15445,9 +16987,14 @@ Document from_text(std::string_view text, WorkerLimits limits) {
         throw JsonError("worker document: larger than " + std::to_string(limits.bytes) + " bytes");
     }
     Document result;
-    detail::JsonReader json(text, limits.depth);
-    detail::read_document(json, result, limits.depth);
-    json.end();
+    detail::JsonReader json(text, {limits.depth, limits.values});
+    try {
+        detail::read_document(json, result);
+        json.end();
+    } catch (...) {
+        detail::dismantle(result.values);
+        throw;
+    }
     return result;
 }
 
@@ -15455,7 +17002,8 @@ Document from_text(std::string_view text, WorkerLimits limits) {
 /// a program that uses them compiles them.
 template <class Value, detail::WorkerDocument Document>
 void to_json(Value& json, const Document& document) {
-    json = parse_json<Value>(to_text(document), std::numeric_limits<std::size_t>::max());
+    constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+    json = parse_json<Value>(to_text(document), no_limit, no_limit);
 }
 template <class Value, detail::WorkerDocument Document>
 void from_json(const Value& json, Document& document) {
@@ -15484,17 +17032,30 @@ inline WorkerResponse describe_response(const Response& response) {
     return out;
 }
 
+/// Makes it the response that the document describes, which may come from anybody: it passes the checks of
+/// what handlers set. Throws std::invalid_argument, and then the response stays as it was.
 inline void apply_response(Response& response, WorkerResponse&& document) {
-    response.status = document.status;
+    http::Headers fields;
+    bool close = document.close;
+    for (const auto& [name, value] : document.headers) {
+        close = Response::check_header(name, value, [&] { fields.add(name, value); }) || close;
+    }
+    Response::check_status(document.status);
     if (document.content_type.empty()) {
         response.set_static_type({});
     } else {
         response.set_type(document.content_type);
     }
-    response.headers.clear();
-    for (const auto& [name, value] : document.headers) response.headers.add(name, value);
+    response.status = document.status;
+    response.headers = std::move(fields);
     response.body = std::move(document.body);
-    response.close = document.close;
+    response.close = close;
+}
+
+/// What a handler elsewhere threw.
+[[noreturn]] inline void throw_error_of(int status, std::string error) {
+    if (status >= 400 && status <= 599 && status != 500) throw HttpError(status, std::move(error));
+    throw std::runtime_error(error);
 }
 
 inline WorkerContext describe_request(Call& call) {
@@ -15516,16 +17077,102 @@ inline WorkerContext describe_request(Call& call) {
     return out;
 }
 
-/// Makes `call` the request that the document describes, for a route that takes it. Throws
-/// std::invalid_argument if the document describes no request that the route could have received.
-inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& document) {
-    if (document.route != route.pattern() || document.params.size() != route.param_count()) {
-        throw std::invalid_argument("worker document: it is not for the route " + route.description());
+/// The limits of a request, as its document has to keep them.
+struct RequestLimits {
+    RequestLimits() : RequestLimits(Config()) {}
+    explicit RequestLimits(const Config& config)
+        : request_line(config.max_request_line),
+          header_block(config.max_header_block),
+          header_count(static_cast<std::size_t>(config.max_header_count)),
+          body(config.max_body) {}
+    std::size_t request_line;
+    std::size_t header_block;
+    std::size_t header_count;
+    std::size_t body;
+};
+
+/// Checks that a server could have received the request of a document: whoever wrote it may be anybody.
+class RequestCheck {
+  public:
+    RequestCheck(const RouteEntry& route, const WorkerContext& document, const RequestLimits& limits)
+        : route_(route), document_(document), limits_(limits) {}
+
+    /// Throws std::invalid_argument that says what is wrong.
+    void demand_valid() const {
+        demand_route();
+        demand(is_token(document_.method), "'method' is not valid");
+        const std::string& target = document_.target;
+        const char* const end = target.data() + target.size();
+        demand(skip_target(target.data(), end) == end, "it describes no request");
+        demand(fits(limits_.request_line, document_.method.size(), target.size(), 12),
+               "'method' and 'target' are too long");
+        demand_fields();
+        demand(document_.body.size() <= route_.max_body.value_or(limits_.body), "'body' is too large");
+        constexpr auto of_an_address = [](char c) {
+            return ascii::is(c, ascii::hex) || c == '.' || c == ':';
+        };
+        const std::string& address = document_.remote_address;
+        demand(address == "unix" ||
+                   (address.size() < 64 && std::all_of(address.begin(), address.end(), of_an_address)),
+               "'remote_address' is not one");
+        demand(document_.values.is_object(), "'values' must be an object");
     }
+
+  private:
+    void demand(bool is_so, std::string_view otherwise) const {
+        if (!is_so) throw std::invalid_argument("worker document: " + std::string(otherwise));
+    }
+
+    // Only of worker routes, whose middleware the other side has run.
+    void demand_route() const {
+        const bool takes_method = route_.method() == document_.method || route_.method() == any_method ||
+                                  (route_.method() == "GET" && document_.method == "HEAD");
+        std::string_view rest = document_.route;
+        const bool is_it = rest == route_.pattern() && document_.params.size() == route_.param_count();
+        demand(is_it && takes_method, "it is not for the route " + route_.description());
+        demand(route_.is_worker(), "this is no worker route: " + route_.description());
+        for (const auto& [name, value] : document_.params) {
+            demand(name == take_param_name(rest) && is_path_text(value), "'params' are not those of a path");
+        }
+    }
+
+    // The one Host may come from the target, so its size is part of the request line's.
+    void demand_fields() const {
+        demand(document_.headers.size() <= limits_.header_count, "'headers' are too many");
+        std::size_t left = limits_.header_block;
+        bool has_host = false;
+        for (const auto& [name, value] : document_.headers) {
+            demand(is_valid_field_name(name) && is_valid_field_value(value) && trim_ows(value) == value,
+                   "'headers' has a field that is not valid");
+            const bool is_host = iequals(name, "Host");
+            demand(!is_host || (!has_host && is_valid_host(value)), "'headers' has no valid Host");
+            has_host = has_host || is_host;
+            const std::size_t size = name.size() + (is_host ? 0 : value.size()) + 3;
+            demand(size <= left, "'headers' are too large");
+            left -= size;
+        }
+    }
+
+    static bool fits(std::size_t limit, std::size_t one, std::size_t other, std::size_t more) noexcept {
+        return one <= limit && other <= limit - one && more <= limit - one - other;
+    }
+
+    const RouteEntry& route_;
+    const WorkerContext& document_;
+    const RequestLimits& limits_;
+};
+
+/// Makes `call` the request that the document describes, for a worker route that takes it. Throws
+/// std::invalid_argument if the document describes no request that the route could have received, or is
+/// beyond the limits.
+inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& document,
+                       const RequestLimits& limits = {}) {
+    RequestCheck(route, document, limits).demand_valid();
     CallBuilder builder(call);
     builder.begin(document.method, document.target);
     for (const auto& [name, value] : document.headers) builder.field(name, value);
     if (builder.end() != nullptr) throw std::invalid_argument("worker document: it describes no request");
+    apply_response(call.response, std::move(document.response));
     call.request.body_storage = std::move(document.body);
     call.request.body = call.request.body_storage;
     for (const auto& [name, value] : document.params) builder.param(value);
@@ -15533,7 +17180,6 @@ inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& docu
     call.position = route.chain().size();
     call.values = std::move(document.values);
     call.remote_address = std::move(document.remote_address);
-    apply_response(call.response, std::move(document.response));
 }
 
 }  // namespace detail
@@ -15586,7 +17232,8 @@ struct PoolCarrier final : Carrier {
           mailbox(std::make_shared<Mailbox>(reactor)),
           routes(std::move(table)),
           queue_timeout(config.worker_queue_timeout),
-          json_depth(static_cast<std::size_t>(config.max_json_depth)),
+          json{static_cast<std::size_t>(config.max_json_depth), config.max_json_values},
+          limits(config),
           pool(config.worker_pool_size, config.worker_queue_limit) {}
 
     // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
@@ -15605,7 +17252,8 @@ struct PoolCarrier final : Carrier {
     std::shared_ptr<Mailbox> mailbox;
     std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
-    std::size_t json_depth;
+    JsonLimits json;
+    RequestLimits limits;
     WorkerPool pool;
 };
 
@@ -15630,9 +17278,10 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
           route_(call.route),
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
+          limits_(carrier.limits),
           text_(std::move(request)) {
         place_.scheme = call.place.scheme;
-        place_.json_depth = carrier.json_depth;
+        place_.json = carrier.json;
         place_.worker_pool_size = carrier.pool.size();
         place_.in_worker_pool = true;
     }
@@ -15663,8 +17312,12 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         if (!text_.empty()) {
             auto response = from_text<WorkerResponse>(text_, no_limits);
             if (response.aborted) call.is_aborted = true;
-            call.values = std::move(response.values);
+            call.values.swap(response.values);
+            dismantle(response.values);
+            const int status = response.status;
+            std::optional<std::string> error = std::move(response.error);
             apply_response(call.response, std::move(response));
+            if (error) throw_error_of(status, *std::move(error));
         }
         if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
     }
@@ -15674,7 +17327,8 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
 
   private:
     // They were kept when the request was read, and the text was made by this process.
-    static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1)};
+    static constexpr WorkerLimits no_limits{static_cast<std::size_t>(-1), static_cast<std::size_t>(-1),
+                                            static_cast<std::size_t>(-1)};
 
     /// If the thread ends in the middle, its coroutines end before what they use.
     class FiberGuard {
@@ -15696,7 +17350,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         FiberGuard no_fiber_outlives_call(loop);
         call.place = place_;
         call.stop_source = stop_;
-        build_call(call, *route_, from_text<WorkerContext>(std::exchange(text_, {}), no_limits));
+        build_call(call, *route_, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), limits_);
         const Handler& handler = route_->handler();
         keep_exception([&] {
             if (handler.is_coroutine()) {
@@ -15784,6 +17438,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     const RouteEntry* route_;
     LogSink log_;
     std::stop_token stopping_;
+    RequestLimits limits_;
     std::string text_;  // the request, then the response
     CallPlace place_;
     std::stop_source stop_;
@@ -15884,7 +17539,8 @@ inline Route& Route::worker(bool on) {
 // ---- sake/client/url.hpp ----
 
 // URLs of the http scheme, for the client: where to connect, what to ask for, and where a redirect leads.
-// Strict: what may not stand in a request is refused here, so that nothing can be put into it.
+// What people and servers write into a path or query, such as a space or UTF-8, is escaped here, as browsers
+// do. Control bytes are refused, so that nothing can be put into a request.
 
 namespace sake {
 inline namespace v0 {
@@ -15892,17 +17548,29 @@ namespace http {
 
 /// A URL taken apart: "http://host:port/path?query". A fragment is dropped, since it is not sent.
 struct Url {
-    std::string authority;  // "host" or "host:port", as Host says it
+    std::string authority;  // "host", or "host:port" for a port other than 80, in small letters: as in Host
     std::string target;     // "/path?query"
 
-    /// "host:port", with the port 80 where none is given: what TcpStream::connect takes.
-    [[nodiscard]] std::string address() const {
-        const std::size_t host = sake::detail::host_length(authority);
-        const bool has_port = host + 1 < authority.size();
-        return authority.substr(0, host) + (has_port ? authority.substr(host) : ":80");
+    /// "example.com", "127.0.0.1" or "::1".
+    [[nodiscard]] std::string host() const {
+        const std::size_t length = sake::detail::host_length(authority);
+        return authority[0] == '[' ? authority.substr(1, length - 2) : authority.substr(0, length);
     }
+    [[nodiscard]] std::uint16_t port() const noexcept {
+        const std::size_t host = sake::detail::host_length(authority);
+        if (host == authority.size()) return default_port;
+        return parse_decimal<std::uint16_t>(std::string_view(authority).substr(host + 1)).value_or(0);
+    }
+    /// "host:port", with the port 80 where none is given.
+    [[nodiscard]] std::string address() const {
+        return authority.substr(0, sake::detail::host_length(authority)) + ":" + std::to_string(port());
+    }
+    /// "http://host:port", as messages name it: without what may be secret in a target.
+    [[nodiscard]] std::string origin() const { return "http://" + address(); }
     [[nodiscard]] std::string to_string() const { return "http://" + authority + target; }
     friend bool operator==(const Url&, const Url&) = default;
+
+    static constexpr std::uint16_t default_port = 80;
 };
 
 namespace detail {
@@ -15924,13 +17592,34 @@ inline std::string loggable_url(std::string_view text) {
 
 }  // namespace detail
 
-/// Throws std::invalid_argument if it is none, or of another scheme; a user name and a password in it are
-/// refused, and not repeated in the message.
+namespace detail {
+
+/// The text with escapes for what may not stand in a request: a space, `"<>\^`{|}`, bytes above 127, a '%'
+/// that begins no escape. Control bytes stay, for parse_url to refuse.
+inline std::string escape_url(std::string_view text) {
+    return sake::detail::escape_uri(text, [](char c, std::size_t) { return ascii::is(c, ascii::target); });
+}
+
+/// "host" or "host:port" as two spellings of one origin have it in common.
+inline std::string normal_authority(std::string_view text) {
+    const std::size_t host = sake::detail::host_length(text);
+    std::string out(text.substr(0, host));
+    for (char& c : out) c = to_lower(c);
+    const std::string_view digits = text.substr(std::min(host + 1, text.size()));
+    const std::uint16_t port = parse_decimal<std::uint16_t>(digits).value_or(Url::default_port);
+    return port == Url::default_port ? out : out + ":" + std::to_string(port);
+}
+
+}  // namespace detail
+
+/// What may not stand in a path or query is escaped, but control bytes. Throws std::invalid_argument for what
+/// is no URL, or has another scheme; a user name and a password in it are refused, and not repeated in the
+/// message.
 [[nodiscard]] inline Url parse_url(std::string_view text) {
     const auto refuse = [&](std::string_view why) {
         throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
     };
-    const std::string_view whole = text.substr(0, text.find('#'));
+    const std::string whole = detail::escape_url(text.substr(0, text.find('#')));
     const auto parts = sake::detail::parse_absolute(sake::detail::Method::get, whole);
     if (!parts) {
         const std::size_t host = std::min(whole.find("//"), whole.size());
@@ -15939,16 +17628,15 @@ inline std::string loggable_url(std::string_view text) {
             refuse("has a user name or password, which belong in a field: Authorization");
         refuse("is not http://host/path");
     }
-    if (!iequals(whole.substr(0, 7), "http://")) refuse("is not http, the one scheme that is spoken here");
+    if (parts->is_https) refuse("is not http, the one scheme that is spoken here");
     if (sake::detail::host_length(parts->authority) == 0) refuse("has no host");
     Url url;
-    url.authority = parts->authority;
-    const std::string_view rest = whole.substr(7 + parts->authority.size());
+    url.authority = detail::normal_authority(parts->authority);
+    const std::string_view rest = std::string_view(whole).substr(7 + parts->authority.size());
     if (rest.empty() || rest[0] != '/') url.target = "/";
     url.target += rest;
     const char* const end = url.target.data() + url.target.size();
-    if (sake::detail::skip_target(url.target.data(), end) != end)
-        refuse("has a byte that must be percent-encoded");
+    if (sake::detail::skip_target(url.target.data(), end) != end) refuse("has a control character");
     return url;
 }
 
@@ -15973,14 +17661,22 @@ inline std::string remove_dot_segments(std::string_view path) {
     return out;
 }
 
+/// Whether it begins with a scheme (RFC 3986 section 3.1), so that it is no path with a colon in it.
+inline bool has_scheme(std::string_view text) noexcept {
+    const std::size_t colon = text.find(':');
+    if (colon == std::string_view::npos || to_lower(text[0]) < 'a' || to_lower(text[0]) > 'z') return false;
+    return std::all_of(text.begin(), text.begin() + colon, [](char c) {
+        return c == '+' || (ascii::is(c, ascii::unreserved) && c != '_' && c != '~');
+    });
+}
+
 }  // namespace detail
 
 /// Where a Location leads from `base` (RFC 3986 section 5.2). Throws as parse_url does.
 [[nodiscard]] inline Url resolve_url(const Url& base, std::string_view location) {
     location = location.substr(0, location.find('#'));
     if (location.substr(0, 2) == "//") return parse_url("http:" + std::string(location));
-    const std::size_t colon = location.find(':');
-    if (colon < location.find_first_of("/?")) return parse_url(location);
+    if (detail::has_scheme(location)) return parse_url(location);
     const std::string_view old_path = std::string_view(base.target).substr(0, base.target.find('?'));
     std::string target;
     if (location.empty()) {
@@ -16069,6 +17765,38 @@ inline bool is_own_field(std::string_view name) noexcept {
 }
 
 }  // namespace detail
+
+/// A JSON object of a few members, for a call that is awaited where it is made. g++ 12 compiles no
+/// `Json{{...}}` there ("array used as initializer"); a Json with a name of its own, and this, it does.
+///
+///     co_await http::post(url, {{"name", name}, {"age", 7}});
+class JsonMembers {
+  public:
+    class Member {
+      public:
+        Member() = default;  // none
+        template <class Value>
+            requires std::convertible_to<Value, Json>
+        Member(std::string_view name, Value&& value) : name_(name), value_(std::forward<Value>(value)) {}
+
+      private:
+        friend class JsonMembers;
+        std::optional<std::string> name_;
+        Json value_;
+    };
+
+    JsonMembers(Member a, Member b = {}, Member c = {}, Member d = {}, Member e = {}, Member f = {},
+                Member g = {}, Member h = {}) {
+        for (Member* const each : {&a, &b, &c, &d, &e, &f, &g, &h}) {
+            if (each->name_) value_[*std::move(each->name_)] = std::move(each->value_);
+        }
+    }
+
+    [[nodiscard]] const Json& value() const noexcept { return value_; }
+
+  private:
+    Json value_ = Json::object();
+};
 
 /// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
 /// wrong.
@@ -16208,15 +17936,18 @@ inline namespace v0 {
 namespace http {
 namespace detail {
 
-/// A Pool for each origin. For one reactor at a time.
+/// A Pool for each origin. For one reactor at a time. The client, its requests and its streams share it, so
+/// that a request goes on when the client is destroyed, and the last of them closes the connections.
 class ClientConnections final : sake::detail::ReactorEndListener {
   public:
     using Connections = Pool<TcpStream>;
 
-    explicit ClientConnections(const ClientOptions& options) noexcept : options_(options) {}
+    explicit ClientConnections(const ClientOptions& chosen) noexcept : options(chosen) {}
     ClientConnections(const ClientConnections&) = delete;
     ClientConnections& operator=(const ClientConnections&) = delete;
     ~ClientConnections() = default;
+
+    const ClientOptions options;
 
     /// Those to the origin of this URL. Throws std::logic_error on a second reactor.
     template <std::same_as<Url> U>
@@ -16245,11 +17976,20 @@ class ClientConnections final : sake::detail::ReactorEndListener {
     void settle_on(Reactor* reactor);
     void reactor_ends() noexcept override { reactor_ = nullptr; }
 
-    const ClientOptions& options_;
     std::map<std::string, Origin> origins_;  // by address
     std::uint64_t uses_ = 0;
     Reactor* reactor_ = nullptr;  // of whoever asked first
 };
+
+/// The scheme in the message is for who reads "timed out after 10 s connecting to http://localhost:80" in a
+/// log.
+template <class Text>
+Task<TcpStream> connect_to_origin(Text host, std::uint16_t port, std::chrono::milliseconds limit) {
+    sake::detail::HostAndPort where = sake::detail::join_peer(std::move(host), port);
+    std::string origin = "http://" + where.to_string();
+    auto connecting = sake::detail::connect_to_host(std::move(where));
+    co_return co_await sake::detail::connect_in_time(std::move(connecting), std::move(origin), limit);
+}
 
 inline void ClientConnections::settle_on(Reactor* reactor) {
     if (reactor_ == reactor) return;
@@ -16266,12 +18006,12 @@ ClientConnections::Connections& ClientConnections::to(const U& url) {
     if (found == origins_.end()) {
         // So that a client of many origins does not remember them all.
         std::erase_if(origins_, [](const auto& each) { return each.second.is_empty(); });
-        const PoolOptions limits{options_.max_connections_per_origin, options_.acquire_timeout,
-                                 options_.idle_timeout};
-        auto connect = [address, limit = options_.connect_timeout] {
-            return TcpStream::connect(address, limit);
+        PoolOptions limits{options.max_connections_per_origin, options.acquire_timeout, options.idle_timeout,
+                           "a connection to " + url.origin()};
+        auto connect = [host = url.host(), port = url.port(), limit = options.connect_timeout] {
+            return connect_to_origin(host, port, limit);
         };
-        auto pool = std::make_unique<Connections>(limits, std::move(connect),
+        auto pool = std::make_unique<Connections>(std::move(limits), std::move(connect),
                                                   [](TcpStream& stream) { return stream.is_quiet(); });
         found = origins_.emplace(std::move(address), Origin{std::move(pool)}).first;
     }
@@ -16280,7 +18020,7 @@ ClientConnections::Connections& ClientConnections::to(const U& url) {
 }
 
 inline bool ClientConnections::make_room() noexcept {
-    while (idle() >= options_.max_idle_connections) {
+    while (idle() >= options.max_idle_connections) {
         auto oldest = origins_.end();
         for (auto each = origins_.begin(); each != origins_.end(); ++each) {
             if (each->second.connections->idle() == 0) continue;
@@ -16320,7 +18060,7 @@ struct Response {
 
     /// Whether the status is 2xx.
     [[nodiscard]] bool is_ok() const noexcept { return status >= 200 && status < 300; }
-    /// The body as JSON. Throws JsonError.
+    /// The body as JSON, with the limits of parse_json. Throws JsonError.
     template <class Value = Json>
     [[nodiscard]] Value json() const {
         return parse_json<Value>(body);
@@ -16329,9 +18069,19 @@ struct Response {
 
 namespace detail {
 
+[[noreturn]] inline void throw_bad_response(std::string_view origin, std::string_view reason) {
+    throw BadResponse("bad response from " + std::string(origin) + ": " + std::string(reason));
+}
+
+/// The failure of a connection, with what it was to bring.
+[[noreturn]] inline void throw_while_reading(const std::system_error& error, const std::string& origin) {
+    throw std::system_error(error.code(), "cannot read the response from " + origin);
+}
+
 /// The head of an answer, as far as it has come.
 struct Answer {
     sake::detail::http1::ResponseParser parser;
+    const Url& url;
     sake::detail::http1::ReceivedHead head = {};
 
     [[nodiscard]] bool announces_close(std::string_view unread) const noexcept {
@@ -16354,57 +18104,45 @@ class AbortUnlessAnswered {
     TcpStream* stream_;
 };
 
-}  // namespace detail
-
-/// An answer whose body is still to come. When it goes before all is read, the connection is closed. It must
-/// not outlive its client.
-class ResponseStream {
+/// The body of an answer, on its connection. What a ResponseStream shares with a read in progress.
+class ResponseBody {
   public:
-    int status = 0;
-    Headers headers;
+    using Connection = ClientConnections::Connections::Lease;
+    using Kind = sake::detail::http1::Framing::Body;
 
-    ResponseStream(ResponseStream&&) noexcept = default;
-    ResponseStream& operator=(ResponseStream&&) = delete;
-    ~ResponseStream() { close(); }
+    ResponseBody(std::shared_ptr<ClientConnections> kept, Connection connection, std::string origin,
+                 std::size_t head_size, const sake::detail::http1::Framing& framing)
+        : kept_(std::move(kept)),
+          connection_(std::move(connection)),
+          origin_(std::move(origin)),
+          keep_alive_(framing.keep_alive) {
+        connection_->skip(head_size);
+        body_.reset(framing);
+        if (framing.body == Kind::none) end();
+    }
+    ResponseBody(const ResponseBody&) = delete;
+    ResponseBody& operator=(const ResponseBody&) = delete;
 
-    /// The next piece of the body; empty at its end. Throws BadResponse, std::system_error if the connection
-    /// ends in the middle, TimedOut if nothing comes in time, and Cancelled.
-    template <class Unused = void>
-    [[nodiscard]] Task<std::string> read();
-
-    /// Gives up what is still to come.
     void close() noexcept {
         if (connection_) connection_->abort();
         connection_.discard();
     }
 
-  private:
-    friend class Client;
-    using Connection = detail::ClientConnections::Connections::Lease;
-    using Body = sake::detail::http1::Framing::Body;
-
-    ResponseStream(detail::ClientConnections& kept, Connection connection,
-                   const sake::detail::http1::ReceivedHead& head, std::string_view bytes,
-                   const sake::detail::http1::Framing& framing, std::chrono::milliseconds read_timeout)
-        : status(head.status),
-          kept_(&kept),
-          connection_(std::move(connection)),
-          keep_alive_(framing.keep_alive),
-          read_timeout_(read_timeout) {
-        for (const sake::detail::FieldSlice& field : head.fields) {
-            headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
-        }
-        connection_->skip(head.size);
-        body_.reset(framing);
-        if (framing.body == Body::none) end();
-    }
+    /// As ResponseStream::read.
+    template <class Self>
+    static Task<std::string> read(std::shared_ptr<Self> self);
 
     // A few KiB of known length, or what has already come.
     [[nodiscard]] bool is_nearly_read() const noexcept {
         if (is_at_end_) return false;
-        if (body_.kind() == Body::length) return body_.left_in_piece() <= 4096;
-        return body_.kind() == Body::chunked && !connection_->unread().empty();
+        if (body_.kind() == Kind::length) return body_.left_in_piece() <= 4096;
+        return body_.kind() == Kind::chunked && !connection_->unread().empty();
     }
+    [[nodiscard]] const std::string& origin() const noexcept { return origin_; }
+
+  private:
+    template <class Unused = void>
+    Task<std::size_t> read_more();
     [[nodiscard]] std::string take(std::string_view unread);
     // What would come behind the answer was not asked for: such a connection is not used again.
     void end() noexcept {
@@ -16414,16 +18152,16 @@ class ResponseStream {
         const Connection goes_back = std::move(connection_);
     }
 
-    detail::ClientConnections* kept_;
+    std::shared_ptr<ClientConnections> kept_;
     Connection connection_;
+    std::string origin_;  // in messages
     sake::detail::http1::BodyReader body_;
     bool keep_alive_;
     bool is_at_end_ = false;
-    std::chrono::milliseconds read_timeout_;
 };
 
 // All that has come of the body, in one piece.
-inline std::string ResponseStream::take(std::string_view unread) {
+inline std::string ResponseBody::take(std::string_view unread) {
     using Step = sake::detail::http1::BodyReader::Step;
     std::string piece;
     for (;;) {
@@ -16432,34 +18170,93 @@ inline std::string ResponseStream::take(std::string_view unread) {
         piece += step.data;
         if (step.kind == Step::Kind::data) continue;
         connection_->skip(connection_->unread().size() - unread.size());
-        if (step.kind == Step::Kind::refused) {
-            throw BadResponse("bad response: " + std::string(body_.reason()));
-        }
+        if (step.kind == Step::Kind::refused) throw_bad_response(origin_, body_.reason());
         if (step.kind == Step::Kind::done) end();
         return piece;
     }
 }
 
-template <class Unused>
-Task<std::string> ResponseStream::read() {
-    while (!is_at_end_) {
-        if (!connection_) throw std::logic_error("the ResponseStream is closed");
-        const std::string_view unread = connection_->unread();
+template <class Self>
+Task<std::string> ResponseBody::read(std::shared_ptr<Self> self) {
+    if (self == nullptr) throw std::logic_error("the ResponseStream was moved from");
+    while (!self->is_at_end_) {
+        if (!self->connection_) throw std::logic_error("the ResponseStream is closed");
+        const std::string_view unread = self->connection_->unread();
         if (!unread.empty()) {
-            std::string piece = take(unread);
+            std::string piece = self->take(unread);
             if (!piece.empty()) co_return piece;
             continue;
         }
-        const std::size_t more = co_await connection_->read_more(read_timeout_);
+        const std::size_t more = co_await self->read_more();
         if (more > 0) continue;
-        if (body_.kind() != Body::to_the_end) {
-            close();
-            sake::detail::throw_system_error(ECONNRESET, "the server ended in the middle of its answer");
+        if (self->body_.kind() != Kind::to_the_end) {
+            self->close();
+            sake::detail::throw_ended(self->origin_ + ": the server ended in the middle of its answer");
         }
-        end();
+        self->end();
     }
     co_return std::string();
 }
+
+template <class Unused>
+Task<std::size_t> ResponseBody::read_more() {
+    const auto limit = kept_->options.read_timeout;
+    try {
+        co_return co_await connection_->read_more(limit);
+    } catch (const std::system_error& error) {
+        throw_while_reading(error, origin_);
+    } catch (const TimedOut&) {
+        sake::detail::throw_timed_out(limit, "reading the body of the response from", origin_);
+    }
+}
+
+}  // namespace detail
+
+/// An answer whose body is still to come. If it is destroyed before all is read, the connection is closed. It
+/// may outlive its client. Moves only, also while somebody reads.
+class ResponseStream {
+  public:
+    int status = 0;
+    Headers headers;
+
+    ResponseStream(ResponseStream&&) noexcept = default;
+    ResponseStream& operator=(ResponseStream&&) = delete;
+
+    /// The next piece of the body; empty at its end. Throws BadResponse, std::system_error if the connection
+    /// ends in the middle or the stream is closed meanwhile, TimedOut if nothing comes in time, and
+    /// Cancelled.
+    template <class Unused = void>
+    [[nodiscard]] Task<std::string> read() {
+        return detail::ResponseBody::read(body_.share());
+    }
+
+    /// Gives up what is still to come.
+    void close() noexcept {
+        if (body_) body_->close();
+    }
+
+  private:
+    friend class Client;
+    // The body takes the head off the connection, where `bytes` are.
+    ResponseStream(std::shared_ptr<detail::ClientConnections> kept,
+                   detail::ResponseBody::Connection connection, std::string origin,
+                   const sake::detail::http1::ReceivedHead& head, std::string_view bytes,
+                   const sake::detail::http1::Framing& framing)
+        : status(head.status),
+          headers(fields_of(head, bytes)),
+          body_(std::make_shared<detail::ResponseBody>(std::move(kept), std::move(connection),
+                                                       std::move(origin), head.size, framing)) {}
+
+    static Headers fields_of(const sake::detail::http1::ReceivedHead& head, std::string_view bytes) {
+        Headers headers;
+        for (const sake::detail::FieldSlice& field : head.fields) {
+            headers.add(field.name.of(bytes.data()), field.value.of(bytes.data()));
+        }
+        return headers;
+    }
+
+    sake::detail::ClosingPtr<detail::ResponseBody> body_;
+};
 
 }  // namespace http
 }  // namespace v0
@@ -16478,13 +18275,24 @@ namespace detail {
 template <class T>
 concept Text = std::convertible_to<T, std::string>;
 
+/// What becomes the body of a post: something as JSON, or text and its type.
+template <class... Body>
+inline constexpr bool is_content = false;
+template <std::convertible_to<Json> Value>
+inline constexpr bool is_content<Value> = true;
+template <Text Bytes, std::convertible_to<std::string_view> Type>
+inline constexpr bool is_content<Bytes, Type> = true;
+template <class... Body>
+concept Content = is_content<Body...>;
+
 }  // namespace detail
 
 /// Sends requests. It keeps connections per origin and uses them again; one that the server has closed
 /// meanwhile costs another attempt, where repeating the request is harmless. Cancelling a request closes its
-/// connection. For one reactor at a time; it must outlive its requests and streams. All its coroutines throw
-/// std::system_error if the connection fails, BadResponse, TimedOut, Cancelled, and std::invalid_argument for
-/// what cannot be sent.
+/// connection. For one reactor at a time. A request that is under way when the client is destroyed goes on,
+/// and so does a ResponseStream. All its coroutines throw std::system_error if the connection fails,
+/// BadResponse, TimedOut, Cancelled, and std::invalid_argument for what cannot be sent; their messages name
+/// what was being done, the origin and the cause.
 ///
 ///     http::Client client({.response_timeout = 2s});
 ///     const auto response = co_await client.get("http://localhost:8080/users/7");
@@ -16492,18 +18300,27 @@ concept Text = std::convertible_to<T, std::string>;
 class Client {
   public:
     /// Throws std::invalid_argument, with the name of the option that makes no sense.
-    explicit Client(ClientOptions options = {}) : options_(options) { detail::check(options_); }
-    explicit Client(Reactor&) : Client() {}
+    template <std::same_as<ClientOptions> Options = ClientOptions>  // a template: see present_client
+    explicit Client(Options options = {}) {
+        detail::check(options);
+        connections_ = std::make_shared<detail::ClientConnections>(options);
+    }
+    template <std::same_as<Reactor> R>
+    explicit Client(R&) : Client() {}
     Client(const Client&) = delete;
     Client& operator=(const Client&) = delete;
 
     /// Sends the request, follows redirects, and gathers the body, up to `max_body`.
     template <std::same_as<Request> R>
-    [[nodiscard]] Task<Response> send(R request);
+    [[nodiscard]] Task<Response> send(R request) {
+        return gather(connections_, std::move(request));
+    }
 
     /// The same, but gives the answer when its head has come: the body is read from it.
     template <std::same_as<Request> R>
-    [[nodiscard]] Task<ResponseStream> open(R request);
+    [[nodiscard]] Task<ResponseStream> open(R request) {
+        return follow(connections_, std::move(request));
+    }
 
     template <detail::Text Url>
     [[nodiscard]] Task<Response> get(Url url) {
@@ -16517,22 +18334,38 @@ class Client {
     [[nodiscard]] Task<Response> del(Url url) {
         return send(Request("DELETE", std::string(std::move(url))));
     }
-    /// With a JSON body, or with text and its type.
+    /// With a JSON body, or with text and its type; an object may be written as `{{"name", name}, {"age",
+    /// 7}}`.
     template <detail::Text Url, class... Body>
+        requires detail::Content<Body...>
     [[nodiscard]] Task<Response> post(Url url, Body... body) {
         return send(with_body("POST", std::string(std::move(url)), std::move(body)...));
     }
+    template <detail::Text Url>
+    [[nodiscard]] Task<Response> post(Url url, JsonMembers members) {
+        return send(with_body("POST", std::string(std::move(url)), members.value()));
+    }
     template <detail::Text Url, class... Body>
+        requires detail::Content<Body...>
     [[nodiscard]] Task<Response> put(Url url, Body... body) {
         return send(with_body("PUT", std::string(std::move(url)), std::move(body)...));
     }
+    template <detail::Text Url>
+    [[nodiscard]] Task<Response> put(Url url, JsonMembers members) {
+        return send(with_body("PUT", std::string(std::move(url)), members.value()));
+    }
     template <detail::Text Url, class... Body>
+        requires detail::Content<Body...>
     [[nodiscard]] Task<Response> patch(Url url, Body... body) {
         return send(with_body("PATCH", std::string(std::move(url)), std::move(body)...));
     }
+    template <detail::Text Url>
+    [[nodiscard]] Task<Response> patch(Url url, JsonMembers members) {
+        return send(with_body("PATCH", std::string(std::move(url)), members.value()));
+    }
 
     /// Connections that are kept for later, of all origins.
-    [[nodiscard]] int idle_connections() const noexcept { return connections_.idle(); }
+    [[nodiscard]] int idle_connections() const noexcept { return connections_->idle(); }
 
   private:
     static Request with_body(std::string method, std::string_view url, const Json& value) {
@@ -16547,64 +18380,78 @@ class Client {
         return request;
     }
 
-    // Templates: see task.hpp.
-    template <class R>
-    Task<std::optional<ResponseStream>> try_once(R& request);
-    template <class R>
-    Task<bool> write(R& request, TcpStream& stream, detail::Answer& answer);
-    template <class R>
-    Task<bool> write_body(R& request, TcpStream& stream);
-    template <class Bytes>
-    Task<bool> put(TcpStream& stream, const Bytes& bytes);
-    template <class Answer>
-    Task<bool> read_head(TcpStream& stream, Answer& answer);
-    template <class Answer>
-    Task<> rest_is_unwanted(TcpStream& stream, Answer& answer);
-    template <class Stream>
-    Task<> finish(Stream& stream);
+    // What requests share with the client, and keep.
+    using Shared = std::shared_ptr<detail::ClientConnections>;
 
-    const ClientOptions options_;
-    detail::ClientConnections connections_{options_};
+    // Templates: see task.hpp. What is not given it holds a part of, for as long as gather or follow run.
+    template <class R>
+    static Task<Response> gather(Shared connections, R request);
+    template <class R>
+    static Task<ResponseStream> follow(Shared connections, R request);
+    template <class R>
+    static Task<std::optional<ResponseStream>> try_once(Shared connections, R& request);
+    template <class R>
+    static Task<bool> write(const ClientOptions& options, R& request, TcpStream& stream,
+                            detail::Answer& answer);
+    template <class R>
+    static Task<bool> write_body(const ClientOptions& options, R& request, TcpStream& stream);
+    template <class Bytes>
+    static Task<bool> put_bytes(const ClientOptions& options, const http::Url& url, TcpStream& stream,
+                                const Bytes& bytes);
+    template <class Answer>
+    static Task<bool> read_head(TcpStream& stream, Answer& answer);
+    template <class Answer>
+    static Task<bool> read_head_in_time(TcpStream& stream, Answer& answer, std::chrono::milliseconds limit);
+    template <class Answer>
+    static Task<> rest_is_unwanted(TcpStream& stream, Answer& answer);
+    template <class Stream>
+    static Task<> finish(Stream& stream);
+
+    Shared connections_;
 };
 
 // In pieces, each with its own limit. False if the connection has failed, of which reading will tell more: an
 // error that a server sends on its way out is the answer.
 template <class Bytes>
-Task<bool> Client::put(TcpStream& stream, const Bytes& bytes) {
+Task<bool> Client::put_bytes(const ClientOptions& options, const http::Url& url, TcpStream& stream,
+                             const Bytes& bytes) {
     constexpr std::size_t piece = 64 * 1024;
     try {
         for (std::string_view left = bytes; !left.empty(); left.remove_prefix(std::min(piece, left.size()))) {
-            co_await stream.write_all(left.substr(0, piece), options_.write_timeout);
+            co_await stream.write_all(left.substr(0, piece), options.write_timeout);
         }
     } catch (const std::system_error&) {
         co_return false;
+    } catch (const TimedOut&) {
+        sake::detail::throw_timed_out(options.write_timeout, "sending the request to", url.origin());
     }
     co_return true;
 }
 
 template <class R>
-Task<bool> Client::write_body(R& request, TcpStream& stream) {
-    if (!request.is_streamed()) co_return co_await put(stream, request.body_);
+Task<bool> Client::write_body(const ClientOptions& options, R& request, TcpStream& stream) {
+    if (!request.is_streamed()) co_return co_await put_bytes(options, request.url_, stream, request.body_);
     for (;;) {
         const std::string piece = co_await request.source_();
         std::string chunk;
         sake::detail::http1::append_chunk(chunk, piece);
         if (piece.empty()) chunk = sake::detail::http1::last_chunk;
-        const bool is_written = co_await put(stream, chunk);
+        const bool is_written = co_await put_bytes(options, request.url_, stream, chunk);
         if (!is_written || piece.empty()) co_return is_written;
     }
 }
 
 // Gives whether all is written. It is not if the server says before that that it does not want the rest.
 template <class R>
-Task<bool> Client::write(R& request, TcpStream& stream, detail::Answer& answer) {
+Task<bool> Client::write(const ClientOptions& options, R& request, TcpStream& stream,
+                         detail::Answer& answer) {
     constexpr std::size_t small = 16 * 1024;
     const bool is_small = !request.is_streamed() && request.body_.size() <= small;
     std::string head = request.head();
     if (is_small) head += request.body_;
-    const bool is_written = co_await put(stream, head);
+    const bool is_written = co_await put_bytes(options, request.url_, stream, head);
     if (is_small || !is_written) co_return is_written;
-    auto first = co_await when_any(write_body(request, stream), rest_is_unwanted(stream, answer));
+    auto first = co_await when_any(write_body(options, request, stream), rest_is_unwanted(stream, answer));
     co_return first.index() == 0 && std::get<0>(first);
 }
 
@@ -16622,12 +18469,12 @@ Task<> Client::rest_is_unwanted(TcpStream& stream, Answer& answer) {
 // at all.
 template <class Answer>
 Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
+    const auto refuse = [&](std::string_view why) { detail::throw_bad_response(answer.url.origin(), why); };
     for (;;) {
         const auto result = answer.parser.parse(stream.unread(), answer.head);
-        if (result == sake::detail::http1::ResponseParser::Result::refused)
-            throw BadResponse("bad response: " + std::string(answer.parser.reason()));
+        if (result == sake::detail::http1::ResponseParser::Result::refused) refuse(answer.parser.reason());
         if (result == sake::detail::http1::ResponseParser::Result::done) {
-            if (answer.head.status == 101) throw BadResponse("bad response: 101, which was not asked for");
+            if (answer.head.status == 101) refuse("101, which was not asked for");
             if (!sake::detail::is_informational(answer.head.status)) co_return true;
             stream.skip(answer.head.size);
             answer.parser.reset();
@@ -16635,57 +18482,70 @@ Task<bool> Client::read_head(TcpStream& stream, Answer& answer) {
         }
         const std::size_t more = co_await stream.read_more();
         if (more > 0) continue;
-        if (!stream.unread().empty()) throw BadResponse("bad response: it ends in the middle of its head");
+        if (!stream.unread().empty()) refuse("it ends in the middle of its head");
         co_return false;
+    }
+}
+
+template <class Answer>
+Task<bool> Client::read_head_in_time(TcpStream& stream, Answer& answer, std::chrono::milliseconds limit) {
+    try {
+        co_return co_await timeout(read_head(stream, answer), limit);
+    } catch (const TimedOut&) {
+        sake::detail::throw_timed_out(limit, "waiting for the response from", answer.url.origin());
     }
 }
 
 // Nothing if the connection, which had been used before, was closed by the server, and another may be tried.
 template <class R>
-Task<std::optional<ResponseStream>> Client::try_once(R& request) {
-    auto connection = co_await connections_.to(request.url_).acquire();
+Task<std::optional<ResponseStream>> Client::try_once(Shared connections, R& request) {
+    const ClientOptions& options = connections->options;
+    auto connection = co_await connections->to(request.url_).acquire();
     const bool may_repeat = connection.is_used() && request.is_repeatable();
     detail::AbortUnlessAnswered giving_up(*connection);
-    detail::Answer answer{sake::detail::http1::ResponseParser(detail::head_limits(options_))};
-    bool is_written = false;
+    detail::Answer answer{sake::detail::http1::ResponseParser(detail::head_limits(options)), request.url_};
+    const bool is_written = co_await write(options, request, *connection, answer);
     bool has_come = false;
     try {
-        is_written = co_await write(request, *connection, answer);
-        has_come = co_await timeout(read_head(*connection, answer), options_.response_timeout);
-    } catch (const std::system_error&) {
-        if (!may_repeat) throw;
+        has_come = co_await read_head_in_time(*connection, answer, options.response_timeout);
+    } catch (const std::system_error& error) {
+        if (!may_repeat) detail::throw_while_reading(error, request.url_.origin());
     }
     if (!has_come) {
         giving_up.dismiss();
         connection.discard();
         if (may_repeat) co_return std::nullopt;
-        sake::detail::throw_system_error(ECONNRESET,
-                                         request.url_.to_string() + ": the server gave no answer");
+        sake::detail::throw_ended(request.url_.origin() + ": the server gave no answer");
     }
     const std::string_view bytes = connection->unread();
     sake::detail::http1::Framing framing = sake::detail::http1::decide_response_framing(
         answer.head, bytes.data(), sake::detail::method_from(request.method_));
-    if (framing.refuse_status != 0) throw BadResponse("bad response: " + std::string(framing.reason));
+    if (framing.refuse_status != 0) detail::throw_bad_response(request.url_.origin(), framing.reason);
     framing.keep_alive = framing.keep_alive && is_written;
     giving_up.dismiss();
-    co_return ResponseStream(connections_, std::move(connection), answer.head, bytes, framing,
-                             options_.read_timeout);
+    co_return ResponseStream(std::move(connections), std::move(connection), request.url_.origin(),
+                             answer.head, bytes, framing);
 }
 
-template <std::same_as<Request> R>
-Task<ResponseStream> Client::open(R request) {
+template <class R>
+Task<ResponseStream> Client::follow(Shared connections, R request) {
+    const int most = connections->options.max_redirects;
     for (int redirects = 0;; ++redirects) {
         std::optional<ResponseStream> stream;
         while (!stream) {
-            auto attempt = co_await try_once(request);
+            auto attempt = co_await try_once(connections, request);
             if (attempt) stream.emplace(*std::move(attempt));
         }
-        if (options_.max_redirects == 0 || !request.is_redirected_by(*stream)) co_return *std::move(stream);
-        if (redirects == options_.max_redirects) throw BadResponse("too many redirects");
+        if (most == 0 || !request.is_redirected_by(*stream)) co_return *std::move(stream);
+        const std::string origin = request.url_.origin();
+        if (redirects == most) {
+            throw BadResponse("too many redirects: more than " + std::to_string(most) + ", the last from " +
+                              origin);
+        }
         try {
             request.follow(stream->status, *stream->headers.get("Location"));
         } catch (const std::invalid_argument& error) {
-            throw BadResponse("bad redirect: " + std::string(error.what()));
+            throw BadResponse("bad redirect from " + origin + ": " + std::string(error.what()));
         }
         co_await finish(*stream);
     }
@@ -16696,7 +18556,7 @@ Task<ResponseStream> Client::open(R request) {
 template <class Stream>
 Task<> Client::finish(Stream& stream) {
     const auto read = [&stream]() -> Task<> {
-        while (stream.is_nearly_read()) static_cast<void>(co_await stream.read());
+        while (stream.body_->is_nearly_read()) static_cast<void>(co_await stream.read());
     };
     try {
         co_await timeout(read(), std::chrono::milliseconds(100));
@@ -16706,17 +18566,19 @@ Task<> Client::finish(Stream& stream) {
     stream.close();
 }
 
-template <std::same_as<Request> R>
-Task<Response> Client::send(R request) {
-    ResponseStream stream = co_await open(std::move(request));
+template <class R>
+Task<Response> Client::gather(Shared connections, R request) {
+    ResponseStream stream = co_await follow(connections, std::move(request));
     Response response;
     response.status = stream.status;
     response.headers = std::move(stream.headers);
+    const std::size_t most = connections->options.max_body;
     for (;;) {
         const std::string piece = co_await stream.read();
         if (piece.empty()) co_return std::move(response);
-        if (piece.size() > options_.max_body - response.body.size()) {
-            throw BadResponse("the response is longer than " + std::to_string(options_.max_body) + " bytes");
+        if (piece.size() > most - response.body.size()) {
+            throw BadResponse("the response from " + stream.body_->origin() + " is longer than " +
+                              std::to_string(most) + " bytes");
         }
         response.body += piece;
     }
@@ -16724,10 +18586,12 @@ Task<Response> Client::send(R request) {
 
 namespace detail {
 
-inline Client& present_client() {
+// A template, as the constructor of Client is: programs without a client do not compile it.
+template <class C>
+C& present_client() {
     Reactor* const reactor = Reactor::current();
     if (reactor == nullptr) throw std::logic_error("http: needs a running reactor: call it in a coroutine");
-    return reactor->local<Client>();
+    return reactor->local<C>();
 }
 
 }  // namespace detail
@@ -16735,27 +18599,42 @@ inline Client& present_client() {
 /// The same with a client that the reactor keeps, which has the default options.
 template <detail::Text Url>
 [[nodiscard]] Task<Response> get(Url url) {
-    return detail::present_client().get(std::move(url));
+    return detail::present_client<Client>().get(std::move(url));
 }
 template <detail::Text Url>
 [[nodiscard]] Task<Response> head(Url url) {
-    return detail::present_client().head(std::move(url));
+    return detail::present_client<Client>().head(std::move(url));
 }
 template <detail::Text Url>
 [[nodiscard]] Task<Response> del(Url url) {
-    return detail::present_client().del(std::move(url));
+    return detail::present_client<Client>().del(std::move(url));
 }
 template <detail::Text Url, class... Body>
+    requires detail::Content<Body...>
 [[nodiscard]] Task<Response> post(Url url, Body... body) {
-    return detail::present_client().post(std::move(url), std::move(body)...);
+    return detail::present_client<Client>().post(std::move(url), std::move(body)...);
+}
+template <detail::Text Url>
+[[nodiscard]] Task<Response> post(Url url, JsonMembers members) {
+    return detail::present_client<Client>().post(std::move(url), std::move(members));
 }
 template <detail::Text Url, class... Body>
+    requires detail::Content<Body...>
 [[nodiscard]] Task<Response> put(Url url, Body... body) {
-    return detail::present_client().put(std::move(url), std::move(body)...);
+    return detail::present_client<Client>().put(std::move(url), std::move(body)...);
+}
+template <detail::Text Url>
+[[nodiscard]] Task<Response> put(Url url, JsonMembers members) {
+    return detail::present_client<Client>().put(std::move(url), std::move(members));
 }
 template <detail::Text Url, class... Body>
+    requires detail::Content<Body...>
 [[nodiscard]] Task<Response> patch(Url url, Body... body) {
-    return detail::present_client().patch(std::move(url), std::move(body)...);
+    return detail::present_client<Client>().patch(std::move(url), std::move(body)...);
+}
+template <detail::Text Url>
+[[nodiscard]] Task<Response> patch(Url url, JsonMembers members) {
+    return detail::present_client<Client>().patch(std::move(url), std::move(members));
 }
 
 }  // namespace http
@@ -16788,7 +18667,8 @@ class RateLimit {
 
   private:
     static std::chrono::nanoseconds time_for(std::uint64_t bytes, const Config& config) noexcept {
-        constexpr std::uint64_t most = 9'000'000'000;  // at once; times a billion, it is still no overflow
+        constexpr std::uint64_t most = 4'000'000'000;  // at once; times a billion, and after the longest
+                                                       // grace, it is still no overflow
         constexpr std::uint64_t second = 1'000'000'000;
         return std::chrono::nanoseconds(std::min(bytes, most) * second /
                                         static_cast<std::uint64_t>(config.minimum_rate));
@@ -17092,7 +18972,7 @@ class H1Reader {
     static void make_room(std::string& body, std::size_t piece, std::size_t announced) {
         const std::size_t size = body.size() + piece;
         if (size <= body.capacity()) return;
-        body.reserve(std::min(size + announced, size * 4));
+        body.reserve(size + std::min(announced, size * 3));
         sys::prefer_large_pages(body.data(), body.capacity());
     }
 
@@ -17153,6 +19033,8 @@ class Session : public ListNode, public HangupListener {
     Session() = default;
     virtual ~Session() = default;
 
+    /// Whether a request or its answer is under way, for which a stop waits.
+    [[nodiscard]] virtual bool is_busy() const noexcept = 0;
     /// The server stops: an idle session gets a moment for a request that is on its way, then closes.
     virtual void begin_drain() noexcept = 0;
 
@@ -17261,8 +19143,9 @@ class Shard {
           memory(settings.max_buffered, settings.log) {
         place_.errors = &errors;
         place_.worker_pool_size = worker_threads(settings);
-        place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
-        gathered_.reserve(settings.output_soft_limit);
+        place_.json = {static_cast<std::size_t>(settings.max_json_depth), settings.max_json_values};
+        place_.memory = &memory;
+        gathered_.reserve(std::min<std::size_t>(settings.output_soft_limit, 64 * 1024));
     }
     Shard(const Shard&) = delete;
     Shard& operator=(const Shard&) = delete;
@@ -17819,6 +19702,9 @@ class H1Connection final : private Resumable, public Session, private CallRunner
         (new H1Connection(shard, std::move(socket), peer, std::move(wire)))->resume();
     }
 
+    [[nodiscard]] bool is_busy() const noexcept override {
+        return !is_between_requests() && state_ != State::lingering && state_ != State::dead;
+    }
     void begin_drain() noexcept override;
     [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept override;
     [[nodiscard]] bool is_read_slowly() const noexcept override {
@@ -18338,9 +20224,13 @@ class EventTimer : private Timer {
 
 class Acceptor {
   public:
-    /// Begins in the next turn of the loop, and needs its listener by then.
-    explicit Acceptor(Shard& shard)
-        : shard_(shard), look_again_(shard.reactor, shard.room), loop_(spawn_on(shard.reactor, run())) {}
+    /// For a listening socket, whose listener comes by `use`. Begins in the next turn of the loop; without a
+    /// listener by then, it ends. Throws std::system_error if the reactor cannot watch the socket.
+    Acceptor(Shard& shard, int listening)
+        : shard_(shard),
+          watch_(std::in_place, shard.reactor, listening),
+          look_again_(shard.reactor, shard.room),
+          loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
@@ -18358,8 +20248,8 @@ class Acceptor {
     static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
 
     Task<> run() {
-        {
-            Watch watch(shard_.reactor, listener_.socket.get());
+        if (listener_.socket) {
+            Watch& watch = *watch_;
             // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
             // no more than its queue holds; new clients may keep coming meanwhile.
             std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
@@ -18392,6 +20282,7 @@ class Acceptor {
                 }
             }
         }
+        watch_.reset();
         const Listener closing(std::move(listener_));
     }
 
@@ -18485,6 +20376,7 @@ class Acceptor {
 
     Shard& shard_;
     Listener listener_;
+    std::optional<Watch> watch_;
     EventTimer look_again_;
     PacedWarning no_resources_warning_;
     PacedWarning full_warning_;
@@ -18499,7 +20391,7 @@ class Acceptor {
 // ---- sake/server/shutdown.hpp ----
 
 // Shutdown: the way of a run to its end. A graceful stop lets what is in flight finish, within the grace; a
-// second wish, or the end of the grace, cuts it off.
+// second signal, or the end of the grace, cuts it off.
 //
 //   serving --begin_drain--> draining --stop_now, grace over--> forced --a second later--> over
 //
@@ -18533,24 +20425,30 @@ class Shutdown {
         return (carrier_ == nullptr || carrier_->stats().running == 0) && has_ended_accepting();
     }
 
-    /// Stops gracefully.
-    void begin_drain() noexcept {
+    /// Stops gracefully. The log says what is waited for, with this hint, and what closes.
+    void begin_drain(const char* hint = "") noexcept {
         if (has_begun()) return;
         shard_.stage = StopStage::draining;
         if (carrier_ != nullptr) carrier_->request_stop();
         for (Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) each->begin_drain();
-        shard_.sessions.for_each([](Session& session) { session.begin_drain(); });
+        std::size_t busy = 0;
+        std::size_t idle = 0;
+        shard_.sessions.for_each([&](Session& session) {
+            ++(session.is_busy() ? busy : idle);
+            session.begin_drain();
+        });
+        log_drain(busy, idle, hint);
         drain_began_.set();
     }
 
-    /// Cuts off what is in flight. Handlers are cancelled once and have a second to clean up.
-    Task<> stop_now() {
+    /// Cuts off what is in flight, and says why. Handlers are cancelled once and have a second to clean up.
+    Task<> stop_now(const char* why) {
         if (was_forced()) co_return;
         begin_drain();
         const bool is_busy = shard_.sessions.count() != 0 || !has_ended_accepting();
         if (is_busy) {
             shard_.stage = StopStage::forced;
-            log_open_sessions(LogLevel::warning, "stopping at once");
+            log_cut(why);
         }
         shard_.room.set();  // for an acceptor that waits to accept more
         shard_.sessions.for_each([](Session& session) { session.abandon(503, "the server is stopping"); });
@@ -18562,13 +20460,37 @@ class Shutdown {
         has_given_up_ = true;
     }
 
-    void log_open_sessions(LogLevel level, std::string_view what) const noexcept {
-        char text[96];
-        std::snprintf(text, sizeof text, ", connections open: %zu", shard_.sessions.count());
-        log_quietly(shard_.config.log, level, what, text);
+  private:
+    static const char* plural(std::size_t count) noexcept { return count == 1 ? "" : "s"; }
+
+    // "stopping: waiting up to 30 s for 2 requests, closing 5 idle connections; a second signal stops at
+    // once"
+    void log_drain(std::size_t busy, std::size_t idle, const char* hint) const noexcept {
+        char text[256] = "stopping: ";
+        std::size_t used = std::strlen(text);
+        const auto add = [&](const char* format, auto... values) {
+            const int added = std::snprintf(text + used, sizeof text - used, format, values...);
+            used = std::min(used + static_cast<std::size_t>(std::max(added, 0)), sizeof text - 1);
+        };
+        const auto grace = static_cast<long long>(shard_.config.shutdown_grace.count());
+        const bool is_in_seconds = grace % 1000 == 0;
+        if (busy != 0) {
+            add("waiting up to %lld %s for %zu request%s", is_in_seconds ? grace / 1000 : grace,
+                is_in_seconds ? "s" : "ms", busy, plural(busy));
+        }
+        if (busy != 0 && idle != 0) add("%s", ", ");
+        if (idle != 0) add("closing %zu idle connection%s", idle, plural(idle));
+        if (busy != 0) add("%s", hint);
+        if (busy + idle != 0) log_quietly(shard_.config.log, LogLevel::info, text, {});
     }
 
-  private:
+    void log_cut(const char* why) const noexcept {
+        char text[128];
+        const std::size_t count = shard_.sessions.count();
+        std::snprintf(text, sizeof text, ": cutting off %zu connection%s", count, plural(count));
+        log_quietly(shard_.config.log, LogLevel::warning, why, text);
+    }
+
     static Task<> end_grace(Shutdown& self) {
         co_await self.drain_began_.wait();
         try {
@@ -18576,7 +20498,7 @@ class Shutdown {
         } catch (const std::bad_alloc&) {
             // No memory for the timer: then there is no grace.
         }
-        co_await self.stop_now();
+        co_await self.stop_now("stopping at once, the grace is over");
     }
 
     [[nodiscard]] bool has_ended_accepting() const noexcept {
@@ -18599,29 +20521,34 @@ class Shutdown {
 // ---- sake/server/signals.hpp ----
 
 // SIGINT and SIGTERM, brought to every engine that wants them. Signals belong to the process, so this is the
-// one place with process-wide state; it lasts only while an engine runs.
+// one place with process-wide state; it lasts only while an engine runs. A child that the program forks has a
+// copy of it, which it must not act on.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// While it lives, each SIGINT or SIGTERM makes one byte readable at `read_end`. The last one to go restores
-/// the program's own handling of the signals.
+/// While it lives, each wish to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, with those
+/// that follow within half a second. Supervisors and `timeout` send one stop to a process and to its group.
+/// The last relay to go restores the program's own handling of the signals.
 class SignalRelay {
   public:
-    SignalRelay() : pipe_(sys::make_pipe()) {
+    SignalRelay() : pipe_(sys::make_pipe()), process_(::getpid()) {
         State& state = shared();
         const std::lock_guard lock(state.mutex);
+        if (state.users != 0 && state.process != process_) forget_parent(state);
         slot_ = free_slot(state);
-        state.write_ends[slot_] = pipe_.second.get();
+        state.slots[slot_].last_wish = no_wish;
+        state.slots[slot_].write_end = pipe_.second.get();
         if (state.users++ == 0) install(state);
     }
     SignalRelay(const SignalRelay&) = delete;
     SignalRelay& operator=(const SignalRelay&) = delete;
     ~SignalRelay() {
+        if (process_ != ::getpid()) return;  // a child's copy
         State& state = shared();
         const std::lock_guard lock(state.mutex);
-        state.write_ends[slot_] = unused;
+        state.slots[slot_].write_end = unused;
         // A handler that runs on another thread may still hold the number of our pipe.
         while (state.handlers_at_work != 0) std::this_thread::yield();
         if (--state.users == 0) restore(state);
@@ -18633,13 +20560,17 @@ class SignalRelay {
     static constexpr int unused = -1;
     static constexpr std::size_t most_engines = 64;
 
+    static constexpr std::uint32_t no_wish = 0;
+
+    struct Slot {
+        std::atomic<int> write_end = unused;
+        std::atomic<std::uint32_t> last_wish = no_wish;  // when it began
+    };
     struct State {
-        State() {
-            for (auto& end : write_ends) end = unused;
-        }
         std::mutex mutex;
-        std::array<std::atomic<int>, most_engines> write_ends;
+        std::array<Slot, most_engines> slots;
         std::atomic<int> handlers_at_work = 0;
+        std::atomic<pid_t> process = 0;  // whose signals are handled
         int users = 0;
         struct sigaction previous_int{};
         struct sigaction previous_term{};
@@ -18651,27 +20582,57 @@ class SignalRelay {
     }
 
     static std::size_t free_slot(const State& state) {
-        for (std::size_t i = 0; i < state.write_ends.size(); ++i) {
-            if (state.write_ends[i] == unused) return i;
+        for (std::size_t i = 0; i < state.slots.size(); ++i) {
+            if (state.slots[i].write_end == unused) return i;
         }
         throw std::length_error("more than 64 engines handle signals: set Config::handle_signals = false");
     }
 
-    // Only what is safe in a signal handler: lock-free atomics and write. The state exists before it is
-    // installed.
-    static void on_signal(int) noexcept {
+    // Only what is safe in a signal handler: lock-free atomics and a few system calls. The state exists
+    // before it is installed.
+    static void on_signal(int signal) noexcept {
         const int saved_errno = errno;
         State& state = shared();
-        ++state.handlers_at_work;
-        for (const auto& end : state.write_ends) {
-            const int fd = end;
-            if (fd != unused) static_cast<void>(sys::write(fd, "", 1));
+        if (state.process == ::getpid()) {
+            ++state.handlers_at_work;
+            for (Slot& slot : state.slots) {
+                const int fd = slot.write_end;
+                if (fd != unused && is_new_wish(slot)) static_cast<void>(sys::write(fd, "", 1));
+            }
+            --state.handlers_at_work;
+        } else {
+            // A forked child: its pipes lead to the parent, or their numbers are those of other files by now.
+            // It gets the signal as if no engine ran, when this handler returns.
+            ::sigaction(signal, signal == SIGINT ? &state.previous_int : &state.previous_term, nullptr);
+            ::kill(::getpid(), signal);
         }
-        --state.handlers_at_work;
         errno = saved_errno;
     }
 
+    static bool is_new_wish(Slot& slot) noexcept {
+        constexpr std::uint32_t same_wish = 500;
+        const std::uint32_t now = milliseconds();
+        std::uint32_t last = slot.last_wish;
+        if (last != no_wish && now - last < same_wish) return false;
+        return slot.last_wish.compare_exchange_strong(last, now);  // or another thread's signal was first
+    }
+    // Odd, so never no_wish. Comes round after 50 days, which does not matter.
+    static std::uint32_t milliseconds() noexcept {
+        timespec now{};
+        ::clock_gettime(CLOCK_MONOTONIC, &now);
+        return static_cast<std::uint32_t>(std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000) | 1U;
+    }
+
+    // For a child that runs an engine of its own.
+    static void forget_parent(State& state) noexcept {
+        for (Slot& slot : state.slots) slot.write_end = unused;
+        state.handlers_at_work = 0;
+        state.users = 0;
+        restore(state);
+    }
+
     static void install(State& state) noexcept {
+        state.process = ::getpid();
         struct sigaction action{};
         action.sa_handler = &on_signal;
         action.sa_flags = SA_RESTART;
@@ -18686,6 +20647,7 @@ class SignalRelay {
     }
 
     std::pair<FileDescriptor, FileDescriptor> pipe_;
+    pid_t process_;
     std::size_t slot_ = 0;
 };
 
@@ -18816,23 +20778,43 @@ class Run {
         reactor_.enter(
             [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
     }
-    /// Serves their clients from the next turn on. Takes all of them, or throws and takes none.
-    void listen(std::vector<Listener>& listeners) {
+    /// From now on a signal stops it, if it handles signals. Once.
+    void hear_signals() {
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
-        for (std::size_t i = 0; i < listeners.size(); ++i) acceptors_.push_back(new Acceptor(shard_));
-        Acceptor* each = acceptors_.first();
+    }
+    /// Serves their clients from the next turn on, unless a stop has begun. Takes all of them, or throws and
+    /// takes none. Returns the first of the new acceptors, if there are any. On the reactor's thread, or
+    /// before it runs.
+    const Acceptor* listen(std::vector<Listener>& listeners) {
+        if (shutdown_.has_begun()) return nullptr;
+        Acceptor* first = nullptr;
+        for (const Listener& listener : listeners) {
+            Acceptor& made = acceptors_.push_back(new Acceptor(shard_, listener.socket.get()));
+            if (first == nullptr) first = &made;
+        }
+        Acceptor* each = first;
         for (Listener& listener : listeners) {
             each->use(std::move(listener));
             each = each->next;
         }
         listeners.clear();
+        return first;
+    }
+    /// Logs the addresses of these acceptors, if the program wants that.
+    void announce(const Acceptor* first) const noexcept {
+        for (const Acceptor* each = first; each != nullptr && config_.announce; each = each->next) {
+            const Listener& listener = each->listener();
+            if (listener.url.empty()) continue;
+            try {
+                const std::string line = "listening on " + listener.url +
+                                         (listener.is_on_all_interfaces ? " (all interfaces)" : "");
+                log_quietly(config_.log, LogLevel::info, line, {});
+            } catch (const std::bad_alloc&) {
+                // No memory for the line: it listens all the same.
+            }
+        }
     }
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
-    int serve() {
-        if (config_.announce) announce();
-        return wait();
-    }
-    /// Turns the reactor until a stop has ended; the same result.
     int wait() {
         reactor_.run_until([this] { return shutdown_.is_over(); });
         return shutdown_.was_forced() ? 1 : 0;
@@ -18866,22 +20848,11 @@ class Run {
         return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
     }
 
-    void announce() const noexcept {
-        for (const Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) {
-            const Listener& listener = each->listener();
-            try {
-                const std::string line = "listening on " + listener.url +
-                                         (listener.is_on_all_interfaces ? " (all interfaces)" : "");
-                log_quietly(config_.log, LogLevel::info, line, {});
-            } catch (const std::bad_alloc&) {
-                // No memory for the line: it listens all the same.
-            }
-        }
-    }
-
     static Task<> watch_signals(Run& self) {
+        constexpr const char* hint = "; a second signal stops at once";
         Shutdown& shutdown = self.shutdown_;
         Watch watch(self.reactor_, self.signals_->read_end());
+        std::size_t wishes = 0;
         for (;;) {
             const bool is_ready = co_await wait_readable(watch);
             if (!is_ready) co_return;
@@ -18893,13 +20864,12 @@ class Run {
                 log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
                             std::generic_category().message(result.error));
                 co_return;
+            } else if (++wishes > 1) {
+                co_await shutdown.stop_now("stopping at once, by a second signal");
             } else if (shutdown.has_begun()) {
-                co_await shutdown.stop_now();
+                log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);
             } else {
-                if (self.shard_.sessions.count() != 0) {
-                    shutdown.log_open_sessions(LogLevel::info, "stopping; a second signal stops at once");
-                }
-                shutdown.begin_drain();
+                shutdown.begin_drain(hint);
             }
         }
     }
@@ -18935,6 +20905,12 @@ class Run {
 
 namespace sake {
 inline namespace v0 {
+namespace detail {
+
+inline constexpr const char* runs_already =
+    "the engine is running: it serves by run() or by one TestClient, one at a time";
+
+}  // namespace detail
 
 /// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: many may
 /// live in one process, and each may be run again after it has stopped. Routes are registered before it runs;
@@ -18942,9 +20918,8 @@ inline namespace v0 {
 class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
   public:
     /// Throws std::invalid_argument naming a field that makes no sense.
-    explicit Engine(Config config = {}) : config_(std::move(config)), errors_(on_error_, config_.log) {
-        detail::validate(config_);
-    }
+    explicit Engine(Config config = {})
+        : config_(detail::settled(std::move(config))), errors_(on_error_, config_.log) {}
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
 
@@ -18984,18 +20959,15 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// The routes that are registered, in order.
     [[nodiscard]] std::vector<RouteInfo> routes() const { return table_->list(); }
 
-    /// Binds now: "host:port", ":8080" for every interface, "[::1]:8080", "unix:/path"; port 0 for any that
-    /// is free. Throws std::system_error that names the address and says why. May be called several times;
-    /// while the engine runs, it is for the next run.
-    Engine& listen(std::string_view address) {
-        detail::Listener listener = detail::listen_at(address, config_.listen_backlog);
-        const std::lock_guard lock(mutex_);
-        if (listeners_.empty()) port_ = listener.port;
-        listeners_.push_back(std::move(listener));
-        return *this;
-    }
+    /// Binds now: "host:port", at every address that the name has; ":8080" or "*:8080" for every interface,
+    /// IPv4 and IPv6; "[::1]:8080" and "[::]:8080" for IPv6 alone; "unix:/path"; port 0 for any that is free.
+    /// Throws std::system_error that names the address and says why. May be called several times. While the
+    /// engine runs, from any thread: it serves the address too. Once a stop has begun, it is for the next
+    /// run.
+    Engine& listen(std::string_view address);
 
-    /// The port of the first listener; 0 before `listen` and for a Unix socket.
+    /// The port of the first listener of this run, or of the next if none is under way; 0 before `listen` and
+    /// for a Unix socket.
     [[nodiscard]] int port() const {
         const std::lock_guard lock(mutex_);
         return port_;
@@ -19011,6 +20983,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
     /// listen(address) and run(), but returns 1 if the address cannot be listened on, and logs why.
     int run(std::string_view address) {
+        require_idle();
         try {
             listen(address);
         } catch (const std::system_error& error) {
@@ -19025,7 +20998,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     void stop() {
         const std::lock_guard lock(mutex_);
         stop_requested_ = true;
-        if (current_ != nullptr) current_->stop();
+        if (current_ != nullptr) current_->run().stop();
     }
 
     /// Figures of the present run, or of the last one. From any thread.
@@ -19035,7 +21008,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     };
     [[nodiscard]] Stats stats() const {
         const std::lock_guard lock(mutex_);
-        return current_ != nullptr ? stats_of(*current_) : last_stats_;
+        return current_ != nullptr ? stats_of(current_->run()) : last_stats_;
     }
 
     [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -19057,6 +21030,14 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         ~Running();
         [[nodiscard]] detail::Run& run() noexcept { return run_; }
 
+        /// Serves what was listened on, and from now on what will be.
+        void serve_listeners();
+        [[nodiscard]] bool serves_listeners() const noexcept { return serves_listeners_; }
+        /// Something new was listened on. With the engine's lock.
+        void serve_new_listeners() noexcept {
+            if (!std::exchange(is_told_of_listeners_, true)) run_.reactor().post(new_listeners_);
+        }
+
       private:
         /// Nobody else runs the engine meanwhile.
         struct Claim {
@@ -19077,10 +21058,26 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
             ~Freeze() { table.unfreeze(); }
             detail::RouteTable& table;
         };
+        /// On the thread of the run: serves what was listened on meanwhile.
+        class NewListeners final : public detail::PostedCall {
+          public:
+            explicit NewListeners(Running& running) noexcept : running_(running) {}
+            void run() noexcept override;
+
+          private:
+            Running& running_;
+        };
         Claim claim_;  // in this order, so that what fails undoes what was done
         Freeze freeze_;
+        NewListeners new_listeners_{*this};
         detail::Run run_;
+        bool serves_listeners_ = false;
+        bool is_told_of_listeners_ = false;
     };
+    void require_idle() const {
+        const std::lock_guard lock(mutex_);
+        if (is_running_) throw std::logic_error(detail::runs_already);
+    }
     static Stats stats_of(const detail::Run& run) { return {run.worker_stats(), run.stalls()}; }
 
     Config config_;
@@ -19094,7 +21091,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     mutable std::mutex mutex_;  // guards what follows
     std::vector<detail::Listener> listeners_;
     int port_ = 0;
-    detail::Run* current_ = nullptr;
+    Running* current_ = nullptr;
     Stats last_stats_;
     bool is_running_ = false;
     bool stop_requested_ = false;
@@ -19102,9 +21099,10 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
 
 inline Engine::Running::Claim::Claim(Engine& claimed) : engine(claimed) {
     const std::lock_guard lock(engine.mutex_);
-    if (engine.is_running_) throw std::logic_error("run: the engine runs already");
+    if (engine.is_running_) throw std::logic_error(detail::runs_already);
     if (engine.table_->is_in_use())
-        throw std::logic_error("run: a worker job of the last run has not returned");
+        throw std::logic_error(
+            "the engine cannot run again yet: a worker job of its last run has not returned");
     engine.is_running_ = true;
 }
 
@@ -19112,6 +21110,7 @@ inline Engine::Running::Claim::~Claim() {
     const std::lock_guard lock(engine.mutex_);
     engine.is_running_ = false;
     engine.stop_requested_ = false;
+    if (!engine.listeners_.empty()) engine.port_ = engine.listeners_.front().port;
 }
 
 inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> poller,
@@ -19120,7 +21119,7 @@ inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> 
       freeze_(engine),
       run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(poller), signals) {
     const std::lock_guard lock(engine.mutex_);
-    engine.current_ = &run_;
+    engine.current_ = this;
     if (engine.stop_requested_) run_.stop();
 }
 
@@ -19131,12 +21130,52 @@ inline Engine::Running::~Running() {
     engine.current_ = nullptr;
 }
 
+inline void Engine::Running::serve_listeners() {
+    Engine& engine = claim_.engine;
+    run_.hear_signals();
+    const detail::Acceptor* acceptors = nullptr;
+    {
+        const std::lock_guard lock(engine.mutex_);
+        acceptors = run_.listen(engine.listeners_);
+        serves_listeners_ = true;
+    }
+    run_.announce(acceptors);  // without the lock: a log may ask for the port
+}
+
+inline void Engine::Running::NewListeners::run() noexcept {
+    Engine& engine = running_.claim_.engine;
+    try {
+        const detail::Acceptor* acceptors = nullptr;
+        {
+            const std::lock_guard lock(engine.mutex_);
+            running_.is_told_of_listeners_ = false;
+            if (engine.current_ == &running_) acceptors = running_.run_.listen(engine.listeners_);
+        }
+        running_.run_.announce(acceptors);
+    } catch (const std::exception& error) {
+        log_quietly(engine.config_.log, LogLevel::error,
+                    "an address that was listened on is not served in this run: ", error.what());
+    }
+}
+
+inline Engine& Engine::listen(std::string_view address) {
+    std::vector<detail::Listener> made =
+        detail::listen_at(address, config_.listen_backlog, config_.unix_socket_mode);
+    const std::lock_guard lock(mutex_);
+    const bool is_served = current_ != nullptr && current_->serves_listeners();
+    listeners_.reserve(listeners_.size() + made.size());
+    if (listeners_.empty() && !is_served) port_ = made.front().port;
+    for (detail::Listener& each : made) listeners_.push_back(std::move(each));
+    if (is_served) current_->serve_new_listeners();
+    return *this;
+}
+
 inline int Engine::run() {
     using Signals = detail::Run::Signals;
     std::vector<detail::Listener> dropped;  // without the lock
     {
+        require_idle();
         const std::lock_guard lock(mutex_);
-        if (is_running_) throw std::logic_error("run: the engine runs already");
         const bool stop_now = std::exchange(stop_requested_, false);
         if (stop_now) dropped.swap(listeners_);
         if (stop_now) return 0;
@@ -19144,12 +21183,8 @@ inline int Engine::run() {
     }
     Running running(*this, detail::make_poller(config_.poller),
                     config_.handle_signals ? Signals::handled : Signals::ignored);
-    {
-        // Only now, so that a run that cannot begin leaves them to the next.
-        const std::lock_guard lock(mutex_);
-        running.run().listen(listeners_);
-    }
-    return running.run().serve();
+    running.serve_listeners();  // only now, so that a run that cannot begin leaves them to the next
+    return running.run().wait();
 }
 
 }  // namespace v0
@@ -19233,7 +21268,7 @@ class TestConnection {
 /// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
 class TestClient {
   public:
-    /// Throws std::logic_error if the engine runs already.
+    /// Throws std::logic_error if the engine is running, by run() or by another TestClient.
     explicit TestClient(Engine& app) : TestClient(app, std::make_unique<detail::SimulatedPoller>()) {}
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;
@@ -19255,16 +21290,20 @@ class TestClient {
     TestResponse options(std::string_view target, const http::Headers& headers = {}) {
         return request("OPTIONS", target, headers);
     }
-    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise.
-    template <class Body>
+    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise. Braces are a
+    /// Json: post("/notes", {{"text", "buy rice"}}). Without one, no Content-Type is sent.
+    TestResponse post(std::string_view target) { return request("POST", target); }
+    TestResponse put(std::string_view target) { return request("PUT", target); }
+    TestResponse patch(std::string_view target) { return request("PATCH", target); }
+    template <class Body = Json>
     TestResponse post(std::string_view target, const Body& body, const http::Headers& headers = {}) {
         return send("POST", target, body, headers);
     }
-    template <class Body>
+    template <class Body = Json>
     TestResponse put(std::string_view target, const Body& body, const http::Headers& headers = {}) {
         return send("PUT", target, body, headers);
     }
-    template <class Body>
+    template <class Body = Json>
     TestResponse patch(std::string_view target, const Body& body, const http::Headers& headers = {}) {
         return send("PATCH", target, body, headers);
     }

@@ -4,10 +4,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <future>
@@ -21,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/reliability.hpp"
 #include "support/server_fixture.hpp"
 
 namespace test_engine {
@@ -30,7 +34,9 @@ using sake::Context;
 
 namespace {
 
-sake::Config quiet() { return {.handle_signals = false, .announce = false}; }
+sake::Config quiet() {
+    return {.handle_signals = false, .announce = false, .log = [](sake::LogLevel, std::string_view) {}};
+}
 
 void say(sake::Engine& app, const char* name) {
     app.get("/name", [name](Context& ctx) { ctx.text(name); });
@@ -391,6 +397,188 @@ TEST_CASE("an engine runs again after it stopped, with routes added in between")
         }
     }
     CHECK(oracle.check_returned_to_baseline());
+}
+
+TEST_CASE("an address that is listened on while the engine runs is served, and announced") {
+    const Directory directory;
+    std::mutex mutex;
+    std::vector<std::string> lines;
+    const auto log = [&](sake::LogLevel, std::string_view line) {
+        const allocations::Exempt notes;
+        const std::lock_guard lock(mutex);
+        lines.emplace_back(line);
+    };
+    const auto announced = [&](const std::string& beginning) {
+        const std::lock_guard lock(mutex);
+        return std::count_if(lines.begin(), lines.end(),
+                             [&](const std::string& each) { return each.starts_with(beginning); });
+    };
+    sake::Engine app({.handle_signals = false, .log = log});
+    say(app, "added");
+    app.get("/listen", [&](Context& ctx) {
+        app.listen(directory.address);
+        ctx.text("listening");
+    });
+    app.listen("127.0.0.1:0");
+    const int port = app.port();
+    Run run(app);
+    CHECK(get_name(RawClient(port)) == "added");
+    CHECK(announced("listening on http://127.0.0.1:") == 1);
+
+    // By another thread.
+    const auto free_port = [] {
+        sake::Engine probe(quiet());
+        probe.listen("127.0.0.1:0");
+        return probe.port();
+    };
+    std::vector<int> others;
+    for (int i = 0; i < 3; ++i) {
+        others.push_back(free_port());
+        app.listen("127.0.0.1:" + std::to_string(others.back()));
+        CHECK(app.port() == port);  // of the first
+    }
+    for (const int other : others) CHECK(get_name(RawClient(other)) == "added");
+    CHECK(announced("listening on http://127.0.0.1:") == 4);
+    // By a handler.
+    CHECK(get(port, "/listen").body == "listening");
+    CHECK(get_name(RawClient::to_unix(directory.socket)) == "added");
+    CHECK(announced("listening on unix:") == 1);
+    // What cannot be listened on throws, and nothing else happens.
+    const std::string taken = "127.0.0.1:" + std::to_string(port);
+    CHECK(contains(system_error_of([&] { app.listen(taken); }), "cannot listen on " + taken));
+    CHECK_THROWS_AS(app.run("127.0.0.1:0"), std::logic_error);
+    CHECK(app.port() == port);
+    CHECK(run.stop() == 0);
+    CHECK_FALSE(exists(directory.socket));
+    for (const int other : others) CHECK_THROWS(RawClient{other});
+}
+
+TEST_CASE("an address that is listened on when a stop has begun is for the next run") {
+    sake::Engine app(quiet());
+    say(app, "next");
+    std::atomic<bool> is_open{false};
+    std::atomic<int> started{0};
+    app.get("/gate", [&](Context& ctx) -> sake::Task<> {
+        ++started;
+        while (!is_open) co_await sake::sleep(std::chrono::milliseconds(1));
+        ctx.text("through");
+    });
+    app.listen("127.0.0.1:0");
+    const int port = app.port();
+    int next_port = 0;
+    {
+        Run run(app);
+        RawClient client(port);
+        client.send(get_request("/gate"));
+        REQUIRE(eventually([&] { return started == 1; }));
+        app.stop();
+        REQUIRE(eventually([&] {
+            try {
+                static_cast<void>(RawClient(port));
+                return false;
+            } catch (const std::runtime_error&) {
+                return true;
+            }
+        }));
+        app.listen("127.0.0.1:0");
+        CHECK(app.port() == port);
+        is_open = true;
+        CHECK(client.read_response().body == "through");
+        CHECK(run.join() == 0);
+    }
+    next_port = app.port();
+    CHECK(next_port != port);
+    Run run(app);
+    CHECK(get_name(RawClient(next_port)) == "next");
+    CHECK(run.stop() == 0);
+}
+
+TEST_CASE("an address that is listened on while a TestClient runs the engine is for the next run") {
+    sake::Engine app(quiet());
+    say(app, "later");
+    {
+        sake::TestClient client(app);
+        app.listen("127.0.0.1:0");
+        CHECK(app.port() != 0);
+        client.advance(std::chrono::seconds(1));
+        CHECK(client.stop() == 0);
+    }
+    Run run(app);
+    CHECK(get_name(RawClient(app.port())) == "later");
+    CHECK(run.stop() == 0);
+}
+
+TEST_CASE("the file of a Unix socket has the mode of the configuration") {
+    const Directory directory;
+    const auto mode_of = [&](const sake::Config& config) {
+        sake::Engine app(config);
+        app.listen(directory.address);
+        struct stat status{};
+        REQUIRE(::stat(directory.socket.c_str(), &status) == 0);
+        return static_cast<int>(status.st_mode & 0777);
+    };
+    CHECK(mode_of({}) == 0666);
+    CHECK(mode_of({.unix_socket_mode = 0600}) == 0600);
+}
+
+TEST_CASE(
+    "an address that cannot be served while the engine runs is an error in the log, and for the next run") {
+    std::atomic<bool> is_told{false};
+    sake::Engine app(
+        {.handle_signals = false, .announce = false, .log = [&](sake::LogLevel level, std::string_view line) {
+             if (level == sake::LogLevel::error && contains(std::string(line), "is not served"))
+                 is_told = true;
+         }});
+    say(app, "again");
+    app.listen("127.0.0.1:0");
+    const int port = app.port();
+    int code = -1;
+    std::thread thread([&] {
+        faults::apply_to_this_thread();
+        code = app.run();
+    });
+    CHECK(get_name(RawClient(port)) == "again");
+    {
+        const ScopedFaults faults(FaultPlan().fail_nth("epoll_ctl", 1, ENOSPC));
+        app.listen("127.0.0.1:0");
+        CHECK(eventually([&] { return is_told.load(); }));
+    }
+    CHECK(get_name(RawClient(port)) == "again");
+    app.stop();
+    thread.join();
+    CHECK(code == 0);
+    CHECK(app.port() != port);
+    Run run(app);
+    CHECK(get_name(RawClient(app.port())) == "again");
+    CHECK(run.stop() == 0);
+}
+
+TEST_CASE("children that were forked serve the listener of their parent, and leave its socket file to it") {
+    const Directory directory;
+    sake::Engine app(quiet());
+    app.get("/stop", [&](Context& ctx) {
+        app.stop();
+        ctx.text("stopped");
+    });
+    app.listen(directory.address);
+    for (int round = 0; round < 2; ++round) {
+        const pid_t child = ::fork();
+        REQUIRE(child >= 0);
+        if (child == 0) {
+            ::alarm(30);
+            ::_exit(app.run());
+        }
+        RawClient client = RawClient::to_unix(directory.socket);
+        CHECK(client.send(get_request("/stop")).read_response().body == "stopped");
+        int status = -1;
+        REQUIRE(::waitpid(child, &status, 0) == child);
+        CHECK(status == 0);
+        CHECK(exists(directory.socket));
+    }
+    Run run(app);
+    CHECK(RawClient::to_unix(directory.socket).send(get_request("/stop")).read_response().body == "stopped");
+    CHECK(run.join() == 0);
+    CHECK_FALSE(exists(directory.socket));
 }
 
 TEST_CASE("an engine that runs is not run twice, nor changed") {

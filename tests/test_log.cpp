@@ -165,6 +165,8 @@ TEST_CASE("F6 a full standard error loses the line and nothing else") {
     const std::string held = read_all(reader.get());
     CHECK_FALSE(held.empty());
     CHECK(held.find_first_not_of('x') == std::string::npos);
+    CHECK(stderr_of([] { sake::log_to_stderr(LogLevel::info, "room again"); }) ==
+          "sake: warning: 1 line of the log was lost: standard error was full\nsake: room again\n");
 }
 
 TEST_CASE("F6 a standard error whose reader has gone loses the line and raises no SIGPIPE") {

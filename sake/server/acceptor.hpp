@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <exception>
 #include <new>
+#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -19,7 +20,7 @@
 #include "sake/async/spawn.hpp"
 #include "sake/base/log.hpp"
 #include "sake/io/accept.hpp"
-#include "sake/io/address.hpp"
+#include "sake/io/listener.hpp"
 #include "sake/server/h1_connection.hpp"
 #include "sake/server/session.hpp"
 #include "sake/server/shard.hpp"
@@ -45,9 +46,13 @@ class EventTimer : private Timer {
 
 class Acceptor {
   public:
-    /// Begins in the next turn of the loop, and needs its listener by then.
-    explicit Acceptor(Shard& shard)
-        : shard_(shard), look_again_(shard.reactor, shard.room), loop_(spawn_on(shard.reactor, run())) {}
+    /// For a listening socket, whose listener comes by `use`. Begins in the next turn of the loop; without a
+    /// listener by then, it ends. Throws std::system_error if the reactor cannot watch the socket.
+    Acceptor(Shard& shard, int listening)
+        : shard_(shard),
+          watch_(std::in_place, shard.reactor, listening),
+          look_again_(shard.reactor, shard.room),
+          loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
     Acceptor& operator=(const Acceptor&) = delete;
 
@@ -65,8 +70,8 @@ class Acceptor {
     static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
 
     Task<> run() {
-        {
-            Watch watch(shard_.reactor, listener_.socket.get());
+        if (listener_.socket) {
+            Watch& watch = *watch_;
             // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
             // no more than its queue holds; new clients may keep coming meanwhile.
             std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
@@ -99,6 +104,7 @@ class Acceptor {
                 }
             }
         }
+        watch_.reset();
         const Listener closing(std::move(listener_));
     }
 
@@ -192,6 +198,7 @@ class Acceptor {
 
     Shard& shard_;
     Listener listener_;
+    std::optional<Watch> watch_;
     EventTimer look_again_;
     PacedWarning no_resources_warning_;
     PacedWarning full_warning_;
