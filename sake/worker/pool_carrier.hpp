@@ -306,7 +306,7 @@ class PooledCall final : public CarriedCall, private Timer {
     }
 
     void begin(Reactor& loop) override {
-        loop.timers().set(*this, loop.now() + carrier_.queue_timeout);
+        loop.deadlines().set(*this, loop.now() + carrier_.queue_timeout);
         loop_ = &loop;
         outside_.emplace(loop);
         job_->waiter = this;
@@ -327,7 +327,7 @@ class PooledCall final : public CarriedCall, private Timer {
     }
     bool withdraw() noexcept override {
         job_->waiter = nullptr;
-        loop_->timers().cancel(*this);
+        loop_->deadlines().cancel(*this);
         outside_.reset();
         return true;
     }
