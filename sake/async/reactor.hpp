@@ -85,11 +85,9 @@ class Reactor {
     /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
 
-    /// Nothing that is ready or gets ready goes on any more, for the last moments of those who own it.
-    void abandon() noexcept {
-        is_abandoned_ = true;
-        first_ready_ = last_ready_ = nullptr;
-    }
+    /// Nothing that is ready or gets ready goes on any more, for the last moments of those who own it. Fibers
+    /// wait for nothing any more, so that what they waited for may outlive the reactor.
+    void abandon() noexcept;
 
     /// Cancels every fiber, once.
     void cancel_fibers() noexcept;
@@ -363,6 +361,15 @@ inline void Reactor::cancel_fibers() noexcept {
     for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
         static_cast<detail::Fiber*>(node)->cancel();
     }
+}
+
+inline void Reactor::abandon() noexcept {
+    is_abandoned_ = true;
+    first_ready_ = last_ready_ = nullptr;
+    for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        static_cast<detail::Fiber*>(node)->abandon();
+    }
+    first_ready_ = last_ready_ = nullptr;
 }
 
 // The frames give back what they hold, and some of it ends the wait of others, whose turn to go has come or

@@ -342,6 +342,10 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
         if (state_ != nullptr) state_->cancel();
         return false;
     }
+    void abandon() noexcept override {
+        static_cast<void>(withdraw());
+        static_cast<void>(leave());
+    }
     bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
 
     ThreadState<T>* state_;
