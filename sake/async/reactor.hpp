@@ -311,6 +311,8 @@ inline Reactor::Reactor(std::unique_ptr<detail::Poller> poller)
 
 // Work that was posted too late to run is dropped: whoever it was for has gone.
 inline Reactor::~Reactor() {
+    // Within its own loop, where a coroutine calls exit(): that one cannot be waited for.
+    if (current() == this) abandon();
     cancel_all();
     while (end_listeners_.is_linked()) {
         auto* const listener = static_cast<detail::ReactorEndListener*>(end_listeners_.next());

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <memory>
 #include <new>
 #include <optional>
@@ -95,7 +97,15 @@ class Run {
     }
     /// Turns the reactor until a stop has ended; the same result.
     int wait() {
-        reactor_.run_until([this] { return shutdown_.is_over(); });
+        try {
+            reactor_.run_until([this] { return shutdown_.is_over(); });
+        } catch (...) {
+            if (std::current_exception()) throw;
+            // pthread_exit: the loop cannot end in the middle of a handler, and must not hang.
+            log_quietly(config_.log, LogLevel::error,
+                        "a handler ended the thread of its server (pthread_exit)", {});
+            std::abort();
+        }
         return shutdown_.was_forced() ? 1 : 0;
     }
 

@@ -93,14 +93,20 @@ struct PoolCarrier final : Carrier {
 
 // --- On the worker ---
 
-/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is.
+/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is. A
+/// handler that calls exit() destroys the thread's objects in the middle of the loop: then it stays.
 inline Reactor& worker_reactor(const LogSink& log) {
-    struct Loop {
-        explicit Loop(const LogSink& sink) { reactor.set_log(sink); }
-        Reactor reactor;
+    struct EndUnlessRunning {
+        void operator()(Reactor* reactor) const noexcept {
+            if (Reactor::current() != reactor) delete reactor;
+        }
     };
-    thread_local Loop loop(log);
-    return loop.reactor;
+    thread_local const std::unique_ptr<Reactor, EndUnlessRunning> loop = [&log] {
+        std::unique_ptr<Reactor, EndUnlessRunning> made(new Reactor);
+        made->set_log(log);
+        return made;
+    }();
+    return *loop;
 }
 
 /// One request on its way through the pool.
