@@ -85,6 +85,9 @@ class Reactor {
     /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
 
+    /// The same for destructors: if the loop fails meanwhile, tasks are left as they are, and it is logged.
+    void end_all() noexcept;
+
     /// Nothing that is ready or gets ready goes on any more, for the last moments of those who own it. Fibers
     /// wait for nothing any more, so that what they waited for may outlive the reactor.
     void abandon() noexcept;
@@ -313,7 +316,7 @@ inline Reactor::Reactor(std::unique_ptr<detail::Poller> poller)
 inline Reactor::~Reactor() {
     // Within its own loop, where a coroutine calls exit(): that one cannot be waited for.
     if (current() == this) abandon();
-    cancel_all();
+    end_all();
     while (end_listeners_.is_linked()) {
         auto* const listener = static_cast<detail::ReactorEndListener*>(end_listeners_.next());
         listener->unlink();
@@ -362,6 +365,15 @@ void Reactor::enter(F work) {
 inline void Reactor::cancel_fibers() noexcept {
     for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
         static_cast<detail::Fiber*>(node)->cancel();
+    }
+}
+
+inline void Reactor::end_all() noexcept {
+    try {
+        cancel_all();
+    } catch (const std::exception& error) {
+        log_quietly(log_, LogLevel::error, "tasks were left unfinished: ", error.what());
+        abandon();
     }
 }
 

@@ -39,6 +39,15 @@ namespace detail {
     return caught;
 }
 
+/// A std::runtime_error with this text, to be thrown later; std::bad_alloc if there is no memory for it.
+[[nodiscard]] inline std::exception_ptr failure_of(const char* text) noexcept {
+    try {
+        throw std::runtime_error(text);
+    } catch (...) {
+        return std::current_exception();
+    }
+}
+
 /// Throws std::invalid_argument that names a number which is too small. A size that was negative before it
 /// was converted is.
 template <std::integral Number>

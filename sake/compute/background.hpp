@@ -158,8 +158,7 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     }
     void end(bool thread_ended) noexcept {
         const std::lock_guard lock(mutex_);
-        if (thread_ended)
-            failure_ = std::make_exception_ptr(std::runtime_error("background: the work ended its thread"));
+        if (thread_ended) failure_ = failure_of("background: the work ended its thread");
         is_running_ = false;
         ended_.notify_one();
         reactor().post(*this);

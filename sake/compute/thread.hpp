@@ -275,9 +275,7 @@ class ThreadState {
     }
     void end() noexcept {
         const std::lock_guard lock(mutex_);
-        if (!result_ && !failure_) {
-            failure_ = std::make_exception_ptr(std::runtime_error("thread: the function ended its thread"));
-        }
+        if (!result_ && !failure_) failure_ = failure_of("thread: the function ended its thread");
         is_over_ = true;
         if (waiter_ == nullptr) return;
         Wait& waiter = *std::exchange(waiter_, nullptr);

@@ -59,7 +59,7 @@ class Run {
     // that swallows every Cancelled is left where it is, with its session.
     ~Run() {
         shard_.sessions.for_each([](Session& session) { session.drop(); });
-        reactor_.cancel_all();
+        reactor_.end_all();
         reactor_.abandon();
         shard_.sessions.for_each([](Session& session) { session.end_if_free(); });
         if (carrier_) stop_carrier();
