@@ -30,6 +30,7 @@
 #include "sake/base/log.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/base/peer_address.hpp"
+#include "sake/base/standard_error.hpp"
 #include "sake/base/text.hpp"
 
 #include "sake/http/cookie.hpp"
@@ -92,6 +93,7 @@
 #include "sake/io/address.hpp"
 #include "sake/io/connect.hpp"
 #include "sake/io/file.hpp"
+#include "sake/io/listener.hpp"
 #include "sake/io/memory_wire.hpp"
 #include "sake/io/socket.hpp"
 #include "sake/io/tcp_listener.hpp"

@@ -38,6 +38,7 @@ TEST_CASE("the defaults are those that are promised") {
     CHECK(config.worker_queue_timeout == 5s);
     CHECK(config.max_connections == 0);
     CHECK(config.listen_backlog == 4096);
+    CHECK(config.unix_socket_mode == 0666);
     CHECK(config.keep_alive_timeout == 75s);
     CHECK(config.header_timeout == 10s);
     CHECK(config.request_timeout == 30s);
@@ -79,6 +80,7 @@ TEST_CASE("every setter sets its field and chains") {
                         .with_worker_queue_timeout(3ms)
                         .with_max_connections(4)
                         .with_listen_backlog(5)
+                        .with_unix_socket_mode(0640)
                         .with_keep_alive_timeout(6ms)
                         .with_header_timeout(7ms)
                         .with_request_timeout(8ms)
@@ -106,6 +108,7 @@ TEST_CASE("every setter sets its field and chains") {
     CHECK(config.worker_queue_timeout == 3ms);
     CHECK(config.max_connections == 4);
     CHECK(config.listen_backlog == 5);
+    CHECK(config.unix_socket_mode == 0640);
     CHECK(config.keep_alive_timeout == 6ms);
     CHECK(config.header_timeout == 7ms);
     CHECK(config.request_timeout == 8ms);
@@ -172,6 +175,13 @@ TEST_CASE("a value that makes no sense throws and names its field") {
     }
     CHECK(refusal({.worker_pool_size = -3}) == "Config::worker_pool_size must be at least 0, not -3");
     CHECK(refusal({.max_body = negative}) == "Config::max_body must be at least 0, not -1");
+    // 660 is what a forgotten zero makes of 0660.
+    for (const int mode :
+         {-1, 01000, 660, std::numeric_limits<int>::max(), std::numeric_limits<int>::min()}) {
+        CHECK(refusal({.unix_socket_mode = mode}) ==
+              "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
+    }
+    for (const int mode : {0, 0600, 0777}) CHECK(refusal({.unix_socket_mode = mode}) == "(taken)");
     CHECK(refusal({.log = nullptr}) == "Config::log must be callable");
 }
 

@@ -101,7 +101,7 @@ struct Sockets {
 
 /// Two ends of a TCP connection inside this machine.
 std::pair<FileDescriptor, FileDescriptor> tcp_pair() {
-    sake::detail::Listener listener = sake::detail::listen_at("127.0.0.1:0", 1);
+    sake::detail::Listener listener = std::move(sake::detail::listen_at("127.0.0.1:0", 1).front());
     FileDescriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;

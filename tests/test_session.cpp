@@ -24,6 +24,7 @@ struct Noting final : Session {
     }
     ~Noting() override { list.remove(*this); }
 
+    [[nodiscard]] bool is_busy() const noexcept override { return false; }
     void begin_drain() noexcept override { log += name; }
     [[nodiscard]] std::optional<sake::detail::TimePoint> idle_since() const noexcept override { return {}; }
     [[nodiscard]] bool is_read_slowly() const noexcept override { return false; }

@@ -1,6 +1,9 @@
 // Stopping: nothing that was accepted is lost within the grace (G1), and what outlives it is cut off (G2).
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -409,6 +412,78 @@ TEST_CASE("G1 a client that lingers after a refusal holds up the stop for a mome
     CHECK(exit_code == 0);
 }
 
+TEST_CASE("G1 a client on a Unix socket that does not read its answer holds up the stop for a moment only") {
+    char folder[] = "/tmp/sake-test-XXXXXX";
+    REQUIRE(::mkdtemp(folder) != nullptr);
+    const std::string path = std::string(folder) + "/socket";
+    on_every_poller([&](const sake::Config& config) {
+        for (const std::size_t size : {std::size_t{1000}, std::size_t{50'000}}) {
+            for (const char* fields : {"", "Connection: close\r\n"}) {
+                const std::string body = pattern_bytes(size);
+                std::chrono::steady_clock::time_point begun;
+                const int exit_code = with_server(
+                    [&](sake::Engine& app) {
+                        app.get("/big", [&](sake::Context& ctx) { ctx.text(body); });
+                        app.listen("127.0.0.1:0").listen("unix:" + path);
+                    },
+                    [&](TestServer& server) {
+                        RawClient client = RawClient::to_unix(path);
+                        client.send(get_request("/big", fields));
+                        const std::string first = client.read_exactly(100);
+                        CHECK(server.ping());
+                        begun = std::chrono::steady_clock::now();
+                        CHECK(server.stop() == 0);
+                        CHECK(std::chrono::steady_clock::now() - begun < 10s);
+                        // The rest is there all the same.
+                        CHECK((first + client.read_until_close()).ends_with(body.substr(size - 900)));
+                    },
+                    config);
+                CHECK(exit_code == 0);
+            }
+        }
+    });
+    ::rmdir(folder);
+}
+
+TEST_CASE("the log says what a stop waits for and what it closes") {
+    VirtualGate gate;
+    std::vector<std::string> lines;
+    lines.reserve(4);
+    const auto log = [&](sake::LogLevel level, std::string_view line) {
+        const allocations::Exempt notes;
+        lines.push_back(std::string(sake::to_string(level)) + ": " + std::string(line));
+    };
+    const auto stop_with = [&](int busy, int idle, std::chrono::milliseconds grace) {
+        const allocations::Exempt test;
+        lines.clear();
+        gate.opened.reset();
+        sake::Engine app(sake::Config().with_log(log).with_shutdown_grace(grace));
+        gate.add_to(app);
+        app.get("/plain", [](sake::Context& ctx) { ctx.text("plain"); });
+        TestClient client(app);
+        std::vector<TestConnection> waiting = connections_of(client, busy, get_request("/gate"));
+        std::vector<TestConnection> silent = connections_of(client, (idle + 1) / 2, "");
+        std::vector<TestConnection> kept = connections_of(client, idle / 2, get_request("/plain"));
+        client.advance(1s);
+        app.stop();
+        client.advance(1s);
+        if (grace > 1s) gate.opened.set();
+        client.stop();
+        std::string all;
+        for (const std::string& each : lines) all += each + "\n";
+        return all;
+    };
+    CHECK(stop_with(0, 0, 30s) == "");
+    CHECK(stop_with(0, 1, 30s) == "info: stopping: closing 1 idle connection\n");
+    CHECK(stop_with(0, 5, 30s) == "info: stopping: closing 5 idle connections\n");
+    CHECK(stop_with(1, 0, 30s) == "info: stopping: waiting up to 30 s for 1 request\n");
+    CHECK(stop_with(2, 3, 1500ms) ==
+          "info: stopping: waiting up to 1500 ms for 2 requests, closing 3 idle connections\n");
+    CHECK(stop_with(2, 1, 1s) ==
+          "info: stopping: waiting up to 1 s for 2 requests, closing 1 idle connection\n"
+          "warning: stopping at once, the grace is over: cutting off 2 connections\n");
+}
+
 TEST_CASE("G1 an upload and a download that are under way at the stop are finished") {
     const std::string body = pattern_bytes(16 * 1024 * 1024);
     on_every_poller([&](const sake::Config& config) {
@@ -589,12 +664,15 @@ namespace {
 /// An engine that handles signals, in a thread of its own; signals are raised once it says that it serves.
 class SignalledServer {
   public:
-    explicit SignalledServer(Gate& gate)
+    explicit SignalledServer(
+        Gate& gate, const TestServer::Setup& setup = [](sake::Engine&) {})
         : app_(sake::Config().with_log([this](sake::LogLevel, std::string_view line) {
               serves_ = true;
+              if (line.find("stopping already") == 0) is_stopping_already_ = true;
               is_deaf_ = line.find("signals are not heard any more: ") != std::string_view::npos;
           })) {
         gate.add_to(app_);
+        setup(app_);
         app_.listen("127.0.0.1:0");
         port_ = app_.port();
         thread_ = std::thread([this] {
@@ -616,6 +694,10 @@ class SignalledServer {
     [[nodiscard]] bool gets_deaf() const {
         return eventually([this] { return is_deaf_.load(); });
     }
+    /// Whether a first signal came when a stop had begun.
+    [[nodiscard]] bool is_stopping_already() const {
+        return eventually([this] { return is_stopping_already_.load(); });
+    }
     [[nodiscard]] RawClient connect() const { return RawClient(port_); }
     [[nodiscard]] int port() const { return port_; }
     void stop() { app_.stop(); }
@@ -627,6 +709,7 @@ class SignalledServer {
   private:
     std::atomic<bool> serves_{false};
     std::atomic<bool> is_deaf_{false};
+    std::atomic<bool> is_stopping_already_{false};
     std::atomic<int> exit_code_{-1};
     sake::Engine app_;
     int port_ = 0;
@@ -679,10 +762,149 @@ TEST_CASE("G2 a second signal stops at once") {
     ::kill(::getpid(), SIGTERM);
     CHECK(eventually([&] { return is_refused(server.port()); }));
     CHECK(client.expect_silence(20ms));
-    ::kill(::getpid(), SIGINT);
+    // Those of the first half second are one with the first.
+    const auto since = std::chrono::steady_clock::now();
+    const bool is_answered = eventually([&] {
+        ::kill(::getpid(), SIGINT);
+        return client.expect_silence(10ms) == false;
+    });
+    CHECK(is_answered);
+    CHECK(std::chrono::steady_clock::now() - since > 400ms);
     CHECK(client.read_response().status == 503);
     CHECK(server.wait() == 1);
     CHECK(gate.cancelled == 1);
+}
+
+TEST_CASE("G1 one stop that arrives as several signals loses no request in flight") {
+    for (const auto& [first, second] :
+         {std::pair{SIGTERM, SIGTERM}, std::pair{SIGTERM, SIGINT}, std::pair{SIGINT, SIGTERM}}) {
+        Gate gate;
+        SignalledServer server(gate);
+        REQUIRE(server.serves());
+        RawClient client = server.connect();
+        client.send(get_request("/gate"));
+        REQUIRE(eventually([&] { return gate.started == 1; }));
+        ::kill(::getpid(), first);
+        ::kill(::getpid(), second);
+        CHECK(eventually([&] { return is_refused(server.port()); }));
+        ::kill(::getpid(), second);
+        CHECK(client.expect_silence(50ms));
+        gate.is_open = true;
+        CHECK(client.read_response().body == "through");
+        CHECK(server.wait() == 0);
+        CHECK(gate.cancelled == 0);
+    }
+}
+
+TEST_CASE("G1 a stop by the program is no signal: the first that follows does not cut anything off") {
+    Gate gate;
+    SignalledServer server(gate);
+    REQUIRE(server.serves());
+    RawClient client = server.connect();
+    client.send(get_request("/gate"));
+    REQUIRE(eventually([&] { return gate.started == 1; }));
+    server.stop();
+    CHECK(eventually([&] { return is_refused(server.port()); }));
+    ::kill(::getpid(), SIGTERM);
+    CHECK(server.is_stopping_already());
+    server.stop();
+    CHECK(client.expect_silence(20ms));
+    gate.is_open = true;
+    CHECK(client.read_response().body == "through");
+    CHECK(server.wait() == 0);
+}
+
+TEST_CASE("a signal to a child that a handler forked is the child's, and nothing of it reaches the server") {
+    struct Folder {
+        Folder() { REQUIRE(::mkdtemp(path.data()) != nullptr); }
+        ~Folder() {
+            ::unlink((path + "/file").c_str());
+            ::rmdir(path.c_str());
+        }
+        std::string path = "/tmp/sake-test-XXXXXX";
+    };
+    for (const int signal : {SIGTERM, SIGINT}) {
+        const Folder folder;
+        const std::string file = folder.path + "/file";
+        std::atomic<pid_t> child{0};
+        Gate gate;
+        SignalledServer server(gate, [&](sake::Engine& app) {
+            app.get("/fork", [&](sake::Context& ctx) {
+                const pid_t forked = ::fork();
+                if (forked == 0) {
+                    ::alarm(30);
+                    // Every number that the server has used is now that of this file.
+                    for (int fd = 3; fd < 200; ++fd) ::close(fd);
+                    for (int i = 0; i < 100; ++i) {
+                        static_cast<void>(::open(file.c_str(), O_CREAT | O_WRONLY | O_APPEND, 0600));
+                    }
+                    static_cast<void>(::write(3, "ready", 5));
+                    for (;;) ::pause();
+                }
+                child = forked;
+                ctx.text("forked");
+            });
+        });
+        REQUIRE(server.serves());
+        CHECK(server.connect().send(get_request("/fork")).read_response().body == "forked");
+        const auto size = [&] {
+            struct stat status{};
+            return ::stat(file.c_str(), &status) == 0 ? status.st_size : off_t{-1};
+        };
+        REQUIRE(eventually([&] { return size() == 5; }));
+        ::kill(child, signal);
+        int status = 0;
+        REQUIRE(::waitpid(child, &status, 0) == child);
+        CHECK(WIFSIGNALED(status));
+        CHECK(WTERMSIG(status) == signal);
+        CHECK(size() == 5);
+        CHECK(server.connect().send(get_request("/none")).read_response().status == 404);
+        server.stop();
+        CHECK(server.wait() == 0);
+    }
+}
+
+TEST_CASE("a forked child may handle signals by itself, and its end leaves the parent's alone") {
+    using sake::detail::SignalRelay;
+    const Handling before = handling_of(SIGTERM);
+    // This process would be the one that the suite runs in, so the parent is a child as well.
+    const pid_t parent = ::fork();
+    REQUIRE(parent >= 0);
+    if (parent == 0) {
+        ::alarm(30);
+        const auto has_byte = [](const SignalRelay& relay) {
+            char byte = 0;
+            return sake::detail::sys::read(relay.read_end(), &byte, 1).value == 1;
+        };
+        int failure = 0;
+        {
+            auto relay = std::make_unique<SignalRelay>();
+            const pid_t child = ::fork();
+            if (child == 0) {
+                {
+                    const SignalRelay own;
+                    ::raise(SIGTERM);
+                    if (!has_byte(own)) failure = 1;
+                    if (has_byte(*relay)) failure = 2;
+                    relay.reset();  // the parent's, which leaves the child's own in place
+                    ::raise(SIGINT);  // one with the first
+                    if (has_byte(own)) failure = 3;
+                }
+                if (handling_of(SIGTERM) != before) failure = 4;
+                ::_exit(failure);
+            }
+            int status = -1;
+            if (::waitpid(child, &status, 0) != child || status != 0) failure = 10 + WEXITSTATUS(status);
+            if (has_byte(*relay)) failure = 5;
+            ::raise(SIGTERM);
+            if (!has_byte(*relay)) failure = 6;
+        }
+        ::_exit(failure);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(parent, &status, 0) == parent);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("F3 a server whose signal pipe fails says so, goes on serving, and can be stopped by the program") {

@@ -103,11 +103,7 @@ TEST_CASE("a socket without a wire makes the calls of the system") {
     char three[] = "three";
     iovec pieces[2] = {{two, 4}, {three, 5}};
     CHECK(socket.send(pieces, 2).value == 9);
-    CHECK(socket.unacknowledged() > 0);
-    CHECK(socket.peer_goes_on());
     CHECK(pair.take() == "one two three");
-    CHECK(socket.peer_goes_on());
-    CHECK_FALSE(socket.peer_goes_on());
     char bytes[8];
     CHECK(socket.receive(bytes, sizeof bytes).would_block());
     CHECK(socket.blocked(sake::detail::readable) == sake::detail::readable);
@@ -118,6 +114,40 @@ TEST_CASE("a socket without a wire makes the calls of the system") {
     CHECK(socket.receive(bytes, sizeof bytes).value == 6);
     CHECK(socket.end_output().ok());
     CHECK(::recv(pair.far.get(), bytes, sizeof bytes, 0) == 0);
+}
+
+TEST_CASE("what was sent over a Unix socket is with the peer, though it has yet to read it") {
+    Pair pair;
+    Socket& socket = *pair.socket;
+    CHECK(socket.send("unread", 6).value == 6);
+    CHECK(socket.unacknowledged() == 0);
+    CHECK(socket.end_output().ok());
+    pair.socket.reset();  // which closes it
+    CHECK(pair.take() == "unread");
+}
+
+TEST_CASE("what was sent over TCP and what the peer's system has no room for is unacknowledged") {
+    const auto listeners = sake::detail::listen_at("127.0.0.1:0", 16);
+    Reactor reactor;
+    harness::RawClient client = harness::RawClient::with_receive_buffer(listeners.front().port, 4096);
+    sockaddr_storage peer{};
+    socklen_t size = 0;
+    const SysResult accepted = sake::detail::sys::accept(listeners.front().socket.get(), peer, size);
+    REQUIRE(accepted.ok());
+    Socket socket(reactor, FileDescriptor(static_cast<int>(accepted.value)));
+    const std::string bytes(1'000'000, 'x');
+    std::size_t sent = 0;
+    while (true) {
+        const SysResult result = socket.send(bytes.data(), bytes.size());
+        if (!result.ok()) break;
+        sent += static_cast<std::size_t>(result.value);
+    }
+    CHECK(socket.unacknowledged() > 0);
+    CHECK(socket.peer_goes_on());
+    CHECK_FALSE(socket.peer_goes_on());
+    CHECK(client.read_exactly(sent).size() == sent);
+    CHECK(harness::eventually([&] { return socket.unacknowledged() == 0; }));
+    CHECK(socket.peer_goes_on());
 }
 
 TEST_CASE("a file is sent from where it is asked for to its end, by the kernel or copied") {
@@ -172,7 +202,8 @@ TEST_CASE("a file to a peer that has closed fails with EPIPE, and raises no sign
 
 TEST_CASE("a connection is accepted with its peer's address, and otherwise the reason is told") {
     Reactor reactor;
-    const auto listener = sake::detail::listen_at("127.0.0.1:0", 16);
+    const auto listeners = sake::detail::listen_at("127.0.0.1:0", 16);
+    const sake::detail::Listener& listener = listeners.front();
     Watch watch(reactor, listener.socket.get());
     CHECK(accept_one(watch).kind == Accepted::Kind::drained);
     CHECK_FALSE(watch.is_readable());

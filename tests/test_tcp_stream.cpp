@@ -288,11 +288,10 @@ TEST_CASE("a stream is quiet while nothing has come") {
 }
 
 TEST_CASE("streams are found by name, by IPv6 address and by Unix path") {
-    const auto greet = [](std::string listen_at) -> Task<> {
+    const auto greet_at = [](std::string listen_at, std::string host) -> Task<> {
         TcpListener listener(listen_at);
-        const std::string port = std::to_string(listener.port());
         std::string address = listen_at;
-        if (listener.port() != 0) address = address.substr(0, address.rfind(':') + 1) + port;
+        if (listener.port() != 0) address = host + std::to_string(listener.port());
         auto accepting = spawn(listener.accept());
         TcpStream near = co_await TcpStream::connect(address, 10s);
         TcpStream far = co_await accepting;
@@ -300,9 +299,14 @@ TEST_CASE("streams are found by name, by IPv6 address and by Unix path") {
         const auto line = co_await far.read_until("\n");
         CHECK(line == "hello");
     };
+    const auto greet = [&](const std::string& address) {
+        return greet_at(address, address.substr(0, address.rfind(':') + 1));
+    };
     const Folder folder;
     run_until_complete(greet("localhost:0"));
     run_until_complete(greet("[::1]:0"));
+    run_until_complete(greet_at(":0", "127.0.0.1:"));
+    run_until_complete(greet_at("*:0", "[::1]:"));
     run_until_complete(greet("unix:" + folder.path + "/socket"));
     run_until_complete(greet("unix:" + folder.path + "/socket"));  // the file has gone with its listener
 }

@@ -32,6 +32,7 @@ struct Config {
     // the hard one; more wait in the backlog.
     int max_connections = 0;
     int listen_backlog = 4096;
+    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
     std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
     std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
     std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
@@ -72,6 +73,7 @@ struct Config {
     Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
     Config& with_max_connections(int count) { return max_connections = count, *this; }
     Config& with_listen_backlog(int count) { return listen_backlog = count, *this; }
+    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
     Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
     Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
     Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
@@ -125,6 +127,9 @@ inline void validate(const Config& config) {
     check_setting("stall_warning", config.stall_warning);
     check_setting("max_connections", config.max_connections, 0);
     check_setting("listen_backlog", config.listen_backlog, 1);
+    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
+        throw std::invalid_argument(
+            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
     check_setting("keep_alive_timeout", config.keep_alive_timeout);
     check_setting("header_timeout", config.header_timeout);
     check_setting("request_timeout", config.request_timeout);

@@ -15,9 +15,9 @@ namespace detail {
 
 class EpollPoller final : public Poller {
   public:
-    EpollPoller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-        if (!epoll_) throw_system_error(errno, "epoll_create1");
-    }
+    EpollPoller()
+        : epoll_(sys::own_or_throw(sys::retry([] { return ::epoll_create1(EPOLL_CLOEXEC); }),
+                                   "epoll_create1")) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return "epoll"; }
 

@@ -15,8 +15,7 @@ namespace detail {
 
 class KqueuePoller final : public Poller {
   public:
-    KqueuePoller() : kqueue_(::kqueue()) {
-        if (!kqueue_) throw_system_error(errno, "kqueue");
+    KqueuePoller() : kqueue_(sys::own_or_throw(sys::retry([] { return ::kqueue(); }), "kqueue")) {
         sys::set_close_on_exec(kqueue_.get());
     }
 

@@ -160,6 +160,17 @@ inline SysResult send_file(int socket, int file, std::uint64_t& offset, std::siz
     return copy_file(socket, file, offset, count);
 }
 
+/// The smallest number that a descriptor of ours may have. Those below are standard input, output and error
+/// for all of the program, also where they are closed.
+inline constexpr int first_own_number = 3;
+
+/// Gives a new descriptor, if there is one, a number of its own; close-on-exec.
+inline SysResult above_standard_streams(SysResult made) noexcept {
+    if (!made.ok() || made.value >= first_own_number) return made;
+    const FileDescriptor low(static_cast<int>(made.value));
+    return retry([&] { return ::fcntl(low.get(), F_DUPFD_CLOEXEC, first_own_number); });
+}
+
 inline bool set_close_on_exec(int fd) noexcept { return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0; }
 
 inline bool set_nonblocking_cloexec(int fd) noexcept {
@@ -179,9 +190,10 @@ inline SysResult reset_on_close(int fd) noexcept {
 /// A new non-blocking, close-on-exec stream socket.
 inline SysResult stream_socket(int family) noexcept {
 #if SAKE_HAS_ACCEPT4
-    return retry([=] { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); });
+    return above_standard_streams(
+        retry([=] { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }));
 #else
-    const SysResult made = retry([=] { return ::socket(family, SOCK_STREAM, 0); });
+    const SysResult made = above_standard_streams(retry([=] { return ::socket(family, SOCK_STREAM, 0); }));
     if (made.ok()) set_nonblocking_cloexec(static_cast<int>(made.value));
 #if defined(SO_NOSIGPIPE)
     if (made.ok()) set_option(static_cast<int>(made.value), SOL_SOCKET, SO_NOSIGPIPE, 1);
@@ -194,7 +206,7 @@ inline SysResult stream_socket(int family) noexcept {
 inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) noexcept {
     auto* address = reinterpret_cast<sockaddr*>(&peer);
     // Linux reports errors of the dead connection itself here (accept(2)): the next one may be fine.
-    return retry([&] {
+    return above_standard_streams(retry([&] {
         peer_size = sizeof peer;
 #if SAKE_HAS_ACCEPT4
         return ::accept4(fd, address, &peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -208,7 +220,7 @@ inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) no
         }
         return accepted;
 #endif
-    });
+    }));
 }
 
 /// What accept says of one connection: it died in the queue, or is forbidden (accept(2), "Error handling").
@@ -243,7 +255,7 @@ inline bool is_ready(int fd, short direction) noexcept {
 
 /// Another descriptor for the same open file, close-on-exec.
 inline SysResult duplicate(int fd) noexcept {
-    return retry([=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
+    return retry([=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, first_own_number); });
 }
 
 /// Begins to connect a non-blocking socket. EINPROGRESS: when it is writable, `socket_error` tells the
@@ -262,15 +274,45 @@ inline int socket_error(int fd) noexcept {
     return asked.ok() ? error : asked.error;
 }
 
-/// How many bytes of what was sent the peer has not acknowledged; 1 where the system does not tell.
+/// Whether it is a Unix socket.
+inline bool is_unix_socket(int fd) noexcept {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    return ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+           address.ss_family == AF_UNIX;
+}
+
+/// How many bytes of what was sent have yet to arrive at the peer's system; 1 where ours does not tell. None
+/// over a Unix socket: they are with the peer already, which can read them however late, and after our close.
 inline std::uint32_t unacknowledged(int fd) noexcept {
     int bytes = 0;
-    if (::ioctl(fd, TIOCOUTQ, &bytes) != 0) return 1;
-    return bytes > 0 ? static_cast<std::uint32_t>(bytes) : 0;
+#if defined(SO_NWRITE)  // macOS
+    socklen_t size = sizeof bytes;
+    const bool is_known = ::getsockopt(fd, SOL_SOCKET, SO_NWRITE, &bytes, &size) == 0;
+#elif defined(FIONWRITE)  // FreeBSD
+    const bool is_known = ::ioctl(fd, FIONWRITE, &bytes) == 0;
+#else
+    const bool is_known = ::ioctl(fd, TIOCOUTQ, &bytes) == 0;
+#endif
+    if (is_known && bytes <= 0) return 0;
+    if (is_unix_socket(fd)) return 0;
+    return is_known ? static_cast<std::uint32_t>(bytes) : 1;
 }
 
 inline SysResult shutdown_write(int fd) noexcept {
     return retry([=] { return ::shutdown(fd, SHUT_WR); });
+}
+
+/// Opens a file, close-on-exec.
+inline SysResult open(const char* path, int flags, mode_t mode = 0) noexcept {
+    return above_standard_streams(retry([=] { return ::open(path, flags | O_CLOEXEC, mode); }));
+}
+
+/// Takes over a descriptor that a call has just made. Throws std::system_error that names the call.
+inline FileDescriptor own_or_throw(SysResult made, const char* call) {
+    const SysResult own = above_standard_streams(made);
+    if (!own.ok()) throw_system_error(own.error, call);
+    return FileDescriptor(static_cast<int>(own.value));
 }
 
 /// A pipe whose ends are non-blocking and close-on-exec: {read end, write end}. Throws std::system_error.
@@ -283,7 +325,13 @@ inline std::pair<FileDescriptor, FileDescriptor> make_pipe() {
     set_nonblocking_cloexec(ends[0]);
     set_nonblocking_cloexec(ends[1]);
 #endif
-    return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+    const SysResult read_end = above_standard_streams({ends[0], 0});
+    const SysResult write_end = above_standard_streams({ends[1], 0});
+    std::pair<FileDescriptor, FileDescriptor> pipe{static_cast<int>(read_end.value),
+                                                   static_cast<int>(write_end.value)};
+    const int error = read_end.ok() ? write_end.error : read_end.error;
+    if (error != 0) throw_system_error(error, "pipe");
+    return pipe;
 }
 
 /// Asks for large pages behind memory that is about to be filled, if it is large itself: 64 MiB then take

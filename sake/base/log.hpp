@@ -2,14 +2,14 @@
 // threads do not mix, and bytes that could forge a line are escaped.
 #pragma once
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
+
+#include "sake/base/standard_error.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -40,38 +40,6 @@ inline void append_escaped(std::string& out, std::string_view text) {
         }
     }
 }
-
-namespace detail {
-
-/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
-/// came.
-class SigpipeHeldBack {
-  public:
-    SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
-        ::sigemptyset(&sigpipe_);
-        ::sigaddset(&sigpipe_, SIGPIPE);
-        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &previous_);
-    }
-    SigpipeHeldBack(const SigpipeHeldBack&) = delete;
-    SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
-    ~SigpipeHeldBack() {
-        int taken = 0;
-        if (!was_pending_ && is_pending()) ::sigwait(&sigpipe_, &taken);
-        ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
-    }
-
-  private:
-    static bool is_pending() noexcept {
-        sigset_t pending;
-        return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
-    }
-
-    sigset_t sigpipe_{};
-    sigset_t previous_{};
-    bool was_pending_;
-};
-
-}  // namespace detail
 
 /// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
 /// that line and nothing else.
@@ -105,15 +73,16 @@ class PacedWarning {
 
 }  // namespace detail
 
-/// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
-/// reader has gone, loses the line and nothing else.
+/// The default sink: "sake: warning: text" on standard error. It never waits. A line for which there is no
+/// room is lost, and the next one that finds room says how many were. What has the number of standard error
+/// and is not it, since the program has closed that, is not written to. To send the lines elsewhere while
+/// the program runs, use dup2 or freopen with a pipe, a terminal, or a file opened for writing only.
 inline void log_to_stderr(LogLevel level, std::string_view text) {
     std::string line = "sake: ";
     if (level != LogLevel::info) line.append(to_string(level)).append(": ");
     append_escaped(line, text);
     line += '\n';
-    const detail::SigpipeHeldBack no_sigpipe;
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+    detail::standard_error.write_line(line);
 }
 
 }  // namespace v0

@@ -21,7 +21,7 @@ namespace detail {
 
 /// The beginning of a small file; empty if it cannot be read.
 inline std::string read_small_file(const std::string& path) {
-    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const FileDescriptor file(static_cast<int>(sys::open(path.c_str(), O_RDONLY).value));
     if (!file) return {};
     std::string text(4096, '\0');
     const SysResult result = sys::read(file.get(), text.data(), text.size());

@@ -1,9 +1,8 @@
-// Addresses: "host:port", ":8080", "[::1]:8080" and "unix:/path" turned into bound, listening sockets.
+// Addresses as text, "host:port", ":8080" and "[::1]:8080", and as the system wants them.
 #pragma once
 
 #include <arpa/inet.h>
 #include <netdb.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -21,81 +20,55 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// A bound and listening socket, and how to name it.
-struct Listener {
-    FileDescriptor socket;
-    std::string url;         // "http://127.0.0.1:8080/" or "unix:/path"
-    std::uint16_t port = 0;  // 0 for a Unix socket
-    bool is_on_all_interfaces = false;
-    std::string unix_path;  // to unlink when it closes
+/// An address as the system wants it.
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
 
-    Listener() = default;
-    Listener(Listener&&) = default;
-    Listener& operator=(Listener&& other) noexcept {
-        if (this == &other) return *this;
-        remove_socket_file();
-        socket = std::move(other.socket);
-        url = std::move(other.url);
-        port = other.port;
-        is_on_all_interfaces = other.is_on_all_interfaces;
-        unix_path = std::move(other.unix_path);
-        return *this;
+    SocketAddress() = default;
+    SocketAddress(const sockaddr* address, socklen_t length) noexcept : size(length) {
+        std::memcpy(&storage, address, length);
     }
-    ~Listener() { remove_socket_file(); }
+    [[nodiscard]] int family() const noexcept { return storage.ss_family; }
+    [[nodiscard]] const sockaddr* generic() const noexcept {
+        return reinterpret_cast<const sockaddr*>(&storage);
+    }
+
+    // The following are for TCP.
+    [[nodiscard]] std::uint16_t port() const noexcept {
+        return ntohs(family() == AF_INET6 ? as<sockaddr_in6>().sin6_port : as<sockaddr_in>().sin_port);
+    }
+    void set_port(std::uint16_t port) noexcept {
+        if (family() == AF_INET6) {
+            reinterpret_cast<sockaddr_in6&>(storage).sin6_port = htons(port);
+        } else {
+            reinterpret_cast<sockaddr_in&>(storage).sin_port = htons(port);
+        }
+    }
+    /// Whether it stands for every interface.
+    [[nodiscard]] bool is_any() const noexcept {
+        if (family() == AF_INET6) return IN6_IS_ADDR_UNSPECIFIED(&as<sockaddr_in6>().sin6_addr);
+        return as<sockaddr_in>().sin_addr.s_addr == htonl(INADDR_ANY);
+    }
+    /// The same, but the IPv4 address that an IPv6 address such as ::ffff:127.0.0.1 stands for.
+    [[nodiscard]] SocketAddress without_mapping() const noexcept {
+        if (family() != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&as<sockaddr_in6>().sin6_addr)) return *this;
+        sockaddr_in plain{};
+        plain.sin_family = AF_INET;
+        plain.sin_port = as<sockaddr_in6>().sin6_port;
+        std::memcpy(&plain.sin_addr, as<sockaddr_in6>().sin6_addr.s6_addr + 12, sizeof plain.sin_addr);
+        return {reinterpret_cast<const sockaddr*>(&plain), sizeof plain};
+    }
+    friend bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
+        return a.size == b.size && std::memcmp(&a.storage, &b.storage, a.size) == 0;
+    }
 
   private:
-    void remove_socket_file() noexcept {
-        if (socket && !unix_path.empty()) ::unlink(unix_path.c_str());
+    template <class Address>
+    [[nodiscard]] const Address& as() const noexcept {
+        return reinterpret_cast<const Address&>(storage);
     }
 };
-
-[[noreturn]] inline void throw_listen_error(int error, std::string_view address) {
-    throw_system_error(error, "cannot listen on " + std::string(address));
-}
-
-inline void bind_and_listen(const FileDescriptor& socket, const sockaddr* address, socklen_t size,
-                            int backlog, std::string_view name) {
-    const int fd = socket.get();
-    if (::bind(fd, address, size) != 0) throw_listen_error(errno, name);
-    if (::listen(fd, backlog) != 0) throw_listen_error(errno, name);
-}
-
-/// Removes a socket file that nobody listens on any more; leaves every other file alone.
-inline void remove_stale_socket(const std::string& path, const sockaddr_un& address) {
-    struct stat status{};
-    if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
-    const FileDescriptor probe(static_cast<int>(sys::stream_socket(AF_UNIX).value));
-    const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    if (connected != 0 && errno == ECONNREFUSED) ::unlink(path.c_str());
-}
-
-inline Listener listen_unix(const std::string& path, int backlog) {
-    const std::string name = "unix:" + path;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty()) throw_listen_error(EINVAL, name);
-    if (path.size() >= sizeof address.sun_path) throw_listen_error(ENAMETOOLONG, name);
-    std::memcpy(address.sun_path, path.data(), path.size());
-    const SysResult made = sys::stream_socket(AF_UNIX);
-    if (!made.ok()) throw_listen_error(made.error, name);
-    Listener listener;
-    listener.socket = FileDescriptor(static_cast<int>(made.value));
-    remove_stale_socket(path, address);
-    bind_and_listen(listener.socket, reinterpret_cast<const sockaddr*>(&address), sizeof address, backlog,
-                    name);
-    listener.url = name;
-    listener.unix_path = path;
-    return listener;
-}
-
-inline std::uint16_t bound_port(int fd) noexcept {
-    sockaddr_storage address{};
-    socklen_t size = sizeof address;
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
-    const bool v6 = address.ss_family == AF_INET6;
-    return ntohs(v6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
-                    : reinterpret_cast<const sockaddr_in&>(address).sin_port);
-}
 
 struct HostAndPort {
     std::string host;  // empty: every interface
@@ -123,81 +96,6 @@ struct FreeAddresses {
     void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
 };
 using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
-
-inline Addresses resolve_to_listen(const HostAndPort& where, std::string_view name) {
-    addrinfo hints{};
-    hints.ai_family = where.host.empty() ? AF_INET6 : AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-    addrinfo* list = nullptr;
-    const char* host = where.host.empty() ? nullptr : where.host.c_str();
-    const int failed = ::getaddrinfo(host, where.port.c_str(), &hints, &list);
-    if (failed != 0) {
-        throw std::system_error(std::make_error_code(std::errc::address_not_available),
-                                "cannot listen on " + std::string(name) + ": " + ::gai_strerror(failed));
-    }
-    return Addresses(list);
-}
-
-/// Listens on the first of the addresses that the machine lets us have; throws the error of the last.
-inline FileDescriptor listen_on_any(const addrinfo* list, bool both_versions, int backlog,
-                                    std::string_view name) {
-    for (const addrinfo* each = list;; each = each->ai_next) {
-        try {
-            const SysResult made = sys::stream_socket(each->ai_family);
-            if (!made.ok()) throw_listen_error(made.error, name);
-            FileDescriptor socket(static_cast<int>(made.value));
-            sys::set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-            // Accepted sockets inherit it, which saves a call for each.
-            sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-            if (each->ai_family == AF_INET6) {
-                sys::set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, both_versions ? 0 : 1);
-            }
-            bind_and_listen(socket, each->ai_addr, each->ai_addrlen, backlog, name);
-            return socket;
-        } catch (const std::system_error&) {
-            if (each->ai_next == nullptr) throw;
-        }
-    }
-}
-
-inline FileDescriptor listen_on_all_interfaces(HostAndPort where, int backlog, std::string_view name) {
-    try {
-        const Addresses list = resolve_to_listen(where, name);
-        return listen_on_any(list.get(), true, backlog, name);
-    } catch (const std::system_error& error) {
-        // A machine without IPv6 says so; anything else, such as a port in use, is the answer.
-        const int code = error.code().value();
-        if (code != EAFNOSUPPORT && code != EADDRNOTAVAIL) throw;
-        where.host = "0.0.0.0";
-        const Addresses list = resolve_to_listen(where, name);
-        return listen_on_any(list.get(), false, backlog, name);
-    }
-}
-
-/// Binds and listens. Throws std::system_error that names the address.
-inline Listener listen_at(std::string_view address, int backlog) {
-    if (address.substr(0, 5) == "unix:") return listen_unix(std::string(address.substr(5)), backlog);
-    const auto where = split_address(address);
-    if (!where) {
-        throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                                "cannot listen on \"" + std::string(address) +
-                                    "\", which is not host:port, :port, [ipv6]:port or unix:/path");
-    }
-    Listener listener;
-    if (where->host.empty()) {
-        listener.is_on_all_interfaces = true;
-        listener.socket = listen_on_all_interfaces(*where, backlog, address);
-    } else {
-        const Addresses list = resolve_to_listen(*where, address);
-        listener.socket = listen_on_any(list.get(), false, backlog, address);
-    }
-    listener.port = bound_port(listener.socket.get());
-    const std::string host = where->host.empty() ? "localhost" : where->host;
-    listener.url = "http://" + (where->in_brackets ? "[" + host + "]" : host) + ":" +
-                   std::to_string(listener.port) + "/";
-    return listener;
-}
 
 }  // namespace detail
 }  // namespace v0

@@ -25,18 +25,6 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// An address as the system wants it.
-struct SocketAddress {
-    sockaddr_storage storage{};
-    socklen_t size = 0;
-
-    SocketAddress() = default;
-    SocketAddress(const sockaddr* address, socklen_t length) noexcept : size(length) {
-        std::memcpy(&storage, address, length);
-    }
-    [[nodiscard]] int family() const noexcept { return storage.ss_family; }
-};
-
 /// What getaddrinfo says of a name: addresses, best first, or its error code.
 struct Lookup {
     std::vector<SocketAddress> addresses;

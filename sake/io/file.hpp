@@ -80,8 +80,7 @@ struct ForFiles;
 
 inline FileDescriptor open_or_throw(const std::string& path, int flags) {
     // A pipe without an other end would hold its thread for ever.
-    constexpr int ours = O_CLOEXEC | O_NONBLOCK;
-    const SysResult opened = sys::retry([&] { return ::open(path.c_str(), flags | ours, 0666); });
+    const SysResult opened = sys::open(path.c_str(), flags | O_NONBLOCK, 0666);
     if (!opened.ok()) throw_system_error(opened.error, path);
     FileDescriptor file(static_cast<int>(opened.value));
     struct stat status{};

@@ -8,19 +8,109 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sake/async/descriptor.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/io/accept.hpp"
-#include "sake/io/address.hpp"
+#include "sake/io/listener.hpp"
 #include "sake/io/tcp_stream.hpp"
 
 namespace sake {
 inline namespace v0 {
 
-/// A listening socket, TCP or Unix. Closes when it goes. For one reactor's thread, on which it was made; one
-/// coroutine at a time may accept, which it must outlive.
+namespace detail {
+
+/// The watches over the sockets of one address, of which any may have a connection to accept.
+class ListeningWatches {
+  public:
+    ListeningWatches(Reactor& reactor, const std::vector<Listener>& listeners) {
+        for (const Listener& each : listeners) {
+            watches_.push_back(std::make_unique<Watch>(reactor, each.socket.get()));
+        }
+    }
+
+    [[nodiscard]] Reactor& reactor() const noexcept { return watches_.front()->reactor(); }
+    /// The next that may have a connection, in turns; none if none has.
+    [[nodiscard]] Watch* next_ready() noexcept {
+        for (std::size_t tried = 0; tried < watches_.size(); ++tried) {
+            Watch& each = *watches_[turn_++ % watches_.size()];
+            if (each.is_readable()) return &each;
+        }
+        return nullptr;
+    }
+    [[nodiscard]] bool is_awaited() const noexcept { return is_awaited_; }
+    void wait_for(Resumable& who) noexcept {
+        is_awaited_ = true;
+        for (const auto& each : watches_) each->wait_for(readable, who);
+    }
+    void give_up() noexcept {
+        is_awaited_ = false;
+        for (const auto& each : watches_) each->give_up(readable);
+    }
+
+  private:
+    std::vector<std::unique_ptr<Watch>> watches_;
+    std::size_t turn_ = 0;
+    bool is_awaited_ = false;
+};
+
+/// Awaits a connection at any of them, or throws TimedOut, Cancelled, or std::logic_error if another
+/// coroutine waits already.
+class [[nodiscard]] ConnectionWait final : public Wait, private Timer {
+  public:
+    ConnectionWait(ListeningWatches& watches, TimePoint deadline) noexcept
+        : Timer(&pass), watches_(watches), deadline_(deadline) {}
+
+    [[nodiscard]] bool await_ready() noexcept {
+        ready_ = watches_.next_ready();
+        return ready_ != nullptr;
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (watches_.is_awaited()) throw std::logic_error("two coroutines accept from the same listener");
+        TimerQueue& timers = watches_.reactor().timers();
+        if (deadline_ != TimePoint::max()) timers.set(*this, deadline_);
+        if (!suspend(coroutine)) {
+            timers.cancel(*this);
+            return false;
+        }
+        watches_.wait_for(*this);
+        return true;
+    }
+    Watch* await_resume() {
+        if (ready_ != nullptr) return ready_;
+        if (!was_cancelled()) watches_.give_up();  // those that did not wake it
+        if (is_set()) reactor().timers().cancel(*this);
+        throw_if_cancelled();
+        if (has_timed_out_) throw TimedOut();
+        return watches_.next_ready();
+    }
+    void describe(std::string& out) const override { out += "a connection"; }
+
+  private:
+    static void pass(Timer& timer) noexcept {
+        auto& self = static_cast<ConnectionWait&>(timer);
+        if (!self.is_waiting()) return;  // one is ready, in this very turn
+        self.has_timed_out_ = true;
+        self.finish();
+    }
+    bool withdraw() noexcept override {
+        watches_.give_up();
+        return true;
+    }
+
+    ListeningWatches& watches_;
+    Watch* ready_ = nullptr;
+    bool has_timed_out_ = false;
+    TimePoint deadline_;
+};
+
+}  // namespace detail
+
+/// A listening socket, TCP or Unix, or one for each address of a name. Closes when it goes. For one reactor's
+/// thread, on which it was made; one coroutine at a time may accept, which it must outlive.
 ///
 ///     TcpListener listener("127.0.0.1:7000");
 ///     for (;;) {
@@ -29,8 +119,9 @@ inline namespace v0 {
 ///     }
 class TcpListener {
   public:
-    /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens. Throws
-    /// std::system_error that names the address, std::logic_error where no reactor runs.
+    /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens, at every
+    /// address that a name has. Throws std::system_error that names the address, std::logic_error where no
+    /// reactor runs.
     explicit TcpListener(std::string_view address, int backlog = 4096);
 
     /// Waits for a connection. One that dies before it is accepted is passed over, and without descriptors
@@ -40,13 +131,13 @@ class TcpListener {
     [[nodiscard]] Task<TcpStream> accept(L limit = L::max());
 
     /// The bound port; 0 for a Unix socket.
-    [[nodiscard]] std::uint16_t port() const noexcept { return listener_.port; }
+    [[nodiscard]] std::uint16_t port() const noexcept { return listeners_.front().port; }
 
   private:
     [[nodiscard]] static Reactor& present_reactor();
 
-    detail::Listener listener_;
-    std::unique_ptr<detail::Watch> watch_;
+    std::vector<detail::Listener> listeners_;
+    std::unique_ptr<detail::ListeningWatches> watches_;
 };
 
 inline Reactor& TcpListener::present_reactor() {
@@ -56,20 +147,21 @@ inline Reactor& TcpListener::present_reactor() {
 }
 
 inline TcpListener::TcpListener(std::string_view address, int backlog)
-    : listener_(detail::listen_at(address, backlog)),
-      watch_(std::make_unique<detail::Watch>(present_reactor(), listener_.socket.get())) {}
+    : listeners_(detail::listen_at(address, backlog)),
+      watches_(std::make_unique<detail::ListeningWatches>(present_reactor(), listeners_)) {}
 
 template <detail::Limit L>
 Task<TcpStream> TcpListener::accept(L limit) {
-    Reactor& reactor = watch_->reactor();
+    Reactor& reactor = watches_->reactor();
     const detail::TimePoint deadline = reactor.deadline_in(detail::to_clock(limit));
     if (reactor.turn_is_up()) co_await yield();
     for (;;) {
-        detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
-        co_await ready;
-        detail::Accepted next = detail::accept_one(*watch_);
+        detail::ConnectionWait connection(*watches_, deadline);
+        detail::Watch* const ready = co_await connection;
+        if (ready == nullptr) continue;
+        detail::Accepted next = detail::accept_one(*ready);
         if (next.kind == detail::Accepted::Kind::accepted)
-            co_return detail::make_stream(watch_->reactor(), std::move(next.socket));
+            co_return detail::make_stream(reactor, std::move(next.socket));
         if (next.kind != detail::Accepted::Kind::no_resources) continue;
         if (reactor.present() >= deadline) throw TimedOut();
         co_await sleep(std::chrono::milliseconds(100));

@@ -20,7 +20,7 @@
 #include "sake/async/spawn.hpp"
 #include "sake/base/log.hpp"
 #include "sake/io/accept.hpp"
-#include "sake/io/address.hpp"
+#include "sake/io/listener.hpp"
 #include "sake/server/h1_connection.hpp"
 #include "sake/server/session.hpp"
 #include "sake/server/shard.hpp"
@@ -46,7 +46,7 @@ class EventTimer : private Timer {
 
 class Acceptor {
   public:
-    /// Begins in the next turn of the loop, and needs its listener by then.
+    /// Begins in the next turn of the loop; without a listener by then, it ends.
     explicit Acceptor(Shard& shard)
         : shard_(shard), look_again_(shard.reactor, shard.room), loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
@@ -66,6 +66,7 @@ class Acceptor {
     static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
 
     Task<> run() {
+        if (!listener_.socket) co_return;
         {
             Watch watch(shard_.reactor, listener_.socket.get());
             // At a stop, what the kernel has accepted for us is served, which the close would reset. That is

@@ -74,18 +74,15 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// The routes that are registered, in order.
     [[nodiscard]] std::vector<RouteInfo> routes() const { return table_->list(); }
 
-    /// Binds now: "host:port", ":8080" for every interface, "[::1]:8080", "unix:/path"; port 0 for any that
-    /// is free. Throws std::system_error that names the address and says why. May be called several times;
-    /// while the engine runs, it is for the next run.
-    Engine& listen(std::string_view address) {
-        detail::Listener listener = detail::listen_at(address, config_.listen_backlog);
-        const std::lock_guard lock(mutex_);
-        if (listeners_.empty()) port_ = listener.port;
-        listeners_.push_back(std::move(listener));
-        return *this;
-    }
+    /// Binds now: "host:port", at every address that the name has; ":8080" or "*:8080" for every interface,
+    /// IPv4 and IPv6; "[::1]:8080" and "[::]:8080" for IPv6 alone; "unix:/path"; port 0 for any that is free.
+    /// Throws std::system_error that names the address and says why. May be called several times. While the
+    /// engine runs, from any thread: it serves the address too. Once a stop has begun, it is for the next
+    /// run.
+    Engine& listen(std::string_view address);
 
-    /// The port of the first listener; 0 before `listen` and for a Unix socket.
+    /// The port of the first listener of this run, or of the next if none is under way; 0 before `listen` and
+    /// for a Unix socket.
     [[nodiscard]] int port() const {
         const std::lock_guard lock(mutex_);
         return port_;
@@ -101,6 +98,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
     /// listen(address) and run(), but returns 1 if the address cannot be listened on, and logs why.
     int run(std::string_view address) {
+        require_idle();
         try {
             listen(address);
         } catch (const std::system_error& error) {
@@ -115,7 +113,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     void stop() {
         const std::lock_guard lock(mutex_);
         stop_requested_ = true;
-        if (current_ != nullptr) current_->stop();
+        if (current_ != nullptr) current_->run().stop();
     }
 
     /// Figures of the present run, or of the last one. From any thread.
@@ -125,7 +123,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     };
     [[nodiscard]] Stats stats() const {
         const std::lock_guard lock(mutex_);
-        return current_ != nullptr ? stats_of(*current_) : last_stats_;
+        return current_ != nullptr ? stats_of(current_->run()) : last_stats_;
     }
 
     [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -147,6 +145,14 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         ~Running();
         [[nodiscard]] detail::Run& run() noexcept { return run_; }
 
+        /// Serves what was listened on, and from now on what will be.
+        void serve_listeners();
+        [[nodiscard]] bool serves_listeners() const noexcept { return serves_listeners_; }
+        /// Something new was listened on. With the engine's lock.
+        void serve_new_listeners() noexcept {
+            if (!std::exchange(is_told_of_listeners_, true)) run_.reactor().post(new_listeners_);
+        }
+
       private:
         /// Nobody else runs the engine meanwhile.
         struct Claim {
@@ -167,10 +173,26 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
             ~Freeze() { table.unfreeze(); }
             detail::RouteTable& table;
         };
+        /// On the thread of the run: serves what was listened on meanwhile.
+        class NewListeners final : public detail::PostedCall {
+          public:
+            explicit NewListeners(Running& running) noexcept : running_(running) {}
+            void run() noexcept override;
+
+          private:
+            Running& running_;
+        };
         Claim claim_;  // in this order, so that what fails undoes what was done
         Freeze freeze_;
+        NewListeners new_listeners_{*this};
         detail::Run run_;
+        bool serves_listeners_ = false;
+        bool is_told_of_listeners_ = false;
     };
+    void require_idle() const {
+        const std::lock_guard lock(mutex_);
+        if (is_running_) throw std::logic_error("run: the engine runs already");
+    }
     static Stats stats_of(const detail::Run& run) { return {run.worker_stats(), run.stalls()}; }
 
     Config config_;
@@ -184,7 +206,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     mutable std::mutex mutex_;  // guards what follows
     std::vector<detail::Listener> listeners_;
     int port_ = 0;
-    detail::Run* current_ = nullptr;
+    Running* current_ = nullptr;
     Stats last_stats_;
     bool is_running_ = false;
     bool stop_requested_ = false;
@@ -202,6 +224,7 @@ inline Engine::Running::Claim::~Claim() {
     const std::lock_guard lock(engine.mutex_);
     engine.is_running_ = false;
     engine.stop_requested_ = false;
+    if (!engine.listeners_.empty()) engine.port_ = engine.listeners_.front().port;
 }
 
 inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> poller,
@@ -210,7 +233,7 @@ inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> 
       freeze_(engine),
       run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(poller), signals) {
     const std::lock_guard lock(engine.mutex_);
-    engine.current_ = &run_;
+    engine.current_ = this;
     if (engine.stop_requested_) run_.stop();
 }
 
@@ -221,12 +244,52 @@ inline Engine::Running::~Running() {
     engine.current_ = nullptr;
 }
 
+inline void Engine::Running::serve_listeners() {
+    Engine& engine = claim_.engine;
+    run_.hear_signals();
+    const detail::Acceptor* acceptors = nullptr;
+    {
+        const std::lock_guard lock(engine.mutex_);
+        acceptors = run_.listen(engine.listeners_);
+        serves_listeners_ = true;
+    }
+    run_.announce(acceptors);  // without the lock: a log may ask for the port
+}
+
+inline void Engine::Running::NewListeners::run() noexcept {
+    Engine& engine = running_.claim_.engine;
+    try {
+        const detail::Acceptor* acceptors = nullptr;
+        {
+            const std::lock_guard lock(engine.mutex_);
+            running_.is_told_of_listeners_ = false;
+            if (engine.current_ == &running_) acceptors = running_.run_.listen(engine.listeners_);
+        }
+        running_.run_.announce(acceptors);
+    } catch (const std::exception& error) {
+        log_quietly(engine.config_.log, LogLevel::error,
+                    "an address that was listened on is not served in this run: ", error.what());
+    }
+}
+
+inline Engine& Engine::listen(std::string_view address) {
+    std::vector<detail::Listener> made =
+        detail::listen_at(address, config_.listen_backlog, config_.unix_socket_mode);
+    const std::lock_guard lock(mutex_);
+    const bool is_served = current_ != nullptr && current_->serves_listeners();
+    listeners_.reserve(listeners_.size() + made.size());
+    if (listeners_.empty() && !is_served) port_ = made.front().port;
+    for (detail::Listener& each : made) listeners_.push_back(std::move(each));
+    if (is_served) current_->serve_new_listeners();
+    return *this;
+}
+
 inline int Engine::run() {
     using Signals = detail::Run::Signals;
     std::vector<detail::Listener> dropped;  // without the lock
     {
+        require_idle();
         const std::lock_guard lock(mutex_);
-        if (is_running_) throw std::logic_error("run: the engine runs already");
         const bool stop_now = std::exchange(stop_requested_, false);
         if (stop_now) dropped.swap(listeners_);
         if (stop_now) return 0;
@@ -234,12 +297,8 @@ inline int Engine::run() {
     }
     Running running(*this, detail::make_poller(config_.poller),
                     config_.handle_signals ? Signals::handled : Signals::ignored);
-    {
-        // Only now, so that a run that cannot begin leaves them to the next.
-        const std::lock_guard lock(mutex_);
-        running.run().listen(listeners_);
-    }
-    return running.run().serve();
+    running.serve_listeners();  // only now, so that a run that cannot begin leaves them to the next
+    return running.run().wait();
 }
 
 }  // namespace v0

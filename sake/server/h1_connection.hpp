@@ -59,6 +59,9 @@ class H1Connection final : private Resumable, public Session, private CallRunner
         (new H1Connection(shard, std::move(socket), peer, std::move(wire)))->resume();
     }
 
+    [[nodiscard]] bool is_busy() const noexcept override {
+        return !is_between_requests() && state_ != State::lingering && state_ != State::dead;
+    }
     void begin_drain() noexcept override;
     [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept override;
     [[nodiscard]] bool is_read_slowly() const noexcept override {

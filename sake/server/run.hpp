@@ -24,7 +24,7 @@
 #include "sake/async/readiness.hpp"
 #include "sake/async/spawn.hpp"
 #include "sake/base/owning_list.hpp"
-#include "sake/io/address.hpp"
+#include "sake/io/listener.hpp"
 #include "sake/io/wire.hpp"
 #include "sake/server/acceptor.hpp"
 #include "sake/server/h1_connection.hpp"
@@ -79,23 +79,43 @@ class Run {
         reactor_.enter(
             [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
     }
-    /// Serves their clients from the next turn on. Takes all of them, or throws and takes none.
-    void listen(std::vector<Listener>& listeners) {
+    /// From now on a signal stops it, if it handles signals. Once.
+    void hear_signals() {
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
-        for (std::size_t i = 0; i < listeners.size(); ++i) acceptors_.push_back(new Acceptor(shard_));
-        Acceptor* each = acceptors_.first();
+    }
+    /// Serves their clients from the next turn on, unless a stop has begun. Takes all of them, or throws and
+    /// takes none. Returns the first of the new acceptors, if there are any. On the reactor's thread, or
+    /// before it runs.
+    const Acceptor* listen(std::vector<Listener>& listeners) {
+        if (shutdown_.has_begun()) return nullptr;
+        Acceptor* first = nullptr;
+        for (std::size_t i = 0; i < listeners.size(); ++i) {
+            Acceptor& made = acceptors_.push_back(new Acceptor(shard_));
+            if (first == nullptr) first = &made;
+        }
+        Acceptor* each = first;
         for (Listener& listener : listeners) {
             each->use(std::move(listener));
             each = each->next;
         }
         listeners.clear();
+        return first;
+    }
+    /// Logs the addresses of these acceptors, if the program wants that.
+    void announce(const Acceptor* first) const noexcept {
+        for (const Acceptor* each = first; each != nullptr && config_.announce; each = each->next) {
+            const Listener& listener = each->listener();
+            if (listener.url.empty()) continue;
+            try {
+                const std::string line = "listening on " + listener.url +
+                                         (listener.is_on_all_interfaces ? " (all interfaces)" : "");
+                log_quietly(config_.log, LogLevel::info, line, {});
+            } catch (const std::bad_alloc&) {
+                // No memory for the line: it listens all the same.
+            }
+        }
     }
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
-    int serve() {
-        if (config_.announce) announce();
-        return wait();
-    }
-    /// Turns the reactor until a stop has ended; the same result.
     int wait() {
         try {
             reactor_.run_until([this] { return shutdown_.is_over(); });
@@ -137,22 +157,11 @@ class Run {
         return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
     }
 
-    void announce() const noexcept {
-        for (const Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) {
-            const Listener& listener = each->listener();
-            try {
-                const std::string line = "listening on " + listener.url +
-                                         (listener.is_on_all_interfaces ? " (all interfaces)" : "");
-                log_quietly(config_.log, LogLevel::info, line, {});
-            } catch (const std::bad_alloc&) {
-                // No memory for the line: it listens all the same.
-            }
-        }
-    }
-
     static Task<> watch_signals(Run& self) {
+        constexpr const char* hint = "; a second signal stops at once";
         Shutdown& shutdown = self.shutdown_;
         Watch watch(self.reactor_, self.signals_->read_end());
+        std::size_t wishes = 0;
         for (;;) {
             const bool is_ready = co_await wait_readable(watch);
             if (!is_ready) co_return;
@@ -164,13 +173,12 @@ class Run {
                 log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
                             std::generic_category().message(result.error));
                 co_return;
+            } else if (++wishes > 1) {
+                co_await shutdown.stop_now("stopping at once, by a second signal");
             } else if (shutdown.has_begun()) {
-                co_await shutdown.stop_now();
+                log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);
             } else {
-                if (self.shard_.sessions.count() != 0) {
-                    shutdown.log_open_sessions(LogLevel::info, "stopping; a second signal stops at once");
-                }
-                shutdown.begin_drain();
+                shutdown.begin_drain(hint);
             }
         }
     }

@@ -19,6 +19,8 @@ class Session : public ListNode, public HangupListener {
     Session() = default;
     virtual ~Session() = default;
 
+    /// Whether a request or its answer is under way, for which a stop waits.
+    [[nodiscard]] virtual bool is_busy() const noexcept = 0;
     /// The server stops: an idle session gets a moment for a request that is on its way, then closes.
     virtual void begin_drain() noexcept = 0;
 

@@ -1,16 +1,17 @@
 // Shutdown: the way of a run to its end. A graceful stop lets what is in flight finish, within the grace; a
-// second wish, or the end of the grace, cuts it off.
+// second signal, or the end of the grace, cuts it off.
 //
 //   serving --begin_drain--> draining --stop_now, grace over--> forced --a second later--> over
 //
 // A drain that leaves nothing in flight is over at once.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
+#include <cstring>
 #include <new>
-#include <string_view>
 
 #include "sake/app/carrier.hpp"
 #include "sake/async/event.hpp"
@@ -50,24 +51,30 @@ class Shutdown {
         return (carrier_ == nullptr || carrier_->stats().running == 0) && has_ended_accepting();
     }
 
-    /// Stops gracefully.
-    void begin_drain() noexcept {
+    /// Stops gracefully. The log says what is waited for, with this hint, and what closes.
+    void begin_drain(const char* hint = "") noexcept {
         if (has_begun()) return;
         shard_.stage = StopStage::draining;
         if (carrier_ != nullptr) carrier_->request_stop();
         for (Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) each->begin_drain();
-        shard_.sessions.for_each([](Session& session) { session.begin_drain(); });
+        std::size_t busy = 0;
+        std::size_t idle = 0;
+        shard_.sessions.for_each([&](Session& session) {
+            ++(session.is_busy() ? busy : idle);
+            session.begin_drain();
+        });
+        log_drain(busy, idle, hint);
         drain_began_.set();
     }
 
-    /// Cuts off what is in flight. Handlers are cancelled once and have a second to clean up.
-    Task<> stop_now() {
+    /// Cuts off what is in flight, and says why. Handlers are cancelled once and have a second to clean up.
+    Task<> stop_now(const char* why) {
         if (was_forced()) co_return;
         begin_drain();
         const bool is_busy = shard_.sessions.count() != 0 || !has_ended_accepting();
         if (is_busy) {
             shard_.stage = StopStage::forced;
-            log_open_sessions(LogLevel::warning, "stopping at once");
+            log_cut(why);
         }
         shard_.room.set();  // for an acceptor that waits to accept more
         shard_.sessions.for_each([](Session& session) { session.abandon(503, "the server is stopping"); });
@@ -79,13 +86,37 @@ class Shutdown {
         has_given_up_ = true;
     }
 
-    void log_open_sessions(LogLevel level, std::string_view what) const noexcept {
-        char text[96];
-        std::snprintf(text, sizeof text, ", connections open: %zu", shard_.sessions.count());
-        log_quietly(shard_.config.log, level, what, text);
+  private:
+    static const char* plural(std::size_t count) noexcept { return count == 1 ? "" : "s"; }
+
+    // "stopping: waiting up to 30 s for 2 requests, closing 5 idle connections; a second signal stops at
+    // once"
+    void log_drain(std::size_t busy, std::size_t idle, const char* hint) const noexcept {
+        char text[256] = "stopping: ";
+        std::size_t used = std::strlen(text);
+        const auto add = [&](const char* format, auto... values) {
+            const int added = std::snprintf(text + used, sizeof text - used, format, values...);
+            used = std::min(used + static_cast<std::size_t>(std::max(added, 0)), sizeof text - 1);
+        };
+        const auto grace = static_cast<long long>(shard_.config.shutdown_grace.count());
+        const bool is_in_seconds = grace % 1000 == 0;
+        if (busy != 0) {
+            add("waiting up to %lld %s for %zu request%s", is_in_seconds ? grace / 1000 : grace,
+                is_in_seconds ? "s" : "ms", busy, plural(busy));
+        }
+        if (busy != 0 && idle != 0) add("%s", ", ");
+        if (idle != 0) add("closing %zu idle connection%s", idle, plural(idle));
+        if (busy != 0) add("%s", hint);
+        if (busy + idle != 0) log_quietly(shard_.config.log, LogLevel::info, text, {});
     }
 
-  private:
+    void log_cut(const char* why) const noexcept {
+        char text[128];
+        const std::size_t count = shard_.sessions.count();
+        std::snprintf(text, sizeof text, ": cutting off %zu connection%s", count, plural(count));
+        log_quietly(shard_.config.log, LogLevel::warning, why, text);
+    }
+
     static Task<> end_grace(Shutdown& self) {
         co_await self.drain_began_.wait();
         try {
@@ -93,7 +124,7 @@ class Shutdown {
         } catch (const std::bad_alloc&) {
             // No memory for the timer: then there is no grace.
         }
-        co_await self.stop_now();
+        co_await self.stop_now("stopping at once, the grace is over");
     }
 
     [[nodiscard]] bool has_ended_accepting() const noexcept {

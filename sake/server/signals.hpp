@@ -1,13 +1,17 @@
 // SIGINT and SIGTERM, brought to every engine that wants them. Signals belong to the process, so this is the
-// one place with process-wide state; it lasts only while an engine runs.
+// one place with process-wide state; it lasts only while an engine runs. A child that the program forks has a
+// copy of it, which it must not act on.
 #pragma once
 
 #include <signal.h>
-
+#include <time.h>
 #include <unistd.h>
+
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -18,23 +22,27 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// While it lives, each SIGINT or SIGTERM makes one byte readable at `read_end`. The last one to go restores
-/// the program's own handling of the signals.
+/// While it lives, each wish to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, with those
+/// that follow within half a second. Supervisors and `timeout` send one stop to a process and to its group.
+/// The last relay to go restores the program's own handling of the signals.
 class SignalRelay {
   public:
-    SignalRelay() : pipe_(sys::make_pipe()) {
+    SignalRelay() : pipe_(sys::make_pipe()), process_(::getpid()) {
         State& state = shared();
         const std::lock_guard lock(state.mutex);
+        if (state.users != 0 && state.process != process_) forget_parent(state);
         slot_ = free_slot(state);
-        state.write_ends[slot_] = pipe_.second.get();
+        state.slots[slot_].last_wish = no_wish;
+        state.slots[slot_].write_end = pipe_.second.get();
         if (state.users++ == 0) install(state);
     }
     SignalRelay(const SignalRelay&) = delete;
     SignalRelay& operator=(const SignalRelay&) = delete;
     ~SignalRelay() {
+        if (process_ != ::getpid()) return;  // a child's copy
         State& state = shared();
         const std::lock_guard lock(state.mutex);
-        state.write_ends[slot_] = unused;
+        state.slots[slot_].write_end = unused;
         // A handler that runs on another thread may still hold the number of our pipe.
         while (state.handlers_at_work != 0) std::this_thread::yield();
         if (--state.users == 0) restore(state);
@@ -46,13 +54,17 @@ class SignalRelay {
     static constexpr int unused = -1;
     static constexpr std::size_t most_engines = 64;
 
+    static constexpr std::uint32_t no_wish = 0;
+
+    struct Slot {
+        std::atomic<int> write_end = unused;
+        std::atomic<std::uint32_t> last_wish = no_wish;  // when it began
+    };
     struct State {
-        State() {
-            for (auto& end : write_ends) end = unused;
-        }
         std::mutex mutex;
-        std::array<std::atomic<int>, most_engines> write_ends;
+        std::array<Slot, most_engines> slots;
         std::atomic<int> handlers_at_work = 0;
+        std::atomic<pid_t> process = 0;  // whose signals are handled
         int users = 0;
         struct sigaction previous_int{};
         struct sigaction previous_term{};
@@ -64,27 +76,57 @@ class SignalRelay {
     }
 
     static std::size_t free_slot(const State& state) {
-        for (std::size_t i = 0; i < state.write_ends.size(); ++i) {
-            if (state.write_ends[i] == unused) return i;
+        for (std::size_t i = 0; i < state.slots.size(); ++i) {
+            if (state.slots[i].write_end == unused) return i;
         }
         throw std::length_error("more than 64 engines handle signals: set Config::handle_signals = false");
     }
 
-    // Only what is safe in a signal handler: lock-free atomics and write. The state exists before it is
-    // installed.
-    static void on_signal(int) noexcept {
+    // Only what is safe in a signal handler: lock-free atomics and a few system calls. The state exists
+    // before it is installed.
+    static void on_signal(int signal) noexcept {
         const int saved_errno = errno;
         State& state = shared();
-        ++state.handlers_at_work;
-        for (const auto& end : state.write_ends) {
-            const int fd = end;
-            if (fd != unused) static_cast<void>(sys::write(fd, "", 1));
+        if (state.process == ::getpid()) {
+            ++state.handlers_at_work;
+            for (Slot& slot : state.slots) {
+                const int fd = slot.write_end;
+                if (fd != unused && is_new_wish(slot)) static_cast<void>(sys::write(fd, "", 1));
+            }
+            --state.handlers_at_work;
+        } else {
+            // A forked child: its pipes lead to the parent, or their numbers are those of other files by now.
+            // It gets the signal as if no engine ran, when this handler returns.
+            ::sigaction(signal, signal == SIGINT ? &state.previous_int : &state.previous_term, nullptr);
+            ::kill(::getpid(), signal);
         }
-        --state.handlers_at_work;
         errno = saved_errno;
     }
 
+    static bool is_new_wish(Slot& slot) noexcept {
+        constexpr std::uint32_t same_wish = 500;
+        const std::uint32_t now = milliseconds();
+        std::uint32_t last = slot.last_wish;
+        if (last != no_wish && now - last < same_wish) return false;
+        return slot.last_wish.compare_exchange_strong(last, now);  // or another thread's signal was first
+    }
+    // Odd, so never no_wish. Comes round after 50 days, which does not matter.
+    static std::uint32_t milliseconds() noexcept {
+        timespec now{};
+        ::clock_gettime(CLOCK_MONOTONIC, &now);
+        return static_cast<std::uint32_t>(std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000) | 1U;
+    }
+
+    // For a child that runs an engine of its own.
+    static void forget_parent(State& state) noexcept {
+        for (Slot& slot : state.slots) slot.write_end = unused;
+        state.handlers_at_work = 0;
+        state.users = 0;
+        restore(state);
+    }
+
     static void install(State& state) noexcept {
+        state.process = ::getpid();
         struct sigaction action{};
         action.sa_handler = &on_signal;
         action.sa_flags = SA_RESTART;
@@ -99,6 +141,7 @@ class SignalRelay {
     }
 
     std::pair<FileDescriptor, FileDescriptor> pipe_;
+    pid_t process_;
     std::size_t slot_ = 0;
 };
 

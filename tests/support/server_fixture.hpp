@@ -76,10 +76,16 @@ class TestServer {
     static sake::Config quiet(sake::Config config) {
         config.handle_signals = false;
         config.announce = false;
+        const auto* const sink = config.log.target<void (*)(sake::LogLevel, std::string_view)>();
+        if (sink != nullptr && *sink == &sake::log_to_stderr) config.log = log_but_info;
         // Sanitizers and a shared machine stall by themselves; a test of stalls asks for another time.
         if (config.stall_warning == sake::Config().stall_warning)
             config.stall_warning = std::chrono::hours(1);
         return config;
+    }
+
+    static void log_but_info(sake::LogLevel level, std::string_view line) {
+        if (level != sake::LogLevel::info) sake::log_to_stderr(level, line);
     }
 
     void serve() {
