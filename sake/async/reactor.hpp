@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -112,6 +113,10 @@ class Reactor {
         longest_hold_ = longest;
         report_stall_ = std::move(report);
     }
+    /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
+    void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
+    [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
+
     /// Names what is at work from now on until the present coroutine waits.
     void set_work(const void* work) noexcept { work_ = work; }
     /// Sets how messages name the work of a fiber, Fiber::work.
@@ -211,6 +216,7 @@ class Reactor {
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
+    std::stop_token stop_token_;
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
     std::string (*name_work_)(const void*) = nullptr;
@@ -220,6 +226,9 @@ class Reactor {
 };
 
 namespace detail {
+
+/// The same, to a log of the caller's choice.
+void report_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
 
 inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
 #if SAKE_HAS_EPOLL
@@ -237,8 +246,14 @@ inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.
 inline void note_work(Reactor& reactor, const void* work) noexcept { reactor.set_work(work); }
 
 inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
+    if (const Reactor* const reactor = Reactor::current())
+        return report_failure(reactor->log_, what, exception);
     const LogSink to_stderr = log_to_stderr;
-    const LogSink& log = Reactor::current() != nullptr ? Reactor::current()->log_ : to_stderr;
+    report_failure(to_stderr, what, exception);
+}
+
+inline void report_failure(const LogSink& log, const char* what,
+                           const std::exception_ptr& exception) noexcept {
     try {
         std::rethrow_exception(exception);
     } catch (const Cancelled&) {

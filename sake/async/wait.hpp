@@ -161,7 +161,8 @@ class Wait : public Resumable {
     /// Takes the operation off what it waits for. Returns false if it cannot be cut short: it will finish
     /// later, and the cancellation is seen by the next wait.
     virtual bool withdraw() noexcept = 0;
-    /// The coroutine never goes on: takes the operation off what it waits for, or gives back what it was given.
+    /// The coroutine never goes on: takes the operation off what it waits for, or gives back what it was
+    /// given.
     virtual void abandon() noexcept { static_cast<void>(withdraw()); }
 
     /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait

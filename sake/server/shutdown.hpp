@@ -20,6 +20,7 @@
 #include "sake/base/log.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/server/acceptor.hpp"
+#include "sake/server/life.hpp"
 #include "sake/server/session.hpp"
 #include "sake/server/shard.hpp"
 
@@ -30,9 +31,9 @@ namespace detail {
 /// For the shard's thread.
 class Shutdown {
   public:
-    /// What it stops. The carrier may be null.
-    Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier)
-        : shard_(shard), acceptors_(acceptors), carrier_(carrier) {}
+    /// What it stops. Carrier and life may be null.
+    Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier, Life* life)
+        : shard_(shard), acceptors_(acceptors), carrier_(carrier), life_(life) {}
     Shutdown(const Shutdown&) = delete;
     Shutdown& operator=(const Shutdown&) = delete;
 
@@ -48,6 +49,7 @@ class Shutdown {
     [[nodiscard]] bool is_over() const noexcept {
         if (has_given_up_) return true;
         if (!has_begun() || shard_.sessions.count() != 0) return false;
+        if (life_ != nullptr && !life_->is_over()) return false;
         return (carrier_ == nullptr || carrier_->stats().running == 0) && has_ended_accepting();
     }
 
@@ -65,21 +67,26 @@ class Shutdown {
         });
         log_drain(busy, idle, hint);
         drain_began_.set();
+        shard_.draining.request_stop();
+        if (life_ != nullptr) life_->begin_stop();
     }
 
-    /// Cuts off what is in flight, and says why. Handlers are cancelled once and have a second to clean up.
-    Task<> stop_now(const char* why) {
+    /// Cuts off what is in flight, and says why. Handlers are cancelled once and have a
+    /// second to clean up.
+    Task<> stop_now(const char* why, std::chrono::milliseconds clean_up = std::chrono::seconds(1)) {
         if (was_forced()) co_return;
         begin_drain();
-        const bool is_busy = shard_.sessions.count() != 0 || !has_ended_accepting();
+        const bool is_busy =
+            shard_.sessions.count() != 0 || !has_ended_accepting() || (life_ != nullptr && !life_->is_over());
         if (is_busy) {
             shard_.stage = StopStage::forced;
             log_cut(why);
         }
         shard_.room.set();  // for an acceptor that waits to accept more
         shard_.sessions.for_each([](Session& session) { session.abandon(503, "the server is stopping"); });
+        if (life_ != nullptr) life_->cut_off();
         try {
-            co_await sleep(std::chrono::seconds(1));
+            co_await sleep(clean_up);
         } catch (const std::bad_alloc&) {
             // No memory for the timer: then there is no second.
         }
@@ -136,6 +143,7 @@ class Shutdown {
     Shard& shard_;
     OwningList<Acceptor>& acceptors_;
     Carrier* carrier_;
+    Life* life_;
     Event drain_began_;
     bool has_given_up_ = false;
 };

@@ -128,6 +128,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     void run() override {
         keep_exception([&] {
             Reactor& loop = worker_reactor(log_);
+            loop.tell_stop_by(stopping_);
             const FiberGuard no_fiber_outlives(loop);
             keep_exception([&] { serve(loop); });
             run_what_was_spawned(loop);
