@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <stdexcept>
@@ -119,10 +120,14 @@ class Reactor {
 
     /// Names what is at work from now on until the present coroutine waits.
     void set_work(const void* work) noexcept { work_ = work; }
+    /// What was named last; null for what has no name.
+    [[nodiscard]] const void* work() const noexcept { return work_; }
     /// Sets how messages name the work of a fiber, Fiber::work.
     void name_work(std::string (*name)(const void* work)) noexcept { name_work_ = name; }
     /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
-    [[nodiscard]] std::string describe_waits() const;
+    /// With `work`, only those whose work has a name.
+    enum class Whose : std::uint8_t { all, work };
+    [[nodiscard]] std::string describe_waits(Whose whose = Whose::all) const;
     /// Looks whether what was at work has held the loop; after every coroutine, and where one starts others.
     void check_stall();
 
@@ -519,6 +524,7 @@ inline void Reactor::resume_ready() {
         check_stall();
         ready = next;
     }
+    work_ = nullptr;
 }
 
 inline void Reactor::check_stall() {
@@ -530,19 +536,20 @@ inline void Reactor::check_stall() {
     if (held >= longest_hold_) report_stall_(work_, held);
 }
 
-inline std::string Reactor::describe_waits() const {
+inline std::string Reactor::describe_waits(Whose whose) const {
     constexpr std::size_t most = 8;
     std::size_t count = 0;
     std::string all;
     for (const detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-        if (++count > most) continue;
         const auto& fiber = static_cast<const detail::Fiber&>(*node);
+        if (whose == Whose::work && fiber.work == nullptr) continue;
+        if (++count > most) continue;
         if (count > 1) all += ", ";
         all += fiber.work != nullptr && name_work_ != nullptr ? name_work_(fiber.work) : "a task";
         all += " for ";
         fiber.describe_wait(all);
     }
-    if (count == 0) return "no task waits";
+    if (count == 0) return whose == Whose::work ? "" : "no task waits";
     if (count > most) all.append(", and ").append(std::to_string(count - most)).append(" more");
     return std::to_string(count) + (count == 1 ? " task waits: " : " tasks wait: ") + all;
 }

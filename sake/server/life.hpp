@@ -114,7 +114,8 @@ class Life {
     /// Cancels what still runs.
     virtual void cut_off() noexcept = 0;
     [[nodiscard]] virtual bool is_over() const noexcept = 0;
-    /// How many functions run on threads of their own.
+    /// How many functions are at work, and how many of them on other threads, where they cannot be cut short.
+    [[nodiscard]] virtual std::size_t running() const noexcept = 0;
     [[nodiscard]] virtual std::size_t threads() const noexcept = 0;
 };
 
@@ -152,17 +153,28 @@ class LifeOf final : public Life {
     }
     void cut_off() noexcept override {
         for (Running& each : tasks_) each.handle->cancel();
+        if (at_stop_) at_stop_->cancel();
     }
     [[nodiscard]] bool is_over() const noexcept override {
         if (starting_ && !starting_->is_done()) return false;
         for (const Running& each : tasks_) {
             if (!each.handle->is_done()) return false;
         }
-        return threads() == 0;
+        return threads() == 0 && (!at_stop_ || at_stop_->is_done());
+    }
+    [[nodiscard]] std::size_t running() const noexcept override {
+        std::size_t count = threads();
+        for (const Running& each : tasks_) {
+            if (!each.rests && !each.handle->is_done()) ++count;
+        }
+        if (at_stop_ && stop_began_.is_set() && !at_stop_->is_done()) ++count;
+        return count;
     }
     [[nodiscard]] std::size_t threads() const noexcept override {
         std::size_t count = 0;
-        for (const Beside& each : threads_) count += each.has_ended ? 0 : 1;
+        for (const Beside& each : threads_) {
+            if (!each.has_ended) ++count;
+        }
         return count;
     }
 
@@ -208,7 +220,7 @@ class LifeOf final : public Life {
                 run_beside(*each);
             }
         }
-        if (has_stop_hooks) add([&](Running&) { return run_at_stop(*this); });
+        if (has_stop_hooks) at_stop_.emplace(spawn_on(reactor_, run_at_stop(*this)));
     }
     template <class Make>
     void add(Make make) {
@@ -288,6 +300,7 @@ class LifeOf final : public Life {
     const std::stop_token stop_;
     Event stop_began_;
     std::optional<TaskHandle<void>> starting_;
+    std::optional<TaskHandle<void>> at_stop_;
     std::list<Running> tasks_;
     std::list<Beside> threads_;
 };

@@ -230,13 +230,14 @@ class Run {
     // ..."
     std::string describe_waits() const noexcept {
         try {
-            std::string all = reactor_.has_fibers() ? reactor_.describe_waits() : std::string();
+            std::string all;
+            if (reactor_.has_fibers()) all = reactor_.describe_waits(Reactor::Whose::work);
             const auto add = [&](std::size_t count, const char* what) {
                 if (count == 0) return;
                 if (!all.empty()) all += "; ";
                 all.append(std::to_string(count)).append(what);
             };
-            if (life_) add(life_->threads(), " of Engine::background");
+            if (life_) add(life_->running(), " of on_stop, every or background");
             if (carrier_) add(static_cast<std::size_t>(carrier_->stats().running), " in the worker pool");
             return all;
         } catch (const std::bad_alloc&) {

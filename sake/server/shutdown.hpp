@@ -65,7 +65,7 @@ class Shutdown {
             ++(session.is_busy() ? busy : idle);
             session.begin_drain();
         });
-        log_drain(busy, idle, hint);
+        log_drain(busy, idle, life_ != nullptr ? life_->running() : 0, hint);
         drain_began_.set();
         shard_.draining.request_stop();
         if (life_ != nullptr) life_->begin_stop();
@@ -96,9 +96,9 @@ class Shutdown {
   private:
     static const char* plural(std::size_t count) noexcept { return count == 1 ? "" : "s"; }
 
-    // "stopping: waiting up to 30 s for 2 requests, closing 5 idle connections; a second signal stops at
-    // once"
-    void log_drain(std::size_t busy, std::size_t idle, const char* hint) const noexcept {
+    // "stopping: waiting up to 30 s for 2 requests and 1 function of every or background, closing 5 idle
+    // connections; a second signal stops at once"
+    void log_drain(std::size_t busy, std::size_t idle, std::size_t beside, const char* hint) const noexcept {
         char text[256] = "stopping: ";
         std::size_t used = std::strlen(text);
         const auto add = [&](const char* format, auto... values) {
@@ -107,20 +107,25 @@ class Shutdown {
         };
         const auto grace = static_cast<long long>(shard_.config.shutdown_grace.count());
         const bool is_in_seconds = grace % 1000 == 0;
-        if (busy != 0) {
-            add("waiting up to %lld %s for %zu request%s", is_in_seconds ? grace / 1000 : grace,
-                is_in_seconds ? "s" : "ms", busy, plural(busy));
+        const bool waits = busy + beside != 0;
+        if (waits) {
+            add("waiting up to %lld %s for ", is_in_seconds ? grace / 1000 : grace,
+                is_in_seconds ? "s" : "ms");
         }
-        if (busy != 0 && idle != 0) add("%s", ", ");
+        if (busy != 0) add("%zu request%s", busy, plural(busy));
+        if (busy != 0 && beside != 0) add("%s", " and ");
+        if (beside != 0) add("%zu function%s of every or background", beside, plural(beside));
+        if (waits && idle != 0) add("%s", ", ");
         if (idle != 0) add("closing %zu idle connection%s", idle, plural(idle));
-        if (busy != 0) add("%s", hint);
-        if (busy + idle != 0) log_quietly(shard_.config.log, LogLevel::info, text, {});
+        if (waits) add("%s", hint);
+        if (waits || idle != 0) log_quietly(shard_.config.log, LogLevel::info, text, {});
     }
 
     void log_cut(const char* why) const noexcept {
-        char text[128];
+        char text[128] = "";
         const std::size_t count = shard_.sessions.count();
-        std::snprintf(text, sizeof text, ": cutting off %zu connection%s", count, plural(count));
+        if (count != 0)
+            std::snprintf(text, sizeof text, ": cutting off %zu connection%s", count, plural(count));
         log_quietly(shard_.config.log, LogLevel::warning, why, text);
     }
 

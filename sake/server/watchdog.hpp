@@ -73,9 +73,9 @@ class Watchdog {
     // Without destructors, of which one could wait for the same.
     [[noreturn]] void end_process(bool is_held) noexcept {
         log_quietly(log_, LogLevel::error, "the process ends, it cannot stop: ",
-                    is_held          ? "a handler holds the event loop"
-                    : waits_.empty() ? "something does not end"
-                                     : waits_);
+                    !waits_.empty() ? waits_
+                    : is_held       ? "a handler holds the event loop"
+                                    : "something does not end");
         std::_Exit(1);
     }
 
