@@ -77,6 +77,7 @@
 //   sake/async/poller_simulated.hpp
 //   sake/async/sync.hpp
 //   sake/async/pool.hpp
+//   sake/async/this_task.hpp
 //   sake/compute/cpu_count.hpp
 //   sake/compute/signals.hpp
 //   sake/compute/worker_pool.hpp
@@ -145,9 +146,11 @@
 //   sake/server/h1_answerer.hpp
 //   sake/server/h1_connection.hpp
 //   sake/server/acceptor.hpp
+//   sake/server/life.hpp
 //   sake/server/shutdown.hpp
 //   sake/server/signals.hpp
 //   sake/server/stall_watch.hpp
+//   sake/server/watchdog.hpp
 //   sake/server/run.hpp
 //   sake/server/engine.hpp
 //   sake/server/test_client.hpp
@@ -239,6 +242,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <deque>
@@ -779,6 +783,15 @@ namespace detail {
     std::exception_ptr caught = std::current_exception();
     if (!caught) throw;
     return caught;
+}
+
+/// A std::runtime_error with this text, to be thrown later; std::bad_alloc if there is no memory for it.
+[[nodiscard]] inline std::exception_ptr failure_of(const char* text) noexcept {
+    try {
+        throw std::runtime_error(text);
+    } catch (...) {
+        return std::current_exception();
+    }
 }
 
 /// The number that a program wrote. A size in the upper half of its type was negative before it was
@@ -4540,8 +4553,12 @@ class Poller {
     virtual void rearm(int fd, Watch& watch, std::uint8_t directions) noexcept = 0;
     [[nodiscard]] virtual bool needs_rearm() const noexcept { return false; }
 
-    /// Waits for at most `timeout` (negative: for ever) and appends what became ready.
-    virtual void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
+    /// What a wait has found: all that was ready, or one batch of it, and more may be had at once.
+    enum class Found : std::uint8_t { all, some };
+
+    /// Waits for at most `timeout` (negative: for ever) and appends what became ready. A wait that a signal
+    /// cuts short has looked all the same.
+    virtual Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
 
     /// The time, and the time of day. Everything on the loop asks here, so that tests can simulate time.
     [[nodiscard]] virtual TimePoint now() const noexcept { return Clock::now(); }
@@ -4623,6 +4640,13 @@ SysResult retry(Call call) noexcept {
         const int error = errno;
         if (error != EINTR) return {-1, error};
     }
+}
+
+/// For a call that waits: after a signal it is made again without waiting, so that it has looked in any case,
+/// and a caller with a clock sets the timeout anew.
+template <class Duration, class Call>
+SysResult retry_without_waiting(Duration timeout, Call call) noexcept {
+    return retry([&] { return call(std::exchange(timeout, Duration::zero())); });
 }
 
 inline SysResult receive(int fd, void* buffer, std::size_t size) noexcept {
@@ -4943,15 +4967,18 @@ class EpollPoller final : public Poller {
 
     void rearm(int, Watch&, std::uint8_t) noexcept override {}
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        const int count = ::epoll_wait(epoll_.get(), buffer_.data(), static_cast<int>(buffer_.size()),
-                                       static_cast<int>(timeout.count()));
-        // EINTR is an empty turn: the loop computes its timeout anew.
-        if (count < 0 && errno != EINTR) throw_system_error(errno, "epoll_wait");
-        for (int i = 0; i < count; ++i) {
-            const epoll_event& event = buffer_[static_cast<std::size_t>(i)];
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        const SysResult found = sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds limit) {
+            return ::epoll_wait(epoll_.get(), buffer_.data(), static_cast<int>(buffer_.size()),
+                                static_cast<int>(limit.count()));
+        });
+        if (!found.ok()) throw_system_error(found.error, "epoll_wait");
+        const auto count = static_cast<std::size_t>(found.value);
+        for (std::size_t i = 0; i < count; ++i) {
+            const epoll_event& event = buffer_[i];
             events.push_back({static_cast<Watch*>(event.data.ptr), translate(event.events)});
         }
+        return count == buffer_.size() ? Found::some : Found::all;
     }
 
   private:
@@ -5000,17 +5027,23 @@ class KqueuePoller final : public Poller {
 
     void rearm(int, Watch&, std::uint8_t) noexcept override {}
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        timespec limit{};
-        limit.tv_sec = static_cast<decltype(limit.tv_sec)>(timeout.count() / 1000);
-        limit.tv_nsec = static_cast<decltype(limit.tv_nsec)>(timeout.count() % 1000 * 1'000'000);
-        const int count = ::kevent(kqueue_.get(), nullptr, 0, buffer_.data(),
-                                   static_cast<int>(buffer_.size()), timeout.count() < 0 ? nullptr : &limit);
-        if (count < 0 && errno != EINTR) throw_system_error(errno, "kevent");
-        for (int i = 0; i < count; ++i) {
-            const struct kevent& event = buffer_[static_cast<std::size_t>(i)];
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        const SysResult found =
+            sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds longest) {
+                timespec limit{};
+                limit.tv_sec = static_cast<decltype(limit.tv_sec)>(longest.count() / 1000);
+                limit.tv_nsec = static_cast<decltype(limit.tv_nsec)>(longest.count() % 1000 * 1'000'000);
+                return ::kevent(kqueue_.get(), nullptr, 0, buffer_.data(), static_cast<int>(buffer_.size()),
+                                longest.count() < 0 ? nullptr : &limit);
+            });
+        if (!found.ok()) throw_system_error(found.error, "kevent");
+        const auto count = static_cast<std::size_t>(found.value);
+        for (std::size_t i = 0; i < count; ++i) {
+            const struct kevent& event = buffer_[i];
             events.push_back({static_cast<Watch*>(event.udata), translate(event)});
         }
+        // A descriptor may have two events, which need not come in one call.
+        return 2 * count >= buffer_.size() ? Found::some : Found::all;
     }
 
   private:
@@ -5064,6 +5097,7 @@ class PollPoller final : public Poller {
         polled_.push_back({fd, POLLIN | POLLOUT | hang_up, 0});
         watches_.push_back(&watch);
         index_[number] = polled_.size() - 1;
+        next_ = polled_.size();
     }
 
     void remove(int fd, Watch&) noexcept override {
@@ -5075,6 +5109,7 @@ class PollPoller final : public Poller {
         }
         polled_.pop_back();
         watches_.pop_back();
+        next_ = polled_.size();
     }
 
     void rearm(int fd, Watch&, std::uint8_t directions) noexcept override {
@@ -5088,18 +5123,24 @@ class PollPoller final : public Poller {
 
     [[nodiscard]] bool needs_rearm() const noexcept override { return true; }
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        const int count =
-            ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), static_cast<int>(timeout.count()));
-        if (count < 0 && errno != EINTR) throw_system_error(errno, "poll");
-        // What does not fit is reported by the next call, which goes on from there: poll is level-triggered.
-        int left = count;
-        for (std::size_t i = 0; left > 0 && i < polled_.size() && events.size() < events.capacity(); ++i) {
-            if (++last_ >= polled_.size()) last_ = 0;
-            if (polled_[last_].revents == 0) continue;
-            --left;
-            events.push_back({watches_[last_], report(polled_[last_])});
+    // What does not fit is handed out by the next call, which need not ask the system again. Where that call
+    // does not come at once, poll, which is level-triggered, reports it anew.
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        if (next_ == polled_.size()) {
+            const SysResult found =
+                sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds limit) {
+                    return ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()),
+                                  static_cast<int>(limit.count()));
+                });
+            if (!found.ok()) throw_system_error(found.error, "poll");
+            if (found.value == 0) return Found::all;
+            next_ = 0;
         }
+        for (; next_ != polled_.size() && events.size() < events.capacity(); ++next_) {
+            if (polled_[next_].revents == 0) continue;
+            events.push_back({watches_[next_], report(polled_[next_])});
+        }
+        return next_ != polled_.size() ? Found::some : Found::all;
     }
 
   private:
@@ -5129,7 +5170,7 @@ class PollPoller final : public Poller {
     }
 
     std::vector<pollfd> polled_;
-    std::size_t last_ = 0;            // the position that was looked at last
+    std::size_t next_ = 0;            // the position to look at next; behind the last if all were
     std::vector<Watch*> watches_;     // parallel to polled_
     std::vector<std::size_t> index_;  // the position of each descriptor, by its number
 };
@@ -5229,6 +5270,9 @@ class Fiber : public ListNode {
     /// first is seen are one with it.
     void cancel() noexcept;
 
+    /// It never goes on: takes it off whatever it waits for, and gives back what it was given.
+    void abandon() noexcept;
+
     /// Whether a wait is open and not over yet.
     [[nodiscard]] bool is_suspended() const noexcept;
     /// Appends what it waits for, such as "an event".
@@ -5291,6 +5335,9 @@ class Wait : public Resumable {
     /// Takes the operation off what it waits for. Returns false if it cannot be cut short: it will finish
     /// later, and the cancellation is seen by the next wait.
     virtual bool withdraw() noexcept = 0;
+    /// The coroutine never goes on: takes the operation off what it waits for, or gives back what it was
+    /// given.
+    virtual void abandon() noexcept { static_cast<void>(withdraw()); }
 
     /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait
     /// was over. Then the next wait does not see it.
@@ -5320,6 +5367,10 @@ inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr 
 inline void Fiber::describe_wait(std::string& out) const {
     if (is_suspended()) return open_wait_->describe(out);
     out += "its turn";
+}
+
+inline void Fiber::abandon() noexcept {
+    if (open_wait_ != nullptr) std::exchange(open_wait_, nullptr)->abandon();
 }
 
 inline void Fiber::cancel() noexcept {
@@ -5568,16 +5619,22 @@ class TimerQueue {
 
     /// Calls back every timer whose deadline is not after `now`, in the order of the deadlines.
     void expire(TimePoint now) noexcept {
-        while (!heap_.empty() && heap_.front().key <= now) {
+        while (is_due(now)) {
             Timer& timer = *heap_.front().timer;
-            if (timer.deadline_ > heap_.front().key) {
-                heap_.front().key = timer.deadline_;
-                sift_down(0);
-            } else {
-                remove(0);
-                timer.callback_(timer);
-            }
+            remove(0);
+            timer.callback_(timer);
         }
+    }
+
+    /// Whether `expire` would call back.
+    [[nodiscard]] bool is_due(TimePoint now) noexcept {
+        while (!heap_.empty() && heap_.front().key <= now) {
+            const Timer& timer = *heap_.front().timer;
+            if (timer.deadline_ <= heap_.front().key) return true;
+            heap_.front().key = timer.deadline_;
+            sift_down(0);
+        }
+        return false;
     }
 
     /// When `expire` has something to do next; TimePoint::max() if never.
@@ -5768,7 +5825,7 @@ class Reactor {
     /// then.
     void post(detail::PostedCall& call) noexcept;
 
-    /// The time at the start of this turn of the loop.
+    /// The time at the start of this turn of the loop; later where a coroutine was seen to hold the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
     /// The time at this very moment.
     [[nodiscard]] detail::TimePoint present() const noexcept {
@@ -5797,11 +5854,12 @@ class Reactor {
     /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
 
-    /// Nothing that is ready or gets ready goes on any more, for the last moments of those who own it.
-    void abandon() noexcept {
-        is_abandoned_ = true;
-        first_ready_ = last_ready_ = nullptr;
-    }
+    /// The same for destructors: if the loop fails meanwhile, tasks are left as they are, and it is logged.
+    void end_all() noexcept;
+
+    /// Nothing that is ready or gets ready goes on any more, for the last moments of those who own it. Fibers
+    /// wait for nothing any more, so that what they waited for may outlive the reactor.
+    void abandon() noexcept;
 
     /// Cancels every fiber, once.
     void cancel_fibers() noexcept;
@@ -5823,12 +5881,20 @@ class Reactor {
         longest_hold_ = longest;
         report_stall_ = std::move(report);
     }
+    /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
+    void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
+    [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
+
     /// Names what is at work from now on until the present coroutine waits.
     void set_work(const void* work) noexcept { work_ = work; }
+    /// What was named last; null for what has no name.
+    [[nodiscard]] const void* work() const noexcept { return work_; }
     /// Sets how messages name the work of a fiber, Fiber::work.
     void name_work(std::string (*name)(const void* work)) noexcept { name_work_ = name; }
     /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
-    [[nodiscard]] std::string describe_waits() const;
+    /// With `work`, only those whose work has a name.
+    enum class Whose : std::uint8_t { all, work };
+    [[nodiscard]] std::string describe_waits(Whose whose = Whose::all) const;
     /// Looks whether what was at work has held the loop; after every coroutine, and where one starts others.
     void check_stall();
 
@@ -5866,7 +5932,15 @@ class Reactor {
     /// The moment since which what the events of this turn tell has happened, as far as that can be known:
     /// they came while the thread was busy, or ended its wait.
     [[nodiscard]] detail::TimePoint events_since() const noexcept { return events_since_; }
+    /// For what happens at a moment, such as the end of a sleep.
     [[nodiscard]] detail::TimerQueue& timers() noexcept { return timers_; }
+    /// For limits on what others do. None is acted on before all sockets were asked at its time or later, and
+    /// what had become ready by then has run: if the loop was held up, nobody else is judged for it.
+    [[nodiscard]] detail::TimerQueue& deadlines() noexcept { return deadlines_; }
+    /// When the next of either is due; TimePoint::max() if none is.
+    [[nodiscard]] detail::TimePoint next_timer() const noexcept {
+        return std::min(timers_.next(), deadlines_.next());
+    }
     [[nodiscard]] detail::Poller& poller() noexcept { return *poller_; }
     [[nodiscard]] bool poller_needs_rearm() const noexcept { return poller_needs_rearm_; }
 
@@ -5883,6 +5957,7 @@ class Reactor {
     void turn();
     [[nodiscard]] bool may_put_off_events() noexcept;
     void take_events();
+    void expire_timers() noexcept;
     [[nodiscard]] std::chrono::milliseconds time_to_timer(detail::TimePoint present) const noexcept;
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
@@ -5891,11 +5966,16 @@ class Reactor {
     std::unique_ptr<detail::Poller> poller_;
     bool poller_needs_rearm_;
     bool has_virtual_time_;
+    std::size_t watches_ = 0;  // of descriptors
     detail::PostedWork posted_;
     detail::Watch posted_watch_;
     std::vector<detail::PollEvent> events_;
     detail::TimerQueue timers_;
+    detail::TimerQueue deadlines_;
     detail::TimePoint now_ = present();
+    detail::TimePoint asked_at_{};  // all that had become ready by then is known
+    unsigned put_off_ = 0;          // for so many turns, the deadlines due at the next moment
+    detail::TimePoint put_off_from_{};
     detail::TimePoint last_events_{};  // when they were last taken
     detail::TimePoint events_since_{};
     detail::TimePoint put_off_until_{};
@@ -5908,6 +5988,7 @@ class Reactor {
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
+    std::stop_token stop_token_;
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
     std::string (*name_work_)(const void*) = nullptr;
@@ -5917,6 +5998,9 @@ class Reactor {
 };
 
 namespace detail {
+
+/// The same, to a log of the caller's choice.
+void report_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
 
 inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
 #if SAKE_HAS_EPOLL
@@ -5934,8 +6018,14 @@ inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.
 inline void note_work(Reactor& reactor, const void* work) noexcept { reactor.set_work(work); }
 
 inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
+    if (const Reactor* const reactor = Reactor::current())
+        return report_failure(reactor->log_, what, exception);
     const LogSink to_stderr = log_to_stderr;
-    const LogSink& log = Reactor::current() != nullptr ? Reactor::current()->log_ : to_stderr;
+    report_failure(to_stderr, what, exception);
+}
+
+inline void report_failure(const LogSink& log, const char* what,
+                           const std::exception_ptr& exception) noexcept {
     try {
         std::rethrow_exception(exception);
     } catch (const Cancelled&) {
@@ -5948,11 +6038,15 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
 
 inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
     : reactor_(&reactor), fd_(fd), ready_(ready) {
-    if (has_descriptor()) reactor.poller().add(fd, *this);
+    if (!has_descriptor()) return;
+    reactor.poller().add(fd, *this);
+    ++reactor.watches_;
 }
 
 inline Watch::~Watch() {
-    if (has_descriptor()) reactor_->poller().remove(fd_, *this);
+    if (!has_descriptor()) return;
+    reactor_->poller().remove(fd_, *this);
+    --reactor_->watches_;
 }
 
 inline void Watch::wait_for(Readiness direction, Resumable& who) noexcept {
@@ -6007,7 +6101,9 @@ inline Reactor::Reactor(std::unique_ptr<detail::Poller> poller)
 
 // Work that was posted too late to run is dropped: whoever it was for has gone.
 inline Reactor::~Reactor() {
-    cancel_all();
+    // Within its own loop, where a coroutine calls exit(): that one cannot be waited for.
+    if (current() == this) abandon();
+    end_all();
     while (end_listeners_.is_linked()) {
         auto* const listener = static_cast<detail::ReactorEndListener*>(end_listeners_.next());
         listener->unlink();
@@ -6059,10 +6155,29 @@ inline void Reactor::cancel_fibers() noexcept {
     }
 }
 
+inline void Reactor::end_all() noexcept {
+    try {
+        cancel_all();
+    } catch (const std::exception& error) {
+        log_quietly(log_, LogLevel::error, "tasks were left unfinished: ", error.what());
+        abandon();
+    }
+}
+
+inline void Reactor::abandon() noexcept {
+    is_abandoned_ = true;
+    first_ready_ = last_ready_ = nullptr;
+    for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        static_cast<detail::Fiber*>(node)->abandon();
+    }
+    first_ready_ = last_ready_ = nullptr;
+}
+
 // The frames give back what they hold, and some of it ends the wait of others, whose turn to go has come or
 // will.
 inline void Reactor::destroy_fibers() noexcept {
     timers_.clear();
+    deadlines_.clear();
     abandon();
     posted_.drop_waits(true);
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
@@ -6085,10 +6200,29 @@ inline void Reactor::cancel_all() {
 
 inline void Reactor::turn() {
     if (!may_put_off_events()) take_events();
-    timers_.expire(now_);
     // The byte of a post may come after its work was run: the pipe is emptied then too, or it stays readable.
     if (posted_watch_.is_readable() || !posted_.is_empty()) run_posted();
     resume_ready();
+    expire_timers();
+}
+
+// Only what was due when the sockets were asked, and after the coroutines that this has made ready: the bytes
+// that a deadline misses may be there, or be on their way through others of this loop. Where the loop never
+// comes to rest, that is so many turns.
+inline void Reactor::expire_timers() noexcept {
+    constexpr unsigned most_turns = 16;
+    timers_.expire(asked_at_);
+    if (!deadlines_.is_due(asked_at_)) {
+        put_off_ = 0;
+    } else if (first_ready_ == nullptr && posted_.is_empty()) {
+        put_off_ = 0;
+        deadlines_.expire(asked_at_);
+    } else {
+        if (put_off_ == 0) put_off_from_ = asked_at_;
+        if (++put_off_ < most_turns) return;
+        put_off_ = 0;
+        deadlines_.expire(put_off_from_);
+    }
 }
 
 // Coroutines that hand things to each other have turns of a microsecond, to which a look at the kernel would
@@ -6099,24 +6233,34 @@ inline bool Reactor::may_put_off_events() noexcept {
     return now_ < put_off_until_ && !has_virtual_time_;
 }
 
+// All of them, a batch at a time. What becomes ready meanwhile is reported last, so there is an end to it
+// when each watch could have been reported for both directions.
 inline void Reactor::take_events() {
+    using Found = detail::Poller::Found;
+    constexpr std::chrono::milliseconds at_once(0);
     constexpr std::chrono::milliseconds a_real_wait(1);
     constexpr std::chrono::microseconds a_little(20);
     events_.clear();
     const bool may_wait = first_ready_ == nullptr;
-    const detail::TimePoint begun = may_wait ? present() : now_;
-    poller_->wait(may_wait ? time_to_timer(begun) : std::chrono::milliseconds(0), events_);
+    asked_at_ = may_wait ? present() : now_;
+    Found found = poller_->wait(may_wait ? time_to_timer(asked_at_) : at_once, events_);
     const detail::TimePoint ended = present();
-    events_since_ = may_wait && ended - begun > a_real_wait ? ended : last_events_;
+    events_since_ = may_wait && ended - asked_at_ > a_real_wait ? ended : last_events_;
     now_ = last_events_ = ended;
     put_off_until_ = ended + a_little;
-    for (const detail::PollEvent& event : events_) mark(event);
+    for (std::size_t taken = 0;;) {
+        for (const detail::PollEvent& event : events_) mark(event);
+        taken += events_.size();
+        if (found == Found::all || taken > 2 * watches_) return;
+        events_.clear();
+        found = poller_->wait(at_once, events_);
+    }
 }
 
 // As a poller's timeout.
 inline std::chrono::milliseconds Reactor::time_to_timer(detail::TimePoint present) const noexcept {
     using std::chrono::milliseconds;
-    const detail::TimePoint next = timers_.next();
+    const detail::TimePoint next = next_timer();
     if (next == detail::TimePoint::max()) return milliseconds(-1);
     if (next <= present) return milliseconds(0);
     constexpr milliseconds longest = std::chrono::hours(1);
@@ -6147,28 +6291,32 @@ inline void Reactor::resume_ready() {
         check_stall();
         ready = next;
     }
+    work_ = nullptr;
 }
 
 inline void Reactor::check_stall() {
     if (!report_stall_) return;
     const detail::TimePoint present = detail::coarse_now();
     const auto held = present - std::exchange(work_start_, present);
+    if (held == detail::Clock::duration::zero()) return;
+    now_ = this->present();  // who comes next in this turn must not be late for what came before
     if (held >= longest_hold_) report_stall_(work_, held);
 }
 
-inline std::string Reactor::describe_waits() const {
+inline std::string Reactor::describe_waits(Whose whose) const {
     constexpr std::size_t most = 8;
     std::size_t count = 0;
     std::string all;
     for (const detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-        if (++count > most) continue;
         const auto& fiber = static_cast<const detail::Fiber&>(*node);
+        if (whose == Whose::work && fiber.work == nullptr) continue;
+        if (++count > most) continue;
         if (count > 1) all += ", ";
         all += fiber.work != nullptr && name_work_ != nullptr ? name_work_(fiber.work) : "a task";
         all += " for ";
         fiber.describe_wait(all);
     }
-    if (count == 0) return "no task waits";
+    if (count == 0) return whose == Whose::work ? "" : "no task waits";
     if (count > most) all.append(", and ").append(std::to_string(count - most)).append(" more");
     return std::to_string(count) + (count == 1 ? " task waits: " : " tasks wait: ") + all;
 }
@@ -6359,6 +6507,11 @@ class ChannelWait : public Wait {
         if (waiter_.is_awake()) return false;
         waiter_.unlink();
         return true;
+    }
+    void abandon() noexcept override {
+        const std::lock_guard lock(mutex_);
+        is_suspended_ = false;
+        give_up();
     }
     void give_up() noexcept {
         waiter_.leave(line_);
@@ -7003,6 +7156,9 @@ class Children {
     /// Adds a child that starts when whoever runs now waits. If the children are cancelled, it never begins.
     void spawn(Task<> task);
 
+    /// None goes on any more.
+    void abandon() noexcept;
+
     /// Cancels all. That they then end by Cancelled is no failure.
     void cancel() noexcept;
 
@@ -7110,6 +7266,7 @@ class [[nodiscard]] Children::EndWait final : public Wait {
         children_.cancel();
         return false;
     }
+    void abandon() noexcept override { children_.abandon(); }
     Children& children_;
 };
 
@@ -7156,6 +7313,12 @@ inline void Children::cancel() noexcept {
     is_cancelled_ = true;
     for (ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
         static_cast<Fiber*>(node)->cancel();
+    }
+}
+
+inline void Children::abandon() noexcept {
+    for (ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        static_cast<Fiber*>(node)->abandon();
     }
 }
 
@@ -7362,6 +7525,7 @@ auto spawn_on(Reactor& reactor, Task<T> task) {
     // If there is no memory for the frame, the handle deletes the state: it has no fiber yet.
     const Root root = run_spawned<T>(reactor, std::move(task), state);
     state->fiber = &root.fiber();
+    state->fiber->work = reactor.work();
     ++state->holders;
     reactor.adopt(root.fiber());
     root.start();
@@ -7575,7 +7739,7 @@ std::variant<Ts...> unwrap_one(std::tuple<std::optional<Ts>...>& results, std::s
 class TimeLimit : private Timer {
   public:
     TimeLimit(Children& children, Reactor& reactor, Clock::duration limit)
-        : Timer(&pass), children_(children), timers_(reactor.timers()) {
+        : Timer(&pass), children_(children), timers_(reactor.deadlines()) {
         timers_.set(*this, reactor.deadline_in(limit));
     }
     TimeLimit(const TimeLimit&) = delete;
@@ -7739,9 +7903,9 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
         if (watch_.waiter(direction_) != nullptr)
             throw std::logic_error("two coroutines wait for the same end of a descriptor");
         Reactor& owner = watch_.reactor();
-        if (deadline_ != TimePoint::max()) owner.timers().set(*this, deadline_);
+        if (deadline_ != TimePoint::max()) owner.deadlines().set(*this, deadline_);
         if (!suspend(coroutine)) {
-            owner.timers().cancel(*this);
+            owner.deadlines().cancel(*this);
             return false;
         }
         watch_.wait_for(direction_, *this);
@@ -7749,7 +7913,7 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
     }
 
     void await_resume() {
-        if (is_set()) reactor().timers().cancel(*this);
+        if (is_set()) reactor().deadlines().cancel(*this);
         throw_if_cancelled();
         if (has_timed_out_) throw TimedOut();
     }
@@ -7995,10 +8159,11 @@ class SimulatedPoller final : public Poller {
     }
     [[nodiscard]] bool needs_rearm() const noexcept override { return true; }
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        real_->wait(std::chrono::milliseconds(0), events);
-        if (events.empty() && timeout.count() != 0) wait_or_jump(events);
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        Found found = real_->wait(std::chrono::milliseconds(0), events);
+        if (events.empty() && timeout.count() != 0) found = wait_or_jump(events);
         if (!events.empty()) given_up_on_.reset();
+        return found;
     }
 
   private:
@@ -8014,19 +8179,23 @@ class SimulatedPoller final : public Poller {
     }
 
     // Nothing is ready.
-    void wait_or_jump(std::vector<PollEvent>& events) {
-        const TimePoint next = std::min(reactor_->timers().next(), horizon_);
+    Found wait_or_jump(std::vector<PollEvent>& events) {
+        const TimePoint next = std::min(reactor_->next_timer(), horizon_);
         const bool can_jump = next != TimePoint::max();
         if (depends_on_others()) {
             if (!can_jump) return real_->wait(std::chrono::milliseconds(-1), events);
-            wait_for_others(events);
-            if (!events.empty()) return;
+            const Found found = wait_for_others(events);
+            if (!events.empty()) return found;
         }
-        if (can_jump) return jump(next);
-        wait_in_real_time(options_.grace, events);
+        if (can_jump) {
+            jump(next);
+            return Found::all;
+        }
+        const Found found = wait_in_real_time(options_.grace, events);
         if (events.empty()) {
             throw Deadlock("deadlock: nothing can happen any more; " + reactor_->describe_waits());
         }
+        return found;
     }
 
     [[nodiscard]] bool depends_on_others() const noexcept {
@@ -8035,12 +8204,13 @@ class SimulatedPoller final : public Poller {
     }
 
     // In vain only once, until something comes or there is more to wait for.
-    void wait_for_others(std::vector<PollEvent>& events) {
+    Found wait_for_others(std::vector<PollEvent>& events) {
         const std::pair others(reactor_->outside_work(), waits_begun_);
-        if (given_up_on_ == others) return;
-        wait_in_real_time(others.first != 0 ? options_.thread_patience : options_.descriptor_patience,
-                          events);
+        if (given_up_on_ == others) return Found::all;
+        const Found found = wait_in_real_time(
+            others.first != 0 ? options_.thread_patience : options_.descriptor_patience, events);
         if (events.empty()) given_up_on_ = others;
+        return found;
     }
 
     // At the horizon, once what is due there has run.
@@ -8050,12 +8220,14 @@ class SimulatedPoller final : public Poller {
     }
 
     // Again after a signal, which cuts a wait of the poller short.
-    void wait_in_real_time(std::chrono::milliseconds longest, std::vector<PollEvent>& events) {
+    Found wait_in_real_time(std::chrono::milliseconds longest, std::vector<PollEvent>& events) {
         const TimePoint until = moment_after(Clock::now(), to_clock(longest));
-        while (events.empty()) {
+        for (;;) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-            if (left.count() <= 0) return;
-            real_->wait(std::min<std::chrono::milliseconds>(left, std::chrono::hours(1)), events);
+            if (left.count() <= 0) return Found::all;
+            const Found found =
+                real_->wait(std::min<std::chrono::milliseconds>(left, std::chrono::hours(1)), events);
+            if (!events.empty()) return found;
         }
     }
 
@@ -8187,6 +8359,11 @@ class [[nodiscard]] Semaphore::AcquireWait final : public detail::Wait, public d
     bool withdraw() noexcept override {
         unlink();
         return true;
+    }
+    void abandon() noexcept override {
+        const bool has_permit = !is_linked() && !was_cancelled();
+        unlink();
+        if (has_permit) semaphore_.give_back();
     }
     Semaphore& semaphore_;
 };
@@ -8505,6 +8682,32 @@ void Pool<T>::State::sweep() noexcept {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/async/this_task.hpp ----
+
+// this_task: what a coroutine, or what it calls, can ask about the loop that it runs on.
+
+namespace sake {
+inline namespace v0 {
+
+/// The coroutine that runs, and whatever it calls.
+namespace this_task {
+
+/// Tells that the server whose loop this is has begun to stop gracefully: from now on it takes nothing new,
+/// and waits for what is in flight. Also for spawned tasks and for handlers of worker routes. Without a
+/// server, or outside of a loop, it never tells anything. A callback on it runs on the loop's thread and, as
+/// on every stop token, must not throw.
+///
+///     while (!sake::this_task::stop_token().stop_requested()) co_await work_off_one(queue);
+[[nodiscard]] inline std::stop_token stop_token() noexcept {
+    const Reactor* const reactor = Reactor::current();
+    return reactor != nullptr ? reactor->stop_token() : std::stop_token();
+}
+
+}  // namespace this_task
+
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/compute/cpu_count.hpp ----
 
 // How many CPUs this process may use: by affinity and by cgroup quota, which containers set, not how many the
@@ -8669,7 +8872,9 @@ class WorkerPool {
     WorkerPool(int size, Number queue_limit);
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
-    /// Runs what is queued to its end, unless the pool was stopped, then ends the threads.
+    /// Runs what is queued to its end, unless the pool was stopped, then ends the threads. In a job of the
+    /// pool it does not wait, which would be for itself: then the threads go on by themselves until all is
+    /// done.
     ~WorkerPool();
 
     /// Runs `f()` on a thread of the pool, soon and in order. Returns false, at once, if the queue is full or
@@ -8689,7 +8894,7 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. Throws std::invalid_argument if `patience` is negative. Not to be called by a job of the pool.
+    /// left. Throws std::invalid_argument if `patience` is negative, std::logic_error in a job of the pool.
     int stop(std::chrono::milliseconds patience);
 
     // What follows is for carriers, which look after a job that they have submitted.
@@ -8760,6 +8965,23 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         changed_.wait(
             lock, [this] { return stopping_.stop_requested() || (queue_.empty() && stats_.running == 0); });
         return !stopping_.stop_requested();
+    }
+
+    /// Whether the caller is a job of the pool.
+    [[nodiscard]] bool is_within() noexcept {
+        const std::lock_guard lock(mutex_);
+        return std::any_of(threads_.begin(), threads_.end(), [](const Thread& each) {
+            return each.handle.get_id() == std::this_thread::get_id();
+        });
+    }
+
+    /// Takes nothing more. The threads end by themselves when they have done what is queued.
+    void let_go() noexcept {
+        const std::lock_guard lock(mutex_);
+        stopping_.request_stop();
+        for (Thread& each : threads_) {
+            if (each.handle.joinable()) each.handle.detach();
+        }
     }
 
     int stop(std::chrono::milliseconds patience) {
@@ -8946,12 +9168,18 @@ inline void WorkerPool::start(int queue_limit) {
 }
 
 inline WorkerPool::~WorkerPool() {
-    if (state_->drain()) state_->stop(std::chrono::hours(1));
+    if (state_->is_within()) {
+        state_->let_go();
+    } else if (state_->drain()) {
+        state_->stop(std::chrono::hours(1));
+    }
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
 inline int WorkerPool::stop(std::chrono::milliseconds patience) {
     detail::demand_at_least(0, patience, "WorkerPool::stop: patience");
+    if (state_->is_within())
+        throw std::logic_error("WorkerPool::stop: a job of the pool would wait for itself");
     return state_->stop(patience);
 }
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
@@ -9051,6 +9279,45 @@ struct BlockingThreads {
     BackgroundPlace place{pool};
 };
 
+/// What takes a stop token, and is told by it that its caller was cancelled, or that the server stops.
+template <class F>
+struct Stoppable {
+    explicit Stoppable(F&& given) : function(std::move(given)) {}
+    explicit Stoppable(const F& given) : function(given) {}
+    auto operator()()
+        requires std::invocable<F&, std::stop_token>
+    {
+        return function(source.get_token());
+    }
+    F function;
+    std::stop_source source;
+};
+template <class F>
+inline constexpr bool is_stoppable = false;
+template <class F>
+inline constexpr bool is_stoppable<Stoppable<F>> = true;
+
+/// What is run for a callable that a program gives.
+template <class F>
+using BackgroundCall = std::conditional_t<std::invocable<std::decay_t<F>&, std::stop_token>,
+                                          Stoppable<std::decay_t<F>>, std::decay_t<F>>;
+
+/// Passes the word of a stop on, as long as it lives.
+class StopRelay {
+  public:
+    template <class F>
+    StopRelay(const Reactor& reactor, F& function) {
+        if constexpr (is_stoppable<F>) callback_.emplace(reactor.stop_token(), Request{function.source});
+    }
+
+  private:
+    struct Request {
+        void operator()() noexcept { source.request_stop(); }
+        std::stop_source source;
+    };
+    std::optional<std::stop_callback<Request>> callback_;
+};
+
 /// Runs a callable, which stays where it is, on a thread of a pool. Cancelled before it has begun, it never
 /// runs; afterwards it goes on to its end, and so does the wait, since it may use what the waiting frame
 /// holds.
@@ -9121,15 +9388,17 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     }
     void end(bool thread_ended) noexcept {
         const std::lock_guard lock(mutex_);
-        if (thread_ended)
-            failure_ = std::make_exception_ptr(std::runtime_error("background: the work ended its thread"));
+        if (thread_ended) failure_ = failure_of("background: the work ended its thread");
         is_running_ = false;
         ended_.notify_one();
         reactor().post(*this);
     }
 
     bool withdraw() noexcept override {
-        if (!place_.withdraw(job_)) return false;
+        if (!place_.withdraw(job_)) {
+            if constexpr (is_stoppable<F>) function_.source.request_stop();
+            return false;
+        }
         is_running_ = false;
         return true;
     }
@@ -9149,6 +9418,7 @@ Task<std::invoke_result_t<F&>> run_on(F function) {
     Fiber& fiber = co_await current_fiber();
     BackgroundPlace& place = fiber.reactor().local<Threads>().place;
     const Semaphore::Permit turn = co_await place.turns().acquire();
+    const StopRelay relay(fiber.reactor(), function);
     const Reactor::OutsideWork outside(fiber.reactor());
     BackgroundWait<F> wait(place, function);
     co_return co_await wait;
@@ -9173,17 +9443,21 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 ///
 /// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and
 /// `f` never runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait
-/// throws. Nor does the loop end before `f` has: let it ask a stop token, if it takes long.
+/// throws. Nor does the loop end before `f` has. So let it take a std::stop_token if it may take long: the
+/// token tells that the caller was cancelled, or that the server has begun to stop.
+///
+///     auto search = [&](std::stop_token stop) { return find_route(graph, stop); };
+///     const Route best = co_await background(search);
 template <class F>
-    requires std::invocable<std::decay_t<F>&>
-[[nodiscard]] Task<std::invoke_result_t<std::decay_t<F>&>> background(F&& f) {
-    static_assert(!detail::is_task<std::invoke_result_t<std::decay_t<F>&>>,
+    requires std::invocable<detail::BackgroundCall<F>&>
+[[nodiscard]] Task<std::invoke_result_t<detail::BackgroundCall<F>&>> background(F&& f) {
+    static_assert(!detail::is_task<std::invoke_result_t<detail::BackgroundCall<F>&>>,
                   "background runs plain functions; a coroutine is awaited as it is");
     static_assert(
         detail::is_safe_to_await<F>,
         "GCC before 13 destroys the captures of this lambda twice: capture by reference, or name the lambda "
         "first, `auto work = [...] {...}; co_await background(work);`");
-    return detail::run_on<detail::CpuThreads, std::decay_t<F>>(std::forward<F>(f));
+    return detail::run_on<detail::CpuThreads>(detail::BackgroundCall<F>(std::forward<F>(f)));
 }
 
 }  // namespace v0
@@ -10463,9 +10737,7 @@ class ThreadState {
     }
     void end() noexcept {
         const std::lock_guard lock(mutex_);
-        if (!result_ && !failure_) {
-            failure_ = std::make_exception_ptr(std::runtime_error("thread: the function ended its thread"));
-        }
+        if (!result_ && !failure_) failure_ = failure_of("thread: the function ended its thread");
         is_over_ = true;
         if (waiter_ == nullptr) return;
         Wait& waiter = *std::exchange(waiter_, nullptr);
@@ -10529,6 +10801,10 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
         was_told_to_stop_ = true;
         if (state_ != nullptr) state_->cancel();
         return false;
+    }
+    void abandon() noexcept override {
+        static_cast<void>(withdraw());
+        static_cast<void>(leave());
     }
     bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
 
@@ -12985,8 +13261,8 @@ Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
         if (next.kind == detail::Accepted::Kind::accepted)
             co_return detail::make_stream(reactor, std::move(next.socket));
         if (next.kind != detail::Accepted::Kind::no_resources) continue;
-        co_await sleep(std::chrono::milliseconds(100));
         if (reactor.present() >= deadline) throw TimedOut();
+        co_await sleep(std::chrono::milliseconds(100));
     }
 }
 
@@ -14138,6 +14414,8 @@ class Context {
     /// Tells when the answer is no longer wanted: the client has disconnected, the time is up, or the server
     /// stops at once.
     [[nodiscard]] std::stop_token stop_token();
+    /// Tells that the server has begun to stop gracefully: this request is still answered, if that is soon.
+    [[nodiscard]] std::stop_token draining_token() const noexcept;
 
   private:
     friend struct detail::Call;  // makes it, as the view of itself
@@ -15583,7 +15861,7 @@ class CallRunner : private Timer {
     CallRunner(Reactor& reactor, Call& call) noexcept : Timer(&due), reactor_(reactor), call_(call) {}
     CallRunner(const CallRunner&) = delete;
     CallRunner& operator=(const CallRunner&) = delete;
-    ~CallRunner() { reactor_.timers().cancel(*this); }
+    ~CallRunner() { reactor_.deadlines().cancel(*this); }
 
     [[nodiscard]] bool is_running() const noexcept { return fiber_ != nullptr; }
     [[nodiscard]] End end() const noexcept { return end_; }
@@ -15596,14 +15874,14 @@ class CallRunner : private Timer {
         failure_ = nullptr;
         limit_ = time_limit;
         try {
-            reactor_.timers().set(*this, reactor_.now() + limit_);
+            reactor_.deadlines().set(*this, reactor_.now() + limit_);
             const Root root = run(reactor_, *this);
             fiber_ = &root.fiber();
             fiber_->work = call_.route;
             reactor_.adopt(*fiber_);
             root.start();
         } catch (const std::bad_alloc&) {
-            reactor_.timers().cancel(*this);
+            reactor_.deadlines().cancel(*this);
             failure_ = caught_exception();
         }
         owner_ = &owner;
@@ -15624,7 +15902,7 @@ class CallRunner : private Timer {
     void client_left() noexcept {
         if (end_ != End::answered) return;
         has_left_ = true;
-        reactor_.timers().set(*this, reactor_.now());
+        reactor_.deadlines().set(*this, reactor_.now());
     }
 
     /// Cancels the handlers: nobody waits for their answer any more. Idempotent.
@@ -15644,7 +15922,7 @@ class CallRunner : private Timer {
     // A handler that outlives its cancellation is cancelled anew, so that it does not stay without end.
     static void due(Timer& timer) noexcept {
         auto& runner = static_cast<CallRunner&>(timer);
-        runner.reactor_.timers().set(runner, runner.reactor_.now() + runner.limit_);
+        runner.reactor_.deadlines().set(runner, runner.reactor_.now() + runner.limit_);
         const bool is_first = runner.end_ == End::answered;
         const End why = std::exchange(runner.has_left_, false) ? End::client_left : End::timed_out;
         if (is_first) runner.owner_->call_cut_off(why);
@@ -15672,7 +15950,7 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
     }
     runner.fiber_ = nullptr;
     runner.has_left_ = false;
-    runner.reactor_.timers().cancel(runner);
+    runner.reactor_.deadlines().cancel(runner);
     if (runner.owner_ != nullptr) runner.owner_->call_ended();
 }
 
@@ -15953,6 +16231,7 @@ inline std::stop_token Context::stop_token() {
     if (call_->stop_requested) call_->stop_source->request_stop();
     return call_->stop_source->get_token();
 }
+inline std::stop_token Context::draining_token() const noexcept { return this_task::stop_token(); }
 
 }  // namespace v0
 }  // namespace sake
@@ -17259,14 +17538,20 @@ struct PoolCarrier final : Carrier {
 
 // --- On the worker ---
 
-/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is.
+/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is. A
+/// handler that calls exit() destroys the thread's objects in the middle of the loop: then it stays.
 inline Reactor& worker_reactor(const LogSink& log) {
-    struct Loop {
-        explicit Loop(const LogSink& sink) { reactor.set_log(sink); }
-        Reactor reactor;
+    struct EndUnlessRunning {
+        void operator()(Reactor* reactor) const noexcept {
+            if (Reactor::current() != reactor) delete reactor;
+        }
     };
-    thread_local Loop loop(log);
-    return loop.reactor;
+    thread_local const std::unique_ptr<Reactor, EndUnlessRunning> loop = [&log] {
+        std::unique_ptr<Reactor, EndUnlessRunning> made(new Reactor);
+        made->set_log(log);
+        return made;
+    }();
+    return *loop;
 }
 
 /// One request on its way through the pool.
@@ -17289,6 +17574,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     void run() override {
         keep_exception([&] {
             Reactor& loop = worker_reactor(log_);
+            loop.tell_stop_by(stopping_);
             const FiberGuard no_fiber_outlives(loop);
             keep_exception([&] { serve(loop); });
             run_what_was_spawned(loop);
@@ -17479,7 +17765,7 @@ class PooledCall final : public CarriedCall, private Timer {
     }
 
     void begin(Reactor& loop) override {
-        loop.timers().set(*this, loop.now() + carrier_.queue_timeout);
+        loop.deadlines().set(*this, loop.now() + carrier_.queue_timeout);
         loop_ = &loop;
         outside_.emplace(loop);
         job_->waiter = this;
@@ -17500,7 +17786,7 @@ class PooledCall final : public CarriedCall, private Timer {
     }
     bool withdraw() noexcept override {
         job_->waiter = nullptr;
-        loop_->timers().cancel(*this);
+        loop_->deadlines().cancel(*this);
         outside_.reset();
         return true;
     }
@@ -19145,6 +19431,7 @@ class Shard {
         place_.worker_pool_size = worker_threads(settings);
         place_.json = {static_cast<std::size_t>(settings.max_json_depth), settings.max_json_values};
         place_.memory = &memory;
+        reactor.tell_stop_by(draining.get_token());
         gathered_.reserve(std::min<std::size_t>(settings.output_soft_limit, 64 * 1024));
     }
     Shard(const Shard&) = delete;
@@ -19161,6 +19448,7 @@ class Shard {
     Event room;               // a session has ended
     bool wants_room = false;  // an acceptor waits for room, and no session was idle
     StopStage stage = StopStage::serving;
+    std::stop_source draining;  // requested when a graceful stop begins
 
     [[nodiscard]] bool is_draining() const noexcept { return stage != StopStage::serving; }
     [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor); }
@@ -19734,7 +20022,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     ~H1Connection() override {
         shard_.sessions.remove(*this);
         shard_.room.set();
-        shard_.reactor.timers().cancel(*this);
+        shard_.reactor.deadlines().cancel(*this);
         release_exchange();
     }
 
@@ -19789,7 +20077,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     [[nodiscard]] bool has_lingered() const noexcept {
         return now() - state_since_ >= Deadlines(shard_).longest_lingering(was_slow_);
     }
-    void set_deadline(TimePoint deadline) { shard_.reactor.timers().set(*this, deadline); }
+    void set_deadline(TimePoint deadline) { shard_.reactor.deadlines().set(*this, deadline); }
     [[nodiscard]] TimePoint reading_deadline();
     [[nodiscard]] TimePoint lingering_deadline() const {
         return Deadlines(shard_).lingering_deadline(state_since_, was_slow_);
@@ -20122,6 +20410,7 @@ inline H1Connection::Next H1Connection::wait_to_write(Turn& turn) {
 inline void H1Connection::ran_out_of_time(Turn& turn) {
     const bool in_request = state_ == State::head || state_ == State::body;
     Socket& socket = transport_.socket();
+    if (is_between_requests() && watch().is_readable()) return;  // a request that came in this very turn
     const bool may_go_on = !transport_.has_unsent() && socket.unacknowledged() > 0;
     if (in_request && !transport_.has_unsent()) {
         was_slow_ = true;
@@ -20176,6 +20465,7 @@ inline std::optional<TimePoint> H1Connection::idle_since() const noexcept {
 
 inline void H1Connection::make_room() noexcept {
     if (state_ == State::lingering) return drop();
+    if (transport_.socket().has_input()) return;  // it is idle no more
     become(State::closing);
     cut_short();
 }
@@ -20388,6 +20678,301 @@ class Acceptor {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/server/life.hpp ----
+
+// Life: what a program runs beside its requests: when the engine starts, when it stops, every so often, and
+// for as long as it runs. An interface that Engine fills in when a program asks for any of it, so that the
+// others do not compile it.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What on_start, on_stop, every or background was given: called with a stop token, if it takes one.
+class LifeHook {
+  public:
+    enum class Kind : std::uint8_t { start, stop, every, background };
+
+    LifeHook(Kind when, Clock::duration every) noexcept : kind(when), period(every) {}
+    LifeHook(const LifeHook&) = delete;
+    LifeHook& operator=(const LifeHook&) = delete;
+    virtual ~LifeHook() = default;
+
+    [[nodiscard]] virtual bool is_coroutine() const noexcept = 0;
+    /// If it is plain.
+    virtual void run(const std::stop_token& stop) = 0;
+    /// If it is a coroutine.
+    [[nodiscard]] virtual Task<> begin(const std::stop_token& stop) = 0;
+
+    const Kind kind;
+    const Clock::duration period;
+    LifeHook* next = nullptr;
+};
+
+template <class F>
+auto call_life_hook(F& function, const std::stop_token& stop) {
+    if constexpr (std::invocable<F&, std::stop_token>) {
+        return function(stop);
+    } else {
+        static_assert(std::invocable<F&>,
+                      "on_start, on_stop, every and background take a function f() or f(std::stop_token)");
+        return function();
+    }
+}
+
+template <class F>
+class LifeHookOf final : public LifeHook {
+    using Result = decltype(call_life_hook(std::declval<F&>(), std::declval<const std::stop_token&>()));
+    static constexpr bool is_awaited = std::is_same_v<Result, Task<>>;
+    static_assert(is_awaited || std::is_void_v<Result>,
+                  "on_start, on_stop, every and background: the function returns nothing, or a Task<>");
+
+  public:
+    LifeHookOf(Kind when, Clock::duration every, F function)
+        : LifeHook(when, every), function_(std::move(function)) {}
+
+    [[nodiscard]] bool is_coroutine() const noexcept override { return is_awaited; }
+    void run(const std::stop_token& stop) override {
+        if constexpr (!is_awaited) call_life_hook(function_, stop);
+    }
+    Task<> begin(const std::stop_token& stop) override {
+        if constexpr (is_awaited) {
+            return call_life_hook(function_, stop);
+        } else {
+            throw std::logic_error("a plain function is no coroutine");
+        }
+    }
+
+  private:
+    F function_;
+};
+
+/// What runs of it in one run of an engine. For the reactor's thread.
+class Life {
+  public:
+    Life() = default;
+    Life(const Life&) = delete;
+    Life& operator=(const Life&) = delete;
+    /// Waits for what runs on other threads.
+    virtual ~Life() = default;
+
+    /// Begins: first what is for the start.
+    virtual void begin() = 0;
+    /// Whether that is done, or has failed.
+    [[nodiscard]] virtual bool has_begun() const = 0;
+    /// Throws why it has failed.
+    virtual void throw_failure() = 0;
+
+    /// A stop has begun, and the token tells it: wakes what rests, and begins what is for the stop.
+    virtual void begin_stop() noexcept = 0;
+    /// Cancels what still runs.
+    virtual void cut_off() noexcept = 0;
+    [[nodiscard]] virtual bool is_over() const noexcept = 0;
+    /// How many functions are at work, and how many of them on other threads, where they cannot be cut short.
+    [[nodiscard]] virtual std::size_t running() const noexcept = 0;
+    [[nodiscard]] virtual std::size_t threads() const noexcept = 0;
+};
+
+/// What a program has asked for.
+struct LifeHooks {
+    OwningList<LifeHook> list;
+    std::unique_ptr<Life> (*make_life)(Reactor& reactor, const LifeHooks& hooks,
+                                       const LogSink& log) = nullptr;
+};
+
+template <class Hooks>
+class LifeOf final : public Life {
+    using Kind = LifeHook::Kind;
+
+  public:
+    LifeOf(Reactor& reactor, const Hooks& hooks, const LogSink& log)
+        : reactor_(reactor), hooks_(hooks), log_(log), stop_(reactor.stop_token()) {}
+    ~LifeOf() override {
+        for (Beside& each : threads_) each.thread.join();
+    }
+
+    void begin() override { starting_.emplace(spawn_on(reactor_, start(*this))); }
+    [[nodiscard]] bool has_begun() const override { return starting_->is_done(); }
+    void throw_failure() override { starting_->take(); }
+
+    void begin_stop() noexcept override {
+        stop_began_.set();
+        if (starting_) starting_->cancel();
+        for (Running& each : tasks_) {
+            if (each.rests) each.handle->cancel();
+        }
+        for (Beside& each : threads_) {
+            if (!each.has_ended) each.outside.emplace(reactor_);
+        }
+    }
+    void cut_off() noexcept override {
+        for (Running& each : tasks_) each.handle->cancel();
+        if (at_stop_) at_stop_->cancel();
+    }
+    [[nodiscard]] bool is_over() const noexcept override {
+        if (starting_ && !starting_->is_done()) return false;
+        for (const Running& each : tasks_) {
+            if (!each.handle->is_done()) return false;
+        }
+        return threads() == 0 && (!at_stop_ || at_stop_->is_done());
+    }
+    [[nodiscard]] std::size_t running() const noexcept override {
+        std::size_t count = threads();
+        for (const Running& each : tasks_) {
+            if (!each.rests && !each.handle->is_done()) ++count;
+        }
+        if (at_stop_ && stop_began_.is_set() && !at_stop_->is_done()) ++count;
+        return count;
+    }
+    [[nodiscard]] std::size_t threads() const noexcept override {
+        std::size_t count = 0;
+        for (const Beside& each : threads_) {
+            if (!each.has_ended) ++count;
+        }
+        return count;
+    }
+
+  private:
+    struct Running {
+        std::optional<TaskHandle<void>> handle;
+        bool rests = false;  // until it is time again
+    };
+    /// A plain function on a thread of its own.
+    struct Beside final : PostedCall {
+        void run() noexcept override {
+            has_ended = true;
+            outside.reset();
+        }
+        std::thread thread;
+        std::optional<Reactor::OutsideWork>
+            outside;             // from the stop on, since from then on its end is awaited
+        bool has_ended = false;  // as the loop knows
+    };
+
+    static Task<> start(LifeOf& self) {
+        for (LifeHook* each = self.hooks_.list.first(); each != nullptr; each = each->next) {
+            if (each->kind != Kind::start) continue;
+            if (each->is_coroutine()) {
+                Task<> running = each->begin(self.stop_);
+                co_await std::move(running);
+            } else {
+                each->run(self.stop_);
+            }
+        }
+        if (!self.stop_.stop_requested()) self.start_the_rest();
+    }
+
+    void start_the_rest() {
+        bool has_stop_hooks = false;
+        for (LifeHook* each = hooks_.list.first(); each != nullptr; each = each->next) {
+            has_stop_hooks = has_stop_hooks || each->kind == Kind::stop;
+            if (each->kind == Kind::every) add([&](Running& place) { return repeat(*this, *each, place); });
+            if (each->kind != Kind::background) continue;
+            if (each->is_coroutine()) {
+                add([&](Running&) { return run_one(*this, *each, "background failed: "); });
+            } else {
+                run_beside(*each);
+            }
+        }
+        if (has_stop_hooks) at_stop_.emplace(spawn_on(reactor_, run_at_stop(*this)));
+    }
+    template <class Make>
+    void add(Make make) {
+        Running& place = tasks_.emplace_back();
+        try {
+            place.handle.emplace(spawn_on(reactor_, make(place)));
+        } catch (...) {
+            tasks_.pop_back();
+            throw;
+        }
+    }
+
+    void run_beside(LifeHook& hook) {
+        const SignalsBlocked no_signals;
+        Beside& place = threads_.emplace_back();
+        try {
+            place.thread = std::thread([this, &hook, &place] {
+                const AtExit at_end([&]() noexcept { reactor_.post(place); });
+                sys::set_thread_name("sake-background");
+                try {
+                    hook.run(stop_);
+                } catch (...) {
+                    report_failure(log_, "background failed: ", caught_exception());
+                }
+            });
+        } catch (...) {
+            threads_.pop_back();
+            throw;
+        }
+    }
+
+    // What it throws is logged, and only a cancellation goes on.
+    static Task<> run_one(LifeOf& self, LifeHook& hook, const char* what) {
+        try {
+            if (hook.is_coroutine()) {
+                Task<> running = hook.begin(self.stop_);
+                co_await std::move(running);
+            } else {
+                hook.run(self.stop_);
+            }
+        } catch (const Cancelled&) {
+            throw;
+        } catch (...) {
+            report_failure(self.log_, what, caught_exception());
+        }
+    }
+
+    // At the multiples of the period. One that is missed, since the last call took so long, is left out.
+    static Task<> repeat(LifeOf& self, LifeHook& hook, Running& place) {
+        TimePoint due = self.reactor_.present();
+        for (;;) {
+            due = moment_after(due, hook.period);
+            const TimePoint present = self.reactor_.present();
+            if (due <= present) due = moment_after(present, hook.period - (present - due) % hook.period);
+            place.rests = true;
+            co_await sleep(due - present);
+            place.rests = false;
+            if (self.stop_.stop_requested()) co_return;
+            Task<> call = run_one(self, hook, "every failed: ");
+            co_await std::move(call);
+            if (self.stop_.stop_requested()) co_return;
+        }
+    }
+
+    static Task<> run_at_stop(LifeOf& self) {
+        co_await self.stop_began_.wait();
+        for (LifeHook* each = self.hooks_.list.first(); each != nullptr; each = each->next) {
+            if (each->kind != Kind::stop) continue;
+            Task<> call = run_one(self, *each, "on_stop failed: ");
+            co_await std::move(call);
+        }
+    }
+
+    Reactor& reactor_;
+    const Hooks& hooks_;
+    const LogSink& log_;
+    const std::stop_token stop_;
+    Event stop_began_;
+    std::optional<TaskHandle<void>> starting_;
+    std::optional<TaskHandle<void>> at_stop_;
+    std::list<Running> tasks_;
+    std::list<Beside> threads_;
+};
+
+/// Adds one to what a program has asked for.
+template <class F>
+void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period, F function) {
+    hooks.list.push_back(new LifeHookOf<F>(kind, period, std::move(function)));
+    hooks.make_life = [](Reactor& reactor, const LifeHooks& all,
+                         const LogSink& log) -> std::unique_ptr<Life> {
+        return std::make_unique<LifeOf<LifeHooks>>(reactor, all, log);
+    };
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/shutdown.hpp ----
 
 // Shutdown: the way of a run to its end. A graceful stop lets what is in flight finish, within the grace; a
@@ -20404,9 +20989,9 @@ namespace detail {
 /// For the shard's thread.
 class Shutdown {
   public:
-    /// What it stops. The carrier may be null.
-    Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier)
-        : shard_(shard), acceptors_(acceptors), carrier_(carrier) {}
+    /// What it stops. Carrier and life may be null.
+    Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier, Life* life)
+        : shard_(shard), acceptors_(acceptors), carrier_(carrier), life_(life) {}
     Shutdown(const Shutdown&) = delete;
     Shutdown& operator=(const Shutdown&) = delete;
 
@@ -20422,6 +21007,7 @@ class Shutdown {
     [[nodiscard]] bool is_over() const noexcept {
         if (has_given_up_) return true;
         if (!has_begun() || shard_.sessions.count() != 0) return false;
+        if (life_ != nullptr && !life_->is_over()) return false;
         return (carrier_ == nullptr || carrier_->stats().running == 0) && has_ended_accepting();
     }
 
@@ -20437,23 +21023,28 @@ class Shutdown {
             ++(session.is_busy() ? busy : idle);
             session.begin_drain();
         });
-        log_drain(busy, idle, hint);
+        log_drain(busy, idle, life_ != nullptr ? life_->running() : 0, hint);
         drain_began_.set();
+        shard_.draining.request_stop();
+        if (life_ != nullptr) life_->begin_stop();
     }
 
-    /// Cuts off what is in flight, and says why. Handlers are cancelled once and have a second to clean up.
-    Task<> stop_now(const char* why) {
+    /// Cuts off what is in flight, and says why. Handlers are cancelled once and have a
+    /// second to clean up.
+    Task<> stop_now(const char* why, std::chrono::milliseconds clean_up = std::chrono::seconds(1)) {
         if (was_forced()) co_return;
         begin_drain();
-        const bool is_busy = shard_.sessions.count() != 0 || !has_ended_accepting();
+        const bool is_busy =
+            shard_.sessions.count() != 0 || !has_ended_accepting() || (life_ != nullptr && !life_->is_over());
         if (is_busy) {
             shard_.stage = StopStage::forced;
             log_cut(why);
         }
         shard_.room.set();  // for an acceptor that waits to accept more
         shard_.sessions.for_each([](Session& session) { session.abandon(503, "the server is stopping"); });
+        if (life_ != nullptr) life_->cut_off();
         try {
-            co_await sleep(std::chrono::seconds(1));
+            co_await sleep(clean_up);
         } catch (const std::bad_alloc&) {
             // No memory for the timer: then there is no second.
         }
@@ -20463,9 +21054,9 @@ class Shutdown {
   private:
     static const char* plural(std::size_t count) noexcept { return count == 1 ? "" : "s"; }
 
-    // "stopping: waiting up to 30 s for 2 requests, closing 5 idle connections; a second signal stops at
-    // once"
-    void log_drain(std::size_t busy, std::size_t idle, const char* hint) const noexcept {
+    // "stopping: waiting up to 30 s for 2 requests and 1 function of every or background, closing 5 idle
+    // connections; a second signal stops at once"
+    void log_drain(std::size_t busy, std::size_t idle, std::size_t beside, const char* hint) const noexcept {
         char text[256] = "stopping: ";
         std::size_t used = std::strlen(text);
         const auto add = [&](const char* format, auto... values) {
@@ -20474,20 +21065,25 @@ class Shutdown {
         };
         const auto grace = static_cast<long long>(shard_.config.shutdown_grace.count());
         const bool is_in_seconds = grace % 1000 == 0;
-        if (busy != 0) {
-            add("waiting up to %lld %s for %zu request%s", is_in_seconds ? grace / 1000 : grace,
-                is_in_seconds ? "s" : "ms", busy, plural(busy));
+        const bool waits = busy + beside != 0;
+        if (waits) {
+            add("waiting up to %lld %s for ", is_in_seconds ? grace / 1000 : grace,
+                is_in_seconds ? "s" : "ms");
         }
-        if (busy != 0 && idle != 0) add("%s", ", ");
+        if (busy != 0) add("%zu request%s", busy, plural(busy));
+        if (busy != 0 && beside != 0) add("%s", " and ");
+        if (beside != 0) add("%zu function%s of every or background", beside, plural(beside));
+        if (waits && idle != 0) add("%s", ", ");
         if (idle != 0) add("closing %zu idle connection%s", idle, plural(idle));
-        if (busy != 0) add("%s", hint);
-        if (busy + idle != 0) log_quietly(shard_.config.log, LogLevel::info, text, {});
+        if (waits) add("%s", hint);
+        if (waits || idle != 0) log_quietly(shard_.config.log, LogLevel::info, text, {});
     }
 
     void log_cut(const char* why) const noexcept {
-        char text[128];
+        char text[128] = "";
         const std::size_t count = shard_.sessions.count();
-        std::snprintf(text, sizeof text, ": cutting off %zu connection%s", count, plural(count));
+        if (count != 0)
+            std::snprintf(text, sizeof text, ": cutting off %zu connection%s", count, plural(count));
         log_quietly(shard_.config.log, LogLevel::warning, why, text);
     }
 
@@ -20510,6 +21106,7 @@ class Shutdown {
     Shard& shard_;
     OwningList<Acceptor>& acceptors_;
     Carrier* carrier_;
+    Life* life_;
     Event drain_began_;
     bool has_given_up_ = false;
 };
@@ -20539,6 +21136,7 @@ class SignalRelay {
         if (state.users != 0 && state.process != process_) forget_parent(state);
         slot_ = free_slot(state);
         state.slots[slot_].last_wish = no_wish;
+        state.slots[slot_].is_unheard = false;
         state.slots[slot_].write_end = pipe_.second.get();
         if (state.users++ == 0) install(state);
     }
@@ -20556,6 +21154,11 @@ class SignalRelay {
 
     [[nodiscard]] int read_end() const noexcept { return pipe_.first.get(); }
 
+    /// The loop knows of the last wish. One that it does not know of by the next ends the process.
+    void take_notice() noexcept { shared().slots[slot_].is_unheard = false; }
+    /// From any thread.
+    [[nodiscard]] bool has_unheard() const noexcept { return shared().slots[slot_].is_unheard; }
+
   private:
     static constexpr int unused = -1;
     static constexpr std::size_t most_engines = 64;
@@ -20565,6 +21168,7 @@ class SignalRelay {
     struct Slot {
         std::atomic<int> write_end = unused;
         std::atomic<std::uint32_t> last_wish = no_wish;  // when it began
+        std::atomic<bool> is_unheard = false;            // the loop has yet to take notice of it
     };
     struct State {
         std::mutex mutex;
@@ -20597,7 +21201,9 @@ class SignalRelay {
             ++state.handlers_at_work;
             for (Slot& slot : state.slots) {
                 const int fd = slot.write_end;
-                if (fd != unused && is_new_wish(slot)) static_cast<void>(sys::write(fd, "", 1));
+                if (fd == unused || !is_new_wish(slot)) continue;
+                if (slot.is_unheard.exchange(true)) end_process();
+                static_cast<void>(sys::write(fd, "", 1));
             }
             --state.handlers_at_work;
         } else {
@@ -20607,6 +21213,13 @@ class SignalRelay {
             ::kill(::getpid(), signal);
         }
         errno = saved_errno;
+    }
+
+    // A second wish, and the loop has not come by since the first.
+    [[noreturn]] static void end_process() noexcept {
+        standard_error.write_line(
+            "sake: error: the process ends by a second signal: the event loop is held up\n");
+        ::_exit(1);
     }
 
     static bool is_new_wish(Slot& slot) noexcept {
@@ -20727,6 +21340,88 @@ class StallWatch {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/server/watchdog.hpp ----
+
+// Watchdog: ends the process that was told by a signal to stop and cannot: since work in the background does
+// not return, or a handler holds the loop. Its thread is there from the first signal on.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// One that is destroyed in time does nothing.
+class Watchdog {
+  public:
+    Watchdog(const LogSink& log, const SignalRelay& signals) noexcept : log_(log), signals_(signals) {}
+    Watchdog(const Watchdog&) = delete;
+    Watchdog& operator=(const Watchdog&) = delete;
+    ~Watchdog() {
+        {
+            const std::lock_guard lock(mutex_);
+            is_over_ = true;
+        }
+        changed_.notify_one();
+        if (thread_.joinable()) thread_.join();
+    }
+
+    /// Ends the process at this moment, or a second after a signal that the loop does not take notice of.
+    void end_at(TimePoint moment) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            moment_ = moment;
+        }
+        changed_.notify_one();
+        if (thread_.joinable()) return;
+        try {
+            const SignalsBlocked no_signals;
+            thread_ = std::thread([this] { watch(); });
+        } catch (const std::exception& error) {
+            log_quietly(log_, LogLevel::error, "nothing ends the process if it cannot stop: ", error.what());
+        }
+    }
+    /// What the last line of the log is to name.
+    void set_waits(std::string waits) noexcept {
+        const std::lock_guard lock(mutex_);
+        waits_ = std::move(waits);
+    }
+
+  private:
+    void watch() {
+        constexpr std::chrono::milliseconds grain(50);
+        constexpr std::chrono::seconds patience(1);
+        TimePoint heard = Clock::now();
+        std::unique_lock lock(mutex_);
+        while (!is_over_) {
+            const TimePoint now = Clock::now();
+            if (!signals_.has_unheard()) heard = now;
+            if (now >= moment_ || now - heard >= patience) end_process(now < moment_);
+            changed_.wait_for(lock, grain);
+        }
+    }
+
+    // Without destructors, of which one could wait for the same.
+    [[noreturn]] void end_process(bool is_held) noexcept {
+        log_quietly(log_, LogLevel::error, "the process ends, it cannot stop: ",
+                    !waits_.empty() ? waits_
+                    : is_held       ? "a handler holds the event loop"
+                                    : "something does not end");
+        std::_Exit(1);
+    }
+
+    const LogSink& log_;
+    const SignalRelay& signals_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    TimePoint moment_ = TimePoint::max();
+    std::string waits_;
+    bool is_over_ = false;
+    std::thread thread_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/run.hpp ----
 
 // Run: one run of an engine, from its listeners to its end: the shard with its reactor, the acceptors, the
@@ -20741,15 +21436,16 @@ class Run {
     enum class Signals : std::uint8_t { ignored, handled };
 
     Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, std::unique_ptr<Poller> poller, Signals signals)
+        const Observers& observers, const LifeHooks& hooks, std::unique_ptr<Poller> poller, Signals signals)
         : config_(config),
           reactor_(std::move(poller)),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
           carrier_(make_carrier(routes)),
-          stalls_(reactor_, config, carrier_ != nullptr) {
+          stalls_(reactor_, config, carrier_ != nullptr),
+          life_(hooks.make_life != nullptr ? hooks.make_life(reactor_, hooks, config.log) : nullptr) {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
-        if (signals == Signals::handled) signals_.emplace();
+        if (signals == Signals::handled) signals_.emplace(config.log);
         shutdown_.start();  // the last that may throw: its task needs the rest
     }
     Run(const Run&) = delete;
@@ -20757,8 +21453,9 @@ class Run {
     // Coroutines and sessions use the shard, so they end first, and the carrier before its reactor. A handler
     // that swallows every Cancelled is left where it is, with its session.
     ~Run() {
+        log_what_is_waited_for();
         shard_.sessions.for_each([](Session& session) { session.drop(); });
-        reactor_.cancel_all();
+        reactor_.end_all();
         reactor_.abandon();
         shard_.sessions.for_each([](Session& session) { session.end_if_free(); });
         if (carrier_) stop_carrier();
@@ -20781,6 +21478,19 @@ class Run {
     /// From now on a signal stops it, if it handles signals. Once.
     void hear_signals() {
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
+    }
+    /// Runs what the program has for the start, and begins what it runs beside its requests. Throws what that
+    /// throws. False if a stop has come meanwhile. Once, before it serves.
+    bool begin() {
+        if (!life_) return true;
+        life_->begin();
+        run_until([this] { return life_->has_begun(); });
+        try {
+            life_->throw_failure();
+        } catch (const Cancelled&) {
+            if (!shutdown_.has_begun()) throw;
+        }
+        return !shutdown_.has_begun();
     }
     /// Serves their clients from the next turn on, unless a stop has begun. Takes all of them, or throws and
     /// takes none. Returns the first of the new acceptors, if there are any. On the reactor's thread, or
@@ -20816,7 +21526,7 @@ class Run {
     }
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
     int wait() {
-        reactor_.run_until([this] { return shutdown_.is_over(); });
+        run_until([this] { return shutdown_.is_over(); });
         return shutdown_.was_forced() ? 1 : 0;
     }
 
@@ -20835,6 +21545,26 @@ class Run {
         Shutdown& shutdown_;
     };
 
+    /// The relay, and what follows if the loop cannot.
+    struct HeardSignals {
+        explicit HeardSignals(const LogSink& log) : watchdog(log, relay) {}
+        SignalRelay relay;
+        Watchdog watchdog;
+    };
+
+    template <class Done>
+    void run_until(Done done) {
+        try {
+            reactor_.run_until(std::move(done));
+        } catch (...) {
+            if (std::current_exception()) throw;
+            // pthread_exit: the loop cannot end in the middle of a handler, and must not hang.
+            log_quietly(config_.log, LogLevel::error,
+                        "a handler ended the thread of its server (pthread_exit)", {});
+            std::abort();
+        }
+    }
+
     static std::size_t connection_limit(const Config& config) noexcept {
         if (config.max_connections > 0) return static_cast<std::size_t>(config.max_connections);
         constexpr std::size_t reserve = 128;
@@ -20848,10 +21578,14 @@ class Run {
         return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
     }
 
+    // A process that was told to end by a signal ends: a second after the second signal, or after the grace
+    // and the clean-up, whatever still runs.
     static Task<> watch_signals(Run& self) {
         constexpr const char* hint = "; a second signal stops at once";
+        constexpr std::chrono::milliseconds clean_up(700);  // and then there is something left of the second
         Shutdown& shutdown = self.shutdown_;
-        Watch watch(self.reactor_, self.signals_->read_end());
+        HeardSignals& signals = *self.signals_;
+        Watch watch(self.reactor_, signals.relay.read_end());
         std::size_t wishes = 0;
         for (;;) {
             const bool is_ready = co_await wait_readable(watch);
@@ -20864,14 +21598,53 @@ class Run {
                 log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
                             std::generic_category().message(result.error));
                 co_return;
-            } else if (++wishes > 1) {
-                co_await shutdown.stop_now("stopping at once, by a second signal");
-            } else if (shutdown.has_begun()) {
+            }
+            if (result.ok()) signals.relay.take_notice();
+            if (result.would_block()) continue;
+            if (++wishes > 1) {
+                signals.watchdog.end_at(moment_after(Clock::now(), std::chrono::seconds(1)));
+                signals.watchdog.set_waits(self.describe_waits());
+                co_await shutdown.stop_now("stopping at once, by a second signal", clean_up);
+                continue;
+            }
+            constexpr std::chrono::milliseconds after_grace(1500);
+            signals.watchdog.end_at(
+                moment_after(moment_after(Clock::now(), to_clock(self.config_.shutdown_grace)), after_grace));
+            if (shutdown.has_begun()) {
                 log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);
             } else {
                 shutdown.begin_drain(hint);
             }
         }
+    }
+
+    // "2 tasks wait: GET / (main.cpp:12) for work in the background, ...; 1 function of Engine::background;
+    // ..."
+    std::string describe_waits() const noexcept {
+        try {
+            std::string all;
+            if (reactor_.has_fibers()) all = reactor_.describe_waits(Reactor::Whose::work);
+            const auto add = [&](std::size_t count, const char* what) {
+                if (count == 0) return;
+                if (!all.empty()) all += "; ";
+                all.append(std::to_string(count)).append(what);
+            };
+            if (life_) add(life_->running(), " of on_stop, every or background");
+            if (carrier_) add(static_cast<std::size_t>(carrier_->stats().running), " in the worker pool");
+            return all;
+        } catch (const std::bad_alloc&) {
+            return {};
+        }
+    }
+
+    // What is on other threads, and cannot be cut short.
+    void log_what_is_waited_for() const noexcept {
+        const bool waits = reactor_.outside_work() != 0 || (life_ && life_->threads() != 0);
+        if (!waits) return;
+        const std::string waits_for = describe_waits();
+        if (signals_) signals_->watchdog.set_waits(waits_for);
+        log_quietly(config_.log, LogLevel::warning,
+                    "the stop waits for what it cannot cut short: ", waits_for);
     }
 
     void stop_carrier() noexcept {
@@ -20884,13 +21657,14 @@ class Run {
     }
 
     const Config& config_;
-    std::optional<SignalRelay> signals_;
+    mutable std::optional<HeardSignals> signals_;  // watches over the end of all that follows
     Reactor reactor_;
     Shard shard_;
     std::unique_ptr<Carrier> carrier_;
     StallWatch stalls_;
+    std::unique_ptr<Life> life_;  // null if the program asked for nothing of it
     OwningList<Acceptor> acceptors_;
-    Shutdown shutdown_{shard_, acceptors_, carrier_.get()};
+    Shutdown shutdown_{shard_, acceptors_, carrier_.get(), life_.get()};
     AskedToStop asked_to_stop_{shutdown_};
     std::atomic<bool> was_asked_to_stop_{false};
 };
@@ -20956,6 +21730,39 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
+    /// Calls `f()`, which may be a coroutine, when the engine runs, before the first request; several in
+    /// their order. What it throws, run() throws, and nothing is served.
+    template <class F>
+    Engine& on_start(F f) {
+        return add_hook(detail::LifeHook::Kind::start, {}, std::move(f));
+    }
+
+    /// Calls `f()`, which may be a coroutine, when a graceful stop begins; several one after the other. run()
+    /// waits for it within Config::shutdown_grace. What it throws goes to the log.
+    template <class F>
+    Engine& on_stop(F f) {
+        return add_hook(detail::LifeHook::Kind::stop, {}, std::move(f));
+    }
+
+    /// Calls `f()` or `f(std::stop_token)` every `period` while the engine runs, first when one has passed.
+    /// It may be a coroutine; if a call takes longer, those that are missed are left out. What it throws goes
+    /// to the log, and the next call comes all the same. At a stop, a call that runs is told by the token,
+    /// and waited for. Throws std::invalid_argument if the period is not positive.
+    template <class Rep, class Period, class F>
+    Engine& every(std::chrono::duration<Rep, Period> period, F f) {
+        const detail::Clock::duration time = detail::to_clock(period);
+        if (time == time.zero()) throw std::invalid_argument("every: the period must be positive");
+        return add_hook(detail::LifeHook::Kind::every, time, std::move(f));
+    }
+
+    /// Runs `f(std::stop_token)` beside the requests, from the start of the engine to its stop, of which the
+    /// token tells: a plain function on a thread of its own, a coroutine on the loop. run() waits for its
+    /// end. What it throws goes to the log. (For work of one request: `co_await sake::background(f)`.)
+    template <class F>
+    Engine& background(F f) {
+        return add_hook(detail::LifeHook::Kind::background, {}, std::move(f));
+    }
+
     /// The routes that are registered, in order.
     [[nodiscard]] std::vector<RouteInfo> routes() const { return table_->list(); }
 
@@ -20974,7 +21781,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
 
     /// Serves until stopped. Returns 0 if every request in flight was answered, else 1. Throws
-    /// std::logic_error if nothing was listened on, or if the engine runs already.
+    /// std::logic_error if nothing was listened on, or if the engine runs already, and what on_start throws.
     int run();
     /// listen(":port") and run(), but returns 1 if the port cannot be listened on, and logs why.
     int run(int port) {
@@ -21020,6 +21827,13 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
 
     friend class TestClient;  // which runs the engine itself
 
+    template <class F>
+    Engine& add_hook(detail::LifeHook::Kind kind, detail::Clock::duration period, F f) {
+        table_->require_unfrozen();
+        detail::add_life_hook(life_hooks_, kind, period, std::move(f));
+        return *this;
+    }
+
     /// A run, from its start to its end: routes stand still, and the engine reaches it.
     class Running {
       public:
@@ -21030,6 +21844,11 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         ~Running();
         [[nodiscard]] detail::Run& run() noexcept { return run_; }
 
+        /// Begins the run. False if a stop has come meanwhile.
+        [[nodiscard]] bool begin() {
+            run_.hear_signals();
+            return run_.begin();
+        }
         /// Serves what was listened on, and from now on what will be.
         void serve_listeners();
         [[nodiscard]] bool serves_listeners() const noexcept { return serves_listeners_; }
@@ -21084,6 +21903,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     detail::Handler on_error_;
     detail::ErrorAnswers errors_;
     detail::Observers observers_;
+    detail::LifeHooks life_hooks_;
     // Shared with jobs of the worker pool: one that never returns may outlive the engine.
     std::shared_ptr<detail::RouteTable> table_ = std::make_shared<detail::RouteTable>();
     detail::Fallback fallback_{*table_};
@@ -21117,7 +21937,8 @@ inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> 
                                 detail::Run::Signals signals)
     : claim_(engine),
       freeze_(engine),
-      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(poller), signals) {
+      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, engine.life_hooks_,
+           std::move(poller), signals) {
     const std::lock_guard lock(engine.mutex_);
     engine.current_ = this;
     if (engine.stop_requested_) run_.stop();
@@ -21132,7 +21953,6 @@ inline Engine::Running::~Running() {
 
 inline void Engine::Running::serve_listeners() {
     Engine& engine = claim_.engine;
-    run_.hear_signals();
     const detail::Acceptor* acceptors = nullptr;
     {
         const std::lock_guard lock(engine.mutex_);
@@ -21183,6 +22003,10 @@ inline int Engine::run() {
     }
     Running running(*this, detail::make_poller(config_.poller),
                     config_.handle_signals ? Signals::handled : Signals::ignored);
+    if (!running.begin()) {
+        const std::lock_guard lock(mutex_);
+        dropped.swap(listeners_);
+    }
     running.serve_listeners();  // only now, so that a run that cannot begin leaves them to the next
     return running.run().wait();
 }
@@ -21268,7 +22092,8 @@ class TestConnection {
 /// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
 class TestClient {
   public:
-    /// Throws std::logic_error if the engine is running, by run() or by another TestClient.
+    /// Throws std::logic_error if the engine is running, by run() or by another TestClient, and what its on_start
+    /// throws.
     explicit TestClient(Engine& app) : TestClient(app, std::make_unique<detail::SimulatedPoller>()) {}
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;
@@ -21333,7 +22158,9 @@ class TestClient {
     friend class TestConnection;
 
     TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
-        : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {}
+        : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {
+        static_cast<void>(running_.begin());
+    }
 
     template <class Body>
     TestResponse send(std::string_view method, std::string_view target, const Body& body,

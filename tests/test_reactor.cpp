@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -1090,6 +1091,28 @@ TEST_CASE("sending to a peer that has gone is an error and no signal") {
     char text[] = "xy";
     iovec vectors[] = {{text, 1}, {text + 1, 1}};
     CHECK(sys::send_vectors(sockets.ours.get(), vectors, 2).error == EPIPE);
+}
+
+TEST_CASE("a loop whose poller fails while it ends leaves its tasks behind, and says so") {
+    const pid_t child = ::fork();  // what is left behind leaks
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ::alarm(20);
+        harness::faults::apply_to_this_thread();
+        std::string logged;
+        {
+            Reactor reactor(PollerKind::epoll);
+            reactor.set_log([&](sake::LogLevel, std::string_view line) { logged = line; });
+            const auto waits = []() -> Task<> { co_await sake::sleep(1h); };
+            reactor.enter([&] { spawn(waits).detach(); });
+            const harness::ScopedFaults faults(harness::FaultPlan().fail_range("epoll_wait", 1, 100, ENOMEM));
+            reactor.end_all();
+        }
+        ::_exit(logged.find("left unfinished") != std::string::npos ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    CHECK(status == 0);
 }
 
 }  // namespace test_reactor

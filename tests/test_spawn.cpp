@@ -3,6 +3,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -892,6 +894,171 @@ TEST_CASE("a task that swallows every Cancelled is left behind in the end, and r
     int status = -1;
     REQUIRE(::waitpid(child, &status, 0) == child);
     CHECK(status == 0);
+}
+
+namespace {
+
+/// Runs `test` in a process of its own, since what is left behind leaks. Whether it returned true.
+template <class Test>
+bool in_another_process(Test test) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ::alarm(30);
+        ::_exit(test() ? 0 : 1);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return status == 0;
+}
+
+/// Begins anew whenever it is cancelled. `operate` is a coroutine.
+template <class Operate>
+Task<> swallow_all(Operate operate) {
+    for (;;) {
+        try {
+            co_await operate();
+        } catch (const Cancelled&) {
+        }
+    }
+}
+
+/// A loop that ends with such a task left behind; `meanwhile` runs after it has begun to wait.
+template <class Operate, class Meanwhile>
+void leave_behind(Operate operate, Meanwhile meanwhile) {
+    const auto body = [&]() -> Task<> {
+        spawn(swallow_all(operate)).detach();
+        co_await let_the_others_run();
+        meanwhile();
+    };
+    run_until_complete(body());
+}
+
+constexpr auto nothing = [] {};
+
+}  // namespace
+
+TEST_CASE("a Channel that outlives a task left behind on it goes on, and keeps its items for others") {
+    CHECK(in_another_process([] {
+        sake::Channel<int> channel(2);
+        const auto receives = [&]() -> Task<> { static_cast<void>(co_await channel.receive()); };
+        leave_behind(receives, nothing);
+        const bool is_sent = channel.try_send(1) && channel.try_send(2);
+        const bool is_full = !channel.try_send(3);
+        const auto first = channel.try_receive();
+        return is_sent && is_full && first && *first == 1;
+    }));
+    CHECK(in_another_process([] {
+        sake::Channel<int> channel(1);
+        static_cast<void>(channel.try_send(1));
+        const auto sends = [&]() -> Task<> { co_await channel.send(2); };
+        leave_behind(sends, nothing);
+        const auto first = channel.try_receive();
+        const auto second = channel.try_receive();
+        return first && *first == 1 && !second && channel.try_send(3);
+    }));
+}
+
+TEST_CASE("an item that was meant for a task left behind is for the next") {
+    CHECK(in_another_process([] {
+        sake::Channel<int> channel(1);
+        sake::Semaphore semaphore(1);
+        std::optional<sake::Semaphore::Permit> permit = semaphore.try_acquire();
+        {
+            sake::Reactor reactor;
+            const auto receives = [&]() -> Task<> { static_cast<void>(co_await channel.receive()); };
+            const auto acquires = [&]() -> Task<> { const auto mine = co_await semaphore.acquire(); };
+            bool have_begun = false;
+            const auto begin = [&]() -> Task<> {
+                spawn(swallow_all(receives)).detach();
+                spawn(swallow_all(acquires)).detach();
+                co_await let_the_others_run();
+                have_begun = true;
+            };
+            reactor.enter([&] { spawn(begin).detach(); });
+            reactor.run_until([&] { return have_begun; });
+            // They are woken, and never run.
+            reactor.enter([&] {
+                static_cast<void>(channel.try_send(7));
+                permit->release();
+            });
+            reactor.abandon();
+        }
+        const auto item = channel.try_receive();
+        return item && *item == 7 && semaphore.available() == 1;
+    }));
+}
+
+TEST_CASE("an Event, a Semaphore and a Mutex that outlive a task left behind on them go on") {
+    CHECK(in_another_process([] {
+        sake::Event event;
+        const auto waits = [&]() -> Task<> { co_await event.wait(); };
+        leave_behind(waits, nothing);
+        event.set();
+        return event.is_set();
+    }));
+    CHECK(in_another_process([] {
+        sake::Semaphore semaphore(1);
+        std::optional<sake::Semaphore::Permit> permit = semaphore.try_acquire();
+        const auto acquires = [&]() -> Task<> { const auto mine = co_await semaphore.acquire(); };
+        leave_behind(acquires, nothing);
+        permit->release();
+        return semaphore.available() == 1;
+    }));
+    CHECK(in_another_process([] {
+        sake::Mutex mutex;
+        std::optional<sake::Mutex::Guard> guard = mutex.try_lock();
+        const auto locks = [&]() -> Task<> { const auto mine = co_await mutex.lock(); };
+        leave_behind(locks, nothing);
+        guard->release();
+        return !mutex.is_locked();
+    }));
+}
+
+TEST_CASE("what a task left behind waits for through others is let go of as well") {
+    CHECK(in_another_process([] {
+        sake::Channel<int> channel(1);
+        sake::Event event;
+        const auto waits = [&]() -> Task<> {
+            const auto receives = [&]() -> Task<> { static_cast<void>(co_await channel.receive()); };
+            co_await when_all(swallow_all(receives), sake::timeout(event.wait(), 1h));
+        };
+        leave_behind(waits, nothing);
+        event.set();
+        return channel.try_send(1) && channel.try_receive() == 1;
+    }));
+}
+
+TEST_CASE("a handle that outlives a task left behind, and its loop, can be cancelled and dropped") {
+    CHECK(in_another_process([] {
+        sake::Event event;
+        std::optional<TaskHandle<void>> handle;
+        const auto body = [&]() -> Task<> {
+            const auto waits = [&]() -> Task<> { co_await event.wait(); };
+            handle.emplace(spawn(swallow_all(waits)));
+            co_await let_the_others_run();
+        };
+        run_until_complete(body());
+        handle->cancel();
+        handle->cancel();
+        event.set();
+        handle.reset();
+        return true;
+    }));
+}
+
+TEST_CASE("a thread that a task left behind waits for may end after its loop") {
+    CHECK(in_another_process([] {
+        std::atomic<bool> may_end{false};
+        auto handle = sake::thread::spawn([&] {
+            while (!may_end) std::this_thread::yield();
+        });
+        const auto waits = [&]() -> Task<> { co_await handle; };
+        leave_behind(waits, nothing);
+        may_end = true;
+        handle.join();
+        return true;
+    }));
 }
 
 }  // namespace test_spawn

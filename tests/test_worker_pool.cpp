@@ -257,4 +257,40 @@ TEST_CASE("the tightest quota counts, of the process's own group and of those ar
     for (const char* each : {"/a/b", "/a", "/cpu", ""}) ::rmdir((root + each).c_str());
 }
 
+TEST_CASE("a pool that its own job destroys does not wait for itself, and does all that is queued") {
+    std::atomic<int> done{0};
+    std::atomic<bool> is_destroyed{false};
+    const auto before = harness::Snapshot::take_in_calm();
+    for (const int size : {1, 3}) {
+        done = 0;
+        is_destroyed = false;
+        auto pool = std::make_unique<WorkerPool>(size, 100);
+        WorkerPool& same = *pool;
+        std::latch may_begin(1);
+        REQUIRE(same.submit([&] {
+            may_begin.wait();
+            pool.reset();
+            is_destroyed = true;
+            ++done;
+        }));
+        for (int i = 0; i < 20; ++i) REQUIRE(same.submit([&] { ++done; }));
+        may_begin.count_down();
+        CHECK(harness::eventually([&] { return is_destroyed && done == 21; }));
+    }
+    CHECK(harness::eventually([&] { return harness::Snapshot::take_in_calm().threads == before.threads; }));
+}
+
+TEST_CASE("stop, called by a job of its pool, says so instead of waiting for itself") {
+    WorkerPool pool(1, 10);
+    std::atomic<bool> has_thrown{false};
+    REQUIRE(pool.submit([&] {
+        try {
+            static_cast<void>(pool.stop(10s));
+        } catch (const std::logic_error&) {
+            has_thrown = true;
+        }
+    }));
+    CHECK(harness::eventually([&] { return has_thrown.load(); }));
+}
+
 }  // namespace test_worker_pool

@@ -1,16 +1,23 @@
 // Worker routes on a live server: the same answers as on the reactor, saturation, and handlers that fail, end
 // their thread or never return.
 #include <doctest/doctest.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
+#include <cstdlib>
 #include <latch>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -920,6 +927,118 @@ TEST_CASE("an engine can run again with its worker routes") {
         with_server(
             [](sake::Engine& app) { app.get("/heavy", [](sake::Context&) { return "done"; }).worker(); },
             [](TestServer& server) { CHECK(server.get("/heavy").body == "done"); }, two_workers());
+    }
+}
+
+namespace {
+
+constexpr const char* path_variable = "SAKE_TEST_PATH";
+
+/// How a process of its own ends that runs this test case and is told of `path`: the status of waitpid. Not
+/// just a fork, in which the threads of the process's pool would be missing.
+int end_of_process(const char* test_case, const std::string& path) {
+    const std::string filter = std::string("-tc=") + test_case;
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ::alarm(20);
+        ::setenv(path_variable, path.c_str(), 1);
+        if (std::freopen("/dev/null", "w", stdout) == nullptr) ::_exit(97);
+        ::execl("/proc/self/exe", "tests", filter.c_str(), static_cast<char*>(nullptr));
+        ::_exit(98);
+    }
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return status;
+}
+/// In that process: serves these routes and sends a GET of the path.
+void serve_in_this_process(const TestServer::Setup& setup) {
+    sake::Engine app(two_workers());
+    setup(app);
+    app.listen("127.0.0.1:0");
+    std::thread client([port = app.port()] {
+        RawClient raw(port);
+        raw.send(get_request(std::getenv(path_variable)));
+        static_cast<void>(::poll(nullptr, 0, 30'000));
+    });
+    app.run();
+    ::_exit(99);
+}
+bool exited_with(int status, int code) { return WIFEXITED(status) && WEXITSTATUS(status) == code; }
+
+}  // namespace
+
+TEST_CASE("exit() ends the process, wherever a handler calls it") {
+    const auto plain = [](sake::Context&) { std::exit(7); };
+    const auto coroutine = [](sake::Context&) -> sake::Task<> {
+        co_await sake::sleep(1ms);
+        std::exit(7);
+    };
+    const auto spawned = [](sake::Context&) -> sake::Task<> {
+        const auto exits = []() -> sake::Task<> {
+            co_await sake::sleep(1ms);
+            std::exit(7);
+        };
+        sake::spawn(exits).detach();
+        co_await sake::sleep(1h);
+    };
+    const auto quick = [](sake::Context&) -> sake::Task<> {
+        co_await sake::sleep(1ms);
+        std::quick_exit(7);
+    };
+    const auto in_background = [](sake::Context&) -> sake::Task<> {
+        co_await sake::background([] { std::exit(7); });
+    };
+    const auto beside_background = [](sake::Context&) -> sake::Task<> {
+        const auto works = []() -> sake::Task<> {
+            co_await sake::background([] { static_cast<void>(::poll(nullptr, 0, 30'000)); });
+        };
+        sake::spawn(works).detach();
+        co_await sake::sleep(50ms);
+        std::exit(7);
+    };
+    const TestServer::Setup setup = [&](sake::Engine& app) {
+        app.get("/loop/plain", plain);
+        app.get("/loop/coroutine", coroutine);
+        app.get("/loop/spawned", spawned);
+        app.get("/loop/quick", quick);
+        app.get("/loop/background", in_background);
+        app.get("/loop/beside", beside_background);
+        app.get("/worker/plain", plain).worker();
+        app.get("/worker/coroutine", coroutine).worker();
+        app.get("/worker/spawned", spawned).worker();
+        app.get("/worker/quick", quick).worker();
+        app.get("/worker/background", in_background).worker();
+        app.get("/worker/beside", beside_background).worker();
+    };
+    if (std::getenv(path_variable) != nullptr) serve_in_this_process(setup);
+    for (const std::string place : {"/loop/", "/worker/"}) {
+        for (const char* const how : {"plain", "coroutine", "spawned", "quick", "background", "beside"}) {
+            const std::string path = place + how;
+            CAPTURE(path);
+            CHECK(exited_with(end_of_process("exit() ends the process*", path), 7));
+        }
+    }
+}
+
+TEST_CASE("pthread_exit in a handler on the server's own thread aborts the process, and does not hang") {
+    const TestServer::Setup setup = [&](sake::Engine& app) {
+        app.get("/plain", [](sake::Context&) { ::pthread_exit(nullptr); });
+        app.get("/coroutine", [](sake::Context&) -> sake::Task<> {
+            co_await sake::sleep(1ms);
+            ::pthread_exit(nullptr);
+        });
+        app.get("/at-once", [](sake::Context&) -> sake::Task<> {
+            ::pthread_exit(nullptr);
+            co_return;
+        });
+    };
+    if (std::getenv(path_variable) != nullptr) serve_in_this_process(setup);
+    for (const char* const path : {"/plain", "/coroutine", "/at-once"}) {
+        CAPTURE(path);
+        const int status = end_of_process("pthread_exit in a handler on the server's*", path);
+        CHECK(WIFSIGNALED(status));
+        CHECK(WTERMSIG(status) == SIGABRT);
     }
 }
 

@@ -43,7 +43,7 @@ class CallRunner : private Timer {
     CallRunner(Reactor& reactor, Call& call) noexcept : Timer(&due), reactor_(reactor), call_(call) {}
     CallRunner(const CallRunner&) = delete;
     CallRunner& operator=(const CallRunner&) = delete;
-    ~CallRunner() { reactor_.timers().cancel(*this); }
+    ~CallRunner() { reactor_.deadlines().cancel(*this); }
 
     [[nodiscard]] bool is_running() const noexcept { return fiber_ != nullptr; }
     [[nodiscard]] End end() const noexcept { return end_; }
@@ -56,14 +56,14 @@ class CallRunner : private Timer {
         failure_ = nullptr;
         limit_ = time_limit;
         try {
-            reactor_.timers().set(*this, reactor_.now() + limit_);
+            reactor_.deadlines().set(*this, reactor_.now() + limit_);
             const Root root = run(reactor_, *this);
             fiber_ = &root.fiber();
             fiber_->work = call_.route;
             reactor_.adopt(*fiber_);
             root.start();
         } catch (const std::bad_alloc&) {
-            reactor_.timers().cancel(*this);
+            reactor_.deadlines().cancel(*this);
             failure_ = caught_exception();
         }
         owner_ = &owner;
@@ -84,7 +84,7 @@ class CallRunner : private Timer {
     void client_left() noexcept {
         if (end_ != End::answered) return;
         has_left_ = true;
-        reactor_.timers().set(*this, reactor_.now());
+        reactor_.deadlines().set(*this, reactor_.now());
     }
 
     /// Cancels the handlers: nobody waits for their answer any more. Idempotent.
@@ -104,7 +104,7 @@ class CallRunner : private Timer {
     // A handler that outlives its cancellation is cancelled anew, so that it does not stay without end.
     static void due(Timer& timer) noexcept {
         auto& runner = static_cast<CallRunner&>(timer);
-        runner.reactor_.timers().set(runner, runner.reactor_.now() + runner.limit_);
+        runner.reactor_.deadlines().set(runner, runner.reactor_.now() + runner.limit_);
         const bool is_first = runner.end_ == End::answered;
         const End why = std::exchange(runner.has_left_, false) ? End::client_left : End::timed_out;
         if (is_first) runner.owner_->call_cut_off(why);
@@ -132,7 +132,7 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
     }
     runner.fiber_ = nullptr;
     runner.has_left_ = false;
-    runner.reactor_.timers().cancel(runner);
+    runner.reactor_.deadlines().cancel(runner);
     if (runner.owner_ != nullptr) runner.owner_->call_ended();
 }
 

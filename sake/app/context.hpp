@@ -185,6 +185,8 @@ class Context {
     /// Tells when the answer is no longer wanted: the client has disconnected, the time is up, or the server
     /// stops at once.
     [[nodiscard]] std::stop_token stop_token();
+    /// Tells that the server has begun to stop gracefully: this request is still answered, if that is soon.
+    [[nodiscard]] std::stop_token draining_token() const noexcept;
 
   private:
     friend struct detail::Call;  // makes it, as the view of itself

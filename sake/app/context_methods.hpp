@@ -18,6 +18,7 @@
 #include "sake/app/chain.hpp"
 #include "sake/app/context.hpp"
 #include "sake/app/route.hpp"
+#include "sake/async/this_task.hpp"
 #include "sake/base/json_writer.hpp"
 #include "sake/http/cookie.hpp"
 #include "sake/http/uri.hpp"
@@ -291,6 +292,7 @@ inline std::stop_token Context::stop_token() {
     if (call_->stop_requested) call_->stop_source->request_stop();
     return call_->stop_source->get_token();
 }
+inline std::stop_token Context::draining_token() const noexcept { return this_task::stop_token(); }
 
 }  // namespace v0
 }  // namespace sake

@@ -186,6 +186,11 @@ class ChannelWait : public Wait {
         waiter_.unlink();
         return true;
     }
+    void abandon() noexcept override {
+        const std::lock_guard lock(mutex_);
+        is_suspended_ = false;
+        give_up();
+    }
     void give_up() noexcept {
         waiter_.leave(line_);
         gate_.wake_who_may_go();

@@ -66,6 +66,9 @@ class Children {
     /// Adds a child that starts when whoever runs now waits. If the children are cancelled, it never begins.
     void spawn(Task<> task);
 
+    /// None goes on any more.
+    void abandon() noexcept;
+
     /// Cancels all. That they then end by Cancelled is no failure.
     void cancel() noexcept;
 
@@ -173,6 +176,7 @@ class [[nodiscard]] Children::EndWait final : public Wait {
         children_.cancel();
         return false;
     }
+    void abandon() noexcept override { children_.abandon(); }
     Children& children_;
 };
 
@@ -219,6 +223,12 @@ inline void Children::cancel() noexcept {
     is_cancelled_ = true;
     for (ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
         static_cast<Fiber*>(node)->cancel();
+    }
+}
+
+inline void Children::abandon() noexcept {
+    for (ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        static_cast<Fiber*>(node)->abandon();
     }
 }
 

@@ -147,7 +147,7 @@ std::variant<Ts...> unwrap_one(std::tuple<std::optional<Ts>...>& results, std::s
 class TimeLimit : private Timer {
   public:
     TimeLimit(Children& children, Reactor& reactor, Clock::duration limit)
-        : Timer(&pass), children_(children), timers_(reactor.timers()) {
+        : Timer(&pass), children_(children), timers_(reactor.deadlines()) {
         timers_.set(*this, reactor.deadline_in(limit));
     }
     TimeLimit(const TimeLimit&) = delete;

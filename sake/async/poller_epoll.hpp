@@ -35,15 +35,18 @@ class EpollPoller final : public Poller {
 
     void rearm(int, Watch&, std::uint8_t) noexcept override {}
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        const int count = ::epoll_wait(epoll_.get(), buffer_.data(), static_cast<int>(buffer_.size()),
-                                       static_cast<int>(timeout.count()));
-        // EINTR is an empty turn: the loop computes its timeout anew.
-        if (count < 0 && errno != EINTR) throw_system_error(errno, "epoll_wait");
-        for (int i = 0; i < count; ++i) {
-            const epoll_event& event = buffer_[static_cast<std::size_t>(i)];
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        const SysResult found = sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds limit) {
+            return ::epoll_wait(epoll_.get(), buffer_.data(), static_cast<int>(buffer_.size()),
+                                static_cast<int>(limit.count()));
+        });
+        if (!found.ok()) throw_system_error(found.error, "epoll_wait");
+        const auto count = static_cast<std::size_t>(found.value);
+        for (std::size_t i = 0; i < count; ++i) {
+            const epoll_event& event = buffer_[i];
             events.push_back({static_cast<Watch*>(event.data.ptr), translate(event.events)});
         }
+        return count == buffer_.size() ? Found::some : Found::all;
     }
 
   private:

@@ -29,17 +29,23 @@ class KqueuePoller final : public Poller {
 
     void rearm(int, Watch&, std::uint8_t) noexcept override {}
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        timespec limit{};
-        limit.tv_sec = static_cast<decltype(limit.tv_sec)>(timeout.count() / 1000);
-        limit.tv_nsec = static_cast<decltype(limit.tv_nsec)>(timeout.count() % 1000 * 1'000'000);
-        const int count = ::kevent(kqueue_.get(), nullptr, 0, buffer_.data(),
-                                   static_cast<int>(buffer_.size()), timeout.count() < 0 ? nullptr : &limit);
-        if (count < 0 && errno != EINTR) throw_system_error(errno, "kevent");
-        for (int i = 0; i < count; ++i) {
-            const struct kevent& event = buffer_[static_cast<std::size_t>(i)];
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        const SysResult found =
+            sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds longest) {
+                timespec limit{};
+                limit.tv_sec = static_cast<decltype(limit.tv_sec)>(longest.count() / 1000);
+                limit.tv_nsec = static_cast<decltype(limit.tv_nsec)>(longest.count() % 1000 * 1'000'000);
+                return ::kevent(kqueue_.get(), nullptr, 0, buffer_.data(), static_cast<int>(buffer_.size()),
+                                longest.count() < 0 ? nullptr : &limit);
+            });
+        if (!found.ok()) throw_system_error(found.error, "kevent");
+        const auto count = static_cast<std::size_t>(found.value);
+        for (std::size_t i = 0; i < count; ++i) {
+            const struct kevent& event = buffer_[i];
             events.push_back({static_cast<Watch*>(event.udata), translate(event)});
         }
+        // A descriptor may have two events, which need not come in one call.
+        return 2 * count >= buffer_.size() ? Found::some : Found::all;
     }
 
   private:

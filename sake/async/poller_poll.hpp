@@ -25,6 +25,7 @@ class PollPoller final : public Poller {
         polled_.push_back({fd, POLLIN | POLLOUT | hang_up, 0});
         watches_.push_back(&watch);
         index_[number] = polled_.size() - 1;
+        next_ = polled_.size();
     }
 
     void remove(int fd, Watch&) noexcept override {
@@ -36,6 +37,7 @@ class PollPoller final : public Poller {
         }
         polled_.pop_back();
         watches_.pop_back();
+        next_ = polled_.size();
     }
 
     void rearm(int fd, Watch&, std::uint8_t directions) noexcept override {
@@ -49,18 +51,24 @@ class PollPoller final : public Poller {
 
     [[nodiscard]] bool needs_rearm() const noexcept override { return true; }
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        const int count =
-            ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), static_cast<int>(timeout.count()));
-        if (count < 0 && errno != EINTR) throw_system_error(errno, "poll");
-        // What does not fit is reported by the next call, which goes on from there: poll is level-triggered.
-        int left = count;
-        for (std::size_t i = 0; left > 0 && i < polled_.size() && events.size() < events.capacity(); ++i) {
-            if (++last_ >= polled_.size()) last_ = 0;
-            if (polled_[last_].revents == 0) continue;
-            --left;
-            events.push_back({watches_[last_], report(polled_[last_])});
+    // What does not fit is handed out by the next call, which need not ask the system again. Where that call
+    // does not come at once, poll, which is level-triggered, reports it anew.
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        if (next_ == polled_.size()) {
+            const SysResult found =
+                sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds limit) {
+                    return ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()),
+                                  static_cast<int>(limit.count()));
+                });
+            if (!found.ok()) throw_system_error(found.error, "poll");
+            if (found.value == 0) return Found::all;
+            next_ = 0;
         }
+        for (; next_ != polled_.size() && events.size() < events.capacity(); ++next_) {
+            if (polled_[next_].revents == 0) continue;
+            events.push_back({watches_[next_], report(polled_[next_])});
+        }
+        return next_ != polled_.size() ? Found::some : Found::all;
     }
 
   private:
@@ -90,7 +98,7 @@ class PollPoller final : public Poller {
     }
 
     std::vector<pollfd> polled_;
-    std::size_t last_ = 0;            // the position that was looked at last
+    std::size_t next_ = 0;            // the position to look at next; behind the last if all were
     std::vector<Watch*> watches_;     // parallel to polled_
     std::vector<std::size_t> index_;  // the position of each descriptor, by its number
 };

@@ -93,10 +93,11 @@ class SimulatedPoller final : public Poller {
     }
     [[nodiscard]] bool needs_rearm() const noexcept override { return true; }
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        real_->wait(std::chrono::milliseconds(0), events);
-        if (events.empty() && timeout.count() != 0) wait_or_jump(events);
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        Found found = real_->wait(std::chrono::milliseconds(0), events);
+        if (events.empty() && timeout.count() != 0) found = wait_or_jump(events);
         if (!events.empty()) given_up_on_.reset();
+        return found;
     }
 
   private:
@@ -112,19 +113,23 @@ class SimulatedPoller final : public Poller {
     }
 
     // Nothing is ready.
-    void wait_or_jump(std::vector<PollEvent>& events) {
-        const TimePoint next = std::min(reactor_->timers().next(), horizon_);
+    Found wait_or_jump(std::vector<PollEvent>& events) {
+        const TimePoint next = std::min(reactor_->next_timer(), horizon_);
         const bool can_jump = next != TimePoint::max();
         if (depends_on_others()) {
             if (!can_jump) return real_->wait(std::chrono::milliseconds(-1), events);
-            wait_for_others(events);
-            if (!events.empty()) return;
+            const Found found = wait_for_others(events);
+            if (!events.empty()) return found;
         }
-        if (can_jump) return jump(next);
-        wait_in_real_time(options_.grace, events);
+        if (can_jump) {
+            jump(next);
+            return Found::all;
+        }
+        const Found found = wait_in_real_time(options_.grace, events);
         if (events.empty()) {
             throw Deadlock("deadlock: nothing can happen any more; " + reactor_->describe_waits());
         }
+        return found;
     }
 
     [[nodiscard]] bool depends_on_others() const noexcept {
@@ -133,12 +138,13 @@ class SimulatedPoller final : public Poller {
     }
 
     // In vain only once, until something comes or there is more to wait for.
-    void wait_for_others(std::vector<PollEvent>& events) {
+    Found wait_for_others(std::vector<PollEvent>& events) {
         const std::pair others(reactor_->outside_work(), waits_begun_);
-        if (given_up_on_ == others) return;
-        wait_in_real_time(others.first != 0 ? options_.thread_patience : options_.descriptor_patience,
-                          events);
+        if (given_up_on_ == others) return Found::all;
+        const Found found = wait_in_real_time(
+            others.first != 0 ? options_.thread_patience : options_.descriptor_patience, events);
         if (events.empty()) given_up_on_ = others;
+        return found;
     }
 
     // At the horizon, once what is due there has run.
@@ -148,12 +154,14 @@ class SimulatedPoller final : public Poller {
     }
 
     // Again after a signal, which cuts a wait of the poller short.
-    void wait_in_real_time(std::chrono::milliseconds longest, std::vector<PollEvent>& events) {
+    Found wait_in_real_time(std::chrono::milliseconds longest, std::vector<PollEvent>& events) {
         const TimePoint until = moment_after(Clock::now(), to_clock(longest));
-        while (events.empty()) {
+        for (;;) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-            if (left.count() <= 0) return;
-            real_->wait(std::min<std::chrono::milliseconds>(left, std::chrono::hours(1)), events);
+            if (left.count() <= 0) return Found::all;
+            const Found found =
+                real_->wait(std::min<std::chrono::milliseconds>(left, std::chrono::hours(1)), events);
+            if (!events.empty()) return found;
         }
     }
 

@@ -3,10 +3,14 @@
 // so that closing a descriptor never meets a stale event.
 #pragma once
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -54,7 +58,7 @@ class Reactor {
     /// then.
     void post(detail::PostedCall& call) noexcept;
 
-    /// The time at the start of this turn of the loop.
+    /// The time at the start of this turn of the loop; later where a coroutine was seen to hold the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
     /// The time at this very moment.
     [[nodiscard]] detail::TimePoint present() const noexcept {
@@ -83,11 +87,12 @@ class Reactor {
     /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
 
-    /// Nothing that is ready or gets ready goes on any more, for the last moments of those who own it.
-    void abandon() noexcept {
-        is_abandoned_ = true;
-        first_ready_ = last_ready_ = nullptr;
-    }
+    /// The same for destructors: if the loop fails meanwhile, tasks are left as they are, and it is logged.
+    void end_all() noexcept;
+
+    /// Nothing that is ready or gets ready goes on any more, for the last moments of those who own it. Fibers
+    /// wait for nothing any more, so that what they waited for may outlive the reactor.
+    void abandon() noexcept;
 
     /// Cancels every fiber, once.
     void cancel_fibers() noexcept;
@@ -109,12 +114,20 @@ class Reactor {
         longest_hold_ = longest;
         report_stall_ = std::move(report);
     }
+    /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
+    void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
+    [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
+
     /// Names what is at work from now on until the present coroutine waits.
     void set_work(const void* work) noexcept { work_ = work; }
+    /// What was named last; null for what has no name.
+    [[nodiscard]] const void* work() const noexcept { return work_; }
     /// Sets how messages name the work of a fiber, Fiber::work.
     void name_work(std::string (*name)(const void* work)) noexcept { name_work_ = name; }
     /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
-    [[nodiscard]] std::string describe_waits() const;
+    /// With `work`, only those whose work has a name.
+    enum class Whose : std::uint8_t { all, work };
+    [[nodiscard]] std::string describe_waits(Whose whose = Whose::all) const;
     /// Looks whether what was at work has held the loop; after every coroutine, and where one starts others.
     void check_stall();
 
@@ -152,7 +165,15 @@ class Reactor {
     /// The moment since which what the events of this turn tell has happened, as far as that can be known:
     /// they came while the thread was busy, or ended its wait.
     [[nodiscard]] detail::TimePoint events_since() const noexcept { return events_since_; }
+    /// For what happens at a moment, such as the end of a sleep.
     [[nodiscard]] detail::TimerQueue& timers() noexcept { return timers_; }
+    /// For limits on what others do. None is acted on before all sockets were asked at its time or later, and
+    /// what had become ready by then has run: if the loop was held up, nobody else is judged for it.
+    [[nodiscard]] detail::TimerQueue& deadlines() noexcept { return deadlines_; }
+    /// When the next of either is due; TimePoint::max() if none is.
+    [[nodiscard]] detail::TimePoint next_timer() const noexcept {
+        return std::min(timers_.next(), deadlines_.next());
+    }
     [[nodiscard]] detail::Poller& poller() noexcept { return *poller_; }
     [[nodiscard]] bool poller_needs_rearm() const noexcept { return poller_needs_rearm_; }
 
@@ -169,6 +190,7 @@ class Reactor {
     void turn();
     [[nodiscard]] bool may_put_off_events() noexcept;
     void take_events();
+    void expire_timers() noexcept;
     [[nodiscard]] std::chrono::milliseconds time_to_timer(detail::TimePoint present) const noexcept;
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
@@ -177,11 +199,16 @@ class Reactor {
     std::unique_ptr<detail::Poller> poller_;
     bool poller_needs_rearm_;
     bool has_virtual_time_;
+    std::size_t watches_ = 0;  // of descriptors
     detail::PostedWork posted_;
     detail::Watch posted_watch_;
     std::vector<detail::PollEvent> events_;
     detail::TimerQueue timers_;
+    detail::TimerQueue deadlines_;
     detail::TimePoint now_ = present();
+    detail::TimePoint asked_at_{};  // all that had become ready by then is known
+    unsigned put_off_ = 0;          // for so many turns, the deadlines due at the next moment
+    detail::TimePoint put_off_from_{};
     detail::TimePoint last_events_{};  // when they were last taken
     detail::TimePoint events_since_{};
     detail::TimePoint put_off_until_{};
@@ -194,6 +221,7 @@ class Reactor {
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
+    std::stop_token stop_token_;
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
     std::string (*name_work_)(const void*) = nullptr;
@@ -203,6 +231,9 @@ class Reactor {
 };
 
 namespace detail {
+
+/// The same, to a log of the caller's choice.
+void report_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
 
 inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
 #if SAKE_HAS_EPOLL
@@ -220,8 +251,14 @@ inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.
 inline void note_work(Reactor& reactor, const void* work) noexcept { reactor.set_work(work); }
 
 inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
+    if (const Reactor* const reactor = Reactor::current())
+        return report_failure(reactor->log_, what, exception);
     const LogSink to_stderr = log_to_stderr;
-    const LogSink& log = Reactor::current() != nullptr ? Reactor::current()->log_ : to_stderr;
+    report_failure(to_stderr, what, exception);
+}
+
+inline void report_failure(const LogSink& log, const char* what,
+                           const std::exception_ptr& exception) noexcept {
     try {
         std::rethrow_exception(exception);
     } catch (const Cancelled&) {
@@ -234,11 +271,15 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
 
 inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
     : reactor_(&reactor), fd_(fd), ready_(ready) {
-    if (has_descriptor()) reactor.poller().add(fd, *this);
+    if (!has_descriptor()) return;
+    reactor.poller().add(fd, *this);
+    ++reactor.watches_;
 }
 
 inline Watch::~Watch() {
-    if (has_descriptor()) reactor_->poller().remove(fd_, *this);
+    if (!has_descriptor()) return;
+    reactor_->poller().remove(fd_, *this);
+    --reactor_->watches_;
 }
 
 inline void Watch::wait_for(Readiness direction, Resumable& who) noexcept {
@@ -293,7 +334,9 @@ inline Reactor::Reactor(std::unique_ptr<detail::Poller> poller)
 
 // Work that was posted too late to run is dropped: whoever it was for has gone.
 inline Reactor::~Reactor() {
-    cancel_all();
+    // Within its own loop, where a coroutine calls exit(): that one cannot be waited for.
+    if (current() == this) abandon();
+    end_all();
     while (end_listeners_.is_linked()) {
         auto* const listener = static_cast<detail::ReactorEndListener*>(end_listeners_.next());
         listener->unlink();
@@ -345,10 +388,29 @@ inline void Reactor::cancel_fibers() noexcept {
     }
 }
 
+inline void Reactor::end_all() noexcept {
+    try {
+        cancel_all();
+    } catch (const std::exception& error) {
+        log_quietly(log_, LogLevel::error, "tasks were left unfinished: ", error.what());
+        abandon();
+    }
+}
+
+inline void Reactor::abandon() noexcept {
+    is_abandoned_ = true;
+    first_ready_ = last_ready_ = nullptr;
+    for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        static_cast<detail::Fiber*>(node)->abandon();
+    }
+    first_ready_ = last_ready_ = nullptr;
+}
+
 // The frames give back what they hold, and some of it ends the wait of others, whose turn to go has come or
 // will.
 inline void Reactor::destroy_fibers() noexcept {
     timers_.clear();
+    deadlines_.clear();
     abandon();
     posted_.drop_waits(true);
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
@@ -371,10 +433,29 @@ inline void Reactor::cancel_all() {
 
 inline void Reactor::turn() {
     if (!may_put_off_events()) take_events();
-    timers_.expire(now_);
     // The byte of a post may come after its work was run: the pipe is emptied then too, or it stays readable.
     if (posted_watch_.is_readable() || !posted_.is_empty()) run_posted();
     resume_ready();
+    expire_timers();
+}
+
+// Only what was due when the sockets were asked, and after the coroutines that this has made ready: the bytes
+// that a deadline misses may be there, or be on their way through others of this loop. Where the loop never
+// comes to rest, that is so many turns.
+inline void Reactor::expire_timers() noexcept {
+    constexpr unsigned most_turns = 16;
+    timers_.expire(asked_at_);
+    if (!deadlines_.is_due(asked_at_)) {
+        put_off_ = 0;
+    } else if (first_ready_ == nullptr && posted_.is_empty()) {
+        put_off_ = 0;
+        deadlines_.expire(asked_at_);
+    } else {
+        if (put_off_ == 0) put_off_from_ = asked_at_;
+        if (++put_off_ < most_turns) return;
+        put_off_ = 0;
+        deadlines_.expire(put_off_from_);
+    }
 }
 
 // Coroutines that hand things to each other have turns of a microsecond, to which a look at the kernel would
@@ -385,24 +466,34 @@ inline bool Reactor::may_put_off_events() noexcept {
     return now_ < put_off_until_ && !has_virtual_time_;
 }
 
+// All of them, a batch at a time. What becomes ready meanwhile is reported last, so there is an end to it
+// when each watch could have been reported for both directions.
 inline void Reactor::take_events() {
+    using Found = detail::Poller::Found;
+    constexpr std::chrono::milliseconds at_once(0);
     constexpr std::chrono::milliseconds a_real_wait(1);
     constexpr std::chrono::microseconds a_little(20);
     events_.clear();
     const bool may_wait = first_ready_ == nullptr;
-    const detail::TimePoint begun = may_wait ? present() : now_;
-    poller_->wait(may_wait ? time_to_timer(begun) : std::chrono::milliseconds(0), events_);
+    asked_at_ = may_wait ? present() : now_;
+    Found found = poller_->wait(may_wait ? time_to_timer(asked_at_) : at_once, events_);
     const detail::TimePoint ended = present();
-    events_since_ = may_wait && ended - begun > a_real_wait ? ended : last_events_;
+    events_since_ = may_wait && ended - asked_at_ > a_real_wait ? ended : last_events_;
     now_ = last_events_ = ended;
     put_off_until_ = ended + a_little;
-    for (const detail::PollEvent& event : events_) mark(event);
+    for (std::size_t taken = 0;;) {
+        for (const detail::PollEvent& event : events_) mark(event);
+        taken += events_.size();
+        if (found == Found::all || taken > 2 * watches_) return;
+        events_.clear();
+        found = poller_->wait(at_once, events_);
+    }
 }
 
 // As a poller's timeout.
 inline std::chrono::milliseconds Reactor::time_to_timer(detail::TimePoint present) const noexcept {
     using std::chrono::milliseconds;
-    const detail::TimePoint next = timers_.next();
+    const detail::TimePoint next = next_timer();
     if (next == detail::TimePoint::max()) return milliseconds(-1);
     if (next <= present) return milliseconds(0);
     constexpr milliseconds longest = std::chrono::hours(1);
@@ -433,28 +524,32 @@ inline void Reactor::resume_ready() {
         check_stall();
         ready = next;
     }
+    work_ = nullptr;
 }
 
 inline void Reactor::check_stall() {
     if (!report_stall_) return;
     const detail::TimePoint present = detail::coarse_now();
     const auto held = present - std::exchange(work_start_, present);
+    if (held == detail::Clock::duration::zero()) return;
+    now_ = this->present();  // who comes next in this turn must not be late for what came before
     if (held >= longest_hold_) report_stall_(work_, held);
 }
 
-inline std::string Reactor::describe_waits() const {
+inline std::string Reactor::describe_waits(Whose whose) const {
     constexpr std::size_t most = 8;
     std::size_t count = 0;
     std::string all;
     for (const detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-        if (++count > most) continue;
         const auto& fiber = static_cast<const detail::Fiber&>(*node);
+        if (whose == Whose::work && fiber.work == nullptr) continue;
+        if (++count > most) continue;
         if (count > 1) all += ", ";
         all += fiber.work != nullptr && name_work_ != nullptr ? name_work_(fiber.work) : "a task";
         all += " for ";
         fiber.describe_wait(all);
     }
-    if (count == 0) return "no task waits";
+    if (count == 0) return whose == Whose::work ? "" : "no task waits";
     if (count > most) all.append(", and ").append(std::to_string(count - most)).append(" more");
     return std::to_string(count) + (count == 1 ? " task waits: " : " tasks wait: ") + all;
 }

@@ -58,9 +58,9 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
         if (watch_.waiter(direction_) != nullptr)
             throw std::logic_error("two coroutines wait for the same end of a descriptor");
         Reactor& owner = watch_.reactor();
-        if (deadline_ != TimePoint::max()) owner.timers().set(*this, deadline_);
+        if (deadline_ != TimePoint::max()) owner.deadlines().set(*this, deadline_);
         if (!suspend(coroutine)) {
-            owner.timers().cancel(*this);
+            owner.deadlines().cancel(*this);
             return false;
         }
         watch_.wait_for(direction_, *this);
@@ -68,7 +68,7 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
     }
 
     void await_resume() {
-        if (is_set()) reactor().timers().cancel(*this);
+        if (is_set()) reactor().deadlines().cancel(*this);
         throw_if_cancelled();
         if (has_timed_out_) throw TimedOut();
     }

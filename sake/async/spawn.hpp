@@ -182,6 +182,7 @@ auto spawn_on(Reactor& reactor, Task<T> task) {
     // If there is no memory for the frame, the handle deletes the state: it has no fiber yet.
     const Root root = run_spawned<T>(reactor, std::move(task), state);
     state->fiber = &root.fiber();
+    state->fiber->work = reactor.work();
     ++state->holders;
     reactor.adopt(root.fiber());
     root.start();

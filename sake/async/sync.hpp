@@ -117,6 +117,11 @@ class [[nodiscard]] Semaphore::AcquireWait final : public detail::Wait, public d
         unlink();
         return true;
     }
+    void abandon() noexcept override {
+        const bool has_permit = !is_linked() && !was_cancelled();
+        unlink();
+        if (has_permit) semaphore_.give_back();
+    }
     Semaphore& semaphore_;
 };
 

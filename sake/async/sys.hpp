@@ -87,6 +87,13 @@ SysResult retry(Call call) noexcept {
     }
 }
 
+/// For a call that waits: after a signal it is made again without waiting, so that it has looked in any case,
+/// and a caller with a clock sets the timeout anew.
+template <class Duration, class Call>
+SysResult retry_without_waiting(Duration timeout, Call call) noexcept {
+    return retry([&] { return call(std::exchange(timeout, Duration::zero())); });
+}
+
 inline SysResult receive(int fd, void* buffer, std::size_t size) noexcept {
     return retry([=] { return ::recv(fd, buffer, size, 0); });
 }

@@ -60,16 +60,22 @@ class TimerQueue {
 
     /// Calls back every timer whose deadline is not after `now`, in the order of the deadlines.
     void expire(TimePoint now) noexcept {
-        while (!heap_.empty() && heap_.front().key <= now) {
+        while (is_due(now)) {
             Timer& timer = *heap_.front().timer;
-            if (timer.deadline_ > heap_.front().key) {
-                heap_.front().key = timer.deadline_;
-                sift_down(0);
-            } else {
-                remove(0);
-                timer.callback_(timer);
-            }
+            remove(0);
+            timer.callback_(timer);
         }
+    }
+
+    /// Whether `expire` would call back.
+    [[nodiscard]] bool is_due(TimePoint now) noexcept {
+        while (!heap_.empty() && heap_.front().key <= now) {
+            const Timer& timer = *heap_.front().timer;
+            if (timer.deadline_ <= heap_.front().key) return true;
+            heap_.front().key = timer.deadline_;
+            sift_down(0);
+        }
+        return false;
     }
 
     /// When `expire` has something to do next; TimePoint::max() if never.

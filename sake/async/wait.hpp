@@ -96,6 +96,9 @@ class Fiber : public ListNode {
     /// first is seen are one with it.
     void cancel() noexcept;
 
+    /// It never goes on: takes it off whatever it waits for, and gives back what it was given.
+    void abandon() noexcept;
+
     /// Whether a wait is open and not over yet.
     [[nodiscard]] bool is_suspended() const noexcept;
     /// Appends what it waits for, such as "an event".
@@ -158,6 +161,9 @@ class Wait : public Resumable {
     /// Takes the operation off what it waits for. Returns false if it cannot be cut short: it will finish
     /// later, and the cancellation is seen by the next wait.
     virtual bool withdraw() noexcept = 0;
+    /// The coroutine never goes on: takes the operation off what it waits for, or gives back what it was
+    /// given.
+    virtual void abandon() noexcept { static_cast<void>(withdraw()); }
 
     /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait
     /// was over. Then the next wait does not see it.
@@ -187,6 +193,10 @@ inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr 
 inline void Fiber::describe_wait(std::string& out) const {
     if (is_suspended()) return open_wait_->describe(out);
     out += "its turn";
+}
+
+inline void Fiber::abandon() noexcept {
+    if (open_wait_ != nullptr) std::exchange(open_wait_, nullptr)->abandon();
 }
 
 inline void Fiber::cancel() noexcept {

@@ -53,6 +53,15 @@ namespace detail {
     return caught;
 }
 
+/// A std::runtime_error with this text, to be thrown later; std::bad_alloc if there is no memory for it.
+[[nodiscard]] inline std::exception_ptr failure_of(const char* text) noexcept {
+    try {
+        throw std::runtime_error(text);
+    } catch (...) {
+        return std::current_exception();
+    }
+}
+
 /// The number that a program wrote. A size in the upper half of its type was negative before it was
 /// converted, except the largest, which means "no limit".
 template <std::integral Number>

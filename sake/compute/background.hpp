@@ -9,6 +9,7 @@
 #include <mutex>
 #include <optional>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -88,6 +89,45 @@ struct BlockingThreads {
     BackgroundPlace place{pool};
 };
 
+/// What takes a stop token, and is told by it that its caller was cancelled, or that the server stops.
+template <class F>
+struct Stoppable {
+    explicit Stoppable(F&& given) : function(std::move(given)) {}
+    explicit Stoppable(const F& given) : function(given) {}
+    auto operator()()
+        requires std::invocable<F&, std::stop_token>
+    {
+        return function(source.get_token());
+    }
+    F function;
+    std::stop_source source;
+};
+template <class F>
+inline constexpr bool is_stoppable = false;
+template <class F>
+inline constexpr bool is_stoppable<Stoppable<F>> = true;
+
+/// What is run for a callable that a program gives.
+template <class F>
+using BackgroundCall = std::conditional_t<std::invocable<std::decay_t<F>&, std::stop_token>,
+                                          Stoppable<std::decay_t<F>>, std::decay_t<F>>;
+
+/// Passes the word of a stop on, as long as it lives.
+class StopRelay {
+  public:
+    template <class F>
+    StopRelay(const Reactor& reactor, F& function) {
+        if constexpr (is_stoppable<F>) callback_.emplace(reactor.stop_token(), Request{function.source});
+    }
+
+  private:
+    struct Request {
+        void operator()() noexcept { source.request_stop(); }
+        std::stop_source source;
+    };
+    std::optional<std::stop_callback<Request>> callback_;
+};
+
 /// Runs a callable, which stays where it is, on a thread of a pool. Cancelled before it has begun, it never
 /// runs; afterwards it goes on to its end, and so does the wait, since it may use what the waiting frame
 /// holds.
@@ -158,15 +198,17 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     }
     void end(bool thread_ended) noexcept {
         const std::lock_guard lock(mutex_);
-        if (thread_ended)
-            failure_ = std::make_exception_ptr(std::runtime_error("background: the work ended its thread"));
+        if (thread_ended) failure_ = failure_of("background: the work ended its thread");
         is_running_ = false;
         ended_.notify_one();
         reactor().post(*this);
     }
 
     bool withdraw() noexcept override {
-        if (!place_.withdraw(job_)) return false;
+        if (!place_.withdraw(job_)) {
+            if constexpr (is_stoppable<F>) function_.source.request_stop();
+            return false;
+        }
         is_running_ = false;
         return true;
     }
@@ -186,6 +228,7 @@ Task<std::invoke_result_t<F&>> run_on(F function) {
     Fiber& fiber = co_await current_fiber();
     BackgroundPlace& place = fiber.reactor().local<Threads>().place;
     const Semaphore::Permit turn = co_await place.turns().acquire();
+    const StopRelay relay(fiber.reactor(), function);
     const Reactor::OutsideWork outside(fiber.reactor());
     BackgroundWait<F> wait(place, function);
     co_return co_await wait;
@@ -210,17 +253,21 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 ///
 /// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and
 /// `f` never runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait
-/// throws. Nor does the loop end before `f` has: let it ask a stop token, if it takes long.
+/// throws. Nor does the loop end before `f` has. So let it take a std::stop_token if it may take long: the
+/// token tells that the caller was cancelled, or that the server has begun to stop.
+///
+///     auto search = [&](std::stop_token stop) { return find_route(graph, stop); };
+///     const Route best = co_await background(search);
 template <class F>
-    requires std::invocable<std::decay_t<F>&>
-[[nodiscard]] Task<std::invoke_result_t<std::decay_t<F>&>> background(F&& f) {
-    static_assert(!detail::is_task<std::invoke_result_t<std::decay_t<F>&>>,
+    requires std::invocable<detail::BackgroundCall<F>&>
+[[nodiscard]] Task<std::invoke_result_t<detail::BackgroundCall<F>&>> background(F&& f) {
+    static_assert(!detail::is_task<std::invoke_result_t<detail::BackgroundCall<F>&>>,
                   "background runs plain functions; a coroutine is awaited as it is");
     static_assert(
         detail::is_safe_to_await<F>,
         "GCC before 13 destroys the captures of this lambda twice: capture by reference, or name the lambda "
         "first, `auto work = [...] {...}; co_await background(work);`");
-    return detail::run_on<detail::CpuThreads, std::decay_t<F>>(std::forward<F>(f));
+    return detail::run_on<detail::CpuThreads>(detail::BackgroundCall<F>(std::forward<F>(f)));
 }
 
 }  // namespace v0

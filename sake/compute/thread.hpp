@@ -275,9 +275,7 @@ class ThreadState {
     }
     void end() noexcept {
         const std::lock_guard lock(mutex_);
-        if (!result_ && !failure_) {
-            failure_ = std::make_exception_ptr(std::runtime_error("thread: the function ended its thread"));
-        }
+        if (!result_ && !failure_) failure_ = failure_of("thread: the function ended its thread");
         is_over_ = true;
         if (waiter_ == nullptr) return;
         Wait& waiter = *std::exchange(waiter_, nullptr);
@@ -341,6 +339,10 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
         was_told_to_stop_ = true;
         if (state_ != nullptr) state_->cancel();
         return false;
+    }
+    void abandon() noexcept override {
+        static_cast<void>(withdraw());
+        static_cast<void>(leave());
     }
     bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
 

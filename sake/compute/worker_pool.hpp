@@ -14,6 +14,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <stop_token>
 #include <thread>
 #include <utility>
@@ -79,7 +80,9 @@ class WorkerPool {
     WorkerPool(int size, Number queue_limit);
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
-    /// Runs what is queued to its end, unless the pool was stopped, then ends the threads.
+    /// Runs what is queued to its end, unless the pool was stopped, then ends the threads. In a job of the
+    /// pool it does not wait, which would be for itself: then the threads go on by themselves until all is
+    /// done.
     ~WorkerPool();
 
     /// Runs `f()` on a thread of the pool, soon and in order. Returns false, at once, if the queue is full or
@@ -99,7 +102,7 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. Throws std::invalid_argument if `patience` is negative. Not to be called by a job of the pool.
+    /// left. Throws std::invalid_argument if `patience` is negative, std::logic_error in a job of the pool.
     int stop(std::chrono::milliseconds patience);
 
     // What follows is for carriers, which look after a job that they have submitted.
@@ -170,6 +173,23 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         changed_.wait(
             lock, [this] { return stopping_.stop_requested() || (queue_.empty() && stats_.running == 0); });
         return !stopping_.stop_requested();
+    }
+
+    /// Whether the caller is a job of the pool.
+    [[nodiscard]] bool is_within() noexcept {
+        const std::lock_guard lock(mutex_);
+        return std::any_of(threads_.begin(), threads_.end(), [](const Thread& each) {
+            return each.handle.get_id() == std::this_thread::get_id();
+        });
+    }
+
+    /// Takes nothing more. The threads end by themselves when they have done what is queued.
+    void let_go() noexcept {
+        const std::lock_guard lock(mutex_);
+        stopping_.request_stop();
+        for (Thread& each : threads_) {
+            if (each.handle.joinable()) each.handle.detach();
+        }
     }
 
     int stop(std::chrono::milliseconds patience) {
@@ -356,12 +376,18 @@ inline void WorkerPool::start(int queue_limit) {
 }
 
 inline WorkerPool::~WorkerPool() {
-    if (state_->drain()) state_->stop(std::chrono::hours(1));
+    if (state_->is_within()) {
+        state_->let_go();
+    } else if (state_->drain()) {
+        state_->stop(std::chrono::hours(1));
+    }
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
 inline int WorkerPool::stop(std::chrono::milliseconds patience) {
     detail::demand_at_least(0, patience, "WorkerPool::stop: patience");
+    if (state_->is_within())
+        throw std::logic_error("WorkerPool::stop: a job of the pool would wait for itself");
     return state_->stop(patience);
 }
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {

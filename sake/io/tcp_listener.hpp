@@ -204,8 +204,8 @@ Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
         if (next.kind == detail::Accepted::Kind::accepted)
             co_return detail::make_stream(reactor, std::move(next.socket));
         if (next.kind != detail::Accepted::Kind::no_resources) continue;
-        co_await sleep(std::chrono::milliseconds(100));
         if (reactor.present() >= deadline) throw TimedOut();
+        co_await sleep(std::chrono::milliseconds(100));
     }
 }
 

@@ -1,6 +1,7 @@
 // Engine: what a program makes, gives routes to, and runs.
 #pragma once
 
+#include <chrono>
 #include <concepts>
 #include <cstdint>
 #include <exception>
@@ -20,6 +21,7 @@
 #include "sake/app/fallback.hpp"
 #include "sake/app/group.hpp"
 #include "sake/app/observers.hpp"
+#include "sake/server/life.hpp"
 #include "sake/server/run.hpp"
 #include "sake/worker/pool_carrier.hpp"
 
@@ -76,6 +78,39 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
+    /// Calls `f()`, which may be a coroutine, when the engine runs, before the first request; several in
+    /// their order. What it throws, run() throws, and nothing is served.
+    template <class F>
+    Engine& on_start(F f) {
+        return add_hook(detail::LifeHook::Kind::start, {}, std::move(f));
+    }
+
+    /// Calls `f()`, which may be a coroutine, when a graceful stop begins; several one after the other. run()
+    /// waits for it within Config::shutdown_grace. What it throws goes to the log.
+    template <class F>
+    Engine& on_stop(F f) {
+        return add_hook(detail::LifeHook::Kind::stop, {}, std::move(f));
+    }
+
+    /// Calls `f()` or `f(std::stop_token)` every `period` while the engine runs, first when one has passed.
+    /// It may be a coroutine; if a call takes longer, those that are missed are left out. What it throws goes
+    /// to the log, and the next call comes all the same. At a stop, a call that runs is told by the token,
+    /// and waited for. Throws std::invalid_argument if the period is not positive.
+    template <class Rep, class Period, class F>
+    Engine& every(std::chrono::duration<Rep, Period> period, F f) {
+        const detail::Clock::duration time = detail::to_clock(period);
+        if (time == time.zero()) throw std::invalid_argument("every: the period must be positive");
+        return add_hook(detail::LifeHook::Kind::every, time, std::move(f));
+    }
+
+    /// Runs `f(std::stop_token)` beside the requests, from the start of the engine to its stop, of which the
+    /// token tells: a plain function on a thread of its own, a coroutine on the loop. run() waits for its
+    /// end. What it throws goes to the log. (For work of one request: `co_await sake::background(f)`.)
+    template <class F>
+    Engine& background(F f) {
+        return add_hook(detail::LifeHook::Kind::background, {}, std::move(f));
+    }
+
     /// The routes that are registered, in order.
     [[nodiscard]] std::vector<RouteInfo> routes() const { return table_->list(); }
 
@@ -94,7 +129,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
 
     /// Serves until stopped. Returns 0 if every request in flight was answered, else 1. Throws
-    /// std::logic_error if nothing was listened on, or if the engine runs already.
+    /// std::logic_error if nothing was listened on, or if the engine runs already, and what on_start throws.
     int run();
     /// listen(":port") and run(), but returns 1 if the port cannot be listened on, and logs why.
     int run(int port) {
@@ -140,6 +175,13 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
 
     friend class TestClient;  // which runs the engine itself
 
+    template <class F>
+    Engine& add_hook(detail::LifeHook::Kind kind, detail::Clock::duration period, F f) {
+        table_->require_unfrozen();
+        detail::add_life_hook(life_hooks_, kind, period, std::move(f));
+        return *this;
+    }
+
     /// A run, from its start to its end: routes stand still, and the engine reaches it.
     class Running {
       public:
@@ -150,6 +192,11 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         ~Running();
         [[nodiscard]] detail::Run& run() noexcept { return run_; }
 
+        /// Begins the run. False if a stop has come meanwhile.
+        [[nodiscard]] bool begin() {
+            run_.hear_signals();
+            return run_.begin();
+        }
         /// Serves what was listened on, and from now on what will be.
         void serve_listeners();
         [[nodiscard]] bool serves_listeners() const noexcept { return serves_listeners_; }
@@ -204,6 +251,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     detail::Handler on_error_;
     detail::ErrorAnswers errors_;
     detail::Observers observers_;
+    detail::LifeHooks life_hooks_;
     // Shared with jobs of the worker pool: one that never returns may outlive the engine.
     std::shared_ptr<detail::RouteTable> table_ = std::make_shared<detail::RouteTable>();
     detail::Fallback fallback_{*table_};
@@ -237,7 +285,8 @@ inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> 
                                 detail::Run::Signals signals)
     : claim_(engine),
       freeze_(engine),
-      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(poller), signals) {
+      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, engine.life_hooks_,
+           std::move(poller), signals) {
     const std::lock_guard lock(engine.mutex_);
     engine.current_ = this;
     if (engine.stop_requested_) run_.stop();
@@ -252,7 +301,6 @@ inline Engine::Running::~Running() {
 
 inline void Engine::Running::serve_listeners() {
     Engine& engine = claim_.engine;
-    run_.hear_signals();
     const detail::Acceptor* acceptors = nullptr;
     {
         const std::lock_guard lock(engine.mutex_);
@@ -303,6 +351,10 @@ inline int Engine::run() {
     }
     Running running(*this, detail::make_poller(config_.poller),
                     config_.handle_signals ? Signals::handled : Signals::ignored);
+    if (!running.begin()) {
+        const std::lock_guard lock(mutex_);
+        dropped.swap(listeners_);
+    }
     running.serve_listeners();  // only now, so that a run that cannot begin leaves them to the next
     return running.run().wait();
 }

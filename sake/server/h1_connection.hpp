@@ -92,7 +92,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     ~H1Connection() override {
         shard_.sessions.remove(*this);
         shard_.room.set();
-        shard_.reactor.timers().cancel(*this);
+        shard_.reactor.deadlines().cancel(*this);
         release_exchange();
     }
 
@@ -147,7 +147,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     [[nodiscard]] bool has_lingered() const noexcept {
         return now() - state_since_ >= Deadlines(shard_).longest_lingering(was_slow_);
     }
-    void set_deadline(TimePoint deadline) { shard_.reactor.timers().set(*this, deadline); }
+    void set_deadline(TimePoint deadline) { shard_.reactor.deadlines().set(*this, deadline); }
     [[nodiscard]] TimePoint reading_deadline();
     [[nodiscard]] TimePoint lingering_deadline() const {
         return Deadlines(shard_).lingering_deadline(state_since_, was_slow_);
@@ -480,6 +480,7 @@ inline H1Connection::Next H1Connection::wait_to_write(Turn& turn) {
 inline void H1Connection::ran_out_of_time(Turn& turn) {
     const bool in_request = state_ == State::head || state_ == State::body;
     Socket& socket = transport_.socket();
+    if (is_between_requests() && watch().is_readable()) return;  // a request that came in this very turn
     const bool may_go_on = !transport_.has_unsent() && socket.unacknowledged() > 0;
     if (in_request && !transport_.has_unsent()) {
         was_slow_ = true;
@@ -534,6 +535,7 @@ inline std::optional<TimePoint> H1Connection::idle_since() const noexcept {
 
 inline void H1Connection::make_room() noexcept {
     if (state_ == State::lingering) return drop();
+    if (transport_.socket().has_input()) return;  // it is idle no more
     become(State::closing);
     cut_short();
 }

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <exception>
 #include <memory>
 #include <new>
 #include <optional>
@@ -26,10 +28,12 @@
 #include "sake/io/wire.hpp"
 #include "sake/server/acceptor.hpp"
 #include "sake/server/h1_connection.hpp"
+#include "sake/server/life.hpp"
 #include "sake/server/shard.hpp"
 #include "sake/server/shutdown.hpp"
 #include "sake/server/signals.hpp"
 #include "sake/server/stall_watch.hpp"
+#include "sake/server/watchdog.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -40,15 +44,16 @@ class Run {
     enum class Signals : std::uint8_t { ignored, handled };
 
     Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, std::unique_ptr<Poller> poller, Signals signals)
+        const Observers& observers, const LifeHooks& hooks, std::unique_ptr<Poller> poller, Signals signals)
         : config_(config),
           reactor_(std::move(poller)),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
           carrier_(make_carrier(routes)),
-          stalls_(reactor_, config, carrier_ != nullptr) {
+          stalls_(reactor_, config, carrier_ != nullptr),
+          life_(hooks.make_life != nullptr ? hooks.make_life(reactor_, hooks, config.log) : nullptr) {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
-        if (signals == Signals::handled) signals_.emplace();
+        if (signals == Signals::handled) signals_.emplace(config.log);
         shutdown_.start();  // the last that may throw: its task needs the rest
     }
     Run(const Run&) = delete;
@@ -56,8 +61,9 @@ class Run {
     // Coroutines and sessions use the shard, so they end first, and the carrier before its reactor. A handler
     // that swallows every Cancelled is left where it is, with its session.
     ~Run() {
+        log_what_is_waited_for();
         shard_.sessions.for_each([](Session& session) { session.drop(); });
-        reactor_.cancel_all();
+        reactor_.end_all();
         reactor_.abandon();
         shard_.sessions.for_each([](Session& session) { session.end_if_free(); });
         if (carrier_) stop_carrier();
@@ -80,6 +86,19 @@ class Run {
     /// From now on a signal stops it, if it handles signals. Once.
     void hear_signals() {
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
+    }
+    /// Runs what the program has for the start, and begins what it runs beside its requests. Throws what that
+    /// throws. False if a stop has come meanwhile. Once, before it serves.
+    bool begin() {
+        if (!life_) return true;
+        life_->begin();
+        run_until([this] { return life_->has_begun(); });
+        try {
+            life_->throw_failure();
+        } catch (const Cancelled&) {
+            if (!shutdown_.has_begun()) throw;
+        }
+        return !shutdown_.has_begun();
     }
     /// Serves their clients from the next turn on, unless a stop has begun. Takes all of them, or throws and
     /// takes none. Returns the first of the new acceptors, if there are any. On the reactor's thread, or
@@ -115,7 +134,7 @@ class Run {
     }
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
     int wait() {
-        reactor_.run_until([this] { return shutdown_.is_over(); });
+        run_until([this] { return shutdown_.is_over(); });
         return shutdown_.was_forced() ? 1 : 0;
     }
 
@@ -134,6 +153,26 @@ class Run {
         Shutdown& shutdown_;
     };
 
+    /// The relay, and what follows if the loop cannot.
+    struct HeardSignals {
+        explicit HeardSignals(const LogSink& log) : watchdog(log, relay) {}
+        SignalRelay relay;
+        Watchdog watchdog;
+    };
+
+    template <class Done>
+    void run_until(Done done) {
+        try {
+            reactor_.run_until(std::move(done));
+        } catch (...) {
+            if (std::current_exception()) throw;
+            // pthread_exit: the loop cannot end in the middle of a handler, and must not hang.
+            log_quietly(config_.log, LogLevel::error,
+                        "a handler ended the thread of its server (pthread_exit)", {});
+            std::abort();
+        }
+    }
+
     static std::size_t connection_limit(const Config& config) noexcept {
         if (config.max_connections > 0) return static_cast<std::size_t>(config.max_connections);
         constexpr std::size_t reserve = 128;
@@ -147,10 +186,14 @@ class Run {
         return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
     }
 
+    // A process that was told to end by a signal ends: a second after the second signal, or after the grace
+    // and the clean-up, whatever still runs.
     static Task<> watch_signals(Run& self) {
         constexpr const char* hint = "; a second signal stops at once";
+        constexpr std::chrono::milliseconds clean_up(700);  // and then there is something left of the second
         Shutdown& shutdown = self.shutdown_;
-        Watch watch(self.reactor_, self.signals_->read_end());
+        HeardSignals& signals = *self.signals_;
+        Watch watch(self.reactor_, signals.relay.read_end());
         std::size_t wishes = 0;
         for (;;) {
             const bool is_ready = co_await wait_readable(watch);
@@ -163,14 +206,53 @@ class Run {
                 log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
                             std::generic_category().message(result.error));
                 co_return;
-            } else if (++wishes > 1) {
-                co_await shutdown.stop_now("stopping at once, by a second signal");
-            } else if (shutdown.has_begun()) {
+            }
+            if (result.ok()) signals.relay.take_notice();
+            if (result.would_block()) continue;
+            if (++wishes > 1) {
+                signals.watchdog.end_at(moment_after(Clock::now(), std::chrono::seconds(1)));
+                signals.watchdog.set_waits(self.describe_waits());
+                co_await shutdown.stop_now("stopping at once, by a second signal", clean_up);
+                continue;
+            }
+            constexpr std::chrono::milliseconds after_grace(1500);
+            signals.watchdog.end_at(
+                moment_after(moment_after(Clock::now(), to_clock(self.config_.shutdown_grace)), after_grace));
+            if (shutdown.has_begun()) {
                 log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);
             } else {
                 shutdown.begin_drain(hint);
             }
         }
+    }
+
+    // "2 tasks wait: GET / (main.cpp:12) for work in the background, ...; 1 function of Engine::background;
+    // ..."
+    std::string describe_waits() const noexcept {
+        try {
+            std::string all;
+            if (reactor_.has_fibers()) all = reactor_.describe_waits(Reactor::Whose::work);
+            const auto add = [&](std::size_t count, const char* what) {
+                if (count == 0) return;
+                if (!all.empty()) all += "; ";
+                all.append(std::to_string(count)).append(what);
+            };
+            if (life_) add(life_->running(), " of on_stop, every or background");
+            if (carrier_) add(static_cast<std::size_t>(carrier_->stats().running), " in the worker pool");
+            return all;
+        } catch (const std::bad_alloc&) {
+            return {};
+        }
+    }
+
+    // What is on other threads, and cannot be cut short.
+    void log_what_is_waited_for() const noexcept {
+        const bool waits = reactor_.outside_work() != 0 || (life_ && life_->threads() != 0);
+        if (!waits) return;
+        const std::string waits_for = describe_waits();
+        if (signals_) signals_->watchdog.set_waits(waits_for);
+        log_quietly(config_.log, LogLevel::warning,
+                    "the stop waits for what it cannot cut short: ", waits_for);
     }
 
     void stop_carrier() noexcept {
@@ -183,13 +265,14 @@ class Run {
     }
 
     const Config& config_;
-    std::optional<SignalRelay> signals_;
+    mutable std::optional<HeardSignals> signals_;  // watches over the end of all that follows
     Reactor reactor_;
     Shard shard_;
     std::unique_ptr<Carrier> carrier_;
     StallWatch stalls_;
+    std::unique_ptr<Life> life_;  // null if the program asked for nothing of it
     OwningList<Acceptor> acceptors_;
-    Shutdown shutdown_{shard_, acceptors_, carrier_.get()};
+    Shutdown shutdown_{shard_, acceptors_, carrier_.get(), life_.get()};
     AskedToStop asked_to_stop_{shutdown_};
     std::atomic<bool> was_asked_to_stop_{false};
 };

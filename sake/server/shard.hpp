@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <ctime>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -79,6 +80,7 @@ class Shard {
         place_.worker_pool_size = worker_threads(settings);
         place_.json = {static_cast<std::size_t>(settings.max_json_depth), settings.max_json_values};
         place_.memory = &memory;
+        reactor.tell_stop_by(draining.get_token());
         gathered_.reserve(std::min<std::size_t>(settings.output_soft_limit, 64 * 1024));
     }
     Shard(const Shard&) = delete;
@@ -95,6 +97,7 @@ class Shard {
     Event room;               // a session has ended
     bool wants_room = false;  // an acceptor waits for room, and no session was idle
     StopStage stage = StopStage::serving;
+    std::stop_source draining;  // requested when a graceful stop begins
 
     [[nodiscard]] bool is_draining() const noexcept { return stage != StopStage::serving; }
     [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor); }

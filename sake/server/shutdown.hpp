@@ -20,6 +20,7 @@
 #include "sake/base/log.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/server/acceptor.hpp"
+#include "sake/server/life.hpp"
 #include "sake/server/session.hpp"
 #include "sake/server/shard.hpp"
 
@@ -30,9 +31,9 @@ namespace detail {
 /// For the shard's thread.
 class Shutdown {
   public:
-    /// What it stops. The carrier may be null.
-    Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier)
-        : shard_(shard), acceptors_(acceptors), carrier_(carrier) {}
+    /// What it stops. Carrier and life may be null.
+    Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier, Life* life)
+        : shard_(shard), acceptors_(acceptors), carrier_(carrier), life_(life) {}
     Shutdown(const Shutdown&) = delete;
     Shutdown& operator=(const Shutdown&) = delete;
 
@@ -48,6 +49,7 @@ class Shutdown {
     [[nodiscard]] bool is_over() const noexcept {
         if (has_given_up_) return true;
         if (!has_begun() || shard_.sessions.count() != 0) return false;
+        if (life_ != nullptr && !life_->is_over()) return false;
         return (carrier_ == nullptr || carrier_->stats().running == 0) && has_ended_accepting();
     }
 
@@ -63,23 +65,28 @@ class Shutdown {
             ++(session.is_busy() ? busy : idle);
             session.begin_drain();
         });
-        log_drain(busy, idle, hint);
+        log_drain(busy, idle, life_ != nullptr ? life_->running() : 0, hint);
         drain_began_.set();
+        shard_.draining.request_stop();
+        if (life_ != nullptr) life_->begin_stop();
     }
 
-    /// Cuts off what is in flight, and says why. Handlers are cancelled once and have a second to clean up.
-    Task<> stop_now(const char* why) {
+    /// Cuts off what is in flight, and says why. Handlers are cancelled once and have a
+    /// second to clean up.
+    Task<> stop_now(const char* why, std::chrono::milliseconds clean_up = std::chrono::seconds(1)) {
         if (was_forced()) co_return;
         begin_drain();
-        const bool is_busy = shard_.sessions.count() != 0 || !has_ended_accepting();
+        const bool is_busy =
+            shard_.sessions.count() != 0 || !has_ended_accepting() || (life_ != nullptr && !life_->is_over());
         if (is_busy) {
             shard_.stage = StopStage::forced;
             log_cut(why);
         }
         shard_.room.set();  // for an acceptor that waits to accept more
         shard_.sessions.for_each([](Session& session) { session.abandon(503, "the server is stopping"); });
+        if (life_ != nullptr) life_->cut_off();
         try {
-            co_await sleep(std::chrono::seconds(1));
+            co_await sleep(clean_up);
         } catch (const std::bad_alloc&) {
             // No memory for the timer: then there is no second.
         }
@@ -89,9 +96,9 @@ class Shutdown {
   private:
     static const char* plural(std::size_t count) noexcept { return count == 1 ? "" : "s"; }
 
-    // "stopping: waiting up to 30 s for 2 requests, closing 5 idle connections; a second signal stops at
-    // once"
-    void log_drain(std::size_t busy, std::size_t idle, const char* hint) const noexcept {
+    // "stopping: waiting up to 30 s for 2 requests and 1 function of every or background, closing 5 idle
+    // connections; a second signal stops at once"
+    void log_drain(std::size_t busy, std::size_t idle, std::size_t beside, const char* hint) const noexcept {
         char text[256] = "stopping: ";
         std::size_t used = std::strlen(text);
         const auto add = [&](const char* format, auto... values) {
@@ -100,20 +107,25 @@ class Shutdown {
         };
         const auto grace = static_cast<long long>(shard_.config.shutdown_grace.count());
         const bool is_in_seconds = grace % 1000 == 0;
-        if (busy != 0) {
-            add("waiting up to %lld %s for %zu request%s", is_in_seconds ? grace / 1000 : grace,
-                is_in_seconds ? "s" : "ms", busy, plural(busy));
+        const bool waits = busy + beside != 0;
+        if (waits) {
+            add("waiting up to %lld %s for ", is_in_seconds ? grace / 1000 : grace,
+                is_in_seconds ? "s" : "ms");
         }
-        if (busy != 0 && idle != 0) add("%s", ", ");
+        if (busy != 0) add("%zu request%s", busy, plural(busy));
+        if (busy != 0 && beside != 0) add("%s", " and ");
+        if (beside != 0) add("%zu function%s of every or background", beside, plural(beside));
+        if (waits && idle != 0) add("%s", ", ");
         if (idle != 0) add("closing %zu idle connection%s", idle, plural(idle));
-        if (busy != 0) add("%s", hint);
-        if (busy + idle != 0) log_quietly(shard_.config.log, LogLevel::info, text, {});
+        if (waits) add("%s", hint);
+        if (waits || idle != 0) log_quietly(shard_.config.log, LogLevel::info, text, {});
     }
 
     void log_cut(const char* why) const noexcept {
-        char text[128];
+        char text[128] = "";
         const std::size_t count = shard_.sessions.count();
-        std::snprintf(text, sizeof text, ": cutting off %zu connection%s", count, plural(count));
+        if (count != 0)
+            std::snprintf(text, sizeof text, ": cutting off %zu connection%s", count, plural(count));
         log_quietly(shard_.config.log, LogLevel::warning, why, text);
     }
 
@@ -136,6 +148,7 @@ class Shutdown {
     Shard& shard_;
     OwningList<Acceptor>& acceptors_;
     Carrier* carrier_;
+    Life* life_;
     Event drain_began_;
     bool has_given_up_ = false;
 };

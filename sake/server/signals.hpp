@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "sake/async/sys.hpp"
+#include "sake/base/standard_error.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -33,6 +34,7 @@ class SignalRelay {
         if (state.users != 0 && state.process != process_) forget_parent(state);
         slot_ = free_slot(state);
         state.slots[slot_].last_wish = no_wish;
+        state.slots[slot_].is_unheard = false;
         state.slots[slot_].write_end = pipe_.second.get();
         if (state.users++ == 0) install(state);
     }
@@ -50,6 +52,11 @@ class SignalRelay {
 
     [[nodiscard]] int read_end() const noexcept { return pipe_.first.get(); }
 
+    /// The loop knows of the last wish. One that it does not know of by the next ends the process.
+    void take_notice() noexcept { shared().slots[slot_].is_unheard = false; }
+    /// From any thread.
+    [[nodiscard]] bool has_unheard() const noexcept { return shared().slots[slot_].is_unheard; }
+
   private:
     static constexpr int unused = -1;
     static constexpr std::size_t most_engines = 64;
@@ -59,6 +66,7 @@ class SignalRelay {
     struct Slot {
         std::atomic<int> write_end = unused;
         std::atomic<std::uint32_t> last_wish = no_wish;  // when it began
+        std::atomic<bool> is_unheard = false;            // the loop has yet to take notice of it
     };
     struct State {
         std::mutex mutex;
@@ -91,7 +99,9 @@ class SignalRelay {
             ++state.handlers_at_work;
             for (Slot& slot : state.slots) {
                 const int fd = slot.write_end;
-                if (fd != unused && is_new_wish(slot)) static_cast<void>(sys::write(fd, "", 1));
+                if (fd == unused || !is_new_wish(slot)) continue;
+                if (slot.is_unheard.exchange(true)) end_process();
+                static_cast<void>(sys::write(fd, "", 1));
             }
             --state.handlers_at_work;
         } else {
@@ -101,6 +111,13 @@ class SignalRelay {
             ::kill(::getpid(), signal);
         }
         errno = saved_errno;
+    }
+
+    // A second wish, and the loop has not come by since the first.
+    [[noreturn]] static void end_process() noexcept {
+        standard_error.write_line(
+            "sake: error: the process ends by a second signal: the event loop is held up\n");
+        ::_exit(1);
     }
 
     static bool is_new_wish(Slot& slot) noexcept {

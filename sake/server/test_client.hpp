@@ -99,7 +99,8 @@ class TestConnection {
 /// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
 class TestClient {
   public:
-    /// Throws std::logic_error if the engine is running, by run() or by another TestClient.
+    /// Throws std::logic_error if the engine is running, by run() or by another TestClient, and what its on_start
+    /// throws.
     explicit TestClient(Engine& app) : TestClient(app, std::make_unique<detail::SimulatedPoller>()) {}
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;
@@ -164,7 +165,9 @@ class TestClient {
     friend class TestConnection;
 
     TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
-        : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {}
+        : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {
+        static_cast<void>(running_.begin());
+    }
 
     template <class Body>
     TestResponse send(std::string_view method, std::string_view target, const Body& body,

@@ -95,14 +95,20 @@ struct PoolCarrier final : Carrier {
 
 // --- On the worker ---
 
-/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is.
+/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is. A
+/// handler that calls exit() destroys the thread's objects in the middle of the loop: then it stays.
 inline Reactor& worker_reactor(const LogSink& log) {
-    struct Loop {
-        explicit Loop(const LogSink& sink) { reactor.set_log(sink); }
-        Reactor reactor;
+    struct EndUnlessRunning {
+        void operator()(Reactor* reactor) const noexcept {
+            if (Reactor::current() != reactor) delete reactor;
+        }
     };
-    thread_local Loop loop(log);
-    return loop.reactor;
+    thread_local const std::unique_ptr<Reactor, EndUnlessRunning> loop = [&log] {
+        std::unique_ptr<Reactor, EndUnlessRunning> made(new Reactor);
+        made->set_log(log);
+        return made;
+    }();
+    return *loop;
 }
 
 /// One request on its way through the pool.
@@ -125,6 +131,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     void run() override {
         keep_exception([&] {
             Reactor& loop = worker_reactor(log_);
+            loop.tell_stop_by(stopping_);
             const FiberGuard no_fiber_outlives(loop);
             keep_exception([&] { serve(loop); });
             run_what_was_spawned(loop);
@@ -315,7 +322,7 @@ class PooledCall final : public CarriedCall, private Timer {
     }
 
     void begin(Reactor& loop) override {
-        loop.timers().set(*this, loop.now() + carrier_.queue_timeout);
+        loop.deadlines().set(*this, loop.now() + carrier_.queue_timeout);
         loop_ = &loop;
         outside_.emplace(loop);
         job_->waiter = this;
@@ -336,7 +343,7 @@ class PooledCall final : public CarriedCall, private Timer {
     }
     bool withdraw() noexcept override {
         job_->waiter = nullptr;
-        loop_->timers().cancel(*this);
+        loop_->deadlines().cancel(*this);
         outside_.reset();
         return true;
     }

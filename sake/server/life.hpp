@@ -1,0 +1,320 @@
+// Life: what a program runs beside its requests: when the engine starts, when it stops, every so often, and
+// for as long as it runs. An interface that Engine fills in when a program asks for any of it, so that the
+// others do not compile it.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <list>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "sake/async/event.hpp"
+#include "sake/async/reactor.hpp"
+#include "sake/async/sleep.hpp"
+#include "sake/async/spawn.hpp"
+#include "sake/async/sys.hpp"
+#include "sake/async/task.hpp"
+#include "sake/base/error.hpp"
+#include "sake/base/function.hpp"
+#include "sake/base/log.hpp"
+#include "sake/base/owning_list.hpp"
+#include "sake/compute/signals.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What on_start, on_stop, every or background was given: called with a stop token, if it takes one.
+class LifeHook {
+  public:
+    enum class Kind : std::uint8_t { start, stop, every, background };
+
+    LifeHook(Kind when, Clock::duration every) noexcept : kind(when), period(every) {}
+    LifeHook(const LifeHook&) = delete;
+    LifeHook& operator=(const LifeHook&) = delete;
+    virtual ~LifeHook() = default;
+
+    [[nodiscard]] virtual bool is_coroutine() const noexcept = 0;
+    /// If it is plain.
+    virtual void run(const std::stop_token& stop) = 0;
+    /// If it is a coroutine.
+    [[nodiscard]] virtual Task<> begin(const std::stop_token& stop) = 0;
+
+    const Kind kind;
+    const Clock::duration period;
+    LifeHook* next = nullptr;
+};
+
+template <class F>
+auto call_life_hook(F& function, const std::stop_token& stop) {
+    if constexpr (std::invocable<F&, std::stop_token>) {
+        return function(stop);
+    } else {
+        static_assert(std::invocable<F&>,
+                      "on_start, on_stop, every and background take a function f() or f(std::stop_token)");
+        return function();
+    }
+}
+
+template <class F>
+class LifeHookOf final : public LifeHook {
+    using Result = decltype(call_life_hook(std::declval<F&>(), std::declval<const std::stop_token&>()));
+    static constexpr bool is_awaited = std::is_same_v<Result, Task<>>;
+    static_assert(is_awaited || std::is_void_v<Result>,
+                  "on_start, on_stop, every and background: the function returns nothing, or a Task<>");
+
+  public:
+    LifeHookOf(Kind when, Clock::duration every, F function)
+        : LifeHook(when, every), function_(std::move(function)) {}
+
+    [[nodiscard]] bool is_coroutine() const noexcept override { return is_awaited; }
+    void run(const std::stop_token& stop) override {
+        if constexpr (!is_awaited) call_life_hook(function_, stop);
+    }
+    Task<> begin(const std::stop_token& stop) override {
+        if constexpr (is_awaited) {
+            return call_life_hook(function_, stop);
+        } else {
+            throw std::logic_error("a plain function is no coroutine");
+        }
+    }
+
+  private:
+    F function_;
+};
+
+/// What runs of it in one run of an engine. For the reactor's thread.
+class Life {
+  public:
+    Life() = default;
+    Life(const Life&) = delete;
+    Life& operator=(const Life&) = delete;
+    /// Waits for what runs on other threads.
+    virtual ~Life() = default;
+
+    /// Begins: first what is for the start.
+    virtual void begin() = 0;
+    /// Whether that is done, or has failed.
+    [[nodiscard]] virtual bool has_begun() const = 0;
+    /// Throws why it has failed.
+    virtual void throw_failure() = 0;
+
+    /// A stop has begun, and the token tells it: wakes what rests, and begins what is for the stop.
+    virtual void begin_stop() noexcept = 0;
+    /// Cancels what still runs.
+    virtual void cut_off() noexcept = 0;
+    [[nodiscard]] virtual bool is_over() const noexcept = 0;
+    /// How many functions are at work, and how many of them on other threads, where they cannot be cut short.
+    [[nodiscard]] virtual std::size_t running() const noexcept = 0;
+    [[nodiscard]] virtual std::size_t threads() const noexcept = 0;
+};
+
+/// What a program has asked for.
+struct LifeHooks {
+    OwningList<LifeHook> list;
+    std::unique_ptr<Life> (*make_life)(Reactor& reactor, const LifeHooks& hooks,
+                                       const LogSink& log) = nullptr;
+};
+
+template <class Hooks>
+class LifeOf final : public Life {
+    using Kind = LifeHook::Kind;
+
+  public:
+    LifeOf(Reactor& reactor, const Hooks& hooks, const LogSink& log)
+        : reactor_(reactor), hooks_(hooks), log_(log), stop_(reactor.stop_token()) {}
+    ~LifeOf() override {
+        for (Beside& each : threads_) each.thread.join();
+    }
+
+    void begin() override { starting_.emplace(spawn_on(reactor_, start(*this))); }
+    [[nodiscard]] bool has_begun() const override { return starting_->is_done(); }
+    void throw_failure() override { starting_->take(); }
+
+    void begin_stop() noexcept override {
+        stop_began_.set();
+        if (starting_) starting_->cancel();
+        for (Running& each : tasks_) {
+            if (each.rests) each.handle->cancel();
+        }
+        for (Beside& each : threads_) {
+            if (!each.has_ended) each.outside.emplace(reactor_);
+        }
+    }
+    void cut_off() noexcept override {
+        for (Running& each : tasks_) each.handle->cancel();
+        if (at_stop_) at_stop_->cancel();
+    }
+    [[nodiscard]] bool is_over() const noexcept override {
+        if (starting_ && !starting_->is_done()) return false;
+        for (const Running& each : tasks_) {
+            if (!each.handle->is_done()) return false;
+        }
+        return threads() == 0 && (!at_stop_ || at_stop_->is_done());
+    }
+    [[nodiscard]] std::size_t running() const noexcept override {
+        std::size_t count = threads();
+        for (const Running& each : tasks_) {
+            if (!each.rests && !each.handle->is_done()) ++count;
+        }
+        if (at_stop_ && stop_began_.is_set() && !at_stop_->is_done()) ++count;
+        return count;
+    }
+    [[nodiscard]] std::size_t threads() const noexcept override {
+        std::size_t count = 0;
+        for (const Beside& each : threads_) {
+            if (!each.has_ended) ++count;
+        }
+        return count;
+    }
+
+  private:
+    struct Running {
+        std::optional<TaskHandle<void>> handle;
+        bool rests = false;  // until it is time again
+    };
+    /// A plain function on a thread of its own.
+    struct Beside final : PostedCall {
+        void run() noexcept override {
+            has_ended = true;
+            outside.reset();
+        }
+        std::thread thread;
+        std::optional<Reactor::OutsideWork>
+            outside;             // from the stop on, since from then on its end is awaited
+        bool has_ended = false;  // as the loop knows
+    };
+
+    static Task<> start(LifeOf& self) {
+        for (LifeHook* each = self.hooks_.list.first(); each != nullptr; each = each->next) {
+            if (each->kind != Kind::start) continue;
+            if (each->is_coroutine()) {
+                Task<> running = each->begin(self.stop_);
+                co_await std::move(running);
+            } else {
+                each->run(self.stop_);
+            }
+        }
+        if (!self.stop_.stop_requested()) self.start_the_rest();
+    }
+
+    void start_the_rest() {
+        bool has_stop_hooks = false;
+        for (LifeHook* each = hooks_.list.first(); each != nullptr; each = each->next) {
+            has_stop_hooks = has_stop_hooks || each->kind == Kind::stop;
+            if (each->kind == Kind::every) add([&](Running& place) { return repeat(*this, *each, place); });
+            if (each->kind != Kind::background) continue;
+            if (each->is_coroutine()) {
+                add([&](Running&) { return run_one(*this, *each, "background failed: "); });
+            } else {
+                run_beside(*each);
+            }
+        }
+        if (has_stop_hooks) at_stop_.emplace(spawn_on(reactor_, run_at_stop(*this)));
+    }
+    template <class Make>
+    void add(Make make) {
+        Running& place = tasks_.emplace_back();
+        try {
+            place.handle.emplace(spawn_on(reactor_, make(place)));
+        } catch (...) {
+            tasks_.pop_back();
+            throw;
+        }
+    }
+
+    void run_beside(LifeHook& hook) {
+        const SignalsBlocked no_signals;
+        Beside& place = threads_.emplace_back();
+        try {
+            place.thread = std::thread([this, &hook, &place] {
+                const AtExit at_end([&]() noexcept { reactor_.post(place); });
+                sys::set_thread_name("sake-background");
+                try {
+                    hook.run(stop_);
+                } catch (...) {
+                    report_failure(log_, "background failed: ", caught_exception());
+                }
+            });
+        } catch (...) {
+            threads_.pop_back();
+            throw;
+        }
+    }
+
+    // What it throws is logged, and only a cancellation goes on.
+    static Task<> run_one(LifeOf& self, LifeHook& hook, const char* what) {
+        try {
+            if (hook.is_coroutine()) {
+                Task<> running = hook.begin(self.stop_);
+                co_await std::move(running);
+            } else {
+                hook.run(self.stop_);
+            }
+        } catch (const Cancelled&) {
+            throw;
+        } catch (...) {
+            report_failure(self.log_, what, caught_exception());
+        }
+    }
+
+    // At the multiples of the period. One that is missed, since the last call took so long, is left out.
+    static Task<> repeat(LifeOf& self, LifeHook& hook, Running& place) {
+        TimePoint due = self.reactor_.present();
+        for (;;) {
+            due = moment_after(due, hook.period);
+            const TimePoint present = self.reactor_.present();
+            if (due <= present) due = moment_after(present, hook.period - (present - due) % hook.period);
+            place.rests = true;
+            co_await sleep(due - present);
+            place.rests = false;
+            if (self.stop_.stop_requested()) co_return;
+            Task<> call = run_one(self, hook, "every failed: ");
+            co_await std::move(call);
+            if (self.stop_.stop_requested()) co_return;
+        }
+    }
+
+    static Task<> run_at_stop(LifeOf& self) {
+        co_await self.stop_began_.wait();
+        for (LifeHook* each = self.hooks_.list.first(); each != nullptr; each = each->next) {
+            if (each->kind != Kind::stop) continue;
+            Task<> call = run_one(self, *each, "on_stop failed: ");
+            co_await std::move(call);
+        }
+    }
+
+    Reactor& reactor_;
+    const Hooks& hooks_;
+    const LogSink& log_;
+    const std::stop_token stop_;
+    Event stop_began_;
+    std::optional<TaskHandle<void>> starting_;
+    std::optional<TaskHandle<void>> at_stop_;
+    std::list<Running> tasks_;
+    std::list<Beside> threads_;
+};
+
+/// Adds one to what a program has asked for.
+template <class F>
+void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period, F function) {
+    hooks.list.push_back(new LifeHookOf<F>(kind, period, std::move(function)));
+    hooks.make_life = [](Reactor& reactor, const LifeHooks& all,
+                         const LogSink& log) -> std::unique_ptr<Life> {
+        return std::make_unique<LifeOf<LifeHooks>>(reactor, all, log);
+    };
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

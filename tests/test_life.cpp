@@ -1,0 +1,606 @@
+// What a program runs beside its requests: on_start, on_stop, every, background, and the tokens by which a
+// stop tells handlers, tasks and work in the background.
+#include <doctest/doctest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "sake.hpp"
+#include "support/client_fixture.hpp"
+#include "support/reliability.hpp"
+
+namespace test_life {
+
+using namespace harness;
+using sake::Cancelled;
+using sake::Context;
+using sake::Engine;
+using sake::Task;
+using sake::TestClient;
+using sake::TestConnection;
+
+namespace {
+
+/// Lines of a log, as the threads of a server write them.
+struct Log {
+    std::mutex mutex;
+    std::string text;
+    sake::Config config() {
+        return sake::Config().with_log([this](sake::LogLevel, std::string_view line) {
+            const std::lock_guard lock(mutex);
+            text.append(line).append("\n");
+        });
+    }
+    bool has(std::string_view part) {
+        const std::lock_guard lock(mutex);
+        return text.find(part) != std::string::npos;
+    }
+};
+
+void wait_until_stopped(const std::stop_token& stop) {
+    while (!stop.stop_requested()) std::this_thread::yield();
+}
+
+}  // namespace
+
+// ---- on_start, on_stop ----
+
+TEST_CASE("on_start runs before the first request, coroutines to their end, in order") {
+    std::string order;
+    order.reserve(100);
+    with_client(
+        [&](Engine& app) {
+            app.on_start([&] { order += "a"; });
+            app.on_start([&]() -> Task<> {
+                co_await sake::sleep(10s);
+                order += "b";
+            });
+            app.on_start([&](std::stop_token stop) { order += stop.stop_requested() ? "?" : "c"; });
+            app.get("/", [&](Context& ctx) { ctx.text(order); });
+        },
+        [&](TestClient& client) { CHECK(client.get("/").body == "abc"); });
+}
+
+TEST_CASE("what on_start throws, run() throws, and the engine can run again") {
+    bool fails = true;
+    std::string stops;
+    Engine app(quiet_config());
+    app.on_start([&]() -> Task<> {
+        co_await sake::sleep(1ms);
+        if (fails) throw std::runtime_error("no database");
+    });
+    app.on_stop([&] { stops += "x"; });
+    app.background([](std::stop_token stop) { wait_until_stopped(stop); });
+    CHECK_THROWS_WITH_AS(TestClient{app}, "no database", std::runtime_error);
+    app.listen("127.0.0.1:0");
+    CHECK_THROWS_WITH_AS(app.run(), "no database", std::runtime_error);
+    CHECK(stops.empty());
+    fails = false;
+    std::thread stopper([&] { app.stop(); });
+    CHECK(app.run() == 0);
+    stopper.join();
+}
+
+TEST_CASE("a stop cuts on_start short, and nothing is served") {
+    Engine app(quiet_config());
+    bool was_cancelled = false;
+    bool has_begun = false;
+    bool stops = false;
+    app.on_start([&]() -> Task<> {
+        has_begun = true;
+        app.stop();
+        try {
+            co_await sake::sleep(1h);
+        } catch (const Cancelled&) {
+            was_cancelled = true;
+            throw;
+        }
+    });
+    app.on_stop([&] { stops = true; });
+    app.listen("127.0.0.1:0");
+    CHECK(app.run() == 0);
+    CHECK(has_begun);
+    CHECK(was_cancelled);
+    CHECK_FALSE(stops);
+}
+
+TEST_CASE("on_stop runs when a graceful stop begins, while requests in flight are answered") {
+    std::string order;
+    order.reserve(100);
+    Engine* engine = nullptr;
+    with_client(
+        [&](Engine& app) {
+            engine = &app;
+            app.on_stop([&] { order += "a"; });
+            app.on_stop([&]() -> Task<> {
+                co_await sake::sleep(2s);
+                order += "c";
+            });
+            app.get("/slow", [&](Context& ctx) -> Task<> {
+                co_await sake::sleep(1s);
+                order += "b";
+                ctx.text("slow");
+            });
+        },
+        [&](TestClient& client) {
+            TestConnection connection = client.connect();
+            connection.send(get_request("/slow"));
+            client.advance(0s);
+            engine->stop();
+            CHECK(connection.response().body == "slow");
+            CHECK(client.stop() == 0);
+            CHECK(order == "abc");
+        });
+}
+
+TEST_CASE("an on_stop that throws is logged, and one that outlives the grace is cut off") {
+    Log log;
+    bool was_cancelled = false;
+    Engine app(log.config().with_shutdown_grace(5s));
+    app.on_stop([] { throw std::runtime_error("cannot say goodbye"); });
+    app.on_stop([&]() -> Task<> {
+        try {
+            co_await sake::sleep(1h);
+        } catch (const Cancelled&) {
+            was_cancelled = true;
+            throw;
+        }
+    });
+    TestClient client(app);
+    CHECK(client.stop() == 1);
+    CHECK(was_cancelled);
+    CHECK(log.has("on_stop failed: cannot say goodbye"));
+}
+
+TEST_CASE("hooks cannot be added while the engine runs") {
+    Engine app(quiet_config());
+    TestClient client(app);
+    CHECK_THROWS_AS(app.on_start([] {}), std::logic_error);
+    CHECK_THROWS_AS(app.on_stop([] {}), std::logic_error);
+    CHECK_THROWS_AS(app.every(1s, [] {}), std::logic_error);
+    CHECK_THROWS_AS(app.background([](std::stop_token) {}), std::logic_error);
+}
+
+// ---- every ----
+
+TEST_CASE("every calls at the multiples of its period, plain functions and coroutines") {
+    int plain = 0;
+    int awaited = 0;
+    with_client(
+        [&](Engine& app) {
+            app.every(10s, [&] { ++plain; });
+            app.every(1min, [&]() -> Task<> {
+                co_await sake::sleep(1s);
+                ++awaited;
+            });
+        },
+        [&](TestClient& client) {
+            client.advance(9'999ms);
+            CHECK(plain == 0);
+            client.advance(1ms);
+            CHECK(plain == 1);
+            client.advance(49s);
+            CHECK(plain == 5);
+            CHECK(awaited == 0);
+            client.advance(2s);
+            CHECK(plain == 6);
+            CHECK(awaited == 1);
+            client.advance(59s);
+            CHECK(awaited == 1);
+            client.advance(1s);
+            CHECK(awaited == 2);
+        });
+}
+
+TEST_CASE("calls of every do not overlap: those that are missed are left out") {
+    std::vector<std::chrono::seconds> begun;
+    begun.reserve(100);
+    int at_work = 0;
+    with_client(
+        [&](Engine& app) {
+            app.every(10s, [&]() -> Task<> {
+                CHECK(at_work++ == 0);
+                static const auto start = virtual_now() - 10s;
+                begun.push_back(std::chrono::duration_cast<std::chrono::seconds>(virtual_now() - start));
+                co_await sake::sleep(25s);
+                --at_work;
+            });
+        },
+        [&](TestClient& client) { client.advance(100s); });
+    CHECK(begun == std::vector<std::chrono::seconds>{10s, 40s, 70s, 100s});
+}
+
+TEST_CASE("a call of every that throws is logged, and the next one comes") {
+    Log log;
+    int calls = 0;
+    {
+        Engine app(log.config());
+        app.every(1s, [&] {
+            ++calls;
+            throw std::runtime_error("tick");
+        });
+        TestClient client(app);
+        client.advance(3s);
+        CHECK(client.stop() == 0);
+    }
+    CHECK(calls == 3);
+    CHECK(count_of(log.text, "every failed: tick") == 3);
+}
+
+TEST_CASE("a stop wakes every that rests, and waits for one that is at work, which the token tells") {
+    bool was_told = false;
+    int calls = 0;
+    Engine app(quiet_config());
+    app.every(1h, [&] { ++calls; });
+    app.every(1s, [&](std::stop_token stop) -> Task<> {
+        while (!stop.stop_requested()) co_await sake::sleep(100ms);
+        was_told = true;
+        co_await sake::sleep(1s);
+        ++calls;
+    });
+    TestClient client(app);
+    client.advance(2s);
+    CHECK(client.stop() == 0);
+    CHECK(was_told);
+    CHECK(calls == 1);
+}
+
+TEST_CASE("a period that is not positive is refused, and one beyond the clock never comes") {
+    Engine app(quiet_config());
+    CHECK_THROWS_AS(app.every(0s, [] {}), std::invalid_argument);
+    CHECK_THROWS_AS(app.every(-1s, [] {}), std::invalid_argument);
+    int calls = 0;
+    app.every(std::chrono::hours::max(), [&] { ++calls; });
+    TestClient client(app);
+    client.advance(24h);
+    CHECK(client.stop() == 0);
+    CHECK(calls == 0);
+}
+
+// ---- background ----
+
+TEST_CASE("background runs beside the requests, and its token tells it of the stop") {
+    std::atomic<bool> has_begun{false};
+    std::atomic<bool> was_told{false};
+    bool coroutine_was_told = false;
+    const auto loop_thread = std::this_thread::get_id();
+    std::atomic<bool> is_on_its_own{false};
+    const int exit_code = with_client(
+        [&](Engine& app) {
+            app.background([&](std::stop_token stop) {
+                is_on_its_own = std::this_thread::get_id() != loop_thread;
+                has_begun = true;
+                wait_until_stopped(stop);
+                was_told = true;
+            });
+            app.background([&](std::stop_token stop) -> Task<> {
+                while (!stop.stop_requested()) co_await sake::sleep(1s);
+                coroutine_was_told = true;
+            });
+            app.background([] {});  // one that ends by itself
+        },
+        [&](TestClient& client) {
+            CHECK(eventually([&] { return has_begun.load(); }));
+            client.advance(1h);
+            CHECK_FALSE(was_told);
+            CHECK(client.get("/_ping").body == "pong");
+        });
+    CHECK(exit_code == 0);
+    CHECK(is_on_its_own);
+    CHECK(was_told);
+    CHECK(coroutine_was_told);
+}
+
+TEST_CASE("a background function that throws or ends its thread is no more, and the server goes on") {
+    Log log;
+    {
+        Engine app(log.config());
+        app.background([](std::stop_token) { throw std::runtime_error("lost"); });
+        app.background([](std::stop_token) -> Task<> {
+            co_await sake::sleep(1ms);
+            throw std::runtime_error("astray");
+        });
+        app.background([](std::stop_token) { ::pthread_exit(nullptr); });
+        app.get("/", [](Context& ctx) { ctx.text("here"); });
+        TestClient client(app);
+        client.advance(1s);
+        CHECK(client.get("/").body == "here");
+        CHECK(eventually([&] { return log.has("background failed: lost"); }));
+        CHECK(log.has("background failed: astray"));
+        CHECK(client.stop() == 0);
+    }
+}
+
+TEST_CASE("each run has its own") {
+    std::atomic<int> begun{0};
+    std::atomic<int> ended{0};
+    int started = 0;
+    Engine app(quiet_config());
+    app.on_start([&] { ++started; });
+    app.background([&](std::stop_token stop) {
+        ++begun;
+        wait_until_stopped(stop);
+        ++ended;
+    });
+    for (int round = 1; round <= 3; ++round) {
+        TestClient client(app);
+        CHECK(client.stop() == 0);
+        CHECK(started == round);
+        CHECK(begun == round);
+        CHECK(ended == round);
+    }
+}
+
+// ---- tokens ----
+
+TEST_CASE("draining_token and this_task::stop_token tell handlers and spawned tasks of a stop, not before") {
+    std::string told;
+    told.reserve(100);
+    Engine* engine = nullptr;
+    with_client(
+        [&](Engine& app) {
+            engine = &app;
+            app.get("/plain", [](Context& ctx) {
+                ctx.text(ctx.draining_token().stop_possible() && !ctx.draining_token().stop_requested()
+                             ? "not yet"
+                             : "?");
+            });
+            app.get("/drains", [&](Context& ctx) -> Task<> {
+                const auto spawned = [&]() -> Task<> {
+                    while (!sake::this_task::stop_token().stop_requested()) co_await sake::sleep(1s);
+                    told += "s";
+                };
+                auto task = sake::spawn(spawned);
+                sake::Event stops;
+                const std::stop_callback on_drain(ctx.draining_token(), [&] { stops.set(); });
+                co_await stops.wait();
+                told += "h";
+                co_await task;
+                ctx.text("drained");
+            });
+        },
+        [&](TestClient& client) {
+            CHECK(client.get("/plain").body == "not yet");
+            TestConnection connection = client.connect();
+            connection.send(get_request("/drains"));
+            client.advance(10s);
+            CHECK(told.empty());
+            engine->stop();
+            CHECK(connection.response().body == "drained");
+            CHECK(told == "hs");
+        });
+}
+
+TEST_CASE("a worker's handler is told of a stop too") {
+    std::atomic<int> begun{0};
+    Engine app(quiet_config().with_worker_pool_size(2));
+    const auto plain = [&](Context& ctx) {
+        ++begun;
+        wait_until_stopped(ctx.draining_token());
+        ctx.text("told");
+    };
+    const auto coroutine = [&](Context& ctx) -> Task<> {
+        ++begun;
+        while (!sake::this_task::stop_token().stop_requested()) co_await sake::sleep(1ms);
+        ctx.text("told");
+    };
+    app.get("/plain", plain).worker();
+    app.get("/coroutine", coroutine).worker();
+    TestClient client(app);
+    TestConnection first = client.connect();
+    TestConnection second = client.connect();
+    first.send(get_request("/plain"));
+    second.send(get_request("/coroutine"));
+    CHECK(eventually([&] {
+        static_cast<void>(first.receive_now());
+        return begun == 2;
+    }));
+    app.stop();
+    CHECK(first.response().body == "told");
+    CHECK(second.response().body == "told");
+    CHECK(client.stop() == 0);
+}
+
+TEST_CASE("outside of a server the token never tells anything") {
+    CHECK_FALSE(sake::this_task::stop_token().stop_possible());
+    const auto task = []() -> Task<bool> { co_return sake::this_task::stop_token().stop_requested(); };
+    CHECK_FALSE(sake::run_until_complete(task()));
+}
+
+TEST_CASE("work in the background that takes a token is told when its caller is cancelled") {
+    const auto test = []() -> Task<std::string> {
+        std::atomic<bool> has_begun{false};
+        std::string how = "not at all";
+        const auto works = [&]() -> Task<> {
+            auto work = [&](std::stop_token stop) {
+                has_begun = true;
+                wait_until_stopped(stop);
+                return 7;
+            };
+            const int result = co_await sake::background(work);
+            how = "with " + std::to_string(result);
+            co_await sake::sleep(1h);
+        };
+        auto task = sake::spawn(works);
+        while (!has_begun) co_await sake::sleep(1ms);
+        task.cancel();
+        try {
+            co_await task;
+        } catch (const Cancelled&) {
+            how += ", cancelled";
+        }
+        co_return how;
+    };
+    CHECK(sake::run_until_complete(test()) == "with 7, cancelled");
+}
+
+TEST_CASE(
+    "work in the background that takes a token is told when the server stops, and its request answered") {
+    std::atomic<bool> has_begun{false};
+    Engine app(quiet_config());
+    app.get("/", [&](Context& ctx) -> Task<> {
+        auto work = [&](std::stop_token stop) {
+            has_begun = true;
+            wait_until_stopped(stop);
+        };
+        co_await sake::background(work);
+        ctx.text("done so far");
+    });
+    TestClient client(app);
+    TestConnection connection = client.connect();
+    connection.send(get_request("/"));
+    CHECK(eventually([&] {
+        static_cast<void>(connection.receive_now());
+        return has_begun.load();
+    }));
+    app.stop();
+    CHECK(connection.response().body == "done so far");
+    CHECK(client.stop() == 0);
+}
+
+// ---- a process that is told to end, ends ----
+
+namespace {
+
+constexpr const char* path_variable = "SAKE_TEST_LIFE";
+
+struct End {
+    int status = -1;
+    std::chrono::milliseconds after{};  // the last signal
+    std::string log;
+};
+
+/// Runs this test case in a process of its own, which serves and is asked for `path`; when it says that it is
+/// at work, sends so many SIGTERM.
+End end_of_process(const char* test_case, const std::string& path, int signals) {
+    const std::string filter = std::string("-tc=") + test_case;
+    int output[2];
+    REQUIRE(::pipe(output) == 0);
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        ::alarm(60);
+        ::setenv(path_variable, path.c_str(), 1);
+        ::dup2(output[1], STDERR_FILENO);
+        if (std::freopen("/dev/null", "w", stdout) == nullptr) ::_exit(97);
+        ::execl("/proc/self/exe", "tests", filter.c_str(), static_cast<char*>(nullptr));
+        ::_exit(98);
+    }
+    ::close(output[1]);
+    End end;
+    const auto read_until = [&](std::string_view word) {
+        char bytes[4096];
+        while (end.log.find(word) == std::string::npos) {
+            const ssize_t count = ::read(output[0], bytes, sizeof bytes);
+            if (count <= 0) return;
+            end.log.append(bytes, static_cast<std::size_t>(count));
+        }
+    };
+    read_until("AT WORK");
+    for (int i = 0; i < signals; ++i) {
+        if (i > 0) std::this_thread::sleep_for(700ms);  // within half a second they are one wish
+        ::kill(child, SIGTERM);
+    }
+    const auto begun = std::chrono::steady_clock::now();
+    REQUIRE(::waitpid(child, &end.status, 0) == child);
+    end.after =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
+    read_until("no such word");
+    ::close(output[0]);
+    return end;
+}
+
+void say_at_work() { static_cast<void>(::write(STDERR_FILENO, "AT WORK\n", 8)); }
+void work_for_long() {
+    say_at_work();
+    const auto until = std::chrono::steady_clock::now() + 30s;
+    while (std::chrono::steady_clock::now() < until) ::poll(nullptr, 0, 10);
+}
+
+void serve_in_this_process() {
+    sake::Config config;
+    config.shutdown_grace = std::getenv(path_variable) == std::string_view("/short-grace") ? 200ms : 30s;
+    Engine app(config);
+    const auto in_background = [](Context&) -> Task<> { co_await sake::background([] { work_for_long(); }); };
+    app.get("/background", in_background);
+    app.get("/short-grace", in_background);
+    app.get("/detached", [&](Context& ctx) {
+        const auto detached = []() -> Task<> { co_await sake::background([] { work_for_long(); }); };
+        sake::spawn(detached).detach();
+        ctx.text("detached");
+    });
+    app.get("/worker", [](Context&) { work_for_long(); }).worker();
+    app.get("/holds", [](Context&) { work_for_long(); });
+    app.get("/told", [](Context& ctx) -> Task<> {
+        auto work = [](std::stop_token stop) {
+            say_at_work();
+            wait_until_stopped(stop);
+        };
+        co_await sake::background(work);
+        ctx.text("told");
+    });
+    if (std::getenv(path_variable) == std::string_view("/life"))
+        app.background([](std::stop_token) { work_for_long(); });
+    app.listen("127.0.0.1:0");
+    std::thread client([port = app.port()] {
+        RawClient raw(port);
+        raw.send(get_request(std::getenv(path_variable)));
+        static_cast<void>(::poll(nullptr, 0, 60'000));
+    });
+    const int exit_code = app.run();
+    ::_exit(exit_code == 0 ? 40 : 41);
+}
+
+}  // namespace
+
+TEST_CASE("a second signal ends the process within a second, whatever runs, and the log names it") {
+    if (std::getenv(path_variable) != nullptr) serve_in_this_process();
+    struct Case {
+        const char* path;
+        const char* named;
+    };
+    const Case cases[] = {{"/background", "GET /background"},
+                          {"/detached", "GET /detached"},
+                          {"/worker", "worker jobs"},
+                          {"/holds", "event loop"},
+                          {"/life", "background"}};
+    for (const Case& each : cases) {
+        CAPTURE(each.path);
+        const End end = end_of_process("a second signal ends the process*", each.path, 2);
+        CAPTURE(end.log);
+        CHECK(WIFEXITED(end.status));
+        CHECK((WEXITSTATUS(end.status) == 1 || WEXITSTATUS(end.status) == 41));
+        CHECK(end.after < 3s);  // a second, and what a busy machine adds
+        CHECK(end.log.find(each.named) != std::string::npos);
+    }
+}
+
+TEST_CASE("one signal ends the process after the grace, and at once what takes a token") {
+    if (std::getenv(path_variable) != nullptr) serve_in_this_process();
+    const End end = end_of_process("one signal ends the process*", "/short-grace", 1);
+    CAPTURE(end.log);
+    CHECK(WIFEXITED(end.status));
+    CHECK(WEXITSTATUS(end.status) == 1);
+    CHECK(end.after < 5s);
+    CHECK(end.log.find("GET /short-grace") != std::string::npos);
+    const End told = end_of_process("one signal ends the process*", "/told", 1);
+    CHECK(WIFEXITED(told.status));
+    CHECK(WEXITSTATUS(told.status) == 40);
+    CHECK(told.after < 5s);
+}
+
+}  // namespace test_life
