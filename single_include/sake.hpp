@@ -13139,7 +13139,7 @@ class [[nodiscard]] ConnectionWait final : public Wait, private Timer {
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
         if (watches_.is_awaited()) throw std::logic_error("two coroutines accept from the same listener");
-        TimerQueue& timers = watches_.reactor().timers();
+        TimerQueue& timers = watches_.reactor().deadlines();
         if (deadline_ != TimePoint::max()) timers.set(*this, deadline_);
         if (!suspend(coroutine)) {
             timers.cancel(*this);
@@ -13151,7 +13151,7 @@ class [[nodiscard]] ConnectionWait final : public Wait, private Timer {
     Watch* await_resume() {
         if (ready_ != nullptr) return ready_;
         if (!was_cancelled()) watches_.give_up();  // those that did not wake it
-        if (is_set()) reactor().timers().cancel(*this);
+        if (is_set()) reactor().deadlines().cancel(*this);
         throw_if_cancelled();
         if (has_timed_out_) throw TimedOut();
         return watches_.next_ready();
