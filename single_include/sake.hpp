@@ -601,7 +601,7 @@ class Budget {
 
   private:
     friend class BudgetShare;
-    void warn() noexcept {
+    void tell_of_want() noexcept {
         if (!warning_.take_turn(std::chrono::steady_clock::now(), std::chrono::seconds(10))) return;
         log_quietly(log_, LogLevel::warning, "requests are refused or cut off for the moment: ",
                     "together they hold Config::max_buffered bytes");
@@ -627,7 +627,7 @@ class BudgetShare {
         const std::size_t others = budget_.used_ - size_;
         const bool fits = others == 0 || others + size <= budget_.limit_;
         if (size > size_ && !fits) {
-            budget_.warn();
+            budget_.tell_of_want();
             return false;
         }
         budget_.used_ = others + size;
@@ -1574,12 +1574,12 @@ class JsonReader {
             const char* const special = find_json_special(at_, end_);
             out.append(at_, special);
             at_ = special;
-            if (at_ == end_) fail("the string does not end");
+            if (at_ == end_) reject("the string does not end");
             const char c = *at_++;
             if (c == '"') return;
             if (c != '\\') {
                 --at_;
-                fail("a control character in a string");
+                reject("a control character in a string");
             }
             append_escaped_character(out);
         }
@@ -1590,10 +1590,10 @@ class JsonReader {
         std::int64_t value = 0;
         const char* const digits = at_ != end_ && *at_ == '-' ? at_ + 1 : at_;
         if (end_ - digits >= 2 && digits[0] == '0' && ascii::is(digits[1], ascii::digit))
-            fail("a leading zero");
+            reject("a leading zero");
         const auto [after, error] = std::from_chars(at_, end_, value);
         const bool goes_on = after != end_ && (*after == '.' || *after == 'e' || *after == 'E');
-        if (error != std::errc() || goes_on) fail("expected an integer");
+        if (error != std::errc() || goes_on) reject("expected an integer");
         at_ = after;
         return value;
     }
@@ -1602,7 +1602,7 @@ class JsonReader {
         skip_space();
         const std::string_view rest(at_, static_cast<std::size_t>(end_ - at_));
         const bool value = rest.starts_with("true");
-        if (!value && !rest.starts_with("false")) fail("expected true or false");
+        if (!value && !rest.starts_with("false")) reject("expected true or false");
         at_ += value ? 4 : 5;
         return value;
     }
@@ -1619,17 +1619,17 @@ class JsonReader {
             static_cast<void>(string());
         } else {
             while (at_ != end_ && std::string_view(",]} \t\r\n").find(*at_) == std::string_view::npos) ++at_;
-            if (at_ == begin) fail("expected a value");
+            if (at_ == begin) reject("expected a value");
         }
         return {begin, static_cast<std::size_t>(at_ - begin)};
     }
 
     /// Nothing but white space may follow.
     void end() {
-        if (peek() != '\0' || at_ != end_) fail("something follows the end");
+        if (peek() != '\0' || at_ != end_) reject("something follows the end");
     }
 
-    [[noreturn]] void fail(std::string_view why) const {
+    [[noreturn]] void reject(std::string_view why) const {
         throw JsonError("invalid JSON at byte " + std::to_string(at_ - text_.data() + 1) + ": " +
                         std::string(why));
     }
@@ -1654,19 +1654,19 @@ class JsonReader {
     }
 
     void expect(char c, std::string_view name) {
-        if (peek() != c || at_ == end_) fail("expected " + std::string(name));
+        if (peek() != c || at_ == end_) reject("expected " + std::string(name));
         ++at_;
     }
 
     template <class F>
     void enclosed(char open, char close, F item) {
         expect(open, open == '{' ? "an object" : "an array");
-        if (depth_left_-- == 0) fail("it nests too deep");
+        if (depth_left_-- == 0) reject("it nests too deep");
         if (peek() == close) {
             ++at_;
         } else {
             for (;;) {
-                if (values_left_-- == 0) fail("it has too many values");
+                if (values_left_-- == 0) reject("it has too many values");
                 item();
                 if (peek() == close) break;
                 expect(',', "a comma");
@@ -1677,7 +1677,7 @@ class JsonReader {
     }
 
     void append_escaped_character(std::string& out) {
-        if (at_ == end_) fail("the string does not end");
+        if (at_ == end_) reject("the string does not end");
         constexpr std::string_view escapes = "\"\\/bfnrt";
         constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
         const std::size_t known = escapes.find(*at_);
@@ -1686,15 +1686,15 @@ class JsonReader {
             ++at_;
             return;
         }
-        if (*at_ != 'u') fail("an unknown escape");
+        if (*at_ != 'u') reject("an unknown escape");
         ++at_;
         std::uint32_t code = hex4();
-        if (code >= 0xdc00 && code < 0xe000) fail("half of a surrogate pair");
+        if (code >= 0xdc00 && code < 0xe000) reject("half of a surrogate pair");
         if (code >= 0xd800 && code < 0xdc00) {
-            if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u') fail("half of a surrogate pair");
+            if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u') reject("half of a surrogate pair");
             at_ += 2;
             const std::uint32_t low = hex4();
-            if (low < 0xdc00 || low >= 0xe000) fail("half of a surrogate pair");
+            if (low < 0xdc00 || low >= 0xe000) reject("half of a surrogate pair");
             code = 0x10000 + ((code - 0xd800) << 10U) + (low - 0xdc00);
         }
         append_utf8(out, code);
@@ -1703,7 +1703,7 @@ class JsonReader {
     std::uint32_t hex4() {
         std::uint32_t code = 0;
         for (int i = 0; i < 4; ++i, ++at_) {
-            if (at_ == end_ || !ascii::is(*at_, ascii::hex)) fail("expected four hexadecimal digits");
+            if (at_ == end_ || !ascii::is(*at_, ascii::hex)) reject("expected four hexadecimal digits");
             code = code * 16 + ascii::hex_value(*at_);
         }
         return code;
@@ -8594,8 +8594,8 @@ Pool<T>::State::State(PoolOptions options, Make make, Check is_healthy)
     if constexpr (std::same_as<std::invoke_result_t<Check&, T&>, Task<bool>>) {
         is_healthy_ = std::move(is_healthy);
     } else {
-        is_healthy_ = [check = std::move(is_healthy)](T& item) mutable -> Task<bool> {
-            co_return check(item);
+        is_healthy_ = [asks = std::move(is_healthy)](T& item) mutable -> Task<bool> {
+            co_return asks(item);
         };
     }
 }
@@ -9497,7 +9497,7 @@ class Crew {
     [[nodiscard]] bool goes_on() noexcept {
         if (is_over()) return false;
         if (!stop_.stop_requested()) return true;
-        fail(std::make_exception_ptr(Cancelled()));
+        note_failure(std::make_exception_ptr(Cancelled()));
         return false;
     }
 
@@ -9543,11 +9543,11 @@ class Crew {
         try {
             call_work_(work_);
         } catch (...) {
-            fail(std::current_exception());
+            note_failure(std::current_exception());
         }
     }
 
-    void fail(std::exception_ptr failure) noexcept {
+    void note_failure(std::exception_ptr failure) noexcept {
         const std::lock_guard lock(mutex_);
         if (!failure_) failure_ = std::move(failure);
         is_over_ = true;
@@ -18018,7 +18018,7 @@ struct ClientOptions {
 
 namespace detail {
 
-inline void check(const ClientOptions& options) {
+inline void demand_valid(const ClientOptions& options) {
     using sake::detail::demand_at_least;
     demand_at_least(1, options.max_connections_per_origin, "http::ClientOptions::max_connections_per_origin");
     demand_at_least(0, options.max_idle_connections, "http::ClientOptions::max_idle_connections");
@@ -18588,7 +18588,7 @@ class Client {
     /// Throws std::invalid_argument, with the name of the option that makes no sense.
     template <std::same_as<ClientOptions> Options = ClientOptions>  // a template: see present_client
     explicit Client(Options options = {}) {
-        detail::check(options);
+        detail::demand_valid(options);
         connections_ = std::make_shared<detail::ClientConnections>(options);
     }
     template <std::same_as<Reactor> R>
@@ -18731,8 +18731,8 @@ Task<bool> Client::write_body(const ClientOptions& options, R& request, TcpStrea
 template <class R>
 Task<bool> Client::write(const ClientOptions& options, R& request, TcpStream& stream,
                          detail::Answer& answer) {
-    constexpr std::size_t small = 16 * 1024;
-    const bool is_small = !request.is_streamed() && request.body_.size() <= small;
+    constexpr std::size_t small_body = 16 * 1024;
+    const bool is_small = !request.is_streamed() && request.body_.size() <= small_body;
     std::string head = request.head();
     if (is_small) head += request.body_;
     const bool is_written = co_await put_bytes(options, request.url_, stream, head);
@@ -19125,9 +19125,9 @@ class H1Reader {
     /// Whether an answer that needs no body closes the connection rather than wait for the body: the client
     /// waits to be asked for it, or it is large.
     [[nodiscard]] bool is_worth_refusing() const noexcept {
-        constexpr std::uint64_t small = 64 * 1024;
+        constexpr std::uint64_t small_body = 64 * 1024;
         return framing_.expect_continue || framing_.body == http1::Framing::Body::chunked ||
-               framing_.length > small;
+               framing_.length > small_body;
     }
     [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
     [[nodiscard]] bool is_http_1_0() const noexcept { return head_.minor_version == 0; }
@@ -21135,9 +21135,9 @@ class SignalRelay {
         const std::lock_guard lock(state.mutex);
         if (state.users != 0 && state.process != process_) forget_parent(state);
         slot_ = free_slot(state);
-        state.slots[slot_].last_wish = no_wish;
-        state.slots[slot_].is_unheard = false;
-        state.slots[slot_].write_end = pipe_.second.get();
+        state.places[slot_].last_wish = no_wish;
+        state.places[slot_].is_unheard = false;
+        state.places[slot_].write_end = pipe_.second.get();
         if (state.users++ == 0) install(state);
     }
     SignalRelay(const SignalRelay&) = delete;
@@ -21146,7 +21146,7 @@ class SignalRelay {
         if (process_ != ::getpid()) return;  // a child's copy
         State& state = shared();
         const std::lock_guard lock(state.mutex);
-        state.slots[slot_].write_end = unused;
+        state.places[slot_].write_end = unused;
         // A handler that runs on another thread may still hold the number of our pipe.
         while (state.handlers_at_work != 0) std::this_thread::yield();
         if (--state.users == 0) restore(state);
@@ -21155,9 +21155,9 @@ class SignalRelay {
     [[nodiscard]] int read_end() const noexcept { return pipe_.first.get(); }
 
     /// The loop knows of the last wish. One that it does not know of by the next ends the process.
-    void take_notice() noexcept { shared().slots[slot_].is_unheard = false; }
+    void take_notice() noexcept { shared().places[slot_].is_unheard = false; }
     /// From any thread.
-    [[nodiscard]] bool has_unheard() const noexcept { return shared().slots[slot_].is_unheard; }
+    [[nodiscard]] bool has_unheard() const noexcept { return shared().places[slot_].is_unheard; }
 
   private:
     static constexpr int unused = -1;
@@ -21172,7 +21172,7 @@ class SignalRelay {
     };
     struct State {
         std::mutex mutex;
-        std::array<Slot, most_engines> slots;
+        std::array<Slot, most_engines> places;
         std::atomic<int> handlers_at_work = 0;
         std::atomic<pid_t> process = 0;  // whose signals are handled
         int users = 0;
@@ -21186,8 +21186,8 @@ class SignalRelay {
     }
 
     static std::size_t free_slot(const State& state) {
-        for (std::size_t i = 0; i < state.slots.size(); ++i) {
-            if (state.slots[i].write_end == unused) return i;
+        for (std::size_t i = 0; i < state.places.size(); ++i) {
+            if (state.places[i].write_end == unused) return i;
         }
         throw std::length_error("more than 64 engines handle signals: set Config::handle_signals = false");
     }
@@ -21199,7 +21199,7 @@ class SignalRelay {
         State& state = shared();
         if (state.process == ::getpid()) {
             ++state.handlers_at_work;
-            for (Slot& slot : state.slots) {
+            for (Slot& slot : state.places) {
                 const int fd = slot.write_end;
                 if (fd == unused || !is_new_wish(slot)) continue;
                 if (slot.is_unheard.exchange(true)) end_process();
@@ -21238,7 +21238,7 @@ class SignalRelay {
 
     // For a child that runs an engine of its own.
     static void forget_parent(State& state) noexcept {
-        for (Slot& slot : state.slots) slot.write_end = unused;
+        for (Slot& slot : state.places) slot.write_end = unused;
         state.handlers_at_work = 0;
         state.users = 0;
         restore(state);
@@ -21352,7 +21352,7 @@ namespace detail {
 /// One that is destroyed in time does nothing.
 class Watchdog {
   public:
-    Watchdog(const LogSink& log, const SignalRelay& signals) noexcept : log_(log), signals_(signals) {}
+    Watchdog(const LogSink& log, const SignalRelay& relay) noexcept : log_(log), signals_(relay) {}
     Watchdog(const Watchdog&) = delete;
     Watchdog& operator=(const Watchdog&) = delete;
     ~Watchdog() {
@@ -21436,7 +21436,7 @@ class Run {
     enum class Signals : std::uint8_t { ignored, handled };
 
     Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, const LifeHooks& hooks, std::unique_ptr<Poller> poller, Signals signals)
+        const Observers& observers, const LifeHooks& hooks, std::unique_ptr<Poller> poller, Signals handling)
         : config_(config),
           reactor_(std::move(poller)),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
@@ -21445,7 +21445,7 @@ class Run {
           life_(hooks.make_life != nullptr ? hooks.make_life(reactor_, hooks, config.log) : nullptr) {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
-        if (signals == Signals::handled) signals_.emplace(config.log);
+        if (handling == Signals::handled) signals_.emplace(config.log);
         shutdown_.start();  // the last that may throw: its task needs the rest
     }
     Run(const Run&) = delete;
@@ -21584,8 +21584,8 @@ class Run {
         constexpr const char* hint = "; a second signal stops at once";
         constexpr std::chrono::milliseconds clean_up(700);  // and then there is something left of the second
         Shutdown& shutdown = self.shutdown_;
-        HeardSignals& signals = *self.signals_;
-        Watch watch(self.reactor_, signals.relay.read_end());
+        HeardSignals& heard = *self.signals_;
+        Watch watch(self.reactor_, heard.relay.read_end());
         std::size_t wishes = 0;
         for (;;) {
             const bool is_ready = co_await wait_readable(watch);
@@ -21599,16 +21599,16 @@ class Run {
                             std::generic_category().message(result.error));
                 co_return;
             }
-            if (result.ok()) signals.relay.take_notice();
+            if (result.ok()) heard.relay.take_notice();
             if (result.would_block()) continue;
             if (++wishes > 1) {
-                signals.watchdog.end_at(moment_after(Clock::now(), std::chrono::seconds(1)));
-                signals.watchdog.set_waits(self.describe_waits());
+                heard.watchdog.end_at(moment_after(Clock::now(), std::chrono::seconds(1)));
+                heard.watchdog.set_waits(self.describe_waits());
                 co_await shutdown.stop_now("stopping at once, by a second signal", clean_up);
                 continue;
             }
             constexpr std::chrono::milliseconds after_grace(1500);
-            signals.watchdog.end_at(
+            heard.watchdog.end_at(
                 moment_after(moment_after(Clock::now(), to_clock(self.config_.shutdown_grace)), after_grace));
             if (shutdown.has_begun()) {
                 log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);
@@ -21838,7 +21838,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     class Running {
       public:
         /// Throws std::logic_error if the engine runs already, or a job of the last run has not returned.
-        Running(Engine& engine, std::unique_ptr<detail::Poller> poller, detail::Run::Signals signals);
+        Running(Engine& engine, std::unique_ptr<detail::Poller> poller, detail::Run::Signals handling);
         Running(const Running&) = delete;
         Running& operator=(const Running&) = delete;
         ~Running();
@@ -21934,11 +21934,11 @@ inline Engine::Running::Claim::~Claim() {
 }
 
 inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> poller,
-                                detail::Run::Signals signals)
+                                detail::Run::Signals handling)
     : claim_(engine),
       freeze_(engine),
       run_(engine.config_, engine.table_, engine.errors_, engine.observers_, engine.life_hooks_,
-           std::move(poller), signals) {
+           std::move(poller), handling) {
     const std::lock_guard lock(engine.mutex_);
     engine.current_ = this;
     if (engine.stop_requested_) run_.stop();

@@ -25,7 +25,7 @@ class Budget {
 
   private:
     friend class BudgetShare;
-    void warn() noexcept {
+    void tell_of_want() noexcept {
         if (!warning_.take_turn(std::chrono::steady_clock::now(), std::chrono::seconds(10))) return;
         log_quietly(log_, LogLevel::warning, "requests are refused or cut off for the moment: ",
                     "together they hold Config::max_buffered bytes");
@@ -51,7 +51,7 @@ class BudgetShare {
         const std::size_t others = budget_.used_ - size_;
         const bool fits = others == 0 || others + size <= budget_.limit_;
         if (size > size_ && !fits) {
-            budget_.warn();
+            budget_.tell_of_want();
             return false;
         }
         budget_.used_ = others + size;

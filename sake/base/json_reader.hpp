@@ -64,12 +64,12 @@ class JsonReader {
             const char* const special = find_json_special(at_, end_);
             out.append(at_, special);
             at_ = special;
-            if (at_ == end_) fail("the string does not end");
+            if (at_ == end_) reject("the string does not end");
             const char c = *at_++;
             if (c == '"') return;
             if (c != '\\') {
                 --at_;
-                fail("a control character in a string");
+                reject("a control character in a string");
             }
             append_escaped_character(out);
         }
@@ -80,10 +80,10 @@ class JsonReader {
         std::int64_t value = 0;
         const char* const digits = at_ != end_ && *at_ == '-' ? at_ + 1 : at_;
         if (end_ - digits >= 2 && digits[0] == '0' && ascii::is(digits[1], ascii::digit))
-            fail("a leading zero");
+            reject("a leading zero");
         const auto [after, error] = std::from_chars(at_, end_, value);
         const bool goes_on = after != end_ && (*after == '.' || *after == 'e' || *after == 'E');
-        if (error != std::errc() || goes_on) fail("expected an integer");
+        if (error != std::errc() || goes_on) reject("expected an integer");
         at_ = after;
         return value;
     }
@@ -92,7 +92,7 @@ class JsonReader {
         skip_space();
         const std::string_view rest(at_, static_cast<std::size_t>(end_ - at_));
         const bool value = rest.starts_with("true");
-        if (!value && !rest.starts_with("false")) fail("expected true or false");
+        if (!value && !rest.starts_with("false")) reject("expected true or false");
         at_ += value ? 4 : 5;
         return value;
     }
@@ -109,17 +109,17 @@ class JsonReader {
             static_cast<void>(string());
         } else {
             while (at_ != end_ && std::string_view(",]} \t\r\n").find(*at_) == std::string_view::npos) ++at_;
-            if (at_ == begin) fail("expected a value");
+            if (at_ == begin) reject("expected a value");
         }
         return {begin, static_cast<std::size_t>(at_ - begin)};
     }
 
     /// Nothing but white space may follow.
     void end() {
-        if (peek() != '\0' || at_ != end_) fail("something follows the end");
+        if (peek() != '\0' || at_ != end_) reject("something follows the end");
     }
 
-    [[noreturn]] void fail(std::string_view why) const {
+    [[noreturn]] void reject(std::string_view why) const {
         throw JsonError("invalid JSON at byte " + std::to_string(at_ - text_.data() + 1) + ": " +
                         std::string(why));
     }
@@ -144,19 +144,19 @@ class JsonReader {
     }
 
     void expect(char c, std::string_view name) {
-        if (peek() != c || at_ == end_) fail("expected " + std::string(name));
+        if (peek() != c || at_ == end_) reject("expected " + std::string(name));
         ++at_;
     }
 
     template <class F>
     void enclosed(char open, char close, F item) {
         expect(open, open == '{' ? "an object" : "an array");
-        if (depth_left_-- == 0) fail("it nests too deep");
+        if (depth_left_-- == 0) reject("it nests too deep");
         if (peek() == close) {
             ++at_;
         } else {
             for (;;) {
-                if (values_left_-- == 0) fail("it has too many values");
+                if (values_left_-- == 0) reject("it has too many values");
                 item();
                 if (peek() == close) break;
                 expect(',', "a comma");
@@ -167,7 +167,7 @@ class JsonReader {
     }
 
     void append_escaped_character(std::string& out) {
-        if (at_ == end_) fail("the string does not end");
+        if (at_ == end_) reject("the string does not end");
         constexpr std::string_view escapes = "\"\\/bfnrt";
         constexpr std::string_view meanings = "\"\\/\b\f\n\r\t";
         const std::size_t known = escapes.find(*at_);
@@ -176,15 +176,15 @@ class JsonReader {
             ++at_;
             return;
         }
-        if (*at_ != 'u') fail("an unknown escape");
+        if (*at_ != 'u') reject("an unknown escape");
         ++at_;
         std::uint32_t code = hex4();
-        if (code >= 0xdc00 && code < 0xe000) fail("half of a surrogate pair");
+        if (code >= 0xdc00 && code < 0xe000) reject("half of a surrogate pair");
         if (code >= 0xd800 && code < 0xdc00) {
-            if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u') fail("half of a surrogate pair");
+            if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u') reject("half of a surrogate pair");
             at_ += 2;
             const std::uint32_t low = hex4();
-            if (low < 0xdc00 || low >= 0xe000) fail("half of a surrogate pair");
+            if (low < 0xdc00 || low >= 0xe000) reject("half of a surrogate pair");
             code = 0x10000 + ((code - 0xd800) << 10U) + (low - 0xdc00);
         }
         append_utf8(out, code);
@@ -193,7 +193,7 @@ class JsonReader {
     std::uint32_t hex4() {
         std::uint32_t code = 0;
         for (int i = 0; i < 4; ++i, ++at_) {
-            if (at_ == end_ || !ascii::is(*at_, ascii::hex)) fail("expected four hexadecimal digits");
+            if (at_ == end_ || !ascii::is(*at_, ascii::hex)) reject("expected four hexadecimal digits");
             code = code * 16 + ascii::hex_value(*at_);
         }
         return code;

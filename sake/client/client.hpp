@@ -57,7 +57,7 @@ class Client {
     /// Throws std::invalid_argument, with the name of the option that makes no sense.
     template <std::same_as<ClientOptions> Options = ClientOptions>  // a template: see present_client
     explicit Client(Options options = {}) {
-        detail::check(options);
+        detail::demand_valid(options);
         connections_ = std::make_shared<detail::ClientConnections>(options);
     }
     template <std::same_as<Reactor> R>
@@ -200,8 +200,8 @@ Task<bool> Client::write_body(const ClientOptions& options, R& request, TcpStrea
 template <class R>
 Task<bool> Client::write(const ClientOptions& options, R& request, TcpStream& stream,
                          detail::Answer& answer) {
-    constexpr std::size_t small = 16 * 1024;
-    const bool is_small = !request.is_streamed() && request.body_.size() <= small;
+    constexpr std::size_t small_body = 16 * 1024;
+    const bool is_small = !request.is_streamed() && request.body_.size() <= small_body;
     std::string head = request.head();
     if (is_small) head += request.body_;
     const bool is_written = co_await put_bytes(options, request.url_, stream, head);

@@ -53,7 +53,7 @@ struct ClientOptions {
 
 namespace detail {
 
-inline void check(const ClientOptions& options) {
+inline void demand_valid(const ClientOptions& options) {
     using sake::detail::demand_at_least;
     demand_at_least(1, options.max_connections_per_origin, "http::ClientOptions::max_connections_per_origin");
     demand_at_least(0, options.max_idle_connections, "http::ClientOptions::max_idle_connections");

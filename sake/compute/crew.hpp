@@ -47,7 +47,7 @@ class Crew {
     [[nodiscard]] bool goes_on() noexcept {
         if (is_over()) return false;
         if (!stop_.stop_requested()) return true;
-        fail(std::make_exception_ptr(Cancelled()));
+        note_failure(std::make_exception_ptr(Cancelled()));
         return false;
     }
 
@@ -93,11 +93,11 @@ class Crew {
         try {
             call_work_(work_);
         } catch (...) {
-            fail(std::current_exception());
+            note_failure(std::current_exception());
         }
     }
 
-    void fail(std::exception_ptr failure) noexcept {
+    void note_failure(std::exception_ptr failure) noexcept {
         const std::lock_guard lock(mutex_);
         if (!failure_) failure_ = std::move(failure);
         is_over_ = true;

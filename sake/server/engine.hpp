@@ -186,7 +186,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     class Running {
       public:
         /// Throws std::logic_error if the engine runs already, or a job of the last run has not returned.
-        Running(Engine& engine, std::unique_ptr<detail::Poller> poller, detail::Run::Signals signals);
+        Running(Engine& engine, std::unique_ptr<detail::Poller> poller, detail::Run::Signals handling);
         Running(const Running&) = delete;
         Running& operator=(const Running&) = delete;
         ~Running();
@@ -282,11 +282,11 @@ inline Engine::Running::Claim::~Claim() {
 }
 
 inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> poller,
-                                detail::Run::Signals signals)
+                                detail::Run::Signals handling)
     : claim_(engine),
       freeze_(engine),
       run_(engine.config_, engine.table_, engine.errors_, engine.observers_, engine.life_hooks_,
-           std::move(poller), signals) {
+           std::move(poller), handling) {
     const std::lock_guard lock(engine.mutex_);
     engine.current_ = this;
     if (engine.stop_requested_) run_.stop();

@@ -69,9 +69,9 @@ class H1Reader {
     /// Whether an answer that needs no body closes the connection rather than wait for the body: the client
     /// waits to be asked for it, or it is large.
     [[nodiscard]] bool is_worth_refusing() const noexcept {
-        constexpr std::uint64_t small = 64 * 1024;
+        constexpr std::uint64_t small_body = 64 * 1024;
         return framing_.expect_continue || framing_.body == http1::Framing::Body::chunked ||
-               framing_.length > small;
+               framing_.length > small_body;
     }
     [[nodiscard]] bool keeps_alive() const noexcept { return framing_.keep_alive; }
     [[nodiscard]] bool is_http_1_0() const noexcept { return head_.minor_version == 0; }

@@ -44,7 +44,7 @@ class Run {
     enum class Signals : std::uint8_t { ignored, handled };
 
     Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, const LifeHooks& hooks, std::unique_ptr<Poller> poller, Signals signals)
+        const Observers& observers, const LifeHooks& hooks, std::unique_ptr<Poller> poller, Signals handling)
         : config_(config),
           reactor_(std::move(poller)),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
@@ -53,7 +53,7 @@ class Run {
           life_(hooks.make_life != nullptr ? hooks.make_life(reactor_, hooks, config.log) : nullptr) {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
-        if (signals == Signals::handled) signals_.emplace(config.log);
+        if (handling == Signals::handled) signals_.emplace(config.log);
         shutdown_.start();  // the last that may throw: its task needs the rest
     }
     Run(const Run&) = delete;
@@ -192,8 +192,8 @@ class Run {
         constexpr const char* hint = "; a second signal stops at once";
         constexpr std::chrono::milliseconds clean_up(700);  // and then there is something left of the second
         Shutdown& shutdown = self.shutdown_;
-        HeardSignals& signals = *self.signals_;
-        Watch watch(self.reactor_, signals.relay.read_end());
+        HeardSignals& heard = *self.signals_;
+        Watch watch(self.reactor_, heard.relay.read_end());
         std::size_t wishes = 0;
         for (;;) {
             const bool is_ready = co_await wait_readable(watch);
@@ -207,16 +207,16 @@ class Run {
                             std::generic_category().message(result.error));
                 co_return;
             }
-            if (result.ok()) signals.relay.take_notice();
+            if (result.ok()) heard.relay.take_notice();
             if (result.would_block()) continue;
             if (++wishes > 1) {
-                signals.watchdog.end_at(moment_after(Clock::now(), std::chrono::seconds(1)));
-                signals.watchdog.set_waits(self.describe_waits());
+                heard.watchdog.end_at(moment_after(Clock::now(), std::chrono::seconds(1)));
+                heard.watchdog.set_waits(self.describe_waits());
                 co_await shutdown.stop_now("stopping at once, by a second signal", clean_up);
                 continue;
             }
             constexpr std::chrono::milliseconds after_grace(1500);
-            signals.watchdog.end_at(
+            heard.watchdog.end_at(
                 moment_after(moment_after(Clock::now(), to_clock(self.config_.shutdown_grace)), after_grace));
             if (shutdown.has_begun()) {
                 log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);

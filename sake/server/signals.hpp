@@ -33,9 +33,9 @@ class SignalRelay {
         const std::lock_guard lock(state.mutex);
         if (state.users != 0 && state.process != process_) forget_parent(state);
         slot_ = free_slot(state);
-        state.slots[slot_].last_wish = no_wish;
-        state.slots[slot_].is_unheard = false;
-        state.slots[slot_].write_end = pipe_.second.get();
+        state.places[slot_].last_wish = no_wish;
+        state.places[slot_].is_unheard = false;
+        state.places[slot_].write_end = pipe_.second.get();
         if (state.users++ == 0) install(state);
     }
     SignalRelay(const SignalRelay&) = delete;
@@ -44,7 +44,7 @@ class SignalRelay {
         if (process_ != ::getpid()) return;  // a child's copy
         State& state = shared();
         const std::lock_guard lock(state.mutex);
-        state.slots[slot_].write_end = unused;
+        state.places[slot_].write_end = unused;
         // A handler that runs on another thread may still hold the number of our pipe.
         while (state.handlers_at_work != 0) std::this_thread::yield();
         if (--state.users == 0) restore(state);
@@ -53,9 +53,9 @@ class SignalRelay {
     [[nodiscard]] int read_end() const noexcept { return pipe_.first.get(); }
 
     /// The loop knows of the last wish. One that it does not know of by the next ends the process.
-    void take_notice() noexcept { shared().slots[slot_].is_unheard = false; }
+    void take_notice() noexcept { shared().places[slot_].is_unheard = false; }
     /// From any thread.
-    [[nodiscard]] bool has_unheard() const noexcept { return shared().slots[slot_].is_unheard; }
+    [[nodiscard]] bool has_unheard() const noexcept { return shared().places[slot_].is_unheard; }
 
   private:
     static constexpr int unused = -1;
@@ -70,7 +70,7 @@ class SignalRelay {
     };
     struct State {
         std::mutex mutex;
-        std::array<Slot, most_engines> slots;
+        std::array<Slot, most_engines> places;
         std::atomic<int> handlers_at_work = 0;
         std::atomic<pid_t> process = 0;  // whose signals are handled
         int users = 0;
@@ -84,8 +84,8 @@ class SignalRelay {
     }
 
     static std::size_t free_slot(const State& state) {
-        for (std::size_t i = 0; i < state.slots.size(); ++i) {
-            if (state.slots[i].write_end == unused) return i;
+        for (std::size_t i = 0; i < state.places.size(); ++i) {
+            if (state.places[i].write_end == unused) return i;
         }
         throw std::length_error("more than 64 engines handle signals: set Config::handle_signals = false");
     }
@@ -97,7 +97,7 @@ class SignalRelay {
         State& state = shared();
         if (state.process == ::getpid()) {
             ++state.handlers_at_work;
-            for (Slot& slot : state.slots) {
+            for (Slot& slot : state.places) {
                 const int fd = slot.write_end;
                 if (fd == unused || !is_new_wish(slot)) continue;
                 if (slot.is_unheard.exchange(true)) end_process();
@@ -136,7 +136,7 @@ class SignalRelay {
 
     // For a child that runs an engine of its own.
     static void forget_parent(State& state) noexcept {
-        for (Slot& slot : state.slots) slot.write_end = unused;
+        for (Slot& slot : state.places) slot.write_end = unused;
         state.handlers_at_work = 0;
         state.users = 0;
         restore(state);

@@ -23,7 +23,7 @@ namespace detail {
 /// One that is destroyed in time does nothing.
 class Watchdog {
   public:
-    Watchdog(const LogSink& log, const SignalRelay& signals) noexcept : log_(log), signals_(signals) {}
+    Watchdog(const LogSink& log, const SignalRelay& relay) noexcept : log_(log), signals_(relay) {}
     Watchdog(const Watchdog&) = delete;
     Watchdog& operator=(const Watchdog&) = delete;
     ~Watchdog() {
