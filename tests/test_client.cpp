@@ -375,6 +375,29 @@ TEST_CASE("options that make no sense are refused by name") {
     CHECK(refused({.max_redirects = -1}) == must("max_redirects must be at least 0, not -1"));
 }
 
+TEST_CASE("a client with every limit at its largest asks and is answered") {
+    constexpr int most = std::numeric_limits<int>::max();
+    constexpr auto largest = std::numeric_limits<std::size_t>::max();
+    constexpr auto never = std::chrono::milliseconds::max();
+    const http::ClientOptions options{.max_connections_per_origin = most,
+                                      .max_idle_connections = most,
+                                      .acquire_timeout = never,
+                                      .idle_timeout = never,
+                                      .connect_timeout = never,
+                                      .write_timeout = never,
+                                      .response_timeout = never,
+                                      .read_timeout = never,
+                                      .max_status_line = largest,
+                                      .max_header_block = largest,
+                                      .max_header_count = most,
+                                      .max_body = largest,
+                                      .max_redirects = most};
+    CHECK(answer_to("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", options) == "200 hi");
+    const std::string cut =
+        answer_to("HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\nhi", options);
+    CHECK(cut.find("200") == std::string::npos);
+}
+
 TEST_CASE("credentials do not follow to another origin") {
     const auto whole = []() -> Task<> {
         TcpListener first("127.0.0.1:0");

@@ -279,7 +279,7 @@ TEST_CASE("a value is emptied without memory, however wide, up to 256 levels dee
     }
 }
 
-TEST_CASE("R1: memory that runs out, and stays out, while a text is parsed is a bad_alloc and no end") {
+TEST_CASE("memory that runs out, and stays out, while a text is parsed is a bad_alloc and no end") {
     const std::string text =
         R"([[{"count":1},{"real":[[2.5]]},{"a":{"b":["a text that is not short at all"]}}],[[[3]]],
                               {"twice":[1,[2,[3]]],"twice":[[3],{"x":{"y":[4]}}]},"and one more that is not short"])";

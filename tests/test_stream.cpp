@@ -470,6 +470,10 @@ TEST_CASE("the largest count of take and of chunks means all, and a negative one
     CHECK_THROWS_AS(static_cast<void>(stream(Numbers(3)).chunks(-1)), std::invalid_argument);
 }
 
+// clang before 16 does not compile the views of libstdc++
+// (https://github.com/llvm/llvm-project/issues/44178).
+#if !defined(__clang__) || __clang_major__ >= 16
+
 TEST_CASE("a range of more items than a size counts is streamed until enough have come") {
     const auto first = stream(std::views::iota(std::uint64_t{0}, ~std::uint64_t{0})).take(5).collect();
     CHECK(first == std::vector<std::uint64_t>{0, 1, 2, 3, 4});
@@ -481,5 +485,7 @@ TEST_CASE("a range of more items than a size counts is streamed until enough hav
                            .collect();
     CHECK(later == std::vector<std::uint64_t>{9'001, 9'002});
 }
+
+#endif
 
 }  // namespace test_stream

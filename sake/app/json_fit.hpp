@@ -55,7 +55,7 @@ class JsonFit {
         JsonOwner<Value> written;
         const bool is_known = write<T>(written.value);
         std::size_t next = 0;
-        restore_floats(document_, is_known ? &written.value : nullptr, next, {});
+        restore_floats(document_, is_known ? &written.value : nullptr, next, nullptr);
     }
 
     /// Throws JsonMisfit if `value`, made of the document, lost something.
@@ -84,6 +84,12 @@ class JsonFit {
         std::size_t index = 0;
     };
     using Way = std::vector<Step>;
+    // The same on the way down, with nothing copied.
+    struct Trail {
+        const Trail* outer;
+        const std::string* name;
+        std::size_t index = 0;
+    };
 
     // No float holds it exactly, so that a float is told from a double.
     static constexpr double probe = 0.1;
@@ -129,42 +135,57 @@ class JsonFit {
         }
     }
 
-    void restore_floats(Value& value, const Value* written, std::size_t& next, const std::string& where) {
-        const auto restore = [&](Value& each, const Step& step) {
-            std::string deeper = where;
-            append_step(deeper, step);
-            restore_floats(each, written != nullptr ? at(*written, step) : nullptr, next, deeper);
-        };
+    void restore_floats(Value& value, const Value* written, std::size_t& next, const Trail* trail) {
         if (value.is_object()) {
-            for (auto each = value.begin(); each != value.end(); ++each) restore(*each, {each.key()});
+            for (auto each = value.begin(); each != value.end(); ++each) {
+                const Trail here{trail, &each.key()};
+                restore_floats(*each, written != nullptr ? member(*written, each.key()) : nullptr, next,
+                               &here);
+            }
         } else if (value.is_array()) {
-            for (std::size_t i = 0; i < value.size(); ++i) restore(value[i], {{}, i});
+            for (std::size_t i = 0; i < value.size(); ++i) {
+                const Trail here{trail, nullptr, i};
+                restore_floats(value[i], written != nullptr ? element(*written, i) : nullptr, next, &here);
+            }
         } else if (value.is_number_float()) {
             value = floats_[next++];
-            if (written != nullptr) settle(value, *written, where);
+            if (written != nullptr && !settle(value, *written))
+                throw JsonMisfit(text_of(trail), words_for(value));
         }
     }
 
-    static void settle(Value& number, const Value& written, const std::string& where) {
+    static std::string text_of(const Trail* trail) {
+        if (trail == nullptr) return {};
+        std::string where = text_of(trail->outer);
+        append_step(where, {trail->name != nullptr ? *trail->name : std::string(), trail->index});
+        return where;
+    }
+
+    // Makes a number that goes to an integer one. False if it does not fit.
+    static bool settle(Value& number, const Value& written) {
         constexpr double two_to_63 = 9223372036854775808.0;
         const double value = as_double(number);
         const bool is_single = written.is_number_float() && as_double(written) != probe;
-        if (is_single && std::abs(value) > std::numeric_limits<float>::max())
-            throw JsonMisfit(where, words_for(number));
-        if (!written.is_number_integer()) return;
-        if (std::trunc(value) != value || value < -two_to_63 || value >= 2 * two_to_63)
-            throw JsonMisfit(where, words_for(number));
+        if (is_single) return std::abs(value) <= std::numeric_limits<float>::max();
+        if (!written.is_number_integer()) return true;
+        if (std::trunc(value) != value || value < -two_to_63 || value >= 2 * two_to_63) return false;
         if (value < 0)
             number = static_cast<std::int64_t>(value);
         else
             number = static_cast<std::uint64_t>(value);
+        return true;
     }
 
-    static const Value* at(const Value& value, const Step& step) {
-        if (value.is_array()) return step.index < value.size() ? &value[step.index] : nullptr;
+    static const Value* element(const Value& value, std::size_t index) {
+        return value.is_array() && index < value.size() ? &value[index] : nullptr;
+    }
+    static const Value* member(const Value& value, const std::string& name) {
         if (!value.is_object()) return nullptr;
-        const auto found = value.find(step.name);
+        const auto found = value.find(name);
         return found == value.end() ? nullptr : &*found;
+    }
+    static const Value* at(const Value& value, const Step& step) {
+        return value.is_array() ? element(value, step.index) : member(value, step.name);
     }
 
     // What of the document is lost in `written`, and the way to it; nullptr if nothing.

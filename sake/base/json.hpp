@@ -93,9 +93,15 @@ inline void require_memory(std::size_t bytes) { ::operator delete(::operator new
 /// object, and ends the process if there is none. No deeper than any limit that is in use.
 template <class Value>
 void dismantle(Value& value, int levels = 256) noexcept {
-    if (levels == 0 || !value.is_structured()) return;
-    for (Value& each : value) dismantle(each, levels - 1);
-    value.clear();
+    if (levels == 0) return;
+    // Not by nlohmann's iterators, which most programs would compile for this alone.
+    if (auto* const elements = value.template get_ptr<typename Value::array_t*>()) {
+        for (Value& each : *elements) dismantle(each, levels - 1);
+        elements->clear();
+    } else if (auto* const members = value.template get_ptr<typename Value::object_t*>()) {
+        for (auto& [name, each] : *members) dismantle(each, levels - 1);
+        members->clear();
+    }
 }
 
 /// Holds a value, and dismantles it at the end.

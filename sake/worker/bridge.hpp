@@ -38,8 +38,9 @@ inline WorkerResponse describe_response(const Response& response) {
 inline void apply_response(Response& response, WorkerResponse&& document) {
     http::Headers fields;
     bool close = document.close;
-    for (const auto& [name, value] : document.headers) {
-        close = Response::check_header(name, value, [&] { fields.add(name, value); }) || close;
+    for (const auto& field : document.headers) {
+        const auto store = [&] { fields.add(field.first, field.second); };
+        close = Response::check_header(field.first, field.second, store) || close;
     }
     Response::check_status(document.status);
     if (document.content_type.empty()) {
