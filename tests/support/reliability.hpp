@@ -38,6 +38,15 @@ constexpr bool is_sanitized = __has_feature(address_sanitizer) || __has_feature(
 constexpr bool is_sanitized = false;
 #endif
 
+/// Whether that is ThreadSanitizer.
+#if defined(__SANITIZE_THREAD__)
+constexpr bool is_thread_sanitized = true;
+#elif defined(__has_feature)
+constexpr bool is_thread_sanitized = __has_feature(thread_sanitizer);
+#else
+constexpr bool is_thread_sanitized = false;
+#endif
+
 /// How often a test that RELIABILITY.md asks for `full` times is to be repeated: so that the suite stays
 /// quick, unless it is to be run at full size.
 inline int rounds(int full) {
