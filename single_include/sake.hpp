@@ -21716,7 +21716,7 @@ inline constexpr const char* runs_already =
 
 /// A web server: routes, middleware and settings, and the loop that serves them. An ordinary object: many may
 /// live in one process, and each may be run again after it has stopped. Routes are registered before it runs;
-/// `stop` may be called from any thread, everything else belongs to one.
+/// `stop`, `listen`, `port` and `stats` may be called from any thread, everything else belongs to one.
 class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
   public:
     /// Throws std::invalid_argument naming a field that makes no sense.
