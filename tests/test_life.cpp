@@ -172,7 +172,6 @@ TEST_CASE("hooks cannot be added while the engine runs") {
     CHECK_THROWS_AS(app.on_start([] {}), std::logic_error);
     CHECK_THROWS_AS(app.on_stop([] {}), std::logic_error);
     CHECK_THROWS_AS(app.every(1s, [] {}), std::logic_error);
-    CHECK_THROWS_AS(app.background([](std::stop_token) {}), std::logic_error);
 }
 
 // ---- every ----
@@ -323,6 +322,38 @@ TEST_CASE("a background function that throws or ends its thread is no more, and 
         CHECK(log.has("background failed: astray"));
         CHECK(client.stop() == 0);
     }
+}
+
+TEST_CASE("background from a handler begins at once, for this run alone, and is told of the stop") {
+    std::atomic<int> begun{0};
+    std::atomic<int> told{0};
+    bool coroutine_was_told = false;
+    Engine app(quiet_config());
+    app.get("/", [&](Context& ctx) {
+        app.background([&](std::stop_token stop) {
+            ++begun;
+            wait_until_stopped(stop);
+            ++told;
+        });
+        app.background([&](std::stop_token stop) -> Task<> {
+            while (!stop.stop_requested()) co_await sake::sleep(1s);
+            coroutine_was_told = true;
+        });
+        ctx.text("begun");
+    });
+    {
+        TestClient client(app);
+        CHECK(client.get("/").body == "begun");
+        CHECK(eventually([&] { return begun == 1; }));
+        CHECK(client.stop() == 0);
+    }
+    CHECK(told == 1);
+    CHECK_FALSE(coroutine_was_told);  // it is cancelled in its sleep, as all tasks are that are spawned
+    {
+        TestClient client(app);
+        CHECK(client.stop() == 0);
+    }
+    CHECK(begun == 1);
 }
 
 TEST_CASE("each run has its own") {
