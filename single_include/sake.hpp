@@ -23,6 +23,7 @@
 // Contents:
 //   sake/base/version.hpp
 //   sake/base/platform.hpp
+//   sake/base/standard_error.hpp
 //   sake/base/log.hpp
 //   sake/base/budget.hpp
 //   sake/base/byte_buffer.hpp
@@ -74,6 +75,7 @@
 //   sake/async/poller_simulated.hpp
 //   sake/async/sync.hpp
 //   sake/async/pool.hpp
+//   sake/async/this_task.hpp
 //   sake/compute/cpu_count.hpp
 //   sake/compute/signals.hpp
 //   sake/compute/worker_pool.hpp
@@ -94,6 +96,7 @@
 //   sake/io/tcp_stream.hpp
 //   sake/io/connect.hpp
 //   sake/io/file.hpp
+//   sake/io/listener.hpp
 //   sake/io/memory_wire.hpp
 //   sake/io/tcp_listener.hpp
 //   sake/app/answered.hpp
@@ -138,9 +141,11 @@
 //   sake/server/h1_answerer.hpp
 //   sake/server/h1_connection.hpp
 //   sake/server/acceptor.hpp
+//   sake/server/life.hpp
 //   sake/server/shutdown.hpp
 //   sake/server/signals.hpp
 //   sake/server/stall_watch.hpp
+//   sake/server/watchdog.hpp
 //   sake/server/run.hpp
 //   sake/server/engine.hpp
 //   sake/server/test_client.hpp
@@ -162,6 +167,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <ctime>
 #include <deque>
@@ -172,6 +178,7 @@
 #include <initializer_list>
 #include <iterator>
 #include <limits>
+#include <limits.h>
 #include <list>
 #include <map>
 #include <memory>
@@ -188,6 +195,7 @@
 #include <signal.h>
 #include <span>
 #include <stdexcept>
+#include <stdlib.h>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -275,6 +283,193 @@ inline constexpr const char* version = SAKE_VERSION;
 #define SAKE_HAS_ACCEPT4 0
 #endif
 
+// ---- sake/base/standard_error.hpp ----
+
+// Standard error as the place of log lines: a write never waits for room, and never goes to a file that only
+// has its number. Lines for which there is no room are counted, and the next line says how many they were.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
+/// came.
+class SigpipeHeldBack {
+  public:
+    SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
+        ::sigemptyset(&sigpipe_);
+        ::sigaddset(&sigpipe_, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &previous_);
+    }
+    SigpipeHeldBack(const SigpipeHeldBack&) = delete;
+    SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
+    ~SigpipeHeldBack() {
+        int taken = 0;
+        if (!was_pending_ && is_pending()) ::sigwait(&sigpipe_, &taken);
+        ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
+    }
+
+  private:
+    static bool is_pending() noexcept {
+        sigset_t pending;
+        return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
+    }
+
+    sigset_t sigpipe_{};
+    sigset_t previous_{};
+    bool was_pending_;
+};
+
+/// For any thread.
+class StandardError {
+  public:
+    /// Remembers which file it is, before main() can close it.
+    StandardError() noexcept {
+        struct stat status{};
+        was_closed_ = ::fstat(STDERR_FILENO, &status) != 0;
+        device_ = status.st_dev;
+        inode_ = status.st_ino;
+    }
+    StandardError(const StandardError&) = delete;
+    StandardError& operator=(const StandardError&) = delete;
+
+    /// Writes `line`, which ends with a line feed, or loses it.
+    void write_line(std::string_view line) noexcept {
+        struct stat status{};
+        if (::fstat(STDERR_FILENO, &status) != 0) {
+            was_closed_ = true;
+            return;
+        }
+        if (!is_ours(status)) return;
+        const SigpipeHeldBack no_sigpipe;
+        Output output(status.st_mode, is_being_written_);
+        const std::size_t lost = lost_.exchange(0);
+        if (lost != 0 && !tell_of(lost, output)) {
+            lost_ += lost + 1;
+        } else if (!write_all(line, output)) {
+            ++lost_;
+        }
+    }
+
+  private:
+    /// A way to write that does not wait, and fails with EAGAIN instead.
+    class Output {
+      public:
+        Output(mode_t mode, std::atomic<bool>& is_being_written)
+            : mode_(mode), is_being_written_(is_being_written) {
+            if (!may_wait() || !has_room()) return;
+            own_ = open_without_waiting();
+            if (own_ < 0) has_turn_ = take_turn();
+        }
+        Output(const Output&) = delete;
+        Output& operator=(const Output&) = delete;
+        ~Output() {
+            if (own_ >= 0) ::close(own_);
+            if (has_turn_) is_being_written_ = false;
+        }
+
+        [[nodiscard]] ssize_t write(std::string_view text) const noexcept {
+            if (S_ISSOCK(mode_)) return ::send(STDERR_FILENO, text.data(), text.size(), MSG_DONTWAIT);
+            if (!may_wait()) return ::write(STDERR_FILENO, text.data(), text.size());
+            const std::size_t piece = std::min(text.size(), most_at_once);
+            if (own_ >= 0) return ::write(own_, text.data(), piece);
+            // With room for anything at all, a pipe has room for this.
+            if (has_turn_ && has_room()) return ::write(STDERR_FILENO, text.data(), piece);
+            errno = EAGAIN;
+            return -1;
+        }
+
+      private:
+#if defined(PIPE_BUF)
+        static constexpr std::size_t most_at_once = PIPE_BUF;
+#else
+        static constexpr std::size_t most_at_once = 512;  // what POSIX promises
+#endif
+
+        /// Of a pipe and a terminal. A disk is not waited for in this sense.
+        [[nodiscard]] bool may_wait() const noexcept { return S_ISFIFO(mode_) || S_ISCHR(mode_); }
+        static bool has_room() noexcept {
+            pollfd polled{STDERR_FILENO, POLLOUT, 0};
+            return ::poll(&polled, 1, 0) > 0;
+        }
+        /// The same file once more, with a flag that others do not see: O_NONBLOCK belongs to all who share
+        /// an open file, such as the shell. -1 if the system does not allow it.
+        static int open_without_waiting() noexcept {
+#if SAKE_HAS_EPOLL  // Linux
+            return ::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+#else
+            return -1;
+#endif
+        }
+        /// Between the look for room and the write no other thread may write. Not a mutex: in a forked child
+        /// it could be locked for ever.
+        bool take_turn() noexcept {
+            for (int tries = 0; tries < 1000; ++tries) {
+                if (!is_being_written_.exchange(true)) return true;
+                ::sched_yield();
+            }
+            return false;
+        }
+
+        mode_t mode_;
+        std::atomic<bool>& is_being_written_;
+        int own_ = -1;
+        bool has_turn_ = false;
+    };
+
+    /// Whether the file with the number of standard error is it: the one that the process began with, or what
+    /// can be one to which the program has redirected it. A program that closes its standard error gets its
+    /// number for the next file or connection that it opens.
+    [[nodiscard]] bool is_ours(const struct stat& status) const noexcept {
+        if (status.st_dev == device_ && status.st_ino == inode_) return true;
+        const int flags = ::fcntl(STDERR_FILENO, F_GETFD);
+        if (flags < 0 || (flags & FD_CLOEXEC) != 0) return false;
+        if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) return true;
+        if (!S_ISREG(status.st_mode)) return false;
+        const int mode = ::fcntl(STDERR_FILENO, F_GETFL);
+        if (mode < 0) return false;
+        if ((mode & O_APPEND) != 0) return true;
+        return !was_closed_ && (mode & O_ACCMODE) == O_WRONLY;
+    }
+
+    bool write_all(std::string_view text, const Output& output) noexcept {
+        for (const std::size_t whole = text.size(); !text.empty();) {
+            const ssize_t written = output.write(text);
+            if (written > 0) {
+                text.remove_prefix(static_cast<std::size_t>(written));
+            } else if (written == 0 || errno != EINTR) {
+                if (text.size() != whole) is_cut_ = true;
+                return false;
+            }
+        }
+        return true;
+    }
+
+    bool tell_of(std::size_t lost, const Output& output) noexcept {
+        const bool is_cut = is_cut_.exchange(false);  // then its line ends here
+        char note[128];
+        const int size = std::snprintf(
+            note, sizeof note, "%ssake: warning: %zu line%s of the log %s lost: standard error was full\n",
+            is_cut ? "\n" : "", lost, lost == 1 ? "" : "s", lost == 1 ? "was" : "were");
+        if (write_all({note, static_cast<std::size_t>(size)}, output)) return true;
+        if (is_cut) is_cut_ = true;
+        return false;
+    }
+
+    dev_t device_ = 0;
+    ino_t inode_ = 0;
+    std::atomic<bool> was_closed_{true};
+    std::atomic<bool> is_being_written_{false};
+    std::atomic<std::size_t> lost_{0};
+    std::atomic<bool> is_cut_{false};  // the last line that was lost is there in part
+};
+
+inline StandardError standard_error;
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/base/log.hpp ----
 
 // Log lines: a level, a text, and the sink that takes them. One line is one write, so lines of several
@@ -310,38 +505,6 @@ inline void append_escaped(std::string& out, std::string_view text) {
     }
 }
 
-namespace detail {
-
-/// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
-/// came.
-class SigpipeHeldBack {
-  public:
-    SigpipeHeldBack() noexcept : was_pending_(is_pending()) {
-        ::sigemptyset(&sigpipe_);
-        ::sigaddset(&sigpipe_, SIGPIPE);
-        ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &previous_);
-    }
-    SigpipeHeldBack(const SigpipeHeldBack&) = delete;
-    SigpipeHeldBack& operator=(const SigpipeHeldBack&) = delete;
-    ~SigpipeHeldBack() {
-        int taken = 0;
-        if (!was_pending_ && is_pending()) ::sigwait(&sigpipe_, &taken);
-        ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
-    }
-
-  private:
-    static bool is_pending() noexcept {
-        sigset_t pending;
-        return ::sigpending(&pending) == 0 && ::sigismember(&pending, SIGPIPE) == 1;
-    }
-
-    sigset_t sigpipe_{};
-    sigset_t previous_{};
-    bool was_pending_;
-};
-
-}  // namespace detail
-
 /// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
 /// that line and nothing else.
 inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view what,
@@ -374,15 +537,16 @@ class PacedWarning {
 
 }  // namespace detail
 
-/// The default sink: "sake: warning: text" on standard error. A full or closed standard error, or one whose
-/// reader has gone, loses the line and nothing else.
+/// The default sink: "sake: warning: text" on standard error. It never waits. A line for which there is no
+/// room is lost, and the next one that finds room says how many were. What has the number of standard error
+/// and is not it, since the program has closed that, is not written to. To send the lines elsewhere while
+/// the program runs, use dup2 or freopen with a pipe, a terminal, or a file opened for writing only.
 inline void log_to_stderr(LogLevel level, std::string_view text) {
     std::string line = "sake: ";
     if (level != LogLevel::info) line.append(to_string(level)).append(": ");
     append_escaped(line, text);
     line += '\n';
-    const detail::SigpipeHeldBack no_sigpipe;
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+    detail::standard_error.write_line(line);
 }
 
 }  // namespace v0
@@ -538,6 +702,15 @@ namespace detail {
     std::exception_ptr caught = std::current_exception();
     if (!caught) throw;
     return caught;
+}
+
+/// A std::runtime_error with this text, to be thrown later; std::bad_alloc if there is no memory for it.
+[[nodiscard]] inline std::exception_ptr failure_of(const char* text) noexcept {
+    try {
+        throw std::runtime_error(text);
+    } catch (...) {
+        return std::current_exception();
+    }
 }
 
 /// Throws std::invalid_argument that names a number which is too small. A size that was negative before it
@@ -4029,8 +4202,12 @@ class Poller {
     virtual void rearm(int fd, Watch& watch, std::uint8_t directions) noexcept = 0;
     [[nodiscard]] virtual bool needs_rearm() const noexcept { return false; }
 
-    /// Waits for at most `timeout` (negative: for ever) and appends what became ready.
-    virtual void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
+    /// What a wait has found: all that was ready, or one batch of it, and more may be had at once.
+    enum class Found : std::uint8_t { all, some };
+
+    /// Waits for at most `timeout` (negative: for ever) and appends what became ready. A wait that a signal
+    /// cuts short has looked all the same.
+    virtual Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
 
     /// The time, and the time of day. Everything on the loop asks here, so that tests can simulate time.
     [[nodiscard]] virtual TimePoint now() const noexcept { return Clock::now(); }
@@ -4114,6 +4291,13 @@ SysResult retry(Call call) noexcept {
     }
 }
 
+/// For a call that waits: after a signal it is made again without waiting, so that it has looked in any case,
+/// and a caller with a clock sets the timeout anew.
+template <class Duration, class Call>
+SysResult retry_without_waiting(Duration timeout, Call call) noexcept {
+    return retry([&] { return call(std::exchange(timeout, Duration::zero())); });
+}
+
 inline SysResult receive(int fd, void* buffer, std::size_t size) noexcept {
     return retry([=] { return ::recv(fd, buffer, size, 0); });
 }
@@ -4180,6 +4364,17 @@ inline SysResult send_file(int socket, int file, std::uint64_t& offset, std::siz
     return copy_file(socket, file, offset, count);
 }
 
+/// The smallest number that a descriptor of ours may have. Those below are standard input, output and error
+/// for all of the program, also where they are closed.
+inline constexpr int first_own_number = 3;
+
+/// Gives a new descriptor, if there is one, a number of its own; close-on-exec.
+inline SysResult above_standard_streams(SysResult made) noexcept {
+    if (!made.ok() || made.value >= first_own_number) return made;
+    const FileDescriptor low(static_cast<int>(made.value));
+    return retry([&] { return ::fcntl(low.get(), F_DUPFD_CLOEXEC, first_own_number); });
+}
+
 inline bool set_close_on_exec(int fd) noexcept { return ::fcntl(fd, F_SETFD, FD_CLOEXEC) == 0; }
 
 inline bool set_nonblocking_cloexec(int fd) noexcept {
@@ -4199,9 +4394,10 @@ inline SysResult reset_on_close(int fd) noexcept {
 /// A new non-blocking, close-on-exec stream socket.
 inline SysResult stream_socket(int family) noexcept {
 #if SAKE_HAS_ACCEPT4
-    return retry([=] { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); });
+    return above_standard_streams(
+        retry([=] { return ::socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); }));
 #else
-    const SysResult made = retry([=] { return ::socket(family, SOCK_STREAM, 0); });
+    const SysResult made = above_standard_streams(retry([=] { return ::socket(family, SOCK_STREAM, 0); }));
     if (made.ok()) set_nonblocking_cloexec(static_cast<int>(made.value));
 #if defined(SO_NOSIGPIPE)
     if (made.ok()) set_option(static_cast<int>(made.value), SOL_SOCKET, SO_NOSIGPIPE, 1);
@@ -4214,7 +4410,7 @@ inline SysResult stream_socket(int family) noexcept {
 inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) noexcept {
     auto* address = reinterpret_cast<sockaddr*>(&peer);
     // Linux reports errors of the dead connection itself here (accept(2)): the next one may be fine.
-    return retry([&] {
+    return above_standard_streams(retry([&] {
         peer_size = sizeof peer;
 #if SAKE_HAS_ACCEPT4
         return ::accept4(fd, address, &peer_size, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -4228,7 +4424,7 @@ inline SysResult accept(int fd, sockaddr_storage& peer, socklen_t& peer_size) no
         }
         return accepted;
 #endif
-    });
+    }));
 }
 
 /// What accept says of one connection: it died in the queue, or is forbidden (accept(2), "Error handling").
@@ -4263,7 +4459,7 @@ inline bool is_ready(int fd, short direction) noexcept {
 
 /// Another descriptor for the same open file, close-on-exec.
 inline SysResult duplicate(int fd) noexcept {
-    return retry([=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, 0); });
+    return retry([=] { return ::fcntl(fd, F_DUPFD_CLOEXEC, first_own_number); });
 }
 
 /// Begins to connect a non-blocking socket. EINPROGRESS: when it is writable, `socket_error` tells the
@@ -4282,15 +4478,45 @@ inline int socket_error(int fd) noexcept {
     return asked.ok() ? error : asked.error;
 }
 
-/// How many bytes of what was sent the peer has not acknowledged; 1 where the system does not tell.
+/// Whether it is a Unix socket.
+inline bool is_unix_socket(int fd) noexcept {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    return ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+           address.ss_family == AF_UNIX;
+}
+
+/// How many bytes of what was sent have yet to arrive at the peer's system; 1 where ours does not tell. None
+/// over a Unix socket: they are with the peer already, which can read them however late, and after our close.
 inline std::uint32_t unacknowledged(int fd) noexcept {
     int bytes = 0;
-    if (::ioctl(fd, TIOCOUTQ, &bytes) != 0) return 1;
-    return bytes > 0 ? static_cast<std::uint32_t>(bytes) : 0;
+#if defined(SO_NWRITE)  // macOS
+    socklen_t size = sizeof bytes;
+    const bool is_known = ::getsockopt(fd, SOL_SOCKET, SO_NWRITE, &bytes, &size) == 0;
+#elif defined(FIONWRITE)  // FreeBSD
+    const bool is_known = ::ioctl(fd, FIONWRITE, &bytes) == 0;
+#else
+    const bool is_known = ::ioctl(fd, TIOCOUTQ, &bytes) == 0;
+#endif
+    if (is_known && bytes <= 0) return 0;
+    if (is_unix_socket(fd)) return 0;
+    return is_known ? static_cast<std::uint32_t>(bytes) : 1;
 }
 
 inline SysResult shutdown_write(int fd) noexcept {
     return retry([=] { return ::shutdown(fd, SHUT_WR); });
+}
+
+/// Opens a file, close-on-exec.
+inline SysResult open(const char* path, int flags, mode_t mode = 0) noexcept {
+    return above_standard_streams(retry([=] { return ::open(path, flags | O_CLOEXEC, mode); }));
+}
+
+/// Takes over a descriptor that a call has just made. Throws std::system_error that names the call.
+inline FileDescriptor own_or_throw(SysResult made, const char* call) {
+    const SysResult own = above_standard_streams(made);
+    if (!own.ok()) throw_system_error(own.error, call);
+    return FileDescriptor(static_cast<int>(own.value));
 }
 
 /// A pipe whose ends are non-blocking and close-on-exec: {read end, write end}. Throws std::system_error.
@@ -4303,7 +4529,13 @@ inline std::pair<FileDescriptor, FileDescriptor> make_pipe() {
     set_nonblocking_cloexec(ends[0]);
     set_nonblocking_cloexec(ends[1]);
 #endif
-    return {FileDescriptor(ends[0]), FileDescriptor(ends[1])};
+    const SysResult read_end = above_standard_streams({ends[0], 0});
+    const SysResult write_end = above_standard_streams({ends[1], 0});
+    std::pair<FileDescriptor, FileDescriptor> pipe{static_cast<int>(read_end.value),
+                                                   static_cast<int>(write_end.value)};
+    const int error = read_end.ok() ? write_end.error : read_end.error;
+    if (error != 0) throw_system_error(error, "pipe");
+    return pipe;
 }
 
 /// Asks for large pages behind memory that is about to be filled, if it is large itself: 64 MiB then take
@@ -4364,9 +4596,9 @@ namespace detail {
 
 class EpollPoller final : public Poller {
   public:
-    EpollPoller() : epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
-        if (!epoll_) throw_system_error(errno, "epoll_create1");
-    }
+    EpollPoller()
+        : epoll_(sys::own_or_throw(sys::retry([] { return ::epoll_create1(EPOLL_CLOEXEC); }),
+                                   "epoll_create1")) {}
 
     [[nodiscard]] std::string_view name() const noexcept override { return "epoll"; }
 
@@ -4384,15 +4616,18 @@ class EpollPoller final : public Poller {
 
     void rearm(int, Watch&, std::uint8_t) noexcept override {}
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        const int count = ::epoll_wait(epoll_.get(), buffer_.data(), static_cast<int>(buffer_.size()),
-                                       static_cast<int>(timeout.count()));
-        // EINTR is an empty turn: the loop computes its timeout anew.
-        if (count < 0 && errno != EINTR) throw_system_error(errno, "epoll_wait");
-        for (int i = 0; i < count; ++i) {
-            const epoll_event& event = buffer_[static_cast<std::size_t>(i)];
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        const SysResult found = sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds limit) {
+            return ::epoll_wait(epoll_.get(), buffer_.data(), static_cast<int>(buffer_.size()),
+                                static_cast<int>(limit.count()));
+        });
+        if (!found.ok()) throw_system_error(found.error, "epoll_wait");
+        const auto count = static_cast<std::size_t>(found.value);
+        for (std::size_t i = 0; i < count; ++i) {
+            const epoll_event& event = buffer_[i];
             events.push_back({static_cast<Watch*>(event.data.ptr), translate(event.events)});
         }
+        return count == buffer_.size() ? Found::some : Found::all;
     }
 
   private:
@@ -4427,8 +4662,7 @@ namespace detail {
 
 class KqueuePoller final : public Poller {
   public:
-    KqueuePoller() : kqueue_(::kqueue()) {
-        if (!kqueue_) throw_system_error(errno, "kqueue");
+    KqueuePoller() : kqueue_(sys::own_or_throw(sys::retry([] { return ::kqueue(); }), "kqueue")) {
         sys::set_close_on_exec(kqueue_.get());
     }
 
@@ -4442,17 +4676,23 @@ class KqueuePoller final : public Poller {
 
     void rearm(int, Watch&, std::uint8_t) noexcept override {}
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        timespec limit{};
-        limit.tv_sec = static_cast<decltype(limit.tv_sec)>(timeout.count() / 1000);
-        limit.tv_nsec = static_cast<decltype(limit.tv_nsec)>(timeout.count() % 1000 * 1'000'000);
-        const int count = ::kevent(kqueue_.get(), nullptr, 0, buffer_.data(),
-                                   static_cast<int>(buffer_.size()), timeout.count() < 0 ? nullptr : &limit);
-        if (count < 0 && errno != EINTR) throw_system_error(errno, "kevent");
-        for (int i = 0; i < count; ++i) {
-            const struct kevent& event = buffer_[static_cast<std::size_t>(i)];
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        const SysResult found =
+            sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds longest) {
+                timespec limit{};
+                limit.tv_sec = static_cast<decltype(limit.tv_sec)>(longest.count() / 1000);
+                limit.tv_nsec = static_cast<decltype(limit.tv_nsec)>(longest.count() % 1000 * 1'000'000);
+                return ::kevent(kqueue_.get(), nullptr, 0, buffer_.data(), static_cast<int>(buffer_.size()),
+                                longest.count() < 0 ? nullptr : &limit);
+            });
+        if (!found.ok()) throw_system_error(found.error, "kevent");
+        const auto count = static_cast<std::size_t>(found.value);
+        for (std::size_t i = 0; i < count; ++i) {
+            const struct kevent& event = buffer_[i];
             events.push_back({static_cast<Watch*>(event.udata), translate(event)});
         }
+        // A descriptor may have two events, which need not come in one call.
+        return 2 * count >= buffer_.size() ? Found::some : Found::all;
     }
 
   private:
@@ -4506,6 +4746,7 @@ class PollPoller final : public Poller {
         polled_.push_back({fd, POLLIN | POLLOUT | hang_up, 0});
         watches_.push_back(&watch);
         index_[number] = polled_.size() - 1;
+        next_ = polled_.size();
     }
 
     void remove(int fd, Watch&) noexcept override {
@@ -4517,6 +4758,7 @@ class PollPoller final : public Poller {
         }
         polled_.pop_back();
         watches_.pop_back();
+        next_ = polled_.size();
     }
 
     void rearm(int fd, Watch&, std::uint8_t directions) noexcept override {
@@ -4530,18 +4772,24 @@ class PollPoller final : public Poller {
 
     [[nodiscard]] bool needs_rearm() const noexcept override { return true; }
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        const int count =
-            ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()), static_cast<int>(timeout.count()));
-        if (count < 0 && errno != EINTR) throw_system_error(errno, "poll");
-        // What does not fit is reported by the next call, which goes on from there: poll is level-triggered.
-        int left = count;
-        for (std::size_t i = 0; left > 0 && i < polled_.size() && events.size() < events.capacity(); ++i) {
-            if (++last_ >= polled_.size()) last_ = 0;
-            if (polled_[last_].revents == 0) continue;
-            --left;
-            events.push_back({watches_[last_], report(polled_[last_])});
+    // What does not fit is handed out by the next call, which need not ask the system again. Where that call
+    // does not come at once, poll, which is level-triggered, reports it anew.
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        if (next_ == polled_.size()) {
+            const SysResult found =
+                sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds limit) {
+                    return ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()),
+                                  static_cast<int>(limit.count()));
+                });
+            if (!found.ok()) throw_system_error(found.error, "poll");
+            if (found.value == 0) return Found::all;
+            next_ = 0;
         }
+        for (; next_ != polled_.size() && events.size() < events.capacity(); ++next_) {
+            if (polled_[next_].revents == 0) continue;
+            events.push_back({watches_[next_], report(polled_[next_])});
+        }
+        return next_ != polled_.size() ? Found::some : Found::all;
     }
 
   private:
@@ -4571,7 +4819,7 @@ class PollPoller final : public Poller {
     }
 
     std::vector<pollfd> polled_;
-    std::size_t last_ = 0;            // the position that was looked at last
+    std::size_t next_ = 0;            // the position to look at next; behind the last if all were
     std::vector<Watch*> watches_;     // parallel to polled_
     std::vector<std::size_t> index_;  // the position of each descriptor, by its number
 };
@@ -4671,6 +4919,9 @@ class Fiber : public ListNode {
     /// first is seen are one with it.
     void cancel() noexcept;
 
+    /// It never goes on: takes it off whatever it waits for, and gives back what it was given.
+    void abandon() noexcept;
+
     /// Whether a wait is open and not over yet.
     [[nodiscard]] bool is_suspended() const noexcept;
     /// Appends what it waits for, such as "an event".
@@ -4733,6 +4984,9 @@ class Wait : public Resumable {
     /// Takes the operation off what it waits for. Returns false if it cannot be cut short: it will finish
     /// later, and the cancellation is seen by the next wait.
     virtual bool withdraw() noexcept = 0;
+    /// The coroutine never goes on: takes the operation off what it waits for, or gives back what it was
+    /// given.
+    virtual void abandon() noexcept { static_cast<void>(withdraw()); }
 
     /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait
     /// was over. Then the next wait does not see it.
@@ -4762,6 +5016,10 @@ inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr 
 inline void Fiber::describe_wait(std::string& out) const {
     if (is_suspended()) return open_wait_->describe(out);
     out += "its turn";
+}
+
+inline void Fiber::abandon() noexcept {
+    if (open_wait_ != nullptr) std::exchange(open_wait_, nullptr)->abandon();
 }
 
 inline void Fiber::cancel() noexcept {
@@ -5011,16 +5269,22 @@ class TimerQueue {
 
     /// Calls back every timer whose deadline is not after `now`, in the order of the deadlines.
     void expire(TimePoint now) noexcept {
-        while (!heap_.empty() && heap_.front().key <= now) {
+        while (is_due(now)) {
             Timer& timer = *heap_.front().timer;
-            if (timer.deadline_ > heap_.front().key) {
-                heap_.front().key = timer.deadline_;
-                sift_down(0);
-            } else {
-                remove(0);
-                timer.callback_(timer);
-            }
+            remove(0);
+            timer.callback_(timer);
         }
+    }
+
+    /// Whether `expire` would call back.
+    [[nodiscard]] bool is_due(TimePoint now) noexcept {
+        while (!heap_.empty() && heap_.front().key <= now) {
+            const Timer& timer = *heap_.front().timer;
+            if (timer.deadline_ <= heap_.front().key) return true;
+            heap_.front().key = timer.deadline_;
+            sift_down(0);
+        }
+        return false;
     }
 
     /// When `expire` has something to do next; TimePoint::max() if never.
@@ -5204,7 +5468,7 @@ class Reactor {
     /// then.
     void post(detail::PostedCall& call) noexcept;
 
-    /// The time at the start of this turn of the loop.
+    /// The time at the start of this turn of the loop; later where a coroutine was seen to hold the loop.
     [[nodiscard]] detail::TimePoint now() const noexcept { return now_; }
     /// The time at this very moment.
     [[nodiscard]] detail::TimePoint present() const noexcept {
@@ -5233,11 +5497,12 @@ class Reactor {
     /// waits again is cancelled anew, a thousand times; then it is left as it is, never to go on, and logged.
     void cancel_all();
 
-    /// Nothing that is ready or gets ready goes on any more, for the last moments of those who own it.
-    void abandon() noexcept {
-        is_abandoned_ = true;
-        first_ready_ = last_ready_ = nullptr;
-    }
+    /// The same for destructors: if the loop fails meanwhile, tasks are left as they are, and it is logged.
+    void end_all() noexcept;
+
+    /// Nothing that is ready or gets ready goes on any more, for the last moments of those who own it. Fibers
+    /// wait for nothing any more, so that what they waited for may outlive the reactor.
+    void abandon() noexcept;
 
     /// Cancels every fiber, once.
     void cancel_fibers() noexcept;
@@ -5259,12 +5524,20 @@ class Reactor {
         longest_hold_ = longest;
         report_stall_ = std::move(report);
     }
+    /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
+    void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
+    [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
+
     /// Names what is at work from now on until the present coroutine waits.
     void set_work(const void* work) noexcept { work_ = work; }
+    /// What was named last; null for what has no name.
+    [[nodiscard]] const void* work() const noexcept { return work_; }
     /// Sets how messages name the work of a fiber, Fiber::work.
     void name_work(std::string (*name)(const void* work)) noexcept { name_work_ = name; }
     /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
-    [[nodiscard]] std::string describe_waits() const;
+    /// With `work`, only those whose work has a name.
+    enum class Whose : std::uint8_t { all, work };
+    [[nodiscard]] std::string describe_waits(Whose whose = Whose::all) const;
     /// Looks whether what was at work has held the loop; after every coroutine, and where one starts others.
     void check_stall();
 
@@ -5302,7 +5575,15 @@ class Reactor {
     /// The moment since which what the events of this turn tell has happened, as far as that can be known:
     /// they came while the thread was busy, or ended its wait.
     [[nodiscard]] detail::TimePoint events_since() const noexcept { return events_since_; }
+    /// For what happens at a moment, such as the end of a sleep.
     [[nodiscard]] detail::TimerQueue& timers() noexcept { return timers_; }
+    /// For limits on what others do. None is acted on before all sockets were asked at its time or later, and
+    /// what had become ready by then has run: if the loop was held up, nobody else is judged for it.
+    [[nodiscard]] detail::TimerQueue& deadlines() noexcept { return deadlines_; }
+    /// When the next of either is due; TimePoint::max() if none is.
+    [[nodiscard]] detail::TimePoint next_timer() const noexcept {
+        return std::min(timers_.next(), deadlines_.next());
+    }
     [[nodiscard]] detail::Poller& poller() noexcept { return *poller_; }
     [[nodiscard]] bool poller_needs_rearm() const noexcept { return poller_needs_rearm_; }
 
@@ -5319,6 +5600,7 @@ class Reactor {
     void turn();
     [[nodiscard]] bool may_put_off_events() noexcept;
     void take_events();
+    void expire_timers() noexcept;
     [[nodiscard]] std::chrono::milliseconds time_to_timer(detail::TimePoint present) const noexcept;
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
@@ -5327,11 +5609,16 @@ class Reactor {
     std::unique_ptr<detail::Poller> poller_;
     bool poller_needs_rearm_;
     bool has_virtual_time_;
+    std::size_t watches_ = 0;  // of descriptors
     detail::PostedWork posted_;
     detail::Watch posted_watch_;
     std::vector<detail::PollEvent> events_;
     detail::TimerQueue timers_;
+    detail::TimerQueue deadlines_;
     detail::TimePoint now_ = present();
+    detail::TimePoint asked_at_{};  // all that had become ready by then is known
+    unsigned put_off_ = 0;          // for so many turns, the deadlines due at the next moment
+    detail::TimePoint put_off_from_{};
     detail::TimePoint last_events_{};  // when they were last taken
     detail::TimePoint events_since_{};
     detail::TimePoint put_off_until_{};
@@ -5344,6 +5631,7 @@ class Reactor {
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
+    std::stop_token stop_token_;
     LogSink log_ = log_to_stderr;
     const void* work_ = nullptr;
     std::string (*name_work_)(const void*) = nullptr;
@@ -5353,6 +5641,9 @@ class Reactor {
 };
 
 namespace detail {
+
+/// The same, to a log of the caller's choice.
+void report_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
 
 inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
 #if SAKE_HAS_EPOLL
@@ -5370,8 +5661,14 @@ inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.
 inline void note_work(Reactor& reactor, const void* work) noexcept { reactor.set_work(work); }
 
 inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
+    if (const Reactor* const reactor = Reactor::current())
+        return report_failure(reactor->log_, what, exception);
     const LogSink to_stderr = log_to_stderr;
-    const LogSink& log = Reactor::current() != nullptr ? Reactor::current()->log_ : to_stderr;
+    report_failure(to_stderr, what, exception);
+}
+
+inline void report_failure(const LogSink& log, const char* what,
+                           const std::exception_ptr& exception) noexcept {
     try {
         std::rethrow_exception(exception);
     } catch (const Cancelled&) {
@@ -5384,11 +5681,15 @@ inline void report_failure(const char* what, const std::exception_ptr& exception
 
 inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
     : reactor_(&reactor), fd_(fd), ready_(ready) {
-    if (has_descriptor()) reactor.poller().add(fd, *this);
+    if (!has_descriptor()) return;
+    reactor.poller().add(fd, *this);
+    ++reactor.watches_;
 }
 
 inline Watch::~Watch() {
-    if (has_descriptor()) reactor_->poller().remove(fd_, *this);
+    if (!has_descriptor()) return;
+    reactor_->poller().remove(fd_, *this);
+    --reactor_->watches_;
 }
 
 inline void Watch::wait_for(Readiness direction, Resumable& who) noexcept {
@@ -5443,7 +5744,9 @@ inline Reactor::Reactor(std::unique_ptr<detail::Poller> poller)
 
 // Work that was posted too late to run is dropped: whoever it was for has gone.
 inline Reactor::~Reactor() {
-    cancel_all();
+    // Within its own loop, where a coroutine calls exit(): that one cannot be waited for.
+    if (current() == this) abandon();
+    end_all();
     while (end_listeners_.is_linked()) {
         auto* const listener = static_cast<detail::ReactorEndListener*>(end_listeners_.next());
         listener->unlink();
@@ -5495,10 +5798,29 @@ inline void Reactor::cancel_fibers() noexcept {
     }
 }
 
+inline void Reactor::end_all() noexcept {
+    try {
+        cancel_all();
+    } catch (const std::exception& error) {
+        log_quietly(log_, LogLevel::error, "tasks were left unfinished: ", error.what());
+        abandon();
+    }
+}
+
+inline void Reactor::abandon() noexcept {
+    is_abandoned_ = true;
+    first_ready_ = last_ready_ = nullptr;
+    for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        static_cast<detail::Fiber*>(node)->abandon();
+    }
+    first_ready_ = last_ready_ = nullptr;
+}
+
 // The frames give back what they hold, and some of it ends the wait of others, whose turn to go has come or
 // will.
 inline void Reactor::destroy_fibers() noexcept {
     timers_.clear();
+    deadlines_.clear();
     abandon();
     posted_.drop_waits(true);
     while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
@@ -5521,10 +5843,29 @@ inline void Reactor::cancel_all() {
 
 inline void Reactor::turn() {
     if (!may_put_off_events()) take_events();
-    timers_.expire(now_);
     // The byte of a post may come after its work was run: the pipe is emptied then too, or it stays readable.
     if (posted_watch_.is_readable() || !posted_.is_empty()) run_posted();
     resume_ready();
+    expire_timers();
+}
+
+// Only what was due when the sockets were asked, and after the coroutines that this has made ready: the bytes
+// that a deadline misses may be there, or be on their way through others of this loop. Where the loop never
+// comes to rest, that is so many turns.
+inline void Reactor::expire_timers() noexcept {
+    constexpr unsigned most_turns = 16;
+    timers_.expire(asked_at_);
+    if (!deadlines_.is_due(asked_at_)) {
+        put_off_ = 0;
+    } else if (first_ready_ == nullptr && posted_.is_empty()) {
+        put_off_ = 0;
+        deadlines_.expire(asked_at_);
+    } else {
+        if (put_off_ == 0) put_off_from_ = asked_at_;
+        if (++put_off_ < most_turns) return;
+        put_off_ = 0;
+        deadlines_.expire(put_off_from_);
+    }
 }
 
 // Coroutines that hand things to each other have turns of a microsecond, to which a look at the kernel would
@@ -5535,24 +5876,34 @@ inline bool Reactor::may_put_off_events() noexcept {
     return now_ < put_off_until_ && !has_virtual_time_;
 }
 
+// All of them, a batch at a time. What becomes ready meanwhile is reported last, so there is an end to it
+// when each watch could have been reported for both directions.
 inline void Reactor::take_events() {
+    using Found = detail::Poller::Found;
+    constexpr std::chrono::milliseconds at_once(0);
     constexpr std::chrono::milliseconds a_real_wait(1);
     constexpr std::chrono::microseconds a_little(20);
     events_.clear();
     const bool may_wait = first_ready_ == nullptr;
-    const detail::TimePoint begun = may_wait ? present() : now_;
-    poller_->wait(may_wait ? time_to_timer(begun) : std::chrono::milliseconds(0), events_);
+    asked_at_ = may_wait ? present() : now_;
+    Found found = poller_->wait(may_wait ? time_to_timer(asked_at_) : at_once, events_);
     const detail::TimePoint ended = present();
-    events_since_ = may_wait && ended - begun > a_real_wait ? ended : last_events_;
+    events_since_ = may_wait && ended - asked_at_ > a_real_wait ? ended : last_events_;
     now_ = last_events_ = ended;
     put_off_until_ = ended + a_little;
-    for (const detail::PollEvent& event : events_) mark(event);
+    for (std::size_t taken = 0;;) {
+        for (const detail::PollEvent& event : events_) mark(event);
+        taken += events_.size();
+        if (found == Found::all || taken > 2 * watches_) return;
+        events_.clear();
+        found = poller_->wait(at_once, events_);
+    }
 }
 
 // As a poller's timeout.
 inline std::chrono::milliseconds Reactor::time_to_timer(detail::TimePoint present) const noexcept {
     using std::chrono::milliseconds;
-    const detail::TimePoint next = timers_.next();
+    const detail::TimePoint next = next_timer();
     if (next == detail::TimePoint::max()) return milliseconds(-1);
     if (next <= present) return milliseconds(0);
     constexpr milliseconds longest = std::chrono::hours(1);
@@ -5583,28 +5934,32 @@ inline void Reactor::resume_ready() {
         check_stall();
         ready = next;
     }
+    work_ = nullptr;
 }
 
 inline void Reactor::check_stall() {
     if (!report_stall_) return;
     const detail::TimePoint present = detail::coarse_now();
     const auto held = present - std::exchange(work_start_, present);
+    if (held == detail::Clock::duration::zero()) return;
+    now_ = this->present();  // who comes next in this turn must not be late for what came before
     if (held >= longest_hold_) report_stall_(work_, held);
 }
 
-inline std::string Reactor::describe_waits() const {
+inline std::string Reactor::describe_waits(Whose whose) const {
     constexpr std::size_t most = 8;
     std::size_t count = 0;
     std::string all;
     for (const detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-        if (++count > most) continue;
         const auto& fiber = static_cast<const detail::Fiber&>(*node);
+        if (whose == Whose::work && fiber.work == nullptr) continue;
+        if (++count > most) continue;
         if (count > 1) all += ", ";
         all += fiber.work != nullptr && name_work_ != nullptr ? name_work_(fiber.work) : "a task";
         all += " for ";
         fiber.describe_wait(all);
     }
-    if (count == 0) return "no task waits";
+    if (count == 0) return whose == Whose::work ? "" : "no task waits";
     if (count > most) all.append(", and ").append(std::to_string(count - most)).append(" more");
     return std::to_string(count) + (count == 1 ? " task waits: " : " tasks wait: ") + all;
 }
@@ -5776,6 +6131,11 @@ class ChannelWait : public Wait {
         if (waiter_.is_awake()) return false;
         waiter_.unlink();
         return true;
+    }
+    void abandon() noexcept override {
+        const std::lock_guard lock(mutex_);
+        is_suspended_ = false;
+        give_up();
     }
     void give_up() noexcept {
         waiter_.leave(line_);
@@ -6387,6 +6747,9 @@ class Children {
     /// Adds a child that starts when whoever runs now waits. If the children are cancelled, it never begins.
     void spawn(Task<> task);
 
+    /// None goes on any more.
+    void abandon() noexcept;
+
     /// Cancels all. That they then end by Cancelled is no failure.
     void cancel() noexcept;
 
@@ -6494,6 +6857,7 @@ class [[nodiscard]] Children::EndWait final : public Wait {
         children_.cancel();
         return false;
     }
+    void abandon() noexcept override { children_.abandon(); }
     Children& children_;
 };
 
@@ -6540,6 +6904,12 @@ inline void Children::cancel() noexcept {
     is_cancelled_ = true;
     for (ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
         static_cast<Fiber*>(node)->cancel();
+    }
+}
+
+inline void Children::abandon() noexcept {
+    for (ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+        static_cast<Fiber*>(node)->abandon();
     }
 }
 
@@ -6746,6 +7116,7 @@ auto spawn_on(Reactor& reactor, Task<T> task) {
     // If there is no memory for the frame, the handle deletes the state: it has no fiber yet.
     const Root root = run_spawned<T>(reactor, std::move(task), state);
     state->fiber = &root.fiber();
+    state->fiber->work = reactor.work();
     ++state->holders;
     reactor.adopt(root.fiber());
     root.start();
@@ -6959,7 +7330,7 @@ std::variant<Ts...> unwrap_one(std::tuple<std::optional<Ts>...>& results, std::s
 class TimeLimit : private Timer {
   public:
     TimeLimit(Children& children, Reactor& reactor, Clock::duration limit)
-        : Timer(&pass), children_(children), timers_(reactor.timers()) {
+        : Timer(&pass), children_(children), timers_(reactor.deadlines()) {
         timers_.set(*this, reactor.deadline_in(limit));
     }
     TimeLimit(const TimeLimit&) = delete;
@@ -7123,9 +7494,9 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
         if (watch_.waiter(direction_) != nullptr)
             throw std::logic_error("two coroutines wait for the same end of a descriptor");
         Reactor& owner = watch_.reactor();
-        if (deadline_ != TimePoint::max()) owner.timers().set(*this, deadline_);
+        if (deadline_ != TimePoint::max()) owner.deadlines().set(*this, deadline_);
         if (!suspend(coroutine)) {
-            owner.timers().cancel(*this);
+            owner.deadlines().cancel(*this);
             return false;
         }
         watch_.wait_for(direction_, *this);
@@ -7133,7 +7504,7 @@ class [[nodiscard]] LimitedReadinessWait final : public Wait, private Timer {
     }
 
     void await_resume() {
-        if (is_set()) reactor().timers().cancel(*this);
+        if (is_set()) reactor().deadlines().cancel(*this);
         throw_if_cancelled();
         if (has_timed_out_) throw TimedOut();
     }
@@ -7379,10 +7750,11 @@ class SimulatedPoller final : public Poller {
     }
     [[nodiscard]] bool needs_rearm() const noexcept override { return true; }
 
-    void wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
-        real_->wait(std::chrono::milliseconds(0), events);
-        if (events.empty() && timeout.count() != 0) wait_or_jump(events);
+    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+        Found found = real_->wait(std::chrono::milliseconds(0), events);
+        if (events.empty() && timeout.count() != 0) found = wait_or_jump(events);
         if (!events.empty()) given_up_on_.reset();
+        return found;
     }
 
   private:
@@ -7398,19 +7770,23 @@ class SimulatedPoller final : public Poller {
     }
 
     // Nothing is ready.
-    void wait_or_jump(std::vector<PollEvent>& events) {
-        const TimePoint next = std::min(reactor_->timers().next(), horizon_);
+    Found wait_or_jump(std::vector<PollEvent>& events) {
+        const TimePoint next = std::min(reactor_->next_timer(), horizon_);
         const bool can_jump = next != TimePoint::max();
         if (depends_on_others()) {
             if (!can_jump) return real_->wait(std::chrono::milliseconds(-1), events);
-            wait_for_others(events);
-            if (!events.empty()) return;
+            const Found found = wait_for_others(events);
+            if (!events.empty()) return found;
         }
-        if (can_jump) return jump(next);
-        wait_in_real_time(options_.grace, events);
+        if (can_jump) {
+            jump(next);
+            return Found::all;
+        }
+        const Found found = wait_in_real_time(options_.grace, events);
         if (events.empty()) {
             throw Deadlock("deadlock: nothing can happen any more; " + reactor_->describe_waits());
         }
+        return found;
     }
 
     [[nodiscard]] bool depends_on_others() const noexcept {
@@ -7419,12 +7795,13 @@ class SimulatedPoller final : public Poller {
     }
 
     // In vain only once, until something comes or there is more to wait for.
-    void wait_for_others(std::vector<PollEvent>& events) {
+    Found wait_for_others(std::vector<PollEvent>& events) {
         const std::pair others(reactor_->outside_work(), waits_begun_);
-        if (given_up_on_ == others) return;
-        wait_in_real_time(others.first != 0 ? options_.thread_patience : options_.descriptor_patience,
-                          events);
+        if (given_up_on_ == others) return Found::all;
+        const Found found = wait_in_real_time(
+            others.first != 0 ? options_.thread_patience : options_.descriptor_patience, events);
         if (events.empty()) given_up_on_ = others;
+        return found;
     }
 
     // At the horizon, once what is due there has run.
@@ -7434,12 +7811,14 @@ class SimulatedPoller final : public Poller {
     }
 
     // Again after a signal, which cuts a wait of the poller short.
-    void wait_in_real_time(std::chrono::milliseconds longest, std::vector<PollEvent>& events) {
+    Found wait_in_real_time(std::chrono::milliseconds longest, std::vector<PollEvent>& events) {
         const TimePoint until = moment_after(Clock::now(), to_clock(longest));
-        while (events.empty()) {
+        for (;;) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
-            if (left.count() <= 0) return;
-            real_->wait(std::min<std::chrono::milliseconds>(left, std::chrono::hours(1)), events);
+            if (left.count() <= 0) return Found::all;
+            const Found found =
+                real_->wait(std::min<std::chrono::milliseconds>(left, std::chrono::hours(1)), events);
+            if (!events.empty()) return found;
         }
     }
 
@@ -7570,6 +7949,11 @@ class [[nodiscard]] Semaphore::AcquireWait final : public detail::Wait, public d
     bool withdraw() noexcept override {
         unlink();
         return true;
+    }
+    void abandon() noexcept override {
+        const bool has_permit = !is_linked() && !was_cancelled();
+        unlink();
+        if (has_permit) semaphore_.give_back();
     }
     Semaphore& semaphore_;
 };
@@ -7820,6 +8204,32 @@ void Pool<T>::sweep() noexcept {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/async/this_task.hpp ----
+
+// this_task: what a coroutine, or what it calls, can ask about the loop that it runs on.
+
+namespace sake {
+inline namespace v0 {
+
+/// The coroutine that runs, and whatever it calls.
+namespace this_task {
+
+/// Tells that the server whose loop this is has begun to stop gracefully: from now on it takes nothing new,
+/// and waits for what is in flight. Also for spawned tasks and for handlers of worker routes. Without a
+/// server, or outside of a loop, it never tells anything. A callback on it runs on the loop's thread and, as
+/// on every stop token, must not throw.
+///
+///     while (!sake::this_task::stop_token().stop_requested()) co_await work_off_one(queue);
+[[nodiscard]] inline std::stop_token stop_token() noexcept {
+    const Reactor* const reactor = Reactor::current();
+    return reactor != nullptr ? reactor->stop_token() : std::stop_token();
+}
+
+}  // namespace this_task
+
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/compute/cpu_count.hpp ----
 
 // How many CPUs this process may use: by affinity and by cgroup quota, which containers set, not how many the
@@ -7831,7 +8241,7 @@ namespace detail {
 
 /// The beginning of a small file; empty if it cannot be read.
 inline std::string read_small_file(const std::string& path) {
-    const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    const FileDescriptor file(static_cast<int>(sys::open(path.c_str(), O_RDONLY).value));
     if (!file) return {};
     std::string text(4096, '\0');
     const SysResult result = sys::read(file.get(), text.data(), text.size());
@@ -7982,7 +8392,9 @@ class WorkerPool {
     explicit WorkerPool(int size = 0, int queue_limit = 256);
     WorkerPool(const WorkerPool&) = delete;
     WorkerPool& operator=(const WorkerPool&) = delete;
-    /// Runs what is queued to its end, unless the pool was stopped, then ends the threads.
+    /// Runs what is queued to its end, unless the pool was stopped, then ends the threads. In a job of the
+    /// pool it does not wait, which would be for itself: then the threads go on by themselves until all is
+    /// done.
     ~WorkerPool();
 
     /// Runs `f()` on a thread of the pool, soon and in order. Returns false, at once, if the queue is full or
@@ -8002,7 +8414,7 @@ class WorkerPool {
 
     /// Takes nothing more, drops what is queued, and waits until `patience` is over for what runs. A thread
     /// that is not done by then is left to itself, and what its job uses must live on. Returns how many are
-    /// left. Not to be called by a job of the pool.
+    /// left. Throws std::logic_error in a job of the pool.
     int stop(std::chrono::milliseconds patience);
 
     // What follows is for carriers, which look after a job that they have submitted.
@@ -8071,6 +8483,23 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         changed_.wait(
             lock, [this] { return stopping_.stop_requested() || (queue_.empty() && stats_.running == 0); });
         return !stopping_.stop_requested();
+    }
+
+    /// Whether the caller is a job of the pool.
+    [[nodiscard]] bool is_within() noexcept {
+        const std::lock_guard lock(mutex_);
+        return std::any_of(threads_.begin(), threads_.end(), [](const Thread& each) {
+            return each.handle.get_id() == std::this_thread::get_id();
+        });
+    }
+
+    /// Takes nothing more. The threads end by themselves when they have done what is queued.
+    void let_go() noexcept {
+        const std::lock_guard lock(mutex_);
+        stopping_.request_stop();
+        for (Thread& each : threads_) {
+            if (each.handle.joinable()) each.handle.detach();
+        }
     }
 
     int stop(std::chrono::milliseconds patience) {
@@ -8252,11 +8681,19 @@ inline WorkerPool::WorkerPool(int size, int queue_limit) : size_(size == 0 ? usa
 }
 
 inline WorkerPool::~WorkerPool() {
-    if (state_->drain()) state_->stop(std::chrono::hours(1));
+    if (state_->is_within()) {
+        state_->let_go();
+    } else if (state_->drain()) {
+        state_->stop(std::chrono::hours(1));
+    }
 }
 
 inline WorkerPool::Stats WorkerPool::stats() const { return state_->stats(); }
-inline int WorkerPool::stop(std::chrono::milliseconds patience) { return state_->stop(patience); }
+inline int WorkerPool::stop(std::chrono::milliseconds patience) {
+    if (state_->is_within())
+        throw std::logic_error("WorkerPool::stop: a job of the pool would wait for itself");
+    return state_->stop(patience);
+}
 inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
     return state_->submit(std::move(job));
 }
@@ -8354,6 +8791,45 @@ struct BlockingThreads {
     BackgroundPlace place{pool};
 };
 
+/// What takes a stop token, and is told by it that its caller was cancelled, or that the server stops.
+template <class F>
+struct Stoppable {
+    explicit Stoppable(F&& given) : function(std::move(given)) {}
+    explicit Stoppable(const F& given) : function(given) {}
+    auto operator()()
+        requires std::invocable<F&, std::stop_token>
+    {
+        return function(source.get_token());
+    }
+    F function;
+    std::stop_source source;
+};
+template <class F>
+inline constexpr bool is_stoppable = false;
+template <class F>
+inline constexpr bool is_stoppable<Stoppable<F>> = true;
+
+/// What is run for a callable that a program gives.
+template <class F>
+using BackgroundCall = std::conditional_t<std::invocable<std::decay_t<F>&, std::stop_token>,
+                                          Stoppable<std::decay_t<F>>, std::decay_t<F>>;
+
+/// Passes the word of a stop on, as long as it lives.
+class StopRelay {
+  public:
+    template <class F>
+    StopRelay(const Reactor& reactor, F& function) {
+        if constexpr (is_stoppable<F>) callback_.emplace(reactor.stop_token(), Request{function.source});
+    }
+
+  private:
+    struct Request {
+        void operator()() noexcept { source.request_stop(); }
+        std::stop_source source;
+    };
+    std::optional<std::stop_callback<Request>> callback_;
+};
+
 /// Runs a callable, which stays where it is, on a thread of a pool. Cancelled before it has begun, it never
 /// runs; afterwards it goes on to its end, and so does the wait, since it may use what the waiting frame
 /// holds.
@@ -8424,15 +8900,17 @@ class [[nodiscard]] BackgroundWait final : public Wait {
     }
     void end(bool thread_ended) noexcept {
         const std::lock_guard lock(mutex_);
-        if (thread_ended)
-            failure_ = std::make_exception_ptr(std::runtime_error("background: the work ended its thread"));
+        if (thread_ended) failure_ = failure_of("background: the work ended its thread");
         is_running_ = false;
         ended_.notify_one();
         reactor().post(*this);
     }
 
     bool withdraw() noexcept override {
-        if (!place_.withdraw(job_)) return false;
+        if (!place_.withdraw(job_)) {
+            if constexpr (is_stoppable<F>) function_.source.request_stop();
+            return false;
+        }
         is_running_ = false;
         return true;
     }
@@ -8452,6 +8930,7 @@ Task<std::invoke_result_t<F&>> run_on(F function) {
     Fiber& fiber = co_await current_fiber();
     BackgroundPlace& place = fiber.reactor().local<Threads>().place;
     const Semaphore::Permit turn = co_await place.turns().acquire();
+    const StopRelay relay(fiber.reactor(), function);
     const Reactor::OutsideWork outside(fiber.reactor());
     BackgroundWait<F> wait(place, function);
     co_return co_await wait;
@@ -8476,17 +8955,21 @@ Task<std::invoke_result_t<F&>> run_blocking(F function) {
 ///
 /// If too much waits already, it waits for its turn. Cancelled before `f` has begun, it throws Cancelled and
 /// `f` never runs; once begun, `f` is waited for, since it may use what the caller owns, and the next wait
-/// throws. Nor does the loop end before `f` has: let it ask a stop token, if it takes long.
+/// throws. Nor does the loop end before `f` has. So let it take a std::stop_token if it may take long: the
+/// token tells that the caller was cancelled, or that the server has begun to stop.
+///
+///     auto search = [&](std::stop_token stop) { return find_route(graph, stop); };
+///     const Route best = co_await background(search);
 template <class F>
-    requires std::invocable<std::decay_t<F>&>
-[[nodiscard]] Task<std::invoke_result_t<std::decay_t<F>&>> background(F&& f) {
-    static_assert(!detail::is_task<std::invoke_result_t<std::decay_t<F>&>>,
+    requires std::invocable<detail::BackgroundCall<F>&>
+[[nodiscard]] Task<std::invoke_result_t<detail::BackgroundCall<F>&>> background(F&& f) {
+    static_assert(!detail::is_task<std::invoke_result_t<detail::BackgroundCall<F>&>>,
                   "background runs plain functions; a coroutine is awaited as it is");
     static_assert(
         detail::is_safe_to_await<F>,
         "GCC before 13 destroys the captures of this lambda twice: capture by reference, or name the lambda "
         "first, `auto work = [...] {...}; co_await background(work);`");
-    return detail::run_on<detail::CpuThreads, std::decay_t<F>>(std::forward<F>(f));
+    return detail::run_on<detail::CpuThreads>(detail::BackgroundCall<F>(std::forward<F>(f)));
 }
 
 }  // namespace v0
@@ -9731,9 +10214,7 @@ class ThreadState {
     }
     void end() noexcept {
         const std::lock_guard lock(mutex_);
-        if (!result_ && !failure_) {
-            failure_ = std::make_exception_ptr(std::runtime_error("thread: the function ended its thread"));
-        }
+        if (!result_ && !failure_) failure_ = failure_of("thread: the function ended its thread");
         is_over_ = true;
         if (waiter_ == nullptr) return;
         Wait& waiter = *std::exchange(waiter_, nullptr);
@@ -9797,6 +10278,10 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
         was_told_to_stop_ = true;
         if (state_ != nullptr) state_->cancel();
         return false;
+    }
+    void abandon() noexcept override {
+        static_cast<void>(withdraw());
+        static_cast<void>(leave());
     }
     bool leave() noexcept { return state_ != nullptr && state_->leave(*this); }
 
@@ -10570,87 +11055,61 @@ struct Accepted {
 
 // ---- sake/io/address.hpp ----
 
-// Addresses: "host:port", ":8080", "[::1]:8080" and "unix:/path" turned into bound, listening sockets.
+// Addresses as text, "host:port", ":8080" and "[::1]:8080", and as the system wants them.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// A bound and listening socket, and how to name it.
-struct Listener {
-    FileDescriptor socket;
-    std::string url;         // "http://127.0.0.1:8080/" or "unix:/path"
-    std::uint16_t port = 0;  // 0 for a Unix socket
-    bool is_on_all_interfaces = false;
-    std::string unix_path;  // to unlink when it closes
+/// An address as the system wants it.
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = 0;
 
-    Listener() = default;
-    Listener(Listener&&) = default;
-    Listener& operator=(Listener&& other) noexcept {
-        if (this == &other) return *this;
-        remove_socket_file();
-        socket = std::move(other.socket);
-        url = std::move(other.url);
-        port = other.port;
-        is_on_all_interfaces = other.is_on_all_interfaces;
-        unix_path = std::move(other.unix_path);
-        return *this;
+    SocketAddress() = default;
+    SocketAddress(const sockaddr* address, socklen_t length) noexcept : size(length) {
+        std::memcpy(&storage, address, length);
     }
-    ~Listener() { remove_socket_file(); }
+    [[nodiscard]] int family() const noexcept { return storage.ss_family; }
+    [[nodiscard]] const sockaddr* generic() const noexcept {
+        return reinterpret_cast<const sockaddr*>(&storage);
+    }
+
+    // The following are for TCP.
+    [[nodiscard]] std::uint16_t port() const noexcept {
+        return ntohs(family() == AF_INET6 ? as<sockaddr_in6>().sin6_port : as<sockaddr_in>().sin_port);
+    }
+    void set_port(std::uint16_t port) noexcept {
+        if (family() == AF_INET6) {
+            reinterpret_cast<sockaddr_in6&>(storage).sin6_port = htons(port);
+        } else {
+            reinterpret_cast<sockaddr_in&>(storage).sin_port = htons(port);
+        }
+    }
+    /// Whether it stands for every interface.
+    [[nodiscard]] bool is_any() const noexcept {
+        if (family() == AF_INET6) return IN6_IS_ADDR_UNSPECIFIED(&as<sockaddr_in6>().sin6_addr);
+        return as<sockaddr_in>().sin_addr.s_addr == htonl(INADDR_ANY);
+    }
+    /// The same, but the IPv4 address that an IPv6 address such as ::ffff:127.0.0.1 stands for.
+    [[nodiscard]] SocketAddress without_mapping() const noexcept {
+        if (family() != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&as<sockaddr_in6>().sin6_addr)) return *this;
+        sockaddr_in plain{};
+        plain.sin_family = AF_INET;
+        plain.sin_port = as<sockaddr_in6>().sin6_port;
+        std::memcpy(&plain.sin_addr, as<sockaddr_in6>().sin6_addr.s6_addr + 12, sizeof plain.sin_addr);
+        return {reinterpret_cast<const sockaddr*>(&plain), sizeof plain};
+    }
+    friend bool operator==(const SocketAddress& a, const SocketAddress& b) noexcept {
+        return a.size == b.size && std::memcmp(&a.storage, &b.storage, a.size) == 0;
+    }
 
   private:
-    void remove_socket_file() noexcept {
-        if (socket && !unix_path.empty()) ::unlink(unix_path.c_str());
+    template <class Address>
+    [[nodiscard]] const Address& as() const noexcept {
+        return reinterpret_cast<const Address&>(storage);
     }
 };
-
-[[noreturn]] inline void throw_listen_error(int error, std::string_view address) {
-    throw_system_error(error, "cannot listen on " + std::string(address));
-}
-
-inline void bind_and_listen(const FileDescriptor& socket, const sockaddr* address, socklen_t size,
-                            int backlog, std::string_view name) {
-    const int fd = socket.get();
-    if (::bind(fd, address, size) != 0) throw_listen_error(errno, name);
-    if (::listen(fd, backlog) != 0) throw_listen_error(errno, name);
-}
-
-/// Removes a socket file that nobody listens on any more; leaves every other file alone.
-inline void remove_stale_socket(const std::string& path, const sockaddr_un& address) {
-    struct stat status{};
-    if (::lstat(path.c_str(), &status) != 0 || !S_ISSOCK(status.st_mode)) return;
-    const FileDescriptor probe(static_cast<int>(sys::stream_socket(AF_UNIX).value));
-    const int connected = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
-    if (connected != 0 && errno == ECONNREFUSED) ::unlink(path.c_str());
-}
-
-inline Listener listen_unix(const std::string& path, int backlog) {
-    const std::string name = "unix:" + path;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.empty()) throw_listen_error(EINVAL, name);
-    if (path.size() >= sizeof address.sun_path) throw_listen_error(ENAMETOOLONG, name);
-    std::memcpy(address.sun_path, path.data(), path.size());
-    const SysResult made = sys::stream_socket(AF_UNIX);
-    if (!made.ok()) throw_listen_error(made.error, name);
-    Listener listener;
-    listener.socket = FileDescriptor(static_cast<int>(made.value));
-    remove_stale_socket(path, address);
-    bind_and_listen(listener.socket, reinterpret_cast<const sockaddr*>(&address), sizeof address, backlog,
-                    name);
-    listener.url = name;
-    listener.unix_path = path;
-    return listener;
-}
-
-inline std::uint16_t bound_port(int fd) noexcept {
-    sockaddr_storage address{};
-    socklen_t size = sizeof address;
-    if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return 0;
-    const bool v6 = address.ss_family == AF_INET6;
-    return ntohs(v6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
-                    : reinterpret_cast<const sockaddr_in&>(address).sin_port);
-}
 
 struct HostAndPort {
     std::string host;  // empty: every interface
@@ -10678,81 +11137,6 @@ struct FreeAddresses {
     void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
 };
 using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
-
-inline Addresses resolve_to_listen(const HostAndPort& where, std::string_view name) {
-    addrinfo hints{};
-    hints.ai_family = where.host.empty() ? AF_INET6 : AF_UNSPEC;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-    addrinfo* list = nullptr;
-    const char* host = where.host.empty() ? nullptr : where.host.c_str();
-    const int failed = ::getaddrinfo(host, where.port.c_str(), &hints, &list);
-    if (failed != 0) {
-        throw std::system_error(std::make_error_code(std::errc::address_not_available),
-                                "cannot listen on " + std::string(name) + ": " + ::gai_strerror(failed));
-    }
-    return Addresses(list);
-}
-
-/// Listens on the first of the addresses that the machine lets us have; throws the error of the last.
-inline FileDescriptor listen_on_any(const addrinfo* list, bool both_versions, int backlog,
-                                    std::string_view name) {
-    for (const addrinfo* each = list;; each = each->ai_next) {
-        try {
-            const SysResult made = sys::stream_socket(each->ai_family);
-            if (!made.ok()) throw_listen_error(made.error, name);
-            FileDescriptor socket(static_cast<int>(made.value));
-            sys::set_option(socket.get(), SOL_SOCKET, SO_REUSEADDR, 1);
-            // Accepted sockets inherit it, which saves a call for each.
-            sys::set_option(socket.get(), IPPROTO_TCP, TCP_NODELAY, 1);
-            if (each->ai_family == AF_INET6) {
-                sys::set_option(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, both_versions ? 0 : 1);
-            }
-            bind_and_listen(socket, each->ai_addr, each->ai_addrlen, backlog, name);
-            return socket;
-        } catch (const std::system_error&) {
-            if (each->ai_next == nullptr) throw;
-        }
-    }
-}
-
-inline FileDescriptor listen_on_all_interfaces(HostAndPort where, int backlog, std::string_view name) {
-    try {
-        const Addresses list = resolve_to_listen(where, name);
-        return listen_on_any(list.get(), true, backlog, name);
-    } catch (const std::system_error& error) {
-        // A machine without IPv6 says so; anything else, such as a port in use, is the answer.
-        const int code = error.code().value();
-        if (code != EAFNOSUPPORT && code != EADDRNOTAVAIL) throw;
-        where.host = "0.0.0.0";
-        const Addresses list = resolve_to_listen(where, name);
-        return listen_on_any(list.get(), false, backlog, name);
-    }
-}
-
-/// Binds and listens. Throws std::system_error that names the address.
-inline Listener listen_at(std::string_view address, int backlog) {
-    if (address.substr(0, 5) == "unix:") return listen_unix(std::string(address.substr(5)), backlog);
-    const auto where = split_address(address);
-    if (!where) {
-        throw std::system_error(std::make_error_code(std::errc::invalid_argument),
-                                "cannot listen on \"" + std::string(address) +
-                                    "\", which is not host:port, :port, [ipv6]:port or unix:/path");
-    }
-    Listener listener;
-    if (where->host.empty()) {
-        listener.is_on_all_interfaces = true;
-        listener.socket = listen_on_all_interfaces(*where, backlog, address);
-    } else {
-        const Addresses list = resolve_to_listen(*where, address);
-        listener.socket = listen_on_any(list.get(), false, backlog, address);
-    }
-    listener.port = bound_port(listener.socket.get());
-    const std::string host = where->host.empty() ? "localhost" : where->host;
-    listener.url = "http://" + (where->in_brackets ? "[" + host + "]" : host) + ":" +
-                   std::to_string(listener.port) + "/";
-    return listener;
-}
 
 }  // namespace detail
 }  // namespace v0
@@ -11239,18 +11623,6 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// An address as the system wants it.
-struct SocketAddress {
-    sockaddr_storage storage{};
-    socklen_t size = 0;
-
-    SocketAddress() = default;
-    SocketAddress(const sockaddr* address, socklen_t length) noexcept : size(length) {
-        std::memcpy(&storage, address, length);
-    }
-    [[nodiscard]] int family() const noexcept { return storage.ss_family; }
-};
-
 /// What getaddrinfo says of a name: addresses, best first, or its error code.
 struct Lookup {
     std::vector<SocketAddress> addresses;
@@ -11471,8 +11843,7 @@ struct ForFiles;
 
 inline FileDescriptor open_or_throw(const std::string& path, int flags) {
     // A pipe without an other end would hold its thread for ever.
-    constexpr int ours = O_CLOEXEC | O_NONBLOCK;
-    const SysResult opened = sys::retry([&] { return ::open(path.c_str(), flags | ours, 0666); });
+    const SysResult opened = sys::open(path.c_str(), flags | O_NONBLOCK, 0666);
     if (!opened.ok()) throw_system_error(opened.error, path);
     FileDescriptor file(static_cast<int>(opened.value));
     struct stat status{};
@@ -11547,6 +11918,260 @@ Task<std::string> FileReader::read(std::size_t most) {
     });
 }
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/io/listener.hpp ----
+
+// Listeners: "host:port", ":8080", "*:8080", "[::1]:8080" and "unix:/path" turned into bound, listening
+// sockets. A name is listened on at every address that it has, or not at all.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Which file a path names.
+struct FileIdentity {
+    dev_t device = 0;
+    ino_t inode = 0;
+    bool is_socket = false;
+
+    FileIdentity() = default;
+    explicit FileIdentity(const std::string& path) noexcept {
+        struct stat status{};
+        if (::lstat(path.c_str(), &status) != 0) return;
+        device = status.st_dev;
+        inode = status.st_ino;
+        is_socket = S_ISSOCK(status.st_mode);
+    }
+    friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+};
+
+/// The file of a Unix socket that was bound. It is removed at the end, unless another file has taken its
+/// place, or this is a child of the process that bound it. The end must come before the socket closes: as
+/// long as that is open, no other file can have the same inode.
+class SocketFile {
+  public:
+    SocketFile() = default;
+    explicit SocketFile(std::string path) : path_(std::move(path)), identity_(path_), process_(::getpid()) {
+        // The program may change its directory before the end.
+        const std::unique_ptr<char, void (*)(void*)> whole(::realpath(path_.c_str(), nullptr), &::free);
+        if (whole != nullptr) path_ = whole.get();
+    }
+    SocketFile(SocketFile&& other) noexcept
+        : path_(std::exchange(other.path_, {})), identity_(other.identity_), process_(other.process_) {}
+    SocketFile& operator=(SocketFile&& other) noexcept {
+        if (this == &other) return *this;
+        remove();
+        path_ = std::exchange(other.path_, {});
+        identity_ = other.identity_;
+        process_ = other.process_;
+        return *this;
+    }
+    ~SocketFile() { remove(); }
+
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    /// Leaves the file where it is.
+    void forget() noexcept { path_.clear(); }
+
+  private:
+    void remove() noexcept {
+        if (path_.empty() || process_ != ::getpid()) return;
+        if (identity_.is_socket && FileIdentity(path_) == identity_) ::unlink(path_.c_str());
+        path_.clear();
+    }
+
+    std::string path_;
+    FileIdentity identity_;
+    pid_t process_ = 0;
+};
+
+/// A bound and listening socket, and how to name it.
+struct Listener {
+    FileDescriptor socket;
+    std::string url;         // "http://127.0.0.1:8080/" or "unix:/path"; empty for further sockets of a name
+    std::uint16_t port = 0;  // 0 for a Unix socket
+    bool is_on_all_interfaces = false;
+    SocketFile file;  // of a Unix socket
+
+    Listener() = default;
+    Listener(Listener&&) = default;
+    Listener& operator=(Listener&& other) noexcept {
+        file = std::move(other.file);  // before its socket closes
+        socket = std::move(other.socket);
+        url = std::move(other.url);
+        port = other.port;
+        is_on_all_interfaces = other.is_on_all_interfaces;
+        return *this;
+    }
+    ~Listener() = default;
+};
+
+[[noreturn]] inline void throw_listen_error(int error, std::string_view address) {
+    throw_system_error(error, "cannot listen on " + std::string(address));
+}
+
+// --- Unix sockets ---
+
+/// Removes a socket file that nobody listens on any more; leaves every other file alone.
+inline void remove_stale_socket(const std::string& path, const SocketAddress& address) {
+    const FileIdentity before(path);
+    if (!before.is_socket) return;
+    const FileDescriptor probe(static_cast<int>(sys::stream_socket(AF_UNIX).value));
+    const SysResult connected = sys::connect(probe.get(), address.generic(), address.size);
+    // Another server may have put its own there meanwhile.
+    if (connected.error == ECONNREFUSED && FileIdentity(path) == before) ::unlink(path.c_str());
+}
+
+/// Sets the permissions of a socket file, and not those of a file that a link leads to. The umask belongs to
+/// all threads, so it cannot be changed around the bind.
+inline int set_socket_mode(const std::string& path, int mode) noexcept {
+    const auto bits = static_cast<mode_t>(mode);
+    if (::fchmodat(AT_FDCWD, path.c_str(), bits, AT_SYMLINK_NOFOLLOW) == 0) return 0;
+    // Some systems cannot leave links alone, or only with /proc.
+    if (errno != EOPNOTSUPP && errno != ENOTSUP && errno != ENOSYS && errno != EINVAL) return errno;
+    if (!FileIdentity(path).is_socket) return EADDRINUSE;
+    return ::chmod(path.c_str(), bits) == 0 ? 0 : errno;
+}
+
+inline std::vector<Listener> listen_unix(const std::string& path, int backlog, int mode) {
+    const std::string name = "unix:" + path;
+    sockaddr_un local{};
+    local.sun_family = AF_UNIX;
+    if (path.empty()) throw_listen_error(EINVAL, name);
+    if (path.size() >= sizeof local.sun_path) throw_listen_error(ENAMETOOLONG, name);
+    std::memcpy(local.sun_path, path.data(), path.size());
+    const SocketAddress address(reinterpret_cast<const sockaddr*>(&local), sizeof local);
+    const SysResult made = sys::stream_socket(AF_UNIX);
+    if (!made.ok()) throw_listen_error(made.error, name);
+    Listener listener;
+    listener.socket = FileDescriptor(static_cast<int>(made.value));
+    listener.url = name;
+    remove_stale_socket(path, address);
+    if (::bind(listener.socket.get(), address.generic(), address.size) != 0) throw_listen_error(errno, name);
+    listener.file = SocketFile(path);
+    // Before it listens nobody can connect, whatever the umask has let through.
+    if (const int error = set_socket_mode(path, mode); error != 0) throw_listen_error(error, name);
+    if (::listen(listener.socket.get(), backlog) != 0) throw_listen_error(errno, name);
+    std::vector<Listener> listeners;
+    listeners.push_back(std::move(listener));
+    return listeners;
+}
+
+// --- TCP ---
+
+/// The addresses that a host stands for, each once. IPv4 in the clothes of IPv6 (::ffff:127.0.0.1) is IPv4.
+inline std::vector<SocketAddress> resolve_to_listen(const HostAndPort& where, std::string_view name) {
+    const bool is_every_interface = where.host.empty();
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+    addrinfo* list = nullptr;
+    const int failed =
+        ::getaddrinfo(is_every_interface ? nullptr : where.host.c_str(), where.port.c_str(), &hints, &list);
+    if (failed != 0) {
+        throw std::system_error(std::make_error_code(std::errc::address_not_available),
+                                "cannot listen on " + std::string(name) + ": " + ::gai_strerror(failed));
+    }
+    const Addresses owned(list);
+    std::vector<SocketAddress> addresses;
+    for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
+        if (each->ai_family != AF_INET && each->ai_family != AF_INET6) continue;
+        const SocketAddress address = SocketAddress(each->ai_addr, each->ai_addrlen).without_mapping();
+        if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {
+            addresses.push_back(address);
+        }
+    }
+    return addresses;
+}
+
+/// A socket that listens there, or the errno.
+struct BoundSocket {
+    FileDescriptor socket;
+    int error = 0;
+};
+
+inline BoundSocket bind_and_listen(const SocketAddress& address, int backlog) noexcept {
+    const SysResult made = sys::stream_socket(address.family());
+    if (!made.ok()) return {{}, made.error};
+    FileDescriptor socket(static_cast<int>(made.value));
+    const int fd = socket.get();
+    sys::set_option(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+    sys::set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);  // accepted sockets inherit it: a call less for each
+    if (address.family() == AF_INET6) sys::set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+    if (::bind(fd, address.generic(), address.size) != 0) return {{}, errno};
+    if (::listen(fd, backlog) != 0) return {{}, errno};
+    return {std::move(socket), 0};
+}
+
+inline std::uint16_t bound_port(int fd) noexcept {
+    SocketAddress address;
+    address.size = sizeof address.storage;
+    auto* const generic = reinterpret_cast<sockaddr*>(&address.storage);
+    return ::getsockname(fd, generic, &address.size) == 0 ? address.port() : std::uint16_t{0};
+}
+
+/// Listens on all of the addresses, on one port, or throws. An address that the machine does not have, such
+/// as one of IPv6 where that is switched off, is passed over if there is another.
+inline std::vector<FileDescriptor> listen_on_all(std::vector<SocketAddress> addresses, int backlog,
+                                                 std::string_view name) {
+    const std::uint16_t wanted = addresses.empty() ? std::uint16_t{0} : addresses.front().port();
+    for (int attempts_left = 100;; --attempts_left) {
+        std::vector<FileDescriptor> sockets;
+        std::uint16_t port = wanted;
+        int absent = EADDRNOTAVAIL;
+        int error = 0;
+        for (SocketAddress& each : addresses) {
+            each.set_port(port);
+            BoundSocket bound = bind_and_listen(each, backlog);
+            if (bound.error == EAFNOSUPPORT || bound.error == EADDRNOTAVAIL) {
+                absent = bound.error;
+                continue;
+            }
+            error = bound.error;
+            if (error != 0) break;
+            if (port == 0) port = bound_port(bound.socket.get());
+            sockets.push_back(std::move(bound.socket));
+        }
+        // A port that is free at one address need not be so at the next.
+        const bool may_try_another = wanted == 0 && !sockets.empty() && attempts_left > 0;
+        if (error == EADDRINUSE && may_try_another) continue;
+        if (error != 0) throw_listen_error(error, name);
+        if (sockets.empty()) throw_listen_error(absent, name);
+        return sockets;
+    }
+}
+
+/// Binds and listens: a socket for each address that the name has. Throws std::system_error that names the
+/// address.
+inline std::vector<Listener> listen_at(std::string_view address, int backlog, int unix_mode = 0666) {
+    const bool is_text = address.find('\0') == std::string_view::npos;  // the system would cut it there
+    if (is_text && address.substr(0, 5) == "unix:") {
+        return listen_unix(std::string(address.substr(5)), backlog, unix_mode);
+    }
+    auto where = is_text ? split_address(address) : std::nullopt;
+    if (!where) {
+        throw std::system_error(std::make_error_code(std::errc::invalid_argument),
+                                "cannot listen on \"" + std::string(address) +
+                                    "\", which is not host:port, :port, *:port, [ipv6]:port or unix:/path");
+    }
+    if (where->host == "*") where->host.clear();
+    const std::vector<SocketAddress> addresses = resolve_to_listen(*where, address);
+    std::vector<Listener> listeners;
+    for (FileDescriptor& socket : listen_on_all(addresses, backlog, address)) {
+        listeners.emplace_back();
+        listeners.back().port = bound_port(socket.get());
+        listeners.back().socket = std::move(socket);
+    }
+    Listener& first = listeners.front();
+    first.is_on_all_interfaces = addresses.front().is_any();
+    const std::string host = where->host.empty() ? "localhost" : where->host;
+    first.url =
+        "http://" + (where->in_brackets ? "[" + host + "]" : host) + ":" + std::to_string(first.port) + "/";
+    return listeners;
+}
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -11760,8 +12385,97 @@ inline constexpr std::size_t memory_wire_capacity = 64 * 1024;
 namespace sake {
 inline namespace v0 {
 
-/// A listening socket, TCP or Unix. Closes when it goes. For one reactor's thread, on which it was made; one
-/// coroutine at a time may accept, which it must outlive.
+namespace detail {
+
+/// The watches over the sockets of one address, of which any may have a connection to accept.
+class ListeningWatches {
+  public:
+    ListeningWatches(Reactor& reactor, const std::vector<Listener>& listeners) {
+        for (const Listener& each : listeners) {
+            watches_.push_back(std::make_unique<Watch>(reactor, each.socket.get()));
+        }
+    }
+
+    [[nodiscard]] Reactor& reactor() const noexcept { return watches_.front()->reactor(); }
+    /// The next that may have a connection, in turns; none if none has.
+    [[nodiscard]] Watch* next_ready() noexcept {
+        for (std::size_t tried = 0; tried < watches_.size(); ++tried) {
+            Watch& each = *watches_[turn_++ % watches_.size()];
+            if (each.is_readable()) return &each;
+        }
+        return nullptr;
+    }
+    [[nodiscard]] bool is_awaited() const noexcept { return is_awaited_; }
+    void wait_for(Resumable& who) noexcept {
+        is_awaited_ = true;
+        for (const auto& each : watches_) each->wait_for(readable, who);
+    }
+    void give_up() noexcept {
+        is_awaited_ = false;
+        for (const auto& each : watches_) each->give_up(readable);
+    }
+
+  private:
+    std::vector<std::unique_ptr<Watch>> watches_;
+    std::size_t turn_ = 0;
+    bool is_awaited_ = false;
+};
+
+/// Awaits a connection at any of them, or throws TimedOut, Cancelled, or std::logic_error if another
+/// coroutine waits already.
+class [[nodiscard]] ConnectionWait final : public Wait, private Timer {
+  public:
+    ConnectionWait(ListeningWatches& watches, TimePoint deadline) noexcept
+        : Timer(&pass), watches_(watches), deadline_(deadline) {}
+
+    [[nodiscard]] bool await_ready() noexcept {
+        ready_ = watches_.next_ready();
+        return ready_ != nullptr;
+    }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (watches_.is_awaited()) throw std::logic_error("two coroutines accept from the same listener");
+        TimerQueue& timers = watches_.reactor().timers();
+        if (deadline_ != TimePoint::max()) timers.set(*this, deadline_);
+        if (!suspend(coroutine)) {
+            timers.cancel(*this);
+            return false;
+        }
+        watches_.wait_for(*this);
+        return true;
+    }
+    Watch* await_resume() {
+        if (ready_ != nullptr) return ready_;
+        if (!was_cancelled()) watches_.give_up();  // those that did not wake it
+        if (is_set()) reactor().timers().cancel(*this);
+        throw_if_cancelled();
+        if (has_timed_out_) throw TimedOut();
+        return watches_.next_ready();
+    }
+    void describe(std::string& out) const override { out += "a connection"; }
+
+  private:
+    static void pass(Timer& timer) noexcept {
+        auto& self = static_cast<ConnectionWait&>(timer);
+        if (!self.is_waiting()) return;  // one is ready, in this very turn
+        self.has_timed_out_ = true;
+        self.finish();
+    }
+    bool withdraw() noexcept override {
+        watches_.give_up();
+        return true;
+    }
+
+    ListeningWatches& watches_;
+    Watch* ready_ = nullptr;
+    bool has_timed_out_ = false;
+    TimePoint deadline_;
+};
+
+}  // namespace detail
+
+/// A listening socket, TCP or Unix, or one for each address of a name. Closes when it goes. For one reactor's
+/// thread, on which it was made; one coroutine at a time may accept, which it must outlive.
 ///
 ///     TcpListener listener("127.0.0.1:7000");
 ///     for (;;) {
@@ -11770,8 +12484,9 @@ inline namespace v0 {
 ///     }
 class TcpListener {
   public:
-    /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens. Throws
-    /// std::system_error that names the address, std::logic_error where no reactor runs.
+    /// Binds to "host:port", ":port", "[ipv6]:port" or "unix:/path", port 0 being any, and listens, at every
+    /// address that a name has. Throws std::system_error that names the address, std::logic_error where no
+    /// reactor runs.
     explicit TcpListener(std::string_view address, int backlog = 4096);
 
     /// Waits for a connection. One that dies before it is accepted is passed over, and without descriptors
@@ -11781,13 +12496,13 @@ class TcpListener {
     [[nodiscard]] Task<TcpStream> accept(L limit = L::max());
 
     /// The bound port; 0 for a Unix socket.
-    [[nodiscard]] std::uint16_t port() const noexcept { return listener_.port; }
+    [[nodiscard]] std::uint16_t port() const noexcept { return listeners_.front().port; }
 
   private:
     [[nodiscard]] static Reactor& present_reactor();
 
-    detail::Listener listener_;
-    std::unique_ptr<detail::Watch> watch_;
+    std::vector<detail::Listener> listeners_;
+    std::unique_ptr<detail::ListeningWatches> watches_;
 };
 
 inline Reactor& TcpListener::present_reactor() {
@@ -11797,23 +12512,24 @@ inline Reactor& TcpListener::present_reactor() {
 }
 
 inline TcpListener::TcpListener(std::string_view address, int backlog)
-    : listener_(detail::listen_at(address, backlog)),
-      watch_(std::make_unique<detail::Watch>(present_reactor(), listener_.socket.get())) {}
+    : listeners_(detail::listen_at(address, backlog)),
+      watches_(std::make_unique<detail::ListeningWatches>(present_reactor(), listeners_)) {}
 
 template <detail::Limit L>
 Task<TcpStream> TcpListener::accept(L limit) {
-    Reactor& reactor = watch_->reactor();
+    Reactor& reactor = watches_->reactor();
     const detail::TimePoint deadline = reactor.deadline_in(detail::to_clock(limit));
     if (reactor.turn_is_up()) co_await yield();
     for (;;) {
-        detail::LimitedReadinessWait ready(*watch_, detail::readable, deadline);
-        co_await ready;
-        detail::Accepted next = detail::accept_one(*watch_);
+        detail::ConnectionWait connection(*watches_, deadline);
+        detail::Watch* const ready = co_await connection;
+        if (ready == nullptr) continue;
+        detail::Accepted next = detail::accept_one(*ready);
         if (next.kind == detail::Accepted::Kind::accepted)
-            co_return detail::make_stream(watch_->reactor(), std::move(next.socket));
+            co_return detail::make_stream(reactor, std::move(next.socket));
         if (next.kind != detail::Accepted::Kind::no_resources) continue;
-        co_await sleep(std::chrono::milliseconds(100));
         if (reactor.present() >= deadline) throw TimedOut();
+        co_await sleep(std::chrono::milliseconds(100));
     }
 }
 
@@ -12608,6 +13324,8 @@ class Context {
     /// Tells when the answer is no longer wanted: the client has disconnected, the time is up, or the server
     /// stops at once.
     [[nodiscard]] std::stop_token stop_token();
+    /// Tells that the server has begun to stop gracefully: this request is still answered, if that is soon.
+    [[nodiscard]] std::stop_token draining_token() const noexcept;
 
   private:
     friend struct detail::Call;  // makes it, as the view of itself
@@ -13136,6 +13854,7 @@ struct Config {
     // the hard one; more wait in the backlog.
     int max_connections = 0;
     int listen_backlog = 4096;
+    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
     std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
     std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
     std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
@@ -13176,6 +13895,7 @@ struct Config {
     Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
     Config& with_max_connections(int count) { return max_connections = count, *this; }
     Config& with_listen_backlog(int count) { return listen_backlog = count, *this; }
+    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
     Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
     Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
     Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
@@ -13229,6 +13949,9 @@ inline void validate(const Config& config) {
     check_setting("stall_warning", config.stall_warning);
     check_setting("max_connections", config.max_connections, 0);
     check_setting("listen_backlog", config.listen_backlog, 1);
+    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
+        throw std::invalid_argument(
+            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
     check_setting("keep_alive_timeout", config.keep_alive_timeout);
     check_setting("header_timeout", config.header_timeout);
     check_setting("request_timeout", config.request_timeout);
@@ -13883,7 +14606,7 @@ class CallRunner : private Timer {
     CallRunner(Reactor& reactor, Call& call) noexcept : Timer(&due), reactor_(reactor), call_(call) {}
     CallRunner(const CallRunner&) = delete;
     CallRunner& operator=(const CallRunner&) = delete;
-    ~CallRunner() { reactor_.timers().cancel(*this); }
+    ~CallRunner() { reactor_.deadlines().cancel(*this); }
 
     [[nodiscard]] bool is_running() const noexcept { return fiber_ != nullptr; }
     [[nodiscard]] End end() const noexcept { return end_; }
@@ -13896,14 +14619,14 @@ class CallRunner : private Timer {
         failure_ = nullptr;
         limit_ = time_limit;
         try {
-            reactor_.timers().set(*this, reactor_.now() + limit_);
+            reactor_.deadlines().set(*this, reactor_.now() + limit_);
             const Root root = run(reactor_, *this);
             fiber_ = &root.fiber();
             fiber_->work = call_.route;
             reactor_.adopt(*fiber_);
             root.start();
         } catch (const std::bad_alloc&) {
-            reactor_.timers().cancel(*this);
+            reactor_.deadlines().cancel(*this);
             failure_ = caught_exception();
         }
         owner_ = &owner;
@@ -13924,7 +14647,7 @@ class CallRunner : private Timer {
     void client_left() noexcept {
         if (end_ != End::answered) return;
         has_left_ = true;
-        reactor_.timers().set(*this, reactor_.now());
+        reactor_.deadlines().set(*this, reactor_.now());
     }
 
     /// Cancels the handlers: nobody waits for their answer any more. Idempotent.
@@ -13944,7 +14667,7 @@ class CallRunner : private Timer {
     // A handler that outlives its cancellation is cancelled anew, so that it does not stay without end.
     static void due(Timer& timer) noexcept {
         auto& runner = static_cast<CallRunner&>(timer);
-        runner.reactor_.timers().set(runner, runner.reactor_.now() + runner.limit_);
+        runner.reactor_.deadlines().set(runner, runner.reactor_.now() + runner.limit_);
         const bool is_first = runner.end_ == End::answered;
         const End why = std::exchange(runner.has_left_, false) ? End::client_left : End::timed_out;
         if (is_first) runner.owner_->call_cut_off(why);
@@ -13972,7 +14695,7 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
     }
     runner.fiber_ = nullptr;
     runner.has_left_ = false;
-    runner.reactor_.timers().cancel(runner);
+    runner.reactor_.deadlines().cancel(runner);
     if (runner.owner_ != nullptr) runner.owner_->call_ended();
 }
 
@@ -14240,6 +14963,7 @@ inline std::stop_token Context::stop_token() {
     if (call_->stop_requested) call_->stop_source->request_stop();
     return call_->stop_source->get_token();
 }
+inline std::stop_token Context::draining_token() const noexcept { return this_task::stop_token(); }
 
 }  // namespace v0
 }  // namespace sake
@@ -15285,14 +16009,20 @@ struct PoolCarrier final : Carrier {
 
 // --- On the worker ---
 
-/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is.
+/// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is. A
+/// handler that calls exit() destroys the thread's objects in the middle of the loop: then it stays.
 inline Reactor& worker_reactor(const LogSink& log) {
-    struct Loop {
-        explicit Loop(const LogSink& sink) { reactor.set_log(sink); }
-        Reactor reactor;
+    struct EndUnlessRunning {
+        void operator()(Reactor* reactor) const noexcept {
+            if (Reactor::current() != reactor) delete reactor;
+        }
     };
-    thread_local Loop loop(log);
-    return loop.reactor;
+    thread_local const std::unique_ptr<Reactor, EndUnlessRunning> loop = [&log] {
+        std::unique_ptr<Reactor, EndUnlessRunning> made(new Reactor);
+        made->set_log(log);
+        return made;
+    }();
+    return *loop;
 }
 
 /// One request on its way through the pool.
@@ -15314,6 +16044,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     void run() override {
         keep_exception([&] {
             Reactor& loop = worker_reactor(log_);
+            loop.tell_stop_by(stopping_);
             const FiberGuard no_fiber_outlives(loop);
             keep_exception([&] { serve(loop); });
             run_what_was_spawned(loop);
@@ -15498,7 +16229,7 @@ class PooledCall final : public CarriedCall, private Timer {
     }
 
     void begin(Reactor& loop) override {
-        loop.timers().set(*this, loop.now() + carrier_.queue_timeout);
+        loop.deadlines().set(*this, loop.now() + carrier_.queue_timeout);
         loop_ = &loop;
         outside_.emplace(loop);
         job_->waiter = this;
@@ -15519,7 +16250,7 @@ class PooledCall final : public CarriedCall, private Timer {
     }
     bool withdraw() noexcept override {
         job_->waiter = nullptr;
-        loop_->timers().cancel(*this);
+        loop_->deadlines().cancel(*this);
         outside_.reset();
         return true;
     }
@@ -16819,6 +17550,8 @@ class Session : public ListNode, public HangupListener {
     Session() = default;
     virtual ~Session() = default;
 
+    /// Whether a request or its answer is under way, for which a stop waits.
+    [[nodiscard]] virtual bool is_busy() const noexcept = 0;
     /// The server stops: an idle session gets a moment for a request that is on its way, then closes.
     virtual void begin_drain() noexcept = 0;
 
@@ -16928,6 +17661,7 @@ class Shard {
         place_.errors = &errors;
         place_.worker_pool_size = worker_threads(settings);
         place_.json_depth = static_cast<std::size_t>(settings.max_json_depth);
+        reactor.tell_stop_by(draining.get_token());
         gathered_.reserve(settings.output_soft_limit);
         spare_.reserve(most_spares);
     }
@@ -16945,6 +17679,7 @@ class Shard {
     Event room;               // a session has ended
     bool wants_room = false;  // an acceptor waits for room, and no session was idle
     StopStage stage = StopStage::serving;
+    std::stop_source draining;  // requested when a graceful stop begins
 
     [[nodiscard]] bool is_draining() const noexcept { return stage != StopStage::serving; }
     [[nodiscard]] std::string_view date_line() { return date_line_.at(reactor); }
@@ -17484,6 +18219,9 @@ class H1Connection final : private Resumable, public Session, private CallRunner
         (new H1Connection(shard, std::move(socket), peer, std::move(wire)))->resume();
     }
 
+    [[nodiscard]] bool is_busy() const noexcept override {
+        return !is_between_requests() && state_ != State::lingering && state_ != State::dead;
+    }
     void begin_drain() noexcept override;
     [[nodiscard]] std::optional<TimePoint> idle_since() const noexcept override;
     [[nodiscard]] bool is_read_slowly() const noexcept override {
@@ -17513,7 +18251,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     ~H1Connection() override {
         shard_.sessions.remove(*this);
         shard_.room.set();
-        shard_.reactor.timers().cancel(*this);
+        shard_.reactor.deadlines().cancel(*this);
         release_exchange();
     }
 
@@ -17567,7 +18305,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     [[nodiscard]] bool has_lingered() const noexcept {
         return now() - state_since_ >= Deadlines(shard_).longest_lingering(was_slow_);
     }
-    void set_deadline(TimePoint deadline) { shard_.reactor.timers().set(*this, deadline); }
+    void set_deadline(TimePoint deadline) { shard_.reactor.deadlines().set(*this, deadline); }
     [[nodiscard]] TimePoint reading_deadline();
     [[nodiscard]] TimePoint lingering_deadline() const {
         return Deadlines(shard_).lingering_deadline(state_since_, was_slow_);
@@ -17888,6 +18626,7 @@ inline H1Connection::Next H1Connection::wait_to_write(Turn& turn) {
 inline void H1Connection::ran_out_of_time(Turn& turn) {
     const bool in_request = state_ == State::head || state_ == State::body;
     Socket& socket = transport_.socket();
+    if (is_between_requests() && watch().is_readable()) return;  // a request that came in this very turn
     const bool may_go_on = !transport_.has_unsent() && socket.unacknowledged() > 0;
     if (in_request && !transport_.has_unsent()) {
         was_slow_ = true;
@@ -17942,6 +18681,7 @@ inline std::optional<TimePoint> H1Connection::idle_since() const noexcept {
 
 inline void H1Connection::make_room() noexcept {
     if (state_ == State::lingering) return drop();
+    if (transport_.socket().has_input()) return;  // it is idle no more
     become(State::closing);
     cut_short();
 }
@@ -17990,7 +18730,7 @@ class EventTimer : private Timer {
 
 class Acceptor {
   public:
-    /// Begins in the next turn of the loop, and needs its listener by then.
+    /// Begins in the next turn of the loop; without a listener by then, it ends.
     explicit Acceptor(Shard& shard)
         : shard_(shard), look_again_(shard.reactor, shard.room), loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
@@ -18010,6 +18750,7 @@ class Acceptor {
     static constexpr std::string_view cannot_accept = "cannot accept connections for the moment: ";
 
     Task<> run() {
+        if (!listener_.socket) co_return;
         {
             Watch watch(shard_.reactor, listener_.socket.get());
             // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
@@ -18148,10 +18889,324 @@ class Acceptor {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/server/life.hpp ----
+
+// Life: what a program runs beside its requests: when the engine starts, when it stops, every so often, and
+// for as long as it runs. An interface that Engine fills in when a program asks for any of it, so that the
+// others do not compile it.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What on_start, on_stop, every or background was given: called with a stop token, if it takes one.
+class LifeHook {
+  public:
+    enum class Kind : std::uint8_t { start, stop, every, background };
+
+    LifeHook(Kind when, Clock::duration every) noexcept : kind(when), period(every) {}
+    LifeHook(const LifeHook&) = delete;
+    LifeHook& operator=(const LifeHook&) = delete;
+    virtual ~LifeHook() = default;
+
+    [[nodiscard]] virtual bool is_coroutine() const noexcept = 0;
+    /// If it is plain.
+    virtual void run(const std::stop_token& stop) = 0;
+    /// If it is a coroutine.
+    [[nodiscard]] virtual Task<> begin(const std::stop_token& stop) = 0;
+
+    const Kind kind;
+    const Clock::duration period;
+    LifeHook* next = nullptr;
+};
+
+template <class F>
+auto call_life_hook(F& function, const std::stop_token& stop) {
+    if constexpr (std::invocable<F&, std::stop_token>) {
+        return function(stop);
+    } else {
+        static_assert(std::invocable<F&>,
+                      "on_start, on_stop, every and background take a function f() or f(std::stop_token)");
+        return function();
+    }
+}
+
+template <class F>
+class LifeHookOf final : public LifeHook {
+    using Result = decltype(call_life_hook(std::declval<F&>(), std::declval<const std::stop_token&>()));
+    static constexpr bool is_awaited = std::is_same_v<Result, Task<>>;
+    static_assert(is_awaited || std::is_void_v<Result>,
+                  "on_start, on_stop, every and background: the function returns nothing, or a Task<>");
+
+  public:
+    LifeHookOf(Kind when, Clock::duration every, F function)
+        : LifeHook(when, every), function_(std::move(function)) {}
+
+    [[nodiscard]] bool is_coroutine() const noexcept override { return is_awaited; }
+    void run(const std::stop_token& stop) override {
+        if constexpr (!is_awaited) call_life_hook(function_, stop);
+    }
+    Task<> begin(const std::stop_token& stop) override {
+        if constexpr (is_awaited) {
+            return call_life_hook(function_, stop);
+        } else {
+            throw std::logic_error("a plain function is no coroutine");
+        }
+    }
+
+  private:
+    F function_;
+};
+
+/// What runs of it in one run of an engine. For the reactor's thread.
+class Life {
+  public:
+    Life() = default;
+    Life(const Life&) = delete;
+    Life& operator=(const Life&) = delete;
+    /// Waits for what runs on other threads.
+    virtual ~Life() = default;
+
+    /// Begins: first what is for the start.
+    virtual void begin() = 0;
+    /// Whether that is done, or has failed.
+    [[nodiscard]] virtual bool has_begun() const = 0;
+    /// Throws why it has failed.
+    virtual void throw_failure() = 0;
+
+    /// A stop has begun, and the token tells it: wakes what rests, and begins what is for the stop.
+    virtual void begin_stop() noexcept = 0;
+    /// Cancels what still runs.
+    virtual void cut_off() noexcept = 0;
+    [[nodiscard]] virtual bool is_over() const noexcept = 0;
+    /// How many functions are at work, and how many of them on other threads, where they cannot be cut short.
+    [[nodiscard]] virtual std::size_t running() const noexcept = 0;
+    [[nodiscard]] virtual std::size_t threads() const noexcept = 0;
+};
+
+/// What a program has asked for.
+struct LifeHooks {
+    OwningList<LifeHook> list;
+    std::unique_ptr<Life> (*make_life)(Reactor& reactor, const LifeHooks& hooks,
+                                       const LogSink& log) = nullptr;
+};
+
+template <class Hooks>
+class LifeOf final : public Life {
+    using Kind = LifeHook::Kind;
+
+  public:
+    LifeOf(Reactor& reactor, const Hooks& hooks, const LogSink& log)
+        : reactor_(reactor), hooks_(hooks), log_(log), stop_(reactor.stop_token()) {}
+    ~LifeOf() override {
+        for (Beside& each : threads_) each.thread.join();
+    }
+
+    void begin() override { starting_.emplace(spawn_on(reactor_, start(*this))); }
+    [[nodiscard]] bool has_begun() const override { return starting_->is_done(); }
+    void throw_failure() override { starting_->take(); }
+
+    void begin_stop() noexcept override {
+        stop_began_.set();
+        if (starting_) starting_->cancel();
+        for (Running& each : tasks_) {
+            if (each.rests) each.handle->cancel();
+        }
+        for (Beside& each : threads_) {
+            if (!each.has_ended) each.outside.emplace(reactor_);
+        }
+    }
+    void cut_off() noexcept override {
+        for (Running& each : tasks_) each.handle->cancel();
+        if (at_stop_) at_stop_->cancel();
+    }
+    [[nodiscard]] bool is_over() const noexcept override {
+        if (starting_ && !starting_->is_done()) return false;
+        for (const Running& each : tasks_) {
+            if (!each.handle->is_done()) return false;
+        }
+        return threads() == 0 && (!at_stop_ || at_stop_->is_done());
+    }
+    [[nodiscard]] std::size_t running() const noexcept override {
+        std::size_t count = threads();
+        for (const Running& each : tasks_) {
+            if (!each.rests && !each.handle->is_done()) ++count;
+        }
+        if (at_stop_ && stop_began_.is_set() && !at_stop_->is_done()) ++count;
+        return count;
+    }
+    [[nodiscard]] std::size_t threads() const noexcept override {
+        std::size_t count = 0;
+        for (const Beside& each : threads_) {
+            if (!each.has_ended) ++count;
+        }
+        return count;
+    }
+
+  private:
+    struct Running {
+        std::optional<TaskHandle<void>> handle;
+        bool rests = false;  // until it is time again
+    };
+    /// A plain function on a thread of its own.
+    struct Beside final : PostedCall {
+        void run() noexcept override {
+            has_ended = true;
+            outside.reset();
+        }
+        std::thread thread;
+        std::optional<Reactor::OutsideWork>
+            outside;             // from the stop on, since from then on its end is awaited
+        bool has_ended = false;  // as the loop knows
+    };
+
+    static Task<> start(LifeOf& self) {
+        for (LifeHook* each = self.hooks_.list.first(); each != nullptr; each = each->next) {
+            if (each->kind != Kind::start) continue;
+            if (each->is_coroutine()) {
+                Task<> running = each->begin(self.stop_);
+                co_await std::move(running);
+            } else {
+                each->run(self.stop_);
+            }
+        }
+        if (!self.stop_.stop_requested()) self.start_the_rest();
+    }
+
+    void start_the_rest() {
+        bool has_stop_hooks = false;
+        for (LifeHook* each = hooks_.list.first(); each != nullptr; each = each->next) {
+            has_stop_hooks = has_stop_hooks || each->kind == Kind::stop;
+            if (each->kind == Kind::every) add([&](Running& place) { return repeat(*this, *each, place); });
+            if (each->kind != Kind::background) continue;
+            if (each->is_coroutine()) {
+                add([&](Running&) { return run_one(*this, *each, "background failed: "); });
+            } else {
+                run_beside(*each);
+            }
+        }
+        if (has_stop_hooks) at_stop_.emplace(spawn_on(reactor_, run_at_stop(*this)));
+    }
+    template <class Make>
+    void add(Make make) {
+        Running& place = tasks_.emplace_back();
+        try {
+            place.handle.emplace(spawn_on(reactor_, make(place)));
+        } catch (...) {
+            tasks_.pop_back();
+            throw;
+        }
+    }
+
+    void run_beside(LifeHook& hook) {
+        const SignalsBlocked no_signals;
+        Beside& place = threads_.emplace_back();
+        try {
+            place.thread = std::thread([this, &hook, &place] {
+                const AtExit at_end([&]() noexcept { reactor_.post(place); });
+                sys::set_thread_name("sake-background");
+                try {
+                    hook.run(stop_);
+                } catch (...) {
+                    report_failure(log_, "background failed: ", caught_exception());
+                }
+            });
+        } catch (...) {
+            threads_.pop_back();
+            throw;
+        }
+    }
+
+    // What it throws is logged, and only a cancellation goes on.
+    static Task<> run_one(LifeOf& self, LifeHook& hook, const char* what) {
+        try {
+            if (hook.is_coroutine()) {
+                Task<> running = hook.begin(self.stop_);
+                co_await std::move(running);
+            } else {
+                hook.run(self.stop_);
+            }
+        } catch (const Cancelled&) {
+            throw;
+        } catch (...) {
+            report_failure(self.log_, what, caught_exception());
+        }
+    }
+
+    // At the multiples of the period. One that is missed, since the last call took so long, is left out.
+    static Task<> repeat(LifeOf& self, LifeHook& hook, Running& place) {
+        TimePoint due = self.reactor_.present();
+        for (;;) {
+            due = moment_after(due, hook.period);
+            const TimePoint present = self.reactor_.present();
+            if (due <= present) due = moment_after(present, hook.period - (present - due) % hook.period);
+            place.rests = true;
+            co_await sleep(due - present);
+            place.rests = false;
+            if (self.stop_.stop_requested()) co_return;
+            Task<> call = run_one(self, hook, "every failed: ");
+            co_await std::move(call);
+            if (self.stop_.stop_requested()) co_return;
+        }
+    }
+
+    static Task<> run_at_stop(LifeOf& self) {
+        co_await self.stop_began_.wait();
+        for (LifeHook* each = self.hooks_.list.first(); each != nullptr; each = each->next) {
+            if (each->kind != Kind::stop) continue;
+            Task<> call = run_one(self, *each, "on_stop failed: ");
+            co_await std::move(call);
+        }
+    }
+
+    Reactor& reactor_;
+    const Hooks& hooks_;
+    const LogSink& log_;
+    const std::stop_token stop_;
+    Event stop_began_;
+    std::optional<TaskHandle<void>> starting_;
+    std::optional<TaskHandle<void>> at_stop_;
+    std::list<Running> tasks_;
+    std::list<Beside> threads_;
+};
+
+template <class F>
+Task<> run_in_background(F function) {
+    if constexpr (std::is_same_v<decltype(call_life_hook(function, {})), Task<>>) {
+        const std::stop_token stop = this_task::stop_token();
+        Task<> running = call_life_hook(function, stop);
+        co_await std::move(running);
+    } else {
+        auto call = [&function](std::stop_token stop) { call_life_hook(function, stop); };
+        Task<> running = background(call);
+        co_await std::move(running);
+    }
+}
+
+/// Begins one while the engine runs. From any thread.
+template <class F>
+void run_for_this_run(Reactor& reactor, F function) {
+    reactor.post([f = std::move(function)]() mutable { spawn(run_in_background<F>(std::move(f))).detach(); });
+}
+
+/// Adds one to what a program has asked for.
+template <class F>
+void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period, F function) {
+    hooks.list.push_back(new LifeHookOf<F>(kind, period, std::move(function)));
+    hooks.make_life = [](Reactor& reactor, const LifeHooks& all,
+                         const LogSink& log) -> std::unique_ptr<Life> {
+        return std::make_unique<LifeOf<LifeHooks>>(reactor, all, log);
+    };
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/shutdown.hpp ----
 
 // Shutdown: the way of a run to its end. A graceful stop lets what is in flight finish, within the grace; a
-// second wish, or the end of the grace, cuts it off.
+// second signal, or the end of the grace, cuts it off.
 //
 //   serving --begin_drain--> draining --stop_now, grace over--> forced --a second later--> over
 //
@@ -18164,9 +19219,9 @@ namespace detail {
 /// For the shard's thread.
 class Shutdown {
   public:
-    /// What it stops. The carrier may be null.
-    Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier)
-        : shard_(shard), acceptors_(acceptors), carrier_(carrier) {}
+    /// What it stops. Carrier and life may be null.
+    Shutdown(Shard& shard, OwningList<Acceptor>& acceptors, Carrier* carrier, Life* life)
+        : shard_(shard), acceptors_(acceptors), carrier_(carrier), life_(life) {}
     Shutdown(const Shutdown&) = delete;
     Shutdown& operator=(const Shutdown&) = delete;
 
@@ -18182,45 +19237,86 @@ class Shutdown {
     [[nodiscard]] bool is_over() const noexcept {
         if (has_given_up_) return true;
         if (!has_begun() || shard_.sessions.count() != 0) return false;
+        if (life_ != nullptr && !life_->is_over()) return false;
         return (carrier_ == nullptr || carrier_->stats().running == 0) && has_ended_accepting();
     }
 
-    /// Stops gracefully.
-    void begin_drain() noexcept {
+    /// Stops gracefully. The log says what is waited for, with this hint, and what closes.
+    void begin_drain(const char* hint = "") noexcept {
         if (has_begun()) return;
         shard_.stage = StopStage::draining;
         if (carrier_ != nullptr) carrier_->request_stop();
         for (Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) each->begin_drain();
-        shard_.sessions.for_each([](Session& session) { session.begin_drain(); });
+        std::size_t busy = 0;
+        std::size_t idle = 0;
+        shard_.sessions.for_each([&](Session& session) {
+            ++(session.is_busy() ? busy : idle);
+            session.begin_drain();
+        });
+        log_drain(busy, idle, life_ != nullptr ? life_->running() : 0, hint);
         drain_began_.set();
+        shard_.draining.request_stop();
+        if (life_ != nullptr) life_->begin_stop();
     }
 
-    /// Cuts off what is in flight. Handlers are cancelled once and have a second to clean up.
-    Task<> stop_now() {
+    /// Cuts off what is in flight, and says why. Handlers are cancelled once and have a
+    /// second to clean up.
+    Task<> stop_now(const char* why, std::chrono::milliseconds clean_up = std::chrono::seconds(1)) {
         if (was_forced()) co_return;
         begin_drain();
-        const bool is_busy = shard_.sessions.count() != 0 || !has_ended_accepting();
+        const bool is_busy =
+            shard_.sessions.count() != 0 || !has_ended_accepting() || (life_ != nullptr && !life_->is_over());
         if (is_busy) {
             shard_.stage = StopStage::forced;
-            log_open_sessions(LogLevel::warning, "stopping at once");
+            log_cut(why);
         }
         shard_.room.set();  // for an acceptor that waits to accept more
         shard_.sessions.for_each([](Session& session) { session.abandon(503, "the server is stopping"); });
+        if (life_ != nullptr) life_->cut_off();
         try {
-            co_await sleep(std::chrono::seconds(1));
+            co_await sleep(clean_up);
         } catch (const std::bad_alloc&) {
             // No memory for the timer: then there is no second.
         }
         has_given_up_ = true;
     }
 
-    void log_open_sessions(LogLevel level, std::string_view what) const noexcept {
-        char text[96];
-        std::snprintf(text, sizeof text, ", connections open: %zu", shard_.sessions.count());
-        log_quietly(shard_.config.log, level, what, text);
+  private:
+    static const char* plural(std::size_t count) noexcept { return count == 1 ? "" : "s"; }
+
+    // "stopping: waiting up to 30 s for 2 requests and 1 function of every or background, closing 5 idle
+    // connections; a second signal stops at once"
+    void log_drain(std::size_t busy, std::size_t idle, std::size_t beside, const char* hint) const noexcept {
+        char text[256] = "stopping: ";
+        std::size_t used = std::strlen(text);
+        const auto add = [&](const char* format, auto... values) {
+            const int added = std::snprintf(text + used, sizeof text - used, format, values...);
+            used = std::min(used + static_cast<std::size_t>(std::max(added, 0)), sizeof text - 1);
+        };
+        const auto grace = static_cast<long long>(shard_.config.shutdown_grace.count());
+        const bool is_in_seconds = grace % 1000 == 0;
+        const bool waits = busy + beside != 0;
+        if (waits) {
+            add("waiting up to %lld %s for ", is_in_seconds ? grace / 1000 : grace,
+                is_in_seconds ? "s" : "ms");
+        }
+        if (busy != 0) add("%zu request%s", busy, plural(busy));
+        if (busy != 0 && beside != 0) add("%s", " and ");
+        if (beside != 0) add("%zu function%s of every or background", beside, plural(beside));
+        if (waits && idle != 0) add("%s", ", ");
+        if (idle != 0) add("closing %zu idle connection%s", idle, plural(idle));
+        if (waits) add("%s", hint);
+        if (waits || idle != 0) log_quietly(shard_.config.log, LogLevel::info, text, {});
     }
 
-  private:
+    void log_cut(const char* why) const noexcept {
+        char text[128] = "";
+        const std::size_t count = shard_.sessions.count();
+        if (count != 0)
+            std::snprintf(text, sizeof text, ": cutting off %zu connection%s", count, plural(count));
+        log_quietly(shard_.config.log, LogLevel::warning, why, text);
+    }
+
     static Task<> end_grace(Shutdown& self) {
         co_await self.drain_began_.wait();
         try {
@@ -18228,7 +19324,7 @@ class Shutdown {
         } catch (const std::bad_alloc&) {
             // No memory for the timer: then there is no grace.
         }
-        co_await self.stop_now();
+        co_await self.stop_now("stopping at once, the grace is over");
     }
 
     [[nodiscard]] bool has_ended_accepting() const noexcept {
@@ -18240,6 +19336,7 @@ class Shutdown {
     Shard& shard_;
     OwningList<Acceptor>& acceptors_;
     Carrier* carrier_;
+    Life* life_;
     Event drain_began_;
     bool has_given_up_ = false;
 };
@@ -18251,29 +19348,35 @@ class Shutdown {
 // ---- sake/server/signals.hpp ----
 
 // SIGINT and SIGTERM, brought to every engine that wants them. Signals belong to the process, so this is the
-// one place with process-wide state; it lasts only while an engine runs.
+// one place with process-wide state; it lasts only while an engine runs. A child that the program forks has a
+// copy of it, which it must not act on.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// While it lives, each SIGINT or SIGTERM makes one byte readable at `read_end`. The last one to go restores
-/// the program's own handling of the signals.
+/// While it lives, each wish to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, with those
+/// that follow within half a second. Supervisors and `timeout` send one stop to a process and to its group.
+/// The last relay to go restores the program's own handling of the signals.
 class SignalRelay {
   public:
-    SignalRelay() : pipe_(sys::make_pipe()) {
+    SignalRelay() : pipe_(sys::make_pipe()), process_(::getpid()) {
         State& state = shared();
         const std::lock_guard lock(state.mutex);
+        if (state.users != 0 && state.process != process_) forget_parent(state);
         slot_ = free_slot(state);
-        state.write_ends[slot_] = pipe_.second.get();
+        state.slots[slot_].last_wish = no_wish;
+        state.slots[slot_].is_unheard = false;
+        state.slots[slot_].write_end = pipe_.second.get();
         if (state.users++ == 0) install(state);
     }
     SignalRelay(const SignalRelay&) = delete;
     SignalRelay& operator=(const SignalRelay&) = delete;
     ~SignalRelay() {
+        if (process_ != ::getpid()) return;  // a child's copy
         State& state = shared();
         const std::lock_guard lock(state.mutex);
-        state.write_ends[slot_] = unused;
+        state.slots[slot_].write_end = unused;
         // A handler that runs on another thread may still hold the number of our pipe.
         while (state.handlers_at_work != 0) std::this_thread::yield();
         if (--state.users == 0) restore(state);
@@ -18281,17 +19384,27 @@ class SignalRelay {
 
     [[nodiscard]] int read_end() const noexcept { return pipe_.first.get(); }
 
+    /// The loop knows of the last wish. One that it does not know of by the next ends the process.
+    void take_notice() noexcept { shared().slots[slot_].is_unheard = false; }
+    /// From any thread.
+    [[nodiscard]] bool has_unheard() const noexcept { return shared().slots[slot_].is_unheard; }
+
   private:
     static constexpr int unused = -1;
     static constexpr std::size_t most_engines = 64;
 
+    static constexpr std::uint32_t no_wish = 0;
+
+    struct Slot {
+        std::atomic<int> write_end = unused;
+        std::atomic<std::uint32_t> last_wish = no_wish;  // when it began
+        std::atomic<bool> is_unheard = false;            // the loop has yet to take notice of it
+    };
     struct State {
-        State() {
-            for (auto& end : write_ends) end = unused;
-        }
         std::mutex mutex;
-        std::array<std::atomic<int>, most_engines> write_ends;
+        std::array<Slot, most_engines> slots;
         std::atomic<int> handlers_at_work = 0;
+        std::atomic<pid_t> process = 0;  // whose signals are handled
         int users = 0;
         struct sigaction previous_int{};
         struct sigaction previous_term{};
@@ -18303,27 +19416,66 @@ class SignalRelay {
     }
 
     static std::size_t free_slot(const State& state) {
-        for (std::size_t i = 0; i < state.write_ends.size(); ++i) {
-            if (state.write_ends[i] == unused) return i;
+        for (std::size_t i = 0; i < state.slots.size(); ++i) {
+            if (state.slots[i].write_end == unused) return i;
         }
         throw std::length_error("more than 64 engines handle signals: set Config::handle_signals = false");
     }
 
-    // Only what is safe in a signal handler: lock-free atomics and write. The state exists before it is
-    // installed.
-    static void on_signal(int) noexcept {
+    // Only what is safe in a signal handler: lock-free atomics and a few system calls. The state exists
+    // before it is installed.
+    static void on_signal(int signal) noexcept {
         const int saved_errno = errno;
         State& state = shared();
-        ++state.handlers_at_work;
-        for (const auto& end : state.write_ends) {
-            const int fd = end;
-            if (fd != unused) static_cast<void>(sys::write(fd, "", 1));
+        if (state.process == ::getpid()) {
+            ++state.handlers_at_work;
+            for (Slot& slot : state.slots) {
+                const int fd = slot.write_end;
+                if (fd == unused || !is_new_wish(slot)) continue;
+                if (slot.is_unheard.exchange(true)) end_process();
+                static_cast<void>(sys::write(fd, "", 1));
+            }
+            --state.handlers_at_work;
+        } else {
+            // A forked child: its pipes lead to the parent, or their numbers are those of other files by now.
+            // It gets the signal as if no engine ran, when this handler returns.
+            ::sigaction(signal, signal == SIGINT ? &state.previous_int : &state.previous_term, nullptr);
+            ::kill(::getpid(), signal);
         }
-        --state.handlers_at_work;
         errno = saved_errno;
     }
 
+    // A second wish, and the loop has not come by since the first.
+    [[noreturn]] static void end_process() noexcept {
+        standard_error.write_line(
+            "sake: error: the process ends by a second signal: the event loop is held up\n");
+        ::_exit(1);
+    }
+
+    static bool is_new_wish(Slot& slot) noexcept {
+        constexpr std::uint32_t same_wish = 500;
+        const std::uint32_t now = milliseconds();
+        std::uint32_t last = slot.last_wish;
+        if (last != no_wish && now - last < same_wish) return false;
+        return slot.last_wish.compare_exchange_strong(last, now);  // or another thread's signal was first
+    }
+    // Odd, so never no_wish. Comes round after 50 days, which does not matter.
+    static std::uint32_t milliseconds() noexcept {
+        timespec now{};
+        ::clock_gettime(CLOCK_MONOTONIC, &now);
+        return static_cast<std::uint32_t>(std::int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000) | 1U;
+    }
+
+    // For a child that runs an engine of its own.
+    static void forget_parent(State& state) noexcept {
+        for (Slot& slot : state.slots) slot.write_end = unused;
+        state.handlers_at_work = 0;
+        state.users = 0;
+        restore(state);
+    }
+
     static void install(State& state) noexcept {
+        state.process = ::getpid();
         struct sigaction action{};
         action.sa_handler = &on_signal;
         action.sa_flags = SA_RESTART;
@@ -18338,6 +19490,7 @@ class SignalRelay {
     }
 
     std::pair<FileDescriptor, FileDescriptor> pipe_;
+    pid_t process_;
     std::size_t slot_ = 0;
 };
 
@@ -18404,6 +19557,88 @@ class StallWatch {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/server/watchdog.hpp ----
+
+// Watchdog: ends the process that was told by a signal to stop and cannot: since work in the background does
+// not return, or a handler holds the loop. Its thread is there from the first signal on.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// One that is destroyed in time does nothing.
+class Watchdog {
+  public:
+    Watchdog(const LogSink& log, const SignalRelay& signals) noexcept : log_(log), signals_(signals) {}
+    Watchdog(const Watchdog&) = delete;
+    Watchdog& operator=(const Watchdog&) = delete;
+    ~Watchdog() {
+        {
+            const std::lock_guard lock(mutex_);
+            is_over_ = true;
+        }
+        changed_.notify_one();
+        if (thread_.joinable()) thread_.join();
+    }
+
+    /// Ends the process at this moment, or a second after a signal that the loop does not take notice of.
+    void end_at(TimePoint moment) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            moment_ = moment;
+        }
+        changed_.notify_one();
+        if (thread_.joinable()) return;
+        try {
+            const SignalsBlocked no_signals;
+            thread_ = std::thread([this] { watch(); });
+        } catch (const std::exception& error) {
+            log_quietly(log_, LogLevel::error, "nothing ends the process if it cannot stop: ", error.what());
+        }
+    }
+    /// What the last line of the log is to name.
+    void set_waits(std::string waits) noexcept {
+        const std::lock_guard lock(mutex_);
+        waits_ = std::move(waits);
+    }
+
+  private:
+    void watch() {
+        constexpr std::chrono::milliseconds grain(50);
+        constexpr std::chrono::seconds patience(1);
+        TimePoint heard = Clock::now();
+        std::unique_lock lock(mutex_);
+        while (!is_over_) {
+            const TimePoint now = Clock::now();
+            if (!signals_.has_unheard()) heard = now;
+            if (now >= moment_ || now - heard >= patience) end_process(now < moment_);
+            changed_.wait_for(lock, grain);
+        }
+    }
+
+    // Without destructors, of which one could wait for the same.
+    [[noreturn]] void end_process(bool is_held) noexcept {
+        log_quietly(log_, LogLevel::error, "the process ends, it cannot stop: ",
+                    !waits_.empty() ? waits_
+                    : is_held       ? "a handler holds the event loop"
+                                    : "something does not end");
+        std::_Exit(1);
+    }
+
+    const LogSink& log_;
+    const SignalRelay& signals_;
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    TimePoint moment_ = TimePoint::max();
+    std::string waits_;
+    bool is_over_ = false;
+    std::thread thread_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/run.hpp ----
 
 // Run: one run of an engine, from its listeners to its end: the shard with its reactor, the acceptors, the
@@ -18418,15 +19653,16 @@ class Run {
     enum class Signals : std::uint8_t { ignored, handled };
 
     Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, std::unique_ptr<Poller> poller, Signals signals)
+        const Observers& observers, const LifeHooks& hooks, std::unique_ptr<Poller> poller, Signals signals)
         : config_(config),
           reactor_(std::move(poller)),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
           carrier_(make_carrier(routes)),
-          stalls_(reactor_, config, carrier_ != nullptr) {
+          stalls_(reactor_, config, carrier_ != nullptr),
+          life_(hooks.make_life != nullptr ? hooks.make_life(reactor_, hooks, config.log) : nullptr) {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
-        if (signals == Signals::handled) signals_.emplace();
+        if (signals == Signals::handled) signals_.emplace(config.log);
         shutdown_.start();  // the last that may throw: its task needs the rest
     }
     Run(const Run&) = delete;
@@ -18434,8 +19670,9 @@ class Run {
     // Coroutines and sessions use the shard, so they end first, and the carrier before its reactor. A handler
     // that swallows every Cancelled is left where it is, with its session.
     ~Run() {
+        log_what_is_waited_for();
         shard_.sessions.for_each([](Session& session) { session.drop(); });
-        reactor_.cancel_all();
+        reactor_.end_all();
         reactor_.abandon();
         shard_.sessions.for_each([](Session& session) { session.end_if_free(); });
         if (carrier_) stop_carrier();
@@ -18455,25 +19692,58 @@ class Run {
         reactor_.enter(
             [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
     }
-    /// Serves their clients from the next turn on. Takes all of them, or throws and takes none.
-    void listen(std::vector<Listener>& listeners) {
+    /// From now on a signal stops it, if it handles signals. Once.
+    void hear_signals() {
         if (signals_) spawn_on(reactor_, watch_signals(*this)).detach();
-        for (std::size_t i = 0; i < listeners.size(); ++i) acceptors_.push_back(new Acceptor(shard_));
-        Acceptor* each = acceptors_.first();
+    }
+    /// Runs what the program has for the start, and begins what it runs beside its requests. Throws what that
+    /// throws. False if a stop has come meanwhile. Once, before it serves.
+    bool begin() {
+        if (!life_) return true;
+        life_->begin();
+        run_until([this] { return life_->has_begun(); });
+        try {
+            life_->throw_failure();
+        } catch (const Cancelled&) {
+            if (!shutdown_.has_begun()) throw;
+        }
+        return !shutdown_.has_begun();
+    }
+    /// Serves their clients from the next turn on, unless a stop has begun. Takes all of them, or throws and
+    /// takes none. Returns the first of the new acceptors, if there are any. On the reactor's thread, or
+    /// before it runs.
+    const Acceptor* listen(std::vector<Listener>& listeners) {
+        if (shutdown_.has_begun()) return nullptr;
+        Acceptor* first = nullptr;
+        for (std::size_t i = 0; i < listeners.size(); ++i) {
+            Acceptor& made = acceptors_.push_back(new Acceptor(shard_));
+            if (first == nullptr) first = &made;
+        }
+        Acceptor* each = first;
         for (Listener& listener : listeners) {
             each->use(std::move(listener));
             each = each->next;
         }
         listeners.clear();
+        return first;
+    }
+    /// Logs the addresses of these acceptors, if the program wants that.
+    void announce(const Acceptor* first) const noexcept {
+        for (const Acceptor* each = first; each != nullptr && config_.announce; each = each->next) {
+            const Listener& listener = each->listener();
+            if (listener.url.empty()) continue;
+            try {
+                const std::string line = "listening on " + listener.url +
+                                         (listener.is_on_all_interfaces ? " (all interfaces)" : "");
+                log_quietly(config_.log, LogLevel::info, line, {});
+            } catch (const std::bad_alloc&) {
+                // No memory for the line: it listens all the same.
+            }
+        }
     }
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
-    int serve() {
-        if (config_.announce) announce();
-        return wait();
-    }
-    /// Turns the reactor until a stop has ended; the same result.
     int wait() {
-        reactor_.run_until([this] { return shutdown_.is_over(); });
+        run_until([this] { return shutdown_.is_over(); });
         return shutdown_.was_forced() ? 1 : 0;
     }
 
@@ -18492,6 +19762,26 @@ class Run {
         Shutdown& shutdown_;
     };
 
+    /// The relay, and what follows if the loop cannot.
+    struct HeardSignals {
+        explicit HeardSignals(const LogSink& log) : watchdog(log, relay) {}
+        SignalRelay relay;
+        Watchdog watchdog;
+    };
+
+    template <class Done>
+    void run_until(Done done) {
+        try {
+            reactor_.run_until(std::move(done));
+        } catch (...) {
+            if (std::current_exception()) throw;
+            // pthread_exit: the loop cannot end in the middle of a handler, and must not hang.
+            log_quietly(config_.log, LogLevel::error,
+                        "a handler ended the thread of its server (pthread_exit)", {});
+            std::abort();
+        }
+    }
+
     static std::size_t connection_limit(const Config& config) noexcept {
         if (config.max_connections > 0) return static_cast<std::size_t>(config.max_connections);
         constexpr std::size_t reserve = 128;
@@ -18505,22 +19795,15 @@ class Run {
         return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
     }
 
-    void announce() const noexcept {
-        for (const Acceptor* each = acceptors_.first(); each != nullptr; each = each->next) {
-            const Listener& listener = each->listener();
-            try {
-                const std::string line = "listening on " + listener.url +
-                                         (listener.is_on_all_interfaces ? " (all interfaces)" : "");
-                log_quietly(config_.log, LogLevel::info, line, {});
-            } catch (const std::bad_alloc&) {
-                // No memory for the line: it listens all the same.
-            }
-        }
-    }
-
+    // A process that was told to end by a signal ends: a second after the second signal, or after the grace
+    // and the clean-up, whatever still runs.
     static Task<> watch_signals(Run& self) {
+        constexpr const char* hint = "; a second signal stops at once";
+        constexpr std::chrono::milliseconds clean_up(700);  // and then there is something left of the second
         Shutdown& shutdown = self.shutdown_;
-        Watch watch(self.reactor_, self.signals_->read_end());
+        HeardSignals& signals = *self.signals_;
+        Watch watch(self.reactor_, signals.relay.read_end());
+        std::size_t wishes = 0;
         for (;;) {
             const bool is_ready = co_await wait_readable(watch);
             if (!is_ready) co_return;
@@ -18532,15 +19815,53 @@ class Run {
                 log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
                             std::generic_category().message(result.error));
                 co_return;
-            } else if (shutdown.has_begun()) {
-                co_await shutdown.stop_now();
+            }
+            if (result.ok()) signals.relay.take_notice();
+            if (result.would_block()) continue;
+            if (++wishes > 1) {
+                signals.watchdog.end_at(moment_after(Clock::now(), std::chrono::seconds(1)));
+                signals.watchdog.set_waits(self.describe_waits());
+                co_await shutdown.stop_now("stopping at once, by a second signal", clean_up);
+                continue;
+            }
+            constexpr std::chrono::milliseconds after_grace(1500);
+            signals.watchdog.end_at(
+                moment_after(moment_after(Clock::now(), to_clock(self.config_.shutdown_grace)), after_grace));
+            if (shutdown.has_begun()) {
+                log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);
             } else {
-                if (self.shard_.sessions.count() != 0) {
-                    shutdown.log_open_sessions(LogLevel::info, "stopping; a second signal stops at once");
-                }
-                shutdown.begin_drain();
+                shutdown.begin_drain(hint);
             }
         }
+    }
+
+    // "2 tasks wait: GET / (main.cpp:12) for work in the background, ...; 1 function of Engine::background;
+    // ..."
+    std::string describe_waits() const noexcept {
+        try {
+            std::string all;
+            if (reactor_.has_fibers()) all = reactor_.describe_waits(Reactor::Whose::work);
+            const auto add = [&](std::size_t count, const char* what) {
+                if (count == 0) return;
+                if (!all.empty()) all += "; ";
+                all.append(std::to_string(count)).append(what);
+            };
+            if (life_) add(life_->running(), " of on_stop, every or background");
+            if (carrier_) add(static_cast<std::size_t>(carrier_->stats().running), " in the worker pool");
+            return all;
+        } catch (const std::bad_alloc&) {
+            return {};
+        }
+    }
+
+    // What is on other threads, and cannot be cut short.
+    void log_what_is_waited_for() const noexcept {
+        const bool waits = reactor_.outside_work() != 0 || (life_ && life_->threads() != 0);
+        if (!waits) return;
+        const std::string waits_for = describe_waits();
+        if (signals_) signals_->watchdog.set_waits(waits_for);
+        log_quietly(config_.log, LogLevel::warning,
+                    "the stop waits for what it cannot cut short: ", waits_for);
     }
 
     void stop_carrier() noexcept {
@@ -18553,13 +19874,14 @@ class Run {
     }
 
     const Config& config_;
-    std::optional<SignalRelay> signals_;
+    mutable std::optional<HeardSignals> signals_;  // watches over the end of all that follows
     Reactor reactor_;
     Shard shard_;
     std::unique_ptr<Carrier> carrier_;
     StallWatch stalls_;
+    std::unique_ptr<Life> life_;  // null if the program asked for nothing of it
     OwningList<Acceptor> acceptors_;
-    Shutdown shutdown_{shard_, acceptors_, carrier_.get()};
+    Shutdown shutdown_{shard_, acceptors_, carrier_.get(), life_.get()};
     AskedToStop asked_to_stop_{shutdown_};
     std::atomic<bool> was_asked_to_stop_{false};
 };
@@ -18620,28 +19942,67 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return *this;
     }
 
+    /// Calls `f()`, which may be a coroutine, when the engine runs, before the first request; several in
+    /// their order. What it throws, run() throws, and nothing is served.
+    template <class F>
+    Engine& on_start(F f) {
+        return add_hook(detail::LifeHook::Kind::start, {}, std::move(f));
+    }
+
+    /// Calls `f()`, which may be a coroutine, when a graceful stop begins; several one after the other. run()
+    /// waits for it within Config::shutdown_grace. What it throws goes to the log.
+    template <class F>
+    Engine& on_stop(F f) {
+        return add_hook(detail::LifeHook::Kind::stop, {}, std::move(f));
+    }
+
+    /// Calls `f()` or `f(std::stop_token)` every `period` while the engine runs, first when one has passed.
+    /// It may be a coroutine; if a call takes longer, those that are missed are left out. What it throws goes
+    /// to the log, and the next call comes all the same. At a stop, a call that runs is told by the token,
+    /// and waited for. Throws std::invalid_argument if the period is not positive.
+    template <class Rep, class Period, class F>
+    Engine& every(std::chrono::duration<Rep, Period> period, F f) {
+        const detail::Clock::duration time = detail::to_clock(period);
+        if (time == time.zero()) throw std::invalid_argument("every: the period must be positive");
+        return add_hook(detail::LifeHook::Kind::every, time, std::move(f));
+    }
+
+    /// Runs `f(std::stop_token)` beside the requests of each run, from its start to its stop, of which the
+    /// token tells: a plain function on a thread of its own, a coroutine on the loop. run() waits for its
+    /// end, and what it throws goes to the log. While the engine runs, from any thread: it begins now, for
+    /// this run; a plain function then runs on the threads that sake::background uses, and does not begin
+    /// after the stop.
+    template <class F>
+    Engine& background(F f) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (current_ != nullptr) {
+                detail::run_for_this_run(current_->run().reactor(), std::move(f));
+                return *this;
+            }
+        }
+        return add_hook(detail::LifeHook::Kind::background, {}, std::move(f));
+    }
+
     /// The routes that are registered, in order.
     [[nodiscard]] std::vector<RouteInfo> routes() const { return table_->list(); }
 
-    /// Binds now: "host:port", ":8080" for every interface, "[::1]:8080", "unix:/path"; port 0 for any that
-    /// is free. Throws std::system_error that names the address and says why. May be called several times;
-    /// while the engine runs, it is for the next run.
-    Engine& listen(std::string_view address) {
-        detail::Listener listener = detail::listen_at(address, config_.listen_backlog);
-        const std::lock_guard lock(mutex_);
-        if (listeners_.empty()) port_ = listener.port;
-        listeners_.push_back(std::move(listener));
-        return *this;
-    }
+    /// Binds now: "host:port", at every address that the name has; ":8080" or "*:8080" for every interface,
+    /// IPv4 and IPv6; "[::1]:8080" and "[::]:8080" for IPv6 alone; "unix:/path"; port 0 for any that is free.
+    /// Throws std::system_error that names the address and says why. May be called several times. While the
+    /// engine runs, from any thread: it serves the address too. Once a stop has begun, it is for the next
+    /// run.
+    Engine& listen(std::string_view address);
 
-    /// The port of the first listener; 0 before `listen` and for a Unix socket.
+    /// The port of the first listener of this run, or of the next if none is under way; 0 before `listen` and
+    /// for a Unix socket.
     [[nodiscard]] int port() const {
         const std::lock_guard lock(mutex_);
         return port_;
     }
 
     /// Serves until stopped. Returns 0 if every request in flight was answered, else 1. Throws
-    /// std::logic_error if nothing was listened on, or if the engine runs already.
+    /// std::logic_error if nothing was listened on, or if the engine runs already, and what on_start throws.
     int run();
     /// listen(":port") and run(), but returns 1 if the port cannot be listened on, and logs why.
     int run(int port) {
@@ -18650,6 +20011,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
     /// listen(address) and run(), but returns 1 if the address cannot be listened on, and logs why.
     int run(std::string_view address) {
+        require_idle();
         try {
             listen(address);
         } catch (const std::system_error& error) {
@@ -18664,7 +20026,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     void stop() {
         const std::lock_guard lock(mutex_);
         stop_requested_ = true;
-        if (current_ != nullptr) current_->stop();
+        if (current_ != nullptr) current_->run().stop();
     }
 
     /// Figures of the present run, or of the last one. From any thread.
@@ -18674,7 +20036,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     };
     [[nodiscard]] Stats stats() const {
         const std::lock_guard lock(mutex_);
-        return current_ != nullptr ? stats_of(*current_) : last_stats_;
+        return current_ != nullptr ? stats_of(current_->run()) : last_stats_;
     }
 
     [[nodiscard]] const Config& config() const noexcept { return config_; }
@@ -18686,6 +20048,13 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
 
     friend class TestClient;  // which runs the engine itself
 
+    template <class F>
+    Engine& add_hook(detail::LifeHook::Kind kind, detail::Clock::duration period, F f) {
+        table_->require_unfrozen();
+        detail::add_life_hook(life_hooks_, kind, period, std::move(f));
+        return *this;
+    }
+
     /// A run, from its start to its end: routes stand still, and the engine reaches it.
     class Running {
       public:
@@ -18695,6 +20064,19 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         Running& operator=(const Running&) = delete;
         ~Running();
         [[nodiscard]] detail::Run& run() noexcept { return run_; }
+
+        /// Begins the run. False if a stop has come meanwhile.
+        [[nodiscard]] bool begin() {
+            run_.hear_signals();
+            return run_.begin();
+        }
+        /// Serves what was listened on, and from now on what will be.
+        void serve_listeners();
+        [[nodiscard]] bool serves_listeners() const noexcept { return serves_listeners_; }
+        /// Something new was listened on. With the engine's lock.
+        void serve_new_listeners() noexcept {
+            if (!std::exchange(is_told_of_listeners_, true)) run_.reactor().post(new_listeners_);
+        }
 
       private:
         /// Nobody else runs the engine meanwhile.
@@ -18716,16 +20098,33 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
             ~Freeze() { table.unfreeze(); }
             detail::RouteTable& table;
         };
+        /// On the thread of the run: serves what was listened on meanwhile.
+        class NewListeners final : public detail::PostedCall {
+          public:
+            explicit NewListeners(Running& running) noexcept : running_(running) {}
+            void run() noexcept override;
+
+          private:
+            Running& running_;
+        };
         Claim claim_;  // in this order, so that what fails undoes what was done
         Freeze freeze_;
+        NewListeners new_listeners_{*this};
         detail::Run run_;
+        bool serves_listeners_ = false;
+        bool is_told_of_listeners_ = false;
     };
+    void require_idle() const {
+        const std::lock_guard lock(mutex_);
+        if (is_running_) throw std::logic_error("run: the engine runs already");
+    }
     static Stats stats_of(const detail::Run& run) { return {run.worker_stats(), run.stalls()}; }
 
     Config config_;
     detail::Handler on_error_;
     detail::ErrorAnswers errors_;
     detail::Observers observers_;
+    detail::LifeHooks life_hooks_;
     // Shared with jobs of the worker pool: one that never returns may outlive the engine.
     std::shared_ptr<detail::RouteTable> table_ = std::make_shared<detail::RouteTable>();
     detail::Fallback fallback_{*table_};
@@ -18733,7 +20132,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     mutable std::mutex mutex_;  // guards what follows
     std::vector<detail::Listener> listeners_;
     int port_ = 0;
-    detail::Run* current_ = nullptr;
+    Running* current_ = nullptr;
     Stats last_stats_;
     bool is_running_ = false;
     bool stop_requested_ = false;
@@ -18751,15 +20150,17 @@ inline Engine::Running::Claim::~Claim() {
     const std::lock_guard lock(engine.mutex_);
     engine.is_running_ = false;
     engine.stop_requested_ = false;
+    if (!engine.listeners_.empty()) engine.port_ = engine.listeners_.front().port;
 }
 
 inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> poller,
                                 detail::Run::Signals signals)
     : claim_(engine),
       freeze_(engine),
-      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, std::move(poller), signals) {
+      run_(engine.config_, engine.table_, engine.errors_, engine.observers_, engine.life_hooks_,
+           std::move(poller), signals) {
     const std::lock_guard lock(engine.mutex_);
-    engine.current_ = &run_;
+    engine.current_ = this;
     if (engine.stop_requested_) run_.stop();
 }
 
@@ -18770,12 +20171,51 @@ inline Engine::Running::~Running() {
     engine.current_ = nullptr;
 }
 
+inline void Engine::Running::serve_listeners() {
+    Engine& engine = claim_.engine;
+    const detail::Acceptor* acceptors = nullptr;
+    {
+        const std::lock_guard lock(engine.mutex_);
+        acceptors = run_.listen(engine.listeners_);
+        serves_listeners_ = true;
+    }
+    run_.announce(acceptors);  // without the lock: a log may ask for the port
+}
+
+inline void Engine::Running::NewListeners::run() noexcept {
+    Engine& engine = running_.claim_.engine;
+    try {
+        const detail::Acceptor* acceptors = nullptr;
+        {
+            const std::lock_guard lock(engine.mutex_);
+            running_.is_told_of_listeners_ = false;
+            if (engine.current_ == &running_) acceptors = running_.run_.listen(engine.listeners_);
+        }
+        running_.run_.announce(acceptors);
+    } catch (const std::exception& error) {
+        log_quietly(engine.config_.log, LogLevel::error,
+                    "an address that was listened on is not served in this run: ", error.what());
+    }
+}
+
+inline Engine& Engine::listen(std::string_view address) {
+    std::vector<detail::Listener> made =
+        detail::listen_at(address, config_.listen_backlog, config_.unix_socket_mode);
+    const std::lock_guard lock(mutex_);
+    const bool is_served = current_ != nullptr && current_->serves_listeners();
+    listeners_.reserve(listeners_.size() + made.size());
+    if (listeners_.empty() && !is_served) port_ = made.front().port;
+    for (detail::Listener& each : made) listeners_.push_back(std::move(each));
+    if (is_served) current_->serve_new_listeners();
+    return *this;
+}
+
 inline int Engine::run() {
     using Signals = detail::Run::Signals;
     std::vector<detail::Listener> dropped;  // without the lock
     {
+        require_idle();
         const std::lock_guard lock(mutex_);
-        if (is_running_) throw std::logic_error("run: the engine runs already");
         const bool stop_now = std::exchange(stop_requested_, false);
         if (stop_now) dropped.swap(listeners_);
         if (stop_now) return 0;
@@ -18783,12 +20223,12 @@ inline int Engine::run() {
     }
     Running running(*this, detail::make_poller(config_.poller),
                     config_.handle_signals ? Signals::handled : Signals::ignored);
-    {
-        // Only now, so that a run that cannot begin leaves them to the next.
+    if (!running.begin()) {
         const std::lock_guard lock(mutex_);
-        running.run().listen(listeners_);
+        dropped.swap(listeners_);
     }
-    return running.run().serve();
+    running.serve_listeners();  // only now, so that a run that cannot begin leaves them to the next
+    return running.run().wait();
 }
 
 }  // namespace v0
@@ -18872,7 +20312,7 @@ class TestConnection {
 /// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
 class TestClient {
   public:
-    /// Throws std::logic_error if the engine runs already.
+    /// Throws std::logic_error if the engine runs already, and what its on_start throws.
     explicit TestClient(Engine& app) : TestClient(app, std::make_unique<detail::SimulatedPoller>()) {}
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;
@@ -18933,7 +20373,9 @@ class TestClient {
     friend class TestConnection;
 
     TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
-        : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {}
+        : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {
+        static_cast<void>(running_.begin());
+    }
 
     template <class Body>
     TestResponse send(std::string_view method, std::string_view target, const Body& body,

@@ -61,6 +61,7 @@ class Run {
     // Coroutines and sessions use the shard, so they end first, and the carrier before its reactor. A handler
     // that swallows every Cancelled is left where it is, with its session.
     ~Run() {
+        shard_.draining.request_stop();  // where it ends without a stop: threads wait for the word
         log_what_is_waited_for();
         shard_.sessions.for_each([](Session& session) { session.drop(); });
         reactor_.end_all();
