@@ -203,22 +203,23 @@ class Run {
             const SysResult result = sys::read(watch.fd(), &byte, 1);
             if (result.would_block()) {
                 watch.drained();
-            } else if (!result.ok() || result.value != 1) {
+                continue;
+            }
+            if (!result.ok() || result.value != 1) {
                 log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
                             std::generic_category().message(result.error));
                 co_return;
             }
-            if (result.ok()) signals.relay.take_notice();
-            if (result.would_block()) continue;
+            signals.relay.take_notice();
             if (++wishes > 1) {
-                signals.watchdog.end_at(moment_after(Clock::now(), std::chrono::seconds(1)));
+                signals.watchdog.end_in(std::chrono::seconds(1));
                 signals.watchdog.set_waits(self.describe_waits());
                 co_await shutdown.stop_now("stopping at once, by a second signal", clean_up);
                 continue;
             }
             constexpr std::chrono::milliseconds after_grace(1500);
-            signals.watchdog.end_at(
-                moment_after(moment_after(Clock::now(), to_clock(self.config_.shutdown_grace)), after_grace));
+            constexpr Clock::duration most = std::chrono::hours(24 * 365);
+            signals.watchdog.end_in(std::min(to_clock(self.config_.shutdown_grace), most) + after_grace);
             if (shutdown.has_begun()) {
                 log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);
             } else {
