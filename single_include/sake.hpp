@@ -20987,6 +20987,25 @@ class LifeOf final : public Life {
     std::list<Beside> threads_;
 };
 
+template <class F>
+Task<> run_in_background(F function) {
+    if constexpr (std::is_same_v<decltype(call_life_hook(function, {})), Task<>>) {
+        const std::stop_token stop = this_task::stop_token();
+        Task<> running = call_life_hook(function, stop);
+        co_await std::move(running);
+    } else {
+        auto call = [&function](std::stop_token stop) { call_life_hook(function, stop); };
+        Task<> running = background(call);
+        co_await std::move(running);
+    }
+}
+
+/// Begins one while the engine runs. From any thread.
+template <class F>
+void run_for_this_run(Reactor& reactor, F function) {
+    reactor.post([f = std::move(function)]() mutable { spawn(run_in_background<F>(std::move(f))).detach(); });
+}
+
 /// Adds one to what a program has asked for.
 template <class F>
 void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period, F function) {
@@ -21392,13 +21411,12 @@ class Watchdog {
         if (thread_.joinable()) thread_.join();
     }
 
-    /// Ends the process at this moment, or a second after a signal that the loop does not take notice of.
-    void end_at(TimePoint moment) noexcept {
+    /// Ends the process after this time, or a second after a signal that the loop does not take notice of.
+    void end_in(Clock::duration time) noexcept {
         {
             const std::lock_guard lock(mutex_);
-            moment_ = moment;
+            left_ = time;
         }
-        changed_.notify_one();
         if (thread_.joinable()) return;
         try {
             const SignalsBlocked no_signals;
@@ -21415,15 +21433,14 @@ class Watchdog {
 
   private:
     void watch() {
-        constexpr std::chrono::milliseconds grain(50);
+        constexpr std::chrono::milliseconds grain(20);
         constexpr std::chrono::seconds patience(1);
-        TimePoint heard = Clock::now();
+        Clock::duration unheard{};
         std::unique_lock lock(mutex_);
-        while (!is_over_) {
-            const TimePoint now = Clock::now();
-            if (!signals_.has_unheard()) heard = now;
-            if (now >= moment_ || now - heard >= patience) end_process(now < moment_);
-            changed_.wait_for(lock, grain);
+        while (!changed_.wait_for(lock, grain, [this] { return is_over_; })) {
+            left_ -= grain;
+            unheard = signals_.has_unheard() ? unheard + grain : Clock::duration::zero();
+            if (left_ <= Clock::duration::zero() || unheard >= patience) end_process(unheard >= patience);
         }
     }
 
@@ -21440,7 +21457,7 @@ class Watchdog {
     const SignalRelay& signals_;
     std::mutex mutex_;
     std::condition_variable changed_;
-    TimePoint moment_ = TimePoint::max();
+    Clock::duration left_ = Clock::duration::max();
     std::string waits_;
     bool is_over_ = false;
     std::thread thread_;
@@ -21481,6 +21498,7 @@ class Run {
     // Coroutines and sessions use the shard, so they end first, and the carrier before its reactor. A handler
     // that swallows every Cancelled is left where it is, with its session.
     ~Run() {
+        shard_.draining.request_stop();  // where it ends without a stop: threads wait for the word
         log_what_is_waited_for();
         shard_.sessions.for_each([](Session& session) { session.drop(); });
         reactor_.end_all();
@@ -21622,22 +21640,23 @@ class Run {
             const SysResult result = sys::read(watch.fd(), &byte, 1);
             if (result.would_block()) {
                 watch.drained();
-            } else if (!result.ok() || result.value != 1) {
+                continue;
+            }
+            if (!result.ok() || result.value != 1) {
                 log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
                             std::generic_category().message(result.error));
                 co_return;
             }
-            if (result.ok()) heard.relay.take_notice();
-            if (result.would_block()) continue;
+            heard.relay.take_notice();
             if (++wishes > 1) {
-                heard.watchdog.end_at(moment_after(Clock::now(), std::chrono::seconds(1)));
+                heard.watchdog.end_in(std::chrono::seconds(1));
                 heard.watchdog.set_waits(self.describe_waits());
                 co_await shutdown.stop_now("stopping at once, by a second signal", clean_up);
                 continue;
             }
             constexpr std::chrono::milliseconds after_grace(1500);
-            heard.watchdog.end_at(
-                moment_after(moment_after(Clock::now(), to_clock(self.config_.shutdown_grace)), after_grace));
+            constexpr Clock::duration most = std::chrono::hours(24 * 365);
+            heard.watchdog.end_in(std::min(to_clock(self.config_.shutdown_grace), most) + after_grace);
             if (shutdown.has_begun()) {
                 log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);
             } else {
@@ -21783,11 +21802,20 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return add_hook(detail::LifeHook::Kind::every, time, std::move(f));
     }
 
-    /// Runs `f(std::stop_token)` beside the requests, from the start of the engine to its stop, of which the
+    /// Runs `f(std::stop_token)` beside the requests of each run, from its start to its stop, of which the
     /// token tells: a plain function on a thread of its own, a coroutine on the loop. run() waits for its
-    /// end. What it throws goes to the log. (For work of one request: `co_await sake::background(f)`.)
+    /// end, and what it throws goes to the log. While the engine runs, from any thread: it begins now, for
+    /// this run; a plain function then runs on the threads that sake::background uses, and does not begin
+    /// after the stop.
     template <class F>
     Engine& background(F f) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (current_ != nullptr) {
+                detail::run_for_this_run(current_->run().reactor(), std::move(f));
+                return *this;
+            }
+        }
         return add_hook(detail::LifeHook::Kind::background, {}, std::move(f));
     }
 

@@ -2,15 +2,18 @@
 // stop tells handlers, tasks and work in the background.
 #include <doctest/doctest.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
@@ -20,7 +23,9 @@
 #include <vector>
 
 #include "sake.hpp"
+#include "support/allocations.hpp"
 #include "support/client_fixture.hpp"
+#include "support/faults.hpp"
 #include "support/reliability.hpp"
 
 namespace test_life {
@@ -172,7 +177,6 @@ TEST_CASE("hooks cannot be added while the engine runs") {
     CHECK_THROWS_AS(app.on_start([] {}), std::logic_error);
     CHECK_THROWS_AS(app.on_stop([] {}), std::logic_error);
     CHECK_THROWS_AS(app.every(1s, [] {}), std::logic_error);
-    CHECK_THROWS_AS(app.background([](std::stop_token) {}), std::logic_error);
 }
 
 // ---- every ----
@@ -323,6 +327,76 @@ TEST_CASE("a background function that throws or ends its thread is no more, and 
         CHECK(log.has("background failed: astray"));
         CHECK(client.stop() == 0);
     }
+}
+
+TEST_CASE("background from a handler begins at once, for this run alone, and is told of the stop") {
+    std::atomic<int> begun{0};
+    std::atomic<int> told{0};
+    bool coroutine_was_told = false;
+    Engine app(quiet_config());
+    app.get("/", [&](Context& ctx) {
+        app.background([&](std::stop_token stop) {
+            ++begun;
+            wait_until_stopped(stop);
+            ++told;
+        });
+        app.background([&](std::stop_token stop) -> Task<> {
+            while (!stop.stop_requested()) co_await sake::sleep(1s);
+            coroutine_was_told = true;
+        });
+        ctx.text("begun");
+    });
+    {
+        TestClient client(app);
+        CHECK(client.get("/").body == "begun");
+        CHECK(eventually([&] { return begun == 1; }));
+        CHECK(client.stop() == 0);
+    }
+    CHECK(told == 1);
+    CHECK_FALSE(coroutine_was_told);  // it is cancelled in its sleep, as all tasks are that are spawned
+    {
+        TestClient client(app);
+        CHECK(client.stop() == 0);
+    }
+    CHECK(begun == 1);
+}
+
+TEST_CASE("a run that ends without a stop tells what runs beside it") {
+    std::atomic<bool> was_told{false};
+    Engine app(quiet_config());
+    app.background([&](std::stop_token stop) {
+        wait_until_stopped(stop);
+        was_told = true;
+    });
+    {
+        const TestClient client(app);
+    }
+    CHECK(was_told);
+}
+
+TEST_CASE("a run that has no memory to begin throws, and waits for no thread without end") {
+    Engine app(quiet_config());
+    app.on_start([]() -> Task<> { co_await sake::sleep(1ms); });
+    app.on_stop([] {});
+    app.every(1s, [] {});
+    app.background([](std::stop_token stop) { wait_until_stopped(stop); });
+    app.background([](std::stop_token) -> Task<> { co_await sake::sleep(1h); });
+    int failures = 0;
+    bool is_through = false;
+    std::thread server([&] {
+        faults::apply_to_this_thread();
+        for (std::uint64_t nth = 1; !is_through; ++nth) {
+            const allocations::ScopedFailure failure(nth);
+            try {
+                TestClient client(app);
+                is_through = !failure.fired();
+            } catch (const std::bad_alloc&) {
+                ++failures;
+            }
+        }
+    });
+    server.join();
+    CHECK(failures > 0);
 }
 
 TEST_CASE("each run has its own") {

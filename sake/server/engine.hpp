@@ -103,11 +103,20 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         return add_hook(detail::LifeHook::Kind::every, time, std::move(f));
     }
 
-    /// Runs `f(std::stop_token)` beside the requests, from the start of the engine to its stop, of which the
+    /// Runs `f(std::stop_token)` beside the requests of each run, from its start to its stop, of which the
     /// token tells: a plain function on a thread of its own, a coroutine on the loop. run() waits for its
-    /// end. What it throws goes to the log. (For work of one request: `co_await sake::background(f)`.)
+    /// end, and what it throws goes to the log. While the engine runs, from any thread: it begins now, for
+    /// this run; a plain function then runs on the threads that sake::background uses, and does not begin
+    /// after the stop.
     template <class F>
     Engine& background(F f) {
+        {
+            const std::lock_guard lock(mutex_);
+            if (current_ != nullptr) {
+                detail::run_for_this_run(current_->run().reactor(), std::move(f));
+                return *this;
+            }
+        }
         return add_hook(detail::LifeHook::Kind::background, {}, std::move(f));
     }
 

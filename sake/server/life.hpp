@@ -24,10 +24,12 @@
 #include "sake/async/spawn.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/async/task.hpp"
+#include "sake/async/this_task.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/log.hpp"
 #include "sake/base/owning_list.hpp"
+#include "sake/compute/background.hpp"
 #include "sake/compute/signals.hpp"
 
 namespace sake {
@@ -304,6 +306,25 @@ class LifeOf final : public Life {
     std::list<Running> tasks_;
     std::list<Beside> threads_;
 };
+
+template <class F>
+Task<> run_in_background(F function) {
+    if constexpr (std::is_same_v<decltype(call_life_hook(function, {})), Task<>>) {
+        const std::stop_token stop = this_task::stop_token();
+        Task<> running = call_life_hook(function, stop);
+        co_await std::move(running);
+    } else {
+        auto call = [&function](std::stop_token stop) { call_life_hook(function, stop); };
+        Task<> running = background(call);
+        co_await std::move(running);
+    }
+}
+
+/// Begins one while the engine runs. From any thread.
+template <class F>
+void run_for_this_run(Reactor& reactor, F function) {
+    reactor.post([f = std::move(function)]() mutable { spawn(run_in_background<F>(std::move(f))).detach(); });
+}
 
 /// Adds one to what a program has asked for.
 template <class F>

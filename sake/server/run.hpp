@@ -61,6 +61,7 @@ class Run {
     // Coroutines and sessions use the shard, so they end first, and the carrier before its reactor. A handler
     // that swallows every Cancelled is left where it is, with its session.
     ~Run() {
+        shard_.draining.request_stop();  // where it ends without a stop: threads wait for the word
         log_what_is_waited_for();
         shard_.sessions.for_each([](Session& session) { session.drop(); });
         reactor_.end_all();
@@ -202,22 +203,23 @@ class Run {
             const SysResult result = sys::read(watch.fd(), &byte, 1);
             if (result.would_block()) {
                 watch.drained();
-            } else if (!result.ok() || result.value != 1) {
+                continue;
+            }
+            if (!result.ok() || result.value != 1) {
                 log_quietly(self.config_.log, LogLevel::error, "signals are not heard any more: ",
                             std::generic_category().message(result.error));
                 co_return;
             }
-            if (result.ok()) heard.relay.take_notice();
-            if (result.would_block()) continue;
+            heard.relay.take_notice();
             if (++wishes > 1) {
-                heard.watchdog.end_at(moment_after(Clock::now(), std::chrono::seconds(1)));
+                heard.watchdog.end_in(std::chrono::seconds(1));
                 heard.watchdog.set_waits(self.describe_waits());
                 co_await shutdown.stop_now("stopping at once, by a second signal", clean_up);
                 continue;
             }
             constexpr std::chrono::milliseconds after_grace(1500);
-            heard.watchdog.end_at(
-                moment_after(moment_after(Clock::now(), to_clock(self.config_.shutdown_grace)), after_grace));
+            constexpr Clock::duration most = std::chrono::hours(24 * 365);
+            heard.watchdog.end_in(std::min(to_clock(self.config_.shutdown_grace), most) + after_grace);
             if (shutdown.has_begun()) {
                 log_quietly(self.config_.log, LogLevel::info, "stopping already", hint);
             } else {

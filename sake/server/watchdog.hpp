@@ -35,13 +35,12 @@ class Watchdog {
         if (thread_.joinable()) thread_.join();
     }
 
-    /// Ends the process at this moment, or a second after a signal that the loop does not take notice of.
-    void end_at(TimePoint moment) noexcept {
+    /// Ends the process after this time, or a second after a signal that the loop does not take notice of.
+    void end_in(Clock::duration time) noexcept {
         {
             const std::lock_guard lock(mutex_);
-            moment_ = moment;
+            left_ = time;
         }
-        changed_.notify_one();
         if (thread_.joinable()) return;
         try {
             const SignalsBlocked no_signals;
@@ -58,15 +57,14 @@ class Watchdog {
 
   private:
     void watch() {
-        constexpr std::chrono::milliseconds grain(50);
+        constexpr std::chrono::milliseconds grain(20);
         constexpr std::chrono::seconds patience(1);
-        TimePoint heard = Clock::now();
+        Clock::duration unheard{};
         std::unique_lock lock(mutex_);
-        while (!is_over_) {
-            const TimePoint now = Clock::now();
-            if (!signals_.has_unheard()) heard = now;
-            if (now >= moment_ || now - heard >= patience) end_process(now < moment_);
-            changed_.wait_for(lock, grain);
+        while (!changed_.wait_for(lock, grain, [this] { return is_over_; })) {
+            left_ -= grain;
+            unheard = signals_.has_unheard() ? unheard + grain : Clock::duration::zero();
+            if (left_ <= Clock::duration::zero() || unheard >= patience) end_process(unheard >= patience);
         }
     }
 
@@ -83,7 +81,7 @@ class Watchdog {
     const SignalRelay& signals_;
     std::mutex mutex_;
     std::condition_variable changed_;
-    TimePoint moment_ = TimePoint::max();
+    Clock::duration left_ = Clock::duration::max();
     std::string waits_;
     bool is_over_ = false;
     std::thread thread_;
