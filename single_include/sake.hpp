@@ -4599,7 +4599,12 @@ struct SysResult {
     int error;
 
     [[nodiscard]] bool ok() const noexcept { return error == 0; }
-    [[nodiscard]] bool would_block() const noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+    [[nodiscard]] bool would_block() const noexcept {
+        if constexpr (EWOULDBLOCK != EAGAIN) {
+            if (error == EWOULDBLOCK) return true;
+        }
+        return error == EAGAIN;
+    }
 };
 
 /// Owns one file descriptor and closes it.
@@ -6111,9 +6116,9 @@ inline Reactor::~Reactor() {
     if (current() == this) abandon();
     end_all();
     while (end_listeners_.is_linked()) {
-        auto* const listener = static_cast<detail::ReactorEndListener*>(end_listeners_.next());
-        listener->unlink();
-        listener->reactor_ends();
+        auto& listener = static_cast<detail::ReactorEndListener&>(*end_listeners_.next());
+        listener.unlink();
+        listener.reactor_ends();
     }
     locals_.clear();
     posted_.drop();
@@ -6186,7 +6191,7 @@ inline void Reactor::destroy_fibers() noexcept {
     deadlines_.clear();
     abandon();
     posted_.drop_waits(true);
-    while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
+    while (fibers_.is_linked()) static_cast<detail::Fiber&>(*fibers_.next()).top.destroy();
     posted_.drop_waits(false);
     is_abandoned_ = false;
 }
@@ -6461,9 +6466,11 @@ inline std::size_t ChannelGate::leave() noexcept {
 }
 
 inline void ChannelGate::wake_who_may_go() noexcept {
-    const auto first_of = [](Line& line) { return static_cast<ChannelWaiter*>(line.waiters.next()); };
-    while (senders.waiters.is_linked() && may_send()) first_of(senders)->wake(senders, !is_closed_);
-    while (receivers.waiters.is_linked() && may_receive()) first_of(receivers)->wake(receivers, size_ > 0);
+    const auto first_of = [](Line& line) -> ChannelWaiter& {
+        return static_cast<ChannelWaiter&>(*line.waiters.next());
+    };
+    while (senders.waiters.is_linked() && may_send()) first_of(senders).wake(senders, !is_closed_);
+    while (receivers.waiters.is_linked() && may_receive()) first_of(receivers).wake(receivers, size_ > 0);
 }
 
 /// What the two awaits of a channel have in common: a place in line, and how it is given up.
@@ -7278,7 +7285,7 @@ class [[nodiscard]] Children::EndWait final : public Wait {
 
 inline Children::~Children() {
     cancel_rest_ = CancelRest::never;
-    while (fibers_.is_linked()) static_cast<Fiber*>(fibers_.next())->top.destroy();
+    while (fibers_.is_linked()) static_cast<Fiber&>(*fibers_.next()).top.destroy();
 }
 
 template <class A>
@@ -8071,9 +8078,9 @@ class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail:
 inline void Event::set() noexcept {
     is_set_ = true;
     while (waiters_.is_linked()) {
-        auto* const waiter = static_cast<EventWait*>(waiters_.next());
-        waiter->unlink();
-        waiter->finish();
+        auto& waiter = static_cast<EventWait&>(*waiters_.next());
+        waiter.unlink();
+        waiter.finish();
     }
 }
 
@@ -8395,9 +8402,9 @@ inline void Semaphore::give_back() noexcept {
         ++available_;
         return;
     }
-    auto* const waiter = static_cast<AcquireWait*>(waiters_.next());
-    waiter->unlink();
-    waiter->finish();
+    auto& waiter = static_cast<AcquireWait&>(*waiters_.next());
+    waiter.unlink();
+    waiter.finish();
 }
 
 }  // namespace v0
@@ -8600,9 +8607,7 @@ Pool<T>::State::State(PoolOptions options, Make make, Check is_healthy)
     if constexpr (std::same_as<std::invoke_result_t<Check&, T&>, Task<bool>>) {
         is_healthy_ = std::move(is_healthy);
     } else {
-        is_healthy_ = [asks = std::move(is_healthy)](T& item) mutable -> Task<bool> {
-            co_return asks(item);
-        };
+        is_healthy_ = [asks = std::move(is_healthy)](T& item) mutable -> Task<bool> { co_return asks(item); };
     }
 }
 
@@ -22148,8 +22153,8 @@ class TestConnection {
 /// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
 class TestClient {
   public:
-    /// Throws std::logic_error if the engine is running, by run() or by another TestClient, and what its on_start
-    /// throws.
+    /// Throws std::logic_error if the engine is running, by run() or by another TestClient, and what its
+    /// on_start throws.
     explicit TestClient(Engine& app) : TestClient(app, std::make_unique<detail::SimulatedPoller>()) {}
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;

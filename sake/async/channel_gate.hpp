@@ -133,9 +133,11 @@ inline std::size_t ChannelGate::leave() noexcept {
 }
 
 inline void ChannelGate::wake_who_may_go() noexcept {
-    const auto first_of = [](Line& line) { return static_cast<ChannelWaiter*>(line.waiters.next()); };
-    while (senders.waiters.is_linked() && may_send()) first_of(senders)->wake(senders, !is_closed_);
-    while (receivers.waiters.is_linked() && may_receive()) first_of(receivers)->wake(receivers, size_ > 0);
+    const auto first_of = [](Line& line) -> ChannelWaiter& {
+        return static_cast<ChannelWaiter&>(*line.waiters.next());
+    };
+    while (senders.waiters.is_linked() && may_send()) first_of(senders).wake(senders, !is_closed_);
+    while (receivers.waiters.is_linked() && may_receive()) first_of(receivers).wake(receivers, size_ > 0);
 }
 
 /// What the two awaits of a channel have in common: a place in line, and how it is given up.

@@ -182,7 +182,7 @@ class [[nodiscard]] Children::EndWait final : public Wait {
 
 inline Children::~Children() {
     cancel_rest_ = CancelRest::never;
-    while (fibers_.is_linked()) static_cast<Fiber*>(fibers_.next())->top.destroy();
+    while (fibers_.is_linked()) static_cast<Fiber&>(*fibers_.next()).top.destroy();
 }
 
 template <class A>

@@ -52,9 +52,9 @@ class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail:
 inline void Event::set() noexcept {
     is_set_ = true;
     while (waiters_.is_linked()) {
-        auto* const waiter = static_cast<EventWait*>(waiters_.next());
-        waiter->unlink();
-        waiter->finish();
+        auto& waiter = static_cast<EventWait&>(*waiters_.next());
+        waiter.unlink();
+        waiter.finish();
     }
 }
 

@@ -214,9 +214,7 @@ Pool<T>::State::State(PoolOptions options, Make make, Check is_healthy)
     if constexpr (std::same_as<std::invoke_result_t<Check&, T&>, Task<bool>>) {
         is_healthy_ = std::move(is_healthy);
     } else {
-        is_healthy_ = [asks = std::move(is_healthy)](T& item) mutable -> Task<bool> {
-            co_return asks(item);
-        };
+        is_healthy_ = [asks = std::move(is_healthy)](T& item) mutable -> Task<bool> { co_return asks(item); };
     }
 }
 

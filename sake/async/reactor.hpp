@@ -338,9 +338,9 @@ inline Reactor::~Reactor() {
     if (current() == this) abandon();
     end_all();
     while (end_listeners_.is_linked()) {
-        auto* const listener = static_cast<detail::ReactorEndListener*>(end_listeners_.next());
-        listener->unlink();
-        listener->reactor_ends();
+        auto& listener = static_cast<detail::ReactorEndListener&>(*end_listeners_.next());
+        listener.unlink();
+        listener.reactor_ends();
     }
     locals_.clear();
     posted_.drop();
@@ -413,7 +413,7 @@ inline void Reactor::destroy_fibers() noexcept {
     deadlines_.clear();
     abandon();
     posted_.drop_waits(true);
-    while (fibers_.is_linked()) static_cast<detail::Fiber*>(fibers_.next())->top.destroy();
+    while (fibers_.is_linked()) static_cast<detail::Fiber&>(*fibers_.next()).top.destroy();
     posted_.drop_waits(false);
     is_abandoned_ = false;
 }

@@ -146,9 +146,9 @@ inline void Semaphore::give_back() noexcept {
         ++available_;
         return;
     }
-    auto* const waiter = static_cast<AcquireWait*>(waiters_.next());
-    waiter->unlink();
-    waiter->finish();
+    auto& waiter = static_cast<AcquireWait&>(*waiters_.next());
+    waiter.unlink();
+    waiter.finish();
 }
 
 }  // namespace v0

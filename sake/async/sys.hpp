@@ -38,7 +38,12 @@ struct SysResult {
     int error;
 
     [[nodiscard]] bool ok() const noexcept { return error == 0; }
-    [[nodiscard]] bool would_block() const noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
+    [[nodiscard]] bool would_block() const noexcept {
+        if constexpr (EWOULDBLOCK != EAGAIN) {
+            if (error == EWOULDBLOCK) return true;
+        }
+        return error == EAGAIN;
+    }
 };
 
 /// Owns one file descriptor and closes it.

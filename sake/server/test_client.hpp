@@ -99,8 +99,8 @@ class TestConnection {
 /// background work or real sockets are waited for, time stands still. For one thread, outside of coroutines.
 class TestClient {
   public:
-    /// Throws std::logic_error if the engine is running, by run() or by another TestClient, and what its on_start
-    /// throws.
+    /// Throws std::logic_error if the engine is running, by run() or by another TestClient, and what its
+    /// on_start throws.
     explicit TestClient(Engine& app) : TestClient(app, std::make_unique<detail::SimulatedPoller>()) {}
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;
