@@ -21,6 +21,7 @@
 
 #include "sake/base/budget.hpp"
 #include "sake/base/byte_buffer.hpp"
+#include "sake/base/cast.hpp"
 #include "sake/base/closing_ptr.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"

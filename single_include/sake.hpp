@@ -27,6 +27,7 @@
 //   sake/base/log.hpp
 //   sake/base/budget.hpp
 //   sake/base/byte_buffer.hpp
+//   sake/base/cast.hpp
 //   sake/base/closing_ptr.hpp
 //   sake/base/error.hpp
 //   sake/base/function.hpp
@@ -696,6 +697,27 @@ class ByteBuffer {
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/base/cast.hpp ----
+
+// cast_to: for types that are one and the same on some systems and not on others.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A static_cast where there is something to cast; users' -Wuseless-cast would tell of the others.
+template <class To, class From>
+constexpr To cast_to(From value) noexcept {
+    if constexpr (std::is_same_v<To, From>)
+        return value;
+    else
+        return static_cast<To>(value);
+}
 
 }  // namespace detail
 }  // namespace v0
@@ -2743,8 +2765,9 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 
 /// Seconds since 1970 of a date in any of the three forms that RFC 9110 wants understood, or nullopt. `now`
 /// settles the century of the RFC 850 form's two-digit year. The weekday must be one, not the right one.
-[[nodiscard]] inline std::optional<std::int64_t> parse_http_date(
-    std::string_view text, std::int64_t now = static_cast<std::int64_t>(std::time(nullptr))) noexcept {
+[[nodiscard]] inline std::optional<std::int64_t> parse_http_date(std::string_view text,
+                                                                 std::int64_t now = std::int64_t{
+                                                                     std::time(nullptr)}) noexcept {
     const std::size_t word = std::min(text.find_first_of(", "), text.size());
     const std::string_view weekday = text.substr(0, word);
     detail::DateReader in{text.substr(word)};
@@ -4671,7 +4694,7 @@ inline SysResult send(int fd, const void* data, std::size_t size) noexcept {
 inline SysResult send_vectors(int fd, iovec* vectors, std::size_t count) noexcept {
     msghdr message{};
     message.msg_iov = vectors;
-    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+    message.msg_iovlen = cast_to<decltype(message.msg_iovlen)>(count);
     return retry([&] { return ::sendmsg(fd, &message, send_flags); });
 }
 
@@ -4921,7 +4944,7 @@ inline std::size_t raise_open_file_limit() noexcept {
         raised.rlim_cur = limit.rlim_max;
         if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
     }
-    return static_cast<std::size_t>(limit.rlim_cur);
+    return cast_to<std::size_t>(limit.rlim_cur);
 }
 
 /// The CPUs that the calling thread may run on; 0 where the system does not tell.
@@ -5140,7 +5163,7 @@ class PollPoller final : public Poller {
         if (next_ == polled_.size()) {
             const SysResult found =
                 sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds limit) {
-                    return ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()),
+                    return ::poll(polled_.data(), cast_to<nfds_t>(polled_.size()),
                                   static_cast<int>(limit.count()));
                 });
             if (!found.ok()) throw_system_error(found.error, "poll");
@@ -7105,6 +7128,7 @@ class Root {
     void start() const { coroutine_.resume(); }
 
   private:
+    friend promise_type;
     explicit Root(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
     std::coroutine_handle<promise_type> coroutine_;
 };
@@ -10183,7 +10207,7 @@ class ResultSlots {
 
     static std::size_t checked(std::uint64_t size) {
         if (std::cmp_less_equal(size, std::min(Slots().max_size(), std::vector<R>().max_size())))
-            return static_cast<std::size_t>(size);
+            return cast_to<std::size_t>(size);
         throw std::length_error("parallel: " + std::to_string(size) +
                                 " results are more than a vector can hold; use for_each or map_reduce");
     }
@@ -10383,7 +10407,7 @@ class PipelineQueue {
         }
         if (is_abandoned_) return false;
         if (!keeps_order_) number = end_++;
-        if (number - first_ >= cells_.size()) grow(static_cast<std::size_t>(number - first_));
+        if (number - first_ >= cells_.size()) grow(cast_to<std::size_t>(number - first_));
         cell(number).emplace(std::move(value));
         ++filled_;
         const bool wakes = number == first_ && waiting_to_pop_ > 0;
@@ -10469,7 +10493,7 @@ class PipelineResults {
 
     bool push(std::uint64_t number, T value) {
         const std::lock_guard lock(mutex_);
-        const std::size_t place = keeps_order_ ? static_cast<std::size_t>(number) : results_.size();
+        const std::size_t place = keeps_order_ ? cast_to<std::size_t>(number) : results_.size();
         if (place >= results_.size()) results_.resize(place + 1);
         results_[place].emplace(std::move(value));
         return true;
@@ -12739,7 +12763,10 @@ inline int set_socket_mode(const std::string& path, int mode) noexcept {
     const auto bits = static_cast<mode_t>(mode);
     if (::fchmodat(AT_FDCWD, path.c_str(), bits, AT_SYMLINK_NOFOLLOW) == 0) return 0;
     // Some systems cannot leave links alone, or only with /proc.
-    if (errno != EOPNOTSUPP && errno != ENOTSUP && errno != ENOSYS && errno != EINVAL) return errno;
+    const std::errc error{errno};  // POSIX has two names for the first, which are one on Linux
+    if (error != std::errc::operation_not_supported && error != std::errc::not_supported &&
+        error != std::errc::function_not_supported && error != std::errc::invalid_argument)
+        return errno;
     if (!FileIdentity(path).is_socket) return EADDRINUSE;
     return ::chmod(path.c_str(), bits) == 0 ? 0 : errno;
 }
@@ -13474,7 +13501,7 @@ class JsonFit {
         constexpr double two_to_63 = 9223372036854775808.0;
         const double value = as_double(number);
         const bool is_single = written.is_number_float() && as_double(written) != probe;
-        if (is_single) return std::abs(value) <= std::numeric_limits<float>::max();
+        if (is_single) return std::abs(value) <= double{std::numeric_limits<float>::max()};
         if (!written.is_number_integer()) return true;
         if (std::trunc(value) != value || value < -two_to_63 || value >= 2 * two_to_63) return false;
         if (value < 0)
@@ -19248,7 +19275,7 @@ class H1Reader {
         const bool is_chunked = framing_.body == http1::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
         if (!is_chunked && framing_.length <= rest.size()) {
-            request.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
+            request.body = {rest.data(), cast_to<std::size_t>(framing_.length)};
             framing_.expect_continue = false;
             return Progress::complete;
         }
@@ -19276,7 +19303,7 @@ class H1Reader {
             const std::size_t room = body_limit() - body.size();
             const std::size_t size = step.data.size();
             if (size > room || body_.left_in_piece() > room - size) return refuse_body_size();
-            make_room(body, size, static_cast<std::size_t>(body_.left_in_piece()));
+            make_room(body, size, cast_to<std::size_t>(body_.left_in_piece()));
             body.append(step.data);
             input.consume(step.consumed);
             if (step.kind == Kind::need_more) return Progress::need_more;
@@ -19703,7 +19730,7 @@ class Output {
             FileRange& range = pieces->range();
             const std::uint64_t before = range.offset;
             const SysResult result =
-                socket.send_file(range.file.get(), range.offset, static_cast<std::size_t>(range.length));
+                socket.send_file(range.file.get(), range.offset, cast_to<std::size_t>(range.length));
             range.length -= range.offset - before;
             // A file that was cut short meanwhile: its answer cannot be completed.
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;

@@ -166,7 +166,7 @@ class JsonFit {
         constexpr double two_to_63 = 9223372036854775808.0;
         const double value = as_double(number);
         const bool is_single = written.is_number_float() && as_double(written) != probe;
-        if (is_single) return std::abs(value) <= std::numeric_limits<float>::max();
+        if (is_single) return std::abs(value) <= double{std::numeric_limits<float>::max()};
         if (!written.is_number_integer()) return true;
         if (std::trunc(value) != value || value < -two_to_63 || value >= 2 * two_to_63) return false;
         if (value < 0)

@@ -8,6 +8,7 @@
 
 #include "sake/async/poller.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/base/cast.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -57,7 +58,7 @@ class PollPoller final : public Poller {
         if (next_ == polled_.size()) {
             const SysResult found =
                 sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds limit) {
-                    return ::poll(polled_.data(), static_cast<nfds_t>(polled_.size()),
+                    return ::poll(polled_.data(), cast_to<nfds_t>(polled_.size()),
                                   static_cast<int>(limit.count()));
                 });
             if (!found.ok()) throw_system_error(found.error, "poll");

@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/platform.hpp"
 
@@ -110,7 +111,7 @@ inline SysResult send(int fd, const void* data, std::size_t size) noexcept {
 inline SysResult send_vectors(int fd, iovec* vectors, std::size_t count) noexcept {
     msghdr message{};
     message.msg_iov = vectors;
-    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+    message.msg_iovlen = cast_to<decltype(message.msg_iovlen)>(count);
     return retry([&] { return ::sendmsg(fd, &message, send_flags); });
 }
 
@@ -360,7 +361,7 @@ inline std::size_t raise_open_file_limit() noexcept {
         raised.rlim_cur = limit.rlim_max;
         if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
     }
-    return static_cast<std::size_t>(limit.rlim_cur);
+    return cast_to<std::size_t>(limit.rlim_cur);
 }
 
 /// The CPUs that the calling thread may run on; 0 where the system does not tell.

@@ -204,6 +204,7 @@ class Root {
     void start() const { coroutine_.resume(); }
 
   private:
+    friend promise_type;
     explicit Root(std::coroutine_handle<promise_type> coroutine) noexcept : coroutine_(coroutine) {}
     std::coroutine_handle<promise_type> coroutine_;
 };

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "sake/base/cast.hpp"
 #include "sake/compute/batches.hpp"
 #include "sake/compute/crew.hpp"
 #include "sake/compute/invoke.hpp"
@@ -106,7 +107,7 @@ class ResultSlots {
 
     static std::size_t checked(std::uint64_t size) {
         if (std::cmp_less_equal(size, std::min(Slots().max_size(), std::vector<R>().max_size())))
-            return static_cast<std::size_t>(size);
+            return cast_to<std::size_t>(size);
         throw std::length_error("parallel: " + std::to_string(size) +
                                 " results are more than a vector can hold; use for_each or map_reduce");
     }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "sake/async/combinators.hpp"
+#include "sake/base/cast.hpp"
 #include "sake/compute/batches.hpp"
 
 namespace sake {
@@ -146,7 +147,7 @@ class PipelineQueue {
         }
         if (is_abandoned_) return false;
         if (!keeps_order_) number = end_++;
-        if (number - first_ >= cells_.size()) grow(static_cast<std::size_t>(number - first_));
+        if (number - first_ >= cells_.size()) grow(cast_to<std::size_t>(number - first_));
         cell(number).emplace(std::move(value));
         ++filled_;
         const bool wakes = number == first_ && waiting_to_pop_ > 0;
@@ -232,7 +233,7 @@ class PipelineResults {
 
     bool push(std::uint64_t number, T value) {
         const std::lock_guard lock(mutex_);
-        const std::size_t place = keeps_order_ ? static_cast<std::size_t>(number) : results_.size();
+        const std::size_t place = keeps_order_ ? cast_to<std::size_t>(number) : results_.size();
         if (place >= results_.size()) results_.resize(place + 1);
         results_[place].emplace(std::move(value));
         return true;

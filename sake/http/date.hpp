@@ -188,8 +188,9 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 
 /// Seconds since 1970 of a date in any of the three forms that RFC 9110 wants understood, or nullopt. `now`
 /// settles the century of the RFC 850 form's two-digit year. The weekday must be one, not the right one.
-[[nodiscard]] inline std::optional<std::int64_t> parse_http_date(
-    std::string_view text, std::int64_t now = static_cast<std::int64_t>(std::time(nullptr))) noexcept {
+[[nodiscard]] inline std::optional<std::int64_t> parse_http_date(std::string_view text,
+                                                                 std::int64_t now = std::int64_t{
+                                                                     std::time(nullptr)}) noexcept {
     const std::size_t word = std::min(text.find_first_of(", "), text.size());
     const std::string_view weekday = text.substr(0, word);
     detail::DateReader in{text.substr(word)};

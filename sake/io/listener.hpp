@@ -124,7 +124,10 @@ inline int set_socket_mode(const std::string& path, int mode) noexcept {
     const auto bits = static_cast<mode_t>(mode);
     if (::fchmodat(AT_FDCWD, path.c_str(), bits, AT_SYMLINK_NOFOLLOW) == 0) return 0;
     // Some systems cannot leave links alone, or only with /proc.
-    if (errno != EOPNOTSUPP && errno != ENOTSUP && errno != ENOSYS && errno != EINVAL) return errno;
+    const std::errc error{errno};  // POSIX has two names for the first, which are one on Linux
+    if (error != std::errc::operation_not_supported && error != std::errc::not_supported &&
+        error != std::errc::function_not_supported && error != std::errc::invalid_argument)
+        return errno;
     if (!FileIdentity(path).is_socket) return EADDRINUSE;
     return ::chmod(path.c_str(), bits) == 0 ? 0 : errno;
 }

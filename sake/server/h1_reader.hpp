@@ -13,6 +13,7 @@
 #include "sake/app/config.hpp"
 #include "sake/app/route_table.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/base/cast.hpp"
 #include "sake/http1/body_reader.hpp"
 #include "sake/http1/framing.hpp"
 #include "sake/http1/request_parser.hpp"
@@ -159,7 +160,7 @@ class H1Reader {
         const bool is_chunked = framing_.body == http1::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
         if (!is_chunked && framing_.length <= rest.size()) {
-            request.body = {rest.data(), static_cast<std::size_t>(framing_.length)};
+            request.body = {rest.data(), cast_to<std::size_t>(framing_.length)};
             framing_.expect_continue = false;
             return Progress::complete;
         }
@@ -187,7 +188,7 @@ class H1Reader {
             const std::size_t room = body_limit() - body.size();
             const std::size_t size = step.data.size();
             if (size > room || body_.left_in_piece() > room - size) return refuse_body_size();
-            make_room(body, size, static_cast<std::size_t>(body_.left_in_piece()));
+            make_room(body, size, cast_to<std::size_t>(body_.left_in_piece()));
             body.append(step.data);
             input.consume(step.consumed);
             if (step.kind == Kind::need_more) return Progress::need_more;

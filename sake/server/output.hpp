@@ -17,6 +17,7 @@
 #include "sake/async/reactor.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/base/byte_buffer.hpp"
+#include "sake/base/cast.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/io/socket.hpp"
 #include "sake/server/rate_limit.hpp"
@@ -132,7 +133,7 @@ class Output {
             FileRange& range = pieces->range();
             const std::uint64_t before = range.offset;
             const SysResult result =
-                socket.send_file(range.file.get(), range.offset, static_cast<std::size_t>(range.length));
+                socket.send_file(range.file.get(), range.offset, cast_to<std::size_t>(range.length));
             range.length -= range.offset - before;
             // A file that was cut short meanwhile: its answer cannot be completed.
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
