@@ -299,10 +299,11 @@ TEST_CASE("a segment that does not convert is a 400 that names the parameter") {
             CHECK(server.get("/i64/-9223372036854775808").body == "-9223372036854775808");
             CHECK(server.get("/i64/9223372036854775808").status == 400);
             CHECK(error_detail(server, "/bool/maybe") == "400 path parameter 'flag' is not true or false");
-            for (const char* bad : {"nan", "inf", "1e999", "1,5", "."}) {
+            for (const char* bad : {"nan", "inf", "1,5", "."}) {
                 CHECK(error_detail(server, std::string("/double/") + bad) ==
                       "400 path parameter 'x' is not a number");
             }
+            CHECK(error_detail(server, "/double/1e999") == "400 path parameter 'x' is out of range");
             CHECK(error_detail(server, "/two/x/y") == "400 path parameter 'a' is not an integer in range");
             CHECK(error_detail(server, "/two/1/y") == "400 path parameter 'b' is not an integer in range");
             CHECK(error_detail(server, "/task/x") == "400 path parameter 'id' is not an integer in range");
