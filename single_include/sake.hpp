@@ -5347,6 +5347,17 @@ class Wait : public Resumable {
     /// The operation is done: the coroutine is resumed in this or the next turn of the reactor. Idempotent.
     void finish() noexcept { wake(fiber_->reactor()); }
 
+    /// Cuts it short: the coroutine is resumed and sees it. False if that cannot be; see `withdraw`.
+    [[nodiscard]] bool cancel() noexcept {
+        if (!withdraw()) return false;
+        cancelled_ = true;
+        finish();
+        return true;
+    }
+    /// The coroutine never goes on: takes the operation off what it waits for, or gives back what it was
+    /// given.
+    virtual void abandon() noexcept { static_cast<void>(withdraw()); }
+
     [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_; }
     void throw_if_cancelled() const {
         if (cancelled_) throw Cancelled();
@@ -5369,16 +5380,11 @@ class Wait : public Resumable {
     /// Takes the operation off what it waits for. Returns false if it cannot be cut short: it will finish
     /// later, and the cancellation is seen by the next wait.
     virtual bool withdraw() noexcept = 0;
-    /// The coroutine never goes on: takes the operation off what it waits for, or gives back what it was
-    /// given.
-    virtual void abandon() noexcept { static_cast<void>(withdraw()); }
-
     /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait
     /// was over. Then the next wait does not see it.
     [[nodiscard]] bool take_late_cancellation() noexcept { return fiber_->take_cancellation(); }
 
   private:
-    friend class Fiber;
     bool cancelled_ = false;  // first, where Resumable has room for it
     std::coroutine_handle<> coroutine_;
     Fiber* fiber_ = nullptr;
@@ -5408,13 +5414,8 @@ inline void Fiber::abandon() noexcept {
 }
 
 inline void Fiber::cancel() noexcept {
-    if (open_wait_ != nullptr && open_wait_->cancelled_) return;  // it is on its way
-    if (!is_suspended() || !open_wait_->withdraw()) {
-        cancellation_pending_ = true;
-        return;
-    }
-    open_wait_->cancelled_ = true;
-    open_wait_->finish();
+    if (open_wait_ != nullptr && open_wait_->was_cancelled()) return;  // it is on its way
+    if (!is_suspended() || !open_wait_->cancel()) cancellation_pending_ = true;
 }
 
 }  // namespace detail
@@ -21131,39 +21132,44 @@ class Shutdown {
     }
 
   private:
-    static const char* plural(std::size_t count) noexcept { return count == 1 ? "" : "s"; }
+    // "2 requests"
+    static std::string count_of(std::size_t count, const char* what) {
+        return std::to_string(count).append(" ").append(what).append(count == 1 ? "" : "s");
+    }
 
     // "stopping: waiting up to 30 s for 2 requests and 1 function of every or background, closing 5 idle
     // connections; a second signal stops at once"
     void log_drain(std::size_t busy, std::size_t idle, std::size_t beside, const char* hint) const noexcept {
-        char text[256] = "stopping: ";
-        std::size_t used = std::strlen(text);
-        const auto add = [&](const char* format, auto... values) {
-            const int added = std::snprintf(text + used, sizeof text - used, format, values...);
-            used = std::min(used + static_cast<std::size_t>(std::max(added, 0)), sizeof text - 1);
-        };
-        const auto grace = static_cast<long long>(shard_.config.shutdown_grace.count());
-        const bool is_in_seconds = grace % 1000 == 0;
         const bool waits = busy + beside != 0;
-        if (waits) {
-            add("waiting up to %lld %s for ", is_in_seconds ? grace / 1000 : grace,
-                is_in_seconds ? "s" : "ms");
+        if (!waits && idle == 0) return;
+        try {
+            std::string text = "stopping: ";
+            if (waits) {
+                const auto grace = shard_.config.shutdown_grace.count();
+                const bool is_in_seconds = grace % 1000 == 0;
+                text.append("waiting up to ").append(std::to_string(is_in_seconds ? grace / 1000 : grace));
+                text.append(is_in_seconds ? " s for " : " ms for ");
+            }
+            if (busy != 0) text += count_of(busy, "request");
+            if (busy != 0 && beside != 0) text += " and ";
+            if (beside != 0) text.append(count_of(beside, "function")).append(" of every or background");
+            if (waits && idle != 0) text += ", ";
+            if (idle != 0) text.append("closing ").append(count_of(idle, "idle connection"));
+            if (waits) text += hint;
+            log_quietly(shard_.config.log, LogLevel::info, text, {});
+        } catch (const std::bad_alloc&) {
+            // No memory for the line.
         }
-        if (busy != 0) add("%zu request%s", busy, plural(busy));
-        if (busy != 0 && beside != 0) add("%s", " and ");
-        if (beside != 0) add("%zu function%s of every or background", beside, plural(beside));
-        if (waits && idle != 0) add("%s", ", ");
-        if (idle != 0) add("closing %zu idle connection%s", idle, plural(idle));
-        if (waits) add("%s", hint);
-        if (waits || idle != 0) log_quietly(shard_.config.log, LogLevel::info, text, {});
     }
 
     void log_cut(const char* why) const noexcept {
-        char text[128] = "";
         const std::size_t count = shard_.sessions.count();
-        if (count != 0)
-            std::snprintf(text, sizeof text, ": cutting off %zu connection%s", count, plural(count));
-        log_quietly(shard_.config.log, LogLevel::warning, why, text);
+        try {
+            const std::string cut = count != 0 ? ": cutting off " + count_of(count, "connection") : "";
+            log_quietly(shard_.config.log, LogLevel::warning, why, cut);
+        } catch (const std::bad_alloc&) {
+            log_quietly(shard_.config.log, LogLevel::warning, why, {});
+        }
     }
 
     static Task<> end_grace(Shutdown& self) {
@@ -22135,8 +22141,9 @@ struct TestResponse {
 /// came before. After close or reset, everything but these two throws std::logic_error.
 class TestConnection {
   public:
-    TestConnection(TestConnection&&) noexcept = default;
-    TestConnection& operator=(TestConnection&&) noexcept = default;
+    TestConnection(TestConnection&& other) noexcept;
+    TestConnection& operator=(TestConnection&& other) noexcept;
+    ~TestConnection();
 
     /// Sends all of it, and waits while the server does not read. Throws std::system_error if the server has
     /// closed.
@@ -22307,6 +22314,11 @@ struct TestConnection::State {
         return std::exchange(received, {});
     }
 };
+
+// Behind State, which only then can be destroyed.
+inline TestConnection::TestConnection(TestConnection&& other) noexcept = default;
+inline TestConnection& TestConnection::operator=(TestConnection&& other) noexcept = default;
+inline TestConnection::~TestConnection() = default;
 
 inline TestConnection::State& TestConnection::state() const {
     if (state_ == nullptr) throw std::logic_error("TestConnection: it was closed by its own side");

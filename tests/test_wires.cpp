@@ -127,7 +127,7 @@ class Served {
     using Wires = std::pair<std::unique_ptr<MemoryWire>, std::unique_ptr<MemoryWire>>;
     Served(std::unique_ptr<sake::detail::SimulatedPoller> poller, Wires wires)
         : time_(*poller),
-          run_(config_, frozen(table_, fallback_), errors_, observers_, std::move(poller),
+          run_(config_, frozen(table_, fallback_), errors_, observers_, hooks_, std::move(poller),
                sake::detail::Run::Signals::ignored),
           socket_(run_.reactor(), FileDescriptor(), std::move(wires.first)) {
         run_.serve(std::make_unique<W>(std::move(wires.second)));
@@ -152,6 +152,7 @@ class Served {
     Handler no_error_handler_;
     sake::detail::ErrorAnswers errors_{no_error_handler_, config_.log};
     sake::detail::Observers observers_;
+    sake::detail::LifeHooks hooks_;
     sake::detail::Fallback fallback_{*table_};
     sake::detail::SimulatedPoller& time_;
     sake::detail::Run run_;

@@ -139,6 +139,17 @@ class Wait : public Resumable {
     /// The operation is done: the coroutine is resumed in this or the next turn of the reactor. Idempotent.
     void finish() noexcept { wake(fiber_->reactor()); }
 
+    /// Cuts it short: the coroutine is resumed and sees it. False if that cannot be; see `withdraw`.
+    [[nodiscard]] bool cancel() noexcept {
+        if (!withdraw()) return false;
+        cancelled_ = true;
+        finish();
+        return true;
+    }
+    /// The coroutine never goes on: takes the operation off what it waits for, or gives back what it was
+    /// given.
+    virtual void abandon() noexcept { static_cast<void>(withdraw()); }
+
     [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_; }
     void throw_if_cancelled() const {
         if (cancelled_) throw Cancelled();
@@ -161,16 +172,11 @@ class Wait : public Resumable {
     /// Takes the operation off what it waits for. Returns false if it cannot be cut short: it will finish
     /// later, and the cancellation is seen by the next wait.
     virtual bool withdraw() noexcept = 0;
-    /// The coroutine never goes on: takes the operation off what it waits for, or gives back what it was
-    /// given.
-    virtual void abandon() noexcept { static_cast<void>(withdraw()); }
-
     /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait
     /// was over. Then the next wait does not see it.
     [[nodiscard]] bool take_late_cancellation() noexcept { return fiber_->take_cancellation(); }
 
   private:
-    friend class Fiber;
     bool cancelled_ = false;  // first, where Resumable has room for it
     std::coroutine_handle<> coroutine_;
     Fiber* fiber_ = nullptr;
@@ -200,13 +206,8 @@ inline void Fiber::abandon() noexcept {
 }
 
 inline void Fiber::cancel() noexcept {
-    if (open_wait_ != nullptr && open_wait_->cancelled_) return;  // it is on its way
-    if (!is_suspended() || !open_wait_->withdraw()) {
-        cancellation_pending_ = true;
-        return;
-    }
-    open_wait_->cancelled_ = true;
-    open_wait_->finish();
+    if (open_wait_ != nullptr && open_wait_->was_cancelled()) return;  // it is on its way
+    if (!is_suspended() || !open_wait_->cancel()) cancellation_pending_ = true;
 }
 
 }  // namespace detail

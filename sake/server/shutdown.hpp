@@ -6,12 +6,10 @@
 // A drain that leaves nothing in flight is over at once.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstdio>
-#include <cstring>
 #include <new>
+#include <string>
 
 #include "sake/app/carrier.hpp"
 #include "sake/async/event.hpp"
@@ -94,39 +92,44 @@ class Shutdown {
     }
 
   private:
-    static const char* plural(std::size_t count) noexcept { return count == 1 ? "" : "s"; }
+    // "2 requests"
+    static std::string count_of(std::size_t count, const char* what) {
+        return std::to_string(count).append(" ").append(what).append(count == 1 ? "" : "s");
+    }
 
     // "stopping: waiting up to 30 s for 2 requests and 1 function of every or background, closing 5 idle
     // connections; a second signal stops at once"
     void log_drain(std::size_t busy, std::size_t idle, std::size_t beside, const char* hint) const noexcept {
-        char text[256] = "stopping: ";
-        std::size_t used = std::strlen(text);
-        const auto add = [&](const char* format, auto... values) {
-            const int added = std::snprintf(text + used, sizeof text - used, format, values...);
-            used = std::min(used + static_cast<std::size_t>(std::max(added, 0)), sizeof text - 1);
-        };
-        const auto grace = static_cast<long long>(shard_.config.shutdown_grace.count());
-        const bool is_in_seconds = grace % 1000 == 0;
         const bool waits = busy + beside != 0;
-        if (waits) {
-            add("waiting up to %lld %s for ", is_in_seconds ? grace / 1000 : grace,
-                is_in_seconds ? "s" : "ms");
+        if (!waits && idle == 0) return;
+        try {
+            std::string text = "stopping: ";
+            if (waits) {
+                const auto grace = shard_.config.shutdown_grace.count();
+                const bool is_in_seconds = grace % 1000 == 0;
+                text.append("waiting up to ").append(std::to_string(is_in_seconds ? grace / 1000 : grace));
+                text.append(is_in_seconds ? " s for " : " ms for ");
+            }
+            if (busy != 0) text += count_of(busy, "request");
+            if (busy != 0 && beside != 0) text += " and ";
+            if (beside != 0) text.append(count_of(beside, "function")).append(" of every or background");
+            if (waits && idle != 0) text += ", ";
+            if (idle != 0) text.append("closing ").append(count_of(idle, "idle connection"));
+            if (waits) text += hint;
+            log_quietly(shard_.config.log, LogLevel::info, text, {});
+        } catch (const std::bad_alloc&) {
+            // No memory for the line.
         }
-        if (busy != 0) add("%zu request%s", busy, plural(busy));
-        if (busy != 0 && beside != 0) add("%s", " and ");
-        if (beside != 0) add("%zu function%s of every or background", beside, plural(beside));
-        if (waits && idle != 0) add("%s", ", ");
-        if (idle != 0) add("closing %zu idle connection%s", idle, plural(idle));
-        if (waits) add("%s", hint);
-        if (waits || idle != 0) log_quietly(shard_.config.log, LogLevel::info, text, {});
     }
 
     void log_cut(const char* why) const noexcept {
-        char text[128] = "";
         const std::size_t count = shard_.sessions.count();
-        if (count != 0)
-            std::snprintf(text, sizeof text, ": cutting off %zu connection%s", count, plural(count));
-        log_quietly(shard_.config.log, LogLevel::warning, why, text);
+        try {
+            const std::string cut = count != 0 ? ": cutting off " + count_of(count, "connection") : "";
+            log_quietly(shard_.config.log, LogLevel::warning, why, cut);
+        } catch (const std::bad_alloc&) {
+            log_quietly(shard_.config.log, LogLevel::warning, why, {});
+        }
     }
 
     static Task<> end_grace(Shutdown& self) {

@@ -54,8 +54,9 @@ struct TestResponse {
 /// came before. After close or reset, everything but these two throws std::logic_error.
 class TestConnection {
   public:
-    TestConnection(TestConnection&&) noexcept = default;
-    TestConnection& operator=(TestConnection&&) noexcept = default;
+    TestConnection(TestConnection&& other) noexcept;
+    TestConnection& operator=(TestConnection&& other) noexcept;
+    ~TestConnection();
 
     /// Sends all of it, and waits while the server does not read. Throws std::system_error if the server has
     /// closed.
@@ -226,6 +227,11 @@ struct TestConnection::State {
         return std::exchange(received, {});
     }
 };
+
+// Behind State, which only then can be destroyed.
+inline TestConnection::TestConnection(TestConnection&& other) noexcept = default;
+inline TestConnection& TestConnection::operator=(TestConnection&& other) noexcept = default;
+inline TestConnection::~TestConnection() = default;
 
 inline TestConnection::State& TestConnection::state() const {
     if (state_ == nullptr) throw std::logic_error("TestConnection: it was closed by its own side");
