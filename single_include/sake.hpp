@@ -53,17 +53,21 @@
 //   sake/http1/framing.hpp
 //   sake/http1/body_reader.hpp
 //   sake/http1/writer.hpp
+//   sake/async/current_reactor.hpp
+//   sake/async/wait.hpp
+//   sake/async/fiber_set.hpp
 //   sake/async/clock.hpp
 //   sake/async/poller.hpp
 //   sake/async/sys.hpp
 //   sake/async/poller_epoll.hpp
 //   sake/async/poller_kqueue.hpp
 //   sake/async/poller_poll.hpp
-//   sake/async/wait.hpp
+//   sake/async/make_poller.hpp
 //   sake/async/posted_work.hpp
 //   sake/async/reactor_locals.hpp
 //   sake/async/timer.hpp
 //   sake/async/watch.hpp
+//   sake/async/work_meter.hpp
 //   sake/async/reactor.hpp
 //   sake/async/channel_gate.hpp
 //   sake/async/channel.hpp
@@ -4490,6 +4494,326 @@ inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/async/current_reactor.hpp ----
+
+// The reactor whose loop runs on this thread. A shared library that is loaded at run time may have a variable
+// of its own for it: where its symbols are hidden, or the program exports none. What a program registers
+// notes the variable of the library in which that was compiled, and then a loop sets all of them.
+
+namespace sake {
+inline namespace v0 {
+
+class Reactor;
+
+namespace detail {
+
+// A coroutine that moves between threads would read a cached thread-local on clang 14 and 15 if this were
+// inlined.
+[[gnu::noinline]] inline Reactor*& current_reactor() noexcept {
+    thread_local Reactor* current = nullptr;
+    return current;
+}
+
+/// The variables of several modules of the program; each once.
+class ReactorSlots {
+  public:
+    using Slot = Reactor*& (*)() noexcept;
+
+    void add(Slot slot) {
+        for (const Known* each = known_.first(); each != nullptr; each = each->next) {
+            if (each->slot == slot) return;
+        }
+        known_.push_front(new Known{slot});
+    }
+    void add(const ReactorSlots& more) {
+        for (const Known* each = more.known_.first(); each != nullptr; each = each->next) add(each->slot);
+    }
+    /// On this thread.
+    void set(Reactor* reactor) const noexcept {
+        for (const Known* each = known_.first(); each != nullptr; each = each->next) each->slot() = reactor;
+    }
+
+  private:
+    struct Known {
+        Slot slot;
+        Known* next = nullptr;
+    };
+    OwningList<Known> known_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/wait.hpp ----
+
+// How a coroutine waits: a Wait is one suspended operation, a Fiber is one chain of tasks that await each
+// other, of which at most one Wait is open. Cancelling a fiber resumes its open wait, which then throws
+// Cancelled; no suspended frame is ever destroyed under its code.
+
+namespace sake {
+inline namespace v0 {
+
+class Reactor;
+
+namespace detail {
+
+class Fiber;
+class Resumable;
+class Wait;
+
+/// Puts what is to go on into the reactor's queue. Defined with the Reactor.
+void schedule(Reactor& reactor, Resumable& resumable) noexcept;
+
+/// Names what is at work on a reactor's loop from now on. Defined with the Reactor.
+void note_work(Reactor& reactor, const void* work) noexcept;
+
+/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none. Defined
+/// with the Reactor.
+void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
+
+/// A doubly linked list node that takes itself out when it goes.
+class ListNode {
+  public:
+    ListNode() = default;
+    ListNode(const ListNode&) = delete;
+    ListNode& operator=(const ListNode&) = delete;
+    ~ListNode() { unlink(); }
+
+    void insert_before(ListNode& position) noexcept {
+        unlink();
+        previous_ = std::exchange(position.previous_, this);
+        next_ = &position;
+        previous_->next_ = this;
+    }
+    void unlink() noexcept {
+        previous_->next_ = next_;
+        next_->previous_ = previous_;
+        next_ = previous_ = this;
+    }
+    [[nodiscard]] bool is_linked() const noexcept { return next_ != this; }
+    [[nodiscard]] ListNode* next() const noexcept { return next_; }
+
+  private:
+    ListNode* next_ = this;
+    ListNode* previous_ = this;
+};
+
+/// What a reactor's loop goes on with: a coroutine that waited, or an object that does without one.
+class Resumable {
+  public:
+    Resumable() = default;
+    Resumable(const Resumable&) = delete;
+    Resumable& operator=(const Resumable&) = delete;
+
+    /// Goes on. For the reactor's loop, once it was woken.
+    virtual void resume() = 0;
+
+    /// What it waited for is there: it is resumed in this or the next turn of the reactor. Idempotent.
+    void wake(Reactor& reactor) noexcept {
+        if (std::exchange(is_waiting_, false)) schedule(reactor, *this);
+    }
+    [[nodiscard]] bool is_waiting() const noexcept { return is_waiting_; }
+
+    Resumable* next_ready = nullptr;  // the reactor's queue
+
+  protected:
+    ~Resumable() = default;
+    void begin_waiting() noexcept { is_waiting_ = true; }
+
+  private:
+    bool is_waiting_ = false;
+};
+
+/// A chain of tasks that await each other, from the one that was spawned down to the one that waits.
+class Fiber : public ListNode {
+  public:
+    explicit Fiber(Reactor& reactor) noexcept : reactor_(&reactor) {}
+
+    [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
+
+    /// Resumes the open wait with Cancelled, or the next one if none is open. Calls that come before the
+    /// first is seen are one with it.
+    void cancel() noexcept;
+
+    /// It never goes on: takes it off whatever it waits for, and gives back what it was given.
+    void abandon() noexcept;
+
+    /// Whether a wait is open and not over yet.
+    [[nodiscard]] bool is_suspended() const noexcept;
+    /// Appends what it waits for, such as "an event".
+    void describe_wait(std::string& out) const;
+
+    /// The frame at the top of the chain, for destroying it when its thread ends under it.
+    std::coroutine_handle<> top;
+    /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
+    const void* work = nullptr;
+
+    /// True once if a cancellation came while no wait was open.
+    [[nodiscard]] bool take_cancellation() noexcept { return std::exchange(cancellation_pending_, false); }
+
+  private:
+    friend class Wait;
+    Reactor* reactor_;
+    Wait* open_wait_ = nullptr;
+    bool cancellation_pending_ = false;
+};
+
+/// Base of every awaiter that suspends until the reactor resumes it. A derived class starts its operation in
+/// `await_suspend`, calls `finish` when it is done, and says in `withdraw` how it is given up.
+class Wait : public Resumable {
+  public:
+    /// Suspends `coroutine` unless its fiber is cancelled already. Call from await_suspend.
+    template <class Promise>
+    bool suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        Fiber& fiber = *coroutine.promise().fiber;
+        cancelled_ = fiber.take_cancellation();
+        if (cancelled_) return false;
+        coroutine_ = coroutine;
+        fiber_ = &fiber;
+        fiber.open_wait_ = this;
+        begin_waiting();
+        return true;
+    }
+
+    /// The operation is done: the coroutine is resumed in this or the next turn of the reactor. Idempotent.
+    void finish() noexcept { wake(fiber_->reactor()); }
+
+    /// Cuts it short: the coroutine is resumed and sees it. False if that cannot be; see `withdraw`.
+    [[nodiscard]] bool cancel() noexcept {
+        if (!withdraw()) return false;
+        cancelled_ = true;
+        finish();
+        return true;
+    }
+    /// The coroutine never goes on: takes the operation off what it waits for, or gives back what it was
+    /// given.
+    virtual void abandon() noexcept { static_cast<void>(withdraw()); }
+
+    [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_; }
+    void throw_if_cancelled() const {
+        if (cancelled_) throw Cancelled();
+    }
+    [[nodiscard]] Reactor& reactor() const noexcept { return fiber_->reactor(); }
+
+    /// Appends what it is that is waited for, with its article, for the message that a loop has come to a
+    /// deadlock.
+    virtual void describe(std::string& out) const { out += "something"; }
+
+    void resume() final {
+        note_work(fiber_->reactor(), fiber_->work);
+        fiber_->open_wait_ = nullptr;
+        coroutine_.resume();
+    }
+
+  protected:
+    ~Wait() = default;
+
+    /// Takes the operation off what it waits for. Returns false if it cannot be cut short: it will finish
+    /// later, and the cancellation is seen by the next wait.
+    virtual bool withdraw() noexcept = 0;
+    /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait
+    /// was over. Then the next wait does not see it.
+    [[nodiscard]] bool take_late_cancellation() noexcept { return fiber_->take_cancellation(); }
+
+  private:
+    bool cancelled_ = false;  // first, where Resumable has room for it
+    std::coroutine_handle<> coroutine_;
+    Fiber* fiber_ = nullptr;
+};
+
+/// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
+/// or `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
+template <class Awaiter, class Subject>
+class [[nodiscard("nothing happens until it is awaited")]] Operation {
+  public:
+    explicit Operation(Subject subject) noexcept : subject_(subject) {}
+    [[nodiscard]] Awaiter operator co_await() const noexcept { return Awaiter(subject_); }
+
+  private:
+    Subject subject_;
+};
+
+inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && open_wait_->is_waiting(); }
+
+inline void Fiber::describe_wait(std::string& out) const {
+    if (is_suspended()) return open_wait_->describe(out);
+    out += "its turn";
+}
+
+inline void Fiber::abandon() noexcept {
+    if (open_wait_ != nullptr) std::exchange(open_wait_, nullptr)->abandon();
+}
+
+inline void Fiber::cancel() noexcept {
+    if (open_wait_ != nullptr && open_wait_->was_cancelled()) return;  // it is on its way
+    if (!is_suspended() || !open_wait_->cancel()) cancellation_pending_ = true;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/fiber_set.hpp ----
+
+// FiberSet: the fibers of a reactor, which ends only when they have.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class FiberSet {
+  public:
+    /// Takes a fiber in. It leaves when it ends.
+    void adopt(Fiber& fiber) noexcept { fiber.insert_before(fibers_); }
+    [[nodiscard]] bool empty() const noexcept { return !fibers_.is_linked(); }
+
+    /// Cancels each, once.
+    void cancel() noexcept {
+        for (ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+            static_cast<Fiber&>(*node).cancel();
+        }
+    }
+    /// None goes on any more, and none waits for anything.
+    void abandon() noexcept {
+        for (ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+            static_cast<Fiber&>(*node).abandon();
+        }
+    }
+    /// Destroys them as they are, with all their frames.
+    void destroy() noexcept {
+        while (!empty()) static_cast<Fiber&>(*fibers_.next()).top.destroy();
+    }
+
+    /// Which fibers to describe: all, or those whose work has a name.
+    enum class Whose : std::uint8_t { all, work };
+    /// "2 tasks wait: GET / (main.cpp:12) for an event, ...". `name` makes the name of a fiber's work.
+    [[nodiscard]] std::string describe_waits(Whose whose, std::string (*name)(const void* work)) const {
+        constexpr std::size_t most = 8;
+        std::size_t count = 0;
+        std::string all;
+        for (const ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
+            const auto& fiber = static_cast<const Fiber&>(*node);
+            if (whose == Whose::work && fiber.work == nullptr) continue;
+            if (++count > most) continue;
+            if (count > 1) all += ", ";
+            all += fiber.work != nullptr && name != nullptr ? name(fiber.work) : "a task";
+            all += " for ";
+            fiber.describe_wait(all);
+        }
+        if (count == 0) return whose == Whose::work ? "" : "no task waits";
+        if (count > most) all.append(", and ").append(std::to_string(count - most)).append(" more");
+        return std::to_string(count) + (count == 1 ? " task waits: " : " tasks wait: ") + all;
+    }
+
+  private:
+    ListNode fibers_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/async/clock.hpp ----
 
 // Durations and moments on the clock of deadlines. What time it is, the Reactor knows: see Reactor::now.
@@ -5213,209 +5537,24 @@ class PollPoller final : public Poller {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/async/wait.hpp ----
+// ---- sake/async/make_poller.hpp ----
 
-// How a coroutine waits: a Wait is one suspended operation, a Fiber is one chain of tasks that await each
-// other, of which at most one Wait is open. Cancelling a fiber resumes its open wait, which then throws
-// Cancelled; no suspended frame is ever destroyed under its code.
+// The poller of a kind, on this system.
 
 namespace sake {
 inline namespace v0 {
-
-class Reactor;
-
 namespace detail {
 
-class Fiber;
-class Resumable;
-class Wait;
-
-/// Puts what is to go on into the reactor's queue. Defined with the Reactor.
-void schedule(Reactor& reactor, Resumable& resumable) noexcept;
-
-/// Names what is at work on a reactor's loop from now on. Defined with the Reactor.
-void note_work(Reactor& reactor, const void* work) noexcept;
-
-/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none. Defined
-/// with the Reactor.
-void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
-
-/// A doubly linked list node that takes itself out when it goes.
-class ListNode {
-  public:
-    ListNode() = default;
-    ListNode(const ListNode&) = delete;
-    ListNode& operator=(const ListNode&) = delete;
-    ~ListNode() { unlink(); }
-
-    void insert_before(ListNode& position) noexcept {
-        unlink();
-        previous_ = std::exchange(position.previous_, this);
-        next_ = &position;
-        previous_->next_ = this;
-    }
-    void unlink() noexcept {
-        previous_->next_ = next_;
-        next_->previous_ = previous_;
-        next_ = previous_ = this;
-    }
-    [[nodiscard]] bool is_linked() const noexcept { return next_ != this; }
-    [[nodiscard]] ListNode* next() const noexcept { return next_; }
-
-  private:
-    ListNode* next_ = this;
-    ListNode* previous_ = this;
-};
-
-/// What a reactor's loop goes on with: a coroutine that waited, or an object that does without one.
-class Resumable {
-  public:
-    Resumable() = default;
-    Resumable(const Resumable&) = delete;
-    Resumable& operator=(const Resumable&) = delete;
-
-    /// Goes on. For the reactor's loop, once it was woken.
-    virtual void resume() = 0;
-
-    /// What it waited for is there: it is resumed in this or the next turn of the reactor. Idempotent.
-    void wake(Reactor& reactor) noexcept {
-        if (std::exchange(is_waiting_, false)) schedule(reactor, *this);
-    }
-    [[nodiscard]] bool is_waiting() const noexcept { return is_waiting_; }
-
-    Resumable* next_ready = nullptr;  // the reactor's queue
-
-  protected:
-    ~Resumable() = default;
-    void begin_waiting() noexcept { is_waiting_ = true; }
-
-  private:
-    bool is_waiting_ = false;
-};
-
-/// A chain of tasks that await each other, from the one that was spawned down to the one that waits.
-class Fiber : public ListNode {
-  public:
-    explicit Fiber(Reactor& reactor) noexcept : reactor_(&reactor) {}
-
-    [[nodiscard]] Reactor& reactor() const noexcept { return *reactor_; }
-
-    /// Resumes the open wait with Cancelled, or the next one if none is open. Calls that come before the
-    /// first is seen are one with it.
-    void cancel() noexcept;
-
-    /// It never goes on: takes it off whatever it waits for, and gives back what it was given.
-    void abandon() noexcept;
-
-    /// Whether a wait is open and not over yet.
-    [[nodiscard]] bool is_suspended() const noexcept;
-    /// Appends what it waits for, such as "an event".
-    void describe_wait(std::string& out) const;
-
-    /// The frame at the top of the chain, for destroying it when its thread ends under it.
-    std::coroutine_handle<> top;
-    /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
-    const void* work = nullptr;
-
-    /// True once if a cancellation came while no wait was open.
-    [[nodiscard]] bool take_cancellation() noexcept { return std::exchange(cancellation_pending_, false); }
-
-  private:
-    friend class Wait;
-    Reactor* reactor_;
-    Wait* open_wait_ = nullptr;
-    bool cancellation_pending_ = false;
-};
-
-/// Base of every awaiter that suspends until the reactor resumes it. A derived class starts its operation in
-/// `await_suspend`, calls `finish` when it is done, and says in `withdraw` how it is given up.
-class Wait : public Resumable {
-  public:
-    /// Suspends `coroutine` unless its fiber is cancelled already. Call from await_suspend.
-    template <class Promise>
-    bool suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-        Fiber& fiber = *coroutine.promise().fiber;
-        cancelled_ = fiber.take_cancellation();
-        if (cancelled_) return false;
-        coroutine_ = coroutine;
-        fiber_ = &fiber;
-        fiber.open_wait_ = this;
-        begin_waiting();
-        return true;
-    }
-
-    /// The operation is done: the coroutine is resumed in this or the next turn of the reactor. Idempotent.
-    void finish() noexcept { wake(fiber_->reactor()); }
-
-    /// Cuts it short: the coroutine is resumed and sees it. False if that cannot be; see `withdraw`.
-    [[nodiscard]] bool cancel() noexcept {
-        if (!withdraw()) return false;
-        cancelled_ = true;
-        finish();
-        return true;
-    }
-    /// The coroutine never goes on: takes the operation off what it waits for, or gives back what it was
-    /// given.
-    virtual void abandon() noexcept { static_cast<void>(withdraw()); }
-
-    [[nodiscard]] bool was_cancelled() const noexcept { return cancelled_; }
-    void throw_if_cancelled() const {
-        if (cancelled_) throw Cancelled();
-    }
-    [[nodiscard]] Reactor& reactor() const noexcept { return fiber_->reactor(); }
-
-    /// Appends what it is that is waited for, with its article, for the message that a loop has come to a
-    /// deadlock.
-    virtual void describe(std::string& out) const { out += "something"; }
-
-    void resume() final {
-        note_work(fiber_->reactor(), fiber_->work);
-        fiber_->open_wait_ = nullptr;
-        coroutine_.resume();
-    }
-
-  protected:
-    ~Wait() = default;
-
-    /// Takes the operation off what it waits for. Returns false if it cannot be cut short: it will finish
-    /// later, and the cancellation is seen by the next wait.
-    virtual bool withdraw() noexcept = 0;
-    /// For await_resume of a wait that can be undone even now: whether its fiber was cancelled after the wait
-    /// was over. Then the next wait does not see it.
-    [[nodiscard]] bool take_late_cancellation() noexcept { return fiber_->take_cancellation(); }
-
-  private:
-    bool cancelled_ = false;  // first, where Resumable has room for it
-    std::coroutine_handle<> coroutine_;
-    Fiber* fiber_ = nullptr;
-};
-
-/// A waiting operation that has not begun: what the verbs return, so that it can be handed on, to `when_any`
-/// or `timeout`. Awaiting it makes its Wait. The subject is a reference or a small value.
-template <class Awaiter, class Subject>
-class [[nodiscard("nothing happens until it is awaited")]] Operation {
-  public:
-    explicit Operation(Subject subject) noexcept : subject_(subject) {}
-    [[nodiscard]] Awaiter operator co_await() const noexcept { return Awaiter(subject_); }
-
-  private:
-    Subject subject_;
-};
-
-inline bool Fiber::is_suspended() const noexcept { return open_wait_ != nullptr && open_wait_->is_waiting(); }
-
-inline void Fiber::describe_wait(std::string& out) const {
-    if (is_suspended()) return open_wait_->describe(out);
-    out += "its turn";
-}
-
-inline void Fiber::abandon() noexcept {
-    if (open_wait_ != nullptr) std::exchange(open_wait_, nullptr)->abandon();
-}
-
-inline void Fiber::cancel() noexcept {
-    if (open_wait_ != nullptr && open_wait_->was_cancelled()) return;  // it is on its way
-    if (!is_suspended() || !open_wait_->cancel()) cancellation_pending_ = true;
+/// Throws std::system_error, or std::invalid_argument for a kind that this system does not have.
+inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
+#if SAKE_HAS_EPOLL
+    if (kind == PollerKind::automatic || kind == PollerKind::epoll) return std::make_unique<EpollPoller>();
+#endif
+#if SAKE_HAS_KQUEUE
+    if (kind == PollerKind::automatic || kind == PollerKind::kqueue) return std::make_unique<KqueuePoller>();
+#endif
+    if (kind == PollerKind::automatic || kind == PollerKind::poll) return std::make_unique<PollPoller>();
+    throw std::invalid_argument("this system does not have the poller that was asked for");
 }
 
 }  // namespace detail
@@ -5824,6 +5963,54 @@ class Watch {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/async/work_meter.hpp ----
+
+// WorkMeter: what is at work on a loop, and whether it holds the loop for too long.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class WorkMeter {
+  public:
+    using Report = UniqueFunction<void(const void* work, Clock::duration held)>;
+
+    /// Calls `report` where work takes `longest` or more. Measured with a grain of some milliseconds.
+    void watch(Clock::duration longest, Report report) {
+        longest_ = longest;
+        report_ = std::move(report);
+    }
+    void set_work(const void* work) noexcept { work_ = work; }
+    [[nodiscard]] const void* work() const noexcept { return work_; }
+
+    /// Work begins.
+    void begin() noexcept {
+        if (report_) begun_ = coarse_now();
+    }
+    /// Some work has ended, and other begins. Returns whether so much time has passed that it could be seen.
+    bool check() {
+        if (!report_) return false;
+        const TimePoint present = coarse_now();
+        const auto held = present - std::exchange(begun_, present);
+        if (held == Clock::duration::zero()) return false;
+        if (held >= longest_) report_(work_, held);
+        return true;
+    }
+
+    /// Makes the name of some work, for messages.
+    std::string (*name)(const void* work) = nullptr;
+
+  private:
+    const void* work_ = nullptr;
+    TimePoint begun_;
+    Clock::duration longest_{};
+    Report report_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/async/reactor.hpp ----
 
 // The reactor: one thread's loop that waits for descriptors, timers and posted work, and resumes who waited
@@ -5846,7 +6033,7 @@ class Reactor {
     ~Reactor();
 
     /// The reactor whose loop runs on this thread, or nullptr.
-    [[nodiscard]] static Reactor* current() noexcept;
+    [[nodiscard]] static Reactor* current() noexcept { return detail::current_reactor(); }
 
     /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the
     /// log; what is left when the reactor goes is dropped.
@@ -5897,7 +6084,7 @@ class Reactor {
     void abandon() noexcept;
 
     /// Cancels every fiber, once.
-    void cancel_fibers() noexcept;
+    void cancel_fibers() noexcept { fibers_.cancel(); }
 
     /// Destroys every fiber as it is, with all its frames: for a thread that ends, by pthread_exit, in the
     /// middle of one. What they waited for may not be used afterwards; the loop may.
@@ -5912,24 +6099,24 @@ class Reactor {
     /// or more. Measured with a grain of some milliseconds. In virtual time nothing is reported.
     void watch_stalls(detail::Clock::duration longest,
                       detail::UniqueFunction<void(const void*, detail::Clock::duration)> report) {
-        if (has_virtual_time_) return;
-        longest_hold_ = longest;
-        report_stall_ = std::move(report);
+        if (!has_virtual_time_) meter_.watch(longest, std::move(report));
     }
     /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
     void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
     [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
 
     /// Names what is at work from now on until the present coroutine waits.
-    void set_work(const void* work) noexcept { work_ = work; }
+    void set_work(const void* work) noexcept { meter_.set_work(work); }
     /// What was named last; null for what has no name.
-    [[nodiscard]] const void* work() const noexcept { return work_; }
+    [[nodiscard]] const void* work() const noexcept { return meter_.work(); }
     /// Sets how messages name the work of a fiber, Fiber::work.
-    void name_work(std::string (*name)(const void* work)) noexcept { name_work_ = name; }
+    void name_work(std::string (*name)(const void* work)) noexcept { meter_.name = name; }
     /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
     /// With `work`, only those whose work has a name.
-    enum class Whose : std::uint8_t { all, work };
-    [[nodiscard]] std::string describe_waits(Whose whose = Whose::all) const;
+    using Whose = detail::FiberSet::Whose;
+    [[nodiscard]] std::string describe_waits(Whose whose = Whose::all) const {
+        return fibers_.describe_waits(whose, meter_.name);
+    }
     /// Looks whether what was at work has held the loop; after every coroutine, and where one starts others.
     void check_stall();
 
@@ -5980,14 +6167,15 @@ class Reactor {
     [[nodiscard]] bool poller_needs_rearm() const noexcept { return poller_needs_rearm_; }
 
     /// Takes a fiber into the set of those that `cancel_all` waits for; it leaves the set when it ends.
-    void adopt(detail::Fiber& fiber) noexcept { fiber.insert_before(fibers_); }
-    [[nodiscard]] bool has_fibers() const noexcept { return fibers_.is_linked(); }
+    void adopt(detail::Fiber& fiber) noexcept { fibers_.adopt(fiber); }
+    [[nodiscard]] bool has_fibers() const noexcept { return !fibers_.empty(); }
+    /// Has code of other modules of the program find this loop; see current_reactor.hpp.
+    void serve_modules(const detail::ReactorSlots& slots) { slots_.add(slots); }
 
   private:
     class Running;
     friend class detail::Watch;
     friend void detail::report_failure(const char* what, const std::exception_ptr& exception) noexcept;
-    static Reactor*& current_slot() noexcept;
 
     void turn();
     [[nodiscard]] bool may_put_off_events() noexcept;
@@ -6019,34 +6207,20 @@ class Reactor {
     unsigned went_on_ = 0;
     std::size_t outside_work_ = 0;
     bool is_abandoned_ = false;  // nothing goes on, or not now: destroy_fibers is at it
-    detail::ListNode fibers_;
+    detail::FiberSet fibers_;
+    detail::ReactorSlots slots_;
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
     std::stop_token stop_token_;
     LogSink log_ = log_to_stderr;
-    const void* work_ = nullptr;
-    std::string (*name_work_)(const void*) = nullptr;
-    detail::TimePoint work_start_;
-    detail::Clock::duration longest_hold_{};
-    detail::UniqueFunction<void(const void*, detail::Clock::duration)> report_stall_;
+    detail::WorkMeter meter_;
 };
 
 namespace detail {
 
 /// The same, to a log of the caller's choice.
 void report_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
-
-inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
-#if SAKE_HAS_EPOLL
-    if (kind == PollerKind::automatic || kind == PollerKind::epoll) return std::make_unique<EpollPoller>();
-#endif
-#if SAKE_HAS_KQUEUE
-    if (kind == PollerKind::automatic || kind == PollerKind::kqueue) return std::make_unique<KqueuePoller>();
-#endif
-    if (kind == PollerKind::automatic || kind == PollerKind::poll) return std::make_unique<PollPoller>();
-    throw std::invalid_argument("this system does not have the poller that was asked for");
-}
 
 inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.schedule(resumable); }
 
@@ -6114,12 +6288,19 @@ class Reactor::OutsideWork {
 /// Marks this thread as running the reactor, for as long as the object lives.
 class Reactor::Running {
   public:
-    explicit Running(Reactor& reactor) noexcept : previous_(std::exchange(current_slot(), &reactor)) {}
+    explicit Running(Reactor& reactor) noexcept
+        : reactor_(reactor), previous_(std::exchange(detail::current_reactor(), &reactor)) {
+        reactor_.slots_.set(&reactor_);
+    }
     Running(const Running&) = delete;
     Running& operator=(const Running&) = delete;
-    ~Running() { current_slot() = previous_; }
+    ~Running() {
+        detail::current_reactor() = previous_;
+        reactor_.slots_.set(previous_);
+    }
 
   private:
+    Reactor& reactor_;
     Reactor* previous_;
 };
 
@@ -6148,15 +6329,6 @@ inline Reactor::~Reactor() {
     posted_.drop();
 }
 
-// A coroutine that moves between threads would read a cached thread-local on clang 14 and 15 if this were
-// inlined.
-[[gnu::noinline]] inline Reactor*& Reactor::current_slot() noexcept {
-    thread_local Reactor* current = nullptr;
-    return current;
-}
-
-inline Reactor* Reactor::current() noexcept { return current_slot(); }
-
 inline void Reactor::post(detail::UniqueFunction<void()> work) { posted_.add(std::move(work)); }
 
 inline void Reactor::post(detail::Wait& wait) noexcept { posted_.add(wait); }
@@ -6184,12 +6356,6 @@ void Reactor::enter(F work) {
     work();
 }
 
-inline void Reactor::cancel_fibers() noexcept {
-    for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-        static_cast<detail::Fiber*>(node)->cancel();
-    }
-}
-
 inline void Reactor::end_all() noexcept {
     try {
         cancel_all();
@@ -6202,9 +6368,7 @@ inline void Reactor::end_all() noexcept {
 inline void Reactor::abandon() noexcept {
     is_abandoned_ = true;
     first_ready_ = last_ready_ = nullptr;
-    for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-        static_cast<detail::Fiber*>(node)->abandon();
-    }
+    fibers_.abandon();
     first_ready_ = last_ready_ = nullptr;
 }
 
@@ -6215,7 +6379,7 @@ inline void Reactor::destroy_fibers() noexcept {
     deadlines_.clear();
     abandon();
     posted_.drop_waits(true);
-    while (fibers_.is_linked()) static_cast<detail::Fiber&>(*fibers_.next()).top.destroy();
+    fibers_.destroy();
     posted_.drop_waits(false);
     is_abandoned_ = false;
 }
@@ -6318,42 +6482,20 @@ inline void Reactor::resume_ready() {
     // Only what is ready now: who yields in turn waits for the next turn, so events are not starved.
     detail::Resumable* ready = std::exchange(first_ready_, nullptr);
     last_ready_ = nullptr;
-    if (report_stall_) work_start_ = detail::coarse_now();
+    meter_.begin();
     while (ready != nullptr) {
         detail::Resumable* const next = ready->next_ready;
-        work_ = nullptr;
+        meter_.set_work(nullptr);
         ready->resume();
         check_stall();
         ready = next;
     }
-    work_ = nullptr;
+    meter_.set_work(nullptr);
 }
 
+// Who comes next in this turn must not be late for what came before.
 inline void Reactor::check_stall() {
-    if (!report_stall_) return;
-    const detail::TimePoint present = detail::coarse_now();
-    const auto held = present - std::exchange(work_start_, present);
-    if (held == detail::Clock::duration::zero()) return;
-    now_ = this->present();  // who comes next in this turn must not be late for what came before
-    if (held >= longest_hold_) report_stall_(work_, held);
-}
-
-inline std::string Reactor::describe_waits(Whose whose) const {
-    constexpr std::size_t most = 8;
-    std::size_t count = 0;
-    std::string all;
-    for (const detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-        const auto& fiber = static_cast<const detail::Fiber&>(*node);
-        if (whose == Whose::work && fiber.work == nullptr) continue;
-        if (++count > most) continue;
-        if (count > 1) all += ", ";
-        all += fiber.work != nullptr && name_work_ != nullptr ? name_work_(fiber.work) : "a task";
-        all += " for ";
-        fiber.describe_wait(all);
-    }
-    if (count == 0) return whose == Whose::work ? "" : "no task waits";
-    if (count > most) all.append(", and ").append(std::to_string(count - most)).append(" more");
-    return std::to_string(count) + (count == 1 ? " task waits: " : " tasks wait: ") + all;
+    if (meter_.check()) now_ = present();
 }
 
 inline void Reactor::run_posted() {
@@ -16523,6 +16665,9 @@ namespace detail {
 /// Addresses are stable: routes and scopes never move.
 class RouteTable {
   public:
+    /// The modules of the program in which handlers were compiled.
+    ReactorSlots modules;
+
     [[nodiscard]] Scope& root() noexcept { return root_; }
     [[nodiscard]] const Scope& root() const noexcept { return root_; }
 
@@ -16834,16 +16979,21 @@ class Verbs {
     template <class F>
     Self& use(F&& middleware) {
         self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
+        note_module();
         return self();
     }
 
   private:
+    // As all that is compiled where the program calls it, this finds the module of the handler.
+    void note_module() { self().table().modules.add(&current_reactor); }
     template <class Pattern, class F>
     Route& add(std::string_view method, const Pattern& pattern, F&& handler) {
-        return self()
-            .table()
-            .add(self().scope(), method, pattern.info(), Handler(std::forward<F>(handler)))
-            .route;
+        Route& route = self()
+                           .table()
+                           .add(self().scope(), method, pattern.info(), Handler(std::forward<F>(handler)))
+                           .route;
+        note_module();
+        return route;
     }
     Self& self() noexcept { return static_cast<Self&>(*this); }
 };
@@ -17636,6 +17786,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         keep_exception([&] {
             Reactor& loop = worker_reactor(log_);
             loop.tell_stop_by(stopping_);
+            loop.serve_modules((*routes_).modules);
             const FiberGuard no_fiber_outlives(loop);
             keep_exception([&] { serve(loop); });
             run_what_was_spawned(loop);
@@ -21528,6 +21679,7 @@ class Run {
           life_(hooks.make_life != nullptr ? hooks.make_life(reactor_, hooks, config.log) : nullptr) {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
+        reactor_.serve_modules(routes->modules);
         if (handling == Signals::handled) signals_.emplace(config.log);
         shutdown_.start();  // the last that may throw: its task needs the rest
     }
@@ -21793,6 +21945,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         static_assert(detail::handler_param_count<F> == 0,
                       "not_found: there is no pattern, so the handler takes no path parameters");
         fallback_.set_not_found(detail::Handler(std::forward<F>(handler)));
+        table_->modules.add(&detail::current_reactor);
         return *this;
     }
 
@@ -21802,6 +21955,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     Engine& on_error(F&& handler) {
         table_->require_unfrozen();
         on_error_ = detail::make_error_handler(std::forward<F>(handler));
+        table_->modules.add(&detail::current_reactor);
         return *this;
     }
 
@@ -21925,6 +22079,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     Engine& add_hook(detail::LifeHook::Kind kind, detail::Clock::duration period, F f) {
         table_->require_unfrozen();
         detail::add_life_hook(life_hooks_, kind, period, std::move(f));
+        table_->modules.add(&detail::current_reactor);
         return *this;
     }
 

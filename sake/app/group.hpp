@@ -7,6 +7,7 @@
 
 #include "sake/app/pattern.hpp"
 #include "sake/app/route_table.hpp"
+#include "sake/async/current_reactor.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -67,16 +68,21 @@ class Verbs {
     template <class F>
     Self& use(F&& middleware) {
         self().table().add_middleware(self().scope(), make_middleware(std::forward<F>(middleware)));
+        note_module();
         return self();
     }
 
   private:
+    // As all that is compiled where the program calls it, this finds the module of the handler.
+    void note_module() { self().table().modules.add(&current_reactor); }
     template <class Pattern, class F>
     Route& add(std::string_view method, const Pattern& pattern, F&& handler) {
-        return self()
-            .table()
-            .add(self().scope(), method, pattern.info(), Handler(std::forward<F>(handler)))
-            .route;
+        Route& route = self()
+                           .table()
+                           .add(self().scope(), method, pattern.info(), Handler(std::forward<F>(handler)))
+                           .route;
+        note_module();
+        return route;
     }
     Self& self() noexcept { return static_cast<Self&>(*this); }
 };

@@ -13,6 +13,7 @@
 #include "sake/app/call.hpp"
 #include "sake/app/route.hpp"
 #include "sake/app/router.hpp"
+#include "sake/async/current_reactor.hpp"
 #include "sake/base/owning_list.hpp"
 
 namespace sake {
@@ -22,6 +23,9 @@ namespace detail {
 /// Addresses are stable: routes and scopes never move.
 class RouteTable {
   public:
+    /// The modules of the program in which handlers were compiled.
+    ReactorSlots modules;
+
     [[nodiscard]] Scope& root() noexcept { return root_; }
     [[nodiscard]] const Scope& root() const noexcept { return root_; }
 

@@ -16,15 +16,16 @@
 #include <utility>
 #include <vector>
 
+#include "sake/async/current_reactor.hpp"
+#include "sake/async/fiber_set.hpp"
+#include "sake/async/make_poller.hpp"
 #include "sake/async/poller.hpp"
-#include "sake/async/poller_epoll.hpp"
-#include "sake/async/poller_kqueue.hpp"
-#include "sake/async/poller_poll.hpp"
 #include "sake/async/posted_work.hpp"
 #include "sake/async/reactor_locals.hpp"
 #include "sake/async/timer.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/async/watch.hpp"
+#include "sake/async/work_meter.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/log.hpp"
 
@@ -44,7 +45,7 @@ class Reactor {
     ~Reactor();
 
     /// The reactor whose loop runs on this thread, or nullptr.
-    [[nodiscard]] static Reactor* current() noexcept;
+    [[nodiscard]] static Reactor* current() noexcept { return detail::current_reactor(); }
 
     /// Runs `work` on the reactor's thread, soon and in order. From any thread. What it throws goes to the
     /// log; what is left when the reactor goes is dropped.
@@ -95,7 +96,7 @@ class Reactor {
     void abandon() noexcept;
 
     /// Cancels every fiber, once.
-    void cancel_fibers() noexcept;
+    void cancel_fibers() noexcept { fibers_.cancel(); }
 
     /// Destroys every fiber as it is, with all its frames: for a thread that ends, by pthread_exit, in the
     /// middle of one. What they waited for may not be used afterwards; the loop may.
@@ -110,24 +111,24 @@ class Reactor {
     /// or more. Measured with a grain of some milliseconds. In virtual time nothing is reported.
     void watch_stalls(detail::Clock::duration longest,
                       detail::UniqueFunction<void(const void*, detail::Clock::duration)> report) {
-        if (has_virtual_time_) return;
-        longest_hold_ = longest;
-        report_stall_ = std::move(report);
+        if (!has_virtual_time_) meter_.watch(longest, std::move(report));
     }
     /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
     void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
     [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
 
     /// Names what is at work from now on until the present coroutine waits.
-    void set_work(const void* work) noexcept { work_ = work; }
+    void set_work(const void* work) noexcept { meter_.set_work(work); }
     /// What was named last; null for what has no name.
-    [[nodiscard]] const void* work() const noexcept { return work_; }
+    [[nodiscard]] const void* work() const noexcept { return meter_.work(); }
     /// Sets how messages name the work of a fiber, Fiber::work.
-    void name_work(std::string (*name)(const void* work)) noexcept { name_work_ = name; }
+    void name_work(std::string (*name)(const void* work)) noexcept { meter_.name = name; }
     /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
     /// With `work`, only those whose work has a name.
-    enum class Whose : std::uint8_t { all, work };
-    [[nodiscard]] std::string describe_waits(Whose whose = Whose::all) const;
+    using Whose = detail::FiberSet::Whose;
+    [[nodiscard]] std::string describe_waits(Whose whose = Whose::all) const {
+        return fibers_.describe_waits(whose, meter_.name);
+    }
     /// Looks whether what was at work has held the loop; after every coroutine, and where one starts others.
     void check_stall();
 
@@ -178,14 +179,15 @@ class Reactor {
     [[nodiscard]] bool poller_needs_rearm() const noexcept { return poller_needs_rearm_; }
 
     /// Takes a fiber into the set of those that `cancel_all` waits for; it leaves the set when it ends.
-    void adopt(detail::Fiber& fiber) noexcept { fiber.insert_before(fibers_); }
-    [[nodiscard]] bool has_fibers() const noexcept { return fibers_.is_linked(); }
+    void adopt(detail::Fiber& fiber) noexcept { fibers_.adopt(fiber); }
+    [[nodiscard]] bool has_fibers() const noexcept { return !fibers_.empty(); }
+    /// Has code of other modules of the program find this loop; see current_reactor.hpp.
+    void serve_modules(const detail::ReactorSlots& slots) { slots_.add(slots); }
 
   private:
     class Running;
     friend class detail::Watch;
     friend void detail::report_failure(const char* what, const std::exception_ptr& exception) noexcept;
-    static Reactor*& current_slot() noexcept;
 
     void turn();
     [[nodiscard]] bool may_put_off_events() noexcept;
@@ -217,34 +219,20 @@ class Reactor {
     unsigned went_on_ = 0;
     std::size_t outside_work_ = 0;
     bool is_abandoned_ = false;  // nothing goes on, or not now: destroy_fibers is at it
-    detail::ListNode fibers_;
+    detail::FiberSet fibers_;
+    detail::ReactorSlots slots_;
     detail::ReactorLocals locals_;
     detail::ListNode end_listeners_;
 
     std::stop_token stop_token_;
     LogSink log_ = log_to_stderr;
-    const void* work_ = nullptr;
-    std::string (*name_work_)(const void*) = nullptr;
-    detail::TimePoint work_start_;
-    detail::Clock::duration longest_hold_{};
-    detail::UniqueFunction<void(const void*, detail::Clock::duration)> report_stall_;
+    detail::WorkMeter meter_;
 };
 
 namespace detail {
 
 /// The same, to a log of the caller's choice.
 void report_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
-
-inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
-#if SAKE_HAS_EPOLL
-    if (kind == PollerKind::automatic || kind == PollerKind::epoll) return std::make_unique<EpollPoller>();
-#endif
-#if SAKE_HAS_KQUEUE
-    if (kind == PollerKind::automatic || kind == PollerKind::kqueue) return std::make_unique<KqueuePoller>();
-#endif
-    if (kind == PollerKind::automatic || kind == PollerKind::poll) return std::make_unique<PollPoller>();
-    throw std::invalid_argument("this system does not have the poller that was asked for");
-}
 
 inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.schedule(resumable); }
 
@@ -312,12 +300,19 @@ class Reactor::OutsideWork {
 /// Marks this thread as running the reactor, for as long as the object lives.
 class Reactor::Running {
   public:
-    explicit Running(Reactor& reactor) noexcept : previous_(std::exchange(current_slot(), &reactor)) {}
+    explicit Running(Reactor& reactor) noexcept
+        : reactor_(reactor), previous_(std::exchange(detail::current_reactor(), &reactor)) {
+        reactor_.slots_.set(&reactor_);
+    }
     Running(const Running&) = delete;
     Running& operator=(const Running&) = delete;
-    ~Running() { current_slot() = previous_; }
+    ~Running() {
+        detail::current_reactor() = previous_;
+        reactor_.slots_.set(previous_);
+    }
 
   private:
+    Reactor& reactor_;
     Reactor* previous_;
 };
 
@@ -346,15 +341,6 @@ inline Reactor::~Reactor() {
     posted_.drop();
 }
 
-// A coroutine that moves between threads would read a cached thread-local on clang 14 and 15 if this were
-// inlined.
-[[gnu::noinline]] inline Reactor*& Reactor::current_slot() noexcept {
-    thread_local Reactor* current = nullptr;
-    return current;
-}
-
-inline Reactor* Reactor::current() noexcept { return current_slot(); }
-
 inline void Reactor::post(detail::UniqueFunction<void()> work) { posted_.add(std::move(work)); }
 
 inline void Reactor::post(detail::Wait& wait) noexcept { posted_.add(wait); }
@@ -382,12 +368,6 @@ void Reactor::enter(F work) {
     work();
 }
 
-inline void Reactor::cancel_fibers() noexcept {
-    for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-        static_cast<detail::Fiber*>(node)->cancel();
-    }
-}
-
 inline void Reactor::end_all() noexcept {
     try {
         cancel_all();
@@ -400,9 +380,7 @@ inline void Reactor::end_all() noexcept {
 inline void Reactor::abandon() noexcept {
     is_abandoned_ = true;
     first_ready_ = last_ready_ = nullptr;
-    for (detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-        static_cast<detail::Fiber*>(node)->abandon();
-    }
+    fibers_.abandon();
     first_ready_ = last_ready_ = nullptr;
 }
 
@@ -413,7 +391,7 @@ inline void Reactor::destroy_fibers() noexcept {
     deadlines_.clear();
     abandon();
     posted_.drop_waits(true);
-    while (fibers_.is_linked()) static_cast<detail::Fiber&>(*fibers_.next()).top.destroy();
+    fibers_.destroy();
     posted_.drop_waits(false);
     is_abandoned_ = false;
 }
@@ -516,42 +494,20 @@ inline void Reactor::resume_ready() {
     // Only what is ready now: who yields in turn waits for the next turn, so events are not starved.
     detail::Resumable* ready = std::exchange(first_ready_, nullptr);
     last_ready_ = nullptr;
-    if (report_stall_) work_start_ = detail::coarse_now();
+    meter_.begin();
     while (ready != nullptr) {
         detail::Resumable* const next = ready->next_ready;
-        work_ = nullptr;
+        meter_.set_work(nullptr);
         ready->resume();
         check_stall();
         ready = next;
     }
-    work_ = nullptr;
+    meter_.set_work(nullptr);
 }
 
+// Who comes next in this turn must not be late for what came before.
 inline void Reactor::check_stall() {
-    if (!report_stall_) return;
-    const detail::TimePoint present = detail::coarse_now();
-    const auto held = present - std::exchange(work_start_, present);
-    if (held == detail::Clock::duration::zero()) return;
-    now_ = this->present();  // who comes next in this turn must not be late for what came before
-    if (held >= longest_hold_) report_stall_(work_, held);
-}
-
-inline std::string Reactor::describe_waits(Whose whose) const {
-    constexpr std::size_t most = 8;
-    std::size_t count = 0;
-    std::string all;
-    for (const detail::ListNode* node = fibers_.next(); node != &fibers_; node = node->next()) {
-        const auto& fiber = static_cast<const detail::Fiber&>(*node);
-        if (whose == Whose::work && fiber.work == nullptr) continue;
-        if (++count > most) continue;
-        if (count > 1) all += ", ";
-        all += fiber.work != nullptr && name_work_ != nullptr ? name_work_(fiber.work) : "a task";
-        all += " for ";
-        fiber.describe_wait(all);
-    }
-    if (count == 0) return whose == Whose::work ? "" : "no task waits";
-    if (count > most) all.append(", and ").append(std::to_string(count - most)).append(" more");
-    return std::to_string(count) + (count == 1 ? " task waits: " : " tasks wait: ") + all;
+    if (meter_.check()) now_ = present();
 }
 
 inline void Reactor::run_posted() {

@@ -56,6 +56,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
         static_assert(detail::handler_param_count<F> == 0,
                       "not_found: there is no pattern, so the handler takes no path parameters");
         fallback_.set_not_found(detail::Handler(std::forward<F>(handler)));
+        table_->modules.add(&detail::current_reactor);
         return *this;
     }
 
@@ -65,6 +66,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     Engine& on_error(F&& handler) {
         table_->require_unfrozen();
         on_error_ = detail::make_error_handler(std::forward<F>(handler));
+        table_->modules.add(&detail::current_reactor);
         return *this;
     }
 
@@ -188,6 +190,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     Engine& add_hook(detail::LifeHook::Kind kind, detail::Clock::duration period, F f) {
         table_->require_unfrozen();
         detail::add_life_hook(life_hooks_, kind, period, std::move(f));
+        table_->modules.add(&detail::current_reactor);
         return *this;
     }
 

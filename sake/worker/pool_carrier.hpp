@@ -132,6 +132,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         keep_exception([&] {
             Reactor& loop = worker_reactor(log_);
             loop.tell_stop_by(stopping_);
+            loop.serve_modules((*routes_).modules);
             const FiberGuard no_fiber_outlives(loop);
             keep_exception([&] { serve(loop); });
             run_what_was_spawned(loop);
