@@ -70,7 +70,6 @@ inline std::vector<SocketAddress> alternate_families(const std::vector<SocketAdd
 
 inline SocketAddress unix_address(const UnixPath& where) {
     sockaddr_un local{};
-    demand_no_nul(where.to_string(), "cannot connect to ");
     const int error = fill_unix_address(where, local);
     if (error != 0) throw_connect_error(error, where.to_string());
     return {reinterpret_cast<const sockaddr*>(&local), sizeof local};
@@ -78,7 +77,6 @@ inline SocketAddress unix_address(const UnixPath& where) {
 
 /// "host:port" or "[ipv6]:port" taken apart. Throws std::system_error.
 inline HostAndPort split_peer(const std::string& address) {
-    demand_no_nul(address, "cannot connect to ");
     auto where = split_address(address);
     if (where && !where->host.empty()) return *std::move(where);
     throw_connect_error(EINVAL, "\"" + address + "\", which is not host:port, [ipv6]:port or unix:/path");
