@@ -524,8 +524,8 @@ inline void MixedLoad::level_caches() {
         idle.emplace_back(port_);
         idle.back().set_deadline(30s).send(get_request("/download/1")).read_response();
     }
-    for (RawClient& client : idle) client.send(get_request("/sleep/100"));
-    for (RawClient& client : idle) client.read_response();
+    for (int i = 0; i < kept; ++i) idle[static_cast<std::size_t>(i)].send(get_request("/sleep/100"));
+    for (int i = 0; i < kept; ++i) idle[static_cast<std::size_t>(i)].read_response();
     for (const Round& round : rounds) {
         std::vector<RawClient> clients;
         const auto expect = [](RawClient& client, int status) {
