@@ -12497,7 +12497,6 @@ inline std::vector<SocketAddress> alternate_families(const std::vector<SocketAdd
 
 inline SocketAddress unix_address(const UnixPath& where) {
     sockaddr_un local{};
-    demand_no_nul(where.to_string(), "cannot connect to ");
     const int error = fill_unix_address(where, local);
     if (error != 0) throw_connect_error(error, where.to_string());
     return {reinterpret_cast<const sockaddr*>(&local), sizeof local};
@@ -12505,7 +12504,6 @@ inline SocketAddress unix_address(const UnixPath& where) {
 
 /// "host:port" or "[ipv6]:port" taken apart. Throws std::system_error.
 inline HostAndPort split_peer(const std::string& address) {
-    demand_no_nul(address, "cannot connect to ");
     auto where = split_address(address);
     if (where && !where->host.empty()) return *std::move(where);
     throw_connect_error(EINVAL, "\"" + address + "\", which is not host:port, [ipv6]:port or unix:/path");
@@ -17775,7 +17773,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
           limits_(carrier.limits),
-          text_(std::move(request)) {
+          request_(std::move(request)) {
         place_.scheme = call.place.scheme;
         place_.json = carrier.json;
         place_.worker_pool_size = carrier.pool.size();
@@ -17784,7 +17782,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
 
     void run() override {
         keep_exception([&] {
-            Reactor& loop = worker_reactor(log_);
+            Reactor& loop = loop_of_this_thread();
             loop.tell_stop_by(stopping_);
             loop.serve_modules((*routes_).modules);
             const FiberGuard no_fiber_outlives(loop);
@@ -17807,8 +17805,8 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     /// Puts the answer of a job that is done into `call`, then throws what the handler threw.
     void finish_request(Call& call) {
         if (thread_ended_) throw std::runtime_error("the handler ended its thread");
-        if (!text_.empty()) {
-            auto response = from_text<WorkerResponse>(text_, no_limits);
+        if (!response_.empty()) {
+            auto response = from_text<WorkerResponse>(response_, no_limits);
             if (response.aborted) call.is_aborted = true;
             call.values.swap(response.values);
             dismantle(response.values);
@@ -17843,12 +17841,25 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         Reactor& loop_;
     };
 
+    Reactor& loop_of_this_thread() {
+        try {
+            return worker_reactor(log_);
+        } catch (const std::system_error& error) {
+            // For want of descriptors, mostly: another request may have more luck.
+            thread_local PacedWarning warning;
+            if (warning.take_turn(Clock::now(), std::chrono::seconds(10)))
+                log_quietly(log_, LogLevel::error, "a worker has no event loop: ", error.what());
+            throw HttpError(503, "the server has no resources to spare for this request")
+                .header("Retry-After", "1");
+        }
+    }
+
     void serve(Reactor& loop) {
         Call call;
         FiberGuard no_fiber_outlives_call(loop);
         call.place = place_;
         call.stop_source = stop_;
-        build_call(call, *route_, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), limits_);
+        build_call(call, *route_, from_text<WorkerContext>(std::exchange(request_, {}), no_limits), limits_);
         const Handler& handler = route_->handler();
         keep_exception([&] {
             if (handler.is_coroutine()) {
@@ -17868,7 +17879,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         WorkerResponse response = describe_response(call.response);
         response.values = std::move(call.values);
         response.aborted = call.is_aborted;
-        text_ = to_text(response);
+        response_ = to_text(response);
         no_fiber_outlives_call.is_needed = false;  // what was spawned may go on
     }
 
@@ -17937,7 +17948,8 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     LogSink log_;
     std::stop_token stopping_;
     RequestLimits limits_;
-    std::string text_;  // the request, then the response
+    std::string request_;
+    std::string response_;
     CallPlace place_;
     std::stop_source stop_;
     std::exception_ptr exception_;

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <mutex>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -224,6 +225,45 @@ TEST_CASE("F2 where no large pages are to be had, a large body arrives all the s
             CHECK(faults.fired("madvise") >= 1);
         },
         quiet_config().with_max_body(8 * 1024 * 1024));
+}
+
+TEST_CASE(
+    "F3 a worker without descriptors for its loop answers 503, says so once, and works when there are some") {
+    std::mutex mutex;
+    std::string log;
+    log.reserve(4096);  // the oracle counts live bytes
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/", [] { return "here"; });
+            app.get("/worker", [] { return "worked"; }).worker();
+        },
+        [&](TestServer& server) {
+            const auto get = [&] { return server.connect().send(get_request("/worker")).read_response(); };
+            CHECK(server.get("/").body == "here");  // it has what it needs itself
+            {
+                const faults::AllOtherThreads workers_too;
+                const ScopedFaults faults(
+                    FaultPlan().fail_range("pipe2", 1, 4, EMFILE).fail_range("epoll_create1", 1, 4, EMFILE));
+                for (int i = 0; i < 2; ++i) {
+                    const Response refused = get();
+                    CHECK(refused.status == 503);
+                    CHECK(refused.header("Retry-After") == "1");
+                    CHECK(refused.body.find("no resources") != std::string::npos);
+                }
+                CHECK(faults.fired() >= 2);
+            }
+            CHECK(get().body == "worked");
+            const std::lock_guard lock(mutex);
+            CHECK(log.find("a worker has no event loop: ") != std::string::npos);
+            CHECK(log.find("a worker has no event loop: ") == log.rfind("a worker has no event loop: "));
+        },
+        sake::Config()
+            .with_worker_pool_size(1)
+            .with_poller(sake::PollerKind::epoll)
+            .with_log([&](sake::LogLevel, std::string_view line) {
+                const std::lock_guard lock(mutex);
+                log.append(line).append("\n");
+            }));
 }
 
 TEST_CASE("F3 no descriptors left: accepting pauses without spinning, and recovers by itself") {

@@ -13,6 +13,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "sake/app/call.hpp"
@@ -121,7 +122,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
           limits_(carrier.limits),
-          text_(std::move(request)) {
+          request_(std::move(request)) {
         place_.scheme = call.place.scheme;
         place_.json = carrier.json;
         place_.worker_pool_size = carrier.pool.size();
@@ -130,7 +131,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
 
     void run() override {
         keep_exception([&] {
-            Reactor& loop = worker_reactor(log_);
+            Reactor& loop = loop_of_this_thread();
             loop.tell_stop_by(stopping_);
             loop.serve_modules((*routes_).modules);
             const FiberGuard no_fiber_outlives(loop);
@@ -153,8 +154,8 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     /// Puts the answer of a job that is done into `call`, then throws what the handler threw.
     void finish_request(Call& call) {
         if (thread_ended_) throw std::runtime_error("the handler ended its thread");
-        if (!text_.empty()) {
-            auto response = from_text<WorkerResponse>(text_, no_limits);
+        if (!response_.empty()) {
+            auto response = from_text<WorkerResponse>(response_, no_limits);
             if (response.aborted) call.is_aborted = true;
             call.values.swap(response.values);
             dismantle(response.values);
@@ -189,12 +190,27 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         Reactor& loop_;
     };
 
+    Reactor& loop_of_this_thread() {
+        thread_local bool is_told = false;
+        try {
+            Reactor& loop = worker_reactor(log_);
+            is_told = false;
+            return loop;
+        } catch (const std::system_error& error) {
+            // For want of descriptors, mostly: another request may have more luck.
+            if (!std::exchange(is_told, true))
+                log_quietly(log_, LogLevel::error, "a worker has no event loop: ", error.what());
+            throw HttpError(503, "the server has no resources to spare for this request")
+                .header("Retry-After", "1");
+        }
+    }
+
     void serve(Reactor& loop) {
         Call call;
         FiberGuard no_fiber_outlives_call(loop);
         call.place = place_;
         call.stop_source = stop_;
-        build_call(call, *route_, from_text<WorkerContext>(std::exchange(text_, {}), no_limits), limits_);
+        build_call(call, *route_, from_text<WorkerContext>(std::exchange(request_, {}), no_limits), limits_);
         const Handler& handler = route_->handler();
         keep_exception([&] {
             if (handler.is_coroutine()) {
@@ -214,7 +230,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         WorkerResponse response = describe_response(call.response);
         response.values = std::move(call.values);
         response.aborted = call.is_aborted;
-        text_ = to_text(response);
+        response_ = to_text(response);
         no_fiber_outlives_call.is_needed = false;  // what was spawned may go on
     }
 
@@ -283,7 +299,8 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     LogSink log_;
     std::stop_token stopping_;
     RequestLimits limits_;
-    std::string text_;  // the request, then the response
+    std::string request_;
+    std::string response_;
     CallPlace place_;
     std::stop_source stop_;
     std::exception_ptr exception_;
