@@ -248,6 +248,8 @@ inline std::unique_ptr<Poller> make_poller(PollerKind kind) {
 
 inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.schedule(resumable); }
 
+inline bool turn_is_up(Reactor& reactor) noexcept { return reactor.turn_is_up(); }
+
 inline void note_work(Reactor& reactor, const void* work) noexcept { reactor.set_work(work); }
 
 inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
