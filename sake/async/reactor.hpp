@@ -54,8 +54,8 @@ class Reactor {
     /// The wait must not be cut short meanwhile: its `withdraw` refuses.
     void post(detail::Wait& wait) noexcept;
 
-    /// Runs `call` on the reactor's thread, soon. From any thread, and without allocating. It must stay until
-    /// then.
+    /// Runs `call` on the reactor's thread, soon. From any thread and any handler of signals: it neither
+    /// allocates nor locks. The call must stay until then, and the reactor until this has returned.
     void post(detail::PostedCall& call) noexcept;
 
     /// The time at the start of this turn of the loop; later where a coroutine was seen to hold the loop.
