@@ -753,7 +753,8 @@ TEST_CASE("SIGTERM and SIGINT stop gracefully, and the program's own handling co
 }
 
 TEST_CASE("a signal that the program ignores when an engine starts stays ignored; the other one stops") {
-    for (const auto& [ignored, other] : {std::pair{SIGINT, SIGTERM}, std::pair{SIGTERM, SIGINT}}) {
+    for (const int ignored : {SIGINT, SIGTERM}) {
+        const int other = ignored == SIGINT ? SIGTERM : SIGINT;
         CAPTURE(ignored);
         const Handling of_ignored = ::signal(ignored, SIG_IGN);
         const Handling of_other = handling_of(other);
