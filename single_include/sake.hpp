@@ -152,11 +152,13 @@
 //   sake/server/h1_connection.hpp
 //   sake/server/acceptor.hpp
 //   sake/server/life.hpp
+//   sake/server/file_limit.hpp
 //   sake/server/shutdown.hpp
 //   sake/server/signals.hpp
 //   sake/server/stall_watch.hpp
 //   sake/server/watchdog.hpp
 //   sake/server/run.hpp
+//   sake/server/stop_request.hpp
 //   sake/server/engine.hpp
 //   sake/server/test_client.hpp
 
@@ -4568,6 +4570,9 @@ void schedule(Reactor& reactor, Resumable& resumable) noexcept;
 /// Names what is at work on a reactor's loop from now on. Defined with the Reactor.
 void note_work(Reactor& reactor, const void* work) noexcept;
 
+/// Whether a coroutine that need not wait should let the others have a turn. Defined with the Reactor.
+bool turn_is_up(Reactor& reactor) noexcept;
+
 /// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none. Defined
 /// with the Reactor.
 void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
@@ -4649,6 +4654,12 @@ class Fiber : public ListNode {
     /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
     const void* work = nullptr;
 
+    /// Whether the next wait is to throw Cancelled: a cancellation came while none was open.
+    [[nodiscard]] bool has_cancellation() const noexcept { return cancellation_pending_; }
+    /// For a wait that begins others: throws that Cancelled now, before any of them has begun.
+    void throw_if_cancelled() {
+        if (take_cancellation()) throw Cancelled();
+    }
     /// True once if a cancellation came while no wait was open.
     [[nodiscard]] bool take_cancellation() noexcept { return std::exchange(cancellation_pending_, false); }
 
@@ -4673,6 +4684,23 @@ class Wait : public Resumable {
         fiber_ = &fiber;
         fiber.open_wait_ = this;
         begin_waiting();
+        return true;
+    }
+
+    /// Whether a coroutine may go on at once if its operation is done before it begins: unless its fiber is
+    /// cancelled, or it is time to let the others have a turn. Otherwise a loop over such operations would
+    /// keep the thread to itself, and could not be cancelled.
+    template <class Promise>
+    [[nodiscard]] static bool may_go_on(std::coroutine_handle<Promise> coroutine) noexcept {
+        Fiber& fiber = *coroutine.promise().fiber;
+        return !fiber.has_cancellation() && !turn_is_up(fiber.reactor());
+    }
+    /// For such an operation: suspends `coroutine` until its next turn, unless it may go on. Call from
+    /// await_suspend, and return what this returns.
+    template <class Promise>
+    bool give_way(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (may_go_on(coroutine) || !suspend(coroutine)) return false;
+        finish();
         return true;
     }
 
@@ -5259,15 +5287,10 @@ inline void prefer_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] s
 #endif
 }
 
-/// How many file descriptors this process may open (the soft limit); raised to the hard limit first.
-inline std::size_t raise_open_file_limit() noexcept {
+/// How many file descriptors this process may open: the soft limit.
+inline std::size_t open_file_limit() noexcept {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-    if (limit.rlim_cur < limit.rlim_max) {
-        rlimit raised = limit;
-        raised.rlim_cur = limit.rlim_max;
-        if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
-    }
     return cast_to<std::size_t>(limit.rlim_cur);
 }
 
@@ -5569,7 +5592,7 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// What a thread asks of a reactor without allocating. In one queue at a time.
+/// What a thread, or a handler of signals, asks of a reactor without allocating. In one queue at a time.
 class PostedCall {
   public:
     PostedCall() = default;
@@ -5597,10 +5620,12 @@ class PostedWork {
         wake();
     }
 
+    /// Safe in a handler of signals: without a lock. So whoever posts sees to it that the reactor does not go
+    /// before this returns.
     void add(PostedCall& call) noexcept {
-        const std::lock_guard lock(mutex_);
         call.next = first_call_;
-        first_call_ = &call;
+        while (!first_call_.compare_exchange_weak(call.next, &call)) {
+        }
         wake();
     }
 
@@ -5619,14 +5644,13 @@ class PostedWork {
         while (sys::read(fd(), bytes, sizeof bytes).value > 0) {
         }
         Resumable* finished = nullptr;
-        PostedCall* call = nullptr;
+        has_any_ = false;  // before it looks: what is added later writes to the pipe again
+        PostedCall* call = first_call_.exchange(nullptr);
         {
             const std::lock_guard lock(mutex_);
-            has_any_.store(false, std::memory_order_release);
             running_.swap(works_);
             finished = std::exchange(first_wait_, nullptr);
             last_wait_ = nullptr;
-            call = std::exchange(first_call_, nullptr);
         }
         while (call != nullptr) std::exchange(call, call->next)->run();
         while (finished != nullptr) std::exchange(finished, finished->next_ready)->wake(reactor);
@@ -5654,8 +5678,8 @@ class PostedWork {
     }
 
   private:
-    // Under the lock: what was posted may end the reactor, but not before whoever posted it has let go of it.
-    // A full pipe wakes the loop just as well, so the result does not matter.
+    // For work and waits under the lock: what was posted may end the reactor, but not before whoever posted
+    // it has let go of it. A full pipe wakes the loop just as well, so the result does not matter.
     void wake() noexcept {
         if (!has_any_.exchange(true)) static_cast<void>(sys::write(wake_pipe_.second.get(), "", 1));
     }
@@ -5664,7 +5688,7 @@ class PostedWork {
     std::mutex mutex_;
     std::vector<UniqueFunction<void()>> works_;
     std::vector<UniqueFunction<void()>> running_;
-    PostedCall* first_call_ = nullptr;
+    std::atomic<PostedCall*> first_call_ = nullptr;
     Resumable* first_wait_ = nullptr;
     Resumable* last_wait_ = nullptr;
     bool drops_waits_ = false;
@@ -6043,8 +6067,8 @@ class Reactor {
     /// The wait must not be cut short meanwhile: its `withdraw` refuses.
     void post(detail::Wait& wait) noexcept;
 
-    /// Runs `call` on the reactor's thread, soon. From any thread, and without allocating. It must stay until
-    /// then.
+    /// Runs `call` on the reactor's thread, soon. From any thread and any handler of signals: it neither
+    /// allocates nor locks. The call must stay until then, and the reactor until this has returned.
     void post(detail::PostedCall& call) noexcept;
 
     /// The time at the start of this turn of the loop; later where a coroutine was seen to hold the loop.
@@ -6223,6 +6247,8 @@ namespace detail {
 void report_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
 
 inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.schedule(resumable); }
+
+inline bool turn_is_up(Reactor& reactor) noexcept { return reactor.turn_is_up(); }
 
 inline void note_work(Reactor& reactor, const void* work) noexcept { reactor.set_work(work); }
 
@@ -6645,6 +6671,7 @@ class ChannelWait : public Wait {
     ChannelWait(std::mutex& mutex, ChannelGate& gate, ChannelGate::Line& line) noexcept
         : mutex_(mutex), gate_(gate), line_(line), waiter_(*this) {}
 
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         if (!suspend(coroutine)) return false;
@@ -6827,12 +6854,9 @@ class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
               channel_(channel),
               item_(std::move(item)) {}
 
-        [[nodiscard]] bool await_ready() {
-            const std::lock_guard lock(mutex_);
-            if (!channel_.gate_.may_send() || Reactor::current()->turn_is_up()) return false;
-            is_sent_ = channel_.put(item_);
-            is_over_ = true;
-            return true;
+        template <class Promise>
+        bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+            return !(may_go_on(coroutine) && try_now()) && ChannelWait::await_suspend(coroutine);
         }
         void await_resume() {
             if (!is_over_) {
@@ -6844,6 +6868,14 @@ class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
         }
 
       private:
+        [[nodiscard]] bool try_now() {
+            const std::lock_guard lock(mutex_);
+            if (!channel_.gate_.may_send()) return false;
+            is_sent_ = channel_.put(item_);
+            is_over_ = true;
+            return true;
+        }
+
         Channel<T>& channel_;
         T item_;
         bool is_over_ = false;
@@ -6863,12 +6895,9 @@ class [[nodiscard]] ReceiveWait final : public ChannelWait {
     explicit ReceiveWait(Channel<T>& channel) noexcept
         : ChannelWait(channel.mutex_, channel.gate_, channel.gate_.receivers), channel_(channel) {}
 
-    [[nodiscard]] bool await_ready() noexcept {
-        const std::lock_guard lock(mutex_);
-        if (!channel_.gate_.may_receive() || Reactor::current()->turn_is_up()) return false;
-        if (auto item = channel_.take()) item_.emplace(std::move(*item));
-        is_over_ = true;
-        return true;
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        return !(may_go_on(coroutine) && try_now()) && ChannelWait::await_suspend(coroutine);
     }
     [[nodiscard]] std::optional<T> await_resume() {
         if (is_over_) return std::move(item_);
@@ -6878,6 +6907,14 @@ class [[nodiscard]] ReceiveWait final : public ChannelWait {
     }
 
   private:
+    [[nodiscard]] bool try_now() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (!channel_.gate_.may_receive()) return false;
+        if (auto item = channel_.take()) item_.emplace(std::move(*item));
+        is_over_ = true;
+        return true;
+    }
+
     Channel<T>& channel_;
     std::optional<T> item_;
     bool is_over_ = false;
@@ -7005,11 +7042,17 @@ class [[nodiscard]] SleepWait final : public Wait, private Timer {
   public:
     explicit SleepWait(Clock::duration duration) noexcept : Timer(&pass), duration_(duration) {}
 
-    [[nodiscard]] bool await_ready() const noexcept { return duration_ <= Clock::duration::zero(); }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
 
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
         Reactor& owner = coroutine.promise().fiber->reactor();
+        if (duration_ <= Clock::duration::zero()) {  // as `yield` does
+            if (!suspend(coroutine)) return false;
+            owner.take_events_next();
+            finish();
+            return true;
+        }
         owner.timers().set(*this, owner.deadline_in(duration_));
         if (suspend(coroutine)) return true;
         owner.timers().cancel(*this);
@@ -7046,6 +7089,23 @@ class [[nodiscard]] YieldWait final : public Wait {
     bool withdraw() noexcept override { return false; }
 };
 
+/// For a task that can go on without a wait: see Wait::may_go_on.
+class [[nodiscard]] TurnWait final : public Wait {
+  public:
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        return give_way(coroutine);
+    }
+    void await_resume() const { throw_if_cancelled(); }
+    void describe(std::string& out) const override { out += "its turn"; }
+
+  private:
+    bool withdraw() noexcept override { return false; }
+};
+
+inline TurnWait its_turn() noexcept { return {}; }
+
 }  // namespace detail
 
 /// The time at this moment, to measure how long something takes: that of the loop on this thread, which is
@@ -7060,8 +7120,8 @@ class [[nodiscard]] YieldWait final : public Wait {
     return reactor != nullptr ? reactor->wall_now() : std::chrono::system_clock::now();
 }
 
-/// Waits at least `duration` without holding the thread; returns at once if it is not positive. The grain is
-/// a millisecond; a duration beyond the range of the clock means "for ever". Throws Cancelled.
+/// Waits at least `duration` without holding the thread; where it is not positive, as `yield` does. The grain
+/// is a millisecond; a duration beyond the range of the clock means "for ever". Throws Cancelled.
 template <class Rep, class Period>
 [[nodiscard]] detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
     std::chrono::duration<Rep, Period> duration) noexcept {
@@ -7423,13 +7483,16 @@ class [[nodiscard]] Children::EndWait final : public Wait {
     explicit EndWait(Children& children) noexcept : children_(children) {}
     ~EndWait() { children_.waiter_ = nullptr; }
 
-    [[nodiscard]] bool await_ready() const noexcept { return children_.running_ == 0; }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         Fiber& fiber = children_.parent_;
+        const bool is_over = children_.running_ == 0;
+        if (is_over && !turn_is_up(fiber.reactor())) return false;
         const bool was_cancelled = fiber.take_cancellation();
         static_cast<void>(suspend(coroutine));
         children_.waiter_ = this;
+        if (is_over) finish();  // and a cancellation is for the next wait: what they gave is not lost
         if (was_cancelled) fiber.cancel();
         return true;
     }
@@ -7580,9 +7643,10 @@ class [[nodiscard]] JoinWait final : public Wait {
         state_.let_go();
     }
 
-    [[nodiscard]] bool await_ready() const noexcept { return state_.is_done(); }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (state_.is_done()) return give_way(coroutine);
         if (state_.joiner != nullptr) throw std::logic_error("a spawned task is awaited twice at a time");
         if (!suspend(coroutine)) return false;
         state_.joiner = this;
@@ -7935,6 +7999,7 @@ class TimeLimit : private Timer {
 template <class A>
 Task<std::remove_cvref_t<AwaitedType<A>>> run_with_limit(A awaitable, Clock::duration limit) {
     Fiber& fiber = co_await current_fiber();
+    fiber.throw_if_cancelled();
     std::optional<ResultOf<A>> result;
     Children children(fiber, CancelRest::never);
     children.add(std::move(awaitable), result);
@@ -7951,6 +8016,7 @@ Task<std::remove_cvref_t<AwaitedType<A>>> run_with_limit(A awaitable, Clock::dur
 template <detail::Awaitable... Awaitables>
 Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
+    fiber.throw_if_cancelled();
     std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
     detail::Children children(fiber, detail::CancelRest::never);
     detail::add_each(children, results, awaitables...);
@@ -7963,6 +8029,7 @@ Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitab
 template <detail::Awaitable A>
 Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
+    fiber.throw_if_cancelled();
     std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
     detail::Children children(fiber, detail::CancelRest::never);
     detail::add_each(children, results, awaitables);
@@ -7976,6 +8043,7 @@ template <detail::Awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
 Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
+    fiber.throw_if_cancelled();
     std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
     detail::Children children(fiber, detail::CancelRest::on_end);
     detail::add_each(children, results, awaitables...);
@@ -7989,6 +8057,7 @@ template <detail::Awaitable A>
 Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables) {
     if (awaitables.empty()) throw std::invalid_argument("when_any: nothing to wait for");
     detail::Fiber& fiber = co_await detail::current_fiber();
+    fiber.throw_if_cancelled();
     std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
     detail::Children children(fiber, detail::CancelRest::on_end);
     detail::add_each(children, results, awaitables);
@@ -8016,6 +8085,7 @@ Task<> TaskGroup::run(Body&& body) {
 template <class Body>
 Task<> TaskGroup::run_owned(Body body) {
     detail::Fiber& fiber = co_await detail::current_fiber();
+    fiber.throw_if_cancelled();
     detail::NoResult result;
     TaskGroup group(fiber);
     group.children_.add(body(group), result);
@@ -8153,7 +8223,7 @@ template <Limit L>
 Task<> wait_for_descriptor(int fd, short event, Readiness direction, L limit) {
     Fiber& fiber = co_await current_fiber();
     if (sys::is_ready(fd, event)) {
-        if (fiber.reactor().turn_is_up()) co_await yield();
+        co_await its_turn();
         co_return;
     }
     const TimePoint deadline = fiber.reactor().deadline_in(to_clock(limit));
@@ -8224,9 +8294,10 @@ class Event {
 class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail::ListNode {
   public:
     explicit EventWait(Event& event) noexcept : event_(event) {}
-    [[nodiscard]] bool await_ready() const noexcept { return event_.is_set_; }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (event_.is_set_) return give_way(coroutine);
         if (!suspend(coroutine)) return false;
         insert_before(event_.waiters_);
         return true;
@@ -8522,9 +8593,14 @@ class Mutex {
 class [[nodiscard]] Semaphore::AcquireWait final : public detail::Wait, public detail::ListNode {
   public:
     explicit AcquireWait(Semaphore& semaphore) noexcept : semaphore_(semaphore) {}
-    [[nodiscard]] bool await_ready() noexcept { return semaphore_.take(); }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (semaphore_.take()) {
+            const bool waits = give_way(coroutine);
+            if (was_cancelled()) semaphore_.give_back();
+            return waits;
+        }
         if (!suspend(coroutine)) return false;
         insert_before(semaphore_.waiters_);
         return true;
@@ -8797,11 +8873,13 @@ auto Pool<T>::State::lend(std::shared_ptr<Self> shared) -> Task<Lease> {
     acquiring.throw_if_closed();
     self.settle_on(fiber.reactor());
     std::optional<Semaphore::Permit> turn = self.turns_.try_acquire();
-    if (!turn) {
+    if (turn) {
+        co_await detail::its_turn();
+    } else {
         auto later = co_await wait_for_turn(self);
-        acquiring.throw_if_closed();
         turn = std::move(later);
     }
+    acquiring.throw_if_closed();
     while (!self.idle_.empty()) {
         std::unique_ptr<T> item = std::move(self.idle_.back().item);
         self.idle_.pop_back();
@@ -8961,26 +9039,26 @@ inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view 
 
 // ---- sake/compute/signals.hpp ----
 
-// Signals are for the threads of the program, not for those that the library makes.
+// The signals of the threads that the library makes: those of the thread that makes them, as with
+// std::thread. A program that is started there inherits what is blocked, and must be able to be stopped.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// While it lives, threads that are started block all signals but those of faults of their own.
-class SignalsBlocked {
+/// While it lives, threads that are started block what this thread blocks, and SIGPIPE: a pipe or a socket
+/// whose reader has gone fails with EPIPE there, and does not end a server.
+class PipeSignalBlocked {
   public:
-    SignalsBlocked() noexcept {
-        sigset_t all;
-        ::sigfillset(&all);
-        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-            ::sigdelset(&all, fault);
-        }
-        ::pthread_sigmask(SIG_SETMASK, &all, &previous_);
+    PipeSignalBlocked() noexcept {
+        sigset_t pipe;
+        ::sigemptyset(&pipe);
+        ::sigaddset(&pipe, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &pipe, &previous_);
     }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
+    PipeSignalBlocked(const PipeSignalBlocked&) = delete;
+    PipeSignalBlocked& operator=(const PipeSignalBlocked&) = delete;
+    ~PipeSignalBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
 
   private:
     sigset_t previous_{};
@@ -9235,7 +9313,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     }
 
     void add_thread() {
-        const SignalsBlocked no_signals;
+        const PipeSignalBlocked no_pipe_signal;
         Thread& thread = threads_.emplace_back();
         try {
             thread.handle = std::jthread([self = shared_from_this(), &thread] { self->work(thread); });
@@ -10846,7 +10924,7 @@ class ThreadState {
             if (*name.c_str() != '\0') sys::set_thread_name(name.c_str());
             this->run(std::move(stop), std::move(function), std::move(arguments)...);
         };
-        const SignalsBlocked no_signals;
+        const PipeSignalBlocked no_pipe_signal;
         thread_ = std::jthread(body, std::forward<F>(f), std::forward<Args>(args)...);
     }
 
@@ -10949,11 +11027,15 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
     /// The handle goes, and the thread has ended by the time that this is resumed.
     void forget() noexcept { state_ = nullptr; }
 
-    [[nodiscard]] bool await_ready() const { return state_->is_over(); }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (state_->is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
         Fiber& fiber = *coroutine.promise().fiber;
+        if (state_->is_over()) {
+            const bool keeps_result = on_cancel_ == ThreadOnCancel::stop && fiber.has_cancellation();
+            return keeps_result ? false : give_way(coroutine);
+        }
+        if (state_->is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
         const bool stops = on_cancel_ == ThreadOnCancel::stop && fiber.take_cancellation();
         if (!suspend(coroutine)) return false;
         if (stops) fiber.cancel();
@@ -12334,7 +12416,7 @@ inline std::string TcpStream::peer_address() const {
 template <class Unused>
 Task<std::size_t> TcpStream::receive(State& state, std::span<char> into, detail::TimePoint deadline) {
     // A peer that never lets us wait must not keep the others from their turn.
-    if (state.socket->watch().reactor().turn_is_up()) co_await yield();
+    co_await detail::its_turn();
     for (detail::Readiness needed = detail::readable;;) {
         detail::LimitedReadinessWait ready(still_open(state).watch(), needed, deadline);
         if (!state.socket->has_pending()) co_await ready;
@@ -12370,8 +12452,10 @@ Task<std::size_t> TcpStream::read_into(SharedState shared, std::span<char> into,
     State& state = open_state(shared.get());
     const Reading reading(state);
     detail::UnreadBytes& unread = state.unread;
-    const std::size_t size = std::min(unread.size(), into.size());
-    if (size > 0 || into.empty()) {
+    if (unread.size() > 0 || into.empty()) {
+        co_await detail::its_turn();
+        static_cast<void>(still_open(state));
+        const std::size_t size = std::min(unread.size(), into.size());
         std::memcpy(into.data(), unread.view().data(), size);
         unread.take(size);
         co_return size;
@@ -12387,6 +12471,8 @@ Task<std::optional<std::string>> TcpStream::read_to(SharedState shared, std::str
     const detail::TimePoint deadline = deadline_in(state, limit);
     const Reading reading(state);
     detail::UnreadBytes& unread = state.unread;
+    co_await detail::its_turn();
+    static_cast<void>(still_open(state));
     for (std::size_t searched = 0;;) {
         const std::size_t found = unread.view().find(delimiter, searched);
         const bool is_there = found != std::string_view::npos;
@@ -12413,6 +12499,8 @@ Task<std::string> TcpStream::read_size(SharedState shared, std::size_t size, L l
     const detail::TimePoint deadline = deadline_in(state, limit);
     const Reading reading(state);
     detail::UnreadBytes& unread = state.unread;
+    co_await detail::its_turn();
+    static_cast<void>(still_open(state));
     while (unread.size() < size) {
         const std::size_t received = co_await receive_more(state, deadline);
         if (received == 0) detail::throw_ended("the peer ended before all had come");
@@ -12426,7 +12514,7 @@ template <detail::Limit L>
 Task<> TcpStream::write(SharedState shared, std::string_view bytes, L limit) {
     State& state = open_state(shared.get());
     const detail::TimePoint deadline = deadline_in(state, limit);
-    if (state.socket->watch().reactor().turn_is_up()) co_await yield();
+    co_await detail::its_turn();
     for (detail::Readiness needed = detail::writable; !bytes.empty();) {
         detail::LimitedReadinessWait ready(still_open(state).watch(), needed, deadline);
         co_await ready;
@@ -13426,7 +13514,7 @@ Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
     if (state == nullptr || !state->watches.is_open()) throw std::logic_error("the TcpListener is closed");
     Reactor& reactor = state->watches.reactor();
     const detail::TimePoint deadline = reactor.deadline_in(detail::to_clock(limit));
-    if (reactor.turn_is_up()) co_await yield();
+    co_await detail::its_turn();
     for (;;) {
         detail::Watch* ready = nullptr;
         if (state->watches.is_open()) {
@@ -15194,9 +15282,8 @@ struct Config {
         50};  // a handler that holds the reactor's thread for longer is logged
 
     // Connections.
-    // 0 is the limit of open files less 128, at most 65,536, and run() raises the soft limit of open files to
-    // the hard one; more wait in the backlog.
-    int max_connections = 0;
+    int max_connections =
+        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
     int listen_backlog = 4096;
     int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
     std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
@@ -15227,6 +15314,9 @@ struct Config {
     // The process.
     std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
     PollerKind poller = PollerKind::automatic;
+    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
+    // process and for the programs that it starts.
+    bool raise_file_limit = true;
     bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
     bool announce = true;        // log one line with the address at start
     LogSink log = log_to_stderr;
@@ -15300,6 +15390,7 @@ struct Config {
     Config& with_max_buffered(Number bytes) {
         return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
     }
+    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
     Config& with_signals(bool on) { return handle_signals = on, *this; }
     Config& with_announce(bool on) { return announce = on, *this; }
     Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
@@ -17842,12 +17933,14 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     };
 
     Reactor& loop_of_this_thread() {
+        thread_local bool is_told = false;
         try {
-            return worker_reactor(log_);
+            Reactor& loop = worker_reactor(log_);
+            is_told = false;
+            return loop;
         } catch (const std::system_error& error) {
             // For want of descriptors, mostly: another request may have more luck.
-            thread_local PacedWarning warning;
-            if (warning.take_turn(Clock::now(), std::chrono::seconds(10)))
+            if (!std::exchange(is_told, true))
                 log_quietly(log_, LogLevel::error, "a worker has no event loop: ", error.what());
             throw HttpError(503, "the server has no resources to spare for this request")
                 .header("Retry-After", "1");
@@ -18689,6 +18782,7 @@ inline std::string ResponseBody::take(std::string_view unread) {
 template <class Self>
 Task<std::string> ResponseBody::read(std::shared_ptr<Self> self) {
     if (self == nullptr) throw std::logic_error("the ResponseStream was moved from");
+    co_await sake::detail::its_turn();
     while (!self->is_at_end_) {
         if (!self->connection_) throw std::logic_error("the ResponseStream is closed");
         const std::string_view unread = self->connection_->unread();
@@ -21112,7 +21206,7 @@ class LifeOf final : public Life {
     }
 
     void run_beside(LifeHook& hook) {
-        const SignalsBlocked no_signals;
+        const PipeSignalBlocked no_pipe_signal;
         Beside& place = threads_.emplace_back();
         try {
             place.thread = std::thread([this, &hook, &place] {
@@ -21211,6 +21305,63 @@ void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period
         return std::make_unique<LifeOf<LifeHooks>>(reactor, all, log);
     };
 }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/file_limit.hpp ----
+
+// The limit of open files, raised while an engine runs. It belongs to the process, as the signals do, so this
+// is state of the process as well; it lasts as long as an engine that wants it runs.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// While one lives that wants it, the soft limit of open files is the hard one. The last to go restores it,
+/// unless the program has changed it meanwhile.
+class FileLimit {
+  public:
+    explicit FileLimit(bool raise) noexcept : is_raised_(raise) {
+        if (!is_raised_) return;
+        State& state = shared();
+        const std::lock_guard lock(state.mutex);
+        if (state.users++ != 0) return;
+        rlimit limit{};
+        if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+        state.before = state.raised = limit.rlim_cur;
+        if (limit.rlim_cur >= limit.rlim_max) return;
+        limit.rlim_cur = limit.rlim_max;
+        if (::setrlimit(RLIMIT_NOFILE, &limit) == 0) state.raised = limit.rlim_cur;
+    }
+    FileLimit(const FileLimit&) = delete;
+    FileLimit& operator=(const FileLimit&) = delete;
+    ~FileLimit() {
+        if (!is_raised_) return;
+        State& state = shared();
+        const std::lock_guard lock(state.mutex);
+        if (--state.users != 0 || state.raised == state.before) return;
+        rlimit limit{};
+        if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur != state.raised) return;
+        limit.rlim_cur = state.before;
+        static_cast<void>(::setrlimit(RLIMIT_NOFILE, &limit));
+    }
+
+  private:
+    struct State {
+        std::mutex mutex;
+        int users = 0;
+        rlim_t before = 0;
+        rlim_t raised = 0;
+    };
+    static State& shared() noexcept {
+        static State state;
+        return state;
+    }
+
+    const bool is_raised_;
+};
 
 }  // namespace detail
 }  // namespace v0
@@ -21375,7 +21526,8 @@ namespace detail {
 
 /// While it lives, each wish to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, with those
 /// that follow within half a second. Supervisors and `timeout` send one stop to a process and to its group.
-/// The last relay to go restores the program's own handling of the signals.
+/// The last relay to go restores the program's own handling of the signals. A signal that the program ignores
+/// stays ignored: whoever started it, such as nohup or a shell for a job in the background, wants it so.
 class SignalRelay {
   public:
     SignalRelay() : pipe_(sys::make_pipe()), process_(::getpid()) {
@@ -21418,14 +21570,20 @@ class SignalRelay {
         std::atomic<std::uint32_t> last_wish = no_wish;  // when it began
         std::atomic<bool> is_unheard = false;            // the loop has yet to take notice of it
     };
+    struct Handled {
+        int signal;
+        struct sigaction previous;
+        [[nodiscard]] bool is_ignored() const noexcept {
+            return (previous.sa_flags & SA_SIGINFO) == 0 && previous.sa_handler == SIG_IGN;
+        }
+    };
     struct State {
         std::mutex mutex;
         std::array<Slot, most_engines> places;
         std::atomic<int> handlers_at_work = 0;
         std::atomic<pid_t> process = 0;  // whose signals are handled
         int users = 0;
-        struct sigaction previous_int{};
-        struct sigaction previous_term{};
+        std::array<Handled, 2> handled{{{SIGINT, {}}, {SIGTERM, {}}}};
     };
 
     static State& shared() {
@@ -21457,7 +21615,9 @@ class SignalRelay {
         } else {
             // A forked child: its pipes lead to the parent, or their numbers are those of other files by now.
             // It gets the signal as if no engine ran, when this handler returns.
-            ::sigaction(signal, signal == SIGINT ? &state.previous_int : &state.previous_term, nullptr);
+            for (const Handled& each : state.handled) {
+                if (each.signal == signal) ::sigaction(signal, &each.previous, nullptr);
+            }
             ::kill(::getpid(), signal);
         }
         errno = saved_errno;
@@ -21498,13 +21658,16 @@ class SignalRelay {
         action.sa_handler = &on_signal;
         action.sa_flags = SA_RESTART;
         ::sigemptyset(&action.sa_mask);
-        ::sigaction(SIGINT, &action, &state.previous_int);
-        ::sigaction(SIGTERM, &action, &state.previous_term);
+        for (Handled& each : state.handled) {
+            ::sigaction(each.signal, nullptr, &each.previous);
+            if (!each.is_ignored()) ::sigaction(each.signal, &action, nullptr);
+        }
     }
 
     static void restore(const State& state) noexcept {
-        ::sigaction(SIGINT, &state.previous_int, nullptr);
-        ::sigaction(SIGTERM, &state.previous_term, nullptr);
+        for (const Handled& each : state.handled) {
+            if (!each.is_ignored()) ::sigaction(each.signal, &each.previous, nullptr);
+        }
     }
 
     std::pair<FileDescriptor, FileDescriptor> pipe_;
@@ -21620,7 +21783,6 @@ class Watchdog {
         }
         if (thread_.joinable()) return;
         try {
-            const SignalsBlocked no_signals;
             thread_ = std::thread([this] { watch(); });
         } catch (const std::exception& error) {
             log_quietly(log_, LogLevel::error, "nothing ends the process if it cannot stop: ", error.what());
@@ -21685,6 +21847,7 @@ class Run {
         const Observers& observers, const LifeHooks& hooks, std::unique_ptr<Poller> poller, Signals handling)
         : config_(config),
           reactor_(std::move(poller)),
+          files_(config.raise_file_limit && config.max_connections == 0),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
           carrier_(make_carrier(routes)),
           stalls_(reactor_, config, carrier_ != nullptr),
@@ -21778,7 +21941,7 @@ class Run {
         return shutdown_.was_forced() ? 1 : 0;
     }
 
-    /// Stops gracefully. From any thread, any number of times.
+    /// Stops gracefully. From any thread and any handler of signals, any number of times.
     void stop() noexcept {
         if (!was_asked_to_stop_.exchange(true)) reactor_.post(asked_to_stop_);
     }
@@ -21817,7 +21980,7 @@ class Run {
         if (config.max_connections > 0) return static_cast<std::size_t>(config.max_connections);
         constexpr std::size_t reserve = 128;
         constexpr std::size_t most = 65'536;
-        const std::size_t files = sys::raise_open_file_limit();
+        const std::size_t files = sys::open_file_limit();
         return std::clamp<std::size_t>(files > reserve ? files - reserve : files / 2, 1, most);
     }
 
@@ -21908,6 +22071,7 @@ class Run {
     const Config& config_;
     mutable std::optional<HeardSignals> signals_;  // watches over the end of all that follows
     Reactor reactor_;
+    const FileLimit files_;  // before the shard, which counts on them
     Shard shard_;
     std::unique_ptr<Carrier> carrier_;
     StallWatch stalls_;
@@ -21916,6 +22080,49 @@ class Run {
     Shutdown shutdown_{shard_, acceptors_, carrier_.get(), life_.get()};
     AskedToStop asked_to_stop_{shutdown_};
     std::atomic<bool> was_asked_to_stop_{false};
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/stop_request.hpp ----
+
+// StopRequest: how a wish to stop reaches the run of an engine, from any thread and from a handler of
+// signals.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Takes no lock: a handler of signals may have interrupted whoever holds it.
+class StopRequest {
+  public:
+    void request() noexcept {
+        const int saved_errno = errno;
+        is_made_ = true;
+        ++requests_at_work_;
+        if (Run* const run = run_) run->stop();
+        --requests_at_work_;
+        errno = saved_errno;
+    }
+    /// True if there was one that no run has heard.
+    [[nodiscard]] bool take() noexcept { return is_made_.exchange(false); }
+    /// From now on it stops this run, also if it was made before.
+    void tell(Run& run) noexcept {
+        run_ = &run;
+        if (is_made_) run.stop();
+    }
+    /// The run is about to go.
+    void forget_run() noexcept {
+        run_ = nullptr;
+        while (requests_at_work_ != 0) std::this_thread::yield();  // those of other threads
+    }
+
+  private:
+    std::atomic<bool> is_made_ = false;
+    std::atomic<Run*> run_ = nullptr;
+    std::atomic<int> requests_at_work_ = 0;
 };
 
 }  // namespace detail
@@ -22061,12 +22268,9 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
 
     /// Stops gracefully: no new connections, what is in flight is answered, then run() returns. From any
-    /// thread or handler, any number of times; before run(), it makes the next run() return at once.
-    void stop() {
-        const std::lock_guard lock(mutex_);
-        stop_requested_ = true;
-        if (current_ != nullptr) current_->run().stop();
-    }
+    /// thread, any handler, and any handler of signals, any number of times; before run(), it makes the next
+    /// run() return at once.
+    void stop() noexcept { stop_.request(); }
 
     /// Figures of the present run, or of the last one. From any thread.
     struct Stats {
@@ -22169,13 +22373,13 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     std::shared_ptr<detail::RouteTable> table_ = std::make_shared<detail::RouteTable>();
     detail::Fallback fallback_{*table_};
 
+    detail::StopRequest stop_;
     mutable std::mutex mutex_;  // guards what follows
     std::vector<detail::Listener> listeners_;
     int port_ = 0;
     Running* current_ = nullptr;
     Stats last_stats_;
     bool is_running_ = false;
-    bool stop_requested_ = false;
 };
 
 inline Engine::Running::Claim::Claim(Engine& claimed) : engine(claimed) {
@@ -22190,7 +22394,7 @@ inline Engine::Running::Claim::Claim(Engine& claimed) : engine(claimed) {
 inline Engine::Running::Claim::~Claim() {
     const std::lock_guard lock(engine.mutex_);
     engine.is_running_ = false;
-    engine.stop_requested_ = false;
+    static_cast<void>(engine.stop_.take());
     if (!engine.listeners_.empty()) engine.port_ = engine.listeners_.front().port;
 }
 
@@ -22202,11 +22406,12 @@ inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> 
            std::move(poller), handling) {
     const std::lock_guard lock(engine.mutex_);
     engine.current_ = this;
-    if (engine.stop_requested_) run_.stop();
+    engine.stop_.tell(run_);
 }
 
 inline Engine::Running::~Running() {
     Engine& engine = claim_.engine;
+    engine.stop_.forget_run();
     const std::lock_guard lock(engine.mutex_);
     engine.last_stats_ = stats_of(run_);
     engine.current_ = nullptr;
@@ -22257,7 +22462,7 @@ inline int Engine::run() {
     {
         require_idle();
         const std::lock_guard lock(mutex_);
-        const bool stop_now = std::exchange(stop_requested_, false);
+        const bool stop_now = stop_.take();
         if (stop_now) dropped.swap(listeners_);
         if (stop_now) return 0;
         if (listeners_.empty()) throw std::logic_error("run: call listen first, or run(port)");

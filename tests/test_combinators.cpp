@@ -282,7 +282,7 @@ TEST_CASE("a cancellation of the whole is seen once, whatever turn it comes in, 
     }
 }
 
-TEST_CASE("a cancellation that came before reaches the tasks at their first wait") {
+TEST_CASE("after a cancellation that came before, none of the tasks begins") {
     in_coroutine([]() -> Task<> {
         Log log;
         const auto whole = [&]() -> Task<> {
@@ -293,8 +293,7 @@ TEST_CASE("a cancellation that came before reaches the tasks at their first wait
         handle.cancel();  // it has not begun, so the first wait is that for the tasks
         const std::string first = co_await failure_of(join(handle));
         CHECK(first == "Cancelled");
-        CHECK(log == Log{"a begins", "b begins", "a is cancelled", "b is cancelled", "a ends", "b ends"});
-        log.clear();
+        CHECK(log.empty());
 
         const auto late = [&](TaskHandle<void>*& self) -> Task<> {
             co_await sake::yield();
@@ -306,7 +305,7 @@ TEST_CASE("a cancellation that came before reaches the tasks at their first wait
         self = &second;
         const std::string why = co_await failure_of(join(second));
         CHECK(why == "Cancelled");
-        CHECK(log.size() == 6);
+        CHECK(log.empty());
     });
 }
 
@@ -317,9 +316,9 @@ TEST_CASE(
         const auto whole = [&]() -> Task<> {
             auto both = co_await when_all(stubborn(1), stubborn(2));
             log.push_back(std::to_string(std::get<0>(both) + std::get<1>(both)));
-            const int limited = co_await timeout(number(4), 1h);  // waits for nothing
-            log.push_back(std::to_string(limited));
-            co_await sake::sleep(1000h);
+            const int value = co_await number(4);  // waits for nothing
+            log.push_back(std::to_string(value));
+            co_await timeout(number(5), 1h);
             log.emplace_back("never");
         };
         auto handle = spawn(whole);

@@ -59,6 +59,7 @@ TEST_CASE("the defaults are those that are promised") {
     CHECK(config.max_json_values == 250'000);
     CHECK(config.output_soft_limit == 64 * 1024);
     CHECK(config.poller == sake::PollerKind::automatic);
+    CHECK(config.raise_file_limit);
     CHECK(config.handle_signals);
     CHECK(config.announce);
     CHECK(refusal(config) == "(taken)");
@@ -104,6 +105,7 @@ TEST_CASE("every setter sets its field and chains") {
                         .with_max_json_values(23)
                         .with_output_soft_limit(21)
                         .with_poller(sake::PollerKind::poll)
+                        .with_raise_file_limit(false)
                         .with_signals(false)
                         .with_announce(false)
                         .with_log([&](sake::LogLevel, std::string_view) { ++lines; });
@@ -133,6 +135,7 @@ TEST_CASE("every setter sets its field and chains") {
     CHECK(config.max_json_values == 23);
     CHECK(config.output_soft_limit == 21);
     CHECK(config.poller == sake::PollerKind::poll);
+    CHECK_FALSE(config.raise_file_limit);
     CHECK_FALSE(config.handle_signals);
     CHECK_FALSE(config.announce);
     config.log(sake::LogLevel::info, "a line");

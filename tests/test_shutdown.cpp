@@ -752,6 +752,75 @@ TEST_CASE("SIGTERM and SIGINT stop gracefully, and the program's own handling co
     }
 }
 
+TEST_CASE("a signal that the program ignores when an engine starts stays ignored; the other one stops") {
+    for (const int ignored : {SIGINT, SIGTERM}) {
+        const int other = ignored == SIGINT ? SIGTERM : SIGINT;
+        CAPTURE(ignored);
+        const Handling of_ignored = ::signal(ignored, SIG_IGN);
+        const Handling of_other = handling_of(other);
+        {
+            Gate gate;
+            SignalledServer server(gate);
+            REQUIRE(server.serves());
+            CHECK((handling_of(ignored) == SIG_IGN));
+            CHECK((handling_of(other) != of_other));
+            ::kill(::getpid(), ignored);
+            CHECK(server.connect().send(get_request("/none")).read_response().status == 404);
+            ::kill(::getpid(), other);
+            CHECK(server.wait() == 0);
+        }
+        CHECK((handling_of(ignored) == SIG_IGN));
+        CHECK((handling_of(other) == of_other));
+        {
+            Gate gate;
+            SignalledServer server(gate);
+            REQUIRE(server.serves());
+            ::signal(ignored, SIG_DFL);  // the program changes its mind
+        }
+        CHECK((handling_of(ignored) == SIG_DFL));
+        ::signal(ignored, of_ignored);
+    }
+}
+
+TEST_CASE("a handler of signals may stop the engine, whatever it interrupts") {
+    static std::atomic<sake::Engine*> stopped_by_signal{nullptr};
+    const auto stop_by_signal = [](int) {
+        if (sake::Engine* const engine = stopped_by_signal) engine->stop();
+    };
+    const Handling before = ::signal(SIGUSR1, stop_by_signal);
+    for (int round = 0; round < 50; ++round) {
+        sake::Engine app(quiet_config().with_signals(false).with_announce(false));
+        app.listen("127.0.0.1:0");
+        int exit_code = -1;
+        std::thread serving([&] { exit_code = app.run(); });
+        REQUIRE(RawClient(app.port()).send(get_request("/none")).read_response().status == 404);
+        std::atomic<bool> is_over = false;
+        std::atomic<int> rounds = 0;
+        // It holds the lock of the engine more often than not.
+        std::thread busy([&] {
+            for (; !is_over; ++rounds) static_cast<void>(app.port() + static_cast<int>(app.stats().stalls));
+        });
+        REQUIRE(eventually([&] { return rounds > 10; }));
+        stopped_by_signal = &app;
+        for (int i = 0; i < 20; ++i) ::pthread_kill(busy.native_handle(), SIGUSR1);
+        serving.join();
+        is_over = true;
+        busy.join();
+        stopped_by_signal = nullptr;
+        CHECK(exit_code == 0);
+    }
+    ::signal(SIGUSR1, before);
+}
+
+TEST_CASE("a stop that comes by a signal before the engine runs ends the next run, and leaves errno alone") {
+    sake::Engine app(quiet_config().with_announce(false));
+    app.listen("127.0.0.1:0");
+    errno = EDOM;
+    app.stop();
+    CHECK(errno == EDOM);
+    CHECK(app.run() == 0);
+}
+
 TEST_CASE("G2 a second signal stops at once") {
     Gate gate;
     SignalledServer server(gate);

@@ -21,6 +21,7 @@
 #include "support/coroutines.hpp"
 #include "support/numbers.hpp"
 #include "support/oracle.hpp"
+#include "support/programs.hpp"
 #include "support/reliability.hpp"
 
 namespace test_thread {
@@ -151,17 +152,28 @@ TEST_CASE("a name is cut to 15 bytes, at the end of a character") {
     CHECK(thread::spawn(own_name).join() == own_name());
 }
 
-TEST_CASE("signals are blocked in threads that are made here, and in nobody else's") {
-    const auto own_mask = [] {
-        sigset_t mask;
-        ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
-        return std::pair(::sigismember(&mask, SIGTERM) == 1, ::sigismember(&mask, SIGSEGV) == 1);
-    };
-    const std::pair before = own_mask();
-    const std::pair blocked(true, false);
-    CHECK(thread::spawn(own_mask).join() == blocked);
-    auto stages = sake::pipeline([&](int) { return own_mask(); });
-    CHECK(stages.run(std::vector{1}).front() == blocked);
+namespace {
+
+/// Which signals this thread blocks, of a few.
+std::string blocked_signals() {
+    sigset_t mask;
+    ::pthread_sigmask(SIG_BLOCK, nullptr, &mask);
+    std::string names;
+    for (const auto& [signal, name] :
+         {std::pair(SIGTERM, "TERM "), {SIGINT, "INT "}, {SIGUSR1, "USR1 "}, {SIGPIPE, "PIPE "}}) {
+        if (::sigismember(&mask, signal) == 1) names += name;
+    }
+    return names;
+}
+
+}  // namespace
+
+TEST_CASE("a thread that is made here blocks the signals of whoever makes it, and SIGPIPE") {
+    const std::string before = blocked_signals();
+    CHECK(before.empty());
+    CHECK(thread::spawn(blocked_signals).join() == "PIPE ");
+    auto stages = sake::pipeline([&](int) { return blocked_signals(); });
+    CHECK(stages.run(std::vector{1}).front() == "PIPE ");
     in_coroutine([&]() -> Task<> {
         bool is_given = false;
         const auto source = [&]() -> std::optional<int> {
@@ -169,9 +181,36 @@ TEST_CASE("signals are blocked in threads that are made here, and in nobody else
             return 1;
         };
         const auto masks = co_await stages.run_async(source);
-        CHECK(masks.front() == blocked);
+        CHECK(masks.front() == "PIPE ");
+        const std::string in_background = co_await sake::background(blocked_signals);
+        CHECK(in_background == "PIPE ");
     });
-    CHECK(own_mask() == before);
+    CHECK(blocked_signals() == before);
+
+    sigset_t some;
+    ::sigemptyset(&some);
+    ::sigaddset(&some, SIGUSR1);
+    ::pthread_sigmask(SIG_BLOCK, &some, nullptr);
+    CHECK(thread::spawn(blocked_signals).join() == "USR1 PIPE ");
+    CHECK(blocked_signals() == "USR1 ");
+    ::pthread_sigmask(SIG_UNBLOCK, &some, nullptr);
+}
+
+TEST_CASE("programs that are started on threads that are made here are ended by signals") {
+    if (harness::is_thread_sanitized) return;  // a fork of a process of several threads is not for it
+    CHECK(harness::programs_end_by_signals());
+    CHECK(thread::spawn(harness::programs_end_by_signals).join());
+    auto stages = sake::pipeline([&](int) { return harness::programs_end_by_signals(); });
+    CHECK(stages.run(std::vector{1}).front());
+    const std::vector<int> items{1, 2, 3, 4};
+    for (const bool is_ended :
+         sake::parallel(items, [](int) { return harness::programs_end_by_signals(); })) {
+        CHECK(is_ended);
+    }
+    in_coroutine([&]() -> Task<> {
+        const bool is_ended = co_await sake::background(harness::programs_end_by_signals);
+        CHECK(is_ended);
+    });
 }
 
 // ---- Stopping ----

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <new>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -25,6 +26,7 @@
 #include "sake.hpp"
 #include "support/allocations.hpp"
 #include "support/client_fixture.hpp"
+#include "support/programs.hpp"
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 
@@ -1040,6 +1042,36 @@ TEST_CASE("pthread_exit in a handler on the server's own thread aborts the proce
         CHECK(WIFSIGNALED(status));
         CHECK(WTERMSIG(status) == SIGABRT);
     }
+}
+
+TEST_CASE("programs that are started by a handler, a worker, or beside the requests are ended by signals") {
+    if (is_thread_sanitized) return;  // a fork of a process of several threads is not for it
+    std::atomic<int> beside{-1};
+    with_server(
+        [&](sake::Engine& app) {
+            const auto handler = [](sake::Context& ctx) {
+                ctx.text(programs_end_by_signals() ? "ended" : "deaf");
+            };
+            app.get("/reactor", handler);
+            app.get("/worker", handler).worker();
+            app.get("/coroutine",
+                    [](sake::Context& ctx) -> sake::Task<> {
+                        const bool is_ended =
+                            co_await sake::background([] { return programs_end_by_signals(); });
+                        ctx.text(is_ended ? "ended" : "deaf");
+                    })
+                .worker();
+            app.background([&](std::stop_token) { beside = programs_end_by_signals() ? 1 : 0; });
+        },
+        [&](TestServer& server) {
+            CHECK(eventually([&] { return beside != -1; }));
+            CHECK(beside == 1);
+            for (const char* path : {"/reactor", "/worker", "/coroutine"}) {
+                CAPTURE(path);
+                CHECK(server.get(path).body == "ended");
+            }
+        },
+        two_workers());
 }
 
 }  // namespace test_workers

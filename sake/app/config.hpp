@@ -53,9 +53,8 @@ struct Config {
         50};  // a handler that holds the reactor's thread for longer is logged
 
     // Connections.
-    // 0 is the limit of open files less 128, at most 65,536, and run() raises the soft limit of open files to
-    // the hard one; more wait in the backlog.
-    int max_connections = 0;
+    int max_connections =
+        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
     int listen_backlog = 4096;
     int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
     std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
@@ -86,6 +85,9 @@ struct Config {
     // The process.
     std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
     PollerKind poller = PollerKind::automatic;
+    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
+    // process and for the programs that it starts.
+    bool raise_file_limit = true;
     bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
     bool announce = true;        // log one line with the address at start
     LogSink log = log_to_stderr;
@@ -159,6 +161,7 @@ struct Config {
     Config& with_max_buffered(Number bytes) {
         return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
     }
+    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
     Config& with_signals(bool on) { return handle_signals = on, *this; }
     Config& with_announce(bool on) { return announce = on, *this; }
     Config& with_log(LogSink sink) { return log = std::move(sink), *this; }

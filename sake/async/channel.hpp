@@ -117,12 +117,9 @@ class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
               channel_(channel),
               item_(std::move(item)) {}
 
-        [[nodiscard]] bool await_ready() {
-            const std::lock_guard lock(mutex_);
-            if (!channel_.gate_.may_send() || Reactor::current()->turn_is_up()) return false;
-            is_sent_ = channel_.put(item_);
-            is_over_ = true;
-            return true;
+        template <class Promise>
+        bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+            return !(may_go_on(coroutine) && try_now()) && ChannelWait::await_suspend(coroutine);
         }
         void await_resume() {
             if (!is_over_) {
@@ -134,6 +131,14 @@ class [[nodiscard("nothing is sent until it is awaited")]] SendOperation {
         }
 
       private:
+        [[nodiscard]] bool try_now() {
+            const std::lock_guard lock(mutex_);
+            if (!channel_.gate_.may_send()) return false;
+            is_sent_ = channel_.put(item_);
+            is_over_ = true;
+            return true;
+        }
+
         Channel<T>& channel_;
         T item_;
         bool is_over_ = false;
@@ -153,12 +158,9 @@ class [[nodiscard]] ReceiveWait final : public ChannelWait {
     explicit ReceiveWait(Channel<T>& channel) noexcept
         : ChannelWait(channel.mutex_, channel.gate_, channel.gate_.receivers), channel_(channel) {}
 
-    [[nodiscard]] bool await_ready() noexcept {
-        const std::lock_guard lock(mutex_);
-        if (!channel_.gate_.may_receive() || Reactor::current()->turn_is_up()) return false;
-        if (auto item = channel_.take()) item_.emplace(std::move(*item));
-        is_over_ = true;
-        return true;
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        return !(may_go_on(coroutine) && try_now()) && ChannelWait::await_suspend(coroutine);
     }
     [[nodiscard]] std::optional<T> await_resume() {
         if (is_over_) return std::move(item_);
@@ -168,6 +170,14 @@ class [[nodiscard]] ReceiveWait final : public ChannelWait {
     }
 
   private:
+    [[nodiscard]] bool try_now() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (!channel_.gate_.may_receive()) return false;
+        if (auto item = channel_.take()) item_.emplace(std::move(*item));
+        is_over_ = true;
+        return true;
+    }
+
     Channel<T>& channel_;
     std::optional<T> item_;
     bool is_over_ = false;

@@ -146,6 +146,7 @@ class ChannelWait : public Wait {
     ChannelWait(std::mutex& mutex, ChannelGate& gate, ChannelGate::Line& line) noexcept
         : mutex_(mutex), gate_(gate), line_(line), waiter_(*this) {}
 
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         if (!suspend(coroutine)) return false;

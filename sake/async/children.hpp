@@ -153,13 +153,16 @@ class [[nodiscard]] Children::EndWait final : public Wait {
     explicit EndWait(Children& children) noexcept : children_(children) {}
     ~EndWait() { children_.waiter_ = nullptr; }
 
-    [[nodiscard]] bool await_ready() const noexcept { return children_.running_ == 0; }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         Fiber& fiber = children_.parent_;
+        const bool is_over = children_.running_ == 0;
+        if (is_over && !turn_is_up(fiber.reactor())) return false;
         const bool was_cancelled = fiber.take_cancellation();
         static_cast<void>(suspend(coroutine));
         children_.waiter_ = this;
+        if (is_over) finish();  // and a cancellation is for the next wait: what they gave is not lost
         if (was_cancelled) fiber.cancel();
         return true;
     }

@@ -163,6 +163,7 @@ class TimeLimit : private Timer {
 template <class A>
 Task<std::remove_cvref_t<AwaitedType<A>>> run_with_limit(A awaitable, Clock::duration limit) {
     Fiber& fiber = co_await current_fiber();
+    fiber.throw_if_cancelled();
     std::optional<ResultOf<A>> result;
     Children children(fiber, CancelRest::never);
     children.add(std::move(awaitable), result);
@@ -179,6 +180,7 @@ Task<std::remove_cvref_t<AwaitedType<A>>> run_with_limit(A awaitable, Clock::dur
 template <detail::Awaitable... Awaitables>
 Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
+    fiber.throw_if_cancelled();
     std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
     detail::Children children(fiber, detail::CancelRest::never);
     detail::add_each(children, results, awaitables...);
@@ -191,6 +193,7 @@ Task<std::tuple<detail::ResultOf<Awaitables>...>> when_all(Awaitables... awaitab
 template <detail::Awaitable A>
 Task<std::vector<detail::ResultOf<A>>> when_all(std::vector<A> awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
+    fiber.throw_if_cancelled();
     std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
     detail::Children children(fiber, detail::CancelRest::never);
     detail::add_each(children, results, awaitables);
@@ -204,6 +207,7 @@ template <detail::Awaitable... Awaitables>
     requires(sizeof...(Awaitables) > 0)
 Task<std::variant<detail::ResultOf<Awaitables>...>> when_any(Awaitables... awaitables) {
     detail::Fiber& fiber = co_await detail::current_fiber();
+    fiber.throw_if_cancelled();
     std::tuple<std::optional<detail::ResultOf<Awaitables>>...> results;
     detail::Children children(fiber, detail::CancelRest::on_end);
     detail::add_each(children, results, awaitables...);
@@ -217,6 +221,7 @@ template <detail::Awaitable A>
 Task<First<detail::ResultOf<A>>> when_any(std::vector<A> awaitables) {
     if (awaitables.empty()) throw std::invalid_argument("when_any: nothing to wait for");
     detail::Fiber& fiber = co_await detail::current_fiber();
+    fiber.throw_if_cancelled();
     std::vector<std::optional<detail::ResultOf<A>>> results(awaitables.size());
     detail::Children children(fiber, detail::CancelRest::on_end);
     detail::add_each(children, results, awaitables);
@@ -244,6 +249,7 @@ Task<> TaskGroup::run(Body&& body) {
 template <class Body>
 Task<> TaskGroup::run_owned(Body body) {
     detail::Fiber& fiber = co_await detail::current_fiber();
+    fiber.throw_if_cancelled();
     detail::NoResult result;
     TaskGroup group(fiber);
     group.children_.add(body(group), result);

@@ -33,7 +33,7 @@ template <Limit L>
 Task<> wait_for_descriptor(int fd, short event, Readiness direction, L limit) {
     Fiber& fiber = co_await current_fiber();
     if (sys::is_ready(fd, event)) {
-        if (fiber.reactor().turn_is_up()) co_await yield();
+        co_await its_turn();
         co_return;
     }
     const TimePoint deadline = fiber.reactor().deadline_in(to_clock(limit));

@@ -31,9 +31,10 @@ class Event {
 class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail::ListNode {
   public:
     explicit EventWait(Event& event) noexcept : event_(event) {}
-    [[nodiscard]] bool await_ready() const noexcept { return event_.is_set_; }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (event_.is_set_) return give_way(coroutine);
         if (!suspend(coroutine)) return false;
         insert_before(event_.waiters_);
         return true;

@@ -237,11 +237,13 @@ auto Pool<T>::State::lend(std::shared_ptr<Self> shared) -> Task<Lease> {
     acquiring.throw_if_closed();
     self.settle_on(fiber.reactor());
     std::optional<Semaphore::Permit> turn = self.turns_.try_acquire();
-    if (!turn) {
+    if (turn) {
+        co_await detail::its_turn();
+    } else {
         auto later = co_await wait_for_turn(self);
-        acquiring.throw_if_closed();
         turn = std::move(later);
     }
+    acquiring.throw_if_closed();
     while (!self.idle_.empty()) {
         std::unique_ptr<T> item = std::move(self.idle_.back().item);
         self.idle_.pop_back();

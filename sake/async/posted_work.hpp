@@ -15,7 +15,7 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// What a thread asks of a reactor without allocating. In one queue at a time.
+/// What a thread, or a handler of signals, asks of a reactor without allocating. In one queue at a time.
 class PostedCall {
   public:
     PostedCall() = default;
@@ -43,10 +43,12 @@ class PostedWork {
         wake();
     }
 
+    /// Safe in a handler of signals: without a lock. So whoever posts sees to it that the reactor does not go
+    /// before this returns.
     void add(PostedCall& call) noexcept {
-        const std::lock_guard lock(mutex_);
         call.next = first_call_;
-        first_call_ = &call;
+        while (!first_call_.compare_exchange_weak(call.next, &call)) {
+        }
         wake();
     }
 
@@ -65,14 +67,13 @@ class PostedWork {
         while (sys::read(fd(), bytes, sizeof bytes).value > 0) {
         }
         Resumable* finished = nullptr;
-        PostedCall* call = nullptr;
+        has_any_ = false;  // before it looks: what is added later writes to the pipe again
+        PostedCall* call = first_call_.exchange(nullptr);
         {
             const std::lock_guard lock(mutex_);
-            has_any_.store(false, std::memory_order_release);
             running_.swap(works_);
             finished = std::exchange(first_wait_, nullptr);
             last_wait_ = nullptr;
-            call = std::exchange(first_call_, nullptr);
         }
         while (call != nullptr) std::exchange(call, call->next)->run();
         while (finished != nullptr) std::exchange(finished, finished->next_ready)->wake(reactor);
@@ -100,8 +101,8 @@ class PostedWork {
     }
 
   private:
-    // Under the lock: what was posted may end the reactor, but not before whoever posted it has let go of it.
-    // A full pipe wakes the loop just as well, so the result does not matter.
+    // For work and waits under the lock: what was posted may end the reactor, but not before whoever posted
+    // it has let go of it. A full pipe wakes the loop just as well, so the result does not matter.
     void wake() noexcept {
         if (!has_any_.exchange(true)) static_cast<void>(sys::write(wake_pipe_.second.get(), "", 1));
     }
@@ -110,7 +111,7 @@ class PostedWork {
     std::mutex mutex_;
     std::vector<UniqueFunction<void()>> works_;
     std::vector<UniqueFunction<void()>> running_;
-    PostedCall* first_call_ = nullptr;
+    std::atomic<PostedCall*> first_call_ = nullptr;
     Resumable* first_wait_ = nullptr;
     Resumable* last_wait_ = nullptr;
     bool drops_waits_ = false;

@@ -55,8 +55,8 @@ class Reactor {
     /// The wait must not be cut short meanwhile: its `withdraw` refuses.
     void post(detail::Wait& wait) noexcept;
 
-    /// Runs `call` on the reactor's thread, soon. From any thread, and without allocating. It must stay until
-    /// then.
+    /// Runs `call` on the reactor's thread, soon. From any thread and any handler of signals: it neither
+    /// allocates nor locks. The call must stay until then, and the reactor until this has returned.
     void post(detail::PostedCall& call) noexcept;
 
     /// The time at the start of this turn of the loop; later where a coroutine was seen to hold the loop.
@@ -235,6 +235,8 @@ namespace detail {
 void report_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
 
 inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.schedule(resumable); }
+
+inline bool turn_is_up(Reactor& reactor) noexcept { return reactor.turn_is_up(); }
 
 inline void note_work(Reactor& reactor, const void* work) noexcept { reactor.set_work(work); }
 

@@ -13,11 +13,17 @@ class [[nodiscard]] SleepWait final : public Wait, private Timer {
   public:
     explicit SleepWait(Clock::duration duration) noexcept : Timer(&pass), duration_(duration) {}
 
-    [[nodiscard]] bool await_ready() const noexcept { return duration_ <= Clock::duration::zero(); }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
 
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
         Reactor& owner = coroutine.promise().fiber->reactor();
+        if (duration_ <= Clock::duration::zero()) {  // as `yield` does
+            if (!suspend(coroutine)) return false;
+            owner.take_events_next();
+            finish();
+            return true;
+        }
         owner.timers().set(*this, owner.deadline_in(duration_));
         if (suspend(coroutine)) return true;
         owner.timers().cancel(*this);
@@ -54,6 +60,23 @@ class [[nodiscard]] YieldWait final : public Wait {
     bool withdraw() noexcept override { return false; }
 };
 
+/// For a task that can go on without a wait: see Wait::may_go_on.
+class [[nodiscard]] TurnWait final : public Wait {
+  public:
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        return give_way(coroutine);
+    }
+    void await_resume() const { throw_if_cancelled(); }
+    void describe(std::string& out) const override { out += "its turn"; }
+
+  private:
+    bool withdraw() noexcept override { return false; }
+};
+
+inline TurnWait its_turn() noexcept { return {}; }
+
 }  // namespace detail
 
 /// The time at this moment, to measure how long something takes: that of the loop on this thread, which is
@@ -68,8 +91,8 @@ class [[nodiscard]] YieldWait final : public Wait {
     return reactor != nullptr ? reactor->wall_now() : std::chrono::system_clock::now();
 }
 
-/// Waits at least `duration` without holding the thread; returns at once if it is not positive. The grain is
-/// a millisecond; a duration beyond the range of the clock means "for ever". Throws Cancelled.
+/// Waits at least `duration` without holding the thread; where it is not positive, as `yield` does. The grain
+/// is a millisecond; a duration beyond the range of the clock means "for ever". Throws Cancelled.
 template <class Rep, class Period>
 [[nodiscard]] detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
     std::chrono::duration<Rep, Period> duration) noexcept {

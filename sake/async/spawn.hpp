@@ -57,9 +57,10 @@ class [[nodiscard]] JoinWait final : public Wait {
         state_.let_go();
     }
 
-    [[nodiscard]] bool await_ready() const noexcept { return state_.is_done(); }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (state_.is_done()) return give_way(coroutine);
         if (state_.joiner != nullptr) throw std::logic_error("a spawned task is awaited twice at a time");
         if (!suspend(coroutine)) return false;
         state_.joiner = this;

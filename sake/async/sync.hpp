@@ -99,9 +99,14 @@ class Mutex {
 class [[nodiscard]] Semaphore::AcquireWait final : public detail::Wait, public detail::ListNode {
   public:
     explicit AcquireWait(Semaphore& semaphore) noexcept : semaphore_(semaphore) {}
-    [[nodiscard]] bool await_ready() noexcept { return semaphore_.take(); }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (semaphore_.take()) {
+            const bool waits = give_way(coroutine);
+            if (was_cancelled()) semaphore_.give_back();
+            return waits;
+        }
         if (!suspend(coroutine)) return false;
         insert_before(semaphore_.waiters_);
         return true;

@@ -352,15 +352,10 @@ inline void prefer_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] s
 #endif
 }
 
-/// How many file descriptors this process may open (the soft limit); raised to the hard limit first.
-inline std::size_t raise_open_file_limit() noexcept {
+/// How many file descriptors this process may open: the soft limit.
+inline std::size_t open_file_limit() noexcept {
     rlimit limit{};
     if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return 1024;
-    if (limit.rlim_cur < limit.rlim_max) {
-        rlimit raised = limit;
-        raised.rlim_cur = limit.rlim_max;
-        if (::setrlimit(RLIMIT_NOFILE, &raised) == 0) limit = raised;
-    }
     return cast_to<std::size_t>(limit.rlim_cur);
 }
 

@@ -28,6 +28,9 @@ void schedule(Reactor& reactor, Resumable& resumable) noexcept;
 /// Names what is at work on a reactor's loop from now on. Defined with the Reactor.
 void note_work(Reactor& reactor, const void* work) noexcept;
 
+/// Whether a coroutine that need not wait should let the others have a turn. Defined with the Reactor.
+bool turn_is_up(Reactor& reactor) noexcept;
+
 /// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none. Defined
 /// with the Reactor.
 void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
@@ -109,6 +112,12 @@ class Fiber : public ListNode {
     /// What it works for, to be named if it holds the loop for too long; see Reactor::watch_stalls.
     const void* work = nullptr;
 
+    /// Whether the next wait is to throw Cancelled: a cancellation came while none was open.
+    [[nodiscard]] bool has_cancellation() const noexcept { return cancellation_pending_; }
+    /// For a wait that begins others: throws that Cancelled now, before any of them has begun.
+    void throw_if_cancelled() {
+        if (take_cancellation()) throw Cancelled();
+    }
     /// True once if a cancellation came while no wait was open.
     [[nodiscard]] bool take_cancellation() noexcept { return std::exchange(cancellation_pending_, false); }
 
@@ -133,6 +142,23 @@ class Wait : public Resumable {
         fiber_ = &fiber;
         fiber.open_wait_ = this;
         begin_waiting();
+        return true;
+    }
+
+    /// Whether a coroutine may go on at once if its operation is done before it begins: unless its fiber is
+    /// cancelled, or it is time to let the others have a turn. Otherwise a loop over such operations would
+    /// keep the thread to itself, and could not be cancelled.
+    template <class Promise>
+    [[nodiscard]] static bool may_go_on(std::coroutine_handle<Promise> coroutine) noexcept {
+        Fiber& fiber = *coroutine.promise().fiber;
+        return !fiber.has_cancellation() && !turn_is_up(fiber.reactor());
+    }
+    /// For such an operation: suspends `coroutine` until its next turn, unless it may go on. Call from
+    /// await_suspend, and return what this returns.
+    template <class Promise>
+    bool give_way(std::coroutine_handle<Promise> coroutine) noexcept {
+        if (may_go_on(coroutine) || !suspend(coroutine)) return false;
+        finish();
         return true;
     }
 

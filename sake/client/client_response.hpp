@@ -157,6 +157,7 @@ inline std::string ResponseBody::take(std::string_view unread) {
 template <class Self>
 Task<std::string> ResponseBody::read(std::shared_ptr<Self> self) {
     if (self == nullptr) throw std::logic_error("the ResponseStream was moved from");
+    co_await sake::detail::its_turn();
     while (!self->is_at_end_) {
         if (!self->connection_) throw std::logic_error("the ResponseStream is closed");
         const std::string_view unread = self->connection_->unread();

@@ -1,29 +1,27 @@
-// Signals are for the threads of the program, not for those that the library makes.
+// The signals of the threads that the library makes: those of the thread that makes them, as with
+// std::thread. A program that is started there inherits what is blocked, and must be able to be stopped.
 #pragma once
 
 #include <pthread.h>
 #include <signal.h>
 
-#include <initializer_list>
-
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// While it lives, threads that are started block all signals but those of faults of their own.
-class SignalsBlocked {
+/// While it lives, threads that are started block what this thread blocks, and SIGPIPE: a pipe or a socket
+/// whose reader has gone fails with EPIPE there, and does not end a server.
+class PipeSignalBlocked {
   public:
-    SignalsBlocked() noexcept {
-        sigset_t all;
-        ::sigfillset(&all);
-        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS}) {
-            ::sigdelset(&all, fault);
-        }
-        ::pthread_sigmask(SIG_SETMASK, &all, &previous_);
+    PipeSignalBlocked() noexcept {
+        sigset_t pipe;
+        ::sigemptyset(&pipe);
+        ::sigaddset(&pipe, SIGPIPE);
+        ::pthread_sigmask(SIG_BLOCK, &pipe, &previous_);
     }
-    SignalsBlocked(const SignalsBlocked&) = delete;
-    SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-    ~SignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
+    PipeSignalBlocked(const PipeSignalBlocked&) = delete;
+    PipeSignalBlocked& operator=(const PipeSignalBlocked&) = delete;
+    ~PipeSignalBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
 
   private:
     sigset_t previous_{};

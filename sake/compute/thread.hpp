@@ -206,7 +206,7 @@ class ThreadState {
             if (*name.c_str() != '\0') sys::set_thread_name(name.c_str());
             this->run(std::move(stop), std::move(function), std::move(arguments)...);
         };
-        const SignalsBlocked no_signals;
+        const PipeSignalBlocked no_pipe_signal;
         thread_ = std::jthread(body, std::forward<F>(f), std::forward<Args>(args)...);
     }
 
@@ -309,11 +309,15 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
     /// The handle goes, and the thread has ended by the time that this is resumed.
     void forget() noexcept { state_ = nullptr; }
 
-    [[nodiscard]] bool await_ready() const { return state_->is_over(); }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (state_->is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
         Fiber& fiber = *coroutine.promise().fiber;
+        if (state_->is_over()) {
+            const bool keeps_result = on_cancel_ == ThreadOnCancel::stop && fiber.has_cancellation();
+            return keeps_result ? false : give_way(coroutine);
+        }
+        if (state_->is_awaited()) throw std::logic_error("thread: a handle is awaited twice at a time");
         const bool stops = on_cancel_ == ThreadOnCancel::stop && fiber.take_cancellation();
         if (!suspend(coroutine)) return false;
         if (stops) fiber.cancel();

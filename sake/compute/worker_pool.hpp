@@ -265,7 +265,7 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     }
 
     void add_thread() {
-        const SignalsBlocked no_signals;
+        const PipeSignalBlocked no_pipe_signal;
         Thread& thread = threads_.emplace_back();
         try {
             thread.handle = std::jthread([self = shared_from_this(), &thread] { self->work(thread); });

@@ -190,7 +190,7 @@ Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
     if (state == nullptr || !state->watches.is_open()) throw std::logic_error("the TcpListener is closed");
     Reactor& reactor = state->watches.reactor();
     const detail::TimePoint deadline = reactor.deadline_in(detail::to_clock(limit));
-    if (reactor.turn_is_up()) co_await yield();
+    co_await detail::its_turn();
     for (;;) {
         detail::Watch* ready = nullptr;
         if (state->watches.is_open()) {

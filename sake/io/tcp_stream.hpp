@@ -263,7 +263,7 @@ inline std::string TcpStream::peer_address() const {
 template <class Unused>
 Task<std::size_t> TcpStream::receive(State& state, std::span<char> into, detail::TimePoint deadline) {
     // A peer that never lets us wait must not keep the others from their turn.
-    if (state.socket->watch().reactor().turn_is_up()) co_await yield();
+    co_await detail::its_turn();
     for (detail::Readiness needed = detail::readable;;) {
         detail::LimitedReadinessWait ready(still_open(state).watch(), needed, deadline);
         if (!state.socket->has_pending()) co_await ready;
@@ -299,8 +299,10 @@ Task<std::size_t> TcpStream::read_into(SharedState shared, std::span<char> into,
     State& state = open_state(shared.get());
     const Reading reading(state);
     detail::UnreadBytes& unread = state.unread;
-    const std::size_t size = std::min(unread.size(), into.size());
-    if (size > 0 || into.empty()) {
+    if (unread.size() > 0 || into.empty()) {
+        co_await detail::its_turn();
+        static_cast<void>(still_open(state));
+        const std::size_t size = std::min(unread.size(), into.size());
         std::memcpy(into.data(), unread.view().data(), size);
         unread.take(size);
         co_return size;
@@ -316,6 +318,8 @@ Task<std::optional<std::string>> TcpStream::read_to(SharedState shared, std::str
     const detail::TimePoint deadline = deadline_in(state, limit);
     const Reading reading(state);
     detail::UnreadBytes& unread = state.unread;
+    co_await detail::its_turn();
+    static_cast<void>(still_open(state));
     for (std::size_t searched = 0;;) {
         const std::size_t found = unread.view().find(delimiter, searched);
         const bool is_there = found != std::string_view::npos;
@@ -342,6 +346,8 @@ Task<std::string> TcpStream::read_size(SharedState shared, std::size_t size, L l
     const detail::TimePoint deadline = deadline_in(state, limit);
     const Reading reading(state);
     detail::UnreadBytes& unread = state.unread;
+    co_await detail::its_turn();
+    static_cast<void>(still_open(state));
     while (unread.size() < size) {
         const std::size_t received = co_await receive_more(state, deadline);
         if (received == 0) detail::throw_ended("the peer ended before all had come");
@@ -355,7 +361,7 @@ template <detail::Limit L>
 Task<> TcpStream::write(SharedState shared, std::string_view bytes, L limit) {
     State& state = open_state(shared.get());
     const detail::TimePoint deadline = deadline_in(state, limit);
-    if (state.socket->watch().reactor().turn_is_up()) co_await yield();
+    co_await detail::its_turn();
     for (detail::Readiness needed = detail::writable; !bytes.empty();) {
         detail::LimitedReadinessWait ready(still_open(state).watch(), needed, deadline);
         co_await ready;

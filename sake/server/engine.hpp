@@ -23,6 +23,7 @@
 #include "sake/app/observers.hpp"
 #include "sake/server/life.hpp"
 #include "sake/server/run.hpp"
+#include "sake/server/stop_request.hpp"
 #include "sake/worker/pool_carrier.hpp"
 
 namespace sake {
@@ -160,12 +161,9 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
 
     /// Stops gracefully: no new connections, what is in flight is answered, then run() returns. From any
-    /// thread or handler, any number of times; before run(), it makes the next run() return at once.
-    void stop() {
-        const std::lock_guard lock(mutex_);
-        stop_requested_ = true;
-        if (current_ != nullptr) current_->run().stop();
-    }
+    /// thread, any handler, and any handler of signals, any number of times; before run(), it makes the next
+    /// run() return at once.
+    void stop() noexcept { stop_.request(); }
 
     /// Figures of the present run, or of the last one. From any thread.
     struct Stats {
@@ -268,13 +266,13 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     std::shared_ptr<detail::RouteTable> table_ = std::make_shared<detail::RouteTable>();
     detail::Fallback fallback_{*table_};
 
+    detail::StopRequest stop_;
     mutable std::mutex mutex_;  // guards what follows
     std::vector<detail::Listener> listeners_;
     int port_ = 0;
     Running* current_ = nullptr;
     Stats last_stats_;
     bool is_running_ = false;
-    bool stop_requested_ = false;
 };
 
 inline Engine::Running::Claim::Claim(Engine& claimed) : engine(claimed) {
@@ -289,7 +287,7 @@ inline Engine::Running::Claim::Claim(Engine& claimed) : engine(claimed) {
 inline Engine::Running::Claim::~Claim() {
     const std::lock_guard lock(engine.mutex_);
     engine.is_running_ = false;
-    engine.stop_requested_ = false;
+    static_cast<void>(engine.stop_.take());
     if (!engine.listeners_.empty()) engine.port_ = engine.listeners_.front().port;
 }
 
@@ -301,11 +299,12 @@ inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> 
            std::move(poller), handling) {
     const std::lock_guard lock(engine.mutex_);
     engine.current_ = this;
-    if (engine.stop_requested_) run_.stop();
+    engine.stop_.tell(run_);
 }
 
 inline Engine::Running::~Running() {
     Engine& engine = claim_.engine;
+    engine.stop_.forget_run();
     const std::lock_guard lock(engine.mutex_);
     engine.last_stats_ = stats_of(run_);
     engine.current_ = nullptr;
@@ -356,7 +355,7 @@ inline int Engine::run() {
     {
         require_idle();
         const std::lock_guard lock(mutex_);
-        const bool stop_now = std::exchange(stop_requested_, false);
+        const bool stop_now = stop_.take();
         if (stop_now) dropped.swap(listeners_);
         if (stop_now) return 0;
         if (listeners_.empty()) throw std::logic_error("run: call listen first, or run(port)");

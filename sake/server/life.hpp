@@ -236,7 +236,7 @@ class LifeOf final : public Life {
     }
 
     void run_beside(LifeHook& hook) {
-        const SignalsBlocked no_signals;
+        const PipeSignalBlocked no_pipe_signal;
         Beside& place = threads_.emplace_back();
         try {
             place.thread = std::thread([this, &hook, &place] {

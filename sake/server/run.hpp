@@ -27,6 +27,7 @@
 #include "sake/io/listener.hpp"
 #include "sake/io/wire.hpp"
 #include "sake/server/acceptor.hpp"
+#include "sake/server/file_limit.hpp"
 #include "sake/server/h1_connection.hpp"
 #include "sake/server/life.hpp"
 #include "sake/server/shard.hpp"
@@ -47,6 +48,7 @@ class Run {
         const Observers& observers, const LifeHooks& hooks, std::unique_ptr<Poller> poller, Signals handling)
         : config_(config),
           reactor_(std::move(poller)),
+          files_(config.raise_file_limit && config.max_connections == 0),
           shard_(reactor_, config, *routes, errors, observers, connection_limit(config)),
           carrier_(make_carrier(routes)),
           stalls_(reactor_, config, carrier_ != nullptr),
@@ -140,7 +142,7 @@ class Run {
         return shutdown_.was_forced() ? 1 : 0;
     }
 
-    /// Stops gracefully. From any thread, any number of times.
+    /// Stops gracefully. From any thread and any handler of signals, any number of times.
     void stop() noexcept {
         if (!was_asked_to_stop_.exchange(true)) reactor_.post(asked_to_stop_);
     }
@@ -179,7 +181,7 @@ class Run {
         if (config.max_connections > 0) return static_cast<std::size_t>(config.max_connections);
         constexpr std::size_t reserve = 128;
         constexpr std::size_t most = 65'536;
-        const std::size_t files = sys::raise_open_file_limit();
+        const std::size_t files = sys::open_file_limit();
         return std::clamp<std::size_t>(files > reserve ? files - reserve : files / 2, 1, most);
     }
 
@@ -270,6 +272,7 @@ class Run {
     const Config& config_;
     mutable std::optional<HeardSignals> signals_;  // watches over the end of all that follows
     Reactor reactor_;
+    const FileLimit files_;  // before the shard, which counts on them
     Shard shard_;
     std::unique_ptr<Carrier> carrier_;
     StallWatch stalls_;

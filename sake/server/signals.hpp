@@ -25,7 +25,8 @@ namespace detail {
 
 /// While it lives, each wish to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, with those
 /// that follow within half a second. Supervisors and `timeout` send one stop to a process and to its group.
-/// The last relay to go restores the program's own handling of the signals.
+/// The last relay to go restores the program's own handling of the signals. A signal that the program ignores
+/// stays ignored: whoever started it, such as nohup or a shell for a job in the background, wants it so.
 class SignalRelay {
   public:
     SignalRelay() : pipe_(sys::make_pipe()), process_(::getpid()) {
@@ -68,14 +69,20 @@ class SignalRelay {
         std::atomic<std::uint32_t> last_wish = no_wish;  // when it began
         std::atomic<bool> is_unheard = false;            // the loop has yet to take notice of it
     };
+    struct Handled {
+        int signal;
+        struct sigaction previous;
+        [[nodiscard]] bool is_ignored() const noexcept {
+            return (previous.sa_flags & SA_SIGINFO) == 0 && previous.sa_handler == SIG_IGN;
+        }
+    };
     struct State {
         std::mutex mutex;
         std::array<Slot, most_engines> places;
         std::atomic<int> handlers_at_work = 0;
         std::atomic<pid_t> process = 0;  // whose signals are handled
         int users = 0;
-        struct sigaction previous_int{};
-        struct sigaction previous_term{};
+        std::array<Handled, 2> handled{{{SIGINT, {}}, {SIGTERM, {}}}};
     };
 
     static State& shared() {
@@ -107,7 +114,9 @@ class SignalRelay {
         } else {
             // A forked child: its pipes lead to the parent, or their numbers are those of other files by now.
             // It gets the signal as if no engine ran, when this handler returns.
-            ::sigaction(signal, signal == SIGINT ? &state.previous_int : &state.previous_term, nullptr);
+            for (const Handled& each : state.handled) {
+                if (each.signal == signal) ::sigaction(signal, &each.previous, nullptr);
+            }
             ::kill(::getpid(), signal);
         }
         errno = saved_errno;
@@ -148,13 +157,16 @@ class SignalRelay {
         action.sa_handler = &on_signal;
         action.sa_flags = SA_RESTART;
         ::sigemptyset(&action.sa_mask);
-        ::sigaction(SIGINT, &action, &state.previous_int);
-        ::sigaction(SIGTERM, &action, &state.previous_term);
+        for (Handled& each : state.handled) {
+            ::sigaction(each.signal, nullptr, &each.previous);
+            if (!each.is_ignored()) ::sigaction(each.signal, &action, nullptr);
+        }
     }
 
     static void restore(const State& state) noexcept {
-        ::sigaction(SIGINT, &state.previous_int, nullptr);
-        ::sigaction(SIGTERM, &state.previous_term, nullptr);
+        for (const Handled& each : state.handled) {
+            if (!each.is_ignored()) ::sigaction(each.signal, &each.previous, nullptr);
+        }
     }
 
     std::pair<FileDescriptor, FileDescriptor> pipe_;

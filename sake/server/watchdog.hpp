@@ -13,7 +13,6 @@
 
 #include "sake/async/clock.hpp"
 #include "sake/base/log.hpp"
-#include "sake/compute/signals.hpp"
 #include "sake/server/signals.hpp"
 
 namespace sake {
@@ -43,7 +42,6 @@ class Watchdog {
         }
         if (thread_.joinable()) return;
         try {
-            const SignalsBlocked no_signals;
             thread_ = std::thread([this] { watch(); });
         } catch (const std::exception& error) {
             log_quietly(log_, LogLevel::error, "nothing ends the process if it cannot stop: ", error.what());
