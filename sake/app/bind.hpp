@@ -89,14 +89,15 @@ inline void require_json_type(std::string_view content_type) {
 
 /// nlohmann's words without the place that JSON_DIAGNOSTICS and JSON_DIAGNOSTIC_POSITIONS put before them:
 /// "(/a/b) (bytes 5-9) ". Names in it may be a client's and hold anything, so the words themselves are looked
-/// for first.
+/// for first, from the end.
 inline std::string_view without_place(std::string_view text) noexcept {
     if (!text.starts_with("(/") && !text.starts_with("(bytes ")) return text;
+    std::size_t end = 0;
     for (const std::string_view words : {") key '", ") type must be ", ") cannot use ", ") array index "}) {
         const std::size_t at = text.rfind(words);
-        if (at != std::string_view::npos) return text.substr(at + 2);
+        if (at != std::string_view::npos && at > end) end = at;
     }
-    const std::size_t end = text.find(") ");
+    if (end == 0) end = text.find(") ");  // the program's own words
     return end == std::string_view::npos ? text : text.substr(end + 2);
 }
 
