@@ -1,9 +1,12 @@
 // URLs of the client: taken apart, refused, and resolved where a redirect leads.
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sake.hpp"
 
@@ -229,6 +232,53 @@ TEST_CASE("a Location leads on from where it was given (RFC 3986 section 5.4)") 
         CAPTURE(bad);
         CHECK_THROWS_AS(static_cast<void>(resolved(bad)), std::invalid_argument);
     }
+}
+
+TEST_CASE("whatever a Location is made of, every reader sees the same host, and the request stays whole") {
+    const http::Url base = http::parse_url("http://base:81/b/c?q");
+    const auto resolved = [&](const std::string& location) -> std::optional<http::Url> {
+        try {
+            return http::resolve_url(base, location);
+        } catch (const std::invalid_argument&) {
+            return std::nullopt;
+        }
+    };
+    const auto with = [](std::string text, const std::string& backslash) {
+        const std::size_t path_end = std::min(text.find_first_of("?#"), text.size());
+        for (std::size_t at = path_end; at-- > 0;) {
+            if (text[at] == '\\') text.replace(at, 1, backslash);
+        }
+        return text;
+    };
+    const std::vector<std::string> pieces = {"\\", "/", ":", "@",     "?",  "#",
+                                             "\t", "%", "a", "http:", "..", "[::1]"};
+    int followed = 0;
+    const auto check = [&](const std::string& location) {
+        const auto url = resolved(location);
+        if (!url) return;
+        ++followed;
+        INFO(location);
+        REQUIRE(url->target.front() == '/');
+        REQUIRE(
+            std::all_of(url->target.begin(), url->target.end(), [](char c) { return c > ' ' && c < 127; }));
+        REQUIRE(url->authority.find_first_of("\\/@?#%\t") == std::string::npos);
+        REQUIRE(http::parse_url(url->to_string()) == *url);
+        const auto as_slash = resolved(with(location, "/"));
+        REQUIRE(as_slash == url);
+        // To a reader of RFC 3986, it is a character like others.
+        const auto as_character = resolved(with(location, "%5C"));
+        REQUIRE(as_character.has_value());
+        REQUIRE(as_character->authority == url->authority);
+    };
+    std::vector<std::string> all = {""};
+    for (std::size_t begin = 0, length = 0; length < 4; ++length) {
+        const std::size_t end = all.size();
+        for (; begin < end; ++begin) {
+            for (const std::string& piece : pieces) all.push_back(all[begin] + piece);
+        }
+    }
+    for (const std::string& location : all) check(location);
+    CHECK(followed > 1000);
 }
 
 }  // namespace test_client_url
