@@ -195,6 +195,24 @@ TEST_CASE("JSON that does not fit is a 422 that names the field") {
     });
 }
 
+TEST_CASE("the place that nlohmann's diagnostics put before their words is taken off") {
+    using sake::detail::without_place;
+    for (const std::string words :
+         {"key 'a' not found", "key 'size (mm) x' not found", "cannot use at() with null",
+          "type must be number, but is null", "array index 1 is out of range"}) {
+        CAPTURE(words);
+        CHECK(without_place(words) == words);
+        for (const char* place : {"(/in) ", "(/in/0/a~1b) ", "(bytes 5-9) ", "(/in) (bytes 5-9) ",
+                                  "(/a() (b) c) ", "(/) key 'b' not found) ", "(/) type must be x) "}) {
+            CHECK(without_place(place + words) == words);
+        }
+    }
+    CHECK(without_place("(/in) no such colour (yet) at all") == "no such colour (yet) at all");
+    CHECK(without_place("(see above) no colour") == "(see above) no colour");
+    CHECK(without_place("(/in") == "(/in");
+    CHECK(without_place("").empty());
+}
+
 TEST_CASE("P7 JSON may nest as deep as the configuration says, and no deeper") {
     with_server(routes, [](TestServer& server) {
         CHECK(post(server, "/json", nested(63)).status == 200);

@@ -290,6 +290,59 @@ TEST_CASE("redirects are followed as their status says, so far and no further") 
     });
 }
 
+TEST_CASE("a redirect that drops the body drops every field about it, and no other") {
+    const std::vector<std::string> about_body = {
+        "Content-Type",        "content-encoding", "Content-Language", "Content-Location",
+        "Content-Disposition", "CONTENT-MD5",      "Content-Digest",   "Content-Range",
+        "Content-X",           "Digest",           "repr-digest",      "Last-Modified",
+    };
+    const std::vector<std::string> others = {
+        "Accept", "Authorization", "Cookie", "Want-Content-Digest", "Contents", "X-Content-Type", "If-Match",
+    };
+    const auto fields_seen = [](sake::Context& ctx) {
+        std::string names;
+        for (const auto& [name, value] : ctx.headers())
+            names += std::string(name) + "=" + std::string(value) + ";";
+        ctx.text(std::string(ctx.method()) + ";" + names + std::string(ctx.body()));
+    };
+    with_sake(
+        [&](Client& client, std::string origin) -> Task<> {
+            for (const std::string method : {"POST", "PUT", "PATCH", "DELETE", "GET", "HEAD"}) {
+                for (const int status : {301, 302, 303, 307, 308}) {
+                    CAPTURE(method);
+                    CAPTURE(status);
+                    Request request(method, origin + "/to/" + std::to_string(status));
+                    request.body("bytes", "text/x");
+                    for (const std::string& name : about_body) request.header(name, "body");
+                    for (const std::string& name : others) request.header(name, "other");
+                    request.header("Content-Language", "body");
+                    const Response response = co_await client.send(std::move(request));
+                    CHECK(response.status == 200);
+                    if (method == "HEAD") continue;
+                    const bool drops = status == 303 || (status < 303 && method == "POST");
+                    CHECK(response.body.starts_with((drops ? "GET" : method) + ";"));
+                    CHECK(response.body.ends_with(";bytes") == !drops);
+                    CHECK((response.body.find("Content-Length=5;") != std::string::npos) == !drops);
+                    CHECK(response.body.find("Transfer-Encoding") == std::string::npos);
+                    for (const std::string& name : about_body) {
+                        CAPTURE(name);
+                        CHECK((response.body.find(";" + name + "=body;") != std::string::npos) == !drops);
+                    }
+                    for (const std::string& name : others) {
+                        CAPTURE(name);
+                        CHECK(response.body.find(";" + name + "=other;") != std::string::npos);
+                    }
+                    if (drops) CHECK(sake::iequals(response.body.substr(0, 4), "GET;"));
+                }
+            }
+        },
+        {},
+        [&](sake::Engine& app) {
+            app.any("/to/:status", [](sake::Context& ctx, int status) { ctx.redirect("/seen", status); });
+            app.any("/seen", fields_seen);
+        });
+}
+
 TEST_CASE("the body of a redirect neither holds the request up nor fails it") {
     // Gives how many connections it took.
     const auto follow = [](std::string rest) -> Task<int> {
@@ -424,6 +477,76 @@ TEST_CASE("credentials do not follow to another origin") {
         co_await recording;
     };
     sake::run_until_complete(whole());
+}
+
+TEST_CASE("credentials follow to the same origin, however it is spelt") {
+    const auto is_kept = [](std::string url, std::string location) {
+        Request request("GET", url);
+        request.header("Authorization", "secret").header("Cookie", "secret").header("X-Plain", "kept");
+        const http::Url next = http::resolve_url(request.url(), location);
+        return next.authority == request.url().authority;
+    };
+    CHECK(is_kept("http://h/", "http://h:80/z"));
+    CHECK(is_kept("http://h/", "http://H/z"));
+    CHECK(is_kept("http://h:80/", "//H:/z"));
+    CHECK(is_kept("http://H:080/", "http:z"));
+    CHECK(is_kept("http://h:81/", "HTTP://H:081"));
+    CHECK(is_kept("http://[::a]/", "http://[0:0::A]:80/z"));
+    for (const char* other : {"http://h./z", "http://h:81/", "//g/", "http://h.h/", "http://hh/"}) {
+        CAPTURE(other);
+        CHECK_FALSE(is_kept("http://h/", other));
+    }
+    CHECK_FALSE(is_kept("http://[::1]/", "http://[::2]/"));
+    with_sake(
+        [](Client& client, std::string origin) -> Task<> {
+            using namespace std::string_literals;
+            const std::string port = origin.substr(origin.rfind(':') + 1);
+            const std::string first = "HTTP://127.0.0.1:0" + port + "/secret";
+            const std::string second = "//127.0.0.1:00" + port + "/secret";
+            for (const std::string& location : {first, second, "http:secret"s, "\\secret"s}) {
+                CAPTURE(location);
+                Request request("GET", origin + "/to");
+                request.header("X-Location", location)
+                    .header("Authorization", "word")
+                    .header("Cookie", "a=b");
+                const Response response = co_await client.send(std::move(request));
+                CHECK(response.body == "word a=b");
+            }
+            CHECK(client.idle_connections() == 1);
+        },
+        {},
+        [](sake::Engine& app) {
+            app.get("/to", [](sake::Context& ctx) {
+                ctx.status(302);
+                ctx.set_header("Location", ctx.header("X-Location"));
+            });
+            app.get("/secret", [](sake::Context& ctx) {
+                ctx.text(std::string(ctx.header("Authorization")) + " " + std::string(ctx.header("Cookie")));
+            });
+        });
+}
+
+TEST_CASE("all spellings of an origin share its connections, and the limit of them") {
+    const auto key = [](const char* url) { return http::parse_url(url).address(); };
+    CHECK(key("http://h/") == key("http://H:80/x?y"));
+    CHECK(key("http://h.Example:/") == key("HTTP://H.eXAMPLE:0080"));
+    CHECK(key("http://h:81/") == key("http://H:081/"));
+    CHECK(key("http://[::1]/") == key("http://[0:0:0:0:0:0:0:1]:80/"));
+    CHECK(key("http://[fe80::A]:81/") == key("http://[FE80:0::000a]:81/"));
+    CHECK(key("http://h/") != key("http://h./"));
+    CHECK(key("http://[::1]/") != key("http://[::2]/"));
+    const auto one_at_a_time = [](Client& client, std::string origin) -> Task<> {
+        const std::string same = "HTTP://127.0.0.1:00" + origin.substr(origin.rfind(':') + 1);
+        {
+            http::ResponseStream held = co_await client.open(Request("GET", origin + "/large"));
+            const std::string why = co_await failure_of(text_of(client, same + "/hello"));
+            CHECK(why == "timed out after 20 ms waiting for a connection to " + origin);
+            held.close();
+        }
+        const std::string text = co_await text_of(client, same + "/hello");
+        CHECK(text == "hello");
+    };
+    with_sake(one_at_a_time, {.max_connections_per_origin = 1, .acquire_timeout = 20ms});
 }
 
 TEST_CASE("answers of every framing are read, and those that are not HTTP are refused") {
@@ -890,6 +1013,16 @@ TEST_CASE("a Location, or a URL, with a space or UTF-8 in it is followed, escape
     CHECK(asked("ORIGIN/\xff") == "/d/x -> /%FF");
     CHECK(asked("ORIGIN?a b") == "/d/x -> /?a%20b");
     CHECK(asked("/100%") == "/d/x -> /100%25");
+    CHECK(asked("/%zz?%") == "/d/x -> /%25zz?%25");
+    CHECK(asked("\\z") == "/d/x -> /z");
+    CHECK(asked("z\\..\\y") == "/d/x -> /d/y");
+    CHECK(asked("/a\tb") == "/d/x -> /ab");
+    CHECK(asked("/\"x\"<y>") == "/d/x -> /%22x%22%3Cy%3E");
+    CHECK(asked("http:/z") == "/d/x -> /z");
+    CHECK(asked("http:z") == "/d/x -> /d/z");
+    CHECK(asked("/y", "/?q=100%") == "/?q=100%25 -> /y");
+    CHECK(asked("/\\there.invalid/").find("\" has a backslash at its host") != std::string::npos);
+    CHECK(asked("ORIGIN\\@there.invalid/").find("\" has a backslash at its host") != std::string::npos);
     CHECK(asked("/y", "/a b\xc3\xa9?c d#e f") == "/a%20b%C3%A9?c%20d -> /y");
     CHECK(asked("http://\xc3\xa9/").find("bad redirect from http://127.0.0.1:") == 0);
     CHECK(asked("/\x01").find("bad response from http://127.0.0.1:") == 0);

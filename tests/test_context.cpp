@@ -193,6 +193,12 @@ TEST_CASE("a query parameter is decoded, may be missing, and has a fallback") {
             // As browsers send it.
             CHECK(body("/q?q={%22a%22:[1|2]}") == "[{\"a\":[1|2]}]");
             CHECK(body("/q?x^`=1&q=\\^`{|}") == "[\\^`{|}]");
+            CHECK(body("/q?q=100%") == "[100%]");
+            CHECK(body("/q?q=%zz") == "[%zz]");
+            CHECK(body("/q?q=%&%=%4&x=%") == "[%]");
+            CHECK(body("/q?x%=1&%71=%+%41%%41%4%C3%A4") == "[% A%A%4\xc3\xa4]");
+            CHECK(body("/q?%7=no&q%=no&%q=no") == "nothing");
+            CHECK(body("/fallback?q=a%") == "a%");
             CHECK(body("/fallback") == "fallback");
             CHECK(body("/fallback?q=") == "");
             CHECK(body("/fallback?q=x+y") == "x y");
@@ -206,16 +212,16 @@ TEST_CASE("a query parameter is decoded, may be missing, and has a fallback") {
         });
 }
 
-TEST_CASE("a query parameter that does not convert, or a bad escape, is a 400") {
+TEST_CASE("a query parameter that does not convert is a 400") {
     with_server(
         [](sake::Engine& app) {
             app.get("/int", [](Context& ctx) { ctx.json(ctx.query<int>("n", 7)); });
             app.get("/bool", [](Context& ctx) { ctx.json(ctx.query<bool>("b", false)); });
             app.get("/u16", [](Context& ctx) { ctx.json(ctx.query<std::uint16_t>("n", 1)); });
-            app.get("/q", [](Context& ctx) { ctx.text(ctx.query("q", "")); });
         },
         [](TestServer& server) {
-            for (const char* bad : {"", "x", "1x", "+1", "%2B1", "2147483648", "1.5", "%201"}) {
+            for (const char* bad :
+                 {"", "x", "1x", "+1", "%2B1", "2147483648", "1.5", "%201", "1%", "%", "%4"}) {
                 CHECK(problem_detail(server.get(std::string("/int?n=") + bad)) ==
                       "400 query parameter 'n' is not an integer in range");
             }
@@ -224,9 +230,6 @@ TEST_CASE("a query parameter that does not convert, or a bad escape, is a 400") 
             CHECK(server.get("/u16?n=65535").body == "65535");
             CHECK(problem_detail(server.get("/u16?n=65536")) ==
                   "400 query parameter 'n' is not a non-negative integer in range");
-            for (const char* bad : {"%", "%4", "%zz", "%4g", "a%"}) {
-                CHECK(server.get(std::string("/q?q=") + bad).status == 400);
-            }
         });
 }
 
@@ -750,7 +753,7 @@ TEST_CASE("queries gives all values of a parameter, decoded and in order") {
             CHECK(all("other=1") == "[]");
             CHECK(all("tag=a") == R"(["a"])");
             CHECK(all("tag=a&other=x&tag=b+c&tag&t%61g=%2F&tag=a&Tag=no") == R"(["a","b c","","/","a"])");
-            CHECK(server.get("/?tag=a&tag=%zz").status == 400);
+            CHECK(all("tag=a&tag=%zz&tag=%&t%61g%=no&tag=100%25") == R"(["a","%zz","%","100%"])");
             std::string many;
             std::string expected;
             for (int i = 0; i < 500; ++i) {

@@ -133,6 +133,7 @@ TEST_CASE("P8 cookies, query parameters and percent-escapes cost time in proport
     CHECK(is_linear(find_query, [](std::size_t n) { return repeated("wante=1&", n); }));
     CHECK(is_linear(find_query, [](std::size_t n) { return repeated("%77", n); }));
     CHECK(is_linear(find_query, [](std::size_t n) { return repeated("&", n); }));
+    CHECK(is_linear(find_query, [](std::size_t n) { return repeated("%", n); }));
 
     const Work decode = [](std::string_view input) { REQUIRE(http::percent_decode(input).has_value()); };
     CHECK(is_linear(decode, [](std::size_t n) { return repeated("%41", n); }));

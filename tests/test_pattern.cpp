@@ -60,6 +60,16 @@ TEST_CASE("patterns are checked by a grammar that works while compiling") {
     static_assert(error_of("/%25%2F%2") == PatternError::has_escape);
     static_assert(error_of("/100%25/a%2Fb") == PatternError::none);
     static_assert(error_of("/a#b") == PatternError::has_query);
+    using namespace std::string_view_literals;
+    static_assert(error_of("/\xff") == PatternError::not_text);
+    static_assert(error_of("/a\0b"sv) == PatternError::not_text);
+    static_assert(error_of("/\xe2\x82\xac/\xf0\x9f\x8d\xb6/\xed\x9f\xbf/\xf4\x8f\xbf\xbf") ==
+                  PatternError::none);
+    for (const auto not_text :
+         {"/\0"sv, "/a/\0"sv, "/\xc3"sv, "/\xc3/\xa9"sv, "/\xa9"sv, "/\xc0\xaf"sv, "/a\xe2\x82"sv,
+          "/\xed\xa0\x80"sv, "/\xf4\x90\x80\x80"sv, "/:\xff"sv, "/*\xff"sv, "/:a\0"sv, "/x?\0"sv}) {
+        CHECK(error_of(not_text) == PatternError::not_text);
+    }
     for (const auto other_frameworks :
          {"/{id}", "/users/{id:int}", "/<id>", "/<int:id>", "/[id]", "/[...rest]", "/:id(\\d+)", "/a\\b"}) {
         CHECK(error_of(other_frameworks) == PatternError::has_bracket);
@@ -84,6 +94,9 @@ TEST_CASE("a runtime pattern that is wrong throws and says what is wrong") {
           "pattern \"/p%41th\" has a '%' that is not of %25, %2A, %2F or %3A: write what the escape stands "
           "for");
     CHECK(refusal("/*x/y") == "pattern \"/*x/y\" has a '*' that is not in its last segment");
+    CHECK(refusal("/\xff") == "pattern \"/\xff\" is not UTF-8 without NUL, as every path is");
+    CHECK(refusal(std::string("/a\0b", 4)) ==
+          "pattern \"/a\\x00b\" is not UTF-8 without NUL, as every path is");
     CHECK(refusal("/users/:id") == "(taken)");
 }
 
@@ -115,6 +128,9 @@ TEST_CASE("a group's prefix may be empty and is checked otherwise") {
     CHECK_THROWS_AS(grouping("api")(), std::invalid_argument);
     CHECK_THROWS_AS(grouping("/:")(), std::invalid_argument);
     CHECK_THROWS_AS(grouping("/:a/:a")(), std::invalid_argument);
+    CHECK_THROWS_AS(grouping("/\xff")(), std::invalid_argument);
+    CHECK_THROWS_AS(grouping(std::string("/\0", 2))(), std::invalid_argument);
+    CHECK_THROWS_AS(grouping(std::string("\0", 1))(), std::invalid_argument);
 }
 
 TEST_CASE("what a prefix and a pattern make together is checked too") {

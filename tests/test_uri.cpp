@@ -209,8 +209,24 @@ TEST_CASE("percent_decode takes two hex digits after every percent sign") {
                            "%u0041"sv, "%-1"sv, "%+1"sv, "%0x"sv}) {
         CAPTURE(bad);
         CHECK_FALSE(http::percent_decode(bad).has_value());
-        CHECK_FALSE(sake::detail::percent_decode_form(bad).has_value());
     }
+}
+
+TEST_CASE("in a query or form, a percent sign that begins no escape is itself") {
+    using sake::detail::percent_decode_form;
+    for (const auto same :
+         {"%"sv, "a%"sv, "%4"sv, "a%4"sv, "%zz"sv, "%4z"sv, "%z4"sv, "%u0041"sv, "%-1"sv, "%0x"sv, "%%"sv}) {
+        CAPTURE(same);
+        CHECK(percent_decode_form(same) == same);
+        CHECK(sake::detail::decodes_to(same, same));
+        CHECK_FALSE(sake::detail::decodes_to(same, same.substr(1)));
+    }
+    CHECK(percent_decode_form("%%41") == "%A");
+    CHECK(percent_decode_form("%4%41%") == "%4A%");
+    CHECK(percent_decode_form("%+1") == "% 1");
+    CHECK(percent_decode_form("%2+%2B") == "%2 +");
+    CHECK(percent_decode_form("%25zz") == "%zz");  // once only
+    CHECK(sake::detail::decodes_to("%%41+%", "%A %"));
 }
 
 TEST_CASE("a text becomes a URI reference: what may not stand in one is escaped, once") {
@@ -302,10 +318,13 @@ TEST_CASE("query_value compares decoded keys and decodes the value") {
 }
 
 TEST_CASE("a query that ends in the middle of an escape is read to its end and no further") {
-    for (const auto bad : {"a=%"sv, "a=%4"sv, "a=x%"sv}) {
-        CHECK(sake::detail::find_query_value(bad, "a").has_value());
-        CHECK_FALSE(sake::detail::query_value(bad, "a").has_value());
+    for (const auto half : {"a=%"sv, "a=%4"sv, "a=x%"sv}) {
+        CHECK(sake::detail::query_value(half, "a") == half.substr(2));
+        CHECK(sake::detail::query_value(half.substr(0, half.size() - 1), "a") ==
+              half.substr(2, half.size() - 3));
     }
+    CHECK(sake::detail::query_value("a%=1", "a%") == "1");
+    CHECK(sake::detail::query_value("%4=%4", "%4") == "%4");
     for (const auto bad : {"%=1"sv, "a%=1"sv, "%4=1"sv, "%"sv}) {
         CHECK_FALSE(sake::detail::query_value(bad, "a").has_value());
         CHECK_FALSE(sake::detail::query_value(bad, "").has_value());

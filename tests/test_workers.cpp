@@ -170,6 +170,7 @@ std::vector<std::string> corpus() {
         get_request("/see/%C3%A4/%F0%9F%8D%B6?q=%C3%A4+b&q=2", "Cookie: a=1; c=\"x\"\r\n" + close));
     requests.push_back(get_request("/see/\xC3\xA4/raw", close));
     requests.push_back(get_request("/see/%FF", close));
+    requests.push_back(get_request("/see/a/b?q=100%&x=%zz", close));
     requests.push_back(get_request("/see/x?" + escaped, close));
     requests.push_back(
         get_request("/see/x", "X-All: a" + field + "b\r\nX-Empty:\r\nX-Same: 1\r\nx-same: 2\r\n" + close));

@@ -87,12 +87,28 @@ inline void require_json_type(std::string_view content_type) {
     if (!type.empty() && !is_json) throw HttpError(415, "the body must be application/json");
 }
 
-/// nlohmann's words without its tag: "[json.exception.type_error.302] type must be ..." -> "type must be
-/// ...". Where it speaks of its functions, asked for a member, they are for its caller and not for clients.
+/// nlohmann's words without the place that JSON_DIAGNOSTICS and JSON_DIAGNOSTIC_POSITIONS put before them:
+/// "(/a/b) (bytes 5-9) ". Names in it may be a client's and hold anything, so the words themselves are looked
+/// for first, from the end.
+inline std::string_view without_place(std::string_view text) noexcept {
+    if (!text.starts_with("(/") && !text.starts_with("(bytes ")) return text;
+    std::size_t end = 0;
+    for (const std::string_view words : {") key '", ") type must be ", ") cannot use ", ") array index "}) {
+        const std::size_t at = text.rfind(words);
+        if (at != std::string_view::npos && at > end) end = at;
+    }
+    if (end == 0) end = text.find(") ");  // the program's own words
+    return end == std::string_view::npos ? text : text.substr(end + 2);
+}
+
+/// nlohmann's words without its tag, and without what JSON_DIAGNOSTICS puts before them: of
+/// "[json.exception.type_error.302] (/a/b) type must be ...", "type must be ...". Where it speaks of its
+/// functions, asked for a member, they are for its caller and not for clients.
 inline std::string plain_message(const Json::exception& error) {
     std::string_view text = error.what();
     const std::size_t end = text.find("] ");
     if (end != std::string_view::npos) text.remove_prefix(end + 2);
+    text = without_place(text);
     for (const std::string_view use : {"cannot use at() with ", "cannot use value() with "}) {
         if (!text.starts_with(use)) continue;
         text.remove_prefix(use.size());

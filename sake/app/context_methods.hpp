@@ -65,11 +65,8 @@ inline std::optional<std::string_view> Context::find_cookie(std::string_view nam
 namespace detail {
 
 /// The text of a query parameter for a handler: decoded if it must be, and kept for as long as the request.
-inline std::string_view decoded_query_value(Request& request, std::string_view name, std::string_view raw) {
-    if (!detail::needs_form_decoding(raw)) return raw;
-    auto decoded = detail::percent_decode_form(raw);
-    if (!decoded) throw HttpError(400, "query parameter '" + std::string(name) + "' is badly escaped");
-    return request.keep(std::move(*decoded));
+inline std::string_view decoded_query_value(Request& request, std::string_view raw) {
+    return needs_form_decoding(raw) ? request.keep(percent_decode_form(raw)) : raw;
 }
 
 }  // namespace detail
@@ -77,14 +74,14 @@ inline std::string_view decoded_query_value(Request& request, std::string_view n
 inline std::optional<std::string_view> Context::find_query(std::string_view name) {
     const auto raw = detail::find_query_value(query_string(), name);
     if (!raw) return std::nullopt;
-    return detail::decoded_query_value(call_->request, name, *raw);
+    return detail::decoded_query_value(call_->request, *raw);
 }
 
 inline std::vector<std::string_view> Context::queries(std::string_view name) {
     std::vector<std::string_view> values;
     for (const auto& [raw_name, raw_value] : detail::QueryPairs(query_string())) {
         if (!detail::decodes_to(raw_name, name)) continue;
-        values.push_back(detail::decoded_query_value(call_->request, name, raw_value));
+        values.push_back(detail::decoded_query_value(call_->request, raw_value));
     }
     return values;
 }

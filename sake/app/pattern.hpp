@@ -11,6 +11,8 @@
 #include <utility>
 
 #include "sake/app/handler.hpp"
+#include "sake/base/log.hpp"
+#include "sake/base/text.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -34,6 +36,7 @@ namespace detail {
 enum class PatternError : std::uint8_t {
     none,
     must_start_with_slash,
+    not_text,
     name_missing,
     name_used_twice,
     wildcard_not_last,
@@ -51,6 +54,8 @@ constexpr const char* to_string(PatternError error) noexcept {
             return "is fine";
         case PatternError::must_start_with_slash:
             return "must start with a slash";
+        case PatternError::not_text:
+            return "is not UTF-8 without NUL, as every path is";
         case PatternError::name_missing:
             return "has a ':' or '*' without a name";
         case PatternError::name_used_twice:
@@ -122,6 +127,16 @@ inline std::string literal_segment(std::string_view segment) {
     return text;
 }
 
+/// Whether it is UTF-8 without NUL. A path that is not is answered with 400 before it reaches a pattern.
+constexpr bool is_pattern_text(std::string_view text) noexcept {
+    while (!text.empty()) {
+        const std::size_t length = utf8_sequence(text.data(), text.size());
+        if (length == 0 || text[0] == '\0') return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
 constexpr bool is_param_name(std::string_view name) noexcept {
     for (const char c : name) {
         const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -134,6 +149,7 @@ constexpr bool is_param_name(std::string_view name) noexcept {
 /// Checks the grammar. An empty text is right only for a group.
 constexpr PatternCheck check_pattern(std::string_view text) noexcept {
     if (text.empty() || text.front() != '/') return {PatternError::must_start_with_slash, 0};
+    if (!is_pattern_text(text)) return {PatternError::not_text, 0};
     if (text.find_first_of("?#") != std::string_view::npos) return {PatternError::has_query, 0};
     if (text.find_first_of("{}<>[]\\") != std::string_view::npos) return {PatternError::has_bracket, 0};
     if (has_other_escape(text)) return {PatternError::has_escape, 0};
@@ -164,6 +180,7 @@ constexpr PatternCheck check_pattern(std::string_view text) noexcept {
 // Not constexpr on purpose: calling one of these while a literal pattern is checked stops the compiler, which
 // prints its name.
 inline void the_pattern_must_start_with_a_slash() {}
+inline void the_pattern_must_be_utf8_without_nul() {}
 inline void a_parameter_of_the_pattern_has_no_name() {}
 inline void the_pattern_uses_a_parameter_name_twice() {}
 inline void the_wildcard_must_be_the_last_segment_of_the_pattern() {}
@@ -182,6 +199,9 @@ constexpr void require_pattern(PatternError error) {
             break;
         case PatternError::must_start_with_slash:
             the_pattern_must_start_with_a_slash();
+            break;
+        case PatternError::not_text:
+            the_pattern_must_be_utf8_without_nul();
             break;
         case PatternError::name_missing:
             a_parameter_of_the_pattern_has_no_name();
@@ -255,7 +275,9 @@ class PatternArgument {
         const PatternCheck check = check_pattern(pattern.text);
         const bool may_be_empty = Use == PatternUse::group && pattern.text.empty();
         if (check.error != PatternError::none && !may_be_empty) {
-            throw std::invalid_argument("pattern \"" + pattern.text + "\" " + to_string(check.error));
+            std::string shown;  // a NUL would end the message
+            append_escaped(shown, pattern.text);
+            throw std::invalid_argument("pattern \"" + shown + "\" " + to_string(check.error));
         }
         params_ = check.params;
     }

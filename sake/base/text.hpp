@@ -265,17 +265,20 @@ inline constexpr auto base64_values = [] {
 
 namespace detail {
 
-/// Length of the well-formed UTF-8 sequence that starts at `p`, or 0 (Unicode 15, table 3-7).
-inline std::size_t utf8_sequence(const unsigned char* p, std::size_t left) noexcept {
-    const unsigned lead = p[0];
-    const auto tail = [&](std::size_t i) { return i < left && (p[i] & 0xc0) == 0x80; };
+/// Length of the well-formed UTF-8 sequence that starts at `p`, or 0 (Unicode 15, table 3-7). Of char or
+/// unsigned char: what runs while compiling cannot change the type.
+template <class Byte>
+constexpr std::size_t utf8_sequence(const Byte* p, std::size_t left) noexcept {
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(p[i]); };
+    const auto tail = [&](std::size_t i) { return i < left && (at(i) & 0xc0) == 0x80; };
+    const unsigned lead = at(0);
     if (lead < 0x80) return 1;
     if (lead < 0xc2 || lead > 0xf4 || !tail(1)) return 0;
     if (lead < 0xe0) return 2;
     if (!tail(2)) return 0;
-    if (lead < 0xf0) return (lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f) ? 0 : 3;
+    if (lead < 0xf0) return (lead == 0xe0 && at(1) < 0xa0) || (lead == 0xed && at(1) > 0x9f) ? 0 : 3;
     if (!tail(3)) return 0;
-    return (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] > 0x8f) ? 0 : 4;
+    return (lead == 0xf0 && at(1) < 0x90) || (lead == 0xf4 && at(1) > 0x8f) ? 0 : 4;
 }
 
 /// Length of what begins at `p` like a well-formed sequence and breaks off; at least 1.
@@ -309,8 +312,7 @@ inline const char* skip_ascii(const char* at, const char* end) noexcept {
     for (const char* at = text.data();;) {
         at = detail::skip_ascii(at, end);
         if (at == end) return true;
-        const std::size_t length = detail::utf8_sequence(reinterpret_cast<const unsigned char*>(at),
-                                                         static_cast<std::size_t>(end - at));
+        const std::size_t length = detail::utf8_sequence(at, static_cast<std::size_t>(end - at));
         if (length == 0) return false;
         at += length;
     }

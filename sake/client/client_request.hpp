@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "sake/async/task.hpp"
 #include "sake/base/error.hpp"
@@ -81,6 +82,17 @@ inline bool is_own_field(std::string_view name) noexcept {
     if (sake::detail::is_framing_field(name)) return true;
     for (const std::string_view own : {"host", "expect", "te", "proxy-connection", "http2-settings"}) {
         if (iequals(name, own)) return true;
+    }
+    return false;
+}
+
+/// Whether a field describes the body of its request, so that it is nothing without the body (RFC 9110
+/// section 15.4, RFC 9530).
+inline bool is_about_body(std::string_view name) noexcept {
+    constexpr std::string_view content = "content-";
+    if (iequals(name.substr(0, content.size()), content)) return true;
+    for (const std::string_view other : {"digest", "repr-digest", "last-modified"}) {
+        if (iequals(name, other)) return true;
     }
     return false;
 }
@@ -231,7 +243,15 @@ class Request {
         const bool drops_body = status == 303 || ((status == 301 || status == 302) && method_ == "POST");
         if (!drops_body) return;
         if (method_ != "HEAD") method_ = "GET";
-        headers_.remove("Content-Type");
+        drop_body();
+    }
+
+    void drop_body() {
+        std::vector<std::string> gone;
+        for (const auto& [name, value] : headers_) {
+            if (detail::is_about_body(name)) gone.emplace_back(name);
+        }
+        for (const std::string& name : gone) headers_.remove(name);
         body_.clear();
         has_body_ = false;
     }

@@ -1,7 +1,11 @@
 // URLs of the http scheme, for the client: where to connect, what to ask for, and where a redirect leads.
-// What people and servers write into a path or query, such as a space or UTF-8, is escaped here, as browsers
-// do. Control bytes are refused, so that nothing can be put into a request.
+// What people and servers write into a path or query, such as a space or UTF-8, is read as browsers do (the
+// WHATWG URL standard), and escaped. Control bytes are refused, so that nothing can be put into a request,
+// and so is a backslash at the host, so that no two readers see two hosts.
 #pragma once
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 
 #include <algorithm>
 #include <cstddef>
@@ -64,9 +68,24 @@ inline std::string loggable_url(std::string_view text) {
     return out;
 }
 
-}  // namespace detail
+[[noreturn]] inline void refuse_url(std::string_view text, std::string_view why) {
+    throw std::invalid_argument("the URL \"" + loggable_url(text) + "\" " + std::string(why));
+}
 
-namespace detail {
+/// A URL or Location without its fragment and its tabs, and with a slash for each backslash in front of its
+/// query. A backslash that begins, holds or ends a host is refused: "http://a\@b/" is of the host a to
+/// browsers, and of b to others.
+inline std::string read_as_browsers(std::string_view text) {
+    std::string out(text.substr(0, text.find('#')));
+    std::erase(out, '\t');
+    const std::size_t query = std::min(out.find('?'), out.size());
+    const std::size_t backslash = out.find('\\');
+    if (backslash >= query) return out;
+    std::replace(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(query), '\\', '/');
+    const std::size_t host_end = sake::detail::authority_end(out);
+    if (host_end != 0 && backslash <= host_end) refuse_url(text, "has a backslash at its host");
+    return out;
+}
 
 /// The text with escapes for what may not stand in a request: a space, `"<>\^`{|}`, bytes above 127, a '%'
 /// that begins no escape. Control bytes stay, for parse_url to refuse.
@@ -74,11 +93,22 @@ inline std::string escape_url(std::string_view text) {
     return sake::detail::escape_uri(text, [](char c, std::size_t) { return ascii::is(c, ascii::target); });
 }
 
-/// "host" or "host:port" as two spellings of one origin have it in common.
+/// "[::1]" for each spelling of an address in brackets.
+inline std::string normal_ipv6(const std::string& bracketed) {
+    in6_addr address{};
+    char text[INET6_ADDRSTRLEN];
+    const std::string plain = bracketed.substr(1, bracketed.size() - 2);
+    const bool is_read = ::inet_pton(AF_INET6, plain.c_str(), &address) == 1;
+    if (!is_read || ::inet_ntop(AF_INET6, &address, text, sizeof text) == nullptr) return bracketed;
+    return "[" + std::string(text) + "]";
+}
+
+/// "host" or "host:port" as all spellings of one origin have it in common.
 inline std::string normal_authority(std::string_view text) {
     const std::size_t host = sake::detail::host_length(text);
     std::string out(text.substr(0, host));
     for (char& c : out) c = to_lower(c);
+    if (out.front() == '[') out = normal_ipv6(out);
     const std::string_view digits = text.substr(std::min(host + 1, text.size()));
     const std::uint16_t port = parse_decimal<std::uint16_t>(digits).value_or(Url::default_port);
     return port == Url::default_port ? out : out + ":" + std::to_string(port);
@@ -86,14 +116,12 @@ inline std::string normal_authority(std::string_view text) {
 
 }  // namespace detail
 
-/// What may not stand in a path or query is escaped, but control bytes. Throws std::invalid_argument for what
-/// is no URL, or has another scheme; a user name and a password in it are refused, and not repeated in the
-/// message.
+/// A tab is dropped, a backslash in the path is a slash, and what may not stand in a path or query is
+/// escaped, but control bytes. Throws std::invalid_argument for what is no URL, or has another scheme; a user
+/// name and a password in it are refused, and not repeated in the message.
 [[nodiscard]] inline Url parse_url(std::string_view text) {
-    const auto refuse = [&](std::string_view why) {
-        throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
-    };
-    const std::string whole = detail::escape_url(text.substr(0, text.find('#')));
+    const auto refuse = [&](std::string_view why) { detail::refuse_url(text, why); };
+    const std::string whole = detail::escape_url(detail::read_as_browsers(text));
     const auto parts = sake::detail::parse_absolute(sake::detail::Method::get, whole);
     if (!parts) {
         const std::size_t host = std::min(whole.find("//"), whole.size());
@@ -146,11 +174,16 @@ inline bool has_scheme(std::string_view text) noexcept {
 
 }  // namespace detail
 
-/// Where a Location leads from `base` (RFC 3986 section 5.2). Throws as parse_url does.
-[[nodiscard]] inline Url resolve_url(const Url& base, std::string_view location) {
-    location = location.substr(0, location.find('#'));
-    if (location.substr(0, 2) == "//") return parse_url("http:" + std::string(location));
-    if (detail::has_scheme(location)) return parse_url(location);
+/// Where a Location leads from `base` (RFC 3986 section 5.2). "http:/z" and "http:z" are relative, as
+/// browsers read them. Throws as parse_url does.
+[[nodiscard]] inline Url resolve_url(const Url& base, std::string_view text) {
+    const std::string whole = detail::read_as_browsers(text);
+    std::string_view location = whole;
+    constexpr std::string_view scheme = "http:";
+    const bool has_own = iequals(location.substr(0, scheme.size()), scheme);
+    if (has_own) location.remove_prefix(scheme.size());
+    if (location.substr(0, 2) == "//") return parse_url(std::string(scheme).append(location));
+    if (!has_own && detail::has_scheme(location)) return parse_url(location);
     const std::string_view old_path = std::string_view(base.target).substr(0, base.target.find('?'));
     std::string target;
     if (location.empty()) {

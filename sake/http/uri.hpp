@@ -1,6 +1,7 @@
 // Request targets, host names, percent encoding and query strings (RFC 3986, RFC 9112 section 3.2, and the
-// application/x-www-form-urlencoded form of the WHATWG URL standard). Strict: a bad escape is an error.
-// Not here: the bytes of a target, which the parser has checked, and routing.
+// application/x-www-form-urlencoded form of the WHATWG URL standard). A bad escape is an error in a path; in
+// a query, where browsers leave it, it stands for itself. Not here: the bytes of a target, which the parser
+// has checked, and routing.
 #pragma once
 
 #include <algorithm>
@@ -31,8 +32,14 @@ struct Target {
 };
 
 /// True for the bytes that no URI may hold, but that browsers leave in a query: all that the query
-/// percent-encode set of the WHATWG URL standard leaves out.
-constexpr bool is_left_in_queries(char c) noexcept { return ascii::contains_char("\\^`{|}", c); }
+/// percent-encode set of the WHATWG URL standard leaves out. A '%' is one of them that begins no escape.
+constexpr bool is_left_in_queries(char c) noexcept { return ascii::contains_char("%\\^`{|}", c); }
+
+/// Whether the text begins with '%' and two hex digits.
+constexpr bool begins_with_escape(std::string_view text) noexcept {
+    return text.size() >= 3 && text[0] == '%' && ascii::is(text[1], ascii::hex) &&
+           ascii::is(text[2], ascii::hex);
+}
 
 /// Past the bytes that a URI may hold and the well-formed percent escapes among them, and in its query past
 /// those that browsers leave there.
@@ -42,8 +49,7 @@ inline const char* skip_target(const char* p, const char* end) noexcept {
     for (;; ++p) {
         while (p != end && ascii::is(*p, ascii::target)) ++p;
         if (p == end || *p == ' ') return p;
-        if (*p == '%') {
-            if (end - p < 3 || !ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
+        if (begins_with_escape({p, static_cast<std::size_t>(end - p)})) {
             p += 2;
         } else {
             if (!is_left_in_queries(*p)) return p;
@@ -196,30 +202,20 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
     return text.find_first_of("%+") != std::string_view::npos;
 }
 
-enum class Plus : bool { literal, space };
-
-/// Takes one decoded byte off the front, or -1 at a bad escape.
-constexpr int take_decoded(std::string_view& text, Plus plus) noexcept {
-    const char c = text[0];
-    if (c != '%') {
-        text.remove_prefix(1);
-        return plus == Plus::space && c == '+' ? ' ' : static_cast<int>(static_cast<unsigned char>(c));
-    }
-    if (text.size() < 3 || !ascii::is(text[1], ascii::hex) || !ascii::is(text[2], ascii::hex)) return -1;
-    const unsigned value = ascii::hex_value(text[1]) * 16 + ascii::hex_value(text[2]);
-    text.remove_prefix(3);
-    return static_cast<int>(value);
+/// Takes a byte off the front, decoded if an escape is there. A '%' that begins none is itself.
+constexpr char take_decoded(std::string_view& text) noexcept {
+    const bool is_escape = begins_with_escape(text);
+    const char c =
+        is_escape ? static_cast<char>(ascii::hex_value(text[1]) * 16 + ascii::hex_value(text[2])) : text[0];
+    text.remove_prefix(is_escape ? 3 : 1);
+    return c;
 }
 
-inline std::optional<std::string> decode(std::string_view text, Plus plus) {
-    std::string out;
-    out.reserve(text.size());
-    while (!text.empty()) {
-        const int byte = take_decoded(text, plus);
-        if (byte < 0) return std::nullopt;
-        out += static_cast<char>(byte);
-    }
-    return out;
+/// The same of a query or form, where '+' is a space.
+constexpr char take_form_decoded(std::string_view& text) noexcept {
+    const bool is_space = text[0] == '+';
+    const char c = take_decoded(text);
+    return is_space ? ' ' : c;
 }
 
 inline void append_escape(std::string& out, char c) {
@@ -231,16 +227,19 @@ inline void append_escape(std::string& out, char c) {
 /// True when the raw form text decodes to `plain`; compares without making a string.
 constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept {
     while (!raw.empty() && !plain.empty()) {
-        const int byte = take_decoded(raw, Plus::space);
-        if (byte < 0 || static_cast<char>(byte) != plain[0]) return false;
+        if (take_form_decoded(raw) != plain[0]) return false;
         plain.remove_prefix(1);
     }
     return raw.empty() && plain.empty();
 }
 
-/// The same for the keys and values of queries and forms, where '+' is a space.
-[[nodiscard]] inline std::optional<std::string> percent_decode_form(std::string_view text) {
-    return decode(text, Plus::space);
+/// The decoded key or value of a query or form. Any text is one: a '%' that begins no escape is itself, as in
+/// the WHATWG URL standard.
+[[nodiscard]] inline std::string percent_decode_form(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) out += take_form_decoded(text);
+    return out;
 }
 
 }  // namespace detail
@@ -248,7 +247,13 @@ namespace http {
 
 /// The decoded bytes, or nullopt at an escape that is not '%' and two hex digits. '+' stays '+'.
 [[nodiscard]] inline std::optional<std::string> percent_decode(std::string_view text) {
-    return sake::detail::decode(text, sake::detail::Plus::literal);
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        if (text[0] == '%' && !sake::detail::begins_with_escape(text)) return std::nullopt;
+        out += sake::detail::take_decoded(text);
+    }
+    return out;
 }
 
 /// Escapes whatever may not stand as itself in one path segment; '/' is escaped too (RFC 3986 section 3.3).
@@ -285,9 +290,7 @@ std::string escape_uri(std::string_view text, Stands stands) {
     out.reserve(text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
-        const std::string_view digits = text.substr(i).substr(1, 2);
-        const bool is_escape = c == '%' && digits.size() == 2 && ascii::all_of(digits, ascii::hex);
-        if (is_escape || stands(c, i) || !ascii::is(c, ascii::field)) {
+        if (begins_with_escape(text.substr(i)) || stands(c, i) || !ascii::is(c, ascii::field)) {
             out += c;
         } else {
             append_escape(out, c);
@@ -382,8 +385,7 @@ class QueryPairs {
     return std::nullopt;
 }
 
-/// The decoded value of the first pair whose decoded key is `key`; nullopt when there is none or its escapes
-/// are bad.
+/// The decoded value of the first pair whose decoded key is `key`; nullopt when there is none.
 [[nodiscard]] inline std::optional<std::string> query_value(std::string_view raw_query,
                                                             std::string_view key) {
     const std::optional<std::string_view> raw = find_query_value(raw_query, key);

@@ -27,10 +27,10 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// What getaddrinfo says of a name: addresses, best first, or its error code.
+/// What getaddrinfo says of a name: addresses, best first, or its error.
 struct Lookup {
     std::vector<SocketAddress> addresses;
-    int error = 0;
+    std::error_code error;
 };
 
 inline Lookup look_up(const HostAndPort& where, int flags) {
@@ -39,8 +39,8 @@ inline Lookup look_up(const HostAndPort& where, int flags) {
     hints.ai_flags = AI_NUMERICSERV | flags;
     addrinfo* list = nullptr;
     Lookup found;
-    found.error = ::getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &list);
-    if (found.error != 0) return found;
+    found.error = lookup_error(::getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &list));
+    if (found.error) return found;
     const Addresses owned(list);
     for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
         found.addresses.emplace_back(each->ai_addr, each->ai_addrlen);
@@ -100,13 +100,13 @@ struct ForNames;
 template <class Peer>
 Task<std::vector<SocketAddress>> resolve(Peer where) {
     Lookup found = look_up(where, AI_NUMERICHOST);
-    if (found.error != 0) {
+    if (found.error) {
         auto lookup = [name = where] { return look_up(name, 0); };
         auto looking_up = run_blocking<ForNames>(std::move(lookup));
         found = co_await std::move(looking_up);
     }
-    if (found.error == 0) co_return alternate_families(found.addresses);
-    throw_lookup_error(found.error, "cannot connect to " + where.to_string());
+    if (!found.error) co_return alternate_families(found.addresses);
+    throw std::system_error(found.error, "cannot connect to " + printable(where.to_string()));
 }
 
 /// The attempts to reach one peer.

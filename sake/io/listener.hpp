@@ -20,6 +20,7 @@
 
 #include "sake/async/sys.hpp"
 #include "sake/io/address.hpp"
+#include "sake/io/net_error.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -163,12 +164,9 @@ inline std::vector<SocketAddress> resolve_to_listen(const HostAndPort& where, st
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
     addrinfo* list = nullptr;
-    const int failed =
-        ::getaddrinfo(is_every_interface ? nullptr : where.host.c_str(), where.port.c_str(), &hints, &list);
-    if (failed != 0) {
-        throw std::system_error(std::make_error_code(std::errc::address_not_available),
-                                "cannot listen on " + std::string(name) + ": " + ::gai_strerror(failed));
-    }
+    const char* const host = is_every_interface ? nullptr : where.host.c_str();
+    const std::error_code error = lookup_error(::getaddrinfo(host, where.port.c_str(), &hints, &list));
+    if (error) throw std::system_error(error, "cannot listen on " + printable(name));
     const Addresses owned(list);
     std::vector<SocketAddress> addresses;
     for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {

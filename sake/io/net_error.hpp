@@ -1,9 +1,10 @@
 // What can become of a connection and has no errno: a peer that ended in order but too early, and a name that
-// has no address.
+// has no address. Each is an error of one cause: a code with its own words.
 #pragma once
 
 #include <netdb.h>
 
+#include <cerrno>
 #include <string>
 #include <system_error>
 
@@ -34,11 +35,13 @@ class LookupCategory final : public std::error_category {
     throw std::system_error(std::error_code(1, category), what);
 }
 
-/// Throws std::system_error: "<what>: Name or service not known", or what else getaddrinfo's code means.
-/// Equal to std::errc::address_not_available.
-[[noreturn]] inline void throw_lookup_error(int code, const std::string& what) {
+/// What getaddrinfo has just returned, as an error: "Name or service not known", equal to
+/// std::errc::address_not_available; or errno, where it says that this is the cause.
+inline std::error_code lookup_error(int code) noexcept {
     static const LookupCategory category;
-    throw std::system_error(std::error_code(code, category), what);
+    if (code == 0) return {};
+    if (code == EAI_SYSTEM && errno != 0) return {errno, std::system_category()};
+    return {code, category};
 }
 
 }  // namespace detail
