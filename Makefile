@@ -195,7 +195,7 @@ tsan: $(BUILD)/tsan/sake_tests ## the suite on the single header under ThreadSan
 
 # ---- checks of the code as text and of the header as a product: one subject, one script ----
 
-CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units macros json_diagnostics install locale docs compile_cost
+CHECKS := layers forbidden public_names reliability format amalgamation parts_alone strict two_units macros json_diagnostics foreign_macros libcxx plugin install locale docs compile_cost
 
 .PHONY: check check-tools $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, install, docs
@@ -203,7 +203,7 @@ check: $(CHECKS:%=check-%) ## layers, warnings, macros, format, install, docs
 check-tools: setup
 	@rm -f $(BUILD)/results/check-*
 	@$(SETUP) locales
-	@$(SETUP) --optional clang-format-19 clang++-14 clang++-19 cmake pkg-config
+	@$(SETUP) --optional clang-format-19 clang++-14 clang++-19 libc++-19 cmake pkg-config
 check-locale: $(BUILD)/plain/sake_tests
 $(CHECKS:%=check-%): check-%: check-tools
 	@$(RECORD) $@ tests/checks/$*

@@ -1272,17 +1272,20 @@ inline constexpr auto base64_values = [] {
 
 namespace detail {
 
-/// Length of the well-formed UTF-8 sequence that starts at `p`, or 0 (Unicode 15, table 3-7).
-inline std::size_t utf8_sequence(const unsigned char* p, std::size_t left) noexcept {
-    const unsigned lead = p[0];
-    const auto tail = [&](std::size_t i) { return i < left && (p[i] & 0xc0) == 0x80; };
+/// Length of the well-formed UTF-8 sequence that starts at `p`, or 0 (Unicode 15, table 3-7). Of char or
+/// unsigned char: what runs while compiling cannot change the type.
+template <class Byte>
+constexpr std::size_t utf8_sequence(const Byte* p, std::size_t left) noexcept {
+    const auto at = [&](std::size_t i) { return static_cast<unsigned char>(p[i]); };
+    const auto tail = [&](std::size_t i) { return i < left && (at(i) & 0xc0) == 0x80; };
+    const unsigned lead = at(0);
     if (lead < 0x80) return 1;
     if (lead < 0xc2 || lead > 0xf4 || !tail(1)) return 0;
     if (lead < 0xe0) return 2;
     if (!tail(2)) return 0;
-    if (lead < 0xf0) return (lead == 0xe0 && p[1] < 0xa0) || (lead == 0xed && p[1] > 0x9f) ? 0 : 3;
+    if (lead < 0xf0) return (lead == 0xe0 && at(1) < 0xa0) || (lead == 0xed && at(1) > 0x9f) ? 0 : 3;
     if (!tail(3)) return 0;
-    return (lead == 0xf0 && p[1] < 0x90) || (lead == 0xf4 && p[1] > 0x8f) ? 0 : 4;
+    return (lead == 0xf0 && at(1) < 0x90) || (lead == 0xf4 && at(1) > 0x8f) ? 0 : 4;
 }
 
 /// Length of what begins at `p` like a well-formed sequence and breaks off; at least 1.
@@ -1316,8 +1319,7 @@ inline const char* skip_ascii(const char* at, const char* end) noexcept {
     for (const char* at = text.data();;) {
         at = detail::skip_ascii(at, end);
         if (at == end) return true;
-        const std::size_t length = detail::utf8_sequence(reinterpret_cast<const unsigned char*>(at),
-                                                         static_cast<std::size_t>(end - at));
+        const std::size_t length = detail::utf8_sequence(at, static_cast<std::size_t>(end - at));
         if (length == 0) return false;
         at += length;
     }
@@ -3123,8 +3125,9 @@ struct FieldSlice {
 // ---- sake/http/uri.hpp ----
 
 // Request targets, host names, percent encoding and query strings (RFC 3986, RFC 9112 section 3.2, and the
-// application/x-www-form-urlencoded form of the WHATWG URL standard). Strict: a bad escape is an error.
-// Not here: the bytes of a target, which the parser has checked, and routing.
+// application/x-www-form-urlencoded form of the WHATWG URL standard). A bad escape is an error in a path; in
+// a query, where browsers leave it, it stands for itself. Not here: the bytes of a target, which the parser
+// has checked, and routing.
 
 namespace sake {
 inline namespace v0 {
@@ -3143,8 +3146,14 @@ struct Target {
 };
 
 /// True for the bytes that no URI may hold, but that browsers leave in a query: all that the query
-/// percent-encode set of the WHATWG URL standard leaves out.
-constexpr bool is_left_in_queries(char c) noexcept { return ascii::contains_char("\\^`{|}", c); }
+/// percent-encode set of the WHATWG URL standard leaves out. A '%' is one of them that begins no escape.
+constexpr bool is_left_in_queries(char c) noexcept { return ascii::contains_char("%\\^`{|}", c); }
+
+/// Whether the text begins with '%' and two hex digits.
+constexpr bool begins_with_escape(std::string_view text) noexcept {
+    return text.size() >= 3 && text[0] == '%' && ascii::is(text[1], ascii::hex) &&
+           ascii::is(text[2], ascii::hex);
+}
 
 /// Past the bytes that a URI may hold and the well-formed percent escapes among them, and in its query past
 /// those that browsers leave there.
@@ -3154,8 +3163,7 @@ inline const char* skip_target(const char* p, const char* end) noexcept {
     for (;; ++p) {
         while (p != end && ascii::is(*p, ascii::target)) ++p;
         if (p == end || *p == ' ') return p;
-        if (*p == '%') {
-            if (end - p < 3 || !ascii::is(p[1], ascii::hex) || !ascii::is(p[2], ascii::hex)) return p;
+        if (begins_with_escape({p, static_cast<std::size_t>(end - p)})) {
             p += 2;
         } else {
             if (!is_left_in_queries(*p)) return p;
@@ -3308,30 +3316,20 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
     return text.find_first_of("%+") != std::string_view::npos;
 }
 
-enum class Plus : bool { literal, space };
-
-/// Takes one decoded byte off the front, or -1 at a bad escape.
-constexpr int take_decoded(std::string_view& text, Plus plus) noexcept {
-    const char c = text[0];
-    if (c != '%') {
-        text.remove_prefix(1);
-        return plus == Plus::space && c == '+' ? ' ' : static_cast<int>(static_cast<unsigned char>(c));
-    }
-    if (text.size() < 3 || !ascii::is(text[1], ascii::hex) || !ascii::is(text[2], ascii::hex)) return -1;
-    const unsigned value = ascii::hex_value(text[1]) * 16 + ascii::hex_value(text[2]);
-    text.remove_prefix(3);
-    return static_cast<int>(value);
+/// Takes a byte off the front, decoded if an escape is there. A '%' that begins none is itself.
+constexpr char take_decoded(std::string_view& text) noexcept {
+    const bool is_escape = begins_with_escape(text);
+    const char c =
+        is_escape ? static_cast<char>(ascii::hex_value(text[1]) * 16 + ascii::hex_value(text[2])) : text[0];
+    text.remove_prefix(is_escape ? 3 : 1);
+    return c;
 }
 
-inline std::optional<std::string> decode(std::string_view text, Plus plus) {
-    std::string out;
-    out.reserve(text.size());
-    while (!text.empty()) {
-        const int byte = take_decoded(text, plus);
-        if (byte < 0) return std::nullopt;
-        out += static_cast<char>(byte);
-    }
-    return out;
+/// The same of a query or form, where '+' is a space.
+constexpr char take_form_decoded(std::string_view& text) noexcept {
+    const bool is_space = text[0] == '+';
+    const char c = take_decoded(text);
+    return is_space ? ' ' : c;
 }
 
 inline void append_escape(std::string& out, char c) {
@@ -3343,16 +3341,19 @@ inline void append_escape(std::string& out, char c) {
 /// True when the raw form text decodes to `plain`; compares without making a string.
 constexpr bool decodes_to(std::string_view raw, std::string_view plain) noexcept {
     while (!raw.empty() && !plain.empty()) {
-        const int byte = take_decoded(raw, Plus::space);
-        if (byte < 0 || static_cast<char>(byte) != plain[0]) return false;
+        if (take_form_decoded(raw) != plain[0]) return false;
         plain.remove_prefix(1);
     }
     return raw.empty() && plain.empty();
 }
 
-/// The same for the keys and values of queries and forms, where '+' is a space.
-[[nodiscard]] inline std::optional<std::string> percent_decode_form(std::string_view text) {
-    return decode(text, Plus::space);
+/// The decoded key or value of a query or form. Any text is one: a '%' that begins no escape is itself, as in
+/// the WHATWG URL standard.
+[[nodiscard]] inline std::string percent_decode_form(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) out += take_form_decoded(text);
+    return out;
 }
 
 }  // namespace detail
@@ -3360,7 +3361,13 @@ namespace http {
 
 /// The decoded bytes, or nullopt at an escape that is not '%' and two hex digits. '+' stays '+'.
 [[nodiscard]] inline std::optional<std::string> percent_decode(std::string_view text) {
-    return sake::detail::decode(text, sake::detail::Plus::literal);
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        if (text[0] == '%' && !sake::detail::begins_with_escape(text)) return std::nullopt;
+        out += sake::detail::take_decoded(text);
+    }
+    return out;
 }
 
 /// Escapes whatever may not stand as itself in one path segment; '/' is escaped too (RFC 3986 section 3.3).
@@ -3397,9 +3404,7 @@ std::string escape_uri(std::string_view text, Stands stands) {
     out.reserve(text.size());
     for (std::size_t i = 0; i < text.size(); ++i) {
         const char c = text[i];
-        const std::string_view digits = text.substr(i).substr(1, 2);
-        const bool is_escape = c == '%' && digits.size() == 2 && ascii::all_of(digits, ascii::hex);
-        if (is_escape || stands(c, i) || !ascii::is(c, ascii::field)) {
+        if (begins_with_escape(text.substr(i)) || stands(c, i) || !ascii::is(c, ascii::field)) {
             out += c;
         } else {
             append_escape(out, c);
@@ -3494,8 +3499,7 @@ class QueryPairs {
     return std::nullopt;
 }
 
-/// The decoded value of the first pair whose decoded key is `key`; nullopt when there is none or its escapes
-/// are bad.
+/// The decoded value of the first pair whose decoded key is `key`; nullopt when there is none.
 [[nodiscard]] inline std::optional<std::string> query_value(std::string_view raw_query,
                                                             std::string_view key) {
     const std::optional<std::string_view> raw = find_query_value(raw_query, key);
@@ -11968,7 +11972,7 @@ using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
 // ---- sake/io/net_error.hpp ----
 
 // What can become of a connection and has no errno: a peer that ended in order but too early, and a name that
-// has no address.
+// has no address. Each is an error of one cause: a code with its own words.
 
 namespace sake {
 inline namespace v0 {
@@ -11997,11 +12001,13 @@ class LookupCategory final : public std::error_category {
     throw std::system_error(std::error_code(1, category), what);
 }
 
-/// Throws std::system_error: "<what>: Name or service not known", or what else getaddrinfo's code means.
-/// Equal to std::errc::address_not_available.
-[[noreturn]] inline void throw_lookup_error(int code, const std::string& what) {
+/// What getaddrinfo has just returned, as an error: "Name or service not known", equal to
+/// std::errc::address_not_available; or errno, where it says that this is the cause.
+inline std::error_code lookup_error(int code) noexcept {
     static const LookupCategory category;
-    throw std::system_error(std::error_code(code, category), what);
+    if (code == 0) return {};
+    if (code == EAI_SYSTEM && errno != 0) return {errno, std::system_category()};
+    return {code, category};
 }
 
 }  // namespace detail
@@ -12542,10 +12548,10 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// What getaddrinfo says of a name: addresses, best first, or its error code.
+/// What getaddrinfo says of a name: addresses, best first, or its error.
 struct Lookup {
     std::vector<SocketAddress> addresses;
-    int error = 0;
+    std::error_code error;
 };
 
 inline Lookup look_up(const HostAndPort& where, int flags) {
@@ -12554,8 +12560,8 @@ inline Lookup look_up(const HostAndPort& where, int flags) {
     hints.ai_flags = AI_NUMERICSERV | flags;
     addrinfo* list = nullptr;
     Lookup found;
-    found.error = ::getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &list);
-    if (found.error != 0) return found;
+    found.error = lookup_error(::getaddrinfo(where.host.c_str(), where.port.c_str(), &hints, &list));
+    if (found.error) return found;
     const Addresses owned(list);
     for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
         found.addresses.emplace_back(each->ai_addr, each->ai_addrlen);
@@ -12615,13 +12621,13 @@ struct ForNames;
 template <class Peer>
 Task<std::vector<SocketAddress>> resolve(Peer where) {
     Lookup found = look_up(where, AI_NUMERICHOST);
-    if (found.error != 0) {
+    if (found.error) {
         auto lookup = [name = where] { return look_up(name, 0); };
         auto looking_up = run_blocking<ForNames>(std::move(lookup));
         found = co_await std::move(looking_up);
     }
-    if (found.error == 0) co_return alternate_families(found.addresses);
-    throw_lookup_error(found.error, "cannot connect to " + where.to_string());
+    if (!found.error) co_return alternate_families(found.addresses);
+    throw std::system_error(found.error, "cannot connect to " + printable(where.to_string()));
 }
 
 /// The attempts to reach one peer.
@@ -13031,12 +13037,9 @@ inline std::vector<SocketAddress> resolve_to_listen(const HostAndPort& where, st
     hints.ai_socktype = SOCK_STREAM;
     hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
     addrinfo* list = nullptr;
-    const int failed =
-        ::getaddrinfo(is_every_interface ? nullptr : where.host.c_str(), where.port.c_str(), &hints, &list);
-    if (failed != 0) {
-        throw std::system_error(std::make_error_code(std::errc::address_not_available),
-                                "cannot listen on " + std::string(name) + ": " + ::gai_strerror(failed));
-    }
+    const char* const host = is_every_interface ? nullptr : where.host.c_str();
+    const std::error_code error = lookup_error(::getaddrinfo(host, where.port.c_str(), &hints, &list));
+    if (error) throw std::system_error(error, "cannot listen on " + printable(name));
     const Addresses owned(list);
     std::vector<SocketAddress> addresses;
     for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
@@ -14053,12 +14056,28 @@ inline void require_json_type(std::string_view content_type) {
     if (!type.empty() && !is_json) throw HttpError(415, "the body must be application/json");
 }
 
-/// nlohmann's words without its tag: "[json.exception.type_error.302] type must be ..." -> "type must be
-/// ...". Where it speaks of its functions, asked for a member, they are for its caller and not for clients.
+/// nlohmann's words without the place that JSON_DIAGNOSTICS and JSON_DIAGNOSTIC_POSITIONS put before them:
+/// "(/a/b) (bytes 5-9) ". Names in it may be a client's and hold anything, so the words themselves are looked
+/// for first, from the end.
+inline std::string_view without_place(std::string_view text) noexcept {
+    if (!text.starts_with("(/") && !text.starts_with("(bytes ")) return text;
+    std::size_t end = 0;
+    for (const std::string_view words : {") key '", ") type must be ", ") cannot use ", ") array index "}) {
+        const std::size_t at = text.rfind(words);
+        if (at != std::string_view::npos && at > end) end = at;
+    }
+    if (end == 0) end = text.find(") ");  // the program's own words
+    return end == std::string_view::npos ? text : text.substr(end + 2);
+}
+
+/// nlohmann's words without its tag, and without what JSON_DIAGNOSTICS puts before them: of
+/// "[json.exception.type_error.302] (/a/b) type must be ...", "type must be ...". Where it speaks of its
+/// functions, asked for a member, they are for its caller and not for clients.
 inline std::string plain_message(const Json::exception& error) {
     std::string_view text = error.what();
     const std::size_t end = text.find("] ");
     if (end != std::string_view::npos) text.remove_prefix(end + 2);
+    text = without_place(text);
     for (const std::string_view use : {"cannot use at() with ", "cannot use value() with "}) {
         if (!text.starts_with(use)) continue;
         text.remove_prefix(use.size());
@@ -15493,6 +15512,7 @@ namespace detail {
 enum class PatternError : std::uint8_t {
     none,
     must_start_with_slash,
+    not_text,
     name_missing,
     name_used_twice,
     wildcard_not_last,
@@ -15510,6 +15530,8 @@ constexpr const char* to_string(PatternError error) noexcept {
             return "is fine";
         case PatternError::must_start_with_slash:
             return "must start with a slash";
+        case PatternError::not_text:
+            return "is not UTF-8 without NUL, as every path is";
         case PatternError::name_missing:
             return "has a ':' or '*' without a name";
         case PatternError::name_used_twice:
@@ -15581,6 +15603,16 @@ inline std::string literal_segment(std::string_view segment) {
     return text;
 }
 
+/// Whether it is UTF-8 without NUL. A path that is not is answered with 400 before it reaches a pattern.
+constexpr bool is_pattern_text(std::string_view text) noexcept {
+    while (!text.empty()) {
+        const std::size_t length = utf8_sequence(text.data(), text.size());
+        if (length == 0 || text[0] == '\0') return false;
+        text.remove_prefix(length);
+    }
+    return true;
+}
+
 constexpr bool is_param_name(std::string_view name) noexcept {
     for (const char c : name) {
         const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
@@ -15593,6 +15625,7 @@ constexpr bool is_param_name(std::string_view name) noexcept {
 /// Checks the grammar. An empty text is right only for a group.
 constexpr PatternCheck check_pattern(std::string_view text) noexcept {
     if (text.empty() || text.front() != '/') return {PatternError::must_start_with_slash, 0};
+    if (!is_pattern_text(text)) return {PatternError::not_text, 0};
     if (text.find_first_of("?#") != std::string_view::npos) return {PatternError::has_query, 0};
     if (text.find_first_of("{}<>[]\\") != std::string_view::npos) return {PatternError::has_bracket, 0};
     if (has_other_escape(text)) return {PatternError::has_escape, 0};
@@ -15623,6 +15656,7 @@ constexpr PatternCheck check_pattern(std::string_view text) noexcept {
 // Not constexpr on purpose: calling one of these while a literal pattern is checked stops the compiler, which
 // prints its name.
 inline void the_pattern_must_start_with_a_slash() {}
+inline void the_pattern_must_be_utf8_without_nul() {}
 inline void a_parameter_of_the_pattern_has_no_name() {}
 inline void the_pattern_uses_a_parameter_name_twice() {}
 inline void the_wildcard_must_be_the_last_segment_of_the_pattern() {}
@@ -15641,6 +15675,9 @@ constexpr void require_pattern(PatternError error) {
             break;
         case PatternError::must_start_with_slash:
             the_pattern_must_start_with_a_slash();
+            break;
+        case PatternError::not_text:
+            the_pattern_must_be_utf8_without_nul();
             break;
         case PatternError::name_missing:
             a_parameter_of_the_pattern_has_no_name();
@@ -15714,7 +15751,9 @@ class PatternArgument {
         const PatternCheck check = check_pattern(pattern.text);
         const bool may_be_empty = Use == PatternUse::group && pattern.text.empty();
         if (check.error != PatternError::none && !may_be_empty) {
-            throw std::invalid_argument("pattern \"" + pattern.text + "\" " + to_string(check.error));
+            std::string shown;  // a NUL would end the message
+            append_escaped(shown, pattern.text);
+            throw std::invalid_argument("pattern \"" + shown + "\" " + to_string(check.error));
         }
         params_ = check.params;
     }
@@ -16295,11 +16334,8 @@ inline std::optional<std::string_view> Context::find_cookie(std::string_view nam
 namespace detail {
 
 /// The text of a query parameter for a handler: decoded if it must be, and kept for as long as the request.
-inline std::string_view decoded_query_value(Request& request, std::string_view name, std::string_view raw) {
-    if (!detail::needs_form_decoding(raw)) return raw;
-    auto decoded = detail::percent_decode_form(raw);
-    if (!decoded) throw HttpError(400, "query parameter '" + std::string(name) + "' is badly escaped");
-    return request.keep(std::move(*decoded));
+inline std::string_view decoded_query_value(Request& request, std::string_view raw) {
+    return needs_form_decoding(raw) ? request.keep(percent_decode_form(raw)) : raw;
 }
 
 }  // namespace detail
@@ -16307,14 +16343,14 @@ inline std::string_view decoded_query_value(Request& request, std::string_view n
 inline std::optional<std::string_view> Context::find_query(std::string_view name) {
     const auto raw = detail::find_query_value(query_string(), name);
     if (!raw) return std::nullopt;
-    return detail::decoded_query_value(call_->request, name, *raw);
+    return detail::decoded_query_value(call_->request, *raw);
 }
 
 inline std::vector<std::string_view> Context::queries(std::string_view name) {
     std::vector<std::string_view> values;
     for (const auto& [raw_name, raw_value] : detail::QueryPairs(query_string())) {
         if (!detail::decodes_to(raw_name, name)) continue;
-        values.push_back(detail::decoded_query_value(call_->request, name, raw_value));
+        values.push_back(detail::decoded_query_value(call_->request, raw_value));
     }
     return values;
 }
@@ -18142,8 +18178,9 @@ inline Route& Route::worker(bool on) {
 // ---- sake/client/url.hpp ----
 
 // URLs of the http scheme, for the client: where to connect, what to ask for, and where a redirect leads.
-// What people and servers write into a path or query, such as a space or UTF-8, is escaped here, as browsers
-// do. Control bytes are refused, so that nothing can be put into a request.
+// What people and servers write into a path or query, such as a space or UTF-8, is read as browsers do (the
+// WHATWG URL standard), and escaped. Control bytes are refused, so that nothing can be put into a request,
+// and so is a backslash at the host, so that no two readers see two hosts.
 
 namespace sake {
 inline namespace v0 {
@@ -18193,9 +18230,24 @@ inline std::string loggable_url(std::string_view text) {
     return out;
 }
 
-}  // namespace detail
+[[noreturn]] inline void refuse_url(std::string_view text, std::string_view why) {
+    throw std::invalid_argument("the URL \"" + loggable_url(text) + "\" " + std::string(why));
+}
 
-namespace detail {
+/// A URL or Location without its fragment and its tabs, and with a slash for each backslash in front of its
+/// query. A backslash that begins, holds or ends a host is refused: "http://a\@b/" is of the host a to
+/// browsers, and of b to others.
+inline std::string read_as_browsers(std::string_view text) {
+    std::string out(text.substr(0, text.find('#')));
+    std::erase(out, '\t');
+    const std::size_t query = std::min(out.find('?'), out.size());
+    const std::size_t backslash = out.find('\\');
+    if (backslash >= query) return out;
+    std::replace(out.begin(), out.begin() + static_cast<std::ptrdiff_t>(query), '\\', '/');
+    const std::size_t host_end = sake::detail::authority_end(out);
+    if (host_end != 0 && backslash <= host_end) refuse_url(text, "has a backslash at its host");
+    return out;
+}
 
 /// The text with escapes for what may not stand in a request: a space, `"<>\^`{|}`, bytes above 127, a '%'
 /// that begins no escape. Control bytes stay, for parse_url to refuse.
@@ -18203,11 +18255,22 @@ inline std::string escape_url(std::string_view text) {
     return sake::detail::escape_uri(text, [](char c, std::size_t) { return ascii::is(c, ascii::target); });
 }
 
-/// "host" or "host:port" as two spellings of one origin have it in common.
+/// "[::1]" for each spelling of an address in brackets.
+inline std::string normal_ipv6(const std::string& bracketed) {
+    in6_addr address{};
+    char text[INET6_ADDRSTRLEN];
+    const std::string plain = bracketed.substr(1, bracketed.size() - 2);
+    const bool is_read = ::inet_pton(AF_INET6, plain.c_str(), &address) == 1;
+    if (!is_read || ::inet_ntop(AF_INET6, &address, text, sizeof text) == nullptr) return bracketed;
+    return "[" + std::string(text) + "]";
+}
+
+/// "host" or "host:port" as all spellings of one origin have it in common.
 inline std::string normal_authority(std::string_view text) {
     const std::size_t host = sake::detail::host_length(text);
     std::string out(text.substr(0, host));
     for (char& c : out) c = to_lower(c);
+    if (out.front() == '[') out = normal_ipv6(out);
     const std::string_view digits = text.substr(std::min(host + 1, text.size()));
     const std::uint16_t port = parse_decimal<std::uint16_t>(digits).value_or(Url::default_port);
     return port == Url::default_port ? out : out + ":" + std::to_string(port);
@@ -18215,14 +18278,12 @@ inline std::string normal_authority(std::string_view text) {
 
 }  // namespace detail
 
-/// What may not stand in a path or query is escaped, but control bytes. Throws std::invalid_argument for what
-/// is no URL, or has another scheme; a user name and a password in it are refused, and not repeated in the
-/// message.
+/// A tab is dropped, a backslash in the path is a slash, and what may not stand in a path or query is
+/// escaped, but control bytes. Throws std::invalid_argument for what is no URL, or has another scheme; a user
+/// name and a password in it are refused, and not repeated in the message.
 [[nodiscard]] inline Url parse_url(std::string_view text) {
-    const auto refuse = [&](std::string_view why) {
-        throw std::invalid_argument("the URL \"" + detail::loggable_url(text) + "\" " + std::string(why));
-    };
-    const std::string whole = detail::escape_url(text.substr(0, text.find('#')));
+    const auto refuse = [&](std::string_view why) { detail::refuse_url(text, why); };
+    const std::string whole = detail::escape_url(detail::read_as_browsers(text));
     const auto parts = sake::detail::parse_absolute(sake::detail::Method::get, whole);
     if (!parts) {
         const std::size_t host = std::min(whole.find("//"), whole.size());
@@ -18275,11 +18336,16 @@ inline bool has_scheme(std::string_view text) noexcept {
 
 }  // namespace detail
 
-/// Where a Location leads from `base` (RFC 3986 section 5.2). Throws as parse_url does.
-[[nodiscard]] inline Url resolve_url(const Url& base, std::string_view location) {
-    location = location.substr(0, location.find('#'));
-    if (location.substr(0, 2) == "//") return parse_url("http:" + std::string(location));
-    if (detail::has_scheme(location)) return parse_url(location);
+/// Where a Location leads from `base` (RFC 3986 section 5.2). "http:/z" and "http:z" are relative, as
+/// browsers read them. Throws as parse_url does.
+[[nodiscard]] inline Url resolve_url(const Url& base, std::string_view text) {
+    const std::string whole = detail::read_as_browsers(text);
+    std::string_view location = whole;
+    constexpr std::string_view scheme = "http:";
+    const bool has_own = iequals(location.substr(0, scheme.size()), scheme);
+    if (has_own) location.remove_prefix(scheme.size());
+    if (location.substr(0, 2) == "//") return parse_url(std::string(scheme).append(location));
+    if (!has_own && detail::has_scheme(location)) return parse_url(location);
     const std::string_view old_path = std::string_view(base.target).substr(0, base.target.find('?'));
     std::string target;
     if (location.empty()) {
@@ -18363,6 +18429,17 @@ inline bool is_own_field(std::string_view name) noexcept {
     if (sake::detail::is_framing_field(name)) return true;
     for (const std::string_view own : {"host", "expect", "te", "proxy-connection", "http2-settings"}) {
         if (iequals(name, own)) return true;
+    }
+    return false;
+}
+
+/// Whether a field describes the body of its request, so that it is nothing without the body (RFC 9110
+/// section 15.4, RFC 9530).
+inline bool is_about_body(std::string_view name) noexcept {
+    constexpr std::string_view content = "content-";
+    if (iequals(name.substr(0, content.size()), content)) return true;
+    for (const std::string_view other : {"digest", "repr-digest", "last-modified"}) {
+        if (iequals(name, other)) return true;
     }
     return false;
 }
@@ -18513,7 +18590,15 @@ class Request {
         const bool drops_body = status == 303 || ((status == 301 || status == 302) && method_ == "POST");
         if (!drops_body) return;
         if (method_ != "HEAD") method_ = "GET";
-        headers_.remove("Content-Type");
+        drop_body();
+    }
+
+    void drop_body() {
+        std::vector<std::string> gone;
+        for (const auto& [name, value] : headers_) {
+            if (detail::is_about_body(name)) gone.emplace_back(name);
+        }
+        for (const std::string& name : gone) headers_.remove(name);
         body_.clear();
         has_body_ = false;
     }

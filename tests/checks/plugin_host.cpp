@@ -1,4 +1,5 @@
-// Loads the plug-in that is its argument, and asks for each of its routes, twice, with an engine that runs anew.
+// Loads the plug-in that is its argument, and asks for each of its routes, twice, with an engine that runs
+// anew.
 #include <dlfcn.h>
 
 #include <cstdio>

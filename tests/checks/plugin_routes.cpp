@@ -26,11 +26,13 @@ void add_all(sake::Engine& app) {
         const int value = co_await child;
         ctx.text("coroutine " + std::to_string(value));
     });
-    app.get("/worker", [](sake::Context& ctx) -> sake::Task<> {
-           auto child = sake::spawn(later(8));
-           const int value = co_await child;
-           ctx.text("worker " + std::to_string(value));
-       }).worker();
+    app.get("/worker",
+            [](sake::Context& ctx) -> sake::Task<> {
+                auto child = sake::spawn(later(8));
+                const int value = co_await child;
+                ctx.text("worker " + std::to_string(value));
+            })
+        .worker();
     app.get("/throws", [] { throw sake::HttpError(418, "from the plug-in"); });
     app.get("/background", [](sake::Context& ctx) -> sake::Task<> {
         const auto work = [] { return 9; };

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Looks for tools by name; installs the missing ones with apt-get, or says how to install them.
 #
-#   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json libpq postgresql locales
+#   setup.sh [--optional] NAME...     a NAME is a command, or one of: c++20 doctest nlohmann-json libpq postgresql locales libc++-19
 #
 # With --optional, what cannot be had is named and passed over. Quick when everything is there. Targets of one make
 # call it side by side: one of them installs at a time, and each looks again before it does.
@@ -16,6 +16,7 @@ has() {
         nlohmann-json) header nlohmann/json.hpp ;;
         libpq) header libpq-fe.h || header postgresql/libpq-fe.h ;;
         postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' > /dev/null ;;
+        libc++-*) compgen -G "/usr/lib/llvm-${1#libc++-}/include/c++/v1/version" > /dev/null ;;
         locales) [ -e /usr/share/i18n/locales/tr_TR ] ;;
         *) command -v "$1" > /dev/null ;;
     esac
@@ -42,6 +43,7 @@ package() {
         libpq) echo libpq-dev ;;
         nlohmann-json) echo nlohmann-json3-dev ;;
         clang++-*) echo "clang-${1#clang++-} libclang-rt-${1#clang++-}-dev" ;;
+        libc++-*) echo "$1-dev libc++abi-${1#libc++-}-dev" ;;
         ss) echo iproute2 ;;
         clang++) echo "clang libclang-rt-dev" ;;
         *) echo "$1" ;;
