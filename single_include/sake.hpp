@@ -6464,7 +6464,7 @@ inline bool Reactor::may_put_off_events() noexcept {
 
 // All of them, a batch at a time. What becomes ready meanwhile is reported last, so there is an end to it
 // when each watch could have been reported for both directions.
-inline void Reactor::take_events() {
+[[gnu::always_inline]] inline void Reactor::take_events() {
     using Found = detail::Poller::Found;
     constexpr std::chrono::milliseconds at_once(0);
     constexpr std::chrono::milliseconds a_real_wait(1);
@@ -15557,9 +15557,11 @@ constexpr const char* to_string(PatternError error) noexcept {
 
 /// Takes the next segment off a pattern or a path, which begins with '/'.
 constexpr std::string_view take_segment(std::string_view& rest) noexcept {
-    rest.remove_prefix(1);
-    const std::string_view segment = rest.substr(0, rest.find('/'));
-    rest.remove_prefix(segment.size());
+    // A loop, since segments are short: find would cost a call of memchr.
+    std::size_t end = 1;
+    while (end < rest.size() && rest[end] != '/') ++end;
+    const std::string_view segment(rest.data() + 1, end - 1);
+    rest.remove_prefix(end);
     return segment;
 }
 
@@ -16599,7 +16601,7 @@ class Router {
         Node& node = node_for(pattern);
         Entry* const there = find_entry(node, method);
         if (there == nullptr) {
-            node.entries.push_back(new Entry{std::string(method), method_from(method), &target});
+            add_entry(node, method, target);
         } else if (std::exchange(there->is_alias, false)) {
             there->target = &target;
         } else {
@@ -16611,7 +16613,7 @@ class Router {
     void add_alias(std::string_view pattern, std::string_view method, Target& target) {
         Node& node = node_for(pattern);
         if (find_entry(node, method) != nullptr) return;
-        node.entries.push_back(new Entry{std::string(method), method_from(method), &target, true});
+        add_entry(node, method, target).is_alias = true;
     }
 
     /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.
@@ -16694,6 +16696,9 @@ class Router {
                 node = &own_child(node->rest);
         }
         return *node;
+    }
+    static Entry& add_entry(Node& node, std::string_view method, Target& target) {
+        return node.entries.push_back(new Entry{std::string(method), method_from(method), &target});
     }
     static Entry* find_entry(const Node& node, std::string_view method) noexcept {
         Entry* entry = node.entries.first();
@@ -20251,7 +20256,7 @@ class Turn {
 
     /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
     /// False if that is too much.
-    bool account_memory(std::size_t others) noexcept {
+    [[gnu::always_inline]] bool account_memory(std::size_t others) noexcept {
         return transport_.memory_.resize(input().bytes_to_hold() + transport_.output_.held_bytes() + others);
     }
 
@@ -20490,7 +20495,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
         return std::exchange(shard_.wants_room, false);
     }
 
-    bool account_memory(Turn& turn) {
+    [[gnu::always_inline]] bool account_memory(Turn& turn) {
         return turn.account_memory(exchange_ ? exchange_->reader.held_bytes() : 0);
     }
     void take_exchange() {

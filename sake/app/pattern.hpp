@@ -81,9 +81,11 @@ constexpr const char* to_string(PatternError error) noexcept {
 
 /// Takes the next segment off a pattern or a path, which begins with '/'.
 constexpr std::string_view take_segment(std::string_view& rest) noexcept {
-    rest.remove_prefix(1);
-    const std::string_view segment = rest.substr(0, rest.find('/'));
-    rest.remove_prefix(segment.size());
+    // A loop, since segments are short: find would cost a call of memchr.
+    std::size_t end = 1;
+    while (end < rest.size() && rest[end] != '/') ++end;
+    const std::string_view segment(rest.data() + 1, end - 1);
+    rest.remove_prefix(end);
     return segment;
 }
 

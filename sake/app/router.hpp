@@ -44,7 +44,7 @@ class Router {
         Node& node = node_for(pattern);
         Entry* const there = find_entry(node, method);
         if (there == nullptr) {
-            node.entries.push_back(new Entry{std::string(method), method_from(method), &target});
+            add_entry(node, method, target);
         } else if (std::exchange(there->is_alias, false)) {
             there->target = &target;
         } else {
@@ -56,7 +56,7 @@ class Router {
     void add_alias(std::string_view pattern, std::string_view method, Target& target) {
         Node& node = node_for(pattern);
         if (find_entry(node, method) != nullptr) return;
-        node.entries.push_back(new Entry{std::string(method), method_from(method), &target, true});
+        add_entry(node, method, target).is_alias = true;
     }
 
     /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.
@@ -139,6 +139,9 @@ class Router {
                 node = &own_child(node->rest);
         }
         return *node;
+    }
+    static Entry& add_entry(Node& node, std::string_view method, Target& target) {
+        return node.entries.push_back(new Entry{std::string(method), method_from(method), &target});
     }
     static Entry* find_entry(const Node& node, std::string_view method) noexcept {
         Entry* entry = node.entries.first();

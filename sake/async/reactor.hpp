@@ -448,7 +448,7 @@ inline bool Reactor::may_put_off_events() noexcept {
 
 // All of them, a batch at a time. What becomes ready meanwhile is reported last, so there is an end to it
 // when each watch could have been reported for both directions.
-inline void Reactor::take_events() {
+[[gnu::always_inline]] inline void Reactor::take_events() {
     using Found = detail::Poller::Found;
     constexpr std::chrono::milliseconds at_once(0);
     constexpr std::chrono::milliseconds a_real_wait(1);

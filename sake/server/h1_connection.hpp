@@ -157,7 +157,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
         return std::exchange(shard_.wants_room, false);
     }
 
-    bool account_memory(Turn& turn) {
+    [[gnu::always_inline]] bool account_memory(Turn& turn) {
         return turn.account_memory(exchange_ ? exchange_->reader.held_bytes() : 0);
     }
     void take_exchange() {

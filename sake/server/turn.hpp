@@ -71,7 +71,7 @@ class Turn {
 
     /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
     /// False if that is too much.
-    bool account_memory(std::size_t others) noexcept {
+    [[gnu::always_inline]] bool account_memory(std::size_t others) noexcept {
         return transport_.memory_.resize(input().bytes_to_hold() + transport_.output_.held_bytes() + others);
     }
 
