@@ -6016,7 +6016,7 @@ class WorkMeter {
         if (report_) begun_ = coarse_now();
     }
     /// Some work has ended, and other begins. Returns whether so much time has passed that it could be seen.
-    bool check() {
+    bool note_end() {
         if (!report_) return false;
         const TimePoint present = coarse_now();
         const auto held = present - std::exchange(begun_, present);
@@ -6198,7 +6198,7 @@ class Reactor {
     void adopt(detail::Fiber& fiber) noexcept { fibers_.adopt(fiber); }
     [[nodiscard]] bool has_fibers() const noexcept { return !fibers_.empty(); }
     /// Has code of other modules of the program find this loop; see current_reactor.hpp.
-    void serve_modules(const detail::ReactorSlots& slots) { slots_.add(slots); }
+    void serve_modules(const detail::ReactorSlots& modules) { slots_.add(modules); }
 
   private:
     class Running;
@@ -6525,7 +6525,7 @@ inline void Reactor::resume_ready() {
 
 // Who comes next in this turn must not be late for what came before.
 inline void Reactor::check_stall() {
-    if (meter_.check()) now_ = present();
+    if (meter_.note_end()) now_ = present();
 }
 
 inline void Reactor::run_posted() {
@@ -14431,18 +14431,17 @@ namespace detail {
 class Response {
   public:
     Response() = default;
-    Response(const Response& other)
-        : status(other.status), headers(other.headers), body(other.body), close(other.close) {
-        copy_type(other);
-    }
+    Response(const Response& other) { *this = other; }
     Response& operator=(const Response& other) {
         status = other.status;
-        headers = other.headers;
+        headers.clear();
+        for (const auto& [name, value] : other.headers) headers.add(name, value);
         body = other.body;
         close = other.close;
         copy_type(other);
         return *this;
     }
+    ~Response() = default;
 
     int status = 200;
     http::Headers headers;
@@ -17255,29 +17254,41 @@ inline bool is_answered_on_head(Call& call) {
     return call.is_aborted;
 }
 
+/// Whether all middleware has run, and the handler of the server itself that follows never reads the body.
+inline bool needs_no_body(const Call& call) noexcept {
+    const bool is_at_handler = call.position + 1 >= call.route->chain().size();
+    return is_at_handler && !call.route->handler_reads_body && !call.route->suspends();
+}
+
 /// A request is refused while it is read, or its time is up. The answer is that error; but the plain
 /// middleware that it has not passed yet may add fields to it, such as those of CORS, and so may what
-/// Context::after was given. `chain` is the engine's middleware where the request has no route.
+/// Context::after was given. As on the way to a handler, what follows one that aborts or throws is not run.
+/// Where the call is in its chain stays as it is: a handler may be on its way still. `engine` has the
+/// middleware of a request without a route.
 inline void answer_refusal(Call& call, const Scope& engine, int status, std::string_view reason,
                            AnswerCause cause) {
+    bool goes_on = !call.is_aborted;
     const auto decorate = [&](const Handler& middleware) {
-        if (middleware.is_coroutine() || call.is_aborted) return;
+        if (middleware.is_coroutine()) return;
         call.body_state = BodyState::to_come;
         try {
             middleware.call(call);
+            goes_on = !call.is_aborted;
+        } catch (const BodyNeeded&) {
+            // It is not for this request, which has no body.
         } catch (...) {
-            // The refusal stands, and a client does not fill the log with what it causes.
+            goes_on = false;  // the refusal stands, and a client does not fill the log with what it causes
         }
         call.body_state = BodyState::here;
     };
     if (call.route == nullptr) {
-        for (const Middleware* each = engine.middleware.first(); each != nullptr; each = each->next) {
-            decorate(each->handler);
-        }
+        const Middleware* each = engine.middleware.first();
+        for (; goes_on && each != nullptr; each = each->next) decorate(each->handler);
     } else {
         const auto& chain = call.route->chain();
-        while (call.position + 1 < chain.size()) decorate(*chain[call.position++]);
+        for (std::size_t i = call.position; goes_on && i + 1 < chain.size(); ++i) decorate(*chain[i]);
     }
+    call.is_aborted = true;
     call.cause = cause;
     call.response.set_problem(status, reason);
     run_afters(call);
@@ -20446,6 +20457,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     Progress progress(Turn& turn);
     Progress read_request(Turn& turn);
     bool decides_on_head(Turn& turn);
+    void answer_without_body(Turn& turn);
     Progress start_handler(Turn& turn);
 
     // Handlers that are coroutines.
@@ -20669,14 +20681,23 @@ inline H1Connection::Progress H1Connection::read_request(Turn& turn) {
 /// Middleware may answer now that the head is here. A body that is small is read all the same, so that the
 /// connection goes on.
 inline bool H1Connection::decides_on_head(Turn& turn) {
-    H1Reader& reader = exchange_->reader;
-    shard_.reactor.set_work(exchange_->call.route);
-    if (!is_answered_on_head(exchange_->call) || !reader.is_worth_refusing()) return false;
-    run_afters(exchange_->call);
+    const H1Reader& reader = exchange_->reader;
+    Call& call = exchange_->call;
+    shard_.reactor.set_work(call.route);
+    if (is_answered_on_head(call)) {
+        if (!reader.is_worth_refusing()) return false;
+    } else if (!reader.expects_continue() || !needs_no_body(call)) {
+        return false;
+    }
+    answer_without_body(turn);
+    return true;
+}
+
+inline void H1Connection::answer_without_body(Turn& turn) {
+    run_plain(exchange_->call);
     exchange_->call.response.close = true;
     respond(turn);
     has_unread_ = true;
-    return true;
 }
 
 // A coroutine may run for long, so what is gathered leaves first.
@@ -20820,7 +20841,9 @@ inline void H1Connection::ran_out_of_time(Turn& turn) {
     Socket& socket = transport_.socket();
     if (is_between_requests() && watch().is_readable()) return;  // a request that came in this very turn
     const bool may_go_on = !transport_.has_unsent() && socket.unacknowledged() > 0;
-    if (in_request && !transport_.has_unsent()) {
+    if (in_request && !transport_.has_unsent() && exchange_ && exchange_->call.is_aborted) {
+        answer_without_body(turn);  // its middleware has answered, and a small body was waited for
+    } else if (in_request && !transport_.has_unsent()) {
         was_slow_ = true;
         refuse(turn, shard_.is_draining() ? 503 : 408, "the request did not arrive in time",
                shard_.is_draining() ? AnswerCause::stop : AnswerCause::timeout);

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "support/common.hpp"
@@ -226,7 +227,6 @@ TEST_CASE("a request that is refused while it is read has the fields of the engi
         });
     });
     app.use([](Context& ctx) { static_cast<void>(ctx.bind()); });
-    app.use([](Context&) { throw std::runtime_error("not for a refusal"); });
     app.use([](Context& ctx) {
         ctx.set_header("X-Path", ctx.path().empty() ? "none" : ctx.path());
         ctx.abort(401).text("an answer that does not count");
@@ -340,6 +340,73 @@ TEST_CASE("an observer sees the refusal as it leaves") {
     TestClient client(app);
     CHECK(client.post("/", "too much").status == 413);
     CHECK(seen == "413 refused 413 1");
+}
+
+TEST_CASE("a request whose time is up before it has passed its middleware never reaches its handler") {
+    int ran = 0;
+    sake::Engine app(quiet().with_request_timeout(100ms));
+    app.use([](Context& ctx) -> Task<> {
+        try {
+            co_await sake::sleep(10s);
+        } catch (const sake::Cancelled&) {
+            // Swallows it, and goes on.
+        }
+        co_await ctx.next();
+    });
+    app.use([](Context&) { throw sake::HttpError(401, "no"); });
+    app.get("/", [&] { ++ran; });
+    TestClient client(app);
+    CHECK(client.get("/").status == 504);
+    client.advance(1s);
+    CHECK(ran == 0);
+}
+
+TEST_CASE("on a refusal, what follows middleware that throws or aborts is not run") {
+    for (const bool throws : {true, false}) {
+        int passed = 0;
+        sake::Engine app(quiet().with_max_body(10));
+        app.use([](Context& ctx) { ctx.set_header("X-First", "1"); });
+        app.use([throws](Context& ctx) {
+            if (throws) throw sake::HttpError(401, "no");
+            ctx.abort(401);
+        });
+        app.use([&](Context&) { ++passed; });
+        app.post("/", [&] { ++passed; });
+        TestClient client(app);
+        const sake::TestResponse refused = client.post("/", "more than ten bytes");
+        CHECK(refused.status == 413);
+        CHECK(refused.header("X-First") == "1");
+        CHECK(client.post("/", "few").status == 401);
+        CHECK(passed == 0);
+    }
+}
+
+TEST_CASE("a 404 or 405 is answered before the body is asked for, behind middleware too") {
+    sake::Engine app;
+    app.use([](Context& ctx) { ctx.set_header("X-Middleware", "1"); });
+    app.get("/get", [] {});
+    TestClient client(app);
+    for (const auto& [path, status] : {std::pair("/none", 404), std::pair("/get", 405)}) {
+        TestConnection connection = client.connect();
+        connection.send(waiting_head(path));
+        const std::string all = connection.receive_all();
+        CHECK(all.starts_with("HTTP/1.1 " + std::to_string(status)));
+        CHECK(all.find("X-Middleware: 1\r\n") != std::string::npos);
+    }
+}
+
+TEST_CASE("an answer that waits for a small body leaves when the body does not come in time") {
+    sake::Engine app(quiet());
+    app.use(require_key);
+    app.post("/", [] {});
+    TestClient client(app);
+    TestConnection connection = client.connect();
+    connection.send(head("/", "Content-Length: 5\r\n"));
+    CHECK(connection.receive_now().empty());
+    client.advance(60s);
+    const sake::TestResponse answer = connection.response("POST");
+    CHECK(answer.status == 401);
+    CHECK(answer.header("Connection") == "close");
 }
 
 }  // namespace test_on_head

@@ -58,29 +58,41 @@ inline bool is_answered_on_head(Call& call) {
     return call.is_aborted;
 }
 
+/// Whether all middleware has run, and the handler of the server itself that follows never reads the body.
+inline bool needs_no_body(const Call& call) noexcept {
+    const bool is_at_handler = call.position + 1 >= call.route->chain().size();
+    return is_at_handler && !call.route->handler_reads_body && !call.route->suspends();
+}
+
 /// A request is refused while it is read, or its time is up. The answer is that error; but the plain
 /// middleware that it has not passed yet may add fields to it, such as those of CORS, and so may what
-/// Context::after was given. `chain` is the engine's middleware where the request has no route.
+/// Context::after was given. As on the way to a handler, what follows one that aborts or throws is not run.
+/// Where the call is in its chain stays as it is: a handler may be on its way still. `engine` has the
+/// middleware of a request without a route.
 inline void answer_refusal(Call& call, const Scope& engine, int status, std::string_view reason,
                            AnswerCause cause) {
+    bool goes_on = !call.is_aborted;
     const auto decorate = [&](const Handler& middleware) {
-        if (middleware.is_coroutine() || call.is_aborted) return;
+        if (middleware.is_coroutine()) return;
         call.body_state = BodyState::to_come;
         try {
             middleware.call(call);
+            goes_on = !call.is_aborted;
+        } catch (const BodyNeeded&) {
+            // It is not for this request, which has no body.
         } catch (...) {
-            // The refusal stands, and a client does not fill the log with what it causes.
+            goes_on = false;  // the refusal stands, and a client does not fill the log with what it causes
         }
         call.body_state = BodyState::here;
     };
     if (call.route == nullptr) {
-        for (const Middleware* each = engine.middleware.first(); each != nullptr; each = each->next) {
-            decorate(each->handler);
-        }
+        const Middleware* each = engine.middleware.first();
+        for (; goes_on && each != nullptr; each = each->next) decorate(each->handler);
     } else {
         const auto& chain = call.route->chain();
-        while (call.position + 1 < chain.size()) decorate(*chain[call.position++]);
+        for (std::size_t i = call.position; goes_on && i + 1 < chain.size(); ++i) decorate(*chain[i]);
     }
+    call.is_aborted = true;
     call.cause = cause;
     call.response.set_problem(status, reason);
     run_afters(call);

@@ -19,18 +19,17 @@ namespace detail {
 class Response {
   public:
     Response() = default;
-    Response(const Response& other)
-        : status(other.status), headers(other.headers), body(other.body), close(other.close) {
-        copy_type(other);
-    }
+    Response(const Response& other) { *this = other; }
     Response& operator=(const Response& other) {
         status = other.status;
-        headers = other.headers;
+        headers.clear();
+        for (const auto& [name, value] : other.headers) headers.add(name, value);
         body = other.body;
         close = other.close;
         copy_type(other);
         return *this;
     }
+    ~Response() = default;
 
     int status = 200;
     http::Headers headers;

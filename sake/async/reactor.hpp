@@ -182,7 +182,7 @@ class Reactor {
     void adopt(detail::Fiber& fiber) noexcept { fibers_.adopt(fiber); }
     [[nodiscard]] bool has_fibers() const noexcept { return !fibers_.empty(); }
     /// Has code of other modules of the program find this loop; see current_reactor.hpp.
-    void serve_modules(const detail::ReactorSlots& slots) { slots_.add(slots); }
+    void serve_modules(const detail::ReactorSlots& modules) { slots_.add(modules); }
 
   private:
     class Running;
@@ -509,7 +509,7 @@ inline void Reactor::resume_ready() {
 
 // Who comes next in this turn must not be late for what came before.
 inline void Reactor::check_stall() {
-    if (meter_.check()) now_ = present();
+    if (meter_.note_end()) now_ = present();
 }
 
 inline void Reactor::run_posted() {

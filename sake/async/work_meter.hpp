@@ -28,7 +28,7 @@ class WorkMeter {
         if (report_) begun_ = coarse_now();
     }
     /// Some work has ended, and other begins. Returns whether so much time has passed that it could be seen.
-    bool check() {
+    bool note_end() {
         if (!report_) return false;
         const TimePoint present = coarse_now();
         const auto held = present - std::exchange(begun_, present);

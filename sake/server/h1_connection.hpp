@@ -108,6 +108,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     Progress progress(Turn& turn);
     Progress read_request(Turn& turn);
     bool decides_on_head(Turn& turn);
+    void answer_without_body(Turn& turn);
     Progress start_handler(Turn& turn);
 
     // Handlers that are coroutines.
@@ -331,14 +332,23 @@ inline H1Connection::Progress H1Connection::read_request(Turn& turn) {
 /// Middleware may answer now that the head is here. A body that is small is read all the same, so that the
 /// connection goes on.
 inline bool H1Connection::decides_on_head(Turn& turn) {
-    H1Reader& reader = exchange_->reader;
-    shard_.reactor.set_work(exchange_->call.route);
-    if (!is_answered_on_head(exchange_->call) || !reader.is_worth_refusing()) return false;
-    run_afters(exchange_->call);
+    const H1Reader& reader = exchange_->reader;
+    Call& call = exchange_->call;
+    shard_.reactor.set_work(call.route);
+    if (is_answered_on_head(call)) {
+        if (!reader.is_worth_refusing()) return false;
+    } else if (!reader.expects_continue() || !needs_no_body(call)) {
+        return false;
+    }
+    answer_without_body(turn);
+    return true;
+}
+
+inline void H1Connection::answer_without_body(Turn& turn) {
+    run_plain(exchange_->call);
     exchange_->call.response.close = true;
     respond(turn);
     has_unread_ = true;
-    return true;
 }
 
 // A coroutine may run for long, so what is gathered leaves first.
@@ -482,7 +492,9 @@ inline void H1Connection::ran_out_of_time(Turn& turn) {
     Socket& socket = transport_.socket();
     if (is_between_requests() && watch().is_readable()) return;  // a request that came in this very turn
     const bool may_go_on = !transport_.has_unsent() && socket.unacknowledged() > 0;
-    if (in_request && !transport_.has_unsent()) {
+    if (in_request && !transport_.has_unsent() && exchange_ && exchange_->call.is_aborted) {
+        answer_without_body(turn);  // its middleware has answered, and a small body was waited for
+    } else if (in_request && !transport_.has_unsent()) {
         was_slow_ = true;
         refuse(turn, shard_.is_draining() ? 503 : 408, "the request did not arrive in time",
                shard_.is_draining() ? AnswerCause::stop : AnswerCause::timeout);
