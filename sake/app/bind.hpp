@@ -133,6 +133,7 @@ inline std::string missing_key(const Json::exception& error) {
 /// them, and then the others, until it fails as it did with all of them.
 template <class T>
 std::string culprit(Json document) {
+    JsonFit<Json>::tame(document);
     Json tried = Json::object();
     std::string key;
     for (std::size_t left = document.size() + 1; left > 0; --left) {

@@ -45,18 +45,28 @@ class JsonFit {
 
     [[nodiscard]] bool has_numbers() const noexcept { return has_numbers_; }
 
-    /// What a floating-point number becomes is not defined if its type does not hold it. So the types are
-    /// found out first, by a conversion with `probe` in place of all such numbers. Those that go to an
-    /// integer become one. Throws JsonMisfit for what cannot.
+    /// What a floating-point number becomes is not defined if its type does not hold it. So where the wide
+    /// ones go is found out first, by a conversion with `probe` in their places; or, if the type does not like
+    /// that, with the nearest integers, since what becomes of these is defined. Wide numbers that go to an
+    /// integer become one. Throws JsonMisfit for what cannot, and what the second conversion throws: the
+    /// numbers themselves are not converted then.
     template <class T>
     void settle_floats() {
-        if (floats_.empty()) return;
-        set_floats(document_);
+        if (wide_.empty()) return;
         JsonOwner<Value> written;
-        const bool is_known = write<T>(written.value);
-        std::size_t next = 0;
-        restore_floats(document_, is_known ? &written.value : nullptr, next, nullptr);
+        StandIn stand_in = probe_for;
+        put(stand_in);
+        if (!write<T>(written.value)) {
+            stand_in = nearest_integer;
+            put(stand_in);
+            written.value = document_.template get<T>();
+        }
+        for (const Wide& each : wide_) *each.place = each.number;
+        settle_all(document_, written.value, stand_in, nullptr);
     }
+
+    /// Makes the wide floating-point numbers integers, for a conversion of which only the errors matter.
+    static void tame(Value& document) { JsonFit(document).put(nearest_integer); }
 
     /// Throws JsonMisfit if `value`, made of the document, lost something.
     template <class T>
@@ -91,8 +101,26 @@ class JsonFit {
         std::size_t index = 0;
     };
 
-    // No float holds it exactly, so that a float is told from a double.
+    // A floating-point number that the narrowest integers do not hold.
+    struct Wide {
+        Value* place;
+        double number;
+    };
+    // What is converted in place of a wide number. No float holds the probe and the widest integers exactly,
+    // so that a float is told from a double.
+    using StandIn = Value (*)(double);
     static constexpr double probe = 0.1;
+    static constexpr double two_to_63 = 9223372036854775808.0;
+    static Value probe_for(double) { return Value(probe); }
+    static Value nearest_integer(double number) {
+        return integer_from(std::clamp(number, -two_to_63 + 1024, 2 * two_to_63 - 2048));
+    }
+    static Value integer_from(double number) {
+        return number < 0 ? Value(static_cast<std::int64_t>(number))
+                          : Value(static_cast<std::uint64_t>(number));
+    }
+    // An exact -2^63 is parsed as an integer, so this float was beyond it.
+    static bool is_in_64_bits(double number) { return number > -two_to_63 && number < 2 * two_to_63; }
 
     static void append_step(std::string& where, const Step& step) {
         if (!where.empty()) where += '/';
@@ -110,17 +138,14 @@ class JsonFit {
         if (value.is_structured()) {
             for (Value& each : value) collect(each);
         } else if (value.is_number_float()) {
-            floats_.push_back(as_double(value));
+            const double number = as_double(value);
+            if (number <= -1 || number >= 128) wide_.push_back({&value, number});
         }
         has_numbers_ = has_numbers_ || value.is_number() || value.is_boolean();
     }
 
-    void set_floats(Value& value) {
-        if (value.is_structured()) {
-            for (Value& each : value) set_floats(each);
-        } else if (value.is_number_float()) {
-            value = probe;
-        }
+    void put(StandIn stand_in) {
+        for (const Wide& each : wide_) *each.place = stand_in(each.number);
     }
 
     template <class T>
@@ -135,22 +160,21 @@ class JsonFit {
         }
     }
 
-    void restore_floats(Value& value, const Value* written, std::size_t& next, const Trail* trail) {
+    static void settle_all(Value& value, const Value& written, StandIn stand_in, const Trail* trail) {
         if (value.is_object()) {
             for (auto each = value.begin(); each != value.end(); ++each) {
                 const Trail here{trail, &each.key()};
-                restore_floats(*each, written != nullptr ? member(*written, each.key()) : nullptr, next,
-                               &here);
+                const Value* const other = member(written, each.key());
+                if (other != nullptr) settle_all(*each, *other, stand_in, &here);
             }
         } else if (value.is_array()) {
             for (std::size_t i = 0; i < value.size(); ++i) {
                 const Trail here{trail, nullptr, i};
-                restore_floats(value[i], written != nullptr ? element(*written, i) : nullptr, next, &here);
+                const Value* const other = element(written, i);
+                if (other != nullptr) settle_all(value[i], *other, stand_in, &here);
             }
-        } else if (value.is_number_float()) {
-            value = floats_[next++];
-            if (written != nullptr && !settle(value, *written))
-                throw JsonMisfit(text_of(trail), words_for(value));
+        } else if (value.is_number_float() && !settle(value, written, stand_in(as_double(value)))) {
+            throw JsonMisfit(text_of(trail), words_for(value));
         }
     }
 
@@ -162,17 +186,16 @@ class JsonFit {
     }
 
     // Makes a number that goes to an integer one. False if it does not fit.
-    static bool settle(Value& number, const Value& written) {
-        constexpr double two_to_63 = 9223372036854775808.0;
+    static bool settle(Value& number, const Value& written, const Value& stood_in) {
         const double value = as_double(number);
-        const bool is_single = written.is_number_float() && as_double(written) != probe;
+        if (value > -1 && value < 128) return true;
+        const bool is_single = written.is_number_float() && as_double(written) != as_double(stood_in);
         if (is_single) return std::abs(value) <= double{std::numeric_limits<float>::max()};
         if (!written.is_number_integer()) return true;
-        if (std::trunc(value) != value || value < -two_to_63 || value >= 2 * two_to_63) return false;
-        if (value < 0)
-            number = static_cast<std::int64_t>(value);
-        else
-            number = static_cast<std::uint64_t>(value);
+        if (!is_in_64_bits(value)) return false;
+        if (is_same(written, stood_in)) return true;  // held by its type, but for the fraction
+        if (std::trunc(value) != value) return false;
+        number = integer_from(value);
         return true;
     }
 
@@ -252,7 +275,9 @@ class JsonFit {
             return written.is_number_integer() && is_cut(integer_of(value), integer_of(written));
         const double number = as_double(value);
         if (written.is_number_float()) return std::isfinite(number) && !std::isfinite(as_double(written));
-        return std::trunc(number) != number && as_double(written) == std::trunc(number);
+        if (!is_in_64_bits(number)) return true;
+        if (std::trunc(number) != number) return as_double(written) == std::trunc(number);
+        return is_cut(integer_of(integer_from(number)), integer_of(written));
     }
 
     struct Integer {
@@ -283,7 +308,7 @@ class JsonFit {
     static double as_double(const Value& number) { return number.template get<double>(); }
 
     Value& document_;
-    std::vector<double> floats_;  // in the order of the document
+    std::vector<Wide> wide_;
     bool has_numbers_ = false;
 };
 
