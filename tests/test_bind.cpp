@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -363,8 +364,7 @@ void from_json(const Json& json, Checked& value) {
     if (value.price < 1) throw sake::HttpError(422, "too cheap");
 }
 void to_json(Json& json, const Checked& value) {
-    json = Json{
-        {"year", value.year}, {"price", value.price}, {"count", value.count}, {"any", value.any}};
+    json = Json{{"year", value.year}, {"price", value.price}, {"count", value.count}, {"any", value.any}};
 }
 
 /// Converts a number to one type or the other, as another member says.
@@ -380,9 +380,7 @@ void from_json(const Json& json, Twofold& value) {
         json.at("number").get_to(value.integer);
     json.at("text").get_to(value.text);
 }
-void to_json(Json& json, const Twofold& value) {
-    json = Json{{"number", value.real}, {"text", value.text}};
-}
+void to_json(Json& json, const Twofold& value) { json = Json{{"number", value.real}, {"text", value.text}}; }
 
 struct Note {
     int stars = 0;
@@ -486,6 +484,37 @@ TEST_CASE("numbers in lists, maps, pairs and types within types are held to thei
     CHECK(bound_text<unsigned short>("65536") == "422 body: 65536 is out of range");
     CHECK(bound_text<float>("-1e39") == "422 body: -1e+39 is out of range");
     CHECK(bound_text<Plain>("4294967296") == "422 body: 4294967296 is out of range");
+}
+
+TEST_CASE("a number that is cut to another element of a set or a map is not lost without a word") {
+    using Set = std::set<int>;
+    using Map = std::map<int, int>;
+    CHECK(bound_text<Set>("[3,4294967299]") == "422 body: '1': 4294967299 is out of range");
+    CHECK(bound_text<Set>("[1,4294967297]") == "422 body: '1': 4294967297 is out of range");
+    CHECK(bound_text<Set>("[4294967297,1]") == "422 body: '0': 4294967297 is out of range");
+    CHECK(bound_text<Set>("[5,4294967297]") == "422 body: '1': 4294967297 is out of range");
+    CHECK(bound_text<Set>("[257,1,4294967298]") == "422 body: '2': 4294967298 is out of range");
+    CHECK(bound_text<Set>("[3,3,4294967299]") == "422 body: '2': 4294967299 is out of range");
+    CHECK(bound_text<Set>("[3,3.5]") == "422 body: '1': 3.5 is not an integer");
+    CHECK(bound_text<Set>("[1,true]") == "422 body: '1': type must be number, but is boolean");
+    CHECK(bound_text<Set>("[1e10,2e10]").starts_with("422 body: '0': "));
+    CHECK(bound_text<Set>("[5,1e10,2e30]") == "422 body: '2': 2e+30 is out of range");
+    CHECK(bound_text<std::set<std::uint8_t>>("[255,-1]") == "422 body: '1': -1 is out of range");
+    CHECK(bound_text<std::unordered_set<int>>("[3,4294967299]").starts_with("422 body: '1': "));
+    CHECK(bound_text<Map>("[[1,2],[4294967297,3]]") == "422 body: '1/0': 4294967297 is out of range");
+    CHECK(bound_text<Map>("[[3,2],[1,4294967297]]") == "422 body: '1/1': 4294967297 is out of range");
+    CHECK(bound_text<std::map<std::int8_t, int>>("[[257,257]]") == "422 body: '0/0': 257 is out of range");
+    CHECK(bound_text<std::set<std::pair<int, int>>>("[[1,2],[1,4294967298]]").starts_with("422 body: '1/1'"));
+    CHECK(bound_text<std::vector<Set>>("[[5],[257,1,4294967298]]").starts_with("422 body: '1/2': "));
+    CHECK(bound_text<std::map<std::string, Set>>(R"({"a":[3,4294967299]})").starts_with("422 body: 'a/1': "));
+
+    CHECK(bound_text<Set>("[257,1,257,1.0]") == "[1,257]");
+    CHECK(bound_text<Map>("[[257,1],[1,2],[1,3],[257,4]]") == "[[1,2],[257,1]]");
+    CHECK(bound_text<std::map<int, double>>("[[3,3.5],[1,0.5],[3,1]]") == "[[1,0.5],[3,3.5]]");
+    CHECK(bound_text<std::map<int, float>>("[[0,0.5],[0,7]]") == "[[0,0.5]]");
+    CHECK(bound_text<std::set<double>>("[1e30,300.5,3,300.5,3.5]") == "[3.0,3.5,300.5,1e+30]");
+    CHECK(bound_text<std::vector<Set>>("[[257,1],[5]]") == "[[1,257],[5]]");
+    CHECK(bound_text<std::set<Set>>("[[257,1],[1,257],[5]]") == "[[1,257],[5]]");
 }
 
 TEST_CASE("what another order, a set, or a type of its own makes of numbers is no loss") {
