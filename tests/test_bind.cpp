@@ -534,7 +534,7 @@ TEST_CASE("what another order, a set, or a type of its own makes of numbers is n
 }
 
 TEST_CASE("a wide number is never converted as it is where its type could not be found out") {
-    // The address and undefined behaviour sanitizers say whether it was.
+    // -fsanitize=float-cast-overflow says whether it was.
     CHECK(bound_text<Note>(R"({"stars":1e30,"text":7})").starts_with("422 body: 'text': "));
     CHECK(bound_text<Note>(R"({"stars":-1e300,"text":null})").starts_with("422 body: 'text': "));
     CHECK(bound_text<Note>(R"({"stars":1e30})") == "422 body: 'text' is missing");
