@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -347,6 +348,46 @@ void to_json(Json& json, const Picky& value) {
     json = Json{{"at_least_one", value.at_least_one}, {"count", value.count}};
 }
 
+/// Takes a year, or a price from 1 on, and a count.
+struct Checked {
+    double year = 2000;
+    double price = 1;
+    int count = 0;
+    Json any;
+};
+void from_json(const Json& json, Checked& value) {
+    value.year = json.value("year", 2000.0);
+    value.price = json.value("price", 1.0);
+    value.count = json.value("count", 0);
+    value.any = json.value("any", Json());
+    if (value.year < 1900 || value.year > 2100) throw sake::HttpError(422, "no such year");
+    if (value.price < 1) throw sake::HttpError(422, "too cheap");
+}
+void to_json(Json& json, const Checked& value) {
+    json = Json{{"year", value.year}, {"price", value.price}, {"count", value.count}, {"any", value.any}};
+}
+
+/// Converts a number to one type or the other, as another member says.
+struct Twofold {
+    double real = 0;
+    int integer = 0;
+    std::string text;
+};
+void from_json(const Json& json, Twofold& value) {
+    if (json.contains("is_real"))
+        json.at("number").get_to(value.real);
+    else
+        json.at("number").get_to(value.integer);
+    json.at("text").get_to(value.text);
+}
+void to_json(Json& json, const Twofold& value) { json = Json{{"number", value.real}, {"text", value.text}}; }
+
+struct Note {
+    int stars = 0;
+    std::string text;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE(Note, stars, text)
+};
+
 enum Plain { zero, one };
 
 /// What the body is made of, as JSON; or the refusal.
@@ -391,6 +432,8 @@ TEST_CASE("a number that its type does not hold is a 422 that says which, in a t
     CHECK(member(R"({"large":9223372036854775808})") ==
           "422 body: 'large': 9223372036854775808 is out of range");
     CHECK(member(R"({"large":9223372036854775808.0})").starts_with("422 body: 'large': "));
+    CHECK(member(R"({"large":-9223372036854775809})").starts_with("422 body: 'large': "));
+    CHECK(member(R"({"large":-9223372036854775810})").starts_with("422 body: 'large': "));
     CHECK(member(R"({"largest":-1})") == "422 body: 'largest': -1 is out of range");
     CHECK(member(R"({"largest":18446744073709551616})").starts_with("422 body: 'largest': "));
     CHECK(member(R"({"single_number":1e39})") == "422 body: 'single_number': 1e+39 is out of range");
@@ -443,6 +486,37 @@ TEST_CASE("numbers in lists, maps, pairs and types within types are held to thei
     CHECK(bound_text<Plain>("4294967296") == "422 body: 4294967296 is out of range");
 }
 
+TEST_CASE("a number that is cut to another element of a set or a map is not lost without a word") {
+    using Set = std::set<int>;
+    using Map = std::map<int, int>;
+    CHECK(bound_text<Set>("[3,4294967299]") == "422 body: '1': 4294967299 is out of range");
+    CHECK(bound_text<Set>("[1,4294967297]") == "422 body: '1': 4294967297 is out of range");
+    CHECK(bound_text<Set>("[4294967297,1]") == "422 body: '0': 4294967297 is out of range");
+    CHECK(bound_text<Set>("[5,4294967297]") == "422 body: '1': 4294967297 is out of range");
+    CHECK(bound_text<Set>("[257,1,4294967298]") == "422 body: '2': 4294967298 is out of range");
+    CHECK(bound_text<Set>("[3,3,4294967299]") == "422 body: '2': 4294967299 is out of range");
+    CHECK(bound_text<Set>("[3,3.5]") == "422 body: '1': 3.5 is not an integer");
+    CHECK(bound_text<Set>("[1,true]") == "422 body: '1': type must be number, but is boolean");
+    CHECK(bound_text<Set>("[1e10,2e10]").starts_with("422 body: '0': "));
+    CHECK(bound_text<Set>("[5,1e10,2e30]") == "422 body: '2': 2e+30 is out of range");
+    CHECK(bound_text<std::set<std::uint8_t>>("[255,-1]") == "422 body: '1': -1 is out of range");
+    CHECK(bound_text<std::unordered_set<int>>("[3,4294967299]").starts_with("422 body: '1': "));
+    CHECK(bound_text<Map>("[[1,2],[4294967297,3]]") == "422 body: '1/0': 4294967297 is out of range");
+    CHECK(bound_text<Map>("[[3,2],[1,4294967297]]") == "422 body: '1/1': 4294967297 is out of range");
+    CHECK(bound_text<std::map<std::int8_t, int>>("[[257,257]]") == "422 body: '0/0': 257 is out of range");
+    CHECK(bound_text<std::set<std::pair<int, int>>>("[[1,2],[1,4294967298]]").starts_with("422 body: '1/1'"));
+    CHECK(bound_text<std::vector<Set>>("[[5],[257,1,4294967298]]").starts_with("422 body: '1/2': "));
+    CHECK(bound_text<std::map<std::string, Set>>(R"({"a":[3,4294967299]})").starts_with("422 body: 'a/1': "));
+
+    CHECK(bound_text<Set>("[257,1,257,1.0]") == "[1,257]");
+    CHECK(bound_text<Map>("[[257,1],[1,2],[1,3],[257,4]]") == "[[1,2],[257,1]]");
+    CHECK(bound_text<std::map<int, double>>("[[3,3.5],[1,0.5],[3,1]]") == "[[1,0.5],[3,3.5]]");
+    CHECK(bound_text<std::map<int, float>>("[[0,0.5],[0,7]]") == "[[0,0.5]]");
+    CHECK(bound_text<std::set<double>>("[1e30,300.5,3,300.5,3.5]") == "[3.0,3.5,300.5,1e+30]");
+    CHECK(bound_text<std::vector<Set>>("[[257,1],[5]]") == "[[1,257],[5]]");
+    CHECK(bound_text<std::set<Set>>("[[257,1],[1,257],[5]]") == "[[1,257],[5]]");
+}
+
 TEST_CASE("what another order, a set, or a type of its own makes of numbers is no loss") {
     const auto member = [](std::string_view text) { return bound_text<Nested>(text); };
     CHECK(Json::parse(member(R"({"ids":[257,1,4294,0,256]})"))["ids"].dump() == "[0,1,256,257,4294]");
@@ -457,6 +531,27 @@ TEST_CASE("what another order, a set, or a type of its own makes of numbers is n
     CHECK(bound_text<Picky>(R"({"at_least_one":1.5,"count":2})") == R"({"at_least_one":1.5,"count":2})");
     CHECK(bound_text<Picky>(R"({"at_least_one":1.5,"count":2.5})") ==
           "422 body: 'count': 2.5 is not an integer");
+}
+
+TEST_CASE("a wide number is never converted as it is where its type could not be found out") {
+    // -fsanitize=float-cast-overflow says whether it was.
+    CHECK(bound_text<Note>(R"({"stars":1e30,"text":7})").starts_with("422 body: 'text': "));
+    CHECK(bound_text<Note>(R"({"stars":-1e300,"text":null})").starts_with("422 body: 'text': "));
+    CHECK(bound_text<Note>(R"({"stars":1e30})") == "422 body: 'text' is missing");
+    CHECK(bound_text<std::vector<int>>(R"([1e30,"x"])").starts_with("422 body: "));
+    CHECK(bound_text<std::map<std::string, std::int8_t>>(R"({"a":300.5,"b":[]})").starts_with("422 body: "));
+    CHECK(bound_text<Twofold>(R"({"number":1e30,"is_real":1,"text":7})").starts_with("422 body: "));
+
+    const auto checked = [](std::string_view text) { return bound_text<Checked>(text); };
+    CHECK(checked(R"({"count":1e30,"price":2.5})") == "422 body: 'count': 1e+30 is out of range");
+    CHECK(checked(R"({"count":1e30,"price":200.5})") == "422 body: 'count': 1e+30 is out of range");
+    CHECK(checked(R"({"count":1e30,"price":0.5})") == "422 too cheap");
+    CHECK(checked(R"({"count":1e30,"year":2001.5})") == "422 body: 'count': 1e+30 is out of range");
+    CHECK(checked(R"({"count":200.5,"year":2001.5})") == "422 body: 'count': 200.5 is not an integer");
+    CHECK(checked(R"({"count":3e9,"year":2001.5})") == "422 body: 'count': 3000000000 is out of range");
+    CHECK(checked(R"({"count":1e30,"year":1e30})") == "422 no such year");
+    CHECK(checked(R"({"count":1e5,"year":2001.5,"price":1e300,"any":[200.5,500.0]})") ==
+          R"({"any":[200.5,500.0],"count":100000,"price":1e+300,"year":2001.5})");
 }
 
 TEST_CASE("a value that was set for the request is held to the type that it is asked for as") {

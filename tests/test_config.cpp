@@ -258,7 +258,12 @@ TEST_CASE("the largest value of a limit means none, and a negative one is refuse
             CHECK(refusal(config).find("must be at least") != std::string::npos);
         }
     }
-    CHECK(refusal(Config().with_max_body(-1)).starts_with("Config::max_body must be at least 0"));
+    CHECK(refusal(Config().with_max_body(-1)) == "Config::max_body must be at least 0, not -1");
+    CHECK(refusal(Config().with_max_body(-1LL)) == "Config::max_body must be at least 0, not -1");
+    CHECK(refusal(Config().with_max_body(-2)) == "Config::max_body must be at least 0, not -2");
+    CHECK(refusal(Config().with_max_json_values(-1)) == "Config::max_json_values must be at least 1, not -1");
+    CHECK(refusal(Config().with_max_trailers(-1)) == "Config::max_trailers must be at least 0, not -1");
+    CHECK(refusal(Config().with_max_json_depth(-1)) == "Config::max_json_depth must be at least 1, not -1");
     CHECK(refusal(Config().with_max_buffered(-5)) == "Config::max_buffered must be at least 1, not -5");
     CHECK(refusal(Config().with_worker_queue_limit(-1L)) ==
           "Config::worker_queue_limit must be at least 0, not -1");

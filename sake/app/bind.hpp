@@ -133,6 +133,7 @@ inline std::string missing_key(const Json::exception& error) {
 /// them, and then the others, until it fails as it did with all of them.
 template <class T>
 std::string culprit(Json document) {
+    JsonFit<Json>::tame(document);
     Json tried = Json::object();
     std::string key;
     for (std::size_t left = document.size() + 1; left > 0; --left) {
@@ -195,7 +196,8 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
     static_assert(
         ReadableFromJson<T>,
         "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
-        "into it, or write a from_json(const sake::Json&, T&)");
+        "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
+        "which its numbers are not checked");
     JsonOwner<> document(parse_body<Json>(body, limits, memory));
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);

@@ -33,8 +33,8 @@ constexpr Field as_setting(Number value) noexcept {
     using Signed = std::make_signed_t<Field>;
     constexpr Signed smallest = std::numeric_limits<Signed>::min();
     if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
-    // As an unsigned field, -1 would be the largest.
-    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? -2 : number);
+    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
+    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
 }
 
 }  // namespace detail
@@ -169,12 +169,19 @@ struct Config {
 
 namespace detail {
 
+/// A setting as it was written, for a message.
+template <class Number>
+std::string setting_text(Number value) {
+    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
+    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
+    return std::to_string(is_minus_one ? -1 : written_number(value));
+}
+
 template <class Number>
 void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    const std::int64_t number = written_number(value);
-    if (std::cmp_greater_equal(number, smallest)) return;
+    if (std::cmp_greater_equal(written_number(value), smallest)) return;
     throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + unit + ", not " + std::to_string(number) + unit);
+                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
 }
 
 /// The clock counts no further than this.
