@@ -606,8 +606,18 @@ void work_for_long() {
 }
 
 void serve_in_this_process() {
+    const std::string_view path = std::getenv(path_variable);
     sake::Config config;
-    config.shutdown_grace = std::getenv(path_variable) == std::string_view("/short-grace") ? 200ms : 30s;
+    config.shutdown_grace = path == "/short-grace" || path == "/sink-grace" ? 200ms : 30s;
+    std::mutex held;
+    std::atomic<bool> is_held{false};
+    if (path.starts_with("/sink")) {
+        config.log = [&, path](sake::LogLevel level, std::string_view text) {
+            std::unique_lock lock(held, std::defer_lock);
+            if (level == sake::LogLevel::error || (path == "/sink-of-all" && is_held)) lock.lock();
+            sake::log_to_stderr(level, text);
+        };
+    }
     Engine app(config);
     const auto in_background = [](Context&) -> Task<> { co_await sake::background([] { work_for_long(); }); };
     app.get("/background", in_background);
@@ -627,14 +637,23 @@ void serve_in_this_process() {
         co_await sake::background(work);
         ctx.text("told");
     });
-    if (std::getenv(path_variable) == std::string_view("/life"))
-        app.background([](std::stop_token) { work_for_long(); });
+    if (path == "/life") app.background([](std::stop_token) { work_for_long(); });
+    if (path.starts_with("/sink")) {
+        app.background([&](std::stop_token) {
+            const std::lock_guard lock(held);
+            is_held = true;
+            work_for_long();
+        });
+    }
     app.listen("127.0.0.1:0");
-    std::thread client([port = app.port()] {
-        RawClient raw(port);
-        raw.send(get_request(std::getenv(path_variable)));
-        static_cast<void>(::poll(nullptr, 0, 60'000));
-    });
+    std::thread client;
+    if (path != "/life" && !path.starts_with("/sink")) {  // which are at work without a request
+        client = std::thread([path, port = app.port()] {
+            RawClient raw(port);
+            raw.send(get_request(std::string(path)));
+            static_cast<void>(::poll(nullptr, 0, 60'000));
+        });
+    }
     const int exit_code = app.run();
     ::_exit(exit_code == 0 ? 40 : 41);
 }
@@ -651,7 +670,9 @@ TEST_CASE("a second signal ends the process within a second, whatever runs, and 
                           {"/detached", "GET /detached"},
                           {"/worker", "worker jobs"},
                           {"/holds", "event loop"},
-                          {"/life", "background"}};
+                          {"/life", "background"},
+                          {"/sink-of-errors", "the process ends"},  // which the sink cannot say
+                          {"/sink-of-all", "the process ends"}};
     for (const Case& each : cases) {
         CAPTURE(each.path);
         const End end = end_of_process("a second signal ends the process*", each.path, 2);
@@ -671,6 +692,12 @@ TEST_CASE("one signal ends the process after the grace, and at once what takes a
     CHECK(WEXITSTATUS(end.status) == 1);
     CHECK(end.after < 5s);
     CHECK(end.log.find("GET /short-grace") != std::string::npos);
+    const End stuck = end_of_process("one signal ends the process*", "/sink-grace", 1);
+    CAPTURE(stuck.log);
+    CHECK(WIFEXITED(stuck.status));
+    CHECK(WEXITSTATUS(stuck.status) == 1);
+    CHECK(stuck.after < 5s);
+    CHECK(stuck.log.find("the process ends, it cannot stop") != std::string::npos);
     const End told = end_of_process("one signal ends the process*", "/told", 1);
     CHECK(WIFEXITED(told.status));
     CHECK(WEXITSTATUS(told.status) == 40);

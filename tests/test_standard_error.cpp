@@ -11,6 +11,7 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
@@ -309,6 +310,56 @@ TEST_CASE("F6 a file is left alone that has the number since the standard error 
     CHECK(folder.content() == "dear");
 }
 
+TEST_CASE("F6 a file is left alone that has the number of a closed standard error before there is any line") {
+    const Folder folder;
+    const auto content_after_line = [&](auto open_file) {
+        ::unlink(folder.file().c_str());
+        bool is_number_taken = false;
+        {
+            const StderrIs usual(STDOUT_FILENO);
+            sake::detail::StandardError fresh;  // of a process that began with one
+            ::close(STDERR_FILENO);
+            open_file([&] {
+                is_number_taken = ::fcntl(STDERR_FILENO, F_GETFD) >= 0;
+                fresh.write_line("sake: secret\n");
+            });
+        }
+        CHECK(is_number_taken);
+        return folder.content();
+    };
+    CHECK(content_after_line([&](auto log) {
+              std::ofstream file(folder.file());
+              log();
+              file << "dear";
+          }) == "dear");
+    CHECK(content_after_line([&](auto log) {
+              std::FILE* const file = std::fopen(folder.file().c_str(), "w");
+              if (file == nullptr) return;
+              log();
+              std::fputs("dear", file);
+              std::fclose(file);
+          }) == "dear");
+    CHECK(content_after_line([&](auto log) {
+              const FileDescriptor file(::open(folder.file().c_str(), O_WRONLY | O_CREAT, 0600));
+              log();
+          }).empty());
+}
+
+TEST_CASE("F6 a device that is no terminal is left alone if it has the number of standard error") {
+    const FileDescriptor device(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+    if (!device) return;
+    Pipe pipe;
+    {
+        const StderrIs redirected(device.get());
+        log_line(1);  // which the device would refuse
+        ::dup2(pipe.writer.get(), STDERR_FILENO);
+        log_line(2);
+    }
+    const Counted counted(drain(pipe.reader.get()));
+    CHECK(counted.whole == 1);
+    CHECK(counted.lost == 0);
+}
+
 TEST_CASE("F6 a connection that has got the number of a closed standard error is left alone") {
     int ends[2] = {-1, -1};
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
@@ -323,7 +374,7 @@ TEST_CASE("F6 a connection that has got the number of a closed standard error is
 
 TEST_CASE("a log may be sent elsewhere while the program runs") {
     const Folder folder;
-    for (const int flags : {O_WRONLY | O_CREAT | O_APPEND, O_WRONLY | O_CREAT | O_TRUNC}) {
+    for (const int flags : {O_WRONLY | O_CREAT | O_APPEND, O_RDWR | O_CREAT | O_TRUNC | O_APPEND}) {
         ::unlink(folder.file().c_str());
         const FileDescriptor file(::open(folder.file().c_str(), flags | O_CLOEXEC, 0600));
         {

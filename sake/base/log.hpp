@@ -76,7 +76,7 @@ class PacedWarning {
 /// The default sink: "sake: warning: text" on standard error. It never waits. A line for which there is no
 /// room is lost, and the next one that finds room says how many were. What has the number of standard error
 /// and is not it, since the program has closed that, is not written to. To send the lines elsewhere while
-/// the program runs, use dup2 or freopen with a pipe, a terminal, or a file opened for writing only.
+/// the program runs, use dup2 with a pipe, a terminal, or a file opened for appending, or freopen with "a".
 inline void log_to_stderr(LogLevel level, std::string_view text) {
     std::string line = "sake: ";
     if (level != LogLevel::info) line.append(to_string(level)).append(": ");

@@ -58,7 +58,7 @@ class StandardError {
     /// Remembers which file it is, before main() can close it.
     StandardError() noexcept {
         struct stat status{};
-        was_closed_ = ::fstat(STDERR_FILENO, &status) != 0;
+        if (::fstat(STDERR_FILENO, &status) != 0) return;
         device_ = status.st_dev;
         inode_ = status.st_ino;
     }
@@ -68,11 +68,7 @@ class StandardError {
     /// Writes `line`, which ends with a line feed, or loses it.
     void write_line(std::string_view line) noexcept {
         struct stat status{};
-        if (::fstat(STDERR_FILENO, &status) != 0) {
-            was_closed_ = true;
-            return;
-        }
-        if (!is_ours(status)) return;
+        if (::fstat(STDERR_FILENO, &status) != 0 || !is_ours(status)) return;
         const SigpipeHeldBack no_sigpipe;
         Output output(status.st_mode, is_being_written_);
         const std::size_t lost = lost_.exchange(0);
@@ -151,17 +147,17 @@ class StandardError {
 
     /// Whether the file with the number of standard error is it: the one that the process began with, or what
     /// can be one to which the program has redirected it. A program that closes its standard error gets its
-    /// number for the next file or connection that it opens.
+    /// number for the next file or connection that it opens. Most ways to open a file leave no other sign of
+    /// that than that they do not append. A pipe has no such sign.
     [[nodiscard]] bool is_ours(const struct stat& status) const noexcept {
         if (status.st_dev == device_ && status.st_ino == inode_) return true;
         const int flags = ::fcntl(STDERR_FILENO, F_GETFD);
         if (flags < 0 || (flags & FD_CLOEXEC) != 0) return false;
-        if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) return true;
+        if (S_ISFIFO(status.st_mode)) return true;
+        if (S_ISCHR(status.st_mode)) return ::isatty(STDERR_FILENO) == 1;
         if (!S_ISREG(status.st_mode)) return false;
         const int mode = ::fcntl(STDERR_FILENO, F_GETFL);
-        if (mode < 0) return false;
-        if ((mode & O_APPEND) != 0) return true;
-        return !was_closed_ && (mode & O_ACCMODE) == O_WRONLY;
+        return mode >= 0 && (mode & O_APPEND) != 0;
     }
 
     bool write_all(std::string_view text, const Output& output) noexcept {
@@ -190,7 +186,6 @@ class StandardError {
 
     dev_t device_ = 0;
     ino_t inode_ = 0;
-    std::atomic<bool> was_closed_{true};
     std::atomic<bool> is_being_written_{false};
     std::atomic<std::size_t> lost_{0};
     std::atomic<bool> is_cut_{false};  // the last line that was lost is there in part

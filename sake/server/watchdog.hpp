@@ -1,5 +1,7 @@
 // Watchdog: ends the process that was told by a signal to stop and cannot: since work in the background does
-// not return, or a handler holds the loop. Its thread is there from the first signal on.
+// not return, or a handler holds the loop. Its thread is there as soon as the loop hears of the first signal.
+// While a handler holds the loop, it does not: then the next signal ends the process (SignalRelay). A thread
+// from the start of the engine would cost every program the shortcuts of one with a single thread.
 #pragma once
 
 #include <chrono>
@@ -8,6 +10,7 @@
 #include <exception>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -62,16 +65,33 @@ class Watchdog {
         while (!changed_.wait_for(lock, grain, [this] { return is_over_; })) {
             left_ -= grain;
             unheard = signals_.has_unheard() ? unheard + grain : Clock::duration::zero();
-            if (left_ <= Clock::duration::zero() || unheard >= patience) end_process(unheard >= patience);
+            if (left_ <= Clock::duration::zero() || unheard >= patience)
+                end_process(lock, unheard >= patience);
         }
     }
 
-    // Without destructors, of which one could wait for the same.
-    [[noreturn]] void end_process(bool is_held) noexcept {
-        log_quietly(log_, LogLevel::error, "the process ends, it cannot stop: ",
-                    !waits_.empty() ? waits_
-                    : is_held       ? "a handler holds the event loop"
-                                    : "something does not end");
+    // Without destructors, of which one could wait for the same. So could the sink, which is the program's:
+    // it has a moment, and then the line goes to standard error, which never waits.
+    [[noreturn]] void end_process(std::unique_lock<std::mutex>& lock, bool is_held) noexcept {
+        constexpr std::chrono::milliseconds moment(200);
+        constexpr std::string_view what = "the process ends, it cannot stop: ";
+        const std::string why = !waits_.empty() ? std::move(waits_)
+                                : is_held       ? "a handler holds the event loop"
+                                                : "something does not end";
+        bool is_logged = false;
+        try {
+            const auto log = [&] {
+                log_quietly(log_, LogLevel::error, what, why);
+                const std::lock_guard again(mutex_);
+                is_logged = true;
+                changed_.notify_all();
+            };
+            std::thread(log).detach();
+            changed_.wait_for(lock, moment, [&] { return is_logged; });
+        } catch (const std::exception&) {
+            // No thread: there is standard error.
+        }
+        if (!is_logged) log_quietly(log_to_stderr, LogLevel::error, what, why);
         std::_Exit(1);
     }
 
