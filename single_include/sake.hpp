@@ -243,6 +243,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <compare>
 #include <concepts>
 #include <condition_variable>
 #include <coroutine>
@@ -359,7 +360,7 @@ class StandardError {
     /// Remembers which file it is, before main() can close it.
     StandardError() noexcept {
         struct stat status{};
-        was_closed_ = ::fstat(STDERR_FILENO, &status) != 0;
+        if (::fstat(STDERR_FILENO, &status) != 0) return;
         device_ = status.st_dev;
         inode_ = status.st_ino;
     }
@@ -369,11 +370,7 @@ class StandardError {
     /// Writes `line`, which ends with a line feed, or loses it.
     void write_line(std::string_view line) noexcept {
         struct stat status{};
-        if (::fstat(STDERR_FILENO, &status) != 0) {
-            was_closed_ = true;
-            return;
-        }
-        if (!is_ours(status)) return;
+        if (::fstat(STDERR_FILENO, &status) != 0 || !is_ours(status)) return;
         const SigpipeHeldBack no_sigpipe;
         Output output(status.st_mode, is_being_written_);
         const std::size_t lost = lost_.exchange(0);
@@ -452,17 +449,17 @@ class StandardError {
 
     /// Whether the file with the number of standard error is it: the one that the process began with, or what
     /// can be one to which the program has redirected it. A program that closes its standard error gets its
-    /// number for the next file or connection that it opens.
+    /// number for the next file or connection that it opens. Most ways to open a file leave no other sign of
+    /// that than that they do not append. A pipe has no such sign.
     [[nodiscard]] bool is_ours(const struct stat& status) const noexcept {
         if (status.st_dev == device_ && status.st_ino == inode_) return true;
         const int flags = ::fcntl(STDERR_FILENO, F_GETFD);
         if (flags < 0 || (flags & FD_CLOEXEC) != 0) return false;
-        if (S_ISFIFO(status.st_mode) || S_ISCHR(status.st_mode)) return true;
+        if (S_ISFIFO(status.st_mode)) return true;
+        if (S_ISCHR(status.st_mode)) return ::isatty(STDERR_FILENO) == 1;
         if (!S_ISREG(status.st_mode)) return false;
         const int mode = ::fcntl(STDERR_FILENO, F_GETFL);
-        if (mode < 0) return false;
-        if ((mode & O_APPEND) != 0) return true;
-        return !was_closed_ && (mode & O_ACCMODE) == O_WRONLY;
+        return mode >= 0 && (mode & O_APPEND) != 0;
     }
 
     bool write_all(std::string_view text, const Output& output) noexcept {
@@ -491,7 +488,6 @@ class StandardError {
 
     dev_t device_ = 0;
     ino_t inode_ = 0;
-    std::atomic<bool> was_closed_{true};
     std::atomic<bool> is_being_written_{false};
     std::atomic<std::size_t> lost_{0};
     std::atomic<bool> is_cut_{false};  // the last line that was lost is there in part
@@ -573,7 +569,7 @@ class PacedWarning {
 /// The default sink: "sake: warning: text" on standard error. It never waits. A line for which there is no
 /// room is lost, and the next one that finds room says how many were. What has the number of standard error
 /// and is not it, since the program has closed that, is not written to. To send the lines elsewhere while
-/// the program runs, use dup2 or freopen with a pipe, a terminal, or a file opened for writing only.
+/// the program runs, use dup2 with a pipe, a terminal, or a file opened for appending, or freopen with "a".
 inline void log_to_stderr(LogLevel level, std::string_view text) {
     std::string line = "sake: ";
     if (level != LogLevel::info) line.append(to_string(level)).append(": ");
@@ -13612,18 +13608,28 @@ class JsonFit {
 
     [[nodiscard]] bool has_numbers() const noexcept { return has_numbers_; }
 
-    /// What a floating-point number becomes is not defined if its type does not hold it. So the types are
-    /// found out first, by a conversion with `probe` in place of all such numbers. Those that go to an
-    /// integer become one. Throws JsonMisfit for what cannot.
+    /// What a floating-point number becomes is not defined if its type does not hold it. So where the wide
+    /// ones go is found out first, by a conversion with `probe` in their places; or, if the type does not
+    /// like that, with the nearest integers, since what becomes of these is defined. Wide numbers that go to
+    /// an integer become one. Throws JsonMisfit for what cannot, and what the second conversion throws: the
+    /// numbers themselves are not converted then.
     template <class T>
     void settle_floats() {
-        if (floats_.empty()) return;
-        set_floats(document_);
+        if (wide_.empty()) return;
         JsonOwner<Value> written;
-        const bool is_known = write<T>(written.value);
-        std::size_t next = 0;
-        restore_floats(document_, is_known ? &written.value : nullptr, next, nullptr);
+        StandIn stand_in = probe_for;
+        put(stand_in);
+        if (!write<T>(written.value)) {
+            stand_in = nearest_integer;
+            put(stand_in);
+            written.value = document_.template get<T>();
+        }
+        for (const Wide& each : wide_) *each.place = each.number;
+        settle_all(document_, written.value, stand_in, nullptr);
     }
+
+    /// Makes the wide floating-point numbers integers, for a conversion of which only the errors matter.
+    static void tame(Value& document) { JsonFit(document).put(nearest_integer); }
 
     /// Throws JsonMisfit if `value`, made of the document, lost something.
     template <class T>
@@ -13658,8 +13664,26 @@ class JsonFit {
         std::size_t index = 0;
     };
 
-    // No float holds it exactly, so that a float is told from a double.
+    // A floating-point number that the narrowest integers do not hold.
+    struct Wide {
+        Value* place;
+        double number;
+    };
+    // What is converted in place of a wide number. No float holds the probe and the widest integers exactly,
+    // so that a float is told from a double.
+    using StandIn = Value (*)(double);
     static constexpr double probe = 0.1;
+    static constexpr double two_to_63 = 9223372036854775808.0;
+    static Value probe_for(double) { return Value(probe); }
+    static Value nearest_integer(double number) {
+        return integer_from(std::clamp(number, -two_to_63 + 1024, 2 * two_to_63 - 2048));
+    }
+    static Value integer_from(double number) {
+        return number < 0 ? Value(static_cast<std::int64_t>(number))
+                          : Value(static_cast<std::uint64_t>(number));
+    }
+    // An exact -2^63 is parsed as an integer, so this float was beyond it.
+    static bool is_in_64_bits(double number) { return number > -two_to_63 && number < 2 * two_to_63; }
 
     static void append_step(std::string& where, const Step& step) {
         if (!where.empty()) where += '/';
@@ -13677,17 +13701,14 @@ class JsonFit {
         if (value.is_structured()) {
             for (Value& each : value) collect(each);
         } else if (value.is_number_float()) {
-            floats_.push_back(as_double(value));
+            const double number = as_double(value);
+            if (number <= -1 || number >= 128) wide_.push_back({&value, number});
         }
         has_numbers_ = has_numbers_ || value.is_number() || value.is_boolean();
     }
 
-    void set_floats(Value& value) {
-        if (value.is_structured()) {
-            for (Value& each : value) set_floats(each);
-        } else if (value.is_number_float()) {
-            value = probe;
-        }
+    void put(StandIn stand_in) {
+        for (const Wide& each : wide_) *each.place = stand_in(each.number);
     }
 
     template <class T>
@@ -13702,22 +13723,24 @@ class JsonFit {
         }
     }
 
-    void restore_floats(Value& value, const Value* written, std::size_t& next, const Trail* trail) {
+    static void settle_all(Value& value, const Value& written, StandIn stand_in, const Trail* trail) {
         if (value.is_object()) {
             for (auto each = value.begin(); each != value.end(); ++each) {
                 const Trail here{trail, &each.key()};
-                restore_floats(*each, written != nullptr ? member(*written, each.key()) : nullptr, next,
-                               &here);
+                const Value* const other = member(written, each.key());
+                if (other != nullptr) settle_all(*each, *other, stand_in, &here);
             }
         } else if (value.is_array()) {
             for (std::size_t i = 0; i < value.size(); ++i) {
                 const Trail here{trail, nullptr, i};
-                restore_floats(value[i], written != nullptr ? element(*written, i) : nullptr, next, &here);
+                // A set makes one of equal elements; they are all of one type.
+                const Value* const other = written.is_array() && !written.empty()
+                                               ? &written[std::min(i, written.size() - 1)]
+                                               : nullptr;
+                if (other != nullptr) settle_all(value[i], *other, stand_in, &here);
             }
-        } else if (value.is_number_float()) {
-            value = floats_[next++];
-            if (written != nullptr && !settle(value, *written))
-                throw JsonMisfit(text_of(trail), words_for(value));
+        } else if (value.is_number_float() && !settle(value, written, stand_in(as_double(value)))) {
+            throw JsonMisfit(text_of(trail), words_for(value));
         }
     }
 
@@ -13729,30 +13752,70 @@ class JsonFit {
     }
 
     // Makes a number that goes to an integer one. False if it does not fit.
-    static bool settle(Value& number, const Value& written) {
-        constexpr double two_to_63 = 9223372036854775808.0;
+    static bool settle(Value& number, const Value& written, const Value& stood_in) {
         const double value = as_double(number);
-        const bool is_single = written.is_number_float() && as_double(written) != probe;
+        if (value > -1 && value < 128) return true;
+        const bool is_single = written.is_number_float() && as_double(written) != as_double(stood_in);
         if (is_single) return std::abs(value) <= double{std::numeric_limits<float>::max()};
         if (!written.is_number_integer()) return true;
-        if (std::trunc(value) != value || value < -two_to_63 || value >= 2 * two_to_63) return false;
-        if (value < 0)
-            number = static_cast<std::int64_t>(value);
-        else
-            number = static_cast<std::uint64_t>(value);
+        if (!is_in_64_bits(value)) return false;
+        if (is_same(written, stood_in)) return true;  // held by its type, but for the fraction
+        if (std::trunc(value) != value) return false;
+        number = integer_from(value);
         return true;
     }
 
-    static const Value* element(const Value& value, std::size_t index) {
-        return value.is_array() && index < value.size() ? &value[index] : nullptr;
-    }
     static const Value* member(const Value& value, const std::string& name) {
         if (!value.is_object()) return nullptr;
         const auto found = value.find(name);
         return found == value.end() ? nullptr : &*found;
     }
-    static const Value* at(const Value& value, const Step& step) {
-        return value.is_array() ? element(value, step.index) : member(value, step.name);
+    struct Integer {
+        std::uint64_t bits;
+        bool is_negative;
+        auto operator<=>(const Integer&) const = default;
+    };
+    static Integer integer_of(const Value& value) {
+        if (value.is_number_unsigned()) return {value.template get_ref<const std::uint64_t&>(), false};
+        const std::int64_t number = value.template get_ref<const std::int64_t&>();
+        return {static_cast<std::uint64_t>(number), number < 0};
+    }
+    // A number to compare, whatever it is written like: 2 and 2.0 are one, and so are 0.1 and its float. Of
+    // one that has a fraction or is huge, the integer is only its bits.
+    enum class NumberKind : std::uint8_t { whole, other, boolean };
+    struct Number {
+        Integer integer;
+        NumberKind kind;
+        auto operator<=>(const Number&) const = default;
+    };
+    static bool is_number(const Value& value) { return value.is_number() || value.is_boolean(); }
+    static Number number_of(const Value& value) {
+        if (value.is_boolean()) return {{value.template get<bool>() ? 1U : 0U, false}, NumberKind::boolean};
+        if (value.is_number_integer()) return {integer_of(value), NumberKind::whole};
+        const double number = as_double(value);
+        if (is_in_64_bits(number) && std::trunc(number) == number)
+            return {integer_of(integer_from(number)), NumberKind::whole};
+        const bool is_finite_float = std::abs(number) <= double{std::numeric_limits<float>::max()};
+        const double as_float = is_finite_float ? double{static_cast<float>(number)} : number;
+        return {{std::bit_cast<std::uint64_t>(as_float), false}, NumberKind::other};
+    }
+    // Whether `test` holds for what a narrower type, or one with another sign, makes of a number.
+    template <class Test>
+    static bool is_any_cut(Integer whole, const Test& test) {
+        for (const unsigned bits : {8U, 16U, 32U, 64U}) {
+            const std::uint64_t unsigned_part = whole.bits & ~std::uint64_t{0} >> (64 - bits);
+            const std::uint64_t sign = std::uint64_t{1} << (bits - 1);
+            const std::uint64_t signed_part = (unsigned_part ^ sign) - sign;
+            for (const Integer made :
+                 {Integer{unsigned_part, false}, Integer{signed_part, (unsigned_part & sign) != 0}}) {
+                if (made != whole && test(made)) return true;
+            }
+        }
+        return false;
+    }
+    // Not any other number: the program may have had its reasons.
+    static bool is_cut(Integer whole, Integer written) {
+        return is_any_cut(whole, [&](Integer made) { return made == written; });
     }
 
     // What of the document is lost in `written`, and the way to it; nullptr if nothing.
@@ -13774,35 +13837,97 @@ class JsonFit {
         return nullptr;
     }
 
-    // A set has another order than its document, and so have the pairs of a map.
+    // A set has another order than its document, and so have the pairs of a map. Equal ones become one.
     static const Value* find_lost_element(const Value& value, const Value& written, Way& way) {
-        const std::size_t size = std::min(value.size(), written.size());
-        for (std::size_t i = 0; i < size; ++i) {
-            const Value* const lost = find_lost(value[i], written[i], way);
-            if (lost == nullptr) continue;
-            const std::size_t now = count(*lost, written, way);
-            const bool is_elsewhere =
-                value.size() == written.size() ? now == count(*lost, value, way) : now > 0;
-            if (is_elsewhere) {
-                way.clear();
-                return nullptr;
-            }
-            way.push_back({{}, i});
-            return lost;
-        }
-        return nullptr;
+        if (has_same_numbers(value, written)) return nullptr;
+        const Tally before(value);
+        const Tally after(written);
+        return find_merged(value, {before, after, value.size() == written.size()}, {}, way);
     }
 
-    // How many elements have this at the end of this way.
-    static std::size_t count(const Value& wanted, const Value& elements, const Way& way) {
-        std::size_t found = 0;
-        for (const Value& each : elements) {
-            const Value* place = &each;
-            for (auto step = way.rbegin(); step != way.rend() && place != nullptr; ++step)
-                place = at(*place, *step);
-            if (place != nullptr && is_same(*place, wanted)) ++found;
+    // Whether all numbers that are in both are where they were.
+    static bool has_same_numbers(const Value& value, const Value& written) {
+        if (value.is_array() && written.is_array()) {
+            if (value.size() != written.size()) return false;
+            for (std::size_t i = 0; i < value.size(); ++i)
+                if (!has_same_numbers(value[i], written[i])) return false;
+            return true;
         }
-        return found;
+        if (value.is_object()) {
+            for (auto each = value.begin(); each != value.end(); ++each) {
+                const Value* const other = member(written, each.key());
+                if (other != nullptr && !has_same_numbers(*each, *other)) return false;
+            }
+            return true;
+        }
+        if (!written.is_number()) return true;
+        return is_number(value) && number_of(value) == number_of(written);
+    }
+
+    // How often each number is among the elements, by the names on the way to it.
+    class Tally {
+      public:
+        explicit Tally(const Value& elements) {
+            add(elements, {});
+            std::sort(numbers_.begin(), numbers_.end());
+        }
+        [[nodiscard]] std::ptrdiff_t count(const std::string& where, Number number) const {
+            const auto [first, last] =
+                std::equal_range(numbers_.begin(), numbers_.end(), std::pair(where, number));
+            return last - first;
+        }
+
+      private:
+        void add(const Value& value, const std::string& where) {
+            if (value.is_object()) {
+                for (auto each = value.begin(); each != value.end(); ++each)
+                    add(*each, where + '/' + each.key());
+            } else if (value.is_array()) {
+                for (const Value& each : value) add(each, where);
+            } else if (is_number(value)) {
+                numbers_.emplace_back(where, number_of(value));
+            }
+        }
+
+        std::vector<std::pair<std::string, Number>> numbers_;
+    };
+    struct Tallies {
+        const Tally& before;
+        const Tally& after;
+        bool has_all;  // as many elements as before
+
+        // Whether a number is gone, and there is what a narrower type makes of it.
+        [[nodiscard]] bool is_lost(const std::string& where, const Value& value) const {
+            const Number number = number_of(value);
+            if (after.count(where, number) >= (has_all ? before.count(where, number) : 1)) return false;
+            const auto is_new = [&](Integer made) {
+                const Number other{made, NumberKind::whole};
+                return after.count(where, other) > (has_all ? before.count(where, other) : 0);
+            };
+            if (number.kind == NumberKind::whole) return is_any_cut(number.integer, is_new);
+            if (number.kind == NumberKind::boolean) return is_new(number.integer);
+            return is_in_64_bits(as_double(value)) && is_new(integer_of(integer_from(as_double(value))));
+        }
+    };
+
+    static const Value* find_merged(const Value& value, const Tallies& tallies, const std::string& where,
+                                    Way& way) {
+        if (value.is_object()) {
+            for (auto each = value.begin(); each != value.end(); ++each) {
+                const Value* const lost = find_merged(*each, tallies, where + '/' + each.key(), way);
+                if (lost == nullptr) continue;
+                way.push_back({each.key()});
+                return lost;
+            }
+        } else if (value.is_array()) {
+            for (std::size_t i = 0; i < value.size(); ++i) {
+                const Value* const lost = find_merged(value[i], tallies, where, way);
+                if (lost == nullptr) continue;
+                way.push_back({{}, i});
+                return lost;
+            }
+        }
+        return is_number(value) && tallies.is_lost(where, value) ? &value : nullptr;
     }
 
     // nlohmann's comparison takes -1 for the largest unsigned number.
@@ -13819,38 +13944,15 @@ class JsonFit {
             return written.is_number_integer() && is_cut(integer_of(value), integer_of(written));
         const double number = as_double(value);
         if (written.is_number_float()) return std::isfinite(number) && !std::isfinite(as_double(written));
-        return std::trunc(number) != number && as_double(written) == std::trunc(number);
-    }
-
-    struct Integer {
-        std::uint64_t bits;
-        bool is_negative;
-        bool operator==(const Integer&) const = default;
-    };
-    static Integer integer_of(const Value& value) {
-        if (value.is_number_unsigned()) return {value.template get_ref<const std::uint64_t&>(), false};
-        const std::int64_t number = value.template get_ref<const std::int64_t&>();
-        return {static_cast<std::uint64_t>(number), number < 0};
-    }
-    // Whether one is what a narrower type, or one with another sign, makes of the other. Not any other
-    // number: the program may have had its reasons.
-    static bool is_cut(Integer whole, Integer written) noexcept {
-        if (whole == written) return false;
-        for (const unsigned bits : {8U, 16U, 32U, 64U}) {
-            const std::uint64_t unsigned_part = whole.bits & ~std::uint64_t{0} >> (64 - bits);
-            const std::uint64_t sign = std::uint64_t{1} << (bits - 1);
-            const std::uint64_t signed_part = (unsigned_part ^ sign) - sign;
-            const bool is_negative = (unsigned_part & sign) != 0;
-            if (written == Integer{unsigned_part, false} || written == Integer{signed_part, is_negative})
-                return true;
-        }
-        return false;
+        if (!is_in_64_bits(number)) return true;
+        if (std::trunc(number) != number) return as_double(written) == std::trunc(number);
+        return is_cut(integer_of(integer_from(number)), integer_of(written));
     }
 
     static double as_double(const Value& number) { return number.template get<double>(); }
 
     Value& document_;
-    std::vector<double> floats_;  // in the order of the document
+    std::vector<Wide> wide_;
     bool has_numbers_ = false;
 };
 
@@ -14102,6 +14204,7 @@ inline std::string missing_key(const Json::exception& error) {
 /// them, and then the others, until it fails as it did with all of them.
 template <class T>
 std::string culprit(Json document) {
+    JsonFit<Json>::tame(document);
     Json tried = Json::object();
     std::string key;
     for (std::size_t left = document.size() + 1; left > 0; --left) {
@@ -14164,7 +14267,8 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
     static_assert(
         ReadableFromJson<T>,
         "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
-        "into it, or write a from_json(const sake::Json&, T&)");
+        "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
+        "which its numbers are not checked");
     JsonOwner<> document(parse_body<Json>(body, limits, memory));
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);
@@ -15280,8 +15384,8 @@ constexpr Field as_setting(Number value) noexcept {
     using Signed = std::make_signed_t<Field>;
     constexpr Signed smallest = std::numeric_limits<Signed>::min();
     if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
-    // As an unsigned field, -1 would be the largest.
-    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? -2 : number);
+    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
+    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
 }
 
 }  // namespace detail
@@ -15416,12 +15520,19 @@ struct Config {
 
 namespace detail {
 
+/// A setting as it was written, for a message.
+template <class Number>
+std::string setting_text(Number value) {
+    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
+    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
+    return std::to_string(is_minus_one ? -1 : written_number(value));
+}
+
 template <class Number>
 void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    const std::int64_t number = written_number(value);
-    if (std::cmp_greater_equal(number, smallest)) return;
+    if (std::cmp_greater_equal(written_number(value), smallest)) return;
     throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + unit + ", not " + std::to_string(number) + unit);
+                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
 }
 
 /// The clock counts no further than this.
@@ -20970,39 +21081,46 @@ class Acceptor {
 
     Task<> run() {
         if (listener_.socket) {
-            Watch& watch = *watch_;
             // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
             // no more than its queue holds; new clients may keep coming meanwhile.
             std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
             while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
                 try {
                     if (!shard_.is_draining()) {
-                        const bool is_ready = co_await wait_readable(watch);
+                        const bool is_ready = co_await wait_readable(*watch_);
                         if (!is_ready && !shard_.is_draining()) break;
                     }
                     const std::int64_t before = accepted_;
-                    const Outcome outcome = accept_and_make_room(watch);
+                    const Outcome outcome = accept_and_make_room(*watch_);
                     if (shard_.is_draining()) left_at_stop -= accepted_ - before;
                     if (shard_.is_draining() && outcome == Outcome::drained) break;
                     if (outcome == Outcome::full) {
                         shard_.room.reset();
-                        co_await shard_.room.wait();
+                        // Named, as what follows: GCC 12 names temporaries otherwise in each translation
+                        // unit.
+                        auto room = shard_.room.wait();
+                        co_await room;
                         shard_.wants_room = false;
                         continue;
                     }
                     if (outcome == Outcome::no_resources) {
                         try {
-                            co_await sleep(std::chrono::milliseconds(100));
+                            auto pause = sleep(std::chrono::milliseconds(100));
+                            co_await pause;
                         } catch (const std::bad_alloc&) {
                             // Not even for the timer: then the pause is one turn of the loop.
                         }
                     }
-                    co_await yield();
+                    auto turn = yield();
+                    co_await turn;
                 } catch (const Cancelled&) {
                     if (!shard_.is_draining()) break;
                 }
             }
         }
+        close();
+    }
+    void close() noexcept {
         watch_.reset();
         const Listener closing(std::move(listener_));
     }
@@ -21867,7 +21985,9 @@ class StallWatch {
 // ---- sake/server/watchdog.hpp ----
 
 // Watchdog: ends the process that was told by a signal to stop and cannot: since work in the background does
-// not return, or a handler holds the loop. Its thread is there from the first signal on.
+// not return, or a handler holds the loop. Its thread is there as soon as the loop hears of the first signal.
+// While a handler holds the loop, it does not: then the next signal ends the process (SignalRelay). A thread
+// from the start of the engine would cost every program the shortcuts of one with a single thread.
 
 namespace sake {
 inline namespace v0 {
@@ -21916,16 +22036,33 @@ class Watchdog {
         while (!changed_.wait_for(lock, grain, [this] { return is_over_; })) {
             left_ -= grain;
             unheard = signals_.has_unheard() ? unheard + grain : Clock::duration::zero();
-            if (left_ <= Clock::duration::zero() || unheard >= patience) end_process(unheard >= patience);
+            if (left_ <= Clock::duration::zero() || unheard >= patience)
+                end_process(lock, unheard >= patience);
         }
     }
 
-    // Without destructors, of which one could wait for the same.
-    [[noreturn]] void end_process(bool is_held) noexcept {
-        log_quietly(log_, LogLevel::error, "the process ends, it cannot stop: ",
-                    !waits_.empty() ? waits_
-                    : is_held       ? "a handler holds the event loop"
-                                    : "something does not end");
+    // Without destructors, of which one could wait for the same. So could the sink, which is the program's:
+    // it has a moment, and then the line goes to standard error, which never waits.
+    [[noreturn]] void end_process(std::unique_lock<std::mutex>& lock, bool is_held) noexcept {
+        constexpr std::chrono::milliseconds moment(200);
+        constexpr std::string_view what = "the process ends, it cannot stop: ";
+        const std::string why = !waits_.empty() ? std::move(waits_)
+                                : is_held       ? "a handler holds the event loop"
+                                                : "something does not end";
+        bool is_logged = false;
+        try {
+            const auto log = [&] {
+                log_quietly(log_, LogLevel::error, what, why);
+                const std::lock_guard again(mutex_);
+                is_logged = true;
+                changed_.notify_all();
+            };
+            std::thread(log).detach();
+            changed_.wait_for(lock, moment, [&] { return is_logged; });
+        } catch (const std::exception&) {
+            // No thread: there is standard error.
+        }
+        if (!is_logged) log_quietly(log_to_stderr, LogLevel::error, what, why);
         std::_Exit(1);
     }
 

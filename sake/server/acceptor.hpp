@@ -71,39 +71,46 @@ class Acceptor {
 
     Task<> run() {
         if (listener_.socket) {
-            Watch& watch = *watch_;
             // At a stop, what the kernel has accepted for us is served, which the close would reset. That is
             // no more than its queue holds; new clients may keep coming meanwhile.
             std::int64_t left_at_stop = 2 * std::int64_t{shard_.config.listen_backlog} + 1;
             while (left_at_stop > 0 && shard_.stage != StopStage::forced) {
                 try {
                     if (!shard_.is_draining()) {
-                        const bool is_ready = co_await wait_readable(watch);
+                        const bool is_ready = co_await wait_readable(*watch_);
                         if (!is_ready && !shard_.is_draining()) break;
                     }
                     const std::int64_t before = accepted_;
-                    const Outcome outcome = accept_and_make_room(watch);
+                    const Outcome outcome = accept_and_make_room(*watch_);
                     if (shard_.is_draining()) left_at_stop -= accepted_ - before;
                     if (shard_.is_draining() && outcome == Outcome::drained) break;
                     if (outcome == Outcome::full) {
                         shard_.room.reset();
-                        co_await shard_.room.wait();
+                        // Named, as what follows: GCC 12 names temporaries otherwise in each translation
+                        // unit.
+                        auto room = shard_.room.wait();
+                        co_await room;
                         shard_.wants_room = false;
                         continue;
                     }
                     if (outcome == Outcome::no_resources) {
                         try {
-                            co_await sleep(std::chrono::milliseconds(100));
+                            auto pause = sleep(std::chrono::milliseconds(100));
+                            co_await pause;
                         } catch (const std::bad_alloc&) {
                             // Not even for the timer: then the pause is one turn of the loop.
                         }
                     }
-                    co_await yield();
+                    auto turn = yield();
+                    co_await turn;
                 } catch (const Cancelled&) {
                     if (!shard_.is_draining()) break;
                 }
             }
         }
+        close();
+    }
+    void close() noexcept {
         watch_.reset();
         const Listener closing(std::move(listener_));
     }
