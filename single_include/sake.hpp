@@ -626,7 +626,7 @@ class BudgetShare {
 
     /// Takes or gives back, so that the share is `size` bytes. Returns false, and leaves it as it was, if it
     /// would grow beyond what there is for all. What one connection holds alone is bounded by other limits.
-    bool resize(std::size_t size) noexcept {
+    [[gnu::always_inline]] bool resize(std::size_t size) noexcept {
         const std::size_t others = budget_.used_ - size_;
         const bool fits = others == 0 || others + size <= budget_.limit_;
         if (size > size_ && !fits) {
@@ -6007,16 +6007,14 @@ class WorkMeter {
     void set_work(const void* work) noexcept { work_ = work; }
     [[nodiscard]] const void* work() const noexcept { return work_; }
 
-    /// Work begins.
-    void begin() noexcept {
-        if (report_) begun_ = coarse_now();
-    }
+    /// Work begins at this moment, which saves asking the clock.
+    void begin(TimePoint moment) noexcept { begun_ = moment; }
     /// Some work has ended, and other begins. Returns whether so much time has passed that it could be seen.
     bool note_end() {
         if (!report_) return false;
         const TimePoint present = coarse_now();
         const auto held = present - std::exchange(begun_, present);
-        if (held == Clock::duration::zero()) return false;
+        if (held <= Clock::duration::zero()) return false;  // the coarse clock may lag behind
         if (held >= longest_) report_(work_, held);
         return true;
     }
@@ -6436,6 +6434,7 @@ inline void Reactor::turn() {
 // comes to rest, that is so many turns.
 inline void Reactor::expire_timers() noexcept {
     constexpr unsigned most_turns = 16;
+    if (put_off_ == 0 && next_timer() > asked_at_) return;
     timers_.expire(asked_at_);
     if (!deadlines_.is_due(asked_at_)) {
         put_off_ = 0;
@@ -6473,12 +6472,12 @@ inline bool Reactor::may_put_off_events() noexcept {
     events_since_ = may_wait && ended - asked_at_ > a_real_wait ? ended : last_events_;
     now_ = last_events_ = ended;
     put_off_until_ = ended + a_little;
-    for (std::size_t taken = 0;;) {
-        for (const detail::PollEvent& event : events_) mark(event);
+    for (const detail::PollEvent& event : events_) mark(event);
+    for (std::size_t taken = 0; found == Found::some && taken <= 2 * watches_;) {
         taken += events_.size();
-        if (found == Found::all || taken > 2 * watches_) return;
         events_.clear();
         found = poller_->wait(at_once, events_);
+        for (const detail::PollEvent& event : events_) mark(event);
     }
 }
 
@@ -6508,7 +6507,7 @@ inline void Reactor::resume_ready() {
     // Only what is ready now: who yields in turn waits for the next turn, so events are not starved.
     detail::Resumable* ready = std::exchange(first_ready_, nullptr);
     last_ready_ = nullptr;
-    meter_.begin();
+    meter_.begin(now_);
     while (ready != nullptr) {
         detail::Resumable* const next = ready->next_ready;
         meter_.set_work(nullptr);
@@ -6528,6 +6527,7 @@ inline void Reactor::run_posted() {
     posted_watch_.drained();
     if (poller_needs_rearm_) poller_->rearm(posted_watch_.fd(), posted_watch_, detail::readable);
     posted_.run(*this);
+    now_ = present();
 }
 
 }  // namespace v0

@@ -424,6 +424,7 @@ inline void Reactor::turn() {
 // comes to rest, that is so many turns.
 inline void Reactor::expire_timers() noexcept {
     constexpr unsigned most_turns = 16;
+    if (put_off_ == 0 && next_timer() > asked_at_) return;
     timers_.expire(asked_at_);
     if (!deadlines_.is_due(asked_at_)) {
         put_off_ = 0;
@@ -461,12 +462,12 @@ inline bool Reactor::may_put_off_events() noexcept {
     events_since_ = may_wait && ended - asked_at_ > a_real_wait ? ended : last_events_;
     now_ = last_events_ = ended;
     put_off_until_ = ended + a_little;
-    for (std::size_t taken = 0;;) {
-        for (const detail::PollEvent& event : events_) mark(event);
+    for (const detail::PollEvent& event : events_) mark(event);
+    for (std::size_t taken = 0; found == Found::some && taken <= 2 * watches_;) {
         taken += events_.size();
-        if (found == Found::all || taken > 2 * watches_) return;
         events_.clear();
         found = poller_->wait(at_once, events_);
+        for (const detail::PollEvent& event : events_) mark(event);
     }
 }
 
@@ -496,7 +497,7 @@ inline void Reactor::resume_ready() {
     // Only what is ready now: who yields in turn waits for the next turn, so events are not starved.
     detail::Resumable* ready = std::exchange(first_ready_, nullptr);
     last_ready_ = nullptr;
-    meter_.begin();
+    meter_.begin(now_);
     while (ready != nullptr) {
         detail::Resumable* const next = ready->next_ready;
         meter_.set_work(nullptr);
@@ -516,6 +517,7 @@ inline void Reactor::run_posted() {
     posted_watch_.drained();
     if (poller_needs_rearm_) poller_->rearm(posted_watch_.fd(), posted_watch_, detail::readable);
     posted_.run(*this);
+    now_ = present();
 }
 
 }  // namespace v0

@@ -23,16 +23,14 @@ class WorkMeter {
     void set_work(const void* work) noexcept { work_ = work; }
     [[nodiscard]] const void* work() const noexcept { return work_; }
 
-    /// Work begins.
-    void begin() noexcept {
-        if (report_) begun_ = coarse_now();
-    }
+    /// Work begins at this moment, which saves asking the clock.
+    void begin(TimePoint moment) noexcept { begun_ = moment; }
     /// Some work has ended, and other begins. Returns whether so much time has passed that it could be seen.
     bool note_end() {
         if (!report_) return false;
         const TimePoint present = coarse_now();
         const auto held = present - std::exchange(begun_, present);
-        if (held == Clock::duration::zero()) return false;
+        if (held <= Clock::duration::zero()) return false;  // the coarse clock may lag behind
         if (held >= longest_) report_(work_, held);
         return true;
     }

@@ -47,7 +47,7 @@ class BudgetShare {
 
     /// Takes or gives back, so that the share is `size` bytes. Returns false, and leaves it as it was, if it
     /// would grow beyond what there is for all. What one connection holds alone is bounded by other limits.
-    bool resize(std::size_t size) noexcept {
+    [[gnu::always_inline]] bool resize(std::size_t size) noexcept {
         const std::size_t others = budget_.used_ - size_;
         const bool fits = others == 0 || others + size <= budget_.limit_;
         if (size > size_ && !fits) {
