@@ -472,6 +472,7 @@ TEST_CASE("sleeping for no time, or for less, lets the others have one turn") {
         co_await check_one(std::chrono::duration<double>(-std::numeric_limits<double>::infinity()));
         co_await check_one(std::chrono::duration<double>(std::numeric_limits<double>::quiet_NaN()));
         handle.cancel();
+        CHECK_THROWS_AS(co_await handle, Cancelled);  // it uses what is here
     });
 }
 
