@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "sake/async/sys.hpp"
+#include "sake/base/log.hpp"
 #include "sake/base/peer_address.hpp"
 #include "sake/base/text.hpp"
 
