@@ -26,6 +26,7 @@
 #include "support/allocations.hpp"
 #include "support/client_fixture.hpp"
 #include "support/faults.hpp"
+#include "support/programs.hpp"
 #include "support/reliability.hpp"
 
 namespace test_life {
@@ -550,8 +551,6 @@ TEST_CASE(
 
 namespace {
 
-constexpr const char* path_variable = "SAKE_TEST_LIFE";
-
 struct End {
     int status = -1;
     std::chrono::milliseconds after{};  // the last signal
@@ -561,18 +560,13 @@ struct End {
 /// Runs this test case in a process of its own, which serves and is asked for `path`; when it says that it is
 /// at work, sends so many SIGTERM.
 End end_of_process(const char* test_case, const std::string& path, int signals) {
-    const std::string filter = std::string("-tc=") + test_case;
     int output[2];
     REQUIRE(::pipe(output) == 0);
     const pid_t child = ::fork();
     REQUIRE(child >= 0);
     if (child == 0) {
-        ::alarm(60);
-        ::setenv(path_variable, path.c_str(), 1);
         ::dup2(output[1], STDERR_FILENO);
-        if (std::freopen("/dev/null", "w", stdout) == nullptr) ::_exit(97);
-        ::execl("/proc/self/exe", "tests", filter.c_str(), static_cast<char*>(nullptr));
-        ::_exit(98);
+        harness::become_test(test_case, path, 60);
     }
     ::close(output[1]);
     End end;
@@ -606,7 +600,7 @@ void work_for_long() {
 }
 
 void serve_in_this_process() {
-    const std::string_view path = std::getenv(path_variable);
+    const std::string_view path = harness::task_of_process();
     sake::Config config;
     config.shutdown_grace = path == "/short-grace" || path == "/sink-grace" ? 200ms : 30s;
     std::mutex held;
@@ -661,7 +655,7 @@ void serve_in_this_process() {
 }  // namespace
 
 TEST_CASE("a second signal ends the process within a second, whatever runs, and the log names it") {
-    if (std::getenv(path_variable) != nullptr) serve_in_this_process();
+    if (harness::task_of_process() != nullptr) serve_in_this_process();
     struct Case {
         const char* path;
         const char* named;
@@ -687,7 +681,7 @@ TEST_CASE("a second signal ends the process within a second, whatever runs, and 
 }
 
 TEST_CASE("one signal ends the process after the grace, and at once what takes a token") {
-    if (std::getenv(path_variable) != nullptr) serve_in_this_process();
+    if (harness::task_of_process() != nullptr) serve_in_this_process();
     const End end = end_of_process("one signal ends the process*", "/short-grace", 1);
     CAPTURE(end.log);
     CHECK(WIFEXITED(end.status));

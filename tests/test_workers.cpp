@@ -935,33 +935,15 @@ TEST_CASE("an engine can run again with its worker routes") {
 
 namespace {
 
-constexpr const char* path_variable = "SAKE_TEST_PATH";
-
-/// How a process of its own ends that runs this test case and is told of `path`: the status of waitpid. Not
-/// just a fork, in which the threads of the process's pool would be missing.
-int end_of_process(const char* test_case, const std::string& path) {
-    const std::string filter = std::string("-tc=") + test_case;
-    const pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-        ::alarm(20);
-        ::setenv(path_variable, path.c_str(), 1);
-        if (std::freopen("/dev/null", "w", stdout) == nullptr) ::_exit(97);
-        ::execl("/proc/self/exe", "tests", filter.c_str(), static_cast<char*>(nullptr));
-        ::_exit(98);
-    }
-    int status = -1;
-    REQUIRE(::waitpid(child, &status, 0) == child);
-    return status;
-}
-/// In that process: serves these routes and sends a GET of the path.
+/// In a process of its own: serves these routes and sends a GET of the path.
 void serve_in_this_process(const TestServer::Setup& setup) {
+    ::signal(SIGABRT, SIG_DFL);  // that of doctest writes a report, which ThreadSanitizer does not allow
     sake::Engine app(two_workers());
     setup(app);
     app.listen("127.0.0.1:0");
     std::thread client([port = app.port()] {
         RawClient raw(port);
-        raw.send(get_request(std::getenv(path_variable)));
+        raw.send(get_request(harness::task_of_process()));
         static_cast<void>(::poll(nullptr, 0, 30'000));
     });
     app.run();
@@ -1014,12 +996,12 @@ TEST_CASE("exit() ends the process, wherever a handler calls it") {
         app.get("/worker/background", in_background).worker();
         app.get("/worker/beside", beside_background).worker();
     };
-    if (std::getenv(path_variable) != nullptr) serve_in_this_process(setup);
+    if (harness::task_of_process() != nullptr) serve_in_this_process(setup);
     for (const std::string place : {"/loop/", "/worker/"}) {
         for (const char* const how : {"plain", "coroutine", "spawned", "quick", "background", "beside"}) {
             const std::string path = place + how;
             CAPTURE(path);
-            CHECK(exited_with(end_of_process("exit() ends the process*", path), 7));
+            CHECK(exited_with(harness::run_anew("exit() ends the process*", path), 7));
         }
     }
 }
@@ -1036,10 +1018,10 @@ TEST_CASE("pthread_exit in a handler on the server's own thread aborts the proce
             co_return;
         });
     };
-    if (std::getenv(path_variable) != nullptr) serve_in_this_process(setup);
+    if (harness::task_of_process() != nullptr) serve_in_this_process(setup);
     for (const char* const path : {"/plain", "/coroutine", "/at-once"}) {
         CAPTURE(path);
-        const int status = end_of_process("pthread_exit in a handler on the server's*", path);
+        const int status = harness::run_anew("pthread_exit in a handler on the server's*", path);
         CHECK(WIFSIGNALED(status));
         CHECK(WTERMSIG(status) == SIGABRT);
     }

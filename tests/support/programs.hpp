@@ -1,4 +1,5 @@
-// Programs that a test starts from wherever it is, and ends by a signal.
+// Programs that a test starts: others, which it ends by a signal, and this one again, for a test case that
+// ends its process, or that wants a process in which no other test has left threads.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -9,7 +10,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <initializer_list>
+#include <string>
 
 extern char** environ;  // NOLINT: POSIX wants it declared by the program
 
@@ -60,6 +64,33 @@ inline bool programs_end_by_signals() {
         }
     }
     return all;
+}
+
+constexpr const char* task_variable = "SAKE_TEST_TASK";
+
+/// What this process was started for, by `become_test`; nullptr in the process of the suite.
+inline const char* task_of_process() { return std::getenv(task_variable); }
+
+/// In a child: begins this program anew with one test case, which finds `task` in `task_of_process`. Ends
+/// after so many seconds.
+[[noreturn]] inline void become_test(const char* test_case, const std::string& task, unsigned seconds) {
+    const std::string filter = std::string("-tc=") + test_case;
+    ::alarm(seconds);
+    ::setenv(task_variable, task.c_str(), 1);
+    if (std::freopen("/dev/null", "w", stdout) == nullptr) ::_exit(97);
+    ::execl("/proc/self/exe", "tests", filter.c_str(), static_cast<char*>(nullptr));
+    ::_exit(98);
+}
+
+/// Runs one test case in a process of its own: the status of waitpid. Not just a fork, whose child has only
+/// one of the process's threads, and in which ThreadSanitizer starts none.
+inline int run_anew(const char* test_case, const std::string& task = "run") {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child == 0) become_test(test_case, task, 60);
+    int status = -1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    return status;
 }
 
 }  // namespace harness
