@@ -242,6 +242,7 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
+#include <climits>
 #include <cmath>
 #include <compare>
 #include <concepts>
@@ -1437,11 +1438,11 @@ void dismantle(Value& value, int levels = 256) noexcept {
     }
 }
 
-/// Holds a value, and dismantles it at the end.
+/// Holds a value, and dismantles it at the end. It is not made from one: whether a Json converts to a
+/// JsonOwner is a question that the compiler takes long to answer.
 template <class Value = Json>
 struct JsonOwner {
     JsonOwner() = default;
-    explicit JsonOwner(Value&& given) noexcept : value(std::move(given)) {}
     JsonOwner(const JsonOwner&) = delete;
     JsonOwner& operator=(const JsonOwner&) = delete;
     ~JsonOwner() { dismantle(value); }
@@ -2098,6 +2099,14 @@ class OwningList {
         if (first_ == nullptr) last_ = element;
         first_ = element;
         return *element;
+    }
+
+    /// Takes all elements of another list, behind those that are here.
+    void append(OwningList& other) noexcept {
+        if (other.empty()) return;
+        (first_ == nullptr ? first_ : last_->next) = other.first_;
+        last_ = other.last_;
+        other.first_ = nullptr;
     }
 
     /// An element that is in no list: deletes it, unless it is released.
@@ -12920,8 +12929,8 @@ class SocketFile {
     SocketFile() = default;
     explicit SocketFile(std::string path) : path_(std::move(path)), identity_(path_), process_(::getpid()) {
         // The program may change its directory before the end.
-        const std::unique_ptr<char, void (*)(void*)> whole(::realpath(path_.c_str(), nullptr), &::free);
-        if (whole != nullptr) path_ = whole.get();
+        char whole[PATH_MAX];
+        if (::realpath(path_.c_str(), whole) != nullptr) path_ = whole;
     }
     SocketFile(SocketFile&& other) noexcept
         : path_(std::exchange(other.path_, {})), identity_(other.identity_), process_(other.process_) {}
@@ -12957,9 +12966,12 @@ struct Listener {
     std::string url;         // "http://127.0.0.1:8080/" or "unix:/path"; empty for further sockets of a name
     std::uint16_t port = 0;  // 0 for a Unix socket
     bool is_on_all_interfaces = false;
-    SocketFile file;  // of a Unix socket
+    SocketFile file;        // of a Unix socket
+    SocketAddress address;  // of a TCP socket: where it listens, or is to
+    Listener* next = nullptr;
 
     Listener() = default;
+    explicit Listener(const SocketAddress& where) noexcept : address(where) {}
     Listener(Listener&&) = default;
     Listener& operator=(Listener&& other) noexcept {
         file = std::move(other.file);  // before its socket closes
@@ -12967,10 +12979,12 @@ struct Listener {
         url = std::move(other.url);
         port = other.port;
         is_on_all_interfaces = other.is_on_all_interfaces;
+        address = other.address;
         return *this;
     }
     ~Listener() = default;
 };
+using Listeners = OwningList<Listener>;
 
 [[noreturn]] inline void throw_listen_error(int error, std::string_view address) {
     throw_system_error(error, "cannot listen on " + printable(address));
@@ -13002,7 +13016,7 @@ inline int set_socket_mode(const std::string& path, int mode) noexcept {
     return ::chmod(path.c_str(), bits) == 0 ? 0 : errno;
 }
 
-inline std::vector<Listener> listen_unix(const UnixPath& where, int backlog, int mode) {
+inline void listen_unix(Listener& listener, const UnixPath& where, int backlog, int mode) {
     const std::string& path = where.path;
     const std::string name = where.to_string();
     sockaddr_un local{};
@@ -13010,7 +13024,6 @@ inline std::vector<Listener> listen_unix(const UnixPath& where, int backlog, int
     const SocketAddress address(reinterpret_cast<const sockaddr*>(&local), sizeof local);
     const SysResult made = sys::stream_socket(AF_UNIX);
     if (!made.ok()) throw_listen_error(made.error, name);
-    Listener listener;
     listener.socket = FileDescriptor(static_cast<int>(made.value));
     listener.url = name;
     remove_stale_socket(path, address);
@@ -13019,15 +13032,20 @@ inline std::vector<Listener> listen_unix(const UnixPath& where, int backlog, int
     // Before it listens nobody can connect, whatever the umask has let through.
     if (const int error = set_socket_mode(path, mode); error != 0) throw_listen_error(error, name);
     if (::listen(listener.socket.get(), backlog) != 0) throw_listen_error(errno, name);
-    std::vector<Listener> listeners;
-    listeners.push_back(std::move(listener));
-    return listeners;
 }
 
 // --- TCP ---
 
-/// The addresses that a host stands for, each once. IPv4 in the clothes of IPv6 (::ffff:127.0.0.1) is IPv4.
-inline std::vector<SocketAddress> resolve_to_listen(const HostAndPort& where, std::string_view name) {
+/// Whether one of them is for this address.
+inline bool has_address(const Listeners& listeners, const SocketAddress& address) noexcept {
+    const Listener* each = listeners.first();
+    while (each != nullptr && !(each->address == address)) each = each->next;
+    return each != nullptr;
+}
+
+/// Adds a listener for each address that a host stands for, which does not listen yet. IPv4 in the clothes of
+/// IPv6 (::ffff:127.0.0.1) is IPv4.
+inline void resolve_to_listen(Listeners& listeners, const HostAndPort& where, std::string_view name) {
     const bool is_every_interface = where.host.empty();
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
@@ -13037,15 +13055,11 @@ inline std::vector<SocketAddress> resolve_to_listen(const HostAndPort& where, st
     const std::error_code error = lookup_error(::getaddrinfo(host, where.port.c_str(), &hints, &list));
     if (error) throw std::system_error(error, "cannot listen on " + printable(name));
     const Addresses owned(list);
-    std::vector<SocketAddress> addresses;
     for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
         if (each->ai_family != AF_INET && each->ai_family != AF_INET6) continue;
         const SocketAddress address = SocketAddress(each->ai_addr, each->ai_addrlen).without_mapping();
-        if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {
-            addresses.push_back(address);
-        }
+        if (!has_address(listeners, address)) listeners.push_back(new Listener(address));
     }
-    return addresses;
 }
 
 /// A socket that listens there, or the errno.
@@ -13074,41 +13088,53 @@ inline std::uint16_t bound_port(int fd) noexcept {
     return ::getsockname(fd, generic, &address.size) == 0 ? address.port() : std::uint16_t{0};
 }
 
-/// Listens on all of the addresses, on one port, or throws. An address that the machine does not have, such
-/// as one of IPv6 where that is switched off, is passed over if there is another.
-inline std::vector<FileDescriptor> listen_on_all(std::vector<SocketAddress> addresses, int backlog,
-                                                 std::string_view name) {
-    const std::uint16_t wanted = addresses.empty() ? std::uint16_t{0} : addresses.front().port();
+/// Listens on all of their addresses, on one port, or throws. An address that the machine does not have, such
+/// as one of IPv6 where that is switched off, is passed over if there is another; its listener goes.
+inline void listen_on_all(Listeners& listeners, int backlog, std::string_view name) {
+    const std::uint16_t wanted = listeners.empty() ? std::uint16_t{0} : listeners.first()->address.port();
+    int absent = EADDRNOTAVAIL;
     for (int attempts_left = 100;; --attempts_left) {
-        std::vector<FileDescriptor> sockets;
         std::uint16_t port = wanted;
-        int absent = EADDRNOTAVAIL;
         int error = 0;
-        for (SocketAddress& each : addresses) {
-            each.set_port(port);
-            BoundSocket bound = bind_and_listen(each, backlog);
+        int bound_sockets = 0;
+        for (Listener* each = listeners.first(); each != nullptr && error == 0; each = each->next) {
+            each->address.set_port(port);
+            BoundSocket bound = bind_and_listen(each->address, backlog);
+            each->socket = std::move(bound.socket);
             if (bound.error == EAFNOSUPPORT || bound.error == EADDRNOTAVAIL) {
                 absent = bound.error;
                 continue;
             }
             error = bound.error;
             if (error != 0) break;
-            if (port == 0) port = bound_port(bound.socket.get());
-            sockets.push_back(std::move(bound.socket));
+            ++bound_sockets;
+            each->port = bound_port(each->socket.get());
+            if (port == 0) port = each->port;
         }
+        if (error == 0 && bound_sockets == 0) throw_listen_error(absent, name);
+        if (error == 0) break;
         // A port that is free at one address need not be so at the next.
-        const bool may_try_another = wanted == 0 && !sockets.empty() && attempts_left > 0;
-        if (error == EADDRINUSE && may_try_another) continue;
-        if (error != 0) throw_listen_error(error, name);
-        if (sockets.empty()) throw_listen_error(absent, name);
-        return sockets;
+        const bool may_try_another = wanted == 0 && bound_sockets != 0 && attempts_left > 0;
+        if (error != EADDRINUSE || !may_try_another) throw_listen_error(error, name);
+        for (Listener* each = listeners.first(); each != nullptr; each = each->next)
+            each->socket = FileDescriptor();
     }
+    Listeners bound;
+    while (!listeners.empty()) {
+        auto each = listeners.take_front();
+        if (each->socket) bound.push_back(each.release());
+    }
+    listeners.append(bound);
 }
 
-/// Binds and listens: a socket for each address that the name has. Throws std::system_error that names the
-/// address.
-inline std::vector<Listener> listen_at(std::string_view address, int backlog, int unix_mode = 0666) {
-    if (const auto path = split_unix_path(address)) return listen_unix(*path, backlog, unix_mode);
+/// Binds and listens: adds a listener for each address that the name has. Throws std::system_error that names
+/// the address; then it adds none.
+inline void listen_at(Listeners& listeners, std::string_view address, int backlog, int unix_mode = 0666) {
+    Listeners made;
+    if (const auto path = split_unix_path(address)) {
+        listen_unix(made.push_back(new Listener), *path, backlog, unix_mode);
+        return listeners.append(made);
+    }
     auto where = split_address(address);
     if (!where) {
         throw std::system_error(std::make_error_code(std::errc::invalid_argument),
@@ -13116,19 +13142,15 @@ inline std::vector<Listener> listen_at(std::string_view address, int backlog, in
                                     "\", which is not host:port, :port, *:port, [ipv6]:port or unix:/path");
     }
     if (where->host == "*") where->host.clear();
-    const std::vector<SocketAddress> addresses = resolve_to_listen(*where, address);
-    std::vector<Listener> listeners;
-    for (FileDescriptor& socket : listen_on_all(addresses, backlog, address)) {
-        listeners.emplace_back();
-        listeners.back().port = bound_port(socket.get());
-        listeners.back().socket = std::move(socket);
-    }
-    Listener& first = listeners.front();
-    first.is_on_all_interfaces = addresses.front().is_any();
+    resolve_to_listen(made, *where, address);
+    const bool is_on_all_interfaces = !made.empty() && made.first()->address.is_any();
+    listen_on_all(made, backlog, address);
+    Listener& first = *made.first();
+    first.is_on_all_interfaces = is_on_all_interfaces;
     const std::string host = where->host.empty() ? "localhost" : where->host;
     first.url =
         "http://" + (where->in_brackets ? "[" + host + "]" : host) + ":" + std::to_string(first.port) + "/";
-    return listeners;
+    listeners.append(made);
 }
 
 }  // namespace detail
@@ -13350,9 +13372,9 @@ namespace detail {
 /// The watches over the sockets of one address, of which any may have a connection to accept.
 class ListeningWatches {
   public:
-    ListeningWatches(Reactor& reactor, const std::vector<Listener>& listeners) : reactor_(reactor) {
-        for (const Listener& each : listeners) {
-            watches_.push_back(std::make_unique<Watch>(reactor, each.socket.get()));
+    ListeningWatches(Reactor& reactor, const Listeners& listeners) : reactor_(reactor) {
+        for (const Listener* each = listeners.first(); each != nullptr; each = each->next) {
+            sockets_.push_back(new Listened{Watch(reactor, each->socket.get())});
         }
     }
 
@@ -13360,34 +13382,42 @@ class ListeningWatches {
     ListeningWatches& operator=(const ListeningWatches&) = delete;
 
     [[nodiscard]] Reactor& reactor() const noexcept { return reactor_; }
-    [[nodiscard]] bool is_open() const noexcept { return !watches_.empty(); }
+    [[nodiscard]] bool is_open() const noexcept { return !sockets_.empty(); }
     /// Wakes who waits.
     void close() noexcept {
-        for (const auto& each : watches_) each->dismiss_waiters();
-        watches_.clear();
+        for_each([](Watch& watch) { watch.dismiss_waiters(); });
+        sockets_.clear();
     }
     /// The next that may have a connection, in turns; none if none has.
     [[nodiscard]] Watch* next_ready() noexcept {
-        for (std::size_t tried = 0; tried < watches_.size(); ++tried) {
-            Watch& each = *watches_[turn_++ % watches_.size()];
-            if (each.is_readable()) return &each;
-        }
-        return nullptr;
+        if (sockets_.empty()) return nullptr;
+        sockets_.push_back(sockets_.take_front().release());
+        Listened* each = sockets_.first();
+        while (each != nullptr && !each->watch.is_readable()) each = each->next;
+        return each != nullptr ? &each->watch : nullptr;
     }
     [[nodiscard]] bool is_awaited() const noexcept { return is_awaited_; }
     void wait_for(Resumable& who) noexcept {
         is_awaited_ = true;
-        for (const auto& each : watches_) each->wait_for(readable, who);
+        for_each([&](Watch& watch) { watch.wait_for(readable, who); });
     }
     void give_up() noexcept {
         is_awaited_ = false;
-        for (const auto& each : watches_) each->give_up(readable);
+        for_each([](Watch& watch) { watch.give_up(readable); });
     }
 
   private:
+    struct Listened {
+        Watch watch;
+        Listened* next = nullptr;
+    };
+    template <class F>
+    void for_each(F act) noexcept {
+        for (Listened* each = sockets_.first(); each != nullptr; each = each->next) act(each->watch);
+    }
+
     Reactor& reactor_;
-    std::vector<std::unique_ptr<Watch>> watches_;
-    std::size_t turn_ = 0;
+    OwningList<Listened> sockets_;
     bool is_awaited_ = false;
 };
 
@@ -13474,8 +13504,8 @@ class TcpListener {
   private:
     // What accepting shares.
     struct State final : detail::ReactorEndListener {
-        State(Reactor& reactor, std::vector<detail::Listener> bound)
-            : listeners(std::move(bound)), watches(reactor, listeners) {
+        State(Reactor& reactor, detail::Listeners& bound) : watches(reactor, bound) {
+            listeners.append(bound);
             reactor.tell_at_end(*this);
         }
         void close() noexcept {
@@ -13484,7 +13514,7 @@ class TcpListener {
         }
         void reactor_ends() noexcept override { close(); }
 
-        std::vector<detail::Listener> listeners;
+        detail::Listeners listeners;
         detail::ListeningWatches watches;
     };
     using SharedState = std::shared_ptr<State>;
@@ -13505,8 +13535,13 @@ inline Reactor& TcpListener::present_reactor() {
 }
 
 inline TcpListener::TcpListener(std::string_view address, int backlog)
-    : state_(std::make_shared<State>(present_reactor(), detail::listen_at(address, backlog))),
-      port_(state_->listeners.front().port) {}
+    : state_([&] {
+          Reactor& reactor = present_reactor();
+          detail::Listeners bound;
+          detail::listen_at(bound, address, backlog);
+          return std::make_shared<State>(reactor, bound);
+      }()),
+      port_(state_->listeners.first()->port) {}
 
 template <detail::Limit L>
 Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
@@ -14269,7 +14304,8 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
         "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
         "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
         "which its numbers are not checked");
-    JsonOwner<> document(parse_body<Json>(body, limits, memory));
+    JsonOwner<> document;
+    document.value = parse_body<Json>(body, limits, memory);
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);
     } else {
@@ -15917,6 +15953,7 @@ class Route {
 
     /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
+    template <class Pool = WorkerPool>
     Route& worker(bool on = true);
 
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
@@ -16621,7 +16658,8 @@ T Context::get(std::string_view key) const {
     if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
     if constexpr (detail::is_read_exactly<T>) {
         try {
-            detail::JsonOwner<> document{Json(value)};
+            detail::JsonOwner<> document;
+            document.value = value;
             return detail::json_as<T>(document.value);
         } catch (const detail::JsonMisfit& error) {
             throw std::out_of_range("ctx.get: '" + std::string(key) + "': " + error.what());
@@ -17646,7 +17684,8 @@ class DocumentReader {
     template <class Value>
     void take_values_tagged(Value& out) {
         try {
-            const JsonOwner<Value> tags(parse_json<Value>(json_.raw(), no_limit, no_limit));
+            JsonOwner<Value> tags;
+            tags.value = parse_json<Value>(json_.raw(), no_limit, no_limit);
             out = untagged(tags.value);
         } catch (const JsonError& error) {
             refuse(error.what());
@@ -17965,7 +18004,9 @@ class Mailbox {
     Reactor* reactor_;
 };
 
-/// What the worker routes of one run share.
+/// What the worker routes of one run share. Pool is WorkerPool: templates, so that only a program with worker
+/// routes compiles them and what they use; see task.hpp.
+template <class Pool>
 struct PoolCarrier final : Carrier {
     PoolCarrier(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
                 Budget& budget)
@@ -17978,8 +18019,7 @@ struct PoolCarrier final : Carrier {
           limits(config),
           pool(config.worker_pool_size, config.worker_queue_limit) {}
 
-    // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
-    inline std::unique_ptr<CarriedCall> carry(Call& call) override;
+    std::unique_ptr<CarriedCall> carry(Call& call) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
     void request_stop() noexcept override { stopping.request_stop(); }
     std::size_t stop(std::chrono::milliseconds patience) noexcept override {
@@ -17996,7 +18036,7 @@ struct PoolCarrier final : Carrier {
     std::chrono::milliseconds queue_timeout;
     JsonLimits json;
     RequestLimits limits;
-    WorkerPool pool;
+    Pool pool;
 };
 
 // --- On the worker ---
@@ -18018,9 +18058,10 @@ inline Reactor& worker_reactor(const LogSink& log) {
 }
 
 /// One request on its way through the pool.
-class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
+template <class Pool>
+class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob<Pool>> {
   public:
-    RequestJob(const PoolCarrier& carrier, const Call& call, std::string request)
+    RequestJob(const PoolCarrier<Pool>& carrier, const Call& call, std::string request)
         : mailbox_(carrier.mailbox),
           routes_(carrier.routes),
           route_(call.route),
@@ -18189,7 +18230,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     void deliver() noexcept {
         if (std::exchange(is_delivered_, true)) return;
         try {
-            mailbox_->post([self = shared_from_this()] {
+            mailbox_->post([self = this->shared_from_this()] {
                 self->is_done_ = true;
                 if (self->waiter != nullptr) self->waiter->finish();
             });
@@ -18217,9 +18258,10 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
 // --- On the reactor ---
 
 /// A call in the pool. If it has been in the queue for too long, it is answered by 503.
+template <class Pool>
 class PooledCall final : public CarriedCall, private Timer {
   public:
-    PooledCall(PoolCarrier& carrier, Call& call) noexcept
+    PooledCall(PoolCarrier<Pool>& carrier, Call& call) noexcept
         : Timer(&queued_too_long), carrier_(carrier), call_(call), memory_(carrier.memory) {}
     ~PooledCall() override {
         if (!job_ || job_->is_done()) return;
@@ -18232,7 +18274,7 @@ class PooledCall final : public CarriedCall, private Timer {
         if (!carrier_.pool.has_room()) return refuse("all workers are busy");
         std::string text = to_text(describe_request(call_));
         if (!memory_.resize(text.size())) return refuse("the server has no memory to spare for this request");
-        job_ = std::make_shared<RequestJob>(carrier_, call_, std::move(text));
+        job_ = std::make_shared<RequestJob<Pool>>(carrier_, call_, std::move(text));
         return carrier_.pool.submit_job(job_) || refuse("all workers are busy");
     }
 
@@ -18271,31 +18313,33 @@ class PooledCall final : public CarriedCall, private Timer {
         return true;
     }
 
-    PoolCarrier& carrier_;
+    PoolCarrier<Pool>& carrier_;
     Call& call_;
     BudgetShare memory_;
-    std::shared_ptr<RequestJob> job_;
+    std::shared_ptr<RequestJob<Pool>> job_;
     std::optional<Reactor::OutsideWork> outside_;
     Reactor* loop_ = nullptr;
 };
 
-inline std::unique_ptr<CarriedCall> PoolCarrier::carry(Call& call) {
-    auto pooled = std::make_unique<PooledCall>(*this, call);
+template <class Pool>
+std::unique_ptr<CarriedCall> PoolCarrier<Pool>::carry(Call& call) {
+    auto pooled = std::make_unique<PooledCall<Pool>>(*this, call);
     if (!pooled->submit()) return nullptr;
     return pooled;
 }
 
-inline std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config& config,
-                                                  const std::shared_ptr<const RouteTable>& routes,
-                                                  Budget& memory) {
-    return std::make_unique<PoolCarrier>(reactor, config, routes, memory);
+template <class Pool>
+std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config& config,
+                                           const std::shared_ptr<const RouteTable>& routes, Budget& memory) {
+    return std::make_unique<PoolCarrier<Pool>>(reactor, config, routes, memory);
 }
 
 }  // namespace detail
 
-inline Route& Route::worker(bool on) {
+template <class Pool>
+Route& Route::worker(bool on) {
     entry_->require_unfrozen();
-    entry_->make_carrier = on ? &detail::make_pool_carrier : nullptr;
+    entry_->make_carrier = on ? &detail::make_pool_carrier<Pool> : nullptr;
     return *this;
 }
 
@@ -22156,19 +22200,17 @@ class Run {
     /// Serves their clients from the next turn on, unless a stop has begun. Takes all of them, or throws and
     /// takes none. Returns the first of the new acceptors, if there are any. On the reactor's thread, or
     /// before it runs.
-    const Acceptor* listen(std::vector<Listener>& listeners) {
+    const Acceptor* listen(Listeners& listeners) {
         if (shutdown_.has_begun()) return nullptr;
         Acceptor* first = nullptr;
-        for (const Listener& listener : listeners) {
-            Acceptor& made = acceptors_.push_back(new Acceptor(shard_, listener.socket.get()));
+        for (const Listener* each = listeners.first(); each != nullptr; each = each->next) {
+            Acceptor& made = acceptors_.push_back(new Acceptor(shard_, each->socket.get()));
             if (first == nullptr) first = &made;
         }
-        Acceptor* each = first;
-        for (Listener& listener : listeners) {
-            each->use(std::move(listener));
-            each = each->next;
+        for (Acceptor* each = first; each != nullptr; each = each->next) {
+            const auto listener = listeners.take_front();
+            each->use(std::move(*listener));
         }
-        listeners.clear();
         return first;
     }
     /// Logs the addresses of these acceptors, if the program wants that.
@@ -22625,7 +22667,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
 
     detail::StopRequest stop_;
     mutable std::mutex mutex_;  // guards what follows
-    std::vector<detail::Listener> listeners_;
+    detail::Listeners listeners_;
     int port_ = 0;
     Running* current_ = nullptr;
     Stats last_stats_;
@@ -22645,7 +22687,7 @@ inline Engine::Running::Claim::~Claim() {
     const std::lock_guard lock(engine.mutex_);
     engine.is_running_ = false;
     static_cast<void>(engine.stop_.take());
-    if (!engine.listeners_.empty()) engine.port_ = engine.listeners_.front().port;
+    if (!engine.listeners_.empty()) engine.port_ = engine.listeners_.first()->port;
 }
 
 inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> poller,
@@ -22695,25 +22737,24 @@ inline void Engine::Running::NewListeners::run() noexcept {
 }
 
 inline Engine& Engine::listen(std::string_view address) {
-    std::vector<detail::Listener> made =
-        detail::listen_at(address, config_.listen_backlog, config_.unix_socket_mode);
+    detail::Listeners made;
+    detail::listen_at(made, address, config_.listen_backlog, config_.unix_socket_mode);
     const std::lock_guard lock(mutex_);
     const bool is_served = current_ != nullptr && current_->serves_listeners();
-    listeners_.reserve(listeners_.size() + made.size());
-    if (listeners_.empty() && !is_served) port_ = made.front().port;
-    for (detail::Listener& each : made) listeners_.push_back(std::move(each));
+    if (listeners_.empty() && !is_served) port_ = made.first()->port;
+    listeners_.append(made);
     if (is_served) current_->serve_new_listeners();
     return *this;
 }
 
 inline int Engine::run() {
     using Signals = detail::Run::Signals;
-    std::vector<detail::Listener> dropped;  // without the lock
+    detail::Listeners dropped;  // without the lock
     {
         require_idle();
         const std::lock_guard lock(mutex_);
         const bool stop_now = stop_.take();
-        if (stop_now) dropped.swap(listeners_);
+        if (stop_now) dropped.append(listeners_);
         if (stop_now) return 0;
         if (listeners_.empty()) throw std::logic_error("run: call listen first, or run(port)");
     }
@@ -22721,7 +22762,7 @@ inline int Engine::run() {
                     config_.handle_signals ? Signals::handled : Signals::ignored);
     if (!running.begin()) {
         const std::lock_guard lock(mutex_);
-        dropped.swap(listeners_);
+        dropped.append(listeners_);
     }
     running.serve_listeners();  // only now, so that a run that cannot begin leaves them to the next
     return running.run().wait();

@@ -21,15 +21,16 @@
 
 #include "sake.hpp"
 #include "support/faults.hpp"
+#include "support/listeners.hpp"
 
 namespace test_listener {
 
 using namespace std::string_literals;
 
+using harness::listen_at;
+using harness::listen_on_all;
 using sake::detail::bound_port;
 using sake::detail::FileDescriptor;
-using sake::detail::listen_at;
-using sake::detail::listen_on_all;
 using sake::detail::Listener;
 using sake::detail::PeerAddress;
 using sake::detail::SocketAddress;
@@ -218,8 +219,8 @@ TEST_CASE("all addresses of a name are listened on, on one port") {
          {std::vector{loopback_v4(0), loopback_v6(0)}, std::vector{loopback_v6(0), loopback_v4(0)}}) {
         const auto sockets = listen_on_all(addresses, 16, "a name");
         CHECK(sockets.size() == 2);
-        const std::uint16_t port = bound_port(sockets[0].get());
-        CHECK(bound_port(sockets[1].get()) == port);
+        const std::uint16_t port = bound_port(sockets[0].socket.get());
+        CHECK(bound_port(sockets[1].socket.get()) == port);
         CHECK(connect_v4(port) == 0);
         CHECK(connect_v6(port) == 0);
     }
@@ -255,7 +256,7 @@ TEST_CASE("a port that the system chose for one address and that is taken at the
         const harness::ScopedFaults faults(harness::FaultPlan().fail_nth("bind", 2, EADDRINUSE));
         const auto sockets = listen_on_all({loopback_v4(0), loopback_v6(0)}, 16, "a name");
         CHECK(sockets.size() == 2);
-        CHECK(bound_port(sockets[0].get()) == bound_port(sockets[1].get()));
+        CHECK(bound_port(sockets[0].socket.get()) == bound_port(sockets[1].socket.get()));
         CHECK(faults.fired() == 1);
     }
     harness::faults::spare_this_thread();
@@ -271,7 +272,7 @@ TEST_CASE("an address of a name that the machine does not have is passed over, u
                 const harness::ScopedFaults faults(harness::FaultPlan().fail_nth(call, nth, error));
                 const auto sockets = listen_on_all({loopback_v4(0), loopback_v4_other(0)}, 16, "a name");
                 CHECK(sockets.size() == 1);
-                CHECK(bound_port(sockets[0].get()) != 0);
+                CHECK(bound_port(sockets[0].socket.get()) != 0);
             }
             const harness::ScopedFaults faults(harness::FaultPlan().fail_nth(call, 1, error));
             std::error_code thrown;

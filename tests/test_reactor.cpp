@@ -25,6 +25,7 @@
 
 #include "sake.hpp"
 #include "support/faults.hpp"
+#include "support/listeners.hpp"
 
 namespace test_reactor {
 
@@ -101,7 +102,7 @@ struct Sockets {
 
 /// Two ends of a TCP connection inside this machine.
 std::pair<FileDescriptor, FileDescriptor> tcp_pair() {
-    sake::detail::Listener listener = std::move(sake::detail::listen_at("127.0.0.1:0", 1).front());
+    sake::detail::Listener listener = std::move(harness::listen_at("127.0.0.1:0", 1).front());
     FileDescriptor client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_in address{};
     address.sin_family = AF_INET;

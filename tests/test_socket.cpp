@@ -12,6 +12,7 @@
 
 #include "sake.hpp"
 #include "support/faults.hpp"
+#include "support/listeners.hpp"
 #include "support/reliability.hpp"
 
 namespace test_socket {
@@ -127,7 +128,7 @@ TEST_CASE("what was sent over a Unix socket is with the peer, though it has yet 
 }
 
 TEST_CASE("what was sent over TCP and what the peer's system has no room for is unacknowledged") {
-    const auto listeners = sake::detail::listen_at("127.0.0.1:0", 16);
+    const auto listeners = harness::listen_at("127.0.0.1:0", 16);
     Reactor reactor;
     harness::RawClient client = harness::RawClient::with_receive_buffer(listeners.front().port, 4096);
     sockaddr_storage peer{};
@@ -202,7 +203,7 @@ TEST_CASE("a file to a peer that has closed fails with EPIPE, and raises no sign
 
 TEST_CASE("a connection is accepted with its peer's address, and otherwise the reason is told") {
     Reactor reactor;
-    const auto listeners = sake::detail::listen_at("127.0.0.1:0", 16);
+    const auto listeners = harness::listen_at("127.0.0.1:0", 16);
     const sake::detail::Listener& listener = listeners.front();
     Watch watch(reactor, listener.socket.get());
     CHECK(accept_one(watch).kind == Accepted::Kind::drained);

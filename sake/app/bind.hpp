@@ -198,7 +198,8 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
         "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
         "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
         "which its numbers are not checked");
-    JsonOwner<> document(parse_body<Json>(body, limits, memory));
+    JsonOwner<> document;
+    document.value = parse_body<Json>(body, limits, memory);
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);
     } else {

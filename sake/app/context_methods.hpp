@@ -240,7 +240,8 @@ T Context::get(std::string_view key) const {
     if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
     if constexpr (detail::is_read_exactly<T>) {
         try {
-            detail::JsonOwner<> document{Json(value)};
+            detail::JsonOwner<> document;
+            document.value = value;
             return detail::json_as<T>(document.value);
         } catch (const detail::JsonMisfit& error) {
             throw std::out_of_range("ctx.get: '" + std::string(key) + "': " + error.what());

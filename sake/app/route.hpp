@@ -39,6 +39,7 @@ class Route {
 
     /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
+    template <class Pool = WorkerPool>
     Route& worker(bool on = true);
 
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.

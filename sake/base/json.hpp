@@ -104,11 +104,11 @@ void dismantle(Value& value, int levels = 256) noexcept {
     }
 }
 
-/// Holds a value, and dismantles it at the end.
+/// Holds a value, and dismantles it at the end. It is not made from one: whether a Json converts to a
+/// JsonOwner is a question that the compiler takes long to answer.
 template <class Value = Json>
 struct JsonOwner {
     JsonOwner() = default;
-    explicit JsonOwner(Value&& given) noexcept : value(std::move(given)) {}
     JsonOwner(const JsonOwner&) = delete;
     JsonOwner& operator=(const JsonOwner&) = delete;
     ~JsonOwner() { dismantle(value); }

@@ -32,6 +32,14 @@ class OwningList {
         return *element;
     }
 
+    /// Takes all elements of another list, behind those that are here.
+    void append(OwningList& other) noexcept {
+        if (other.empty()) return;
+        (first_ == nullptr ? first_ : last_->next) = other.first_;
+        last_ = other.last_;
+        other.first_ = nullptr;
+    }
+
     /// An element that is in no list: deletes it, unless it is released.
     struct Owned {
         explicit Owned(T* element) noexcept : node(element) {}

@@ -8,17 +8,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <climits>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "sake/async/sys.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/io/address.hpp"
 #include "sake/io/net_error.hpp"
 
@@ -51,8 +50,8 @@ class SocketFile {
     SocketFile() = default;
     explicit SocketFile(std::string path) : path_(std::move(path)), identity_(path_), process_(::getpid()) {
         // The program may change its directory before the end.
-        const std::unique_ptr<char, void (*)(void*)> whole(::realpath(path_.c_str(), nullptr), &::free);
-        if (whole != nullptr) path_ = whole.get();
+        char whole[PATH_MAX];
+        if (::realpath(path_.c_str(), whole) != nullptr) path_ = whole;
     }
     SocketFile(SocketFile&& other) noexcept
         : path_(std::exchange(other.path_, {})), identity_(other.identity_), process_(other.process_) {}
@@ -88,9 +87,12 @@ struct Listener {
     std::string url;         // "http://127.0.0.1:8080/" or "unix:/path"; empty for further sockets of a name
     std::uint16_t port = 0;  // 0 for a Unix socket
     bool is_on_all_interfaces = false;
-    SocketFile file;  // of a Unix socket
+    SocketFile file;        // of a Unix socket
+    SocketAddress address;  // of a TCP socket: where it listens, or is to
+    Listener* next = nullptr;
 
     Listener() = default;
+    explicit Listener(const SocketAddress& where) noexcept : address(where) {}
     Listener(Listener&&) = default;
     Listener& operator=(Listener&& other) noexcept {
         file = std::move(other.file);  // before its socket closes
@@ -98,10 +100,12 @@ struct Listener {
         url = std::move(other.url);
         port = other.port;
         is_on_all_interfaces = other.is_on_all_interfaces;
+        address = other.address;
         return *this;
     }
     ~Listener() = default;
 };
+using Listeners = OwningList<Listener>;
 
 [[noreturn]] inline void throw_listen_error(int error, std::string_view address) {
     throw_system_error(error, "cannot listen on " + printable(address));
@@ -133,7 +137,7 @@ inline int set_socket_mode(const std::string& path, int mode) noexcept {
     return ::chmod(path.c_str(), bits) == 0 ? 0 : errno;
 }
 
-inline std::vector<Listener> listen_unix(const UnixPath& where, int backlog, int mode) {
+inline void listen_unix(Listener& listener, const UnixPath& where, int backlog, int mode) {
     const std::string& path = where.path;
     const std::string name = where.to_string();
     sockaddr_un local{};
@@ -141,7 +145,6 @@ inline std::vector<Listener> listen_unix(const UnixPath& where, int backlog, int
     const SocketAddress address(reinterpret_cast<const sockaddr*>(&local), sizeof local);
     const SysResult made = sys::stream_socket(AF_UNIX);
     if (!made.ok()) throw_listen_error(made.error, name);
-    Listener listener;
     listener.socket = FileDescriptor(static_cast<int>(made.value));
     listener.url = name;
     remove_stale_socket(path, address);
@@ -150,15 +153,20 @@ inline std::vector<Listener> listen_unix(const UnixPath& where, int backlog, int
     // Before it listens nobody can connect, whatever the umask has let through.
     if (const int error = set_socket_mode(path, mode); error != 0) throw_listen_error(error, name);
     if (::listen(listener.socket.get(), backlog) != 0) throw_listen_error(errno, name);
-    std::vector<Listener> listeners;
-    listeners.push_back(std::move(listener));
-    return listeners;
 }
 
 // --- TCP ---
 
-/// The addresses that a host stands for, each once. IPv4 in the clothes of IPv6 (::ffff:127.0.0.1) is IPv4.
-inline std::vector<SocketAddress> resolve_to_listen(const HostAndPort& where, std::string_view name) {
+/// Whether one of them is for this address.
+inline bool has_address(const Listeners& listeners, const SocketAddress& address) noexcept {
+    const Listener* each = listeners.first();
+    while (each != nullptr && !(each->address == address)) each = each->next;
+    return each != nullptr;
+}
+
+/// Adds a listener for each address that a host stands for, which does not listen yet. IPv4 in the clothes of
+/// IPv6 (::ffff:127.0.0.1) is IPv4.
+inline void resolve_to_listen(Listeners& listeners, const HostAndPort& where, std::string_view name) {
     const bool is_every_interface = where.host.empty();
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
@@ -168,15 +176,11 @@ inline std::vector<SocketAddress> resolve_to_listen(const HostAndPort& where, st
     const std::error_code error = lookup_error(::getaddrinfo(host, where.port.c_str(), &hints, &list));
     if (error) throw std::system_error(error, "cannot listen on " + printable(name));
     const Addresses owned(list);
-    std::vector<SocketAddress> addresses;
     for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
         if (each->ai_family != AF_INET && each->ai_family != AF_INET6) continue;
         const SocketAddress address = SocketAddress(each->ai_addr, each->ai_addrlen).without_mapping();
-        if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) {
-            addresses.push_back(address);
-        }
+        if (!has_address(listeners, address)) listeners.push_back(new Listener(address));
     }
-    return addresses;
 }
 
 /// A socket that listens there, or the errno.
@@ -205,41 +209,53 @@ inline std::uint16_t bound_port(int fd) noexcept {
     return ::getsockname(fd, generic, &address.size) == 0 ? address.port() : std::uint16_t{0};
 }
 
-/// Listens on all of the addresses, on one port, or throws. An address that the machine does not have, such
-/// as one of IPv6 where that is switched off, is passed over if there is another.
-inline std::vector<FileDescriptor> listen_on_all(std::vector<SocketAddress> addresses, int backlog,
-                                                 std::string_view name) {
-    const std::uint16_t wanted = addresses.empty() ? std::uint16_t{0} : addresses.front().port();
+/// Listens on all of their addresses, on one port, or throws. An address that the machine does not have, such
+/// as one of IPv6 where that is switched off, is passed over if there is another; its listener goes.
+inline void listen_on_all(Listeners& listeners, int backlog, std::string_view name) {
+    const std::uint16_t wanted = listeners.empty() ? std::uint16_t{0} : listeners.first()->address.port();
+    int absent = EADDRNOTAVAIL;
     for (int attempts_left = 100;; --attempts_left) {
-        std::vector<FileDescriptor> sockets;
         std::uint16_t port = wanted;
-        int absent = EADDRNOTAVAIL;
         int error = 0;
-        for (SocketAddress& each : addresses) {
-            each.set_port(port);
-            BoundSocket bound = bind_and_listen(each, backlog);
+        int bound_sockets = 0;
+        for (Listener* each = listeners.first(); each != nullptr && error == 0; each = each->next) {
+            each->address.set_port(port);
+            BoundSocket bound = bind_and_listen(each->address, backlog);
+            each->socket = std::move(bound.socket);
             if (bound.error == EAFNOSUPPORT || bound.error == EADDRNOTAVAIL) {
                 absent = bound.error;
                 continue;
             }
             error = bound.error;
             if (error != 0) break;
-            if (port == 0) port = bound_port(bound.socket.get());
-            sockets.push_back(std::move(bound.socket));
+            ++bound_sockets;
+            each->port = bound_port(each->socket.get());
+            if (port == 0) port = each->port;
         }
+        if (error == 0 && bound_sockets == 0) throw_listen_error(absent, name);
+        if (error == 0) break;
         // A port that is free at one address need not be so at the next.
-        const bool may_try_another = wanted == 0 && !sockets.empty() && attempts_left > 0;
-        if (error == EADDRINUSE && may_try_another) continue;
-        if (error != 0) throw_listen_error(error, name);
-        if (sockets.empty()) throw_listen_error(absent, name);
-        return sockets;
+        const bool may_try_another = wanted == 0 && bound_sockets != 0 && attempts_left > 0;
+        if (error != EADDRINUSE || !may_try_another) throw_listen_error(error, name);
+        for (Listener* each = listeners.first(); each != nullptr; each = each->next)
+            each->socket = FileDescriptor();
     }
+    Listeners bound;
+    while (!listeners.empty()) {
+        auto each = listeners.take_front();
+        if (each->socket) bound.push_back(each.release());
+    }
+    listeners.append(bound);
 }
 
-/// Binds and listens: a socket for each address that the name has. Throws std::system_error that names the
-/// address.
-inline std::vector<Listener> listen_at(std::string_view address, int backlog, int unix_mode = 0666) {
-    if (const auto path = split_unix_path(address)) return listen_unix(*path, backlog, unix_mode);
+/// Binds and listens: adds a listener for each address that the name has. Throws std::system_error that names
+/// the address; then it adds none.
+inline void listen_at(Listeners& listeners, std::string_view address, int backlog, int unix_mode = 0666) {
+    Listeners made;
+    if (const auto path = split_unix_path(address)) {
+        listen_unix(made.push_back(new Listener), *path, backlog, unix_mode);
+        return listeners.append(made);
+    }
     auto where = split_address(address);
     if (!where) {
         throw std::system_error(std::make_error_code(std::errc::invalid_argument),
@@ -247,19 +263,15 @@ inline std::vector<Listener> listen_at(std::string_view address, int backlog, in
                                     "\", which is not host:port, :port, *:port, [ipv6]:port or unix:/path");
     }
     if (where->host == "*") where->host.clear();
-    const std::vector<SocketAddress> addresses = resolve_to_listen(*where, address);
-    std::vector<Listener> listeners;
-    for (FileDescriptor& socket : listen_on_all(addresses, backlog, address)) {
-        listeners.emplace_back();
-        listeners.back().port = bound_port(socket.get());
-        listeners.back().socket = std::move(socket);
-    }
-    Listener& first = listeners.front();
-    first.is_on_all_interfaces = addresses.front().is_any();
+    resolve_to_listen(made, *where, address);
+    const bool is_on_all_interfaces = !made.empty() && made.first()->address.is_any();
+    listen_on_all(made, backlog, address);
+    Listener& first = *made.first();
+    first.is_on_all_interfaces = is_on_all_interfaces;
     const std::string host = where->host.empty() ? "localhost" : where->host;
     first.url =
         "http://" + (where->in_brackets ? "[" + host + "]" : host) + ":" + std::to_string(first.port) + "/";
-    return listeners;
+    listeners.append(made);
 }
 
 }  // namespace detail

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/async/descriptor.hpp"
 #include "sake/async/readiness.hpp"
@@ -27,9 +26,9 @@ namespace detail {
 /// The watches over the sockets of one address, of which any may have a connection to accept.
 class ListeningWatches {
   public:
-    ListeningWatches(Reactor& reactor, const std::vector<Listener>& listeners) : reactor_(reactor) {
-        for (const Listener& each : listeners) {
-            watches_.push_back(std::make_unique<Watch>(reactor, each.socket.get()));
+    ListeningWatches(Reactor& reactor, const Listeners& listeners) : reactor_(reactor) {
+        for (const Listener* each = listeners.first(); each != nullptr; each = each->next) {
+            sockets_.push_back(new Listened{Watch(reactor, each->socket.get())});
         }
     }
 
@@ -37,34 +36,42 @@ class ListeningWatches {
     ListeningWatches& operator=(const ListeningWatches&) = delete;
 
     [[nodiscard]] Reactor& reactor() const noexcept { return reactor_; }
-    [[nodiscard]] bool is_open() const noexcept { return !watches_.empty(); }
+    [[nodiscard]] bool is_open() const noexcept { return !sockets_.empty(); }
     /// Wakes who waits.
     void close() noexcept {
-        for (const auto& each : watches_) each->dismiss_waiters();
-        watches_.clear();
+        for_each([](Watch& watch) { watch.dismiss_waiters(); });
+        sockets_.clear();
     }
     /// The next that may have a connection, in turns; none if none has.
     [[nodiscard]] Watch* next_ready() noexcept {
-        for (std::size_t tried = 0; tried < watches_.size(); ++tried) {
-            Watch& each = *watches_[turn_++ % watches_.size()];
-            if (each.is_readable()) return &each;
-        }
-        return nullptr;
+        if (sockets_.empty()) return nullptr;
+        sockets_.push_back(sockets_.take_front().release());
+        Listened* each = sockets_.first();
+        while (each != nullptr && !each->watch.is_readable()) each = each->next;
+        return each != nullptr ? &each->watch : nullptr;
     }
     [[nodiscard]] bool is_awaited() const noexcept { return is_awaited_; }
     void wait_for(Resumable& who) noexcept {
         is_awaited_ = true;
-        for (const auto& each : watches_) each->wait_for(readable, who);
+        for_each([&](Watch& watch) { watch.wait_for(readable, who); });
     }
     void give_up() noexcept {
         is_awaited_ = false;
-        for (const auto& each : watches_) each->give_up(readable);
+        for_each([](Watch& watch) { watch.give_up(readable); });
     }
 
   private:
+    struct Listened {
+        Watch watch;
+        Listened* next = nullptr;
+    };
+    template <class F>
+    void for_each(F act) noexcept {
+        for (Listened* each = sockets_.first(); each != nullptr; each = each->next) act(each->watch);
+    }
+
     Reactor& reactor_;
-    std::vector<std::unique_ptr<Watch>> watches_;
-    std::size_t turn_ = 0;
+    OwningList<Listened> sockets_;
     bool is_awaited_ = false;
 };
 
@@ -151,8 +158,8 @@ class TcpListener {
   private:
     // What accepting shares.
     struct State final : detail::ReactorEndListener {
-        State(Reactor& reactor, std::vector<detail::Listener> bound)
-            : listeners(std::move(bound)), watches(reactor, listeners) {
+        State(Reactor& reactor, detail::Listeners& bound) : watches(reactor, bound) {
+            listeners.append(bound);
             reactor.tell_at_end(*this);
         }
         void close() noexcept {
@@ -161,7 +168,7 @@ class TcpListener {
         }
         void reactor_ends() noexcept override { close(); }
 
-        std::vector<detail::Listener> listeners;
+        detail::Listeners listeners;
         detail::ListeningWatches watches;
     };
     using SharedState = std::shared_ptr<State>;
@@ -182,8 +189,13 @@ inline Reactor& TcpListener::present_reactor() {
 }
 
 inline TcpListener::TcpListener(std::string_view address, int backlog)
-    : state_(std::make_shared<State>(present_reactor(), detail::listen_at(address, backlog))),
-      port_(state_->listeners.front().port) {}
+    : state_([&] {
+          Reactor& reactor = present_reactor();
+          detail::Listeners bound;
+          detail::listen_at(bound, address, backlog);
+          return std::make_shared<State>(reactor, bound);
+      }()),
+      port_(state_->listeners.first()->port) {}
 
 template <detail::Limit L>
 Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {

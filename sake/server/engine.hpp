@@ -268,7 +268,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
 
     detail::StopRequest stop_;
     mutable std::mutex mutex_;  // guards what follows
-    std::vector<detail::Listener> listeners_;
+    detail::Listeners listeners_;
     int port_ = 0;
     Running* current_ = nullptr;
     Stats last_stats_;
@@ -288,7 +288,7 @@ inline Engine::Running::Claim::~Claim() {
     const std::lock_guard lock(engine.mutex_);
     engine.is_running_ = false;
     static_cast<void>(engine.stop_.take());
-    if (!engine.listeners_.empty()) engine.port_ = engine.listeners_.front().port;
+    if (!engine.listeners_.empty()) engine.port_ = engine.listeners_.first()->port;
 }
 
 inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> poller,
@@ -338,25 +338,24 @@ inline void Engine::Running::NewListeners::run() noexcept {
 }
 
 inline Engine& Engine::listen(std::string_view address) {
-    std::vector<detail::Listener> made =
-        detail::listen_at(address, config_.listen_backlog, config_.unix_socket_mode);
+    detail::Listeners made;
+    detail::listen_at(made, address, config_.listen_backlog, config_.unix_socket_mode);
     const std::lock_guard lock(mutex_);
     const bool is_served = current_ != nullptr && current_->serves_listeners();
-    listeners_.reserve(listeners_.size() + made.size());
-    if (listeners_.empty() && !is_served) port_ = made.front().port;
-    for (detail::Listener& each : made) listeners_.push_back(std::move(each));
+    if (listeners_.empty() && !is_served) port_ = made.first()->port;
+    listeners_.append(made);
     if (is_served) current_->serve_new_listeners();
     return *this;
 }
 
 inline int Engine::run() {
     using Signals = detail::Run::Signals;
-    std::vector<detail::Listener> dropped;  // without the lock
+    detail::Listeners dropped;  // without the lock
     {
         require_idle();
         const std::lock_guard lock(mutex_);
         const bool stop_now = stop_.take();
-        if (stop_now) dropped.swap(listeners_);
+        if (stop_now) dropped.append(listeners_);
         if (stop_now) return 0;
         if (listeners_.empty()) throw std::logic_error("run: call listen first, or run(port)");
     }
@@ -364,7 +363,7 @@ inline int Engine::run() {
                     config_.handle_signals ? Signals::handled : Signals::ignored);
     if (!running.begin()) {
         const std::lock_guard lock(mutex_);
-        dropped.swap(listeners_);
+        dropped.append(listeners_);
     }
     running.serve_listeners();  // only now, so that a run that cannot begin leaves them to the next
     return running.run().wait();

@@ -15,7 +15,6 @@
 #include <string>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "sake/app/carrier.hpp"
 #include "sake/app/errors.hpp"
@@ -107,19 +106,17 @@ class Run {
     /// Serves their clients from the next turn on, unless a stop has begun. Takes all of them, or throws and
     /// takes none. Returns the first of the new acceptors, if there are any. On the reactor's thread, or
     /// before it runs.
-    const Acceptor* listen(std::vector<Listener>& listeners) {
+    const Acceptor* listen(Listeners& listeners) {
         if (shutdown_.has_begun()) return nullptr;
         Acceptor* first = nullptr;
-        for (const Listener& listener : listeners) {
-            Acceptor& made = acceptors_.push_back(new Acceptor(shard_, listener.socket.get()));
+        for (const Listener* each = listeners.first(); each != nullptr; each = each->next) {
+            Acceptor& made = acceptors_.push_back(new Acceptor(shard_, each->socket.get()));
             if (first == nullptr) first = &made;
         }
-        Acceptor* each = first;
-        for (Listener& listener : listeners) {
-            each->use(std::move(listener));
-            each = each->next;
+        for (Acceptor* each = first; each != nullptr; each = each->next) {
+            const auto listener = listeners.take_front();
+            each->use(std::move(*listener));
         }
-        listeners.clear();
         return first;
     }
     /// Logs the addresses of these acceptors, if the program wants that.

@@ -251,7 +251,8 @@ class DocumentReader {
     template <class Value>
     void take_values_tagged(Value& out) {
         try {
-            const JsonOwner<Value> tags(parse_json<Value>(json_.raw(), no_limit, no_limit));
+            JsonOwner<Value> tags;
+            tags.value = parse_json<Value>(json_.raw(), no_limit, no_limit);
             out = untagged(tags.value);
         } catch (const JsonError& error) {
             refuse(error.what());

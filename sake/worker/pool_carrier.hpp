@@ -60,7 +60,9 @@ class Mailbox {
     Reactor* reactor_;
 };
 
-/// What the worker routes of one run share.
+/// What the worker routes of one run share. Pool is WorkerPool: templates, so that only a program with worker
+/// routes compiles them and what they use; see task.hpp.
+template <class Pool>
 struct PoolCarrier final : Carrier {
     PoolCarrier(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
                 Budget& budget)
@@ -73,8 +75,7 @@ struct PoolCarrier final : Carrier {
           limits(config),
           pool(config.worker_pool_size, config.worker_queue_limit) {}
 
-    // Inline from the start: otherwise this class, and all it uses, would be compiled wherever it is defined.
-    inline std::unique_ptr<CarriedCall> carry(Call& call) override;
+    std::unique_ptr<CarriedCall> carry(Call& call) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
     void request_stop() noexcept override { stopping.request_stop(); }
     std::size_t stop(std::chrono::milliseconds patience) noexcept override {
@@ -91,7 +92,7 @@ struct PoolCarrier final : Carrier {
     std::chrono::milliseconds queue_timeout;
     JsonLimits json;
     RequestLimits limits;
-    WorkerPool pool;
+    Pool pool;
 };
 
 // --- On the worker ---
@@ -113,9 +114,10 @@ inline Reactor& worker_reactor(const LogSink& log) {
 }
 
 /// One request on its way through the pool.
-class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob> {
+template <class Pool>
+class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob<Pool>> {
   public:
-    RequestJob(const PoolCarrier& carrier, const Call& call, std::string request)
+    RequestJob(const PoolCarrier<Pool>& carrier, const Call& call, std::string request)
         : mailbox_(carrier.mailbox),
           routes_(carrier.routes),
           route_(call.route),
@@ -284,7 +286,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     void deliver() noexcept {
         if (std::exchange(is_delivered_, true)) return;
         try {
-            mailbox_->post([self = shared_from_this()] {
+            mailbox_->post([self = this->shared_from_this()] {
                 self->is_done_ = true;
                 if (self->waiter != nullptr) self->waiter->finish();
             });
@@ -312,9 +314,10 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
 // --- On the reactor ---
 
 /// A call in the pool. If it has been in the queue for too long, it is answered by 503.
+template <class Pool>
 class PooledCall final : public CarriedCall, private Timer {
   public:
-    PooledCall(PoolCarrier& carrier, Call& call) noexcept
+    PooledCall(PoolCarrier<Pool>& carrier, Call& call) noexcept
         : Timer(&queued_too_long), carrier_(carrier), call_(call), memory_(carrier.memory) {}
     ~PooledCall() override {
         if (!job_ || job_->is_done()) return;
@@ -327,7 +330,7 @@ class PooledCall final : public CarriedCall, private Timer {
         if (!carrier_.pool.has_room()) return refuse("all workers are busy");
         std::string text = to_text(describe_request(call_));
         if (!memory_.resize(text.size())) return refuse("the server has no memory to spare for this request");
-        job_ = std::make_shared<RequestJob>(carrier_, call_, std::move(text));
+        job_ = std::make_shared<RequestJob<Pool>>(carrier_, call_, std::move(text));
         return carrier_.pool.submit_job(job_) || refuse("all workers are busy");
     }
 
@@ -366,31 +369,33 @@ class PooledCall final : public CarriedCall, private Timer {
         return true;
     }
 
-    PoolCarrier& carrier_;
+    PoolCarrier<Pool>& carrier_;
     Call& call_;
     BudgetShare memory_;
-    std::shared_ptr<RequestJob> job_;
+    std::shared_ptr<RequestJob<Pool>> job_;
     std::optional<Reactor::OutsideWork> outside_;
     Reactor* loop_ = nullptr;
 };
 
-inline std::unique_ptr<CarriedCall> PoolCarrier::carry(Call& call) {
-    auto pooled = std::make_unique<PooledCall>(*this, call);
+template <class Pool>
+std::unique_ptr<CarriedCall> PoolCarrier<Pool>::carry(Call& call) {
+    auto pooled = std::make_unique<PooledCall<Pool>>(*this, call);
     if (!pooled->submit()) return nullptr;
     return pooled;
 }
 
-inline std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config& config,
-                                                  const std::shared_ptr<const RouteTable>& routes,
-                                                  Budget& memory) {
-    return std::make_unique<PoolCarrier>(reactor, config, routes, memory);
+template <class Pool>
+std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config& config,
+                                           const std::shared_ptr<const RouteTable>& routes, Budget& memory) {
+    return std::make_unique<PoolCarrier<Pool>>(reactor, config, routes, memory);
 }
 
 }  // namespace detail
 
-inline Route& Route::worker(bool on) {
+template <class Pool>
+Route& Route::worker(bool on) {
     entry_->require_unfrozen();
-    entry_->make_carrier = on ? &detail::make_pool_carrier : nullptr;
+    entry_->make_carrier = on ? &detail::make_pool_carrier<Pool> : nullptr;
     return *this;
 }
 
