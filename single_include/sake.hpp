@@ -23,13 +23,13 @@
 // Contents:
 //   sake/base/platform.hpp
 //   sake/base/version.hpp
+//   sake/base/error.hpp
 //   sake/base/standard_error.hpp
 //   sake/base/log.hpp
 //   sake/base/budget.hpp
 //   sake/base/byte_buffer.hpp
 //   sake/base/cast.hpp
 //   sake/base/closing_ptr.hpp
-//   sake/base/error.hpp
 //   sake/base/function.hpp
 //   sake/base/parse_float.hpp
 //   sake/base/text.hpp
@@ -57,6 +57,8 @@
 //   sake/async/wait.hpp
 //   sake/async/fiber_set.hpp
 //   sake/async/clock.hpp
+//   sake/async/timer.hpp
+//   sake/async/loop_timers.hpp
 //   sake/async/poller.hpp
 //   sake/async/sys.hpp
 //   sake/async/poller_epoll.hpp
@@ -65,7 +67,6 @@
 //   sake/async/make_poller.hpp
 //   sake/async/posted_work.hpp
 //   sake/async/reactor_locals.hpp
-//   sake/async/timer.hpp
 //   sake/async/watch.hpp
 //   sake/async/work_meter.hpp
 //   sake/async/reactor.hpp
@@ -84,6 +85,7 @@
 //   sake/async/pool.hpp
 //   sake/async/this_task.hpp
 //   sake/compute/cpu_count.hpp
+//   sake/compute/pool_job.hpp
 //   sake/compute/signals.hpp
 //   sake/compute/worker_pool.hpp
 //   sake/compute/background.hpp
@@ -108,6 +110,7 @@
 //   sake/io/memory_wire.hpp
 //   sake/io/tcp_listener.hpp
 //   sake/app/answered.hpp
+//   sake/app/json_numbers.hpp
 //   sake/app/json_fit.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
@@ -318,6 +321,118 @@ inline constexpr const char* version = SAKE_VERSION;
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/base/error.hpp ----
+
+// The exceptions that Sake throws into the code of its users. Errors of clients never arrive this way: they
+// are status codes.
+
+namespace sake {
+inline namespace v0 {
+
+/// Thrown by a waiting operation when the task around it is cancelled: the client has gone, the time is up or
+/// the server stops. Let it pass, or clean up and end; the next wait works again. It is not a std::exception,
+/// so that `catch (const std::exception&)` does not swallow it by accident.
+class Cancelled {
+  public:
+    /// A short text for logs.
+    [[nodiscard]] const char* what() const noexcept { return "the operation was cancelled"; }
+};
+
+/// Thrown by an operation with a time limit when the time is up. Some say which, such as "timed out after 5 s
+/// connecting to http://localhost:80".
+class TimedOut : public std::exception {
+  public:
+    TimedOut() = default;
+    explicit TimedOut(const std::string& what) : what_(what) {}
+    [[nodiscard]] const char* what() const noexcept override {
+        return what_ ? what_->what() : "the operation timed out";
+    }
+
+  private:
+    std::optional<std::runtime_error> what_;  // a text whose copies cannot fail
+};
+
+namespace detail {
+
+/// For `catch (...)`: what is being handled. The exception of no type by which pthread_exit unwinds the stack
+/// cannot be kept and must go on, so it is thrown again.
+[[nodiscard]] inline std::exception_ptr caught_exception() {
+    std::exception_ptr caught = std::current_exception();
+    if (!caught) throw;
+    return caught;
+}
+
+/// A std::runtime_error with this text, to be thrown later; std::bad_alloc if memory for it is missing.
+[[nodiscard]] inline std::exception_ptr failure_of(const char* text) noexcept {
+    try {
+        throw std::runtime_error(text);
+    } catch (...) {
+        return std::current_exception();
+    }
+}
+
+/// The number that a program wrote. A size in the upper half of its type was negative before it was
+/// converted, except the largest, which means "no limit".
+template <std::integral Number>
+constexpr std::int64_t written_number(Number value) noexcept {
+    if constexpr (std::is_unsigned_v<Number> && sizeof(Number) >= sizeof(std::size_t)) {
+        if (value == std::numeric_limits<Number>::max()) return std::numeric_limits<std::int64_t>::max();
+        return static_cast<std::make_signed_t<Number>>(value);
+    } else {
+        return static_cast<std::int64_t>(value);
+    }
+}
+
+/// Throws std::invalid_argument that names a number which is too small.
+template <std::integral Number>
+void demand_at_least(std::int64_t smallest, Number value, const char* name, const char* unit = "") {
+    const std::int64_t number = written_number(value);
+    if (number >= smallest) return;
+    throw std::invalid_argument(std::string(name) + " must be at least " + std::to_string(smallest) + unit +
+                                ", not " + std::to_string(number) + unit);
+}
+inline void demand_at_least(std::int64_t smallest, std::chrono::milliseconds value, const char* name) {
+    demand_at_least(smallest, value.count(), name, " ms");
+}
+
+/// Throws "timed out after 5 s connecting to http://localhost:80", of these parts.
+[[noreturn]] inline void throw_timed_out(std::chrono::milliseconds limit, std::string_view doing,
+                                         std::string_view with) {
+    const auto count = limit.count();
+    const bool is_whole = count % 1000 == 0;
+    std::string what = "timed out after " + std::to_string(is_whole ? count / 1000 : count);
+    what.append(is_whole ? " s " : " ms ").append(doing).append(" ").append(with);
+    throw TimedOut(what);
+}
+
+/// A limit as a T. Functions take limits as integers of any type, because only then the largest value of an
+/// unsigned type can be told from -1. What a T cannot hold is its largest value: no limit. Throws
+/// std::invalid_argument that names a limit which is too small.
+template <std::integral T, std::integral Number>
+[[nodiscard]] T limit_of(std::int64_t smallest, Number value, const char* name) {
+    demand_at_least(smallest, value, name);
+    constexpr T largest = std::numeric_limits<T>::max();
+    return std::cmp_greater(value, largest) ? largest : static_cast<T>(value);
+}
+
+/// For names that the system takes up to their first NUL byte. Throws std::system_error where there is one
+/// in the midst, so that nothing happens to another file.
+inline void demand_no_nul(std::string_view name, std::string_view for_what = {}) {
+    const std::size_t nul = name.find('\0');
+    if (nul == std::string_view::npos) return;
+    throw std::system_error(
+        std::make_error_code(std::errc::invalid_argument),
+        std::string(for_what).append(name.substr(0, nul)) + "\\0: a name with a NUL byte in it");
+}
+
+[[noreturn]] inline void throw_system_error(int error, const std::string& what) {
+    throw std::system_error(error, std::generic_category(), what);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/base/standard_error.hpp ----
 
 // Standard error as the place of log lines: a write never waits for room, and never goes to a file that only
@@ -433,7 +548,7 @@ class StandardError {
 #endif
         }
         /// Between the look for room and the write no other thread may write. Not a mutex: in a forked child
-        /// it could be locked for ever.
+        /// it could stay locked.
         bool take_turn() noexcept {
             for (int tries = 0; tries < 1000; ++tries) {
                 if (!is_being_written_.exchange(true)) return true;
@@ -549,6 +664,18 @@ inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view wh
 }
 
 namespace detail {
+
+/// Logs what an exception says. A cancellation is no failure.
+inline void log_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const Cancelled&) {
+    } catch (const std::exception& error) {
+        log_quietly(log, LogLevel::error, what, error.what());
+    } catch (...) {
+        log_quietly(log, LogLevel::error, what, "an exception that is no std::exception");
+    }
+}
 
 /// For a line that a flood must not repeat without end.
 class PacedWarning {
@@ -769,118 +896,6 @@ class ClosingPtr {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/base/error.hpp ----
-
-// The exceptions that Sake throws into the code of its users. Errors of clients never arrive this way: they
-// are status codes.
-
-namespace sake {
-inline namespace v0 {
-
-/// Thrown by a waiting operation when the task around it is cancelled: the client has gone, the time is up or
-/// the server stops. Let it pass, or clean up and end; the next wait works again. It is not a std::exception,
-/// so that `catch (const std::exception&)` does not swallow it by accident.
-class Cancelled {
-  public:
-    /// A short text for logs.
-    [[nodiscard]] const char* what() const noexcept { return "the operation was cancelled"; }
-};
-
-/// Thrown by an operation with a time limit when the time is up. Some say which, such as "timed out after 5 s
-/// connecting to http://localhost:80".
-class TimedOut : public std::exception {
-  public:
-    TimedOut() = default;
-    explicit TimedOut(const std::string& what) : what_(what) {}
-    [[nodiscard]] const char* what() const noexcept override {
-        return what_ ? what_->what() : "the operation timed out";
-    }
-
-  private:
-    std::optional<std::runtime_error> what_;  // a text whose copies cannot fail
-};
-
-namespace detail {
-
-/// For `catch (...)`: what is being handled. The exception of no type by which pthread_exit unwinds the stack
-/// cannot be kept and must go on, so it is thrown again.
-[[nodiscard]] inline std::exception_ptr caught_exception() {
-    std::exception_ptr caught = std::current_exception();
-    if (!caught) throw;
-    return caught;
-}
-
-/// A std::runtime_error with this text, to be thrown later; std::bad_alloc if there is no memory for it.
-[[nodiscard]] inline std::exception_ptr failure_of(const char* text) noexcept {
-    try {
-        throw std::runtime_error(text);
-    } catch (...) {
-        return std::current_exception();
-    }
-}
-
-/// The number that a program wrote. A size in the upper half of its type was negative before it was
-/// converted, except the largest, which means "no limit".
-template <std::integral Number>
-constexpr std::int64_t written_number(Number value) noexcept {
-    if constexpr (std::is_unsigned_v<Number> && sizeof(Number) >= sizeof(std::size_t)) {
-        if (value == std::numeric_limits<Number>::max()) return std::numeric_limits<std::int64_t>::max();
-        return static_cast<std::make_signed_t<Number>>(value);
-    } else {
-        return static_cast<std::int64_t>(value);
-    }
-}
-
-/// Throws std::invalid_argument that names a number which is too small.
-template <std::integral Number>
-void demand_at_least(std::int64_t smallest, Number value, const char* name, const char* unit = "") {
-    const std::int64_t number = written_number(value);
-    if (number >= smallest) return;
-    throw std::invalid_argument(std::string(name) + " must be at least " + std::to_string(smallest) + unit +
-                                ", not " + std::to_string(number) + unit);
-}
-inline void demand_at_least(std::int64_t smallest, std::chrono::milliseconds value, const char* name) {
-    demand_at_least(smallest, value.count(), name, " ms");
-}
-
-/// Throws "timed out after 5 s connecting to http://localhost:80", of these parts.
-[[noreturn]] inline void throw_timed_out(std::chrono::milliseconds limit, std::string_view doing,
-                                         std::string_view with) {
-    const auto count = limit.count();
-    const bool is_whole = count % 1000 == 0;
-    std::string what = "timed out after " + std::to_string(is_whole ? count / 1000 : count);
-    what.append(is_whole ? " s " : " ms ").append(doing).append(" ").append(with);
-    throw TimedOut(what);
-}
-
-/// A limit as a T. Functions take limits as integers of any type, because only then the largest value of an
-/// unsigned type can be told from -1. What a T cannot hold is its largest value: no limit. Throws
-/// std::invalid_argument that names a limit which is too small.
-template <std::integral T, std::integral Number>
-[[nodiscard]] T limit_of(std::int64_t smallest, Number value, const char* name) {
-    demand_at_least(smallest, value, name);
-    constexpr T largest = std::numeric_limits<T>::max();
-    return std::cmp_greater(value, largest) ? largest : static_cast<T>(value);
-}
-
-/// For names that the system takes up to their first NUL byte. Throws std::system_error where there is one
-/// in the midst, so that nothing happens to another file.
-inline void demand_no_nul(std::string_view name, std::string_view for_what = {}) {
-    const std::size_t nul = name.find('\0');
-    if (nul == std::string_view::npos) return;
-    throw std::system_error(
-        std::make_error_code(std::errc::invalid_argument),
-        std::string(for_what).append(name.substr(0, nul)) + "\\0: a name with a NUL byte in it");
-}
-
-[[noreturn]] inline void throw_system_error(int error, const std::string& what) {
-    throw std::system_error(error, std::generic_category(), what);
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/base/function.hpp ----
 
 // Two small helpers with callables. UniqueFunction is what std::move_only_function will be in C++23; it
@@ -972,7 +987,7 @@ template <std::floating_point T>
 
 #else
 
-/// Whether the text is a number in the grammar of std::from_chars, but for the names of what is no number.
+/// Whether the text is a number in the grammar of std::from_chars, except the names of values that are not numbers.
 inline bool is_float_text(std::string_view text) noexcept {
     const auto skip_digits = [&] {
         std::size_t count = 0;
@@ -3143,7 +3158,7 @@ struct Target {
     enum class Form : std::uint8_t { origin, absolute, authority, asterisk };
 
     Form form = Form::origin;
-    std::string_view path;   // "/" when the absolute form has none, but for OPTIONS; "*" in asterisk form;
+    std::string_view path;   // "/" when the absolute form has none, except for OPTIONS; "*" in asterisk form;
                              // empty for CONNECT
     std::string_view query;  // without the '?'
     std::string_view authority;  // host and port, of the absolute and authority forms
@@ -3759,7 +3774,7 @@ inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 // ---- sake/http1/head_parser.hpp ----
 
-// The head of a message, request or response, but for its first line: bytes in, offsets out (RFC 9112
+// The head of a message, request or response, without its first line: bytes in, offsets out (RFC 9112
 // sections 2 to 5). Strict: what the grammar does not allow is refused, there is no lenient mode. Linear: a
 // byte is scanned once, whatever the splits. Not here: the first lines (request_parser.hpp,
 // response_parser.hpp) and what the head means for the body (framing.hpp).
@@ -4639,6 +4654,27 @@ class Resumable {
     bool is_waiting_ = false;
 };
 
+/// What is ready to go on, in the order in which it became so.
+class ReadyList {
+  public:
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    void add(Resumable& resumable) noexcept {
+        resumable.next_ready = nullptr;
+        (last_ != nullptr ? last_->next_ready : first_) = &resumable;
+        last_ = &resumable;
+    }
+    /// All of them, linked by next_ready.
+    [[nodiscard]] Resumable* take() noexcept {
+        last_ = nullptr;
+        return std::exchange(first_, nullptr);
+    }
+    void clear() noexcept { first_ = last_ = nullptr; }
+
+  private:
+    Resumable* first_ = nullptr;
+    Resumable* last_ = nullptr;
+};
+
 /// A chain of tasks that await each other, from the one that was spawned down to the one that waits.
 class Fiber : public ListNode {
   public:
@@ -4893,6 +4929,203 @@ inline TimePoint moment_after(TimePoint moment, Clock::duration duration) noexce
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/async/timer.hpp ----
+
+// Timers: an intrusive binary heap, so that setting one is O(log n) and never allocates once warm. Moving a
+// deadline further away, which every request of a keep-alive connection does, only writes the timer: the heap
+// finds out when the old deadline comes.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// One deadline and what happens at it. Owned by whoever sets it, who cancels it before it goes.
+class Timer {
+  public:
+    using Callback = void (*)(Timer&) noexcept;
+    explicit Timer(Callback callback) noexcept : callback_(callback) {}
+    Timer(const Timer&) = delete;
+    Timer& operator=(const Timer&) = delete;
+
+    [[nodiscard]] bool is_set() const noexcept { return index_ != unset; }
+    [[nodiscard]] TimePoint deadline() const noexcept { return deadline_; }
+
+  private:
+    friend class TimerQueue;
+    static constexpr std::uint32_t unset = 0xffffffff;
+    TimePoint deadline_;
+    Callback callback_;
+    std::uint32_t index_ = unset;
+};
+
+/// The timers of one reactor, earliest first.
+class TimerQueue {
+  public:
+    /// Sets or moves a timer.
+    void set(Timer& timer, TimePoint deadline) {
+        if (!timer.is_set()) {
+            heap_.push_back({deadline, &timer});
+            timer.index_ = static_cast<std::uint32_t>(heap_.size() - 1);
+            sift_up(timer.index_);
+        } else if (deadline < heap_[timer.index_].key) {
+            heap_[timer.index_].key = deadline;
+            sift_up(timer.index_);
+        }
+        timer.deadline_ = deadline;
+    }
+
+    void cancel(Timer& timer) noexcept {
+        if (timer.is_set()) remove(timer.index_);
+    }
+
+    /// Forgets all timers.
+    void clear() noexcept {
+        for (const Entry& each : heap_) each.timer->index_ = Timer::unset;
+        heap_.clear();
+    }
+
+    /// Calls back every timer whose deadline is not after `now`, in the order of the deadlines.
+    void expire(TimePoint now) noexcept {
+        while (is_due(now)) {
+            Timer& timer = *heap_.front().timer;
+            remove(0);
+            timer.callback_(timer);
+        }
+    }
+
+    /// Whether `expire` would call back.
+    [[nodiscard]] bool is_due(TimePoint now) noexcept {
+        while (!heap_.empty() && heap_.front().key <= now) {
+            const Timer& timer = *heap_.front().timer;
+            if (timer.deadline_ <= heap_.front().key) return true;
+            heap_.front().key = timer.deadline_;
+            sift_down(0);
+        }
+        return false;
+    }
+
+    /// When `expire` has something to do next; TimePoint::max() if never.
+    [[nodiscard]] TimePoint next() const noexcept {
+        return heap_.empty() ? TimePoint::max() : heap_.front().key;
+    }
+
+  private:
+    struct Entry {
+        TimePoint key;  // not after the timer's deadline
+        Timer* timer;
+    };
+
+    void place(std::size_t index, Entry entry) noexcept {
+        heap_[index] = entry;
+        entry.timer->index_ = static_cast<std::uint32_t>(index);
+    }
+
+    void sift_up(std::size_t index) noexcept {
+        const Entry moving = heap_[index];
+        while (index > 0) {
+            const std::size_t parent = (index - 1) / 2;
+            if (heap_[parent].key <= moving.key) break;
+            place(index, heap_[parent]);
+            index = parent;
+        }
+        place(index, moving);
+    }
+
+    void sift_down(std::size_t index) noexcept {
+        const Entry moving = heap_[index];
+        for (;;) {
+            std::size_t child = 2 * index + 1;
+            if (child >= heap_.size()) break;
+            if (child + 1 < heap_.size() && heap_[child + 1].key < heap_[child].key) ++child;
+            if (moving.key <= heap_[child].key) break;
+            place(index, heap_[child]);
+            index = child;
+        }
+        place(index, moving);
+    }
+
+    void remove(std::size_t index) noexcept {
+        heap_[index].timer->index_ = Timer::unset;
+        const Entry last = heap_.back();
+        heap_.pop_back();
+        if (index == heap_.size()) return;
+        place(index, last);
+        sift_up(index);
+        sift_down(last.timer->index_);
+    }
+
+    std::vector<Entry> heap_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/loop_timers.hpp ----
+
+// The timers of a loop, of two kinds: moments, such as the end of a sleep, and deadlines, which are limits on
+// what others do. If the loop was held up, nobody else is judged for it.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+struct LoopTimers {
+    TimerQueue moments;
+    /// None is acted on before all sockets were asked at its time or later, and what had become ready by then
+    /// has run.
+    TimerQueue deadlines;
+
+    /// When the next of either is due; TimePoint::max() if none is.
+    [[nodiscard]] TimePoint next() const noexcept { return std::min(moments.next(), deadlines.next()); }
+
+    /// The same as a poller's timeout, from `present`.
+    [[nodiscard]] std::chrono::milliseconds time_to_next(TimePoint present) const noexcept {
+        using std::chrono::milliseconds;
+        const TimePoint due = next();
+        if (due == TimePoint::max()) return milliseconds(-1);
+        if (due <= present) return milliseconds(0);
+        constexpr milliseconds longest = std::chrono::hours(1);
+        const auto delay = std::chrono::ceil<milliseconds>(due - present);
+        return delay < longest ? delay : longest;
+    }
+
+    /// At the end of a turn of the loop. Only what was due at `asked_at`, when the sockets were asked;
+    /// deadlines once the loop is at rest, after that: the bytes that one misses may be there, or be on their
+    /// way through other coroutines of this loop. Where the loop never comes to rest, they wait for so many
+    /// turns.
+    template <class IsAtRest>
+    void expire(TimePoint asked_at, IsAtRest is_at_rest) noexcept {
+        constexpr unsigned most_turns = 16;
+        if (put_off_ == 0 && next() > asked_at) return;
+        moments.expire(asked_at);
+        if (!deadlines.is_due(asked_at)) {
+            put_off_ = 0;
+        } else if (is_at_rest()) {
+            put_off_ = 0;
+            deadlines.expire(asked_at);
+        } else {
+            if (put_off_ == 0) put_off_from_ = asked_at;
+            if (++put_off_ < most_turns) return;
+            put_off_ = 0;
+            deadlines.expire(put_off_from_);
+        }
+    }
+
+    void clear() noexcept {
+        moments.clear();
+        deadlines.clear();
+    }
+
+  private:
+    unsigned put_off_ = 0;  // for so many turns, the deadlines due at put_off_from_
+    TimePoint put_off_from_{};
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/async/poller.hpp ----
 
 // What the reactor asks of the operating system: which descriptors are ready, and what time it is. A backend
@@ -4946,7 +5179,7 @@ class Poller {
     /// What a wait has found: all that was ready, or one batch of it, and more may be had at once.
     enum class Found : std::uint8_t { all, some };
 
-    /// Waits for at most `timeout` (negative: for ever) and appends what became ready. A wait that a signal
+    /// Waits for at most `timeout` (negative: without end) and appends what became ready. A wait that a signal
     /// cuts short has looked all the same.
     virtual Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
 
@@ -5769,138 +6002,6 @@ class ReactorLocals {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/async/timer.hpp ----
-
-// Timers: an intrusive binary heap, so that setting one is O(log n) and never allocates once warm. Moving a
-// deadline further away, which every request of a keep-alive connection does, only writes the timer: the heap
-// finds out when the old deadline comes.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// One deadline and what happens at it. Owned by whoever sets it, who cancels it before it goes.
-class Timer {
-  public:
-    using Callback = void (*)(Timer&) noexcept;
-    explicit Timer(Callback callback) noexcept : callback_(callback) {}
-    Timer(const Timer&) = delete;
-    Timer& operator=(const Timer&) = delete;
-
-    [[nodiscard]] bool is_set() const noexcept { return index_ != unset; }
-    [[nodiscard]] TimePoint deadline() const noexcept { return deadline_; }
-
-  private:
-    friend class TimerQueue;
-    static constexpr std::uint32_t unset = 0xffffffff;
-    TimePoint deadline_;
-    Callback callback_;
-    std::uint32_t index_ = unset;
-};
-
-/// The timers of one reactor, earliest first.
-class TimerQueue {
-  public:
-    /// Sets or moves a timer.
-    void set(Timer& timer, TimePoint deadline) {
-        if (!timer.is_set()) {
-            heap_.push_back({deadline, &timer});
-            timer.index_ = static_cast<std::uint32_t>(heap_.size() - 1);
-            sift_up(timer.index_);
-        } else if (deadline < heap_[timer.index_].key) {
-            heap_[timer.index_].key = deadline;
-            sift_up(timer.index_);
-        }
-        timer.deadline_ = deadline;
-    }
-
-    void cancel(Timer& timer) noexcept {
-        if (timer.is_set()) remove(timer.index_);
-    }
-
-    /// Forgets all timers.
-    void clear() noexcept {
-        for (const Entry& each : heap_) each.timer->index_ = Timer::unset;
-        heap_.clear();
-    }
-
-    /// Calls back every timer whose deadline is not after `now`, in the order of the deadlines.
-    void expire(TimePoint now) noexcept {
-        while (is_due(now)) {
-            Timer& timer = *heap_.front().timer;
-            remove(0);
-            timer.callback_(timer);
-        }
-    }
-
-    /// Whether `expire` would call back.
-    [[nodiscard]] bool is_due(TimePoint now) noexcept {
-        while (!heap_.empty() && heap_.front().key <= now) {
-            const Timer& timer = *heap_.front().timer;
-            if (timer.deadline_ <= heap_.front().key) return true;
-            heap_.front().key = timer.deadline_;
-            sift_down(0);
-        }
-        return false;
-    }
-
-    /// When `expire` has something to do next; TimePoint::max() if never.
-    [[nodiscard]] TimePoint next() const noexcept {
-        return heap_.empty() ? TimePoint::max() : heap_.front().key;
-    }
-
-  private:
-    struct Entry {
-        TimePoint key;  // not after the timer's deadline
-        Timer* timer;
-    };
-
-    void place(std::size_t index, Entry entry) noexcept {
-        heap_[index] = entry;
-        entry.timer->index_ = static_cast<std::uint32_t>(index);
-    }
-
-    void sift_up(std::size_t index) noexcept {
-        const Entry moving = heap_[index];
-        while (index > 0) {
-            const std::size_t parent = (index - 1) / 2;
-            if (heap_[parent].key <= moving.key) break;
-            place(index, heap_[parent]);
-            index = parent;
-        }
-        place(index, moving);
-    }
-
-    void sift_down(std::size_t index) noexcept {
-        const Entry moving = heap_[index];
-        for (;;) {
-            std::size_t child = 2 * index + 1;
-            if (child >= heap_.size()) break;
-            if (child + 1 < heap_.size() && heap_[child + 1].key < heap_[child].key) ++child;
-            if (moving.key <= heap_[child].key) break;
-            place(index, heap_[child]);
-            index = child;
-        }
-        place(index, moving);
-    }
-
-    void remove(std::size_t index) noexcept {
-        heap_[index].timer->index_ = Timer::unset;
-        const Entry last = heap_.back();
-        heap_.pop_back();
-        if (index == heap_.size()) return;
-        place(index, last);
-        sift_up(index);
-        sift_down(last.timer->index_);
-    }
-
-    std::vector<Entry> heap_;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/async/watch.hpp ----
 
 // A descriptor that a reactor watches, or a wire in memory: what it is known to be ready for, and the
@@ -6172,10 +6273,7 @@ class Reactor {
     // What follows is for the machinery: awaiters, sockets, and tests.
 
     void schedule(detail::Resumable& resumable) noexcept {
-        if (is_abandoned_) return;
-        resumable.next_ready = nullptr;
-        (last_ready_ != nullptr ? last_ready_->next_ready : first_ready_) = &resumable;
-        last_ready_ = &resumable;
+        if (!is_abandoned_) ready_.add(resumable);
     }
     /// Whether who goes on without waiting should let the others have a turn: every 64th time that anybody on
     /// this loop asks.
@@ -6186,14 +6284,11 @@ class Reactor {
     /// they came while the thread was busy, or ended its wait.
     [[nodiscard]] detail::TimePoint events_since() const noexcept { return events_since_; }
     /// For what happens at a moment, such as the end of a sleep.
-    [[nodiscard]] detail::TimerQueue& timers() noexcept { return timers_; }
-    /// For limits on what others do. None is acted on before all sockets were asked at its time or later, and
-    /// what had become ready by then has run: if the loop was held up, nobody else is judged for it.
-    [[nodiscard]] detail::TimerQueue& deadlines() noexcept { return deadlines_; }
+    [[nodiscard]] detail::TimerQueue& timers() noexcept { return timers_.moments; }
+    /// For limits on what others do; see loop_timers.hpp.
+    [[nodiscard]] detail::TimerQueue& deadlines() noexcept { return timers_.deadlines; }
     /// When the next of either is due; TimePoint::max() if none is.
-    [[nodiscard]] detail::TimePoint next_timer() const noexcept {
-        return std::min(timers_.next(), deadlines_.next());
-    }
+    [[nodiscard]] detail::TimePoint next_timer() const noexcept { return timers_.next(); }
     [[nodiscard]] detail::Poller& poller() noexcept { return *poller_; }
     [[nodiscard]] bool poller_needs_rearm() const noexcept { return poller_needs_rearm_; }
 
@@ -6211,8 +6306,6 @@ class Reactor {
     void turn();
     [[nodiscard]] bool may_put_off_events() noexcept;
     void take_events();
-    void expire_timers() noexcept;
-    [[nodiscard]] std::chrono::milliseconds time_to_timer(detail::TimePoint present) const noexcept;
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
@@ -6224,17 +6317,13 @@ class Reactor {
     detail::PostedWork posted_;
     detail::Watch posted_watch_;
     std::vector<detail::PollEvent> events_;
-    detail::TimerQueue timers_;
-    detail::TimerQueue deadlines_;
+    detail::LoopTimers timers_;
     detail::TimePoint now_ = present();
-    detail::TimePoint asked_at_{};  // all that had become ready by then is known
-    unsigned put_off_ = 0;          // for so many turns, the deadlines due at the next moment
-    detail::TimePoint put_off_from_{};
+    detail::TimePoint asked_at_{};     // all that had become ready by then is known
     detail::TimePoint last_events_{};  // when they were last taken
     detail::TimePoint events_since_{};
     detail::TimePoint put_off_until_{};
-    detail::Resumable* first_ready_ = nullptr;
-    detail::Resumable* last_ready_ = nullptr;
+    detail::ReadyList ready_;
     unsigned went_on_ = 0;
     std::size_t outside_work_ = 0;
     bool is_abandoned_ = false;  // nothing goes on, or not now: destroy_fibers is at it
@@ -6250,9 +6339,6 @@ class Reactor {
 
 namespace detail {
 
-/// The same, to a log of the caller's choice.
-void report_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
-
 inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.schedule(resumable); }
 
 inline bool turn_is_up(Reactor& reactor) noexcept { return reactor.turn_is_up(); }
@@ -6260,22 +6346,9 @@ inline bool turn_is_up(Reactor& reactor) noexcept { return reactor.turn_is_up();
 inline void note_work(Reactor& reactor, const void* work) noexcept { reactor.set_work(work); }
 
 inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
-    if (const Reactor* const reactor = Reactor::current())
-        return report_failure(reactor->log_, what, exception);
+    if (const Reactor* const reactor = Reactor::current()) return log_failure(reactor->log_, what, exception);
     const LogSink to_stderr = log_to_stderr;
-    report_failure(to_stderr, what, exception);
-}
-
-inline void report_failure(const LogSink& log, const char* what,
-                           const std::exception_ptr& exception) noexcept {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const Cancelled&) {
-    } catch (const std::exception& error) {
-        log_quietly(log, LogLevel::error, what, error.what());
-    } catch (...) {
-        log_quietly(log, LogLevel::error, what, "an exception that is no std::exception");
-    }
+    log_failure(to_stderr, what, exception);
 }
 
 inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
@@ -6400,16 +6473,15 @@ inline void Reactor::end_all() noexcept {
 
 inline void Reactor::abandon() noexcept {
     is_abandoned_ = true;
-    first_ready_ = last_ready_ = nullptr;
+    ready_.clear();
     fibers_.abandon();
-    first_ready_ = last_ready_ = nullptr;
+    ready_.clear();
 }
 
 // The frames give back what they hold, and some of it ends the wait of others, whose turn to go has come or
 // will.
 inline void Reactor::destroy_fibers() noexcept {
     timers_.clear();
-    deadlines_.clear();
     abandon();
     posted_.drop_waits(true);
     fibers_.destroy();
@@ -6435,33 +6507,13 @@ inline void Reactor::turn() {
     // The byte of a post may come after its work was run: the pipe is emptied then too, or it stays readable.
     if (posted_watch_.is_readable() || !posted_.is_empty()) run_posted();
     resume_ready();
-    expire_timers();
-}
-
-// Only what was due when the sockets were asked, and after the coroutines that this has made ready: the bytes
-// that a deadline misses may be there, or be on their way through others of this loop. Where the loop never
-// comes to rest, that is so many turns.
-inline void Reactor::expire_timers() noexcept {
-    constexpr unsigned most_turns = 16;
-    if (put_off_ == 0 && next_timer() > asked_at_) return;
-    timers_.expire(asked_at_);
-    if (!deadlines_.is_due(asked_at_)) {
-        put_off_ = 0;
-    } else if (first_ready_ == nullptr && posted_.is_empty()) {
-        put_off_ = 0;
-        deadlines_.expire(asked_at_);
-    } else {
-        if (put_off_ == 0) put_off_from_ = asked_at_;
-        if (++put_off_ < most_turns) return;
-        put_off_ = 0;
-        deadlines_.expire(put_off_from_);
-    }
+    timers_.expire(asked_at_, [this] { return ready_.empty() && posted_.is_empty(); });
 }
 
 // Coroutines that hand things to each other have turns of a microsecond, to which a look at the kernel would
 // add another: it can wait a little. In virtual time it cannot, since no turn takes any.
 inline bool Reactor::may_put_off_events() noexcept {
-    if (first_ready_ == nullptr) return false;
+    if (ready_.empty()) return false;
     now_ = present();
     return now_ < put_off_until_ && !has_virtual_time_;
 }
@@ -6474,9 +6526,9 @@ inline bool Reactor::may_put_off_events() noexcept {
     constexpr std::chrono::milliseconds a_real_wait(1);
     constexpr std::chrono::microseconds a_little(20);
     events_.clear();
-    const bool may_wait = first_ready_ == nullptr;
+    const bool may_wait = ready_.empty();
     asked_at_ = may_wait ? present() : now_;
-    Found found = poller_->wait(may_wait ? time_to_timer(asked_at_) : at_once, events_);
+    Found found = poller_->wait(may_wait ? timers_.time_to_next(asked_at_) : at_once, events_);
     const detail::TimePoint ended = present();
     events_since_ = may_wait && ended - asked_at_ > a_real_wait ? ended : last_events_;
     now_ = last_events_ = ended;
@@ -6488,17 +6540,6 @@ inline bool Reactor::may_put_off_events() noexcept {
         found = poller_->wait(at_once, events_);
         for (const detail::PollEvent& event : events_) mark(event);
     }
-}
-
-// As a poller's timeout.
-inline std::chrono::milliseconds Reactor::time_to_timer(detail::TimePoint present) const noexcept {
-    using std::chrono::milliseconds;
-    const detail::TimePoint next = next_timer();
-    if (next == detail::TimePoint::max()) return milliseconds(-1);
-    if (next <= present) return milliseconds(0);
-    constexpr milliseconds longest = std::chrono::hours(1);
-    const auto delay = std::chrono::ceil<milliseconds>(next - present);
-    return delay < longest ? delay : longest;
 }
 
 inline void Reactor::mark(const detail::PollEvent& event) noexcept {
@@ -6514,8 +6555,7 @@ inline void Reactor::mark(const detail::PollEvent& event) noexcept {
 
 inline void Reactor::resume_ready() {
     // Only what is ready now: who yields in turn waits for the next turn, so events are not starved.
-    detail::Resumable* ready = std::exchange(first_ready_, nullptr);
-    last_ready_ = nullptr;
+    detail::Resumable* ready = ready_.take();
     meter_.begin(now_);
     while (ready != nullptr) {
         detail::Resumable* const next = ready->next_ready;
@@ -7130,7 +7170,7 @@ inline TurnWait its_turn() noexcept { return {}; }
 }
 
 /// Waits at least `duration` without holding the thread; where it is not positive, as `yield` does. The grain
-/// is a millisecond; a duration beyond the range of the clock means "for ever". Throws Cancelled.
+/// is a millisecond; a duration beyond the range of the clock means "without end". Throws Cancelled.
 template <class Rep, class Period>
 [[nodiscard]] detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
     std::chrono::duration<Rep, Period> duration) noexcept {
@@ -7775,7 +7815,7 @@ template <class T>
 auto spawn_on(Reactor& reactor, Task<T> task) {
     auto* const state = new SpawnState<T>;
     TaskHandle<T> handle(state);
-    // If there is no memory for the frame, the handle deletes the state: it has no fiber yet.
+    // If memory for the frame is missing, the handle deletes the state: it has no fiber yet.
     const Root root = run_spawned<T>(reactor, std::move(task), state);
     state->fiber = &root.fiber();
     state->fiber->work = reactor.work();
@@ -8587,7 +8627,7 @@ class Mutex {
     Mutex& operator=(const Mutex&) = delete;
 
     /// Waits until it is the caller's turn, first come, first served: `auto guard = co_await mutex.lock();`.
-    /// Whoever locks it twice waits for ever. Throws Cancelled.
+    /// Not recursive: locking it twice deadlocks. Throws Cancelled.
     [[nodiscard]] auto lock() noexcept { return semaphore_.acquire(); }
 
     /// A guard if nobody has the mutex.
@@ -9046,6 +9086,44 @@ inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view 
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/compute/pool_job.hpp ----
+
+// What a worker pool runs.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What a pool runs. It is shared between the pool and whoever waits for it.
+class PoolJob {
+  public:
+    PoolJob() = default;
+    PoolJob(const PoolJob&) = delete;
+    PoolJob& operator=(const PoolJob&) = delete;
+    virtual ~PoolJob() = default;
+
+    /// Does the work, on a thread of the pool.
+    virtual void run() = 0;
+    /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
+    /// the middle of it, by pthread_exit.
+    virtual void finished(bool /*thread_ended*/) noexcept {}
+
+  private:
+    friend class PoolState;
+    bool is_running_ = false;  // both under the pool's lock
+    bool is_stuck_ = false;
+};
+
+/// For a job that lives elsewhere, until `finished` has begun or it was withdrawn: the pool does not touch it
+/// afterwards. Not for a pool that may be stopped.
+inline std::shared_ptr<PoolJob> unowned(PoolJob& job) noexcept {
+    return std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &job);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/compute/signals.hpp ----
 
 // The signals of the threads that the library makes: those of the thread that makes them, as with
@@ -9085,32 +9163,6 @@ class PipeSignalBlocked {
 namespace sake {
 inline namespace v0 {
 namespace detail {
-
-/// What a pool runs. It is shared between the pool and whoever waits for it.
-class PoolJob {
-  public:
-    PoolJob() = default;
-    PoolJob(const PoolJob&) = delete;
-    PoolJob& operator=(const PoolJob&) = delete;
-    virtual ~PoolJob() = default;
-
-    /// Does the work, on a thread of the pool.
-    virtual void run() = 0;
-    /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
-    /// the middle of it, by pthread_exit.
-    virtual void finished(bool /*thread_ended*/) noexcept {}
-
-  private:
-    friend class PoolState;
-    bool is_running_ = false;  // both under the pool's lock
-    bool is_stuck_ = false;
-};
-
-/// For a job that lives elsewhere, until `finished` has begun or it was withdrawn: the pool does not touch it
-/// afterwards. Not for a pool that may be stopped.
-inline std::shared_ptr<PoolJob> unowned(PoolJob& job) noexcept {
-    return std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &job);
-}
 
 class PoolState;
 
@@ -9738,7 +9790,7 @@ inline namespace v0 {
 namespace detail {
 
 /// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
-/// of the work is taken off the queue of the pool. So a call ends even if all threads are busy for ever, and
+/// of the work is taken off the queue of the pool. So a call ends even if all threads are busy without end, and
 /// calls may nest. It lives in the caller's frame, which no helper outlasts.
 class Crew {
   public:
@@ -12244,7 +12296,7 @@ class TcpStream {
     /// TimedOut that name the address.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max());
-    /// The same for a host, "::1" without brackets, and a port: whatever the host is, it is no path of a Unix
+    /// The same for a host, "::1" without brackets, and a port: whatever the host is, it is not a path of a Unix
     /// socket. For what comes from elsewhere.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string host, std::uint16_t port, L limit = L::max());
@@ -12816,7 +12868,7 @@ struct ForFiles;
 
 inline FileDescriptor open_or_throw(const std::string& path, int flags) {
     demand_no_nul(path);
-    // A pipe without an other end would hold its thread for ever.
+    // A pipe without an other end would hold its thread without end.
     const SysResult opened = sys::open(path.c_str(), flags | O_NONBLOCK, 0666);
     if (!opened.ok()) throw_system_error(opened.error, path);
     FileDescriptor file(static_cast<int>(opened.value));
@@ -13612,6 +13664,138 @@ struct Answered {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/json_numbers.hpp ----
+
+// Numbers of JSON documents as things to compare and to count, whatever they are written like. For
+// json_fit.hpp.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What a number is worth, and what narrower types make of it.
+template <class Value>
+struct JsonNumbers {
+    static constexpr double two_to_63 = 9223372036854775808.0;
+    static double as_double(const Value& number) { return number.template get<double>(); }
+
+    static Value integer_from(double number) {
+        return number < 0 ? Value(static_cast<std::int64_t>(number))
+                          : Value(static_cast<std::uint64_t>(number));
+    }
+    // An exact -2^63 is parsed as an integer, so this float was beyond it.
+    static bool is_in_64_bits(double number) { return number > -two_to_63 && number < 2 * two_to_63; }
+
+    struct Integer {
+        std::uint64_t bits;
+        bool is_negative;
+        auto operator<=>(const Integer&) const = default;
+    };
+    static Integer integer_of(const Value& value) {
+        if (value.is_number_unsigned()) return {value.template get_ref<const std::uint64_t&>(), false};
+        const std::int64_t number = value.template get_ref<const std::int64_t&>();
+        return {static_cast<std::uint64_t>(number), number < 0};
+    }
+    // A number to compare, whatever it is written like: 2 and 2.0 are one, and so are 0.1 and its float. Of
+    // one that has a fraction or is huge, the integer is only its bits.
+    enum class NumberKind : std::uint8_t { whole, other, boolean };
+    struct Number {
+        Integer integer;
+        NumberKind kind;
+        auto operator<=>(const Number&) const = default;
+    };
+    static bool is_number(const Value& value) { return value.is_number() || value.is_boolean(); }
+    static Number number_of(const Value& value) {
+        if (value.is_boolean()) return {{value.template get<bool>() ? 1U : 0U, false}, NumberKind::boolean};
+        if (value.is_number_integer()) return {integer_of(value), NumberKind::whole};
+        const double number = as_double(value);
+        if (is_in_64_bits(number) && std::trunc(number) == number)
+            return {integer_of(integer_from(number)), NumberKind::whole};
+        const bool is_finite_float = std::abs(number) <= double{std::numeric_limits<float>::max()};
+        const double as_float = is_finite_float ? double{static_cast<float>(number)} : number;
+        return {{std::bit_cast<std::uint64_t>(as_float), false}, NumberKind::other};
+    }
+    // Whether `test` holds for what a narrower type, or one with another sign, makes of a number.
+    template <class Test>
+    static bool is_any_cut(Integer whole, const Test& test) {
+        for (const unsigned bits : {8U, 16U, 32U, 64U}) {
+            const std::uint64_t unsigned_part = whole.bits & ~std::uint64_t{0} >> (64 - bits);
+            const std::uint64_t sign = std::uint64_t{1} << (bits - 1);
+            const std::uint64_t signed_part = (unsigned_part ^ sign) - sign;
+            for (const Integer made :
+                 {Integer{unsigned_part, false}, Integer{signed_part, (unsigned_part & sign) != 0}}) {
+                if (made != whole && test(made)) return true;
+            }
+        }
+        return false;
+    }
+    // nlohmann's comparison takes -1 for the largest unsigned number.
+    static bool is_same(const Value& one, const Value& other) {
+        if (one.is_number_integer() && other.is_number_integer()) return integer_of(one) == integer_of(other);
+        return one.type() == other.type() && one == other;
+    }
+};
+
+/// How often each number is among the elements, by the names on the way to it.
+template <class Value>
+class JsonTally {
+    using Numbers = JsonNumbers<Value>;
+    using Number = typename Numbers::Number;
+
+  public:
+    explicit JsonTally(const Value& elements) {
+        add(elements, {});
+        std::sort(numbers_.begin(), numbers_.end());
+    }
+    [[nodiscard]] std::ptrdiff_t count(const std::string& where, Number number) const {
+        const auto [first, last] =
+            std::equal_range(numbers_.begin(), numbers_.end(), std::pair(where, number));
+        return last - first;
+    }
+
+  private:
+    void add(const Value& value, const std::string& where) {
+        if (value.is_object()) {
+            for (auto each = value.begin(); each != value.end(); ++each) add(*each, where + '/' + each.key());
+        } else if (value.is_array()) {
+            for (const Value& each : value) add(each, where);
+        } else if (Numbers::is_number(value)) {
+            numbers_.emplace_back(where, Numbers::number_of(value));
+        }
+    }
+
+    std::vector<std::pair<std::string, Number>> numbers_;
+};
+
+/// The same before a conversion and after it.
+template <class Value>
+struct JsonTallies {
+    using Numbers = JsonNumbers<Value>;
+    using Number = typename Numbers::Number;
+
+    const JsonTally<Value>& before;
+    const JsonTally<Value>& after;
+    bool has_all;  // as many elements as before
+
+    /// Whether a number is gone, and there is what a narrower type makes of it.
+    [[nodiscard]] bool is_lost(const std::string& where, const Value& value) const {
+        const Number number = Numbers::number_of(value);
+        if (after.count(where, number) >= (has_all ? before.count(where, number) : 1)) return false;
+        const auto is_new = [&](typename Numbers::Integer made) {
+            const Number other{made, Numbers::NumberKind::whole};
+            return after.count(where, other) > (has_all ? before.count(where, other) : 0);
+        };
+        if (number.kind == Numbers::NumberKind::whole) return Numbers::is_any_cut(number.integer, is_new);
+        if (number.kind == Numbers::NumberKind::boolean) return is_new(number.integer);
+        if (!Numbers::is_in_64_bits(Numbers::as_double(value))) return false;
+        return is_new(Numbers::integer_of(Numbers::integer_from(Numbers::as_double(value))));
+    }
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/json_fit.hpp ----
 
 // From a JSON document to a type of the program by nlohmann's conversions, and nothing lost on the way: these
@@ -13637,7 +13821,7 @@ class JsonMisfit : public std::range_error {
 
 /// Compares a document with what a type made of it.
 template <class Value>
-class JsonFit {
+class JsonFit : private JsonNumbers<Value> {
   public:
     explicit JsonFit(Value& document) : document_(document) { collect(document); }
 
@@ -13686,6 +13870,18 @@ class JsonFit {
     }
 
   private:
+    using Numbers = JsonNumbers<Value>;
+    using Numbers::as_double;
+    using Numbers::integer_from;
+    using Numbers::integer_of;
+    using Numbers::is_any_cut;
+    using Numbers::is_in_64_bits;
+    using Numbers::is_number;
+    using Numbers::is_same;
+    using Numbers::number_of;
+    using Numbers::two_to_63;
+    using typename Numbers::Integer;
+
     // Through a document: the name of a member, or the place in an array. The last step comes first.
     struct Step {
         std::string name;
@@ -13708,18 +13904,10 @@ class JsonFit {
     // so that a float is told from a double.
     using StandIn = Value (*)(double);
     static constexpr double probe = 0.1;
-    static constexpr double two_to_63 = 9223372036854775808.0;
     static Value probe_for(double) { return Value(probe); }
     static Value nearest_integer(double number) {
         return integer_from(std::clamp(number, -two_to_63 + 1024, 2 * two_to_63 - 2048));
     }
-    static Value integer_from(double number) {
-        return number < 0 ? Value(static_cast<std::int64_t>(number))
-                          : Value(static_cast<std::uint64_t>(number));
-    }
-    // An exact -2^63 is parsed as an integer, so this float was beyond it.
-    static bool is_in_64_bits(double number) { return number > -two_to_63 && number < 2 * two_to_63; }
-
     static void append_step(std::string& where, const Step& step) {
         if (!where.empty()) where += '/';
         where += step.name.empty() ? std::to_string(step.index) : step.name;
@@ -13794,7 +13982,7 @@ class JsonFit {
         if (is_single) return std::abs(value) <= double{std::numeric_limits<float>::max()};
         if (!written.is_number_integer()) return true;
         if (!is_in_64_bits(value)) return false;
-        if (is_same(written, stood_in)) return true;  // held by its type, but for the fraction
+        if (is_same(written, stood_in)) return true;  // held by its type, without the fraction
         if (std::trunc(value) != value) return false;
         number = integer_from(value);
         return true;
@@ -13804,49 +13992,6 @@ class JsonFit {
         if (!value.is_object()) return nullptr;
         const auto found = value.find(name);
         return found == value.end() ? nullptr : &*found;
-    }
-    struct Integer {
-        std::uint64_t bits;
-        bool is_negative;
-        auto operator<=>(const Integer&) const = default;
-    };
-    static Integer integer_of(const Value& value) {
-        if (value.is_number_unsigned()) return {value.template get_ref<const std::uint64_t&>(), false};
-        const std::int64_t number = value.template get_ref<const std::int64_t&>();
-        return {static_cast<std::uint64_t>(number), number < 0};
-    }
-    // A number to compare, whatever it is written like: 2 and 2.0 are one, and so are 0.1 and its float. Of
-    // one that has a fraction or is huge, the integer is only its bits.
-    enum class NumberKind : std::uint8_t { whole, other, boolean };
-    struct Number {
-        Integer integer;
-        NumberKind kind;
-        auto operator<=>(const Number&) const = default;
-    };
-    static bool is_number(const Value& value) { return value.is_number() || value.is_boolean(); }
-    static Number number_of(const Value& value) {
-        if (value.is_boolean()) return {{value.template get<bool>() ? 1U : 0U, false}, NumberKind::boolean};
-        if (value.is_number_integer()) return {integer_of(value), NumberKind::whole};
-        const double number = as_double(value);
-        if (is_in_64_bits(number) && std::trunc(number) == number)
-            return {integer_of(integer_from(number)), NumberKind::whole};
-        const bool is_finite_float = std::abs(number) <= double{std::numeric_limits<float>::max()};
-        const double as_float = is_finite_float ? double{static_cast<float>(number)} : number;
-        return {{std::bit_cast<std::uint64_t>(as_float), false}, NumberKind::other};
-    }
-    // Whether `test` holds for what a narrower type, or one with another sign, makes of a number.
-    template <class Test>
-    static bool is_any_cut(Integer whole, const Test& test) {
-        for (const unsigned bits : {8U, 16U, 32U, 64U}) {
-            const std::uint64_t unsigned_part = whole.bits & ~std::uint64_t{0} >> (64 - bits);
-            const std::uint64_t sign = std::uint64_t{1} << (bits - 1);
-            const std::uint64_t signed_part = (unsigned_part ^ sign) - sign;
-            for (const Integer made :
-                 {Integer{unsigned_part, false}, Integer{signed_part, (unsigned_part & sign) != 0}}) {
-                if (made != whole && test(made)) return true;
-            }
-        }
-        return false;
     }
     // Not any other number: the program may have had its reasons.
     static bool is_cut(Integer whole, Integer written) {
@@ -13875,9 +14020,9 @@ class JsonFit {
     // A set has another order than its document, and so have the pairs of a map. Equal ones become one.
     static const Value* find_lost_element(const Value& value, const Value& written, Way& way) {
         if (has_same_numbers(value, written)) return nullptr;
-        const Tally before(value);
-        const Tally after(written);
-        return find_merged(value, {before, after, value.size() == written.size()}, {}, way);
+        const JsonTally<Value> before(value);
+        const JsonTally<Value> after(written);
+        return find_merged(value, Tallies{before, after, value.size() == written.size()}, {}, way);
     }
 
     // Whether all numbers that are in both are where they were.
@@ -13899,52 +14044,7 @@ class JsonFit {
         return is_number(value) && number_of(value) == number_of(written);
     }
 
-    // How often each number is among the elements, by the names on the way to it.
-    class Tally {
-      public:
-        explicit Tally(const Value& elements) {
-            add(elements, {});
-            std::sort(numbers_.begin(), numbers_.end());
-        }
-        [[nodiscard]] std::ptrdiff_t count(const std::string& where, Number number) const {
-            const auto [first, last] =
-                std::equal_range(numbers_.begin(), numbers_.end(), std::pair(where, number));
-            return last - first;
-        }
-
-      private:
-        void add(const Value& value, const std::string& where) {
-            if (value.is_object()) {
-                for (auto each = value.begin(); each != value.end(); ++each)
-                    add(*each, where + '/' + each.key());
-            } else if (value.is_array()) {
-                for (const Value& each : value) add(each, where);
-            } else if (is_number(value)) {
-                numbers_.emplace_back(where, number_of(value));
-            }
-        }
-
-        std::vector<std::pair<std::string, Number>> numbers_;
-    };
-    struct Tallies {
-        const Tally& before;
-        const Tally& after;
-        bool has_all;  // as many elements as before
-
-        // Whether a number is gone, and there is what a narrower type makes of it.
-        [[nodiscard]] bool is_lost(const std::string& where, const Value& value) const {
-            const Number number = number_of(value);
-            if (after.count(where, number) >= (has_all ? before.count(where, number) : 1)) return false;
-            const auto is_new = [&](Integer made) {
-                const Number other{made, NumberKind::whole};
-                return after.count(where, other) > (has_all ? before.count(where, other) : 0);
-            };
-            if (number.kind == NumberKind::whole) return is_any_cut(number.integer, is_new);
-            if (number.kind == NumberKind::boolean) return is_new(number.integer);
-            return is_in_64_bits(as_double(value)) && is_new(integer_of(integer_from(as_double(value))));
-        }
-    };
-
+    using Tallies = JsonTallies<Value>;
     static const Value* find_merged(const Value& value, const Tallies& tallies, const std::string& where,
                                     Way& way) {
         if (value.is_object()) {
@@ -13965,12 +14065,6 @@ class JsonFit {
         return is_number(value) && tallies.is_lost(where, value) ? &value : nullptr;
     }
 
-    // nlohmann's comparison takes -1 for the largest unsigned number.
-    static bool is_same(const Value& one, const Value& other) {
-        if (one.is_number_integer() && other.is_number_integer()) return integer_of(one) == integer_of(other);
-        return one.type() == other.type() && one == other;
-    }
-
     static bool is_lost(const Value& value, const Value& written) {
         if (!written.is_number()) return false;
         if (value.is_boolean()) return true;
@@ -13983,8 +14077,6 @@ class JsonFit {
         if (std::trunc(number) != number) return as_double(written) == std::trunc(number);
         return is_cut(integer_of(integer_from(number)), integer_of(written));
     }
-
-    static double as_double(const Value& number) { return number.template get<double>(); }
 
     Value& document_;
     std::vector<Wide> wide_;
@@ -14392,7 +14484,7 @@ class Request {
     [[nodiscard]] std::string_view target() const noexcept { return target_text.of(base); }
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
 
-    /// The path to match patterns against: decoded but for %2F (or %2f), which is no separator, and %25, so
+    /// The path to match patterns against: decoded except %2F (or %2f), which is no separator, and %25, so
     /// that what is left encoded can be told apart.
     [[nodiscard]] std::string_view match_path() const noexcept {
         return path_is_decoded_ ? std::string_view(match_path_) : path_.of(base);
@@ -14459,7 +14551,7 @@ class Request {
     }
 
   private:
-    // A recycled request keeps its memory, but not that of one large request for ever.
+    // A recycled request keeps its memory, but not that of one large request.
     static void shrink(std::string& text) noexcept {
         constexpr std::size_t kept = 16 * 1024;
         if (text.capacity() > kept) std::string().swap(text);
@@ -15729,7 +15821,7 @@ struct PatternCheck {
     std::size_t params = 0;
 };
 
-/// Paths are decoded before they are compared with patterns, but for %25 and %2F. In a pattern, %2A and %3A
+/// Paths are decoded before they are compared with patterns, except %25 and %2F. In a pattern, %2A and %3A
 /// stand for '*' and ':' where these are no parameters.
 constexpr bool has_other_escape(std::string_view text) noexcept {
     for (std::size_t i = text.find('%'); i != std::string_view::npos; i = text.find('%', i + 1)) {
@@ -18496,7 +18588,7 @@ inline std::string remove_dot_segments(std::string_view path) {
     return out;
 }
 
-/// Whether it begins with a scheme (RFC 3986 section 3.1), so that it is no path with a colon in it.
+/// Whether it begins with a scheme (RFC 3986 section 3.1), so that it is not a path with a colon in it.
 inline bool has_scheme(std::string_view text) noexcept {
     const std::size_t colon = text.find(':');
     if (colon == std::string_view::npos || to_lower(text[0]) < 'a' || to_lower(text[0]) > 'z') return false;
@@ -20378,7 +20470,7 @@ class Turn {
     ~Turn() { drop(); }
 
     /// Before a handler starts that is a coroutine: others have turns while it waits. Throws std::bad_alloc
-    /// if there is no memory for what is left of the input.
+    /// if memory is missing for what is left of the input.
     void end() {
         transport_.held_ = shard_.input_.hold();
         is_open_ = false;
@@ -21490,7 +21582,7 @@ class LifeOf final : public Life {
                 try {
                     hook.run(stop_);
                 } catch (...) {
-                    report_failure(log_, "background failed: ", caught_exception());
+                    log_failure(log_, "background failed: ", caught_exception());
                 }
             });
         } catch (...) {
@@ -21511,7 +21603,7 @@ class LifeOf final : public Life {
         } catch (const Cancelled&) {
             throw;
         } catch (...) {
-            report_failure(self.log_, what, caught_exception());
+            log_failure(self.log_, what, caught_exception());
         }
     }
 

@@ -52,7 +52,7 @@ class Guard {
     Record& record_;
 };
 
-/// Waits for ever if this is the point to be cut at, else for a moment.
+/// Waits without end if this is the point to be cut at, else for a moment.
 sake::Task<> point(Record& record, int number, int target) {
     const Guard guard(record);
     if (number != target) {

@@ -56,7 +56,7 @@ Task<int> fails_later(std::string why, int turns) {
 }
 Task<> sleeps_for_ever() { co_await sake::sleep(1000h); }
 
-/// Sleeps for ever, and says how it began and ended. The clean-up takes some turns of its own.
+/// Sleeps without end, and says how it began and ended. The clean-up takes some turns of its own.
 Task<int> logged_sleep(Log& log, std::string name) {
     log.push_back(name + " begins");
     try {

@@ -1,5 +1,5 @@
 // The same requests over a real socket, over memory, and over memory in pieces: the server sends the same
-// bytes, but for the Date, and ends the same way. So what tests over memory show holds for sockets, too.
+// bytes, the Date excepted, and ends the same way. So what tests over memory show holds for sockets, too.
 #include <doctest/doctest.h>
 
 #include <algorithm>

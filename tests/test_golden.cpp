@@ -308,7 +308,7 @@ Number number(std::string_view text) {
     Number value{};
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || end != text.data() + text.size()) {
-        throw std::runtime_error("config: '" + std::string(text) + "' is no number");
+        throw std::runtime_error("config: '" + std::string(text) + "' is not a number");
     }
     return value;
 }

@@ -179,7 +179,7 @@ TEST_CASE("a warm object does not allocate") {
     CHECK(headers.size() == 2);
 }
 
-TEST_CASE("setting one field for ever takes no more room") {
+TEST_CASE("setting one field again and again takes no more room") {
     Headers headers;
     headers.set("A", "0123456789");
     const std::size_t size = headers.wire().size();

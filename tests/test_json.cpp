@@ -162,7 +162,7 @@ TEST_CASE("dumping never fails on text that is not UTF-8: the bytes become U+FFF
     }
 }
 
-TEST_CASE("dumping is compact, keeps UTF-8 as it is, and writes what is no number as null") {
+TEST_CASE("dumping is compact, keeps UTF-8 as it is, and writes what is not a number as null") {
     CHECK(dump_json({{"b", {1, 2}}, {"a", "\xc3\xbc"}}) == "{\"a\":\"\xc3\xbc\",\"b\":[1,2]}");
     CHECK(dump_json(std::numeric_limits<double>::quiet_NaN()) == "null");
     CHECK(dump_json(std::numeric_limits<double>::infinity()) == "null");

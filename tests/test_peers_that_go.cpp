@@ -1,4 +1,4 @@
-// Whoever is at the other end may go at any byte, by an end or by a reset: nobody waits for ever, nothing
+// Whoever is at the other end may go at any byte, by an end or by a reset: nobody waits without end, nothing
 // that was cut off is taken for whole, and nothing is left behind.
 #include <doctest/doctest.h>
 

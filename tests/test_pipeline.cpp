@@ -53,7 +53,7 @@ Numbers numbers_to(int count) {
 
 int add_one(int n) { return n + 1; }
 
-/// Gives 0, 1, 2 and so on, for ever or up to a count, and remembers how many.
+/// Gives 0, 1, 2 and so on, without end or up to a count, and remembers how many.
 struct Counter {
     std::optional<int> operator()() {
         if (given == count) return std::nullopt;
@@ -417,7 +417,7 @@ TEST_CASE("a source or range that throws ends the run with its exception") {
     CHECK_THROWS_AS(static_cast<void>(pipeline(odd).run(numbers_to(3))), int);
 }
 
-TEST_CASE("where there is no memory for a run, it throws and nothing is left behind") {
+TEST_CASE("where memory for a run is missing, it throws and nothing is left behind") {
     const Numbers inputs = numbers_to(50);
     for (std::uint64_t n = 1;; ++n) {
         bool fired = false;

@@ -477,7 +477,7 @@ TEST_CASE("sleeping for no time, or for less, lets the others have one turn") {
     });
 }
 
-TEST_CASE("a sleep beyond the end of the clock is for ever, without overflow, and can be cancelled") {
+TEST_CASE("a sleep beyond the end of the clock has no end, without overflow, and can be cancelled") {
     in_coroutine_on_each_poller([](Reactor&) -> Task<> {
         int cancelled = 0;
         const auto sleeper = [&](auto duration) -> Task<> {
@@ -779,7 +779,7 @@ TEST_CASE("a peer that sends no more is seen: what is left is read, then the end
     });
 }
 
-TEST_CASE("a peer that has gone for good breaks the watch: both directions are ready for ever") {
+TEST_CASE("a peer that has gone for good breaks the watch: both directions stay ready") {
     in_coroutine_on_each_poller([](Reactor& reactor) -> Task<> {
         Sockets sockets;
         Watch watch(reactor, sockets.ours.get());

@@ -897,7 +897,7 @@ TEST_CASE("a signal to a child that a handler forked is the child's, and nothing
         }
         std::string path = "/tmp/sake-test-XXXXXX";
     };
-    // It puts off the signals of a child that a process of several threads has forked, for ever.
+    // It puts off the signals of a child that a process of several threads has forked, without end.
     if (is_thread_sanitized) return;
     for (const int signal : {SIGTERM, SIGINT}) {
         const Handling of_suite = ::signal(signal, SIG_DFL);

@@ -74,7 +74,7 @@ Task<> fails_later(std::string why) {
 
 Task<> sleeps_for_ever() { co_await sake::sleep(1000h); }
 
-/// Sleeps for ever `times` times, and counts how often that ended by Cancelled.
+/// Sleeps without end, `times` times, and counts how often that ended by Cancelled.
 Task<int> count_cancellations(int times, int& seen) {
     for (int i = 0; i < times; ++i) {
         try {

@@ -148,7 +148,7 @@ TEST_CASE("where only maps stand in front of take, no item too many is read") {
     CHECK(numbers.read_so_far() == 10);
 }
 
-TEST_CASE("chunks are full but for the last, and in order") {
+TEST_CASE("chunks are full, the last excepted, and in order") {
     for (const int count : {0, 1, 6, 7, 8, 5000}) {
         const auto chunks = stream(Numbers(count)).map(as_it_is).chunks(7).collect();
         REQUIRE(chunks.size() == static_cast<std::size_t>((count + 6) / 7));

@@ -5,9 +5,7 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -20,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "sake/app/json_numbers.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer.hpp"
 
@@ -41,7 +40,7 @@ class JsonMisfit : public std::range_error {
 
 /// Compares a document with what a type made of it.
 template <class Value>
-class JsonFit {
+class JsonFit : private JsonNumbers<Value> {
   public:
     explicit JsonFit(Value& document) : document_(document) { collect(document); }
 
@@ -90,6 +89,18 @@ class JsonFit {
     }
 
   private:
+    using Numbers = JsonNumbers<Value>;
+    using Numbers::as_double;
+    using Numbers::integer_from;
+    using Numbers::integer_of;
+    using Numbers::is_any_cut;
+    using Numbers::is_in_64_bits;
+    using Numbers::is_number;
+    using Numbers::is_same;
+    using Numbers::number_of;
+    using Numbers::two_to_63;
+    using typename Numbers::Integer;
+
     // Through a document: the name of a member, or the place in an array. The last step comes first.
     struct Step {
         std::string name;
@@ -112,18 +123,10 @@ class JsonFit {
     // so that a float is told from a double.
     using StandIn = Value (*)(double);
     static constexpr double probe = 0.1;
-    static constexpr double two_to_63 = 9223372036854775808.0;
     static Value probe_for(double) { return Value(probe); }
     static Value nearest_integer(double number) {
         return integer_from(std::clamp(number, -two_to_63 + 1024, 2 * two_to_63 - 2048));
     }
-    static Value integer_from(double number) {
-        return number < 0 ? Value(static_cast<std::int64_t>(number))
-                          : Value(static_cast<std::uint64_t>(number));
-    }
-    // An exact -2^63 is parsed as an integer, so this float was beyond it.
-    static bool is_in_64_bits(double number) { return number > -two_to_63 && number < 2 * two_to_63; }
-
     static void append_step(std::string& where, const Step& step) {
         if (!where.empty()) where += '/';
         where += step.name.empty() ? std::to_string(step.index) : step.name;
@@ -198,7 +201,7 @@ class JsonFit {
         if (is_single) return std::abs(value) <= double{std::numeric_limits<float>::max()};
         if (!written.is_number_integer()) return true;
         if (!is_in_64_bits(value)) return false;
-        if (is_same(written, stood_in)) return true;  // held by its type, but for the fraction
+        if (is_same(written, stood_in)) return true;  // held by its type, without the fraction
         if (std::trunc(value) != value) return false;
         number = integer_from(value);
         return true;
@@ -208,49 +211,6 @@ class JsonFit {
         if (!value.is_object()) return nullptr;
         const auto found = value.find(name);
         return found == value.end() ? nullptr : &*found;
-    }
-    struct Integer {
-        std::uint64_t bits;
-        bool is_negative;
-        auto operator<=>(const Integer&) const = default;
-    };
-    static Integer integer_of(const Value& value) {
-        if (value.is_number_unsigned()) return {value.template get_ref<const std::uint64_t&>(), false};
-        const std::int64_t number = value.template get_ref<const std::int64_t&>();
-        return {static_cast<std::uint64_t>(number), number < 0};
-    }
-    // A number to compare, whatever it is written like: 2 and 2.0 are one, and so are 0.1 and its float. Of
-    // one that has a fraction or is huge, the integer is only its bits.
-    enum class NumberKind : std::uint8_t { whole, other, boolean };
-    struct Number {
-        Integer integer;
-        NumberKind kind;
-        auto operator<=>(const Number&) const = default;
-    };
-    static bool is_number(const Value& value) { return value.is_number() || value.is_boolean(); }
-    static Number number_of(const Value& value) {
-        if (value.is_boolean()) return {{value.template get<bool>() ? 1U : 0U, false}, NumberKind::boolean};
-        if (value.is_number_integer()) return {integer_of(value), NumberKind::whole};
-        const double number = as_double(value);
-        if (is_in_64_bits(number) && std::trunc(number) == number)
-            return {integer_of(integer_from(number)), NumberKind::whole};
-        const bool is_finite_float = std::abs(number) <= double{std::numeric_limits<float>::max()};
-        const double as_float = is_finite_float ? double{static_cast<float>(number)} : number;
-        return {{std::bit_cast<std::uint64_t>(as_float), false}, NumberKind::other};
-    }
-    // Whether `test` holds for what a narrower type, or one with another sign, makes of a number.
-    template <class Test>
-    static bool is_any_cut(Integer whole, const Test& test) {
-        for (const unsigned bits : {8U, 16U, 32U, 64U}) {
-            const std::uint64_t unsigned_part = whole.bits & ~std::uint64_t{0} >> (64 - bits);
-            const std::uint64_t sign = std::uint64_t{1} << (bits - 1);
-            const std::uint64_t signed_part = (unsigned_part ^ sign) - sign;
-            for (const Integer made :
-                 {Integer{unsigned_part, false}, Integer{signed_part, (unsigned_part & sign) != 0}}) {
-                if (made != whole && test(made)) return true;
-            }
-        }
-        return false;
     }
     // Not any other number: the program may have had its reasons.
     static bool is_cut(Integer whole, Integer written) {
@@ -279,9 +239,9 @@ class JsonFit {
     // A set has another order than its document, and so have the pairs of a map. Equal ones become one.
     static const Value* find_lost_element(const Value& value, const Value& written, Way& way) {
         if (has_same_numbers(value, written)) return nullptr;
-        const Tally before(value);
-        const Tally after(written);
-        return find_merged(value, {before, after, value.size() == written.size()}, {}, way);
+        const JsonTally<Value> before(value);
+        const JsonTally<Value> after(written);
+        return find_merged(value, Tallies{before, after, value.size() == written.size()}, {}, way);
     }
 
     // Whether all numbers that are in both are where they were.
@@ -303,52 +263,7 @@ class JsonFit {
         return is_number(value) && number_of(value) == number_of(written);
     }
 
-    // How often each number is among the elements, by the names on the way to it.
-    class Tally {
-      public:
-        explicit Tally(const Value& elements) {
-            add(elements, {});
-            std::sort(numbers_.begin(), numbers_.end());
-        }
-        [[nodiscard]] std::ptrdiff_t count(const std::string& where, Number number) const {
-            const auto [first, last] =
-                std::equal_range(numbers_.begin(), numbers_.end(), std::pair(where, number));
-            return last - first;
-        }
-
-      private:
-        void add(const Value& value, const std::string& where) {
-            if (value.is_object()) {
-                for (auto each = value.begin(); each != value.end(); ++each)
-                    add(*each, where + '/' + each.key());
-            } else if (value.is_array()) {
-                for (const Value& each : value) add(each, where);
-            } else if (is_number(value)) {
-                numbers_.emplace_back(where, number_of(value));
-            }
-        }
-
-        std::vector<std::pair<std::string, Number>> numbers_;
-    };
-    struct Tallies {
-        const Tally& before;
-        const Tally& after;
-        bool has_all;  // as many elements as before
-
-        // Whether a number is gone, and there is what a narrower type makes of it.
-        [[nodiscard]] bool is_lost(const std::string& where, const Value& value) const {
-            const Number number = number_of(value);
-            if (after.count(where, number) >= (has_all ? before.count(where, number) : 1)) return false;
-            const auto is_new = [&](Integer made) {
-                const Number other{made, NumberKind::whole};
-                return after.count(where, other) > (has_all ? before.count(where, other) : 0);
-            };
-            if (number.kind == NumberKind::whole) return is_any_cut(number.integer, is_new);
-            if (number.kind == NumberKind::boolean) return is_new(number.integer);
-            return is_in_64_bits(as_double(value)) && is_new(integer_of(integer_from(as_double(value))));
-        }
-    };
-
+    using Tallies = JsonTallies<Value>;
     static const Value* find_merged(const Value& value, const Tallies& tallies, const std::string& where,
                                     Way& way) {
         if (value.is_object()) {
@@ -369,12 +284,6 @@ class JsonFit {
         return is_number(value) && tallies.is_lost(where, value) ? &value : nullptr;
     }
 
-    // nlohmann's comparison takes -1 for the largest unsigned number.
-    static bool is_same(const Value& one, const Value& other) {
-        if (one.is_number_integer() && other.is_number_integer()) return integer_of(one) == integer_of(other);
-        return one.type() == other.type() && one == other;
-    }
-
     static bool is_lost(const Value& value, const Value& written) {
         if (!written.is_number()) return false;
         if (value.is_boolean()) return true;
@@ -387,8 +296,6 @@ class JsonFit {
         if (std::trunc(number) != number) return as_double(written) == std::trunc(number);
         return is_cut(integer_of(integer_from(number)), integer_of(written));
     }
-
-    static double as_double(const Value& number) { return number.template get<double>(); }
 
     Value& document_;
     std::vector<Wide> wide_;

@@ -107,7 +107,7 @@ struct PatternCheck {
     std::size_t params = 0;
 };
 
-/// Paths are decoded before they are compared with patterns, but for %25 and %2F. In a pattern, %2A and %3A
+/// Paths are decoded before they are compared with patterns, except %25 and %2F. In a pattern, %2A and %3A
 /// stand for '*' and ':' where these are no parameters.
 constexpr bool has_other_escape(std::string_view text) noexcept {
     for (std::size_t i = text.find('%'); i != std::string_view::npos; i = text.find('%', i + 1)) {

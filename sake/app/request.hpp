@@ -72,7 +72,7 @@ class Request {
     [[nodiscard]] std::string_view target() const noexcept { return target_text.of(base); }
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
 
-    /// The path to match patterns against: decoded but for %2F (or %2f), which is no separator, and %25, so
+    /// The path to match patterns against: decoded except %2F (or %2f), which is no separator, and %25, so
     /// that what is left encoded can be told apart.
     [[nodiscard]] std::string_view match_path() const noexcept {
         return path_is_decoded_ ? std::string_view(match_path_) : path_.of(base);
@@ -139,7 +139,7 @@ class Request {
     }
 
   private:
-    // A recycled request keeps its memory, but not that of one large request for ever.
+    // A recycled request keeps its memory, but not that of one large request.
     static void shrink(std::string& text) noexcept {
         constexpr std::size_t kept = 16 * 1024;
         if (text.capacity() > kept) std::string().swap(text);

@@ -58,8 +58,8 @@ class Poller {
     /// What a wait has found: all that was ready, or one batch of it, and more may be had at once.
     enum class Found : std::uint8_t { all, some };
 
-    /// Waits for at most `timeout` (negative: for ever) and appends what became ready. A wait that a signal
-    /// cuts short has looked all the same.
+    /// Waits for at most `timeout` (negative: without end) and appends what became ready. A wait that a
+    /// signal cuts short has looked all the same.
     virtual Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
 
     /// The time, and the time of day. Everything on the loop asks here, so that tests can simulate time.

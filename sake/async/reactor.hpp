@@ -18,11 +18,11 @@
 
 #include "sake/async/current_reactor.hpp"
 #include "sake/async/fiber_set.hpp"
+#include "sake/async/loop_timers.hpp"
 #include "sake/async/make_poller.hpp"
 #include "sake/async/poller.hpp"
 #include "sake/async/posted_work.hpp"
 #include "sake/async/reactor_locals.hpp"
-#include "sake/async/timer.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/async/watch.hpp"
 #include "sake/async/work_meter.hpp"
@@ -153,10 +153,7 @@ class Reactor {
     // What follows is for the machinery: awaiters, sockets, and tests.
 
     void schedule(detail::Resumable& resumable) noexcept {
-        if (is_abandoned_) return;
-        resumable.next_ready = nullptr;
-        (last_ready_ != nullptr ? last_ready_->next_ready : first_ready_) = &resumable;
-        last_ready_ = &resumable;
+        if (!is_abandoned_) ready_.add(resumable);
     }
     /// Whether who goes on without waiting should let the others have a turn: every 64th time that anybody on
     /// this loop asks.
@@ -167,14 +164,11 @@ class Reactor {
     /// they came while the thread was busy, or ended its wait.
     [[nodiscard]] detail::TimePoint events_since() const noexcept { return events_since_; }
     /// For what happens at a moment, such as the end of a sleep.
-    [[nodiscard]] detail::TimerQueue& timers() noexcept { return timers_; }
-    /// For limits on what others do. None is acted on before all sockets were asked at its time or later, and
-    /// what had become ready by then has run: if the loop was held up, nobody else is judged for it.
-    [[nodiscard]] detail::TimerQueue& deadlines() noexcept { return deadlines_; }
+    [[nodiscard]] detail::TimerQueue& timers() noexcept { return timers_.moments; }
+    /// For limits on what others do; see loop_timers.hpp.
+    [[nodiscard]] detail::TimerQueue& deadlines() noexcept { return timers_.deadlines; }
     /// When the next of either is due; TimePoint::max() if none is.
-    [[nodiscard]] detail::TimePoint next_timer() const noexcept {
-        return std::min(timers_.next(), deadlines_.next());
-    }
+    [[nodiscard]] detail::TimePoint next_timer() const noexcept { return timers_.next(); }
     [[nodiscard]] detail::Poller& poller() noexcept { return *poller_; }
     [[nodiscard]] bool poller_needs_rearm() const noexcept { return poller_needs_rearm_; }
 
@@ -192,8 +186,6 @@ class Reactor {
     void turn();
     [[nodiscard]] bool may_put_off_events() noexcept;
     void take_events();
-    void expire_timers() noexcept;
-    [[nodiscard]] std::chrono::milliseconds time_to_timer(detail::TimePoint present) const noexcept;
     void mark(const detail::PollEvent& event) noexcept;
     void resume_ready();
     void run_posted();
@@ -205,17 +197,13 @@ class Reactor {
     detail::PostedWork posted_;
     detail::Watch posted_watch_;
     std::vector<detail::PollEvent> events_;
-    detail::TimerQueue timers_;
-    detail::TimerQueue deadlines_;
+    detail::LoopTimers timers_;
     detail::TimePoint now_ = present();
-    detail::TimePoint asked_at_{};  // all that had become ready by then is known
-    unsigned put_off_ = 0;          // for so many turns, the deadlines due at the next moment
-    detail::TimePoint put_off_from_{};
+    detail::TimePoint asked_at_{};     // all that had become ready by then is known
     detail::TimePoint last_events_{};  // when they were last taken
     detail::TimePoint events_since_{};
     detail::TimePoint put_off_until_{};
-    detail::Resumable* first_ready_ = nullptr;
-    detail::Resumable* last_ready_ = nullptr;
+    detail::ReadyList ready_;
     unsigned went_on_ = 0;
     std::size_t outside_work_ = 0;
     bool is_abandoned_ = false;  // nothing goes on, or not now: destroy_fibers is at it
@@ -231,9 +219,6 @@ class Reactor {
 
 namespace detail {
 
-/// The same, to a log of the caller's choice.
-void report_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
-
 inline void schedule(Reactor& reactor, Resumable& resumable) noexcept { reactor.schedule(resumable); }
 
 inline bool turn_is_up(Reactor& reactor) noexcept { return reactor.turn_is_up(); }
@@ -241,22 +226,9 @@ inline bool turn_is_up(Reactor& reactor) noexcept { return reactor.turn_is_up();
 inline void note_work(Reactor& reactor, const void* work) noexcept { reactor.set_work(work); }
 
 inline void report_failure(const char* what, const std::exception_ptr& exception) noexcept {
-    if (const Reactor* const reactor = Reactor::current())
-        return report_failure(reactor->log_, what, exception);
+    if (const Reactor* const reactor = Reactor::current()) return log_failure(reactor->log_, what, exception);
     const LogSink to_stderr = log_to_stderr;
-    report_failure(to_stderr, what, exception);
-}
-
-inline void report_failure(const LogSink& log, const char* what,
-                           const std::exception_ptr& exception) noexcept {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const Cancelled&) {
-    } catch (const std::exception& error) {
-        log_quietly(log, LogLevel::error, what, error.what());
-    } catch (...) {
-        log_quietly(log, LogLevel::error, what, "an exception that is no std::exception");
-    }
+    log_failure(to_stderr, what, exception);
 }
 
 inline Watch::Watch(Reactor& reactor, int fd, std::uint8_t ready)
@@ -381,16 +353,15 @@ inline void Reactor::end_all() noexcept {
 
 inline void Reactor::abandon() noexcept {
     is_abandoned_ = true;
-    first_ready_ = last_ready_ = nullptr;
+    ready_.clear();
     fibers_.abandon();
-    first_ready_ = last_ready_ = nullptr;
+    ready_.clear();
 }
 
 // The frames give back what they hold, and some of it ends the wait of others, whose turn to go has come or
 // will.
 inline void Reactor::destroy_fibers() noexcept {
     timers_.clear();
-    deadlines_.clear();
     abandon();
     posted_.drop_waits(true);
     fibers_.destroy();
@@ -416,33 +387,13 @@ inline void Reactor::turn() {
     // The byte of a post may come after its work was run: the pipe is emptied then too, or it stays readable.
     if (posted_watch_.is_readable() || !posted_.is_empty()) run_posted();
     resume_ready();
-    expire_timers();
-}
-
-// Only what was due when the sockets were asked, and after the coroutines that this has made ready: the bytes
-// that a deadline misses may be there, or be on their way through others of this loop. Where the loop never
-// comes to rest, that is so many turns.
-inline void Reactor::expire_timers() noexcept {
-    constexpr unsigned most_turns = 16;
-    if (put_off_ == 0 && next_timer() > asked_at_) return;
-    timers_.expire(asked_at_);
-    if (!deadlines_.is_due(asked_at_)) {
-        put_off_ = 0;
-    } else if (first_ready_ == nullptr && posted_.is_empty()) {
-        put_off_ = 0;
-        deadlines_.expire(asked_at_);
-    } else {
-        if (put_off_ == 0) put_off_from_ = asked_at_;
-        if (++put_off_ < most_turns) return;
-        put_off_ = 0;
-        deadlines_.expire(put_off_from_);
-    }
+    timers_.expire(asked_at_, [this] { return ready_.empty() && posted_.is_empty(); });
 }
 
 // Coroutines that hand things to each other have turns of a microsecond, to which a look at the kernel would
 // add another: it can wait a little. In virtual time it cannot, since no turn takes any.
 inline bool Reactor::may_put_off_events() noexcept {
-    if (first_ready_ == nullptr) return false;
+    if (ready_.empty()) return false;
     now_ = present();
     return now_ < put_off_until_ && !has_virtual_time_;
 }
@@ -455,9 +406,9 @@ inline bool Reactor::may_put_off_events() noexcept {
     constexpr std::chrono::milliseconds a_real_wait(1);
     constexpr std::chrono::microseconds a_little(20);
     events_.clear();
-    const bool may_wait = first_ready_ == nullptr;
+    const bool may_wait = ready_.empty();
     asked_at_ = may_wait ? present() : now_;
-    Found found = poller_->wait(may_wait ? time_to_timer(asked_at_) : at_once, events_);
+    Found found = poller_->wait(may_wait ? timers_.time_to_next(asked_at_) : at_once, events_);
     const detail::TimePoint ended = present();
     events_since_ = may_wait && ended - asked_at_ > a_real_wait ? ended : last_events_;
     now_ = last_events_ = ended;
@@ -469,17 +420,6 @@ inline bool Reactor::may_put_off_events() noexcept {
         found = poller_->wait(at_once, events_);
         for (const detail::PollEvent& event : events_) mark(event);
     }
-}
-
-// As a poller's timeout.
-inline std::chrono::milliseconds Reactor::time_to_timer(detail::TimePoint present) const noexcept {
-    using std::chrono::milliseconds;
-    const detail::TimePoint next = next_timer();
-    if (next == detail::TimePoint::max()) return milliseconds(-1);
-    if (next <= present) return milliseconds(0);
-    constexpr milliseconds longest = std::chrono::hours(1);
-    const auto delay = std::chrono::ceil<milliseconds>(next - present);
-    return delay < longest ? delay : longest;
 }
 
 inline void Reactor::mark(const detail::PollEvent& event) noexcept {
@@ -495,8 +435,7 @@ inline void Reactor::mark(const detail::PollEvent& event) noexcept {
 
 inline void Reactor::resume_ready() {
     // Only what is ready now: who yields in turn waits for the next turn, so events are not starved.
-    detail::Resumable* ready = std::exchange(first_ready_, nullptr);
-    last_ready_ = nullptr;
+    detail::Resumable* ready = ready_.take();
     meter_.begin(now_);
     while (ready != nullptr) {
         detail::Resumable* const next = ready->next_ready;

@@ -92,7 +92,7 @@ inline TurnWait its_turn() noexcept { return {}; }
 }
 
 /// Waits at least `duration` without holding the thread; where it is not positive, as `yield` does. The grain
-/// is a millisecond; a duration beyond the range of the clock means "for ever". Throws Cancelled.
+/// is a millisecond; a duration beyond the range of the clock means "without end". Throws Cancelled.
 template <class Rep, class Period>
 [[nodiscard]] detail::Operation<detail::SleepWait, detail::Clock::duration> sleep(
     std::chrono::duration<Rep, Period> duration) noexcept {

@@ -180,7 +180,7 @@ template <class T>
 auto spawn_on(Reactor& reactor, Task<T> task) {
     auto* const state = new SpawnState<T>;
     TaskHandle<T> handle(state);
-    // If there is no memory for the frame, the handle deletes the state: it has no fiber yet.
+    // If memory for the frame is missing, the handle deletes the state: it has no fiber yet.
     const Root root = run_spawned<T>(reactor, std::move(task), state);
     state->fiber = &root.fiber();
     state->fiber->work = reactor.work();

@@ -84,7 +84,7 @@ class Mutex {
     Mutex& operator=(const Mutex&) = delete;
 
     /// Waits until it is the caller's turn, first come, first served: `auto guard = co_await mutex.lock();`.
-    /// Whoever locks it twice waits for ever. Throws Cancelled.
+    /// Not recursive: locking it twice deadlocks. Throws Cancelled.
     [[nodiscard]] auto lock() noexcept { return semaphore_.acquire(); }
 
     /// A guard if nobody has the mutex.

@@ -88,6 +88,27 @@ class Resumable {
     bool is_waiting_ = false;
 };
 
+/// What is ready to go on, in the order in which it became so.
+class ReadyList {
+  public:
+    [[nodiscard]] bool empty() const noexcept { return first_ == nullptr; }
+    void add(Resumable& resumable) noexcept {
+        resumable.next_ready = nullptr;
+        (last_ != nullptr ? last_->next_ready : first_) = &resumable;
+        last_ = &resumable;
+    }
+    /// All of them, linked by next_ready.
+    [[nodiscard]] Resumable* take() noexcept {
+        last_ = nullptr;
+        return std::exchange(first_, nullptr);
+    }
+    void clear() noexcept { first_ = last_ = nullptr; }
+
+  private:
+    Resumable* first_ = nullptr;
+    Resumable* last_ = nullptr;
+};
+
 /// A chain of tasks that await each other, from the one that was spawned down to the one that waits.
 class Fiber : public ListNode {
   public:

@@ -53,7 +53,7 @@ namespace detail {
     return caught;
 }
 
-/// A std::runtime_error with this text, to be thrown later; std::bad_alloc if there is no memory for it.
+/// A std::runtime_error with this text, to be thrown later; std::bad_alloc if memory for it is missing.
 [[nodiscard]] inline std::exception_ptr failure_of(const char* text) noexcept {
     try {
         throw std::runtime_error(text);

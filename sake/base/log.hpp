@@ -5,10 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <functional>
 #include <string>
 #include <string_view>
 
+#include "sake/base/error.hpp"
 #include "sake/base/standard_error.hpp"
 
 namespace sake {
@@ -55,6 +57,18 @@ inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view wh
 }
 
 namespace detail {
+
+/// Logs what an exception says. A cancellation is no failure.
+inline void log_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept {
+    try {
+        std::rethrow_exception(exception);
+    } catch (const Cancelled&) {
+    } catch (const std::exception& error) {
+        log_quietly(log, LogLevel::error, what, error.what());
+    } catch (...) {
+        log_quietly(log, LogLevel::error, what, "an exception that is no std::exception");
+    }
+}
 
 /// For a line that a flood must not repeat without end.
 class PacedWarning {

@@ -28,7 +28,8 @@ template <std::floating_point T>
 
 #else
 
-/// Whether the text is a number in the grammar of std::from_chars, but for the names of what is no number.
+/// Whether the text is a number in the grammar of std::from_chars, except the names of values that are not
+/// numbers.
 inline bool is_float_text(std::string_view text) noexcept {
     const auto skip_digits = [&] {
         std::size_t count = 0;

@@ -130,7 +130,7 @@ class StandardError {
 #endif
         }
         /// Between the look for room and the write no other thread may write. Not a mutex: in a forked child
-        /// it could be locked for ever.
+        /// it could stay locked.
         bool take_turn() noexcept {
             for (int tries = 0; tries < 1000; ++tries) {
                 if (!is_being_written_.exchange(true)) return true;

@@ -163,7 +163,7 @@ inline std::string remove_dot_segments(std::string_view path) {
     return out;
 }
 
-/// Whether it begins with a scheme (RFC 3986 section 3.1), so that it is no path with a colon in it.
+/// Whether it begins with a scheme (RFC 3986 section 3.1), so that it is not a path with a colon in it.
 inline bool has_scheme(std::string_view text) noexcept {
     const std::size_t colon = text.find(':');
     if (colon == std::string_view::npos || to_lower(text[0]) < 'a' || to_lower(text[0]) > 'z') return false;

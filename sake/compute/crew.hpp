@@ -23,8 +23,8 @@ inline namespace v0 {
 namespace detail {
 
 /// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
-/// of the work is taken off the queue of the pool. So a call ends even if all threads are busy for ever, and
-/// calls may nest. It lives in the caller's frame, which no helper outlasts.
+/// of the work is taken off the queue of the pool. So a call ends even if all threads are busy without end,
+/// and calls may nest. It lives in the caller's frame, which no helper outlasts.
 class Crew {
   public:
     explicit Crew(std::stop_token stop, WorkerPool* pool = nullptr) noexcept

@@ -24,7 +24,7 @@ struct Target {
     enum class Form : std::uint8_t { origin, absolute, authority, asterisk };
 
     Form form = Form::origin;
-    std::string_view path;   // "/" when the absolute form has none, but for OPTIONS; "*" in asterisk form;
+    std::string_view path;   // "/" when the absolute form has none, except for OPTIONS; "*" in asterisk form;
                              // empty for CONNECT
     std::string_view query;  // without the '?'
     std::string_view authority;  // host and port, of the absolute and authority forms

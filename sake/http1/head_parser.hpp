@@ -1,4 +1,4 @@
-// The head of a message, request or response, but for its first line: bytes in, offsets out (RFC 9112
+// The head of a message, request or response, without its first line: bytes in, offsets out (RFC 9112
 // sections 2 to 5). Strict: what the grammar does not allow is refused, there is no lenient mode. Linear: a
 // byte is scanned once, whatever the splits. Not here: the first lines (request_parser.hpp,
 // response_parser.hpp) and what the head means for the body (framing.hpp).

@@ -80,7 +80,7 @@ struct ForFiles;
 
 inline FileDescriptor open_or_throw(const std::string& path, int flags) {
     demand_no_nul(path);
-    // A pipe without an other end would hold its thread for ever.
+    // A pipe without an other end would hold its thread without end.
     const SysResult opened = sys::open(path.c_str(), flags | O_NONBLOCK, 0666);
     if (!opened.ok()) throw_system_error(opened.error, path);
     FileDescriptor file(static_cast<int>(opened.value));

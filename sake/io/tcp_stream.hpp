@@ -80,8 +80,8 @@ class TcpStream {
     /// TimedOut that name the address.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max());
-    /// The same for a host, "::1" without brackets, and a port: whatever the host is, it is no path of a Unix
-    /// socket. For what comes from elsewhere.
+    /// The same for a host, "::1" without brackets, and a port: whatever the host is, it is not a path of a
+    /// Unix socket. For what comes from elsewhere.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string host, std::uint16_t port, L limit = L::max());
 

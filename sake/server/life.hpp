@@ -245,7 +245,7 @@ class LifeOf final : public Life {
                 try {
                     hook.run(stop_);
                 } catch (...) {
-                    report_failure(log_, "background failed: ", caught_exception());
+                    log_failure(log_, "background failed: ", caught_exception());
                 }
             });
         } catch (...) {
@@ -266,7 +266,7 @@ class LifeOf final : public Life {
         } catch (const Cancelled&) {
             throw;
         } catch (...) {
-            report_failure(self.log_, what, caught_exception());
+            log_failure(self.log_, what, caught_exception());
         }
     }
 

@@ -27,7 +27,7 @@ class Turn {
     ~Turn() { drop(); }
 
     /// Before a handler starts that is a coroutine: others have turns while it waits. Throws std::bad_alloc
-    /// if there is no memory for what is left of the input.
+    /// if memory is missing for what is left of the input.
     void end() {
         transport_.held_ = shard_.input_.hold();
         is_open_ = false;
