@@ -232,6 +232,10 @@ TEST_CASE("F6 several threads log into a pipe that is full again and again: no l
 
 TEST_CASE("F6 a terminal that nobody reads does not hold up a line") {
     const FileDescriptor terminal(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+    if (!terminal && errno == ENOENT) {
+        MESSAGE("not tried: this system has no /dev/ptmx, as some containers");
+        return;
+    }
     REQUIRE(terminal);
     REQUIRE(::grantpt(terminal.get()) == 0);
     REQUIRE(::unlockpt(terminal.get()) == 0);
