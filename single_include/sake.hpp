@@ -987,7 +987,8 @@ template <std::floating_point T>
 
 #else
 
-/// Whether the text is a number in the grammar of std::from_chars, except the names of values that are not numbers.
+/// Whether the text is a number in the grammar of std::from_chars, except the names of values that are not
+/// numbers.
 inline bool is_float_text(std::string_view text) noexcept {
     const auto skip_digits = [&] {
         std::size_t count = 0;
@@ -2836,7 +2837,7 @@ inline namespace v0 {
 namespace detail {
 
 /// The registered methods a server meets; any other token is `other` and known by its text alone.
-enum class Method : std::uint8_t { get, head, post, put, patch, del, options, connect, trace, other };
+enum class Method : std::uint8_t { get, head, post, put, patch, del, options, query, connect, trace, other };
 
 /// The method with this name. Names are case-sensitive (RFC 9110 section 9.1): "get" is `other`.
 [[nodiscard]] constexpr Method method_from(std::string_view name) noexcept {
@@ -2861,6 +2862,8 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, co
             return Method::del;
         case as_number("OPTIONS"):
             return Method::options;
+        case as_number("QUERY"):
+            return Method::query;
         case as_number("CONNECT"):
             return Method::connect;
         case as_number("TRACE"):
@@ -2872,8 +2875,8 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, co
 
 /// The name on the wire; empty for `other`, whose name only the request knows.
 [[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
-    constexpr std::string_view names[] = {"GET",    "HEAD",    "POST",    "PUT",   "PATCH",
-                                          "DELETE", "OPTIONS", "CONNECT", "TRACE", ""};
+    constexpr std::string_view names[] = {"GET",     "HEAD",  "POST",    "PUT",   "PATCH", "DELETE",
+                                          "OPTIONS", "QUERY", "CONNECT", "TRACE", ""};
     return names[static_cast<std::uint8_t>(method)];
 }
 
@@ -5179,8 +5182,8 @@ class Poller {
     /// What a wait has found: all that was ready, or one batch of it, and more may be had at once.
     enum class Found : std::uint8_t { all, some };
 
-    /// Waits for at most `timeout` (negative: without end) and appends what became ready. A wait that a signal
-    /// cuts short has looked all the same.
+    /// Waits for at most `timeout` (negative: without end) and appends what became ready. A wait that a
+    /// signal cuts short has looked all the same.
     virtual Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
 
     /// The time, and the time of day. Everything on the loop asks here, so that tests can simulate time.
@@ -9790,8 +9793,8 @@ inline namespace v0 {
 namespace detail {
 
 /// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
-/// of the work is taken off the queue of the pool. So a call ends even if all threads are busy without end, and
-/// calls may nest. It lives in the caller's frame, which no helper outlasts.
+/// of the work is taken off the queue of the pool. So a call ends even if all threads are busy without end,
+/// and calls may nest. It lives in the caller's frame, which no helper outlasts.
 class Crew {
   public:
     explicit Crew(std::stop_token stop, WorkerPool* pool = nullptr) noexcept
@@ -12296,8 +12299,8 @@ class TcpStream {
     /// TimedOut that name the address.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string address, L limit = L::max());
-    /// The same for a host, "::1" without brackets, and a port: whatever the host is, it is not a path of a Unix
-    /// socket. For what comes from elsewhere.
+    /// The same for a host, "::1" without brackets, and a port: whatever the host is, it is not a path of a
+    /// Unix socket. For what comes from elsewhere.
     template <detail::Limit L = detail::NoLimit>
     [[nodiscard]] static Task<TcpStream> connect(std::string host, std::uint16_t port, L limit = L::max());
 
@@ -17333,6 +17336,15 @@ class Verbs {
     template <class F>
     Route& options(PatternOf<F> pattern, F&& handler) {
         return add("OPTIONS", pattern, std::forward<F>(handler));
+    }
+    /// QUERY (RFC 10008): as safe as a GET, with a body that says what is wanted. Without a Content-Type the
+    /// answer is a 400.
+    template <class F>
+    Route& query(PatternOf<F> pattern, F&& handler) {
+        return add("QUERY", pattern, std::forward<F>(handler)).use([](Context& ctx) {
+            if (ctx.header("Content-Type").empty())
+                throw HttpError(400, "a QUERY says what its content is, by Content-Type");
+        });
     }
     /// Every method that has no route of its own on this pattern.
     template <class F>
@@ -22970,6 +22982,7 @@ class TestClient {
     TestResponse post(std::string_view target) { return request("POST", target); }
     TestResponse put(std::string_view target) { return request("PUT", target); }
     TestResponse patch(std::string_view target) { return request("PATCH", target); }
+    TestResponse query(std::string_view target) { return request("QUERY", target); }
     template <class Body = Json>
     TestResponse post(std::string_view target, const Body& body, const http::Headers& headers = {}) {
         return send("POST", target, body, headers);
@@ -22981,6 +22994,10 @@ class TestClient {
     template <class Body = Json>
     TestResponse patch(std::string_view target, const Body& body, const http::Headers& headers = {}) {
         return send("PATCH", target, body, headers);
+    }
+    template <class Body = Json>
+    TestResponse query(std::string_view target, const Body& body, const http::Headers& headers = {}) {
+        return send("QUERY", target, body, headers);
     }
 
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the

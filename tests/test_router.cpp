@@ -246,6 +246,23 @@ TEST_CASE("an engine is still good after a conflict") {
         });
 }
 
+TEST_CASE("a QUERY has a body, needs to say of which type, and is known where no route takes it") {
+    sake::Engine app(quiet_config());
+    app.query("/search", [](sake::Context& ctx) { ctx.text(ctx.bind()["text"].get<std::string>()); });
+    app.group("/api").query("/search", [](sake::Context& ctx) { ctx.text(ctx.body()); });
+    app.get("/other", [](sake::Context& ctx) { ctx.text("other"); });
+    sake::TestClient client(app);
+    CHECK(client.query("/search", {{"text", "rice"}}).body == "rice");
+    CHECK(client.query("/api/search", "select").body == "select");
+    CHECK(client.query("/search").status == 400);
+    CHECK(client.request("QUERY", "/search", {}, "{}").status == 400);
+    CHECK(client.query("/search", "select").status == 415);
+    const auto other = client.query("/other", "select");
+    CHECK(other.status == 405);
+    CHECK(other.header("Allow") == "GET, HEAD, OPTIONS");
+    CHECK(client.get("/search").header("Allow") == "OPTIONS, QUERY");
+}
+
 TEST_CASE("every verb reaches its own route") {
     with_server(
         [](sake::Engine& app) {
@@ -256,6 +273,7 @@ TEST_CASE("every verb reaches its own route") {
             app.del("/x", [](sake::Context& ctx) { ctx.text("delete"); });
             app.head("/x", [](sake::Context& ctx) { ctx.set_header("X-Verb", "head"); });
             app.options("/x", [](sake::Context& ctx) { ctx.text("options"); });
+            app.query("/x", [](sake::Context& ctx) { ctx.text("query"); });
             app.route("PROPFIND", "/x", [](sake::Context& ctx) { ctx.text("propfind"); });
             app.any("/x", [](sake::Context& ctx) { ctx.text("any " + std::string(ctx.method())); });
         },

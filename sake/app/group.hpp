@@ -53,6 +53,15 @@ class Verbs {
     Route& options(PatternOf<F> pattern, F&& handler) {
         return add("OPTIONS", pattern, std::forward<F>(handler));
     }
+    /// QUERY (RFC 10008): as safe as a GET, with a body that says what is wanted. Without a Content-Type the
+    /// answer is a 400.
+    template <class F>
+    Route& query(PatternOf<F> pattern, F&& handler) {
+        return add("QUERY", pattern, std::forward<F>(handler)).use([](Context& ctx) {
+            if (ctx.header("Content-Type").empty())
+                throw HttpError(400, "a QUERY says what its content is, by Content-Type");
+        });
+    }
     /// Every method that has no route of its own on this pattern.
     template <class F>
     Route& any(PatternOf<F> pattern, F&& handler) {

@@ -10,7 +10,7 @@ inline namespace v0 {
 namespace detail {
 
 /// The registered methods a server meets; any other token is `other` and known by its text alone.
-enum class Method : std::uint8_t { get, head, post, put, patch, del, options, connect, trace, other };
+enum class Method : std::uint8_t { get, head, post, put, patch, del, options, query, connect, trace, other };
 
 /// The method with this name. Names are case-sensitive (RFC 9110 section 9.1): "get" is `other`.
 [[nodiscard]] constexpr Method method_from(std::string_view name) noexcept {
@@ -35,6 +35,8 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, co
             return Method::del;
         case as_number("OPTIONS"):
             return Method::options;
+        case as_number("QUERY"):
+            return Method::query;
         case as_number("CONNECT"):
             return Method::connect;
         case as_number("TRACE"):
@@ -46,8 +48,8 @@ enum class Method : std::uint8_t { get, head, post, put, patch, del, options, co
 
 /// The name on the wire; empty for `other`, whose name only the request knows.
 [[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
-    constexpr std::string_view names[] = {"GET",    "HEAD",    "POST",    "PUT",   "PATCH",
-                                          "DELETE", "OPTIONS", "CONNECT", "TRACE", ""};
+    constexpr std::string_view names[] = {"GET",     "HEAD",  "POST",    "PUT",   "PATCH", "DELETE",
+                                          "OPTIONS", "QUERY", "CONNECT", "TRACE", ""};
     return names[static_cast<std::uint8_t>(method)];
 }
 

@@ -128,6 +128,7 @@ class TestClient {
     TestResponse post(std::string_view target) { return request("POST", target); }
     TestResponse put(std::string_view target) { return request("PUT", target); }
     TestResponse patch(std::string_view target) { return request("PATCH", target); }
+    TestResponse query(std::string_view target) { return request("QUERY", target); }
     template <class Body = Json>
     TestResponse post(std::string_view target, const Body& body, const http::Headers& headers = {}) {
         return send("POST", target, body, headers);
@@ -139,6 +140,10 @@ class TestClient {
     template <class Body = Json>
     TestResponse patch(std::string_view target, const Body& body, const http::Headers& headers = {}) {
         return send("PATCH", target, body, headers);
+    }
+    template <class Body = Json>
+    TestResponse query(std::string_view target, const Body& body, const http::Headers& headers = {}) {
+        return send("QUERY", target, body, headers);
     }
 
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
