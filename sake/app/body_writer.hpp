@@ -62,6 +62,14 @@ inline void prepare_stream(Call& call) {
     throw std::logic_error("ctx.stream: the answer has been given a whole body since");
 }
 
+/// Sends the head of a streamed answer now, before the first write. What the client does not take at once
+/// leaves with the first write.
+inline void send_head(Call& call) {
+    prepare_stream(call);
+    std::string_view no_bytes;
+    static_cast<void>(call.answerer->write(no_bytes));
+}
+
 /// Makes the call's answer one that is streamed.
 inline void begin_stream(Call& call, std::string_view content_type) {
     if (call.place.in_worker_pool) {
