@@ -1,8 +1,14 @@
 // Bodies that their handler reads in pieces: when it starts, how fast the client is read, limits while the
 // body flows, early answers and clients that leave.
 #include <doctest/doctest.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <functional>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -70,6 +76,16 @@ void add_readers(Engine& app) {
              })
         .stream_body();
     app.get("/plain", [](Context& ctx) { ctx.text("plain"); });
+}
+
+/// The memory of this process that is resident now.
+std::ptrdiff_t resident_bytes() {
+    std::FILE* const file = std::fopen("/proc/self/statm", "r");
+    if (file == nullptr) return 0;
+    long pages = 0;
+    if (std::fscanf(file, "%*s %ld", &pages) != 1) pages = 0;
+    std::fclose(file);
+    return static_cast<std::ptrdiff_t>(pages) * ::sysconf(_SC_PAGESIZE);
 }
 
 template <class Exception, class F>
@@ -704,6 +720,57 @@ TEST_CASE("observers are told of a streamed request as of any other") {
     REQUIRE(seen.size() == 2);
     CHECK(seen[0] == std::pair{200, sake::AnswerCause::handler});
     CHECK(seen[1] == std::pair{413, sake::AnswerCause::refused});
+}
+
+TEST_CASE("A1.7: a large upload takes less than a megabyte of memory") {
+    const std::size_t size = is_full_size() ? std::size_t{1} << 30U : std::size_t{32} << 20U;
+    std::atomic<std::size_t> read{0};
+    std::atomic<std::ptrdiff_t> most{0};
+    with_server(
+        [&](Engine& app) {
+            app.post("/",
+                     [&](Context& ctx) -> Task<> {
+                         const auto before = resident_bytes();
+                   unsigned pieces = 0;
+                         while (const auto piece = co_await ctx.read()) {
+                             read += piece->size();
+                             if (++pieces % 16 == 0) most = std::max(most.load(), resident_bytes() - before);
+                         }
+                         most = std::max(most.load(), resident_bytes() - before);
+                         ctx.text("read");
+                     })
+                .stream_body()
+                .max_body(size);
+        },
+        [&](TestServer& server) {
+            RawClient client = server.connect();
+            client.set_deadline(60s);
+            client.send(head_of_length("/", size));
+            const std::string part = pattern_bytes(1 << 20);
+            for (std::size_t sent = 0; sent < size; sent += part.size()) client.send(part);
+            CHECK(client.read_response().body == "read");
+            CHECK(read == size);
+            if (!is_sanitized) CHECK(most < 1 << 20);
+        },
+        quiet_config());
+}
+
+TEST_CASE("A1.7: over a socket, too, an early answer is read by a client that still sends") {
+    with_server([](Engine& app) { add_readers(app); },
+                [](TestServer& server) {
+                    for (int i = 0; i < 20; ++i) {
+                        RawClient client = server.connect();
+                        client.send(head_of_length("/size", 300'000'000));
+                        const auto response = client.read_response();
+                        CHECK(response.status == 413);
+                        RawClient flows = server.connect();
+                        flows.send(head("/size", "Transfer-Encoding: chunked\r\n"));
+                        const std::string part = chunk(std::string(200'000, 'x'));
+                        for (int sent = 0; sent < 10; ++sent) static_cast<void>(flows.try_send(part));
+                        CHECK(flows.read_response().status == 413);
+                    }
+                },
+                quiet_config());
 }
 
 }  // namespace test_stream_body

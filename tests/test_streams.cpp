@@ -1,6 +1,7 @@
 // Answers in pieces: what they are on the wire, who waits for whom, how they end and how they are cut.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
@@ -672,6 +673,89 @@ TEST_CASE("A1.5: 5,000 open streams end cleanly at a stop") {
     for (TestConnection& each : streams) clean += each.receive_all().ends_with("tick\n\r\n0\r\n\r\n") ? 1 : 0;
     CHECK(clean == count);
     CHECK(client.stop() == 0);
+}
+
+TEST_CASE("A1.3: stalled readers hold no more than the soft limit each, and slow down nobody") {
+    const int count = is_sanitized ? 100 : 1000;
+    const std::string piece = pattern_bytes(300'000);
+    Engine app(quiet_config().with_max_connections(count + 10));
+    app.get("/large", [&](Context& ctx) -> Task<> {
+        BodyWriter out = ctx.stream("text/plain");
+        for (;;) co_await out.write(piece);
+    });
+    app.get("/plain", [](Context& ctx) { ctx.text("plain"); });
+    TestClient client(app);
+    std::vector<TestConnection> stalled;
+    stalled.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        stalled.push_back(client.connect(1000));
+        stalled.back().send(get_request("/plain"));
+    }
+    client.advance(0s);
+    const auto before = allocations::live_bytes();
+    for (TestConnection& each : stalled) {
+        static_cast<void>(each.response());
+        each.send(get_request("/large"));
+    }
+    client.advance(1s);
+    CHECK((allocations::live_bytes() - before) / count < 64 * 1024 + 8 * 1024);
+    CHECK(client.get("/plain").body == "plain");
+}
+
+TEST_CASE(
+    "streams over sockets: pieces as they are written, a client that leaves, and a clean end at a stop") {
+    std::atomic<int> open{0};
+    const int count = is_sanitized ? 50 : 300;
+    with_server(
+        [&](Engine& app) {
+            add_streams(app);
+            app.get("/open", [&](Context& ctx) -> Task<> {
+                const sake::detail::AtExit ended([&]() noexcept { --open; });
+                ++open;
+                BodyWriter out = ctx.stream("text/plain");
+                co_await out.write("a");
+                co_await sake::sleep(1h);
+            });
+        },
+        [&](TestServer& server) {
+            RawClient client = server.connect();
+            client.send(get_request("/count/3") + get_request("/plain"));
+            CHECK(client.read_response().body == "0\n1\n2\n");
+            CHECK(client.read_response().body == "plain");
+            RawClient leaves = server.connect();
+            leaves.send(get_request("/open"));
+            CHECK(eventually([&] { return open == 1; }));
+            leaves.reset();
+            CHECK(eventually([&] { return open == 0; }));
+            std::vector<RawClient> streams;
+            for (int i = 0; i < count; ++i) streams.push_back(server.connect());
+            for (RawClient& each : streams) each.send(get_request("/open"));
+            CHECK(eventually([&] { return open == count; }));
+            const auto began = std::chrono::steady_clock::now();
+            CHECK(server.stop() == 0);
+            if (!is_sanitized) CHECK(std::chrono::steady_clock::now() - began < 3s);
+            int clean = 0;
+            for (RawClient& each : streams) clean += each.read_response().body == "a" ? 1 : 0;
+            CHECK(clean == count);
+        },
+        quiet_config());
+}
+
+TEST_CASE("a large write over a socket is sent as fast as it is read, and arrives whole") {
+    const std::string bytes = pattern_bytes(20'000'000);
+    with_server(
+        [&](Engine& app) {
+            app.get("/", [&](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("application/octet-stream");
+                co_await out.write(bytes);
+            });
+        },
+        [&](TestServer& server) {
+            RawClient client = RawClient::with_receive_buffer(server.port(), 8 * 1024);
+            client.send(get_request("/"));
+            CHECK(client.read_response().body == bytes);
+        },
+        quiet_config());
 }
 
 }  // namespace test_streams
