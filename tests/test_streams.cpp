@@ -1,8 +1,10 @@
 // Answers in pieces: what they are on the wire, who waits for whom, how they end and how they are cut.
 #include <doctest/doctest.h>
+#include <errno.h>
 
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -754,6 +756,142 @@ TEST_CASE("a large write over a socket is sent as fast as it is read, and arrive
             RawClient client = RawClient::with_receive_buffer(server.port(), 8 * 1024);
             client.send(get_request("/"));
             CHECK(client.read_response().body == bytes);
+        },
+        quiet_config());
+}
+
+TEST_CASE("A1.5: a stream that is not read holds up a stop for a second") {
+    Engine app(quiet_config());
+    const std::string piece = pattern_bytes(100'000);
+    app.get("/large", [&](Context& ctx) -> Task<> {
+        BodyWriter out = ctx.stream("text/plain");
+        for (;;) co_await out.write(piece);
+    });
+    TestClient client(app);
+    TestConnection stalled = client.connect(1000);
+    TestConnection slow = client.connect(10'000);
+    for (TestConnection* each : {&stalled, &slow}) each->send(get_request("/large"));
+    client.advance(2s);
+    app.stop();
+    std::string all;
+    for (int i = 0; i < 8; ++i) {
+        all += slow.receive_now();
+        client.advance(100ms);
+    }
+    CHECK(all.ends_with("0\r\n\r\n"));
+    client.advance(300ms);
+    CHECK_THROWS(static_cast<void>(stalled.receive_all()));
+    CHECK(client.stop() == 0);
+}
+
+TEST_CASE("streams over every poller: a slow reader, an echo, and a stop in the middle") {
+    on_every_poller([](const sake::Config& config) {
+        const std::string bytes = pattern_bytes(5'000'000);
+        with_server(
+            [&](Engine& app) {
+                add_streams(app);
+                app.get("/large", [&](Context& ctx) -> Task<> {
+                    BodyWriter out = ctx.stream("application/octet-stream");
+                    co_await out.write(bytes);
+                });
+                app.post("/echo",
+                         [](Context& ctx) -> Task<> {
+                             BodyWriter out = ctx.stream("application/octet-stream");
+                             while (const auto part = co_await ctx.read()) co_await out.write(*part);
+                         })
+                    .stream_body();
+            },
+            [&](TestServer& server) {
+                RawClient slow = RawClient::with_receive_buffer(server.port(), 8 * 1024);
+                slow.send(get_request("/large"));
+                CHECK(slow.read_response().body == bytes);
+                RawClient echo = server.connect();
+                for (int i = 0; i < 3; ++i) {
+                    const std::string part = bytes.substr(0, 100'000);
+                    echo.send(post_request("/echo", part));
+                    CHECK(echo.read_response().body == part);
+                }
+                RawClient ticks = server.connect();
+                ticks.send(get_request("/tick"));
+                static_cast<void>(ticks.read_some(1));
+                CHECK(server.stop() == 0);
+            },
+            config);
+    });
+}
+
+TEST_CASE("a send that fails cuts the answer and cancels the handler") {
+    std::atomic<int> cancelled{0};
+    with_server(
+        [&](Engine& app) {
+            app.get("/", [&](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                try {
+                    for (;;) {
+                        co_await out.write("x");
+                        co_await sake::sleep(1ms);
+                    }
+                } catch (const sake::Cancelled&) {
+                    ++cancelled;
+                    throw;
+                }
+            });
+        },
+        [&](TestServer& server) {
+            for (const int error : {EPIPE, ECONNRESET, ENOBUFS}) {
+                CAPTURE(error);
+                cancelled = 0;
+                RawClient client = server.connect();
+                const ScopedFaults faults(FaultPlan().fail_nth("send", 5, error));
+                client.send(get_request("/"));
+                CHECK(client.read_until_close().find("0\r\n\r\n") == std::string::npos);
+                CHECK(eventually([&] { return cancelled == 1; }));
+            }
+        },
+        quiet_config());
+}
+
+TEST_CASE("any allocation may fail while an answer is streamed: it is whole, cut, or a 503") {
+    const std::string bytes = pattern_bytes(300'000);
+    with_server(
+        [&](Engine& app) {
+            app.post("/",
+                     [&](Context& ctx) -> Task<> {
+                         std::size_t size = 0;
+                         while (const auto part = co_await ctx.read()) size += part->size();
+                         BodyWriter out = ctx.stream("text/plain");
+                         co_await out.write(bytes);
+                         co_await out.write(std::to_string(size));
+                     })
+                .stream_body();
+        },
+        [&](TestServer& server) {
+            const std::string body = pattern_bytes(100'000, 7);
+            for (const std::uint64_t in_a_row : {1U, 3U, 100'000U}) {
+                bool is_clean = false;
+                for (std::uint64_t nth = 1; !is_clean; ++nth) {
+                    CAPTURE(nth);
+                    REQUIRE(nth < 500);
+                    RawClient client = server.connect();
+                    REQUIRE(client.send(get_request("/_ping")).read_response().body == "pong");
+                    std::string all;
+                    {
+                        const allocations::ScopedFailure failure(nth, in_a_row);
+                        try {
+                            client.send(post_request("/", body, "Connection: close\r\n"));
+                            all = client.read_until_close();
+                        } catch (const std::exception&) {
+                            // Lost for want of memory, or reset.
+                        }
+                        is_clean = !failure.fired();
+                    }
+                    const bool is_whole = all.ends_with("6\r\n100000\r\n0\r\n\r\n");
+                    const bool is_cut = !all.ends_with("0\r\n\r\n");
+                    REQUIRE((is_whole || is_cut));
+                    if (is_clean) REQUIRE(is_whole);
+                    REQUIRE(server.ping());
+                }
+            }
         },
         quiet_config());
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -62,6 +63,10 @@ inline void H1Connection::end_stream(Turn& turn) {
         return cut_stream();
     }
     if (!shard_.observers.empty()) tell_observers(shard_, *exchange_, stream.sent());
+    const bool is_stopped = shard_.is_draining() && exchange_->runner.has_ended_early();
+    if (is_stopped && transport_.has_unsent()) {
+        transport_.unsent().rate.demand_by(now() + std::chrono::seconds(1));
+    }
     finish_request(turn, stream.closes() || exchange_->call.response.close || shard_.is_draining());
 }
 
