@@ -1,7 +1,7 @@
 // H1Connection: a session that speaks HTTP/1. `advance` does all that needs no waiting (read, parse, answer
-// plain routes, send) and says what to wait for. Where the bytes are is in turn.hpp and transport.hpp, for
-// how long it waits in deadlines.hpp, what the bytes mean in h1_reader.hpp, and how a handler runs that is a
-// coroutine in app/call_runner.hpp.
+// plain routes, send) and says what to wait for. How it answers is in h1_calls.hpp, how it waits and closes in
+// h1_waiting.hpp. Where the bytes are is in turn.hpp and transport.hpp, what they mean in h1_reader.hpp, and how
+// a handler runs that is a coroutine in app/call_runner.hpp.
 #pragma once
 
 #include <algorithm>
@@ -42,7 +42,8 @@ namespace detail {
 ///   body        a body is being received                             ready, idle (answered), closing
 ///   ready       the request is complete, and its handler, which is   handling
 ///               a coroutine, waits until the answers before it left
-///   handling    that handler runs                                    idle (answered), closing, cut_off
+///   handling    that handler runs, and may stream; see               idle (answered), closing, cut_off,
+///               h1_streams.hpp                                       dead (a streamed answer is cut)
 ///   cut_off     the client has its answer (504, 503), and the        lingering
 ///               handler, which was cancelled, has yet to end
 ///   closing     the last answer is being sent                        lingering, or deleted
