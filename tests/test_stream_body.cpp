@@ -577,7 +577,7 @@ TEST_CASE(
         });
 }
 
-TEST_CASE("A1.7: an early answer goes at once, and the client reads it while it still sends") {
+TEST_CASE("an early answer goes at once, and the client reads it while it still sends") {
     with_client(
         add_readers,
         [](TestClient& client) {
@@ -722,7 +722,7 @@ TEST_CASE("observers are told of a streamed request as of any other") {
     CHECK(seen[1] == std::pair{413, sake::AnswerCause::refused});
 }
 
-TEST_CASE("A1.7: a large upload takes less than a megabyte of memory") {
+TEST_CASE("a large upload takes less than a megabyte of memory") {
     const std::size_t size = is_full_size() ? std::size_t{1} << 30U : std::size_t{32} << 20U;
     std::atomic<std::size_t> read{0};
     std::atomic<std::ptrdiff_t> most{0};
@@ -731,7 +731,7 @@ TEST_CASE("A1.7: a large upload takes less than a megabyte of memory") {
             app.post("/",
                      [&](Context& ctx) -> Task<> {
                          const auto before = resident_bytes();
-                   unsigned pieces = 0;
+                         unsigned pieces = 0;
                          while (const auto piece = co_await ctx.read()) {
                              read += piece->size();
                              if (++pieces % 16 == 0) most = std::max(most.load(), resident_bytes() - before);
@@ -755,7 +755,7 @@ TEST_CASE("A1.7: a large upload takes less than a megabyte of memory") {
         quiet_config());
 }
 
-TEST_CASE("A1.7: over a socket, too, an early answer is read by a client that still sends") {
+TEST_CASE("over a socket, too, an early answer is read by a client that still sends") {
     with_server([](Engine& app) { add_readers(app); },
                 [](TestServer& server) {
                     for (int i = 0; i < 20; ++i) {

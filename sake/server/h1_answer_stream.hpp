@@ -137,6 +137,7 @@ inline void H1AnswerStream::append_head(Turn& turn) {
     if (closes_) head.connection = http1::ConnectionLine::close;
     http1::append_response_head(turn.gathered(), head, response.headers);
     state_ = State::begun;
+    status_ = response.status;
     exchange_.runner.lift_time_limit();
     if (call.request.known_method != Method::head) return;
     state_ = State::complete;

@@ -62,12 +62,18 @@ inline void H1Connection::end_stream(Turn& turn) {
         state_ = State::dead;
         return cut_stream();
     }
-    if (!shard_.observers.empty()) tell_observers(shard_, *exchange_, stream.sent());
+    tell_of_stream();
     const bool is_stopped = shard_.is_draining() && exchange_->runner.has_ended_early();
     if (is_stopped && transport_.has_unsent()) {
         transport_.unsent().rate.demand_by(now() + std::chrono::seconds(1));
     }
     finish_request(turn, stream.closes() || exchange_->call.response.close || shard_.is_draining());
+}
+
+inline void H1Connection::tell_of_stream() noexcept {
+    if (shard_.observers.empty()) return;
+    exchange_->call.response.status = exchange_->answer.status();  // whatever was set since
+    tell_observers(shard_, *exchange_, exchange_->answer.sent());
 }
 
 /// An answer that has begun has no end. Where that would be the end of the connection, only a reset tells it
@@ -76,7 +82,7 @@ inline void H1Connection::cut_stream() noexcept {
     H1AnswerStream& stream = exchange_->answer;
     if (!stream.has_begun()) return;
     exchange_->call.cause = AnswerCause::cut;
-    if (!shard_.observers.empty()) tell_observers(shard_, *exchange_, stream.sent());
+    tell_of_stream();
     if (stream.ends_with_connection()) transport_.give_up_output();
 }
 

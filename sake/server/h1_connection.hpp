@@ -1,7 +1,7 @@
 // H1Connection: a session that speaks HTTP/1. `advance` does all that needs no waiting (read, parse, answer
-// plain routes, send) and says what to wait for. How it answers is in h1_calls.hpp, how it waits and closes in
-// h1_waiting.hpp. Where the bytes are is in turn.hpp and transport.hpp, what they mean in h1_reader.hpp, and how
-// a handler runs that is a coroutine in app/call_runner.hpp.
+// plain routes, send) and says what to wait for. How it answers is in h1_calls.hpp, how it waits and closes
+// in h1_waiting.hpp. Where the bytes are is in turn.hpp and transport.hpp, what they mean in h1_reader.hpp,
+// and how a handler runs that is a coroutine in app/call_runner.hpp.
 #pragma once
 
 #include <algorithm>
@@ -119,6 +119,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     void conclude(Turn& turn);
     void end_stream(Turn& turn);
     void cut_stream() noexcept;
+    void tell_of_stream() noexcept;
     void answer_early(int status, std::string_view detail, AnswerCause cause) noexcept;
 
     // Answering.

@@ -85,8 +85,9 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     /// Of an answer that has begun: whether its end is that of the connection.
     [[nodiscard]] bool closes() const noexcept { return closes_; }
     [[nodiscard]] bool ends_with_connection() const noexcept { return !is_chunked_; }
-    /// How much of the body was sent.
+    /// How much of the body was sent, and behind which status.
     [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+    [[nodiscard]] int status() const noexcept { return status_; }
 
   private:
     void append_head(Turn& turn);
@@ -95,6 +96,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     void append_piece(Turn& turn, std::string_view piece);
 
     std::uint64_t sent_ = 0;
+    int status_ = 0;
     bool closes_ = false;
     bool is_chunked_ = true;
 };
