@@ -708,6 +708,41 @@ TEST_CASE("a reader that a task has left behind is told when the handler has end
         });
 }
 
+TEST_CASE("an answer behind a 100 Continue that is held up reaches nobody else") {
+    for (const bool is_late : {false, true}) {
+        CAPTURE(is_late);
+        with_client(
+            [&](Engine& app) {
+                add_readers(app);
+                app.post("/gives-up",
+                         [&](Context& ctx) -> Task<> {
+                             try {
+                                 static_cast<void>(co_await sake::timeout(ctx.read(), 10ms));
+                             } catch (const sake::TimedOut&) {
+                                 ctx.text("gave up");
+                             }
+                             if (is_late) co_await sake::sleep(1h);
+                         })
+                    .stream_body();
+            },
+            [](TestClient& client) {
+                TestConnection probe = client.connect();
+                probe.send(get_request("/plain"));
+                const std::size_t room = probe.receive_now().size() + 5;
+                TestConnection stalled = client.connect(room);
+                stalled.send(get_request("/plain"));
+                client.advance(0s);
+                stalled.send(head_of_length("/gives-up", 10, "Expect: 100-continue\r\n"));
+                client.advance(2s);
+                probe.send(get_request("/plain"));
+                CHECK(probe.response().body == "plain");
+                CHECK(probe.receive_now().empty());
+                CHECK_THROWS(static_cast<void>(stalled.receive_all()));
+            },
+            quiet_config().with_request_timeout(1s));
+    }
+}
+
 TEST_CASE("observers are told of a streamed request as of any other") {
     std::vector<std::pair<int, sake::AnswerCause>> seen;
     Engine app(quiet_config().with_max_body(100));

@@ -48,11 +48,19 @@ inline void H1Connection::conclude(Turn& turn) {
     if (leaves_body) exchange.call.response.close = true;
     if (exchange.answer.has_begun()) {
         end_stream(turn);
+    } else if (!all_has_left(turn)) {
+        state_ = State::dead;
     } else {
         exchange.runner.answer_failure();
         respond(turn);
     }
     has_unread_ = has_unread_ || leaves_body;
+}
+
+/// Whether an answer can be gathered. Not behind a "100 Continue" that is held up, since the client does not
+/// even read the answers before it.
+inline bool H1Connection::all_has_left(Turn& turn) {
+    return !transport_.has_unsent() || turn.send() == Output::Result::sent;
 }
 
 /// The handlers have ended whose answer has begun to leave.
@@ -120,6 +128,7 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
     state_ = State::dead;
     try {
         Turn turn(shard_, transport_);
+        if (!all_has_left(turn)) return;
         answer_refusal(exchange_->call, shard_.routes.root(), status, detail, cause);
         answer(turn, true);
         const bool is_sent = turn.send() == Output::Result::sent;

@@ -117,6 +117,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     void call_cut_off(CallRunner::End why) noexcept override;
     void peer_hung_up(std::uint8_t ready) noexcept override;
     void conclude(Turn& turn);
+    bool all_has_left(Turn& turn);
     void end_stream(Turn& turn);
     void cut_stream() noexcept;
     void tell_of_stream() noexcept;
