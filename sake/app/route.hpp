@@ -119,13 +119,11 @@ class RouteEntry {
     RouteEntry* next = nullptr;  // in the order of registration
 
     void require_unfrozen() const { scope_->require_unfrozen(); }
-    /// A body is streamed to this side, and a worker takes it as a whole.
-    void require_one_side() const {
-        if (!streams_body || !is_worker()) return;
-        throw std::invalid_argument(
-            description_ +
-            ": a worker route has its whole body; with stream_body(), drop worker() and "
-            "compute in the handler by co_await sake::background(...)");
+    /// A body is streamed to this side, and a worker has it as a whole.
+    [[noreturn]] void refuse_both_sides() const {
+        throw std::invalid_argument(description_ +
+                                    ": a worker route has its whole body; with stream_body(), drop worker() "
+                                    "and compute in the handler by co_await sake::background(...)");
     }
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
@@ -210,8 +208,8 @@ inline Route& Route::stream_body() {
                                     ": stream_body needs a handler that is a coroutine, one that returns "
                                     "sake::Task<>, since reading waits for the client");
     }
+    if (entry_->is_worker()) entry_->refuse_both_sides();
     entry_->streams_body = true;
-    entry_->require_one_side();
     return *this;
 }
 
