@@ -49,6 +49,7 @@ TEST_CASE("the defaults are those that are promised") {
     CHECK(config.rate_grace == 5s);
     CHECK(config.minimum_rate == 240);
     CHECK(config.shutdown_grace == 30s);
+    CHECK(config.end_streams_at_stop);
     CHECK(config.max_request_line == 8 * 1024);
     CHECK(config.max_header_block == 16 * 1024);
     CHECK(config.max_header_count == 100);
@@ -95,6 +96,7 @@ TEST_CASE("every setter sets its field and chains") {
                         .with_minimum_rate(11)
                         .with_half_close_window(12ms)
                         .with_shutdown_grace(13ms)
+                        .with_end_streams_at_stop(false)
                         .with_max_request_line(14)
                         .with_max_header_block(15)
                         .with_max_header_count(16)
@@ -125,6 +127,7 @@ TEST_CASE("every setter sets its field and chains") {
     CHECK(config.minimum_rate == 11);
     CHECK(config.half_close_window == 12ms);
     CHECK(config.shutdown_grace == 13ms);
+    CHECK_FALSE(config.end_streams_at_stop);
     CHECK(config.max_request_line == 14);
     CHECK(config.max_header_block == 15);
     CHECK(config.max_header_count == 16);

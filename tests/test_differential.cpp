@@ -53,6 +53,18 @@ void add_routes(sake::Engine& app) {
         ctx.text("coroutine " + std::string(ctx.body()));
     });
     app.any("/worker", [](Context& ctx) { ctx.text("worker " + std::string(ctx.body())); }).worker();
+    app.any("/reads",
+            [](Context& ctx) -> Task<> {
+                std::string all = "read ";
+                while (const auto piece = co_await ctx.read()) all.append(*piece);
+                ctx.text(all);
+            })
+        .stream_body();
+    app.any("/pieces", [](Context& ctx) -> Task<> {
+        sake::BodyWriter out = ctx.stream("text/plain");
+        co_await out.write("two ");
+        co_await out.write("pieces");
+    });
     app.get("/end", [](Context& ctx) { ctx.text("the end"); });
 }
 
@@ -161,7 +173,8 @@ class Generator {
                 [[fallthrough]];
             default:
                 return one_of({"/echo", "/echo", "/echo", "/json", "/cookie", "/throws", "/gone", "/nothing",
-                               "/moved", "/closes", "/coroutine", "/worker", "/_ping"});
+                               "/moved", "/closes", "/coroutine", "/worker", "/_ping", "/reads", "/reads",
+                               "/pieces"});
         }
     }
 

@@ -43,6 +43,13 @@ void add_routes(sake::Engine& app) {
         const std::string body = co_await copied(ctx);
         ctx.text(body);
     });
+    app.post("/echo-pieces",
+             [](sake::Context& ctx) -> sake::Task<> {
+                 std::string body;
+                 while (const auto piece = co_await ctx.read()) body.append(*piece);
+                 ctx.text(body);
+             })
+        .stream_body();
     // A text and no object, since nlohmann's destructor of a filled array or object allocates and is
     // noexcept: a failure in there ends the process, and nobody else can do anything about it.
     app.post("/json", [](sake::Context& ctx) { ctx.json(ctx.bind<std::string>()); });
@@ -409,6 +416,7 @@ TEST_CASE("L5 any allocation may fail: the request gets 503 or a close, and the 
         {"an upload", post_request("/echo", large, close), large},
         {"a coroutine", get_request("/nested", close), "nested"},
         {"a worker", get_request("/work/1", close), "work 1"},
+        {"an upload that is read in pieces", post_request("/echo-pieces", large, close), large},
         {"an upload to a coroutine", post_request("/echo-later", large, close), large},
         {"pipelined coroutines", get_request("/sleep/1") + get_request("/sleep/2", close), "sleep 2",
          "sleep 1"},

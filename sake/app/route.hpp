@@ -42,6 +42,11 @@ class Route {
     template <class Pool = WorkerPool>
     Route& worker(bool on = true);
 
+    /// The handler starts when the head of a request is there, and reads the body in pieces, as fast as it
+    /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is no coroutine, or the
+    /// route a worker route.
+    Route& stream_body();
+
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
     template <class F>
     Route& use(F&& middleware);
@@ -111,9 +116,16 @@ class RouteEntry {
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
+    bool streams_body = false;   // to its handler
     RouteEntry* next = nullptr;  // in the order of registration
 
     void require_unfrozen() const { scope_->require_unfrozen(); }
+    /// A body is streamed to this side, and a worker has it as a whole.
+    [[noreturn]] void refuse_both_sides() const {
+        throw std::invalid_argument(description_ +
+                                    ": a worker route has its whole body; with stream_body(), drop worker() "
+                                    "and compute in the handler by co_await sake::background(...)");
+    }
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
     [[nodiscard]] std::string_view pattern() const noexcept { return info_.pattern; }
@@ -187,6 +199,18 @@ Route& Route::max_body(Number bytes) {
                                     std::to_string(number));
     }
     entry_->max_body = detail::as_setting<std::size_t>(bytes);
+    return *this;
+}
+
+inline Route& Route::stream_body() {
+    entry_->require_unfrozen();
+    if (!entry_->handler().is_coroutine()) {
+        throw std::invalid_argument(description() +
+                                    ": stream_body needs a handler that is a coroutine, one that returns "
+                                    "sake::Task<>, since reading waits for the client");
+    }
+    if (entry_->is_worker()) entry_->refuse_both_sides();
+    entry_->streams_body = true;
     return *this;
 }
 

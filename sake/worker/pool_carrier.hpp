@@ -395,6 +395,7 @@ std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config& confi
 template <class Pool>
 Route& Route::worker(bool on) {
     entry_->require_unfrozen();
+    if (on && entry_->streams_body) entry_->refuse_both_sides();
     entry_->make_carrier = on ? &detail::make_pool_carrier<Pool> : nullptr;
     return *this;
 }

@@ -22,6 +22,19 @@ inline std::string without_date(std::string_view answer) {
     return text.erase(date, text.find('\r', date + 2) - date);
 }
 
+/// How long the content of an answer is, as framed; it must be whole.
+inline std::size_t size_of_content(const http1::Framing& framing, std::string_view bytes) {
+    if (framing.body == http1::Framing::Body::to_the_end) return bytes.size();  // in pieces, for HTTP/1.0
+    http1::BodyReader reader;
+    reader.reset(framing);
+    for (std::size_t size = 0;;) {
+        const http1::BodyReader::Step step = reader.read(bytes.substr(size));
+        size += step.consumed;
+        if (step.kind == http1::BodyReader::Step::Kind::done) return size;
+        require(step.kind == http1::BodyReader::Step::Kind::data, "an answer is whole");
+    }
+}
+
 /// Requires that all of it is whole answers, interim ones left out, with nothing behind one that closes. The
 /// first of them are to requests of which `are_heads` tells whether they are HEAD; one more may follow, to a
 /// request that could not be read.
@@ -39,10 +52,7 @@ inline std::vector<Answer> take_apart(std::string_view bytes, const std::vector<
         const http1::Framing framing = http1::decide_response_framing(
             head, bytes.data(), has_no_content ? sake::detail::Method::head : sake::detail::Method::get);
         require(framing.refuse_status == 0, "an answer has one framing");
-        require(framing.body != http1::Framing::Body::to_the_end, "an answer says where it ends");
-        const std::size_t content =
-            framing.body == http1::Framing::Body::length ? static_cast<std::size_t>(framing.length) : 0;
-        require(content <= bytes.size() - head.size, "an answer is whole");
+        const std::size_t content = size_of_content(framing, bytes.substr(head.size));
         if (head.status >= 200) {
             require(answers.empty() || !answers.back().closes, "nothing follows the last answer");
             require(!is_refusal || !framing.keep_alive, "a refusal ends the connection");

@@ -30,6 +30,7 @@ struct Site {
                        sake::detail::Handler(handler));
         };
         routes.add_middleware(routes.root(), sake::detail::Handler([this](sake::Context& ctx) {
+                                  if (ctx.route() == "/read") return;
                                   static_cast<void>(ctx.body());  // goes on when the request is whole
                                   are_heads.push_back(ctx.method() == "HEAD");
                               }));
@@ -44,6 +45,22 @@ struct Site {
             co_await sake::yield();
             ctx.text(ctx.body());
         });
+        add("*", "/pieces", [](sake::Context& ctx) -> sake::Task<> {
+            sake::BodyWriter out = ctx.stream("text/plain");
+            co_await out.write("two ");
+            co_await sake::yield();
+            co_await out.write("pieces");
+        });
+        const auto read = [this](sake::Context& ctx) -> sake::Task<> {
+            std::string all;
+            while (const auto piece = co_await ctx.read()) all.append(*piece);
+            are_heads.push_back(ctx.method() == "HEAD");  // the request is whole
+            ctx.text(all);
+        };
+        routes
+            .add(routes.root(), "*", sake::detail::PatternInfo{"/read", 0, __FILE__, __LINE__},
+                 sake::detail::Handler(read))
+            .route.stream_body();
         routes.set_fallback(sake::detail::Handler([](sake::Context& ctx) { ctx.status(404); }));
         routes.freeze(false);
     }
