@@ -133,6 +133,14 @@ class Context {
     Context& send(Bytes&& bytes, std::string_view content_type);
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
+    /// A regular file by its path, relative to the working directory: with its type, ranges, ETag and
+    /// Last-Modified, by the conditions of the request. Never a path that a client has named: see
+    /// Engine::static_files. Throws HttpError 404 if there is none, and 412 and 416 as the request asks.
+    template <std::convertible_to<std::string> Path>
+    Context& file(const Path& path);
+    /// The same, to be saved under this name, in any script; without one, under its own.
+    template <std::convertible_to<std::string> Path>
+    Context& attachment(const Path& path, std::string_view download_name = {});
     /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
     /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302);

@@ -3,13 +3,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "sake/app/answered.hpp"
+#include "sake/app/file_body.hpp"
 #include "sake/app/response.hpp"
 #include "sake/base/byte_buffer.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http1/writer.hpp"
 #include "sake/server/h1_exchange.hpp"
@@ -26,6 +29,7 @@ struct AnswerTerms {
     bool close = false;
     bool is_head_request = false;
     bool is_http_1_0 = false;
+    std::uint64_t body_size = 0;
     std::string_view date_line;
 };
 
@@ -42,7 +46,7 @@ inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerT
     head.status = answer.status;
     head.content_type = sends_body ? answer.content_type() : std::string_view{};
     head.body = no_content ? http1::BodyLine::none : http1::BodyLine::length;
-    head.content_length = sends_body ? answer.body.size() : 0;
+    head.content_length = sends_body ? terms.body_size : 0;
     head.date_line = terms.date_line;
     if (terms.close) {
         head.connection = http1::ConnectionLine::close;
@@ -52,13 +56,13 @@ inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerT
     http1::append_response_head(out, head, answer.headers);
     constexpr std::size_t worth_copying = 16 * 1024;
     if (!sends_body || terms.is_head_request) return true;
-    if (answer.body.size() > worth_copying) return false;
+    if (answer.body.size() > worth_copying || answer.file() != nullptr) return false;
     out.append(answer.body);
     return true;
 }
 
 /// Tells the program's observers of an answer that is about to leave.
-inline void tell_observers(Shard& shard, H1Exchange& exchange, std::size_t body_size) {
+inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t body_size) {
     Call& call = exchange.call;
     const int status = call.response.status;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
@@ -73,6 +77,13 @@ inline void tell_observers(Shard& shard, H1Exchange& exchange, std::size_t body_
                           .ctx = call.context});
 }
 
+/// Sends what is gathered, with a file behind it. False if the connection is broken.
+inline bool send_file(Turn& turn, FileBody& file) {
+    OwningList<OutputPiece> pieces;
+    for (BodyPiece& each : file.pieces) pieces.push_back(new OutputPiece(std::move(each)));
+    return turn.send_with(pieces.first()) != Output::Result::failed;
+}
+
 /// The one place that every answer passes: gathers it, or sends it at once if it is large. False if the
 /// connection is broken. A large body is moved from.
 inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool close) {
@@ -82,12 +93,15 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
     terms.is_head_request = exchange.call.request.known_method == Method::head;
     terms.is_http_1_0 = exchange.reader.is_http_1_0();
     terms.date_line = shard.date_line();
-    const std::size_t body_size = response.body.size();
+    FileBody* const file = response.file();
+    terms.body_size = file == nullptr ? response.body.size() : file->length;
     const bool is_whole = append_answer(turn.gathered(), response, terms);
     // Out of the observers' reach, since the head has said how long it is.
     std::string rest = is_whole ? std::string() : std::move(response.body);
-    if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
-    return is_whole || turn.send_with(std::move(rest)) != Output::Result::failed;
+    if (!shard.observers.empty()) tell_observers(shard, exchange, terms.body_size);
+    if (is_whole) return true;
+    if (file != nullptr) return send_file(turn, *file);
+    return turn.send_with(std::move(rest)) != Output::Result::failed;
 }
 
 }  // namespace detail
