@@ -460,8 +460,14 @@ TEST_CASE("a range is of the file as it is, whatever codings the client accepts"
                               {{"Accept-Encoding", "gzip"}, {"Range", "bytes=1-2"}, {"If-Range", tag}});
         };
         CHECK(rest(plain).body == "la");
-        CHECK(rest(zipped).status == 200);  // no part of one behind a part of the other
-        CHECK(rest(zipped).body == "zipped!");
+        // Whoever has a part of the other form goes on with that.
+        CHECK(rest(zipped).body == "ip");
+        CHECK(rest(zipped).header("Content-Encoding") == "gzip");
+        CHECK(rest(zipped).header("Content-Range") == "bytes 1-2/7");
+        CHECK(rest("\"old\"").body == "zipped!");
+        response = client.get("/s/app.js", {{"Range", "bytes=1-2"}, {"If-Range", zipped}});
+        CHECK(response.status == 200);  // no part of one behind a part of the other
+        CHECK(response.body == "plain");
         response = client.get("/s/app.js", {{"Accept-Encoding", "gzip, identity;q=0"}, {"Range", "bytes=1-2"}});
         CHECK(response.header("Content-Encoding") == "gzip");
     });
@@ -823,11 +829,10 @@ TEST_CASE("a client that reads slowly gets all of a file, and one that stops is 
         sake::TestConnection slow = client.connect(1000);
         slow.send("GET /s/large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
         std::string got;
-        while (got.size() < 100'000) {
+        while (!got.ends_with(bytes_of(100'000))) {
             got += slow.receive();
             client.advance(10ms);
         }
-        CHECK(got.find(bytes_of(100'000)) != std::string::npos);
         sake::TestConnection stopped = client.connect(1000);
         stopped.send("GET /s/large.bin HTTP/1.1\r\nHost: a\r\n\r\n");
         client.advance(2min);

@@ -181,7 +181,8 @@ class FileSite {
         answer.make();
     }
 
-    /// Ranges are of the file as it is, since the client puts them together by their place in it.
+    /// Ranges are of the file as it is, since a client puts them together by their place in it; unless
+    /// If-Range says that it has a part of another form.
     static bool asks_for_range(Call& call, const FoundFile& found) {
         const auto field = range_of(call.request);
         if (!field || RangeRequest::parse(*field, found.size).kind() == RangeRequest::Kind::whole) return false;
