@@ -1,5 +1,5 @@
-// Frontend: a small single-page app and its API, in one program. The page's files are linked into it here; with
-// a directory instead, say app.frontend("/", "dist").
+// Frontend: a small single-page app and its API, in one program. The page's files are linked into it here;
+// with a directory instead, say app.frontend("/", "dist").
 //
 //   g++ -std=c++20 -O2 -I../single_include frontend.cpp -o frontend -pthread && ./frontend
 //
@@ -64,7 +64,8 @@ int main(int argc, char** argv) {
     api.get("/notes", [&] { return notes; });
     api.post("/notes", [&](sake::Context& ctx) {
         const auto note = ctx.bind();
-        if (!note.contains("text") || !note["text"].is_string()) throw sake::HttpError(422, "a note has a text");
+        if (!note.contains("text") || !note["text"].is_string())
+            throw sake::HttpError(422, "a note has a text");
         notes.push_back(note["text"]);
         ctx.json(201, notes);
     });

@@ -70,7 +70,8 @@ TEST_CASE("an entity tag has quotes, and may be weak") {
     CHECK(tags_of(",, \"a\",,") == Tags{"\"a\""});
     CHECK(tags_of("\"\xc3\xa4\"") == Tags{"\"\xc3\xa4\""});
     CHECK(tags_of("a, \"b\"") == Tags{"\"b\""});  // what is no tag is passed over
-    for (const char* const none : {"", "a", "\"a", "a\"", "w/\"a\"", "W/a", "W/", "\"a b\"", "\"a\"b", "W/ \"a\""}) {
+    for (const char* const none :
+         {"", "a", "\"a", "a\"", "w/\"a\"", "W/a", "W/", "\"a b\"", "\"a\"b", "W/ \"a\""}) {
         INFO(none);
         CHECK(tags_of(none).empty());
         CHECK_FALSE(EntityTag::parse(none));

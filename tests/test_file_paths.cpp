@@ -132,7 +132,7 @@ void check_target(TestClient& client, const std::string& target, int& passed) {
 
 }  // namespace
 
-TEST_CASE("no spelling of a path is a way past a group's middleware") {
+TEST_CASE("P9: no spelling of a path is a way past a group's middleware") {
     const Site site;
     for (const bool is_frontend : {false, true}) {
         with_client([&](Engine& app) { add_routes(app, site, is_frontend); },
@@ -146,7 +146,7 @@ TEST_CASE("no spelling of a path is a way past a group's middleware") {
     }
 }
 
-TEST_CASE("what other servers read as a slash, a dot or nothing is no way to a file") {
+TEST_CASE("P9: what other servers read as a slash, a dot or nothing is no way to a file") {
     const Site site;
     with_client([&](Engine& app) { add_routes(app, site, false); },
                 [](TestClient& client) {

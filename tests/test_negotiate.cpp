@@ -38,7 +38,8 @@ TEST_CASE("a quality has at most three places, and is at most one") {
     CHECK(parse_quality("0.5") == 500);
     CHECK(parse_quality("0.05") == 50);
     CHECK(parse_quality("0.001") == 1);
-    for (const char* const none : {"", "2", "1.001", "1.1", "0.0001", ".5", "-1", "0,5", "1e0", "0.x", "00", "01"}) {
+    for (const char* const none :
+         {"", "2", "1.001", "1.1", "0.0001", ".5", "-1", "0,5", "1e0", "0.x", "00", "01"}) {
         INFO(none);
         CHECK_FALSE(parse_quality(none));
     }
@@ -104,8 +105,10 @@ TEST_CASE("a file is saved under its name, in any script") {
           "attachment; filename=\"_.txt\"; filename*=UTF-8''%E9%85%92.txt");
     CHECK(attachment_disposition("na\xc3\xafve file.txt") ==
           "attachment; filename=\"na_ve file.txt\"; filename*=UTF-8''na%C3%AFve%20file.txt");
-    CHECK(attachment_disposition("100%.txt") == "attachment; filename=\"100_.txt\"; filename*=UTF-8''100%25.txt");
-    CHECK(attachment_disposition("a\"b.txt") == "attachment; filename=\"a_b.txt\"; filename*=UTF-8''a%22b.txt");
+    CHECK(attachment_disposition("100%.txt") ==
+          "attachment; filename=\"100_.txt\"; filename*=UTF-8''100%25.txt");
+    CHECK(attachment_disposition("a\"b.txt") ==
+          "attachment; filename=\"a_b.txt\"; filename*=UTF-8''a%22b.txt");
 }
 
 TEST_CASE("the name of a file is no path and ends no field") {

@@ -72,15 +72,17 @@ TEST_CASE("a range without a byte of the body is none") {
     CHECK(kind_of("bytes=1000-2000,5000-") == Kind::none);
     CHECK(kind_of("bytes=-0") == Kind::none);
     CHECK(kind_of("bytes=99999999999999999999999999-") == Kind::none);
-    for (const char* const field : {"bytes=0-", "bytes=0-0", "bytes=-1"}) CHECK(kind_of(field, 0) == Kind::none);
+    for (const char* const field : {"bytes=0-", "bytes=0-0", "bytes=-1"})
+        CHECK(kind_of(field, 0) == Kind::none);
     CHECK(sake::detail::unsatisfied_range(1000) == "bytes */1000");
 }
 
 TEST_CASE("a field that is not valid, or of another unit, asks for nothing") {
     for (const char* const field :
-         {"", "bytes", "bytes=", "bytes=,", "bytes=-", "bytes=a-b", "bytes=1", "bytes=1-0", "bytes=5-6,9-8",
-          "bytes=1-2,x", "bytes=--1", "bytes=1--2", "bytes=+1-2", "bytes=0x1-2", "bytes = 0-1", "bytes =0-1",
-          "bytes=1 -2", "bytes=1- 2", "items=0-1", "none", "=0-1", "bytes=0-1;q=1", "bytes=1.0-2"}) {
+         {"",           "bytes",       "bytes=",        "bytes=,",       "bytes=-",    "bytes=a-b",
+          "bytes=1",    "bytes=1-0",   "bytes=5-6,9-8", "bytes=1-2,x",   "bytes=--1",  "bytes=1--2",
+          "bytes=+1-2", "bytes=0x1-2", "bytes = 0-1",   "bytes =0-1",    "bytes=1 -2", "bytes=1- 2",
+          "items=0-1",  "none",        "=0-1",          "bytes=0-1;q=1", "bytes=1.0-2"}) {
         INFO(field);
         CHECK(kind_of(field) == Kind::whole);
     }

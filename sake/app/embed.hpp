@@ -51,7 +51,8 @@ class EmbeddedFiles {
     for (std::size_t i = 0; i < files.size(); ++i) {
         const std::string& name = files[i].name;
         if (name.empty() || name.front() == '/' || name.back() == '/') {
-            throw std::invalid_argument("embed: '" + name + "' is no path of a file, such as 'assets/app.js'");
+            throw std::invalid_argument("embed: '" + name +
+                                        "' is no path of a file, such as 'assets/app.js'");
         }
         if (i > 0 && files[i - 1].name == name) {
             throw std::invalid_argument("embed: '" + name + "' is there twice");

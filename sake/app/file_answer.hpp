@@ -37,13 +37,19 @@ namespace detail {
 
 /// The value of a field that is a list: if the field is there more than once, all of them.
 inline std::optional<std::string_view> list_field(Request& request, std::string_view name) {
-    std::optional<std::string_view> found;
+    std::optional<std::string_view> first;
+    std::string all;
     for (const FieldSlice& field : request.fields) {
         if (!iequals(field.name.of(request.base), name)) continue;
         const std::string_view value = field.value.of(request.base);
-        found = found ? request.keep(std::string(*found).append(", ").append(value)) : value;
+        if (!first) {
+            first = value;
+            continue;
+        }
+        if (all.empty()) all = *first;
+        all.append(", ").append(value);
     }
-    return found;
+    return all.empty() ? first : request.keep(std::move(all));
 }
 /// The value of a field that may be there once. Twice, it says nothing.
 inline std::optional<std::string_view> single_field(const Request& request, std::string_view name) {
@@ -93,7 +99,9 @@ class FileAnswer {
     }
 
     /// What a client may compare. The clock is that of the system, as the file's is.
-    [[nodiscard]] Validators validators(std::string_view tag) const noexcept { return {tag, modified_, now_}; }
+    [[nodiscard]] Validators validators(std::string_view tag) const noexcept {
+        return {tag, modified_, now_};
+    }
 
     /// The answer to GET and HEAD by all that the request says. Throws HttpError 412 and 416. Any other
     /// method, and any other status than 200, is sent the whole file.

@@ -33,10 +33,10 @@ struct BodyPiece {
 };
 
 struct FileBody {
-    std::string type;              // of the content; its place tells Response that this is the body
+    std::string type;               // of the content; its place tells Response that this is the body
     std::vector<BodyPiece> pieces;  // only the last of them owns a file
-    std::uint64_t length = 0;      // of all of them
-    std::string path;              // on a worker: of the file that the reactor opens
+    std::uint64_t length = 0;       // of all of them
+    std::string path;               // on a worker: of the file that the reactor opens
 
     FileBody() = default;
     /// For middleware that may have to be undone. Throws std::system_error for want of a descriptor.

@@ -116,8 +116,8 @@ class DirectoryTree final : public FileTree {
         std::vector<Name> names;
         FoundFile found = find(path);
         if (found.kind != FoundFile::Kind::directory) return names;
-        const SysResult read = sys::for_each_name(
-            std::move(found.descriptor), [&](std::string_view name, bool is_directory) {
+        const SysResult read =
+            sys::for_each_name(std::move(found.descriptor), [&](std::string_view name, bool is_directory) {
                 names.push_back({std::string(name), is_directory});
                 return names.size() < most_names;
             });

@@ -86,9 +86,10 @@ class Verbs {
     Route& static_files(const GroupPrefix& prefix, std::string directory, StaticOptions options = {});
     /// The same for files that are part of the program.
     Route& static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {});
-    /// The files of a web application that routes in the browser: where there is no file and no other route, a
-    /// request for a page (it accepts text/html by name, and the path has no extension) is answered with the
-    /// index. HTML is to be asked for again (`no-cache`), and what has a hash in its name never (`immutable`).
+    /// The files of a web application that routes in the browser: where there is no file and no other route,
+    /// a request for a page (it accepts text/html by name, and the path has no extension) is answered with
+    /// the index. HTML is to be asked for again (`no-cache`), and what has a hash in its name never
+    /// (`immutable`).
     Route& frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options = {});
     Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {});
 

@@ -195,7 +195,9 @@ class Handler {
     }
 
     explicit Handler(const ServerHandler& function) noexcept
-        : callable_(function.object, function.destroy), plain_(function.plain), coroutine_(function.coroutine) {}
+        : callable_(function.object, function.destroy),
+          plain_(function.plain),
+          coroutine_(function.coroutine) {}
 
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }

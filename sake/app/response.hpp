@@ -44,7 +44,8 @@ class Response {
         headers.clear();
         content_type_ = {};
         close = false;
-        file_.reset();
+        if (file_ != nullptr) [[unlikely]]
+            drop_file();
         constexpr std::size_t kept = 16 * 1024;
         if (body.capacity() > kept) std::string().swap(body);
         body.clear();
@@ -71,7 +72,8 @@ class Response {
     }
     /// What was set by `set_file`, if that is still the body.
     [[nodiscard]] FileBody* file() const noexcept {
-        if (file_ == nullptr) [[likely]] return nullptr;
+        if (file_ == nullptr) [[likely]]
+            return nullptr;
         return file_->type.data() == content_type_.data() ? file_.get() : nullptr;
     }
 
@@ -116,6 +118,7 @@ class Response {
     }
 
   private:
+    [[gnu::noinline]] void drop_file() noexcept { file_.reset(); }
     void copy_type(const Response& other) {
         const bool is_own = other.content_type_.data() == other.type_storage_.data();
         const bool is_of_file = other.file() != nullptr;

@@ -52,8 +52,8 @@ class Router {
         }
         return nullptr;
     }
-    /// Adds a second pattern for a target: another target that is added under it takes its place. False if one
-    /// stands there already.
+    /// Adds a second pattern for a target: another target that is added under it takes its place. False if
+    /// one stands there already.
     bool add_alias(std::string_view pattern, std::string_view method, Target& target) {
         Node& node = node_for(pattern);
         if (find_entry(node, method) != nullptr) return false;

@@ -28,9 +28,10 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Whether a build tool has put a hash of the content into the name: "index-BkX3f9aQ.js", "main.4f3a2b1c.css".
-/// Between the last '-' or '.' of its stem and its extension stand eight or more letters and digits, of such a
-/// mix that they are no word: hexadecimal digits, or letters of both cases or capitals, always with a digit.
+/// Whether a build tool has put a hash of the content into the name: "index-BkX3f9aQ.js",
+/// "main.4f3a2b1c.css". Between the last '-' or '.' of its stem and its extension stand eight or more letters
+/// and digits, of such a mix that they are no word: hexadecimal digits, or letters of both cases or capitals,
+/// always with a digit.
 [[nodiscard]] constexpr bool is_hashed_name(std::string_view path) noexcept {
     std::string_view name = path.substr(path.rfind('/') + 1);
     if (name.size() > 4 && name.substr(name.size() - 4) == ".map") name.remove_suffix(4);
@@ -162,7 +163,8 @@ class FileSite {
         http::Headers& headers = call.response.headers;
         if (!value.empty() && !headers.contains("Cache-Control")) headers.set("Cache-Control", value);
     }
-    [[nodiscard]] std::string_view cache_control(std::string_view path, std::string_view type) const noexcept {
+    [[nodiscard]] std::string_view cache_control(std::string_view path,
+                                                 std::string_view type) const noexcept {
         if (kind_ == Kind::frontend) {
             if (type.substr(0, 9) == "text/html") return "no-cache";
             if (is_hashed_name(path)) return "public, max-age=31536000, immutable";
@@ -185,7 +187,8 @@ class FileSite {
     /// If-Range says that it has a part of another form.
     static bool asks_for_range(Call& call, const FoundFile& found) {
         const auto field = range_of(call.request);
-        if (!field || RangeRequest::parse(*field, found.size).kind() == RangeRequest::Kind::whole) return false;
+        if (!field || RangeRequest::parse(*field, found.size).kind() == RangeRequest::Kind::whole)
+            return false;
         const AcceptedCodings accepted(list_field(call.request, "Accept-Encoding"));
         if (!accepted.accepts(ContentCoding::identity)) return false;
         const std::string tag = "\"" + found.tag + "\"";
@@ -249,7 +252,8 @@ std::unique_ptr<FileTree> open_tree(std::string directory, const char* verb) {
 }
 
 template <class Self, PatternUse Use>
-Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, std::string directory, StaticOptions options) {
+Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, std::string directory,
+                                      StaticOptions options) {
     return add_site(prefix.info(), open_tree<DirectoryTree>(std::move(directory), "static_files"),
                     std::move(options), SiteKind::files);
 }

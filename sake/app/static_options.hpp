@@ -12,7 +12,8 @@ struct StaticOptions {
     std::string cache_control = {};    // of the answers; what frontend sets by itself comes first
     bool listing = false;              // of a directory without an index
     bool dotfiles = false;             // serves names that begin with a dot; else they are 404
-    bool precompressed = true;  // sends "app.js.br", ".zst" or ".gz" in place of "app.js", as the client accepts
+    bool precompressed =
+        true;  // sends "app.js.br", ".zst" or ".gz" in place of "app.js", as the client accepts
 };
 
 }  // namespace v0

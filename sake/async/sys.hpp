@@ -116,11 +116,11 @@ inline SysResult receive(int fd, void* buffer, std::size_t size) noexcept {
     return retry([=] { return ::recv(fd, buffer, size, 0); });
 }
 
-inline SysResult send(int fd, const void* data, std::size_t size, int flags = 0) noexcept {
-    return retry([=] { return ::send(fd, data, size, send_flags | flags); });
+inline SysResult send(int fd, const void* data, std::size_t size) noexcept {
+    return retry([=] { return ::send(fd, data, size, send_flags); });
 }
 
-inline SysResult send_vectors(int fd, iovec* vectors, std::size_t count, int flags = 0) noexcept {
+inline SysResult send_vectors(int fd, iovec* vectors, std::size_t count, int flags) noexcept {
     msghdr message{};
     message.msg_iov = vectors;
     message.msg_iovlen = cast_to<decltype(message.msg_iovlen)>(count);

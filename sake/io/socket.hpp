@@ -38,13 +38,13 @@ class Socket {
     SysResult receive(void* buffer, std::size_t size) noexcept {
         return wire_ == nullptr ? sys::receive(fd(), buffer, size) : wire_->receive(buffer, size);
     }
-    /// The flags are 0 or sys::more_follows, which is for plain connections.
-    SysResult send(const void* data, std::size_t size, int flags = 0) noexcept {
-        if (wire_ == nullptr) return sys::send(fd(), data, size, flags);
+    SysResult send(const void* data, std::size_t size) noexcept {
+        if (wire_ == nullptr) return sys::send(fd(), data, size);
         // A send does not write through the pointer; iovec is only not const because readv shares it.
         const iovec piece{const_cast<void*>(data), size};
         return wire_->send(&piece, 1);
     }
+    /// The flags are 0 or sys::more_follows, which is for plain connections.
     SysResult send(iovec* pieces, std::size_t count, int flags = 0) noexcept {
         return wire_ == nullptr ? sys::send_vectors(fd(), pieces, count, flags) : wire_->send(pieces, count);
     }

@@ -110,18 +110,19 @@ class Output {
             for (;;) {
                 skip_what_is_sent();
                 if (text.empty() && pieces == nullptr) return Result::sent;
-                if (file_bytes_left == 0) return Result::paused;
                 const SysResult result = send_next(socket);
                 if (result.would_block()) {
                     socket.blocked(writable);
                     return Result::blocked;
                 }
-                if (!result.ok()) return Result::failed;
+                if (!result.ok()) return result.error == took_enough ? Result::paused : Result::failed;
                 sent += static_cast<std::uint64_t>(result.value);
             }
         }
 
       private:
+        static constexpr int took_enough = ECANCELED;  // no send gives it
+
         void skip_what_is_sent() noexcept {
             if (!text.empty()) return;
             while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
@@ -133,6 +134,7 @@ class Output {
         }
 
         SysResult send_range(Socket& socket) noexcept {
+            if (file_bytes_left == 0) return {-1, took_enough};
             FileRange& range = pieces->range();
             const std::uint64_t before = range.offset;
             const std::uint64_t most = std::min(range.length, file_bytes_left);
@@ -161,8 +163,7 @@ class Output {
             const OutputPiece* each = pieces;
             for (; each != nullptr && !each->is_file() && count < most; each = each->next) add(each->text());
             const int flags = each != nullptr ? sys::more_follows : 0;
-            const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len, flags)
-                                                : socket.send(vectors, count, flags);
+            const SysResult result = socket.send(vectors, count, flags);
             if (result.ok()) take(static_cast<std::size_t>(result.value));
             return result;
         }

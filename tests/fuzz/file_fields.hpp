@@ -1,5 +1,5 @@
-// The fields by which a client chooses what it gets of a file: Range, the conditions, Accept-Encoding, and the
-// name of a file in Content-Disposition. The first line is the field, the second the size or the tag.
+// The fields by which a client chooses what it gets of a file: Range, the conditions, Accept-Encoding, and
+// the name of a file in Content-Disposition. The first line is the field, the second the size or the tag.
 #pragma once
 
 #include <cstdint>
@@ -46,14 +46,16 @@ inline void conditions(std::string_view field, std::string_view tag) {
     require(!range.allows_range(present) || is_same || is_date, "a part is of the same body");
     Conditions dates;
     dates.if_modified_since = field;
-    require(is_date || dates.verdict(Method::get, present) == Conditions::Verdict::proceed, "no date, no 304");
+    require(is_date || dates.verdict(Method::get, present) == Conditions::Verdict::proceed,
+            "no date, no 304");
 }
 
 inline void file_fields(std::string_view input) {
     using sake::detail::ContentCoding;
     const std::size_t line = input.find('\n');
     const std::string_view field = input.substr(0, line);
-    const std::string_view rest = line == std::string_view::npos ? std::string_view() : input.substr(line + 1);
+    const std::string_view rest =
+        line == std::string_view::npos ? std::string_view() : input.substr(line + 1);
     for (const std::uint64_t size : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{rest.size() * 7},
                                      std::numeric_limits<std::uint64_t>::max()}) {
         ranges(field, size);

@@ -633,8 +633,8 @@ int __wrap_socket(int domain, int type, int protocol) {
     return verdict.error != 0 ? harness::fail(verdict.error) : __real_socket(domain, type, protocol);
 }
 
-// Of those that have no function of their own, openat2 is the one that the library makes; the others are those
-// of the standard library.
+// Of those that have no function of their own, openat2 is the one that the library makes; the others are
+// those of the standard library.
 long __wrap_syscall(long number, ...) {
     va_list rest;
     va_start(rest, number);
