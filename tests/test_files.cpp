@@ -562,7 +562,8 @@ TEST_CASE("names with a hash are told from other names") {
         CHECK(is_hashed_name(hashed));
     }
     for (const char* const plain :
-         {"index.html", "jquery-compiled.js", "app-20240131.js", "video-1280x720.mp4", "logo-dark.svg",
+         {"index.html", "jquery-compiled.js", "logo-2024Final.png", "app-V2Release.js",
+          "holiday-DSC01234.jpg", "x-cafe1234.js", "app-20240131.js", "video-1280x720.mp4", "logo-dark.svg",
           "4f3a2b1c.js", "main.4f3a2b1.js", "README", "a-4f3a2b1c", "app-MyWidget.js", "x-deadbeef.js",
           "a.b.c", "", "-.js"}) {
         INFO(plain);

@@ -28,10 +28,25 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// How often small letters, capitals, digits and '_' take turns in a text; nullopt if there is anything else.
+constexpr std::optional<int> turns_of(std::string_view text) noexcept {
+    int turns = 0;
+    int before = -1;
+    for (const char c : text) {
+        const bool is_lower = c >= 'a' && c <= 'z';
+        const bool is_upper = c >= 'A' && c <= 'Z';
+        if (!is_lower && !is_upper && !ascii::is(c, ascii::digit) && c != '_') return std::nullopt;
+        const int kind = is_lower ? 0 : is_upper ? 1 : c == '_' ? 2 : 3;
+        turns += before >= 0 && kind != before ? 1 : 0;
+        before = kind;
+    }
+    return turns;
+}
+
 /// Whether a build tool has put a hash of the content into the name: "index-BkX3f9aQ.js",
-/// "main.4f3a2b1c.css". Between the last '-' or '.' of its stem and its extension stand eight or more letters
-/// and digits, of such a mix that they are no word: hexadecimal digits, or letters of both cases or capitals,
-/// always with a digit.
+/// "main.4f3a2b1c.css". It stands between the last '-' or '.' of the stem and the extension, and is told from
+/// a word by how often letters and digits take turns. What is not seen as a hash is cached like any other
+/// file; what is seen as one wrongly would be kept for a year.
 [[nodiscard]] constexpr bool is_hashed_name(std::string_view path) noexcept {
     std::string_view name = path.substr(path.rfind('/') + 1);
     if (name.size() > 4 && name.substr(name.size() - 4) == ".map") name.remove_suffix(4);
@@ -41,21 +56,13 @@ namespace detail {
     const std::size_t separator = stem.find_last_of("-.");
     if (separator == std::string_view::npos) return false;
     const std::string_view hash = stem.substr(separator + 1);
-    if (hash.size() < 8 || hash.size() > 64) return false;
-    bool has_digit = false;
-    bool has_lower = false;
-    bool has_upper = false;
-    bool is_hex = true;
-    for (const char c : hash) {
-        const bool is_lower = c >= 'a' && c <= 'z';
-        const bool is_upper = c >= 'A' && c <= 'Z';
-        if (!is_lower && !is_upper && !ascii::is(c, ascii::digit) && c != '_') return false;
-        has_lower = has_lower || is_lower;
-        has_upper = has_upper || is_upper;
-        has_digit = has_digit || ascii::is(c, ascii::digit);
-        is_hex = is_hex && ascii::is(c, ascii::hex);
-    }
-    return has_digit && ((is_hex && has_lower) || has_upper);
+    const int turns = turns_of(hash).value_or(0);
+    const bool has_digit = hash.find_first_of("0123456789") != std::string_view::npos;
+    if (hash.size() < 8 || hash.size() > 64 || !has_digit || turns < 2) return false;
+    const bool has_upper = hash.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string_view::npos;
+    const bool has_lower = hash.find_first_of("abcdefghijklmnopqrstuvwxyz") != std::string_view::npos;
+    if (has_upper && has_lower) return turns >= 4;
+    return has_upper ? hash.size() == 8 : ascii::all_of(hash, ascii::hex);
 }
 
 constexpr bool has_dot_name(std::string_view path) noexcept {
