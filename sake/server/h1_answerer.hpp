@@ -32,10 +32,6 @@ struct AnswerTerms {
     std::string_view date_line;
 };
 
-/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
-/// section 15.3.6).
-constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
-
 /// Appends the head of an answer with this many bytes in its body. Returns whether the body follows.
 [[gnu::always_inline]] inline bool append_head(ByteBuffer& out, const Response& answer,
                                                const AnswerTerms& terms, std::uint64_t size) {

@@ -27,29 +27,39 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Text, or a range of a file. It owns what it sends, unless that is there for as long as the program.
+/// Text, or a range of a file. It owns what it sends, or borrows a text: for one send, or for as long as the
+/// program.
 class OutputPiece {
   public:
     explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
+    explicit OutputPiece(std::string_view borrowed) noexcept : borrowed_(borrowed) {}
     explicit OutputPiece(FileRange range) noexcept : range_(std::move(range)) {}
     explicit OutputPiece(BodyPiece piece) noexcept
-        : text_(std::move(piece.text)), lasting_(piece.lasting), range_(std::move(piece.range)) {}
+        : text_(std::move(piece.text)),
+          borrowed_(piece.lasting),
+          is_lasting_(!piece.lasting.empty()),
+          range_(std::move(piece.range)) {}
 
     [[nodiscard]] bool is_file() const noexcept { return range_.fd() >= 0; }
     [[nodiscard]] bool is_empty() const noexcept { return is_file() ? range_.length == 0 : text().empty(); }
     /// Of a text: what is left to be sent.
     [[nodiscard]] std::string_view text() const noexcept {
-        return (lasting_.empty() ? std::string_view(text_) : lasting_).substr(taken_);
+        return (borrowed_.empty() ? std::string_view(text_) : borrowed_).substr(taken_);
     }
     [[nodiscard]] FileRange& range() noexcept { return range_; }
     void take(std::size_t size) noexcept { taken_ += size; }
+    /// What it is from now on, on its own: what is left of it.
+    [[nodiscard]] OutputPiece kept() {
+        return borrowed_.empty() || is_lasting_ ? std::move(*this) : OutputPiece(std::string(text()));
+    }
     OutputPiece* next = nullptr;  // sent behind this one
     /// The memory that it keeps.
     [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
 
   private:
     std::string text_;
-    std::string_view lasting_;  // in place of the text
+    std::string_view borrowed_;
+    bool is_lasting_ = false;  // what is borrowed is there for as long as the program
     std::size_t taken_ = 0;
     FileRange range_;
 };
@@ -88,7 +98,7 @@ class Output {
     }
 
     /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
-    /// but moved from. Not while anything is unsent.
+    /// but moved from; of one that is borrowed, what is left is copied. Not while anything is unsent.
     Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
@@ -96,6 +106,9 @@ class Output {
         gathered.clear();
         return result;
     }
+
+    /// Sends this behind what is unsent.
+    void append_unsent(std::string text) { unsent_->pieces.push_back(new OutputPiece(std::move(text))); }
 
   private:
     /// A send of a text and the pieces behind it, as far as it has come.
@@ -186,7 +199,7 @@ class Output {
         unsent_->sent = sending.sent;
         if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
         for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
-            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
+            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(each->kept()));
         }
     }
 
