@@ -23,6 +23,7 @@
 #include "sake/app/file_tree.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
 #include "sake/http/conditional.hpp"
 #include "sake/http/date.hpp"
@@ -173,7 +174,7 @@ class FileAnswer {
 
     void send_one(std::uint64_t first, std::uint64_t size) {
         const bool is_head = call_.request.known_method == Method::head;
-        if (size <= worth_reading && !is_head) return send_read(first, static_cast<std::size_t>(size));
+        if (size <= worth_reading && !is_head) return send_read(first, cast_to<std::size_t>(size));
         auto body = std::make_unique<FileBody>();
         body->type = type_;
         if (is_head) {
@@ -201,7 +202,7 @@ class FileAnswer {
                 done += static_cast<std::size_t>(read.value);
             }
         } else {
-            text.assign(file_.bytes.substr(static_cast<std::size_t>(first), size));
+            text.assign(file_.bytes.substr(cast_to<std::size_t>(first), size));
         }
         response_.set_type(type_);
     }
@@ -217,8 +218,7 @@ class FileAnswer {
             piece.range.length = size;
             piece.range.borrowed = file_.descriptor.get();
         } else {
-            piece.lasting =
-                file_.bytes.substr(static_cast<std::size_t>(first), static_cast<std::size_t>(size));
+            piece.lasting = file_.bytes.substr(cast_to<std::size_t>(first), cast_to<std::size_t>(size));
         }
         body.pieces.push_back(std::move(piece));
         body.length += size;

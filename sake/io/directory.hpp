@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "sake/async/sys.hpp"
+#include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/text.hpp"
 
@@ -59,10 +60,10 @@ constexpr bool is_failure_of_ours(int error) noexcept {
     const timespec modified = sys::modified_at(status);
     file.kind = S_ISREG(status.st_mode) ? OpenedFile::Kind::file : OpenedFile::Kind::directory;
     file.descriptor = std::move(descriptor);
-    file.size = static_cast<std::uint64_t>(status.st_size);
-    file.inode = static_cast<std::uint64_t>(status.st_ino);
-    file.modified = static_cast<std::int64_t>(modified.tv_sec);
-    file.modified_ns = static_cast<std::uint32_t>(modified.tv_nsec);
+    file.size = cast_to<std::uint64_t>(status.st_size);
+    file.inode = cast_to<std::uint64_t>(status.st_ino);
+    file.modified = cast_to<std::int64_t>(modified.tv_sec);
+    file.modified_ns = cast_to<std::uint32_t>(modified.tv_nsec);
     return file;
 }
 
