@@ -39,13 +39,17 @@
 //   sake/base/json_writer.hpp
 //   sake/base/owning_list.hpp
 //   sake/base/peer_address.hpp
-//   sake/http/headers.hpp
-//   sake/http/cookie.hpp
 //   sake/http/date.hpp
 //   sake/http/message.hpp
-//   sake/http/mime.hpp
-//   sake/http/slice.hpp
+//   sake/http/conditional.hpp
+//   sake/http/headers.hpp
+//   sake/http/cookie.hpp
 //   sake/http/uri.hpp
+//   sake/http/disposition.hpp
+//   sake/http/mime.hpp
+//   sake/http/negotiate.hpp
+//   sake/http/range.hpp
+//   sake/http/slice.hpp
 //   sake/http1/chunked.hpp
 //   sake/http1/head_parser.hpp
 //   sake/http1/request_parser.hpp
@@ -105,34 +109,46 @@
 //   sake/io/socket.hpp
 //   sake/io/tcp_stream.hpp
 //   sake/io/connect.hpp
+//   sake/io/directory.hpp
 //   sake/io/file.hpp
 //   sake/io/listener.hpp
 //   sake/io/memory_wire.hpp
 //   sake/io/tcp_listener.hpp
 //   sake/app/answered.hpp
+//   sake/app/answerer.hpp
 //   sake/app/json_numbers.hpp
 //   sake/app/json_fit.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
 //   sake/app/request.hpp
+//   sake/app/file_body.hpp
 //   sake/app/response.hpp
 //   sake/app/context.hpp
 //   sake/app/call.hpp
+//   sake/app/client_wait.hpp
+//   sake/app/body_source.hpp
 //   sake/app/carrier.hpp
-//   sake/app/handler.hpp
 //   sake/app/config.hpp
+//   sake/app/handler.hpp
 //   sake/app/pattern.hpp
 //   sake/app/route.hpp
+//   sake/app/body_writer.hpp
 //   sake/app/errors.hpp
 //   sake/app/chain.hpp
 //   sake/app/call_runner.hpp
 //   sake/app/context_methods.hpp
+//   sake/app/embed.hpp
 //   sake/app/router.hpp
 //   sake/app/route_table.hpp
 //   sake/app/fallback.hpp
+//   sake/app/file_tree.hpp
+//   sake/app/file_answer.hpp
+//   sake/app/static_options.hpp
 //   sake/app/group.hpp
+//   sake/app/listing.hpp
 //   sake/app/observers.hpp
 //   sake/app/on_head.hpp
+//   sake/app/static_files.hpp
 //   sake/worker/document.hpp
 //   sake/worker/bridge.hpp
 //   sake/worker/pool_carrier.hpp
@@ -144,15 +160,20 @@
 //   sake/server/rate_limit.hpp
 //   sake/server/input.hpp
 //   sake/server/h1_reader.hpp
+//   sake/server/output.hpp
+//   sake/server/h1_streams.hpp
 //   sake/server/h1_exchange.hpp
 //   sake/server/session.hpp
 //   sake/server/shard.hpp
 //   sake/server/deadlines.hpp
-//   sake/server/output.hpp
 //   sake/server/transport.hpp
 //   sake/server/turn.hpp
+//   sake/server/h1_answer_stream.hpp
 //   sake/server/h1_answerer.hpp
+//   sake/server/h1_body_source.hpp
 //   sake/server/h1_connection.hpp
+//   sake/server/h1_calls.hpp
+//   sake/server/h1_waiting.hpp
 //   sake/server/acceptor.hpp
 //   sake/server/life.hpp
 //   sake/server/file_limit.hpp
@@ -163,7 +184,9 @@
 //   sake/server/run.hpp
 //   sake/server/stop_request.hpp
 //   sake/server/engine.hpp
+//   sake/server/test_answer.hpp
 //   sake/server/test_client.hpp
+//   sake/server/test_stream.hpp
 
 #pragma once
 
@@ -199,6 +222,7 @@
 #define SAKE_HAS_EPOLL 1
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #else
 #define SAKE_HAS_EPOLL 0
 #endif
@@ -210,6 +234,17 @@
 #include <sys/event.h>
 #else
 #define SAKE_HAS_KQUEUE 0
+#endif
+
+// A directory may be searchable without being readable.
+#if defined(__linux__) || defined(__FreeBSD__)
+#define SAKE_HAS_O_PATH 1
+#else
+#define SAKE_HAS_O_PATH 0
+#endif
+
+#if defined(__APPLE__)
+#include <sys/random.h>  // getentropy, which others have in unistd.h
 #endif
 
 // libc++ reads integers only, until version 20.
@@ -258,6 +293,7 @@
 #include <cstring>
 #include <ctime>
 #include <deque>
+#include <dirent.h>
 #include <exception>
 #include <fcntl.h>
 #include <forward_list>
@@ -2223,6 +2259,503 @@ class PeerAddress {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/http/date.hpp ----
+
+// HTTP dates (RFC 9110 section 5.6.7) to and from seconds since 1970, by arithmetic of our own: no strftime,
+// no locale, no time zone. Not here: the clock, except as the default of one argument.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+namespace detail {
+
+inline constexpr std::string_view month_names = "JanFebMarAprMayJunJulAugSepOctNovDec";
+inline constexpr std::string_view weekday_names[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
+                                                     "Thursday", "Friday", "Saturday"};
+
+struct CivilTime {
+    std::int64_t year = 1970;
+    unsigned month = 1;  // 1 to 12
+    unsigned day = 1;
+    unsigned hour = 0;
+    unsigned minute = 0;
+    unsigned second = 0;
+};
+
+// The calendar is counted from 1 March of year 0, so that the leap day is the last of its year; it repeats
+// after 400 years, which are 146097 days. 1 January 1970 is day 719468.
+inline constexpr std::int64_t days_before_1970 = 719468;
+
+/// Days from 1 March to the first of the month that many months later: 31, 30, 31, 30, 31, 31, 30 ... days.
+constexpr std::int64_t days_before_month(std::int64_t months) noexcept { return (153 * months + 2) / 5; }
+
+/// Days since 1970 of a date from year 0 on.
+constexpr std::int64_t days_from_civil(std::int64_t year, unsigned month, unsigned day) noexcept {
+    const std::int64_t months = month > 2 ? std::int64_t{month} - 3 : std::int64_t{month} + 9;
+    if (month <= 2) --year;
+    const std::int64_t era = year < 0 ? -1 : year / 400;
+    const std::int64_t y = year - era * 400;
+    return era * 146097 + y * 365 + y / 4 - y / 100 + days_before_month(months) + day - 1 - days_before_1970;
+}
+
+/// The reverse of days_from_civil together with the time of day, for years 0 to 9999.
+constexpr CivilTime civil_from_seconds(std::int64_t seconds) noexcept {
+    seconds += (days_before_1970 + 146097) * 86400;  // from 1 March of year -400: positive throughout
+    const std::int64_t day = seconds / 86400;
+    const std::int64_t of_day = seconds % 86400;
+    const std::int64_t of_era = day % 146097;
+    const std::int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    const std::int64_t of_year = of_era - (y * 365 + y / 4 - y / 100);
+    const std::int64_t months = (5 * of_year + 2) / 153;
+    CivilTime time;
+    time.month = static_cast<unsigned>(months < 10 ? months + 3 : months - 9);
+    time.year = day / 146097 * 400 - 400 + y + (time.month <= 2 ? 1 : 0);
+    time.day = static_cast<unsigned>(of_year - days_before_month(months) + 1);
+    time.hour = static_cast<unsigned>(of_day / 3600);
+    time.minute = static_cast<unsigned>(of_day / 60 % 60);
+    time.second = static_cast<unsigned>(of_day % 60);
+    return time;
+}
+
+constexpr unsigned days_in_month(std::int64_t year, unsigned month) noexcept {
+    if (month == 2) return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28;
+    return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
+}
+
+/// Takes text apart piece by piece; after the first piece that does not fit, `failed` stays set.
+struct DateReader {
+    std::string_view rest;
+    bool failed = false;
+
+    constexpr void literal(std::string_view text) noexcept {
+        if (rest.substr(0, text.size()) != text) failed = true;
+        rest.remove_prefix(failed ? 0 : text.size());
+    }
+
+    constexpr unsigned number(std::size_t digits) noexcept {
+        const auto value = parse_decimal<unsigned>(rest.substr(0, digits));
+        if (!value || rest.size() < digits) failed = true;
+        rest.remove_prefix(failed ? 0 : digits);
+        return failed ? 0 : *value;
+    }
+
+    constexpr unsigned month() noexcept {
+        const std::size_t at = rest.size() < 3 ? std::string_view::npos : month_names.find(rest.substr(0, 3));
+        if (at == std::string_view::npos || at % 3 != 0) failed = true;
+        rest.remove_prefix(failed ? 0 : 3);
+        return failed ? 0 : static_cast<unsigned>(at / 3 + 1);
+    }
+
+    constexpr void time_of_day(CivilTime& time) noexcept {
+        time.hour = number(2);
+        literal(":");
+        time.minute = number(2);
+        literal(":");
+        time.second = number(2);
+    }
+};
+
+/// IMF-fixdate after the weekday: 06 Nov 1994 08:49:37 GMT
+constexpr void read_imf_fixdate(DateReader& in, CivilTime& time) noexcept {
+    time.day = in.number(2);
+    in.literal(" ");
+    time.month = in.month();
+    in.literal(" ");
+    time.year = in.number(4);
+    in.literal(" ");
+    in.time_of_day(time);
+    in.literal(" GMT");
+}
+
+/// rfc850-date after the weekday: 06-Nov-94 08:49:37 GMT. Over 50 years ahead means the past century.
+constexpr void read_rfc850_date(DateReader& in, CivilTime& time, std::int64_t now) noexcept {
+    time.day = in.number(2);
+    in.literal("-");
+    time.month = in.month();
+    in.literal("-");
+    const std::int64_t this_year = civil_from_seconds(now).year;
+    time.year = this_year - this_year % 100 + in.number(2);
+    if (time.year > this_year + 50) time.year -= 100;
+    in.literal(" ");
+    in.time_of_day(time);
+    in.literal(" GMT");
+}
+
+/// asctime-date after the weekday: Nov  6 08:49:37 1994
+constexpr void read_asctime_date(DateReader& in, CivilTime& time) noexcept {
+    time.month = in.month();
+    in.literal(" ");
+    const bool padded = !in.rest.empty() && in.rest[0] == ' ';
+    if (padded) in.literal(" ");
+    time.day = in.number(padded ? 1 : 2);
+    in.literal(" ");
+    in.time_of_day(time);
+    in.literal(" ");
+    time.year = in.number(4);
+}
+
+constexpr bool is_weekday(std::string_view name, std::size_t letters) noexcept {
+    for (const std::string_view known : weekday_names) {
+        if (name == known.substr(0, letters)) return true;
+    }
+    return false;
+}
+
+// Years 0 to 9999: what four digits can say.
+inline constexpr std::int64_t first_second = days_from_civil(0, 1, 1) * 86400;
+inline constexpr std::int64_t last_second = days_from_civil(10000, 1, 1) * 86400 - 1;
+
+}  // namespace detail
+
+/// Writes IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT", without a final NUL. Times outside the years 0 to
+/// 9999 become the nearest inside.
+constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noexcept {
+    unix_seconds = std::clamp(unix_seconds, detail::first_second, detail::last_second);
+    const detail::CivilTime time = detail::civil_from_seconds(unix_seconds);
+    const std::int64_t day = (unix_seconds - detail::first_second) / 86400;
+    const auto weekday = static_cast<std::size_t>((day + 6) % 7);  // 1 January of year 0 is a Saturday
+    std::size_t at = 0;
+    const auto text = [&](std::string_view piece) {
+        for (const char c : piece) out[at++] = c;
+    };
+    const auto pair = [&](unsigned number) {
+        out[at++] = static_cast<char>('0' + number / 10 % 10);
+        out[at++] = static_cast<char>('0' + number % 10);
+    };
+    text(detail::weekday_names[weekday].substr(0, 3));
+    text(", ");
+    pair(time.day);
+    text(" ");
+    text(detail::month_names.substr((time.month - 1) * std::size_t{3}, 3));
+    text(" ");
+    pair(static_cast<unsigned>(time.year / 100));
+    pair(static_cast<unsigned>(time.year % 100));
+    text(" ");
+    pair(time.hour);
+    text(":");
+    pair(time.minute);
+    text(":");
+    pair(time.second);
+    text(" GMT");
+}
+
+/// Seconds since 1970 of a date in any of the three forms that RFC 9110 wants understood, or nullopt. `now`
+/// settles the century of the RFC 850 form's two-digit year. The weekday must be one, not the right one.
+[[nodiscard]] inline std::optional<std::int64_t> parse_http_date(std::string_view text,
+                                                                 std::int64_t now = std::int64_t{
+                                                                     std::time(nullptr)}) noexcept {
+    const std::size_t word = std::min(text.find_first_of(", "), text.size());
+    const std::string_view weekday = text.substr(0, word);
+    detail::DateReader in{text.substr(word)};
+    detail::CivilTime time;
+    if (in.rest.substr(0, 2) == ", ") {
+        in.literal(", ");
+        if (detail::is_weekday(weekday, 3)) {
+            detail::read_imf_fixdate(in, time);
+        } else {
+            in.failed = !detail::is_weekday(weekday, std::string_view::npos);
+            detail::read_rfc850_date(in, time, std::clamp(now, detail::first_second, detail::last_second));
+        }
+    } else {
+        in.failed = !detail::is_weekday(weekday, 3);
+        in.literal(" ");
+        detail::read_asctime_date(in, time);
+    }
+    if (in.failed || !in.rest.empty() || time.day == 0 ||
+        time.day > detail::days_in_month(time.year, time.month) || time.hour > 23 || time.minute > 59 ||
+        time.second > 60) {
+        return std::nullopt;  // second 60 is a leap second, and counts as the next second 0
+    }
+    return detail::days_from_civil(time.year, time.month, time.day) * 86400 + time.hour * std::int64_t{3600} +
+           time.minute * std::int64_t{60} + time.second;
+}
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/message.hpp ----
+
+// Methods and status codes: the few words of HTTP that every other part shares.
+// Not here: header fields (headers.hpp) and the bytes of a protocol version (the folder http1).
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The registered methods a server meets; any other token is `other` and known by its text alone.
+enum class Method : std::uint8_t { get, head, post, put, patch, del, options, query, connect, trace, other };
+
+/// The method with this name. Names are case-sensitive (RFC 9110 section 9.1): "get" is `other`.
+[[nodiscard]] constexpr Method method_from(std::string_view name) noexcept {
+    constexpr auto as_number = [](std::string_view text) {  // of at most seven letters
+        std::uint64_t number = 1;
+        for (const char c : text) number = number << 8 | static_cast<unsigned char>(c);
+        return number;
+    };
+    if (name.size() > 7) return Method::other;
+    switch (as_number(name)) {
+        case as_number("GET"):
+            return Method::get;
+        case as_number("HEAD"):
+            return Method::head;
+        case as_number("POST"):
+            return Method::post;
+        case as_number("PUT"):
+            return Method::put;
+        case as_number("PATCH"):
+            return Method::patch;
+        case as_number("DELETE"):
+            return Method::del;
+        case as_number("OPTIONS"):
+            return Method::options;
+        case as_number("QUERY"):
+            return Method::query;
+        case as_number("CONNECT"):
+            return Method::connect;
+        case as_number("TRACE"):
+            return Method::trace;
+        default:
+            return Method::other;
+    }
+}
+
+/// The name on the wire; empty for `other`, whose name only the request knows.
+[[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
+    constexpr std::string_view names[] = {"GET",     "HEAD",  "POST",    "PUT",   "PATCH", "DELETE",
+                                          "OPTIONS", "QUERY", "CONNECT", "TRACE", ""};
+    return names[static_cast<std::uint8_t>(method)];
+}
+
+struct StatusPhrase {
+    int status;
+    std::string_view phrase;
+};
+
+// RFC 9110 section 15 and the IANA registry.
+inline constexpr StatusPhrase status_phrases[] = {
+    {100, "Continue"},
+    {101, "Switching Protocols"},
+    {102, "Processing"},
+    {103, "Early Hints"},
+    {200, "OK"},
+    {201, "Created"},
+    {202, "Accepted"},
+    {203, "Non-Authoritative Information"},
+    {204, "No Content"},
+    {205, "Reset Content"},
+    {206, "Partial Content"},
+    {207, "Multi-Status"},
+    {208, "Already Reported"},
+    {226, "IM Used"},
+    {300, "Multiple Choices"},
+    {301, "Moved Permanently"},
+    {302, "Found"},
+    {303, "See Other"},
+    {304, "Not Modified"},
+    {305, "Use Proxy"},
+    {307, "Temporary Redirect"},
+    {308, "Permanent Redirect"},
+    {400, "Bad Request"},
+    {401, "Unauthorized"},
+    {402, "Payment Required"},
+    {403, "Forbidden"},
+    {404, "Not Found"},
+    {405, "Method Not Allowed"},
+    {406, "Not Acceptable"},
+    {407, "Proxy Authentication Required"},
+    {408, "Request Timeout"},
+    {409, "Conflict"},
+    {410, "Gone"},
+    {411, "Length Required"},
+    {412, "Precondition Failed"},
+    {413, "Content Too Large"},
+    {414, "URI Too Long"},
+    {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
+    {417, "Expectation Failed"},
+    {418, "I'm a teapot"},
+    {421, "Misdirected Request"},
+    {422, "Unprocessable Content"},
+    {423, "Locked"},
+    {424, "Failed Dependency"},
+    {425, "Too Early"},
+    {426, "Upgrade Required"},
+    {428, "Precondition Required"},
+    {429, "Too Many Requests"},
+    {431, "Request Header Fields Too Large"},
+    {451, "Unavailable For Legal Reasons"},
+    {500, "Internal Server Error"},
+    {501, "Not Implemented"},
+    {502, "Bad Gateway"},
+    {503, "Service Unavailable"},
+    {504, "Gateway Timeout"},
+    {505, "HTTP Version Not Supported"},
+    {506, "Variant Also Negotiates"},
+    {507, "Insufficient Storage"},
+    {508, "Loop Detected"},
+    {511, "Network Authentication Required"},
+};
+
+}  // namespace detail
+namespace http {
+
+/// The standard phrase for a status code, or "Unknown".
+[[nodiscard]] constexpr std::string_view reason_phrase(int status) noexcept {
+    for (const auto& known : sake::detail::status_phrases) {
+        if (known.status == status) return known.phrase;
+    }
+    return "Unknown";
+}
+
+}  // namespace http
+namespace detail {
+
+/// True for the interim answers 1xx.
+[[nodiscard]] constexpr bool is_informational(int status) noexcept { return status >= 100 && status < 200; }
+
+/// True when an answer with this status never carries a body: 1xx, 204, 304 (RFC 9112 section 6.3).
+[[nodiscard]] constexpr bool has_no_body(int status) noexcept {
+    return is_informational(status) || status == 204 || status == 304;
+}
+
+/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
+/// section 15.3.6).
+[[nodiscard]] constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/conditional.hpp ----
+
+// Conditional requests (RFC 9110 section 13): entity tags, and whether the fields If-* let a request proceed.
+// Not here: what the tag of a file is.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// An entity tag (section 8.8.3).
+struct EntityTag {
+    std::string_view opaque;  // with its quotes
+    bool is_weak = false;
+
+    /// Takes a tag off the front of a text; nullopt if it does not begin with one.
+    static constexpr std::optional<EntityTag> take(std::string_view& text) noexcept {
+        const bool is_weak = text.substr(0, 2) == "W/";
+        const std::size_t begin = is_weak ? 2 : 0;
+        if (text.size() <= begin || text[begin] != '"') return std::nullopt;
+        std::size_t end = begin + 1;
+        while (end < text.size() && is_tag_char(text[end])) ++end;
+        if (end == text.size() || text[end] != '"') return std::nullopt;
+        const EntityTag tag{text.substr(begin, end + 1 - begin), is_weak};
+        text.remove_prefix(end + 1);
+        return tag;
+    }
+    /// The whole text as a tag.
+    static constexpr std::optional<EntityTag> parse(std::string_view text) noexcept {
+        const std::optional<EntityTag> tag = take(text);
+        return text.empty() ? tag : std::nullopt;
+    }
+
+    [[nodiscard]] constexpr bool matches_weakly(const EntityTag& other) const noexcept {
+        return opaque == other.opaque;
+    }
+    [[nodiscard]] constexpr bool matches_strongly(const EntityTag& other) const noexcept {
+        return opaque == other.opaque && !is_weak && !other.is_weak;
+    }
+
+  private:
+    static constexpr bool is_tag_char(char c) noexcept {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte == 0x21 || (byte >= 0x23 && byte != 0x7f);
+    }
+};
+
+/// Calls f(tag) for each tag of a list; what is no tag is passed over.
+template <class F>
+constexpr void for_each_tag(std::string_view list, F f) {
+    while (!list.empty()) {
+        while (!list.empty() && (list[0] == ',' || list[0] == ' ' || list[0] == '\t')) list.remove_prefix(1);
+        const std::optional<EntityTag> tag = EntityTag::take(list);
+        const std::size_t comma = list.find(',');
+        const std::string_view behind = trim_ows(list.substr(0, comma));
+        if (tag && behind.empty()) f(*tag);
+        list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
+    }
+}
+
+/// What the body is now that would be sent.
+struct Validators {
+    std::string_view tag;                       // as it is sent; "" if there is none
+    std::optional<std::int64_t> last_modified;  // in seconds since 1970
+    std::int64_t now = 0;
+};
+
+/// The fields of a request that make it conditional, as they came.
+struct Conditions {
+    std::optional<std::string_view> if_match;
+    std::optional<std::string_view> if_none_match;
+    std::optional<std::string_view> if_modified_since;
+    std::optional<std::string_view> if_unmodified_since;
+    std::optional<std::string_view> if_range;
+
+    enum class Verdict : std::uint8_t { proceed, not_modified, failed };
+
+    /// In the order of section 13.2.2, for something that exists.
+    [[nodiscard]] Verdict verdict(Method method, const Validators& present) const noexcept {
+        const bool is_read = method == Method::get || method == Method::head;
+        if (if_match) {
+            if (!has_tag(*if_match, present, &EntityTag::matches_strongly)) return Verdict::failed;
+        } else if (if_unmodified_since && is_later_than(*if_unmodified_since, present).value_or(false)) {
+            return Verdict::failed;
+        }
+        if (if_none_match) {
+            if (!has_tag(*if_none_match, present, &EntityTag::matches_weakly)) return Verdict::proceed;
+            return is_read ? Verdict::not_modified : Verdict::failed;
+        }
+        if (is_read && if_modified_since && !is_later_than(*if_modified_since, present).value_or(true)) {
+            return Verdict::not_modified;
+        }
+        return Verdict::proceed;
+    }
+
+    /// Whether a Range is heeded: the client's part is of the same body (section 13.1.5). Only strong
+    /// validators say so; a date is one when the second that it names is over.
+    [[nodiscard]] bool allows_range(const Validators& present) const noexcept {
+        if (!if_range) return true;
+        if (const auto asked = EntityTag::parse(*if_range)) {
+            const auto tag = EntityTag::parse(present.tag);
+            return tag && tag->matches_strongly(*asked);
+        }
+        const auto date = http::parse_http_date(*if_range, present.now);
+        return date && date == present.last_modified && *date < present.now;
+    }
+
+  private:
+    using Comparison = bool (EntityTag::*)(const EntityTag&) const noexcept;
+
+    static bool has_tag(std::string_view list, const Validators& present, Comparison matches) noexcept {
+        if (trim_ows(list) == "*") return true;
+        const auto tag = EntityTag::parse(present.tag);
+        bool found = false;
+        if (tag) for_each_tag(list, [&](const EntityTag& each) { found = found || (*tag.*matches)(each); });
+        return found;
+    }
+
+    /// Whether it was modified after the date; nullopt if that is none, or nobody knows.
+    static std::optional<bool> is_later_than(std::string_view text, const Validators& present) noexcept {
+        const auto date = http::parse_http_date(text, present.now);
+        if (!date || !present.last_modified) return std::nullopt;
+        return *present.last_modified > *date;
+    }
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/http/headers.hpp ----
 
 // Header fields that we own and send: an ordered multi-map that cannot be made to hold a line break, and the
@@ -2609,539 +3142,6 @@ namespace http {
 }
 
 }  // namespace http
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/http/date.hpp ----
-
-// HTTP dates (RFC 9110 section 5.6.7) to and from seconds since 1970, by arithmetic of our own: no strftime,
-// no locale, no time zone. Not here: the clock, except as the default of one argument.
-
-namespace sake {
-inline namespace v0 {
-namespace http {
-namespace detail {
-
-inline constexpr std::string_view month_names = "JanFebMarAprMayJunJulAugSepOctNovDec";
-inline constexpr std::string_view weekday_names[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
-                                                     "Thursday", "Friday", "Saturday"};
-
-struct CivilTime {
-    std::int64_t year = 1970;
-    unsigned month = 1;  // 1 to 12
-    unsigned day = 1;
-    unsigned hour = 0;
-    unsigned minute = 0;
-    unsigned second = 0;
-};
-
-// The calendar is counted from 1 March of year 0, so that the leap day is the last of its year; it repeats
-// after 400 years, which are 146097 days. 1 January 1970 is day 719468.
-inline constexpr std::int64_t days_before_1970 = 719468;
-
-/// Days from 1 March to the first of the month that many months later: 31, 30, 31, 30, 31, 31, 30 ... days.
-constexpr std::int64_t days_before_month(std::int64_t months) noexcept { return (153 * months + 2) / 5; }
-
-/// Days since 1970 of a date from year 0 on.
-constexpr std::int64_t days_from_civil(std::int64_t year, unsigned month, unsigned day) noexcept {
-    const std::int64_t months = month > 2 ? std::int64_t{month} - 3 : std::int64_t{month} + 9;
-    if (month <= 2) --year;
-    const std::int64_t era = year < 0 ? -1 : year / 400;
-    const std::int64_t y = year - era * 400;
-    return era * 146097 + y * 365 + y / 4 - y / 100 + days_before_month(months) + day - 1 - days_before_1970;
-}
-
-/// The reverse of days_from_civil together with the time of day, for years 0 to 9999.
-constexpr CivilTime civil_from_seconds(std::int64_t seconds) noexcept {
-    seconds += (days_before_1970 + 146097) * 86400;  // from 1 March of year -400: positive throughout
-    const std::int64_t day = seconds / 86400;
-    const std::int64_t of_day = seconds % 86400;
-    const std::int64_t of_era = day % 146097;
-    const std::int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    const std::int64_t of_year = of_era - (y * 365 + y / 4 - y / 100);
-    const std::int64_t months = (5 * of_year + 2) / 153;
-    CivilTime time;
-    time.month = static_cast<unsigned>(months < 10 ? months + 3 : months - 9);
-    time.year = day / 146097 * 400 - 400 + y + (time.month <= 2 ? 1 : 0);
-    time.day = static_cast<unsigned>(of_year - days_before_month(months) + 1);
-    time.hour = static_cast<unsigned>(of_day / 3600);
-    time.minute = static_cast<unsigned>(of_day / 60 % 60);
-    time.second = static_cast<unsigned>(of_day % 60);
-    return time;
-}
-
-constexpr unsigned days_in_month(std::int64_t year, unsigned month) noexcept {
-    if (month == 2) return year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) ? 29 : 28;
-    return month == 4 || month == 6 || month == 9 || month == 11 ? 30 : 31;
-}
-
-/// Takes text apart piece by piece; after the first piece that does not fit, `failed` stays set.
-struct DateReader {
-    std::string_view rest;
-    bool failed = false;
-
-    constexpr void literal(std::string_view text) noexcept {
-        if (rest.substr(0, text.size()) != text) failed = true;
-        rest.remove_prefix(failed ? 0 : text.size());
-    }
-
-    constexpr unsigned number(std::size_t digits) noexcept {
-        const auto value = parse_decimal<unsigned>(rest.substr(0, digits));
-        if (!value || rest.size() < digits) failed = true;
-        rest.remove_prefix(failed ? 0 : digits);
-        return failed ? 0 : *value;
-    }
-
-    constexpr unsigned month() noexcept {
-        const std::size_t at = rest.size() < 3 ? std::string_view::npos : month_names.find(rest.substr(0, 3));
-        if (at == std::string_view::npos || at % 3 != 0) failed = true;
-        rest.remove_prefix(failed ? 0 : 3);
-        return failed ? 0 : static_cast<unsigned>(at / 3 + 1);
-    }
-
-    constexpr void time_of_day(CivilTime& time) noexcept {
-        time.hour = number(2);
-        literal(":");
-        time.minute = number(2);
-        literal(":");
-        time.second = number(2);
-    }
-};
-
-/// IMF-fixdate after the weekday: 06 Nov 1994 08:49:37 GMT
-constexpr void read_imf_fixdate(DateReader& in, CivilTime& time) noexcept {
-    time.day = in.number(2);
-    in.literal(" ");
-    time.month = in.month();
-    in.literal(" ");
-    time.year = in.number(4);
-    in.literal(" ");
-    in.time_of_day(time);
-    in.literal(" GMT");
-}
-
-/// rfc850-date after the weekday: 06-Nov-94 08:49:37 GMT. Over 50 years ahead means the past century.
-constexpr void read_rfc850_date(DateReader& in, CivilTime& time, std::int64_t now) noexcept {
-    time.day = in.number(2);
-    in.literal("-");
-    time.month = in.month();
-    in.literal("-");
-    const std::int64_t this_year = civil_from_seconds(now).year;
-    time.year = this_year - this_year % 100 + in.number(2);
-    if (time.year > this_year + 50) time.year -= 100;
-    in.literal(" ");
-    in.time_of_day(time);
-    in.literal(" GMT");
-}
-
-/// asctime-date after the weekday: Nov  6 08:49:37 1994
-constexpr void read_asctime_date(DateReader& in, CivilTime& time) noexcept {
-    time.month = in.month();
-    in.literal(" ");
-    const bool padded = !in.rest.empty() && in.rest[0] == ' ';
-    if (padded) in.literal(" ");
-    time.day = in.number(padded ? 1 : 2);
-    in.literal(" ");
-    in.time_of_day(time);
-    in.literal(" ");
-    time.year = in.number(4);
-}
-
-constexpr bool is_weekday(std::string_view name, std::size_t letters) noexcept {
-    for (const std::string_view known : weekday_names) {
-        if (name == known.substr(0, letters)) return true;
-    }
-    return false;
-}
-
-// Years 0 to 9999: what four digits can say.
-inline constexpr std::int64_t first_second = days_from_civil(0, 1, 1) * 86400;
-inline constexpr std::int64_t last_second = days_from_civil(10000, 1, 1) * 86400 - 1;
-
-}  // namespace detail
-
-/// Writes IMF-fixdate, "Sun, 06 Nov 1994 08:49:37 GMT", without a final NUL. Times outside the years 0 to
-/// 9999 become the nearest inside.
-constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noexcept {
-    unix_seconds = std::clamp(unix_seconds, detail::first_second, detail::last_second);
-    const detail::CivilTime time = detail::civil_from_seconds(unix_seconds);
-    const std::int64_t day = (unix_seconds - detail::first_second) / 86400;
-    const auto weekday = static_cast<std::size_t>((day + 6) % 7);  // 1 January of year 0 is a Saturday
-    std::size_t at = 0;
-    const auto text = [&](std::string_view piece) {
-        for (const char c : piece) out[at++] = c;
-    };
-    const auto pair = [&](unsigned number) {
-        out[at++] = static_cast<char>('0' + number / 10 % 10);
-        out[at++] = static_cast<char>('0' + number % 10);
-    };
-    text(detail::weekday_names[weekday].substr(0, 3));
-    text(", ");
-    pair(time.day);
-    text(" ");
-    text(detail::month_names.substr((time.month - 1) * std::size_t{3}, 3));
-    text(" ");
-    pair(static_cast<unsigned>(time.year / 100));
-    pair(static_cast<unsigned>(time.year % 100));
-    text(" ");
-    pair(time.hour);
-    text(":");
-    pair(time.minute);
-    text(":");
-    pair(time.second);
-    text(" GMT");
-}
-
-/// Seconds since 1970 of a date in any of the three forms that RFC 9110 wants understood, or nullopt. `now`
-/// settles the century of the RFC 850 form's two-digit year. The weekday must be one, not the right one.
-[[nodiscard]] inline std::optional<std::int64_t> parse_http_date(std::string_view text,
-                                                                 std::int64_t now = std::int64_t{
-                                                                     std::time(nullptr)}) noexcept {
-    const std::size_t word = std::min(text.find_first_of(", "), text.size());
-    const std::string_view weekday = text.substr(0, word);
-    detail::DateReader in{text.substr(word)};
-    detail::CivilTime time;
-    if (in.rest.substr(0, 2) == ", ") {
-        in.literal(", ");
-        if (detail::is_weekday(weekday, 3)) {
-            detail::read_imf_fixdate(in, time);
-        } else {
-            in.failed = !detail::is_weekday(weekday, std::string_view::npos);
-            detail::read_rfc850_date(in, time, std::clamp(now, detail::first_second, detail::last_second));
-        }
-    } else {
-        in.failed = !detail::is_weekday(weekday, 3);
-        in.literal(" ");
-        detail::read_asctime_date(in, time);
-    }
-    if (in.failed || !in.rest.empty() || time.day == 0 ||
-        time.day > detail::days_in_month(time.year, time.month) || time.hour > 23 || time.minute > 59 ||
-        time.second > 60) {
-        return std::nullopt;  // second 60 is a leap second, and counts as the next second 0
-    }
-    return detail::days_from_civil(time.year, time.month, time.day) * 86400 + time.hour * std::int64_t{3600} +
-           time.minute * std::int64_t{60} + time.second;
-}
-
-}  // namespace http
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/http/message.hpp ----
-
-// Methods and status codes: the few words of HTTP that every other part shares.
-// Not here: header fields (headers.hpp) and the bytes of a protocol version (the folder http1).
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// The registered methods a server meets; any other token is `other` and known by its text alone.
-enum class Method : std::uint8_t { get, head, post, put, patch, del, options, query, connect, trace, other };
-
-/// The method with this name. Names are case-sensitive (RFC 9110 section 9.1): "get" is `other`.
-[[nodiscard]] constexpr Method method_from(std::string_view name) noexcept {
-    constexpr auto as_number = [](std::string_view text) {  // of at most seven letters
-        std::uint64_t number = 1;
-        for (const char c : text) number = number << 8 | static_cast<unsigned char>(c);
-        return number;
-    };
-    if (name.size() > 7) return Method::other;
-    switch (as_number(name)) {
-        case as_number("GET"):
-            return Method::get;
-        case as_number("HEAD"):
-            return Method::head;
-        case as_number("POST"):
-            return Method::post;
-        case as_number("PUT"):
-            return Method::put;
-        case as_number("PATCH"):
-            return Method::patch;
-        case as_number("DELETE"):
-            return Method::del;
-        case as_number("OPTIONS"):
-            return Method::options;
-        case as_number("QUERY"):
-            return Method::query;
-        case as_number("CONNECT"):
-            return Method::connect;
-        case as_number("TRACE"):
-            return Method::trace;
-        default:
-            return Method::other;
-    }
-}
-
-/// The name on the wire; empty for `other`, whose name only the request knows.
-[[nodiscard]] constexpr std::string_view to_string(Method method) noexcept {
-    constexpr std::string_view names[] = {"GET",     "HEAD",  "POST",    "PUT",   "PATCH", "DELETE",
-                                          "OPTIONS", "QUERY", "CONNECT", "TRACE", ""};
-    return names[static_cast<std::uint8_t>(method)];
-}
-
-struct StatusPhrase {
-    int status;
-    std::string_view phrase;
-};
-
-// RFC 9110 section 15 and the IANA registry.
-inline constexpr StatusPhrase status_phrases[] = {
-    {100, "Continue"},
-    {101, "Switching Protocols"},
-    {102, "Processing"},
-    {103, "Early Hints"},
-    {200, "OK"},
-    {201, "Created"},
-    {202, "Accepted"},
-    {203, "Non-Authoritative Information"},
-    {204, "No Content"},
-    {205, "Reset Content"},
-    {206, "Partial Content"},
-    {207, "Multi-Status"},
-    {208, "Already Reported"},
-    {226, "IM Used"},
-    {300, "Multiple Choices"},
-    {301, "Moved Permanently"},
-    {302, "Found"},
-    {303, "See Other"},
-    {304, "Not Modified"},
-    {305, "Use Proxy"},
-    {307, "Temporary Redirect"},
-    {308, "Permanent Redirect"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {402, "Payment Required"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {406, "Not Acceptable"},
-    {407, "Proxy Authentication Required"},
-    {408, "Request Timeout"},
-    {409, "Conflict"},
-    {410, "Gone"},
-    {411, "Length Required"},
-    {412, "Precondition Failed"},
-    {413, "Content Too Large"},
-    {414, "URI Too Long"},
-    {415, "Unsupported Media Type"},
-    {416, "Range Not Satisfiable"},
-    {417, "Expectation Failed"},
-    {418, "I'm a teapot"},
-    {421, "Misdirected Request"},
-    {422, "Unprocessable Content"},
-    {423, "Locked"},
-    {424, "Failed Dependency"},
-    {425, "Too Early"},
-    {426, "Upgrade Required"},
-    {428, "Precondition Required"},
-    {429, "Too Many Requests"},
-    {431, "Request Header Fields Too Large"},
-    {451, "Unavailable For Legal Reasons"},
-    {500, "Internal Server Error"},
-    {501, "Not Implemented"},
-    {502, "Bad Gateway"},
-    {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
-    {505, "HTTP Version Not Supported"},
-    {506, "Variant Also Negotiates"},
-    {507, "Insufficient Storage"},
-    {508, "Loop Detected"},
-    {511, "Network Authentication Required"},
-};
-
-}  // namespace detail
-namespace http {
-
-/// The standard phrase for a status code, or "Unknown".
-[[nodiscard]] constexpr std::string_view reason_phrase(int status) noexcept {
-    for (const auto& known : sake::detail::status_phrases) {
-        if (known.status == status) return known.phrase;
-    }
-    return "Unknown";
-}
-
-}  // namespace http
-namespace detail {
-
-/// True for the interim answers 1xx.
-[[nodiscard]] constexpr bool is_informational(int status) noexcept { return status >= 100 && status < 200; }
-
-/// True when an answer with this status never carries a body: 1xx, 204, 304 (RFC 9112 section 6.3).
-[[nodiscard]] constexpr bool has_no_body(int status) noexcept {
-    return is_informational(status) || status == 204 || status == 304;
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/http/mime.hpp ----
-
-// Media types by file extension: the few that a web server meets. Text types say UTF-8.
-// Not here: guessing from content, which a server should not do.
-
-namespace sake {
-inline namespace v0 {
-namespace http {
-namespace detail {
-
-struct MimeEntry {
-    std::string_view extension;
-    std::string_view type;
-};
-
-// In order of extension: it is searched by halves.
-inline constexpr MimeEntry mime_table[] = {
-    {"7z", "application/x-7z-compressed"},
-    {"aac", "audio/aac"},
-    {"apng", "image/apng"},
-    {"atom", "application/atom+xml"},
-    {"avi", "video/x-msvideo"},
-    {"avif", "image/avif"},
-    {"bin", "application/octet-stream"},
-    {"bmp", "image/bmp"},
-    {"br", "application/octet-stream"},
-    {"bz2", "application/x-bzip2"},
-    {"css", "text/css; charset=utf-8"},
-    {"csv", "text/csv; charset=utf-8"},
-    {"doc", "application/msword"},
-    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
-    {"eot", "application/vnd.ms-fontobject"},
-    {"epub", "application/epub+zip"},
-    {"flac", "audio/flac"},
-    {"geojson", "application/geo+json"},
-    {"gif", "image/gif"},
-    {"gz", "application/gzip"},
-    {"htm", "text/html; charset=utf-8"},
-    {"html", "text/html; charset=utf-8"},
-    {"ico", "image/vnd.microsoft.icon"},
-    {"ics", "text/calendar; charset=utf-8"},
-    {"jar", "application/java-archive"},
-    {"jpeg", "image/jpeg"},
-    {"jpg", "image/jpeg"},
-    {"js", "text/javascript; charset=utf-8"},
-    {"json", "application/json"},
-    {"jsonld", "application/ld+json"},
-    {"jxl", "image/jxl"},
-    {"m4a", "audio/mp4"},
-    {"m4v", "video/mp4"},
-    {"map", "application/json"},
-    {"md", "text/markdown; charset=utf-8"},
-    {"mjs", "text/javascript; charset=utf-8"},
-    {"mkv", "video/x-matroska"},
-    {"mov", "video/quicktime"},
-    {"mp3", "audio/mpeg"},
-    {"mp4", "video/mp4"},
-    {"mpeg", "video/mpeg"},
-    {"odp", "application/vnd.oasis.opendocument.presentation"},
-    {"ods", "application/vnd.oasis.opendocument.spreadsheet"},
-    {"odt", "application/vnd.oasis.opendocument.text"},
-    {"oga", "audio/ogg"},
-    {"ogg", "audio/ogg"},
-    {"ogv", "video/ogg"},
-    {"opus", "audio/ogg"},
-    {"otf", "font/otf"},
-    {"pdf", "application/pdf"},
-    {"png", "image/png"},
-    {"ppt", "application/vnd.ms-powerpoint"},
-    {"pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
-    {"rar", "application/vnd.rar"},
-    {"rss", "application/rss+xml"},
-    {"rtf", "application/rtf"},
-    {"svg", "image/svg+xml"},
-    {"tar", "application/x-tar"},
-    {"tif", "image/tiff"},
-    {"tiff", "image/tiff"},
-    {"ttf", "font/ttf"},
-    {"txt", "text/plain; charset=utf-8"},
-    {"wasm", "application/wasm"},
-    {"wav", "audio/wav"},
-    {"weba", "audio/webm"},
-    {"webm", "video/webm"},
-    {"webmanifest", "application/manifest+json"},
-    {"webp", "image/webp"},
-    {"woff", "font/woff"},
-    {"woff2", "font/woff2"},
-    {"xhtml", "application/xhtml+xml"},
-    {"xls", "application/vnd.ms-excel"},
-    {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
-    {"xml", "application/xml"},
-    {"yaml", "application/yaml"},
-    {"yml", "application/yaml"},
-    {"zip", "application/zip"},
-    {"zst", "application/zstd"},
-};
-
-inline constexpr std::size_t mime_count = sizeof mime_table / sizeof mime_table[0];
-
-constexpr bool mime_table_is_sorted() noexcept {
-    for (std::size_t i = 1; i < mime_count; ++i) {
-        if (!(mime_table[i - 1].extension < mime_table[i].extension)) return false;
-    }
-    return true;
-}
-static_assert(mime_table_is_sorted(), "mime_table must be in order, each extension once");
-
-/// What follows the last '.' of the last path segment, or the whole segment when it has no '.'.
-constexpr std::string_view file_extension(std::string_view name) noexcept {
-    name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
-    return name.substr(name.rfind('.') + 1);
-}
-
-}  // namespace detail
-
-/// The media type for "index.html", "/a/b.html", ".html" or "html", in any case; "application/octet-stream"
-/// for what is not known.
-[[nodiscard]] constexpr std::string_view mime_type(std::string_view file_name_or_extension) noexcept {
-    constexpr std::string_view unknown = "application/octet-stream";
-    const std::string_view extension = detail::file_extension(file_name_or_extension);
-    char lower[16] = {};
-    if (extension.size() > sizeof lower) return unknown;
-    for (std::size_t i = 0; i < extension.size(); ++i) lower[i] = to_lower(extension[i]);
-    const std::string_view wanted(lower, extension.size());
-    std::size_t low = 0;
-    std::size_t high = detail::mime_count;
-    while (low < high) {
-        const std::size_t middle = (low + high) / 2;
-        if (detail::mime_table[middle].extension < wanted) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    const bool found = low < detail::mime_count && detail::mime_table[low].extension == wanted;
-    return found ? detail::mime_table[low].type : unknown;
-}
-
-}  // namespace http
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/http/slice.hpp ----
-
-// Pieces of a message by offset, so that the bytes may move while somebody holds them.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// A piece of the buffer by offset, so that the buffer may move between two calls of the parser.
-struct Slice {
-    std::uint32_t offset = 0;
-    std::uint32_t length = 0;
-
-    /// The text, given where the buffer is now.
-    [[nodiscard]] std::string_view of(const char* base) const noexcept { return {base + offset, length}; }
-};
-
-/// One header field; the value comes without the white space around it.
-struct FieldSlice {
-    Slice name;
-    Slice value;
-};
-
-}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -3534,6 +3534,502 @@ class QueryPairs {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/http/disposition.hpp ----
+
+// The field Content-Disposition of an answer (RFC 6266), with the name of a file in any script (RFC 8187).
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// RFC 8187 section 3.2.1: attr-char
+constexpr bool is_attribute_char(char c) noexcept {
+    return ascii::is(c, ascii::token) && c != '*' && c != '\'' && c != '%';
+}
+
+/// "attachment" with a name under which to save. Clients that know only the old form see '_' in place of what
+/// it cannot say. Neither form has a slash or a backslash: it is a name, and no path.
+[[nodiscard]] inline std::string attachment_disposition(std::string_view name) {
+    std::string plain;
+    std::string extended;
+    bool is_exact = true;
+    const bool is_text = is_valid_utf8(name);
+    for (std::size_t i = 0; i < name.size(); ++i) {
+        const auto byte = static_cast<unsigned char>(name[i]);
+        const bool is_path = byte == '/' || byte == '\\';
+        const bool is_control = byte < 0x20 || byte == 0x7f;
+        // A '%' would be read as an escape by some (RFC 6266 appendix D).
+        const bool stays = byte < 0x7f && !is_control && !is_path && byte != '"' && byte != '%';
+        const bool goes_on = (byte & 0xc0) == 0x80;  // a character is one '_', however many bytes it has
+        if (stays) {
+            plain += name[i];
+        } else if (!goes_on || !is_text) {
+            plain += '_';
+        }
+        is_exact = is_exact && (stays || is_path || is_control);
+        if (is_path || is_control) {
+            extended += '_';
+        } else if (is_attribute_char(name[i])) {
+            extended += name[i];
+        } else {
+            append_escape(extended, name[i]);
+        }
+    }
+    std::string field = "attachment; filename=\"" + plain + "\"";
+    if (!is_exact && is_text) field.append("; filename*=UTF-8''").append(extended);
+    return field;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/mime.hpp ----
+
+// Media types by file extension: the few that a web server meets. Text types say UTF-8.
+// Not here: guessing from content, which a server should not do.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+namespace detail {
+
+struct MimeEntry {
+    std::string_view extension;
+    std::string_view type;
+};
+
+// In order of extension: it is searched by halves.
+inline constexpr MimeEntry mime_table[] = {
+    {"7z", "application/x-7z-compressed"},
+    {"aac", "audio/aac"},
+    {"apng", "image/apng"},
+    {"atom", "application/atom+xml"},
+    {"avi", "video/x-msvideo"},
+    {"avif", "image/avif"},
+    {"bin", "application/octet-stream"},
+    {"bmp", "image/bmp"},
+    {"br", "application/octet-stream"},
+    {"bz2", "application/x-bzip2"},
+    {"css", "text/css; charset=utf-8"},
+    {"csv", "text/csv; charset=utf-8"},
+    {"doc", "application/msword"},
+    {"docx", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"},
+    {"eot", "application/vnd.ms-fontobject"},
+    {"epub", "application/epub+zip"},
+    {"flac", "audio/flac"},
+    {"geojson", "application/geo+json"},
+    {"gif", "image/gif"},
+    {"gz", "application/gzip"},
+    {"htm", "text/html; charset=utf-8"},
+    {"html", "text/html; charset=utf-8"},
+    {"ico", "image/vnd.microsoft.icon"},
+    {"ics", "text/calendar; charset=utf-8"},
+    {"jar", "application/java-archive"},
+    {"jpeg", "image/jpeg"},
+    {"jpg", "image/jpeg"},
+    {"js", "text/javascript; charset=utf-8"},
+    {"json", "application/json"},
+    {"jsonld", "application/ld+json"},
+    {"jxl", "image/jxl"},
+    {"m4a", "audio/mp4"},
+    {"m4v", "video/mp4"},
+    {"map", "application/json"},
+    {"md", "text/markdown; charset=utf-8"},
+    {"mjs", "text/javascript; charset=utf-8"},
+    {"mkv", "video/x-matroska"},
+    {"mov", "video/quicktime"},
+    {"mp3", "audio/mpeg"},
+    {"mp4", "video/mp4"},
+    {"mpeg", "video/mpeg"},
+    {"odp", "application/vnd.oasis.opendocument.presentation"},
+    {"ods", "application/vnd.oasis.opendocument.spreadsheet"},
+    {"odt", "application/vnd.oasis.opendocument.text"},
+    {"oga", "audio/ogg"},
+    {"ogg", "audio/ogg"},
+    {"ogv", "video/ogg"},
+    {"opus", "audio/ogg"},
+    {"otf", "font/otf"},
+    {"pdf", "application/pdf"},
+    {"png", "image/png"},
+    {"ppt", "application/vnd.ms-powerpoint"},
+    {"pptx", "application/vnd.openxmlformats-officedocument.presentationml.presentation"},
+    {"rar", "application/vnd.rar"},
+    {"rss", "application/rss+xml"},
+    {"rtf", "application/rtf"},
+    {"svg", "image/svg+xml"},
+    {"tar", "application/x-tar"},
+    {"tif", "image/tiff"},
+    {"tiff", "image/tiff"},
+    {"ttf", "font/ttf"},
+    {"txt", "text/plain; charset=utf-8"},
+    {"wasm", "application/wasm"},
+    {"wav", "audio/wav"},
+    {"weba", "audio/webm"},
+    {"webm", "video/webm"},
+    {"webmanifest", "application/manifest+json"},
+    {"webp", "image/webp"},
+    {"woff", "font/woff"},
+    {"woff2", "font/woff2"},
+    {"xhtml", "application/xhtml+xml"},
+    {"xls", "application/vnd.ms-excel"},
+    {"xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"},
+    {"xml", "application/xml"},
+    {"yaml", "application/yaml"},
+    {"yml", "application/yaml"},
+    {"zip", "application/zip"},
+    {"zst", "application/zstd"},
+};
+
+inline constexpr std::size_t mime_count = sizeof mime_table / sizeof mime_table[0];
+
+constexpr bool mime_table_is_sorted() noexcept {
+    for (std::size_t i = 1; i < mime_count; ++i) {
+        if (!(mime_table[i - 1].extension < mime_table[i].extension)) return false;
+    }
+    return true;
+}
+static_assert(mime_table_is_sorted(), "mime_table must be in order, each extension once");
+
+/// What follows the last '.' of the last path segment, or the whole segment when it has no '.'.
+constexpr std::string_view file_extension(std::string_view name) noexcept {
+    name.remove_prefix(name.rfind('/') + 1);  // npos + 1 is 0
+    return name.substr(name.rfind('.') + 1);
+}
+
+}  // namespace detail
+
+/// The media type for "index.html", "/a/b.html", ".html" or "html", in any case; "application/octet-stream"
+/// for what is not known.
+[[nodiscard]] constexpr std::string_view mime_type(std::string_view file_name_or_extension) noexcept {
+    constexpr std::string_view unknown = "application/octet-stream";
+    const std::string_view extension = detail::file_extension(file_name_or_extension);
+    char lower[16] = {};
+    if (extension.size() > sizeof lower) return unknown;
+    for (std::size_t i = 0; i < extension.size(); ++i) lower[i] = to_lower(extension[i]);
+    const std::string_view wanted(lower, extension.size());
+    std::size_t low = 0;
+    std::size_t high = detail::mime_count;
+    while (low < high) {
+        const std::size_t middle = (low + high) / 2;
+        if (detail::mime_table[middle].extension < wanted) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    const bool found = low < detail::mime_count && detail::mime_table[low].extension == wanted;
+    return found ? detail::mime_table[low].type : unknown;
+}
+
+}  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/negotiate.hpp ----
+
+// Content negotiation by quality values (RFC 9110 section 12.4.2): which coding a client accepts best, and
+// how well it accepts a media type. Not here: charsets and languages.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A quality of 0.000 to 1.000 in thousandths; nullopt if it is none.
+constexpr std::optional<int> parse_quality(std::string_view text) noexcept {
+    if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
+    if (text.size() > 1 && text[1] != '.') return std::nullopt;
+    int value = 0;
+    int worth = 100;
+    for (const char c : text.substr(std::min<std::size_t>(text.size(), 2))) {
+        if (!ascii::is(c, ascii::digit)) return std::nullopt;
+        value += (c - '0') * worth;
+        worth /= 10;
+    }
+    if (text[0] == '0') return value;
+    return value == 0 ? std::optional<int>(1000) : std::nullopt;
+}
+
+/// An item of a list with qualities: what stands before its parameters, and how much it is wanted.
+struct QualityItem {
+    std::string_view name;
+    int quality = 1000;
+};
+
+/// nullopt if its quality is not valid: then nothing is known of it.
+constexpr std::optional<QualityItem> parse_quality_item(std::string_view text) noexcept {
+    std::size_t end = text.find(';');
+    QualityItem item{trim_ows(text.substr(0, end))};
+    while (end != std::string_view::npos) {
+        text.remove_prefix(end + 1);
+        end = text.find(';');
+        const std::string_view parameter = trim_ows(text.substr(0, end));
+        if (parameter.substr(0, 2) != "q=" && parameter.substr(0, 2) != "Q=") continue;
+        const std::optional<int> quality = parse_quality(parameter.substr(2));
+        if (!quality) return std::nullopt;
+        item.quality = *quality;
+        break;  // what follows is not of the name
+    }
+    return item;
+}
+
+/// Calls f(item) for each item of the list that is valid.
+template <class F>
+constexpr void for_each_quality(std::string_view list, F f) {
+    for_each_list_item(list, [&](std::string_view text) {
+        if (const auto item = parse_quality_item(text)) f(*item);
+    });
+}
+
+/// Codings of a body, in the order in which a server has them: if a client wants two as much, the later.
+enum class ContentCoding : std::uint8_t { identity, gzip, zstd, br };
+inline constexpr std::size_t coding_count = 4;
+
+constexpr std::string_view to_string(ContentCoding coding) noexcept {
+    constexpr std::string_view names[] = {"identity", "gzip", "zstd", "br"};
+    return names[static_cast<std::size_t>(coding)];
+}
+
+/// What Accept-Encoding says (section 12.5.3).
+class AcceptedCodings {
+  public:
+    /// Without the field, a client accepts everything, but only a body as it is will do for all of them.
+    constexpr explicit AcceptedCodings(std::optional<std::string_view> field) noexcept {
+        std::array<bool, coding_count> is_named{};
+        std::optional<int> others;
+        for_each_quality(field.value_or(""), [&](const QualityItem& item) {
+            if (item.name == "*") others = item.quality;
+            for (std::size_t i = 0; i < coding_count; ++i) {
+                const auto coding = static_cast<ContentCoding>(i);
+                const bool is_it = iequals(item.name, to_string(coding)) ||
+                                   (coding == ContentCoding::gzip && iequals(item.name, "x-gzip"));
+                if (!is_it || is_named[i]) continue;
+                is_named[i] = true;
+                quality_[i] = item.quality;
+            }
+        });
+        for (std::size_t i = 0; i < coding_count; ++i) {
+            if (!is_named[i] && others) quality_[i] = *others;
+        }
+        // Where it is not mentioned, a body as it is is accepted, after all that is.
+        if (!is_named[0] && !others) quality_[0] = 1;
+    }
+
+    /// In thousandths; 0 if it is refused.
+    [[nodiscard]] constexpr int quality(ContentCoding coding) const noexcept {
+        return quality_[static_cast<std::size_t>(coding)];
+    }
+    [[nodiscard]] constexpr bool accepts(ContentCoding coding) const noexcept { return quality(coding) > 0; }
+
+    /// All codings, the best first. Those that are refused come last.
+    [[nodiscard]] constexpr std::array<ContentCoding, coding_count> in_order() const noexcept {
+        std::array<ContentCoding, coding_count> order{ContentCoding::br, ContentCoding::zstd,
+                                                      ContentCoding::gzip, ContentCoding::identity};
+        for (std::size_t i = 1; i < coding_count; ++i) {  // by insertion, which keeps the order of equals
+            for (std::size_t k = i; k > 0 && quality(order[k - 1]) < quality(order[k]); --k) {
+                std::swap(order[k - 1], order[k]);
+            }
+        }
+        return order;
+    }
+
+  private:
+    std::array<int, coding_count> quality_{};
+};
+
+/// How much a client wants a media type by its Accept field (section 12.5.1), in thousandths: of the range
+/// that is the most specific. `named` leaves out "*/*", which is what programs send that ask for anything.
+/// 1000 without the field, but 0 for `named`.
+enum class MediaRange : std::uint8_t { any, named };
+constexpr int media_quality(std::optional<std::string_view> field, std::string_view type,
+                            MediaRange ranges = MediaRange::any) noexcept {
+    if (!field) return ranges == MediaRange::any ? 1000 : 0;
+    const std::string_view family = type.substr(0, type.find('/') + 1);
+    int best = -1;
+    int quality = 0;
+    for_each_quality(*field, [&](const QualityItem& item) {
+        int fit = -1;
+        if (iequals(item.name, type)) {
+            fit = 2;
+        } else if (item.name.size() == family.size() + 1 && item.name.back() == '*' &&
+                   iequals(item.name.substr(0, family.size()), family)) {
+            fit = 1;
+        } else if (item.name == "*/*" && ranges == MediaRange::any) {
+            fit = 0;
+        }
+        if (fit <= best) return;
+        best = fit;
+        quality = item.quality;
+    });
+    return quality;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/range.hpp ----
+
+// Byte ranges (RFC 9110 section 14): the field Range against the size of a body, and the texts of the answer,
+// one part or several. Not here: If-Range (conditional.hpp), and the bytes.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Bytes of a body, the last one included.
+struct ByteRange {
+    std::uint64_t first = 0;
+    std::uint64_t last = 0;
+
+    [[nodiscard]] std::uint64_t size() const noexcept { return last - first + 1; }
+    bool operator==(const ByteRange&) const = default;
+};
+
+/// What a Range field asks for.
+class RangeRequest {
+  public:
+    /// `whole`: there is nothing to heed, since the field is not valid, of another unit, or asks for more
+    /// than `most` ranges. `none`: no range has a byte of the body (416).
+    enum class Kind : std::uint8_t { whole, ranges, none };
+
+    static constexpr std::size_t most = 16;
+
+    /// Of a body of this size. Ranges that overlap or touch are joined, and all are in ascending order.
+    static RangeRequest parse(std::string_view field, std::uint64_t size) noexcept {
+        RangeRequest request;
+        const std::size_t equals = field.find('=');
+        if (equals == std::string_view::npos || !iequals(field.substr(0, equals), "bytes")) {
+            return request;
+        }
+        std::string_view rest = field.substr(equals + 1);
+        std::size_t asked = 0;
+        while (!rest.empty()) {
+            const std::string_view item = take_list_item(rest);
+            if (item.empty()) continue;
+            if (++asked > most || !request.add(item, size)) return {};
+        }
+        if (asked == 0) return {};
+        request.kind_ = request.count_ == 0 ? Kind::none : Kind::ranges;
+        request.join();
+        return request;
+    }
+
+    [[nodiscard]] Kind kind() const noexcept { return kind_; }
+    [[nodiscard]] std::span<const ByteRange> ranges() const noexcept { return {ranges_.data(), count_}; }
+
+  private:
+    /// A number that is too large for its type is larger than every body. False unless it is digits.
+    static bool read_number(std::string_view text, std::uint64_t& number) noexcept {
+        if (text.empty() || !ascii::all_of(text, ascii::digit)) return false;
+        constexpr std::uint64_t largest = std::numeric_limits<std::uint64_t>::max();
+        number = parse_decimal<std::uint64_t>(text).value_or(largest);
+        return true;
+    }
+
+    /// int-range or suffix-range (section 14.1.1). False if it is neither.
+    bool add(std::string_view item, std::uint64_t size) noexcept {
+        const std::size_t dash = item.find('-');
+        if (dash == std::string_view::npos) return false;
+        const std::string_view before = item.substr(0, dash);
+        const std::string_view behind = item.substr(dash + 1);
+        std::uint64_t first = 0;
+        std::uint64_t last = std::numeric_limits<std::uint64_t>::max();
+        if (before.empty()) {
+            std::uint64_t length = 0;
+            if (!read_number(behind, length)) return false;
+            if (length > 0 && size > 0) keep({size - std::min(length, size), size - 1});
+            return true;
+        }
+        if (!read_number(before, first)) return false;
+        if (!behind.empty() && (!read_number(behind, last) || last < first)) return false;
+        if (first < size) keep({first, std::min(last, size - 1)});
+        return true;
+    }
+    void keep(ByteRange range) noexcept { ranges_[count_++] = range; }
+
+    void join() noexcept {
+        if (count_ < 2) return;
+        ByteRange* const begin = ranges_.data();
+        std::sort(begin, begin + count_,
+                  [](const ByteRange& a, const ByteRange& b) { return a.first < b.first; });
+        std::size_t joined = 0;
+        for (std::size_t i = 1; i < count_; ++i) {
+            if (ranges_[i].first <= ranges_[joined].last + 1) {
+                ranges_[joined].last = std::max(ranges_[joined].last, ranges_[i].last);
+            } else {
+                ranges_[++joined] = ranges_[i];
+            }
+        }
+        count_ = joined + 1;
+    }
+
+    Kind kind_ = Kind::whole;
+    std::size_t count_ = 0;
+    std::array<ByteRange, most> ranges_;
+};
+
+/// The value of Content-Range for a part of a body of this size.
+[[nodiscard]] inline std::string content_range(const ByteRange& range, std::uint64_t size) {
+    return "bytes " + std::to_string(range.first) + "-" + std::to_string(range.last) + "/" +
+           std::to_string(size);
+}
+/// The same for a 416.
+[[nodiscard]] inline std::string unsatisfied_range(std::uint64_t size) {
+    return "bytes */" + std::to_string(size);
+}
+
+/// The texts of multipart/byteranges (section 14.6) around the parts. The boundary must not be in the body.
+struct MultipartRanges {
+    std::string_view boundary;
+    std::string_view part_type;  // no line when empty
+    std::uint64_t size = 0;      // of the whole body
+
+    [[nodiscard]] std::string content_type() const {
+        return "multipart/byteranges; boundary=" + std::string(boundary);
+    }
+    /// What stands before the bytes of a part.
+    [[nodiscard]] std::string before(const ByteRange& range, bool is_first) const {
+        std::string text(is_first ? "--" : "\r\n--");
+        text.append(boundary).append("\r\n");
+        if (!part_type.empty()) text.append("Content-Type: ").append(part_type).append("\r\n");
+        return text.append("Content-Range: ").append(content_range(range, size)).append("\r\n\r\n");
+    }
+    /// What stands behind the bytes of the last one.
+    [[nodiscard]] std::string end() const { return "\r\n--" + std::string(boundary) + "--\r\n"; }
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/slice.hpp ----
+
+// Pieces of a message by offset, so that the bytes may move while somebody holds them.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A piece of the buffer by offset, so that the buffer may move between two calls of the parser.
+struct Slice {
+    std::uint32_t offset = 0;
+    std::uint32_t length = 0;
+
+    /// The text, given where the buffer is now.
+    [[nodiscard]] std::string_view of(const char* base) const noexcept { return {base + offset, length}; }
+};
+
+/// One header field; the value comes without the white space around it.
+struct FieldSlice {
+    Slice name;
+    Slice value;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/http1/chunked.hpp ----
 
 // The chunked coding (RFC 9112 section 7.1), both ways. The decoder is strict about sizes and line ends,
@@ -3757,14 +4253,27 @@ class ChunkedDecoder {
     }
 };
 
+/// The line before a chunk of so many bytes, which are at least one: an empty chunk would end the body.
+class ChunkLine {
+  public:
+    explicit ChunkLine(std::uint64_t size) noexcept {
+        constexpr std::string_view digits = "0123456789abcdef";
+        text_[--first_] = '\n';
+        text_[--first_] = '\r';
+        for (; size != 0; size >>= 4) text_[--first_] = digits[size & 15];
+    }
+    [[nodiscard]] std::string_view view() const noexcept { return {text_ + first_, sizeof text_ - first_}; }
+
+  private:
+    char text_[18];
+    std::size_t first_ = sizeof text_;
+};
+inline constexpr std::string_view chunk_end = "\r\n";
+
 /// Appends the data as one chunk; nothing for no data, since an empty chunk would end the body.
 inline void append_chunk(std::string& out, std::string_view data) {
     if (data.empty()) return;
-    constexpr std::string_view digits = "0123456789abcdef";
-    char size[16];
-    std::size_t first = sizeof size;
-    for (std::uint64_t rest = data.size(); rest != 0; rest >>= 4) size[--first] = digits[rest & 15];
-    out.append(size + first, sizeof size - first).append("\r\n").append(data).append("\r\n");
+    out.append(ChunkLine(data.size()).view()).append(data).append(chunk_end);
 }
 
 /// Ends a chunked body: the last chunk and no trailers.
@@ -5244,6 +5753,8 @@ class FileDescriptor {
 
     [[nodiscard]] int get() const noexcept { return fd_; }
     explicit operator bool() const noexcept { return fd_ >= 0; }
+    /// It is somebody else's to close.
+    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
 
     // Not retried on EINTR: Linux has freed the number by then, and another thread may own it already.
     void close() noexcept {
@@ -5260,6 +5771,13 @@ namespace sys {
 inline constexpr int send_flags = MSG_NOSIGNAL;
 #else
 inline constexpr int send_flags = 0;
+#endif
+
+/// For a send that is followed by another one at once: what leaves is a whole packet.
+#if defined(MSG_MORE)
+inline constexpr int more_follows = MSG_MORE;
+#else
+inline constexpr int more_follows = 0;
 #endif
 
 /// Calls until the call is not interrupted.
@@ -5288,11 +5806,11 @@ inline SysResult send(int fd, const void* data, std::size_t size) noexcept {
     return retry([=] { return ::send(fd, data, size, send_flags); });
 }
 
-inline SysResult send_vectors(int fd, iovec* vectors, std::size_t count) noexcept {
+inline SysResult send_vectors(int fd, iovec* vectors, std::size_t count, int flags) noexcept {
     msghdr message{};
     message.msg_iov = vectors;
     message.msg_iovlen = cast_to<decltype(message.msg_iovlen)>(count);
-    return retry([&] { return ::sendmsg(fd, &message, send_flags); });
+    return retry([&] { return ::sendmsg(fd, &message, send_flags | flags); });
 }
 
 inline SysResult read(int fd, void* buffer, std::size_t size) noexcept {
@@ -5492,6 +6010,95 @@ inline SysResult shutdown_write(int fd) noexcept {
 /// Opens a file, close-on-exec.
 inline SysResult open(const char* path, int flags, mode_t mode = 0) noexcept {
     return above_standard_streams(retry([=] { return ::open(path, flags | O_CLOEXEC, mode); }));
+}
+
+/// Opens what has this name in a directory, close-on-exec.
+inline SysResult open_at(int directory, const char* name, int flags) noexcept {
+    return above_standard_streams(retry([=] { return ::openat(directory, name, flags | O_CLOEXEC); }));
+}
+
+/// The same for a path, which never leads out of the directory, whatever links it passes: else EXDEV. ENOSYS
+/// where the system does not have it (Linux before 5.6).
+inline SysResult open_beneath([[maybe_unused]] int directory, [[maybe_unused]] const char* path,
+                              [[maybe_unused]] int flags) noexcept {
+#if SAKE_HAS_EPOLL && defined(SYS_openat2)
+    // From linux/openat2.h, which not every system has that has the call.
+    struct {
+        std::uint64_t flags;
+        std::uint64_t mode;
+        std::uint64_t resolve;
+    } how{static_cast<std::uint64_t>(flags | O_CLOEXEC), 0, 0};
+    constexpr std::uint64_t no_magic_links = 0x02;
+    constexpr std::uint64_t beneath = 0x08;
+    how.resolve = beneath | no_magic_links;
+    return above_standard_streams(
+        retry([&] { return ::syscall(SYS_openat2, directory, path, &how, sizeof how); }));
+#else
+    return {-1, ENOSYS};
+#endif
+}
+
+/// For a directory that is opened only to find what is in it.
+#if SAKE_HAS_O_PATH
+inline constexpr int to_search = O_PATH | O_DIRECTORY;
+#else
+inline constexpr int to_search = O_RDONLY | O_DIRECTORY;
+#endif
+
+/// The text of a symbolic link: how long it is, cut at `size`. EINVAL if it is none.
+inline SysResult read_link_at(int directory, const char* name, char* text, std::size_t size) noexcept {
+    return retry([=] { return ::readlinkat(directory, name, text, size); });
+}
+
+inline SysResult status_of(int fd, struct stat& status) noexcept {
+    return retry([&] { return ::fstat(fd, &status); });
+}
+
+/// When a file was modified.
+inline timespec modified_at(const struct stat& status) noexcept {
+#if defined(__APPLE__)
+    return status.st_mtimespec;
+#else
+    return status.st_mtim;
+#endif
+}
+
+/// A file is about to be read from here to its end: the system reads larger pieces ahead.
+inline void read_in_order([[maybe_unused]] int fd, [[maybe_unused]] std::uint64_t offset) noexcept {
+#if defined(POSIX_FADV_SEQUENTIAL)
+    ::posix_fadvise(fd, static_cast<off_t>(offset), 0, POSIX_FADV_SEQUENTIAL);
+#endif
+}
+
+/// Bytes that nobody can guess; at most 256.
+inline SysResult random_bytes(void* bytes, std::size_t size) noexcept {
+    return retry([=] { return ::getentropy(bytes, size); });
+}
+
+/// Calls f(name, is_directory) for what is in an open directory, which it takes over, but for "." and "..",
+/// until f returns false. Links are no directories here.
+template <class F>
+SysResult for_each_name(FileDescriptor directory, F f) {
+    struct Close {
+        DIR* open;
+        ~Close() {
+            if (open != nullptr) ::closedir(open);
+        }
+    };
+    const Close names{::fdopendir(directory.get())};
+    if (names.open == nullptr) return {-1, errno};
+    const int fd = directory.release();
+    for (;;) {
+        errno = 0;
+        const dirent* const entry = ::readdir(names.open);
+        if (entry == nullptr) return {0, errno};
+        const std::string_view name = entry->d_name;
+        if (name == "." || name == "..") continue;
+        struct stat status{};
+        const bool is_directory =
+            ::fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+        if (!f(name, is_directory)) return {0, 0};
+    }
 }
 
 /// Takes over a descriptor that a call has just made. Throws std::system_error that names the call.
@@ -12163,8 +12770,9 @@ class Socket {
         const iovec piece{const_cast<void*>(data), size};
         return wire_->send(&piece, 1);
     }
-    SysResult send(iovec* pieces, std::size_t count) noexcept {
-        return wire_ == nullptr ? sys::send_vectors(fd(), pieces, count) : wire_->send(pieces, count);
+    /// The flags are 0 or sys::more_follows, which is for plain connections.
+    SysResult send(iovec* pieces, std::size_t count, int flags = 0) noexcept {
+        return wire_ == nullptr ? sys::send_vectors(fd(), pieces, count, flags) : wire_->send(pieces, count);
     }
     /// Sends up to `count` bytes of a file from `offset` on, which it moves. 0 if the file has no more.
     SysResult send_file(int file, std::uint64_t& offset, std::size_t count) noexcept {
@@ -12801,6 +13409,186 @@ Task<TcpStream> TcpStream::connect(std::string host, std::uint16_t port, L limit
     return detail::connect_to(std::move(host), port, limit);
 }
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/io/directory.hpp ----
+
+// Files beneath a directory: whatever a path says, and whatever links are there, nothing outside of it is
+// opened, and nothing but regular files and directories. Where the kernel resolves such paths by itself
+// (openat2), it does; elsewhere the path is walked, with the same outcome. Not here: what a file is sent as.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What was found under a path, open for reading.
+struct OpenedFile {
+    enum class Kind : std::uint8_t { nothing, file, directory };
+
+    Kind kind = Kind::nothing;
+    FileDescriptor descriptor;
+    std::uint64_t size = 0;
+    std::uint64_t inode = 0;
+    std::int64_t modified = 0;  // in seconds since 1970
+    std::uint32_t modified_ns = 0;
+    int error = 0;  // why there is nothing, if that is for want of resources, or the disk's fault
+};
+
+/// Opens without waiting, so that a pipe without another end holds nobody, nor a device.
+inline constexpr int open_to_send = O_RDONLY | O_NONBLOCK | O_NOCTTY;
+
+/// Whether an open failed for a reason of ours, and not because there is nothing to be opened.
+constexpr bool is_failure_of_ours(int error) noexcept {
+    return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO || error == EAGAIN;
+}
+
+/// What an open gave: a regular file, a directory, or nothing.
+[[nodiscard]] inline OpenedFile opened_file(SysResult opened) noexcept {
+    OpenedFile file;
+    if (!opened.ok()) {
+        file.error = is_failure_of_ours(opened.error) ? opened.error : 0;
+        return file;
+    }
+    FileDescriptor descriptor(static_cast<int>(opened.value));
+    struct stat status{};
+    if (!sys::status_of(descriptor.get(), status).ok()) return file;
+    if (!S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode)) return file;
+    const timespec modified = sys::modified_at(status);
+    file.kind = S_ISREG(status.st_mode) ? OpenedFile::Kind::file : OpenedFile::Kind::directory;
+    file.descriptor = std::move(descriptor);
+    file.size = cast_to<std::uint64_t>(status.st_size);
+    file.inode = cast_to<std::uint64_t>(status.st_ino);
+    file.modified = cast_to<std::int64_t>(modified.tv_sec);
+    file.modified_ns = cast_to<std::uint32_t>(modified.tv_nsec);
+    return file;
+}
+
+/// Whether it is names between single slashes, none of which is "." or "..", or holds a backslash, which is a
+/// slash elsewhere, or a control byte. The path "" is the directory itself.
+[[nodiscard]] constexpr bool is_plain_path(std::string_view path) noexcept {
+    if (path.empty()) return true;
+    if (path.size() >= 4096) return false;
+    for (;;) {
+        const std::size_t slash = path.find('/');
+        const std::string_view name = path.substr(0, slash);
+        if (name.empty() || name == "." || name == ".." || name.size() > 255) return false;
+        for (const char c : name) {
+            if (c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return false;
+        }
+        if (slash == std::string_view::npos) return true;
+        path.remove_prefix(slash + 1);
+    }
+}
+
+/// Opens a path beneath a directory, one name after the other. A link is followed if it leads to something
+/// beneath the directory, as openat2 does: so not one that begins with a slash.
+class BeneathWalk {
+  public:
+    explicit BeneathWalk(int root) noexcept : root_(root) {}
+
+    SysResult open(std::string_view path, int flags) {
+        rest_ = path;
+        for (;;) {
+            std::string name = take_name();
+            if (name.empty()) return sys::open_at(here(), ".", flags);
+            if (name == ".") continue;
+            if (name == "..") {
+                if (inside_.empty()) return {-1, EXDEV};
+                inside_.pop_back();
+                continue;
+            }
+            char target[PATH_MAX];
+            const SysResult link = sys::read_link_at(here(), name.c_str(), target, sizeof target);
+            if (link.ok()) {
+                const std::string_view text(target, static_cast<std::size_t>(link.value));
+                if (links_left_-- == 0) return {-1, ELOOP};
+                if (text.empty() || text[0] == '/') return {-1, EXDEV};
+                rest_.insert(0, text);
+                continue;
+            }
+            if (link.error != EINVAL) return link;
+            if (rest_.empty()) return sys::open_at(here(), name.c_str(), flags | O_NOFOLLOW);
+            const SysResult next = sys::open_at(here(), name.c_str(), sys::to_search | O_NOFOLLOW);
+            if (!next.ok()) return next;
+            inside_.emplace_back(static_cast<int>(next.value));
+        }
+    }
+
+  private:
+    [[nodiscard]] int here() const noexcept { return inside_.empty() ? root_ : inside_.back().get(); }
+
+    /// The next name; what is left begins with the slash behind it.
+    std::string take_name() {
+        const std::size_t begin = std::min(rest_.find_first_not_of('/'), rest_.size());
+        const std::size_t end = std::min(rest_.find('/', begin), rest_.size());
+        std::string name = rest_.substr(begin, end - begin);
+        rest_.erase(0, end);
+        return name;
+    }
+
+    int root_;
+    std::vector<FileDescriptor> inside_;  // each in the one before it
+    std::string rest_;
+    int links_left_ = 40;  // as many as Linux follows
+};
+
+/// A directory that stays open.
+class Directory {
+  public:
+    enum class Way : std::uint8_t { kernel, walk };
+
+    /// Throws std::system_error that names the path.
+    explicit Directory(std::string path) : Directory(std::move(path), Way::kernel) {
+        // Containers may forbid the call; whatever its reason, the other way is there.
+        const SysResult tried = sys::open_beneath(root_.get(), ".", sys::to_search);
+        const FileDescriptor self(tried.ok() ? static_cast<int>(tried.value) : -1);
+        if (!tried.ok()) way_ = Way::walk;
+    }
+    Directory(std::string path, Way way) : path_(std::move(path)), way_(way) {
+        demand_no_nul(path_);
+        const SysResult opened = sys::open(path_.c_str(), sys::to_search);
+        if (!opened.ok()) throw_system_error(opened.error, path_);
+        root_ = FileDescriptor(static_cast<int>(opened.value));
+    }
+
+    [[nodiscard]] Way way() const noexcept { return way_; }
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+    /// What is under a path that is relative to the directory.
+    [[nodiscard]] OpenedFile open(std::string_view path) const {
+        if (!is_plain_path(path)) return {};
+        const std::string name(path.empty() ? "." : path);
+        OpenedFile found = opened_file(open_in(root_.get(), name));
+        if (found.kind != OpenedFile::Kind::nothing || found.error != 0 || !was_removed()) return found;
+        // A build has made the directory anew.
+        const SysResult anew = sys::open(path_.c_str(), sys::to_search);
+        if (!anew.ok()) return found;
+        const FileDescriptor root(static_cast<int>(anew.value));
+        return opened_file(open_in(root.get(), name));
+    }
+
+  private:
+    [[nodiscard]] SysResult open_in(int root, const std::string& path) const {
+        constexpr int most_tries = 8;  // it fails with EAGAIN if something is renamed meanwhile
+        for (int tries = 0; way_ == Way::kernel && tries < most_tries; ++tries) {
+            const SysResult opened = sys::open_beneath(root, path.c_str(), open_to_send);
+            if (opened.error != EAGAIN) return opened;
+        }
+        return BeneathWalk(root).open(path, open_to_send);
+    }
+
+    [[nodiscard]] bool was_removed() const noexcept {
+        struct stat status{};
+        return sys::status_of(root_.get(), status).ok() && status.st_nlink == 0;
+    }
+
+    std::string path_;
+    FileDescriptor root_;
+    Way way_;
+};
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -13643,16 +14431,17 @@ enum class AnswerCause : std::uint8_t {
     timeout,   // the client was too slow, 408, or the handler, 504
     overload,  // no memory or no worker was free: 503
     stop,      // the server stops at once: 503
+    cut,       // it was sent in pieces and has no end: the handler threw, or the client left or was too slow
 };
 
 /// The name of a cause: "handler", "error", ...
 [[nodiscard]] constexpr std::string_view to_string(AnswerCause cause) noexcept {
     constexpr std::string_view names[] = {"handler", "error",    "no_route", "refused",
-                                          "timeout", "overload", "stop"};
+                                          "timeout", "overload", "stop",     "cut"};
     return names[static_cast<std::uint8_t>(cause)];
 }
 
-/// An answer that is about to leave. Valid during the call.
+/// An answer that is about to leave; one that is sent in pieces has left. Valid during the call.
 struct Answered {
     std::string_view method;  // "" if the request was refused before it was known
     std::string_view target;  // as it was sent; "" likewise
@@ -13664,6 +14453,59 @@ struct Answered {
     Context& ctx;  // for what else there is to know of the request; setting an answer in it has no effect
 };
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/answerer.hpp ----
+
+// Answerer: the seam for an answer that leaves in pieces, whatever protocol it leaves by. A call has one
+// while its handlers run as coroutines. They see it as a BodyWriter.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class ClientWait;
+
+/// For the reactor's thread.
+class Answerer {
+  public:
+    Answerer() = default;
+    Answerer(const Answerer&) = delete;
+    Answerer& operator=(const Answerer&) = delete;
+
+    /// Whether the head has left, so that the answer cannot become another one.
+    [[nodiscard]] bool has_begun() const noexcept { return state_ != State::whole; }
+
+    /// Sends the head, if that has not left yet, and what the client takes now of `bytes`, which are moved
+    /// on. True if nothing is left of both. What is left of the bytes may be sent from where it lies, and
+    /// must stay until a later call has sent it, or none is to come. If the connection is lost, the handler
+    /// is cancelled soon. Throws Cancelled if it was cut off, HttpError if no stream may begin any more,
+    /// std::bad_alloc.
+    virtual bool write(std::string_view& bytes) = 0;
+    /// Has the signal of `wait` woken when it is worth writing on. Returns when the client must have taken
+    /// something.
+    [[nodiscard]] virtual TimePoint wait_for_room(ClientWait& wait) = 0;
+    /// That signal is not expected any more.
+    virtual void stop_waiting() noexcept = 0;
+    /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
+    virtual void give_up() noexcept = 0;
+
+    /// What is written behind all else if a stop of the server ends the answer.
+    std::string farewell;
+
+  protected:
+    ~Answerer() = default;
+
+    enum class State : std::uint8_t {
+        whole,    // nothing has left: the answer is still the Response
+        begun,    // the head has left
+        complete  // nothing more is to be sent: it is the answer to a HEAD
+    };
+    State state_ = State::whole;
+};
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -14486,6 +15328,7 @@ class Request {
     [[nodiscard]] std::string_view method() const noexcept { return method_name.of(base); }
     [[nodiscard]] std::string_view target() const noexcept { return target_text.of(base); }
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
+    [[nodiscard]] std::string_view raw_path() const noexcept { return path_.of(base); }
 
     /// The path to match patterns against: decoded except %2F (or %2f), which is no separator, and %25, so
     /// that what is left encoded can be told apart.
@@ -14652,6 +15495,62 @@ class RequestHeaders {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/file_body.hpp ----
+
+// FileBody: the body of an answer that is not one text: ranges of a file, with texts between them.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A range of a file, which is sent without being read.
+struct FileRange {
+    FileDescriptor file;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+    int borrowed = -1;  // in place of the file, if a later piece of the same body owns that
+
+    [[nodiscard]] int fd() const noexcept { return file ? file.get() : borrowed; }
+};
+
+/// One of: a text, bytes that are there for as long as the program, or a range of a file.
+struct BodyPiece {
+    std::string text = {};
+    std::string_view lasting = {};
+    FileRange range = {};
+};
+
+struct FileBody {
+    std::string type;               // of the content; its place tells Response that this is the body
+    std::vector<BodyPiece> pieces;  // only the last of them owns a file
+    std::uint64_t length = 0;       // of all of them
+    std::string path;               // on a worker: of the file that the reactor opens
+
+    FileBody() = default;
+    /// For middleware that may have to be undone. Throws std::system_error for want of a descriptor.
+    FileBody(const FileBody& other) : type(other.type), length(other.length), path(other.path) {
+        int file = -1;
+        for (const BodyPiece& each : other.pieces) {
+            pieces.push_back({each.text, each.lasting, {}});
+            FileRange& range = pieces.back().range;
+            range.offset = each.range.offset;
+            range.length = each.range.length;
+            if (!each.range.file) continue;
+            range.file = sys::own_or_throw(sys::duplicate(each.range.file.get()), "dup");
+            file = range.file.get();
+        }
+        for (std::size_t i = 0; i < pieces.size(); ++i) {
+            if (other.pieces[i].range.borrowed >= 0) pieces[i].range.borrowed = file;
+        }
+    }
+    FileBody& operator=(const FileBody&) = delete;
+    ~FileBody() = default;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/response.hpp ----
 
 // A response as a handler fills it, whatever protocol it leaves by. Users set it through Context.
@@ -14673,6 +15572,7 @@ class Response {
         for (const auto& [name, value] : other.headers) headers.add(name, value);
         body = other.body;
         close = other.close;
+        file_ = other.file_ != nullptr ? std::make_unique<FileBody>(*other.file_) : nullptr;
         copy_type(other);
         return *this;
     }
@@ -14688,6 +15588,8 @@ class Response {
         headers.clear();
         content_type_ = {};
         close = false;
+        if (file_ != nullptr) [[unlikely]]
+            drop_file();
         constexpr std::size_t kept = 16 * 1024;
         if (body.capacity() > kept) std::string().swap(body);
         body.clear();
@@ -14704,6 +15606,19 @@ class Response {
         check.set("Content-Type", type);
         type_storage_ = type;
         content_type_ = type_storage_;
+    }
+
+    /// Sends this in place of a text. Whatever sets a body later also sets its type, and by that undoes it.
+    void set_file(std::unique_ptr<FileBody> file) noexcept {
+        body.clear();
+        file_ = std::move(file);
+        content_type_ = file_->type;
+    }
+    /// What was set by `set_file`, if that is still the body.
+    [[nodiscard]] FileBody* file() const noexcept {
+        if (file_ == nullptr) [[likely]]
+            return nullptr;
+        return file_->type.data() == content_type_.data() ? file_.get() : nullptr;
     }
 
     void set_status(int code) {
@@ -14747,14 +15662,18 @@ class Response {
     }
 
   private:
+    [[gnu::noinline]] void drop_file() noexcept { file_.reset(); }
     void copy_type(const Response& other) {
         const bool is_own = other.content_type_.data() == other.type_storage_.data();
+        const bool is_of_file = other.file() != nullptr;
         type_storage_ = other.type_storage_;
         content_type_ = is_own ? std::string_view(type_storage_) : other.content_type_;
+        if (is_of_file) content_type_ = file_->type;
     }
 
     std::string_view content_type_;
     std::string type_storage_;
+    std::unique_ptr<FileBody> file_;
 };
 
 }  // namespace detail
@@ -14792,7 +15711,10 @@ class ResponseView {
 namespace sake {
 inline namespace v0 {
 
+class BodyWriter;
+
 namespace detail {
+class ReadWait;
 struct Call;
 }  // namespace detail
 
@@ -14811,10 +15733,16 @@ class Context {
     [[nodiscard]] std::string_view target() const noexcept;
     /// What follows the '?', as it was sent.
     [[nodiscard]] std::string_view query_string() const noexcept;
-    /// The whole body, without the framing of the protocol. Plain middleware runs before a large body has
+    /// The whole body, without the framing of the protocol. Throws std::logic_error on a route with
+    /// stream_body(), whose body comes by `read`. Plain middleware runs before a large body has
     /// come. If it asks for the body, it is left by an exception, its answer is undone, and it runs again
     /// when the body is here.
     [[nodiscard]] std::string_view body() const;
+    /// The next piece of the body, valid until the next read; nothing at its end. On a route with
+    /// stream_body() it waits while the client sends, and reads no more than is asked for. It throws
+    /// HttpError: 413 for a body that is too large, 400 for one that is malformed, 408 for one that comes too
+    /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once.
+    [[nodiscard]] detail::Operation<detail::ReadWait, detail::Call&> read() noexcept;
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
@@ -14903,6 +15831,21 @@ class Context {
     Context& send(Bytes&& bytes, std::string_view content_type);
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
+    /// A regular file by its path, relative to the working directory: with its type, ranges, ETag and
+    /// Last-Modified, by the conditions of the request. Never a path that a client has named: see
+    /// Engine::static_files. Throws HttpError 404 if there is none, and 412 and 416 as the request asks.
+    template <std::convertible_to<std::string> Path>
+    Context& file(const Path& path);
+    /// The same, to be saved under this name, in any script; without one, under its own.
+    template <std::convertible_to<std::string> Path>
+    Context& attachment(const Path& path, std::string_view download_name = {});
+    /// An answer in pieces, by a handler that is a coroutine: its head leaves with the first write, and its
+    /// end when the handler ends. If the handler throws in between, the answer is cut off, and no client
+    /// takes it for a whole one. The answer to a HEAD has no pieces, so that the first write ends the handler
+    /// as a cancellation does. Throws std::logic_error in a plain handler, in a worker, and for a status
+    /// without a body.
+    [[nodiscard]] BodyWriter stream(std::string_view content_type);
+    [[nodiscard]] BodyWriter stream(int code, std::string_view content_type);
     /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
     /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302);
@@ -14978,6 +15921,8 @@ inline namespace v0 {
 
 namespace detail {
 
+class Answerer;
+class BodySource;
 class Carrier;
 class ErrorAnswers;
 class RouteEntry;
@@ -15036,8 +15981,14 @@ struct After {
     After* next = nullptr;
 };
 
-/// Whether a handler may have the body. Middleware may run before the body has come; see on_head.hpp.
-enum class BodyState : std::uint8_t { here, to_come, asked_for };
+/// Whether a handler may have the body.
+enum class BodyState : std::uint8_t {
+    here,
+    was_read,  // it is here still, and Context::read has handed it out
+    to_come,   // middleware runs before it has come; see on_head.hpp
+    asked_for,
+    streamed  // only Context::read has it
+};
 
 /// Thrown to middleware that asks for a body that is still to come.
 struct BodyNeeded {};
@@ -15056,6 +16007,8 @@ struct Call {
     bool stop_requested = false;
     BodyState body_state = BodyState::here;
     AnswerCause cause = AnswerCause::handler;
+    Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
+    BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
     std::exception_ptr error;
     CallPlace place;
     std::string remote_address;
@@ -15066,11 +16019,18 @@ struct Call {
     Context context{*this};
 
     [[nodiscard]] std::string_view body() {
-        if (body_state != BodyState::here) [[unlikely]] {
-            body_state = BodyState::asked_for;
-            throw BodyNeeded();
-        }
+        if (body_state > BodyState::was_read) [[unlikely]]
+            throw_no_body();
         return request.body;
+    }
+    [[noreturn]] void throw_no_body() {
+        if (body_state == BodyState::streamed) {
+            throw std::logic_error(
+                "ctx.body: the route has stream_body(), so its body is read in pieces, by co_await "
+                "ctx.read()");
+        }
+        body_state = BodyState::asked_for;
+        throw BodyNeeded();
     }
     /// The answer is no longer wanted: tells the handler.
     void request_stop() noexcept {
@@ -15166,6 +16126,193 @@ class CallBuilder {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/client_wait.hpp ----
+
+// ClientWait: a coroutine waits for the client of its call, to send more of the request or to take more of
+// the answer. How the bytes travel is behind Answerer and BodySource.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Tries at once, and again whenever its signal is woken. What a derived class throws is thrown where it is
+/// awaited.
+class ClientWait : public Wait, private Timer {
+    /// What is woken when it is worth another try. It lives as long as the wait. A coroutine that is
+    /// cancelled meanwhile goes on after a signal that is on its way, so no signal arrives too late.
+    class Signal final : public Resumable {
+      public:
+        explicit Signal(ClientWait& wait) noexcept : wait_(wait) {}
+        void resume() override {
+            if (wait_.is_waiting()) wait_.go_on();
+        }
+        void expect() noexcept { begin_waiting(); }
+
+      private:
+        ClientWait& wait_;
+    };
+
+  public:
+    ClientWait() noexcept : Timer(&time_is_up), signal_(*this) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        const bool is_cancelled = coroutine.promise().fiber->has_cancellation();
+        if (!is_cancelled && attempt()) return give_way(coroutine);
+        if (!suspend(coroutine)) return false;
+        listen();
+        return true;
+    }
+
+    [[nodiscard]] Resumable& signal() noexcept { return signal_; }
+    /// The handlers have ended, and a task that they left behind waits here.
+    void call_has_ended() noexcept {
+        is_listening_ = false;
+        reactor().deadlines().cancel(*this);
+        failure_ = failure_of("the handler has ended, and with it the request and its answer");
+        finish();
+    }
+
+  protected:
+    ~ClientWait() = default;
+
+    /// Goes as far as it gets without waiting. Returns whether that is all.
+    virtual bool try_now() = 0;
+    /// Has the signal woken when it is worth another try. Returns when the client must have done its part.
+    virtual TimePoint wake_later() = 0;
+    /// The signal is not expected any more. Not called twice.
+    virtual void stop_waiting() noexcept = 0;
+    /// The client has not done its part in time. Throws, or arranges that the fiber is cancelled.
+    virtual void be_late() = 0;
+
+    /// For await_resume.
+    void throw_failure() {
+        throw_if_cancelled();
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+  private:
+    void go_on() noexcept {
+        unlisten();
+        if (attempt()) return finish();
+        listen();
+    }
+    bool attempt() noexcept {
+        try {
+            return try_now();
+        } catch (...) {
+            failure_ = caught_exception();
+            return true;
+        }
+    }
+    void listen() noexcept {
+        try {
+            signal_.expect();
+            is_listening_ = true;
+            const TimePoint due = wake_later();
+            if (due != TimePoint::max()) reactor().deadlines().set(*this, due);
+        } catch (...) {
+            failure_ = caught_exception();
+            unlisten();
+            finish();
+        }
+    }
+    void unlisten() noexcept {
+        if (!std::exchange(is_listening_, false)) return;
+        reactor().deadlines().cancel(*this);
+        stop_waiting();
+    }
+    bool withdraw() noexcept override {
+        unlisten();
+        return true;
+    }
+    static void time_is_up(Timer& timer) noexcept {
+        auto& wait = static_cast<ClientWait&>(timer);
+        try {
+            wait.be_late();
+        } catch (...) {
+            wait.failure_ = caught_exception();
+            wait.unlisten();
+            wait.finish();
+        }
+    }
+
+    Signal signal_;
+    std::exception_ptr failure_;
+    bool is_listening_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/body_source.hpp ----
+
+// BodySource: the seam for a body that its handler reads while it comes, whatever protocol it comes by; and
+// what Context::read awaits.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// For the reactor's thread.
+class BodySource {
+  public:
+    BodySource() = default;
+    BodySource(const BodySource&) = delete;
+    BodySource& operator=(const BodySource&) = delete;
+
+    /// The next piece, valid until the next call, or nothing at the end of the body. False if neither is
+    /// here. If the client disconnects, the handler is cancelled soon. Throws HttpError if the rest of the
+    /// body is not to be had, Cancelled if the handler was cut off, std::bad_alloc.
+    virtual bool try_read(std::optional<std::string_view>& piece) = 0;
+    /// Has the signal of `wait` woken when it is worth another try. Returns when more must have come.
+    [[nodiscard]] virtual TimePoint wait_for_more(ClientWait& wait) = 0;
+    /// That signal is not expected any more.
+    virtual void stop_waiting() noexcept = 0;
+    /// The client has sent too little for too long. Throws HttpError, as `try_read` does from now on.
+    virtual void give_up() = 0;
+
+  protected:
+    ~BodySource() = default;
+};
+
+class [[nodiscard]] ReadWait final : public ClientWait {
+  public:
+    explicit ReadWait(Call& call) noexcept : call_(call) {}
+    std::optional<std::string_view> await_resume() {
+        throw_failure();
+        return piece_;
+    }
+    void describe(std::string& out) const override { out += "more of a request's body"; }
+
+  private:
+    bool try_now() override {
+        if (call_.body_source != nullptr) return call_.body_source->try_read(piece_);
+        piece_ = take_whole_body();
+        return true;
+    }
+    // A body that came as a whole is one piece.
+    std::optional<std::string_view> take_whole_body() {
+        if (call_.body_state == BodyState::was_read) return std::nullopt;
+        const std::string_view body = call_.body();
+        call_.body_state = BodyState::was_read;
+        if (body.empty()) return std::nullopt;
+        return body;
+    }
+    TimePoint wake_later() override { return call_.body_source->wait_for_more(*this); }
+    void stop_waiting() noexcept override { call_.body_source->stop_waiting(); }
+    void be_late() override { call_.body_source->give_up(); }
+
+    Call& call_;
+    std::optional<std::string_view> piece_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/carrier.hpp ----
 
 // Carrier: what takes the calls of worker routes to where they are served, a pool of threads, and brings back
@@ -15224,6 +16371,240 @@ class Carrier {
 
 using MakeCarrier = std::unique_ptr<Carrier> (*)(Reactor&, const Config&,
                                                  const std::shared_ptr<const RouteTable>&, Budget&);
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/config.hpp ----
+
+// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
+// default here.
+
+namespace sake {
+inline namespace v0 {
+
+namespace detail {
+
+/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
+/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
+template <std::integral Field, std::integral Number>
+constexpr Field as_setting(Number value) noexcept {
+    const std::int64_t number = written_number(value);
+    constexpr Field largest = std::numeric_limits<Field>::max();
+    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
+        return largest;
+    using Signed = std::make_signed_t<Field>;
+    constexpr Signed smallest = std::numeric_limits<Signed>::min();
+    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
+    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
+    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
+}
+
+}  // namespace detail
+
+/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
+/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
+/// limit".
+struct Config {
+    // Worker routes.
+    int worker_pool_size = 0;  // threads; 0 is one per CPU
+    bool enable_worker_pool = true;
+    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
+    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
+
+    std::chrono::milliseconds stall_warning{
+        50};  // a handler that holds the reactor's thread for longer is logged
+
+    // Connections.
+    int max_connections =
+        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
+    int listen_backlog = 4096;
+    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
+    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
+    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
+    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
+    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
+    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
+    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
+    int minimum_rate = 240;                                // bytes per second: 408, or close
+    std::chrono::milliseconds half_close_window{
+        50};  // an end of input before its request, or this soon after, still gets the answer; later it
+              // means that the client has gone
+    std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
+    bool end_streams_at_stop = true;  // answers in pieces end when a stop begins; false: they have the grace
+
+    // A request.
+    std::size_t max_request_line = 8 * 1024;       // 414
+    std::size_t max_header_block = 16 * 1024;      // 431
+    int max_header_count = 100;                    // 431
+    std::size_t max_body = 1024 * 1024;            // decoded: 413
+    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
+    std::size_t max_trailers = 4 * 1024;           // of one body: 400
+    int max_json_depth = 64;                       // 400
+    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
+
+    // A response.
+    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
+
+    // The process.
+    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
+    PollerKind poller = PollerKind::automatic;
+    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
+    // process and for the programs that it starts.
+    bool raise_file_limit = true;
+    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
+    bool announce = true;        // log one line with the address at start
+    LogSink log = log_to_stderr;
+
+    [[nodiscard]] static Config with_defaults() { return {}; }
+
+    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
+    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
+    template <std::integral Number>
+    Config& with_worker_queue_limit(Number jobs) {
+        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
+    }
+    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
+    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
+    template <std::integral Number>
+    Config& with_max_connections(Number count) {
+        return max_connections = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_listen_backlog(Number count) {
+        return listen_backlog = detail::as_setting<int>(count), *this;
+    }
+    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
+    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
+    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
+    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
+    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
+    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
+    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
+    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
+    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
+    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
+    Config& with_end_streams_at_stop(bool on) { return end_streams_at_stop = on, *this; }
+    template <std::integral Number>
+    Config& with_max_request_line(Number bytes) {
+        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_block(Number bytes) {
+        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_count(Number count) {
+        return max_header_count = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_body(Number bytes) {
+        return max_body = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_chunk_extensions(Number bytes) {
+        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_trailers(Number bytes) {
+        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_depth(Number depth) {
+        return max_json_depth = detail::as_setting<int>(depth), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_values(Number count) {
+        return max_json_values = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_output_soft_limit(Number bytes) {
+        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
+    template <std::integral Number>
+    Config& with_max_buffered(Number bytes) {
+        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
+    Config& with_signals(bool on) { return handle_signals = on, *this; }
+    Config& with_announce(bool on) { return announce = on, *this; }
+    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
+};
+
+namespace detail {
+
+/// A setting as it was written, for a message.
+template <class Number>
+std::string setting_text(Number value) {
+    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
+    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
+    return std::to_string(is_minus_one ? -1 : written_number(value));
+}
+
+template <class Number>
+void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
+    if (std::cmp_greater_equal(written_number(value), smallest)) return;
+    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
+                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
+}
+
+/// The clock counts no further than this.
+inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
+
+inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
+    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
+    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
+        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
+    }
+}
+
+/// Throws std::invalid_argument naming the first field that makes no sense.
+inline void validate(const Config& config) {
+    check_setting("worker_pool_size", config.worker_pool_size, 0);
+    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
+    check_setting("worker_queue_timeout", config.worker_queue_timeout);
+    check_setting("stall_warning", config.stall_warning);
+    check_setting("max_connections", config.max_connections, 0);
+    check_setting("listen_backlog", config.listen_backlog, 1);
+    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
+        throw std::invalid_argument(
+            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
+    check_setting("keep_alive_timeout", config.keep_alive_timeout);
+    check_setting("header_timeout", config.header_timeout);
+    check_setting("request_timeout", config.request_timeout);
+    check_setting("read_timeout", config.read_timeout);
+    check_setting("write_timeout", config.write_timeout);
+    check_setting("rate_grace", config.rate_grace);
+    check_setting("minimum_rate", config.minimum_rate, 1);
+    check_setting("half_close_window", config.half_close_window, 0);
+    check_setting("shutdown_grace", config.shutdown_grace, 0);
+    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
+    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
+    check_setting("max_header_count", config.max_header_count, 0);
+    check_setting<std::size_t>("max_body", config.max_body, 0);
+    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
+    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
+    check_setting("max_json_depth", config.max_json_depth, 1);
+    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
+    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
+    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
+    if (!config.log) throw std::invalid_argument("Config::log must be callable");
+}
+
+/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
+/// moment. Throws as `validate` does.
+[[nodiscard]] inline Config settled(Config config) {
+    validate(config);
+    for (std::chrono::milliseconds* const each :
+         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
+          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
+          &config.rate_grace, &config.half_close_window, &config.shutdown_grace}) {
+        *each = std::min(*each, longest_setting);
+    }
+    return config;
+}
 
 }  // namespace detail
 }  // namespace v0
@@ -15374,11 +16755,13 @@ Params take_params(Call& call) {
                        std::make_index_sequence<std::tuple_size_v<Params>>{});
 }
 
-/// A handler of the server itself: a function for an object that outlives it. One of the two is set.
+/// A handler of the server itself: a function for an object that outlives it, or is destroyed with it. One of
+/// the first two is set.
 struct ServerHandler {
     void* object;
     void (*plain)(void*, Call&) = nullptr;
     Task<> (*coroutine)(void*, Call&) = nullptr;
+    void (*destroy)(void*) = [](void*) {};
 };
 
 /// A callable of the user, owned, behind one function pointer.
@@ -15412,7 +16795,9 @@ class Handler {
     }
 
     explicit Handler(const ServerHandler& function) noexcept
-        : callable_(function.object, [](void*) {}), plain_(function.plain), coroutine_(function.coroutine) {}
+        : callable_(function.object, function.destroy),
+          plain_(function.plain),
+          coroutine_(function.coroutine) {}
 
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
@@ -15488,238 +16873,6 @@ Handler make_middleware(F&& function) {
                   "middleware takes sake::Context& and no path parameters: read them by ctx.param(name)");
     if constexpr (fits) return Handler(std::forward<F>(function));
     return {};
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/config.hpp ----
-
-// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
-// default here.
-
-namespace sake {
-inline namespace v0 {
-
-namespace detail {
-
-/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
-/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
-template <std::integral Field, std::integral Number>
-constexpr Field as_setting(Number value) noexcept {
-    const std::int64_t number = written_number(value);
-    constexpr Field largest = std::numeric_limits<Field>::max();
-    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
-        return largest;
-    using Signed = std::make_signed_t<Field>;
-    constexpr Signed smallest = std::numeric_limits<Signed>::min();
-    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
-    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
-    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
-}
-
-}  // namespace detail
-
-/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
-/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
-/// limit".
-struct Config {
-    // Worker routes.
-    int worker_pool_size = 0;  // threads; 0 is one per CPU
-    bool enable_worker_pool = true;
-    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
-    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
-
-    std::chrono::milliseconds stall_warning{
-        50};  // a handler that holds the reactor's thread for longer is logged
-
-    // Connections.
-    int max_connections =
-        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
-    int listen_backlog = 4096;
-    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
-    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
-    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
-    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
-    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
-    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
-    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
-    int minimum_rate = 240;                                // bytes per second: 408, or close
-    std::chrono::milliseconds half_close_window{
-        50};  // an end of input before its request, or this soon after, still gets the answer; later it
-              // means that the client has gone
-    std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
-
-    // A request.
-    std::size_t max_request_line = 8 * 1024;       // 414
-    std::size_t max_header_block = 16 * 1024;      // 431
-    int max_header_count = 100;                    // 431
-    std::size_t max_body = 1024 * 1024;            // decoded: 413
-    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
-    std::size_t max_trailers = 4 * 1024;           // of one body: 400
-    int max_json_depth = 64;                       // 400
-    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
-
-    // A response.
-    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
-
-    // The process.
-    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
-    PollerKind poller = PollerKind::automatic;
-    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
-    // process and for the programs that it starts.
-    bool raise_file_limit = true;
-    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
-    bool announce = true;        // log one line with the address at start
-    LogSink log = log_to_stderr;
-
-    [[nodiscard]] static Config with_defaults() { return {}; }
-
-    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
-    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
-    template <std::integral Number>
-    Config& with_worker_queue_limit(Number jobs) {
-        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
-    }
-    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
-    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
-    template <std::integral Number>
-    Config& with_max_connections(Number count) {
-        return max_connections = detail::as_setting<int>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_listen_backlog(Number count) {
-        return listen_backlog = detail::as_setting<int>(count), *this;
-    }
-    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
-    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
-    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
-    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
-    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
-    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
-    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
-    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
-    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
-    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
-    template <std::integral Number>
-    Config& with_max_request_line(Number bytes) {
-        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_header_block(Number bytes) {
-        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_header_count(Number count) {
-        return max_header_count = detail::as_setting<int>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_body(Number bytes) {
-        return max_body = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_chunk_extensions(Number bytes) {
-        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_trailers(Number bytes) {
-        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_json_depth(Number depth) {
-        return max_json_depth = detail::as_setting<int>(depth), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_json_values(Number count) {
-        return max_json_values = detail::as_setting<std::size_t>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_output_soft_limit(Number bytes) {
-        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
-    template <std::integral Number>
-    Config& with_max_buffered(Number bytes) {
-        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
-    Config& with_signals(bool on) { return handle_signals = on, *this; }
-    Config& with_announce(bool on) { return announce = on, *this; }
-    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
-};
-
-namespace detail {
-
-/// A setting as it was written, for a message.
-template <class Number>
-std::string setting_text(Number value) {
-    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
-    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
-    return std::to_string(is_minus_one ? -1 : written_number(value));
-}
-
-template <class Number>
-void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    if (std::cmp_greater_equal(written_number(value), smallest)) return;
-    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
-}
-
-/// The clock counts no further than this.
-inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
-
-inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
-    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
-    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
-        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
-    }
-}
-
-/// Throws std::invalid_argument naming the first field that makes no sense.
-inline void validate(const Config& config) {
-    check_setting("worker_pool_size", config.worker_pool_size, 0);
-    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
-    check_setting("worker_queue_timeout", config.worker_queue_timeout);
-    check_setting("stall_warning", config.stall_warning);
-    check_setting("max_connections", config.max_connections, 0);
-    check_setting("listen_backlog", config.listen_backlog, 1);
-    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
-        throw std::invalid_argument(
-            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
-    check_setting("keep_alive_timeout", config.keep_alive_timeout);
-    check_setting("header_timeout", config.header_timeout);
-    check_setting("request_timeout", config.request_timeout);
-    check_setting("read_timeout", config.read_timeout);
-    check_setting("write_timeout", config.write_timeout);
-    check_setting("rate_grace", config.rate_grace);
-    check_setting("minimum_rate", config.minimum_rate, 1);
-    check_setting("half_close_window", config.half_close_window, 0);
-    check_setting("shutdown_grace", config.shutdown_grace, 0);
-    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
-    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
-    check_setting("max_header_count", config.max_header_count, 0);
-    check_setting<std::size_t>("max_body", config.max_body, 0);
-    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
-    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
-    check_setting("max_json_depth", config.max_json_depth, 1);
-    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
-    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
-    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
-    if (!config.log) throw std::invalid_argument("Config::log must be callable");
-}
-
-/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
-/// moment. Throws as `validate` does.
-[[nodiscard]] inline Config settled(Config config) {
-    validate(config);
-    for (std::chrono::milliseconds* const each :
-         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
-          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
-          &config.rate_grace, &config.half_close_window, &config.shutdown_grace}) {
-        *each = std::min(*each, longest_setting);
-    }
-    return config;
 }
 
 }  // namespace detail
@@ -16051,6 +17204,11 @@ class Route {
     template <class Pool = WorkerPool>
     Route& worker(bool on = true);
 
+    /// The handler starts when the head of a request is there, and reads the body in pieces, as fast as it
+    /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is no coroutine, or the
+    /// route a worker route.
+    Route& stream_body();
+
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
     template <class F>
     Route& use(F&& middleware);
@@ -16120,9 +17278,16 @@ class RouteEntry {
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
+    bool streams_body = false;   // to its handler
     RouteEntry* next = nullptr;  // in the order of registration
 
     void require_unfrozen() const { scope_->require_unfrozen(); }
+    /// A body is streamed to this side, and a worker has it as a whole.
+    [[noreturn]] void refuse_both_sides() const {
+        throw std::invalid_argument(description_ +
+                                    ": a worker route has its whole body; with stream_body(), drop worker() "
+                                    "and compute in the handler by co_await sake::background(...)");
+    }
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
     [[nodiscard]] std::string_view pattern() const noexcept { return info_.pattern; }
@@ -16199,6 +17364,18 @@ Route& Route::max_body(Number bytes) {
     return *this;
 }
 
+inline Route& Route::stream_body() {
+    entry_->require_unfrozen();
+    if (!entry_->handler().is_coroutine()) {
+        throw std::invalid_argument(description() +
+                                    ": stream_body needs a handler that is a coroutine, one that returns "
+                                    "sake::Task<>, since reading waits for the client");
+    }
+    if (entry_->is_worker()) entry_->refuse_both_sides();
+    entry_->streams_body = true;
+    return *this;
+}
+
 template <class F>
 Route& Route::use(F&& middleware) {
     entry_->require_unfrozen();
@@ -16210,6 +17387,122 @@ Route& Route::use(F&& middleware) {
 inline std::string_view Route::method() const noexcept { return entry_->method(); }
 inline std::string_view Route::pattern() const noexcept { return entry_->pattern(); }
 inline const std::string& Route::description() const noexcept { return entry_->description(); }
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/body_writer.hpp ----
+
+// BodyWriter: the body of an answer as a handler writes it, in pieces.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What is to be written, and for which call.
+struct PieceOf {
+    PieceOf(Call& of, std::string_view text) noexcept : call(&of), bytes(text) {}
+    Call* call;
+    std::string_view bytes;
+};
+
+class WriteWait;
+
+}  // namespace detail
+
+/// What Context::stream returns: a view of the call, valid until its handler ends. It may be copied.
+class BodyWriter {
+  public:
+    /// Sends these bytes, and waits while the client is slow to take them. The first write sends the head of
+    /// the answer before them. Nothing for no bytes. One at a time: a second one that begins meanwhile throws
+    /// std::logic_error. Throws Cancelled when the client leaves or is too slow.
+    [[nodiscard]] detail::Operation<detail::WriteWait, detail::PieceOf> write(
+        std::string_view bytes) noexcept;
+
+  private:
+    friend class Context;
+    explicit BodyWriter(detail::Call& call) noexcept : call_(&call) {}
+
+    detail::Call* call_;
+};
+
+namespace detail {
+
+inline void require_body_of(int status) {
+    if (has_body(status)) return;
+    throw std::logic_error("ctx.stream: an answer with status " + std::to_string(status) + " has no body");
+}
+
+/// Before the head of a streamed answer leaves: runs what Context::after was given. What that throws is
+/// thrown on, as if the handler had thrown it, since the answer can still become an error.
+inline void prepare_stream(Call& call) {
+    if (call.answerer->has_begun()) return;
+    while (!call.afters.empty()) {
+        const auto after = call.afters.take_front();
+        after->run(call.context);
+    }
+    require_body_of(call.response.status);
+    if (call.response.body.empty()) return;
+    throw std::logic_error("ctx.stream: the answer has been given a whole body since");
+}
+
+/// Sends the head of a streamed answer now, before the first write. What the client does not take at once
+/// leaves with the first write.
+inline void send_head(Call& call) {
+    prepare_stream(call);
+    std::string_view no_bytes;
+    static_cast<void>(call.answerer->write(no_bytes));
+}
+
+/// Makes the call's answer one that is streamed.
+inline void begin_stream(Call& call, std::string_view content_type) {
+    if (call.place.in_worker_pool) {
+        throw std::logic_error(
+            "ctx.stream: a worker route answers as a whole; stream from a route without worker(), and "
+            "compute "
+            "in it by co_await sake::background(...)");
+    }
+    const auto& chain = call.route->chain();
+    if (call.answerer == nullptr || (call.position > 0 && !chain[call.position - 1]->is_coroutine())) {
+        throw std::logic_error(
+            "ctx.stream: the handler must be a coroutine, one that returns sake::Task<>, since writing waits "
+            "for "
+            "the client");
+    }
+    if (call.answerer->has_begun()) throw std::logic_error("ctx.stream: the answer has begun already");
+    require_body_of(call.response.status);
+    call.response.set_type(content_type);
+    call.response.body.clear();
+}
+
+class [[nodiscard]] WriteWait final : public ClientWait {
+  public:
+    explicit WriteWait(const PieceOf& piece) noexcept : call_(*piece.call), bytes_(piece.bytes) {}
+    void await_resume() { throw_failure(); }
+    void describe(std::string& out) const override { out += "a client to take an answer"; }
+
+  private:
+    bool try_now() override {
+        if (bytes_.empty() && !is_held_up_) return true;
+        prepare_stream(call_);
+        is_held_up_ = !call_.answerer->write(bytes_);
+        return !is_held_up_;
+    }
+    TimePoint wake_later() override { return call_.answerer->wait_for_room(*this); }
+    void stop_waiting() noexcept override { call_.answerer->stop_waiting(); }
+    void be_late() override { call_.answerer->give_up(); }
+
+    Call& call_;
+    std::string_view bytes_;
+    bool is_held_up_ = false;
+};
+
+}  // namespace detail
+
+inline auto BodyWriter::write(std::string_view bytes) noexcept
+    -> detail::Operation<detail::WriteWait, detail::PieceOf> {
+    return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(*call_, bytes));
+}
 
 }  // namespace v0
 }  // namespace sake
@@ -16231,6 +17524,7 @@ class ErrorAnswers {
     /// became an answer below 500.
     void answer(Call& call, const std::exception_ptr& exception) const {
         call.error = exception;
+        if (call.answerer != nullptr && call.answerer->has_begun()) return report_cut(call, exception);
         call.cause = AnswerCause::error;
         const std::string failure = set_answer(call.response, exception);
         std::string failure_of_on_error;
@@ -16269,9 +17563,27 @@ class ErrorAnswers {
         return {};
     }
 
-    void report(const Call& call, std::string_view what) const {
+    // The head of the answer has left, so it cannot become another one.
+    void report_cut(Call& call, const std::exception_ptr& exception) const {
+        call.cause = AnswerCause::cut;
+        report(call, text_of(exception), " was cut off in the middle of its answer");
+    }
+
+    static std::string text_of(const std::exception_ptr& exception) {
+        try {
+            std::rethrow_exception(exception);
+        } catch (const Cancelled& cancelled) {
+            return cancelled.what();
+        } catch (const std::exception& error) {
+            return *error.what() != '\0' ? error.what() : "an exception without a text";
+        } catch (...) {
+            return "an exception that is no std::exception";
+        }
+    }
+
+    void report(const Call& call, std::string_view what, std::string_view became = " failed") const {
         std::string line(call.request.method());
-        line.append(" ").append(call.request.target()).append(" failed");
+        line.append(" ").append(call.request.target()).append(became);
         if (call.route != nullptr) line.append(" in ").append(call.route->description());
         line += ": ";
         append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
@@ -16444,6 +17756,7 @@ class CallRunner : private Timer {
     /// do.
     bool start(Owner& owner, std::chrono::milliseconds time_limit) {
         end_ = End::answered;
+        time_ = Time::limited;
         owner_ = nullptr;
         failure_ = nullptr;
         limit_ = time_limit;
@@ -16462,6 +17775,13 @@ class CallRunner : private Timer {
         return !is_running();
     }
 
+    /// Whether the handlers have ended by an exception that passed all of them: a cancellation.
+    [[nodiscard]] bool has_failed() const noexcept { return failure_ != nullptr; }
+    /// Whether `end_early` has ended them.
+    [[nodiscard]] bool has_ended_early() const noexcept {
+        return time_ == Time::ends_early && end_ == End::answered;
+    }
+
     /// For the owner, when the handlers have ended: what they threw becomes the answer, unless they were cut
     /// off.
     void answer_failure() {
@@ -16476,27 +17796,65 @@ class CallRunner : private Timer {
     void client_left() noexcept {
         if (end_ != End::answered) return;
         has_left_ = true;
-        reactor_.deadlines().set(*this, reactor_.now());
+        set_due(Time::is_up, std::chrono::milliseconds(0));
     }
 
     /// Cancels the handlers: nobody waits for their answer any more. Idempotent.
     void drop() noexcept { cut_off(End::dropped); }
 
+    /// The answer needs no more of the handlers: they are cancelled, and what they have made of it stands.
+    void end_early() noexcept {
+        if (time_ >= Time::ends_early || !is_running()) return;
+        set_due(Time::ends_early, limit_);
+        call_.request_stop();
+        fiber_->cancel();
+    }
+
+    // The time limit is for the handlers alone. While they wait for their client, and when their answer has
+    // begun to leave, the pace of the transfer governs.
+
+    void begin_client_time() noexcept {
+        if (time_ == Time::limited) set_due(Time::limited, never);
+    }
+    void end_client_time() noexcept {
+        if (time_ == Time::limited) set_due(Time::limited, limit_);
+    }
+    void lift_time_limit() noexcept {
+        if (time_ == Time::limited) set_due(Time::unlimited, never);
+    }
+
   private:
+    /// What the timer is for.
+    enum class Time : std::uint8_t {
+        limited,     // the handlers have so much time
+        unlimited,   // they may take as long as they like
+        ends_early,  // they are being cancelled, but their answer stands
+        is_up        // they are being cancelled, and are cancelled anew if that does not help
+    };
+    static constexpr std::chrono::milliseconds never = std::chrono::milliseconds::max();
+
     static Root run(Reactor&, CallRunner& runner);
+
+    // The timer is set as long as the handlers run, so this allocates nothing.
+    void set_due(Time time, std::chrono::milliseconds in) noexcept {
+        time_ = time;
+        reactor_.deadlines().set(*this, in == never ? TimePoint::max() : reactor_.now() + in);
+    }
 
     void cut_off(End why) noexcept {
         if (end_ == End::answered) {
             end_ = why;
             call_.request_stop();
         }
-        if (is_running()) fiber_->cancel();
+        if (!is_running()) return;
+        if (time_ != Time::is_up) set_due(Time::is_up, limit_);
+        fiber_->cancel();
     }
 
     // A handler that outlives its cancellation is cancelled anew, so that it does not stay without end.
     static void due(Timer& timer) noexcept {
         auto& runner = static_cast<CallRunner&>(timer);
-        runner.reactor_.deadlines().set(runner, runner.reactor_.now() + runner.limit_);
+        runner.set_due(Time::is_up, runner.limit_);
         const bool is_first = runner.end_ == End::answered;
         const End why = std::exchange(runner.has_left_, false) ? End::client_left : End::timed_out;
         if (is_first) runner.owner_->call_cut_off(why);
@@ -16510,6 +17868,7 @@ class CallRunner : private Timer {
     std::exception_ptr failure_;
     std::chrono::milliseconds limit_{};
     End end_ = End::answered;
+    Time time_ = Time::limited;
     bool has_left_ = false;  // the client, and nobody was told yet
 };
 
@@ -16546,6 +17905,9 @@ inline std::string_view Context::path() const noexcept { return call_->request.p
 inline std::string_view Context::target() const noexcept { return call_->request.target(); }
 inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
 inline std::string_view Context::body() const { return call_->body(); }
+inline auto Context::read() noexcept -> detail::Operation<detail::ReadWait, detail::Call&> {
+    return detail::Operation<detail::ReadWait, detail::Call&>(*call_);
+}
 inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
@@ -16715,6 +18077,13 @@ template <std::convertible_to<std::string_view> Bytes>
 Context& Context::send(int code, Bytes&& bytes, std::string_view content_type) {
     return status(code).send(std::forward<Bytes>(bytes), content_type);
 }
+inline BodyWriter Context::stream(std::string_view content_type) {
+    detail::begin_stream(*call_, content_type);
+    return BodyWriter(*call_);
+}
+inline BodyWriter Context::stream(int code, std::string_view content_type) {
+    return status(code).stream(content_type);
+}
 inline Context& Context::redirect(std::string_view location, int code) {
     if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
         throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
@@ -16808,6 +18177,64 @@ inline std::stop_token Context::draining_token() const noexcept { return this_ta
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/embed.hpp ----
+
+// Files that are part of the program: a table of names and bytes that were linked into it, which
+// Engine::static_files and Engine::frontend serve as they serve a directory.
+
+namespace sake {
+inline namespace v0 {
+
+/// A file by its path in the table, "assets/app.js", and its bytes, which must be there for as long as the
+/// program.
+struct EmbeddedFile {
+    EmbeddedFile(std::string path, std::string_view content) : name(std::move(path)), bytes(content) {}
+    /// As `xxd -i`, an assembler's .incbin and #embed have them.
+    EmbeddedFile(std::string path, const unsigned char* data, std::size_t size)
+        : name(std::move(path)), bytes(reinterpret_cast<const char*>(data), size) {}
+    template <std::size_t Size>
+    EmbeddedFile(std::string path, const unsigned char (&data)[Size])
+        : EmbeddedFile(std::move(path), data, Size) {}
+
+    std::string name;
+    std::string_view bytes;
+};
+
+/// A table of embedded files, made by `embed`.
+class EmbeddedFiles {
+  public:
+    /// In the order of their names.
+    [[nodiscard]] const std::vector<EmbeddedFile>& files() const noexcept { return files_; }
+
+  private:
+    friend EmbeddedFiles embed(std::vector<EmbeddedFile> files);
+    explicit EmbeddedFiles(std::vector<EmbeddedFile> files) : files_(std::move(files)) {}
+
+    std::vector<EmbeddedFile> files_;
+};
+
+/// A table of files to serve. Throws std::invalid_argument if a name is there twice or begins with a slash.
+///
+///     app.static_files("/", sake::embed({{"index.html", page}, {"logo.png", logo_png, logo_png_len}}));
+[[nodiscard]] inline EmbeddedFiles embed(std::vector<EmbeddedFile> files) {
+    std::sort(files.begin(), files.end(),
+              [](const EmbeddedFile& a, const EmbeddedFile& b) { return a.name < b.name; });
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        const std::string& name = files[i].name;
+        if (name.empty() || name.front() == '/' || name.back() == '/') {
+            throw std::invalid_argument("embed: '" + name +
+                                        "' is no path of a file, such as 'assets/app.js'");
+        }
+        if (i > 0 && files[i - 1].name == name) {
+            throw std::invalid_argument("embed: '" + name + "' is there twice");
+        }
+    }
+    return EmbeddedFiles(std::move(files));
+}
+
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/router.hpp ----
 
 // The router: a tree of path segments, built while routes are registered and only read while serving. A
@@ -16852,11 +18279,13 @@ class Router {
         }
         return nullptr;
     }
-    /// Adds a second pattern for a target: another target that is added under it takes its place.
-    void add_alias(std::string_view pattern, std::string_view method, Target& target) {
+    /// Adds a second pattern for a target: another target that is added under it takes its place. False if
+    /// one stands there already.
+    bool add_alias(std::string_view pattern, std::string_view method, Target& target) {
         Node& node = node_for(pattern);
-        if (find_entry(node, method) != nullptr) return;
+        if (find_entry(node, method) != nullptr) return false;
         add_entry(node, method, target).is_alias = true;
+        return true;
     }
 
     /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.
@@ -17074,6 +18503,16 @@ class RouteTable {
         return routes_.push_back(entry.release());
     }
 
+    /// Adds a route that gives way to every other one with its pattern, whichever is added first.
+    void add_yielding(Scope& scope, std::string_view method, const PatternInfo& pattern, Handler handler) {
+        require_unfrozen();
+        RouteInfo info{std::string(method), scope.prefix + std::string(pattern.text), pattern.file,
+                       pattern.line};
+        Routes::Owned entry(new RouteEntry(scope, std::move(info), std::move(handler)));
+        if (!router_.add_alias(entry->pattern(), method, *entry)) return;
+        routes_.push_back(entry.release());
+    }
+
     /// The route that answers where there is none: for 404, 405 and OPTIONS.
     RouteEntry& set_fallback(Handler handler) {
         require_unfrozen();
@@ -17289,6 +18728,472 @@ class Fallback {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/file_tree.hpp ----
+
+// Where served files come from: a directory, or a table in the program. Both find the same kind of thing.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A file, with what an answer says of it.
+struct FoundFile {
+    using Kind = OpenedFile::Kind;
+
+    Kind kind = Kind::nothing;
+    FileDescriptor descriptor;
+    std::string_view bytes;  // of an embedded file
+    std::uint64_t size = 0;
+    std::string tag;  // of an ETag, without quotes
+    std::optional<std::int64_t> modified;
+    std::uint32_t modified_ns = 0;
+
+    [[nodiscard]] bool is_file() const noexcept { return kind == Kind::file; }
+    /// Whether it was made before the other one was changed.
+    [[nodiscard]] bool is_older_than(const FoundFile& other) const noexcept {
+        if (modified != other.modified) return modified < other.modified;
+        return modified_ns < other.modified_ns;
+    }
+};
+
+/// Numbers into one, so that none of them can be read from it.
+constexpr std::uint64_t mix(std::uint64_t sum, std::uint64_t number) noexcept {
+    std::uint64_t z = (sum ^ number) + 0x9E3779B97F4A7C15;
+    z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27U)) * 0x94D049BB133111EB;
+    return z ^ (z >> 31U);
+}
+
+inline void append_hex(std::string& out, std::uint64_t number) {
+    char digits[16];
+    const auto end = std::to_chars(digits, digits + sizeof digits, number, 16).ptr;
+    out.append(digits, end);
+}
+
+inline std::string tag_of(std::uint64_t mixed, std::uint64_t size) {
+    std::string tag;
+    append_hex(tag, mixed);
+    tag += '-';
+    append_hex(tag, size);
+    return tag;
+}
+
+/// Takes what was opened. Throws HttpError 503 for want of resources, and std::system_error if the disk
+/// failed.
+inline FoundFile found_file(OpenedFile opened, std::string_view path) {
+    if (opened.error == EIO) throw_system_error(opened.error, std::string(path));
+    if (opened.error != 0) {
+        throw HttpError(503, "the server has no resources to spare for this request")
+            .header("Retry-After", "1");
+    }
+    FoundFile found;
+    found.kind = opened.kind;
+    found.descriptor = std::move(opened.descriptor);
+    found.size = opened.size;
+    found.modified = opened.modified;
+    found.modified_ns = opened.modified_ns;
+    if (!found.is_file()) return found;
+    const auto seconds = static_cast<std::uint64_t>(opened.modified);
+    found.tag = tag_of(mix(mix(mix(0, opened.inode), seconds), opened.modified_ns), found.size);
+    return found;
+}
+
+class FileTree {
+  public:
+    struct Name {
+        std::string name;
+        bool is_directory = false;
+    };
+    /// A directory with more is shown in part.
+    static constexpr std::size_t most_names = 10'000;
+
+    FileTree() = default;
+    FileTree(const FileTree&) = delete;
+    FileTree& operator=(const FileTree&) = delete;
+    virtual ~FileTree() = default;
+
+    /// What is under a path without a slash at its ends; "" is the root.
+    [[nodiscard]] virtual FoundFile find(std::string_view path) const = 0;
+    /// What is in that directory.
+    [[nodiscard]] virtual std::vector<Name> names_in(std::string_view path) const = 0;
+};
+
+class DirectoryTree final : public FileTree {
+  public:
+    /// Throws std::system_error that names the path.
+    explicit DirectoryTree(std::string path) : directory_(std::move(path)) {}
+
+    [[nodiscard]] FoundFile find(std::string_view path) const override {
+        return found_file(directory_.open(path), path);
+    }
+    [[nodiscard]] std::vector<Name> names_in(std::string_view path) const override {
+        std::vector<Name> names;
+        FoundFile found = find(path);
+        if (found.kind != FoundFile::Kind::directory) return names;
+        const SysResult read =
+            sys::for_each_name(std::move(found.descriptor), [&](std::string_view name, bool is_directory) {
+                names.push_back({std::string(name), is_directory});
+                return names.size() < most_names;
+            });
+        if (!read.ok()) throw_system_error(read.error, directory_.path() + "/" + std::string(path));
+        return names;
+    }
+
+  private:
+    Directory directory_;
+};
+
+class EmbeddedTree final : public FileTree {
+  public:
+    explicit EmbeddedTree(EmbeddedFiles files) : files_(std::move(files)) {
+        for (const EmbeddedFile& each : files_.files()) {
+            std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+            for (const char c : each.bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+            tags_.push_back(tag_of(mix(0, hash), each.bytes.size()));
+        }
+    }
+
+    [[nodiscard]] FoundFile find(std::string_view path) const override {
+        FoundFile found;
+        const std::size_t place = place_of(path);
+        if (place < files_.files().size() && files_.files()[place].name == path) {
+            found.kind = FoundFile::Kind::file;
+            found.bytes = files_.files()[place].bytes;
+            found.size = found.bytes.size();
+            found.tag = tags_[place];
+        } else if (path.empty() || is_in(folder(path), place_of(folder(path)))) {
+            found.kind = FoundFile::Kind::directory;
+        }
+        return found;
+    }
+    [[nodiscard]] std::vector<Name> names_in(std::string_view path) const override {
+        std::vector<Name> names;
+        const std::string inside = path.empty() ? "" : folder(path);
+        for (std::size_t i = place_of(inside); is_in(inside, i) && names.size() < most_names; ++i) {
+            const std::string_view rest = std::string_view(files_.files()[i].name).substr(inside.size());
+            const std::size_t slash = rest.find('/');
+            const std::string_view name = rest.substr(0, slash);
+            if (!names.empty() && names.back().name == name) continue;
+            names.push_back({std::string(name), slash != std::string_view::npos});
+        }
+        return names;
+    }
+
+  private:
+    static std::string folder(std::string_view path) { return std::string(path) + "/"; }
+    /// Of the first that is not before it.
+    [[nodiscard]] std::size_t place_of(std::string_view name) const noexcept {
+        const auto& files = files_.files();
+        const auto found =
+            std::lower_bound(files.begin(), files.end(), name,
+                             [](const EmbeddedFile& a, std::string_view b) { return a.name < b; });
+        return static_cast<std::size_t>(found - files.begin());
+    }
+    [[nodiscard]] bool is_in(std::string_view folder, std::size_t place) const noexcept {
+        if (place >= files_.files().size()) return false;
+        return std::string_view(files_.files()[place].name).substr(0, folder.size()) == folder;
+    }
+
+    EmbeddedFiles files_;
+    std::vector<std::string> tags_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/file_answer.hpp ----
+
+// An answer whose body is a file: conditions, ranges, and the fields that say what it is. Context::file and
+// Context::attachment are here. What makes it is reached only from templates: see task.hpp.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The value of a field that is a list: if the field is there more than once, all of them.
+inline std::optional<std::string_view> list_field(Request& request, std::string_view name) {
+    std::optional<std::string_view> first;
+    std::string all;
+    for (const FieldSlice& field : request.fields) {
+        if (!iequals(field.name.of(request.base), name)) continue;
+        const std::string_view value = field.value.of(request.base);
+        if (!first) {
+            first = value;
+            continue;
+        }
+        if (all.empty()) all = *first;
+        all.append(", ").append(value);
+    }
+    return all.empty() ? first : request.keep(std::move(all));
+}
+/// The value of a field that may be there once. Twice, it says nothing.
+inline std::optional<std::string_view> single_field(const Request& request, std::string_view name) {
+    std::optional<std::string_view> found;
+    for (const FieldSlice& field : request.fields) {
+        if (!iequals(field.name.of(request.base), name)) continue;
+        if (found) return std::nullopt;
+        found = field.value.of(request.base);
+    }
+    return found;
+}
+
+inline Conditions conditions_of(Request& request) {
+    Conditions conditions;
+    conditions.if_match = list_field(request, "If-Match");
+    conditions.if_none_match = list_field(request, "If-None-Match");
+    conditions.if_modified_since = single_field(request, "If-Modified-Since");
+    conditions.if_unmodified_since = single_field(request, "If-Unmodified-Since");
+    conditions.if_range = list_field(request, "If-Range");  // twice, it is no tag and no date
+    return conditions;
+}
+
+/// The field Range, where it counts.
+inline std::optional<std::string_view> range_of(const Request& request) {
+    if (request.known_method != Method::get) return std::nullopt;
+    return single_field(request, "Range");
+}
+
+/// Media type by the extension of a name; a name without one has none.
+inline std::string_view type_of_file(std::string_view path) noexcept {
+    const std::string_view name = path.substr(path.rfind('/') + 1);
+    return http::mime_type(name.find('.') == std::string_view::npos ? std::string_view() : name);
+}
+
+[[noreturn]] inline void throw_nothing_here() { throw HttpError(404, "there is nothing at this path"); }
+
+/// Makes one answer.
+class FileAnswer {
+  public:
+    /// The type is what the answer says unless Content-Type is set already.
+    FileAnswer(Call& call, FoundFile file, std::string_view type)
+        : call_(call),
+          response_(call.response),
+          file_(std::move(file)),
+          type_(response_.headers.get("Content-Type").value_or(type)) {
+        if (file_.modified) modified_ = std::min<std::int64_t>(*file_.modified, now_);
+    }
+
+    /// What a client may compare. The clock is that of the system, as the file's is.
+    [[nodiscard]] Validators validators(std::string_view tag) const noexcept {
+        return {tag, modified_, now_};
+    }
+
+    /// The answer to GET and HEAD by all that the request says. Throws HttpError 412 and 416. Any other
+    /// method, and any other status than 200, is sent the whole file.
+    void make() {
+        const Method method = call_.request.known_method;
+        if (response_.status != 200 || (method != Method::get && method != Method::head)) return send_whole();
+        if (!response_.headers.contains("ETag")) response_.headers.set("ETag", "\"" + file_.tag + "\"");
+        const std::string tag(response_.headers.get("ETag").value());
+        const Conditions conditions = conditions_of(call_.request);
+        const Validators present = validators(tag);
+        const Conditions::Verdict verdict = conditions.verdict(method, present);
+        if (verdict == Conditions::Verdict::failed) {
+            throw HttpError(412, "the file is not what the request's condition says");
+        }
+        if (verdict == Conditions::Verdict::not_modified) return say_not_modified();
+        if (modified_) {
+            char date[29];
+            http::format_http_date(*modified_, date);
+            response_.headers.set("Last-Modified", {date, sizeof date});
+        }
+        response_.headers.set("Accept-Ranges", "bytes");
+        const auto field = range_of(call_.request);
+        if (!field || !conditions.allows_range(present)) return send_whole();
+        const RangeRequest asked = RangeRequest::parse(*field, file_.size);
+        if (asked.kind() == RangeRequest::Kind::whole) return send_whole();
+        if (asked.kind() == RangeRequest::Kind::none) {
+            throw HttpError(416, "the file has no bytes in this range")
+                .header("Content-Range", unsatisfied_range(file_.size));
+        }
+        send_ranges(asked);
+    }
+
+  private:
+    // As much as the server copies behind a head.
+    static constexpr std::uint64_t worth_reading = 16 * 1024;
+    static constexpr std::uint64_t worth_reading_ahead = 256 * 1024;
+
+    void say_not_modified() {
+        response_.status = 304;
+        response_.headers.remove("Content-Type");
+        response_.headers.remove("Content-Encoding");
+        response_.headers.remove("Content-Disposition");
+        response_.body.clear();
+        response_.set_static_type({});
+    }
+
+    void send_whole() { send_one(0, file_.size); }
+
+    void send_ranges(const RangeRequest& asked) {
+        response_.status = 206;
+        if (asked.ranges().size() == 1) {
+            const ByteRange& range = asked.ranges()[0];
+            response_.headers.set("Content-Range", content_range(range, file_.size));
+            return send_one(range.first, range.size());
+        }
+        const std::string boundary = make_boundary();
+        const MultipartRanges texts{boundary, type_, file_.size};
+        auto body = std::make_unique<FileBody>();
+        body->type = texts.content_type();
+        for (const ByteRange& range : asked.ranges()) {
+            add_text(*body, texts.before(range, body->pieces.empty()));
+            add_range(*body, range.first, range.size());
+        }
+        own_file(*body);
+        add_text(*body, texts.end());
+        response_.headers.remove("Content-Type");
+        response_.set_file(std::move(body));
+    }
+
+    void send_one(std::uint64_t first, std::uint64_t size) {
+        const bool is_head = call_.request.known_method == Method::head;
+        if (size <= worth_reading && !is_head) return send_read(first, cast_to<std::size_t>(size));
+        auto body = std::make_unique<FileBody>();
+        body->type = type_;
+        if (is_head) {
+            body->length = size;
+        } else {
+            if (file_.descriptor && size >= worth_reading_ahead) {
+                sys::read_in_order(file_.descriptor.get(), first);
+            }
+            add_range(*body, first, size);
+            own_file(*body);
+        }
+        response_.set_file(std::move(body));
+    }
+
+    /// A small file leaves in one piece with its head.
+    void send_read(std::uint64_t first, std::size_t size) {
+        std::string& text = response_.body;
+        if (file_.descriptor) {
+            text.resize(size);
+            for (std::size_t done = 0; done < size;) {
+                const SysResult read =
+                    sys::read_at(file_.descriptor.get(), text.data() + done, size - done, first + done);
+                if (!read.ok()) throw_system_error(read.error, "a file could not be read");
+                if (read.value == 0) throw std::runtime_error("a file became shorter while it was read");
+                done += static_cast<std::size_t>(read.value);
+            }
+        } else {
+            text.assign(file_.bytes.substr(cast_to<std::size_t>(first), size));
+        }
+        response_.set_type(type_);
+    }
+
+    static void add_text(FileBody& body, std::string text) {
+        body.length += text.size();
+        body.pieces.push_back({std::move(text), {}, {}});
+    }
+    void add_range(FileBody& body, std::uint64_t first, std::uint64_t size) const {
+        BodyPiece piece;
+        if (file_.descriptor) {
+            piece.range.offset = first;
+            piece.range.length = size;
+            piece.range.borrowed = file_.descriptor.get();
+        } else {
+            piece.lasting = file_.bytes.substr(cast_to<std::size_t>(first), cast_to<std::size_t>(size));
+        }
+        body.pieces.push_back(std::move(piece));
+        body.length += size;
+    }
+    /// The last range closes the file, when all are sent.
+    void own_file(FileBody& body) noexcept { body.pieces.back().range.file = std::move(file_.descriptor); }
+
+    /// Nobody can know it beforehand, so that no file holds it.
+    static std::string make_boundary() {
+        std::array<std::uint64_t, 2> random;
+        const SysResult made = sys::random_bytes(random.data(), sizeof random);
+        if (!made.ok()) throw_system_error(made.error, "getentropy");
+        std::string boundary = "sake-";
+        for (const std::uint64_t each : random) append_hex(boundary, each);
+        return boundary;
+    }
+
+    Call& call_;
+    Response& response_;
+    FoundFile file_;
+    std::string type_;
+    std::int64_t now_ = std::int64_t{std::time(nullptr)};
+    std::optional<std::int64_t> modified_;  // not in the future (RFC 9110 section 8.8.2.1)
+};
+
+/// Opens a file of the program's choice, and answers with it. Throws HttpError 404 if there is none.
+inline void answer_with_path(Call& call, const std::string& path, std::string_view type) {
+    demand_no_nul(path, "file: ");
+    FoundFile found = found_file(opened_file(sys::open(path.c_str(), open_to_send)), path);
+    if (!found.is_file()) throw_nothing_here();
+    FileAnswer answer(call, std::move(found), type);
+    answer.make();
+}
+
+/// On a worker, the path is the answer: the reactor opens the file, when the answer is back.
+inline void name_file(Call& call, std::string path, std::string_view type) {
+    demand_no_nul(path, "file: ");
+    if (path.empty()) throw_nothing_here();
+    auto named = std::make_unique<FileBody>();
+    named->path = std::move(path);
+    named->type = type;
+    call.response.set_file(std::move(named));
+}
+
+inline void open_named_file(Call& call) {
+    const FileBody& named = *call.response.file();
+    const std::string path = named.path;
+    const std::string type = named.type;
+    answer_with_path(call, path, type);
+}
+
+inline void send_path(Call& call, std::string path, std::string_view type) {
+    if (call.place.in_worker_pool) return name_file(call, std::move(path), type);
+    answer_with_path(call, path, type);
+}
+
+}  // namespace detail
+
+template <std::convertible_to<std::string> Path>
+Context& Context::file(const Path& path) {
+    std::string name(path);
+    const std::string_view type = detail::type_of_file(name);
+    detail::send_path(*call_, std::move(name), type);
+    return *this;
+}
+
+template <std::convertible_to<std::string> Path>
+Context& Context::attachment(const Path& path, std::string_view download_name) {
+    std::string file(path);
+    const std::string name(download_name.empty() ? std::string_view(file).substr(file.rfind('/') + 1)
+                                                 : download_name);
+    call_->response.headers.set("Content-Disposition", detail::attachment_disposition(name));
+    const std::string_view type = detail::type_of_file(name);
+    detail::send_path(*call_, std::move(file), type);
+    return *this;
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/static_options.hpp ----
+
+// What may be said of files that are served.
+
+namespace sake {
+inline namespace v0 {
+
+/// For Engine::static_files and Engine::frontend.
+struct StaticOptions {
+    std::string index = "index.html";  // what a directory is answered with; "" for none
+    std::string cache_control = {};    // of the answers; what frontend sets by itself comes first
+    bool listing = false;              // of a directory without an index
+    bool dotfiles = false;             // serves names that begin with a dot; else they are 404
+    bool precompressed =
+        true;  // sends "app.js.br", ".zst" or ".gz" in place of "app.js", as the client accepts
+};
+
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/group.hpp ----
 
 // The verbs by which routes are registered, on an engine and on a group of routes under a common prefix.
@@ -17299,6 +19204,8 @@ inline namespace v0 {
 class Engine;
 
 namespace detail {
+
+class FileTree;
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
@@ -17365,7 +19272,26 @@ class Verbs {
         return self();
     }
 
+    // Defined in static_files.hpp. As members of a template they are compiled for those who use them.
+
+    /// GET and HEAD of the files in a directory, under a prefix. Nothing outside of the directory is opened,
+    /// whatever a client asks for, and nothing but regular files. Throws std::system_error that names the
+    /// directory if it cannot be opened.
+    Route& static_files(const GroupPrefix& prefix, std::string directory, StaticOptions options = {});
+    /// The same for files that are part of the program.
+    Route& static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {});
+    /// The files of a web application that routes in the browser: where there is no file and no other route,
+    /// a request for a page (it accepts text/html by name, and the path has no extension) is answered with
+    /// the index. HTML is to be asked for again (`no-cache`), and what has a hash in its name never
+    /// (`immutable`).
+    Route& frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options = {});
+    Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {});
+
   private:
+    enum class SiteKind : bool { files, frontend };
+    Route& add_site(const PatternInfo& prefix, std::unique_ptr<FileTree> tree, StaticOptions options,
+                    SiteKind kind);
+
     // As all that is compiled where the program calls it, this finds the module of the handler.
     void note_module() { self().table().modules.add(&current_reactor); }
     template <class Pattern, class F>
@@ -17402,6 +19328,65 @@ class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_
     detail::Scope* scope_;
 };
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/listing.hpp ----
+
+// The page that shows what is in a directory: see StaticOptions::listing.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+inline void append_html(std::string& out, std::string_view text) {
+    for (const char c : text) {
+        switch (c) {
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out += c;
+        }
+    }
+}
+
+/// Directories first. `path` is that of the request, which ends with a slash.
+inline std::string listing_page(std::string_view path, std::vector<FileTree::Name> names, bool has_parent) {
+    std::sort(names.begin(), names.end(), [](const FileTree::Name& a, const FileTree::Name& b) {
+        if (a.is_directory != b.is_directory) return a.is_directory;
+        return a.name < b.name;
+    });
+    std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Index of ";
+    append_html(page, path);
+    page += "</title></head>\n<body>\n<h1>Index of ";
+    append_html(page, path);
+    page += "</h1>\n<ul>\n";
+    if (has_parent) page += "<li><a href=\"../\">../</a></li>\n";
+    for (const FileTree::Name& each : names) {
+        const std::string_view slash = each.is_directory ? "/" : "";
+        page += "<li><a href=\"./";  // so that no name is a scheme
+        append_html(page, http::percent_encode(each.name));
+        page.append(slash).append("\">");
+        append_html(page, each.name);
+        page.append(slash).append("</a></li>\n");
+    }
+    return page += "</ul>\n</body>\n</html>\n";
+}
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -17523,7 +19508,7 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
     bool goes_on = !call.is_aborted;
     const auto decorate = [&](const Handler& middleware) {
         if (middleware.is_coroutine()) return;
-        call.body_state = BodyState::to_come;
+        const BodyState before = std::exchange(call.body_state, BodyState::to_come);
         try {
             middleware.call(call);
             goes_on = !call.is_aborted;
@@ -17532,7 +19517,7 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
         } catch (...) {
             goes_on = false;  // the refusal stands, and a client does not fill the log with what it causes
         }
-        call.body_state = BodyState::here;
+        call.body_state = before;
     };
     if (call.route == nullptr) {
         const Middleware* each = engine.middleware.first();
@@ -17545,6 +19530,271 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
     call.cause = cause;
     call.response.set_problem(status, reason);
     run_afters(call);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/static_files.hpp ----
+
+// Engine::static_files and Engine::frontend: from the path of a request to a file beneath a directory, and
+// the form of it that the client accepts best. What the answer then says is in file_answer.hpp.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// How often small letters, capitals, digits and '_' take turns in a text; nullopt if there is anything else.
+constexpr std::optional<int> turns_of(std::string_view text) noexcept {
+    int turns = 0;
+    int before = -1;
+    for (const char c : text) {
+        const bool is_lower = c >= 'a' && c <= 'z';
+        const bool is_upper = c >= 'A' && c <= 'Z';
+        if (!is_lower && !is_upper && !ascii::is(c, ascii::digit) && c != '_') return std::nullopt;
+        const int kind = is_lower ? 0 : is_upper ? 1 : c == '_' ? 2 : 3;
+        turns += before >= 0 && kind != before ? 1 : 0;
+        before = kind;
+    }
+    return turns;
+}
+
+/// Whether a build tool has put a hash of the content into the name: "index-BkX3f9aQ.js",
+/// "main.4f3a2b1c.css". It stands between the last '-' or '.' of the stem and the extension, and is told from
+/// a word by how often letters and digits take turns. What is not seen as a hash is cached like any other
+/// file; what is seen as one wrongly would be kept for a year.
+[[nodiscard]] constexpr bool is_hashed_name(std::string_view path) noexcept {
+    std::string_view name = path.substr(path.rfind('/') + 1);
+    if (name.size() > 4 && name.substr(name.size() - 4) == ".map") name.remove_suffix(4);
+    const std::size_t dot = name.rfind('.');
+    if (dot == std::string_view::npos) return false;
+    const std::string_view stem = name.substr(0, dot);
+    const std::size_t separator = stem.find_last_of("-.");
+    if (separator == std::string_view::npos) return false;
+    const std::string_view hash = stem.substr(separator + 1);
+    const int turns = turns_of(hash).value_or(0);
+    const bool has_digit = hash.find_first_of("0123456789") != std::string_view::npos;
+    if (hash.size() < 8 || hash.size() > 64 || !has_digit || turns < 2) return false;
+    const bool has_upper = hash.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string_view::npos;
+    const bool has_lower = hash.find_first_of("abcdefghijklmnopqrstuvwxyz") != std::string_view::npos;
+    if (has_upper && has_lower) return turns >= 4;
+    return has_upper ? hash.size() == 8 : ascii::all_of(hash, ascii::hex);
+}
+
+constexpr bool has_dot_name(std::string_view path) noexcept {
+    return path.substr(0, 1) == "." || path.find("/.") != std::string_view::npos;
+}
+constexpr bool has_extension(std::string_view path) noexcept {
+    return path.substr(path.rfind('/') + 1).find('.') != std::string_view::npos;
+}
+
+/// The path of a file as it stands in the path of a request, which is decoded as the router had it: so the
+/// names between the slashes are those that decided which middleware the request has passed. nullopt for an
+/// encoded slash, which is none to the router.
+inline std::optional<std::string> file_path_of(std::string_view matched) {
+    std::string path;
+    path.reserve(matched.size());
+    for (std::size_t i = 0; i < matched.size(); ++i) {
+        path += matched[i];
+        if (matched[i] != '%') continue;
+        if (matched.substr(i, 3) != "%25") return std::nullopt;
+        i += 2;
+    }
+    return path;
+}
+
+/// The handler of one site.
+class FileSite {
+  public:
+    enum class Kind : bool { files, frontend };
+
+    FileSite(std::unique_ptr<FileTree> tree, StaticOptions options, Kind kind) noexcept
+        : tree_(std::move(tree)), options_(std::move(options)), kind_(kind) {}
+
+    static void serve(void* self, Call& call) { static_cast<const FileSite*>(self)->serve(call); }
+    static void destroy(void* self) noexcept { delete static_cast<FileSite*>(self); }
+    /// From a directory to the same with a slash, where the names in it are relative to it.
+    static void add_slash(void*, Call& call) {
+        std::string location(call.request.raw_path());
+        location += '/';
+        if (!call.request.raw_query().empty()) location.append("?").append(call.request.raw_query());
+        call.context.redirect(location, 301);
+    }
+
+  private:
+    void serve(Call& call) const {
+        const Request& request = call.request;
+        if (request.has_given_params) {
+            throw std::logic_error("static files are sent by the reactor: their route is no worker() route");
+        }
+        const Slice rest = request.params.values[request.params.count - 1];
+        std::string path = file_path_of(rest.of(request.match_path().data())).value_or("//");
+        const bool is_of_directory = path.empty() || (path.back() == '/' && path.size() > 1);
+        if (is_of_directory && !path.empty()) path.pop_back();
+        const bool may_be_there = is_plain_path(path) && (options_.dotfiles || !has_dot_name(path));
+        FoundFile found;
+        if (may_be_there) found = tree_->find(path);
+        if (found.kind == FoundFile::Kind::directory) {
+            FoundFile index = index_of(path);
+            if (index.is_file() || options_.listing) {
+                if (!is_of_directory) return add_slash(nullptr, call);
+                if (!index.is_file()) return list(call, path);
+                append_index(path);
+            }
+            found = std::move(index);
+        } else if (is_of_directory) {
+            found = {};
+        }
+        if (!found.is_file()) {
+            if (kind_ == Kind::files) throw_nothing_here();
+            // The same path is a page for a browser, and nothing for a program.
+            call.response.headers.add("Vary", "Accept");
+            if (!may_be_there || has_extension(path) || !wants_page(call)) throw_nothing_here();
+            found = index_of("");
+            if (!found.is_file()) throw_nothing_here();
+            path = options_.index;
+        }
+        send(call, path, std::move(found));
+    }
+
+    void append_index(std::string& path) const {
+        if (!path.empty()) path += '/';
+        path += options_.index;
+    }
+    [[nodiscard]] FoundFile index_of(std::string path) const {
+        if (options_.index.empty()) return {};
+        append_index(path);
+        return tree_->find(path);
+    }
+
+    static bool wants_page(Call& call) {
+        return media_quality(list_field(call.request, "Accept"), "text/html", MediaRange::named) > 0;
+    }
+
+    void list(Call& call, const std::string& path) const {
+        std::vector<FileTree::Name> names = tree_->names_in(path);
+        std::erase_if(names, [&](const FileTree::Name& each) {  // what nobody can ask for
+            const bool is_hidden = each.name[0] == '.' && !options_.dotfiles;
+            return is_hidden || !is_plain_path(each.name) || !is_path_text(each.name);
+        });
+        set_cache_control(call, options_.cache_control);
+        call.response.headers.set("Content-Security-Policy", "default-src 'none'");
+        call.context.html(listing_page(call.request.path(), std::move(names), !path.empty()));
+    }
+
+    static void set_cache_control(Call& call, std::string_view value) {
+        http::Headers& headers = call.response.headers;
+        if (!value.empty() && !headers.contains("Cache-Control")) headers.set("Cache-Control", value);
+    }
+    [[nodiscard]] std::string_view cache_control(std::string_view path,
+                                                 std::string_view type) const noexcept {
+        if (kind_ == Kind::frontend) {
+            if (type.substr(0, 9) == "text/html") return "no-cache";
+            if (is_hashed_name(path)) return "public, max-age=31536000, immutable";
+        }
+        return options_.cache_control;
+    }
+
+    void send(Call& call, const std::string& path, FoundFile found) const {
+        const std::string_view type = type_of_file(path);
+        set_cache_control(call, cache_control(path, type));
+        if (options_.precompressed) {
+            call.response.headers.add("Vary", "Accept-Encoding");
+            if (!asks_for_range(call, found)) found = best_form(call, path, std::move(found));
+        }
+        FileAnswer answer(call, std::move(found), type);
+        answer.make();
+    }
+
+    /// Ranges are of the file as it is, since a client puts them together by their place in it; unless
+    /// If-Range says that it has a part of another form.
+    static bool asks_for_range(Call& call, const FoundFile& found) {
+        const auto field = range_of(call.request);
+        if (!field || RangeRequest::parse(*field, found.size).kind() == RangeRequest::Kind::whole)
+            return false;
+        const AcceptedCodings accepted(list_field(call.request, "Accept-Encoding"));
+        if (!accepted.accepts(ContentCoding::identity)) return false;
+        const std::string tag = "\"" + found.tag + "\"";
+        return conditions_of(call.request).allows_range({tag, found.modified, std::time(nullptr)});
+    }
+
+    /// The file or a sibling of it. Throws HttpError 406 if the client accepts none of them.
+    [[nodiscard]] FoundFile best_form(Call& call, const std::string& path, FoundFile found) const {
+        const AcceptedCodings accepted(list_field(call.request, "Accept-Encoding"));
+        for (const ContentCoding coding : accepted.in_order()) {
+            if (!accepted.accepts(coding)) break;
+            if (coding == ContentCoding::identity) return found;
+            FoundFile sibling = tree_->find(path + std::string(extension_of(coding)));
+            if (!sibling.is_file() || sibling.is_older_than(found)) continue;
+            call.response.headers.set("Content-Encoding", to_string(coding));
+            sibling.tag.append("-").append(to_string(coding));
+            return sibling;
+        }
+        throw HttpError(406, "this file is not there in a coding that the client accepts");
+    }
+    static constexpr std::string_view extension_of(ContentCoding coding) noexcept {
+        constexpr std::string_view extensions[] = {"", ".gz", ".zst", ".br"};
+        return extensions[static_cast<std::size_t>(coding)];
+    }
+
+    std::unique_ptr<FileTree> tree_;
+    StaticOptions options_;
+    Kind kind_;
+};
+
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::add_site(const PatternInfo& prefix, std::unique_ptr<FileTree> tree,
+                                  StaticOptions options, SiteKind kind) {
+    std::string base(prefix.text);
+    if (!base.empty() && base.back() == '/') base.pop_back();
+    const std::string inside = base + "/*path";
+    RouteTable& table = self().table();
+    Scope& scope = self().scope();
+    const auto site_kind = kind == SiteKind::files ? FileSite::Kind::files : FileSite::Kind::frontend;
+    Handler handler(ServerHandler{new FileSite(std::move(tree), std::move(options), site_kind),
+                                  &FileSite::serve, nullptr, &FileSite::destroy});
+    const PatternInfo pattern{inside, prefix.params + 1, prefix.file, prefix.line};
+    RouteEntry& entry = table.add(scope, "GET", pattern, std::move(handler));
+    entry.handler_reads_body = false;
+    if (!scope.prefix.empty() || !base.empty()) {
+        static char nothing;
+        table.add_yielding(scope, "GET", {base, prefix.params, prefix.file, prefix.line},
+                           Handler(ServerHandler{&nothing, &FileSite::add_slash}));
+    }
+    note_module();
+    return entry.route;
+}
+
+template <class Tree>
+std::unique_ptr<FileTree> open_tree(std::string directory, const char* verb) {
+    try {
+        return std::make_unique<Tree>(directory);
+    } catch (const std::system_error& error) {
+        throw std::system_error(error.code(), std::string(verb) + ": " + directory);
+    }
+}
+
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, std::string directory,
+                                      StaticOptions options) {
+    return add_site(prefix.info(), open_tree<DirectoryTree>(std::move(directory), "static_files"),
+                    std::move(options), SiteKind::files);
+}
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options) {
+    return add_site(prefix.info(), std::make_unique<EmbeddedTree>(std::move(files)), std::move(options),
+                    SiteKind::files);
+}
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options) {
+    return add_site(prefix.info(), open_tree<DirectoryTree>(std::move(directory), "frontend"),
+                    std::move(options), SiteKind::frontend);
+}
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options) {
+    return add_site(prefix.info(), std::make_unique<EmbeddedTree>(std::move(files)), std::move(options),
+                    SiteKind::frontend);
 }
 
 }  // namespace detail
@@ -17571,6 +19821,8 @@ struct WorkerResponse {
     // What a handler of another process threw, in words. With a status from 400 to 599 other than 500 it is
     // the detail of an HttpError of that status. Otherwise it is for the log only, and the answer is a 500.
     std::optional<std::string> error = {};
+    // The path of a file that is the body: the process that answers the client opens it. See Context::file.
+    std::optional<std::string> file = {};
 
     bool operator==(const WorkerResponse&) const = default;
 };
@@ -17680,6 +19932,7 @@ inline void append_document(std::string& out, const WorkerResponse& response) {
     out.append(response.close ? ",\"close\":true" : ",\"close\":false");
     out.append(response.aborted ? ",\"aborted\":true" : ",\"aborted\":false");
     if (response.error) append_member(out, "error", *response.error);
+    if (response.file) append_member(out, "file", *response.file);
     out += '}';
 }
 
@@ -17824,6 +20077,7 @@ void read_document(JsonReader& json, Document& response) {
                        if (name == "close") return reader.take(response.close), true;
                        if (name == "aborted") return reader.take(response.aborted), true;
                        if (name == "error") return reader.take(response.error), true;
+                       if (name == "file") return reader.take(response.file), true;
                        return false;
                    });
 }
@@ -17913,6 +20167,9 @@ inline WorkerResponse describe_response(const Response& response) {
     for (const auto& [name, value] : response.headers) out.headers.emplace_back(name, value);
     out.body = response.body;
     out.close = response.close;
+    if (const FileBody* const file = response.file(); file != nullptr && !file->path.empty()) {
+        out.file = file->path;
+    }
     return out;
 }
 
@@ -17926,6 +20183,9 @@ inline void apply_response(Response& response, WorkerResponse&& document) {
         close = Response::check_header(field.first, field.second, store) || close;
     }
     Response::check_status(document.status);
+    if (document.file && document.file->find('\0') != std::string::npos) {
+        throw std::invalid_argument("worker document: 'file' is no path");
+    }
     if (document.content_type.empty()) {
         response.set_static_type({});
     } else {
@@ -17935,6 +20195,11 @@ inline void apply_response(Response& response, WorkerResponse&& document) {
     response.headers = std::move(fields);
     response.body = std::move(document.body);
     response.close = close;
+    if (!document.file || document.file->empty()) return;
+    auto named = std::make_unique<FileBody>();
+    named->type = response.content_type();
+    named->path = std::move(*document.file);
+    response.set_file(std::move(named));
 }
 
 /// What a handler elsewhere threw.
@@ -18213,6 +20478,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
             std::optional<std::string> error = std::move(response.error);
             apply_response(call.response, std::move(response));
             if (error) throw_error_of(status, *std::move(error));
+            if (call.response.file() != nullptr && !exception_) open_named_file(call);
         }
         if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
     }
@@ -18443,6 +20709,7 @@ std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config& confi
 template <class Pool>
 Route& Route::worker(bool on) {
     entry_->require_unfrozen();
+    if (on && entry_->streams_body) entry_->refuse_both_sides();
     entry_->make_carrier = on ? &detail::make_pool_carrier<Pool> : nullptr;
     return *this;
 }
@@ -19629,6 +21896,14 @@ class RateLimit {
         return due_;
     }
 
+    /// So much time has passed in which the other side was not expected to do anything.
+    void put_off(Clock::duration time) noexcept {
+        if (due_ != TimePoint{}) due_ += time;
+    }
+
+    /// It must go on by then, whatever a fast start has bought.
+    void demand_by(TimePoint moment) noexcept { due_ = moment; }
+
   private:
     static std::chrono::nanoseconds time_for(std::uint64_t bytes, const Config& config) noexcept {
         constexpr std::uint64_t most = 4'000'000'000;  // at once; times a billion, and after the longest
@@ -19784,6 +22059,23 @@ class H1Reader {
         return progress;
     }
 
+    /// After `complete`, on a route that has its body streamed: whether there is one.
+    [[nodiscard]] bool has_body_to_stream() const noexcept {
+        return call_.route->streams_body && framing_.body != http1::Framing::Body::none;
+    }
+    /// Takes what has come of that body and appends it, decoded, to `piece`; nothing more after `complete`.
+    Progress read_piece(Input& input, std::string& piece) {
+        if (!input.bytes().empty()) framing_.expect_continue = false;
+        const std::size_t before = piece.size();
+        const Progress progress = append_body(input, piece, body_limit() - streamed_);
+        streamed_ += piece.size() - before;
+        return progress;
+    }
+    /// How much of it was taken.
+    [[nodiscard]] std::size_t streamed() const noexcept { return streamed_; }
+    /// The client was asked for the body.
+    void stop_expecting() noexcept { framing_.expect_continue = false; }
+
     /// After `refused`: the status, and why in words for the client.
     [[nodiscard]] int refusal_status() const noexcept { return refusal_status_; }
     [[nodiscard]] std::string_view refusal_reason() const noexcept { return refusal_reason_; }
@@ -19890,8 +22182,17 @@ class H1Reader {
         if (const Refusal* const refusal = builder.end()) return refuse(refusal->status, refusal->reason);
         routes_.route(call_);
         rest.remove_prefix(head_.size);
+        if (framing_.body == http1::Framing::Body::none) {
+            request.body = {rest.data(), 0};
+            return Progress::complete;
+        }
         const bool is_chunked = framing_.body == http1::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
+        if (call_.route->streams_body) {
+            body_.reset(framing_);
+            streamed_ = 0;
+            return Progress::complete;
+        }
         if (!is_chunked && framing_.length <= rest.size()) {
             request.body = {rest.data(), cast_to<std::size_t>(framing_.length)};
             framing_.expect_continue = false;
@@ -19913,22 +22214,28 @@ class H1Reader {
 
     Progress read_body(Input& input) {
         std::string& body = call_.request.body_storage;
+        const Progress progress = append_body(input, body, body_limit() - body.size());
+        if (progress == Progress::complete) call_.request.body = body;
+        return progress;
+    }
+
+    // Appends what has come of the body, decoded, and no more than `room` bytes.
+    Progress append_body(Input& input, std::string& body, std::size_t room) {
         for (;;) {
             using Kind = http1::BodyReader::Step::Kind;
             const http1::BodyReader::Step step = body_.read(input.bytes());
             if (step.kind == Kind::refused) return refuse(body_.status(), body_.reason());
             // Also what the size of a chunk announces is too much at once.
-            const std::size_t room = body_limit() - body.size();
             const std::size_t size = step.data.size();
             if (size > room || body_.left_in_piece() > room - size) return refuse_body_size();
-            make_room(body, size, cast_to<std::size_t>(body_.left_in_piece()));
+            room -= size;
+            if (!call_.route->streams_body)
+                make_room(body, size, cast_to<std::size_t>(body_.left_in_piece()));
             body.append(step.data);
             input.consume(step.consumed);
             if (step.kind == Kind::need_more) return Progress::need_more;
-            if (step.kind == Kind::done) break;
+            if (step.kind == Kind::done) return Progress::complete;
         }
-        call_.request.body = body;
-        return Progress::complete;
     }
 
     // Ahead of the string, which would double so often that most of the time went into fresh pages; but not
@@ -19951,8 +22258,354 @@ class H1Reader {
     int refusal_status_ = 0;
     std::string refusal_reason_;
     RateLimit body_rate_;
+    std::size_t streamed_ = 0;
     bool is_reading_body_ = false;
     bool is_clear_ = true;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/output.hpp ----
+
+// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
+// leave with one call; a large body or a file follows as a piece of its own. Only what the socket does not
+// take is kept.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Text, or a range of a file. It owns what it sends, or borrows a text: for one send, or for as long as the
+/// program.
+class OutputPiece {
+  public:
+    explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
+    explicit OutputPiece(std::string_view borrowed) noexcept : borrowed_(borrowed) {}
+    explicit OutputPiece(FileRange range) noexcept : range_(std::move(range)) {}
+    explicit OutputPiece(BodyPiece piece) noexcept
+        : text_(std::move(piece.text)),
+          borrowed_(piece.lasting),
+          is_lasting_(!piece.lasting.empty()),
+          range_(std::move(piece.range)) {}
+
+    [[nodiscard]] bool is_file() const noexcept { return range_.fd() >= 0; }
+    [[nodiscard]] bool is_empty() const noexcept { return is_file() ? range_.length == 0 : text().empty(); }
+    /// Of a text: what is left to be sent.
+    [[nodiscard]] std::string_view text() const noexcept {
+        return (borrowed_.empty() ? std::string_view(text_) : borrowed_).substr(taken_);
+    }
+    [[nodiscard]] FileRange& range() noexcept { return range_; }
+    void take(std::size_t size) noexcept { taken_ += size; }
+    /// What it is from now on, on its own: what is left of it.
+    [[nodiscard]] OutputPiece kept() {
+        return borrowed_.empty() || is_lasting_ ? std::move(*this) : OutputPiece(std::string(text()));
+    }
+    OutputPiece* next = nullptr;  // sent behind this one
+    /// The memory that it keeps.
+    [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
+
+  private:
+    std::string text_;
+    std::string_view borrowed_;
+    bool is_lasting_ = false;  // what is borrowed is there for as long as the program
+    std::size_t taken_ = 0;
+    FileRange range_;
+};
+
+/// What the socket did not take.
+struct UnsentOutput {
+    OwningList<OutputPiece> pieces;
+    TimePoint since;
+    std::uint64_t sent = 0;  // of the answers that it belongs to
+    RateLimit rate;
+};
+
+class Output {
+  public:
+    /// `paused`: the socket has taken much of a file, and now it is the turn of others.
+    enum class Result : std::uint8_t { sent, blocked, paused, failed };
+
+    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
+    [[nodiscard]] UnsentOutput& unsent() const noexcept { return *unsent_; }
+
+    /// The memory that this connection has of its own.
+    [[nodiscard]] std::size_t held_bytes() const noexcept {
+        std::size_t sum = 0;
+        if (has_unsent()) {
+            const OutputPiece* each = unsent_->pieces.first();
+            for (; each != nullptr; each = each->next) sum += each->held_bytes();
+        }
+        return sum;
+    }
+
+    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
+    /// unsent.
+    Result flush(Socket& socket, ByteBuffer& gathered) {
+        if (has_unsent()) return flush_unsent(socket);
+        return gathered.empty() ? Result::sent : flush_with(socket, gathered, nullptr);
+    }
+
+    /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
+    /// but moved from; of one that is borrowed, what is left is copied. Not while anything is unsent.
+    Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
+        Sending sending{gathered.view(), pieces};
+        const Result result = sending.run(socket);
+        if (result == Result::blocked || result == Result::paused) keep(socket, sending);
+        gathered.clear();
+        return result;
+    }
+
+    /// Sends this behind what is unsent.
+    void append_unsent(std::string text) { unsent_->pieces.push_back(new OutputPiece(std::move(text))); }
+
+  private:
+    /// A send of a text and the pieces behind it, as far as it has come.
+    struct Sending {
+        std::string_view text;
+        OutputPiece* pieces;
+        std::uint64_t sent = 0;
+        // A disk may be slow, so as much of a file at a time as any disk reads in a few milliseconds.
+        std::uint64_t file_bytes_left = std::uint64_t{1} << 20;
+
+        Result run(Socket& socket) {
+            for (;;) {
+                skip_what_is_sent();
+                if (text.empty() && pieces == nullptr) return Result::sent;
+                const SysResult result = send_next(socket);
+                if (result.would_block()) {
+                    socket.blocked(writable);
+                    return Result::blocked;
+                }
+                if (!result.ok()) return result.error == took_enough ? Result::paused : Result::failed;
+                sent += static_cast<std::uint64_t>(result.value);
+            }
+        }
+
+      private:
+        static constexpr int took_enough = ECANCELED;  // no send gives it
+
+        void skip_what_is_sent() noexcept {
+            if (!text.empty()) return;
+            while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
+        }
+
+        SysResult send_next(Socket& socket) noexcept {
+            if (pieces == nullptr) return send_text(socket);
+            return text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
+        }
+
+        SysResult send_range(Socket& socket) noexcept {
+            if (file_bytes_left == 0) return {-1, took_enough};
+            FileRange& range = pieces->range();
+            const std::uint64_t before = range.offset;
+            const std::uint64_t most = std::min(range.length, file_bytes_left);
+            const SysResult result = socket.send_file(range.fd(), range.offset, cast_to<std::size_t>(most));
+            range.length -= range.offset - before;
+            file_bytes_left -= range.offset - before;
+            // A file that was cut short meanwhile: its answer cannot be completed.
+            return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
+        }
+
+        SysResult send_text(Socket& socket) noexcept {
+            const SysResult result = socket.send(text.data(), text.size());
+            if (result.ok()) text.remove_prefix(static_cast<std::size_t>(result.value));
+            return result;
+        }
+
+        SysResult send_texts(Socket& socket) noexcept {
+            constexpr std::size_t most = 8;
+            iovec vectors[most];
+            std::size_t count = 0;
+            const auto add = [&](std::string_view each) {
+                // A send does not write through the pointer; iovec is only not const because readv shares it.
+                if (!each.empty()) vectors[count++] = {const_cast<char*>(each.data()), each.size()};
+            };
+            add(text);
+            const OutputPiece* each = pieces;
+            for (; each != nullptr && !each->is_file() && count < most; each = each->next) add(each->text());
+            const int flags = each != nullptr ? sys::more_follows : 0;
+            const SysResult result = socket.send(vectors, count, flags);
+            if (result.ok()) take(static_cast<std::size_t>(result.value));
+            return result;
+        }
+
+        void take(std::size_t size) noexcept {
+            const std::size_t of_text = std::min(size, text.size());
+            text.remove_prefix(of_text);
+            size -= of_text;
+            for (OutputPiece* each = pieces; size > 0; each = each->next) {
+                const std::size_t of_piece = std::min(size, each->text().size());
+                each->take(of_piece);
+                size -= of_piece;
+            }
+        }
+    };
+
+    void keep(Socket& socket, Sending& sending) {
+        unsent_ = std::make_unique<UnsentOutput>();
+        unsent_->since = socket.watch().reactor().now();
+        unsent_->sent = sending.sent;
+        if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
+        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
+            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(each->kept()));
+        }
+    }
+
+    Result flush_unsent(Socket& socket) {
+        OwningList<OutputPiece>& pieces = unsent_->pieces;
+        Sending sending{{}, pieces.first()};
+        const Result result = sending.run(socket);
+        unsent_->sent += sending.sent;
+        while (!pieces.empty() && pieces.first()->is_empty()) static_cast<void>(pieces.take_front());
+        if (result == Result::sent) unsent_.reset();
+        return result;
+    }
+
+    std::unique_ptr<UnsentOutput> unsent_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/h1_streams.hpp ----
+
+// What moves in pieces over an HTTP/1 connection while a handler runs: its answer, and the body of its
+// request. What the functions do is in h1_answer_stream.hpp and h1_body_source.hpp.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Shard;
+class Transport;
+class Turn;
+struct H1Exchange;
+
+/// The two share a socket, and each waits for one direction of it at most.
+class H1Stream {
+  public:
+    explicit H1Stream(H1Exchange& exchange) noexcept : exchange_(exchange) {}
+
+    /// The handlers have ended, and no task of theirs may wait here any more.
+    void close() noexcept;
+
+  protected:
+    ~H1Stream() = default;
+
+    void attach(Shard& shard, Transport& transport) noexcept {
+        shard_ = &shard;
+        transport_ = &transport;
+        is_lost_ = false;
+    }
+    [[nodiscard]] TimePoint now() const noexcept;
+    /// Throws Cancelled if the handler was cut off, std::logic_error if another of its tasks waits here.
+    void require_use(const char* what) const;
+    /// The connection is broken or not worth its memory: the handler is cancelled by the timers that come
+    /// next.
+    void lose() noexcept;
+    TimePoint wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept;
+    void stop_waking() noexcept;
+    /// Calls `work(turn)`, and ends the turn. What either throws passes; then the input is lost, and the
+    /// answer is the connection's last.
+    template <class Work>
+    auto in_turn(Work work);
+
+    H1Exchange& exchange_;
+    Shard* shard_ = nullptr;
+    Transport* transport_ = nullptr;
+    ClientWait* waiting_ = nullptr;
+    Readiness awaited_ = readable;
+    bool is_lost_ = false;
+};
+
+/// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
+/// has been taken by the socket; only a cancelled write may leave the rest of one chunk behind, as unsent.
+class H1AnswerStream final : public Answerer, private H1Stream {
+  public:
+    using H1Stream::close;
+    using H1Stream::H1Stream;
+
+    void open(Shard& shard, Transport& transport) noexcept {
+        attach(shard, transport);
+        state_ = State::whole;
+        sent_ = 0;
+        farewell.clear();
+    }
+
+    bool write(std::string_view& bytes) override;
+    [[nodiscard]] TimePoint wait_for_room(ClientWait& wait) override;
+    void stop_waiting() noexcept override { stop_waking(); }
+    void give_up() noexcept override { lose(); }
+
+    /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
+    /// cut.
+    [[nodiscard]] bool end(Turn& turn);
+    /// Of an answer that has begun: whether its end is that of the connection.
+    [[nodiscard]] bool closes() const noexcept { return closes_; }
+    [[nodiscard]] bool ends_with_connection() const noexcept { return !is_chunked_; }
+    /// How much of the body was sent, and behind which status.
+    [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+    [[nodiscard]] int status() const noexcept { return status_; }
+
+  private:
+    void append_head(Turn& turn);
+    bool send(Turn& turn, std::string_view& bytes);
+    Output::Result send_piece(Turn& turn, std::string_view piece);
+    void append_piece(Turn& turn, std::string_view piece);
+
+    std::uint64_t sent_ = 0;
+    int status_ = 0;
+    bool closes_ = false;
+    bool is_chunked_ = true;
+};
+
+/// The body of a request whose handler reads it in pieces. A piece is what one recv has brought.
+class H1BodySource final : public BodySource, private H1Stream {
+  public:
+    using H1Stream::close;
+    using H1Stream::H1Stream;
+
+    void open(Shard& shard, Transport& transport) noexcept;
+
+    bool try_read(std::optional<std::string_view>& piece) override;
+    [[nodiscard]] TimePoint wait_for_more(ClientWait& wait) override;
+    void stop_waiting() noexcept override {
+        waited_to_ = now();
+        stop_waking();
+    }
+    void give_up() override;
+
+    /// Whether more of the body is to come.
+    [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
+    /// When the handler has read it to its end.
+    [[nodiscard]] TimePoint ended_at() const noexcept { return ended_at_; }
+    /// Whether it did not come in time.
+    [[nodiscard]] bool was_slow() const noexcept { return state_ == State::slow; }
+    /// The handlers have ended: drops a small rest that is here. True if nothing of the body is left, so that
+    /// the connection may go on.
+    [[nodiscard]] bool finish(Turn& turn);
+
+  private:
+    enum class State : std::uint8_t {
+        open,     // more is to come
+        ended,    // all of it was read
+        refused,  // it is too large or malformed
+        slow      // it did not come in time
+    };
+
+    bool read(Turn& turn, std::optional<std::string_view>& piece);
+    bool receive(Turn& turn);
+    [[noreturn]] void refuse(State why, int status, std::string_view reason);
+
+    State state_ = State::ended;
+    int refusal_status_ = 0;
+    std::string refusal_reason_;
+    TimePoint ended_at_{};
+    TimePoint began_at_{};   // the first wait for the client
+    TimePoint waited_to_{};  // the end of the last
 };
 
 }  // namespace detail
@@ -19972,9 +22625,29 @@ struct H1Exchange {
     H1Exchange(Reactor& reactor, const Config& config, const RouteTable& routes)
         : reader(config, routes, call), runner(reactor, call) {}
 
+    /// Before the handlers run, if they are coroutines.
+    void open_streams(Shard& shard, Transport& transport) noexcept {
+        answer.open(shard, transport);
+        body.open(shard, transport);
+        call.answerer = &answer;
+        if (!call.route->streams_body) return;
+        call.body_source = &body;
+        call.body_state = BodyState::streamed;
+    }
+    /// When they have ended.
+    void close_streams() noexcept {
+        answer.close();
+        body.close();
+        call.answerer = nullptr;
+        call.body_source = nullptr;
+        call.body_state = BodyState::here;
+    }
+
     Call call;
     H1Reader reader;
     CallRunner runner;
+    H1AnswerStream answer{*this};
+    H1BodySource body{*this};
     TimePoint begun;             // when the first byte of the request came
     H1Exchange* next = nullptr;  // in the list of spare ones
 };
@@ -20231,191 +22904,6 @@ class Deadlines {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/output.hpp ----
-
-// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
-// leave with one call; a large body or a file follows as a piece of its own. Only what the socket does not
-// take is kept.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// A range of a file, which is sent without being read.
-struct FileRange {
-    FileDescriptor file;
-    std::uint64_t offset = 0;
-    std::uint64_t length = 0;
-};
-
-/// Text, or a range of a file. It owns what it sends.
-class OutputPiece {
-  public:
-    explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
-    explicit OutputPiece(FileRange range) noexcept : range_(std::move(range)) {}
-
-    [[nodiscard]] bool is_file() const noexcept { return static_cast<bool>(range_.file); }
-    [[nodiscard]] bool is_empty() const noexcept { return is_file() ? range_.length == 0 : text().empty(); }
-    /// Of a text: what is left to be sent.
-    [[nodiscard]] std::string_view text() const noexcept { return std::string_view(text_).substr(taken_); }
-    [[nodiscard]] FileRange& range() noexcept { return range_; }
-    void take(std::size_t size) noexcept { taken_ += size; }
-    OutputPiece* next = nullptr;  // sent behind this one
-    /// The memory that it keeps.
-    [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
-
-  private:
-    std::string text_;
-    std::size_t taken_ = 0;
-    FileRange range_;
-};
-
-/// What the socket did not take.
-struct UnsentOutput {
-    OwningList<OutputPiece> pieces;
-    TimePoint since;
-    std::uint64_t sent = 0;  // of the answers that it belongs to
-    RateLimit rate;
-};
-
-class Output {
-  public:
-    enum class Result : std::uint8_t { sent, blocked, failed };
-
-    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
-    [[nodiscard]] UnsentOutput& unsent() const noexcept { return *unsent_; }
-
-    /// The memory that this connection has of its own.
-    [[nodiscard]] std::size_t held_bytes() const noexcept {
-        std::size_t sum = 0;
-        if (has_unsent()) {
-            const OutputPiece* each = unsent_->pieces.first();
-            for (; each != nullptr; each = each->next) sum += each->held_bytes();
-        }
-        return sum;
-    }
-
-    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
-    /// unsent.
-    Result flush(Socket& socket, ByteBuffer& gathered) {
-        if (has_unsent()) return flush_unsent(socket);
-        return gathered.empty() ? Result::sent : flush_with(socket, gathered, nullptr);
-    }
-
-    /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
-    /// but moved from. Not while anything is unsent.
-    Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
-        Sending sending{gathered.view(), pieces};
-        const Result result = sending.run(socket);
-        if (result == Result::blocked) keep(socket, sending);
-        gathered.clear();
-        return result;
-    }
-
-  private:
-    /// A send of a text and the pieces behind it, as far as it has come.
-    struct Sending {
-        std::string_view text;
-        OutputPiece* pieces;
-        std::uint64_t sent = 0;
-
-        Result run(Socket& socket) {
-            for (;;) {
-                skip_what_is_sent();
-                if (text.empty() && pieces == nullptr) return Result::sent;
-                const SysResult result = send_next(socket);
-                if (result.would_block()) {
-                    socket.blocked(writable);
-                    return Result::blocked;
-                }
-                if (!result.ok()) return Result::failed;
-                sent += static_cast<std::uint64_t>(result.value);
-            }
-        }
-
-      private:
-        void skip_what_is_sent() noexcept {
-            if (!text.empty()) return;
-            while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
-        }
-
-        SysResult send_next(Socket& socket) noexcept {
-            if (pieces == nullptr) return send_text(socket);
-            return text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
-        }
-
-        SysResult send_range(Socket& socket) noexcept {
-            FileRange& range = pieces->range();
-            const std::uint64_t before = range.offset;
-            const SysResult result =
-                socket.send_file(range.file.get(), range.offset, cast_to<std::size_t>(range.length));
-            range.length -= range.offset - before;
-            // A file that was cut short meanwhile: its answer cannot be completed.
-            return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
-        }
-
-        SysResult send_text(Socket& socket) noexcept {
-            const SysResult result = socket.send(text.data(), text.size());
-            if (result.ok()) text.remove_prefix(static_cast<std::size_t>(result.value));
-            return result;
-        }
-
-        SysResult send_texts(Socket& socket) noexcept {
-            constexpr std::size_t most = 8;
-            iovec vectors[most];
-            std::size_t count = 0;
-            const auto add = [&](std::string_view each) {
-                // A send does not write through the pointer; iovec is only not const because readv shares it.
-                if (!each.empty()) vectors[count++] = {const_cast<char*>(each.data()), each.size()};
-            };
-            add(text);
-            const OutputPiece* each = pieces;
-            for (; each != nullptr && !each->is_file() && count < most; each = each->next) add(each->text());
-            const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len)
-                                                : socket.send(vectors, count);
-            if (result.ok()) take(static_cast<std::size_t>(result.value));
-            return result;
-        }
-
-        void take(std::size_t size) noexcept {
-            const std::size_t of_text = std::min(size, text.size());
-            text.remove_prefix(of_text);
-            size -= of_text;
-            for (OutputPiece* each = pieces; size > 0; each = each->next) {
-                const std::size_t of_piece = std::min(size, each->text().size());
-                each->take(of_piece);
-                size -= of_piece;
-            }
-        }
-    };
-
-    void keep(Socket& socket, Sending& sending) {
-        unsent_ = std::make_unique<UnsentOutput>();
-        unsent_->since = socket.watch().reactor().now();
-        unsent_->sent = sending.sent;
-        if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
-        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
-            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
-        }
-    }
-
-    Result flush_unsent(Socket& socket) {
-        OwningList<OutputPiece>& pieces = unsent_->pieces;
-        Sending sending{{}, pieces.first()};
-        const Result result = sending.run(socket);
-        unsent_->sent += sending.sent;
-        while (!pieces.empty() && pieces.first()->is_empty()) static_cast<void>(pieces.take_front());
-        if (result == Result::sent) unsent_.reset();
-        return result;
-    }
-
-    std::unique_ptr<UnsentOutput> unsent_;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/server/transport.hpp ----
 
 // Transport: what one connection keeps of its bytes between its turns: the socket, what came and was not
@@ -20521,7 +23009,28 @@ class Turn {
     /// Sends what is gathered with a body behind it, which is not copied.
     Output::Result send_with(std::string body) {
         OutputPiece piece(std::move(body));
+        return send_with(&piece);
+    }
+    /// The same with these pieces behind it.
+    Output::Result send_with(OutputPiece* pieces) {
+        return transport_.output_.flush_with(transport_.socket_, gathered(), pieces);
+    }
+
+    /// Sends what is gathered with this and an end behind it, which are not copied unless the socket does not
+    /// take them.
+    Output::Result send_with(std::string_view text, std::string_view end) {
+        OutputPiece piece(text);
+        OutputPiece last(end);
+        piece.next = &last;
         return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
+    }
+    /// Sends this behind all else: gathers it, unless something is unsent.
+    void append(std::string_view text) {
+        if (transport_.has_unsent()) {
+            transport_.output_.append_unsent(std::string(text));
+        } else {
+            gathered().append(text);
+        }
     }
 
     /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
@@ -20547,6 +23056,169 @@ class Turn {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/server/h1_answer_stream.hpp ----
+
+// What the functions of H1AnswerStream do: an answer that leaves in pieces, over HTTP/1. And what both kinds
+// of H1Stream share.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+// --- Both kinds ---
+
+inline void H1Stream::require_use(const char* what) const {
+    if (exchange_.runner.end() != CallRunner::End::answered) throw Cancelled();
+    if (waiting_ != nullptr) throw std::logic_error(what);
+}
+
+inline void H1Stream::lose() noexcept {
+    is_lost_ = true;
+    exchange_.runner.client_left();
+}
+
+inline TimePoint H1Stream::wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept {
+    waiting_ = &wait;
+    exchange_.runner.begin_client_time();
+    if (is_lost_) return TimePoint::max();  // a cancellation ends the wait
+    Socket& socket = transport_->socket();
+    awaited_ = socket.needed_for(direction);
+    socket.watch().wait_for(awaited_, wait.signal());
+    return due;
+}
+
+inline void H1Stream::stop_waking() noexcept {
+    waiting_ = nullptr;
+    transport_->socket().watch().give_up(awaited_);
+    exchange_.runner.end_client_time();
+}
+
+inline void H1Stream::close() noexcept {
+    if (waiting_ == nullptr) return;
+    ClientWait& left_behind = *waiting_;
+    stop_waking();
+    left_behind.call_has_ended();
+}
+
+inline TimePoint H1Stream::now() const noexcept { return shard_->reactor.now(); }
+
+template <class Work>
+auto H1Stream::in_turn(Work work) {
+    Turn turn(*shard_, *transport_);
+    try {
+        const auto result = work(turn);
+        if (!turn.account_memory(exchange_.reader.held_bytes())) lose();
+        turn.end();
+        return result;
+    } catch (...) {
+        exchange_.call.response.close = true;
+        throw;
+    }
+}
+
+// --- The answer ---
+
+inline bool H1AnswerStream::write(std::string_view& bytes) {
+    require_use("out.write: another task is writing this answer");
+    if (state_ == State::complete) {
+        bytes = {};
+        return true;
+    }
+    const bool stops = shard_->is_draining() && shard_->config.end_streams_at_stop;
+    if (state_ == State::whole && stops) throw HttpError(503, "the server is stopping");
+    return in_turn([&](Turn& turn) { return send(turn, bytes); });
+}
+
+// No more than one piece of the bytes is copied, if the socket does not take all of it.
+inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
+    for (;;) {
+        Output::Result result = Output::Result::sent;
+        if (is_lost_) return false;
+        if (transport_->has_unsent()) {
+            result = turn.send();
+        } else if (state_ == State::whole) {
+            append_head(turn);
+            if (bytes.empty() || state_ == State::complete) result = turn.send();
+        }
+        if (result == Output::Result::sent && state_ == State::complete) bytes = {};
+        if (result == Output::Result::sent && !bytes.empty()) {
+            const std::size_t most = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
+            const std::string_view piece = bytes.substr(0, most);
+            result = send_piece(turn, piece);
+            bytes.remove_prefix(piece.size());
+        }
+        if (result == Output::Result::failed) lose();
+        if (result != Output::Result::sent) return false;
+        if (bytes.empty()) return true;
+    }
+}
+
+inline Output::Result H1AnswerStream::send_piece(Turn& turn, std::string_view piece) {
+    constexpr std::size_t worth_copying = 16 * 1024;
+    const std::string_view end = is_chunked_ ? http1::chunk_end : std::string_view();
+    sent_ += piece.size();
+    if (is_chunked_) turn.gathered().append(http1::ChunkLine(piece.size()).view());
+    if (piece.size() > worth_copying) return turn.send_with(piece, end);
+    turn.gathered().append(piece).append(end);
+    return turn.send();
+}
+
+inline void H1AnswerStream::append_head(Turn& turn) {
+    const Call& call = exchange_.call;
+    const Response& response = call.response;
+    const H1Reader& reader = exchange_.reader;
+    is_chunked_ = !reader.is_http_1_0();
+    closes_ = !is_chunked_ || !reader.keeps_alive() || response.close || shard_->is_draining();
+    http1::ResponseHead head;
+    head.status = response.status;
+    head.content_type = response.content_type();
+    head.body = is_chunked_ ? http1::BodyLine::chunked : http1::BodyLine::none;
+    head.date_line = shard_->date_line();
+    if (closes_) head.connection = http1::ConnectionLine::close;
+    http1::append_response_head(turn.gathered(), head, response.headers);
+    state_ = State::begun;
+    status_ = response.status;
+    exchange_.runner.lift_time_limit();
+    if (call.request.known_method != Method::head) return;
+    state_ = State::complete;
+    exchange_.runner.end_early();
+}
+
+inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
+    TimePoint due = TimePoint::max();
+    if (transport_->has_unsent()) {
+        UnsentOutput& unsent = transport_->unsent();
+        due = Deadlines(*shard_).answer_deadline(unsent.rate, unsent.since, unsent.sent);
+    }
+    return wake_when(writable, wait, due);
+}
+
+inline bool H1AnswerStream::end(Turn& turn) {
+    const CallRunner& runner = exchange_.runner;
+    const bool is_whole = !is_lost_ && exchange_.call.cause != AnswerCause::cut &&
+                          (!runner.has_failed() || runner.has_ended_early());
+    if (!is_whole) {
+        exchange_.call.cause = AnswerCause::cut;
+        return false;
+    }
+    if (state_ == State::complete) return true;
+    if (runner.has_ended_early() && !farewell.empty()) append_piece(turn, farewell);
+    if (is_chunked_) turn.append(http1::last_chunk);
+    return true;
+}
+
+inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece) {
+    sent_ += piece.size();
+    if (!is_chunked_) return turn.append(piece);
+    std::string chunk;
+    http1::append_chunk(chunk, piece);
+    turn.append(chunk);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/h1_answerer.hpp ----
 
 // The answers of HTTP/1 connections, as bytes: what the head says besides the fields that the handler has
@@ -20564,20 +23236,16 @@ struct AnswerTerms {
     std::string_view date_line;
 };
 
-/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
-/// section 15.3.6).
-constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
-
-/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
-/// piece in the send: then returns false.
-inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {
+/// Appends the head of an answer with this many bytes in its body. Returns whether the body follows.
+[[gnu::always_inline]] inline bool append_head(ByteBuffer& out, const Response& answer,
+                                               const AnswerTerms& terms, std::uint64_t size) {
     const bool no_content = has_no_body(answer.status);
     const bool sends_body = !no_content && answer.status != 205;
     http1::ResponseHead head;
     head.status = answer.status;
     head.content_type = sends_body ? answer.content_type() : std::string_view{};
     head.body = no_content ? http1::BodyLine::none : http1::BodyLine::length;
-    head.content_length = sends_body ? answer.body.size() : 0;
+    head.content_length = sends_body ? size : 0;
     head.date_line = terms.date_line;
     if (terms.close) {
         head.connection = http1::ConnectionLine::close;
@@ -20585,15 +23253,22 @@ inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerT
         head.connection = http1::ConnectionLine::keep_alive;
     }
     http1::append_response_head(out, head, answer.headers);
+    return sends_body && !terms.is_head_request;
+}
+
+/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
+/// piece in the send: then returns false.
+[[gnu::always_inline]] inline bool append_answer(ByteBuffer& out, const Response& answer,
+                                                 const AnswerTerms& terms) {
     constexpr std::size_t worth_copying = 16 * 1024;
-    if (!sends_body || terms.is_head_request) return true;
+    if (!append_head(out, answer, terms, answer.body.size())) return true;
     if (answer.body.size() > worth_copying) return false;
     out.append(answer.body);
     return true;
 }
 
 /// Tells the program's observers of an answer that is about to leave.
-inline void tell_observers(Shard& shard, H1Exchange& exchange, std::size_t body_size) {
+inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t body_size) {
     Call& call = exchange.call;
     const int status = call.response.status;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
@@ -20608,6 +23283,18 @@ inline void tell_observers(Shard& shard, H1Exchange& exchange, std::size_t body_
                           .ctx = call.context});
 }
 
+/// The answer whose body is a file.
+[[gnu::noinline]] inline bool send_file_answer(Shard& shard, Turn& turn, H1Exchange& exchange,
+                                               const AnswerTerms& terms, FileBody& file) {
+    const Response& response = exchange.call.response;
+    const bool sends_body = append_head(turn.gathered(), response, terms, file.length);
+    OwningList<OutputPiece> pieces;
+    for (BodyPiece& each : file.pieces) pieces.push_back(new OutputPiece(std::move(each)));
+    if (!shard.observers.empty()) tell_observers(shard, exchange, file.length);
+    if (!sends_body) return true;
+    return turn.send_with(pieces.first()) != Output::Result::failed;
+}
+
 /// The one place that every answer passes: gathers it, or sends it at once if it is large. False if the
 /// connection is broken. A large body is moved from.
 inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool close) {
@@ -20617,12 +23304,114 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
     terms.is_head_request = exchange.call.request.known_method == Method::head;
     terms.is_http_1_0 = exchange.reader.is_http_1_0();
     terms.date_line = shard.date_line();
+    if (FileBody* const file = response.file()) [[unlikely]] {
+        return send_file_answer(shard, turn, exchange, terms, *file);
+    }
     const std::size_t body_size = response.body.size();
     const bool is_whole = append_answer(turn.gathered(), response, terms);
+    if (is_whole) [[likely]] {
+        if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
+        return true;
+    }
     // Out of the observers' reach, since the head has said how long it is.
-    std::string rest = is_whole ? std::string() : std::move(response.body);
+    std::string rest = std::move(response.body);
     if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
-    return is_whole || turn.send_with(std::move(rest)) != Output::Result::failed;
+    return turn.send_with(std::move(rest)) != Output::Result::failed;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/h1_body_source.hpp ----
+
+// What the functions of H1BodySource do: the body of a request, read while its handler runs, over HTTP/1.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+inline void H1BodySource::open(Shard& shard, Transport& transport) noexcept {
+    attach(shard, transport);
+    state_ = exchange_.reader.has_body_to_stream() ? State::open : State::ended;
+    began_at_ = waited_to_ = ended_at_ = {};
+}
+
+inline bool H1BodySource::try_read(std::optional<std::string_view>& piece) {
+    require_use("ctx.read: another task is reading this body");
+    piece.reset();
+    if (state_ == State::ended) return true;
+    if (state_ != State::open) throw HttpError(refusal_status_, refusal_reason_);
+    exchange_.runner.end_client_time();  // the handler has all its time anew
+    return in_turn([&](Turn& turn) { return read(turn, piece); });
+}
+
+inline bool H1BodySource::read(Turn& turn, std::optional<std::string_view>& piece) {
+    H1Reader& reader = exchange_.reader;
+    std::string& text = exchange_.call.request.body_storage;
+    text.clear();
+    for (;;) {
+        const H1Reader::Progress progress = reader.read_piece(turn.input(), text);
+        if (progress == H1Reader::Progress::refused) {
+            refuse(State::refused, reader.refusal_status(), reader.refusal_reason());
+        }
+        if (progress == H1Reader::Progress::complete) {
+            state_ = State::ended;
+            ended_at_ = now();
+        }
+        if (!text.empty()) piece = text;
+        if (!text.empty() || state_ == State::ended) return true;
+        if (!receive(turn)) return false;
+    }
+}
+
+// False if nothing more is here. A client that waits to be asked for the body is asked, unless the answer is
+// on its way.
+inline bool H1BodySource::receive(Turn& turn) {
+    H1Reader& reader = exchange_.reader;
+    Socket& socket = transport_->socket();
+    if (is_lost_) return false;
+    if (socket.can_receive()) {
+        if (turn.receive()) return true;
+        lose();  // the end of the stream within the body
+        return false;
+    }
+    if (reader.expects_continue() && !exchange_.answer.has_begun()) turn.append(http1::continue_response);
+    reader.stop_expecting();
+    if (turn.send() == Output::Result::failed) lose();
+    return false;
+}
+
+inline void H1BodySource::refuse(State why, int status, std::string_view reason) {
+    state_ = why;
+    refusal_status_ = status;
+    refusal_reason_ = reason;
+    throw HttpError(status, refusal_reason_);
+}
+
+// Only the time in which the handler waits for the client counts.
+inline TimePoint H1BodySource::wait_for_more(ClientWait& wait) {
+    H1Reader& reader = exchange_.reader;
+    if (began_at_ == TimePoint{}) began_at_ = waited_to_ = now();
+    reader.body_rate().put_off(now() - waited_to_);
+    const TimePoint due = Deadlines(*shard_).body_deadline(reader.body_rate(), began_at_, reader.streamed());
+    return wake_when(transport_->has_unsent() ? writable : readable, wait, due);
+}
+
+inline void H1BodySource::give_up() { refuse(State::slow, 408, "the request did not arrive in time"); }
+
+inline bool H1BodySource::finish(Turn& turn) {
+    if (state_ != State::open) return state_ == State::ended;
+    H1Reader& reader = exchange_.reader;
+    std::string& rest = exchange_.call.request.body_storage;
+    for (;;) {
+        rest.clear();
+        const H1Reader::Progress progress = reader.read_piece(turn.input(), rest);
+        if (progress != H1Reader::Progress::need_more) return progress == H1Reader::Progress::complete;
+        const bool may_be_here =
+            !reader.expects_continue() && !is_lost_ && transport_->socket().can_receive();
+        if (!may_be_here || turn.receives++ > 0 || !turn.receive()) return false;
+    }
 }
 
 }  // namespace detail
@@ -20632,9 +23421,9 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
 // ---- sake/server/h1_connection.hpp ----
 
 // H1Connection: a session that speaks HTTP/1. `advance` does all that needs no waiting (read, parse, answer
-// plain routes, send) and says what to wait for. Where the bytes are is in turn.hpp and transport.hpp, for
-// how long it waits in deadlines.hpp, what the bytes mean in h1_reader.hpp, and how a handler runs that is a
-// coroutine in app/call_runner.hpp.
+// plain routes, send) and says what to wait for. How it answers is in h1_calls.hpp, how it waits and closes
+// in h1_waiting.hpp. Where the bytes are is in turn.hpp and transport.hpp, what they mean in h1_reader.hpp,
+// and how a handler runs that is a coroutine in app/call_runner.hpp.
 
 namespace sake {
 inline namespace v0 {
@@ -20650,7 +23439,8 @@ namespace detail {
 ///   body        a body is being received                             ready, idle (answered), closing
 ///   ready       the request is complete, and its handler, which is   handling
 ///               a coroutine, waits until the answers before it left
-///   handling    that handler runs                                    idle (answered), closing, cut_off
+///   handling    that handler runs, and may stream; see               idle (answered), closing, cut_off,
+///               h1_streams.hpp                                       dead (a streamed answer is cut)
 ///   cut_off     the client has its answer (504, 503), and the        lingering
 ///               handler, which was cancelled, has yet to end
 ///   closing     the last answer is being sent                        lingering, or deleted
@@ -20724,10 +23514,15 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     void call_cut_off(CallRunner::End why) noexcept override;
     void peer_hung_up(std::uint8_t ready) noexcept override;
     void conclude(Turn& turn);
+    bool all_has_left(Turn& turn);
+    void end_stream(Turn& turn);
+    void cut_stream() noexcept;
+    void tell_of_stream() noexcept;
     void answer_early(int status, std::string_view detail, AnswerCause cause) noexcept;
 
     // Answering.
     void respond(Turn& turn);
+    void finish_request(Turn& turn, bool close);
     Progress refuse(Turn& turn, int status, std::string_view detail, AnswerCause cause);
     Progress refuse_for_memory(Turn& turn) {
         return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
@@ -20857,6 +23652,9 @@ inline H1Connection::Next H1Connection::advance(Turn& turn) {
             const Output::Result sent = turn.send();
             if (sent == Output::Result::blocked) return wait_to_write(turn);
             if (sent == Output::Result::failed) return Next::close;
+            if (sent == Output::Result::paused) {
+                return wait_to_write(turn) == Next::write ? Next::yield : Next::close;
+            }
         }
         if (state_ == State::lingering) return linger(turn);
         if (state_ == State::closing) {
@@ -20967,10 +23765,24 @@ inline H1Connection::Progress H1Connection::start_handler(Turn& turn) {
         return Progress::again;
     }
     become(State::handling);
+    exchange_->open_streams(shard_, transport_);
     shard_.reactor.set_work(exchange_->call.route);
     watch().hangup_listener = this;
     return Progress::handle;
 }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/h1_calls.hpp ----
+
+// How an H1Connection answers its calls: of handlers that are coroutines also how they end, by themselves or
+// cut off.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
 
 // --- Handlers that are coroutines ---
 
@@ -20986,19 +23798,72 @@ inline void H1Connection::call_ended() noexcept {
 
 inline void H1Connection::conclude(Turn& turn) {
     watch().hangup_listener = nullptr;
+    H1Exchange& exchange = *exchange_;
+    exchange.close_streams();
+    was_slow_ = was_slow_ || exchange.body.was_slow();
     if (state_ == State::cut_off) {
         turn.drop_input();
         release_exchange();
         return become(State::lingering);
     }
-    if (state_ == State::dead) return;
-    exchange_->runner.answer_failure();
-    respond(turn);
+    if (state_ == State::dead) return cut_stream();
+    const bool leaves_body = !exchange.body.finish(turn);
+    if (leaves_body) exchange.call.response.close = true;
+    if (exchange.answer.has_begun()) {
+        end_stream(turn);
+    } else if (!all_has_left(turn)) {
+        state_ = State::dead;
+    } else {
+        exchange.runner.answer_failure();
+        respond(turn);
+    }
+    has_unread_ = has_unread_ || leaves_body;
+}
+
+/// Whether an answer can be gathered. Not behind a "100 Continue" that is held up, since the client does not
+/// even read the answers before it.
+inline bool H1Connection::all_has_left(Turn& turn) {
+    return !transport_.has_unsent() || turn.send() == Output::Result::sent;
+}
+
+/// The handlers have ended whose answer has begun to leave.
+inline void H1Connection::end_stream(Turn& turn) {
+    H1AnswerStream& stream = exchange_->answer;
+    if (!stream.end(turn)) {
+        state_ = State::dead;
+        return cut_stream();
+    }
+    tell_of_stream();
+    const bool is_stopped = shard_.is_draining() && exchange_->runner.has_ended_early();
+    if (is_stopped && transport_.has_unsent()) {
+        transport_.unsent().rate.demand_by(now() + std::chrono::seconds(1));
+    }
+    finish_request(turn, stream.closes() || exchange_->call.response.close || shard_.is_draining());
+}
+
+inline void H1Connection::tell_of_stream() noexcept {
+    if (shard_.observers.empty()) return;
+    exchange_->call.response.status = exchange_->answer.status();  // whatever was set since
+    tell_observers(shard_, *exchange_, exchange_->answer.sent());
+}
+
+/// An answer that has begun has no end. Where that would be the end of the connection, only a reset tells it
+/// from a whole one.
+inline void H1Connection::cut_stream() noexcept {
+    H1AnswerStream& stream = exchange_->answer;
+    if (!stream.has_begun()) return;
+    exchange_->call.cause = AnswerCause::cut;
+    tell_of_stream();
+    if (stream.ends_with_connection()) transport_.give_up_output();
 }
 
 inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
     watch().hangup_listener = nullptr;
     if (why == CallRunner::End::client_left) {
+        state_ = State::dead;
+    } else if (exchange_->answer.has_begun()) {
+        log_quietly(shard_.config.log, LogLevel::warning,
+                    "a handler did not end when it was cancelled: ", exchange_->call.route->description());
         state_ = State::dead;
     } else {
         log_quietly(shard_.config.log, LogLevel::warning, "a request took too long in ",
@@ -21009,9 +23874,12 @@ inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
 
 inline void H1Connection::peer_hung_up(std::uint8_t ready) noexcept {
     const bool only_input_ended = (ready & broken) == 0;
+    const H1BodySource& body = exchange_->body;
+    if (only_input_ended && body.is_open()) return;  // the rest of the body may be here
     // A client that ends its input together with its request still reads; one that does so later has left.
+    const TimePoint whole_since = std::max(state_since_, body.ended_at());
     const Clock::duration later =
-        std::max(shard_.reactor.events_since() - state_since_, Clock::duration::zero());
+        std::max(shard_.reactor.events_since() - whole_since, Clock::duration::zero());
     if (only_input_ended && later < shard_.config.half_close_window) return;
     watch().hangup_listener = nullptr;
     exchange_->runner.client_left();
@@ -21023,6 +23891,7 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
     state_ = State::dead;
     try {
         Turn turn(shard_, transport_);
+        if (!all_has_left(turn)) return;
         answer_refusal(exchange_->call, shard_.routes.root(), status, detail, cause);
         answer(turn, true);
         const bool is_sent = turn.send() == Output::Result::sent;
@@ -21036,10 +23905,15 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
 // --- Answering ---
 
 inline void H1Connection::respond(Turn& turn) {
-    H1Reader& reader = exchange_->reader;
-    Response& response = exchange_->call.response;
-    const bool close = !reader.keeps_alive() || response.close || shard_.is_draining();
+    const bool wants_close = exchange_->call.response.close || shard_.is_draining();
+    const bool close = wants_close || !exchange_->reader.keeps_alive();
     answer(turn, close);
+    finish_request(turn, close);
+}
+
+/// The request has its answer.
+inline void H1Connection::finish_request(Turn& turn, bool close) {
+    H1Reader& reader = exchange_->reader;
     const bool has_body_to_come = reader.expects_continue();
     reader.finish(turn.input());
     if (state_ == State::dead) return;
@@ -21067,6 +23941,19 @@ inline bool H1Connection::send_gathered(Turn& turn) {
     if (result == Output::Result::failed) state_ = State::dead;
     return result == Output::Result::sent;
 }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/h1_waiting.hpp ----
+
+// How an H1Connection waits for its client, and how it closes: because a deadline has passed, or because the
+// server asks it to.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
 
 // --- Waiting and closing ---
 
@@ -21142,6 +24029,8 @@ inline void H1Connection::begin_drain() noexcept {
         const bool reads = state_ == State::head && !transport_.has_unsent();
         if (is_between_requests() || reads) set_deadline(reading_deadline());
         if (state_ == State::lingering) set_deadline(lingering_deadline());
+        const bool streams = state_ == State::handling && exchange_->answer.has_begun();
+        if (streams && shard_.config.end_streams_at_stop) exchange_->runner.end_early();
     } catch (const std::bad_alloc&) {
         abandon(503, {});  // no memory for a shorter deadline: it ends now
     }
@@ -21161,7 +24050,8 @@ inline void H1Connection::make_room() noexcept {
 }
 
 inline void H1Connection::abandon(int status, std::string_view detail) noexcept {
-    if (state_ == State::handling) answer_early(status, detail, AnswerCause::stop);
+    const bool is_unanswered = state_ == State::handling && !exchange_->answer.has_begun();
+    if (is_unanswered) answer_early(status, detail, AnswerCause::stop);
     if (state_ != State::cut_off) return drop();
     watch().hangup_listener =
         nullptr;  // a handler is cancelled once; that its client leaves now does not matter
@@ -22875,15 +25765,12 @@ inline int Engine::run() {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/test_client.hpp ----
+// ---- sake/server/test_answer.hpp ----
 
-// TestClient: requests to an engine without a socket, a port or a thread of its own. The whole server is at
-// work, parser, limits, middleware, workers and writer, over memory and in virtual time.
+// TestResponse: an answer that a TestClient received; and what reads it from the bytes that came.
 
 namespace sake {
 inline namespace v0 {
-
-class TestClient;
 
 /// An answer that a TestClient received.
 struct TestResponse {
@@ -22902,6 +25789,85 @@ struct TestResponse {
     }
 };
 
+namespace detail {
+
+/// Takes one answer from the front of what was received, as far as it has come.
+class TestAnswerReader {
+  public:
+    /// Of a request with this method.
+    explicit TestAnswerReader(std::string_view method) : method_(method_from(method)) {}
+
+    /// Whether the head is complete; interim ones are passed over. Throws std::runtime_error if it is none.
+    bool read_head(std::string& received, TestResponse& response) {
+        using Result = http1::ResponseParser::Result;
+        for (;;) {
+            const Result result = parser_.parse(received, head_);
+            if (result == Result::need_more) return false;
+            if (result == Result::refused) throw_no_answer(received);
+            if (!is_informational(head_.status) || head_.status == 101) break;
+            received.erase(0, head_.size);
+            parser_.reset();
+            head_.clear();
+        }
+        response.status = head_.status;
+        for (const FieldSlice& field : head_.fields) {
+            response.headers.add(field.name.of(received.data()), field.value.of(received.data()));
+        }
+        reader_.reset(http1::decide_response_framing(head_, received.data(), method_));
+        received.erase(0, head_.size);
+        return true;
+    }
+
+    /// Appends to `body` what has come of it. Whether that is all.
+    bool read_body(std::string& received, std::string& body) {
+        using Kind = http1::BodyReader::Step::Kind;
+        Kind kind = Kind::data;
+        while (kind == Kind::data) {
+            const http1::BodyReader::Step step = reader_.read(received);
+            body.append(step.data);
+            received.erase(0, step.consumed);
+            kind = step.kind;
+        }
+        if (kind == Kind::refused) throw std::runtime_error("the server sent a malformed chunk");
+        return kind == Kind::done;
+    }
+
+    /// Whether the end of the connection is that of the body.
+    [[nodiscard]] bool ends_with_connection() const noexcept {
+        return reader_.kind() == http1::Framing::Body::to_the_end;
+    }
+
+    [[noreturn]] static void throw_no_answer(const std::string& received) {
+        throw std::runtime_error("no answer: the server sent \"" + received + "\"");
+    }
+    [[noreturn]] static void throw_cut() {
+        throw std::runtime_error("the server closed in the middle of its answer");
+    }
+
+  private:
+    static constexpr std::size_t any = std::size_t{1}
+                                       << 30;  // what a handler has set is not for the client to refuse
+    http1::ResponseParser parser_{http1::HeadLimits{any, any, any}};
+    http1::ReceivedHead head_;
+    http1::BodyReader reader_;
+    Method method_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/test_client.hpp ----
+
+// TestClient: requests to an engine without a socket, a port or a thread of its own. The whole server is at
+// work, parser, limits, middleware, workers and writer, over memory and in virtual time.
+
+namespace sake {
+inline namespace v0 {
+
+class TestClient;
+class TestStream;
+
 /// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
 /// wait is in virtual time, so it ends: by what the server sends, or when one of its timeouts closes the
 /// connection. If the server resets it, the functions that receive throw std::system_error, once, after what
@@ -22912,8 +25878,8 @@ class TestConnection {
     TestConnection& operator=(TestConnection&& other) noexcept;
     ~TestConnection();
 
-    /// Sends all of it, and waits while the server does not read. Throws std::system_error if the server has
-    /// closed.
+    /// Sends all of it, and waits while the server does not read; what the server sends meanwhile is
+    /// received, unless this is a slow client. Throws std::system_error if the server has closed.
     TestConnection& send(std::string_view bytes);
     /// What comes next, after waiting for something to come; "" if the server has closed.
     [[nodiscard]] std::string receive();
@@ -22936,9 +25902,14 @@ class TestConnection {
 
   private:
     friend class TestClient;
+    friend class TestStream;
     struct State;
     TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once);
     [[nodiscard]] State& state() const;
+    template <class Done>
+    void read_answer(Done is_done, bool may_end);
+    void take_input();
+    [[nodiscard]] std::string& input();
 
     TestClient* client_;
     std::unique_ptr<State> state_;
@@ -23000,6 +25971,12 @@ class TestClient {
         return send("QUERY", target, body, headers);
     }
 
+    /// Begins a request on a connection of its own, and waits for the head of its answer, whose body is then
+    /// received in pieces.
+    [[nodiscard]] TestStream open(std::string_view target, const http::Headers& headers = {});
+    [[nodiscard]] TestStream open(std::string_view method, std::string_view target,
+                                  const http::Headers& headers, std::string_view body = {});
+
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
     /// client kept it, up to 64 KiB.
     [[nodiscard]] TestConnection connect() {
@@ -23029,6 +26006,8 @@ class TestClient {
         static_cast<void>(running_.begin());
     }
 
+    TestConnection begin(std::string_view method, std::string_view target, const http::Headers& headers,
+                         std::string_view body);
     template <class Body>
     TestResponse send(std::string_view method, std::string_view target, const Body& body,
                       http::Headers headers) {
@@ -23061,6 +26040,7 @@ struct TestConnection::State {
     std::string received;  // and not taken yet
     int error = 0;         // of the reset that ended it, until it is thrown
     bool has_ended = false;
+    bool receives_always = true;  // also while it sends
 
     /// Takes what is there. True if something came, or the end.
     bool take() {
@@ -23104,17 +26084,20 @@ inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, 
     auto [ours, theirs] = detail::make_memory_wires(capacity);
     theirs->acknowledge_at_once(acknowledges_at_once);
     state_ = std::make_unique<State>(client.reactor(), std::move(ours));
+    state_->receives_always = acknowledges_at_once;
     client.run().serve(std::move(theirs));
     if (state_->socket.watch().is_broken()) throw std::logic_error("TestClient: the engine has stopped");
 }
 
 inline TestConnection& TestConnection::send(std::string_view bytes) {
-    detail::Socket& socket = state().socket;
+    State& state = this->state();
+    detail::Socket& socket = state.socket;
     client_->reactor().run_until([&] {
         while (!bytes.empty()) {
             const detail::SysResult result = socket.send(bytes.data(), bytes.size());
             if (result.would_block()) {
                 socket.blocked(detail::writable);
+                if (state.receives_always) static_cast<void>(state.take());
                 return false;
             }
             if (!result.ok()) detail::throw_system_error(result.error, "send");
@@ -23159,64 +26142,34 @@ inline void TestConnection::reset() noexcept {
     state_.reset();
 }
 
-inline TestResponse TestConnection::response(std::string_view method) {
-    namespace http1 = detail::http1;
-    constexpr std::size_t any = std::size_t{1}
-                                << 30;  // what a handler has set is not for the client to refuse
-    http1::ResponseParser parser(http1::HeadLimits{any, any, any});
-    http1::ReceivedHead head;
+template <class Done>
+void TestConnection::read_answer(Done is_done, bool may_end) {
     State& state = this->state();
-    std::string& received = state.received;
-    const auto wait_until = [&](auto is_there) {
-        client_->reactor().run_until([&] {
-            static_cast<void>(state.take());
-            return is_there() || state.has_ended;
-        });
-    };
-    do {  // interim answers
-        received.erase(0, head.size);
-        parser.reset();
-        head.clear();
-        auto result = http1::ResponseParser::Result::need_more;
-        wait_until([&] {
-            return (result = parser.parse(received, head)) != http1::ResponseParser::Result::need_more;
-        });
-        if (result != http1::ResponseParser::Result::done) {
-            state.throw_reset();
-            throw std::runtime_error("no answer: the server sent \"" + received + "\"");
-        }
-    } while (detail::is_informational(head.status) && head.status != 101);
-
-    TestResponse response;
-    response.status = head.status;
-    for (const detail::FieldSlice& field : head.fields) {
-        response.headers.add(field.name.of(received.data()), field.value.of(received.data()));
-    }
-    http1::BodyReader reader;
-    reader.reset(http1::decide_response_framing(head, received.data(), detail::method_from(method)));
-    received.erase(0, head.size);
-    using Kind = http1::BodyReader::Step::Kind;
-    Kind kind = Kind::need_more;
-    wait_until([&] {
-        do {
-            const http1::BodyReader::Step step = reader.read(received);
-            response.body.append(step.data);
-            received.erase(0, step.consumed);
-            kind = step.kind;
-        } while (kind == Kind::data);
-        return kind != Kind::need_more;
+    bool done = false;
+    client_->reactor().run_until([&] {
+        static_cast<void>(state.take());
+        return (done = is_done()) || state.has_ended;
     });
-    const bool ends_with_connection = reader.kind() == http1::Framing::Body::to_the_end;
-    if (kind != Kind::done) state.throw_reset();
-    if (kind != Kind::done && !ends_with_connection) {
-        throw std::runtime_error("the server closed in the middle of its answer");
-    }
+    if (done) return;
+    state.throw_reset();
+    if (!may_end) detail::TestAnswerReader::throw_cut();
+}
+
+inline void TestConnection::take_input() { static_cast<void>(state().take()); }
+inline std::string& TestConnection::input() { return state().received; }
+
+inline TestResponse TestConnection::response(std::string_view method) {
+    detail::TestAnswerReader reader(method);
+    TestResponse response;
+    read_answer([&] { return reader.read_head(input(), response); }, true);
+    if (response.status == 0) detail::TestAnswerReader::throw_no_answer(input());
+    read_answer([&] { return reader.read_body(input(), response.body); }, reader.ends_with_connection());
     return response;
 }
 
 // --- TestClient ---
 
-inline TestResponse TestClient::request(std::string_view method, std::string_view target,
+inline TestConnection TestClient::begin(std::string_view method, std::string_view target,
                                         const http::Headers& headers, std::string_view body) {
     namespace http1 = detail::http1;
     http1::RequestTerms terms{.method = method, .target = target, .host = "test"};
@@ -23233,6 +26186,12 @@ inline TestResponse TestClient::request(std::string_view method, std::string_vie
     bytes.append(body);
     TestConnection connection = connect();
     connection.send(bytes.view());
+    return connection;
+}
+
+inline TestResponse TestClient::request(std::string_view method, std::string_view target,
+                                        const http::Headers& headers, std::string_view body) {
+    TestConnection connection = begin(method, target, headers, body);
     TestResponse response = connection.response(method);
     connection.close();
     advance(std::chrono::seconds(0));
@@ -23242,6 +26201,89 @@ inline TestResponse TestClient::request(std::string_view method, std::string_vie
 inline int TestClient::stop() {
     run().stop();
     return run().wait();
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/test_stream.hpp ----
+
+// TestStream: an answer that a TestClient receives in pieces, while its handler still writes them.
+
+namespace sake {
+inline namespace v0 {
+
+/// What TestClient::open returns: the head of the answer has come. Every wait is in virtual time. Its
+/// TestClient must outlive it.
+class TestStream {
+  public:
+    [[nodiscard]] int status() const noexcept { return response_.status; }
+    [[nodiscard]] const http::Headers& headers() const noexcept { return response_.headers; }
+    /// The first field of that name in any case; "" if there is none.
+    [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
+        return response_.header(name);
+    }
+
+    /// What comes next of the body, after waiting for something to come; "" at its end. Throws
+    /// std::runtime_error if the answer is cut off, std::system_error if that is by a reset.
+    [[nodiscard]] std::string receive() {
+        connection_.read_answer([&] { return take() || !pending_.empty(); }, reader_.ends_with_connection());
+        return std::exchange(pending_, {});
+    }
+    /// What has come by now: lets the server do all that needs no time. "" if that is nothing.
+    [[nodiscard]] std::string receive_now() {
+        connection_.client_->advance(std::chrono::seconds(0));
+        connection_.take_input();
+        static_cast<void>(take());
+        return std::exchange(pending_, {});
+    }
+    /// All up to the end. Throws as `receive`.
+    [[nodiscard]] std::string receive_all() {
+        connection_.read_answer([&] { return take(); }, reader_.ends_with_connection());
+        return std::exchange(pending_, {});
+    }
+    /// Whether the end has come, and nothing is left to be received.
+    [[nodiscard]] bool has_ended() {
+        pending_ += receive_now();
+        return has_ended_ && pending_.empty();
+    }
+
+    /// Sends more of the request's body, as it is to be on the wire.
+    TestStream& send(std::string_view bytes) {
+        connection_.send(bytes);
+        return *this;
+    }
+    /// The client leaves.
+    void close() noexcept { connection_.close(); }
+    /// The same with a reset.
+    void reset() noexcept { connection_.reset(); }
+    /// What it comes by, for more requests behind it.
+    [[nodiscard]] TestConnection& connection() noexcept { return connection_; }
+
+  private:
+    friend class TestClient;
+    TestStream(TestConnection connection, std::string_view method)
+        : connection_(std::move(connection)), reader_(method) {
+        connection_.read_answer([&] { return reader_.read_head(connection_.input(), response_); }, false);
+    }
+    bool take() {
+        if (!has_ended_) has_ended_ = reader_.read_body(connection_.input(), pending_);
+        return has_ended_;
+    }
+
+    TestConnection connection_;
+    detail::TestAnswerReader reader_;
+    TestResponse response_;
+    std::string pending_;
+    bool has_ended_ = false;
+};
+
+inline TestStream TestClient::open(std::string_view method, std::string_view target,
+                                   const http::Headers& headers, std::string_view body) {
+    return TestStream(begin(method, target, headers, body), method);
+}
+inline TestStream TestClient::open(std::string_view target, const http::Headers& headers) {
+    return open("GET", target, headers);
 }
 
 }  // namespace v0

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -186,6 +187,7 @@ TEST_CASE("every wrapped call can be made to fail") {
         CHECK(::listen(0, 1) == -1);
         CHECK(::madvise(bytes, 0, MADV_NORMAL) == -1);
         CHECK(::open("/dev/null", O_RDONLY) == -1);
+        CHECK(::openat(0, "null", O_RDONLY) == -1);
         CHECK(::pipe2(ends, 0) == -1);
         CHECK(::poll(nullptr, 0, 0) == -1);
         CHECK(::pread(0, bytes, 1, 0) == -1);
@@ -197,6 +199,7 @@ TEST_CASE("every wrapped call can be made to fail") {
         CHECK(::setsockopt(0, SOL_SOCKET, SO_REUSEADDR, bytes, 4) == -1);
         CHECK(::shutdown(0, SHUT_WR) == -1);
         CHECK(::socket(AF_INET, SOCK_STREAM, 0) == -1);
+        CHECK(::syscall(SYS_openat2, 0, nullptr, nullptr, 0) == -1);
         CHECK(::write(0, bytes, 1) == -1);
         CHECK(::writev(0, &piece, 1) == -1);
         errno = 0;

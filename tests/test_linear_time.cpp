@@ -163,6 +163,31 @@ TEST_CASE("P8 finding a route costs time in proportion to the length of the path
     CHECK(is_linear(find, [](std::size_t n) { return repeated("/a", 8) + repeated("/", n); }));
 }
 
+TEST_CASE("P8 ranges, entity tags and qualities cost time in proportion to their length") {
+    const Work parse_range = [](std::string_view input) {
+        REQUIRE(sake::detail::RangeRequest::parse(input, 1000).kind() ==
+                sake::detail::RangeRequest::Kind::whole);
+    };
+    for (const char* const piece : {",", "0-1,", "1", "-", " , "}) {
+        CHECK(is_linear(parse_range, [&](std::size_t n) { return "bytes=" + repeated(piece, n) + "x"; }));
+    }
+    const Work find_tag = [](std::string_view input) {
+        bool found = false;
+        sake::detail::for_each_tag(input, [&](const sake::detail::EntityTag&) { found = true; });
+        REQUIRE_FALSE(found);
+    };
+    for (const char* const piece : {",", "\"a ,", "W/,", "a", "\"a", "\" \","}) {
+        CHECK(is_linear(find_tag, [&](std::size_t n) { return repeated(piece, n) + "x \x01"; }));
+    }
+    const Work negotiate = [](std::string_view input) {
+        REQUIRE_FALSE(sake::detail::AcceptedCodings(input).accepts(sake::detail::ContentCoding::br));
+        REQUIRE(sake::detail::media_quality(input, "text/html") == 0);
+    };
+    for (const char* const piece : {",", "a;q=0.5,", ";", "b;x;", "*", " ;q=1"}) {
+        CHECK(is_linear(negotiate, [&](std::size_t n) { return repeated(piece, n) + "x"; }));
+    }
+}
+
 TEST_CASE("P8 JSON, and text that is escaped, cost time in proportion to their length") {
     const Work parse = [](std::string_view input) { REQUIRE_FALSE(sake::parse_json(input).is_null()); };
     CHECK(is_linear(parse, [](std::size_t n) { return "[1" + repeated(",1", n) + "]"; }));

@@ -143,6 +143,14 @@ class Context {
     Context& send(Bytes&& bytes, std::string_view content_type);
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
+    /// A regular file by its path, relative to the working directory: with its type, ranges, ETag and
+    /// Last-Modified, by the conditions of the request. Never a path that a client has named: see
+    /// Engine::static_files. Throws HttpError 404 if there is none, and 412 and 416 as the request asks.
+    template <std::convertible_to<std::string> Path>
+    Context& file(const Path& path);
+    /// The same, to be saved under this name, in any script; without one, under its own.
+    template <std::convertible_to<std::string> Path>
+    Context& attachment(const Path& path, std::string_view download_name = {});
     /// An answer in pieces, by a handler that is a coroutine: its head leaves with the first write, and its
     /// end when the handler ends. If the handler throws in between, the answer is cut off, and no client
     /// takes it for a whole one. The answer to a HEAD has no pieces, so that the first write ends the handler

@@ -1,12 +1,16 @@
 // The verbs by which routes are registered, on an engine and on a group of routes under a common prefix.
 #pragma once
 
+#include <memory>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
+#include "sake/app/embed.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/app/route_table.hpp"
+#include "sake/app/static_options.hpp"
 #include "sake/async/current_reactor.hpp"
 
 namespace sake {
@@ -15,6 +19,8 @@ inline namespace v0 {
 class Engine;
 
 namespace detail {
+
+class FileTree;
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
@@ -81,7 +87,26 @@ class Verbs {
         return self();
     }
 
+    // Defined in static_files.hpp. As members of a template they are compiled for those who use them.
+
+    /// GET and HEAD of the files in a directory, under a prefix. Nothing outside of the directory is opened,
+    /// whatever a client asks for, and nothing but regular files. Throws std::system_error that names the
+    /// directory if it cannot be opened.
+    Route& static_files(const GroupPrefix& prefix, std::string directory, StaticOptions options = {});
+    /// The same for files that are part of the program.
+    Route& static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {});
+    /// The files of a web application that routes in the browser: where there is no file and no other route,
+    /// a request for a page (it accepts text/html by name, and the path has no extension) is answered with
+    /// the index. HTML is to be asked for again (`no-cache`), and what has a hash in its name never
+    /// (`immutable`).
+    Route& frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options = {});
+    Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {});
+
   private:
+    enum class SiteKind : bool { files, frontend };
+    Route& add_site(const PatternInfo& prefix, std::unique_ptr<FileTree> tree, StaticOptions options,
+                    SiteKind kind);
+
     // As all that is compiled where the program calls it, this finds the module of the handler.
     void note_module() { self().table().modules.add(&current_reactor); }
     template <class Pattern, class F>

@@ -155,11 +155,13 @@ Params take_params(Call& call) {
                        std::make_index_sequence<std::tuple_size_v<Params>>{});
 }
 
-/// A handler of the server itself: a function for an object that outlives it. One of the two is set.
+/// A handler of the server itself: a function for an object that outlives it, or is destroyed with it. One of
+/// the first two is set.
 struct ServerHandler {
     void* object;
     void (*plain)(void*, Call&) = nullptr;
     Task<> (*coroutine)(void*, Call&) = nullptr;
+    void (*destroy)(void*) = [](void*) {};
 };
 
 /// A callable of the user, owned, behind one function pointer.
@@ -193,7 +195,9 @@ class Handler {
     }
 
     explicit Handler(const ServerHandler& function) noexcept
-        : callable_(function.object, [](void*) {}), plain_(function.plain), coroutine_(function.coroutine) {}
+        : callable_(function.object, function.destroy),
+          plain_(function.plain),
+          coroutine_(function.coroutine) {}
 
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }

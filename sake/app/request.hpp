@@ -71,6 +71,7 @@ class Request {
     [[nodiscard]] std::string_view method() const noexcept { return method_name.of(base); }
     [[nodiscard]] std::string_view target() const noexcept { return target_text.of(base); }
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
+    [[nodiscard]] std::string_view raw_path() const noexcept { return path_.of(base); }
 
     /// The path to match patterns against: decoded except %2F (or %2f), which is no separator, and %25, so
     /// that what is left encoded can be told apart.

@@ -1,11 +1,13 @@
 // A response as a handler fills it, whatever protocol it leaves by. Users set it through Context.
 #pragma once
 
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "sake/app/file_body.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/http/headers.hpp"
 
@@ -26,6 +28,7 @@ class Response {
         for (const auto& [name, value] : other.headers) headers.add(name, value);
         body = other.body;
         close = other.close;
+        file_ = other.file_ != nullptr ? std::make_unique<FileBody>(*other.file_) : nullptr;
         copy_type(other);
         return *this;
     }
@@ -41,6 +44,8 @@ class Response {
         headers.clear();
         content_type_ = {};
         close = false;
+        if (file_ != nullptr) [[unlikely]]
+            drop_file();
         constexpr std::size_t kept = 16 * 1024;
         if (body.capacity() > kept) std::string().swap(body);
         body.clear();
@@ -57,6 +62,19 @@ class Response {
         check.set("Content-Type", type);
         type_storage_ = type;
         content_type_ = type_storage_;
+    }
+
+    /// Sends this in place of a text. Whatever sets a body later also sets its type, and by that undoes it.
+    void set_file(std::unique_ptr<FileBody> file) noexcept {
+        body.clear();
+        file_ = std::move(file);
+        content_type_ = file_->type;
+    }
+    /// What was set by `set_file`, if that is still the body.
+    [[nodiscard]] FileBody* file() const noexcept {
+        if (file_ == nullptr) [[likely]]
+            return nullptr;
+        return file_->type.data() == content_type_.data() ? file_.get() : nullptr;
     }
 
     void set_status(int code) {
@@ -100,14 +118,18 @@ class Response {
     }
 
   private:
+    [[gnu::noinline]] void drop_file() noexcept { file_.reset(); }
     void copy_type(const Response& other) {
         const bool is_own = other.content_type_.data() == other.type_storage_.data();
+        const bool is_of_file = other.file() != nullptr;
         type_storage_ = other.type_storage_;
         content_type_ = is_own ? std::string_view(type_storage_) : other.content_type_;
+        if (is_of_file) content_type_ = file_->type;
     }
 
     std::string_view content_type_;
     std::string type_storage_;
+    std::unique_ptr<FileBody> file_;
 };
 
 }  // namespace detail

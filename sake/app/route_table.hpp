@@ -59,6 +59,16 @@ class RouteTable {
         return routes_.push_back(entry.release());
     }
 
+    /// Adds a route that gives way to every other one with its pattern, whichever is added first.
+    void add_yielding(Scope& scope, std::string_view method, const PatternInfo& pattern, Handler handler) {
+        require_unfrozen();
+        RouteInfo info{std::string(method), scope.prefix + std::string(pattern.text), pattern.file,
+                       pattern.line};
+        Routes::Owned entry(new RouteEntry(scope, std::move(info), std::move(handler)));
+        if (!router_.add_alias(entry->pattern(), method, *entry)) return;
+        routes_.push_back(entry.release());
+    }
+
     /// The route that answers where there is none: for 404, 405 and OPTIONS.
     RouteEntry& set_fallback(Handler handler) {
         require_unfrozen();

@@ -52,11 +52,13 @@ class Router {
         }
         return nullptr;
     }
-    /// Adds a second pattern for a target: another target that is added under it takes its place.
-    void add_alias(std::string_view pattern, std::string_view method, Target& target) {
+    /// Adds a second pattern for a target: another target that is added under it takes its place. False if
+    /// one stands there already.
+    bool add_alias(std::string_view pattern, std::string_view method, Target& target) {
         Node& node = node_for(pattern);
-        if (find_entry(node, method) != nullptr) return;
+        if (find_entry(node, method) != nullptr) return false;
         add_entry(node, method, target).is_alias = true;
+        return true;
     }
 
     /// The target for a path, with the parameters' places in it; nullptr if there is none for this method.

@@ -29,6 +29,7 @@
 #define SAKE_HAS_EPOLL 1
 #include <sys/epoll.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #else
 #define SAKE_HAS_EPOLL 0
 #endif
@@ -40,6 +41,17 @@
 #include <sys/event.h>
 #else
 #define SAKE_HAS_KQUEUE 0
+#endif
+
+// A directory may be searchable without being readable.
+#if defined(__linux__) || defined(__FreeBSD__)
+#define SAKE_HAS_O_PATH 1
+#else
+#define SAKE_HAS_O_PATH 0
+#endif
+
+#if defined(__APPLE__)
+#include <sys/random.h>  // getentropy, which others have in unistd.h
 #endif
 
 // libc++ reads integers only, until version 20.

@@ -44,8 +44,9 @@ class Socket {
         const iovec piece{const_cast<void*>(data), size};
         return wire_->send(&piece, 1);
     }
-    SysResult send(iovec* pieces, std::size_t count) noexcept {
-        return wire_ == nullptr ? sys::send_vectors(fd(), pieces, count) : wire_->send(pieces, count);
+    /// The flags are 0 or sys::more_follows, which is for plain connections.
+    SysResult send(iovec* pieces, std::size_t count, int flags = 0) noexcept {
+        return wire_ == nullptr ? sys::send_vectors(fd(), pieces, count, flags) : wire_->send(pieces, count);
     }
     /// Sends up to `count` bytes of a file from `offset` on, which it moves. 0 if the file has no more.
     SysResult send_file(int file, std::uint64_t& offset, std::size_t count) noexcept {

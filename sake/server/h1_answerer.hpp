@@ -3,13 +3,16 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "sake/app/answered.hpp"
+#include "sake/app/file_body.hpp"
 #include "sake/app/response.hpp"
 #include "sake/base/byte_buffer.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http1/writer.hpp"
 #include "sake/server/h1_exchange.hpp"
@@ -29,16 +32,16 @@ struct AnswerTerms {
     std::string_view date_line;
 };
 
-/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
-/// piece in the send: then returns false.
-inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {
+/// Appends the head of an answer with this many bytes in its body. Returns whether the body follows.
+[[gnu::always_inline]] inline bool append_head(ByteBuffer& out, const Response& answer,
+                                               const AnswerTerms& terms, std::uint64_t size) {
     const bool no_content = has_no_body(answer.status);
     const bool sends_body = !no_content && answer.status != 205;
     http1::ResponseHead head;
     head.status = answer.status;
     head.content_type = sends_body ? answer.content_type() : std::string_view{};
     head.body = no_content ? http1::BodyLine::none : http1::BodyLine::length;
-    head.content_length = sends_body ? answer.body.size() : 0;
+    head.content_length = sends_body ? size : 0;
     head.date_line = terms.date_line;
     if (terms.close) {
         head.connection = http1::ConnectionLine::close;
@@ -46,15 +49,22 @@ inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerT
         head.connection = http1::ConnectionLine::keep_alive;
     }
     http1::append_response_head(out, head, answer.headers);
+    return sends_body && !terms.is_head_request;
+}
+
+/// Appends the head, and the body too unless it is so large that copying it would cost more than a second
+/// piece in the send: then returns false.
+[[gnu::always_inline]] inline bool append_answer(ByteBuffer& out, const Response& answer,
+                                                 const AnswerTerms& terms) {
     constexpr std::size_t worth_copying = 16 * 1024;
-    if (!sends_body || terms.is_head_request) return true;
+    if (!append_head(out, answer, terms, answer.body.size())) return true;
     if (answer.body.size() > worth_copying) return false;
     out.append(answer.body);
     return true;
 }
 
 /// Tells the program's observers of an answer that is about to leave.
-inline void tell_observers(Shard& shard, H1Exchange& exchange, std::size_t body_size) {
+inline void tell_observers(Shard& shard, H1Exchange& exchange, std::uint64_t body_size) {
     Call& call = exchange.call;
     const int status = call.response.status;
     const bool has_route = call.route != nullptr && !call.route->pattern().empty();
@@ -69,6 +79,18 @@ inline void tell_observers(Shard& shard, H1Exchange& exchange, std::size_t body_
                           .ctx = call.context});
 }
 
+/// The answer whose body is a file.
+[[gnu::noinline]] inline bool send_file_answer(Shard& shard, Turn& turn, H1Exchange& exchange,
+                                               const AnswerTerms& terms, FileBody& file) {
+    const Response& response = exchange.call.response;
+    const bool sends_body = append_head(turn.gathered(), response, terms, file.length);
+    OwningList<OutputPiece> pieces;
+    for (BodyPiece& each : file.pieces) pieces.push_back(new OutputPiece(std::move(each)));
+    if (!shard.observers.empty()) tell_observers(shard, exchange, file.length);
+    if (!sends_body) return true;
+    return turn.send_with(pieces.first()) != Output::Result::failed;
+}
+
 /// The one place that every answer passes: gathers it, or sends it at once if it is large. False if the
 /// connection is broken. A large body is moved from.
 inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool close) {
@@ -78,12 +100,19 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
     terms.is_head_request = exchange.call.request.known_method == Method::head;
     terms.is_http_1_0 = exchange.reader.is_http_1_0();
     terms.date_line = shard.date_line();
+    if (FileBody* const file = response.file()) [[unlikely]] {
+        return send_file_answer(shard, turn, exchange, terms, *file);
+    }
     const std::size_t body_size = response.body.size();
     const bool is_whole = append_answer(turn.gathered(), response, terms);
+    if (is_whole) [[likely]] {
+        if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
+        return true;
+    }
     // Out of the observers' reach, since the head has said how long it is.
-    std::string rest = is_whole ? std::string() : std::move(response.body);
+    std::string rest = std::move(response.body);
     if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
-    return is_whole || turn.send_with(std::move(rest)) != Output::Result::failed;
+    return turn.send_with(std::move(rest)) != Output::Result::failed;
 }
 
 }  // namespace detail

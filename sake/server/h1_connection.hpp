@@ -255,6 +255,9 @@ inline H1Connection::Next H1Connection::advance(Turn& turn) {
             const Output::Result sent = turn.send();
             if (sent == Output::Result::blocked) return wait_to_write(turn);
             if (sent == Output::Result::failed) return Next::close;
+            if (sent == Output::Result::paused) {
+                return wait_to_write(turn) == Next::write ? Next::yield : Next::close;
+            }
         }
         if (state_ == State::lingering) return linger(turn);
         if (state_ == State::closing) {

@@ -14,6 +14,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sake/app/file_body.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/base/byte_buffer.hpp"
@@ -26,21 +27,20 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// A range of a file, which is sent without being read.
-struct FileRange {
-    FileDescriptor file;
-    std::uint64_t offset = 0;
-    std::uint64_t length = 0;
-};
-
-/// Text, or a range of a file. It owns what it sends, or borrows a text for one send.
+/// Text, or a range of a file. It owns what it sends, or borrows a text: for one send, or for as long as the
+/// program.
 class OutputPiece {
   public:
     explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
     explicit OutputPiece(std::string_view borrowed) noexcept : borrowed_(borrowed) {}
     explicit OutputPiece(FileRange range) noexcept : range_(std::move(range)) {}
+    explicit OutputPiece(BodyPiece piece) noexcept
+        : text_(std::move(piece.text)),
+          borrowed_(piece.lasting),
+          is_lasting_(!piece.lasting.empty()),
+          range_(std::move(piece.range)) {}
 
-    [[nodiscard]] bool is_file() const noexcept { return static_cast<bool>(range_.file); }
+    [[nodiscard]] bool is_file() const noexcept { return range_.fd() >= 0; }
     [[nodiscard]] bool is_empty() const noexcept { return is_file() ? range_.length == 0 : text().empty(); }
     /// Of a text: what is left to be sent.
     [[nodiscard]] std::string_view text() const noexcept {
@@ -50,7 +50,7 @@ class OutputPiece {
     void take(std::size_t size) noexcept { taken_ += size; }
     /// What it is from now on, on its own: what is left of it.
     [[nodiscard]] OutputPiece kept() {
-        return borrowed_.empty() ? std::move(*this) : OutputPiece(std::string(text()));
+        return borrowed_.empty() || is_lasting_ ? std::move(*this) : OutputPiece(std::string(text()));
     }
     OutputPiece* next = nullptr;  // sent behind this one
     /// The memory that it keeps.
@@ -59,6 +59,7 @@ class OutputPiece {
   private:
     std::string text_;
     std::string_view borrowed_;
+    bool is_lasting_ = false;  // what is borrowed is there for as long as the program
     std::size_t taken_ = 0;
     FileRange range_;
 };
@@ -73,7 +74,8 @@ struct UnsentOutput {
 
 class Output {
   public:
-    enum class Result : std::uint8_t { sent, blocked, failed };
+    /// `paused`: the socket has taken much of a file, and now it is the turn of others.
+    enum class Result : std::uint8_t { sent, blocked, paused, failed };
 
     [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
     [[nodiscard]] UnsentOutput& unsent() const noexcept { return *unsent_; }
@@ -100,7 +102,7 @@ class Output {
     Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
-        if (result == Result::blocked) keep(socket, sending);
+        if (result == Result::blocked || result == Result::paused) keep(socket, sending);
         gathered.clear();
         return result;
     }
@@ -114,6 +116,8 @@ class Output {
         std::string_view text;
         OutputPiece* pieces;
         std::uint64_t sent = 0;
+        // A disk may be slow, so as much of a file at a time as any disk reads in a few milliseconds.
+        std::uint64_t file_bytes_left = std::uint64_t{1} << 20;
 
         Result run(Socket& socket) {
             for (;;) {
@@ -124,12 +128,14 @@ class Output {
                     socket.blocked(writable);
                     return Result::blocked;
                 }
-                if (!result.ok()) return Result::failed;
+                if (!result.ok()) return result.error == took_enough ? Result::paused : Result::failed;
                 sent += static_cast<std::uint64_t>(result.value);
             }
         }
 
       private:
+        static constexpr int took_enough = ECANCELED;  // no send gives it
+
         void skip_what_is_sent() noexcept {
             if (!text.empty()) return;
             while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
@@ -141,11 +147,13 @@ class Output {
         }
 
         SysResult send_range(Socket& socket) noexcept {
+            if (file_bytes_left == 0) return {-1, took_enough};
             FileRange& range = pieces->range();
             const std::uint64_t before = range.offset;
-            const SysResult result =
-                socket.send_file(range.file.get(), range.offset, cast_to<std::size_t>(range.length));
+            const std::uint64_t most = std::min(range.length, file_bytes_left);
+            const SysResult result = socket.send_file(range.fd(), range.offset, cast_to<std::size_t>(most));
             range.length -= range.offset - before;
+            file_bytes_left -= range.offset - before;
             // A file that was cut short meanwhile: its answer cannot be completed.
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
         }
@@ -167,8 +175,8 @@ class Output {
             add(text);
             const OutputPiece* each = pieces;
             for (; each != nullptr && !each->is_file() && count < most; each = each->next) add(each->text());
-            const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len)
-                                                : socket.send(vectors, count);
+            const int flags = each != nullptr ? sys::more_follows : 0;
+            const SysResult result = socket.send(vectors, count, flags);
             if (result.ok()) take(static_cast<std::size_t>(result.value));
             return result;
         }

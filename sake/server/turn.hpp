@@ -66,7 +66,11 @@ class Turn {
     /// Sends what is gathered with a body behind it, which is not copied.
     Output::Result send_with(std::string body) {
         OutputPiece piece(std::move(body));
-        return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
+        return send_with(&piece);
+    }
+    /// The same with these pieces behind it.
+    Output::Result send_with(OutputPiece* pieces) {
+        return transport_.output_.flush_with(transport_.socket_, gathered(), pieces);
     }
 
     /// Sends what is gathered with this and an end behind it, which are not copied unless the socket does not

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 
 #include "sake/app/call.hpp"
 #include "sake/app/config.hpp"
+#include "sake/app/file_body.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/app/route.hpp"
@@ -30,6 +32,9 @@ inline WorkerResponse describe_response(const Response& response) {
     for (const auto& [name, value] : response.headers) out.headers.emplace_back(name, value);
     out.body = response.body;
     out.close = response.close;
+    if (const FileBody* const file = response.file(); file != nullptr && !file->path.empty()) {
+        out.file = file->path;
+    }
     return out;
 }
 
@@ -43,6 +48,9 @@ inline void apply_response(Response& response, WorkerResponse&& document) {
         close = Response::check_header(field.first, field.second, store) || close;
     }
     Response::check_status(document.status);
+    if (document.file && document.file->find('\0') != std::string::npos) {
+        throw std::invalid_argument("worker document: 'file' is no path");
+    }
     if (document.content_type.empty()) {
         response.set_static_type({});
     } else {
@@ -52,6 +60,11 @@ inline void apply_response(Response& response, WorkerResponse&& document) {
     response.headers = std::move(fields);
     response.body = std::move(document.body);
     response.close = close;
+    if (!document.file || document.file->empty()) return;
+    auto named = std::make_unique<FileBody>();
+    named->type = response.content_type();
+    named->path = std::move(*document.file);
+    response.set_file(std::move(named));
 }
 
 /// What a handler elsewhere threw.

@@ -34,6 +34,8 @@ struct WorkerResponse {
     // What a handler of another process threw, in words. With a status from 400 to 599 other than 500 it is
     // the detail of an HttpError of that status. Otherwise it is for the log only, and the answer is a 500.
     std::optional<std::string> error = {};
+    // The path of a file that is the body: the process that answers the client opens it. See Context::file.
+    std::optional<std::string> file = {};
 
     bool operator==(const WorkerResponse&) const = default;
 };
@@ -143,6 +145,7 @@ inline void append_document(std::string& out, const WorkerResponse& response) {
     out.append(response.close ? ",\"close\":true" : ",\"close\":false");
     out.append(response.aborted ? ",\"aborted\":true" : ",\"aborted\":false");
     if (response.error) append_member(out, "error", *response.error);
+    if (response.file) append_member(out, "file", *response.file);
     out += '}';
 }
 
@@ -287,6 +290,7 @@ void read_document(JsonReader& json, Document& response) {
                        if (name == "close") return reader.take(response.close), true;
                        if (name == "aborted") return reader.take(response.aborted), true;
                        if (name == "error") return reader.take(response.error), true;
+                       if (name == "file") return reader.take(response.file), true;
                        return false;
                    });
 }

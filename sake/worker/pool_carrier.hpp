@@ -20,6 +20,7 @@
 #include "sake/app/carrier.hpp"
 #include "sake/app/chain.hpp"
 #include "sake/app/config.hpp"
+#include "sake/app/file_answer.hpp"
 #include "sake/app/route_table.hpp"
 #include "sake/async/spawn.hpp"
 #include "sake/async/task.hpp"
@@ -165,6 +166,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
             std::optional<std::string> error = std::move(response.error);
             apply_response(call.response, std::move(response));
             if (error) throw_error_of(status, *std::move(error));
+            if (call.response.file() != nullptr && !exception_) open_named_file(call);
         }
         if (exception_) std::rethrow_exception(std::exchange(exception_, nullptr));
     }

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@
     X(listen)                    \
     X(madvise)                   \
     X(open)                      \
+    X(openat)                    \
     X(pipe2)                     \
     X(poll)                      \
     X(pread)                     \
@@ -50,6 +52,7 @@
     X(setsockopt)                \
     X(shutdown)                  \
     X(socket)                    \
+    X(syscall)                   \
     X(write)                     \
     X(writev)
 
@@ -68,6 +71,7 @@ int __real_getsockopt(int, int, int, void*, socklen_t*);
 int __real_listen(int, int);
 int __real_madvise(void*, size_t, int);
 int __real_open(const char*, int, ...);
+int __real_openat(int, const char*, int, ...);
 int __real_pipe2(int*, int);
 int __real_poll(pollfd*, nfds_t, int);
 ssize_t __real_pread(int, void*, size_t, off_t);
@@ -79,6 +83,7 @@ ssize_t __real_sendmsg(int, const msghdr*, int);
 int __real_setsockopt(int, int, int, const void*, socklen_t);
 int __real_shutdown(int, int);
 int __real_socket(int, int, int);
+long __real_syscall(long, ...);
 ssize_t __real_write(int, const void*, size_t);
 ssize_t __real_writev(int, const iovec*, int);
 }
@@ -543,6 +548,16 @@ int __wrap_open(const char* path, int flags, ...) {
     return verdict.error != 0 ? harness::fail(verdict.error) : __real_open(path, flags, mode);
 }
 
+int __wrap_openat(int directory, const char* path, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    const bool creates = (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE;
+    const mode_t mode = creates ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    const auto verdict = judge(Call::openat);
+    return verdict.error != 0 ? harness::fail(verdict.error) : __real_openat(directory, path, flags, mode);
+}
+
 int __wrap_pipe2(int* ends, int flags) {
     const auto verdict = judge(Call::pipe2);
     return verdict.error != 0 ? harness::fail(verdict.error) : __real_pipe2(ends, flags);
@@ -616,6 +631,22 @@ int __wrap_shutdown(int fd, int how) {
 int __wrap_socket(int domain, int type, int protocol) {
     const auto verdict = judge(Call::socket);
     return verdict.error != 0 ? harness::fail(verdict.error) : __real_socket(domain, type, protocol);
+}
+
+// Of those that have no function of their own, openat2 is the one that the library makes; the others are
+// those of the standard library.
+long __wrap_syscall(long number, ...) {
+    va_list rest;
+    va_start(rest, number);
+    long arguments[6];
+    for (long& each : arguments) each = va_arg(rest, long);
+    va_end(rest);
+    if (number == SYS_openat2) {
+        const auto verdict = judge(Call::syscall);
+        if (verdict.error != 0) return harness::fail(verdict.error);
+    }
+    return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                          arguments[5]);
 }
 
 ssize_t __wrap_write(int fd, const void* buffer, size_t length) {

@@ -1,0 +1,65 @@
+// Files that are part of the program: a table of names and bytes that were linked into it, which
+// Engine::static_files and Engine::frontend serve as they serve a directory.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <initializer_list>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace sake {
+inline namespace v0 {
+
+/// A file by its path in the table, "assets/app.js", and its bytes, which must be there for as long as the
+/// program.
+struct EmbeddedFile {
+    EmbeddedFile(std::string path, std::string_view content) : name(std::move(path)), bytes(content) {}
+    /// As `xxd -i`, an assembler's .incbin and #embed have them.
+    EmbeddedFile(std::string path, const unsigned char* data, std::size_t size)
+        : name(std::move(path)), bytes(reinterpret_cast<const char*>(data), size) {}
+    template <std::size_t Size>
+    EmbeddedFile(std::string path, const unsigned char (&data)[Size])
+        : EmbeddedFile(std::move(path), data, Size) {}
+
+    std::string name;
+    std::string_view bytes;
+};
+
+/// A table of embedded files, made by `embed`.
+class EmbeddedFiles {
+  public:
+    /// In the order of their names.
+    [[nodiscard]] const std::vector<EmbeddedFile>& files() const noexcept { return files_; }
+
+  private:
+    friend EmbeddedFiles embed(std::vector<EmbeddedFile> files);
+    explicit EmbeddedFiles(std::vector<EmbeddedFile> files) : files_(std::move(files)) {}
+
+    std::vector<EmbeddedFile> files_;
+};
+
+/// A table of files to serve. Throws std::invalid_argument if a name is there twice or begins with a slash.
+///
+///     app.static_files("/", sake::embed({{"index.html", page}, {"logo.png", logo_png, logo_png_len}}));
+[[nodiscard]] inline EmbeddedFiles embed(std::vector<EmbeddedFile> files) {
+    std::sort(files.begin(), files.end(),
+              [](const EmbeddedFile& a, const EmbeddedFile& b) { return a.name < b.name; });
+    for (std::size_t i = 0; i < files.size(); ++i) {
+        const std::string& name = files[i].name;
+        if (name.empty() || name.front() == '/' || name.back() == '/') {
+            throw std::invalid_argument("embed: '" + name +
+                                        "' is no path of a file, such as 'assets/app.js'");
+        }
+        if (i > 0 && files[i - 1].name == name) {
+            throw std::invalid_argument("embed: '" + name + "' is there twice");
+        }
+    }
+    return EmbeddedFiles(std::move(files));
+}
+
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,66 @@
+// The page that shows what is in a directory: see StaticOptions::listing.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "sake/app/file_tree.hpp"
+#include "sake/base/text.hpp"
+#include "sake/http/uri.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+inline void append_html(std::string& out, std::string_view text) {
+    for (const char c : text) {
+        switch (c) {
+            case '&':
+                out += "&amp;";
+                break;
+            case '<':
+                out += "&lt;";
+                break;
+            case '>':
+                out += "&gt;";
+                break;
+            case '"':
+                out += "&quot;";
+                break;
+            case '\'':
+                out += "&#39;";
+                break;
+            default:
+                out += c;
+        }
+    }
+}
+
+/// Directories first. `path` is that of the request, which ends with a slash.
+inline std::string listing_page(std::string_view path, std::vector<FileTree::Name> names, bool has_parent) {
+    std::sort(names.begin(), names.end(), [](const FileTree::Name& a, const FileTree::Name& b) {
+        if (a.is_directory != b.is_directory) return a.is_directory;
+        return a.name < b.name;
+    });
+    std::string page = "<!DOCTYPE html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Index of ";
+    append_html(page, path);
+    page += "</title></head>\n<body>\n<h1>Index of ";
+    append_html(page, path);
+    page += "</h1>\n<ul>\n";
+    if (has_parent) page += "<li><a href=\"../\">../</a></li>\n";
+    for (const FileTree::Name& each : names) {
+        const std::string_view slash = each.is_directory ? "/" : "";
+        page += "<li><a href=\"./";  // so that no name is a scheme
+        append_html(page, http::percent_encode(each.name));
+        page.append(slash).append("\">");
+        append_html(page, each.name);
+        page.append(slash).append("</a></li>\n");
+    }
+    return page += "</ul>\n</body>\n</html>\n";
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,285 @@
+// Engine::static_files and Engine::frontend: from the path of a request to a file beneath a directory, and
+// the form of it that the client accepts best. What the answer then says is in file_answer.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "sake/app/call.hpp"
+#include "sake/app/context_methods.hpp"
+#include "sake/app/embed.hpp"
+#include "sake/app/file_answer.hpp"
+#include "sake/app/file_tree.hpp"
+#include "sake/app/group.hpp"
+#include "sake/app/handler.hpp"
+#include "sake/app/listing.hpp"
+#include "sake/app/static_options.hpp"
+#include "sake/http/negotiate.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// How often small letters, capitals, digits and '_' take turns in a text; nullopt if there is anything else.
+constexpr std::optional<int> turns_of(std::string_view text) noexcept {
+    int turns = 0;
+    int before = -1;
+    for (const char c : text) {
+        const bool is_lower = c >= 'a' && c <= 'z';
+        const bool is_upper = c >= 'A' && c <= 'Z';
+        if (!is_lower && !is_upper && !ascii::is(c, ascii::digit) && c != '_') return std::nullopt;
+        const int kind = is_lower ? 0 : is_upper ? 1 : c == '_' ? 2 : 3;
+        turns += before >= 0 && kind != before ? 1 : 0;
+        before = kind;
+    }
+    return turns;
+}
+
+/// Whether a build tool has put a hash of the content into the name: "index-BkX3f9aQ.js",
+/// "main.4f3a2b1c.css". It stands between the last '-' or '.' of the stem and the extension, and is told from
+/// a word by how often letters and digits take turns. What is not seen as a hash is cached like any other
+/// file; what is seen as one wrongly would be kept for a year.
+[[nodiscard]] constexpr bool is_hashed_name(std::string_view path) noexcept {
+    std::string_view name = path.substr(path.rfind('/') + 1);
+    if (name.size() > 4 && name.substr(name.size() - 4) == ".map") name.remove_suffix(4);
+    const std::size_t dot = name.rfind('.');
+    if (dot == std::string_view::npos) return false;
+    const std::string_view stem = name.substr(0, dot);
+    const std::size_t separator = stem.find_last_of("-.");
+    if (separator == std::string_view::npos) return false;
+    const std::string_view hash = stem.substr(separator + 1);
+    const int turns = turns_of(hash).value_or(0);
+    const bool has_digit = hash.find_first_of("0123456789") != std::string_view::npos;
+    if (hash.size() < 8 || hash.size() > 64 || !has_digit || turns < 2) return false;
+    const bool has_upper = hash.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string_view::npos;
+    const bool has_lower = hash.find_first_of("abcdefghijklmnopqrstuvwxyz") != std::string_view::npos;
+    if (has_upper && has_lower) return turns >= 4;
+    return has_upper ? hash.size() == 8 : ascii::all_of(hash, ascii::hex);
+}
+
+constexpr bool has_dot_name(std::string_view path) noexcept {
+    return path.substr(0, 1) == "." || path.find("/.") != std::string_view::npos;
+}
+constexpr bool has_extension(std::string_view path) noexcept {
+    return path.substr(path.rfind('/') + 1).find('.') != std::string_view::npos;
+}
+
+/// The path of a file as it stands in the path of a request, which is decoded as the router had it: so the
+/// names between the slashes are those that decided which middleware the request has passed. nullopt for an
+/// encoded slash, which is none to the router.
+inline std::optional<std::string> file_path_of(std::string_view matched) {
+    std::string path;
+    path.reserve(matched.size());
+    for (std::size_t i = 0; i < matched.size(); ++i) {
+        path += matched[i];
+        if (matched[i] != '%') continue;
+        if (matched.substr(i, 3) != "%25") return std::nullopt;
+        i += 2;
+    }
+    return path;
+}
+
+/// The handler of one site.
+class FileSite {
+  public:
+    enum class Kind : bool { files, frontend };
+
+    FileSite(std::unique_ptr<FileTree> tree, StaticOptions options, Kind kind) noexcept
+        : tree_(std::move(tree)), options_(std::move(options)), kind_(kind) {}
+
+    static void serve(void* self, Call& call) { static_cast<const FileSite*>(self)->serve(call); }
+    static void destroy(void* self) noexcept { delete static_cast<FileSite*>(self); }
+    /// From a directory to the same with a slash, where the names in it are relative to it.
+    static void add_slash(void*, Call& call) {
+        std::string location(call.request.raw_path());
+        location += '/';
+        if (!call.request.raw_query().empty()) location.append("?").append(call.request.raw_query());
+        call.context.redirect(location, 301);
+    }
+
+  private:
+    void serve(Call& call) const {
+        const Request& request = call.request;
+        if (request.has_given_params) {
+            throw std::logic_error("static files are sent by the reactor: their route is no worker() route");
+        }
+        const Slice rest = request.params.values[request.params.count - 1];
+        std::string path = file_path_of(rest.of(request.match_path().data())).value_or("//");
+        const bool is_of_directory = path.empty() || (path.back() == '/' && path.size() > 1);
+        if (is_of_directory && !path.empty()) path.pop_back();
+        const bool may_be_there = is_plain_path(path) && (options_.dotfiles || !has_dot_name(path));
+        FoundFile found;
+        if (may_be_there) found = tree_->find(path);
+        if (found.kind == FoundFile::Kind::directory) {
+            FoundFile index = index_of(path);
+            if (index.is_file() || options_.listing) {
+                if (!is_of_directory) return add_slash(nullptr, call);
+                if (!index.is_file()) return list(call, path);
+                append_index(path);
+            }
+            found = std::move(index);
+        } else if (is_of_directory) {
+            found = {};
+        }
+        if (!found.is_file()) {
+            if (kind_ == Kind::files) throw_nothing_here();
+            // The same path is a page for a browser, and nothing for a program.
+            call.response.headers.add("Vary", "Accept");
+            if (!may_be_there || has_extension(path) || !wants_page(call)) throw_nothing_here();
+            found = index_of("");
+            if (!found.is_file()) throw_nothing_here();
+            path = options_.index;
+        }
+        send(call, path, std::move(found));
+    }
+
+    void append_index(std::string& path) const {
+        if (!path.empty()) path += '/';
+        path += options_.index;
+    }
+    [[nodiscard]] FoundFile index_of(std::string path) const {
+        if (options_.index.empty()) return {};
+        append_index(path);
+        return tree_->find(path);
+    }
+
+    static bool wants_page(Call& call) {
+        return media_quality(list_field(call.request, "Accept"), "text/html", MediaRange::named) > 0;
+    }
+
+    void list(Call& call, const std::string& path) const {
+        std::vector<FileTree::Name> names = tree_->names_in(path);
+        std::erase_if(names, [&](const FileTree::Name& each) {  // what nobody can ask for
+            const bool is_hidden = each.name[0] == '.' && !options_.dotfiles;
+            return is_hidden || !is_plain_path(each.name) || !is_path_text(each.name);
+        });
+        set_cache_control(call, options_.cache_control);
+        call.response.headers.set("Content-Security-Policy", "default-src 'none'");
+        call.context.html(listing_page(call.request.path(), std::move(names), !path.empty()));
+    }
+
+    static void set_cache_control(Call& call, std::string_view value) {
+        http::Headers& headers = call.response.headers;
+        if (!value.empty() && !headers.contains("Cache-Control")) headers.set("Cache-Control", value);
+    }
+    [[nodiscard]] std::string_view cache_control(std::string_view path,
+                                                 std::string_view type) const noexcept {
+        if (kind_ == Kind::frontend) {
+            if (type.substr(0, 9) == "text/html") return "no-cache";
+            if (is_hashed_name(path)) return "public, max-age=31536000, immutable";
+        }
+        return options_.cache_control;
+    }
+
+    void send(Call& call, const std::string& path, FoundFile found) const {
+        const std::string_view type = type_of_file(path);
+        set_cache_control(call, cache_control(path, type));
+        if (options_.precompressed) {
+            call.response.headers.add("Vary", "Accept-Encoding");
+            if (!asks_for_range(call, found)) found = best_form(call, path, std::move(found));
+        }
+        FileAnswer answer(call, std::move(found), type);
+        answer.make();
+    }
+
+    /// Ranges are of the file as it is, since a client puts them together by their place in it; unless
+    /// If-Range says that it has a part of another form.
+    static bool asks_for_range(Call& call, const FoundFile& found) {
+        const auto field = range_of(call.request);
+        if (!field || RangeRequest::parse(*field, found.size).kind() == RangeRequest::Kind::whole)
+            return false;
+        const AcceptedCodings accepted(list_field(call.request, "Accept-Encoding"));
+        if (!accepted.accepts(ContentCoding::identity)) return false;
+        const std::string tag = "\"" + found.tag + "\"";
+        return conditions_of(call.request).allows_range({tag, found.modified, std::time(nullptr)});
+    }
+
+    /// The file or a sibling of it. Throws HttpError 406 if the client accepts none of them.
+    [[nodiscard]] FoundFile best_form(Call& call, const std::string& path, FoundFile found) const {
+        const AcceptedCodings accepted(list_field(call.request, "Accept-Encoding"));
+        for (const ContentCoding coding : accepted.in_order()) {
+            if (!accepted.accepts(coding)) break;
+            if (coding == ContentCoding::identity) return found;
+            FoundFile sibling = tree_->find(path + std::string(extension_of(coding)));
+            if (!sibling.is_file() || sibling.is_older_than(found)) continue;
+            call.response.headers.set("Content-Encoding", to_string(coding));
+            sibling.tag.append("-").append(to_string(coding));
+            return sibling;
+        }
+        throw HttpError(406, "this file is not there in a coding that the client accepts");
+    }
+    static constexpr std::string_view extension_of(ContentCoding coding) noexcept {
+        constexpr std::string_view extensions[] = {"", ".gz", ".zst", ".br"};
+        return extensions[static_cast<std::size_t>(coding)];
+    }
+
+    std::unique_ptr<FileTree> tree_;
+    StaticOptions options_;
+    Kind kind_;
+};
+
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::add_site(const PatternInfo& prefix, std::unique_ptr<FileTree> tree,
+                                  StaticOptions options, SiteKind kind) {
+    std::string base(prefix.text);
+    if (!base.empty() && base.back() == '/') base.pop_back();
+    const std::string inside = base + "/*path";
+    RouteTable& table = self().table();
+    Scope& scope = self().scope();
+    const auto site_kind = kind == SiteKind::files ? FileSite::Kind::files : FileSite::Kind::frontend;
+    Handler handler(ServerHandler{new FileSite(std::move(tree), std::move(options), site_kind),
+                                  &FileSite::serve, nullptr, &FileSite::destroy});
+    const PatternInfo pattern{inside, prefix.params + 1, prefix.file, prefix.line};
+    RouteEntry& entry = table.add(scope, "GET", pattern, std::move(handler));
+    entry.handler_reads_body = false;
+    if (!scope.prefix.empty() || !base.empty()) {
+        static char nothing;
+        table.add_yielding(scope, "GET", {base, prefix.params, prefix.file, prefix.line},
+                           Handler(ServerHandler{&nothing, &FileSite::add_slash}));
+    }
+    note_module();
+    return entry.route;
+}
+
+template <class Tree>
+std::unique_ptr<FileTree> open_tree(std::string directory, const char* verb) {
+    try {
+        return std::make_unique<Tree>(directory);
+    } catch (const std::system_error& error) {
+        throw std::system_error(error.code(), std::string(verb) + ": " + directory);
+    }
+}
+
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, std::string directory,
+                                      StaticOptions options) {
+    return add_site(prefix.info(), open_tree<DirectoryTree>(std::move(directory), "static_files"),
+                    std::move(options), SiteKind::files);
+}
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options) {
+    return add_site(prefix.info(), std::make_unique<EmbeddedTree>(std::move(files)), std::move(options),
+                    SiteKind::files);
+}
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options) {
+    return add_site(prefix.info(), open_tree<DirectoryTree>(std::move(directory), "frontend"),
+                    std::move(options), SiteKind::frontend);
+}
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options) {
+    return add_site(prefix.info(), std::make_unique<EmbeddedTree>(std::move(files)), std::move(options),
+                    SiteKind::frontend);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,136 @@
+// Conditional requests (RFC 9110 section 13): entity tags, and whether the fields If-* let a request proceed.
+// Not here: what the tag of a file is.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "sake/base/text.hpp"
+#include "sake/http/date.hpp"
+#include "sake/http/message.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// An entity tag (section 8.8.3).
+struct EntityTag {
+    std::string_view opaque;  // with its quotes
+    bool is_weak = false;
+
+    /// Takes a tag off the front of a text; nullopt if it does not begin with one.
+    static constexpr std::optional<EntityTag> take(std::string_view& text) noexcept {
+        const bool is_weak = text.substr(0, 2) == "W/";
+        const std::size_t begin = is_weak ? 2 : 0;
+        if (text.size() <= begin || text[begin] != '"') return std::nullopt;
+        std::size_t end = begin + 1;
+        while (end < text.size() && is_tag_char(text[end])) ++end;
+        if (end == text.size() || text[end] != '"') return std::nullopt;
+        const EntityTag tag{text.substr(begin, end + 1 - begin), is_weak};
+        text.remove_prefix(end + 1);
+        return tag;
+    }
+    /// The whole text as a tag.
+    static constexpr std::optional<EntityTag> parse(std::string_view text) noexcept {
+        const std::optional<EntityTag> tag = take(text);
+        return text.empty() ? tag : std::nullopt;
+    }
+
+    [[nodiscard]] constexpr bool matches_weakly(const EntityTag& other) const noexcept {
+        return opaque == other.opaque;
+    }
+    [[nodiscard]] constexpr bool matches_strongly(const EntityTag& other) const noexcept {
+        return opaque == other.opaque && !is_weak && !other.is_weak;
+    }
+
+  private:
+    static constexpr bool is_tag_char(char c) noexcept {
+        const auto byte = static_cast<unsigned char>(c);
+        return byte == 0x21 || (byte >= 0x23 && byte != 0x7f);
+    }
+};
+
+/// Calls f(tag) for each tag of a list; what is no tag is passed over.
+template <class F>
+constexpr void for_each_tag(std::string_view list, F f) {
+    while (!list.empty()) {
+        while (!list.empty() && (list[0] == ',' || list[0] == ' ' || list[0] == '\t')) list.remove_prefix(1);
+        const std::optional<EntityTag> tag = EntityTag::take(list);
+        const std::size_t comma = list.find(',');
+        const std::string_view behind = trim_ows(list.substr(0, comma));
+        if (tag && behind.empty()) f(*tag);
+        list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
+    }
+}
+
+/// What the body is now that would be sent.
+struct Validators {
+    std::string_view tag;                       // as it is sent; "" if there is none
+    std::optional<std::int64_t> last_modified;  // in seconds since 1970
+    std::int64_t now = 0;
+};
+
+/// The fields of a request that make it conditional, as they came.
+struct Conditions {
+    std::optional<std::string_view> if_match;
+    std::optional<std::string_view> if_none_match;
+    std::optional<std::string_view> if_modified_since;
+    std::optional<std::string_view> if_unmodified_since;
+    std::optional<std::string_view> if_range;
+
+    enum class Verdict : std::uint8_t { proceed, not_modified, failed };
+
+    /// In the order of section 13.2.2, for something that exists.
+    [[nodiscard]] Verdict verdict(Method method, const Validators& present) const noexcept {
+        const bool is_read = method == Method::get || method == Method::head;
+        if (if_match) {
+            if (!has_tag(*if_match, present, &EntityTag::matches_strongly)) return Verdict::failed;
+        } else if (if_unmodified_since && is_later_than(*if_unmodified_since, present).value_or(false)) {
+            return Verdict::failed;
+        }
+        if (if_none_match) {
+            if (!has_tag(*if_none_match, present, &EntityTag::matches_weakly)) return Verdict::proceed;
+            return is_read ? Verdict::not_modified : Verdict::failed;
+        }
+        if (is_read && if_modified_since && !is_later_than(*if_modified_since, present).value_or(true)) {
+            return Verdict::not_modified;
+        }
+        return Verdict::proceed;
+    }
+
+    /// Whether a Range is heeded: the client's part is of the same body (section 13.1.5). Only strong
+    /// validators say so; a date is one when the second that it names is over.
+    [[nodiscard]] bool allows_range(const Validators& present) const noexcept {
+        if (!if_range) return true;
+        if (const auto asked = EntityTag::parse(*if_range)) {
+            const auto tag = EntityTag::parse(present.tag);
+            return tag && tag->matches_strongly(*asked);
+        }
+        const auto date = http::parse_http_date(*if_range, present.now);
+        return date && date == present.last_modified && *date < present.now;
+    }
+
+  private:
+    using Comparison = bool (EntityTag::*)(const EntityTag&) const noexcept;
+
+    static bool has_tag(std::string_view list, const Validators& present, Comparison matches) noexcept {
+        if (trim_ows(list) == "*") return true;
+        const auto tag = EntityTag::parse(present.tag);
+        bool found = false;
+        if (tag) for_each_tag(list, [&](const EntityTag& each) { found = found || (*tag.*matches)(each); });
+        return found;
+    }
+
+    /// Whether it was modified after the date; nullopt if that is none, or nobody knows.
+    static std::optional<bool> is_later_than(std::string_view text, const Validators& present) noexcept {
+        const auto date = http::parse_http_date(text, present.now);
+        if (!date || !present.last_modified) return std::nullopt;
+        return *present.last_modified > *date;
+    }
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
