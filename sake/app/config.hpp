@@ -83,7 +83,7 @@ struct Config {
     std::size_t max_form_field = 64 * 1024;        // one field, of any form: 413
     std::size_t max_form_pairs = 10'000;           // of a urlencoded body: 413
     std::size_t form_memory = 256 * 1024;  // a larger file of a streamed form goes to a temporary file
-    std::string temporary_directory;       // of such files; "" is TMPDIR, else /tmp
+    std::string temporary_directory = {};  // of such files; "" is TMPDIR, else /tmp
 
     // A response.
     std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it

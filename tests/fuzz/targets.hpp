@@ -6,6 +6,7 @@
 #include "connection.hpp"
 #include "head.hpp"
 #include "headers.hpp"
+#include "multipart.hpp"
 #include "response.hpp"
 #include "router.hpp"
 #include "target.hpp"
@@ -19,15 +20,11 @@ struct Target {
 };
 
 inline constexpr Target targets[] = {
-    {"body_reader", body_reader},
-    {"chunked", chunked},
-    {"connection", connection},
-    {"head", head},
-    {"headers", headers},
-    {"response", response},
-    {"router", router},
-    {"target", target},
-    {"worker_context", worker_context},
+    {"body_reader", body_reader}, {"chunked", chunked},
+    {"connection", connection},   {"head", head},
+    {"headers", headers},         {"multipart", multipart},
+    {"response", response},       {"router", router},
+    {"target", target},           {"worker_context", worker_context},
 };
 
 }  // namespace fuzz
