@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <stdexcept>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -13,6 +14,8 @@
 #include "sake/app/form_bind.hpp"
 #include "sake/app/form_reader.hpp"
 #include "sake/async/task.hpp"
+#include "sake/compute/background.hpp"
+#include "sake/io/file.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -23,13 +26,40 @@ struct FormOfCall {
     std::optional<Form> form;
 };
 
-inline Form& form_of(Call& call) {
+/// What keeps the form of a call, and whether it is there already. Reads it if the body is here.
+inline std::optional<Form>& form_of(Call& call) {
     std::optional<Form>& form = call.state.get<FormOfCall>().form;
-    if (!form) {
+    if (!form && call.body_state != BodyState::streamed) {
+        const std::string_view body = call.body();
         FormReader reader(call.context.header("Content-Type"), *call.place.limits);
-        form = reader.parse(call.body());
+        form = reader.parse(body);
     }
-    return *form;
+    return form;
+}
+
+inline Form& whole_form_of(Call& call) {
+    std::optional<Form>& form = form_of(call);
+    if (form) return *form;
+    throw std::logic_error(
+        "ctx.form: the route has stream_body(), so its form is read by co_await ctx.read_form()");
+}
+
+/// Reads a form while it comes. What files have too much for the memory is written on a thread that may
+/// block; the client is not read from meanwhile.
+template <class Unused>
+Task<> stream_form(Call& call, std::optional<Form>& form) {
+    FormReader reader(call.context.header("Content-Type"), *call.place.limits);
+    const auto spill = [&reader] { reader.spill(); };
+    for (;;) {
+        const std::optional<std::string_view> piece = co_await call.context.read();
+        if (!piece) break;
+        std::string_view rest = *piece;
+        while (reader.take(rest)) {
+            Task<> writing = run_on<BlockingThreads<ForFiles>>(spill);
+            co_await std::move(writing);
+        }
+    }
+    form = reader.finish();
 }
 
 }  // namespace detail
@@ -37,15 +67,20 @@ inline Form& form_of(Call& call) {
 template <class T>
 std::conditional_t<std::is_same_v<T, Form>, const Form&, T> Context::form() {
     if constexpr (std::is_same_v<T, Form>) {
-        return detail::form_of(*call_);
+        return detail::whole_form_of(*call_);
     } else {
-        return detail::form_as<T>(detail::form_of(*call_));
+        return detail::form_as<T>(detail::whole_form_of(*call_));
     }
 }
 
 template <class F>
 Task<F&> Context::read_form() {
-    co_return detail::form_of(*call_);
+    std::optional<F>& form = detail::form_of(*call_);
+    if (!form) {
+        Task<> reading = detail::stream_form<F>(*call_, form);
+        co_await std::move(reading);
+    }
+    co_return *form;
 }
 
 }  // namespace v0
