@@ -3,10 +3,12 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +16,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -21,6 +24,7 @@
 #include "support/client_fixture.hpp"
 #include "support/dice.hpp"
 #include "support/faults.hpp"
+#include "support/oracle.hpp"
 #include "support/reliability.hpp"
 #include "support/server_fixture.hpp"
 
@@ -397,6 +401,88 @@ TEST_CASE("a stop in the middle of an upload leaves nothing, whether it is gentl
             config);
         CHECK(directory.is_empty());
     }
+}
+
+TEST_CASE("a stop while a handler holds a large file leaves nothing") {
+    const Directory directory;
+    for (const auto grace : {0ms, 200ms}) {
+        std::atomic<bool> is_read = false;
+        const auto config =
+            quiet_config().with_temporary_directory(directory.path).with_shutdown_grace(grace);
+        with_server(
+            [&](sake::Engine& app) {
+                app.post("/",
+                         [&](Context& ctx) -> Task<> {
+                             Form& form = co_await ctx.read_form();
+                             is_read = form.file("f")->size() == 9'000'000;
+                             co_await sake::sleep(1h);
+                         })
+                    .stream_body()
+                    .max_body(100'000'000);
+            },
+            [&](TestServer& server) {
+                RawClient client = server.connect();
+                client.send(request(file_part(pattern_bytes(9'000'000)) + "--b--"));
+                CHECK(harness::eventually([&] { return is_read.load(); }));
+                server.stop();
+            },
+            config);
+        CHECK(directory.is_empty());
+    }
+}
+
+TEST_CASE("a large upload takes little memory, and others are answered meanwhile") {
+    const std::size_t size = (harness::is_full_size() ? 1024 : 48) * kib * kib;
+    with_server(
+        [](sake::Engine& app) {
+            app.post("/",
+                     [](Context& ctx) -> Task<> {
+                         Form& form = co_await ctx.read_form();
+                         ctx.text(std::to_string(form.file("f")->size()));
+                     })
+                .stream_body()
+                .max_body(2048 * kib * kib);
+        },
+        [&](TestServer& server) {
+            const std::string head = file_part("").substr(0, file_part("").size() - 2);
+            const std::string end = "\r\n--b--";
+            const std::string piece = pattern_bytes(64 * kib);
+            RawClient warm = server.connect();
+            warm.send(request(file_part(pattern_bytes(1'000'000)) + "--b--")).read_response();
+            const auto before = harness::resident_bytes();
+            std::int64_t most = 0;
+            std::vector<std::chrono::nanoseconds> times;
+            std::atomic<bool> is_over = false;
+            std::thread asking([&] {
+                RawClient client = server.connect();
+                while (!is_over) {
+                    const auto begin = std::chrono::steady_clock::now();
+                    client.send("GET /_ping HTTP/1.1\r\nHost: a\r\n\r\n").read_response();
+                    times.push_back(std::chrono::steady_clock::now() - begin);
+                }
+            });
+            RawClient client = server.connect();
+            client.set_deadline(60s);
+            client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Type: " + multipart_type +
+                        "\r\nContent-Length: " + std::to_string(head.size() + size + end.size()) +
+                        "\r\n\r\n" + head);
+            for (std::size_t sent = 0; sent < size; sent += piece.size()) {
+                client.send(piece);
+                if (sent % (8 * kib * kib) == 0) most = std::max(most, harness::resident_bytes());
+            }
+            client.send(end);
+            CHECK(client.read_response().body == std::to_string(size));
+            is_over = true;
+            asking.join();
+            // Sanitizers keep what is freed.
+            if (!harness::is_sanitized) CHECK(most - before < 6 * 1024 * 1024);
+            std::sort(times.begin(), times.end());
+            CHECK(times.size() > 1);
+            const auto worst = times[times.size() - 1 - times.size() / 100];
+            MESSAGE("p99 of ", times.size(), " others: ", worst.count() / 1000, " us, the slowest ",
+                    times.back().count() / 1000, " us; memory ", most - before);
+            if (harness::is_full_size()) CHECK(worst < 20ms);
+        });
 }
 
 TEST_CASE("a client that sends a form too slowly gets a 408, and nothing is left") {

@@ -13,6 +13,9 @@
 #include "sake/app/form.hpp"
 #include "sake/app/form_bind.hpp"
 #include "sake/app/form_reader.hpp"
+#include "sake/async/reactor.hpp"
+#include "sake/async/spawn.hpp"
+#include "sake/async/sys.hpp"
 #include "sake/async/task.hpp"
 #include "sake/compute/background.hpp"
 #include "sake/io/file.hpp"
@@ -44,11 +47,23 @@ inline Form& whole_form_of(Call& call) {
         "ctx.form: the route has stream_body(), so its form is read by co_await ctx.read_form()");
 }
 
+/// Closes a file on a thread that may block, so that the loop goes on; where no loop runs, at once.
+template <class Unused>
+void close_elsewhere(FileDescriptor file) noexcept {
+    if (Reactor::current() == nullptr) return;
+    try {
+        auto close = [held = std::move(file)]() mutable { held.close(); };
+        spawn(run_on<BlockingThreads<ForFiles>>(std::move(close))).detach();
+    } catch (...) {
+        // No memory: it is closed already.
+    }
+}
+
 /// Reads a form while it comes. What files have too much for the memory is written on a thread that may
 /// block; the client is not read from meanwhile.
 template <class Unused>
 Task<> stream_form(Call& call, std::optional<Form>& form) {
-    FormReader reader(call.context.header("Content-Type"), *call.place.limits);
+    FormReader reader(call.context.header("Content-Type"), *call.place.limits, &close_elsewhere<Unused>);
     const auto spill = [&reader] { reader.spill(); };
     for (;;) {
         const std::optional<std::string_view> piece = co_await call.context.read();

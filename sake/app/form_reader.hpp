@@ -56,7 +56,9 @@ inline std::optional<std::string> form_boundary(std::string_view content_type) {
 class FormReader {
   public:
     /// Throws as form_boundary does.
-    FormReader(std::string_view content_type, const CallLimits& limits) : limits_(limits) {
+    FormReader(std::string_view content_type, const CallLimits& limits,
+               TemporaryFile::Close close_large = nullptr)
+        : limits_(limits), close_large_(close_large) {
         if (const std::optional<std::string> boundary = form_boundary(content_type)) {
             parser_.emplace(*boundary, limits.form);
         }
@@ -131,7 +133,7 @@ class FormReader {
     void spill() {
         Upload& upload = form_.files_.back();
         if (upload.file_ == nullptr) {
-            upload.file_ = std::make_shared<TemporaryFile>(limits_.temporary_directory);
+            upload.file_ = std::make_shared<TemporaryFile>(limits_.temporary_directory, close_large_);
         }
         upload.file_->write(upload.own_);
         memory_ -= upload.own_.size();
@@ -222,6 +224,7 @@ class FormReader {
     static constexpr std::size_t spilled_at_once = std::size_t{128} * 1024;
 
     const CallLimits& limits_;
+    TemporaryFile::Close close_large_;
     std::optional<MultipartParser> parser_;  // none for a urlencoded form
     std::string text_;                       // of such a form
     Form form_;

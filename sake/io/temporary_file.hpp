@@ -114,9 +114,13 @@ inline void save_bytes(const std::string& path, std::string_view bytes) {
 /// A file that nothing names: it is gone with its descriptor, whatever becomes of the process.
 class TemporaryFile {
   public:
+    /// Closes a large file: the system frees its blocks then, which takes 60 ms for 1 GiB.
+    using Close = void (*)(FileDescriptor file) noexcept;
+
     /// Makes one in `directory`, or in the system's if that is "". Throws std::system_error that names the
     /// directory.
-    explicit TemporaryFile(std::string_view directory) : place_(temporary_directory_or(directory)) {
+    explicit TemporaryFile(std::string_view directory, Close close_large = nullptr)
+        : place_(temporary_directory_or(directory)), close_large_(close_large) {
         demand_no_nul(place_);
         // With the mode that it shall have if it gets a name.
         if (const SysResult unnamed = sys::open_unnamed(place_.c_str(), 0666); unnamed.ok()) {
@@ -126,6 +130,12 @@ class TemporaryFile {
             file_ = std::move(NamedTemporary(place_, 0600).file());
         }
         place_.insert(0, "a temporary file in ");
+    }
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+    ~TemporaryFile() {
+        constexpr std::uint64_t large = std::uint64_t{4} * 1024 * 1024;
+        if (close_large_ != nullptr && size_ >= large) close_large_(std::move(file_));
     }
 
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
@@ -169,6 +179,7 @@ class TemporaryFile {
     std::string place_;  // for messages
     FileDescriptor file_;
     std::uint64_t size_ = 0;
+    Close close_large_;
     bool may_be_linked_ = false;
 };
 
