@@ -4,10 +4,12 @@
 //   g++ -std=c++20 -O2 -I../single_include upload.cpp -o upload -pthread && ./upload
 //
 //   curl 127.0.0.1:8080/                                                                   # 200 ...<form>...
-//   curl -F title=Sake -F file=@/etc/hostname 127.0.0.1:8080/files                         # 201 ..."title":"Sake"}
-//     # stderr: sake: hostname is kept as 1-hostname
-//   curl -F 'file=@/etc/hostname;filename="../../.profile"' 127.0.0.1:8080/files           # 201 ..."2-profile"...
-//     # stderr: sake: ../../.profile is kept as 2-profile
+//   curl -F title=Sake -F file=@/etc/hostname 127.0.0.1:8080/files                         # 201
+//   ..."title":"Sake"}
+//     # stderr: sake: kept 1-hostname
+//   curl -F 'file=@/etc/hostname;filename="../../.profile"' 127.0.0.1:8080/files           # 201
+//   ..."2-profile"...
+//     # stderr: sake: kept 2-profile
 //   curl -F title=Sake 127.0.0.1:8080/files   # 400 ..."choose a file"...
 //   curl -d title=Sake 127.0.0.1:8080/files   # 400 ..."choose a file"...
 //   curl -d '{}' -H Content-Type:application/json 127.0.0.1:8080/files   # 415 ...
@@ -71,8 +73,7 @@ int main(int argc, char** argv) {
                      const std::string name = std::to_string(kept.size() + 1) + "-" + file->safe_name();
                      kept.push_back(name);
                      co_await file->save_async(directory + "/" + name);
-                     sake::log_to_stderr(sake::LogLevel::info,
-                                         std::string(file->filename()) + " is kept as " + name);
+                     sake::log_to_stderr(sake::LogLevel::info, "kept " + name);
                      files.push_back({{"name", name}, {"size", file->size()}});
                  }
                  ctx.json(201, {{"files", files}, {"title", std::string(form.value("title"))}});

@@ -365,6 +365,23 @@ TEST_CASE("a boundary of every byte that may stand there is found") {
     CHECK(reading.end() == "[a]x;done");
 }
 
+TEST_CASE("P6 every byte value in a name of a part passes, is an escape, or is refused") {
+    for (int value = 0; value < 256; ++value) {
+        const char byte = static_cast<char>(value);
+        INFO(value);
+        for (const char* parameter : {"name=\"", "name=a; filename=\""}) {
+            const std::string before = std::string("form-data; ") + parameter + "x";
+            const std::string events = read(disposition(before + byte + "y\""));
+            const bool is_control = (value < 0x20 && byte != '\t') || value == 0x7f;
+            if (is_control || byte == '"') {
+                CHECK(events.starts_with("refused 400: "));
+            } else {
+                CHECK(events.find(std::string("x") + byte + "y]x;done") != std::string::npos);
+            }
+        }
+    }
+}
+
 TEST_CASE("what is wrong stays refused") {
     MultipartParser parser("b", {});
     CHECK(parser.read("--bx").kind == Kind::refused);

@@ -43,6 +43,7 @@ using sake::Form;
 using sake::Task;
 using sake::TestClient;
 using sake::Upload;
+namespace http = sake::http;
 
 constexpr std::size_t kib = 1024;
 const std::string multipart_type = "multipart/form-data; boundary=b";
@@ -292,6 +293,40 @@ TEST_CASE("a streamed form is refused while it comes, with the name of the limit
             connection.send(chunk.substr(0, 400'100));
             CHECK(detail_of(connection.response()).starts_with(large));
         });
+}
+
+TEST_CASE("L2 a body limit gives the same status for a form of either kind, whole or streamed") {
+    with_client(
+        [](sake::Engine& app) {
+            app.post("/plain", [](Context& ctx) { ctx.text(std::to_string(ctx.form().fields().size())); });
+            app.post("/coroutine", describe);
+            app.post("/worker", describe).worker();
+            app.post("/streamed", describe).stream_body();
+        },
+        [](TestClient& client) {
+            for (const char* path : {"/plain", "/coroutine", "/worker", "/streamed"}) {
+                for (const std::size_t size : {999U, 1000U, 1001U}) {
+                    INFO(path << " " << size);
+                    const int expected = size <= 1000 ? 200 : 413;
+                    const std::string frame = part("name=a", "") + "--b--";
+                    const std::string multipart =
+                        part("name=a", std::string(size - frame.size(), 'x')) + "--b--";
+                    const std::string pairs = "a=" + std::string(size - 2, 'x');
+                    const auto urlencoded = of_type("application/x-www-form-urlencoded");
+                    CHECK(client.post(path, multipart, of_type(multipart_type)).status == expected);
+                    CHECK(client.post(path, pairs, urlencoded).status == expected);
+                    for (const std::string& body : {multipart, pairs}) {
+                        std::string chunked;
+                        sake::detail::http1::append_chunk(chunked, body);
+                        const http::Headers type = body == pairs ? urlencoded : of_type(multipart_type);
+                        http::Headers fields = type;
+                        fields.set("Transfer-Encoding", "chunked");
+                        CHECK(client.request("POST", path, fields, chunked + "0\r\n\r\n").status == expected);
+                    }
+                }
+            }
+        },
+        quiet_config().with_max_body(1000));
 }
 
 TEST_CASE("nothing is left of a form whose handler throws, or that cannot be written") {
