@@ -241,13 +241,21 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-peers: $(BUILD)/peers/fetch $(BUILD)/peers/postgres ## the HTTP client against nginx and Python, the pool against a PostgreSQL that dies; a minute
+peers: $(BUILD)/peers/fetch $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/peers/node ## the HTTP client against nginx and Python, forms of curl and npm's senders, the pool against a PostgreSQL that dies; a minute
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
+	@$(RECORD) peers-forms python3 tests/peers/forms.py $(BUILD)/peers/forms $(BUILD)/peers/node
 	@$(RECORD) peers-postgres python3 tests/peers/postgres.py $(BUILD)/peers/postgres --bench
 	@$(RECORD) --total peers
 $(BUILD)/peers/fetch: tests/peers/fetch.cpp
 $(BUILD)/peers/postgres: examples/postgres.cpp
+$(BUILD)/peers/forms: tests/peers/forms.cpp
+# Senders and a reader of forms.
+$(BUILD)/peers/node:
+	@$(SETUP) curl npm
+	@mkdir -p $@.new
+	@npm install --silent --no-fund --no-audit --prefix $@.new form-data@4 undici@6 busboy@1
+	@mv $@.new $@
 $(BUILD)/peers/%: single_include/sake.hpp | setup-product
 	@$(SETUP) python3 nginx libpq postgresql
 	@mkdir -p $(@D)
