@@ -30,18 +30,20 @@ struct FormOfCall {
 };
 
 /// What keeps the form of a call, and whether it is there already. Reads it if the body is here.
-inline std::optional<Form>& form_of(Call& call) {
+template <class Unused = void>
+std::optional<Form>& form_of(Call& call) {
     std::optional<Form>& form = call.state.get<FormOfCall>().form;
     if (!form && call.body_state != BodyState::streamed) {
         const std::string_view body = call.body();
-        FormReader reader(call.context.header("Content-Type"), *call.place.limits);
+        FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits);
         form = reader.parse(body);
     }
     return form;
 }
 
-inline Form& whole_form_of(Call& call) {
-    std::optional<Form>& form = form_of(call);
+template <class Unused = void>
+Form& whole_form_of(Call& call) {
+    std::optional<Form>& form = form_of<Unused>(call);
     if (form) return *form;
     throw std::logic_error(
         "ctx.form: the route has stream_body(), so its form is read by co_await ctx.read_form()");
@@ -63,7 +65,8 @@ void close_elsewhere(FileDescriptor file) noexcept {
 /// block; the client is not read from meanwhile.
 template <class Unused>
 Task<> stream_form(Call& call, std::optional<Form>& form) {
-    FormReader reader(call.context.header("Content-Type"), *call.place.limits, &close_elsewhere<Unused>);
+    FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits,
+                              &close_elsewhere<Unused>);
     const auto spill = [&reader] { reader.spill(); };
     for (;;) {
         const std::optional<std::string_view> piece = co_await call.context.read();
@@ -82,9 +85,9 @@ Task<> stream_form(Call& call, std::optional<Form>& form) {
 template <class T>
 std::conditional_t<std::is_same_v<T, Form>, const Form&, T> Context::form() {
     if constexpr (std::is_same_v<T, Form>) {
-        return detail::whole_form_of(*call_);
+        return detail::whole_form_of<>(*call_);
     } else {
-        return detail::form_as<T>(detail::whole_form_of(*call_));
+        return detail::form_as<T>(detail::whole_form_of<>(*call_));
     }
 }
 

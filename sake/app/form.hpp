@@ -25,6 +25,7 @@ inline namespace v0 {
 class Form;
 
 namespace detail {
+template <class Unused = void>
 class FormReader;
 }  // namespace detail
 
@@ -76,6 +77,7 @@ class Upload {
 
   private:
     friend class Form;
+    template <class Unused>
     friend class detail::FormReader;
     Upload() = default;
 
@@ -177,6 +179,7 @@ class Form {
     }
 
   private:
+    template <class Unused>
     friend class detail::FormReader;
     std::vector<FormField> fields_;
     std::vector<Upload> files_;

@@ -1,4 +1,5 @@
 // A form as a type of the program, by way of JSON: with the conversions and the errors of ctx.bind<T>().
+// Templates of the document, so that only programs with such forms compile them.
 #pragma once
 
 #include <concepts>
@@ -20,7 +21,8 @@ inline namespace v0 {
 namespace detail {
 
 /// A text of a form as a number, if it is one.
-inline Json number_or_text(std::string_view text) {
+template <class Value>
+Value number_or_text(std::string_view text) {
     if (const auto number = parse_number<std::int64_t>(text)) return *number;
     if (const auto number = parse_number<std::uint64_t>(text)) return *number;
     if (const auto number = parse_number<double>(text)) return *number;
@@ -29,8 +31,9 @@ inline Json number_or_text(std::string_view text) {
 
 /// The same as what stands in this place when a T is written. A text that is none of that stays a text, for
 /// the error to name.
-inline Json text_like(std::string_view text, const Json& place) {
-    if (place.is_number()) return number_or_text(text);
+template <class Value>
+Value text_like(std::string_view text, const Value& place) {
+    if (place.is_number()) return number_or_text<Value>(text);
     if (!place.is_boolean()) return std::string(text);
     if (text == "true" || text == "1" || text == "on") return true;  // "on" is what a checkbox sends
     if (text == "false" || text == "0" || text == "off") return false;
@@ -38,29 +41,31 @@ inline Json text_like(std::string_view text, const Json& place) {
 }
 
 /// The fields as an object: as an array where a T has one, else the first of a name.
-inline Json form_document(const Form& form, const Json& shape) {
-    Json document = Json::object();
+template <class Value>
+Value form_document(const Form& form, const Value& shape) {
+    Value document = Value::object();
     for (const auto& [name, value] : form.fields()) {
         const auto place = shape.find(name);
         const bool is_known = place != shape.end();
         if (is_known && place->is_array()) {
             document[name].push_back(value);
         } else if (!document.contains(name)) {
-            document[name] = is_known ? text_like(value, *place) : Json(value);
+            document[name] = is_known ? text_like(value, *place) : Value(value);
         }
     }
     return document;
 }
 
 /// Puts numbers in the place of texts that are numbers. False if there are none.
-inline bool settle_numbers(Json& value) {
+template <class Value>
+bool settle_numbers(Value& value) {
     if (value.is_array()) {
         bool is_new = false;
-        for (Json& each : value) is_new = settle_numbers(each) || is_new;
+        for (Value& each : value) is_new = settle_numbers(each) || is_new;
         return is_new;
     }
     if (!value.is_string()) return false;
-    value = number_or_text(value.get_ref<const std::string&>());
+    value = number_or_text<Value>(value.template get_ref<const std::string&>());
     return !value.is_string();
 }
 

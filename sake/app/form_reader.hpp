@@ -26,7 +26,8 @@ namespace detail {
 
 /// The boundary that a Content-Type names; none for a urlencoded form. Throws HttpError: 415 for another
 /// type, 400 for a boundary that is none.
-inline std::optional<std::string> form_boundary(std::string_view content_type) {
+template <class Unused = void>
+std::optional<std::string> form_boundary(std::string_view content_type) {
     Parameters parameters(content_type);
     if (iequals(parameters.before(), "application/x-www-form-urlencoded")) return std::nullopt;
     if (!iequals(parameters.before(), "multipart/form-data")) {
@@ -53,13 +54,15 @@ inline std::optional<std::string> form_boundary(std::string_view content_type) {
     return boundary;
 }
 
+/// A template, so that only programs with forms compile it: see task.hpp.
+template <class Unused>
 class FormReader {
   public:
     /// Throws as form_boundary does.
     FormReader(std::string_view content_type, const CallLimits& limits,
                TemporaryFile::Close close_large = nullptr)
         : limits_(limits), close_large_(close_large) {
-        if (const std::optional<std::string> boundary = form_boundary(content_type)) {
+        if (const std::optional<std::string> boundary = form_boundary<Unused>(content_type)) {
             parser_.emplace(*boundary, limits.form);
         }
     }

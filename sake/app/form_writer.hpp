@@ -1,4 +1,5 @@
-// A Form as the body of a request: urlencoded, or multipart if it has files.
+// A Form as the body of a request: urlencoded, or multipart if it has files. Templates, so that only programs
+// that send one compile them.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +28,8 @@ inline void append_form_encoded(std::string& out, std::string_view text) {
     }
 }
 
-inline std::string urlencoded(const Form& form) {
+template <class F>
+std::string urlencoded(const F& form) {
     std::string out;
     for (const auto& [name, value] : form.fields()) {
         if (!out.empty()) out += '&';
@@ -48,7 +50,8 @@ inline void append_part_name(std::string& out, std::string_view name) {
     }
 }
 
-inline std::string multipart(const Form& form, std::string_view boundary) {
+template <class F>
+std::string multipart(const F& form, std::string_view boundary) {
     std::string out;
     const auto begin = [&](std::string_view name) {
         out.append("--").append(boundary).append("\r\nContent-Disposition: form-data; name=\"");
@@ -72,7 +75,8 @@ inline std::string multipart(const Form& form, std::string_view boundary) {
 }
 
 /// A boundary that nothing in the form has.
-inline std::string boundary_for(const Form& form) {
+template <class F>
+std::string boundary_for(const F& form) {
     for (std::size_t number = 0;; ++number) {
         std::string boundary = "----sake-form-" + std::to_string(number);
         const auto has = [&](std::string_view text) { return text.find(boundary) != std::string_view::npos; };
@@ -89,7 +93,8 @@ struct FormBody {
     std::string text;
 };
 
-inline FormBody body_of(const Form& form) {
+template <class F>
+FormBody body_of(const F& form) {
     if (form.files().empty()) return {"application/x-www-form-urlencoded", urlencoded(form)};
     const std::string boundary = boundary_for(form);
     return {"multipart/form-data; boundary=" + boundary, multipart(form, boundary)};
