@@ -44,8 +44,6 @@
 //   sake/http/date.hpp
 //   sake/http/message.hpp
 //   sake/http/mime.hpp
-//   sake/http/parameters.hpp
-//   sake/http/multipart.hpp
 //   sake/http/slice.hpp
 //   sake/http/uri.hpp
 //   sake/http1/chunked.hpp
@@ -109,38 +107,26 @@
 //   sake/io/listener.hpp
 //   sake/io/memory_wire.hpp
 //   sake/io/tcp_listener.hpp
-//   sake/io/temporary_file.hpp
 //   sake/app/answered.hpp
-//   sake/app/answerer.hpp
 //   sake/app/json_fit.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
-//   sake/app/config.hpp
-//   sake/app/call_limits.hpp
 //   sake/app/request.hpp
 //   sake/app/response.hpp
 //   sake/app/context.hpp
 //   sake/app/call.hpp
-//   sake/app/client_wait.hpp
-//   sake/app/body_source.hpp
 //   sake/app/carrier.hpp
 //   sake/app/handler.hpp
+//   sake/app/config.hpp
 //   sake/app/pattern.hpp
 //   sake/app/route.hpp
-//   sake/app/body_writer.hpp
 //   sake/app/errors.hpp
 //   sake/app/chain.hpp
 //   sake/app/call_runner.hpp
 //   sake/app/context_methods.hpp
-//   sake/app/safe_name.hpp
-//   sake/app/form.hpp
-//   sake/app/form_bind.hpp
-//   sake/app/form_reader.hpp
-//   sake/app/context_form.hpp
 //   sake/app/router.hpp
 //   sake/app/route_table.hpp
 //   sake/app/fallback.hpp
-//   sake/app/form_writer.hpp
 //   sake/app/group.hpp
 //   sake/app/observers.hpp
 //   sake/app/on_head.hpp
@@ -155,20 +141,15 @@
 //   sake/server/rate_limit.hpp
 //   sake/server/input.hpp
 //   sake/server/h1_reader.hpp
-//   sake/server/output.hpp
-//   sake/server/h1_streams.hpp
 //   sake/server/h1_exchange.hpp
 //   sake/server/session.hpp
 //   sake/server/shard.hpp
 //   sake/server/deadlines.hpp
+//   sake/server/output.hpp
 //   sake/server/transport.hpp
 //   sake/server/turn.hpp
-//   sake/server/h1_answer_stream.hpp
 //   sake/server/h1_answerer.hpp
-//   sake/server/h1_body_source.hpp
 //   sake/server/h1_connection.hpp
-//   sake/server/h1_calls.hpp
-//   sake/server/h1_waiting.hpp
 //   sake/server/acceptor.hpp
 //   sake/server/life.hpp
 //   sake/server/file_limit.hpp
@@ -2964,10 +2945,6 @@ namespace detail {
     return is_informational(status) || status == 204 || status == 304;
 }
 
-/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
-/// section 15.3.6).
-[[nodiscard]] constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
-
 }  // namespace detail
 }  // namespace v0
 }  // namespace sake
@@ -3111,416 +3088,6 @@ constexpr std::string_view file_extension(std::string_view name) noexcept {
 }
 
 }  // namespace http
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/http/parameters.hpp ----
-
-// The parameters behind a value such as `multipart/form-data; boundary=x` or `form-data; name="a"`, one by
-// one and unescaped.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// Reads the parameters of a field value (RFC 9110 section 5.6.6): `; name=value` and `; name="value"`. The
-/// name is a token; what stands without quotes is anything but white space, quotes and ';'.
-class Parameters {
-  public:
-    enum class Result : std::uint8_t { parameter, end, malformed };
-
-    explicit Parameters(std::string_view field) noexcept
-        : value_(trim_ows(field.substr(0, field.find(';')))), rest_(field) {
-        rest_.remove_prefix(std::min(field.find(';'), field.size()));
-    }
-
-    /// What stands before the first ';': "multipart/form-data".
-    [[nodiscard]] std::string_view before() const noexcept { return value_; }
-
-    /// The next one. An empty one, as in "a;;b=c;", is passed over.
-    Result next() {
-        do {
-            rest_ = trim_ows(rest_);
-            if (rest_.empty()) return Result::end;
-            if (rest_.front() != ';') return Result::malformed;
-            rest_ = trim_ows(rest_.substr(1));
-        } while (rest_.empty() || rest_.front() == ';');
-        const std::size_t equals = rest_.find('=');
-        if (equals == std::string_view::npos) return Result::malformed;
-        name = rest_.substr(0, equals);
-        if (!is_token(name)) return Result::malformed;
-        rest_.remove_prefix(equals + 1);
-        text.clear();
-        is_quoted = rest_.starts_with('"');
-        return is_quoted ? read_quoted() : read_bare();
-    }
-
-    // Of the last parameter.
-    std::string_view name;
-    std::string text;
-    bool is_quoted = false;
-
-  private:
-    Result read_bare() {
-        const std::size_t end = std::min(rest_.find_first_of("; \t\""), rest_.size());
-        text.assign(rest_.substr(0, end));
-        rest_.remove_prefix(end);
-        return text.empty() ? Result::malformed : Result::parameter;
-    }
-
-    /// A backslash escapes a quote and a backslash. Before anything else it is itself, because browsers write
-    /// it as it is; so it is before a quote that ends the whole field.
-    Result read_quoted() {
-        for (std::size_t i = 1; i < rest_.size(); ++i) {
-            const char c = rest_[i];
-            if (c == '"') {
-                rest_.remove_prefix(i + 1);
-                return Result::parameter;
-            }
-            const bool is_escape =
-                c == '\\' && i + 2 < rest_.size() && (rest_[i + 1] == '"' || rest_[i + 1] == '\\');
-            text += is_escape ? rest_[++i] : c;
-        }
-        return Result::malformed;
-    }
-
-    std::string_view value_;
-    std::string_view rest_;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/http/multipart.hpp ----
-
-// Reading a body of type multipart/form-data (RFC 7578, RFC 2046): bytes in, events out. Strict about line
-// ends and headers, and linear in the size of the body, however it is split. Not here: where the parts are
-// kept.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// How much a multipart body may have. A part with a file name is a file, any other is a field.
-struct MultipartLimits {
-    std::size_t parts = std::numeric_limits<std::size_t>::max();
-    std::size_t files = std::numeric_limits<std::size_t>::max();
-    std::size_t field = std::numeric_limits<std::size_t>::max();  // bytes of one field
-};
-
-inline constexpr std::size_t longest_boundary = 70;  // RFC 2046 section 5.1.1
-inline constexpr std::size_t most_part_headers = 8;
-inline constexpr std::size_t longest_part_head = 4 * 1024;  // the lines of one part with their ends
-
-/// True for a byte that may stand in a boundary (RFC 2046 section 5.1.1: bchars).
-constexpr bool is_boundary_char(char c) noexcept {
-    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    return is_letter || ascii::contains_char("0123456789'()+_,-./:=? ", c);
-}
-
-/// What the head of a part says.
-struct PartHead {
-    std::string name;
-    std::string filename;
-    std::string content_type;  // "" if the client sent none
-    bool is_file = false;
-};
-
-class MultipartParser {
-  public:
-    enum class Kind : std::uint8_t {
-        need_more,  // all that was given is consumed
-        part,       // `head()` is that of a part that begins
-        data,       // of this part
-        part_end,
-        done,  // the last boundary has come; what follows is consumed and ignored
-        refused,
-    };
-    struct Step {
-        Kind kind = Kind::need_more;
-        std::size_t consumed = 0;
-        std::string_view data = {};  // lies in the input, or in the parser until the next call
-    };
-
-    MultipartParser(std::string_view boundary, const MultipartLimits& limits)
-        : delimiter_("\r\n--" + std::string(boundary)), limits_(limits) {}
-
-    /// Takes bytes off the front of `input`, up to the next event. After need_more, it wants more input.
-    [[nodiscard]] Step read(std::string_view input);
-
-    /// The body has ended: done, or refused.
-    [[nodiscard]] Step end() {
-        if (state_ == State::epilogue) return {Kind::done};
-        if (state_ != State::refused) refuse(400, "the body ends before its last boundary");
-        return {Kind::refused};
-    }
-
-    [[nodiscard]] PartHead& head() noexcept { return head_; }
-    [[nodiscard]] int status() const noexcept { return status_; }
-    [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
-
-  private:
-    enum class State : std::uint8_t {
-        preamble,
-        after_boundary,
-        dash,        // one '-' behind a boundary
-        padding,     // white space behind a boundary
-        padding_cr,  // the line end behind a boundary
-        line,        // of the head of a part
-        line_cr,
-        data,
-        epilogue,
-        refused,
-    };
-
-    Step refuse(int status, std::string reason, std::size_t consumed = 0) {
-        state_ = State::refused;
-        status_ = status;
-        reason_ = std::move(reason);
-        return {Kind::refused, consumed};
-    }
-
-    /// How many bytes the rest of the delimiter and the text have in common.
-    [[nodiscard]] std::size_t common(std::string_view text) const noexcept {
-        const std::size_t most = std::min(text.size(), delimiter_.size() - matched_);
-        const char* const wanted = delimiter_.data() + matched_;
-        return static_cast<std::size_t>(std::mismatch(wanted, wanted + most, text.data()).first - wanted);
-    }
-
-    [[nodiscard]] Step search(std::string_view input, std::size_t at);
-    [[nodiscard]] Step give(std::string_view piece, std::size_t consumed);
-    [[nodiscard]] Step after_boundary(char c, std::size_t consumed);
-    [[nodiscard]] Step begin_head(std::size_t consumed);
-    [[nodiscard]] Step end_line(std::size_t consumed);
-    [[nodiscard]] Step end_head(std::size_t consumed);
-    [[nodiscard]] const char* take_disposition(std::string_view value);
-
-    const std::string delimiter_;
-    MultipartLimits limits_;
-    State state_ = State::preamble;
-    // How much of the delimiter has come. Only its first byte is a CR, so a match that fails begins nowhere
-    // else in itself, and what was held back is the beginning of the delimiter.
-    std::size_t matched_ = 2;
-    // How much of that has not come: at the beginning of the body, and of a part, the line end before a
-    // boundary is there already.
-    std::size_t pretended_ = 2;
-    std::size_t parts_ = 0;
-    std::size_t files_ = 0;
-    std::size_t field_size_ = 0;
-    std::string line_;
-    std::size_t lines_ = 0;
-    std::size_t head_size_ = 0;
-    bool has_disposition_ = false;
-    bool has_type_ = false;
-    bool has_encoding_ = false;
-    PartHead head_;
-    int status_ = 0;
-    std::string reason_;
-};
-
-inline MultipartParser::Step MultipartParser::read(std::string_view input) {
-    for (std::size_t at = 0;;) {
-        if (state_ == State::refused) return {Kind::refused, at};
-        if (matched_ == delimiter_.size()) {
-            matched_ = pretended_ = 0;
-            if (std::exchange(state_, State::after_boundary) == State::data) return {Kind::part_end, at};
-        }
-        if (at == input.size()) return {Kind::need_more, at};
-        Step step;
-        switch (state_) {
-            case State::preamble:
-            case State::data:
-                step = search(input, at);
-                break;
-            case State::line: {
-                const std::size_t end = std::min(input.find_first_of("\r\n", at), input.size());
-                head_size_ += end - at;
-                if (head_size_ > longest_part_head) return end_line(at);
-                line_.append(input, at, end - at);
-                step.consumed = end;
-                if (end == input.size()) break;
-                if (input[end] != '\r') return refuse(400, "a line of a part ends without a CR", end);
-                ++step.consumed;
-                state_ = State::line_cr;
-                break;
-            }
-            case State::line_cr:
-                if (input[at] != '\n') return refuse(400, "a CR in the head of a part ends no line", at);
-                step = end_line(at + 1);
-                break;
-            case State::epilogue:
-                return {Kind::need_more, input.size()};
-            default:
-                step = after_boundary(input[at], at + 1);
-                break;
-        }
-        if (step.kind != Kind::need_more) return step;
-        at = step.consumed;
-    }
-}
-
-/// Passes data up to the next delimiter, or to what may be the beginning of one.
-inline MultipartParser::Step MultipartParser::search(std::string_view input, std::size_t at) {
-    if (matched_ > 0) {
-        const std::size_t more = common(input.substr(at));
-        at += more;
-        matched_ += more;
-        if (matched_ == delimiter_.size() || at == input.size()) return {Kind::need_more, at};
-        std::string_view held = std::string_view(delimiter_).substr(0, std::exchange(matched_, 0));
-        held.remove_prefix(std::exchange(pretended_, 0));
-        return give(held, at);
-    }
-    for (std::size_t from = at;;) {
-        const void* const found = std::memchr(input.data() + from, '\r', input.size() - from);
-        if (found == nullptr) return give(input.substr(at), input.size());
-        const auto cr = static_cast<std::size_t>(static_cast<const char*>(found) - input.data());
-        const std::size_t length = common(input.substr(cr));
-        from = cr + length;
-        if (length < delimiter_.size() && from < input.size()) continue;
-        const Step step = give(input.substr(at, cr - at), from);
-        matched_ = length;
-        return step;
-    }
-}
-
-/// A field that grows too long is given up to its limit, so that the events are the same however it is split.
-inline MultipartParser::Step MultipartParser::give(std::string_view piece, std::size_t consumed) {
-    if (state_ == State::preamble || piece.empty()) return {Kind::need_more, consumed};
-    if (!head_.is_file) {
-        const std::size_t room = limits_.field - field_size_;
-        if (piece.size() > room) {
-            refuse(413, "a field of the form is larger than " + std::to_string(limits_.field) +
-                            " bytes (max_form_field)");
-            if (room == 0) return {Kind::refused, consumed};
-            piece = piece.substr(0, room);
-        }
-        field_size_ += piece.size();
-    }
-    return {Kind::data, consumed, piece};
-}
-
-inline MultipartParser::Step MultipartParser::after_boundary(char c, std::size_t consumed) {
-    const bool is_space = c == ' ' || c == '\t';
-    if (state_ == State::after_boundary && c == '-') {
-        state_ = State::dash;
-    } else if (state_ == State::dash && c == '-') {
-        state_ = State::epilogue;
-        return {Kind::done, consumed};
-    } else if ((state_ == State::after_boundary || state_ == State::padding) && is_space) {
-        state_ = State::padding;
-    } else if ((state_ == State::after_boundary || state_ == State::padding) && c == '\r') {
-        state_ = State::padding_cr;
-    } else if (state_ == State::padding_cr && c == '\n') {
-        return begin_head(consumed);
-    } else {
-        return refuse(400, "a boundary is followed by what is no line end", consumed);
-    }
-    return {Kind::need_more, consumed};
-}
-
-inline MultipartParser::Step MultipartParser::begin_head(std::size_t consumed) {
-    if (parts_ == limits_.parts) {
-        return refuse(413,
-                      "the form has more than " + std::to_string(limits_.parts) + " parts (max_form_parts)",
-                      consumed);
-    }
-    ++parts_;
-    state_ = State::line;
-    line_.clear();
-    lines_ = head_size_ = field_size_ = 0;
-    has_disposition_ = has_type_ = has_encoding_ = false;
-    head_ = PartHead();
-    return {Kind::need_more, consumed};
-}
-
-/// A line of the head is complete, or too long.
-inline MultipartParser::Step MultipartParser::end_line(std::size_t consumed) {
-    if (line_.empty() && head_size_ <= longest_part_head) return end_head(consumed);
-    head_size_ += 2;
-    if (head_size_ > longest_part_head) {
-        return refuse(400, "the headers of a part are larger than 4096 bytes (part headers)", consumed);
-    }
-    if (++lines_ > most_part_headers) {
-        return refuse(400, "a part has more than 8 headers (part headers)", consumed);
-    }
-    const std::size_t colon = line_.find(':');
-    const std::string_view name = std::string_view(line_).substr(0, std::min(colon, line_.size()));
-    if (colon == std::string::npos || !is_valid_field_name(name)) {
-        return refuse(400, "a header of a part has no valid name", consumed);
-    }
-    const std::string_view value = trim_ows(std::string_view(line_).substr(colon + 1));
-    if (!is_valid_field_value(value)) {
-        return refuse(400, "a header of a part has a control byte in its value", consumed);
-    }
-    const char* wrong = nullptr;
-    constexpr const char* twice = "a header of a part is there twice";
-    if (iequals(name, "Content-Disposition")) {
-        wrong = std::exchange(has_disposition_, true) ? twice : take_disposition(value);
-    } else if (iequals(name, "Content-Type")) {
-        wrong = std::exchange(has_type_, true) ? twice : nullptr;
-        head_.content_type = value;
-    } else if (iequals(name, "Content-Transfer-Encoding")) {
-        const bool is_plain = iequals(value, "7bit") || iequals(value, "8bit") || iequals(value, "binary");
-        wrong = std::exchange(has_encoding_, true) ? twice
-                : is_plain                         ? nullptr
-                           : "the Content-Transfer-Encoding of a part must be 7bit, 8bit or binary";
-    }
-    if (wrong != nullptr) return refuse(400, wrong, consumed);
-    line_.clear();
-    state_ = State::line;
-    return {Kind::need_more, consumed};
-}
-
-inline MultipartParser::Step MultipartParser::end_head(std::size_t consumed) {
-    if (!has_disposition_) return refuse(400, "a part has no Content-Disposition", consumed);
-    if (head_.is_file && files_ == limits_.files) {
-        return refuse(413,
-                      "the form has more than " + std::to_string(limits_.files) + " files (max_form_files)",
-                      consumed);
-    }
-    if (head_.is_file) ++files_;
-    state_ = State::data;
-    matched_ = pretended_ = 2;
-    return {Kind::part, consumed};
-}
-
-/// Browsers write a quote, CR and LF in a name as escapes of URIs, and no other byte (WHATWG HTML, section
-/// "multipart form data").
-inline std::string decode_part_name(std::string_view text) {
-    std::string name;
-    name.reserve(text.size());
-    while (!text.empty()) {
-        const std::string_view escape = text.substr(0, 3);
-        const bool is_escape = escape == "%22" || iequals(escape, "%0D") || iequals(escape, "%0A");
-        name += is_escape ? static_cast<char>(ascii::hex_value(text[1]) * 16 + ascii::hex_value(text[2]))
-                          : text[0];
-        text.remove_prefix(is_escape ? 3 : 1);
-    }
-    return name;
-}
-
-/// Returns what is wrong with it, or nullptr. `filename*` is ignored, as RFC 7578 section 4.2 demands.
-inline const char* MultipartParser::take_disposition(std::string_view value) {
-    Parameters parameters(value);
-    if (!iequals(parameters.before(), "form-data"))
-        return "the Content-Disposition of a part is not form-data";
-    bool has_name = false;
-    for (;;) {
-        const Parameters::Result result = parameters.next();
-        if (result == Parameters::Result::malformed) return "the Content-Disposition of a part is malformed";
-        if (result == Parameters::Result::end) break;
-        const bool is_name = iequals(parameters.name, "name");
-        if (!is_name && !iequals(parameters.name, "filename")) continue;
-        if (std::exchange(is_name ? has_name : head_.is_file, true)) {
-            return "the Content-Disposition of a part has a parameter twice";
-        }
-        (is_name ? head_.name : head_.filename) = decode_part_name(parameters.text);
-    }
-    return has_name ? nullptr : "the Content-Disposition of a part has no name";
-}
-
-}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -4163,27 +3730,14 @@ class ChunkedDecoder {
     }
 };
 
-/// The line before a chunk of so many bytes, which are at least one: an empty chunk would end the body.
-class ChunkLine {
-  public:
-    explicit ChunkLine(std::uint64_t size) noexcept {
-        constexpr std::string_view digits = "0123456789abcdef";
-        text_[--first_] = '\n';
-        text_[--first_] = '\r';
-        for (; size != 0; size >>= 4) text_[--first_] = digits[size & 15];
-    }
-    [[nodiscard]] std::string_view view() const noexcept { return {text_ + first_, sizeof text_ - first_}; }
-
-  private:
-    char text_[18];
-    std::size_t first_ = sizeof text_;
-};
-inline constexpr std::string_view chunk_end = "\r\n";
-
 /// Appends the data as one chunk; nothing for no data, since an empty chunk would end the body.
 inline void append_chunk(std::string& out, std::string_view data) {
     if (data.empty()) return;
-    out.append(ChunkLine(data.size()).view()).append(data).append(chunk_end);
+    constexpr std::string_view digits = "0123456789abcdef";
+    char size[16];
+    std::size_t first = sizeof size;
+    for (std::uint64_t rest = data.size(); rest != 0; rest >>= 4) size[--first] = digits[rest & 15];
+    out.append(size + first, sizeof size - first).append("\r\n").append(data).append("\r\n");
 }
 
 /// Ends a chunked body: the last chunk and no trailers.
@@ -5693,32 +5247,6 @@ inline SysResult shutdown_write(int fd) noexcept {
 /// Opens a file, close-on-exec.
 inline SysResult open(const char* path, int flags, mode_t mode = 0) noexcept {
     return above_standard_streams(retry([=] { return ::open(path, flags | O_CLOEXEC, mode); }));
-}
-
-/// Opens a file without a name in this directory, for reading and writing; close-on-exec. EOPNOTSUPP where
-/// the system or the file system has no such files.
-inline SysResult open_unnamed([[maybe_unused]] const char* directory, [[maybe_unused]] mode_t mode) noexcept {
-#if defined(O_TMPFILE)
-    return open(directory, O_TMPFILE | O_RDWR, mode);
-#else
-    return {-1, EOPNOTSUPP};
-#endif
-}
-
-/// Gives a file one more name, if nothing has that name; EEXIST otherwise.
-inline SysResult link(const char* from, const char* path, int flags = 0) noexcept {
-    return retry([=] { return ::linkat(AT_FDCWD, from, AT_FDCWD, path, flags); });
-}
-
-/// The same for a file that is open, and that may have no name yet.
-inline SysResult link_open_file(int fd, const char* path) noexcept {
-    char from[32] = "/proc/self/fd/";
-    *std::to_chars(from + std::strlen(from), from + sizeof from - 1, fd).ptr = '\0';
-    return link(from, path, AT_SYMLINK_FOLLOW);
-}
-
-inline SysResult unlink(const char* path) noexcept {
-    return retry([=] { return ::unlink(path); });
 }
 
 /// Takes over a descriptor that a call has just made. Throws std::system_error that names the call.
@@ -7669,19 +7197,6 @@ struct TaskPromise : TaskPromiseBase {
     }
 };
 
-/// Of a task that gives a reference.
-template <class T>
-struct TaskPromise<T&> : TaskPromiseBase {
-    T* value = nullptr;
-
-    Task<T&> get_return_object() noexcept;
-    void return_value(T& result) noexcept { value = &result; }
-    T& take() const {
-        if (exception) std::rethrow_exception(exception);
-        return *value;
-    }
-};
-
 template <>
 struct TaskPromise<void> : TaskPromiseBase {
     Task<void> get_return_object() noexcept;
@@ -7761,11 +7276,6 @@ namespace detail {
 template <class T>
 Task<T> TaskPromise<T>::get_return_object() noexcept {
     return Task<T>(std::coroutine_handle<TaskPromise<T>>::from_promise(*this));
-}
-
-template <class T>
-Task<T&> TaskPromise<T&>::get_return_object() noexcept {
-    return Task<T&>(std::coroutine_handle<TaskPromise<T&>>::from_promise(*this));
 }
 
 inline Task<void> TaskPromise<void>::get_return_object() noexcept {
@@ -14025,180 +13535,6 @@ Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/io/temporary_file.hpp ----
-
-// Files without a name, which end with their descriptor or with the process, and files that get their name
-// only when they are complete. Everything here blocks: it is for threads that may.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-inline void write_all(int fd, std::string_view bytes, const std::string& path) {
-    while (!bytes.empty()) {
-        const SysResult result = sys::write(fd, bytes.data(), bytes.size());
-        if (!result.ok()) throw_system_error(result.error, path);
-        bytes.remove_prefix(static_cast<std::size_t>(result.value));
-    }
-}
-
-/// What a program has given, or the system's directory for temporary files: TMPDIR, else /tmp.
-inline std::string temporary_directory_or(std::string_view given) {
-    if (!given.empty()) return std::string(given);
-    const char* const of_user = std::getenv("TMPDIR");
-    return of_user != nullptr && *of_user != '\0' ? of_user : "/tmp";
-}
-
-/// A new file with a name that nobody knows, which is removed again at the end of this object. Throws
-/// std::system_error that names the directory.
-class NamedTemporary {
-  public:
-    NamedTemporary(const std::string& directory, mode_t mode) {
-        static std::atomic<unsigned> made{0};
-        // Names may be guessed: O_EXCL follows no link, and opens nothing that is there already.
-        SysResult opened{-1, EEXIST};
-        for (int tries = 0; tries < 100 && opened.error == EEXIST; ++tries) {
-            path_ = directory + "/.sake-" + std::to_string(::getpid()) + "-" + std::to_string(++made);
-            opened = sys::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL, mode);
-        }
-        if (!opened.ok()) throw_system_error(opened.error, "a temporary file in " + directory);
-        file_ = FileDescriptor(static_cast<int>(opened.value));
-    }
-    NamedTemporary(const NamedTemporary&) = delete;
-    NamedTemporary& operator=(const NamedTemporary&) = delete;
-    ~NamedTemporary() { static_cast<void>(sys::unlink(path_.c_str())); }
-
-    [[nodiscard]] const std::string& path() const noexcept { return path_; }
-    [[nodiscard]] FileDescriptor& file() noexcept { return file_; }
-
-  private:
-    std::string path_;
-    FileDescriptor file_;
-};
-
-[[noreturn]] inline void throw_not_saved(int error, const std::string& path) {
-    throw_system_error(error, "cannot save " + path);
-}
-
-/// For a file system without hard links: what is written is seen before it is complete.
-template <class Fill>
-void fill_new_file(const std::string& path, Fill fill) {
-    const SysResult opened = sys::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666);
-    if (!opened.ok()) throw_not_saved(opened.error, path);
-    const FileDescriptor file(static_cast<int>(opened.value));
-    try {
-        fill(file.get());
-    } catch (...) {
-        static_cast<void>(sys::unlink(path.c_str()));
-        throw;
-    }
-}
-
-/// Makes a file of this name, of what `fill(fd)` writes. It has its name when it is complete; if anything
-/// has that name already, or something fails, there is no new file. Throws std::system_error that names the
-/// path.
-template <class Fill>
-void save_new_file(const std::string& path, Fill fill) {
-    demand_no_nul(path);
-    const std::size_t slash = path.rfind('/');
-    const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-    if (const SysResult unnamed = sys::open_unnamed(directory.c_str(), 0666); unnamed.ok()) {
-        const FileDescriptor file(static_cast<int>(unnamed.value));
-        fill(file.get());
-        const SysResult linked = sys::link_open_file(file.get(), path.c_str());
-        if (linked.ok()) return;
-        if (linked.error == EEXIST) throw_not_saved(EEXIST, path);
-    }
-    // The way of systems that have no such files, or no /proc.
-    NamedTemporary named(directory, 0666);
-    fill(named.file().get());
-    const SysResult linked = sys::link(named.path().c_str(), path.c_str());
-    if (linked.ok()) return;
-    const bool has_no_links = linked.error == EPERM || linked.error == EOPNOTSUPP || linked.error == ENOSYS;
-    if (!has_no_links) throw_not_saved(linked.error, path);
-    fill_new_file(path, fill);
-}
-
-inline void save_bytes(const std::string& path, std::string_view bytes) {
-    save_new_file(path, [&](int fd) { write_all(fd, bytes, path); });
-}
-
-/// A file that nothing names: it is gone with its descriptor, whatever becomes of the process.
-class TemporaryFile {
-  public:
-    /// Closes a large file: the system frees its blocks then, which takes 60 ms for 1 GiB.
-    using Close = void (*)(FileDescriptor file) noexcept;
-
-    /// Makes one in `directory`, or in the system's if that is "". Throws std::system_error that names the
-    /// directory.
-    explicit TemporaryFile(std::string_view directory, Close close_large = nullptr)
-        : place_(temporary_directory_or(directory)), close_large_(close_large) {
-        demand_no_nul(place_);
-        // With the mode that it shall have if it gets a name.
-        if (const SysResult unnamed = sys::open_unnamed(place_.c_str(), 0666); unnamed.ok()) {
-            file_ = FileDescriptor(static_cast<int>(unnamed.value));
-            may_be_linked_ = true;
-        } else {
-            file_ = std::move(NamedTemporary(place_, 0600).file());
-        }
-        place_.insert(0, "a temporary file in ");
-    }
-    TemporaryFile(const TemporaryFile&) = delete;
-    TemporaryFile& operator=(const TemporaryFile&) = delete;
-    ~TemporaryFile() {
-        constexpr std::uint64_t large = std::uint64_t{4} * 1024 * 1024;
-        if (close_large_ != nullptr && size_ >= large) close_large_(std::move(file_));
-    }
-
-    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
-
-    /// Appends.
-    void write(std::string_view bytes) {
-        write_all(file_.get(), bytes, place_);
-        size_ += bytes.size();
-    }
-
-    /// Up to `most` bytes from `offset` on; fewer only at the end.
-    [[nodiscard]] std::string read(std::uint64_t offset, std::size_t most) const {
-        std::string bytes(
-            static_cast<std::size_t>(std::min<std::uint64_t>(size_ - std::min(offset, size_), most)), '\0');
-        for (std::size_t done = 0; done < bytes.size();) {
-            const SysResult got =
-                sys::read_at(file_.get(), bytes.data() + done, bytes.size() - done, offset + done);
-            if (!got.ok() || got.value == 0) throw_system_error(got.ok() ? EIO : got.error, place_);
-            done += static_cast<std::size_t>(got.value);
-        }
-        return bytes;
-    }
-
-    /// Gives it this name, or makes a copy where it cannot have it: on another file system, or for the second
-    /// time. As save_new_file.
-    void save(const std::string& path) {
-        demand_no_nul(path);
-        if (may_be_linked_) {
-            const SysResult linked = sys::link_open_file(file_.get(), path.c_str());
-            if (linked.error == EEXIST) throw_not_saved(EEXIST, path);
-            may_be_linked_ = !linked.ok();
-            if (linked.ok()) return;
-        }
-        save_new_file(path, [&](int fd) {
-            constexpr std::size_t piece = std::size_t{256} * 1024;
-            for (std::uint64_t at = 0; at < size_; at += piece) write_all(fd, read(at, piece), path);
-        });
-    }
-
-  private:
-    std::string place_;  // for messages
-    FileDescriptor file_;
-    std::uint64_t size_ = 0;
-    Close close_large_;
-    bool may_be_linked_ = false;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/app/answered.hpp ----
 
 // What Engine::on_answered is told of every answer, also of those that no handler made.
@@ -14217,17 +13553,16 @@ enum class AnswerCause : std::uint8_t {
     timeout,   // the client was too slow, 408, or the handler, 504
     overload,  // no memory or no worker was free: 503
     stop,      // the server stops at once: 503
-    cut,       // it was sent in pieces and has no end: the handler threw, or the client left or was too slow
 };
 
 /// The name of a cause: "handler", "error", ...
 [[nodiscard]] constexpr std::string_view to_string(AnswerCause cause) noexcept {
     constexpr std::string_view names[] = {"handler", "error",    "no_route", "refused",
-                                          "timeout", "overload", "stop",     "cut"};
+                                          "timeout", "overload", "stop"};
     return names[static_cast<std::uint8_t>(cause)];
 }
 
-/// An answer that is about to leave; one that is sent in pieces has left. Valid during the call.
+/// An answer that is about to leave. Valid during the call.
 struct Answered {
     std::string_view method;  // "" if the request was refused before it was known
     std::string_view target;  // as it was sent; "" likewise
@@ -14239,59 +13574,6 @@ struct Answered {
     Context& ctx;  // for what else there is to know of the request; setting an answer in it has no effect
 };
 
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/answerer.hpp ----
-
-// Answerer: the seam for an answer that leaves in pieces, whatever protocol it leaves by. A call has one
-// while its handlers run as coroutines. They see it as a BodyWriter.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-class ClientWait;
-
-/// For the reactor's thread.
-class Answerer {
-  public:
-    Answerer() = default;
-    Answerer(const Answerer&) = delete;
-    Answerer& operator=(const Answerer&) = delete;
-
-    /// Whether the head has left, so that the answer cannot become another one.
-    [[nodiscard]] bool has_begun() const noexcept { return state_ != State::whole; }
-
-    /// Sends the head, if that has not left yet, and what the client takes now of `bytes`, which are moved
-    /// on. True if nothing is left of both. What is left of the bytes may be sent from where it lies, and
-    /// must stay until a later call has sent it, or none is to come. If the connection is lost, the handler
-    /// is cancelled soon. Throws Cancelled if it was cut off, HttpError if no stream may begin any more,
-    /// std::bad_alloc.
-    virtual bool write(std::string_view& bytes) = 0;
-    /// Has the signal of `wait` woken when it is worth writing on. Returns when the client must have taken
-    /// something.
-    [[nodiscard]] virtual TimePoint wait_for_room(ClientWait& wait) = 0;
-    /// That signal is not expected any more.
-    virtual void stop_waiting() noexcept = 0;
-    /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
-    virtual void give_up() noexcept = 0;
-
-    /// What is written behind all else if a stop of the server ends the answer.
-    std::string farewell;
-
-  protected:
-    ~Answerer() = default;
-
-    enum class State : std::uint8_t {
-        whole,    // nothing has left: the answer is still the Response
-        begun,    // the head has left
-        complete  // nothing more is to be sent: it is the answer to a HEAD
-    };
-    State state_ = State::whole;
-};
-
-}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -14980,9 +14262,14 @@ Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* 
     }
 }
 
-/// A document that has been read as a T. Throws HttpError 422 that says what does not fit.
 template <class T>
-T document_as(JsonOwner<>& document, std::size_t body_size) {
+T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memory) {
+    static_assert(
+        ReadableFromJson<T>,
+        "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
+        "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
+        "which its numbers are not checked");
+    JsonOwner<> document(parse_body<Json>(body, limits, memory));
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);
     } else {
@@ -14996,7 +14283,7 @@ T document_as(JsonOwner<>& document, std::size_t body_size) {
                 throw HttpError(422,
                                 std::string("body: must be an object, but is ") + document.value.type_name());
             }
-            const std::string where = find_culprit<T>(std::move(document.value), body_size);
+            const std::string where = find_culprit<T>(std::move(document.value), body.size());
             throw HttpError(422,
                             (where.empty() ? "body: " : "body: '" + where + "': ") + plain_message(error));
         } catch (const Json::exception& error) {
@@ -15006,318 +14293,6 @@ T document_as(JsonOwner<>& document, std::size_t body_size) {
         }
     }
 }
-
-template <class T>
-T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memory) {
-    static_assert(
-        ReadableFromJson<T>,
-        "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
-        "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
-        "which its numbers are not checked");
-    JsonOwner<> document(parse_body<Json>(body, limits, memory));
-    return document_as<T>(document, body.size());
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/config.hpp ----
-
-// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
-// default here.
-
-namespace sake {
-inline namespace v0 {
-
-namespace detail {
-
-/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
-/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
-template <std::integral Field, std::integral Number>
-constexpr Field as_setting(Number value) noexcept {
-    const std::int64_t number = written_number(value);
-    constexpr Field largest = std::numeric_limits<Field>::max();
-    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
-        return largest;
-    using Signed = std::make_signed_t<Field>;
-    constexpr Signed smallest = std::numeric_limits<Signed>::min();
-    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
-    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
-    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
-}
-
-}  // namespace detail
-
-/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
-/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
-/// limit".
-struct Config {
-    // Worker routes.
-    int worker_pool_size = 0;  // threads; 0 is one per CPU
-    bool enable_worker_pool = true;
-    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
-    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
-
-    std::chrono::milliseconds stall_warning{
-        50};  // a handler that holds the reactor's thread for longer is logged
-
-    // Connections.
-    int max_connections =
-        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
-    int listen_backlog = 4096;
-    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
-    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
-    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
-    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
-    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
-    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
-    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
-    int minimum_rate = 240;                                // bytes per second: 408, or close
-    std::chrono::milliseconds half_close_window{
-        50};  // an end of input before its request, or this soon after, still gets the answer; later it
-              // means that the client has gone
-    std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
-    bool end_streams_at_stop = true;  // answers in pieces end when a stop begins; false: they have the grace
-
-    // A request.
-    std::size_t max_request_line = 8 * 1024;       // 414
-    std::size_t max_header_block = 16 * 1024;      // 431
-    int max_header_count = 100;                    // 431
-    std::size_t max_body = 1024 * 1024;            // decoded: 413
-    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
-    std::size_t max_trailers = 4 * 1024;           // of one body: 400
-    int max_json_depth = 64;                       // 400
-    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
-    std::size_t max_form_parts = 1'000;            // of a multipart body, fields and files: 413
-    std::size_t max_form_files = 100;              // 413
-    std::size_t max_form_field = 64 * 1024;        // one field, of any form: 413
-    std::size_t max_form_pairs = 10'000;           // of a urlencoded body: 413
-    std::size_t form_memory = 256 * 1024;  // a larger file of a streamed form goes to a temporary file
-    std::string temporary_directory = {};  // of such files; "" is TMPDIR, else /tmp
-
-    // A response.
-    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
-
-    // The process.
-    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
-    PollerKind poller = PollerKind::automatic;
-    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
-    // process and for the programs that it starts.
-    bool raise_file_limit = true;
-    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
-    bool announce = true;        // log one line with the address at start
-    LogSink log = log_to_stderr;
-
-    [[nodiscard]] static Config with_defaults() { return {}; }
-
-    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
-    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
-    template <std::integral Number>
-    Config& with_worker_queue_limit(Number jobs) {
-        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
-    }
-    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
-    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
-    template <std::integral Number>
-    Config& with_max_connections(Number count) {
-        return max_connections = detail::as_setting<int>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_listen_backlog(Number count) {
-        return listen_backlog = detail::as_setting<int>(count), *this;
-    }
-    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
-    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
-    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
-    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
-    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
-    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
-    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
-    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
-    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
-    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
-    Config& with_end_streams_at_stop(bool on) { return end_streams_at_stop = on, *this; }
-    template <std::integral Number>
-    Config& with_max_request_line(Number bytes) {
-        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_header_block(Number bytes) {
-        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_header_count(Number count) {
-        return max_header_count = detail::as_setting<int>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_body(Number bytes) {
-        return max_body = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_chunk_extensions(Number bytes) {
-        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_trailers(Number bytes) {
-        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_json_depth(Number depth) {
-        return max_json_depth = detail::as_setting<int>(depth), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_json_values(Number count) {
-        return max_json_values = detail::as_setting<std::size_t>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_form_parts(Number count) {
-        return max_form_parts = detail::as_setting<std::size_t>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_form_files(Number count) {
-        return max_form_files = detail::as_setting<std::size_t>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_form_field(Number bytes) {
-        return max_form_field = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_form_pairs(Number count) {
-        return max_form_pairs = detail::as_setting<std::size_t>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_form_memory(Number bytes) {
-        return form_memory = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_temporary_directory(std::string path) {
-        return temporary_directory = std::move(path), *this;
-    }
-    template <std::integral Number>
-    Config& with_output_soft_limit(Number bytes) {
-        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
-    template <std::integral Number>
-    Config& with_max_buffered(Number bytes) {
-        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
-    Config& with_signals(bool on) { return handle_signals = on, *this; }
-    Config& with_announce(bool on) { return announce = on, *this; }
-    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
-};
-
-namespace detail {
-
-/// A setting as it was written, for a message.
-template <class Number>
-std::string setting_text(Number value) {
-    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
-    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
-    return std::to_string(is_minus_one ? -1 : written_number(value));
-}
-
-template <class Number>
-void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    if (std::cmp_greater_equal(written_number(value), smallest)) return;
-    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
-}
-
-/// The clock counts no further than this.
-inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
-
-inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
-    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
-    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
-        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
-    }
-}
-
-/// Throws std::invalid_argument naming the first field that makes no sense.
-inline void validate(const Config& config) {
-    check_setting("worker_pool_size", config.worker_pool_size, 0);
-    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
-    check_setting("worker_queue_timeout", config.worker_queue_timeout);
-    check_setting("stall_warning", config.stall_warning);
-    check_setting("max_connections", config.max_connections, 0);
-    check_setting("listen_backlog", config.listen_backlog, 1);
-    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
-        throw std::invalid_argument(
-            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
-    check_setting("keep_alive_timeout", config.keep_alive_timeout);
-    check_setting("header_timeout", config.header_timeout);
-    check_setting("request_timeout", config.request_timeout);
-    check_setting("read_timeout", config.read_timeout);
-    check_setting("write_timeout", config.write_timeout);
-    check_setting("rate_grace", config.rate_grace);
-    check_setting("minimum_rate", config.minimum_rate, 1);
-    check_setting("half_close_window", config.half_close_window, 0);
-    check_setting("shutdown_grace", config.shutdown_grace, 0);
-    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
-    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
-    check_setting("max_header_count", config.max_header_count, 0);
-    check_setting<std::size_t>("max_body", config.max_body, 0);
-    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
-    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
-    check_setting("max_json_depth", config.max_json_depth, 1);
-    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
-    check_setting<std::size_t>("max_form_parts", config.max_form_parts, 0);
-    check_setting<std::size_t>("max_form_files", config.max_form_files, 0);
-    check_setting<std::size_t>("max_form_field", config.max_form_field, 0);
-    check_setting<std::size_t>("max_form_pairs", config.max_form_pairs, 0);
-    check_setting<std::size_t>("form_memory", config.form_memory, 0);
-    if (config.temporary_directory.find('\0') != std::string::npos)
-        throw std::invalid_argument("Config::temporary_directory must not have a NUL byte in it");
-    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
-    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
-    if (!config.log) throw std::invalid_argument("Config::log must be callable");
-}
-
-/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
-/// moment. Throws as `validate` does.
-[[nodiscard]] inline Config settled(Config config) {
-    validate(config);
-    for (std::chrono::milliseconds* const each :
-         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
-          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
-          &config.rate_grace, &config.half_close_window, &config.shutdown_grace}) {
-        *each = std::min(*each, longest_setting);
-    }
-    return config;
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/call_limits.hpp ----
-
-// How much of a request a handler may be given: what the settings say of JSON and of forms.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-struct CallLimits {
-    CallLimits() = default;
-    explicit CallLimits(const Config& config)
-        : json{static_cast<std::size_t>(config.max_json_depth), config.max_json_values},
-          form{config.max_form_parts, config.max_form_files, config.max_form_field},
-          form_pairs(config.max_form_pairs),
-          form_memory(config.form_memory),
-          temporary_directory(config.temporary_directory) {}
-
-    JsonLimits json;
-    MultipartLimits form;
-    std::size_t form_pairs = MultipartLimits().parts;
-    std::size_t form_memory = 256 * 1024;
-    std::string_view temporary_directory;  // of the Config; "" is the system's
-};
-
-/// Those of a call that no server has made.
-inline constexpr CallLimits no_call_limits;
 
 }  // namespace detail
 }  // namespace v0
@@ -15686,11 +14661,7 @@ class ResponseView {
 namespace sake {
 inline namespace v0 {
 
-class BodyWriter;
-class Form;
-
 namespace detail {
-class ReadWait;
 struct Call;
 }  // namespace detail
 
@@ -15709,16 +14680,10 @@ class Context {
     [[nodiscard]] std::string_view target() const noexcept;
     /// What follows the '?', as it was sent.
     [[nodiscard]] std::string_view query_string() const noexcept;
-    /// The whole body, without the framing of the protocol. Throws std::logic_error on a route with
-    /// stream_body(), whose body comes by `read`. Plain middleware runs before a large body has
+    /// The whole body, without the framing of the protocol. Plain middleware runs before a large body has
     /// come. If it asks for the body, it is left by an exception, its answer is undone, and it runs again
     /// when the body is here.
     [[nodiscard]] std::string_view body() const;
-    /// The next piece of the body, valid until the next read; nothing at its end. On a route with
-    /// stream_body() it waits while the client sends, and reads no more than is asked for. It throws
-    /// HttpError: 413 for a body that is too large, 400 for one that is malformed, 408 for one that comes too
-    /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once.
-    [[nodiscard]] detail::Operation<detail::ReadWait, detail::Call&> read() noexcept;
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
@@ -15782,15 +14747,6 @@ class Context {
     template <class T = Json>
     [[nodiscard]] T bind() const;
 
-    /// The body as a form, urlencoded or multipart (415 for another type); read once, and kept for as long as
-    /// the request. form<T>() is a T of its fields, which converts and refuses as bind<T>() does.
-    template <class T = Form>
-    [[nodiscard]] std::conditional_t<std::is_same_v<T, Form>, const Form&, T> form();
-    /// The same for a coroutine, and the only way on a route with stream_body(): the body is read as it comes,
-    /// and files larger than Config::form_memory are in temporary files that end with the request.
-    template <class F = Form>
-    [[nodiscard]] Task<F&> read_form();
-
     // --- The response; the last body set wins ---
 
     /// Throws std::invalid_argument unless 200 <= code <= 599.
@@ -15816,13 +14772,6 @@ class Context {
     Context& send(Bytes&& bytes, std::string_view content_type);
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
-    /// An answer in pieces, by a handler that is a coroutine: its head leaves with the first write, and its
-    /// end when the handler ends. If the handler throws in between, the answer is cut off, and no client
-    /// takes it for a whole one. The answer to a HEAD has no pieces, so that the first write ends the handler
-    /// as a cancellation does. Throws std::logic_error in a plain handler, in a worker, and for a status
-    /// without a body.
-    [[nodiscard]] BodyWriter stream(std::string_view content_type);
-    [[nodiscard]] BodyWriter stream(int code, std::string_view content_type);
     /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
     /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302);
@@ -15898,8 +14847,6 @@ inline namespace v0 {
 
 namespace detail {
 
-class Answerer;
-class BodySource;
 class Carrier;
 class ErrorAnswers;
 class RouteEntry;
@@ -15910,7 +14857,7 @@ struct CallPlace {
     Carrier* carrier = nullptr;  // takes the calls of worker routes; none if they run here
     PeerAddress peer;
     std::string_view scheme = "http";
-    const CallLimits* limits = &no_call_limits;
+    JsonLimits json;
     const Budget* memory = nullptr;  // of all connections; none on a worker
     int worker_pool_size = 0;
     bool in_worker_pool = false;
@@ -15958,14 +14905,8 @@ struct After {
     After* next = nullptr;
 };
 
-/// Whether a handler may have the body.
-enum class BodyState : std::uint8_t {
-    here,
-    was_read,  // it is here still, and Context::read has handed it out
-    to_come,   // middleware runs before it has come; see on_head.hpp
-    asked_for,
-    streamed  // only Context::read has it
-};
+/// Whether a handler may have the body. Middleware may run before the body has come; see on_head.hpp.
+enum class BodyState : std::uint8_t { here, to_come, asked_for };
 
 /// Thrown to middleware that asks for a body that is still to come.
 struct BodyNeeded {};
@@ -15984,8 +14925,6 @@ struct Call {
     bool stop_requested = false;
     BodyState body_state = BodyState::here;
     AnswerCause cause = AnswerCause::handler;
-    Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
-    BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
     std::exception_ptr error;
     CallPlace place;
     std::string remote_address;
@@ -15996,18 +14935,11 @@ struct Call {
     Context context{*this};
 
     [[nodiscard]] std::string_view body() {
-        if (body_state > BodyState::was_read) [[unlikely]]
-            throw_no_body();
-        return request.body;
-    }
-    [[noreturn]] void throw_no_body() {
-        if (body_state == BodyState::streamed) {
-            throw std::logic_error(
-                "ctx.body: the route has stream_body(), so its body is read in pieces, by co_await "
-                "ctx.read()");
+        if (body_state != BodyState::here) [[unlikely]] {
+            body_state = BodyState::asked_for;
+            throw BodyNeeded();
         }
-        body_state = BodyState::asked_for;
-        throw BodyNeeded();
+        return request.body;
     }
     /// The answer is no longer wanted: tells the handler.
     void request_stop() noexcept {
@@ -16097,193 +15029,6 @@ class CallBuilder {
 
     Request& request_;
     std::string_view scheme_;  // of the connection
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/client_wait.hpp ----
-
-// ClientWait: a coroutine waits for the client of its call, to send more of the request or to take more of
-// the answer. How the bytes travel is behind Answerer and BodySource.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// Tries at once, and again whenever its signal is woken. What a derived class throws is thrown where it is
-/// awaited.
-class ClientWait : public Wait, private Timer {
-    /// What is woken when it is worth another try. It lives as long as the wait. A coroutine that is
-    /// cancelled meanwhile goes on after a signal that is on its way, so no signal arrives too late.
-    class Signal final : public Resumable {
-      public:
-        explicit Signal(ClientWait& wait) noexcept : wait_(wait) {}
-        void resume() override {
-            if (wait_.is_waiting()) wait_.go_on();
-        }
-        void expect() noexcept { begin_waiting(); }
-
-      private:
-        ClientWait& wait_;
-    };
-
-  public:
-    ClientWait() noexcept : Timer(&time_is_up), signal_(*this) {}
-
-    [[nodiscard]] bool await_ready() const noexcept { return false; }
-    template <class Promise>
-    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-        const bool is_cancelled = coroutine.promise().fiber->has_cancellation();
-        if (!is_cancelled && attempt()) return give_way(coroutine);
-        if (!suspend(coroutine)) return false;
-        listen();
-        return true;
-    }
-
-    [[nodiscard]] Resumable& signal() noexcept { return signal_; }
-    /// The handlers have ended, and a task that they left behind waits here.
-    void call_has_ended() noexcept {
-        is_listening_ = false;
-        reactor().deadlines().cancel(*this);
-        failure_ = failure_of("the handler has ended, and with it the request and its answer");
-        finish();
-    }
-
-  protected:
-    ~ClientWait() = default;
-
-    /// Goes as far as it gets without waiting. Returns whether that is all.
-    virtual bool try_now() = 0;
-    /// Has the signal woken when it is worth another try. Returns when the client must have done its part.
-    virtual TimePoint wake_later() = 0;
-    /// The signal is not expected any more. Not called twice.
-    virtual void stop_waiting() noexcept = 0;
-    /// The client has not done its part in time. Throws, or arranges that the fiber is cancelled.
-    virtual void be_late() = 0;
-
-    /// For await_resume.
-    void throw_failure() {
-        throw_if_cancelled();
-        if (failure_) std::rethrow_exception(failure_);
-    }
-
-  private:
-    void go_on() noexcept {
-        unlisten();
-        if (attempt()) return finish();
-        listen();
-    }
-    bool attempt() noexcept {
-        try {
-            return try_now();
-        } catch (...) {
-            failure_ = caught_exception();
-            return true;
-        }
-    }
-    void listen() noexcept {
-        try {
-            signal_.expect();
-            is_listening_ = true;
-            const TimePoint due = wake_later();
-            if (due != TimePoint::max()) reactor().deadlines().set(*this, due);
-        } catch (...) {
-            failure_ = caught_exception();
-            unlisten();
-            finish();
-        }
-    }
-    void unlisten() noexcept {
-        if (!std::exchange(is_listening_, false)) return;
-        reactor().deadlines().cancel(*this);
-        stop_waiting();
-    }
-    bool withdraw() noexcept override {
-        unlisten();
-        return true;
-    }
-    static void time_is_up(Timer& timer) noexcept {
-        auto& wait = static_cast<ClientWait&>(timer);
-        try {
-            wait.be_late();
-        } catch (...) {
-            wait.failure_ = caught_exception();
-            wait.unlisten();
-            wait.finish();
-        }
-    }
-
-    Signal signal_;
-    std::exception_ptr failure_;
-    bool is_listening_ = false;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/body_source.hpp ----
-
-// BodySource: the seam for a body that its handler reads while it comes, whatever protocol it comes by; and
-// what Context::read awaits.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// For the reactor's thread.
-class BodySource {
-  public:
-    BodySource() = default;
-    BodySource(const BodySource&) = delete;
-    BodySource& operator=(const BodySource&) = delete;
-
-    /// The next piece, valid until the next call, or nothing at the end of the body. False if neither is
-    /// here. If the client disconnects, the handler is cancelled soon. Throws HttpError if the rest of the
-    /// body is not to be had, Cancelled if the handler was cut off, std::bad_alloc.
-    virtual bool try_read(std::optional<std::string_view>& piece) = 0;
-    /// Has the signal of `wait` woken when it is worth another try. Returns when more must have come.
-    [[nodiscard]] virtual TimePoint wait_for_more(ClientWait& wait) = 0;
-    /// That signal is not expected any more.
-    virtual void stop_waiting() noexcept = 0;
-    /// The client has sent too little for too long. Throws HttpError, as `try_read` does from now on.
-    virtual void give_up() = 0;
-
-  protected:
-    ~BodySource() = default;
-};
-
-class [[nodiscard]] ReadWait final : public ClientWait {
-  public:
-    explicit ReadWait(Call& call) noexcept : call_(call) {}
-    std::optional<std::string_view> await_resume() {
-        throw_failure();
-        return piece_;
-    }
-    void describe(std::string& out) const override { out += "more of a request's body"; }
-
-  private:
-    bool try_now() override {
-        if (call_.body_source != nullptr) return call_.body_source->try_read(piece_);
-        piece_ = take_whole_body();
-        return true;
-    }
-    // A body that came as a whole is one piece.
-    std::optional<std::string_view> take_whole_body() {
-        if (call_.body_state == BodyState::was_read) return std::nullopt;
-        const std::string_view body = call_.body();
-        call_.body_state = BodyState::was_read;
-        if (body.empty()) return std::nullopt;
-        return body;
-    }
-    TimePoint wake_later() override { return call_.body_source->wait_for_more(*this); }
-    void stop_waiting() noexcept override { call_.body_source->stop_waiting(); }
-    void be_late() override { call_.body_source->give_up(); }
-
-    Call& call_;
-    std::optional<std::string_view> piece_;
 };
 
 }  // namespace detail
@@ -16618,6 +15363,238 @@ Handler make_middleware(F&& function) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/config.hpp ----
+
+// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
+// default here.
+
+namespace sake {
+inline namespace v0 {
+
+namespace detail {
+
+/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
+/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
+template <std::integral Field, std::integral Number>
+constexpr Field as_setting(Number value) noexcept {
+    const std::int64_t number = written_number(value);
+    constexpr Field largest = std::numeric_limits<Field>::max();
+    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
+        return largest;
+    using Signed = std::make_signed_t<Field>;
+    constexpr Signed smallest = std::numeric_limits<Signed>::min();
+    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
+    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
+    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
+}
+
+}  // namespace detail
+
+/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
+/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
+/// limit".
+struct Config {
+    // Worker routes.
+    int worker_pool_size = 0;  // threads; 0 is one per CPU
+    bool enable_worker_pool = true;
+    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
+    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
+
+    std::chrono::milliseconds stall_warning{
+        50};  // a handler that holds the reactor's thread for longer is logged
+
+    // Connections.
+    int max_connections =
+        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
+    int listen_backlog = 4096;
+    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
+    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
+    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
+    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
+    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
+    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
+    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
+    int minimum_rate = 240;                                // bytes per second: 408, or close
+    std::chrono::milliseconds half_close_window{
+        50};  // an end of input before its request, or this soon after, still gets the answer; later it
+              // means that the client has gone
+    std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
+
+    // A request.
+    std::size_t max_request_line = 8 * 1024;       // 414
+    std::size_t max_header_block = 16 * 1024;      // 431
+    int max_header_count = 100;                    // 431
+    std::size_t max_body = 1024 * 1024;            // decoded: 413
+    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
+    std::size_t max_trailers = 4 * 1024;           // of one body: 400
+    int max_json_depth = 64;                       // 400
+    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
+
+    // A response.
+    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
+
+    // The process.
+    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
+    PollerKind poller = PollerKind::automatic;
+    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
+    // process and for the programs that it starts.
+    bool raise_file_limit = true;
+    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
+    bool announce = true;        // log one line with the address at start
+    LogSink log = log_to_stderr;
+
+    [[nodiscard]] static Config with_defaults() { return {}; }
+
+    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
+    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
+    template <std::integral Number>
+    Config& with_worker_queue_limit(Number jobs) {
+        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
+    }
+    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
+    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
+    template <std::integral Number>
+    Config& with_max_connections(Number count) {
+        return max_connections = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_listen_backlog(Number count) {
+        return listen_backlog = detail::as_setting<int>(count), *this;
+    }
+    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
+    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
+    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
+    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
+    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
+    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
+    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
+    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
+    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
+    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
+    template <std::integral Number>
+    Config& with_max_request_line(Number bytes) {
+        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_block(Number bytes) {
+        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_count(Number count) {
+        return max_header_count = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_body(Number bytes) {
+        return max_body = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_chunk_extensions(Number bytes) {
+        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_trailers(Number bytes) {
+        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_depth(Number depth) {
+        return max_json_depth = detail::as_setting<int>(depth), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_values(Number count) {
+        return max_json_values = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_output_soft_limit(Number bytes) {
+        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
+    template <std::integral Number>
+    Config& with_max_buffered(Number bytes) {
+        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
+    Config& with_signals(bool on) { return handle_signals = on, *this; }
+    Config& with_announce(bool on) { return announce = on, *this; }
+    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
+};
+
+namespace detail {
+
+/// A setting as it was written, for a message.
+template <class Number>
+std::string setting_text(Number value) {
+    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
+    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
+    return std::to_string(is_minus_one ? -1 : written_number(value));
+}
+
+template <class Number>
+void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
+    if (std::cmp_greater_equal(written_number(value), smallest)) return;
+    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
+                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
+}
+
+/// The clock counts no further than this.
+inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
+
+inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
+    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
+    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
+        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
+    }
+}
+
+/// Throws std::invalid_argument naming the first field that makes no sense.
+inline void validate(const Config& config) {
+    check_setting("worker_pool_size", config.worker_pool_size, 0);
+    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
+    check_setting("worker_queue_timeout", config.worker_queue_timeout);
+    check_setting("stall_warning", config.stall_warning);
+    check_setting("max_connections", config.max_connections, 0);
+    check_setting("listen_backlog", config.listen_backlog, 1);
+    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
+        throw std::invalid_argument(
+            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
+    check_setting("keep_alive_timeout", config.keep_alive_timeout);
+    check_setting("header_timeout", config.header_timeout);
+    check_setting("request_timeout", config.request_timeout);
+    check_setting("read_timeout", config.read_timeout);
+    check_setting("write_timeout", config.write_timeout);
+    check_setting("rate_grace", config.rate_grace);
+    check_setting("minimum_rate", config.minimum_rate, 1);
+    check_setting("half_close_window", config.half_close_window, 0);
+    check_setting("shutdown_grace", config.shutdown_grace, 0);
+    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
+    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
+    check_setting("max_header_count", config.max_header_count, 0);
+    check_setting<std::size_t>("max_body", config.max_body, 0);
+    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
+    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
+    check_setting("max_json_depth", config.max_json_depth, 1);
+    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
+    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
+    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
+    if (!config.log) throw std::invalid_argument("Config::log must be callable");
+}
+
+/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
+/// moment. Throws as `validate` does.
+[[nodiscard]] inline Config settled(Config config) {
+    validate(config);
+    for (std::chrono::milliseconds* const each :
+         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
+          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
+          &config.rate_grace, &config.half_close_window, &config.shutdown_grace}) {
+        *each = std::min(*each, longest_setting);
+    }
+    return config;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/pattern.hpp ----
 
 // Patterns such as "/users/:id" and "/files/*path": their grammar, checked at compile time where they are
@@ -16942,11 +15919,6 @@ class Route {
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
     Route& worker(bool on = true);
 
-    /// The handler starts when the head of a request is there, and reads the body in pieces, as fast as it
-    /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is no coroutine, or the
-    /// route a worker route.
-    Route& stream_body();
-
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
     template <class F>
     Route& use(F&& middleware);
@@ -17016,18 +15988,9 @@ class RouteEntry {
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
-    bool streams_body = false;   // to its handler
     RouteEntry* next = nullptr;  // in the order of registration
 
     void require_unfrozen() const { scope_->require_unfrozen(); }
-    /// A body is streamed to this side, and a worker takes it as a whole.
-    void require_one_side() const {
-        if (!streams_body || !is_worker()) return;
-        throw std::invalid_argument(
-            description_ +
-            ": a worker route has its whole body; with stream_body(), drop worker() and "
-            "compute in the handler by co_await sake::background(...)");
-    }
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
     [[nodiscard]] std::string_view pattern() const noexcept { return info_.pattern; }
@@ -17104,18 +16067,6 @@ Route& Route::max_body(Number bytes) {
     return *this;
 }
 
-inline Route& Route::stream_body() {
-    entry_->require_unfrozen();
-    if (!entry_->handler().is_coroutine()) {
-        throw std::invalid_argument(description() +
-                                    ": stream_body needs a handler that is a coroutine, one that returns "
-                                    "sake::Task<>, since reading waits for the client");
-    }
-    entry_->streams_body = true;
-    entry_->require_one_side();
-    return *this;
-}
-
 template <class F>
 Route& Route::use(F&& middleware) {
     entry_->require_unfrozen();
@@ -17127,122 +16078,6 @@ Route& Route::use(F&& middleware) {
 inline std::string_view Route::method() const noexcept { return entry_->method(); }
 inline std::string_view Route::pattern() const noexcept { return entry_->pattern(); }
 inline const std::string& Route::description() const noexcept { return entry_->description(); }
-
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/body_writer.hpp ----
-
-// BodyWriter: the body of an answer as a handler writes it, in pieces.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// What is to be written, and for which call.
-struct PieceOf {
-    PieceOf(Call& of, std::string_view text) noexcept : call(&of), bytes(text) {}
-    Call* call;
-    std::string_view bytes;
-};
-
-class WriteWait;
-
-}  // namespace detail
-
-/// What Context::stream returns: a view of the call, valid until its handler ends. It may be copied.
-class BodyWriter {
-  public:
-    /// Sends these bytes, and waits while the client is slow to take them. The first write sends the head of
-    /// the answer before them. Nothing for no bytes. One at a time: a second one that begins meanwhile throws
-    /// std::logic_error. Throws Cancelled when the client leaves or is too slow.
-    [[nodiscard]] detail::Operation<detail::WriteWait, detail::PieceOf> write(
-        std::string_view bytes) noexcept;
-
-  private:
-    friend class Context;
-    explicit BodyWriter(detail::Call& call) noexcept : call_(&call) {}
-
-    detail::Call* call_;
-};
-
-namespace detail {
-
-inline void require_body_of(int status) {
-    if (has_body(status)) return;
-    throw std::logic_error("ctx.stream: an answer with status " + std::to_string(status) + " has no body");
-}
-
-/// Before the head of a streamed answer leaves: runs what Context::after was given. What that throws is
-/// thrown on, as if the handler had thrown it, since the answer can still become an error.
-inline void prepare_stream(Call& call) {
-    if (call.answerer->has_begun()) return;
-    while (!call.afters.empty()) {
-        const auto after = call.afters.take_front();
-        after->run(call.context);
-    }
-    require_body_of(call.response.status);
-    if (call.response.body.empty()) return;
-    throw std::logic_error("ctx.stream: the answer has been given a whole body since");
-}
-
-/// Sends the head of a streamed answer now, before the first write. What the client does not take at once
-/// leaves with the first write.
-inline void send_head(Call& call) {
-    prepare_stream(call);
-    std::string_view no_bytes;
-    static_cast<void>(call.answerer->write(no_bytes));
-}
-
-/// Makes the call's answer one that is streamed.
-inline void begin_stream(Call& call, std::string_view content_type) {
-    if (call.place.in_worker_pool) {
-        throw std::logic_error(
-            "ctx.stream: a worker route answers as a whole; stream from a route without worker(), and "
-            "compute "
-            "in it by co_await sake::background(...)");
-    }
-    const auto& chain = call.route->chain();
-    if (call.answerer == nullptr || (call.position > 0 && !chain[call.position - 1]->is_coroutine())) {
-        throw std::logic_error(
-            "ctx.stream: the handler must be a coroutine, one that returns sake::Task<>, since writing waits "
-            "for "
-            "the client");
-    }
-    if (call.answerer->has_begun()) throw std::logic_error("ctx.stream: the answer has begun already");
-    require_body_of(call.response.status);
-    call.response.set_type(content_type);
-    call.response.body.clear();
-}
-
-class [[nodiscard]] WriteWait final : public ClientWait {
-  public:
-    explicit WriteWait(const PieceOf& piece) noexcept : call_(*piece.call), bytes_(piece.bytes) {}
-    void await_resume() { throw_failure(); }
-    void describe(std::string& out) const override { out += "a client to take an answer"; }
-
-  private:
-    bool try_now() override {
-        if (bytes_.empty() && !is_held_up_) return true;
-        prepare_stream(call_);
-        is_held_up_ = !call_.answerer->write(bytes_);
-        return !is_held_up_;
-    }
-    TimePoint wake_later() override { return call_.answerer->wait_for_room(*this); }
-    void stop_waiting() noexcept override { call_.answerer->stop_waiting(); }
-    void be_late() override { call_.answerer->give_up(); }
-
-    Call& call_;
-    std::string_view bytes_;
-    bool is_held_up_ = false;
-};
-
-}  // namespace detail
-
-inline auto BodyWriter::write(std::string_view bytes) noexcept
-    -> detail::Operation<detail::WriteWait, detail::PieceOf> {
-    return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(*call_, bytes));
-}
 
 }  // namespace v0
 }  // namespace sake
@@ -17264,7 +16099,6 @@ class ErrorAnswers {
     /// became an answer below 500.
     void answer(Call& call, const std::exception_ptr& exception) const {
         call.error = exception;
-        if (call.answerer != nullptr && call.answerer->has_begun()) return report_cut(call, exception);
         call.cause = AnswerCause::error;
         const std::string failure = set_answer(call.response, exception);
         std::string failure_of_on_error;
@@ -17303,27 +16137,9 @@ class ErrorAnswers {
         return {};
     }
 
-    // The head of the answer has left, so it cannot become another one.
-    void report_cut(Call& call, const std::exception_ptr& exception) const {
-        call.cause = AnswerCause::cut;
-        report(call, text_of(exception), " was cut off in the middle of its answer");
-    }
-
-    static std::string text_of(const std::exception_ptr& exception) {
-        try {
-            std::rethrow_exception(exception);
-        } catch (const Cancelled& cancelled) {
-            return cancelled.what();
-        } catch (const std::exception& error) {
-            return *error.what() != '\0' ? error.what() : "an exception without a text";
-        } catch (...) {
-            return "an exception that is no std::exception";
-        }
-    }
-
-    void report(const Call& call, std::string_view what, std::string_view became = " failed") const {
+    void report(const Call& call, std::string_view what) const {
         std::string line(call.request.method());
-        line.append(" ").append(call.request.target()).append(became);
+        line.append(" ").append(call.request.target()).append(" failed");
         if (call.route != nullptr) line.append(" in ").append(call.route->description());
         line += ": ";
         append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
@@ -17496,7 +16312,6 @@ class CallRunner : private Timer {
     /// do.
     bool start(Owner& owner, std::chrono::milliseconds time_limit) {
         end_ = End::answered;
-        time_ = Time::limited;
         owner_ = nullptr;
         failure_ = nullptr;
         limit_ = time_limit;
@@ -17515,13 +16330,6 @@ class CallRunner : private Timer {
         return !is_running();
     }
 
-    /// Whether the handlers have ended by an exception that passed all of them: a cancellation.
-    [[nodiscard]] bool has_failed() const noexcept { return failure_ != nullptr; }
-    /// Whether `end_early` has ended them.
-    [[nodiscard]] bool has_ended_early() const noexcept {
-        return time_ == Time::ends_early && end_ == End::answered;
-    }
-
     /// For the owner, when the handlers have ended: what they threw becomes the answer, unless they were cut
     /// off.
     void answer_failure() {
@@ -17536,65 +16344,27 @@ class CallRunner : private Timer {
     void client_left() noexcept {
         if (end_ != End::answered) return;
         has_left_ = true;
-        set_due(Time::is_up, std::chrono::milliseconds(0));
+        reactor_.deadlines().set(*this, reactor_.now());
     }
 
     /// Cancels the handlers: nobody waits for their answer any more. Idempotent.
     void drop() noexcept { cut_off(End::dropped); }
 
-    /// The answer needs no more of the handlers: they are cancelled, and what they have made of it stands.
-    void end_early() noexcept {
-        if (time_ >= Time::ends_early || !is_running()) return;
-        set_due(Time::ends_early, limit_);
-        call_.request_stop();
-        fiber_->cancel();
-    }
-
-    // The time limit is for the handlers alone. While they wait for their client, and when their answer has
-    // begun to leave, the pace of the transfer governs.
-
-    void begin_client_time() noexcept {
-        if (time_ == Time::limited) set_due(Time::limited, never);
-    }
-    void end_client_time() noexcept {
-        if (time_ == Time::limited) set_due(Time::limited, limit_);
-    }
-    void lift_time_limit() noexcept {
-        if (time_ == Time::limited) set_due(Time::unlimited, never);
-    }
-
   private:
-    /// What the timer is for.
-    enum class Time : std::uint8_t {
-        limited,     // the handlers have so much time
-        unlimited,   // they may take as long as they like
-        ends_early,  // they are being cancelled, but their answer stands
-        is_up        // they are being cancelled, and are cancelled anew if that does not help
-    };
-    static constexpr std::chrono::milliseconds never = std::chrono::milliseconds::max();
-
     static Root run(Reactor&, CallRunner& runner);
-
-    // The timer is set as long as the handlers run, so this allocates nothing.
-    void set_due(Time time, std::chrono::milliseconds in) noexcept {
-        time_ = time;
-        reactor_.deadlines().set(*this, in == never ? TimePoint::max() : reactor_.now() + in);
-    }
 
     void cut_off(End why) noexcept {
         if (end_ == End::answered) {
             end_ = why;
             call_.request_stop();
         }
-        if (!is_running()) return;
-        if (time_ != Time::is_up) set_due(Time::is_up, limit_);
-        fiber_->cancel();
+        if (is_running()) fiber_->cancel();
     }
 
     // A handler that outlives its cancellation is cancelled anew, so that it does not stay without end.
     static void due(Timer& timer) noexcept {
         auto& runner = static_cast<CallRunner&>(timer);
-        runner.set_due(Time::is_up, runner.limit_);
+        runner.reactor_.deadlines().set(runner, runner.reactor_.now() + runner.limit_);
         const bool is_first = runner.end_ == End::answered;
         const End why = std::exchange(runner.has_left_, false) ? End::client_left : End::timed_out;
         if (is_first) runner.owner_->call_cut_off(why);
@@ -17608,7 +16378,6 @@ class CallRunner : private Timer {
     std::exception_ptr failure_;
     std::chrono::milliseconds limit_{};
     End end_ = End::answered;
-    Time time_ = Time::limited;
     bool has_left_ = false;  // the client, and nobody was told yet
 };
 
@@ -17645,9 +16414,6 @@ inline std::string_view Context::path() const noexcept { return call_->request.p
 inline std::string_view Context::target() const noexcept { return call_->request.target(); }
 inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
 inline std::string_view Context::body() const { return call_->body(); }
-inline auto Context::read() noexcept -> detail::Operation<detail::ReadWait, detail::Call&> {
-    return detail::Operation<detail::ReadWait, detail::Call&>(*call_);
-}
 inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
@@ -17768,7 +16534,7 @@ T Context::param(std::string_view name, std::type_identity_t<T> fallback) {
 template <class T>
 T Context::bind() const {
     detail::require_json_type(header("Content-Type"));
-    return detail::bind_json<T>(body(), call_->place.limits->json, call_->place.memory);
+    return detail::bind_json<T>(body(), call_->place.json, call_->place.memory);
 }
 
 // --- The response ---
@@ -17816,13 +16582,6 @@ Context& Context::send(Bytes&& bytes, std::string_view content_type) {
 template <std::convertible_to<std::string_view> Bytes>
 Context& Context::send(int code, Bytes&& bytes, std::string_view content_type) {
     return status(code).send(std::forward<Bytes>(bytes), content_type);
-}
-inline BodyWriter Context::stream(std::string_view content_type) {
-    detail::begin_stream(*call_, content_type);
-    return BodyWriter(*call_);
-}
-inline BodyWriter Context::stream(int code, std::string_view content_type) {
-    return status(code).stream(content_type);
 }
 inline Context& Context::redirect(std::string_view location, int code) {
     if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
@@ -17912,682 +16671,6 @@ inline std::stop_token Context::stop_token() {
     return call_->stop_source->get_token();
 }
 inline std::stop_token Context::draining_token() const noexcept { return this_task::stop_token(); }
-
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/safe_name.hpp ----
-
-// A file name that a client sent, made into one that a program may give to a file.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-inline constexpr std::size_t longest_safe_name = 200;
-inline constexpr std::size_t longest_safe_extension = 32;
-
-/// Whether Windows takes it for a device, with any extension: "con", "NUL.txt", "com1".
-inline bool is_device_name(std::string_view name) noexcept {
-    std::string_view stem = name.substr(0, name.find('.'));
-    while (stem.ends_with(' ')) stem.remove_suffix(1);
-    for (const std::string_view device : {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"}) {
-        if (iequals(stem, device)) return true;
-    }
-    const std::string_view kind = stem.substr(0, 3);
-    if (!iequals(kind, "com") && !iequals(kind, "lpt")) return false;
-    const std::string_view number = stem.substr(kind.size());
-    if (number.size() == 1) return ascii::is(number[0], ascii::digit);
-    return number == "\xc2\xb9" || number == "\xc2\xb2" || number == "\xc2\xb3";  // superscript 1, 2, 3
-}
-
-/// Whether the sequence of UTF-8 at the front stands for a control character: C1, or one that turns the
-/// direction of text or ends a line, so that a name looks like another one.
-inline bool is_unicode_control(std::string_view sequence) noexcept {
-    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
-    if (sequence.size() == 2) return byte(0) == 0xc2 && byte(1) < 0xa0;
-    if (sequence.size() != 3) return false;
-    if (byte(0) == 0xef && byte(1) == 0xbb && byte(2) == 0xbf) return true;  // U+FEFF
-    if (byte(0) != 0xe2) return false;
-    const bool is_mark = byte(1) == 0x80 && (byte(2) == 0x8e || byte(2) == 0x8f);
-    const bool is_line_or_embedding = byte(1) == 0x80 && byte(2) >= 0xa8 && byte(2) <= 0xae;
-    const bool is_isolate = byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9;
-    return is_mark || is_line_or_embedding || is_isolate;
-}
-
-/// Cuts a text of UTF-8 to so many bytes, between two characters.
-inline void cut_utf8(std::string& text, std::size_t most) {
-    if (text.size() <= most) return;
-    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
-    text.resize(most);
-}
-
-/// The last segment of the name, as valid UTF-8, without control characters and without what no file system
-/// or shell should be given; never empty, never hidden, never a device, and at most 200 bytes long.
-inline std::string make_safe_name(std::string_view sent) {
-    const std::size_t separator = sent.find_last_of("/\\");
-    if (separator != std::string_view::npos) sent.remove_prefix(separator + 1);
-    const std::string text = replace_invalid_utf8(sent);
-    std::string name;
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t length = utf8_sequence(text.data() + at, text.size() - at);
-        const std::string_view sequence = std::string_view(text).substr(at, length);
-        const char c = sequence[0];
-        const bool is_bad = length == 1 ? !ascii::is(c, ascii::field) || ascii::contains_char("\t<>:\"|?*", c)
-                                        : is_unicode_control(sequence);
-        name.append(is_bad ? "_" : sequence);
-        at += length;
-    }
-    const auto trim = [&] {
-        name.erase(0, std::min(name.find_first_not_of(". "), name.size()));
-        name.erase(name.find_last_not_of(". ") + 1);
-    };
-    trim();
-    if (name.starts_with('-')) name[0] = '_';  // an option of a program
-    if (is_device_name(name)) name.insert(0, "_");
-    if (name.size() > longest_safe_name) {
-        const std::size_t dot = name.rfind('.');
-        const bool keeps = dot != std::string::npos && name.size() - dot <= longest_safe_extension;
-        const std::string extension = keeps ? name.substr(dot) : std::string();
-        cut_utf8(name, longest_safe_name - extension.size());
-        trim();
-        name += extension;
-    }
-    return name.empty() ? "file" : name;
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/form.hpp ----
-
-// Form: what an HTML form or its like has sent, or is to send: fields and files. What reads a body is in
-// form_reader.hpp.
-
-namespace sake {
-inline namespace v0 {
-
-class Form;
-
-namespace detail {
-class FormReader;
-}  // namespace detail
-
-/// A file of a form. It is in memory, or, if it is large and the form was streamed, in a temporary file that
-/// nothing names. It lives as long as its form; copies share the file.
-class Upload {
-  public:
-    /// The name of the field that it was sent for.
-    [[nodiscard]] std::string_view field() const noexcept { return field_; }
-    /// The name of the file as it was sent: any text. Never use it as a path.
-    [[nodiscard]] std::string_view filename() const noexcept { return filename_; }
-    /// The type that the client gave; "" if it gave none.
-    [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
-    [[nodiscard]] std::uint64_t size() const noexcept {
-        return file_ ? file_->size() : bytes_in_memory().size();
-    }
-
-    [[nodiscard]] bool is_in_memory() const noexcept { return file_ == nullptr; }
-    /// The content, if it is in memory; valid until the handler ends. Throws std::logic_error if it is in a
-    /// temporary file: use save(path), or read(offset, most) for its pieces.
-    [[nodiscard]] std::string_view bytes() const {
-        if (file_ != nullptr) {
-            throw std::logic_error(
-                "Upload::bytes: this file is in a temporary file, because it is larger than "
-                "Config::form_memory; keep it with save(path), or read its pieces with "
-                "co_await upload.read(offset, most)");
-        }
-        return bytes_in_memory();
-    }
-    /// Up to `most` bytes from `offset` on, wherever they are; none at the end. The loop goes on meanwhile.
-    template <class Unused = void>
-    [[nodiscard]] Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
-
-    /// The name as one that a file may have: the last segment, valid UTF-8, at most 200 bytes, not empty, no
-    /// separators, no dot in front, no control characters, no device of Windows. Two uploads may have the
-    /// same.
-    [[nodiscard]] std::string safe_name() const { return detail::make_safe_name(filename_); }
-
-    /// Makes a file of it. It is there when it is complete, and it never replaces another: throws
-    /// std::system_error that names the path if anything is there, or if it fails. It blocks the thread; a
-    /// large file may be renamed in no time, or has to be copied to another file system: see save_async.
-    void save(const std::string& path) const {
-        if (file_ != nullptr) return file_->save(path);
-        detail::save_bytes(path, bytes_in_memory());
-    }
-    /// The same on another thread, so that the loop goes on. Once begun, it is waited for.
-    template <detail::Path P>
-    [[nodiscard]] Task<> save_async(P path) const;
-
-  private:
-    friend class Form;
-    friend class detail::FormReader;
-    Upload() = default;
-
-    [[nodiscard]] std::string_view bytes_in_memory() const noexcept {
-        return own_.empty() ? body_ : std::string_view(own_);
-    }
-
-    std::string field_;
-    std::string filename_;
-    std::string content_type_;
-    std::string_view body_;  // the content lies in the body of the request, or
-    std::string own_;        // here, or
-    // in a file, which a read that was cancelled holds too, until its thread is done.
-    std::shared_ptr<detail::TemporaryFile> file_;
-};
-
-/// A field of a form that is no file.
-struct FormField {
-    std::string name;
-    std::string value;
-};
-
-/// Fields and files in the order in which they came. ctx.form() gives the one of a request; a TestClient
-/// sends one:
-///
-///     sake::Form form;
-///     form.add("title", "Holiday").add_file("photo", "beach.jpg", bytes);
-///     client.post("/photos", form);
-class Form {
-  public:
-    Form() = default;
-
-    /// The first field with this name; "" if there is none.
-    [[nodiscard]] std::string_view value(std::string_view name) const noexcept { return value(name, {}); }
-    [[nodiscard]] std::string_view value(std::string_view name, std::string_view fallback) const noexcept {
-        return find_value(name).value_or(fallback);
-    }
-    /// The same as a number, bool or string; 400, naming the field, if it is absent or does not convert.
-    template <class T>
-    [[nodiscard]] T value(std::string_view name) const {
-        return detail::convert_required<T>(find_value(name), "form field", name);
-    }
-    /// The same, or the fallback if it is absent.
-    template <class T>
-    [[nodiscard]] T value(std::string_view name, std::type_identity_t<T> fallback) const {
-        return detail::convert_or<T>(find_value(name), "form field", name, std::move(fallback));
-    }
-    [[nodiscard]] std::optional<std::string_view> find_value(std::string_view name) const noexcept {
-        for (const FormField& field : fields_) {
-            if (field.name == name) return field.value;
-        }
-        return std::nullopt;
-    }
-    /// All fields with this name, in order.
-    [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const {
-        std::vector<std::string_view> found;
-        for (const FormField& field : fields_) {
-            if (field.name == name) found.push_back(field.value);
-        }
-        return found;
-    }
-    /// All fields that are no files: `for (auto& [name, value] : form.fields())`.
-    [[nodiscard]] const std::vector<FormField>& fields() const noexcept { return fields_; }
-
-    /// The first file of this field; null if none was sent. A browser sends an empty part without a file
-    /// name where nothing was chosen: that is none.
-    [[nodiscard]] const Upload* file(std::string_view name) const noexcept {
-        for (const Upload& upload : files_) {
-            if (upload.field() == name) return &upload;
-        }
-        return nullptr;
-    }
-    /// All files of this field, in order.
-    [[nodiscard]] std::vector<const Upload*> files(std::string_view name) const {
-        std::vector<const Upload*> found;
-        for (const Upload& upload : files_) {
-            if (upload.field() == name) found.push_back(&upload);
-        }
-        return found;
-    }
-    /// All files.
-    [[nodiscard]] const std::vector<Upload>& files() const noexcept { return files_; }
-
-    /// One more field, for a form that is to be sent.
-    Form& add(std::string_view name, std::string_view value) {
-        fields_.push_back({std::string(name), std::string(value)});
-        return *this;
-    }
-    /// One more file.
-    Form& add_file(std::string_view name, std::string_view filename, std::string_view bytes,
-                   std::string_view content_type = "application/octet-stream") {
-        Upload upload;
-        upload.field_ = name;
-        upload.filename_ = filename;
-        upload.content_type_ = content_type;
-        upload.own_ = bytes;
-        files_.push_back(std::move(upload));
-        return *this;
-    }
-
-  private:
-    friend class detail::FormReader;
-    std::vector<FormField> fields_;
-    std::vector<Upload> files_;
-};
-
-template <class Unused>
-Task<std::string> Upload::read(std::uint64_t offset, std::size_t most) const {
-    if (file_ == nullptr) {
-        const std::string_view all = bytes_in_memory();
-        co_return std::string(
-            all.substr(offset < all.size() ? static_cast<std::size_t>(offset) : all.size(), most));
-    }
-    Task<std::string> reading = detail::run_blocking<detail::ForFiles>(
-        [file = file_, offset, most] { return file->read(offset, most); });
-    std::string bytes = co_await std::move(reading);
-    co_return bytes;
-}
-
-template <detail::Path P>
-Task<> Upload::save_async(P path) const {
-    const std::string to(std::move(path));
-    const auto save_it = [this, &to] { save(to); };
-    Task<> saving = detail::run_on<detail::BlockingThreads<detail::ForFiles>>(save_it);
-    co_await std::move(saving);
-}
-
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/form_bind.hpp ----
-
-// A form as a type of the program, by way of JSON: with the conversions and the errors of ctx.bind<T>().
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// A text of a form as a number, if it is one.
-inline Json number_or_text(std::string_view text) {
-    if (const auto number = parse_number<std::int64_t>(text)) return *number;
-    if (const auto number = parse_number<std::uint64_t>(text)) return *number;
-    if (const auto number = parse_number<double>(text)) return *number;
-    return std::string(text);
-}
-
-/// The same as what stands in this place when a T is written. A text that is none of that stays a text, for
-/// the error to name.
-inline Json text_like(std::string_view text, const Json& place) {
-    if (place.is_number()) return number_or_text(text);
-    if (!place.is_boolean()) return std::string(text);
-    if (text == "true" || text == "1" || text == "on") return true;  // "on" is what a checkbox sends
-    if (text == "false" || text == "0" || text == "off") return false;
-    return std::string(text);
-}
-
-/// The fields as an object: as an array where a T has one, else the first of a name.
-inline Json form_document(const Form& form, const Json& shape) {
-    Json document = Json::object();
-    for (const auto& [name, value] : form.fields()) {
-        const auto place = shape.find(name);
-        const bool is_known = place != shape.end();
-        if (is_known && place->is_array()) {
-            document[name].push_back(value);
-        } else if (!document.contains(name)) {
-            document[name] = is_known ? text_like(value, *place) : Json(value);
-        }
-    }
-    return document;
-}
-
-/// Puts numbers in the place of texts that are numbers. False if there are none.
-inline bool settle_numbers(Json& value) {
-    if (value.is_array()) {
-        bool is_new = false;
-        for (Json& each : value) is_new = settle_numbers(each) || is_new;
-        return is_new;
-    }
-    if (!value.is_string()) return false;
-    value = number_or_text(value.get_ref<const std::string&>());
-    return !value.is_string();
-}
-
-/// What an array or an optional member has in it is not seen from outside: where a T does not like texts
-/// there, they become numbers.
-template <class T>
-void settle_members(Json& document, std::size_t size) {
-    for (;;) {
-        try {
-            JsonOwner<> tried{Json(document)};
-            static_cast<void>(json_as<T>(tried.value));
-            return;
-        } catch (const Json::type_error&) {
-            const auto member = document.find(find_culprit<T>(Json(document), size));
-            if (member == document.end() || !settle_numbers(*member)) return;
-        } catch (const std::exception&) {
-            return;
-        }
-    }
-}
-
-template <class T>
-T form_as(const Form& form) {
-    static_assert(ReadableFromJson<T>,
-                  "ctx.form<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, "
-                  "members...) into it, or write a from_json(const sake::Json&, T&), and a "
-                  "to_json(sake::Json&, const T&), which says which members are numbers");
-    Json shape = Json::object();
-    if constexpr (std::default_initializable<T> && std::is_constructible_v<Json, const T&>) {
-        shape = Json(T{});
-        if (!shape.is_object()) shape = Json::object();
-    }
-    std::size_t size = 0;
-    for (const FormField& field : form.fields()) size += field.name.size() + field.value.size();
-    JsonOwner<> document(form_document(form, shape));
-    settle_members<T>(document.value, size);
-    return document_as<T>(document, size);
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/form_reader.hpp ----
-
-// From the body of a request to a Form: of a whole body, whose files stay where they are, and of one that
-// comes in pieces, whose large files go to temporary files.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// The boundary that a Content-Type names; none for a urlencoded form. Throws HttpError: 415 for another
-/// type, 400 for a boundary that is none.
-inline std::optional<std::string> form_boundary(std::string_view content_type) {
-    Parameters parameters(content_type);
-    if (iequals(parameters.before(), "application/x-www-form-urlencoded")) return std::nullopt;
-    if (!iequals(parameters.before(), "multipart/form-data")) {
-        throw HttpError(415, "the body must be application/x-www-form-urlencoded or multipart/form-data");
-    }
-    std::optional<std::string> boundary;
-    for (;;) {
-        const Parameters::Result result = parameters.next();
-        if (result == Parameters::Result::end) break;
-        const bool is_boundary =
-            result == Parameters::Result::parameter && iequals(parameters.name, "boundary");
-        if (result == Parameters::Result::malformed || (is_boundary && boundary)) {
-            throw HttpError(400, "the Content-Type of the form is malformed");
-        }
-        if (is_boundary) boundary = parameters.text;
-    }
-    if (!boundary || boundary->empty()) throw HttpError(400, "the Content-Type of the form has no boundary");
-    if (boundary->size() > longest_boundary) {
-        throw HttpError(400, "the boundary of the form is longer than 70 bytes (boundary)");
-    }
-    if (!std::all_of(boundary->begin(), boundary->end(), is_boundary_char) || boundary->back() == ' ') {
-        throw HttpError(400, "the boundary of the form has a byte that may not stand there (boundary)");
-    }
-    return boundary;
-}
-
-class FormReader {
-  public:
-    /// Throws as form_boundary does.
-    FormReader(std::string_view content_type, const CallLimits& limits,
-               TemporaryFile::Close close_large = nullptr)
-        : limits_(limits), close_large_(close_large) {
-        if (const std::optional<std::string> boundary = form_boundary(content_type)) {
-            parser_.emplace(*boundary, limits.form);
-        }
-    }
-
-    /// The form of a body that is whole. Files are views of it.
-    [[nodiscard]] Form parse(std::string_view body) {
-        if (!parser_) {
-            add_pairs(body);
-            return std::move(form_);
-        }
-        std::size_t at = 0;
-        std::size_t begin = 0;  // of the part, whose data lies in one piece
-        for (;;) {
-            const MultipartParser::Step step = parser_->read(body.substr(at));
-            at += step.consumed;
-            if (step.kind == Kind::need_more || step.kind == Kind::refused) break;
-            if (step.kind == Kind::part) {
-                begin_part();
-                begin = at;
-                size_ = 0;
-            } else if (step.kind == Kind::data) {
-                size_ += step.data.size();
-            } else if (step.kind == Kind::part_end) {
-                const std::string_view data = body.substr(begin, size_);
-                if (is_file()) {
-                    form_.files_.back().body_ = data;
-                } else {
-                    form_.fields_.back().value = data;
-                }
-                static_cast<void>(end_part());
-            }
-        }
-        return finish();
-    }
-
-    /// Takes bytes off the front of a piece of the body; true if `spill` is to be called before it takes
-    /// more. Throws HttpError.
-    [[nodiscard]] bool take(std::string_view& piece) {
-        if (!parser_) {
-            count_fields(piece.size());
-            text_.append(std::exchange(piece, {}));
-            return false;
-        }
-        for (;;) {
-            const MultipartParser::Step step = parser_->read(piece);
-            piece.remove_prefix(step.consumed);
-            switch (step.kind) {
-                case Kind::part:
-                    begin_part();
-                    size_ = 0;
-                    count_fields(is_file() ? 0 : form_.fields_.back().name.size());
-                    break;
-                case Kind::data:
-                    if (add(step.data)) return true;
-                    break;
-                case Kind::part_end:
-                    if (end_part()) return true;
-                    break;
-                case Kind::done:
-                    break;
-                case Kind::need_more:
-                    return false;
-                case Kind::refused:
-                    throw HttpError(parser_->status(), parser_->reason());
-            }
-        }
-    }
-
-    /// Writes the file at hand to its temporary file, as far as it has come. It blocks: for a thread that
-    /// may.
-    void spill() {
-        Upload& upload = form_.files_.back();
-        if (upload.file_ == nullptr) {
-            upload.file_ = std::make_shared<TemporaryFile>(limits_.temporary_directory, close_large_);
-        }
-        upload.file_->write(upload.own_);
-        memory_ -= upload.own_.size();
-        upload.own_.clear();
-    }
-
-    /// The body has ended. Throws HttpError.
-    [[nodiscard]] Form finish() {
-        if (!parser_) {
-            add_pairs(text_);
-        } else if (parser_->end().kind == Kind::refused) {
-            throw HttpError(parser_->status(), parser_->reason());
-        }
-        return std::move(form_);
-    }
-
-  private:
-    using Kind = MultipartParser::Kind;
-
-    [[nodiscard]] bool is_file() { return parser_->head().is_file; }
-
-    void begin_part() {
-        PartHead& head = parser_->head();
-        if (!head.is_file) {
-            form_.fields_.push_back({std::move(head.name), {}});
-            return;
-        }
-        Upload upload;
-        upload.field_ = std::move(head.name);
-        upload.filename_ = std::move(head.filename);
-        upload.content_type_ = std::move(head.content_type);
-        form_.files_.push_back(std::move(upload));
-    }
-
-    // True if the file is to be spilled: it is too large, or all of them are.
-    [[nodiscard]] bool add(std::string_view data) {
-        size_ += data.size();
-        if (!is_file()) {
-            count_fields(data.size());
-            form_.fields_.back().value.append(data);
-            return false;
-        }
-        Upload& upload = form_.files_.back();
-        upload.own_.append(data);
-        memory_ += data.size();
-        if (upload.file_ != nullptr) return upload.own_.size() >= spilled_at_once;
-        return upload.own_.size() > limits_.form_memory || memory_ / files_in_memory > limits_.form_memory;
-    }
-
-    [[nodiscard]] bool end_part() {
-        if (!is_file()) return false;
-        const Upload& upload = form_.files_.back();
-        if (size_ > 0) return upload.file_ != nullptr && !upload.own_.empty();
-        if (upload.filename_.empty()) form_.files_.pop_back();  // nothing was chosen
-        return false;
-    }
-
-    /// Of a form that is streamed, whose body may be as large as its files.
-    void count_fields(std::size_t size) {
-        constexpr std::size_t largest = std::numeric_limits<std::size_t>::max();
-        const std::size_t one = limits_.form.field;
-        const std::size_t most = one > largest / fields_in_memory ? largest : one * fields_in_memory;
-        if (size > most - fields_size_) {
-            throw HttpError(413, "the fields of the form are larger than " + std::to_string(most) +
-                                     " bytes together (16 times max_form_field)");
-        }
-        fields_size_ += size;
-    }
-
-    void add_pairs(std::string_view text) {
-        std::size_t count = 0;
-        for (const auto& [name, value] : QueryPairs(text)) {
-            if (++count > limits_.form_pairs) {
-                throw HttpError(413, "the form has more than " + std::to_string(limits_.form_pairs) +
-                                         " pairs (max_form_pairs)");
-            }
-            FormField field{percent_decode_form(name), percent_decode_form(value)};
-            if (std::max(field.name.size(), field.value.size()) > limits_.form.field) {
-                throw HttpError(413, "a field of the form is larger than " +
-                                         std::to_string(limits_.form.field) + " bytes (max_form_field)");
-            }
-            form_.fields_.push_back(std::move(field));
-        }
-    }
-
-    static constexpr std::size_t fields_in_memory = 16;  // the largest, together
-    static constexpr std::size_t files_in_memory = 4;    // the same
-    static constexpr std::size_t spilled_at_once = std::size_t{128} * 1024;
-
-    const CallLimits& limits_;
-    TemporaryFile::Close close_large_;
-    std::optional<MultipartParser> parser_;  // none for a urlencoded form
-    std::string text_;                       // of such a form
-    Form form_;
-    std::size_t size_ = 0;         // of the part at hand
-    std::size_t fields_size_ = 0;  // of all fields
-    std::size_t memory_ = 0;       // of all files
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/context_form.hpp ----
-
-// ctx.form() and ctx.read_form().
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// The form of a request, once it has been read.
-struct FormOfCall {
-    std::optional<Form> form;
-};
-
-/// What keeps the form of a call, and whether it is there already. Reads it if the body is here.
-inline std::optional<Form>& form_of(Call& call) {
-    std::optional<Form>& form = call.state.get<FormOfCall>().form;
-    if (!form && call.body_state != BodyState::streamed) {
-        const std::string_view body = call.body();
-        FormReader reader(call.context.header("Content-Type"), *call.place.limits);
-        form = reader.parse(body);
-    }
-    return form;
-}
-
-inline Form& whole_form_of(Call& call) {
-    std::optional<Form>& form = form_of(call);
-    if (form) return *form;
-    throw std::logic_error(
-        "ctx.form: the route has stream_body(), so its form is read by co_await ctx.read_form()");
-}
-
-/// Closes a file on a thread that may block, so that the loop goes on; where no loop runs, at once.
-template <class Unused>
-void close_elsewhere(FileDescriptor file) noexcept {
-    if (Reactor::current() == nullptr) return;
-    try {
-        auto close = [held = std::move(file)]() mutable { held.close(); };
-        spawn(run_on<BlockingThreads<ForFiles>>(std::move(close))).detach();
-    } catch (...) {
-        // No memory: it is closed already.
-    }
-}
-
-/// Reads a form while it comes. What files have too much for the memory is written on a thread that may
-/// block; the client is not read from meanwhile.
-template <class Unused>
-Task<> stream_form(Call& call, std::optional<Form>& form) {
-    FormReader reader(call.context.header("Content-Type"), *call.place.limits, &close_elsewhere<Unused>);
-    const auto spill = [&reader] { reader.spill(); };
-    for (;;) {
-        const std::optional<std::string_view> piece = co_await call.context.read();
-        if (!piece) break;
-        std::string_view rest = *piece;
-        while (reader.take(rest)) {
-            Task<> writing = run_on<BlockingThreads<ForFiles>>(spill);
-            co_await std::move(writing);
-        }
-    }
-    form = reader.finish();
-}
-
-}  // namespace detail
-
-template <class T>
-std::conditional_t<std::is_same_v<T, Form>, const Form&, T> Context::form() {
-    if constexpr (std::is_same_v<T, Form>) {
-        return detail::whole_form_of(*call_);
-    } else {
-        return detail::form_as<T>(detail::whole_form_of(*call_));
-    }
-}
-
-template <class F>
-Task<F&> Context::read_form() {
-    std::optional<F>& form = detail::form_of(*call_);
-    if (!form) {
-        Task<> reading = detail::stream_form<F>(*call_, form);
-        co_await std::move(reading);
-    }
-    co_return *form;
-}
 
 }  // namespace v0
 }  // namespace sake
@@ -19073,100 +17156,6 @@ class Fallback {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/app/form_writer.hpp ----
-
-// A Form as the body of a request: urlencoded, or multipart if it has files.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// What stands for itself in a urlencoded form (WHATWG URL, "application/x-www-form-urlencoded
-/// percent-encode set").
-inline void append_form_encoded(std::string& out, std::string_view text) {
-    for (const char c : text) {
-        if (c == ' ') {
-            out += '+';
-        } else if (c != '~' && (ascii::is(c, ascii::unreserved) || c == '*')) {
-            out += c;
-        } else {
-            append_escape(out, c);
-        }
-    }
-}
-
-inline std::string urlencoded(const Form& form) {
-    std::string out;
-    for (const auto& [name, value] : form.fields()) {
-        if (!out.empty()) out += '&';
-        append_form_encoded(out, name);
-        append_form_encoded(out += '=', value);
-    }
-    return out;
-}
-
-/// A name as browsers write it between quotes.
-inline void append_part_name(std::string& out, std::string_view name) {
-    for (const char c : name) {
-        if (c == '"' || c == '\r' || c == '\n') {
-            append_escape(out, c);
-        } else {
-            out += c;
-        }
-    }
-}
-
-inline std::string multipart(const Form& form, std::string_view boundary) {
-    std::string out;
-    const auto begin = [&](std::string_view name) {
-        out.append("--").append(boundary).append("\r\nContent-Disposition: form-data; name=\"");
-        append_part_name(out, name);
-        out += '"';
-    };
-    for (const auto& [name, value] : form.fields()) {
-        begin(name);
-        out.append("\r\n\r\n").append(value).append("\r\n");
-    }
-    for (const Upload& file : form.files()) {
-        begin(file.field());
-        append_part_name(out.append("; filename=\""), file.filename());
-        out.append("\"\r\n");
-        if (!file.content_type().empty()) {
-            out.append("Content-Type: ").append(file.content_type()).append("\r\n");
-        }
-        out.append("\r\n").append(file.bytes()).append("\r\n");
-    }
-    return out.append("--").append(boundary).append("--\r\n");
-}
-
-/// A boundary that nothing in the form has.
-inline std::string boundary_for(const Form& form) {
-    for (std::size_t number = 0;; ++number) {
-        std::string boundary = "----sake-form-" + std::to_string(number);
-        const auto has = [&](std::string_view text) { return text.find(boundary) != std::string_view::npos; };
-        bool is_taken = false;
-        for (const auto& [name, value] : form.fields()) is_taken = is_taken || has(name) || has(value);
-        for (const Upload& file : form.files())
-            is_taken = is_taken || has(file.filename()) || has(file.bytes());
-        if (!is_taken) return boundary;
-    }
-}
-
-struct FormBody {
-    std::string content_type;
-    std::string text;
-};
-
-inline FormBody body_of(const Form& form) {
-    if (form.files().empty()) return {"application/x-www-form-urlencoded", urlencoded(form)};
-    const std::string boundary = boundary_for(form);
-    return {"multipart/form-data; boundary=" + boundary, multipart(form, boundary)};
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/app/group.hpp ----
 
 // The verbs by which routes are registered, on an engine and on a group of routes under a common prefix.
@@ -19392,7 +17381,7 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
     bool goes_on = !call.is_aborted;
     const auto decorate = [&](const Handler& middleware) {
         if (middleware.is_coroutine()) return;
-        const BodyState before = std::exchange(call.body_state, BodyState::to_come);
+        call.body_state = BodyState::to_come;
         try {
             middleware.call(call);
             goes_on = !call.is_aborted;
@@ -19401,7 +17390,7 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
         } catch (...) {
             goes_on = false;  // the refusal stands, and a client does not fill the log with what it causes
         }
-        call.body_state = before;
+        call.body_state = BodyState::here;
     };
     if (call.route == nullptr) {
         const Middleware* each = engine.middleware.first();
@@ -19985,7 +17974,7 @@ struct PoolCarrier final : Carrier {
           mailbox(std::make_shared<Mailbox>(reactor)),
           routes(std::move(table)),
           queue_timeout(config.worker_queue_timeout),
-          call_limits(config),
+          json{static_cast<std::size_t>(config.max_json_depth), config.max_json_values},
           limits(config),
           pool(config.worker_pool_size, config.worker_queue_limit) {}
 
@@ -20005,7 +17994,7 @@ struct PoolCarrier final : Carrier {
     std::shared_ptr<Mailbox> mailbox;
     std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
-    CallLimits call_limits;
+    JsonLimits json;
     RequestLimits limits;
     WorkerPool pool;
 };
@@ -20038,11 +18027,9 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
           limits_(carrier.limits),
-          call_limits_(carrier.call_limits),
           request_(std::move(request)) {
         place_.scheme = call.place.scheme;
-        call_limits_.temporary_directory = {};  // the Config may be gone by then, and a body here is whole
-        place_.limits = &call_limits_;
+        place_.json = carrier.json;
         place_.worker_pool_size = carrier.pool.size();
         place_.in_worker_pool = true;
     }
@@ -20217,7 +18204,6 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     LogSink log_;
     std::stop_token stopping_;
     RequestLimits limits_;
-    CallLimits call_limits_;
     std::string request_;
     std::string response_;
     CallPlace place_;
@@ -20310,7 +18296,6 @@ inline std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config
 inline Route& Route::worker(bool on) {
     entry_->require_unfrozen();
     entry_->make_carrier = on ? &detail::make_pool_carrier : nullptr;
-    entry_->require_one_side();
     return *this;
 }
 
@@ -21496,11 +19481,6 @@ class RateLimit {
         return due_;
     }
 
-    /// So much time has passed in which the other side was not expected to do anything.
-    void put_off(Clock::duration time) noexcept {
-        if (due_ != TimePoint{}) due_ += time;
-    }
-
   private:
     static std::chrono::nanoseconds time_for(std::uint64_t bytes, const Config& config) noexcept {
         constexpr std::uint64_t most = 4'000'000'000;  // at once; times a billion, and after the longest
@@ -21656,23 +19636,6 @@ class H1Reader {
         return progress;
     }
 
-    /// After `complete`, on a route that has its body streamed: whether there is one.
-    [[nodiscard]] bool has_body_to_stream() const noexcept {
-        return call_.route->streams_body && framing_.body != http1::Framing::Body::none;
-    }
-    /// Takes what has come of that body and appends it, decoded, to `piece`; nothing more after `complete`.
-    Progress read_piece(Input& input, std::string& piece) {
-        if (!input.bytes().empty()) framing_.expect_continue = false;
-        const std::size_t before = piece.size();
-        const Progress progress = append_body(input, piece, body_limit() - streamed_);
-        streamed_ += piece.size() - before;
-        return progress;
-    }
-    /// How much of it was taken.
-    [[nodiscard]] std::size_t streamed() const noexcept { return streamed_; }
-    /// The client was asked for the body.
-    void stop_expecting() noexcept { framing_.expect_continue = false; }
-
     /// After `refused`: the status, and why in words for the client.
     [[nodiscard]] int refusal_status() const noexcept { return refusal_status_; }
     [[nodiscard]] std::string_view refusal_reason() const noexcept { return refusal_reason_; }
@@ -21779,17 +19742,8 @@ class H1Reader {
         if (const Refusal* const refusal = builder.end()) return refuse(refusal->status, refusal->reason);
         routes_.route(call_);
         rest.remove_prefix(head_.size);
-        if (framing_.body == http1::Framing::Body::none) {
-            request.body = {rest.data(), 0};
-            return Progress::complete;
-        }
         const bool is_chunked = framing_.body == http1::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
-        if (call_.route->streams_body) {
-            body_.reset(framing_);
-            streamed_ = 0;
-            return Progress::complete;
-        }
         if (!is_chunked && framing_.length <= rest.size()) {
             request.body = {rest.data(), cast_to<std::size_t>(framing_.length)};
             framing_.expect_continue = false;
@@ -21811,28 +19765,22 @@ class H1Reader {
 
     Progress read_body(Input& input) {
         std::string& body = call_.request.body_storage;
-        const Progress progress = append_body(input, body, body_limit() - body.size());
-        if (progress == Progress::complete) call_.request.body = body;
-        return progress;
-    }
-
-    // Appends what has come of the body, decoded, and no more than `room` bytes.
-    Progress append_body(Input& input, std::string& body, std::size_t room) {
         for (;;) {
             using Kind = http1::BodyReader::Step::Kind;
             const http1::BodyReader::Step step = body_.read(input.bytes());
             if (step.kind == Kind::refused) return refuse(body_.status(), body_.reason());
             // Also what the size of a chunk announces is too much at once.
+            const std::size_t room = body_limit() - body.size();
             const std::size_t size = step.data.size();
             if (size > room || body_.left_in_piece() > room - size) return refuse_body_size();
-            room -= size;
-            if (!call_.route->streams_body)
-                make_room(body, size, cast_to<std::size_t>(body_.left_in_piece()));
+            make_room(body, size, cast_to<std::size_t>(body_.left_in_piece()));
             body.append(step.data);
             input.consume(step.consumed);
             if (step.kind == Kind::need_more) return Progress::need_more;
-            if (step.kind == Kind::done) return Progress::complete;
+            if (step.kind == Kind::done) break;
         }
+        call_.request.body = body;
+        return Progress::complete;
     }
 
     // Ahead of the string, which would double so often that most of the time went into fresh pages; but not
@@ -21855,345 +19803,8 @@ class H1Reader {
     int refusal_status_ = 0;
     std::string refusal_reason_;
     RateLimit body_rate_;
-    std::size_t streamed_ = 0;
     bool is_reading_body_ = false;
     bool is_clear_ = true;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/output.hpp ----
-
-// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
-// leave with one call; a large body or a file follows as a piece of its own. Only what the socket does not
-// take is kept.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// A range of a file, which is sent without being read.
-struct FileRange {
-    FileDescriptor file;
-    std::uint64_t offset = 0;
-    std::uint64_t length = 0;
-};
-
-/// Text, or a range of a file. It owns what it sends, or borrows a text for one send.
-class OutputPiece {
-  public:
-    explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
-    explicit OutputPiece(std::string_view borrowed) noexcept : borrowed_(borrowed) {}
-    explicit OutputPiece(FileRange range) noexcept : range_(std::move(range)) {}
-
-    [[nodiscard]] bool is_file() const noexcept { return static_cast<bool>(range_.file); }
-    [[nodiscard]] bool is_empty() const noexcept { return is_file() ? range_.length == 0 : text().empty(); }
-    /// Of a text: what is left to be sent.
-    [[nodiscard]] std::string_view text() const noexcept {
-        return (borrowed_.empty() ? std::string_view(text_) : borrowed_).substr(taken_);
-    }
-    [[nodiscard]] FileRange& range() noexcept { return range_; }
-    void take(std::size_t size) noexcept { taken_ += size; }
-    /// What it is from now on, on its own: what is left of it.
-    [[nodiscard]] OutputPiece kept() {
-        return borrowed_.empty() ? std::move(*this) : OutputPiece(std::string(text()));
-    }
-    OutputPiece* next = nullptr;  // sent behind this one
-    /// The memory that it keeps.
-    [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
-
-  private:
-    std::string text_;
-    std::string_view borrowed_;
-    std::size_t taken_ = 0;
-    FileRange range_;
-};
-
-/// What the socket did not take.
-struct UnsentOutput {
-    OwningList<OutputPiece> pieces;
-    TimePoint since;
-    std::uint64_t sent = 0;  // of the answers that it belongs to
-    RateLimit rate;
-};
-
-class Output {
-  public:
-    enum class Result : std::uint8_t { sent, blocked, failed };
-
-    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
-    [[nodiscard]] UnsentOutput& unsent() const noexcept { return *unsent_; }
-
-    /// The memory that this connection has of its own.
-    [[nodiscard]] std::size_t held_bytes() const noexcept {
-        std::size_t sum = 0;
-        if (has_unsent()) {
-            const OutputPiece* each = unsent_->pieces.first();
-            for (; each != nullptr; each = each->next) sum += each->held_bytes();
-        }
-        return sum;
-    }
-
-    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
-    /// unsent.
-    Result flush(Socket& socket, ByteBuffer& gathered) {
-        if (has_unsent()) return flush_unsent(socket);
-        return gathered.empty() ? Result::sent : flush_with(socket, gathered, nullptr);
-    }
-
-    /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
-    /// but moved from; of one that is borrowed, what is left is copied. Not while anything is unsent.
-    Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
-        Sending sending{gathered.view(), pieces};
-        const Result result = sending.run(socket);
-        if (result == Result::blocked) keep(socket, sending);
-        gathered.clear();
-        return result;
-    }
-
-    /// Sends this behind what is unsent.
-    void append_unsent(std::string text) { unsent_->pieces.push_back(new OutputPiece(std::move(text))); }
-
-  private:
-    /// A send of a text and the pieces behind it, as far as it has come.
-    struct Sending {
-        std::string_view text;
-        OutputPiece* pieces;
-        std::uint64_t sent = 0;
-
-        Result run(Socket& socket) {
-            for (;;) {
-                skip_what_is_sent();
-                if (text.empty() && pieces == nullptr) return Result::sent;
-                const SysResult result = send_next(socket);
-                if (result.would_block()) {
-                    socket.blocked(writable);
-                    return Result::blocked;
-                }
-                if (!result.ok()) return Result::failed;
-                sent += static_cast<std::uint64_t>(result.value);
-            }
-        }
-
-      private:
-        void skip_what_is_sent() noexcept {
-            if (!text.empty()) return;
-            while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
-        }
-
-        SysResult send_next(Socket& socket) noexcept {
-            if (pieces == nullptr) return send_text(socket);
-            return text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
-        }
-
-        SysResult send_range(Socket& socket) noexcept {
-            FileRange& range = pieces->range();
-            const std::uint64_t before = range.offset;
-            const SysResult result =
-                socket.send_file(range.file.get(), range.offset, cast_to<std::size_t>(range.length));
-            range.length -= range.offset - before;
-            // A file that was cut short meanwhile: its answer cannot be completed.
-            return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
-        }
-
-        SysResult send_text(Socket& socket) noexcept {
-            const SysResult result = socket.send(text.data(), text.size());
-            if (result.ok()) text.remove_prefix(static_cast<std::size_t>(result.value));
-            return result;
-        }
-
-        SysResult send_texts(Socket& socket) noexcept {
-            constexpr std::size_t most = 8;
-            iovec vectors[most];
-            std::size_t count = 0;
-            const auto add = [&](std::string_view each) {
-                // A send does not write through the pointer; iovec is only not const because readv shares it.
-                if (!each.empty()) vectors[count++] = {const_cast<char*>(each.data()), each.size()};
-            };
-            add(text);
-            const OutputPiece* each = pieces;
-            for (; each != nullptr && !each->is_file() && count < most; each = each->next) add(each->text());
-            const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len)
-                                                : socket.send(vectors, count);
-            if (result.ok()) take(static_cast<std::size_t>(result.value));
-            return result;
-        }
-
-        void take(std::size_t size) noexcept {
-            const std::size_t of_text = std::min(size, text.size());
-            text.remove_prefix(of_text);
-            size -= of_text;
-            for (OutputPiece* each = pieces; size > 0; each = each->next) {
-                const std::size_t of_piece = std::min(size, each->text().size());
-                each->take(of_piece);
-                size -= of_piece;
-            }
-        }
-    };
-
-    void keep(Socket& socket, Sending& sending) {
-        unsent_ = std::make_unique<UnsentOutput>();
-        unsent_->since = socket.watch().reactor().now();
-        unsent_->sent = sending.sent;
-        if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
-        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
-            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(each->kept()));
-        }
-    }
-
-    Result flush_unsent(Socket& socket) {
-        OwningList<OutputPiece>& pieces = unsent_->pieces;
-        Sending sending{{}, pieces.first()};
-        const Result result = sending.run(socket);
-        unsent_->sent += sending.sent;
-        while (!pieces.empty() && pieces.first()->is_empty()) static_cast<void>(pieces.take_front());
-        if (result == Result::sent) unsent_.reset();
-        return result;
-    }
-
-    std::unique_ptr<UnsentOutput> unsent_;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/h1_streams.hpp ----
-
-// What moves in pieces over an HTTP/1 connection while a handler runs: its answer, and the body of its
-// request. What the functions do is in h1_answer_stream.hpp and h1_body_source.hpp.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-class Shard;
-class Transport;
-class Turn;
-struct H1Exchange;
-
-/// The two share a socket, and each waits for one direction of it at most.
-class H1Stream {
-  public:
-    explicit H1Stream(H1Exchange& exchange) noexcept : exchange_(exchange) {}
-
-    /// The handlers have ended, and no task of theirs may wait here any more.
-    void close() noexcept;
-
-  protected:
-    ~H1Stream() = default;
-
-    void attach(Shard& shard, Transport& transport) noexcept {
-        shard_ = &shard;
-        transport_ = &transport;
-        is_lost_ = false;
-    }
-    [[nodiscard]] TimePoint now() const noexcept;
-    /// Throws Cancelled if the handler was cut off, std::logic_error if another of its tasks waits here.
-    void require_use(const char* what) const;
-    /// The connection is broken or not worth its memory: the handler is cancelled by the timers that come
-    /// next.
-    void lose() noexcept;
-    TimePoint wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept;
-    void stop_waking() noexcept;
-    /// Calls `work(turn)`, and ends the turn. What either throws passes; then the input is lost, and the
-    /// answer is the connection's last.
-    template <class Work>
-    auto in_turn(Work work);
-
-    H1Exchange& exchange_;
-    Shard* shard_ = nullptr;
-    Transport* transport_ = nullptr;
-    ClientWait* waiting_ = nullptr;
-    Readiness awaited_ = readable;
-    bool is_lost_ = false;
-};
-
-/// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
-/// has been taken by the socket; only a cancelled write may leave the rest of one chunk behind, as unsent.
-class H1AnswerStream final : public Answerer, private H1Stream {
-  public:
-    using H1Stream::close;
-    using H1Stream::H1Stream;
-
-    void open(Shard& shard, Transport& transport) noexcept {
-        attach(shard, transport);
-        state_ = State::whole;
-        sent_ = 0;
-        farewell.clear();
-    }
-
-    bool write(std::string_view& bytes) override;
-    [[nodiscard]] TimePoint wait_for_room(ClientWait& wait) override;
-    void stop_waiting() noexcept override { stop_waking(); }
-    void give_up() noexcept override { lose(); }
-
-    /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
-    /// cut.
-    [[nodiscard]] bool end(Turn& turn);
-    /// Of an answer that has begun: whether its end is that of the connection.
-    [[nodiscard]] bool closes() const noexcept { return closes_; }
-    [[nodiscard]] bool ends_with_connection() const noexcept { return !is_chunked_; }
-    /// How much of the body was sent.
-    [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
-
-  private:
-    void append_head(Turn& turn);
-    bool send(Turn& turn, std::string_view& bytes);
-    Output::Result send_piece(Turn& turn, std::string_view piece);
-    void append_piece(Turn& turn, std::string_view piece);
-
-    std::uint64_t sent_ = 0;
-    bool closes_ = false;
-    bool is_chunked_ = true;
-};
-
-/// The body of a request whose handler reads it in pieces. A piece is what one recv has brought.
-class H1BodySource final : public BodySource, private H1Stream {
-  public:
-    using H1Stream::close;
-    using H1Stream::H1Stream;
-
-    void open(Shard& shard, Transport& transport) noexcept;
-
-    bool try_read(std::optional<std::string_view>& piece) override;
-    [[nodiscard]] TimePoint wait_for_more(ClientWait& wait) override;
-    void stop_waiting() noexcept override {
-        waited_to_ = now();
-        stop_waking();
-    }
-    void give_up() override;
-
-    /// Whether more of the body is to come.
-    [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
-    /// When the handler has read it to its end.
-    [[nodiscard]] TimePoint ended_at() const noexcept { return ended_at_; }
-    /// Whether it did not come in time.
-    [[nodiscard]] bool was_slow() const noexcept { return state_ == State::slow; }
-    /// The handlers have ended: drops a small rest that is here. True if nothing of the body is left, so that
-    /// the connection may go on.
-    [[nodiscard]] bool finish(Turn& turn);
-
-  private:
-    enum class State : std::uint8_t {
-        open,     // more is to come
-        ended,    // all of it was read
-        refused,  // it is too large or malformed
-        slow      // it did not come in time
-    };
-
-    bool read(Turn& turn, std::optional<std::string_view>& piece);
-    bool receive(Turn& turn);
-    [[noreturn]] void refuse(State why, int status, std::string_view reason);
-
-    State state_ = State::ended;
-    int refusal_status_ = 0;
-    std::string refusal_reason_;
-    TimePoint ended_at_{};
-    TimePoint began_at_{};   // the first wait for the client
-    TimePoint waited_to_{};  // the end of the last
 };
 
 }  // namespace detail
@@ -22213,29 +19824,9 @@ struct H1Exchange {
     H1Exchange(Reactor& reactor, const Config& config, const RouteTable& routes)
         : reader(config, routes, call), runner(reactor, call) {}
 
-    /// Before the handlers run, if they are coroutines.
-    void open_streams(Shard& shard, Transport& transport) noexcept {
-        answer.open(shard, transport);
-        body.open(shard, transport);
-        call.answerer = &answer;
-        if (!call.route->streams_body) return;
-        call.body_source = &body;
-        call.body_state = BodyState::streamed;
-    }
-    /// When they have ended.
-    void close_streams() noexcept {
-        answer.close();
-        body.close();
-        call.answerer = nullptr;
-        call.body_source = nullptr;
-        call.body_state = BodyState::here;
-    }
-
     Call call;
     H1Reader reader;
     CallRunner runner;
-    H1AnswerStream answer{*this};
-    H1BodySource body{*this};
     TimePoint begun;             // when the first byte of the request came
     H1Exchange* next = nullptr;  // in the list of spare ones
 };
@@ -22365,11 +19956,10 @@ class Shard {
           routes(table),
           observers(watchers),
           connection_limit(most_connections),
-          memory(settings.max_buffered, settings.log),
-          limits_(settings) {
+          memory(settings.max_buffered, settings.log) {
         place_.errors = &errors;
         place_.worker_pool_size = worker_threads(settings);
-        place_.limits = &limits_;
+        place_.json = {static_cast<std::size_t>(settings.max_json_depth), settings.max_json_values};
         place_.memory = &memory;
         reactor.tell_stop_by(draining.get_token());
         gathered_.reserve(std::min<std::size_t>(settings.output_soft_limit, 64 * 1024));
@@ -22425,7 +20015,6 @@ class Shard {
 
     Input input_;          // of the connection whose turn it is
     ByteBuffer gathered_;  // answers of that connection
-    CallLimits limits_;
     CallPlace place_;
     DateLine date_line_;
     OwningList<H1Exchange> spare_;
@@ -22488,6 +20077,191 @@ class Deadlines {
 
     const Shard& shard_;
     const Config& config_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/output.hpp ----
+
+// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
+// leave with one call; a large body or a file follows as a piece of its own. Only what the socket does not
+// take is kept.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A range of a file, which is sent without being read.
+struct FileRange {
+    FileDescriptor file;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+};
+
+/// Text, or a range of a file. It owns what it sends.
+class OutputPiece {
+  public:
+    explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
+    explicit OutputPiece(FileRange range) noexcept : range_(std::move(range)) {}
+
+    [[nodiscard]] bool is_file() const noexcept { return static_cast<bool>(range_.file); }
+    [[nodiscard]] bool is_empty() const noexcept { return is_file() ? range_.length == 0 : text().empty(); }
+    /// Of a text: what is left to be sent.
+    [[nodiscard]] std::string_view text() const noexcept { return std::string_view(text_).substr(taken_); }
+    [[nodiscard]] FileRange& range() noexcept { return range_; }
+    void take(std::size_t size) noexcept { taken_ += size; }
+    OutputPiece* next = nullptr;  // sent behind this one
+    /// The memory that it keeps.
+    [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
+
+  private:
+    std::string text_;
+    std::size_t taken_ = 0;
+    FileRange range_;
+};
+
+/// What the socket did not take.
+struct UnsentOutput {
+    OwningList<OutputPiece> pieces;
+    TimePoint since;
+    std::uint64_t sent = 0;  // of the answers that it belongs to
+    RateLimit rate;
+};
+
+class Output {
+  public:
+    enum class Result : std::uint8_t { sent, blocked, failed };
+
+    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
+    [[nodiscard]] UnsentOutput& unsent() const noexcept { return *unsent_; }
+
+    /// The memory that this connection has of its own.
+    [[nodiscard]] std::size_t held_bytes() const noexcept {
+        std::size_t sum = 0;
+        if (has_unsent()) {
+            const OutputPiece* each = unsent_->pieces.first();
+            for (; each != nullptr; each = each->next) sum += each->held_bytes();
+        }
+        return sum;
+    }
+
+    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
+    /// unsent.
+    Result flush(Socket& socket, ByteBuffer& gathered) {
+        if (has_unsent()) return flush_unsent(socket);
+        return gathered.empty() ? Result::sent : flush_with(socket, gathered, nullptr);
+    }
+
+    /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
+    /// but moved from. Not while anything is unsent.
+    Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
+        Sending sending{gathered.view(), pieces};
+        const Result result = sending.run(socket);
+        if (result == Result::blocked) keep(socket, sending);
+        gathered.clear();
+        return result;
+    }
+
+  private:
+    /// A send of a text and the pieces behind it, as far as it has come.
+    struct Sending {
+        std::string_view text;
+        OutputPiece* pieces;
+        std::uint64_t sent = 0;
+
+        Result run(Socket& socket) {
+            for (;;) {
+                skip_what_is_sent();
+                if (text.empty() && pieces == nullptr) return Result::sent;
+                const SysResult result = send_next(socket);
+                if (result.would_block()) {
+                    socket.blocked(writable);
+                    return Result::blocked;
+                }
+                if (!result.ok()) return Result::failed;
+                sent += static_cast<std::uint64_t>(result.value);
+            }
+        }
+
+      private:
+        void skip_what_is_sent() noexcept {
+            if (!text.empty()) return;
+            while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
+        }
+
+        SysResult send_next(Socket& socket) noexcept {
+            if (pieces == nullptr) return send_text(socket);
+            return text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
+        }
+
+        SysResult send_range(Socket& socket) noexcept {
+            FileRange& range = pieces->range();
+            const std::uint64_t before = range.offset;
+            const SysResult result =
+                socket.send_file(range.file.get(), range.offset, cast_to<std::size_t>(range.length));
+            range.length -= range.offset - before;
+            // A file that was cut short meanwhile: its answer cannot be completed.
+            return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
+        }
+
+        SysResult send_text(Socket& socket) noexcept {
+            const SysResult result = socket.send(text.data(), text.size());
+            if (result.ok()) text.remove_prefix(static_cast<std::size_t>(result.value));
+            return result;
+        }
+
+        SysResult send_texts(Socket& socket) noexcept {
+            constexpr std::size_t most = 8;
+            iovec vectors[most];
+            std::size_t count = 0;
+            const auto add = [&](std::string_view each) {
+                // A send does not write through the pointer; iovec is only not const because readv shares it.
+                if (!each.empty()) vectors[count++] = {const_cast<char*>(each.data()), each.size()};
+            };
+            add(text);
+            const OutputPiece* each = pieces;
+            for (; each != nullptr && !each->is_file() && count < most; each = each->next) add(each->text());
+            const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len)
+                                                : socket.send(vectors, count);
+            if (result.ok()) take(static_cast<std::size_t>(result.value));
+            return result;
+        }
+
+        void take(std::size_t size) noexcept {
+            const std::size_t of_text = std::min(size, text.size());
+            text.remove_prefix(of_text);
+            size -= of_text;
+            for (OutputPiece* each = pieces; size > 0; each = each->next) {
+                const std::size_t of_piece = std::min(size, each->text().size());
+                each->take(of_piece);
+                size -= of_piece;
+            }
+        }
+    };
+
+    void keep(Socket& socket, Sending& sending) {
+        unsent_ = std::make_unique<UnsentOutput>();
+        unsent_->since = socket.watch().reactor().now();
+        unsent_->sent = sending.sent;
+        if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
+        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
+            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
+        }
+    }
+
+    Result flush_unsent(Socket& socket) {
+        OwningList<OutputPiece>& pieces = unsent_->pieces;
+        Sending sending{{}, pieces.first()};
+        const Result result = sending.run(socket);
+        unsent_->sent += sending.sent;
+        while (!pieces.empty() && pieces.first()->is_empty()) static_cast<void>(pieces.take_front());
+        if (result == Result::sent) unsent_.reset();
+        return result;
+    }
+
+    std::unique_ptr<UnsentOutput> unsent_;
 };
 
 }  // namespace detail
@@ -22602,23 +20376,6 @@ class Turn {
         return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
     }
 
-    /// Sends what is gathered with this and an end behind it, which are not copied unless the socket does not
-    /// take them.
-    Output::Result send_with(std::string_view text, std::string_view end) {
-        OutputPiece piece(text);
-        OutputPiece last(end);
-        piece.next = &last;
-        return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
-    }
-    /// Sends this behind all else: gathers it, unless something is unsent.
-    void append(std::string_view text) {
-        if (transport_.has_unsent()) {
-            transport_.output_.append_unsent(std::string(text));
-        } else {
-            gathered().append(text);
-        }
-    }
-
     /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
     /// False if that is too much.
     [[gnu::always_inline]] bool account_memory(std::size_t others) noexcept {
@@ -22642,168 +20399,6 @@ class Turn {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/h1_answer_stream.hpp ----
-
-// What the functions of H1AnswerStream do: an answer that leaves in pieces, over HTTP/1. And what both kinds
-// of H1Stream share.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-// --- Both kinds ---
-
-inline void H1Stream::require_use(const char* what) const {
-    if (exchange_.runner.end() != CallRunner::End::answered) throw Cancelled();
-    if (waiting_ != nullptr) throw std::logic_error(what);
-}
-
-inline void H1Stream::lose() noexcept {
-    is_lost_ = true;
-    exchange_.runner.client_left();
-}
-
-inline TimePoint H1Stream::wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept {
-    waiting_ = &wait;
-    exchange_.runner.begin_client_time();
-    if (is_lost_) return TimePoint::max();  // a cancellation ends the wait
-    Socket& socket = transport_->socket();
-    awaited_ = socket.needed_for(direction);
-    socket.watch().wait_for(awaited_, wait.signal());
-    return due;
-}
-
-inline void H1Stream::stop_waking() noexcept {
-    waiting_ = nullptr;
-    transport_->socket().watch().give_up(awaited_);
-    exchange_.runner.end_client_time();
-}
-
-inline void H1Stream::close() noexcept {
-    if (waiting_ == nullptr) return;
-    ClientWait& left_behind = *waiting_;
-    stop_waking();
-    left_behind.call_has_ended();
-}
-
-inline TimePoint H1Stream::now() const noexcept { return shard_->reactor.now(); }
-
-template <class Work>
-auto H1Stream::in_turn(Work work) {
-    Turn turn(*shard_, *transport_);
-    try {
-        const auto result = work(turn);
-        if (!turn.account_memory(exchange_.reader.held_bytes())) lose();
-        turn.end();
-        return result;
-    } catch (...) {
-        exchange_.call.response.close = true;
-        throw;
-    }
-}
-
-// --- The answer ---
-
-inline bool H1AnswerStream::write(std::string_view& bytes) {
-    require_use("out.write: another task is writing this answer");
-    if (state_ == State::complete) {
-        bytes = {};
-        return true;
-    }
-    const bool stops = shard_->is_draining() && shard_->config.end_streams_at_stop;
-    if (state_ == State::whole && stops) throw HttpError(503, "the server is stopping");
-    return in_turn([&](Turn& turn) { return send(turn, bytes); });
-}
-
-// No more than one piece of the bytes is copied, if the socket does not take all of it.
-inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
-    for (;;) {
-        Output::Result result = Output::Result::sent;
-        if (is_lost_) return false;
-        if (transport_->has_unsent()) {
-            result = turn.send();
-        } else if (state_ == State::whole) {
-            append_head(turn);
-            if (bytes.empty() || state_ == State::complete) result = turn.send();
-        }
-        if (result == Output::Result::sent && state_ == State::complete) bytes = {};
-        if (result == Output::Result::sent && !bytes.empty()) {
-            const std::size_t most = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
-            const std::string_view piece = bytes.substr(0, most);
-            result = send_piece(turn, piece);
-            bytes.remove_prefix(piece.size());
-        }
-        if (result == Output::Result::failed) lose();
-        if (result != Output::Result::sent) return false;
-        if (bytes.empty()) return true;
-    }
-}
-
-inline Output::Result H1AnswerStream::send_piece(Turn& turn, std::string_view piece) {
-    constexpr std::size_t worth_copying = 16 * 1024;
-    const std::string_view end = is_chunked_ ? http1::chunk_end : std::string_view();
-    sent_ += piece.size();
-    if (is_chunked_) turn.gathered().append(http1::ChunkLine(piece.size()).view());
-    if (piece.size() > worth_copying) return turn.send_with(piece, end);
-    turn.gathered().append(piece).append(end);
-    return turn.send();
-}
-
-inline void H1AnswerStream::append_head(Turn& turn) {
-    const Call& call = exchange_.call;
-    const Response& response = call.response;
-    const H1Reader& reader = exchange_.reader;
-    is_chunked_ = !reader.is_http_1_0();
-    closes_ = !is_chunked_ || !reader.keeps_alive() || response.close || shard_->is_draining();
-    http1::ResponseHead head;
-    head.status = response.status;
-    head.content_type = response.content_type();
-    head.body = is_chunked_ ? http1::BodyLine::chunked : http1::BodyLine::none;
-    head.date_line = shard_->date_line();
-    if (closes_) head.connection = http1::ConnectionLine::close;
-    http1::append_response_head(turn.gathered(), head, response.headers);
-    state_ = State::begun;
-    exchange_.runner.lift_time_limit();
-    if (call.request.known_method != Method::head) return;
-    state_ = State::complete;
-    exchange_.runner.end_early();
-}
-
-inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
-    TimePoint due = TimePoint::max();
-    if (transport_->has_unsent()) {
-        UnsentOutput& unsent = transport_->unsent();
-        due = Deadlines(*shard_).answer_deadline(unsent.rate, unsent.since, unsent.sent);
-    }
-    return wake_when(writable, wait, due);
-}
-
-inline bool H1AnswerStream::end(Turn& turn) {
-    const CallRunner& runner = exchange_.runner;
-    const bool is_whole = !is_lost_ && exchange_.call.cause != AnswerCause::cut &&
-                          (!runner.has_failed() || runner.has_ended_early());
-    if (!is_whole) {
-        exchange_.call.cause = AnswerCause::cut;
-        return false;
-    }
-    if (state_ == State::complete) return true;
-    if (runner.has_ended_early() && !farewell.empty()) append_piece(turn, farewell);
-    if (is_chunked_) turn.append(http1::last_chunk);
-    return true;
-}
-
-inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece) {
-    sent_ += piece.size();
-    if (!is_chunked_) return turn.append(piece);
-    std::string chunk;
-    http1::append_chunk(chunk, piece);
-    turn.append(chunk);
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/server/h1_answerer.hpp ----
 
 // The answers of HTTP/1 connections, as bytes: what the head says besides the fields that the handler has
@@ -22820,6 +20415,10 @@ struct AnswerTerms {
     bool is_http_1_0 = false;
     std::string_view date_line;
 };
+
+/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
+/// section 15.3.6).
+constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
 
 /// Appends the head, and the body too unless it is so large that copying it would cost more than a second
 /// piece in the send: then returns false.
@@ -22876,101 +20475,6 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
     std::string rest = is_whole ? std::string() : std::move(response.body);
     if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
     return is_whole || turn.send_with(std::move(rest)) != Output::Result::failed;
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/h1_body_source.hpp ----
-
-// What the functions of H1BodySource do: the body of a request, read while its handler runs, over HTTP/1.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-inline void H1BodySource::open(Shard& shard, Transport& transport) noexcept {
-    attach(shard, transport);
-    state_ = exchange_.reader.has_body_to_stream() ? State::open : State::ended;
-    began_at_ = waited_to_ = ended_at_ = {};
-}
-
-inline bool H1BodySource::try_read(std::optional<std::string_view>& piece) {
-    require_use("ctx.read: another task is reading this body");
-    piece.reset();
-    if (state_ == State::ended) return true;
-    if (state_ != State::open) throw HttpError(refusal_status_, refusal_reason_);
-    exchange_.runner.end_client_time();  // the handler has all its time anew
-    return in_turn([&](Turn& turn) { return read(turn, piece); });
-}
-
-inline bool H1BodySource::read(Turn& turn, std::optional<std::string_view>& piece) {
-    H1Reader& reader = exchange_.reader;
-    std::string& text = exchange_.call.request.body_storage;
-    text.clear();
-    for (;;) {
-        const H1Reader::Progress progress = reader.read_piece(turn.input(), text);
-        if (progress == H1Reader::Progress::refused) {
-            refuse(State::refused, reader.refusal_status(), reader.refusal_reason());
-        }
-        if (progress == H1Reader::Progress::complete) {
-            state_ = State::ended;
-            ended_at_ = now();
-        }
-        if (!text.empty()) piece = text;
-        if (!text.empty() || state_ == State::ended) return true;
-        if (!receive(turn)) return false;
-    }
-}
-
-// False if nothing more is here. A client that waits to be asked for the body is asked, unless the answer is
-// on its way.
-inline bool H1BodySource::receive(Turn& turn) {
-    H1Reader& reader = exchange_.reader;
-    Socket& socket = transport_->socket();
-    if (is_lost_) return false;
-    if (socket.can_receive()) {
-        if (turn.receive()) return true;
-        lose();  // the end of the stream within the body
-        return false;
-    }
-    if (reader.expects_continue() && !exchange_.answer.has_begun()) turn.append(http1::continue_response);
-    reader.stop_expecting();
-    if (turn.send() == Output::Result::failed) lose();
-    return false;
-}
-
-inline void H1BodySource::refuse(State why, int status, std::string_view reason) {
-    state_ = why;
-    refusal_status_ = status;
-    refusal_reason_ = reason;
-    throw HttpError(status, refusal_reason_);
-}
-
-// Only the time in which the handler waits for the client counts.
-inline TimePoint H1BodySource::wait_for_more(ClientWait& wait) {
-    H1Reader& reader = exchange_.reader;
-    if (began_at_ == TimePoint{}) began_at_ = waited_to_ = now();
-    reader.body_rate().put_off(now() - waited_to_);
-    const TimePoint due = Deadlines(*shard_).body_deadline(reader.body_rate(), began_at_, reader.streamed());
-    return wake_when(transport_->has_unsent() ? writable : readable, wait, due);
-}
-
-inline void H1BodySource::give_up() { refuse(State::slow, 408, "the request did not arrive in time"); }
-
-inline bool H1BodySource::finish(Turn& turn) {
-    if (state_ != State::open) return state_ == State::ended;
-    H1Reader& reader = exchange_.reader;
-    std::string& rest = exchange_.call.request.body_storage;
-    for (;;) {
-        rest.clear();
-        const H1Reader::Progress progress = reader.read_piece(turn.input(), rest);
-        if (progress != H1Reader::Progress::need_more) return progress == H1Reader::Progress::complete;
-        const bool may_be_here =
-            !reader.expects_continue() && !is_lost_ && transport_->socket().can_receive();
-        if (!may_be_here || turn.receives++ > 0 || !turn.receive()) return false;
-    }
 }
 
 }  // namespace detail
@@ -23072,13 +20576,10 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     void call_cut_off(CallRunner::End why) noexcept override;
     void peer_hung_up(std::uint8_t ready) noexcept override;
     void conclude(Turn& turn);
-    void end_stream(Turn& turn);
-    void cut_stream() noexcept;
     void answer_early(int status, std::string_view detail, AnswerCause cause) noexcept;
 
     // Answering.
     void respond(Turn& turn);
-    void finish_request(Turn& turn, bool close);
     Progress refuse(Turn& turn, int status, std::string_view detail, AnswerCause cause);
     Progress refuse_for_memory(Turn& turn) {
         return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
@@ -23318,24 +20819,10 @@ inline H1Connection::Progress H1Connection::start_handler(Turn& turn) {
         return Progress::again;
     }
     become(State::handling);
-    exchange_->open_streams(shard_, transport_);
     shard_.reactor.set_work(exchange_->call.route);
     watch().hangup_listener = this;
     return Progress::handle;
 }
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/h1_calls.hpp ----
-
-// How an H1Connection answers its calls: of handlers that are coroutines also how they end, by themselves or
-// cut off.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
 
 // --- Handlers that are coroutines ---
 
@@ -23351,54 +20838,19 @@ inline void H1Connection::call_ended() noexcept {
 
 inline void H1Connection::conclude(Turn& turn) {
     watch().hangup_listener = nullptr;
-    H1Exchange& exchange = *exchange_;
-    exchange.close_streams();
-    was_slow_ = was_slow_ || exchange.body.was_slow();
     if (state_ == State::cut_off) {
         turn.drop_input();
         release_exchange();
         return become(State::lingering);
     }
-    if (state_ == State::dead) return cut_stream();
-    const bool leaves_body = !exchange.body.finish(turn);
-    if (leaves_body) exchange.call.response.close = true;
-    if (exchange.answer.has_begun()) {
-        end_stream(turn);
-    } else {
-        exchange.runner.answer_failure();
-        respond(turn);
-    }
-    has_unread_ = has_unread_ || leaves_body;
-}
-
-/// The handlers have ended whose answer has begun to leave.
-inline void H1Connection::end_stream(Turn& turn) {
-    H1AnswerStream& stream = exchange_->answer;
-    if (!stream.end(turn)) {
-        state_ = State::dead;
-        return cut_stream();
-    }
-    if (!shard_.observers.empty()) tell_observers(shard_, *exchange_, stream.sent());
-    finish_request(turn, stream.closes() || exchange_->call.response.close || shard_.is_draining());
-}
-
-/// An answer that has begun has no end. Where that would be the end of the connection, only a reset tells it
-/// from a whole one.
-inline void H1Connection::cut_stream() noexcept {
-    H1AnswerStream& stream = exchange_->answer;
-    if (!stream.has_begun()) return;
-    exchange_->call.cause = AnswerCause::cut;
-    if (!shard_.observers.empty()) tell_observers(shard_, *exchange_, stream.sent());
-    if (stream.ends_with_connection()) transport_.give_up_output();
+    if (state_ == State::dead) return;
+    exchange_->runner.answer_failure();
+    respond(turn);
 }
 
 inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
     watch().hangup_listener = nullptr;
     if (why == CallRunner::End::client_left) {
-        state_ = State::dead;
-    } else if (exchange_->answer.has_begun()) {
-        log_quietly(shard_.config.log, LogLevel::warning,
-                    "a handler did not end when it was cancelled: ", exchange_->call.route->description());
         state_ = State::dead;
     } else {
         log_quietly(shard_.config.log, LogLevel::warning, "a request took too long in ",
@@ -23409,12 +20861,9 @@ inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
 
 inline void H1Connection::peer_hung_up(std::uint8_t ready) noexcept {
     const bool only_input_ended = (ready & broken) == 0;
-    const H1BodySource& body = exchange_->body;
-    if (only_input_ended && body.is_open()) return;  // the rest of the body may be here
     // A client that ends its input together with its request still reads; one that does so later has left.
-    const TimePoint whole_since = std::max(state_since_, body.ended_at());
     const Clock::duration later =
-        std::max(shard_.reactor.events_since() - whole_since, Clock::duration::zero());
+        std::max(shard_.reactor.events_since() - state_since_, Clock::duration::zero());
     if (only_input_ended && later < shard_.config.half_close_window) return;
     watch().hangup_listener = nullptr;
     exchange_->runner.client_left();
@@ -23439,15 +20888,10 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
 // --- Answering ---
 
 inline void H1Connection::respond(Turn& turn) {
-    const bool wants_close = exchange_->call.response.close || shard_.is_draining();
-    const bool close = wants_close || !exchange_->reader.keeps_alive();
-    answer(turn, close);
-    finish_request(turn, close);
-}
-
-/// The request has its answer.
-inline void H1Connection::finish_request(Turn& turn, bool close) {
     H1Reader& reader = exchange_->reader;
+    Response& response = exchange_->call.response;
+    const bool close = !reader.keeps_alive() || response.close || shard_.is_draining();
+    answer(turn, close);
     const bool has_body_to_come = reader.expects_continue();
     reader.finish(turn.input());
     if (state_ == State::dead) return;
@@ -23475,19 +20919,6 @@ inline bool H1Connection::send_gathered(Turn& turn) {
     if (result == Output::Result::failed) state_ = State::dead;
     return result == Output::Result::sent;
 }
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/server/h1_waiting.hpp ----
-
-// How an H1Connection waits for its client, and how it closes: because a deadline has passed, or because the
-// server asks it to.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
 
 // --- Waiting and closing ---
 
@@ -23563,8 +20994,6 @@ inline void H1Connection::begin_drain() noexcept {
         const bool reads = state_ == State::head && !transport_.has_unsent();
         if (is_between_requests() || reads) set_deadline(reading_deadline());
         if (state_ == State::lingering) set_deadline(lingering_deadline());
-        const bool streams = state_ == State::handling && exchange_->answer.has_begun();
-        if (streams && shard_.config.end_streams_at_stop) exchange_->runner.end_early();
     } catch (const std::bad_alloc&) {
         abandon(503, {});  // no memory for a shorter deadline: it ends now
     }
@@ -23584,8 +21013,7 @@ inline void H1Connection::make_room() noexcept {
 }
 
 inline void H1Connection::abandon(int status, std::string_view detail) noexcept {
-    const bool is_unanswered = state_ == State::handling && !exchange_->answer.has_begun();
-    if (is_unanswered) answer_early(status, detail, AnswerCause::stop);
+    if (state_ == State::handling) answer_early(status, detail, AnswerCause::stop);
     if (state_ != State::cut_off) return drop();
     watch().hangup_listener =
         nullptr;  // a handler is cancelled once; that its client leaves now does not matter
@@ -25339,8 +22767,8 @@ class TestConnection {
     TestConnection& operator=(TestConnection&& other) noexcept;
     ~TestConnection();
 
-    /// Sends all of it, and waits while the server does not read; what the server sends meanwhile is
-    /// received, unless this is a slow client. Throws std::system_error if the server has closed.
+    /// Sends all of it, and waits while the server does not read. Throws std::system_error if the server has
+    /// closed.
     TestConnection& send(std::string_view bytes);
     /// What comes next, after waiting for something to come; "" if the server has closed.
     [[nodiscard]] std::string receive();
@@ -25404,9 +22832,8 @@ class TestClient {
     TestResponse options(std::string_view target, const http::Headers& headers = {}) {
         return request("OPTIONS", target, headers);
     }
-    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise, and a Form
-    /// is urlencoded, or multipart/form-data if it has files. Braces are a Json: post("/notes", {{"text",
-    /// "buy rice"}}). Without one, no Content-Type is sent.
+    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise. Braces are a
+    /// Json: post("/notes", {{"text", "buy rice"}}). Without one, no Content-Type is sent.
     TestResponse post(std::string_view target) { return request("POST", target); }
     TestResponse put(std::string_view target) { return request("PUT", target); }
     TestResponse patch(std::string_view target) { return request("PATCH", target); }
@@ -25455,16 +22882,11 @@ class TestClient {
     template <class Body>
     TestResponse send(std::string_view method, std::string_view target, const Body& body,
                       http::Headers headers) {
-        constexpr bool is_form = std::is_same_v<Body, Form>;
         constexpr bool is_text = std::is_convertible_v<const Body&, std::string_view>;
-        if (!is_form && !headers.contains("Content-Type")) {
+        if (!headers.contains("Content-Type")) {
             headers.set("Content-Type", is_text ? "text/plain; charset=utf-8" : "application/json");
         }
-        if constexpr (is_form) {
-            const auto form = detail::body_of(body);
-            headers.set("Content-Type", form.content_type);
-            return request(method, target, headers, form.text);
-        } else if constexpr (is_text) {
+        if constexpr (is_text) {
             return request(method, target, headers, body);
         } else {
             std::string text;
@@ -25489,7 +22911,6 @@ struct TestConnection::State {
     std::string received;  // and not taken yet
     int error = 0;         // of the reset that ended it, until it is thrown
     bool has_ended = false;
-    bool receives_always = true;  // also while it sends
 
     /// Takes what is there. True if something came, or the end.
     bool take() {
@@ -25533,20 +22954,17 @@ inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, 
     auto [ours, theirs] = detail::make_memory_wires(capacity);
     theirs->acknowledge_at_once(acknowledges_at_once);
     state_ = std::make_unique<State>(client.reactor(), std::move(ours));
-    state_->receives_always = acknowledges_at_once;
     client.run().serve(std::move(theirs));
     if (state_->socket.watch().is_broken()) throw std::logic_error("TestClient: the engine has stopped");
 }
 
 inline TestConnection& TestConnection::send(std::string_view bytes) {
-    State& state = this->state();
-    detail::Socket& socket = state.socket;
+    detail::Socket& socket = state().socket;
     client_->reactor().run_until([&] {
         while (!bytes.empty()) {
             const detail::SysResult result = socket.send(bytes.data(), bytes.size());
             if (result.would_block()) {
                 socket.blocked(detail::writable);
-                if (state.receives_always) static_cast<void>(state.take());
                 return false;
             }
             if (!result.ok()) detail::throw_system_error(result.error, "send");

@@ -514,8 +514,7 @@ TEST_CASE("a large upload takes little memory, and others are answered meanwhile
             std::sort(times.begin(), times.end());
             CHECK(times.size() > 1);
             const auto worst = times[times.size() - 1 - times.size() / 100];
-            MESSAGE("p99 of ", times.size(), " others: ", worst.count() / 1000, " us, the slowest ",
-                    times.back().count() / 1000, " us; memory ", most - before);
+            INFO("p99 of ", times.size(), " others: ", worst.count() / 1000, " us");
             if (harness::is_full_size()) CHECK(worst < 20ms);
         });
 }
