@@ -519,6 +519,33 @@ TEST_CASE("a large upload takes little memory, and others are answered meanwhile
         });
 }
 
+TEST_CASE("a form may be read within a time of the program's own") {
+    with_client(
+        [](sake::Engine& app) {
+            app.post("/",
+                     [](Context& ctx) -> Task<> {
+                         try {
+                             const Form form = co_await sake::timeout(ctx.read_form(), 1min);
+                             ctx.text(form.value("a"));
+                         } catch (const sake::TimedOut&) {
+                             ctx.text("late");
+                         }
+                     })
+                .stream_body();
+        },
+        [](TestClient& client) {
+            const std::string upload = request(part("name=a", "1") + "--b--");
+            CHECK(client.connect().send(upload).response().body == "1");
+            sake::TestConnection connection = client.connect();
+            for (const char c : upload.substr(0, upload.size() - 1)) {
+                connection.send({&c, 1});
+                client.advance(1s);
+            }
+            CHECK(connection.response().body == "late");
+        },
+        quiet_config().with_request_timeout(1h).with_rate_grace(1h).with_header_timeout(1h));
+}
+
 TEST_CASE("a client that sends a form too slowly gets a 408, and nothing is left") {
     with_client(set_up, [](TestClient& client) {
         sake::TestConnection connection = client.connect();
