@@ -183,6 +183,7 @@ TEST_CASE("every wrapped call can be made to fail") {
         CHECK(::fcntl(pair.ends[0], F_GETFD) == -1);
         CHECK(::getsockname(0, nullptr, &length) == -1);
         CHECK(::getsockopt(pair.ends[0], SOL_SOCKET, SO_TYPE, bytes, &length) == -1);
+        CHECK(::linkat(AT_FDCWD, "", AT_FDCWD, "", 0) == -1);
         CHECK(::listen(0, 1) == -1);
         CHECK(::madvise(bytes, 0, MADV_NORMAL) == -1);
         CHECK(::open("/dev/null", O_RDONLY) == -1);
@@ -197,6 +198,7 @@ TEST_CASE("every wrapped call can be made to fail") {
         CHECK(::setsockopt(0, SOL_SOCKET, SO_REUSEADDR, bytes, 4) == -1);
         CHECK(::shutdown(0, SHUT_WR) == -1);
         CHECK(::socket(AF_INET, SOCK_STREAM, 0) == -1);
+        CHECK(::unlink("") == -1);
         CHECK(::write(0, bytes, 1) == -1);
         CHECK(::writev(0, &piece, 1) == -1);
         errno = 0;
