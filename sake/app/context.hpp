@@ -123,8 +123,8 @@ class Context {
     /// the request. form<T>() is a T of its fields, which converts and refuses as bind<T>() does.
     template <class T = Form>
     [[nodiscard]] std::conditional_t<std::is_same_v<T, Form>, const Form&, T> form();
-    /// The same for a coroutine, and the only way on a route with stream_body(): the body is read as it comes,
-    /// and files larger than Config::form_memory are in temporary files that end with the request.
+    /// The same for a coroutine, and the only way on a route with stream_body(): the body is read as it
+    /// comes, and files larger than Config::form_memory are in temporary files that end with the request.
     template <class F = Form>
     [[nodiscard]] Task<F&> read_form();
 
