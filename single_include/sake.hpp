@@ -47,6 +47,8 @@
 //   sake/http/uri.hpp
 //   sake/http/disposition.hpp
 //   sake/http/mime.hpp
+//   sake/http/parameters.hpp
+//   sake/http/multipart.hpp
 //   sake/http/negotiate.hpp
 //   sake/http/range.hpp
 //   sake/http/slice.hpp
@@ -114,12 +116,15 @@
 //   sake/io/listener.hpp
 //   sake/io/memory_wire.hpp
 //   sake/io/tcp_listener.hpp
+//   sake/io/temporary_file.hpp
 //   sake/app/answered.hpp
 //   sake/app/answerer.hpp
 //   sake/app/json_numbers.hpp
 //   sake/app/json_fit.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
+//   sake/app/config.hpp
+//   sake/app/call_limits.hpp
 //   sake/app/request.hpp
 //   sake/app/file_body.hpp
 //   sake/app/response.hpp
@@ -128,7 +133,6 @@
 //   sake/app/client_wait.hpp
 //   sake/app/body_source.hpp
 //   sake/app/carrier.hpp
-//   sake/app/config.hpp
 //   sake/app/handler.hpp
 //   sake/app/pattern.hpp
 //   sake/app/route.hpp
@@ -137,12 +141,18 @@
 //   sake/app/chain.hpp
 //   sake/app/call_runner.hpp
 //   sake/app/context_methods.hpp
+//   sake/app/safe_name.hpp
+//   sake/app/form.hpp
+//   sake/app/form_bind.hpp
+//   sake/app/form_reader.hpp
+//   sake/app/context_form.hpp
 //   sake/app/embed.hpp
 //   sake/app/router.hpp
 //   sake/app/route_table.hpp
 //   sake/app/fallback.hpp
 //   sake/app/file_tree.hpp
 //   sake/app/file_answer.hpp
+//   sake/app/form_writer.hpp
 //   sake/app/static_options.hpp
 //   sake/app/group.hpp
 //   sake/app/listing.hpp
@@ -3726,6 +3736,416 @@ constexpr std::string_view file_extension(std::string_view name) noexcept {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/http/parameters.hpp ----
+
+// The parameters behind a value such as `multipart/form-data; boundary=x` or `form-data; name="a"`, one by
+// one and unescaped.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Reads the parameters of a field value (RFC 9110 section 5.6.6): `; name=value` and `; name="value"`. The
+/// name is a token; what stands without quotes is anything but white space, quotes and ';'.
+class Parameters {
+  public:
+    enum class Result : std::uint8_t { parameter, end, malformed };
+
+    explicit Parameters(std::string_view field) noexcept
+        : value_(trim_ows(field.substr(0, field.find(';')))), rest_(field) {
+        rest_.remove_prefix(std::min(field.find(';'), field.size()));
+    }
+
+    /// What stands before the first ';': "multipart/form-data".
+    [[nodiscard]] std::string_view before() const noexcept { return value_; }
+
+    /// The next one. An empty one, as in "a;;b=c;", is passed over.
+    Result next() {
+        do {
+            rest_ = trim_ows(rest_);
+            if (rest_.empty()) return Result::end;
+            if (rest_.front() != ';') return Result::malformed;
+            rest_ = trim_ows(rest_.substr(1));
+        } while (rest_.empty() || rest_.front() == ';');
+        const std::size_t equals = rest_.find('=');
+        if (equals == std::string_view::npos) return Result::malformed;
+        name = rest_.substr(0, equals);
+        if (!is_token(name)) return Result::malformed;
+        rest_.remove_prefix(equals + 1);
+        text.clear();
+        is_quoted = rest_.starts_with('"');
+        return is_quoted ? read_quoted() : read_bare();
+    }
+
+    // Of the last parameter.
+    std::string_view name;
+    std::string text;
+    bool is_quoted = false;
+
+  private:
+    Result read_bare() {
+        const std::size_t end = std::min(rest_.find_first_of("; \t\""), rest_.size());
+        text.assign(rest_.substr(0, end));
+        rest_.remove_prefix(end);
+        return text.empty() ? Result::malformed : Result::parameter;
+    }
+
+    /// A backslash escapes a quote and a backslash. Before anything else it is itself, because browsers write
+    /// it as it is; so it is before a quote that ends the whole field.
+    Result read_quoted() {
+        for (std::size_t i = 1; i < rest_.size(); ++i) {
+            const char c = rest_[i];
+            if (c == '"') {
+                rest_.remove_prefix(i + 1);
+                return Result::parameter;
+            }
+            const bool is_escape =
+                c == '\\' && i + 2 < rest_.size() && (rest_[i + 1] == '"' || rest_[i + 1] == '\\');
+            text += is_escape ? rest_[++i] : c;
+        }
+        return Result::malformed;
+    }
+
+    std::string_view value_;
+    std::string_view rest_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/multipart.hpp ----
+
+// Reading a body of type multipart/form-data (RFC 7578, RFC 2046): bytes in, events out. Strict about line
+// ends and headers, and linear in the size of the body, however it is split. Not here: where the parts are
+// kept.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// How much a multipart body may have. A part with a file name is a file, any other is a field.
+struct MultipartLimits {
+    std::size_t parts = std::numeric_limits<std::size_t>::max();
+    std::size_t files = std::numeric_limits<std::size_t>::max();
+    std::size_t field = std::numeric_limits<std::size_t>::max();  // bytes of one field
+};
+
+inline constexpr std::size_t longest_boundary = 70;  // RFC 2046 section 5.1.1
+inline constexpr std::size_t most_part_headers = 8;
+inline constexpr std::size_t longest_part_head = 4 * 1024;  // the lines of one part with their ends
+
+/// True for a byte that may stand in a boundary (RFC 2046 section 5.1.1: bchars).
+constexpr bool is_boundary_char(char c) noexcept {
+    const bool is_letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return is_letter || ascii::contains_char("0123456789'()+_,-./:=? ", c);
+}
+
+/// What the head of a part says.
+struct PartHead {
+    std::string name;
+    std::string filename;
+    std::string content_type;  // "" if the client sent none
+    bool is_file = false;
+};
+
+class MultipartParser {
+  public:
+    enum class Kind : std::uint8_t {
+        need_more,  // all that was given is consumed
+        part,       // `head()` is that of a part that begins
+        data,       // of this part
+        part_end,
+        done,  // the last boundary has come; what follows is consumed and ignored
+        refused,
+    };
+    struct Step {
+        Kind kind = Kind::need_more;
+        std::size_t consumed = 0;
+        std::string_view data = {};  // lies in the input, or in the parser until the next call
+    };
+
+    MultipartParser(std::string_view boundary, const MultipartLimits& limits)
+        : delimiter_("\r\n--" + std::string(boundary)), limits_(limits) {}
+
+    /// Takes bytes off the front of `input`, up to the next event. After need_more, it wants more input.
+    [[nodiscard]] Step read(std::string_view input);
+
+    /// The body has ended: done, or refused.
+    [[nodiscard]] Step end() {
+        if (state_ == State::epilogue) return {Kind::done};
+        if (state_ != State::refused) refuse(400, "the body ends before its last boundary");
+        return {Kind::refused};
+    }
+
+    [[nodiscard]] PartHead& head() noexcept { return head_; }
+    [[nodiscard]] int status() const noexcept { return status_; }
+    [[nodiscard]] const std::string& reason() const noexcept { return reason_; }
+
+  private:
+    enum class State : std::uint8_t {
+        preamble,
+        after_boundary,
+        dash,        // one '-' behind a boundary
+        padding,     // white space behind a boundary
+        padding_cr,  // the line end behind a boundary
+        line,        // of the head of a part
+        line_cr,
+        data,
+        epilogue,
+        refused,
+    };
+
+    Step refuse(int status, std::string reason, std::size_t consumed = 0) {
+        state_ = State::refused;
+        status_ = status;
+        reason_ = std::move(reason);
+        return {Kind::refused, consumed};
+    }
+
+    /// How many bytes the rest of the delimiter and the text have in common.
+    [[nodiscard]] std::size_t common(std::string_view text) const noexcept {
+        const std::size_t most = std::min(text.size(), delimiter_.size() - matched_);
+        const char* const wanted = delimiter_.data() + matched_;
+        return static_cast<std::size_t>(std::mismatch(wanted, wanted + most, text.data()).first - wanted);
+    }
+
+    [[nodiscard]] Step search(std::string_view input, std::size_t at);
+    [[nodiscard]] Step give(std::string_view piece, std::size_t consumed);
+    [[nodiscard]] Step after_boundary(char c, std::size_t consumed);
+    [[nodiscard]] Step begin_head(std::size_t consumed);
+    [[nodiscard]] Step end_line(std::size_t consumed);
+    [[nodiscard]] Step end_head(std::size_t consumed);
+    [[nodiscard]] const char* take_disposition(std::string_view value);
+
+    const std::string delimiter_;
+    MultipartLimits limits_;
+    State state_ = State::preamble;
+    // How much of the delimiter has come. Only its first byte is a CR, so a match that fails begins nowhere
+    // else in itself, and what was held back is the beginning of the delimiter.
+    std::size_t matched_ = 2;
+    // How much of that has not come: at the beginning of the body, and of a part, the line end before a
+    // boundary is there already.
+    std::size_t pretended_ = 2;
+    std::size_t parts_ = 0;
+    std::size_t files_ = 0;
+    std::size_t field_size_ = 0;
+    std::string line_;
+    std::size_t lines_ = 0;
+    std::size_t head_size_ = 0;
+    bool has_disposition_ = false;
+    bool has_type_ = false;
+    bool has_encoding_ = false;
+    PartHead head_;
+    int status_ = 0;
+    std::string reason_;
+};
+
+inline MultipartParser::Step MultipartParser::read(std::string_view input) {
+    for (std::size_t at = 0;;) {
+        if (state_ == State::refused) return {Kind::refused, at};
+        if (matched_ == delimiter_.size()) {
+            matched_ = pretended_ = 0;
+            if (std::exchange(state_, State::after_boundary) == State::data) return {Kind::part_end, at};
+        }
+        if (at == input.size()) return {Kind::need_more, at};
+        Step step;
+        switch (state_) {
+            case State::preamble:
+            case State::data:
+                step = search(input, at);
+                break;
+            case State::line: {
+                const std::size_t end = std::min(input.find_first_of("\r\n", at), input.size());
+                head_size_ += end - at;
+                if (head_size_ > longest_part_head) return end_line(at);
+                line_.append(input, at, end - at);
+                step.consumed = end;
+                if (end == input.size()) break;
+                if (input[end] != '\r') return refuse(400, "a line of a part ends without a CR", end);
+                ++step.consumed;
+                state_ = State::line_cr;
+                break;
+            }
+            case State::line_cr:
+                if (input[at] != '\n') return refuse(400, "a CR in the head of a part ends no line", at);
+                step = end_line(at + 1);
+                break;
+            case State::epilogue:
+                return {Kind::need_more, input.size()};
+            default:
+                step = after_boundary(input[at], at + 1);
+                break;
+        }
+        if (step.kind != Kind::need_more) return step;
+        at = step.consumed;
+    }
+}
+
+/// Passes data up to the next delimiter, or to what may be the beginning of one.
+inline MultipartParser::Step MultipartParser::search(std::string_view input, std::size_t at) {
+    if (matched_ > 0) {
+        const std::size_t more = common(input.substr(at));
+        at += more;
+        matched_ += more;
+        if (matched_ == delimiter_.size() || at == input.size()) return {Kind::need_more, at};
+        std::string_view held = std::string_view(delimiter_).substr(0, std::exchange(matched_, 0));
+        held.remove_prefix(std::exchange(pretended_, 0));
+        return give(held, at);
+    }
+    for (std::size_t from = at;;) {
+        const void* const found = std::memchr(input.data() + from, '\r', input.size() - from);
+        if (found == nullptr) return give(input.substr(at), input.size());
+        const auto cr = static_cast<std::size_t>(static_cast<const char*>(found) - input.data());
+        const std::size_t length = common(input.substr(cr));
+        from = cr + length;
+        if (length < delimiter_.size() && from < input.size()) continue;
+        const Step step = give(input.substr(at, cr - at), from);
+        matched_ = length;
+        return step;
+    }
+}
+
+/// A field that grows too long is given up to its limit, so that the events are the same however it is split.
+inline MultipartParser::Step MultipartParser::give(std::string_view piece, std::size_t consumed) {
+    if (state_ == State::preamble || piece.empty()) return {Kind::need_more, consumed};
+    if (!head_.is_file) {
+        const std::size_t room = limits_.field - field_size_;
+        if (piece.size() > room) {
+            refuse(413, "a field of the form is larger than " + std::to_string(limits_.field) +
+                            " bytes (max_form_field)");
+            if (room == 0) return {Kind::refused, consumed};
+            piece = piece.substr(0, room);
+        }
+        field_size_ += piece.size();
+    }
+    return {Kind::data, consumed, piece};
+}
+
+inline MultipartParser::Step MultipartParser::after_boundary(char c, std::size_t consumed) {
+    const bool is_space = c == ' ' || c == '\t';
+    if (state_ == State::after_boundary && c == '-') {
+        state_ = State::dash;
+    } else if (state_ == State::dash && c == '-') {
+        state_ = State::epilogue;
+        return {Kind::done, consumed};
+    } else if ((state_ == State::after_boundary || state_ == State::padding) && is_space) {
+        state_ = State::padding;
+    } else if ((state_ == State::after_boundary || state_ == State::padding) && c == '\r') {
+        state_ = State::padding_cr;
+    } else if (state_ == State::padding_cr && c == '\n') {
+        return begin_head(consumed);
+    } else {
+        return refuse(400, "a boundary is followed by what is no line end", consumed);
+    }
+    return {Kind::need_more, consumed};
+}
+
+inline MultipartParser::Step MultipartParser::begin_head(std::size_t consumed) {
+    if (parts_ == limits_.parts) {
+        return refuse(413,
+                      "the form has more than " + std::to_string(limits_.parts) + " parts (max_form_parts)",
+                      consumed);
+    }
+    ++parts_;
+    state_ = State::line;
+    line_.clear();
+    lines_ = head_size_ = field_size_ = 0;
+    has_disposition_ = has_type_ = has_encoding_ = false;
+    head_ = PartHead();
+    return {Kind::need_more, consumed};
+}
+
+/// A line of the head is complete, or too long.
+inline MultipartParser::Step MultipartParser::end_line(std::size_t consumed) {
+    if (line_.empty() && head_size_ <= longest_part_head) return end_head(consumed);
+    head_size_ += 2;
+    if (head_size_ > longest_part_head) {
+        return refuse(400, "the headers of a part are larger than 4096 bytes (part headers)", consumed);
+    }
+    if (++lines_ > most_part_headers) {
+        return refuse(400, "a part has more than 8 headers (part headers)", consumed);
+    }
+    const std::size_t colon = line_.find(':');
+    const std::string_view name = std::string_view(line_).substr(0, std::min(colon, line_.size()));
+    if (colon == std::string::npos || !is_valid_field_name(name)) {
+        return refuse(400, "a header of a part has no valid name", consumed);
+    }
+    const std::string_view value = trim_ows(std::string_view(line_).substr(colon + 1));
+    if (!is_valid_field_value(value)) {
+        return refuse(400, "a header of a part has a control byte in its value", consumed);
+    }
+    const char* wrong = nullptr;
+    constexpr const char* twice = "a header of a part is there twice";
+    if (iequals(name, "Content-Disposition")) {
+        wrong = std::exchange(has_disposition_, true) ? twice : take_disposition(value);
+    } else if (iequals(name, "Content-Type")) {
+        wrong = std::exchange(has_type_, true) ? twice : nullptr;
+        head_.content_type = value;
+    } else if (iequals(name, "Content-Transfer-Encoding")) {
+        const bool is_plain = iequals(value, "7bit") || iequals(value, "8bit") || iequals(value, "binary");
+        wrong = std::exchange(has_encoding_, true) ? twice
+                : is_plain                         ? nullptr
+                           : "the Content-Transfer-Encoding of a part must be 7bit, 8bit or binary";
+    }
+    if (wrong != nullptr) return refuse(400, wrong, consumed);
+    line_.clear();
+    state_ = State::line;
+    return {Kind::need_more, consumed};
+}
+
+inline MultipartParser::Step MultipartParser::end_head(std::size_t consumed) {
+    if (!has_disposition_) return refuse(400, "a part has no Content-Disposition", consumed);
+    if (head_.is_file && files_ == limits_.files) {
+        return refuse(413,
+                      "the form has more than " + std::to_string(limits_.files) + " files (max_form_files)",
+                      consumed);
+    }
+    if (head_.is_file) ++files_;
+    state_ = State::data;
+    matched_ = pretended_ = 2;
+    return {Kind::part, consumed};
+}
+
+/// Browsers write a quote, CR and LF in a name as escapes of URIs, and no other byte (WHATWG HTML, section
+/// "multipart form data").
+inline std::string decode_part_name(std::string_view text) {
+    std::string name;
+    name.reserve(text.size());
+    while (!text.empty()) {
+        const std::string_view escape = text.substr(0, 3);
+        const bool is_escape = escape == "%22" || iequals(escape, "%0D") || iequals(escape, "%0A");
+        name += is_escape ? static_cast<char>(ascii::hex_value(text[1]) * 16 + ascii::hex_value(text[2]))
+                          : text[0];
+        text.remove_prefix(is_escape ? 3 : 1);
+    }
+    return name;
+}
+
+/// Returns what is wrong with it, or nullptr. `filename*` is ignored, as RFC 7578 section 4.2 demands.
+inline const char* MultipartParser::take_disposition(std::string_view value) {
+    Parameters parameters(value);
+    if (!iequals(parameters.before(), "form-data"))
+        return "the Content-Disposition of a part is not form-data";
+    bool has_name = false;
+    for (;;) {
+        const Parameters::Result result = parameters.next();
+        if (result == Parameters::Result::malformed) return "the Content-Disposition of a part is malformed";
+        if (result == Parameters::Result::end) break;
+        const bool is_name = iequals(parameters.name, "name");
+        if (!is_name && !iequals(parameters.name, "filename")) continue;
+        if (std::exchange(is_name ? has_name : head_.is_file, true)) {
+            return "the Content-Disposition of a part has a parameter twice";
+        }
+        (is_name ? head_.name : head_.filename) = decode_part_name(parameters.text);
+    }
+    return has_name ? nullptr : "the Content-Disposition of a part has no name";
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/http/negotiate.hpp ----
 
 // Content negotiation by quality values (RFC 9110 section 12.4.2): which coding a client accepts best, and
@@ -6101,6 +6521,32 @@ SysResult for_each_name(FileDescriptor directory, F f) {
     }
 }
 
+/// Opens a file without a name in this directory, for reading and writing; close-on-exec. EOPNOTSUPP where
+/// the system or the file system has no such files.
+inline SysResult open_unnamed([[maybe_unused]] const char* directory, [[maybe_unused]] mode_t mode) noexcept {
+#if defined(O_TMPFILE)
+    return open(directory, O_TMPFILE | O_RDWR, mode);
+#else
+    return {-1, EOPNOTSUPP};
+#endif
+}
+
+/// Gives a file one more name, if nothing has that name; EEXIST otherwise.
+inline SysResult link(const char* from, const char* path, int flags = 0) noexcept {
+    return retry([=] { return ::linkat(AT_FDCWD, from, AT_FDCWD, path, flags); });
+}
+
+/// The same for a file that is open, and that may have no name yet.
+inline SysResult link_open_file(int fd, const char* path) noexcept {
+    char from[32] = "/proc/self/fd/";
+    *std::to_chars(from + std::strlen(from), from + sizeof from - 1, fd).ptr = '\0';
+    return link(from, path, AT_SYMLINK_FOLLOW);
+}
+
+inline SysResult unlink(const char* path) noexcept {
+    return retry([=] { return ::unlink(path); });
+}
+
 /// Takes over a descriptor that a call has just made. Throws std::system_error that names the call.
 inline FileDescriptor own_or_throw(SysResult made, const char* call) {
     const SysResult own = above_standard_streams(made);
@@ -7856,6 +8302,19 @@ struct TaskPromise : TaskPromiseBase {
     }
 };
 
+/// Of a task that gives a reference.
+template <class T>
+struct TaskPromise<T&> : TaskPromiseBase {
+    T* value = nullptr;
+
+    Task<T&> get_return_object() noexcept;
+    void return_value(T& result) noexcept { value = &result; }
+    T& take() const {
+        if (exception) std::rethrow_exception(exception);
+        return *value;
+    }
+};
+
 template <>
 struct TaskPromise<void> : TaskPromiseBase {
     Task<void> get_return_object() noexcept;
@@ -7935,6 +8394,11 @@ namespace detail {
 template <class T>
 Task<T> TaskPromise<T>::get_return_object() noexcept {
     return Task<T>(std::coroutine_handle<TaskPromise<T>>::from_promise(*this));
+}
+
+template <class T>
+Task<T&> TaskPromise<T&>::get_return_object() noexcept {
+    return Task<T&>(std::coroutine_handle<TaskPromise<T&>>::from_promise(*this));
 }
 
 inline Task<void> TaskPromise<void>::get_return_object() noexcept {
@@ -14413,6 +14877,180 @@ Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/io/temporary_file.hpp ----
+
+// Files without a name, which end with their descriptor or with the process, and files that get their name
+// only when they are complete. Everything here blocks: it is for threads that may.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+inline void write_all(int fd, std::string_view bytes, const std::string& path) {
+    while (!bytes.empty()) {
+        const SysResult result = sys::write(fd, bytes.data(), bytes.size());
+        if (!result.ok()) throw_system_error(result.error, path);
+        bytes.remove_prefix(static_cast<std::size_t>(result.value));
+    }
+}
+
+/// What a program has given, or the system's directory for temporary files: TMPDIR, else /tmp.
+inline std::string temporary_directory_or(std::string_view given) {
+    if (!given.empty()) return std::string(given);
+    const char* const of_user = std::getenv("TMPDIR");
+    return of_user != nullptr && *of_user != '\0' ? of_user : "/tmp";
+}
+
+/// A new file with a name that nobody knows, which is removed again at the end of this object. Throws
+/// std::system_error that names the directory.
+class NamedTemporary {
+  public:
+    NamedTemporary(const std::string& directory, mode_t mode) {
+        static std::atomic<unsigned> made{0};
+        // Names may be guessed: O_EXCL follows no link, and opens nothing that is there already.
+        SysResult opened{-1, EEXIST};
+        for (int tries = 0; tries < 100 && opened.error == EEXIST; ++tries) {
+            path_ = directory + "/.sake-" + std::to_string(::getpid()) + "-" + std::to_string(++made);
+            opened = sys::open(path_.c_str(), O_RDWR | O_CREAT | O_EXCL, mode);
+        }
+        if (!opened.ok()) throw_system_error(opened.error, "a temporary file in " + directory);
+        file_ = FileDescriptor(static_cast<int>(opened.value));
+    }
+    NamedTemporary(const NamedTemporary&) = delete;
+    NamedTemporary& operator=(const NamedTemporary&) = delete;
+    ~NamedTemporary() { static_cast<void>(sys::unlink(path_.c_str())); }
+
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+    [[nodiscard]] FileDescriptor& file() noexcept { return file_; }
+
+  private:
+    std::string path_;
+    FileDescriptor file_;
+};
+
+[[noreturn]] inline void throw_not_saved(int error, const std::string& path) {
+    throw_system_error(error, "cannot save " + path);
+}
+
+/// For a file system without hard links: what is written is seen before it is complete.
+template <class Fill>
+void fill_new_file(const std::string& path, Fill fill) {
+    const SysResult opened = sys::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (!opened.ok()) throw_not_saved(opened.error, path);
+    const FileDescriptor file(static_cast<int>(opened.value));
+    try {
+        fill(file.get());
+    } catch (...) {
+        static_cast<void>(sys::unlink(path.c_str()));
+        throw;
+    }
+}
+
+/// Makes a file of this name, of what `fill(fd)` writes. It has its name when it is complete; if anything
+/// has that name already, or something fails, there is no new file. Throws std::system_error that names the
+/// path.
+template <class Fill>
+void save_new_file(const std::string& path, Fill fill) {
+    demand_no_nul(path);
+    const std::size_t slash = path.rfind('/');
+    const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+    if (const SysResult unnamed = sys::open_unnamed(directory.c_str(), 0666); unnamed.ok()) {
+        const FileDescriptor file(static_cast<int>(unnamed.value));
+        fill(file.get());
+        const SysResult linked = sys::link_open_file(file.get(), path.c_str());
+        if (linked.ok()) return;
+        if (linked.error == EEXIST) throw_not_saved(EEXIST, path);
+    }
+    // The way of systems that have no such files, or no /proc.
+    NamedTemporary named(directory, 0666);
+    fill(named.file().get());
+    const SysResult linked = sys::link(named.path().c_str(), path.c_str());
+    if (linked.ok()) return;
+    const bool has_no_links = linked.error == EPERM || linked.error == EOPNOTSUPP || linked.error == ENOSYS;
+    if (!has_no_links) throw_not_saved(linked.error, path);
+    fill_new_file(path, fill);
+}
+
+inline void save_bytes(const std::string& path, std::string_view bytes) {
+    save_new_file(path, [&](int fd) { write_all(fd, bytes, path); });
+}
+
+/// A file that nothing names: it is gone with its descriptor, whatever becomes of the process.
+class TemporaryFile {
+  public:
+    /// Closes a large file: the system frees its blocks then, which takes 60 ms for 1 GiB.
+    using Close = void (*)(FileDescriptor file) noexcept;
+
+    /// Makes one in `directory`, or in the system's if that is "". Throws std::system_error that names the
+    /// directory.
+    explicit TemporaryFile(std::string_view directory, Close close_large = nullptr)
+        : place_(temporary_directory_or(directory)), close_large_(close_large) {
+        demand_no_nul(place_);
+        // With the mode that it shall have if it gets a name.
+        if (const SysResult unnamed = sys::open_unnamed(place_.c_str(), 0666); unnamed.ok()) {
+            file_ = FileDescriptor(static_cast<int>(unnamed.value));
+            may_be_linked_ = true;
+        } else {
+            file_ = std::move(NamedTemporary(place_, 0600).file());
+        }
+        place_.insert(0, "a temporary file in ");
+    }
+    TemporaryFile(const TemporaryFile&) = delete;
+    TemporaryFile& operator=(const TemporaryFile&) = delete;
+    ~TemporaryFile() {
+        constexpr std::uint64_t large = std::uint64_t{4} * 1024 * 1024;
+        if (close_large_ != nullptr && size_ >= large) close_large_(std::move(file_));
+    }
+
+    [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
+
+    /// Appends.
+    void write(std::string_view bytes) {
+        write_all(file_.get(), bytes, place_);
+        size_ += bytes.size();
+    }
+
+    /// Up to `most` bytes from `offset` on; fewer only at the end.
+    [[nodiscard]] std::string read(std::uint64_t offset, std::size_t most) const {
+        std::string bytes(
+            static_cast<std::size_t>(std::min<std::uint64_t>(size_ - std::min(offset, size_), most)), '\0');
+        for (std::size_t done = 0; done < bytes.size();) {
+            const SysResult got =
+                sys::read_at(file_.get(), bytes.data() + done, bytes.size() - done, offset + done);
+            if (!got.ok() || got.value == 0) throw_system_error(got.ok() ? EIO : got.error, place_);
+            done += static_cast<std::size_t>(got.value);
+        }
+        return bytes;
+    }
+
+    /// Gives it this name, or makes a copy where it cannot have it: on another file system, or for the second
+    /// time. As save_new_file.
+    void save(const std::string& path) {
+        demand_no_nul(path);
+        if (may_be_linked_) {
+            const SysResult linked = sys::link_open_file(file_.get(), path.c_str());
+            if (linked.error == EEXIST) throw_not_saved(EEXIST, path);
+            may_be_linked_ = !linked.ok();
+            if (linked.ok()) return;
+        }
+        save_new_file(path, [&](int fd) {
+            constexpr std::size_t piece = std::size_t{256} * 1024;
+            for (std::uint64_t at = 0; at < size_; at += piece) write_all(fd, read(at, piece), path);
+        });
+    }
+
+  private:
+    std::string place_;  // for messages
+    FileDescriptor file_;
+    std::uint64_t size_ = 0;
+    Close close_large_;
+    bool may_be_linked_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/answered.hpp ----
 
 // What Engine::on_answered is told of every answer, also of those that no handler made.
@@ -15234,15 +15872,9 @@ Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* 
     }
 }
 
+/// A document that has been read as a T. Throws HttpError 422 that says what does not fit.
 template <class T>
-T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memory) {
-    static_assert(
-        ReadableFromJson<T>,
-        "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
-        "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
-        "which its numbers are not checked");
-    JsonOwner<> document;
-    document.value = parse_body<Json>(body, limits, memory);
+T document_as(JsonOwner<>& document, std::size_t body_size) {
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);
     } else {
@@ -15256,7 +15888,7 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
                 throw HttpError(422,
                                 std::string("body: must be an object, but is ") + document.value.type_name());
             }
-            const std::string where = find_culprit<T>(std::move(document.value), body.size());
+            const std::string where = find_culprit<T>(std::move(document.value), body_size);
             throw HttpError(422,
                             (where.empty() ? "body: " : "body: '" + where + "': ") + plain_message(error));
         } catch (const Json::exception& error) {
@@ -15266,6 +15898,319 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
         }
     }
 }
+
+template <class T>
+T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memory) {
+    static_assert(
+        ReadableFromJson<T>,
+        "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
+        "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
+        "which its numbers are not checked");
+    JsonOwner<> document;
+    document.value = parse_body<Json>(body, limits, memory);
+    return document_as<T>(document, body.size());
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/config.hpp ----
+
+// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
+// default here.
+
+namespace sake {
+inline namespace v0 {
+
+namespace detail {
+
+/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
+/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
+template <std::integral Field, std::integral Number>
+constexpr Field as_setting(Number value) noexcept {
+    const std::int64_t number = written_number(value);
+    constexpr Field largest = std::numeric_limits<Field>::max();
+    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
+        return largest;
+    using Signed = std::make_signed_t<Field>;
+    constexpr Signed smallest = std::numeric_limits<Signed>::min();
+    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
+    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
+    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
+}
+
+}  // namespace detail
+
+/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
+/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
+/// limit".
+struct Config {
+    // Worker routes.
+    int worker_pool_size = 0;  // threads; 0 is one per CPU
+    bool enable_worker_pool = true;
+    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
+    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
+
+    std::chrono::milliseconds stall_warning{
+        50};  // a handler that holds the reactor's thread for longer is logged
+
+    // Connections.
+    int max_connections =
+        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
+    int listen_backlog = 4096;
+    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
+    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
+    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
+    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
+    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
+    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
+    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
+    int minimum_rate = 240;                                // bytes per second: 408, or close
+    std::chrono::milliseconds half_close_window{
+        50};  // an end of input before its request, or this soon after, still gets the answer; later it
+              // means that the client has gone
+    std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
+    bool end_streams_at_stop = true;  // answers in pieces end when a stop begins; false: they have the grace
+
+    // A request.
+    std::size_t max_request_line = 8 * 1024;       // 414
+    std::size_t max_header_block = 16 * 1024;      // 431
+    int max_header_count = 100;                    // 431
+    std::size_t max_body = 1024 * 1024;            // decoded: 413
+    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
+    std::size_t max_trailers = 4 * 1024;           // of one body: 400
+    int max_json_depth = 64;                       // 400
+    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
+    std::size_t max_form_parts = 1'000;            // of a multipart body, fields and files: 413
+    std::size_t max_form_files = 100;              // 413
+    std::size_t max_form_field = 64 * 1024;        // one field, of any form: 413
+    std::size_t max_form_pairs = 10'000;           // of a urlencoded body: 413
+    std::size_t form_memory = 256 * 1024;  // a larger file of a streamed form goes to a temporary file
+    std::string temporary_directory = {};  // of such files; "" is TMPDIR, else /tmp
+
+    // A response.
+    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
+
+    // The process.
+    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
+    PollerKind poller = PollerKind::automatic;
+    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
+    // process and for the programs that it starts.
+    bool raise_file_limit = true;
+    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
+    bool announce = true;        // log one line with the address at start
+    LogSink log = log_to_stderr;
+
+    [[nodiscard]] static Config with_defaults() { return {}; }
+
+    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
+    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
+    template <std::integral Number>
+    Config& with_worker_queue_limit(Number jobs) {
+        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
+    }
+    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
+    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
+    template <std::integral Number>
+    Config& with_max_connections(Number count) {
+        return max_connections = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_listen_backlog(Number count) {
+        return listen_backlog = detail::as_setting<int>(count), *this;
+    }
+    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
+    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
+    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
+    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
+    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
+    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
+    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
+    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
+    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
+    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
+    Config& with_end_streams_at_stop(bool on) { return end_streams_at_stop = on, *this; }
+    template <std::integral Number>
+    Config& with_max_request_line(Number bytes) {
+        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_block(Number bytes) {
+        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_count(Number count) {
+        return max_header_count = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_body(Number bytes) {
+        return max_body = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_chunk_extensions(Number bytes) {
+        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_trailers(Number bytes) {
+        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_depth(Number depth) {
+        return max_json_depth = detail::as_setting<int>(depth), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_values(Number count) {
+        return max_json_values = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_form_parts(Number count) {
+        return max_form_parts = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_form_files(Number count) {
+        return max_form_files = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_form_field(Number bytes) {
+        return max_form_field = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_form_pairs(Number count) {
+        return max_form_pairs = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_form_memory(Number bytes) {
+        return form_memory = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_temporary_directory(std::string path) {
+        return temporary_directory = std::move(path), *this;
+    }
+    template <std::integral Number>
+    Config& with_output_soft_limit(Number bytes) {
+        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
+    template <std::integral Number>
+    Config& with_max_buffered(Number bytes) {
+        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
+    Config& with_signals(bool on) { return handle_signals = on, *this; }
+    Config& with_announce(bool on) { return announce = on, *this; }
+    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
+};
+
+namespace detail {
+
+/// A setting as it was written, for a message.
+template <class Number>
+std::string setting_text(Number value) {
+    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
+    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
+    return std::to_string(is_minus_one ? -1 : written_number(value));
+}
+
+template <class Number>
+void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
+    if (std::cmp_greater_equal(written_number(value), smallest)) return;
+    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
+                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
+}
+
+/// The clock counts no further than this.
+inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
+
+inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
+    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
+    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
+        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
+    }
+}
+
+/// Throws std::invalid_argument naming the first field that makes no sense.
+inline void validate(const Config& config) {
+    check_setting("worker_pool_size", config.worker_pool_size, 0);
+    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
+    check_setting("worker_queue_timeout", config.worker_queue_timeout);
+    check_setting("stall_warning", config.stall_warning);
+    check_setting("max_connections", config.max_connections, 0);
+    check_setting("listen_backlog", config.listen_backlog, 1);
+    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
+        throw std::invalid_argument(
+            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
+    check_setting("keep_alive_timeout", config.keep_alive_timeout);
+    check_setting("header_timeout", config.header_timeout);
+    check_setting("request_timeout", config.request_timeout);
+    check_setting("read_timeout", config.read_timeout);
+    check_setting("write_timeout", config.write_timeout);
+    check_setting("rate_grace", config.rate_grace);
+    check_setting("minimum_rate", config.minimum_rate, 1);
+    check_setting("half_close_window", config.half_close_window, 0);
+    check_setting("shutdown_grace", config.shutdown_grace, 0);
+    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
+    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
+    check_setting("max_header_count", config.max_header_count, 0);
+    check_setting<std::size_t>("max_body", config.max_body, 0);
+    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
+    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
+    check_setting("max_json_depth", config.max_json_depth, 1);
+    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
+    check_setting<std::size_t>("max_form_parts", config.max_form_parts, 0);
+    check_setting<std::size_t>("max_form_files", config.max_form_files, 0);
+    check_setting<std::size_t>("max_form_field", config.max_form_field, 0);
+    check_setting<std::size_t>("max_form_pairs", config.max_form_pairs, 0);
+    check_setting<std::size_t>("form_memory", config.form_memory, 0);
+    if (config.temporary_directory.find('\0') != std::string::npos)
+        throw std::invalid_argument("Config::temporary_directory must not have a NUL byte in it");
+    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
+    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
+    if (!config.log) throw std::invalid_argument("Config::log must be callable");
+}
+
+/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
+/// moment. Throws as `validate` does.
+[[nodiscard]] inline Config settled(Config config) {
+    validate(config);
+    for (std::chrono::milliseconds* const each :
+         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
+          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
+          &config.rate_grace, &config.half_close_window, &config.shutdown_grace}) {
+        *each = std::min(*each, longest_setting);
+    }
+    return config;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/call_limits.hpp ----
+
+// How much of a request a handler may be given: what the settings say of JSON and of forms.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+struct CallLimits {
+    CallLimits() = default;
+    explicit CallLimits(const Config& config)
+        : json{static_cast<std::size_t>(config.max_json_depth), config.max_json_values},
+          form{config.max_form_parts, config.max_form_files, config.max_form_field},
+          form_pairs(config.max_form_pairs),
+          form_memory(config.form_memory),
+          temporary_directory(config.temporary_directory) {}
+
+    JsonLimits json;
+    MultipartLimits form;
+    std::size_t form_pairs = MultipartLimits().parts;
+    std::size_t form_memory = 256 * 1024;
+    std::string_view temporary_directory;  // of the Config; "" is the system's
+};
+
+/// Those of a call that no server has made.
+inline constexpr CallLimits no_call_limits;
 
 }  // namespace detail
 }  // namespace v0
@@ -15712,6 +16657,7 @@ namespace sake {
 inline namespace v0 {
 
 class BodyWriter;
+class Form;
 
 namespace detail {
 class ReadWait;
@@ -15805,6 +16751,15 @@ class Context {
     /// request says that its body is of another type, 400 if it is not JSON, and 422 if it does not fit T.
     template <class T = Json>
     [[nodiscard]] T bind() const;
+
+    /// The body as a form, urlencoded or multipart (415 for another type); read once, and kept for as long as
+    /// the request. form<T>() is a T of its fields, which converts and refuses as bind<T>() does.
+    template <class T = Form>
+    [[nodiscard]] std::conditional_t<std::is_same_v<T, Form>, const Form&, T> form();
+    /// The same for a coroutine, and the only way on a route with stream_body(): the body is read as it
+    /// comes, and files larger than Config::form_memory are in temporary files that end with the request.
+    template <class F = Form>
+    [[nodiscard]] Task<F&> read_form();
 
     // --- The response; the last body set wins ---
 
@@ -15933,7 +16888,7 @@ struct CallPlace {
     Carrier* carrier = nullptr;  // takes the calls of worker routes; none if they run here
     PeerAddress peer;
     std::string_view scheme = "http";
-    JsonLimits json;
+    const CallLimits* limits = &no_call_limits;
     const Budget* memory = nullptr;  // of all connections; none on a worker
     int worker_pool_size = 0;
     bool in_worker_pool = false;
@@ -16371,240 +17326,6 @@ class Carrier {
 
 using MakeCarrier = std::unique_ptr<Carrier> (*)(Reactor&, const Config&,
                                                  const std::shared_ptr<const RouteTable>&, Budget&);
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
-// ---- sake/app/config.hpp ----
-
-// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
-// default here.
-
-namespace sake {
-inline namespace v0 {
-
-namespace detail {
-
-/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
-/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
-template <std::integral Field, std::integral Number>
-constexpr Field as_setting(Number value) noexcept {
-    const std::int64_t number = written_number(value);
-    constexpr Field largest = std::numeric_limits<Field>::max();
-    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
-        return largest;
-    using Signed = std::make_signed_t<Field>;
-    constexpr Signed smallest = std::numeric_limits<Signed>::min();
-    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
-    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
-    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
-}
-
-}  // namespace detail
-
-/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
-/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
-/// limit".
-struct Config {
-    // Worker routes.
-    int worker_pool_size = 0;  // threads; 0 is one per CPU
-    bool enable_worker_pool = true;
-    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
-    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
-
-    std::chrono::milliseconds stall_warning{
-        50};  // a handler that holds the reactor's thread for longer is logged
-
-    // Connections.
-    int max_connections =
-        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
-    int listen_backlog = 4096;
-    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
-    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
-    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
-    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
-    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
-    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
-    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
-    int minimum_rate = 240;                                // bytes per second: 408, or close
-    std::chrono::milliseconds half_close_window{
-        50};  // an end of input before its request, or this soon after, still gets the answer; later it
-              // means that the client has gone
-    std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
-    bool end_streams_at_stop = true;  // answers in pieces end when a stop begins; false: they have the grace
-
-    // A request.
-    std::size_t max_request_line = 8 * 1024;       // 414
-    std::size_t max_header_block = 16 * 1024;      // 431
-    int max_header_count = 100;                    // 431
-    std::size_t max_body = 1024 * 1024;            // decoded: 413
-    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
-    std::size_t max_trailers = 4 * 1024;           // of one body: 400
-    int max_json_depth = 64;                       // 400
-    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
-
-    // A response.
-    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
-
-    // The process.
-    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
-    PollerKind poller = PollerKind::automatic;
-    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
-    // process and for the programs that it starts.
-    bool raise_file_limit = true;
-    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
-    bool announce = true;        // log one line with the address at start
-    LogSink log = log_to_stderr;
-
-    [[nodiscard]] static Config with_defaults() { return {}; }
-
-    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
-    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
-    template <std::integral Number>
-    Config& with_worker_queue_limit(Number jobs) {
-        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
-    }
-    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
-    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
-    template <std::integral Number>
-    Config& with_max_connections(Number count) {
-        return max_connections = detail::as_setting<int>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_listen_backlog(Number count) {
-        return listen_backlog = detail::as_setting<int>(count), *this;
-    }
-    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
-    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
-    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
-    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
-    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
-    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
-    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
-    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
-    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
-    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
-    Config& with_end_streams_at_stop(bool on) { return end_streams_at_stop = on, *this; }
-    template <std::integral Number>
-    Config& with_max_request_line(Number bytes) {
-        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_header_block(Number bytes) {
-        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_header_count(Number count) {
-        return max_header_count = detail::as_setting<int>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_body(Number bytes) {
-        return max_body = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_chunk_extensions(Number bytes) {
-        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_trailers(Number bytes) {
-        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_json_depth(Number depth) {
-        return max_json_depth = detail::as_setting<int>(depth), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_json_values(Number count) {
-        return max_json_values = detail::as_setting<std::size_t>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_output_soft_limit(Number bytes) {
-        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
-    template <std::integral Number>
-    Config& with_max_buffered(Number bytes) {
-        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
-    Config& with_signals(bool on) { return handle_signals = on, *this; }
-    Config& with_announce(bool on) { return announce = on, *this; }
-    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
-};
-
-namespace detail {
-
-/// A setting as it was written, for a message.
-template <class Number>
-std::string setting_text(Number value) {
-    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
-    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
-    return std::to_string(is_minus_one ? -1 : written_number(value));
-}
-
-template <class Number>
-void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    if (std::cmp_greater_equal(written_number(value), smallest)) return;
-    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
-}
-
-/// The clock counts no further than this.
-inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
-
-inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
-    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
-    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
-        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
-    }
-}
-
-/// Throws std::invalid_argument naming the first field that makes no sense.
-inline void validate(const Config& config) {
-    check_setting("worker_pool_size", config.worker_pool_size, 0);
-    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
-    check_setting("worker_queue_timeout", config.worker_queue_timeout);
-    check_setting("stall_warning", config.stall_warning);
-    check_setting("max_connections", config.max_connections, 0);
-    check_setting("listen_backlog", config.listen_backlog, 1);
-    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
-        throw std::invalid_argument(
-            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
-    check_setting("keep_alive_timeout", config.keep_alive_timeout);
-    check_setting("header_timeout", config.header_timeout);
-    check_setting("request_timeout", config.request_timeout);
-    check_setting("read_timeout", config.read_timeout);
-    check_setting("write_timeout", config.write_timeout);
-    check_setting("rate_grace", config.rate_grace);
-    check_setting("minimum_rate", config.minimum_rate, 1);
-    check_setting("half_close_window", config.half_close_window, 0);
-    check_setting("shutdown_grace", config.shutdown_grace, 0);
-    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
-    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
-    check_setting("max_header_count", config.max_header_count, 0);
-    check_setting<std::size_t>("max_body", config.max_body, 0);
-    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
-    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
-    check_setting("max_json_depth", config.max_json_depth, 1);
-    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
-    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
-    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
-    if (!config.log) throw std::invalid_argument("Config::log must be callable");
-}
-
-/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
-/// moment. Throws as `validate` does.
-[[nodiscard]] inline Config settled(Config config) {
-    validate(config);
-    for (std::chrono::milliseconds* const each :
-         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
-          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
-          &config.rate_grace, &config.half_close_window, &config.shutdown_grace}) {
-        *each = std::min(*each, longest_setting);
-    }
-    return config;
-}
 
 }  // namespace detail
 }  // namespace v0
@@ -18028,7 +18749,7 @@ T Context::param(std::string_view name, std::type_identity_t<T> fallback) {
 template <class T>
 T Context::bind() const {
     detail::require_json_type(header("Content-Type"));
-    return detail::bind_json<T>(body(), call_->place.json, call_->place.memory);
+    return detail::bind_json<T>(body(), call_->place.limits->json, call_->place.memory);
 }
 
 // --- The response ---
@@ -18173,6 +18894,697 @@ inline std::stop_token Context::stop_token() {
     return call_->stop_source->get_token();
 }
 inline std::stop_token Context::draining_token() const noexcept { return this_task::stop_token(); }
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/safe_name.hpp ----
+
+// A file name that a client sent, made into one that a program may give to a file.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+inline constexpr std::size_t longest_safe_name = 200;
+inline constexpr std::size_t longest_safe_extension = 32;
+
+/// Whether Windows takes it for a device, with any extension: "con", "NUL.txt", "com1".
+inline bool is_device_name(std::string_view name) noexcept {
+    std::string_view stem = name.substr(0, name.find('.'));
+    while (stem.ends_with(' ')) stem.remove_suffix(1);
+    for (const std::string_view device : {"con", "prn", "aux", "nul", "conin$", "conout$", "clock$"}) {
+        if (iequals(stem, device)) return true;
+    }
+    const std::string_view kind = stem.substr(0, 3);
+    if (!iequals(kind, "com") && !iequals(kind, "lpt")) return false;
+    const std::string_view number = stem.substr(kind.size());
+    if (number.size() == 1) return ascii::is(number[0], ascii::digit);
+    return number == "\xc2\xb9" || number == "\xc2\xb2" || number == "\xc2\xb3";  // superscript 1, 2, 3
+}
+
+/// Whether the sequence of UTF-8 at the front stands for a control character: C1, or one that turns the
+/// direction of text or ends a line, so that a name looks like another one.
+inline bool is_unicode_control(std::string_view sequence) noexcept {
+    const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(sequence[i]); };
+    if (sequence.size() == 2) return byte(0) == 0xc2 && byte(1) < 0xa0;
+    if (sequence.size() != 3) return false;
+    if (byte(0) == 0xef && byte(1) == 0xbb && byte(2) == 0xbf) return true;  // U+FEFF
+    if (byte(0) != 0xe2) return false;
+    const bool is_mark = byte(1) == 0x80 && (byte(2) == 0x8e || byte(2) == 0x8f);
+    const bool is_line_or_embedding = byte(1) == 0x80 && byte(2) >= 0xa8 && byte(2) <= 0xae;
+    const bool is_isolate = byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9;
+    return is_mark || is_line_or_embedding || is_isolate;
+}
+
+/// Cuts a text of UTF-8 to so many bytes, between two characters.
+inline void cut_utf8(std::string& text, std::size_t most) {
+    if (text.size() <= most) return;
+    while (most > 0 && (static_cast<unsigned char>(text[most]) & 0xc0) == 0x80) --most;
+    text.resize(most);
+}
+
+/// The last segment of the name, as valid UTF-8, without control characters and without what no file system
+/// or shell should be given; never empty, never hidden, never a device, and at most 200 bytes long.
+inline std::string make_safe_name(std::string_view sent) {
+    const std::size_t separator = sent.find_last_of("/\\");
+    if (separator != std::string_view::npos) sent.remove_prefix(separator + 1);
+    const std::string text = replace_invalid_utf8(sent);
+    std::string name;
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t length = utf8_sequence(text.data() + at, text.size() - at);
+        const std::string_view sequence = std::string_view(text).substr(at, length);
+        const char c = sequence[0];
+        const bool is_bad = length == 1 ? !ascii::is(c, ascii::field) || ascii::contains_char("\t<>:\"|?*", c)
+                                        : is_unicode_control(sequence);
+        name.append(is_bad ? "_" : sequence);
+        at += length;
+    }
+    const auto trim = [&] {
+        name.erase(0, std::min(name.find_first_not_of(". "), name.size()));
+        name.erase(name.find_last_not_of(". ") + 1);
+    };
+    trim();
+    if (name.starts_with('-')) name[0] = '_';  // an option of a program
+    if (is_device_name(name)) name.insert(0, "_");
+    if (name.size() > longest_safe_name) {
+        const std::size_t dot = name.rfind('.');
+        const bool keeps = dot != std::string::npos && name.size() - dot <= longest_safe_extension;
+        const std::string extension = keeps ? name.substr(dot) : std::string();
+        cut_utf8(name, longest_safe_name - extension.size());
+        trim();
+        name += extension;
+    }
+    return name.empty() ? "file" : name;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/form.hpp ----
+
+// Form: what an HTML form or its like has sent, or is to send: fields and files. What reads a body is in
+// form_reader.hpp.
+
+namespace sake {
+inline namespace v0 {
+
+class Form;
+
+namespace detail {
+template <class Unused = void>
+class FormReader;
+}  // namespace detail
+
+/// A file of a form. It is in memory, or, if it is large and the form was streamed, in a temporary file that
+/// nothing names. It lives as long as its form; copies share the file.
+class Upload {
+  public:
+    /// The name of the field that it was sent for.
+    [[nodiscard]] std::string_view field() const noexcept { return field_; }
+    /// The name of the file as it was sent: any text. Never use it as a path.
+    [[nodiscard]] std::string_view filename() const noexcept { return filename_; }
+    /// The type that the client gave; "" if it gave none.
+    [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
+    [[nodiscard]] std::uint64_t size() const noexcept {
+        return file_ ? file_->size() : bytes_in_memory().size();
+    }
+
+    [[nodiscard]] bool is_in_memory() const noexcept { return file_ == nullptr; }
+    /// The content, if it is in memory; valid until the handler ends. Throws std::logic_error if it is in a
+    /// temporary file: use save(path), or read(offset, most) for its pieces.
+    [[nodiscard]] std::string_view bytes() const {
+        if (file_ != nullptr) {
+            throw std::logic_error(
+                "Upload::bytes: this file is in a temporary file, because it is larger than "
+                "Config::form_memory; keep it with save(path), or read its pieces with "
+                "co_await upload.read(offset, most)");
+        }
+        return bytes_in_memory();
+    }
+    /// Up to `most` bytes from `offset` on, wherever they are; none at the end. The loop goes on meanwhile.
+    template <class Unused = void>
+    [[nodiscard]] Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
+
+    /// The name as one that a file may have: the last segment, valid UTF-8, at most 200 bytes, not empty, no
+    /// separators, no dot in front, no control characters, no device of Windows. Two uploads may have the
+    /// same.
+    [[nodiscard]] std::string safe_name() const { return detail::make_safe_name(filename_); }
+
+    /// Makes a file of it. It is there when it is complete, and it never replaces another: throws
+    /// std::system_error that names the path if anything is there, or if it fails. It blocks the thread; a
+    /// large file may be renamed in no time, or has to be copied to another file system: see save_async.
+    void save(const std::string& path) const {
+        if (file_ != nullptr) return file_->save(path);
+        detail::save_bytes(path, bytes_in_memory());
+    }
+    /// The same on another thread, so that the loop goes on. Once begun, it is waited for.
+    template <detail::Path P>
+    [[nodiscard]] Task<> save_async(P path) const;
+
+  private:
+    friend class Form;
+    template <class Unused>
+    friend class detail::FormReader;
+    Upload() = default;
+
+    [[nodiscard]] std::string_view bytes_in_memory() const noexcept {
+        return own_.empty() ? body_ : std::string_view(own_);
+    }
+
+    std::string field_;
+    std::string filename_;
+    std::string content_type_;
+    std::string_view body_;  // the content lies in the body of the request, or
+    std::string own_;        // here, or
+    // in a file, which a read that was cancelled holds too, until its thread is done.
+    std::shared_ptr<detail::TemporaryFile> file_;
+};
+
+/// A field of a form that is no file.
+struct FormField {
+    std::string name;
+    std::string value;
+};
+
+/// Fields and files in the order in which they came. ctx.form() gives the one of a request; a TestClient
+/// sends one:
+///
+///     sake::Form form;
+///     form.add("title", "Holiday").add_file("photo", "beach.jpg", bytes);
+///     client.post("/photos", form);
+class Form {
+  public:
+    Form() = default;
+
+    /// The first field with this name; "" if there is none.
+    [[nodiscard]] std::string_view value(std::string_view name) const noexcept { return value(name, {}); }
+    [[nodiscard]] std::string_view value(std::string_view name, std::string_view fallback) const noexcept {
+        return find_value(name).value_or(fallback);
+    }
+    /// The same as a number, bool or string; 400, naming the field, if it is absent or does not convert.
+    template <class T>
+    [[nodiscard]] T value(std::string_view name) const {
+        return detail::convert_required<T>(find_value(name), "form field", name);
+    }
+    /// The same, or the fallback if it is absent.
+    template <class T>
+    [[nodiscard]] T value(std::string_view name, std::type_identity_t<T> fallback) const {
+        return detail::convert_or<T>(find_value(name), "form field", name, std::move(fallback));
+    }
+    [[nodiscard]] std::optional<std::string_view> find_value(std::string_view name) const noexcept {
+        for (const FormField& field : fields_) {
+            if (field.name == name) return field.value;
+        }
+        return std::nullopt;
+    }
+    /// All fields with this name, in order.
+    [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const {
+        std::vector<std::string_view> found;
+        for (const FormField& field : fields_) {
+            if (field.name == name) found.push_back(field.value);
+        }
+        return found;
+    }
+    /// All fields that are no files: `for (auto& [name, value] : form.fields())`.
+    [[nodiscard]] const std::vector<FormField>& fields() const noexcept { return fields_; }
+
+    /// The first file of this field; null if none was sent. A browser sends an empty part without a file
+    /// name where nothing was chosen: that is none.
+    [[nodiscard]] const Upload* file(std::string_view name) const noexcept {
+        for (const Upload& upload : files_) {
+            if (upload.field() == name) return &upload;
+        }
+        return nullptr;
+    }
+    /// All files of this field, in order.
+    [[nodiscard]] std::vector<const Upload*> files(std::string_view name) const {
+        std::vector<const Upload*> found;
+        for (const Upload& upload : files_) {
+            if (upload.field() == name) found.push_back(&upload);
+        }
+        return found;
+    }
+    /// All files.
+    [[nodiscard]] const std::vector<Upload>& files() const noexcept { return files_; }
+
+    /// One more field, for a form that is to be sent.
+    Form& add(std::string_view name, std::string_view value) {
+        fields_.push_back({std::string(name), std::string(value)});
+        return *this;
+    }
+    /// One more file.
+    Form& add_file(std::string_view name, std::string_view filename, std::string_view bytes,
+                   std::string_view content_type = "application/octet-stream") {
+        Upload upload;
+        upload.field_ = name;
+        upload.filename_ = filename;
+        upload.content_type_ = content_type;
+        upload.own_ = bytes;
+        files_.push_back(std::move(upload));
+        return *this;
+    }
+
+  private:
+    template <class Unused>
+    friend class detail::FormReader;
+    std::vector<FormField> fields_;
+    std::vector<Upload> files_;
+};
+
+template <class Unused>
+Task<std::string> Upload::read(std::uint64_t offset, std::size_t most) const {
+    if (file_ == nullptr) {
+        const std::string_view all = bytes_in_memory();
+        co_return std::string(
+            all.substr(offset < all.size() ? static_cast<std::size_t>(offset) : all.size(), most));
+    }
+    Task<std::string> reading = detail::run_blocking<detail::ForFiles>(
+        [file = file_, offset, most] { return file->read(offset, most); });
+    std::string bytes = co_await std::move(reading);
+    co_return bytes;
+}
+
+template <detail::Path P>
+Task<> Upload::save_async(P path) const {
+    const std::string to(std::move(path));
+    const auto save_it = [this, &to] { save(to); };
+    Task<> saving = detail::run_on<detail::BlockingThreads<detail::ForFiles>>(save_it);
+    co_await std::move(saving);
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/form_bind.hpp ----
+
+// A form as a type of the program, by way of JSON: with the conversions and the errors of ctx.bind<T>().
+// Templates of the document, so that only programs with such forms compile them.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A text of a form as a number, if it is one.
+template <class Value>
+Value number_or_text(std::string_view text) {
+    if (const auto number = parse_number<std::int64_t>(text)) return *number;
+    if (const auto number = parse_number<std::uint64_t>(text)) return *number;
+    if (const auto number = parse_number<double>(text)) return *number;
+    return std::string(text);
+}
+
+/// The same as what stands in this place when a T is written. A text that is none of that stays a text, for
+/// the error to name.
+template <class Value>
+Value text_like(std::string_view text, const Value& place) {
+    if (place.is_number()) return number_or_text<Value>(text);
+    if (!place.is_boolean()) return std::string(text);
+    if (text == "true" || text == "1" || text == "on") return true;  // "on" is what a checkbox sends
+    if (text == "false" || text == "0" || text == "off") return false;
+    return std::string(text);
+}
+
+/// The fields as an object: as an array where a T has one, else the first of a name.
+template <class Value>
+Value form_document(const Form& form, const Value& shape) {
+    Value document = Value::object();
+    for (const auto& [name, value] : form.fields()) {
+        const auto place = shape.find(name);
+        const bool is_known = place != shape.end();
+        if (is_known && place->is_array()) {
+            document[name].push_back(value);
+        } else if (!document.contains(name)) {
+            document[name] = is_known ? text_like(value, *place) : Value(value);
+        }
+    }
+    return document;
+}
+
+/// Puts numbers in the place of texts that are numbers. False if there are none.
+template <class Value>
+bool settle_numbers(Value& value) {
+    if (value.is_array()) {
+        bool is_new = false;
+        for (Value& each : value) is_new = settle_numbers(each) || is_new;
+        return is_new;
+    }
+    if (!value.is_string()) return false;
+    value = number_or_text<Value>(value.template get_ref<const std::string&>());
+    return !value.is_string();
+}
+
+/// What an array or an optional member has in it is not seen from outside: where a T does not like texts
+/// there, they become numbers.
+template <class T>
+void settle_members(Json& document, std::size_t size) {
+    for (;;) {
+        try {
+            JsonOwner<> tried{Json(document)};
+            static_cast<void>(json_as<T>(tried.value));
+            return;
+        } catch (const Json::type_error&) {
+            const auto member = document.find(find_culprit<T>(Json(document), size));
+            if (member == document.end() || !settle_numbers(*member)) return;
+        } catch (const std::exception&) {
+            return;
+        }
+    }
+}
+
+template <class T>
+T form_as(const Form& form) {
+    static_assert(ReadableFromJson<T>,
+                  "ctx.form<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, "
+                  "members...) into it, or write a from_json(const sake::Json&, T&), and a "
+                  "to_json(sake::Json&, const T&), which says which members are numbers");
+    Json shape = Json::object();
+    if constexpr (std::default_initializable<T> && std::is_constructible_v<Json, const T&>) {
+        shape = Json(T{});
+        if (!shape.is_object()) shape = Json::object();
+    }
+    std::size_t size = 0;
+    for (const FormField& field : form.fields()) size += field.name.size() + field.value.size();
+    JsonOwner<> document;
+    document.value = form_document(form, shape);
+    settle_members<T>(document.value, size);
+    return document_as<T>(document, size);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/form_reader.hpp ----
+
+// From the body of a request to a Form: of a whole body, whose files stay where they are, and of one that
+// comes in pieces, whose large files go to temporary files.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The boundary that a Content-Type names; none for a urlencoded form. Throws HttpError: 415 for another
+/// type, 400 for a boundary that is none.
+template <class Unused = void>
+std::optional<std::string> form_boundary(std::string_view content_type) {
+    Parameters parameters(content_type);
+    if (iequals(parameters.before(), "application/x-www-form-urlencoded")) return std::nullopt;
+    if (!iequals(parameters.before(), "multipart/form-data")) {
+        throw HttpError(415, "the body must be application/x-www-form-urlencoded or multipart/form-data");
+    }
+    std::optional<std::string> boundary;
+    for (;;) {
+        const Parameters::Result result = parameters.next();
+        if (result == Parameters::Result::end) break;
+        const bool is_boundary =
+            result == Parameters::Result::parameter && iequals(parameters.name, "boundary");
+        if (result == Parameters::Result::malformed || (is_boundary && boundary)) {
+            throw HttpError(400, "the Content-Type of the form is malformed");
+        }
+        if (is_boundary) boundary = parameters.text;
+    }
+    if (!boundary || boundary->empty()) throw HttpError(400, "the Content-Type of the form has no boundary");
+    if (boundary->size() > longest_boundary) {
+        throw HttpError(400, "the boundary of the form is longer than 70 bytes (boundary)");
+    }
+    if (!std::all_of(boundary->begin(), boundary->end(), is_boundary_char) || boundary->back() == ' ') {
+        throw HttpError(400, "the boundary of the form has a byte that may not stand there (boundary)");
+    }
+    return boundary;
+}
+
+/// A template, so that only programs with forms compile it: see task.hpp.
+template <class Unused>
+class FormReader {
+  public:
+    /// Throws as form_boundary does.
+    FormReader(std::string_view content_type, const CallLimits& limits,
+               TemporaryFile::Close close_large = nullptr)
+        : limits_(limits), close_large_(close_large) {
+        if (const std::optional<std::string> boundary = form_boundary<Unused>(content_type)) {
+            parser_.emplace(*boundary, limits.form);
+        }
+    }
+
+    /// The form of a body that is whole. Files are views of it.
+    [[nodiscard]] Form parse(std::string_view body) {
+        if (!parser_) {
+            add_pairs(body);
+            return std::move(form_);
+        }
+        std::size_t at = 0;
+        std::size_t begin = 0;  // of the part, whose data lies in one piece
+        for (;;) {
+            const MultipartParser::Step step = parser_->read(body.substr(at));
+            at += step.consumed;
+            if (step.kind == Kind::need_more || step.kind == Kind::refused) break;
+            if (step.kind == Kind::part) {
+                begin_part();
+                begin = at;
+                size_ = 0;
+            } else if (step.kind == Kind::data) {
+                size_ += step.data.size();
+            } else if (step.kind == Kind::part_end) {
+                const std::string_view data = body.substr(begin, size_);
+                if (is_file()) {
+                    form_.files_.back().body_ = data;
+                } else {
+                    form_.fields_.back().value = data;
+                }
+                static_cast<void>(end_part());
+            }
+        }
+        return finish();
+    }
+
+    /// Takes bytes off the front of a piece of the body; true if `spill` is to be called before it takes
+    /// more. Throws HttpError.
+    [[nodiscard]] bool take(std::string_view& piece) {
+        if (!parser_) {
+            count_fields(piece.size());
+            text_.append(std::exchange(piece, {}));
+            return false;
+        }
+        for (;;) {
+            const MultipartParser::Step step = parser_->read(piece);
+            piece.remove_prefix(step.consumed);
+            switch (step.kind) {
+                case Kind::part:
+                    begin_part();
+                    size_ = 0;
+                    count_fields(is_file() ? 0 : form_.fields_.back().name.size());
+                    break;
+                case Kind::data:
+                    if (add(step.data)) return true;
+                    break;
+                case Kind::part_end:
+                    if (end_part()) return true;
+                    break;
+                case Kind::done:
+                    break;
+                case Kind::need_more:
+                    return false;
+                case Kind::refused:
+                    throw HttpError(parser_->status(), parser_->reason());
+            }
+        }
+    }
+
+    /// Writes the file at hand to its temporary file, as far as it has come. It blocks: for a thread that
+    /// may.
+    void spill() {
+        Upload& upload = form_.files_.back();
+        if (upload.file_ == nullptr) {
+            upload.file_ = std::make_shared<TemporaryFile>(limits_.temporary_directory, close_large_);
+        }
+        upload.file_->write(upload.own_);
+        memory_ -= upload.own_.size();
+        upload.own_.clear();
+    }
+
+    /// The body has ended. Throws HttpError.
+    [[nodiscard]] Form finish() {
+        if (!parser_) {
+            add_pairs(text_);
+        } else if (parser_->end().kind == Kind::refused) {
+            throw HttpError(parser_->status(), parser_->reason());
+        }
+        return std::move(form_);
+    }
+
+  private:
+    using Kind = MultipartParser::Kind;
+
+    [[nodiscard]] bool is_file() { return parser_->head().is_file; }
+
+    void begin_part() {
+        PartHead& head = parser_->head();
+        if (!head.is_file) {
+            form_.fields_.push_back({std::move(head.name), {}});
+            return;
+        }
+        Upload upload;
+        upload.field_ = std::move(head.name);
+        upload.filename_ = std::move(head.filename);
+        upload.content_type_ = std::move(head.content_type);
+        form_.files_.push_back(std::move(upload));
+    }
+
+    // True if the file is to be spilled: it is too large, or all of them are.
+    [[nodiscard]] bool add(std::string_view data) {
+        size_ += data.size();
+        if (!is_file()) {
+            count_fields(data.size());
+            form_.fields_.back().value.append(data);
+            return false;
+        }
+        Upload& upload = form_.files_.back();
+        upload.own_.append(data);
+        memory_ += data.size();
+        if (upload.file_ != nullptr) return upload.own_.size() >= spilled_at_once;
+        return upload.own_.size() > limits_.form_memory || memory_ / files_in_memory > limits_.form_memory;
+    }
+
+    [[nodiscard]] bool end_part() {
+        if (!is_file()) return false;
+        const Upload& upload = form_.files_.back();
+        if (size_ > 0) return upload.file_ != nullptr && !upload.own_.empty();
+        if (upload.filename_.empty()) form_.files_.pop_back();  // nothing was chosen
+        return false;
+    }
+
+    /// Of a form that is streamed, whose body may be as large as its files.
+    void count_fields(std::size_t size) {
+        constexpr std::size_t largest = std::numeric_limits<std::size_t>::max();
+        const std::size_t one = limits_.form.field;
+        const std::size_t most = one > largest / fields_in_memory ? largest : one * fields_in_memory;
+        if (size > most - fields_size_) {
+            throw HttpError(413, "the fields of the form are larger than " + std::to_string(most) +
+                                     " bytes together (16 times max_form_field)");
+        }
+        fields_size_ += size;
+    }
+
+    void add_pairs(std::string_view text) {
+        std::size_t count = 0;
+        for (const auto& [name, value] : QueryPairs(text)) {
+            if (++count > limits_.form_pairs) {
+                throw HttpError(413, "the form has more than " + std::to_string(limits_.form_pairs) +
+                                         " pairs (max_form_pairs)");
+            }
+            FormField field{percent_decode_form(name), percent_decode_form(value)};
+            if (std::max(field.name.size(), field.value.size()) > limits_.form.field) {
+                throw HttpError(413, "a field of the form is larger than " +
+                                         std::to_string(limits_.form.field) + " bytes (max_form_field)");
+            }
+            form_.fields_.push_back(std::move(field));
+        }
+    }
+
+    static constexpr std::size_t fields_in_memory = 16;  // the largest, together
+    static constexpr std::size_t files_in_memory = 4;    // the same
+    static constexpr std::size_t spilled_at_once = std::size_t{128} * 1024;
+
+    const CallLimits& limits_;
+    TemporaryFile::Close close_large_;
+    std::optional<MultipartParser> parser_;  // none for a urlencoded form
+    std::string text_;                       // of such a form
+    Form form_;
+    std::size_t size_ = 0;         // of the part at hand
+    std::size_t fields_size_ = 0;  // of all fields
+    std::size_t memory_ = 0;       // of all files
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/context_form.hpp ----
+
+// ctx.form() and ctx.read_form().
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The form of a request, once it has been read.
+struct FormOfCall {
+    std::optional<Form> form;
+};
+
+/// What keeps the form of a call, and whether it is there already. Reads it if the body is here.
+template <class Unused = void>
+std::optional<Form>& form_of(Call& call) {
+    std::optional<Form>& form = call.state.get<FormOfCall>().form;
+    if (!form && call.body_state != BodyState::streamed) {
+        const std::string_view body = call.body();
+        FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits);
+        form = reader.parse(body);
+    }
+    return form;
+}
+
+template <class Unused = void>
+Form& whole_form_of(Call& call) {
+    std::optional<Form>& form = form_of<Unused>(call);
+    if (form) return *form;
+    throw std::logic_error(
+        "ctx.form: the route has stream_body(), so its form is read by co_await ctx.read_form()");
+}
+
+/// Closes a file on a thread that may block, so that the loop goes on; where no loop runs, at once.
+template <class Unused>
+void close_elsewhere(FileDescriptor file) noexcept {
+    if (Reactor::current() == nullptr) return;
+    try {
+        auto close = [held = std::move(file)]() mutable { held.close(); };
+        spawn(run_on<BlockingThreads<ForFiles>>(std::move(close))).detach();
+    } catch (...) {
+        // No memory: it is closed already.
+    }
+}
+
+/// Reads a form while it comes. What files have too much for the memory is written on a thread that may
+/// block; the client is not read from meanwhile.
+template <class Unused>
+Task<> stream_form(Call& call, std::optional<Form>& form) {
+    FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits,
+                              &close_elsewhere<Unused>);
+    const auto spill = [&reader] { reader.spill(); };
+    for (;;) {
+        const std::optional<std::string_view> piece = co_await call.context.read();
+        if (!piece) break;
+        std::string_view rest = *piece;
+        while (reader.take(rest)) {
+            Task<> writing = run_on<BlockingThreads<ForFiles>>(spill);
+            co_await std::move(writing);
+        }
+    }
+    form = reader.finish();
+}
+
+}  // namespace detail
+
+template <class T>
+std::conditional_t<std::is_same_v<T, Form>, const Form&, T> Context::form() {
+    if constexpr (std::is_same_v<T, Form>) {
+        return detail::whole_form_of<>(*call_);
+    } else {
+        return detail::form_as<T>(detail::whole_form_of<>(*call_));
+    }
+}
+
+template <class F>
+Task<F&> Context::read_form() {
+    std::optional<F>& form = detail::form_of(*call_);
+    if (!form) {
+        Task<> reading = detail::stream_form<F>(*call_, form);
+        co_await std::move(reading);
+    }
+    co_return *form;
+}
 
 }  // namespace v0
 }  // namespace sake
@@ -19171,6 +20583,105 @@ Context& Context::attachment(const Path& path, std::string_view download_name) {
     return *this;
 }
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/form_writer.hpp ----
+
+// A Form as the body of a request: urlencoded, or multipart if it has files. Templates, so that only programs
+// that send one compile them.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What stands for itself in a urlencoded form (WHATWG URL, "application/x-www-form-urlencoded
+/// percent-encode set").
+inline void append_form_encoded(std::string& out, std::string_view text) {
+    for (const char c : text) {
+        if (c == ' ') {
+            out += '+';
+        } else if (c != '~' && (ascii::is(c, ascii::unreserved) || c == '*')) {
+            out += c;
+        } else {
+            append_escape(out, c);
+        }
+    }
+}
+
+template <class F>
+std::string urlencoded(const F& form) {
+    std::string out;
+    for (const auto& [name, value] : form.fields()) {
+        if (!out.empty()) out += '&';
+        append_form_encoded(out, name);
+        append_form_encoded(out += '=', value);
+    }
+    return out;
+}
+
+/// A name as browsers write it between quotes.
+inline void append_part_name(std::string& out, std::string_view name) {
+    for (const char c : name) {
+        if (c == '"' || c == '\r' || c == '\n') {
+            append_escape(out, c);
+        } else {
+            out += c;
+        }
+    }
+}
+
+template <class F>
+std::string multipart(const F& form, std::string_view boundary) {
+    std::string out;
+    const auto begin = [&](std::string_view name) {
+        out.append("--").append(boundary).append("\r\nContent-Disposition: form-data; name=\"");
+        append_part_name(out, name);
+        out += '"';
+    };
+    for (const auto& [name, value] : form.fields()) {
+        begin(name);
+        out.append("\r\n\r\n").append(value).append("\r\n");
+    }
+    for (const Upload& file : form.files()) {
+        begin(file.field());
+        append_part_name(out.append("; filename=\""), file.filename());
+        out.append("\"\r\n");
+        if (!file.content_type().empty()) {
+            out.append("Content-Type: ").append(file.content_type()).append("\r\n");
+        }
+        out.append("\r\n").append(file.bytes()).append("\r\n");
+    }
+    return out.append("--").append(boundary).append("--\r\n");
+}
+
+/// A boundary that nothing in the form has.
+template <class F>
+std::string boundary_for(const F& form) {
+    for (std::size_t number = 0;; ++number) {
+        std::string boundary = "----sake-form-" + std::to_string(number);
+        const auto has = [&](std::string_view text) { return text.find(boundary) != std::string_view::npos; };
+        bool is_taken = false;
+        for (const auto& [name, value] : form.fields()) is_taken = is_taken || has(name) || has(value);
+        for (const Upload& file : form.files())
+            is_taken = is_taken || has(file.filename()) || has(file.bytes());
+        if (!is_taken) return boundary;
+    }
+}
+
+struct FormBody {
+    std::string content_type;
+    std::string text;
+};
+
+template <class F>
+FormBody body_of(const F& form) {
+    if (form.files().empty()) return {"application/x-www-form-urlencoded", urlencoded(form)};
+    const std::string boundary = boundary_for(form);
+    return {"multipart/form-data; boundary=" + boundary, multipart(form, boundary)};
+}
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -20384,7 +21895,7 @@ struct PoolCarrier final : Carrier {
           mailbox(std::make_shared<Mailbox>(reactor)),
           routes(std::move(table)),
           queue_timeout(config.worker_queue_timeout),
-          json{static_cast<std::size_t>(config.max_json_depth), config.max_json_values},
+          call_limits(config),
           limits(config),
           pool(config.worker_pool_size, config.worker_queue_limit) {}
 
@@ -20403,7 +21914,7 @@ struct PoolCarrier final : Carrier {
     std::shared_ptr<Mailbox> mailbox;
     std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
-    JsonLimits json;
+    CallLimits call_limits;
     RequestLimits limits;
     Pool pool;
 };
@@ -20437,9 +21948,11 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
           limits_(carrier.limits),
+          call_limits_(carrier.call_limits),
           request_(std::move(request)) {
         place_.scheme = call.place.scheme;
-        place_.json = carrier.json;
+        call_limits_.temporary_directory = {};  // the Config may be gone by then, and a body here is whole
+        place_.limits = &call_limits_;
         place_.worker_pool_size = carrier.pool.size();
         place_.in_worker_pool = true;
     }
@@ -20615,6 +22128,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     LogSink log_;
     std::stop_token stopping_;
     RequestLimits limits_;
+    CallLimits call_limits_;
     std::string request_;
     std::string response_;
     CallPlace place_;
@@ -22777,10 +24291,11 @@ class Shard {
           routes(table),
           observers(watchers),
           connection_limit(most_connections),
-          memory(settings.max_buffered, settings.log) {
+          memory(settings.max_buffered, settings.log),
+          limits_(settings) {
         place_.errors = &errors;
         place_.worker_pool_size = worker_threads(settings);
-        place_.json = {static_cast<std::size_t>(settings.max_json_depth), settings.max_json_values};
+        place_.limits = &limits_;
         place_.memory = &memory;
         reactor.tell_stop_by(draining.get_token());
         gathered_.reserve(std::min<std::size_t>(settings.output_soft_limit, 64 * 1024));
@@ -22836,6 +24351,7 @@ class Shard {
 
     Input input_;          // of the connection whose turn it is
     ByteBuffer gathered_;  // answers of that connection
+    CallLimits limits_;
     CallPlace place_;
     DateLine date_line_;
     OwningList<H1Exchange> spare_;
@@ -25948,8 +27464,9 @@ class TestClient {
     TestResponse options(std::string_view target, const http::Headers& headers = {}) {
         return request("OPTIONS", target, headers);
     }
-    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise. Braces are a
-    /// Json: post("/notes", {{"text", "buy rice"}}). Without one, no Content-Type is sent.
+    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise, and a Form
+    /// is urlencoded, or multipart/form-data if it has files. Braces are a Json: post("/notes", {{"text",
+    /// "buy rice"}}). Without one, no Content-Type is sent.
     TestResponse post(std::string_view target) { return request("POST", target); }
     TestResponse put(std::string_view target) { return request("PUT", target); }
     TestResponse patch(std::string_view target) { return request("PATCH", target); }
@@ -26011,11 +27528,16 @@ class TestClient {
     template <class Body>
     TestResponse send(std::string_view method, std::string_view target, const Body& body,
                       http::Headers headers) {
+        constexpr bool is_form = std::is_same_v<Body, Form>;
         constexpr bool is_text = std::is_convertible_v<const Body&, std::string_view>;
-        if (!headers.contains("Content-Type")) {
+        if (!is_form && !headers.contains("Content-Type")) {
             headers.set("Content-Type", is_text ? "text/plain; charset=utf-8" : "application/json");
         }
-        if constexpr (is_text) {
+        if constexpr (is_form) {
+            const auto form = detail::body_of(body);
+            headers.set("Content-Type", form.content_type);
+            return request(method, target, headers, form.text);
+        } else if constexpr (is_text) {
             return request(method, target, headers, body);
         } else {
             std::string text;

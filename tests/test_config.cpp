@@ -58,6 +58,12 @@ TEST_CASE("the defaults are those that are promised") {
     CHECK(config.max_trailers == 4 * 1024);
     CHECK(config.max_json_depth == 64);
     CHECK(config.max_json_values == 250'000);
+    CHECK(config.max_form_parts == 1000);
+    CHECK(config.max_form_files == 100);
+    CHECK(config.max_form_field == 64 * 1024);
+    CHECK(config.max_form_pairs == 10'000);
+    CHECK(config.form_memory == 256 * 1024);
+    CHECK(config.temporary_directory.empty());
     CHECK(config.output_soft_limit == 64 * 1024);
     CHECK(config.poller == sake::PollerKind::automatic);
     CHECK(config.raise_file_limit);
@@ -105,6 +111,12 @@ TEST_CASE("every setter sets its field and chains") {
                         .with_max_trailers(19)
                         .with_max_json_depth(20)
                         .with_max_json_values(23)
+                        .with_max_form_parts(24)
+                        .with_max_form_files(25)
+                        .with_max_form_field(26)
+                        .with_max_form_pairs(27)
+                        .with_form_memory(28)
+                        .with_temporary_directory("/29")
                         .with_output_soft_limit(21)
                         .with_poller(sake::PollerKind::poll)
                         .with_raise_file_limit(false)
@@ -136,6 +148,12 @@ TEST_CASE("every setter sets its field and chains") {
     CHECK(config.max_trailers == 19);
     CHECK(config.max_json_depth == 20);
     CHECK(config.max_json_values == 23);
+    CHECK(config.max_form_parts == 24);
+    CHECK(config.max_form_files == 25);
+    CHECK(config.max_form_field == 26);
+    CHECK(config.max_form_pairs == 27);
+    CHECK(config.form_memory == 28);
+    CHECK(config.temporary_directory == "/29");
     CHECK(config.output_soft_limit == 21);
     CHECK(config.poller == sake::PollerKind::poll);
     CHECK_FALSE(config.raise_file_limit);
@@ -176,6 +194,11 @@ TEST_CASE("a value that makes no sense throws and names its field") {
         {"max_trailers", {.max_trailers = negative}},
         {"max_json_depth", {.max_json_depth = 0}},
         {"max_json_values", {.max_json_values = 0}},
+        {"max_form_parts", {.max_form_parts = negative}},
+        {"max_form_files", {.max_form_files = negative}},
+        {"max_form_field", {.max_form_field = negative}},
+        {"max_form_pairs", {.max_form_pairs = negative}},
+        {"form_memory", {.form_memory = negative}},
         {"output_soft_limit", {.output_soft_limit = 0}},
         {"output_soft_limit", {.output_soft_limit = negative}},
         {"max_buffered", {.max_buffered = 0}},
@@ -195,6 +218,8 @@ TEST_CASE("a value that makes no sense throws and names its field") {
               "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
     }
     for (const int mode : {0, 0600, 0777}) CHECK(refusal({.unix_socket_mode = mode}) == "(taken)");
+    CHECK(refusal({.temporary_directory = std::string("/tmp\0/x", 7)}) ==
+          "Config::temporary_directory must not have a NUL byte in it");
     CHECK(refusal({.log = nullptr}) == "Config::log must be callable");
 }
 
@@ -249,7 +274,8 @@ TEST_CASE("the largest value of a limit means none, and a negative one is refuse
     for (std::size_t Config::* member :
          {&Config::max_request_line, &Config::max_header_block, &Config::max_body,
           &Config::max_chunk_extensions, &Config::max_trailers, &Config::max_json_values,
-          &Config::output_soft_limit, &Config::max_buffered}) {
+          &Config::max_form_parts, &Config::max_form_files, &Config::max_form_field, &Config::max_form_pairs,
+          &Config::form_memory, &Config::output_soft_limit, &Config::max_buffered}) {
         for (const std::size_t size : {largest, largest / 2}) {
             Config config;
             config.*member = size;
@@ -309,6 +335,11 @@ TEST_CASE("a server serves with every limit at its largest") {
                       .max_trailers = largest,
                       .max_json_depth = most,
                       .max_json_values = largest,
+                      .max_form_parts = largest,
+                      .max_form_files = largest,
+                      .max_form_field = largest,
+                      .max_form_pairs = largest,
+                      .form_memory = largest,
                       .output_soft_limit = largest,
                       .max_buffered = largest,
                       .announce = false,
@@ -319,7 +350,11 @@ TEST_CASE("a server serves with every limit at its largest") {
     };
     app.post("/here", echo);
     app.post("/worker", echo).worker();
+    app.post("/form", [](sake::Context& ctx) { ctx.text(ctx.form().file("f")->bytes()); });
     sake::TestClient client(app);
+    sake::Form form;
+    form.add("a", "1").add_file("f", "f", "bytes");
+    CHECK(client.post("/form", form).body == "bytes");
     for (const char* path : {"/here", "/worker"}) {
         const auto answer = client.post(path, sake::Json{{"a", {1, 2}}});
         CHECK(answer.status == 200);

@@ -184,6 +184,7 @@ TEST_CASE("every wrapped call can be made to fail") {
         CHECK(::fcntl(pair.ends[0], F_GETFD) == -1);
         CHECK(::getsockname(0, nullptr, &length) == -1);
         CHECK(::getsockopt(pair.ends[0], SOL_SOCKET, SO_TYPE, bytes, &length) == -1);
+        CHECK(::linkat(AT_FDCWD, "", AT_FDCWD, "", 0) == -1);
         CHECK(::listen(0, 1) == -1);
         CHECK(::madvise(bytes, 0, MADV_NORMAL) == -1);
         CHECK(::open("/dev/null", O_RDONLY) == -1);
@@ -200,6 +201,7 @@ TEST_CASE("every wrapped call can be made to fail") {
         CHECK(::shutdown(0, SHUT_WR) == -1);
         CHECK(::socket(AF_INET, SOCK_STREAM, 0) == -1);
         CHECK(::syscall(SYS_openat2, 0, nullptr, nullptr, 0) == -1);
+        CHECK(::unlink("") == -1);
         CHECK(::write(0, bytes, 1) == -1);
         CHECK(::writev(0, &piece, 1) == -1);
         errno = 0;

@@ -205,4 +205,54 @@ TEST_CASE("P8 JSON, and text that is escaped, cost time in proportion to their l
                     [](std::size_t n) { return repeated("\xc3\xa9", n) + "\xff"; }));
 }
 
+/// The steps that a multipart body of the boundary "b" takes, in pieces of this size.
+void parse_multipart(std::string_view input, std::size_t piece) {
+    using Parser = sake::detail::MultipartParser;
+    Parser parser("b", {});
+    while (!input.empty()) {
+        std::string_view part = input.substr(0, piece);
+        input.remove_prefix(part.size());
+        for (;;) {
+            const Parser::Step step = parser.read(part);
+            part.remove_prefix(step.consumed);
+            REQUIRE(step.kind != Parser::Kind::refused);
+            if (step.kind == Parser::Kind::need_more) break;
+        }
+    }
+}
+
+TEST_CASE("P5 P8 a multipart body costs time in proportion to its length, whole and byte by byte") {
+    const std::string head = "--b\r\nContent-Disposition: form-data; name=a; filename=b\r\n\r\n";
+    const std::string_view fillings[] = {"\r", "--", "\r\n", "\r\n--", "\r\n--c", "\r\r\n--", "plain text"};
+    for (const std::string_view filling : fillings) {
+        INFO(filling);
+        for (const std::size_t piece : {std::size_t{1}, std::size_t{1000}, std::size_t{1} << 30}) {
+            const Work parse = [=](std::string_view input) { parse_multipart(input, piece); };
+            CHECK(is_linear(parse, [&](std::size_t n) { return head + repeated(filling, n) + "\r\n--b--"; }));
+            CHECK(is_linear(parse, [&](std::size_t n) { return repeated(filling, n) + "\r\n" + head; }));
+            CHECK(is_linear(parse, [&](std::size_t n) { return "--b--" + repeated(filling, n); }));
+        }
+    }
+    for (const std::size_t piece : {std::size_t{1}, std::size_t{1} << 30}) {
+        const Work parse = [=](std::string_view input) { parse_multipart(input, piece); };
+        const std::string headers = repeated("A: b\r\n", 7);
+        CHECK(is_linear(parse, [&](std::size_t n) {
+            return repeated("--b\r\n" + headers + head.substr(5) + "\r\n", n / 100);
+        }));
+        CHECK(is_linear(parse, [&](std::size_t n) { return repeated(head + "\r\n", n / 50); }));
+        CHECK(is_linear(parse, [&](std::size_t n) { return "--b" + repeated(" ", n) + "\r\n"; }));
+    }
+}
+
+TEST_CASE("P8 a urlencoded form costs time in proportion to its length") {
+    const Work parse = [](std::string_view input) {
+        const sake::detail::CallLimits limits;
+        sake::detail::FormReader<> reader("application/x-www-form-urlencoded", limits);
+        REQUIRE_FALSE(reader.parse(input).fields().empty());
+    };
+    for (const std::string_view filling : {"a=b&", "%41", "%", "&", "=", "+"}) {
+        CHECK(is_linear(parse, [&](std::size_t n) { return "a" + repeated(filling, n); }));
+    }
+}
+
 }  // namespace test_linear_time

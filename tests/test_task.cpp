@@ -574,4 +574,26 @@ TEST_CASE("awaiting a task twice is a logic error, and its arguments go while it
     }(fails, in_flight));
 }
 
+TEST_CASE("a task may give a reference") {
+    int value = 1;
+    const auto refer = [&]() -> sake::Task<int&> { co_return value; };
+    const auto fail = [&]() -> sake::Task<int&> {
+        if (value == 2) throw std::runtime_error("no");
+        co_return value;
+    };
+    const auto use = [&]() -> sake::Task<> {
+        int& given = co_await refer();
+        given = 2;
+        bool threw = false;
+        try {
+            static_cast<void>(co_await fail());
+        } catch (const std::runtime_error&) {
+            threw = true;
+        }
+        CHECK(threw);
+    };
+    sake::run_until_complete(use());
+    CHECK(value == 2);
+}
+
 }  // namespace test_task

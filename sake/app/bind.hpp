@@ -191,15 +191,9 @@ Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* 
     }
 }
 
+/// A document that has been read as a T. Throws HttpError 422 that says what does not fit.
 template <class T>
-T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memory) {
-    static_assert(
-        ReadableFromJson<T>,
-        "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
-        "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
-        "which its numbers are not checked");
-    JsonOwner<> document;
-    document.value = parse_body<Json>(body, limits, memory);
+T document_as(JsonOwner<>& document, std::size_t body_size) {
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);
     } else {
@@ -213,7 +207,7 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
                 throw HttpError(422,
                                 std::string("body: must be an object, but is ") + document.value.type_name());
             }
-            const std::string where = find_culprit<T>(std::move(document.value), body.size());
+            const std::string where = find_culprit<T>(std::move(document.value), body_size);
             throw HttpError(422,
                             (where.empty() ? "body: " : "body: '" + where + "': ") + plain_message(error));
         } catch (const Json::exception& error) {
@@ -222,6 +216,18 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
                                                  : "body: '" + missing + "' is missing");
         }
     }
+}
+
+template <class T>
+T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memory) {
+    static_assert(
+        ReadableFromJson<T>,
+        "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
+        "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
+        "which its numbers are not checked");
+    JsonOwner<> document;
+    document.value = parse_body<Json>(body, limits, memory);
+    return document_as<T>(document, body.size());
 }
 
 }  // namespace detail

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "sake/app/answered.hpp"
+#include "sake/app/call_limits.hpp"
 #include "sake/app/context.hpp"
 #include "sake/app/request.hpp"
 #include "sake/app/response.hpp"
@@ -39,7 +40,7 @@ struct CallPlace {
     Carrier* carrier = nullptr;  // takes the calls of worker routes; none if they run here
     PeerAddress peer;
     std::string_view scheme = "http";
-    JsonLimits json;
+    const CallLimits* limits = &no_call_limits;
     const Budget* memory = nullptr;  // of all connections; none on a worker
     int worker_pool_size = 0;
     bool in_worker_pool = false;

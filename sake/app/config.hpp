@@ -79,6 +79,12 @@ struct Config {
     std::size_t max_trailers = 4 * 1024;           // of one body: 400
     int max_json_depth = 64;                       // 400
     std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
+    std::size_t max_form_parts = 1'000;            // of a multipart body, fields and files: 413
+    std::size_t max_form_files = 100;              // 413
+    std::size_t max_form_field = 64 * 1024;        // one field, of any form: 413
+    std::size_t max_form_pairs = 10'000;           // of a urlencoded body: 413
+    std::size_t form_memory = 256 * 1024;  // a larger file of a streamed form goes to a temporary file
+    std::string temporary_directory = {};  // of such files; "" is TMPDIR, else /tmp
 
     // A response.
     std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
@@ -155,6 +161,29 @@ struct Config {
         return max_json_values = detail::as_setting<std::size_t>(count), *this;
     }
     template <std::integral Number>
+    Config& with_max_form_parts(Number count) {
+        return max_form_parts = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_form_files(Number count) {
+        return max_form_files = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_form_field(Number bytes) {
+        return max_form_field = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_form_pairs(Number count) {
+        return max_form_pairs = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_form_memory(Number bytes) {
+        return form_memory = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_temporary_directory(std::string path) {
+        return temporary_directory = std::move(path), *this;
+    }
+    template <std::integral Number>
     Config& with_output_soft_limit(Number bytes) {
         return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
     }
@@ -224,6 +253,13 @@ inline void validate(const Config& config) {
     check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
     check_setting("max_json_depth", config.max_json_depth, 1);
     check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
+    check_setting<std::size_t>("max_form_parts", config.max_form_parts, 0);
+    check_setting<std::size_t>("max_form_files", config.max_form_files, 0);
+    check_setting<std::size_t>("max_form_field", config.max_form_field, 0);
+    check_setting<std::size_t>("max_form_pairs", config.max_form_pairs, 0);
+    check_setting<std::size_t>("form_memory", config.form_memory, 0);
+    if (config.temporary_directory.find('\0') != std::string::npos)
+        throw std::invalid_argument("Config::temporary_directory must not have a NUL byte in it");
     check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
     check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
     if (!config.log) throw std::invalid_argument("Config::log must be callable");

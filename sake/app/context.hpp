@@ -24,6 +24,7 @@ namespace sake {
 inline namespace v0 {
 
 class BodyWriter;
+class Form;
 
 namespace detail {
 class ReadWait;
@@ -117,6 +118,15 @@ class Context {
     /// request says that its body is of another type, 400 if it is not JSON, and 422 if it does not fit T.
     template <class T = Json>
     [[nodiscard]] T bind() const;
+
+    /// The body as a form, urlencoded or multipart (415 for another type); read once, and kept for as long as
+    /// the request. form<T>() is a T of its fields, which converts and refuses as bind<T>() does.
+    template <class T = Form>
+    [[nodiscard]] std::conditional_t<std::is_same_v<T, Form>, const Form&, T> form();
+    /// The same for a coroutine, and the only way on a route with stream_body(): the body is read as it
+    /// comes, and files larger than Config::form_memory are in temporary files that end with the request.
+    template <class F = Form>
+    [[nodiscard]] Task<F&> read_form();
 
     // --- The response; the last body set wins ---
 

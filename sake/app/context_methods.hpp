@@ -158,7 +158,7 @@ T Context::param(std::string_view name, std::type_identity_t<T> fallback) {
 template <class T>
 T Context::bind() const {
     detail::require_json_type(header("Content-Type"));
-    return detail::bind_json<T>(body(), call_->place.json, call_->place.memory);
+    return detail::bind_json<T>(body(), call_->place.limits->json, call_->place.memory);
 }
 
 // --- The response ---

@@ -23,8 +23,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 #include <utility>
 
@@ -413,6 +415,32 @@ SysResult for_each_name(FileDescriptor directory, F f) {
             ::fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
         if (!f(name, is_directory)) return {0, 0};
     }
+}
+
+/// Opens a file without a name in this directory, for reading and writing; close-on-exec. EOPNOTSUPP where
+/// the system or the file system has no such files.
+inline SysResult open_unnamed([[maybe_unused]] const char* directory, [[maybe_unused]] mode_t mode) noexcept {
+#if defined(O_TMPFILE)
+    return open(directory, O_TMPFILE | O_RDWR, mode);
+#else
+    return {-1, EOPNOTSUPP};
+#endif
+}
+
+/// Gives a file one more name, if nothing has that name; EEXIST otherwise.
+inline SysResult link(const char* from, const char* path, int flags = 0) noexcept {
+    return retry([=] { return ::linkat(AT_FDCWD, from, AT_FDCWD, path, flags); });
+}
+
+/// The same for a file that is open, and that may have no name yet.
+inline SysResult link_open_file(int fd, const char* path) noexcept {
+    char from[32] = "/proc/self/fd/";
+    *std::to_chars(from + std::strlen(from), from + sizeof from - 1, fd).ptr = '\0';
+    return link(from, path, AT_SYMLINK_FOLLOW);
+}
+
+inline SysResult unlink(const char* path) noexcept {
+    return retry([=] { return ::unlink(path); });
 }
 
 /// Takes over a descriptor that a call has just made. Throws std::system_error that names the call.

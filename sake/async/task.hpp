@@ -70,6 +70,19 @@ struct TaskPromise : TaskPromiseBase {
     }
 };
 
+/// Of a task that gives a reference.
+template <class T>
+struct TaskPromise<T&> : TaskPromiseBase {
+    T* value = nullptr;
+
+    Task<T&> get_return_object() noexcept;
+    void return_value(T& result) noexcept { value = &result; }
+    T& take() const {
+        if (exception) std::rethrow_exception(exception);
+        return *value;
+    }
+};
+
 template <>
 struct TaskPromise<void> : TaskPromiseBase {
     Task<void> get_return_object() noexcept;
@@ -149,6 +162,11 @@ namespace detail {
 template <class T>
 Task<T> TaskPromise<T>::get_return_object() noexcept {
     return Task<T>(std::coroutine_handle<TaskPromise<T>>::from_promise(*this));
+}
+
+template <class T>
+Task<T&> TaskPromise<T&>::get_return_object() noexcept {
+    return Task<T&>(std::coroutine_handle<TaskPromise<T&>>::from_promise(*this));
 }
 
 inline Task<void> TaskPromise<void>::get_return_object() noexcept {

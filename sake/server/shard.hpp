@@ -75,10 +75,11 @@ class Shard {
           routes(table),
           observers(watchers),
           connection_limit(most_connections),
-          memory(settings.max_buffered, settings.log) {
+          memory(settings.max_buffered, settings.log),
+          limits_(settings) {
         place_.errors = &errors;
         place_.worker_pool_size = worker_threads(settings);
-        place_.json = {static_cast<std::size_t>(settings.max_json_depth), settings.max_json_values};
+        place_.limits = &limits_;
         place_.memory = &memory;
         reactor.tell_stop_by(draining.get_token());
         gathered_.reserve(std::min<std::size_t>(settings.output_soft_limit, 64 * 1024));
@@ -134,6 +135,7 @@ class Shard {
 
     Input input_;          // of the connection whose turn it is
     ByteBuffer gathered_;  // answers of that connection
+    CallLimits limits_;
     CallPlace place_;
     DateLine date_line_;
     OwningList<H1Exchange> spare_;

@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "sake/app/form_writer.hpp"
 #include "sake/async/poller_simulated.hpp"
 #include "sake/base/byte_buffer.hpp"
 #include "sake/base/json.hpp"
@@ -109,8 +110,9 @@ class TestClient {
     TestResponse options(std::string_view target, const http::Headers& headers = {}) {
         return request("OPTIONS", target, headers);
     }
-    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise. Braces are a
-    /// Json: post("/notes", {{"text", "buy rice"}}). Without one, no Content-Type is sent.
+    /// With a body: text is text/plain, a Json application/json, unless `headers` say otherwise, and a Form
+    /// is urlencoded, or multipart/form-data if it has files. Braces are a Json: post("/notes", {{"text",
+    /// "buy rice"}}). Without one, no Content-Type is sent.
     TestResponse post(std::string_view target) { return request("POST", target); }
     TestResponse put(std::string_view target) { return request("PUT", target); }
     TestResponse patch(std::string_view target) { return request("PATCH", target); }
@@ -172,11 +174,16 @@ class TestClient {
     template <class Body>
     TestResponse send(std::string_view method, std::string_view target, const Body& body,
                       http::Headers headers) {
+        constexpr bool is_form = std::is_same_v<Body, Form>;
         constexpr bool is_text = std::is_convertible_v<const Body&, std::string_view>;
-        if (!headers.contains("Content-Type")) {
+        if (!is_form && !headers.contains("Content-Type")) {
             headers.set("Content-Type", is_text ? "text/plain; charset=utf-8" : "application/json");
         }
-        if constexpr (is_text) {
+        if constexpr (is_form) {
+            const auto form = detail::body_of(body);
+            headers.set("Content-Type", form.content_type);
+            return request(method, target, headers, form.text);
+        } else if constexpr (is_text) {
             return request(method, target, headers, body);
         } else {
             std::string text;

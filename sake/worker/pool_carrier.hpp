@@ -72,7 +72,7 @@ struct PoolCarrier final : Carrier {
           mailbox(std::make_shared<Mailbox>(reactor)),
           routes(std::move(table)),
           queue_timeout(config.worker_queue_timeout),
-          json{static_cast<std::size_t>(config.max_json_depth), config.max_json_values},
+          call_limits(config),
           limits(config),
           pool(config.worker_pool_size, config.worker_queue_limit) {}
 
@@ -91,7 +91,7 @@ struct PoolCarrier final : Carrier {
     std::shared_ptr<Mailbox> mailbox;
     std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
-    JsonLimits json;
+    CallLimits call_limits;
     RequestLimits limits;
     Pool pool;
 };
@@ -125,9 +125,11 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
           log_(carrier.log),
           stopping_(carrier.stopping.get_token()),
           limits_(carrier.limits),
+          call_limits_(carrier.call_limits),
           request_(std::move(request)) {
         place_.scheme = call.place.scheme;
-        place_.json = carrier.json;
+        call_limits_.temporary_directory = {};  // the Config may be gone by then, and a body here is whole
+        place_.limits = &call_limits_;
         place_.worker_pool_size = carrier.pool.size();
         place_.in_worker_pool = true;
     }
@@ -303,6 +305,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     LogSink log_;
     std::stop_token stopping_;
     RequestLimits limits_;
+    CallLimits call_limits_;
     std::string request_;
     std::string response_;
     CallPlace place_;

@@ -7,6 +7,7 @@
 #include "file_fields.hpp"
 #include "head.hpp"
 #include "headers.hpp"
+#include "multipart.hpp"
 #include "response.hpp"
 #include "router.hpp"
 #include "target.hpp"
@@ -26,6 +27,7 @@ inline constexpr Target targets[] = {
     {"file_fields", file_fields},
     {"head", head},
     {"headers", headers},
+    {"multipart", multipart},
     {"response", response},
     {"router", router},
     {"target", target},

@@ -37,6 +37,7 @@
     X(fcntl)                     \
     X(getsockname)               \
     X(getsockopt)                \
+    X(linkat)                    \
     X(listen)                    \
     X(madvise)                   \
     X(open)                      \
@@ -53,6 +54,7 @@
     X(shutdown)                  \
     X(socket)                    \
     X(syscall)                   \
+    X(unlink)                    \
     X(write)                     \
     X(writev)
 
@@ -68,6 +70,7 @@ int __real_eventfd(unsigned, int);
 int __real_fcntl(int, int, ...);
 int __real_getsockname(int, sockaddr*, socklen_t*);
 int __real_getsockopt(int, int, int, void*, socklen_t*);
+int __real_linkat(int, const char*, int, const char*, int);
 int __real_listen(int, int);
 int __real_madvise(void*, size_t, int);
 int __real_open(const char*, int, ...);
@@ -84,6 +87,7 @@ int __real_setsockopt(int, int, int, const void*, socklen_t);
 int __real_shutdown(int, int);
 int __real_socket(int, int, int);
 long __real_syscall(long, ...);
+int __real_unlink(const char*);
 ssize_t __real_write(int, const void*, size_t);
 ssize_t __real_writev(int, const iovec*, int);
 }
@@ -528,6 +532,12 @@ int __wrap_getsockopt(int fd, int level, int option, void* value, socklen_t* len
                               : __real_getsockopt(fd, level, option, value, length);
 }
 
+int __wrap_linkat(int from_directory, const char* from, int directory, const char* path, int flags) {
+    const auto verdict = judge(Call::linkat);
+    return verdict.error != 0 ? harness::fail(verdict.error)
+                              : __real_linkat(from_directory, from, directory, path, flags);
+}
+
 int __wrap_listen(int fd, int backlog) {
     const auto verdict = judge(Call::listen);
     return verdict.error != 0 ? harness::fail(verdict.error) : __real_listen(fd, backlog);
@@ -647,6 +657,11 @@ long __wrap_syscall(long number, ...) {
     }
     return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
                           arguments[5]);
+}
+
+int __wrap_unlink(const char* path) {
+    const auto verdict = judge(Call::unlink);
+    return verdict.error != 0 ? harness::fail(verdict.error) : __real_unlink(path);
 }
 
 ssize_t __wrap_write(int fd, const void* buffer, size_t length) {

@@ -1,0 +1,105 @@
+// ctx.form() and ctx.read_form().
+#pragma once
+
+#include <optional>
+#include <stdexcept>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include "sake/app/call.hpp"
+#include "sake/app/context.hpp"
+#include "sake/app/context_methods.hpp"
+#include "sake/app/form.hpp"
+#include "sake/app/form_bind.hpp"
+#include "sake/app/form_reader.hpp"
+#include "sake/async/reactor.hpp"
+#include "sake/async/spawn.hpp"
+#include "sake/async/sys.hpp"
+#include "sake/async/task.hpp"
+#include "sake/compute/background.hpp"
+#include "sake/io/file.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// The form of a request, once it has been read.
+struct FormOfCall {
+    std::optional<Form> form;
+};
+
+/// What keeps the form of a call, and whether it is there already. Reads it if the body is here.
+template <class Unused = void>
+std::optional<Form>& form_of(Call& call) {
+    std::optional<Form>& form = call.state.get<FormOfCall>().form;
+    if (!form && call.body_state != BodyState::streamed) {
+        const std::string_view body = call.body();
+        FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits);
+        form = reader.parse(body);
+    }
+    return form;
+}
+
+template <class Unused = void>
+Form& whole_form_of(Call& call) {
+    std::optional<Form>& form = form_of<Unused>(call);
+    if (form) return *form;
+    throw std::logic_error(
+        "ctx.form: the route has stream_body(), so its form is read by co_await ctx.read_form()");
+}
+
+/// Closes a file on a thread that may block, so that the loop goes on; where no loop runs, at once.
+template <class Unused>
+void close_elsewhere(FileDescriptor file) noexcept {
+    if (Reactor::current() == nullptr) return;
+    try {
+        auto close = [held = std::move(file)]() mutable { held.close(); };
+        spawn(run_on<BlockingThreads<ForFiles>>(std::move(close))).detach();
+    } catch (...) {
+        // No memory: it is closed already.
+    }
+}
+
+/// Reads a form while it comes. What files have too much for the memory is written on a thread that may
+/// block; the client is not read from meanwhile.
+template <class Unused>
+Task<> stream_form(Call& call, std::optional<Form>& form) {
+    FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits,
+                              &close_elsewhere<Unused>);
+    const auto spill = [&reader] { reader.spill(); };
+    for (;;) {
+        const std::optional<std::string_view> piece = co_await call.context.read();
+        if (!piece) break;
+        std::string_view rest = *piece;
+        while (reader.take(rest)) {
+            Task<> writing = run_on<BlockingThreads<ForFiles>>(spill);
+            co_await std::move(writing);
+        }
+    }
+    form = reader.finish();
+}
+
+}  // namespace detail
+
+template <class T>
+std::conditional_t<std::is_same_v<T, Form>, const Form&, T> Context::form() {
+    if constexpr (std::is_same_v<T, Form>) {
+        return detail::whole_form_of<>(*call_);
+    } else {
+        return detail::form_as<T>(detail::whole_form_of<>(*call_));
+    }
+}
+
+template <class F>
+Task<F&> Context::read_form() {
+    std::optional<F>& form = detail::form_of(*call_);
+    if (!form) {
+        Task<> reading = detail::stream_form<F>(*call_, form);
+        co_await std::move(reading);
+    }
+    co_return *form;
+}
+
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,210 @@
+// Form: what an HTML form or its like has sent, or is to send: fields and files. What reads a body is in
+// form_reader.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "sake/app/bind.hpp"
+#include "sake/app/safe_name.hpp"
+#include "sake/base/error.hpp"
+#include "sake/io/file.hpp"
+#include "sake/io/temporary_file.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+class Form;
+
+namespace detail {
+template <class Unused = void>
+class FormReader;
+}  // namespace detail
+
+/// A file of a form. It is in memory, or, if it is large and the form was streamed, in a temporary file that
+/// nothing names. It lives as long as its form; copies share the file.
+class Upload {
+  public:
+    /// The name of the field that it was sent for.
+    [[nodiscard]] std::string_view field() const noexcept { return field_; }
+    /// The name of the file as it was sent: any text. Never use it as a path.
+    [[nodiscard]] std::string_view filename() const noexcept { return filename_; }
+    /// The type that the client gave; "" if it gave none.
+    [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
+    [[nodiscard]] std::uint64_t size() const noexcept {
+        return file_ ? file_->size() : bytes_in_memory().size();
+    }
+
+    [[nodiscard]] bool is_in_memory() const noexcept { return file_ == nullptr; }
+    /// The content, if it is in memory; valid until the handler ends. Throws std::logic_error if it is in a
+    /// temporary file: use save(path), or read(offset, most) for its pieces.
+    [[nodiscard]] std::string_view bytes() const {
+        if (file_ != nullptr) {
+            throw std::logic_error(
+                "Upload::bytes: this file is in a temporary file, because it is larger than "
+                "Config::form_memory; keep it with save(path), or read its pieces with "
+                "co_await upload.read(offset, most)");
+        }
+        return bytes_in_memory();
+    }
+    /// Up to `most` bytes from `offset` on, wherever they are; none at the end. The loop goes on meanwhile.
+    template <class Unused = void>
+    [[nodiscard]] Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
+
+    /// The name as one that a file may have: the last segment, valid UTF-8, at most 200 bytes, not empty, no
+    /// separators, no dot in front, no control characters, no device of Windows. Two uploads may have the
+    /// same.
+    [[nodiscard]] std::string safe_name() const { return detail::make_safe_name(filename_); }
+
+    /// Makes a file of it. It is there when it is complete, and it never replaces another: throws
+    /// std::system_error that names the path if anything is there, or if it fails. It blocks the thread; a
+    /// large file may be renamed in no time, or has to be copied to another file system: see save_async.
+    void save(const std::string& path) const {
+        if (file_ != nullptr) return file_->save(path);
+        detail::save_bytes(path, bytes_in_memory());
+    }
+    /// The same on another thread, so that the loop goes on. Once begun, it is waited for.
+    template <detail::Path P>
+    [[nodiscard]] Task<> save_async(P path) const;
+
+  private:
+    friend class Form;
+    template <class Unused>
+    friend class detail::FormReader;
+    Upload() = default;
+
+    [[nodiscard]] std::string_view bytes_in_memory() const noexcept {
+        return own_.empty() ? body_ : std::string_view(own_);
+    }
+
+    std::string field_;
+    std::string filename_;
+    std::string content_type_;
+    std::string_view body_;  // the content lies in the body of the request, or
+    std::string own_;        // here, or
+    // in a file, which a read that was cancelled holds too, until its thread is done.
+    std::shared_ptr<detail::TemporaryFile> file_;
+};
+
+/// A field of a form that is no file.
+struct FormField {
+    std::string name;
+    std::string value;
+};
+
+/// Fields and files in the order in which they came. ctx.form() gives the one of a request; a TestClient
+/// sends one:
+///
+///     sake::Form form;
+///     form.add("title", "Holiday").add_file("photo", "beach.jpg", bytes);
+///     client.post("/photos", form);
+class Form {
+  public:
+    Form() = default;
+
+    /// The first field with this name; "" if there is none.
+    [[nodiscard]] std::string_view value(std::string_view name) const noexcept { return value(name, {}); }
+    [[nodiscard]] std::string_view value(std::string_view name, std::string_view fallback) const noexcept {
+        return find_value(name).value_or(fallback);
+    }
+    /// The same as a number, bool or string; 400, naming the field, if it is absent or does not convert.
+    template <class T>
+    [[nodiscard]] T value(std::string_view name) const {
+        return detail::convert_required<T>(find_value(name), "form field", name);
+    }
+    /// The same, or the fallback if it is absent.
+    template <class T>
+    [[nodiscard]] T value(std::string_view name, std::type_identity_t<T> fallback) const {
+        return detail::convert_or<T>(find_value(name), "form field", name, std::move(fallback));
+    }
+    [[nodiscard]] std::optional<std::string_view> find_value(std::string_view name) const noexcept {
+        for (const FormField& field : fields_) {
+            if (field.name == name) return field.value;
+        }
+        return std::nullopt;
+    }
+    /// All fields with this name, in order.
+    [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const {
+        std::vector<std::string_view> found;
+        for (const FormField& field : fields_) {
+            if (field.name == name) found.push_back(field.value);
+        }
+        return found;
+    }
+    /// All fields that are no files: `for (auto& [name, value] : form.fields())`.
+    [[nodiscard]] const std::vector<FormField>& fields() const noexcept { return fields_; }
+
+    /// The first file of this field; null if none was sent. A browser sends an empty part without a file
+    /// name where nothing was chosen: that is none.
+    [[nodiscard]] const Upload* file(std::string_view name) const noexcept {
+        for (const Upload& upload : files_) {
+            if (upload.field() == name) return &upload;
+        }
+        return nullptr;
+    }
+    /// All files of this field, in order.
+    [[nodiscard]] std::vector<const Upload*> files(std::string_view name) const {
+        std::vector<const Upload*> found;
+        for (const Upload& upload : files_) {
+            if (upload.field() == name) found.push_back(&upload);
+        }
+        return found;
+    }
+    /// All files.
+    [[nodiscard]] const std::vector<Upload>& files() const noexcept { return files_; }
+
+    /// One more field, for a form that is to be sent.
+    Form& add(std::string_view name, std::string_view value) {
+        fields_.push_back({std::string(name), std::string(value)});
+        return *this;
+    }
+    /// One more file.
+    Form& add_file(std::string_view name, std::string_view filename, std::string_view bytes,
+                   std::string_view content_type = "application/octet-stream") {
+        Upload upload;
+        upload.field_ = name;
+        upload.filename_ = filename;
+        upload.content_type_ = content_type;
+        upload.own_ = bytes;
+        files_.push_back(std::move(upload));
+        return *this;
+    }
+
+  private:
+    template <class Unused>
+    friend class detail::FormReader;
+    std::vector<FormField> fields_;
+    std::vector<Upload> files_;
+};
+
+template <class Unused>
+Task<std::string> Upload::read(std::uint64_t offset, std::size_t most) const {
+    if (file_ == nullptr) {
+        const std::string_view all = bytes_in_memory();
+        co_return std::string(
+            all.substr(offset < all.size() ? static_cast<std::size_t>(offset) : all.size(), most));
+    }
+    Task<std::string> reading = detail::run_blocking<detail::ForFiles>(
+        [file = file_, offset, most] { return file->read(offset, most); });
+    std::string bytes = co_await std::move(reading);
+    co_return bytes;
+}
+
+template <detail::Path P>
+Task<> Upload::save_async(P path) const {
+    const std::string to(std::move(path));
+    const auto save_it = [this, &to] { save(to); };
+    Task<> saving = detail::run_on<detail::BlockingThreads<detail::ForFiles>>(save_it);
+    co_await std::move(saving);
+}
+
+}  // namespace v0
+}  // namespace sake
