@@ -4370,9 +4370,10 @@ class RangeRequest {
 
     void join() noexcept {
         if (count_ < 2) return;
-        ByteRange* const begin = ranges_.data();
-        std::sort(begin, begin + count_,
-                  [](const ByteRange& a, const ByteRange& b) { return a.first < b.first; });
+        for (std::size_t i = 1; i < count_; ++i) {  // so few that this is the quickest sort
+            for (std::size_t k = i; k > 0 && ranges_[k].first < ranges_[k - 1].first; --k)
+                std::swap(ranges_[k], ranges_[k - 1]);
+        }
         std::size_t joined = 0;
         for (std::size_t i = 1; i < count_; ++i) {
             if (ranges_[i].first <= ranges_[joined].last + 1) {
@@ -19241,7 +19242,8 @@ template <class T>
 void settle_members(Json& document, std::size_t size) {
     for (;;) {
         try {
-            JsonOwner<> tried{Json(document)};
+            JsonOwner<> tried;
+            tried.value = document;
             static_cast<void>(json_as<T>(tried.value));
             return;
         } catch (const Json::type_error&) {
@@ -19612,6 +19614,10 @@ struct EmbeddedFile {
     std::string_view bytes;
 };
 
+class EmbeddedFiles;
+template <class File = EmbeddedFile>
+[[nodiscard]] EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files);
+
 /// A table of embedded files, made by `embed`.
 class EmbeddedFiles {
   public:
@@ -19619,7 +19625,8 @@ class EmbeddedFiles {
     [[nodiscard]] const std::vector<EmbeddedFile>& files() const noexcept { return files_; }
 
   private:
-    friend EmbeddedFiles embed(std::vector<EmbeddedFile> files);
+    template <class File>
+    friend EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files);
     explicit EmbeddedFiles(std::vector<EmbeddedFile> files) : files_(std::move(files)) {}
 
     std::vector<EmbeddedFile> files_;
@@ -19628,9 +19635,9 @@ class EmbeddedFiles {
 /// A table of files to serve. Throws std::invalid_argument if a name is there twice or begins with a slash.
 ///
 ///     app.static_files("/", sake::embed({{"index.html", page}, {"logo.png", logo_png, logo_png_len}}));
-[[nodiscard]] inline EmbeddedFiles embed(std::vector<EmbeddedFile> files) {
-    std::sort(files.begin(), files.end(),
-              [](const EmbeddedFile& a, const EmbeddedFile& b) { return a.name < b.name; });
+template <class File>
+EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files) {
+    std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
     for (std::size_t i = 0; i < files.size(); ++i) {
         const std::string& name = files[i].name;
         if (name.empty() || name.front() == '/' || name.back() == '/') {
@@ -20210,52 +20217,31 @@ inline FoundFile found_file(OpenedFile opened, std::string_view path) {
     return found;
 }
 
-class FileTree {
-  public:
-    struct Name {
-        std::string name;
-        bool is_directory = false;
-    };
-    /// A directory with more is shown in part.
-    static constexpr std::size_t most_names = 10'000;
+// What a site serves is a tree of files: `find(path)` says what is under a path without a slash at its ends,
+// "" being the root; `for_each_name(path, f)` calls f(name, is_directory) for what is in that directory until
+// f returns false.
 
-    FileTree() = default;
-    FileTree(const FileTree&) = delete;
-    FileTree& operator=(const FileTree&) = delete;
-    virtual ~FileTree() = default;
-
-    /// What is under a path without a slash at its ends; "" is the root.
-    [[nodiscard]] virtual FoundFile find(std::string_view path) const = 0;
-    /// What is in that directory.
-    [[nodiscard]] virtual std::vector<Name> names_in(std::string_view path) const = 0;
-};
-
-class DirectoryTree final : public FileTree {
+class DirectoryTree {
   public:
     /// Throws std::system_error that names the path.
     explicit DirectoryTree(std::string path) : directory_(std::move(path)) {}
 
-    [[nodiscard]] FoundFile find(std::string_view path) const override {
+    [[nodiscard]] FoundFile find(std::string_view path) const {
         return found_file(directory_.open(path), path);
     }
-    [[nodiscard]] std::vector<Name> names_in(std::string_view path) const override {
-        std::vector<Name> names;
+    template <class F>
+    void for_each_name(std::string_view path, F f) const {
         FoundFile found = find(path);
-        if (found.kind != FoundFile::Kind::directory) return names;
-        const SysResult read =
-            sys::for_each_name(std::move(found.descriptor), [&](std::string_view name, bool is_directory) {
-                names.push_back({std::string(name), is_directory});
-                return names.size() < most_names;
-            });
+        if (found.kind != FoundFile::Kind::directory) return;
+        const SysResult read = sys::for_each_name(std::move(found.descriptor), f);
         if (!read.ok()) throw_system_error(read.error, directory_.path() + "/" + std::string(path));
-        return names;
     }
 
   private:
     Directory directory_;
 };
 
-class EmbeddedTree final : public FileTree {
+class EmbeddedTree {
   public:
     explicit EmbeddedTree(EmbeddedFiles files) : files_(std::move(files)) {
         for (const EmbeddedFile& each : files_.files()) {
@@ -20265,7 +20251,7 @@ class EmbeddedTree final : public FileTree {
         }
     }
 
-    [[nodiscard]] FoundFile find(std::string_view path) const override {
+    [[nodiscard]] FoundFile find(std::string_view path) const {
         FoundFile found;
         const std::size_t place = place_of(path);
         if (place < files_.files().size() && files_.files()[place].name == path) {
@@ -20278,17 +20264,18 @@ class EmbeddedTree final : public FileTree {
         }
         return found;
     }
-    [[nodiscard]] std::vector<Name> names_in(std::string_view path) const override {
-        std::vector<Name> names;
+    template <class F>
+    void for_each_name(std::string_view path, F f) const {
         const std::string inside = path.empty() ? "" : folder(path);
-        for (std::size_t i = place_of(inside); is_in(inside, i) && names.size() < most_names; ++i) {
+        std::string_view before;
+        for (std::size_t i = place_of(inside); is_in(inside, i); ++i) {
             const std::string_view rest = std::string_view(files_.files()[i].name).substr(inside.size());
             const std::size_t slash = rest.find('/');
             const std::string_view name = rest.substr(0, slash);
-            if (!names.empty() && names.back().name == name) continue;
-            names.push_back({std::string(name), slash != std::string_view::npos});
+            if (name == before) continue;
+            before = name;
+            if (!f(name, slash != std::string_view::npos)) return;
         }
-        return names;
     }
 
   private:
@@ -20716,7 +20703,7 @@ class Engine;
 
 namespace detail {
 
-class FileTree;
+enum class SiteKind : bool { files, frontend };
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
@@ -20799,9 +20786,10 @@ class Verbs {
     Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {});
 
   private:
-    enum class SiteKind : bool { files, frontend };
-    Route& add_site(const PatternInfo& prefix, std::unique_ptr<FileTree> tree, StaticOptions options,
-                    SiteKind kind);
+    template <class Tree, class Root>
+    Route& add_site(const PatternInfo& prefix, Root root, StaticOptions options, SiteKind kind);
+    Route& add_directory(const PatternInfo& prefix, std::string directory, StaticOptions options,
+                         SiteKind kind);
 
     // As all that is compiled where the program calls it, this finds the module of the handler.
     void note_module() { self().table().modules.add(&current_reactor); }
@@ -20874,9 +20862,16 @@ inline void append_html(std::string& out, std::string_view text) {
     }
 }
 
-/// Directories first. `path` is that of the request, which ends with a slash.
-inline std::string listing_page(std::string_view path, std::vector<FileTree::Name> names, bool has_parent) {
-    std::sort(names.begin(), names.end(), [](const FileTree::Name& a, const FileTree::Name& b) {
+struct ListedName {
+    std::string name;
+    bool is_directory = false;
+};
+
+/// Directories first. `path` is that of the request, which ends with a slash. A template, like what calls it:
+/// only programs that serve files compile it.
+template <class Listed = ListedName>
+std::string listing_page(std::string_view path, std::vector<Listed> names, bool has_parent) {
+    std::sort(names.begin(), names.end(), [](const Listed& a, const Listed& b) {
         if (a.is_directory != b.is_directory) return a.is_directory;
         return a.name < b.name;
     });
@@ -20886,7 +20881,7 @@ inline std::string listing_page(std::string_view path, std::vector<FileTree::Nam
     append_html(page, path);
     page += "</h1>\n<ul>\n";
     if (has_parent) page += "<li><a href=\"../\">../</a></li>\n";
-    for (const FileTree::Name& each : names) {
+    for (const Listed& each : names) {
         const std::string_view slash = each.is_directory ? "/" : "";
         page += "<li><a href=\"./";  // so that no name is a scheme
         append_html(page, http::percent_encode(each.name));
@@ -21115,13 +21110,15 @@ inline std::optional<std::string> file_path_of(std::string_view matched) {
     return path;
 }
 
-/// The handler of one site.
+/// The handler of one site. A template, also for the sake of programs that serve no files, which compile
+/// nothing of it.
+template <class Tree>
 class FileSite {
   public:
-    enum class Kind : bool { files, frontend };
-
-    FileSite(std::unique_ptr<FileTree> tree, StaticOptions options, Kind kind) noexcept
-        : tree_(std::move(tree)), options_(std::move(options)), kind_(kind) {}
+    /// The tree is made of `root`.
+    template <class Root>
+    FileSite(Root root, StaticOptions options, SiteKind kind)
+        : tree_(std::move(root)), options_(std::move(options)), kind_(kind) {}
 
     static void serve(void* self, Call& call) { static_cast<const FileSite*>(self)->serve(call); }
     static void destroy(void* self) noexcept { delete static_cast<FileSite*>(self); }
@@ -21145,7 +21142,7 @@ class FileSite {
         if (is_of_directory && !path.empty()) path.pop_back();
         const bool may_be_there = is_plain_path(path) && (options_.dotfiles || !has_dot_name(path));
         FoundFile found;
-        if (may_be_there) found = tree_->find(path);
+        if (may_be_there) found = tree_.find(path);
         if (found.kind == FoundFile::Kind::directory) {
             FoundFile index = index_of(path);
             if (index.is_file() || options_.listing) {
@@ -21158,7 +21155,7 @@ class FileSite {
             found = {};
         }
         if (!found.is_file()) {
-            if (kind_ == Kind::files) throw_nothing_here();
+            if (kind_ == SiteKind::files) throw_nothing_here();
             // The same path is a page for a browser, and nothing for a program.
             call.response.headers.add("Vary", "Accept");
             if (!may_be_there || has_extension(path) || !wants_page(call)) throw_nothing_here();
@@ -21176,7 +21173,7 @@ class FileSite {
     [[nodiscard]] FoundFile index_of(std::string path) const {
         if (options_.index.empty()) return {};
         append_index(path);
-        return tree_->find(path);
+        return tree_.find(path);
     }
 
     static bool wants_page(Call& call) {
@@ -21184,10 +21181,14 @@ class FileSite {
     }
 
     void list(Call& call, const std::string& path) const {
-        std::vector<FileTree::Name> names = tree_->names_in(path);
-        std::erase_if(names, [&](const FileTree::Name& each) {  // what nobody can ask for
-            const bool is_hidden = each.name[0] == '.' && !options_.dotfiles;
-            return is_hidden || !is_plain_path(each.name) || !is_path_text(each.name);
+        constexpr std::size_t most_names = 10'000;  // a directory with more is shown in part
+        std::vector<ListedName> names;
+        tree_.for_each_name(path, [&](std::string_view name, bool is_directory) {
+            const bool is_hidden = name[0] == '.' && !options_.dotfiles;
+            // What nobody can ask for is not shown either.
+            if (!is_hidden && is_plain_path(name) && is_path_text(name))
+                names.push_back({std::string(name), is_directory});
+            return names.size() < most_names;
         });
         set_cache_control(call, options_.cache_control);
         call.response.headers.set("Content-Security-Policy", "default-src 'none'");
@@ -21200,7 +21201,7 @@ class FileSite {
     }
     [[nodiscard]] std::string_view cache_control(std::string_view path,
                                                  std::string_view type) const noexcept {
-        if (kind_ == Kind::frontend) {
+        if (kind_ == SiteKind::frontend) {
             if (type.substr(0, 9) == "text/html") return "no-cache";
             if (is_hashed_name(path)) return "public, max-age=31536000, immutable";
         }
@@ -21236,7 +21237,7 @@ class FileSite {
         for (const ContentCoding coding : accepted.in_order()) {
             if (!accepted.accepts(coding)) break;
             if (coding == ContentCoding::identity) return found;
-            FoundFile sibling = tree_->find(path + std::string(extension_of(coding)));
+            FoundFile sibling = tree_.find(path + std::string(extension_of(coding)));
             if (!sibling.is_file() || sibling.is_older_than(found)) continue;
             call.response.headers.set("Content-Encoding", to_string(coding));
             sibling.tag.append("-").append(to_string(coding));
@@ -21249,63 +21250,62 @@ class FileSite {
         return extensions[static_cast<std::size_t>(coding)];
     }
 
-    std::unique_ptr<FileTree> tree_;
+    Tree tree_;
     StaticOptions options_;
-    Kind kind_;
+    SiteKind kind_;
 };
 
 template <class Self, PatternUse Use>
-Route& Verbs<Self, Use>::add_site(const PatternInfo& prefix, std::unique_ptr<FileTree> tree,
-                                  StaticOptions options, SiteKind kind) {
+template <class Tree, class Root>
+Route& Verbs<Self, Use>::add_site(const PatternInfo& prefix, Root root, StaticOptions options,
+                                  SiteKind kind) {
+    using Site = FileSite<Tree>;
     std::string base(prefix.text);
     if (!base.empty() && base.back() == '/') base.pop_back();
     const std::string inside = base + "/*path";
     RouteTable& table = self().table();
     Scope& scope = self().scope();
-    const auto site_kind = kind == SiteKind::files ? FileSite::Kind::files : FileSite::Kind::frontend;
-    Handler handler(ServerHandler{new FileSite(std::move(tree), std::move(options), site_kind),
-                                  &FileSite::serve, nullptr, &FileSite::destroy});
+    Handler handler(ServerHandler{new Site(std::move(root), std::move(options), kind), &Site::serve, nullptr,
+                                  &Site::destroy});
     const PatternInfo pattern{inside, prefix.params + 1, prefix.file, prefix.line};
     RouteEntry& entry = table.add(scope, "GET", pattern, std::move(handler));
     entry.handler_reads_body = false;
     if (!scope.prefix.empty() || !base.empty()) {
         static char nothing;
         table.add_yielding(scope, "GET", {base, prefix.params, prefix.file, prefix.line},
-                           Handler(ServerHandler{&nothing, &FileSite::add_slash}));
+                           Handler(ServerHandler{&nothing, &Site::add_slash}));
     }
     note_module();
     return entry.route;
 }
 
-template <class Tree>
-std::unique_ptr<FileTree> open_tree(std::string directory, const char* verb) {
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::add_directory(const PatternInfo& prefix, std::string directory,
+                                       StaticOptions options, SiteKind kind) {
     try {
-        return std::make_unique<Tree>(directory);
+        return add_site<DirectoryTree>(prefix, directory, std::move(options), kind);
     } catch (const std::system_error& error) {
-        throw std::system_error(error.code(), std::string(verb) + ": " + directory);
+        const char* const verb = kind == SiteKind::files ? "static_files: " : "frontend: ";
+        throw std::system_error(error.code(), verb + directory);
     }
 }
 
 template <class Self, PatternUse Use>
 Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, std::string directory,
                                       StaticOptions options) {
-    return add_site(prefix.info(), open_tree<DirectoryTree>(std::move(directory), "static_files"),
-                    std::move(options), SiteKind::files);
+    return add_directory(prefix.info(), std::move(directory), std::move(options), SiteKind::files);
 }
 template <class Self, PatternUse Use>
 Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options) {
-    return add_site(prefix.info(), std::make_unique<EmbeddedTree>(std::move(files)), std::move(options),
-                    SiteKind::files);
+    return add_site<EmbeddedTree>(prefix.info(), std::move(files), std::move(options), SiteKind::files);
 }
 template <class Self, PatternUse Use>
 Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options) {
-    return add_site(prefix.info(), open_tree<DirectoryTree>(std::move(directory), "frontend"),
-                    std::move(options), SiteKind::frontend);
+    return add_directory(prefix.info(), std::move(directory), std::move(options), SiteKind::frontend);
 }
 template <class Self, PatternUse Use>
 Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options) {
-    return add_site(prefix.info(), std::make_unique<EmbeddedTree>(std::move(files)), std::move(options),
-                    SiteKind::frontend);
+    return add_site<EmbeddedTree>(prefix.info(), std::move(files), std::move(options), SiteKind::frontend);
 }
 
 }  // namespace detail

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -29,6 +30,10 @@ struct EmbeddedFile {
     std::string_view bytes;
 };
 
+class EmbeddedFiles;
+template <class File = EmbeddedFile>
+[[nodiscard]] EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files);
+
 /// A table of embedded files, made by `embed`.
 class EmbeddedFiles {
   public:
@@ -36,7 +41,8 @@ class EmbeddedFiles {
     [[nodiscard]] const std::vector<EmbeddedFile>& files() const noexcept { return files_; }
 
   private:
-    friend EmbeddedFiles embed(std::vector<EmbeddedFile> files);
+    template <class File>
+    friend EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files);
     explicit EmbeddedFiles(std::vector<EmbeddedFile> files) : files_(std::move(files)) {}
 
     std::vector<EmbeddedFile> files_;
@@ -45,9 +51,9 @@ class EmbeddedFiles {
 /// A table of files to serve. Throws std::invalid_argument if a name is there twice or begins with a slash.
 ///
 ///     app.static_files("/", sake::embed({{"index.html", page}, {"logo.png", logo_png, logo_png_len}}));
-[[nodiscard]] inline EmbeddedFiles embed(std::vector<EmbeddedFile> files) {
-    std::sort(files.begin(), files.end(),
-              [](const EmbeddedFile& a, const EmbeddedFile& b) { return a.name < b.name; });
+template <class File>
+EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files) {
+    std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
     for (std::size_t i = 0; i < files.size(); ++i) {
         const std::string& name = files[i].name;
         if (name.empty() || name.front() == '/' || name.back() == '/') {

@@ -84,52 +84,31 @@ inline FoundFile found_file(OpenedFile opened, std::string_view path) {
     return found;
 }
 
-class FileTree {
-  public:
-    struct Name {
-        std::string name;
-        bool is_directory = false;
-    };
-    /// A directory with more is shown in part.
-    static constexpr std::size_t most_names = 10'000;
+// What a site serves is a tree of files: `find(path)` says what is under a path without a slash at its ends,
+// "" being the root; `for_each_name(path, f)` calls f(name, is_directory) for what is in that directory until
+// f returns false.
 
-    FileTree() = default;
-    FileTree(const FileTree&) = delete;
-    FileTree& operator=(const FileTree&) = delete;
-    virtual ~FileTree() = default;
-
-    /// What is under a path without a slash at its ends; "" is the root.
-    [[nodiscard]] virtual FoundFile find(std::string_view path) const = 0;
-    /// What is in that directory.
-    [[nodiscard]] virtual std::vector<Name> names_in(std::string_view path) const = 0;
-};
-
-class DirectoryTree final : public FileTree {
+class DirectoryTree {
   public:
     /// Throws std::system_error that names the path.
     explicit DirectoryTree(std::string path) : directory_(std::move(path)) {}
 
-    [[nodiscard]] FoundFile find(std::string_view path) const override {
+    [[nodiscard]] FoundFile find(std::string_view path) const {
         return found_file(directory_.open(path), path);
     }
-    [[nodiscard]] std::vector<Name> names_in(std::string_view path) const override {
-        std::vector<Name> names;
+    template <class F>
+    void for_each_name(std::string_view path, F f) const {
         FoundFile found = find(path);
-        if (found.kind != FoundFile::Kind::directory) return names;
-        const SysResult read =
-            sys::for_each_name(std::move(found.descriptor), [&](std::string_view name, bool is_directory) {
-                names.push_back({std::string(name), is_directory});
-                return names.size() < most_names;
-            });
+        if (found.kind != FoundFile::Kind::directory) return;
+        const SysResult read = sys::for_each_name(std::move(found.descriptor), f);
         if (!read.ok()) throw_system_error(read.error, directory_.path() + "/" + std::string(path));
-        return names;
     }
 
   private:
     Directory directory_;
 };
 
-class EmbeddedTree final : public FileTree {
+class EmbeddedTree {
   public:
     explicit EmbeddedTree(EmbeddedFiles files) : files_(std::move(files)) {
         for (const EmbeddedFile& each : files_.files()) {
@@ -139,7 +118,7 @@ class EmbeddedTree final : public FileTree {
         }
     }
 
-    [[nodiscard]] FoundFile find(std::string_view path) const override {
+    [[nodiscard]] FoundFile find(std::string_view path) const {
         FoundFile found;
         const std::size_t place = place_of(path);
         if (place < files_.files().size() && files_.files()[place].name == path) {
@@ -152,17 +131,18 @@ class EmbeddedTree final : public FileTree {
         }
         return found;
     }
-    [[nodiscard]] std::vector<Name> names_in(std::string_view path) const override {
-        std::vector<Name> names;
+    template <class F>
+    void for_each_name(std::string_view path, F f) const {
         const std::string inside = path.empty() ? "" : folder(path);
-        for (std::size_t i = place_of(inside); is_in(inside, i) && names.size() < most_names; ++i) {
+        std::string_view before;
+        for (std::size_t i = place_of(inside); is_in(inside, i); ++i) {
             const std::string_view rest = std::string_view(files_.files()[i].name).substr(inside.size());
             const std::size_t slash = rest.find('/');
             const std::string_view name = rest.substr(0, slash);
-            if (!names.empty() && names.back().name == name) continue;
-            names.push_back({std::string(name), slash != std::string_view::npos});
+            if (name == before) continue;
+            before = name;
+            if (!f(name, slash != std::string_view::npos)) return;
         }
-        return names;
     }
 
   private:

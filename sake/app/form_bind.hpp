@@ -75,7 +75,8 @@ template <class T>
 void settle_members(Json& document, std::size_t size) {
     for (;;) {
         try {
-            JsonOwner<> tried{Json(document)};
+            JsonOwner<> tried;
+            tried.value = document;
             static_cast<void>(json_as<T>(tried.value));
             return;
         } catch (const Json::type_error&) {

@@ -1,7 +1,6 @@
 // The verbs by which routes are registered, on an engine and on a group of routes under a common prefix.
 #pragma once
 
-#include <memory>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -20,7 +19,7 @@ class Engine;
 
 namespace detail {
 
-class FileTree;
+enum class SiteKind : bool { files, frontend };
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
@@ -103,9 +102,10 @@ class Verbs {
     Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {});
 
   private:
-    enum class SiteKind : bool { files, frontend };
-    Route& add_site(const PatternInfo& prefix, std::unique_ptr<FileTree> tree, StaticOptions options,
-                    SiteKind kind);
+    template <class Tree, class Root>
+    Route& add_site(const PatternInfo& prefix, Root root, StaticOptions options, SiteKind kind);
+    Route& add_directory(const PatternInfo& prefix, std::string directory, StaticOptions options,
+                         SiteKind kind);
 
     // As all that is compiled where the program calls it, this finds the module of the handler.
     void note_module() { self().table().modules.add(&current_reactor); }

@@ -6,7 +6,6 @@
 #include <string_view>
 #include <vector>
 
-#include "sake/app/file_tree.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/uri.hpp"
 
@@ -38,9 +37,16 @@ inline void append_html(std::string& out, std::string_view text) {
     }
 }
 
-/// Directories first. `path` is that of the request, which ends with a slash.
-inline std::string listing_page(std::string_view path, std::vector<FileTree::Name> names, bool has_parent) {
-    std::sort(names.begin(), names.end(), [](const FileTree::Name& a, const FileTree::Name& b) {
+struct ListedName {
+    std::string name;
+    bool is_directory = false;
+};
+
+/// Directories first. `path` is that of the request, which ends with a slash. A template, like what calls it:
+/// only programs that serve files compile it.
+template <class Listed = ListedName>
+std::string listing_page(std::string_view path, std::vector<Listed> names, bool has_parent) {
+    std::sort(names.begin(), names.end(), [](const Listed& a, const Listed& b) {
         if (a.is_directory != b.is_directory) return a.is_directory;
         return a.name < b.name;
     });
@@ -50,7 +56,7 @@ inline std::string listing_page(std::string_view path, std::vector<FileTree::Nam
     append_html(page, path);
     page += "</h1>\n<ul>\n";
     if (has_parent) page += "<li><a href=\"../\">../</a></li>\n";
-    for (const FileTree::Name& each : names) {
+    for (const Listed& each : names) {
         const std::string_view slash = each.is_directory ? "/" : "";
         page += "<li><a href=\"./";  // so that no name is a scheme
         append_html(page, http::percent_encode(each.name));

@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -87,13 +86,15 @@ inline std::optional<std::string> file_path_of(std::string_view matched) {
     return path;
 }
 
-/// The handler of one site.
+/// The handler of one site. A template, also for the sake of programs that serve no files, which compile
+/// nothing of it.
+template <class Tree>
 class FileSite {
   public:
-    enum class Kind : bool { files, frontend };
-
-    FileSite(std::unique_ptr<FileTree> tree, StaticOptions options, Kind kind) noexcept
-        : tree_(std::move(tree)), options_(std::move(options)), kind_(kind) {}
+    /// The tree is made of `root`.
+    template <class Root>
+    FileSite(Root root, StaticOptions options, SiteKind kind)
+        : tree_(std::move(root)), options_(std::move(options)), kind_(kind) {}
 
     static void serve(void* self, Call& call) { static_cast<const FileSite*>(self)->serve(call); }
     static void destroy(void* self) noexcept { delete static_cast<FileSite*>(self); }
@@ -117,7 +118,7 @@ class FileSite {
         if (is_of_directory && !path.empty()) path.pop_back();
         const bool may_be_there = is_plain_path(path) && (options_.dotfiles || !has_dot_name(path));
         FoundFile found;
-        if (may_be_there) found = tree_->find(path);
+        if (may_be_there) found = tree_.find(path);
         if (found.kind == FoundFile::Kind::directory) {
             FoundFile index = index_of(path);
             if (index.is_file() || options_.listing) {
@@ -130,7 +131,7 @@ class FileSite {
             found = {};
         }
         if (!found.is_file()) {
-            if (kind_ == Kind::files) throw_nothing_here();
+            if (kind_ == SiteKind::files) throw_nothing_here();
             // The same path is a page for a browser, and nothing for a program.
             call.response.headers.add("Vary", "Accept");
             if (!may_be_there || has_extension(path) || !wants_page(call)) throw_nothing_here();
@@ -148,7 +149,7 @@ class FileSite {
     [[nodiscard]] FoundFile index_of(std::string path) const {
         if (options_.index.empty()) return {};
         append_index(path);
-        return tree_->find(path);
+        return tree_.find(path);
     }
 
     static bool wants_page(Call& call) {
@@ -156,10 +157,14 @@ class FileSite {
     }
 
     void list(Call& call, const std::string& path) const {
-        std::vector<FileTree::Name> names = tree_->names_in(path);
-        std::erase_if(names, [&](const FileTree::Name& each) {  // what nobody can ask for
-            const bool is_hidden = each.name[0] == '.' && !options_.dotfiles;
-            return is_hidden || !is_plain_path(each.name) || !is_path_text(each.name);
+        constexpr std::size_t most_names = 10'000;  // a directory with more is shown in part
+        std::vector<ListedName> names;
+        tree_.for_each_name(path, [&](std::string_view name, bool is_directory) {
+            const bool is_hidden = name[0] == '.' && !options_.dotfiles;
+            // What nobody can ask for is not shown either.
+            if (!is_hidden && is_plain_path(name) && is_path_text(name))
+                names.push_back({std::string(name), is_directory});
+            return names.size() < most_names;
         });
         set_cache_control(call, options_.cache_control);
         call.response.headers.set("Content-Security-Policy", "default-src 'none'");
@@ -172,7 +177,7 @@ class FileSite {
     }
     [[nodiscard]] std::string_view cache_control(std::string_view path,
                                                  std::string_view type) const noexcept {
-        if (kind_ == Kind::frontend) {
+        if (kind_ == SiteKind::frontend) {
             if (type.substr(0, 9) == "text/html") return "no-cache";
             if (is_hashed_name(path)) return "public, max-age=31536000, immutable";
         }
@@ -208,7 +213,7 @@ class FileSite {
         for (const ContentCoding coding : accepted.in_order()) {
             if (!accepted.accepts(coding)) break;
             if (coding == ContentCoding::identity) return found;
-            FoundFile sibling = tree_->find(path + std::string(extension_of(coding)));
+            FoundFile sibling = tree_.find(path + std::string(extension_of(coding)));
             if (!sibling.is_file() || sibling.is_older_than(found)) continue;
             call.response.headers.set("Content-Encoding", to_string(coding));
             sibling.tag.append("-").append(to_string(coding));
@@ -221,63 +226,62 @@ class FileSite {
         return extensions[static_cast<std::size_t>(coding)];
     }
 
-    std::unique_ptr<FileTree> tree_;
+    Tree tree_;
     StaticOptions options_;
-    Kind kind_;
+    SiteKind kind_;
 };
 
 template <class Self, PatternUse Use>
-Route& Verbs<Self, Use>::add_site(const PatternInfo& prefix, std::unique_ptr<FileTree> tree,
-                                  StaticOptions options, SiteKind kind) {
+template <class Tree, class Root>
+Route& Verbs<Self, Use>::add_site(const PatternInfo& prefix, Root root, StaticOptions options,
+                                  SiteKind kind) {
+    using Site = FileSite<Tree>;
     std::string base(prefix.text);
     if (!base.empty() && base.back() == '/') base.pop_back();
     const std::string inside = base + "/*path";
     RouteTable& table = self().table();
     Scope& scope = self().scope();
-    const auto site_kind = kind == SiteKind::files ? FileSite::Kind::files : FileSite::Kind::frontend;
-    Handler handler(ServerHandler{new FileSite(std::move(tree), std::move(options), site_kind),
-                                  &FileSite::serve, nullptr, &FileSite::destroy});
+    Handler handler(ServerHandler{new Site(std::move(root), std::move(options), kind), &Site::serve, nullptr,
+                                  &Site::destroy});
     const PatternInfo pattern{inside, prefix.params + 1, prefix.file, prefix.line};
     RouteEntry& entry = table.add(scope, "GET", pattern, std::move(handler));
     entry.handler_reads_body = false;
     if (!scope.prefix.empty() || !base.empty()) {
         static char nothing;
         table.add_yielding(scope, "GET", {base, prefix.params, prefix.file, prefix.line},
-                           Handler(ServerHandler{&nothing, &FileSite::add_slash}));
+                           Handler(ServerHandler{&nothing, &Site::add_slash}));
     }
     note_module();
     return entry.route;
 }
 
-template <class Tree>
-std::unique_ptr<FileTree> open_tree(std::string directory, const char* verb) {
+template <class Self, PatternUse Use>
+Route& Verbs<Self, Use>::add_directory(const PatternInfo& prefix, std::string directory,
+                                       StaticOptions options, SiteKind kind) {
     try {
-        return std::make_unique<Tree>(directory);
+        return add_site<DirectoryTree>(prefix, directory, std::move(options), kind);
     } catch (const std::system_error& error) {
-        throw std::system_error(error.code(), std::string(verb) + ": " + directory);
+        const char* const verb = kind == SiteKind::files ? "static_files: " : "frontend: ";
+        throw std::system_error(error.code(), verb + directory);
     }
 }
 
 template <class Self, PatternUse Use>
 Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, std::string directory,
                                       StaticOptions options) {
-    return add_site(prefix.info(), open_tree<DirectoryTree>(std::move(directory), "static_files"),
-                    std::move(options), SiteKind::files);
+    return add_directory(prefix.info(), std::move(directory), std::move(options), SiteKind::files);
 }
 template <class Self, PatternUse Use>
 Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options) {
-    return add_site(prefix.info(), std::make_unique<EmbeddedTree>(std::move(files)), std::move(options),
-                    SiteKind::files);
+    return add_site<EmbeddedTree>(prefix.info(), std::move(files), std::move(options), SiteKind::files);
 }
 template <class Self, PatternUse Use>
 Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options) {
-    return add_site(prefix.info(), open_tree<DirectoryTree>(std::move(directory), "frontend"),
-                    std::move(options), SiteKind::frontend);
+    return add_directory(prefix.info(), std::move(directory), std::move(options), SiteKind::frontend);
 }
 template <class Self, PatternUse Use>
 Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options) {
-    return add_site(prefix.info(), std::make_unique<EmbeddedTree>(std::move(files)), std::move(options),
-                    SiteKind::frontend);
+    return add_site<EmbeddedTree>(prefix.info(), std::move(files), std::move(options), SiteKind::frontend);
 }
 
 }  // namespace detail

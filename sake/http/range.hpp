@@ -91,9 +91,10 @@ class RangeRequest {
 
     void join() noexcept {
         if (count_ < 2) return;
-        ByteRange* const begin = ranges_.data();
-        std::sort(begin, begin + count_,
-                  [](const ByteRange& a, const ByteRange& b) { return a.first < b.first; });
+        for (std::size_t i = 1; i < count_; ++i) {  // so few that this is the quickest sort
+            for (std::size_t k = i; k > 0 && ranges_[k].first < ranges_[k - 1].first; --k)
+                std::swap(ranges_[k], ranges_[k - 1]);
+        }
         std::size_t joined = 0;
         for (std::size_t i = 1; i < count_; ++i) {
             if (ranges_[i].first <= ranges_[joined].last + 1) {
