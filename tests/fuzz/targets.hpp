@@ -4,6 +4,7 @@
 #include "body_reader.hpp"
 #include "chunked.hpp"
 #include "connection.hpp"
+#include "events.hpp"
 #include "head.hpp"
 #include "headers.hpp"
 #include "response.hpp"
@@ -22,6 +23,7 @@ inline constexpr Target targets[] = {
     {"body_reader", body_reader},
     {"chunked", chunked},
     {"connection", connection},
+    {"events", events},
     {"head", head},
     {"headers", headers},
     {"response", response},
