@@ -42,6 +42,8 @@
 //   sake/http/headers.hpp
 //   sake/http/cookie.hpp
 //   sake/http/date.hpp
+//   sake/http/event_reader.hpp
+//   sake/http/event_text.hpp
 //   sake/http/message.hpp
 //   sake/http/mime.hpp
 //   sake/http/slice.hpp
@@ -78,7 +80,7 @@
 //   sake/async/combinators.hpp
 //   sake/async/readiness.hpp
 //   sake/async/descriptor.hpp
-//   sake/async/event.hpp
+//   sake/async/flag.hpp
 //   sake/async/poller_simulated.hpp
 //   sake/async/sync.hpp
 //   sake/async/pool.hpp
@@ -124,10 +126,15 @@
 //   sake/app/chain.hpp
 //   sake/app/call_runner.hpp
 //   sake/app/context_methods.hpp
+//   sake/app/event.hpp
 //   sake/app/router.hpp
 //   sake/app/route_table.hpp
 //   sake/app/fallback.hpp
 //   sake/app/group.hpp
+//   sake/app/hub_ring.hpp
+//   sake/app/hub_waiters.hpp
+//   sake/app/hub_core.hpp
+//   sake/app/hub.hpp
 //   sake/app/observers.hpp
 //   sake/app/on_head.hpp
 //   sake/worker/document.hpp
@@ -2799,6 +2806,181 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 }
 
 }  // namespace http
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/event_reader.hpp ----
+
+// Reading a stream of server-sent events: bytes in, events out, as the HTML standard says ("Parsing an event
+// stream"). However the bytes are split, the events are the same.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// An event that was received.
+struct StreamEvent {
+    std::string name;  // "" if it came without, for which a browser says "message"
+    std::string id;    // of the last event that had one: what a client that comes again sends
+    std::string data;  // its lines, with an LF between them
+    std::optional<std::chrono::milliseconds> retry;  // the hint that came with it
+};
+
+}  // namespace http
+
+namespace detail {
+
+class EventReader {
+  public:
+    /// Takes the next bytes of the stream. An event that is not complete at its end is none.
+    void take(std::string_view bytes) {
+        for (const char c : bytes) {
+            const bool is_rest_of_crlf = std::exchange(after_cr_, c == '\r') && c == '\n';
+            if (is_rest_of_crlf) continue;
+            if (c == '\r' || c == '\n') {
+                end_line();
+            } else {
+                line_ += c;
+            }
+        }
+    }
+
+    /// The next event that is complete.
+    [[nodiscard]] std::optional<http::StreamEvent> next() {
+        if (events_.empty()) return std::nullopt;
+        std::optional<http::StreamEvent> event(std::move(events_.front()));
+        events_.pop_front();
+        return event;
+    }
+
+    /// What a client that comes again says in Last-Event-ID.
+    [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
+    /// After how long it comes again, if the stream has said so.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept { return retry_; }
+    /// How many lines of comments there were.
+    [[nodiscard]] std::uint64_t comments() const noexcept { return comments_; }
+
+  private:
+    void end_line() {
+        std::string_view line = line_;
+        if (std::exchange(is_first_line_, false) && line.substr(0, 3) == "\xef\xbb\xbf")
+            line.remove_prefix(3);
+        if (line.empty()) {
+            end_event();
+        } else if (line.front() == ':') {
+            ++comments_;
+        } else {
+            const std::size_t colon = line.find(':');
+            std::string_view value = colon == line.npos ? std::string_view{} : line.substr(colon + 1);
+            if (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+            take_field(line.substr(0, colon), value);
+        }
+        line_.clear();
+    }
+
+    // Names are compared as they are; others are ignored.
+    void take_field(std::string_view name, std::string_view value) {
+        if (name == "data") {
+            event_.data.append(value).append(1, '\n');
+        } else if (name == "event") {
+            event_.name = value;
+        } else if (name == "id") {
+            if (value.find('\0') == value.npos) event_id_ = value;
+        } else if (name == "retry") {
+            const auto count = parse_decimal<std::uint64_t>(value);
+            if (!count || *count > longest_retry) return;
+            event_.retry = retry_ = std::chrono::milliseconds(static_cast<std::int64_t>(*count));
+        }
+    }
+
+    void end_event() {
+        last_id_ = event_id_;
+        if (!event_.data.empty()) {
+            event_.data.pop_back();
+            event_.id = last_id_;
+            events_.push_back(std::move(event_));
+        }
+        event_ = {};
+    }
+
+    static constexpr std::uint64_t longest_retry = std::uint64_t{1} << 53;  // what a browser can count
+
+    std::string line_;
+    bool is_first_line_ = true;
+    bool after_cr_ = false;
+    http::StreamEvent event_;  // the lines since the last empty one
+    std::string event_id_;
+    std::string last_id_;
+    std::optional<std::chrono::milliseconds> retry_;
+    std::uint64_t comments_ = 0;
+    std::deque<http::StreamEvent> events_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/event_text.hpp ----
+
+// The text of server-sent events, as the HTML standard has it: writing an event, a comment or a hint. What
+// cannot be said throws. Not here: reading it (event_reader.hpp), and when it is sent.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// One event. What is not there is not sent.
+struct EventFields {
+    std::string name;
+    std::optional<std::string> id;  // an empty one has the client forget the last
+    std::optional<std::string> data;
+    std::optional<std::chrono::milliseconds> retry;
+};
+
+/// Cuts the next line off, which ends with CR, LF or CRLF, or with the text.
+constexpr std::string_view take_event_line(std::string_view& text) noexcept {
+    const std::size_t end = text.find_first_of("\r\n");
+    const std::string_view line = text.substr(0, end);
+    const bool is_crlf = end != std::string_view::npos && text.substr(end, 2) == "\r\n";
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + (is_crlf ? 2 : 1));
+    return line;
+}
+
+/// Throws std::invalid_argument where `text`, a name or an id, has a CR, LF or NUL: it would end the line, or
+/// clients would ignore it.
+inline void check_event_text(std::string_view what, std::string_view text) {
+    constexpr std::string_view bad("\r\n\0", 3);
+    const std::size_t at = text.find_first_of(bad);
+    if (at != std::string_view::npos) throw_bad_byte(what, at, text[at]);
+}
+
+/// Appends `begin` and a line of the text, for each of its lines; for an empty text once.
+inline void append_event_lines(std::string& out, std::string_view begin, std::string_view text) {
+    for (;;) {
+        const bool has_end = text.find_first_of("\r\n") != std::string_view::npos;
+        const std::string_view line = take_event_line(text);
+        out.append(begin).append(line).append(1, '\n');
+        if (!has_end) return;  // after a line end at the end of the text comes one more, empty line
+    }
+}
+
+/// Appends an event with the empty line at its end; nothing if nothing is in it. One with a name has data,
+/// empty if need be, because clients pass no other on.
+inline void append_event(std::string& out, const EventFields& event) {
+    if (!event.name.empty()) out.append("event: ").append(event.name).append(1, '\n');
+    if (event.id) out.append("id: ").append(*event.id).append(1, '\n');
+    if (event.retry) out.append("retry: ").append(std::to_string(event.retry->count())).append(1, '\n');
+    if (event.data || !event.name.empty()) append_event_lines(out, "data: ", event.data.value_or(""));
+    if (!event.name.empty() || event.id || event.retry || event.data) out += '\n';
+}
+
+/// Appends a comment, which clients ignore.
+inline void append_event_comment(std::string& out, std::string_view text) {
+    append_event_lines(out, text.empty() ? ":" : ": ", text);
+    out += '\n';
+}
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -8262,44 +8444,46 @@ template <detail::Limit L = detail::NoLimit>
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/async/event.hpp ----
+// ---- sake/async/flag.hpp ----
 
-// Event: a flag that coroutines wait for.
+// Flag: what coroutines wait for until it is set. What the library itself waits for; programs have it as an
+// Event (app/event.hpp).
 
 namespace sake {
 inline namespace v0 {
+namespace detail {
 
 /// Coroutines that await it go on when it is set. For one reactor's thread; it must outlive its waiters.
-class Event {
-    class EventWait;
+class Flag {
+    class FlagWait;
 
   public:
-    Event() = default;
-    Event(const Event&) = delete;
-    Event& operator=(const Event&) = delete;
+    Flag() = default;
+    Flag(const Flag&) = delete;
+    Flag& operator=(const Flag&) = delete;
 
     /// Resumes everybody who waits; who comes later does not wait, until reset.
     void set() noexcept;
     void reset() noexcept { is_set_ = false; }
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
 
-    /// Waits until the event is set. Throws Cancelled.
-    [[nodiscard]] detail::Operation<EventWait, Event&> wait() noexcept;
+    /// Waits until it is set. Throws Cancelled.
+    [[nodiscard]] Operation<FlagWait, Flag&> wait() noexcept;
 
   private:
-    detail::ListNode waiters_;
+    ListNode waiters_;
     bool is_set_ = false;
 };
 
-class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail::ListNode {
+class [[nodiscard]] Flag::FlagWait final : public Wait, public ListNode {
   public:
-    explicit EventWait(Event& event) noexcept : event_(event) {}
+    explicit FlagWait(Flag& flag) noexcept : flag_(flag) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-        if (event_.is_set_) return give_way(coroutine);
+        if (flag_.is_set_) return give_way(coroutine);
         if (!suspend(coroutine)) return false;
-        insert_before(event_.waiters_);
+        insert_before(flag_.waiters_);
         return true;
     }
     void await_resume() const { throw_if_cancelled(); }
@@ -8310,22 +8494,21 @@ class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail:
         unlink();
         return true;
     }
-    Event& event_;
+    Flag& flag_;
 };
 
-inline void Event::set() noexcept {
+inline void Flag::set() noexcept {
     is_set_ = true;
     while (waiters_.is_linked()) {
-        auto& waiter = static_cast<EventWait&>(*waiters_.next());
+        auto& waiter = static_cast<FlagWait&>(*waiters_.next());
         waiter.unlink();
         waiter.finish();
     }
 }
 
-inline auto Event::wait() noexcept -> detail::Operation<EventWait, Event&> {
-    return detail::Operation<EventWait, Event&>(*this);
-}
+inline auto Flag::wait() noexcept -> Operation<FlagWait, Flag&> { return Operation<FlagWait, Flag&>(*this); }
 
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -8501,7 +8684,7 @@ class SimulatedPoller final : public Poller {
 // ---- sake/async/sync.hpp ----
 
 // Mutex and Semaphore: turns for coroutines of one reactor. Whoever waits holds no thread, and is served in
-// the order of coming. Between threads, use Channel. (Event is the third of the kind, in a part of its own.)
+// the order of coming. Between threads, use Channel. (Event is the third of the kind, in app/event.hpp.)
 
 namespace sake {
 inline namespace v0 {
@@ -12630,7 +12813,7 @@ Task<std::vector<SocketAddress>> resolve(Peer where) {
 struct ConnectRace {
     FileDescriptor winner;
     int error = 0;  // of the last that failed
-    Event one_has_failed;
+    Flag one_has_failed;
 };
 
 /// The outcome of connecting: 0 or an errno.
@@ -16675,6 +16858,124 @@ inline std::stop_token Context::draining_token() const noexcept { return this_ta
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/event.hpp ----
+
+// Event: a flag that coroutines wait for, and the message of a stream of events. One class is both, because
+// both are called an event wherever they are used; a program seldom has one that is.
+
+namespace sake {
+inline namespace v0 {
+
+/// A flag: coroutines that await it go on when it is set. For one reactor's thread; it must outlive its
+/// waiters.
+///
+///     Event opened;
+///     co_await opened.wait();  // in one coroutine
+///     opened.set();            // in another
+///
+/// Or what an EventStream sends:
+///
+///     co_await events.send(Event("7 of 9").name("progress").id(7));
+///
+/// A copy has the message and whether it is set, and nobody who waits.
+class Event {
+  public:
+    Event() = default;
+    /// An event with this data; each of its lines, whatever they end with, becomes a line of data.
+    explicit Event(std::string data) : message_(std::make_unique<detail::EventFields>()) {
+        message_->data = std::move(data);
+    }
+    /// An event whose data is JSON.
+    [[nodiscard]] static Event json(const Json& value) { return Event(dump_json(value)); }
+
+    Event(const Event& other) : message_(copy_of(other)) {
+        if (other.is_set()) set();
+    }
+    Event(Event&& other) noexcept : message_(std::move(other.message_)) {
+        if (other.is_set()) set();
+    }
+    /// Whoever waits for this one goes on if the other is set.
+    Event& operator=(const Event& other) { return *this = Event(other); }
+    Event& operator=(Event&& other) noexcept {
+        message_ = std::exchange(other.message_, nullptr);
+        if (other.is_set()) {
+            set();
+        } else {
+            reset();
+        }
+        return *this;
+    }
+    ~Event() = default;
+
+    // --- The flag ---
+
+    /// Resumes everybody who waits; who comes later does not wait, until reset.
+    void set() noexcept { flag_.set(); }
+    void reset() noexcept { flag_.reset(); }
+    [[nodiscard]] bool is_set() const noexcept { return flag_.is_set(); }
+    /// Waits until the event is set. Throws Cancelled.
+    [[nodiscard]] auto wait() noexcept { return flag_.wait(); }
+
+    // --- The message ---
+
+    /// What kind of event it is, for which a browser has listeners: addEventListener(name, ...). Throws
+    /// std::invalid_argument on CR, LF and NUL.
+    Event& name(std::string text) & {
+        detail::check_event_text("the name of an event", text);
+        return message().name = std::move(text), *this;
+    }
+    Event&& name(std::string text) && { return std::move(name(std::move(text))); }
+    /// What a client that comes again sends as Last-Event-ID. Throws as `name` does.
+    Event& id(std::string text) & {
+        detail::check_event_text("the id of an event", text);
+        return message().id = std::move(text), *this;
+    }
+    Event&& id(std::string text) && { return std::move(id(std::move(text))); }
+    template <std::integral Number>
+    Event& id(Number number) & {
+        return id(std::to_string(number));
+    }
+    template <std::integral Number>
+    Event&& id(Number number) && {
+        return std::move(id(std::to_string(number)));
+    }
+    /// After how long a client that has lost its connection comes again. Throws std::invalid_argument if it
+    /// is negative.
+    template <class Rep, class Period>
+    Event& retry(std::chrono::duration<Rep, Period> time) & {
+        if (time < time.zero()) throw std::invalid_argument("the retry time of an event is negative");
+        message().retry = std::chrono::ceil<std::chrono::milliseconds>(detail::to_clock(time));
+        return *this;
+    }
+    template <class Rep, class Period>
+    Event&& retry(std::chrono::duration<Rep, Period> time) && {
+        return std::move(retry(time));
+    }
+
+    /// The message as it is sent, with the empty line at its end; "" for a flag.
+    [[nodiscard]] std::string text() const {
+        std::string out;
+        if (message_ != nullptr) detail::append_event(out, *message_);
+        return out;
+    }
+
+  private:
+    using Message = std::unique_ptr<detail::EventFields>;
+    [[nodiscard]] static Message copy_of(const Event& other) {
+        return other.message_ == nullptr ? nullptr : std::make_unique<detail::EventFields>(*other.message_);
+    }
+    [[nodiscard]] detail::EventFields& message() {
+        if (message_ == nullptr) message_ = std::make_unique<detail::EventFields>();
+        return *message_;
+    }
+
+    detail::Flag flag_;
+    Message message_;  // none for a flag
+};
+
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/router.hpp ----
 
 // The router: a tree of path segments, built while routes are registered and only read while serving. A
@@ -17259,6 +17560,702 @@ class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_
     detail::RouteTable* table_;
     detail::Scope* scope_;
 };
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/hub_ring.hpp ----
+
+// The messages that a topic of a Hub keeps: a ring with bounds, the oldest goes first. Not here: threads.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A message as it was published; one for all who read it.
+struct HubPost {
+    HubPost(std::string_view its_topic, std::string text) : topic(its_topic), data(std::move(text)) {}
+    std::string topic;
+    std::string data;
+    std::uint64_t id = 0;
+};
+
+/// Counts the messages of its topic from 0 on, and has those from begin() to end().
+class HubRing {
+  public:
+    using Post = std::shared_ptr<const HubPost>;
+
+    /// Keeps so many messages, and fewer if they have more bytes than that; the newest in any case.
+    HubRing(std::size_t messages, std::size_t bytes, std::uint64_t missing_up_to) noexcept
+        : most_messages_(messages), most_bytes_(bytes), missing_up_to_(missing_up_to) {}
+
+    [[nodiscard]] std::uint64_t begin() const noexcept { return end_ - size_; }
+    [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] const Post& at(std::uint64_t number) const noexcept {
+        return slots_[static_cast<std::size_t>(number % slots_.size())];
+    }
+    /// What it keeps, with what it takes to keep it.
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    /// Of messages up to this id, some may have been here and gone.
+    [[nodiscard]] std::uint64_t missing_up_to() const noexcept { return missing_up_to_; }
+
+    /// The number of the first message with a greater id; end() if there is none.
+    [[nodiscard]] std::uint64_t number_after(std::uint64_t id) const noexcept {
+        std::uint64_t low = begin();
+        for (std::uint64_t high = end_; low < high;) {
+            const std::uint64_t middle = low + (high - low) / 2;
+            if (at(middle)->id > id) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        return low;
+    }
+
+    /// Makes room in memory for one more.
+    void reserve() {
+        if (size_ < slots_.size() || size_ == most_messages_) return;
+        std::vector<Post> larger(std::min(most_messages_, std::max<std::size_t>(4, 2 * size_)));
+        for (std::uint64_t each = begin(); each != end_; ++each) {
+            larger[static_cast<std::size_t>(each % larger.size())] =
+                std::move(slots_[static_cast<std::size_t>(each % slots_.size())]);
+        }
+        slots_.swap(larger);
+    }
+    /// After reserve.
+    void push(Post post) noexcept {
+        if (size_ == most_messages_) drop_oldest();
+        bytes_ += cost(*post);
+        slots_[static_cast<std::size_t>(end_ % slots_.size())] = std::move(post);
+        ++end_;
+        ++size_;
+        while (size_ > 1 && bytes_ > most_bytes_) drop_oldest();
+    }
+
+  private:
+    [[nodiscard]] static std::size_t cost(const HubPost& post) noexcept {
+        return sizeof(HubPost) + post.topic.size() + post.data.size();
+    }
+    void drop_oldest() noexcept {
+        Post& oldest = slots_[static_cast<std::size_t>(begin() % slots_.size())];
+        missing_up_to_ = oldest->id;
+        bytes_ -= cost(*oldest);
+        oldest.reset();
+        --size_;
+    }
+
+    std::size_t most_messages_;
+    std::size_t most_bytes_;
+    std::uint64_t missing_up_to_;
+    std::vector<Post> slots_;
+    std::uint64_t end_ = 0;
+    std::size_t size_ = 0;
+    std::size_t bytes_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/hub_waiters.hpp ----
+
+// How the word of a new message of a Hub comes to the loops of those who wait for it: a publisher wakes a
+// group, all who wait for one topic on one reactor, and not each of them. That needs one post for any number
+// of messages and waiters, and the reactor does the rest.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Who waits in a group.
+class HubWaiter : public Wait, public ListNode {
+  public:
+    /// Whether it need not wait any more. Looks at what other threads change before they wake the group.
+    [[nodiscard]] virtual bool is_served() const noexcept = 0;
+    void describe(std::string& out) const override { out += "a message of a Hub"; }
+
+  protected:
+    ~HubWaiter() = default;
+
+  private:
+    bool withdraw() noexcept override {
+        unlink();
+        return true;
+    }
+};
+
+class HubPort;
+
+/// Who waits for a topic on one reactor. A waiter enters, and then looks whether it is served; a publisher
+/// publishes, and then looks whether the group waits: in the one order of all that they do, one of them sees
+/// the other.
+class HubGroup {
+  public:
+    explicit HubGroup(std::shared_ptr<HubPort> port) noexcept : port_(std::move(port)) {}
+    HubGroup(const HubGroup&) = delete;
+    HubGroup& operator=(const HubGroup&) = delete;
+
+    [[nodiscard]] const std::shared_ptr<HubPort>& port() const noexcept { return port_; }
+
+    /// On the reactor's thread: suspended, and not served when it looked.
+    void enter(HubWaiter& waiter) noexcept {
+        waiter.insert_before(waiters_);
+        State idle = State::idle;
+        state_.compare_exchange_strong(idle, State::waiting);
+        if (!waiter.is_served()) return;
+        waiter.unlink();
+        waiter.finish();
+    }
+    /// From any thread: true for the one publisher who has to bring the word to the port.
+    [[nodiscard]] bool must_be_woken() noexcept {
+        State waiting = State::waiting;
+        return state_.compare_exchange_strong(waiting, State::woken);
+    }
+    /// On the reactor's thread: the word has come.
+    void wake() noexcept {
+        state_ = State::waiting;
+        for (ListNode* each = waiters_.next(); each != &waiters_;) {
+            auto& waiter = static_cast<HubWaiter&>(*each);
+            each = each->next();
+            if (!waiter.is_served()) continue;
+            waiter.unlink();
+            waiter.finish();
+        }
+        if (waiters_.is_linked()) return;
+        State waiting = State::waiting;  // unless somebody wakes it just now, in vain
+        state_.compare_exchange_strong(waiting, State::idle);
+    }
+
+    std::shared_ptr<HubGroup> next;  // of those on their way to a port; theirs alone while woken
+
+  private:
+    enum class State : std::uint8_t {
+        idle,     // nobody waits
+        waiting,  // somebody may
+        woken,    // the word is on its way: no other publisher need bring it
+    };
+
+    std::shared_ptr<HubPort> port_;
+    std::atomic<State> state_ = State::idle;
+    ListNode waiters_;  // the reactor's thread alone
+};
+
+/// A reactor as hubs know it, which may have ended.
+class HubPort final : public PostedCall {
+  public:
+    explicit HubPort(Reactor& reactor) noexcept : reactor_(&reactor) {}
+    HubPort(const HubPort&) = delete;
+    HubPort& operator=(const HubPort&) = delete;
+
+    /// From any thread. The lock is held during the post, so that the reactor does not go before it is over.
+    void bring(std::shared_ptr<HubGroup> group) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            if (reactor_ == nullptr) return;
+            group->next = std::move(first_);
+            first_ = std::move(group);
+            if (std::exchange(is_posted_, true)) return;
+            if (Reactor::current() != reactor_) return reactor_->post(*this);
+        }
+        run();
+    }
+    void run() noexcept override {
+        std::shared_ptr<HubGroup> group;
+        {
+            const std::lock_guard lock(mutex_);
+            group = std::move(first_);
+            is_posted_ = false;
+        }
+        while (group != nullptr) {
+            std::shared_ptr<HubGroup> after_it = std::move(group->next);
+            group->wake();
+            group = std::move(after_it);
+        }
+    }
+
+    /// The reactor ends: nobody waits there any more.
+    void end() noexcept {
+        const std::lock_guard lock(mutex_);
+        reactor_ = nullptr;
+        while (first_ != nullptr) first_ = std::exchange(first_->next, nullptr);
+    }
+    [[nodiscard]] bool has_ended() const noexcept {
+        const std::lock_guard lock(mutex_);
+        return reactor_ == nullptr;
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    Reactor* reactor_;
+    std::shared_ptr<HubGroup> first_;
+    bool is_posted_ = false;
+};
+
+/// The port of a reactor, which has one for all hubs: Reactor::local.
+struct HubPortOfReactor {
+    explicit HubPortOfReactor(Reactor& reactor) : port(std::make_shared<HubPort>(reactor)) {}
+    HubPortOfReactor(const HubPortOfReactor&) = delete;
+    HubPortOfReactor& operator=(const HubPortOfReactor&) = delete;
+    ~HubPortOfReactor() { port->end(); }
+    std::shared_ptr<HubPort> port;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/hub_core.hpp ----
+
+// The inside of a Hub, which its subscriptions share with it: topics, and who reads them. One lock for all,
+// which nobody holds for longer than it takes to find a topic and to copy a pointer.
+
+namespace sake {
+inline namespace v0 {
+
+/// What becomes of a subscriber who has not taken a message when it has to leave the ring for a newer one.
+enum class SlowSubscriber {
+    drop_oldest,  // it loses messages, and is told how many
+    close,        // its subscription ends
+};
+
+namespace detail {
+
+/// HubOptions as the inside needs them.
+struct HubLimits {
+    std::size_t messages;
+    std::size_t bytes;
+    std::size_t topics;
+    std::size_t unused_bytes;
+    SlowSubscriber slow;
+};
+
+/// A topic that somebody has published to or subscribes to. In a list if nobody subscribes to it.
+struct HubTopic : ListNode {
+    HubTopic(std::string_view its_name, const HubLimits& limits, std::uint64_t missing_up_to)
+        : name(its_name), ring(limits.messages, limits.bytes, missing_up_to) {}
+
+    const std::string name;
+    HubRing ring;
+    std::atomic<std::uint64_t> end = 0;  // of the ring, for those without the lock
+    std::size_t subscribers = 0;
+    std::vector<std::shared_ptr<HubGroup>> groups;  // one for each reactor where somebody has waited
+};
+
+class HubCore;
+
+/// What a subscription has taken, and its place. Its reader alone uses it.
+struct HubReader {
+    explicit HubReader(std::shared_ptr<HubCore> of) noexcept : core(std::move(of)) {}
+    HubReader(const HubReader&) = delete;
+    HubReader& operator=(const HubReader&) = delete;
+    ~HubReader();
+
+    /// Whether `take` has something to give or never will.
+    [[nodiscard]] bool is_served() const noexcept;
+
+    std::shared_ptr<HubCore> core;
+    HubTopic* topic = nullptr;
+    std::uint64_t next = 0;           // the number of the message that it reads next
+    bool is_stale = false;            // which it has yet to be told
+    bool is_too_slow = false;         // it was closed for it
+    bool is_awaited = false;          // by its one reader
+    std::shared_ptr<HubGroup> group;  // in which it waited last
+};
+
+/// What a reader is given: a message, or the news that it missed some.
+struct HubItem {
+    HubRing::Post post;  // none: there is nothing
+    bool is_stale = false;
+    std::uint64_t lost = 0;
+};
+
+class HubCore {
+  public:
+    /// Ids go on from the time of day, in microseconds since 1970, so that those of a later run are greater.
+    explicit HubCore(const HubLimits& limits)
+        : limits_(limits),
+          before_first_id_(static_cast<std::uint64_t>(
+              std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch()).count())),
+          last_id_(before_first_id_) {}
+
+    [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
+    [[nodiscard]] std::size_t topics() const noexcept {
+        const std::lock_guard lock(mutex_);
+        return topics_.size();
+    }
+    [[nodiscard]] std::size_t subscribers(std::string_view name) const noexcept {
+        const std::lock_guard lock(mutex_);
+        const auto place = place_of(name);
+        return is_at(place, name) ? (*place)->subscribers : 0;
+    }
+
+    std::uint64_t publish(std::string_view name, std::string text) {
+        auto post = std::make_shared<HubPost>(name, std::move(text));
+        std::shared_ptr<HubGroup> woken;
+        std::uint64_t id = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            if (is_closed_) return 0;
+            HubTopic& topic = find_or_make(name);
+            topic.ring.reserve();
+            id = post->id = ++last_id_;
+            if (topic.subscribers == 0) take_off_unused(topic);
+            topic.ring.push(std::move(post));
+            topic.end = topic.ring.end();
+            collect(topic, woken);
+            if (topic.subscribers == 0) leave_unused(topic);
+        }
+        bring(std::move(woken));
+        return id;
+    }
+
+    void subscribe(HubReader& reader, std::string_view name, std::uint64_t after_id) {
+        const std::lock_guard lock(mutex_);
+        HubTopic& topic = find_or_make(name);
+        if (topic.subscribers++ == 0) take_off_unused(topic);
+        reader.topic = &topic;
+        const bool is_of_this_run = after_id >= before_first_id_ && after_id <= last_id_;
+        if (after_id == 0) {
+            reader.next = topic.ring.end();
+        } else if (!is_of_this_run) {
+            reader.next = topic.ring.begin();
+            reader.is_stale = true;
+        } else {
+            reader.next = topic.ring.number_after(after_id);
+            reader.is_stale = after_id < topic.ring.missing_up_to();
+        }
+    }
+    void unsubscribe(HubTopic& topic) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (--topic.subscribers == 0) leave_unused(topic);
+    }
+
+    /// What comes next for a reader; nothing if that is yet to come, or never will.
+    [[nodiscard]] HubItem take(HubReader& reader) {
+        const std::lock_guard lock(mutex_);
+        const HubRing& ring = reader.topic->ring;
+        if (reader.next < ring.begin() && limits_.slow == SlowSubscriber::close && !reader.is_stale) {
+            reader.is_too_slow = true;
+        }
+        if (reader.is_too_slow) return {};
+        if (reader.is_stale || reader.next < ring.begin()) return take_stale(reader);
+        if (reader.next == ring.end()) return {};
+        return {ring.at(reader.next++), false, 0};
+    }
+
+    /// The group of a topic on a reactor. Those of reactors that have ended go.
+    [[nodiscard]] std::shared_ptr<HubGroup> group_of(HubTopic& topic, const std::shared_ptr<HubPort>& port) {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(topic.groups, [](const auto& each) { return each->port()->has_ended(); });
+        for (const auto& each : topic.groups) {
+            if (each->port() == port) return each;
+        }
+        return topic.groups.emplace_back(std::make_shared<HubGroup>(port));
+    }
+
+    void close() noexcept {
+        std::shared_ptr<HubGroup> woken;
+        {
+            const std::lock_guard lock(mutex_);
+            is_closed_ = true;
+            for (const auto& topic : topics_) collect(*topic, woken);
+        }
+        bring(std::move(woken));
+    }
+
+  private:
+    using Topics = std::vector<std::unique_ptr<HubTopic>>;
+
+    [[nodiscard]] Topics::const_iterator place_of(std::string_view name) const noexcept {
+        return std::lower_bound(topics_.begin(), topics_.end(), name,
+                                [](const auto& topic, std::string_view text) { return topic->name < text; });
+    }
+    [[nodiscard]] bool is_at(Topics::const_iterator place, std::string_view name) const noexcept {
+        return place != topics_.end() && (*place)->name == name;
+    }
+    [[nodiscard]] HubTopic& find_or_make(std::string_view name) {
+        const auto place = place_of(name);
+        if (is_at(place, name)) return **place;
+        HubTopic& made = **topics_.insert(place, std::make_unique<HubTopic>(name, limits_, forgotten_up_to_));
+        put_on_unused(made);
+        return made;
+    }
+
+    // Whoever is told that messages are missing has an id to go on from as well: that before what is there.
+    [[nodiscard]] HubItem take_stale(HubReader& reader) {
+        const HubRing& ring = reader.topic->ring;
+        auto news = std::make_shared<HubPost>(reader.topic->name, std::string());
+        HubItem item{nullptr, true, reader.is_stale ? 0 : ring.begin() - reader.next};
+        if (reader.next < ring.begin()) reader.next = ring.begin();
+        reader.is_stale = false;
+        news->id = reader.next == ring.end() ? last_id_ : ring.at(reader.next)->id - 1;
+        item.post = std::move(news);
+        return item;
+    }
+
+    void take_off_unused(HubTopic& topic) noexcept {
+        topic.unlink();
+        --unused_;
+        unused_bytes_ -= topic.ring.bytes();
+    }
+    void put_on_unused(HubTopic& topic) noexcept {
+        topic.insert_before(unused_topics_);
+        ++unused_;
+        unused_bytes_ += topic.ring.bytes();
+    }
+    // As the one used last. Those used longest ago are forgotten while there are too many.
+    void leave_unused(HubTopic& topic) noexcept {
+        put_on_unused(topic);
+        if (topic.ring.empty()) forget(topic);
+        while (unused_ > limits_.topics || unused_bytes_ > limits_.unused_bytes) {
+            forget(static_cast<HubTopic&>(*unused_topics_.next()));
+        }
+    }
+    void forget(HubTopic& topic) noexcept {
+        if (!topic.ring.empty()) {
+            forgotten_up_to_ = std::max(forgotten_up_to_, topic.ring.at(topic.ring.end() - 1)->id);
+        }
+        take_off_unused(topic);
+        topics_.erase(place_of(topic.name));
+    }
+
+    static void collect(HubTopic& topic, std::shared_ptr<HubGroup>& woken) noexcept {
+        for (const auto& group : topic.groups) {
+            if (!group->must_be_woken()) continue;
+            group->next = std::move(woken);
+            woken = group;
+        }
+    }
+    static void bring(std::shared_ptr<HubGroup> woken) noexcept {
+        while (woken != nullptr) {
+            std::shared_ptr<HubGroup> next = std::move(woken->next);
+            const std::shared_ptr<HubPort> port = woken->port();  // it may go with the group
+            port->bring(std::move(woken));
+            woken = std::move(next);
+        }
+    }
+
+    mutable std::mutex mutex_;
+    const HubLimits limits_;
+    const std::uint64_t before_first_id_;
+    std::uint64_t last_id_;
+    std::uint64_t forgotten_up_to_ = 0;  // the last id of a topic that was forgotten
+    std::atomic<bool> is_closed_ = false;
+    Topics topics_;           // by name
+    ListNode unused_topics_;  // first the one that was used longest ago
+    std::size_t unused_ = 0;
+    std::size_t unused_bytes_ = 0;
+};
+
+inline HubReader::~HubReader() {
+    if (topic != nullptr) core->unsubscribe(*topic);
+}
+
+inline bool HubReader::is_served() const noexcept {
+    return next != topic->end || is_stale || is_too_slow || core->is_closed();
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/hub.hpp ----
+
+// Hub: messages under topics, published on any thread and read by any number of subscribers, with what a
+// subscriber needs who was away for a while. Not here: how they are sent to clients (hub_serve.hpp).
+
+namespace sake {
+inline namespace v0 {
+
+/// How much a Hub keeps. The largest value of a type means "no limit".
+struct HubOptions {
+    int messages = 1000;              // of each topic: for who comes again, and for who is slow
+    std::size_t bytes = 1024 * 1024;  // of each topic, the newest message in any case
+    SlowSubscriber slow = SlowSubscriber::drop_oldest;
+    // Topics that nobody subscribes to are kept for who comes again. Beyond these limits, those used longest
+    // ago are forgotten.
+    int topics = 10'000;
+    std::size_t unused_bytes = 64 * 1024 * 1024;  // of all these topics
+};
+
+/// Text of a message, a view that becomes a std::string where one is wanted. Valid as long as a copy of the
+/// message lives.
+class HubText : public std::string_view {
+  public:
+    HubText() = default;
+    explicit HubText(std::string_view text) noexcept : std::string_view(text) {}
+    operator std::string() const { return std::string(data(), size()); }  // NOLINT: that is what it is for
+};
+
+/// What a subscriber receives. A copy is cheap: all copies share one text.
+class HubMessage {
+  public:
+    HubText topic;
+    std::uint64_t id = 0;
+    HubText data;
+    /// It is no message, but the news that some are missing before the next; `data` is empty. Its id is one
+    /// to go on from.
+    bool is_stale = false;
+    /// How many are missing; 0 if that is not known.
+    std::uint64_t lost = 0;
+
+  private:
+    friend class Subscription;
+    explicit HubMessage(detail::HubItem item) noexcept
+        : topic(item.post->topic),
+          id(item.post->id),
+          data(item.post->data),
+          is_stale(item.is_stale),
+          lost(item.lost),
+          post_(std::move(item.post)) {}
+
+    detail::HubRing::Post post_;
+};
+
+/// The messages of one topic, from some moment on, for one reader: at most one `next` at a time. It may be
+/// made on one thread and read on another, and outlive its hub. Moves only; ends when it goes.
+class [[nodiscard("the subscription ends at once")]] Subscription {
+    class NextWait;
+
+  public:
+    Subscription(Subscription&&) noexcept = default;
+    Subscription& operator=(Subscription&&) noexcept = default;
+    ~Subscription() = default;
+
+    /// Waits for the next message; gives nothing once the hub is closed and all is read, or this subscription
+    /// was closed because it was too slow. Throws Cancelled, and then has taken nothing.
+    [[nodiscard]] detail::Operation<NextWait, Subscription&> next() noexcept;
+    /// The next message if it is there.
+    [[nodiscard]] std::optional<HubMessage> try_next();
+
+    /// Whether it was closed because it was too slow: see SlowSubscriber::close.
+    [[nodiscard]] bool was_too_slow() const noexcept { return reader_ != nullptr && reader_->is_too_slow; }
+
+  private:
+    friend class Hub;
+    explicit Subscription(std::unique_ptr<detail::HubReader> reader) noexcept : reader_(std::move(reader)) {}
+    [[nodiscard]] static std::optional<HubMessage> take(detail::HubReader& reader);
+
+    std::unique_ptr<detail::HubReader> reader_;
+};
+
+/// Carries messages from whoever publishes, on any thread, to all who subscribe to their topic:
+///
+///     Hub hub;
+///     hub.publish("prices", "7.20");                 // anywhere
+///     Subscription prices = hub.subscribe("prices");
+///     while (auto message = co_await prices.next()) use(message->data);
+///
+/// All subscribers of a topic see the same messages in the same order, and those of one publisher in its
+/// order. A topic keeps its newest messages. A subscriber that is slow, or that was away and says which it
+/// has seen, goes on there; if they are gone by then, it is told so once, by a message that `is_stale`.
+///
+/// Ids grow from message to message over all topics, and over a restart of the program, since they begin with
+/// the time of day. The messages themselves do not survive one.
+class Hub {
+  public:
+    /// Throws std::invalid_argument that names an option which makes no sense.
+    explicit Hub(const HubOptions& options = {})
+        : core_(std::make_shared<detail::HubCore>(limits_of(options))) {}
+    Hub(const Hub&) = delete;
+    Hub& operator=(const Hub&) = delete;
+    /// Closes it.
+    ~Hub() { core_->close(); }
+
+    /// Hands a message to all who subscribe to the topic, and returns its id; 0 if the hub is closed. From
+    /// any thread. Never waits for a subscriber.
+    std::uint64_t publish(std::string_view topic, std::string text) {
+        return core_->publish(topic, std::move(text));
+    }
+
+    /// The messages of a topic after the one with this id; with 0, those that are published from now on. An
+    /// id that this hub has not given out is one of an earlier run: everything that is kept follows, after a
+    /// message that `is_stale`, since nobody knows what has come in between. From any thread.
+    [[nodiscard]] Subscription subscribe(std::string_view topic, std::uint64_t after_id = 0) {
+        auto reader = std::make_unique<detail::HubReader>(core_);
+        core_->subscribe(*reader, topic, after_id);
+        return Subscription(std::move(reader));
+    }
+
+    /// Takes no more messages. Subscribers receive what there is, and then nothing. No effect the second
+    /// time.
+    void close() noexcept { core_->close(); }
+    [[nodiscard]] bool is_closed() const noexcept { return core_->is_closed(); }
+
+    /// How many topics it knows, and how many subscribe to one.
+    [[nodiscard]] int topics() const noexcept { return static_cast<int>(core_->topics()); }
+    [[nodiscard]] int subscribers(std::string_view topic) const noexcept {
+        return static_cast<int>(core_->subscribers(topic));
+    }
+
+  private:
+    [[nodiscard]] static detail::HubLimits limits_of(const HubOptions& options) {
+        using Size = std::size_t;
+        return {detail::limit_of<Size>(1, options.messages, "HubOptions: messages"),
+                detail::limit_of<Size>(1, options.bytes, "HubOptions: bytes"),
+                detail::limit_of<Size>(0, options.topics, "HubOptions: topics"),
+                detail::limit_of<Size>(0, options.unused_bytes, "HubOptions: unused_bytes"), options.slow};
+    }
+
+    std::shared_ptr<detail::HubCore> core_;
+};
+
+class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
+  public:
+    explicit NextWait(Subscription& subscription) noexcept : reader_(subscription.reader_.get()) {}
+    // Still waiting only where a thread ends in the middle of it.
+    ~NextWait() {
+        if (is_waiting_here_) reader_->is_awaited = false;
+    }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (reader_ == nullptr || reader_->is_awaited || is_served()) return give_way(coroutine);
+        Reactor& reactor = coroutine.promise().fiber->reactor();
+        const auto& port = reactor.template local<detail::HubPortOfReactor>().port;
+        if (reader_->group == nullptr || reader_->group->port() != port) {
+            reader_->group = reader_->core->group_of(*reader_->topic, port);
+        }
+        if (!suspend(coroutine)) return false;
+        reader_->is_awaited = is_waiting_here_ = true;
+        reader_->group->enter(*this);
+        return true;
+    }
+    // Cancelled even after the wait was over, it takes nothing.
+    [[nodiscard]] std::optional<HubMessage> await_resume() {
+        if (std::exchange(is_waiting_here_, false)) {
+            reader_->is_awaited = false;
+            if (was_cancelled() || take_late_cancellation()) throw Cancelled();
+        }
+        throw_if_cancelled();
+        if (reader_ == nullptr) return std::nullopt;
+        if (reader_->is_awaited)
+            throw std::logic_error("Subscription: two coroutines wait for its next message");
+        return take(*reader_);
+    }
+    [[nodiscard]] bool is_served() const noexcept override { return reader_->is_served(); }
+
+  private:
+    detail::HubReader* reader_;
+    bool is_waiting_here_ = false;
+};
+
+inline auto Subscription::next() noexcept -> detail::Operation<NextWait, Subscription&> {
+    return detail::Operation<NextWait, Subscription&>(*this);
+}
+
+inline std::optional<HubMessage> Subscription::take(detail::HubReader& reader) {
+    detail::HubItem item = reader.core->take(reader);
+    if (item.post == nullptr) return std::nullopt;
+    return HubMessage(std::move(item));
+}
+
+inline std::optional<HubMessage> Subscription::try_next() {
+    if (reader_ == nullptr || !reader_->is_served()) return std::nullopt;
+    return take(*reader_);
+}
 
 }  // namespace v0
 }  // namespace sake
@@ -19277,7 +20274,7 @@ template <class Answer>
 Task<> Client::rest_is_unwanted(TcpStream& stream, Answer& answer) {
     const bool has_come = co_await read_head(stream, answer);
     if (!has_come || answer.head.status >= 300 || answer.announces_close(stream.unread())) co_return;
-    Event never;
+    sake::detail::Flag never;
     co_await never.wait();
 }
 
@@ -19975,7 +20972,7 @@ class Shard {
 
     Budget memory;
     SessionList sessions;
-    Event room;               // a session has ended
+    Flag room;                // a session has ended
     bool wants_room = false;  // an acceptor waits for room, and no session was idle
     StopStage stage = StopStage::serving;
     std::stop_source draining;  // requested when a graceful stop begins
@@ -21039,19 +22036,19 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Sets an event at a moment.
-class EventTimer : private Timer {
+/// Sets a flag at a moment.
+class FlagTimer : private Timer {
   public:
-    EventTimer(Reactor& reactor, Event& event) noexcept
-        : Timer([](Timer& timer) noexcept { static_cast<EventTimer&>(timer).event_.set(); }),
+    FlagTimer(Reactor& reactor, Flag& flag) noexcept
+        : Timer([](Timer& timer) noexcept { static_cast<FlagTimer&>(timer).flag_.set(); }),
           reactor_(reactor),
-          event_(event) {}
-    ~EventTimer() { reactor_.timers().cancel(*this); }
+          flag_(flag) {}
+    ~FlagTimer() { reactor_.timers().cancel(*this); }
     void set(TimePoint moment) { reactor_.timers().set(*this, moment); }
 
   private:
     Reactor& reactor_;
-    Event& event_;
+    Flag& flag_;
 };
 
 class Acceptor {
@@ -21216,7 +22213,7 @@ class Acceptor {
     Shard& shard_;
     Listener listener_;
     std::optional<Watch> watch_;
-    EventTimer look_again_;
+    FlagTimer look_again_;
     PacedWarning no_resources_warning_;
     PacedWarning full_warning_;
     std::int64_t accepted_ = 0;
@@ -21501,7 +22498,7 @@ class LifeOf final : public Life {
     const Hooks& hooks_;
     const LogSink& log_;
     const std::stop_token stop_;
-    Event stop_began_;
+    Flag stop_began_;
     std::optional<TaskHandle<void>> starting_;
     std::optional<TaskHandle<void>> at_stop_;
     std::list<Running> tasks_;
@@ -21737,7 +22734,7 @@ class Shutdown {
     OwningList<Acceptor>& acceptors_;
     Carrier* carrier_;
     Life* life_;
-    Event drain_began_;
+    Flag drain_began_;
     bool has_given_up_ = false;
 };
 

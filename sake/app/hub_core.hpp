@@ -100,7 +100,7 @@ class HubCore {
     }
 
     std::uint64_t publish(std::string_view name, std::string text) {
-        auto post = std::make_shared<HubPost>(std::string(name), std::move(text));
+        auto post = std::make_shared<HubPost>(name, std::move(text));
         std::shared_ptr<HubGroup> woken;
         std::uint64_t id = 0;
         {

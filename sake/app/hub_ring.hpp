@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,7 @@ namespace detail {
 
 /// A message as it was published; one for all who read it.
 struct HubPost {
+    HubPost(std::string_view its_topic, std::string text) : topic(its_topic), data(std::move(text)) {}
     std::string topic;
     std::string data;
     std::uint64_t id = 0;
