@@ -19,16 +19,17 @@ enum class AnswerCause : std::uint8_t {
     timeout,   // the client was too slow, 408, or the handler, 504
     overload,  // no memory or no worker was free: 503
     stop,      // the server stops at once: 503
+    cut,       // it was sent in pieces and has no end: the handler threw, or the client left or was too slow
 };
 
 /// The name of a cause: "handler", "error", ...
 [[nodiscard]] constexpr std::string_view to_string(AnswerCause cause) noexcept {
     constexpr std::string_view names[] = {"handler", "error",    "no_route", "refused",
-                                          "timeout", "overload", "stop"};
+                                          "timeout", "overload", "stop",     "cut"};
     return names[static_cast<std::uint8_t>(cause)];
 }
 
-/// An answer that is about to leave. Valid during the call.
+/// An answer that is about to leave; one that is sent in pieces has left. Valid during the call.
 struct Answered {
     std::string_view method;  // "" if the request was refused before it was known
     std::string_view target;  // as it was sent; "" likewise

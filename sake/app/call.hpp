@@ -7,6 +7,7 @@
 #include <exception>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -26,6 +27,8 @@ inline namespace v0 {
 
 namespace detail {
 
+class Answerer;
+class BodySource;
 class Carrier;
 class ErrorAnswers;
 class RouteEntry;
@@ -84,8 +87,14 @@ struct After {
     After* next = nullptr;
 };
 
-/// Whether a handler may have the body. Middleware may run before the body has come; see on_head.hpp.
-enum class BodyState : std::uint8_t { here, to_come, asked_for };
+/// Whether a handler may have the body.
+enum class BodyState : std::uint8_t {
+    here,
+    was_read,  // it is here still, and Context::read has handed it out
+    to_come,   // middleware runs before it has come; see on_head.hpp
+    asked_for,
+    streamed  // only Context::read has it
+};
 
 /// Thrown to middleware that asks for a body that is still to come.
 struct BodyNeeded {};
@@ -104,6 +113,8 @@ struct Call {
     bool stop_requested = false;
     BodyState body_state = BodyState::here;
     AnswerCause cause = AnswerCause::handler;
+    Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
+    BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
     std::exception_ptr error;
     CallPlace place;
     std::string remote_address;
@@ -114,11 +125,18 @@ struct Call {
     Context context{*this};
 
     [[nodiscard]] std::string_view body() {
-        if (body_state != BodyState::here) [[unlikely]] {
-            body_state = BodyState::asked_for;
-            throw BodyNeeded();
-        }
+        if (body_state > BodyState::was_read) [[unlikely]]
+            throw_no_body();
         return request.body;
+    }
+    [[noreturn]] void throw_no_body() {
+        if (body_state == BodyState::streamed) {
+            throw std::logic_error(
+                "ctx.body: the route has stream_body(), so its body is read in pieces, by co_await "
+                "ctx.read()");
+        }
+        body_state = BodyState::asked_for;
+        throw BodyNeeded();
     }
     /// The answer is no longer wanted: tells the handler.
     void request_stop() noexcept {

@@ -52,6 +52,7 @@ class CallRunner : private Timer {
     /// do.
     bool start(Owner& owner, std::chrono::milliseconds time_limit) {
         end_ = End::answered;
+        time_ = Time::limited;
         owner_ = nullptr;
         failure_ = nullptr;
         limit_ = time_limit;
@@ -70,6 +71,13 @@ class CallRunner : private Timer {
         return !is_running();
     }
 
+    /// Whether the handlers have ended by an exception that passed all of them: a cancellation.
+    [[nodiscard]] bool has_failed() const noexcept { return failure_ != nullptr; }
+    /// Whether `end_early` has ended them.
+    [[nodiscard]] bool has_ended_early() const noexcept {
+        return time_ == Time::ends_early && end_ == End::answered;
+    }
+
     /// For the owner, when the handlers have ended: what they threw becomes the answer, unless they were cut
     /// off.
     void answer_failure() {
@@ -84,27 +92,65 @@ class CallRunner : private Timer {
     void client_left() noexcept {
         if (end_ != End::answered) return;
         has_left_ = true;
-        reactor_.deadlines().set(*this, reactor_.now());
+        set_due(Time::is_up, std::chrono::milliseconds(0));
     }
 
     /// Cancels the handlers: nobody waits for their answer any more. Idempotent.
     void drop() noexcept { cut_off(End::dropped); }
 
+    /// The answer needs no more of the handlers: they are cancelled, and what they have made of it stands.
+    void end_early() noexcept {
+        if (time_ >= Time::ends_early || !is_running()) return;
+        set_due(Time::ends_early, limit_);
+        call_.request_stop();
+        fiber_->cancel();
+    }
+
+    // The time limit is for the handlers alone. While they wait for their client, and when their answer has
+    // begun to leave, the pace of the transfer governs.
+
+    void begin_client_time() noexcept {
+        if (time_ == Time::limited) set_due(Time::limited, never);
+    }
+    void end_client_time() noexcept {
+        if (time_ == Time::limited) set_due(Time::limited, limit_);
+    }
+    void lift_time_limit() noexcept {
+        if (time_ == Time::limited) set_due(Time::unlimited, never);
+    }
+
   private:
+    /// What the timer is for.
+    enum class Time : std::uint8_t {
+        limited,     // the handlers have so much time
+        unlimited,   // they may take as long as they like
+        ends_early,  // they are being cancelled, but their answer stands
+        is_up        // they are being cancelled, and are cancelled anew if that does not help
+    };
+    static constexpr std::chrono::milliseconds never = std::chrono::milliseconds::max();
+
     static Root run(Reactor&, CallRunner& runner);
+
+    // The timer is set as long as the handlers run, so this allocates nothing.
+    void set_due(Time time, std::chrono::milliseconds in) noexcept {
+        time_ = time;
+        reactor_.deadlines().set(*this, in == never ? TimePoint::max() : reactor_.now() + in);
+    }
 
     void cut_off(End why) noexcept {
         if (end_ == End::answered) {
             end_ = why;
             call_.request_stop();
         }
-        if (is_running()) fiber_->cancel();
+        if (!is_running()) return;
+        if (time_ != Time::is_up) set_due(Time::is_up, limit_);
+        fiber_->cancel();
     }
 
     // A handler that outlives its cancellation is cancelled anew, so that it does not stay without end.
     static void due(Timer& timer) noexcept {
         auto& runner = static_cast<CallRunner&>(timer);
-        runner.reactor_.deadlines().set(runner, runner.reactor_.now() + runner.limit_);
+        runner.set_due(Time::is_up, runner.limit_);
         const bool is_first = runner.end_ == End::answered;
         const End why = std::exchange(runner.has_left_, false) ? End::client_left : End::timed_out;
         if (is_first) runner.owner_->call_cut_off(why);
@@ -118,6 +164,7 @@ class CallRunner : private Timer {
     std::exception_ptr failure_;
     std::chrono::milliseconds limit_{};
     End end_ = End::answered;
+    Time time_ = Time::limited;
     bool has_left_ = false;  // the client, and nobody was told yet
 };
 

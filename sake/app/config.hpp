@@ -68,6 +68,7 @@ struct Config {
         50};  // an end of input before its request, or this soon after, still gets the answer; later it
               // means that the client has gone
     std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
+    bool end_streams_at_stop = true;  // answers in pieces end when a stop begins; false: they have the grace
 
     // A request.
     std::size_t max_request_line = 8 * 1024;       // 414
@@ -120,6 +121,7 @@ struct Config {
     Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
     Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
     Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
+    Config& with_end_streams_at_stop(bool on) { return end_streams_at_stop = on, *this; }
     template <std::integral Number>
     Config& with_max_request_line(Number bytes) {
         return max_request_line = detail::as_setting<std::size_t>(bytes), *this;

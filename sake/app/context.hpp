@@ -16,13 +16,17 @@
 #include "sake/app/request.hpp"
 #include "sake/app/response.hpp"
 #include "sake/async/task.hpp"
+#include "sake/async/wait.hpp"
 #include "sake/base/json.hpp"
 #include "sake/http/cookie.hpp"
 
 namespace sake {
 inline namespace v0 {
 
+class BodyWriter;
+
 namespace detail {
+class ReadWait;
 struct Call;
 }  // namespace detail
 
@@ -41,10 +45,16 @@ class Context {
     [[nodiscard]] std::string_view target() const noexcept;
     /// What follows the '?', as it was sent.
     [[nodiscard]] std::string_view query_string() const noexcept;
-    /// The whole body, without the framing of the protocol. Plain middleware runs before a large body has
+    /// The whole body, without the framing of the protocol. Throws std::logic_error on a route with
+    /// stream_body(), whose body comes by `read`. Plain middleware runs before a large body has
     /// come. If it asks for the body, it is left by an exception, its answer is undone, and it runs again
     /// when the body is here.
     [[nodiscard]] std::string_view body() const;
+    /// The next piece of the body, valid until the next read; nothing at its end. On a route with
+    /// stream_body() it waits while the client sends, and reads no more than is asked for. It throws
+    /// HttpError: 413 for a body that is too large, 400 for one that is malformed, 408 for one that comes too
+    /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once.
+    [[nodiscard]] detail::Operation<detail::ReadWait, detail::Call&> read() noexcept;
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
@@ -133,6 +143,13 @@ class Context {
     Context& send(Bytes&& bytes, std::string_view content_type);
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
+    /// An answer in pieces, by a handler that is a coroutine: its head leaves with the first write, and its
+    /// end when the handler ends. If the handler throws in between, the answer is cut off, and no client
+    /// takes it for a whole one. The answer to a HEAD has no pieces, so that the first write ends the handler
+    /// as a cancellation does. Throws std::logic_error in a plain handler, in a worker, and for a status
+    /// without a body.
+    [[nodiscard]] BodyWriter stream(std::string_view content_type);
+    [[nodiscard]] BodyWriter stream(int code, std::string_view content_type);
     /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
     /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302);

@@ -14,6 +14,8 @@
 #include <vector>
 
 #include "sake/app/bind.hpp"
+#include "sake/app/body_source.hpp"
+#include "sake/app/body_writer.hpp"
 #include "sake/app/call.hpp"
 #include "sake/app/chain.hpp"
 #include "sake/app/context.hpp"
@@ -33,6 +35,9 @@ inline std::string_view Context::path() const noexcept { return call_->request.p
 inline std::string_view Context::target() const noexcept { return call_->request.target(); }
 inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
 inline std::string_view Context::body() const { return call_->body(); }
+inline auto Context::read() noexcept -> detail::Operation<detail::ReadWait, detail::Call&> {
+    return detail::Operation<detail::ReadWait, detail::Call&>(*call_);
+}
 inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
@@ -201,6 +206,13 @@ Context& Context::send(Bytes&& bytes, std::string_view content_type) {
 template <std::convertible_to<std::string_view> Bytes>
 Context& Context::send(int code, Bytes&& bytes, std::string_view content_type) {
     return status(code).send(std::forward<Bytes>(bytes), content_type);
+}
+inline BodyWriter Context::stream(std::string_view content_type) {
+    detail::begin_stream(*call_, content_type);
+    return BodyWriter(*call_);
+}
+inline BodyWriter Context::stream(int code, std::string_view content_type) {
+    return status(code).stream(content_type);
 }
 inline Context& Context::redirect(std::string_view location, int code) {
     if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {

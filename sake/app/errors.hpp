@@ -11,6 +11,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "sake/app/answerer.hpp"
 #include "sake/app/call.hpp"
 #include "sake/app/handler.hpp"
 #include "sake/app/route.hpp"
@@ -28,6 +29,7 @@ class ErrorAnswers {
     /// became an answer below 500.
     void answer(Call& call, const std::exception_ptr& exception) const {
         call.error = exception;
+        if (call.answerer != nullptr && call.answerer->has_begun()) return report_cut(call, exception);
         call.cause = AnswerCause::error;
         const std::string failure = set_answer(call.response, exception);
         std::string failure_of_on_error;
@@ -66,9 +68,27 @@ class ErrorAnswers {
         return {};
     }
 
-    void report(const Call& call, std::string_view what) const {
+    // The head of the answer has left, so it cannot become another one.
+    void report_cut(Call& call, const std::exception_ptr& exception) const {
+        call.cause = AnswerCause::cut;
+        report(call, text_of(exception), " was cut off in the middle of its answer");
+    }
+
+    static std::string text_of(const std::exception_ptr& exception) {
+        try {
+            std::rethrow_exception(exception);
+        } catch (const Cancelled& cancelled) {
+            return cancelled.what();
+        } catch (const std::exception& error) {
+            return *error.what() != '\0' ? error.what() : "an exception without a text";
+        } catch (...) {
+            return "an exception that is no std::exception";
+        }
+    }
+
+    void report(const Call& call, std::string_view what, std::string_view became = " failed") const {
         std::string line(call.request.method());
-        line.append(" ").append(call.request.target()).append(" failed");
+        line.append(" ").append(call.request.target()).append(became);
         if (call.route != nullptr) line.append(" in ").append(call.route->description());
         line += ": ";
         append_escaped(line, what);  // a text that may hold a client's bytes, for any sink

@@ -74,7 +74,7 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
     bool goes_on = !call.is_aborted;
     const auto decorate = [&](const Handler& middleware) {
         if (middleware.is_coroutine()) return;
-        call.body_state = BodyState::to_come;
+        const BodyState before = std::exchange(call.body_state, BodyState::to_come);
         try {
             middleware.call(call);
             goes_on = !call.is_aborted;
@@ -83,7 +83,7 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
         } catch (...) {
             goes_on = false;  // the refusal stands, and a client does not fill the log with what it causes
         }
-        call.body_state = BodyState::here;
+        call.body_state = before;
     };
     if (call.route == nullptr) {
         const Middleware* each = engine.middleware.first();

@@ -41,6 +41,11 @@ class Route {
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
     Route& worker(bool on = true);
 
+    /// The handler starts when the head of a request is there, and reads the body in pieces, as fast as it
+    /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is no coroutine, or the
+    /// route a worker route.
+    Route& stream_body();
+
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
     template <class F>
     Route& use(F&& middleware);
@@ -110,9 +115,18 @@ class RouteEntry {
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
+    bool streams_body = false;   // to its handler
     RouteEntry* next = nullptr;  // in the order of registration
 
     void require_unfrozen() const { scope_->require_unfrozen(); }
+    /// A body is streamed to this side, and a worker takes it as a whole.
+    void require_one_side() const {
+        if (!streams_body || !is_worker()) return;
+        throw std::invalid_argument(
+            description_ +
+            ": a worker route has its whole body; with stream_body(), drop worker() and "
+            "compute in the handler by co_await sake::background(...)");
+    }
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
     [[nodiscard]] std::string_view pattern() const noexcept { return info_.pattern; }
@@ -186,6 +200,18 @@ Route& Route::max_body(Number bytes) {
                                     std::to_string(number));
     }
     entry_->max_body = detail::as_setting<std::size_t>(bytes);
+    return *this;
+}
+
+inline Route& Route::stream_body() {
+    entry_->require_unfrozen();
+    if (!entry_->handler().is_coroutine()) {
+        throw std::invalid_argument(description() +
+                                    ": stream_body needs a handler that is a coroutine, one that returns "
+                                    "sake::Task<>, since reading waits for the client");
+    }
+    entry_->streams_body = true;
+    entry_->require_one_side();
     return *this;
 }
 

@@ -143,6 +143,10 @@ namespace detail {
     return is_informational(status) || status == 204 || status == 304;
 }
 
+/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
+/// section 15.3.6).
+[[nodiscard]] constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
+
 }  // namespace detail
 }  // namespace v0
 }  // namespace sake

@@ -228,14 +228,27 @@ class ChunkedDecoder {
     }
 };
 
+/// The line before a chunk of so many bytes, which are at least one: an empty chunk would end the body.
+class ChunkLine {
+  public:
+    explicit ChunkLine(std::uint64_t size) noexcept {
+        constexpr std::string_view digits = "0123456789abcdef";
+        text_[--first_] = '\n';
+        text_[--first_] = '\r';
+        for (; size != 0; size >>= 4) text_[--first_] = digits[size & 15];
+    }
+    [[nodiscard]] std::string_view view() const noexcept { return {text_ + first_, sizeof text_ - first_}; }
+
+  private:
+    char text_[18];
+    std::size_t first_ = sizeof text_;
+};
+inline constexpr std::string_view chunk_end = "\r\n";
+
 /// Appends the data as one chunk; nothing for no data, since an empty chunk would end the body.
 inline void append_chunk(std::string& out, std::string_view data) {
     if (data.empty()) return;
-    constexpr std::string_view digits = "0123456789abcdef";
-    char size[16];
-    std::size_t first = sizeof size;
-    for (std::uint64_t rest = data.size(); rest != 0; rest >>= 4) size[--first] = digits[rest & 15];
-    out.append(size + first, sizeof size - first).append("\r\n").append(data).append("\r\n");
+    out.append(ChunkLine(data.size()).view()).append(data).append(chunk_end);
 }
 
 /// Ends a chunked body: the last chunk and no trailers.

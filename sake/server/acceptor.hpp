@@ -21,7 +21,7 @@
 #include "sake/base/log.hpp"
 #include "sake/io/accept.hpp"
 #include "sake/io/listener.hpp"
-#include "sake/server/h1_connection.hpp"
+#include "sake/server/h1_waiting.hpp"
 #include "sake/server/session.hpp"
 #include "sake/server/shard.hpp"
 

@@ -29,10 +29,6 @@ struct AnswerTerms {
     std::string_view date_line;
 };
 
-/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
-/// section 15.3.6).
-constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
-
 /// Appends the head, and the body too unless it is so large that copying it would cost more than a second
 /// piece in the send: then returns false.
 inline bool append_answer(ByteBuffer& out, const Response& answer, const AnswerTerms& terms) {

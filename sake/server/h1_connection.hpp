@@ -116,10 +116,13 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     void call_cut_off(CallRunner::End why) noexcept override;
     void peer_hung_up(std::uint8_t ready) noexcept override;
     void conclude(Turn& turn);
+    void end_stream(Turn& turn);
+    void cut_stream() noexcept;
     void answer_early(int status, std::string_view detail, AnswerCause cause) noexcept;
 
     // Answering.
     void respond(Turn& turn);
+    void finish_request(Turn& turn, bool close);
     Progress refuse(Turn& turn, int status, std::string_view detail, AnswerCause cause);
     Progress refuse_for_memory(Turn& turn) {
         return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
@@ -359,211 +362,10 @@ inline H1Connection::Progress H1Connection::start_handler(Turn& turn) {
         return Progress::again;
     }
     become(State::handling);
+    exchange_->open_streams(shard_, transport_);
     shard_.reactor.set_work(exchange_->call.route);
     watch().hangup_listener = this;
     return Progress::handle;
-}
-
-// --- Handlers that are coroutines ---
-
-inline void H1Connection::call_ended() noexcept {
-    Turn turn(shard_, transport_);
-    try {
-        conclude(turn);
-    } catch (...) {
-        lose(caught_exception());
-    }
-    go_on(turn);
-}
-
-inline void H1Connection::conclude(Turn& turn) {
-    watch().hangup_listener = nullptr;
-    if (state_ == State::cut_off) {
-        turn.drop_input();
-        release_exchange();
-        return become(State::lingering);
-    }
-    if (state_ == State::dead) return;
-    exchange_->runner.answer_failure();
-    respond(turn);
-}
-
-inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
-    watch().hangup_listener = nullptr;
-    if (why == CallRunner::End::client_left) {
-        state_ = State::dead;
-    } else {
-        log_quietly(shard_.config.log, LogLevel::warning, "a request took too long in ",
-                    exchange_->call.route->description());
-        answer_early(504, "the request took too long", AnswerCause::timeout);
-    }
-}
-
-inline void H1Connection::peer_hung_up(std::uint8_t ready) noexcept {
-    const bool only_input_ended = (ready & broken) == 0;
-    // A client that ends its input together with its request still reads; one that does so later has left.
-    const Clock::duration later =
-        std::max(shard_.reactor.events_since() - state_since_, Clock::duration::zero());
-    if (only_input_ended && later < shard_.config.half_close_window) return;
-    watch().hangup_listener = nullptr;
-    exchange_->runner.client_left();
-}
-
-/// Answers in place of the handler, which still has the request, so this is the only try; everything before
-/// it has left.
-inline void H1Connection::answer_early(int status, std::string_view detail, AnswerCause cause) noexcept {
-    state_ = State::dead;
-    try {
-        Turn turn(shard_, transport_);
-        answer_refusal(exchange_->call, shard_.routes.root(), status, detail, cause);
-        answer(turn, true);
-        const bool is_sent = turn.send() == Output::Result::sent;
-        const bool is_told = transport_.socket().end_output().ok();  // also if only a part could be sent
-        if (is_sent && is_told) state_ = State::cut_off;
-    } catch (...) {
-        // No memory for an answer: the client sees the connection close.
-    }
-}
-
-// --- Answering ---
-
-inline void H1Connection::respond(Turn& turn) {
-    H1Reader& reader = exchange_->reader;
-    Response& response = exchange_->call.response;
-    const bool close = !reader.keeps_alive() || response.close || shard_.is_draining();
-    answer(turn, close);
-    const bool has_body_to_come = reader.expects_continue();
-    reader.finish(turn.input());
-    if (state_ == State::dead) return;
-    become(close ? State::closing : State::idle);
-    has_unread_ = close && (!turn.input().bytes().empty() || has_body_to_come);
-}
-
-/// Answers a request that cannot be served and ends the connection: what follows it has no certain meaning.
-inline H1Connection::Progress H1Connection::refuse(Turn& turn, int status, std::string_view detail,
-                                                   AnswerCause cause) {
-    take_exchange();
-    exchange_->reader.take_what_is_known(turn.input().bytes());
-    answer_refusal(exchange_->call, shard_.routes.root(), status, detail, cause);
-    answer(turn, true);
-    release_exchange();
-    if (state_ != State::dead) become(State::closing);
-    has_unread_ = true;
-    return Progress::again;
-}
-
-// Sends what is gathered; false if some of it is unsent or the connection is broken, so that the loop has to
-// look.
-inline bool H1Connection::send_gathered(Turn& turn) {
-    const Output::Result result = turn.send();
-    if (result == Output::Result::failed) state_ = State::dead;
-    return result == Output::Result::sent;
-}
-
-// --- Waiting and closing ---
-
-inline H1Connection::Next H1Connection::wait_to_read(Turn& turn) {
-    if (state_ == State::idle) {
-        release_exchange();
-        account_memory(turn);
-    }
-    set_deadline(reading_deadline());
-    return Next::read;
-}
-
-inline TimePoint H1Connection::reading_deadline() {
-    const Deadlines deadlines(shard_);
-    if (state_ == State::idle) return deadlines.request_deadline(state_since_, !has_served_);
-    if (state_ == State::head) return deadlines.head_deadline(state_since_);
-    H1Reader& reader = exchange_->reader;
-    return deadlines.body_deadline(reader.body_rate(), state_since_, reader.body_received());
-}
-
-inline H1Connection::Next H1Connection::wait_to_write(Turn& turn) {
-    if (state_ == State::idle) release_exchange();
-    if (!account_memory(turn)) return Next::close;
-    UnsentOutput& unsent = transport_.unsent();
-    set_deadline(Deadlines(shard_).answer_deadline(unsent.rate, unsent.since, unsent.sent));
-    return Next::write;
-}
-
-inline void H1Connection::ran_out_of_time(Turn& turn) {
-    const bool in_request = state_ == State::head || state_ == State::body;
-    Socket& socket = transport_.socket();
-    if (is_between_requests() && watch().is_readable()) return;  // a request that came in this very turn
-    const bool may_go_on = !transport_.has_unsent() && socket.unacknowledged() > 0;
-    if (in_request && !transport_.has_unsent() && exchange_ && exchange_->call.is_aborted) {
-        answer_without_body(turn);  // its middleware has answered, and a small body was waited for
-    } else if (in_request && !transport_.has_unsent()) {
-        was_slow_ = true;
-        refuse(turn, shard_.is_draining() ? 503 : 408, "the request did not arrive in time",
-               shard_.is_draining() ? AnswerCause::stop : AnswerCause::timeout);
-    } else if (may_go_on && state_ == State::idle) {
-        become(State::closing);
-    } else {
-        if (!may_go_on || state_ != State::lingering) state_ = State::dead;
-        // A client that has received some of it since the last look receives the rest from the kernel.
-        if (may_go_on && !socket.peer_goes_on() && has_lingered()) transport_.give_up_output();
-    }
-}
-
-inline H1Connection::Next H1Connection::linger(Turn& turn) {
-    if (has_lingered()) return Next::close;
-    for (int receives = 0; transport_.socket().can_receive(); ++receives) {
-        if (receives == Turn::most_receives) return Next::yield;
-        if (!turn.receive()) return Next::close;
-        turn.drop_input();
-    }
-    account_memory(turn);
-    set_deadline(lingering_deadline());
-    return Next::read;
-}
-
-inline void H1Connection::deadline_passed(Timer& timer) noexcept {
-    auto& connection = static_cast<H1Connection&>(timer);
-    if (!connection.is_waiting()) return;  // a handler runs, which has a deadline of its own
-    connection.deadline_passed_ = true;
-    connection.cut_short();
-}
-
-// --- What the server asks for ---
-
-inline void H1Connection::begin_drain() noexcept {
-    try {
-        if (state_ == State::head) become(State::head);  // it has a moment from now on
-        const bool reads = state_ == State::head && !transport_.has_unsent();
-        if (is_between_requests() || reads) set_deadline(reading_deadline());
-        if (state_ == State::lingering) set_deadline(lingering_deadline());
-    } catch (const std::bad_alloc&) {
-        abandon(503, {});  // no memory for a shorter deadline: it ends now
-    }
-}
-
-inline std::optional<TimePoint> H1Connection::idle_since() const noexcept {
-    if (state_ == State::lingering && !is_read_slowly()) return state_since_;
-    if (!is_between_requests() || !has_served_ || !is_waiting()) return std::nullopt;
-    return state_since_;
-}
-
-inline void H1Connection::make_room() noexcept {
-    if (state_ == State::lingering) return drop();
-    if (transport_.socket().has_input()) return;  // it is idle no more
-    become(State::closing);
-    cut_short();
-}
-
-inline void H1Connection::abandon(int status, std::string_view detail) noexcept {
-    if (state_ == State::handling) answer_early(status, detail, AnswerCause::stop);
-    if (state_ != State::cut_off) return drop();
-    watch().hangup_listener =
-        nullptr;  // a handler is cancelled once; that its client leaves now does not matter
-    exchange_->runner.drop();
-}
-
-inline void H1Connection::drop() noexcept {
-    watch().hangup_listener = nullptr;
-    state_ = State::dead;
-    cut_short();
 }
 
 }  // namespace detail

@@ -8,6 +8,7 @@
 #include "sake/app/route_table.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/server/h1_reader.hpp"
+#include "sake/server/h1_streams.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -17,9 +18,29 @@ struct H1Exchange {
     H1Exchange(Reactor& reactor, const Config& config, const RouteTable& routes)
         : reader(config, routes, call), runner(reactor, call) {}
 
+    /// Before the handlers run, if they are coroutines.
+    void open_streams(Shard& shard, Transport& transport) noexcept {
+        answer.open(shard, transport);
+        body.open(shard, transport);
+        call.answerer = &answer;
+        if (!call.route->streams_body) return;
+        call.body_source = &body;
+        call.body_state = BodyState::streamed;
+    }
+    /// When they have ended.
+    void close_streams() noexcept {
+        answer.close();
+        body.close();
+        call.answerer = nullptr;
+        call.body_source = nullptr;
+        call.body_state = BodyState::here;
+    }
+
     Call call;
     H1Reader reader;
     CallRunner runner;
+    H1AnswerStream answer{*this};
+    H1BodySource body{*this};
     TimePoint begun;             // when the first byte of the request came
     H1Exchange* next = nullptr;  // in the list of spare ones
 };

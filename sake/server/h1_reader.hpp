@@ -51,6 +51,23 @@ class H1Reader {
         return progress;
     }
 
+    /// After `complete`, on a route that has its body streamed: whether there is one.
+    [[nodiscard]] bool has_body_to_stream() const noexcept {
+        return call_.route->streams_body && framing_.body != http1::Framing::Body::none;
+    }
+    /// Takes what has come of that body and appends it, decoded, to `piece`; nothing more after `complete`.
+    Progress read_piece(Input& input, std::string& piece) {
+        if (!input.bytes().empty()) framing_.expect_continue = false;
+        const std::size_t before = piece.size();
+        const Progress progress = append_body(input, piece, body_limit() - streamed_);
+        streamed_ += piece.size() - before;
+        return progress;
+    }
+    /// How much of it was taken.
+    [[nodiscard]] std::size_t streamed() const noexcept { return streamed_; }
+    /// The client was asked for the body.
+    void stop_expecting() noexcept { framing_.expect_continue = false; }
+
     /// After `refused`: the status, and why in words for the client.
     [[nodiscard]] int refusal_status() const noexcept { return refusal_status_; }
     [[nodiscard]] std::string_view refusal_reason() const noexcept { return refusal_reason_; }
@@ -157,8 +174,17 @@ class H1Reader {
         if (const Refusal* const refusal = builder.end()) return refuse(refusal->status, refusal->reason);
         routes_.route(call_);
         rest.remove_prefix(head_.size);
+        if (framing_.body == http1::Framing::Body::none) {
+            request.body = {rest.data(), 0};
+            return Progress::complete;
+        }
         const bool is_chunked = framing_.body == http1::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
+        if (call_.route->streams_body) {
+            body_.reset(framing_);
+            streamed_ = 0;
+            return Progress::complete;
+        }
         if (!is_chunked && framing_.length <= rest.size()) {
             request.body = {rest.data(), cast_to<std::size_t>(framing_.length)};
             framing_.expect_continue = false;
@@ -180,22 +206,28 @@ class H1Reader {
 
     Progress read_body(Input& input) {
         std::string& body = call_.request.body_storage;
+        const Progress progress = append_body(input, body, body_limit() - body.size());
+        if (progress == Progress::complete) call_.request.body = body;
+        return progress;
+    }
+
+    // Appends what has come of the body, decoded, and no more than `room` bytes.
+    Progress append_body(Input& input, std::string& body, std::size_t room) {
         for (;;) {
             using Kind = http1::BodyReader::Step::Kind;
             const http1::BodyReader::Step step = body_.read(input.bytes());
             if (step.kind == Kind::refused) return refuse(body_.status(), body_.reason());
             // Also what the size of a chunk announces is too much at once.
-            const std::size_t room = body_limit() - body.size();
             const std::size_t size = step.data.size();
             if (size > room || body_.left_in_piece() > room - size) return refuse_body_size();
-            make_room(body, size, cast_to<std::size_t>(body_.left_in_piece()));
+            room -= size;
+            if (!call_.route->streams_body)
+                make_room(body, size, cast_to<std::size_t>(body_.left_in_piece()));
             body.append(step.data);
             input.consume(step.consumed);
             if (step.kind == Kind::need_more) return Progress::need_more;
-            if (step.kind == Kind::done) break;
+            if (step.kind == Kind::done) return Progress::complete;
         }
-        call_.request.body = body;
-        return Progress::complete;
     }
 
     // Ahead of the string, which would double so often that most of the time went into fresh pages; but not
@@ -218,6 +250,7 @@ class H1Reader {
     int refusal_status_ = 0;
     std::string refusal_reason_;
     RateLimit body_rate_;
+    std::size_t streamed_ = 0;
     bool is_reading_body_ = false;
     bool is_clear_ = true;
 };

@@ -33,24 +33,32 @@ struct FileRange {
     std::uint64_t length = 0;
 };
 
-/// Text, or a range of a file. It owns what it sends.
+/// Text, or a range of a file. It owns what it sends, or borrows a text for one send.
 class OutputPiece {
   public:
     explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
+    explicit OutputPiece(std::string_view borrowed) noexcept : borrowed_(borrowed) {}
     explicit OutputPiece(FileRange range) noexcept : range_(std::move(range)) {}
 
     [[nodiscard]] bool is_file() const noexcept { return static_cast<bool>(range_.file); }
     [[nodiscard]] bool is_empty() const noexcept { return is_file() ? range_.length == 0 : text().empty(); }
     /// Of a text: what is left to be sent.
-    [[nodiscard]] std::string_view text() const noexcept { return std::string_view(text_).substr(taken_); }
+    [[nodiscard]] std::string_view text() const noexcept {
+        return (borrowed_.empty() ? std::string_view(text_) : borrowed_).substr(taken_);
+    }
     [[nodiscard]] FileRange& range() noexcept { return range_; }
     void take(std::size_t size) noexcept { taken_ += size; }
+    /// What it is from now on, on its own: what is left of it.
+    [[nodiscard]] OutputPiece kept() {
+        return borrowed_.empty() ? std::move(*this) : OutputPiece(std::string(text()));
+    }
     OutputPiece* next = nullptr;  // sent behind this one
     /// The memory that it keeps.
     [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
 
   private:
     std::string text_;
+    std::string_view borrowed_;
     std::size_t taken_ = 0;
     FileRange range_;
 };
@@ -88,7 +96,7 @@ class Output {
     }
 
     /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
-    /// but moved from. Not while anything is unsent.
+    /// but moved from; of one that is borrowed, what is left is copied. Not while anything is unsent.
     Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
@@ -96,6 +104,9 @@ class Output {
         gathered.clear();
         return result;
     }
+
+    /// Sends this behind what is unsent.
+    void append_unsent(std::string text) { unsent_->pieces.push_back(new OutputPiece(std::move(text))); }
 
   private:
     /// A send of a text and the pieces behind it, as far as it has come.
@@ -180,7 +191,7 @@ class Output {
         unsent_->sent = sending.sent;
         if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
         for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
-            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
+            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(each->kept()));
         }
     }
 

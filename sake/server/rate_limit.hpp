@@ -28,6 +28,11 @@ class RateLimit {
         return due_;
     }
 
+    /// So much time has passed in which the other side was not expected to do anything.
+    void put_off(Clock::duration time) noexcept {
+        if (due_ != TimePoint{}) due_ += time;
+    }
+
   private:
     static std::chrono::nanoseconds time_for(std::uint64_t bytes, const Config& config) noexcept {
         constexpr std::uint64_t most = 4'000'000'000;  // at once; times a billion, and after the longest

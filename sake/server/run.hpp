@@ -28,7 +28,7 @@
 #include "sake/io/wire.hpp"
 #include "sake/server/acceptor.hpp"
 #include "sake/server/file_limit.hpp"
-#include "sake/server/h1_connection.hpp"
+#include "sake/server/h1_waiting.hpp"
 #include "sake/server/life.hpp"
 #include "sake/server/shard.hpp"
 #include "sake/server/shutdown.hpp"

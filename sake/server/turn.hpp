@@ -69,6 +69,23 @@ class Turn {
         return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
     }
 
+    /// Sends what is gathered with this and an end behind it, which are not copied unless the socket does not
+    /// take them.
+    Output::Result send_with(std::string_view text, std::string_view end) {
+        OutputPiece piece(text);
+        OutputPiece last(end);
+        piece.next = &last;
+        return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
+    }
+    /// Sends this behind all else: gathers it, unless something is unsent.
+    void append(std::string_view text) {
+        if (transport_.has_unsent()) {
+            transport_.output_.append_unsent(std::string(text));
+        } else {
+            gathered().append(text);
+        }
+    }
+
     /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
     /// False if that is too much.
     [[gnu::always_inline]] bool account_memory(std::size_t others) noexcept {

@@ -391,6 +391,7 @@ inline std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config
 inline Route& Route::worker(bool on) {
     entry_->require_unfrozen();
     entry_->make_carrier = on ? &detail::make_pool_carrier : nullptr;
+    entry_->require_one_side();
     return *this;
 }
 

@@ -1,0 +1,57 @@
+// Answerer: the seam for an answer that leaves in pieces, whatever protocol it leaves by. A call has one
+// while its handlers run as coroutines. They see it as a BodyWriter.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "sake/async/timer.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class ClientWait;
+
+/// For the reactor's thread.
+class Answerer {
+  public:
+    Answerer() = default;
+    Answerer(const Answerer&) = delete;
+    Answerer& operator=(const Answerer&) = delete;
+
+    /// Whether the head has left, so that the answer cannot become another one.
+    [[nodiscard]] bool has_begun() const noexcept { return state_ != State::whole; }
+
+    /// Sends the head, if that has not left yet, and what the client takes now of `bytes`, which are moved
+    /// on. True if nothing is left of both. What is left of the bytes may be sent from where it lies, and
+    /// must stay until a later call has sent it, or none is to come. If the connection is lost, the handler
+    /// is cancelled soon. Throws Cancelled if it was cut off, HttpError if no stream may begin any more,
+    /// std::bad_alloc.
+    virtual bool write(std::string_view& bytes) = 0;
+    /// Has the signal of `wait` woken when it is worth writing on. Returns when the client must have taken
+    /// something.
+    [[nodiscard]] virtual TimePoint wait_for_room(ClientWait& wait) = 0;
+    /// That signal is not expected any more.
+    virtual void stop_waiting() noexcept = 0;
+    /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
+    virtual void give_up() noexcept = 0;
+
+    /// What is written behind all else if a stop of the server ends the answer.
+    std::string farewell;
+
+  protected:
+    ~Answerer() = default;
+
+    enum class State : std::uint8_t {
+        whole,    // nothing has left: the answer is still the Response
+        begun,    // the head has left
+        complete  // nothing more is to be sent: it is the answer to a HEAD
+    };
+    State state_ = State::whole;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

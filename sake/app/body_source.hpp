@@ -1,0 +1,72 @@
+// BodySource: the seam for a body that its handler reads while it comes, whatever protocol it comes by; and
+// what Context::read awaits.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sake/app/call.hpp"
+#include "sake/app/client_wait.hpp"
+#include "sake/async/timer.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// For the reactor's thread.
+class BodySource {
+  public:
+    BodySource() = default;
+    BodySource(const BodySource&) = delete;
+    BodySource& operator=(const BodySource&) = delete;
+
+    /// The next piece, valid until the next call, or nothing at the end of the body. False if neither is
+    /// here. If the client disconnects, the handler is cancelled soon. Throws HttpError if the rest of the
+    /// body is not to be had, Cancelled if the handler was cut off, std::bad_alloc.
+    virtual bool try_read(std::optional<std::string_view>& piece) = 0;
+    /// Has the signal of `wait` woken when it is worth another try. Returns when more must have come.
+    [[nodiscard]] virtual TimePoint wait_for_more(ClientWait& wait) = 0;
+    /// That signal is not expected any more.
+    virtual void stop_waiting() noexcept = 0;
+    /// The client has sent too little for too long. Throws HttpError, as `try_read` does from now on.
+    virtual void give_up() = 0;
+
+  protected:
+    ~BodySource() = default;
+};
+
+class [[nodiscard]] ReadWait final : public ClientWait {
+  public:
+    explicit ReadWait(Call& call) noexcept : call_(call) {}
+    std::optional<std::string_view> await_resume() {
+        throw_failure();
+        return piece_;
+    }
+    void describe(std::string& out) const override { out += "more of a request's body"; }
+
+  private:
+    bool try_now() override {
+        if (call_.body_source != nullptr) return call_.body_source->try_read(piece_);
+        piece_ = take_whole_body();
+        return true;
+    }
+    // A body that came as a whole is one piece.
+    std::optional<std::string_view> take_whole_body() {
+        if (call_.body_state == BodyState::was_read) return std::nullopt;
+        const std::string_view body = call_.body();
+        call_.body_state = BodyState::was_read;
+        if (body.empty()) return std::nullopt;
+        return body;
+    }
+    TimePoint wake_later() override { return call_.body_source->wait_for_more(*this); }
+    void stop_waiting() noexcept override { call_.body_source->stop_waiting(); }
+    void be_late() override { call_.body_source->give_up(); }
+
+    Call& call_;
+    std::optional<std::string_view> piece_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

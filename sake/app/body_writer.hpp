@@ -1,0 +1,124 @@
+// BodyWriter: the body of an answer as a handler writes it, in pieces.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "sake/app/answerer.hpp"
+#include "sake/app/call.hpp"
+#include "sake/app/client_wait.hpp"
+#include "sake/app/route.hpp"
+#include "sake/http/message.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What is to be written, and for which call.
+struct PieceOf {
+    PieceOf(Call& of, std::string_view text) noexcept : call(&of), bytes(text) {}
+    Call* call;
+    std::string_view bytes;
+};
+
+class WriteWait;
+
+}  // namespace detail
+
+/// What Context::stream returns: a view of the call, valid until its handler ends. It may be copied.
+class BodyWriter {
+  public:
+    /// Sends these bytes, and waits while the client is slow to take them. The first write sends the head of
+    /// the answer before them. Nothing for no bytes. One at a time: a second one that begins meanwhile throws
+    /// std::logic_error. Throws Cancelled when the client leaves or is too slow.
+    [[nodiscard]] detail::Operation<detail::WriteWait, detail::PieceOf> write(
+        std::string_view bytes) noexcept;
+
+  private:
+    friend class Context;
+    explicit BodyWriter(detail::Call& call) noexcept : call_(&call) {}
+
+    detail::Call* call_;
+};
+
+namespace detail {
+
+inline void require_body_of(int status) {
+    if (has_body(status)) return;
+    throw std::logic_error("ctx.stream: an answer with status " + std::to_string(status) + " has no body");
+}
+
+/// Before the head of a streamed answer leaves: runs what Context::after was given. What that throws is
+/// thrown on, as if the handler had thrown it, since the answer can still become an error.
+inline void prepare_stream(Call& call) {
+    if (call.answerer->has_begun()) return;
+    while (!call.afters.empty()) {
+        const auto after = call.afters.take_front();
+        after->run(call.context);
+    }
+    require_body_of(call.response.status);
+    if (call.response.body.empty()) return;
+    throw std::logic_error("ctx.stream: the answer has been given a whole body since");
+}
+
+/// Sends the head of a streamed answer now, before the first write. What the client does not take at once
+/// leaves with the first write.
+inline void send_head(Call& call) {
+    prepare_stream(call);
+    std::string_view no_bytes;
+    static_cast<void>(call.answerer->write(no_bytes));
+}
+
+/// Makes the call's answer one that is streamed.
+inline void begin_stream(Call& call, std::string_view content_type) {
+    if (call.place.in_worker_pool) {
+        throw std::logic_error(
+            "ctx.stream: a worker route answers as a whole; stream from a route without worker(), and "
+            "compute "
+            "in it by co_await sake::background(...)");
+    }
+    const auto& chain = call.route->chain();
+    if (call.answerer == nullptr || (call.position > 0 && !chain[call.position - 1]->is_coroutine())) {
+        throw std::logic_error(
+            "ctx.stream: the handler must be a coroutine, one that returns sake::Task<>, since writing waits "
+            "for "
+            "the client");
+    }
+    if (call.answerer->has_begun()) throw std::logic_error("ctx.stream: the answer has begun already");
+    require_body_of(call.response.status);
+    call.response.set_type(content_type);
+    call.response.body.clear();
+}
+
+class [[nodiscard]] WriteWait final : public ClientWait {
+  public:
+    explicit WriteWait(const PieceOf& piece) noexcept : call_(*piece.call), bytes_(piece.bytes) {}
+    void await_resume() { throw_failure(); }
+    void describe(std::string& out) const override { out += "a client to take an answer"; }
+
+  private:
+    bool try_now() override {
+        if (bytes_.empty() && !is_held_up_) return true;
+        prepare_stream(call_);
+        is_held_up_ = !call_.answerer->write(bytes_);
+        return !is_held_up_;
+    }
+    TimePoint wake_later() override { return call_.answerer->wait_for_room(*this); }
+    void stop_waiting() noexcept override { call_.answerer->stop_waiting(); }
+    void be_late() override { call_.answerer->give_up(); }
+
+    Call& call_;
+    std::string_view bytes_;
+    bool is_held_up_ = false;
+};
+
+}  // namespace detail
+
+inline auto BodyWriter::write(std::string_view bytes) noexcept
+    -> detail::Operation<detail::WriteWait, detail::PieceOf> {
+    return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(*call_, bytes));
+}
+
+}  // namespace v0
+}  // namespace sake

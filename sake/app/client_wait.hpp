@@ -1,0 +1,128 @@
+// ClientWait: a coroutine waits for the client of its call, to send more of the request or to take more of
+// the answer. How the bytes travel is behind Answerer and BodySource.
+#pragma once
+
+#include <coroutine>
+#include <exception>
+#include <utility>
+
+#include "sake/async/reactor.hpp"
+#include "sake/async/timer.hpp"
+#include "sake/async/wait.hpp"
+#include "sake/base/error.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Tries at once, and again whenever its signal is woken. What a derived class throws is thrown where it is
+/// awaited.
+class ClientWait : public Wait, private Timer {
+    /// What is woken when it is worth another try. It lives as long as the wait. A coroutine that is
+    /// cancelled meanwhile goes on after a signal that is on its way, so no signal arrives too late.
+    class Signal final : public Resumable {
+      public:
+        explicit Signal(ClientWait& wait) noexcept : wait_(wait) {}
+        void resume() override {
+            if (wait_.is_waiting()) wait_.go_on();
+        }
+        void expect() noexcept { begin_waiting(); }
+
+      private:
+        ClientWait& wait_;
+    };
+
+  public:
+    ClientWait() noexcept : Timer(&time_is_up), signal_(*this) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        const bool is_cancelled = coroutine.promise().fiber->has_cancellation();
+        if (!is_cancelled && attempt()) return give_way(coroutine);
+        if (!suspend(coroutine)) return false;
+        listen();
+        return true;
+    }
+
+    [[nodiscard]] Resumable& signal() noexcept { return signal_; }
+    /// The handlers have ended, and a task that they left behind waits here.
+    void call_has_ended() noexcept {
+        is_listening_ = false;
+        reactor().deadlines().cancel(*this);
+        failure_ = failure_of("the handler has ended, and with it the request and its answer");
+        finish();
+    }
+
+  protected:
+    ~ClientWait() = default;
+
+    /// Goes as far as it gets without waiting. Returns whether that is all.
+    virtual bool try_now() = 0;
+    /// Has the signal woken when it is worth another try. Returns when the client must have done its part.
+    virtual TimePoint wake_later() = 0;
+    /// The signal is not expected any more. Not called twice.
+    virtual void stop_waiting() noexcept = 0;
+    /// The client has not done its part in time. Throws, or arranges that the fiber is cancelled.
+    virtual void be_late() = 0;
+
+    /// For await_resume.
+    void throw_failure() {
+        throw_if_cancelled();
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+  private:
+    void go_on() noexcept {
+        unlisten();
+        if (attempt()) return finish();
+        listen();
+    }
+    bool attempt() noexcept {
+        try {
+            return try_now();
+        } catch (...) {
+            failure_ = caught_exception();
+            return true;
+        }
+    }
+    void listen() noexcept {
+        try {
+            signal_.expect();
+            is_listening_ = true;
+            const TimePoint due = wake_later();
+            if (due != TimePoint::max()) reactor().deadlines().set(*this, due);
+        } catch (...) {
+            failure_ = caught_exception();
+            unlisten();
+            finish();
+        }
+    }
+    void unlisten() noexcept {
+        if (!std::exchange(is_listening_, false)) return;
+        reactor().deadlines().cancel(*this);
+        stop_waiting();
+    }
+    bool withdraw() noexcept override {
+        unlisten();
+        return true;
+    }
+    static void time_is_up(Timer& timer) noexcept {
+        auto& wait = static_cast<ClientWait&>(timer);
+        try {
+            wait.be_late();
+        } catch (...) {
+            wait.failure_ = caught_exception();
+            wait.unlisten();
+            wait.finish();
+        }
+    }
+
+    Signal signal_;
+    std::exception_ptr failure_;
+    bool is_listening_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

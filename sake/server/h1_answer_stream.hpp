@@ -1,0 +1,179 @@
+// What the functions of H1AnswerStream do: an answer that leaves in pieces, over HTTP/1. And what both kinds
+// of H1Stream share.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include "sake/app/problem.hpp"
+#include "sake/async/sys.hpp"
+#include "sake/base/error.hpp"
+#include "sake/http/message.hpp"
+#include "sake/http1/chunked.hpp"
+#include "sake/http1/writer.hpp"
+#include "sake/server/deadlines.hpp"
+#include "sake/server/h1_exchange.hpp"
+#include "sake/server/h1_streams.hpp"
+#include "sake/server/shard.hpp"
+#include "sake/server/transport.hpp"
+#include "sake/server/turn.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+// --- Both kinds ---
+
+inline void H1Stream::require_use(const char* what) const {
+    if (exchange_.runner.end() != CallRunner::End::answered) throw Cancelled();
+    if (waiting_ != nullptr) throw std::logic_error(what);
+}
+
+inline void H1Stream::lose() noexcept {
+    is_lost_ = true;
+    exchange_.runner.client_left();
+}
+
+inline TimePoint H1Stream::wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept {
+    waiting_ = &wait;
+    exchange_.runner.begin_client_time();
+    if (is_lost_) return TimePoint::max();  // a cancellation ends the wait
+    Socket& socket = transport_->socket();
+    awaited_ = socket.needed_for(direction);
+    socket.watch().wait_for(awaited_, wait.signal());
+    return due;
+}
+
+inline void H1Stream::stop_waking() noexcept {
+    waiting_ = nullptr;
+    transport_->socket().watch().give_up(awaited_);
+    exchange_.runner.end_client_time();
+}
+
+inline void H1Stream::close() noexcept {
+    if (waiting_ == nullptr) return;
+    ClientWait& left_behind = *waiting_;
+    stop_waking();
+    left_behind.call_has_ended();
+}
+
+inline TimePoint H1Stream::now() const noexcept { return shard_->reactor.now(); }
+
+template <class Work>
+auto H1Stream::in_turn(Work work) {
+    Turn turn(*shard_, *transport_);
+    try {
+        const auto result = work(turn);
+        if (!turn.account_memory(exchange_.reader.held_bytes())) lose();
+        turn.end();
+        return result;
+    } catch (...) {
+        exchange_.call.response.close = true;
+        throw;
+    }
+}
+
+// --- The answer ---
+
+inline bool H1AnswerStream::write(std::string_view& bytes) {
+    require_use("out.write: another task is writing this answer");
+    if (state_ == State::complete) {
+        bytes = {};
+        return true;
+    }
+    const bool stops = shard_->is_draining() && shard_->config.end_streams_at_stop;
+    if (state_ == State::whole && stops) throw HttpError(503, "the server is stopping");
+    return in_turn([&](Turn& turn) { return send(turn, bytes); });
+}
+
+// No more than one piece of the bytes is copied, if the socket does not take all of it.
+inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
+    for (;;) {
+        Output::Result result = Output::Result::sent;
+        if (is_lost_) return false;
+        if (transport_->has_unsent()) {
+            result = turn.send();
+        } else if (state_ == State::whole) {
+            append_head(turn);
+            if (bytes.empty() || state_ == State::complete) result = turn.send();
+        }
+        if (result == Output::Result::sent && state_ == State::complete) bytes = {};
+        if (result == Output::Result::sent && !bytes.empty()) {
+            const std::size_t most = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
+            const std::string_view piece = bytes.substr(0, most);
+            result = send_piece(turn, piece);
+            bytes.remove_prefix(piece.size());
+        }
+        if (result == Output::Result::failed) lose();
+        if (result != Output::Result::sent) return false;
+        if (bytes.empty()) return true;
+    }
+}
+
+inline Output::Result H1AnswerStream::send_piece(Turn& turn, std::string_view piece) {
+    constexpr std::size_t worth_copying = 16 * 1024;
+    const std::string_view end = is_chunked_ ? http1::chunk_end : std::string_view();
+    sent_ += piece.size();
+    if (is_chunked_) turn.gathered().append(http1::ChunkLine(piece.size()).view());
+    if (piece.size() > worth_copying) return turn.send_with(piece, end);
+    turn.gathered().append(piece).append(end);
+    return turn.send();
+}
+
+inline void H1AnswerStream::append_head(Turn& turn) {
+    const Call& call = exchange_.call;
+    const Response& response = call.response;
+    const H1Reader& reader = exchange_.reader;
+    is_chunked_ = !reader.is_http_1_0();
+    closes_ = !is_chunked_ || !reader.keeps_alive() || response.close || shard_->is_draining();
+    http1::ResponseHead head;
+    head.status = response.status;
+    head.content_type = response.content_type();
+    head.body = is_chunked_ ? http1::BodyLine::chunked : http1::BodyLine::none;
+    head.date_line = shard_->date_line();
+    if (closes_) head.connection = http1::ConnectionLine::close;
+    http1::append_response_head(turn.gathered(), head, response.headers);
+    state_ = State::begun;
+    exchange_.runner.lift_time_limit();
+    if (call.request.known_method != Method::head) return;
+    state_ = State::complete;
+    exchange_.runner.end_early();
+}
+
+inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
+    TimePoint due = TimePoint::max();
+    if (transport_->has_unsent()) {
+        UnsentOutput& unsent = transport_->unsent();
+        due = Deadlines(*shard_).answer_deadline(unsent.rate, unsent.since, unsent.sent);
+    }
+    return wake_when(writable, wait, due);
+}
+
+inline bool H1AnswerStream::end(Turn& turn) {
+    const CallRunner& runner = exchange_.runner;
+    const bool is_whole = !is_lost_ && exchange_.call.cause != AnswerCause::cut &&
+                          (!runner.has_failed() || runner.has_ended_early());
+    if (!is_whole) {
+        exchange_.call.cause = AnswerCause::cut;
+        return false;
+    }
+    if (state_ == State::complete) return true;
+    if (runner.has_ended_early() && !farewell.empty()) append_piece(turn, farewell);
+    if (is_chunked_) turn.append(http1::last_chunk);
+    return true;
+}
+
+inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece) {
+    sent_ += piece.size();
+    if (!is_chunked_) return turn.append(piece);
+    std::string chunk;
+    http1::append_chunk(chunk, piece);
+    turn.append(chunk);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,150 @@
+// What moves in pieces over an HTTP/1 connection while a handler runs: its answer, and the body of its
+// request. What the functions do is in h1_answer_stream.hpp and h1_body_source.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "sake/app/answerer.hpp"
+#include "sake/app/body_source.hpp"
+#include "sake/async/poller.hpp"
+#include "sake/async/timer.hpp"
+#include "sake/server/output.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Shard;
+class Transport;
+class Turn;
+struct H1Exchange;
+
+/// The two share a socket, and each waits for one direction of it at most.
+class H1Stream {
+  public:
+    explicit H1Stream(H1Exchange& exchange) noexcept : exchange_(exchange) {}
+
+    /// The handlers have ended, and no task of theirs may wait here any more.
+    void close() noexcept;
+
+  protected:
+    ~H1Stream() = default;
+
+    void attach(Shard& shard, Transport& transport) noexcept {
+        shard_ = &shard;
+        transport_ = &transport;
+        is_lost_ = false;
+    }
+    [[nodiscard]] TimePoint now() const noexcept;
+    /// Throws Cancelled if the handler was cut off, std::logic_error if another of its tasks waits here.
+    void require_use(const char* what) const;
+    /// The connection is broken or not worth its memory: the handler is cancelled by the timers that come
+    /// next.
+    void lose() noexcept;
+    TimePoint wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept;
+    void stop_waking() noexcept;
+    /// Calls `work(turn)`, and ends the turn. What either throws passes; then the input is lost, and the
+    /// answer is the connection's last.
+    template <class Work>
+    auto in_turn(Work work);
+
+    H1Exchange& exchange_;
+    Shard* shard_ = nullptr;
+    Transport* transport_ = nullptr;
+    ClientWait* waiting_ = nullptr;
+    Readiness awaited_ = readable;
+    bool is_lost_ = false;
+};
+
+/// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
+/// has been taken by the socket; only a cancelled write may leave the rest of one chunk behind, as unsent.
+class H1AnswerStream final : public Answerer, private H1Stream {
+  public:
+    using H1Stream::close;
+    using H1Stream::H1Stream;
+
+    void open(Shard& shard, Transport& transport) noexcept {
+        attach(shard, transport);
+        state_ = State::whole;
+        sent_ = 0;
+        farewell.clear();
+    }
+
+    bool write(std::string_view& bytes) override;
+    [[nodiscard]] TimePoint wait_for_room(ClientWait& wait) override;
+    void stop_waiting() noexcept override { stop_waking(); }
+    void give_up() noexcept override { lose(); }
+
+    /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
+    /// cut.
+    [[nodiscard]] bool end(Turn& turn);
+    /// Of an answer that has begun: whether its end is that of the connection.
+    [[nodiscard]] bool closes() const noexcept { return closes_; }
+    [[nodiscard]] bool ends_with_connection() const noexcept { return !is_chunked_; }
+    /// How much of the body was sent.
+    [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+
+  private:
+    void append_head(Turn& turn);
+    bool send(Turn& turn, std::string_view& bytes);
+    Output::Result send_piece(Turn& turn, std::string_view piece);
+    void append_piece(Turn& turn, std::string_view piece);
+
+    std::uint64_t sent_ = 0;
+    bool closes_ = false;
+    bool is_chunked_ = true;
+};
+
+/// The body of a request whose handler reads it in pieces. A piece is what one recv has brought.
+class H1BodySource final : public BodySource, private H1Stream {
+  public:
+    using H1Stream::close;
+    using H1Stream::H1Stream;
+
+    void open(Shard& shard, Transport& transport) noexcept;
+
+    bool try_read(std::optional<std::string_view>& piece) override;
+    [[nodiscard]] TimePoint wait_for_more(ClientWait& wait) override;
+    void stop_waiting() noexcept override {
+        waited_to_ = now();
+        stop_waking();
+    }
+    void give_up() override;
+
+    /// Whether more of the body is to come.
+    [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
+    /// When the handler has read it to its end.
+    [[nodiscard]] TimePoint ended_at() const noexcept { return ended_at_; }
+    /// Whether it did not come in time.
+    [[nodiscard]] bool was_slow() const noexcept { return state_ == State::slow; }
+    /// The handlers have ended: drops a small rest that is here. True if nothing of the body is left, so that
+    /// the connection may go on.
+    [[nodiscard]] bool finish(Turn& turn);
+
+  private:
+    enum class State : std::uint8_t {
+        open,     // more is to come
+        ended,    // all of it was read
+        refused,  // it is too large or malformed
+        slow      // it did not come in time
+    };
+
+    bool read(Turn& turn, std::optional<std::string_view>& piece);
+    bool receive(Turn& turn);
+    [[noreturn]] void refuse(State why, int status, std::string_view reason);
+
+    State state_ = State::ended;
+    int refusal_status_ = 0;
+    std::string refusal_reason_;
+    TimePoint ended_at_{};
+    TimePoint began_at_{};   // the first wait for the client
+    TimePoint waited_to_{};  // the end of the last
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
