@@ -5,6 +5,7 @@
 #include <chrono>
 #include <concepts>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -103,6 +104,10 @@ class Event {
     template <class Rep, class Period>
     Event&& retry(std::chrono::duration<Rep, Period> time) && {
         return std::move(retry(time));
+    }
+    /// What was set by it.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept {
+        return message_ == nullptr ? std::nullopt : message_->retry;
     }
 
     /// The message as it is sent, with the empty line at its end; "" for a flag.

@@ -15,11 +15,14 @@
 #include <utility>
 
 #include "sake/app/hub_core.hpp"
+#include "sake/async/task.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/error.hpp"
 
 namespace sake {
 inline namespace v0 {
+
+class Context;
 
 /// How much a Hub keeps. The largest value of a type means "no limit".
 struct HubOptions {
@@ -131,6 +134,18 @@ class Hub {
         return Subscription(std::move(reader));
     }
 
+    /// A whole endpoint of server-sent events: sends the messages of a topic, each with its id, to a client
+    /// that may come again and then goes on behind the last that it has seen. A message that is_stale is an
+    /// event named "stale", with the data {"lost":3}, or {"lost":null} if nobody knows how many. A
+    /// Last-Event-ID that is no number counts as none. Ends when the hub is closed, or this client was too
+    /// slow for SlowSubscriber::close.
+    ///
+    ///     app.get("/prices", [&hub](Context& ctx) { return hub.serve(ctx, "prices"); });
+    template <std::convertible_to<std::string_view> Topic>
+    [[nodiscard]] Task<> serve(Context& ctx, const Topic& topic) {
+        return serve_topic(ctx, std::string(std::string_view(topic)));
+    }
+
     /// Takes no more messages. Subscribers receive what there is, and then nothing. No effect the second
     /// time.
     void close() noexcept { core_->close(); }
@@ -143,6 +158,8 @@ class Hub {
     }
 
   private:
+    template <class = void>
+    Task<> serve_topic(Context& ctx, std::string topic);
     [[nodiscard]] static detail::HubLimits limits_of(const HubOptions& options) {
         using Size = std::size_t;
         return {detail::limit_of<Size>(1, options.messages, "HubOptions: messages"),

@@ -30,6 +30,7 @@ namespace sake {
 inline namespace v0 {
 
 class TestClient;
+class TestEvents;
 
 /// An answer that a TestClient received.
 struct TestResponse {
@@ -141,6 +142,10 @@ class TestClient {
         return send("PATCH", target, body, headers);
     }
 
+    /// Reads server-sent events: see test_events.hpp.
+    [[nodiscard]] TestEvents events(std::string_view target, const http::Headers& headers = {},
+                                    std::string_view method = "GET");
+
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
     /// client kept it, up to 64 KiB.
     [[nodiscard]] TestConnection connect() {
@@ -164,6 +169,7 @@ class TestClient {
 
   private:
     friend class TestConnection;
+    friend class TestEvents;
 
     TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
         : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {
