@@ -52,6 +52,8 @@ class EventReader {
         return event;
     }
 
+    [[nodiscard]] bool has_next() const noexcept { return !events_.empty(); }
+
     /// What a client that comes again says in Last-Event-ID.
     [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
     /// After how long it comes again, if the stream has said so.

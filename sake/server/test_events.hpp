@@ -41,7 +41,9 @@ class TestEvents {
     [[nodiscard]] bool has_ended();
 
     /// What a client that comes again would say, and after how long: it is told so by the stream.
-    [[nodiscard]] const std::string& last_event_id() const noexcept { return reader_.last_event_id(); }
+    [[nodiscard]] std::string last_event_id() const {
+        return reader_.has_next() ? last_taken_id_ : reader_.last_event_id();
+    }
     [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept { return reader_.retry(); }
     /// How many lines of comments have come.
     [[nodiscard]] std::uint64_t comments() const noexcept { return reader_.comments(); }
@@ -57,6 +59,11 @@ class TestEvents {
     }
     void take_head();
     void take(std::string_view bytes);
+    [[nodiscard]] std::optional<http::StreamEvent> hand_out() {
+        std::optional<http::StreamEvent> event = reader_.next();
+        if (event) last_taken_id_ = event->id;
+        return event;
+    }
     [[nodiscard]] bool is_over() const noexcept { return end_ != End::open; }
 
     enum class End { open, whole, cut };
@@ -67,7 +74,7 @@ class TestEvents {
     detail::http1::BodyReader body_;
     std::string unread_;
     detail::EventReader reader_;
-    std::optional<http::StreamEvent> ahead_;  // taken from the reader to see whether there is one
+    std::string last_taken_id_;
     End end_ = End::open;
 };
 
@@ -123,9 +130,7 @@ inline void TestEvents::take(std::string_view bytes) {
 inline std::optional<http::StreamEvent> TestEvents::next() {
     const detail::TimePoint begun = client_->reactor().present();
     for (;;) {
-        if (ahead_) return std::exchange(ahead_, std::nullopt);
-        ahead_ = reader_.next();
-        if (ahead_) continue;
+        if (auto event = hand_out()) return event;
         if (end_ == End::cut) throw std::runtime_error("the server closed in the middle of its answer");
         if (is_over()) return std::nullopt;
         if (client_->reactor().present() - begun > std::chrono::hours(24)) {
@@ -141,14 +146,12 @@ inline std::optional<http::StreamEvent> TestEvents::next() {
 
 inline std::optional<http::StreamEvent> TestEvents::next_now() {
     if (!is_over()) take(connection_.receive_now());
-    if (!ahead_) ahead_ = reader_.next();
-    return std::exchange(ahead_, std::nullopt);
+    return hand_out();
 }
 
 inline bool TestEvents::has_ended() {
     if (!is_over()) take(connection_.receive_now());
-    if (!ahead_) ahead_ = reader_.next();
-    return !ahead_ && (is_over() || connection_.is_closed());
+    return !reader_.has_next() && (is_over() || connection_.is_closed());
 }
 
 }  // namespace v0
