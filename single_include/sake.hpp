@@ -110,6 +110,8 @@
 //   sake/io/memory_wire.hpp
 //   sake/io/tcp_listener.hpp
 //   sake/app/answered.hpp
+//   sake/app/config.hpp
+//   sake/app/answerer.hpp
 //   sake/app/json_fit.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
@@ -117,16 +119,19 @@
 //   sake/app/response.hpp
 //   sake/app/context.hpp
 //   sake/app/call.hpp
+//   sake/app/client_wait.hpp
+//   sake/app/body_source.hpp
 //   sake/app/carrier.hpp
 //   sake/app/handler.hpp
-//   sake/app/config.hpp
 //   sake/app/pattern.hpp
 //   sake/app/route.hpp
+//   sake/app/body_writer.hpp
 //   sake/app/errors.hpp
 //   sake/app/chain.hpp
 //   sake/app/call_runner.hpp
 //   sake/app/context_methods.hpp
 //   sake/app/event.hpp
+//   sake/app/event_stream.hpp
 //   sake/app/router.hpp
 //   sake/app/route_table.hpp
 //   sake/app/fallback.hpp
@@ -135,6 +140,7 @@
 //   sake/app/hub_waiters.hpp
 //   sake/app/hub_core.hpp
 //   sake/app/hub.hpp
+//   sake/app/hub_serve.hpp
 //   sake/app/observers.hpp
 //   sake/app/on_head.hpp
 //   sake/worker/document.hpp
@@ -148,15 +154,20 @@
 //   sake/server/rate_limit.hpp
 //   sake/server/input.hpp
 //   sake/server/h1_reader.hpp
+//   sake/server/output.hpp
+//   sake/server/h1_streams.hpp
 //   sake/server/h1_exchange.hpp
 //   sake/server/session.hpp
 //   sake/server/shard.hpp
 //   sake/server/deadlines.hpp
-//   sake/server/output.hpp
 //   sake/server/transport.hpp
 //   sake/server/turn.hpp
+//   sake/server/h1_answer_stream.hpp
 //   sake/server/h1_answerer.hpp
+//   sake/server/h1_body_source.hpp
 //   sake/server/h1_connection.hpp
+//   sake/server/h1_calls.hpp
+//   sake/server/h1_waiting.hpp
 //   sake/server/acceptor.hpp
 //   sake/server/life.hpp
 //   sake/server/file_limit.hpp
@@ -168,6 +179,7 @@
 //   sake/server/stop_request.hpp
 //   sake/server/engine.hpp
 //   sake/server/test_client.hpp
+//   sake/server/test_events.hpp
 
 #pragma once
 
@@ -2853,6 +2865,8 @@ class EventReader {
         return event;
     }
 
+    [[nodiscard]] bool has_next() const noexcept { return !events_.empty(); }
+
     /// What a client that comes again says in Last-Event-ID.
     [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
     /// After how long it comes again, if the stream has said so.
@@ -3126,6 +3140,10 @@ namespace detail {
 [[nodiscard]] constexpr bool has_no_body(int status) noexcept {
     return is_informational(status) || status == 204 || status == 304;
 }
+
+/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
+/// section 15.3.6).
+[[nodiscard]] constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
 
 }  // namespace detail
 }  // namespace v0
@@ -3912,14 +3930,27 @@ class ChunkedDecoder {
     }
 };
 
+/// The line before a chunk of so many bytes, which are at least one: an empty chunk would end the body.
+class ChunkLine {
+  public:
+    explicit ChunkLine(std::uint64_t size) noexcept {
+        constexpr std::string_view digits = "0123456789abcdef";
+        text_[--first_] = '\n';
+        text_[--first_] = '\r';
+        for (; size != 0; size >>= 4) text_[--first_] = digits[size & 15];
+    }
+    [[nodiscard]] std::string_view view() const noexcept { return {text_ + first_, sizeof text_ - first_}; }
+
+  private:
+    char text_[18];
+    std::size_t first_ = sizeof text_;
+};
+inline constexpr std::string_view chunk_end = "\r\n";
+
 /// Appends the data as one chunk; nothing for no data, since an empty chunk would end the body.
 inline void append_chunk(std::string& out, std::string_view data) {
     if (data.empty()) return;
-    constexpr std::string_view digits = "0123456789abcdef";
-    char size[16];
-    std::size_t first = sizeof size;
-    for (std::uint64_t rest = data.size(); rest != 0; rest >>= 4) size[--first] = digits[rest & 15];
-    out.append(size + first, sizeof size - first).append("\r\n").append(data).append("\r\n");
+    out.append(ChunkLine(data.size()).view()).append(data).append(chunk_end);
 }
 
 /// Ends a chunked body: the last chunk and no trailers.
@@ -13736,16 +13767,17 @@ enum class AnswerCause : std::uint8_t {
     timeout,   // the client was too slow, 408, or the handler, 504
     overload,  // no memory or no worker was free: 503
     stop,      // the server stops at once: 503
+    cut,       // it was sent in pieces and has no end: the handler threw, or the client left or was too slow
 };
 
 /// The name of a cause: "handler", "error", ...
 [[nodiscard]] constexpr std::string_view to_string(AnswerCause cause) noexcept {
     constexpr std::string_view names[] = {"handler", "error",    "no_route", "refused",
-                                          "timeout", "overload", "stop"};
+                                          "timeout", "overload", "stop",     "cut"};
     return names[static_cast<std::uint8_t>(cause)];
 }
 
-/// An answer that is about to leave. Valid during the call.
+/// An answer that is about to leave; one that is sent in pieces has left. Valid during the call.
 struct Answered {
     std::string_view method;  // "" if the request was refused before it was known
     std::string_view target;  // as it was sent; "" likewise
@@ -13757,6 +13789,298 @@ struct Answered {
     Context& ctx;  // for what else there is to know of the request; setting an answer in it has no effect
 };
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/config.hpp ----
+
+// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
+// default here.
+
+namespace sake {
+inline namespace v0 {
+
+namespace detail {
+
+/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
+/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
+template <std::integral Field, std::integral Number>
+constexpr Field as_setting(Number value) noexcept {
+    const std::int64_t number = written_number(value);
+    constexpr Field largest = std::numeric_limits<Field>::max();
+    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
+        return largest;
+    using Signed = std::make_signed_t<Field>;
+    constexpr Signed smallest = std::numeric_limits<Signed>::min();
+    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
+    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
+    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
+}
+
+}  // namespace detail
+
+/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
+/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
+/// limit".
+struct Config {
+    // Worker routes.
+    int worker_pool_size = 0;  // threads; 0 is one per CPU
+    bool enable_worker_pool = true;
+    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
+    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
+
+    std::chrono::milliseconds stall_warning{
+        50};  // a handler that holds the reactor's thread for longer is logged
+
+    // Connections.
+    int max_connections =
+        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
+    int listen_backlog = 4096;
+    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
+    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
+    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
+    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
+    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
+    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
+    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
+    int minimum_rate = 240;                                // bytes per second: 408, or close
+    std::chrono::milliseconds half_close_window{
+        50};  // an end of input before its request, or this soon after, still gets the answer; later it
+              // means that the client has gone
+    std::chrono::milliseconds event_keep_alive{15'000};  // a comment after so much silence of an event stream
+    std::chrono::milliseconds shutdown_grace{30'000};    // what is in flight at stop() has this long to end
+    bool end_streams_at_stop = true;  // answers in pieces end when a stop begins; false: they have the grace
+
+    // A request.
+    std::size_t max_request_line = 8 * 1024;       // 414
+    std::size_t max_header_block = 16 * 1024;      // 431
+    int max_header_count = 100;                    // 431
+    std::size_t max_body = 1024 * 1024;            // decoded: 413
+    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
+    std::size_t max_trailers = 4 * 1024;           // of one body: 400
+    int max_json_depth = 64;                       // 400
+    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
+
+    // A response.
+    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
+
+    // The process.
+    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
+    PollerKind poller = PollerKind::automatic;
+    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
+    // process and for the programs that it starts.
+    bool raise_file_limit = true;
+    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
+    bool announce = true;        // log one line with the address at start
+    LogSink log = log_to_stderr;
+
+    [[nodiscard]] static Config with_defaults() { return {}; }
+
+    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
+    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
+    template <std::integral Number>
+    Config& with_worker_queue_limit(Number jobs) {
+        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
+    }
+    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
+    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
+    template <std::integral Number>
+    Config& with_max_connections(Number count) {
+        return max_connections = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_listen_backlog(Number count) {
+        return listen_backlog = detail::as_setting<int>(count), *this;
+    }
+    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
+    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
+    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
+    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
+    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
+    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
+    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
+    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
+    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
+    Config& with_event_keep_alive(std::chrono::milliseconds t) { return event_keep_alive = t, *this; }
+    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
+    Config& with_end_streams_at_stop(bool on) { return end_streams_at_stop = on, *this; }
+    template <std::integral Number>
+    Config& with_max_request_line(Number bytes) {
+        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_block(Number bytes) {
+        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_count(Number count) {
+        return max_header_count = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_body(Number bytes) {
+        return max_body = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_chunk_extensions(Number bytes) {
+        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_trailers(Number bytes) {
+        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_depth(Number depth) {
+        return max_json_depth = detail::as_setting<int>(depth), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_values(Number count) {
+        return max_json_values = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_output_soft_limit(Number bytes) {
+        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
+    template <std::integral Number>
+    Config& with_max_buffered(Number bytes) {
+        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
+    Config& with_signals(bool on) { return handle_signals = on, *this; }
+    Config& with_announce(bool on) { return announce = on, *this; }
+    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
+};
+
+namespace detail {
+
+/// A setting as it was written, for a message.
+template <class Number>
+std::string setting_text(Number value) {
+    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
+    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
+    return std::to_string(is_minus_one ? -1 : written_number(value));
+}
+
+template <class Number>
+void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
+    if (std::cmp_greater_equal(written_number(value), smallest)) return;
+    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
+                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
+}
+
+/// The clock counts no further than this.
+inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
+
+inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
+    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
+    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
+        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
+    }
+}
+
+/// Throws std::invalid_argument naming the first field that makes no sense.
+inline void validate(const Config& config) {
+    check_setting("worker_pool_size", config.worker_pool_size, 0);
+    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
+    check_setting("worker_queue_timeout", config.worker_queue_timeout);
+    check_setting("stall_warning", config.stall_warning);
+    check_setting("max_connections", config.max_connections, 0);
+    check_setting("listen_backlog", config.listen_backlog, 1);
+    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
+        throw std::invalid_argument(
+            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
+    check_setting("keep_alive_timeout", config.keep_alive_timeout);
+    check_setting("header_timeout", config.header_timeout);
+    check_setting("request_timeout", config.request_timeout);
+    check_setting("read_timeout", config.read_timeout);
+    check_setting("write_timeout", config.write_timeout);
+    check_setting("rate_grace", config.rate_grace);
+    check_setting("minimum_rate", config.minimum_rate, 1);
+    check_setting("half_close_window", config.half_close_window, 0);
+    check_setting("event_keep_alive", config.event_keep_alive);
+    check_setting("shutdown_grace", config.shutdown_grace, 0);
+    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
+    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
+    check_setting("max_header_count", config.max_header_count, 0);
+    check_setting<std::size_t>("max_body", config.max_body, 0);
+    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
+    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
+    check_setting("max_json_depth", config.max_json_depth, 1);
+    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
+    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
+    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
+    if (!config.log) throw std::invalid_argument("Config::log must be callable");
+}
+
+/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
+/// moment. Throws as `validate` does.
+[[nodiscard]] inline Config settled(Config config) {
+    validate(config);
+    for (std::chrono::milliseconds* const each :
+         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
+          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
+          &config.rate_grace, &config.half_close_window, &config.event_keep_alive, &config.shutdown_grace}) {
+        *each = std::min(*each, longest_setting);
+    }
+    return config;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/answerer.hpp ----
+
+// Answerer: the seam for an answer that leaves in pieces, whatever protocol it leaves by. A call has one
+// while its handlers run as coroutines. They see it as a BodyWriter.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class ClientWait;
+
+/// For the reactor's thread.
+class Answerer {
+  public:
+    Answerer() = default;
+    Answerer(const Answerer&) = delete;
+    Answerer& operator=(const Answerer&) = delete;
+
+    /// Whether the head has left, so that the answer cannot become another one.
+    [[nodiscard]] bool has_begun() const noexcept { return state_ != State::whole; }
+
+    /// Sends the head, if that has not left yet, and what the client takes now of `bytes`, which are moved
+    /// on. True if nothing is left of both. What is left of the bytes may be sent from where it lies, and
+    /// must stay until a later call has sent it, or none is to come. If the connection is lost, the handler
+    /// is cancelled soon. Throws Cancelled if it was cut off, HttpError if no stream may begin any more,
+    /// std::bad_alloc.
+    virtual bool write(std::string_view& bytes) = 0;
+    /// Has the signal of `wait` woken when it is worth writing on. Returns when the client must have taken
+    /// something.
+    [[nodiscard]] virtual TimePoint wait_for_room(ClientWait& wait) = 0;
+    /// That signal is not expected any more.
+    virtual void stop_waiting() noexcept = 0;
+    /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
+    virtual void give_up() noexcept = 0;
+
+    [[nodiscard]] virtual const Config& config() const noexcept = 0;
+
+    /// What is written behind all else if a stop of the server ends the answer.
+    std::string farewell;
+
+  protected:
+    ~Answerer() = default;
+
+    enum class State : std::uint8_t {
+        whole,    // nothing has left: the answer is still the Response
+        begun,    // the head has left
+        complete  // nothing more is to be sent: it is the answer to a HEAD
+    };
+    State state_ = State::whole;
+};
+
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -14844,7 +15168,11 @@ class ResponseView {
 namespace sake {
 inline namespace v0 {
 
+class BodyWriter;
+class EventStream;
+
 namespace detail {
+class ReadWait;
 struct Call;
 }  // namespace detail
 
@@ -14863,10 +15191,16 @@ class Context {
     [[nodiscard]] std::string_view target() const noexcept;
     /// What follows the '?', as it was sent.
     [[nodiscard]] std::string_view query_string() const noexcept;
-    /// The whole body, without the framing of the protocol. Plain middleware runs before a large body has
+    /// The whole body, without the framing of the protocol. Throws std::logic_error on a route with
+    /// stream_body(), whose body comes by `read`. Plain middleware runs before a large body has
     /// come. If it asks for the body, it is left by an exception, its answer is undone, and it runs again
     /// when the body is here.
     [[nodiscard]] std::string_view body() const;
+    /// The next piece of the body, valid until the next read; nothing at its end. On a route with
+    /// stream_body() it waits while the client sends, and reads no more than is asked for. It throws
+    /// HttpError: 413 for a body that is too large, 400 for one that is malformed, 408 for one that comes too
+    /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once.
+    [[nodiscard]] detail::Operation<detail::ReadWait, detail::Call&> read() noexcept;
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
@@ -14955,6 +15289,16 @@ class Context {
     Context& send(Bytes&& bytes, std::string_view content_type);
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(int code, Bytes&& bytes, std::string_view content_type);
+    /// An answer in pieces, by a handler that is a coroutine: its head leaves with the first write, and its
+    /// end when the handler ends. If the handler throws in between, the answer is cut off, and no client
+    /// takes it for a whole one. The answer to a HEAD has no pieces, so that the first write ends the handler
+    /// as a cancellation does. Throws std::logic_error in a plain handler, in a worker, and for a status
+    /// without a body.
+    [[nodiscard]] BodyWriter stream(std::string_view content_type);
+    [[nodiscard]] BodyWriter stream(int code, std::string_view content_type);
+    /// An answer of server-sent events, by a handler that is a coroutine; the rest as with `stream`, but that
+    /// the head leaves at once. Sets Cache-Control, unless that is set, and X-Accel-Buffering.
+    [[nodiscard]] EventStream events();
     /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
     /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302);
@@ -15030,6 +15374,8 @@ inline namespace v0 {
 
 namespace detail {
 
+class Answerer;
+class BodySource;
 class Carrier;
 class ErrorAnswers;
 class RouteEntry;
@@ -15088,8 +15434,14 @@ struct After {
     After* next = nullptr;
 };
 
-/// Whether a handler may have the body. Middleware may run before the body has come; see on_head.hpp.
-enum class BodyState : std::uint8_t { here, to_come, asked_for };
+/// Whether a handler may have the body.
+enum class BodyState : std::uint8_t {
+    here,
+    was_read,  // it is here still, and Context::read has handed it out
+    to_come,   // middleware runs before it has come; see on_head.hpp
+    asked_for,
+    streamed  // only Context::read has it
+};
 
 /// Thrown to middleware that asks for a body that is still to come.
 struct BodyNeeded {};
@@ -15108,6 +15460,8 @@ struct Call {
     bool stop_requested = false;
     BodyState body_state = BodyState::here;
     AnswerCause cause = AnswerCause::handler;
+    Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
+    BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
     std::exception_ptr error;
     CallPlace place;
     std::string remote_address;
@@ -15118,11 +15472,18 @@ struct Call {
     Context context{*this};
 
     [[nodiscard]] std::string_view body() {
-        if (body_state != BodyState::here) [[unlikely]] {
-            body_state = BodyState::asked_for;
-            throw BodyNeeded();
-        }
+        if (body_state > BodyState::was_read) [[unlikely]]
+            throw_no_body();
         return request.body;
+    }
+    [[noreturn]] void throw_no_body() {
+        if (body_state == BodyState::streamed) {
+            throw std::logic_error(
+                "ctx.body: the route has stream_body(), so its body is read in pieces, by co_await "
+                "ctx.read()");
+        }
+        body_state = BodyState::asked_for;
+        throw BodyNeeded();
     }
     /// The answer is no longer wanted: tells the handler.
     void request_stop() noexcept {
@@ -15212,6 +15573,193 @@ class CallBuilder {
 
     Request& request_;
     std::string_view scheme_;  // of the connection
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/client_wait.hpp ----
+
+// ClientWait: a coroutine waits for the client of its call, to send more of the request or to take more of
+// the answer. How the bytes travel is behind Answerer and BodySource.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Tries at once, and again whenever its signal is woken. What a derived class throws is thrown where it is
+/// awaited.
+class ClientWait : public Wait, private Timer {
+    /// What is woken when it is worth another try. It lives as long as the wait. A coroutine that is
+    /// cancelled meanwhile goes on after a signal that is on its way, so no signal arrives too late.
+    class Signal final : public Resumable {
+      public:
+        explicit Signal(ClientWait& wait) noexcept : wait_(wait) {}
+        void resume() override {
+            if (wait_.is_waiting()) wait_.go_on();
+        }
+        void expect() noexcept { begin_waiting(); }
+
+      private:
+        ClientWait& wait_;
+    };
+
+  public:
+    ClientWait() noexcept : Timer(&time_is_up), signal_(*this) {}
+
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+        const bool is_cancelled = coroutine.promise().fiber->has_cancellation();
+        if (!is_cancelled && attempt()) return give_way(coroutine);
+        if (!suspend(coroutine)) return false;
+        listen();
+        return true;
+    }
+
+    [[nodiscard]] Resumable& signal() noexcept { return signal_; }
+    /// The handlers have ended, and a task that they left behind waits here.
+    void call_has_ended() noexcept {
+        is_listening_ = false;
+        reactor().deadlines().cancel(*this);
+        failure_ = failure_of("the handler has ended, and with it the request and its answer");
+        finish();
+    }
+
+  protected:
+    ~ClientWait() = default;
+
+    /// Goes as far as it gets without waiting. Returns whether that is all.
+    virtual bool try_now() = 0;
+    /// Has the signal woken when it is worth another try. Returns when the client must have done its part.
+    virtual TimePoint wake_later() = 0;
+    /// The signal is not expected any more. Not called twice.
+    virtual void stop_waiting() noexcept = 0;
+    /// The client has not done its part in time. Throws, or arranges that the fiber is cancelled.
+    virtual void be_late() = 0;
+
+    /// For await_resume.
+    void throw_failure() {
+        throw_if_cancelled();
+        if (failure_) std::rethrow_exception(failure_);
+    }
+
+  private:
+    void go_on() noexcept {
+        unlisten();
+        if (attempt()) return finish();
+        listen();
+    }
+    bool attempt() noexcept {
+        try {
+            return try_now();
+        } catch (...) {
+            failure_ = caught_exception();
+            return true;
+        }
+    }
+    void listen() noexcept {
+        try {
+            signal_.expect();
+            is_listening_ = true;
+            const TimePoint due = wake_later();
+            if (due != TimePoint::max()) reactor().deadlines().set(*this, due);
+        } catch (...) {
+            failure_ = caught_exception();
+            unlisten();
+            finish();
+        }
+    }
+    void unlisten() noexcept {
+        if (!std::exchange(is_listening_, false)) return;
+        reactor().deadlines().cancel(*this);
+        stop_waiting();
+    }
+    bool withdraw() noexcept override {
+        unlisten();
+        return true;
+    }
+    static void time_is_up(Timer& timer) noexcept {
+        auto& wait = static_cast<ClientWait&>(timer);
+        try {
+            wait.be_late();
+        } catch (...) {
+            wait.failure_ = caught_exception();
+            wait.unlisten();
+            wait.finish();
+        }
+    }
+
+    Signal signal_;
+    std::exception_ptr failure_;
+    bool is_listening_ = false;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/body_source.hpp ----
+
+// BodySource: the seam for a body that its handler reads while it comes, whatever protocol it comes by; and
+// what Context::read awaits.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// For the reactor's thread.
+class BodySource {
+  public:
+    BodySource() = default;
+    BodySource(const BodySource&) = delete;
+    BodySource& operator=(const BodySource&) = delete;
+
+    /// The next piece, valid until the next call, or nothing at the end of the body. False if neither is
+    /// here. If the client disconnects, the handler is cancelled soon. Throws HttpError if the rest of the
+    /// body is not to be had, Cancelled if the handler was cut off, std::bad_alloc.
+    virtual bool try_read(std::optional<std::string_view>& piece) = 0;
+    /// Has the signal of `wait` woken when it is worth another try. Returns when more must have come.
+    [[nodiscard]] virtual TimePoint wait_for_more(ClientWait& wait) = 0;
+    /// That signal is not expected any more.
+    virtual void stop_waiting() noexcept = 0;
+    /// The client has sent too little for too long. Throws HttpError, as `try_read` does from now on.
+    virtual void give_up() = 0;
+
+  protected:
+    ~BodySource() = default;
+};
+
+class [[nodiscard]] ReadWait final : public ClientWait {
+  public:
+    explicit ReadWait(Call& call) noexcept : call_(call) {}
+    std::optional<std::string_view> await_resume() {
+        throw_failure();
+        return piece_;
+    }
+    void describe(std::string& out) const override { out += "more of a request's body"; }
+
+  private:
+    bool try_now() override {
+        if (call_.body_source != nullptr) return call_.body_source->try_read(piece_);
+        piece_ = take_whole_body();
+        return true;
+    }
+    // A body that came as a whole is one piece.
+    std::optional<std::string_view> take_whole_body() {
+        if (call_.body_state == BodyState::was_read) return std::nullopt;
+        const std::string_view body = call_.body();
+        call_.body_state = BodyState::was_read;
+        if (body.empty()) return std::nullopt;
+        return body;
+    }
+    TimePoint wake_later() override { return call_.body_source->wait_for_more(*this); }
+    void stop_waiting() noexcept override { call_.body_source->stop_waiting(); }
+    void be_late() override { call_.body_source->give_up(); }
+
+    Call& call_;
+    std::optional<std::string_view> piece_;
 };
 
 }  // namespace detail
@@ -15546,238 +16094,6 @@ Handler make_middleware(F&& function) {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/app/config.hpp ----
-
-// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
-// default here.
-
-namespace sake {
-inline namespace v0 {
-
-namespace detail {
-
-/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
-/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
-template <std::integral Field, std::integral Number>
-constexpr Field as_setting(Number value) noexcept {
-    const std::int64_t number = written_number(value);
-    constexpr Field largest = std::numeric_limits<Field>::max();
-    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
-        return largest;
-    using Signed = std::make_signed_t<Field>;
-    constexpr Signed smallest = std::numeric_limits<Signed>::min();
-    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
-    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
-    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
-}
-
-}  // namespace detail
-
-/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
-/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
-/// limit".
-struct Config {
-    // Worker routes.
-    int worker_pool_size = 0;  // threads; 0 is one per CPU
-    bool enable_worker_pool = true;
-    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
-    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
-
-    std::chrono::milliseconds stall_warning{
-        50};  // a handler that holds the reactor's thread for longer is logged
-
-    // Connections.
-    int max_connections =
-        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
-    int listen_backlog = 4096;
-    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
-    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
-    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
-    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
-    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
-    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
-    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
-    int minimum_rate = 240;                                // bytes per second: 408, or close
-    std::chrono::milliseconds half_close_window{
-        50};  // an end of input before its request, or this soon after, still gets the answer; later it
-              // means that the client has gone
-    std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
-
-    // A request.
-    std::size_t max_request_line = 8 * 1024;       // 414
-    std::size_t max_header_block = 16 * 1024;      // 431
-    int max_header_count = 100;                    // 431
-    std::size_t max_body = 1024 * 1024;            // decoded: 413
-    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
-    std::size_t max_trailers = 4 * 1024;           // of one body: 400
-    int max_json_depth = 64;                       // 400
-    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
-
-    // A response.
-    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
-
-    // The process.
-    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
-    PollerKind poller = PollerKind::automatic;
-    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
-    // process and for the programs that it starts.
-    bool raise_file_limit = true;
-    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
-    bool announce = true;        // log one line with the address at start
-    LogSink log = log_to_stderr;
-
-    [[nodiscard]] static Config with_defaults() { return {}; }
-
-    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
-    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
-    template <std::integral Number>
-    Config& with_worker_queue_limit(Number jobs) {
-        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
-    }
-    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
-    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
-    template <std::integral Number>
-    Config& with_max_connections(Number count) {
-        return max_connections = detail::as_setting<int>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_listen_backlog(Number count) {
-        return listen_backlog = detail::as_setting<int>(count), *this;
-    }
-    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
-    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
-    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
-    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
-    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
-    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
-    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
-    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
-    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
-    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
-    template <std::integral Number>
-    Config& with_max_request_line(Number bytes) {
-        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_header_block(Number bytes) {
-        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_header_count(Number count) {
-        return max_header_count = detail::as_setting<int>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_body(Number bytes) {
-        return max_body = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_chunk_extensions(Number bytes) {
-        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_trailers(Number bytes) {
-        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_json_depth(Number depth) {
-        return max_json_depth = detail::as_setting<int>(depth), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_json_values(Number count) {
-        return max_json_values = detail::as_setting<std::size_t>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_output_soft_limit(Number bytes) {
-        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
-    template <std::integral Number>
-    Config& with_max_buffered(Number bytes) {
-        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
-    Config& with_signals(bool on) { return handle_signals = on, *this; }
-    Config& with_announce(bool on) { return announce = on, *this; }
-    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
-};
-
-namespace detail {
-
-/// A setting as it was written, for a message.
-template <class Number>
-std::string setting_text(Number value) {
-    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
-    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
-    return std::to_string(is_minus_one ? -1 : written_number(value));
-}
-
-template <class Number>
-void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    if (std::cmp_greater_equal(written_number(value), smallest)) return;
-    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
-}
-
-/// The clock counts no further than this.
-inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
-
-inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
-    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
-    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
-        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
-    }
-}
-
-/// Throws std::invalid_argument naming the first field that makes no sense.
-inline void validate(const Config& config) {
-    check_setting("worker_pool_size", config.worker_pool_size, 0);
-    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
-    check_setting("worker_queue_timeout", config.worker_queue_timeout);
-    check_setting("stall_warning", config.stall_warning);
-    check_setting("max_connections", config.max_connections, 0);
-    check_setting("listen_backlog", config.listen_backlog, 1);
-    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
-        throw std::invalid_argument(
-            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
-    check_setting("keep_alive_timeout", config.keep_alive_timeout);
-    check_setting("header_timeout", config.header_timeout);
-    check_setting("request_timeout", config.request_timeout);
-    check_setting("read_timeout", config.read_timeout);
-    check_setting("write_timeout", config.write_timeout);
-    check_setting("rate_grace", config.rate_grace);
-    check_setting("minimum_rate", config.minimum_rate, 1);
-    check_setting("half_close_window", config.half_close_window, 0);
-    check_setting("shutdown_grace", config.shutdown_grace, 0);
-    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
-    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
-    check_setting("max_header_count", config.max_header_count, 0);
-    check_setting<std::size_t>("max_body", config.max_body, 0);
-    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
-    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
-    check_setting("max_json_depth", config.max_json_depth, 1);
-    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
-    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
-    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
-    if (!config.log) throw std::invalid_argument("Config::log must be callable");
-}
-
-/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
-/// moment. Throws as `validate` does.
-[[nodiscard]] inline Config settled(Config config) {
-    validate(config);
-    for (std::chrono::milliseconds* const each :
-         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
-          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
-          &config.rate_grace, &config.half_close_window, &config.shutdown_grace}) {
-        *each = std::min(*each, longest_setting);
-    }
-    return config;
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/app/pattern.hpp ----
 
 // Patterns such as "/users/:id" and "/files/*path": their grammar, checked at compile time where they are
@@ -16102,6 +16418,11 @@ class Route {
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
     Route& worker(bool on = true);
 
+    /// The handler starts when the head of a request is there, and reads the body in pieces, as fast as it
+    /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is no coroutine, or the
+    /// route a worker route.
+    Route& stream_body();
+
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
     template <class F>
     Route& use(F&& middleware);
@@ -16171,9 +16492,18 @@ class RouteEntry {
     std::optional<std::size_t> max_body;
     MakeCarrier make_carrier = nullptr;  // set for worker routes
     bool handler_reads_body = true;
+    bool streams_body = false;   // to its handler
     RouteEntry* next = nullptr;  // in the order of registration
 
     void require_unfrozen() const { scope_->require_unfrozen(); }
+    /// A body is streamed to this side, and a worker takes it as a whole.
+    void require_one_side() const {
+        if (!streams_body || !is_worker()) return;
+        throw std::invalid_argument(
+            description_ +
+            ": a worker route has its whole body; with stream_body(), drop worker() and "
+            "compute in the handler by co_await sake::background(...)");
+    }
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
     [[nodiscard]] std::string_view pattern() const noexcept { return info_.pattern; }
@@ -16250,6 +16580,18 @@ Route& Route::max_body(Number bytes) {
     return *this;
 }
 
+inline Route& Route::stream_body() {
+    entry_->require_unfrozen();
+    if (!entry_->handler().is_coroutine()) {
+        throw std::invalid_argument(description() +
+                                    ": stream_body needs a handler that is a coroutine, one that returns "
+                                    "sake::Task<>, since reading waits for the client");
+    }
+    entry_->streams_body = true;
+    entry_->require_one_side();
+    return *this;
+}
+
 template <class F>
 Route& Route::use(F&& middleware) {
     entry_->require_unfrozen();
@@ -16261,6 +16603,122 @@ Route& Route::use(F&& middleware) {
 inline std::string_view Route::method() const noexcept { return entry_->method(); }
 inline std::string_view Route::pattern() const noexcept { return entry_->pattern(); }
 inline const std::string& Route::description() const noexcept { return entry_->description(); }
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/body_writer.hpp ----
+
+// BodyWriter: the body of an answer as a handler writes it, in pieces.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// What is to be written, and for which call.
+struct PieceOf {
+    PieceOf(Call& of, std::string_view text) noexcept : call(&of), bytes(text) {}
+    Call* call;
+    std::string_view bytes;
+};
+
+class WriteWait;
+
+}  // namespace detail
+
+/// What Context::stream returns: a view of the call, valid until its handler ends. It may be copied.
+class BodyWriter {
+  public:
+    /// Sends these bytes, and waits while the client is slow to take them. The first write sends the head of
+    /// the answer before them. Nothing for no bytes. One at a time: a second one that begins meanwhile throws
+    /// std::logic_error. Throws Cancelled when the client leaves or is too slow.
+    [[nodiscard]] detail::Operation<detail::WriteWait, detail::PieceOf> write(
+        std::string_view bytes) noexcept;
+
+  private:
+    friend class Context;
+    explicit BodyWriter(detail::Call& call) noexcept : call_(&call) {}
+
+    detail::Call* call_;
+};
+
+namespace detail {
+
+inline void require_body_of(int status) {
+    if (has_body(status)) return;
+    throw std::logic_error("ctx.stream: an answer with status " + std::to_string(status) + " has no body");
+}
+
+/// Before the head of a streamed answer leaves: runs what Context::after was given. What that throws is
+/// thrown on, as if the handler had thrown it, since the answer can still become an error.
+inline void prepare_stream(Call& call) {
+    if (call.answerer->has_begun()) return;
+    while (!call.afters.empty()) {
+        const auto after = call.afters.take_front();
+        after->run(call.context);
+    }
+    require_body_of(call.response.status);
+    if (call.response.body.empty()) return;
+    throw std::logic_error("ctx.stream: the answer has been given a whole body since");
+}
+
+/// Sends the head of a streamed answer now, before the first write. What the client does not take at once
+/// leaves with the first write.
+inline void send_head(Call& call) {
+    prepare_stream(call);
+    std::string_view no_bytes;
+    static_cast<void>(call.answerer->write(no_bytes));
+}
+
+/// Makes the call's answer one that is streamed.
+inline void begin_stream(Call& call, std::string_view content_type) {
+    if (call.place.in_worker_pool) {
+        throw std::logic_error(
+            "ctx.stream: a worker route answers as a whole; stream from a route without worker(), and "
+            "compute "
+            "in it by co_await sake::background(...)");
+    }
+    const auto& chain = call.route->chain();
+    if (call.answerer == nullptr || (call.position > 0 && !chain[call.position - 1]->is_coroutine())) {
+        throw std::logic_error(
+            "ctx.stream: the handler must be a coroutine, one that returns sake::Task<>, since writing waits "
+            "for "
+            "the client");
+    }
+    if (call.answerer->has_begun()) throw std::logic_error("ctx.stream: the answer has begun already");
+    require_body_of(call.response.status);
+    call.response.set_type(content_type);
+    call.response.body.clear();
+}
+
+class [[nodiscard]] WriteWait final : public ClientWait {
+  public:
+    explicit WriteWait(const PieceOf& piece) noexcept : call_(*piece.call), bytes_(piece.bytes) {}
+    void await_resume() { throw_failure(); }
+    void describe(std::string& out) const override { out += "a client to take an answer"; }
+
+  private:
+    bool try_now() override {
+        if (bytes_.empty() && !is_held_up_) return true;
+        prepare_stream(call_);
+        is_held_up_ = !call_.answerer->write(bytes_);
+        return !is_held_up_;
+    }
+    TimePoint wake_later() override { return call_.answerer->wait_for_room(*this); }
+    void stop_waiting() noexcept override { call_.answerer->stop_waiting(); }
+    void be_late() override { call_.answerer->give_up(); }
+
+    Call& call_;
+    std::string_view bytes_;
+    bool is_held_up_ = false;
+};
+
+}  // namespace detail
+
+inline auto BodyWriter::write(std::string_view bytes) noexcept
+    -> detail::Operation<detail::WriteWait, detail::PieceOf> {
+    return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(*call_, bytes));
+}
 
 }  // namespace v0
 }  // namespace sake
@@ -16282,6 +16740,7 @@ class ErrorAnswers {
     /// became an answer below 500.
     void answer(Call& call, const std::exception_ptr& exception) const {
         call.error = exception;
+        if (call.answerer != nullptr && call.answerer->has_begun()) return report_cut(call, exception);
         call.cause = AnswerCause::error;
         const std::string failure = set_answer(call.response, exception);
         std::string failure_of_on_error;
@@ -16320,9 +16779,27 @@ class ErrorAnswers {
         return {};
     }
 
-    void report(const Call& call, std::string_view what) const {
+    // The head of the answer has left, so it cannot become another one.
+    void report_cut(Call& call, const std::exception_ptr& exception) const {
+        call.cause = AnswerCause::cut;
+        report(call, text_of(exception), " was cut off in the middle of its answer");
+    }
+
+    static std::string text_of(const std::exception_ptr& exception) {
+        try {
+            std::rethrow_exception(exception);
+        } catch (const Cancelled& cancelled) {
+            return cancelled.what();
+        } catch (const std::exception& error) {
+            return *error.what() != '\0' ? error.what() : "an exception without a text";
+        } catch (...) {
+            return "an exception that is no std::exception";
+        }
+    }
+
+    void report(const Call& call, std::string_view what, std::string_view became = " failed") const {
         std::string line(call.request.method());
-        line.append(" ").append(call.request.target()).append(" failed");
+        line.append(" ").append(call.request.target()).append(became);
         if (call.route != nullptr) line.append(" in ").append(call.route->description());
         line += ": ";
         append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
@@ -16495,6 +16972,7 @@ class CallRunner : private Timer {
     /// do.
     bool start(Owner& owner, std::chrono::milliseconds time_limit) {
         end_ = End::answered;
+        time_ = Time::limited;
         owner_ = nullptr;
         failure_ = nullptr;
         limit_ = time_limit;
@@ -16513,6 +16991,13 @@ class CallRunner : private Timer {
         return !is_running();
     }
 
+    /// Whether the handlers have ended by an exception that passed all of them: a cancellation.
+    [[nodiscard]] bool has_failed() const noexcept { return failure_ != nullptr; }
+    /// Whether `end_early` has ended them.
+    [[nodiscard]] bool has_ended_early() const noexcept {
+        return time_ == Time::ends_early && end_ == End::answered;
+    }
+
     /// For the owner, when the handlers have ended: what they threw becomes the answer, unless they were cut
     /// off.
     void answer_failure() {
@@ -16527,27 +17012,65 @@ class CallRunner : private Timer {
     void client_left() noexcept {
         if (end_ != End::answered) return;
         has_left_ = true;
-        reactor_.deadlines().set(*this, reactor_.now());
+        set_due(Time::is_up, std::chrono::milliseconds(0));
     }
 
     /// Cancels the handlers: nobody waits for their answer any more. Idempotent.
     void drop() noexcept { cut_off(End::dropped); }
 
+    /// The answer needs no more of the handlers: they are cancelled, and what they have made of it stands.
+    void end_early() noexcept {
+        if (time_ >= Time::ends_early || !is_running()) return;
+        set_due(Time::ends_early, limit_);
+        call_.request_stop();
+        fiber_->cancel();
+    }
+
+    // The time limit is for the handlers alone. While they wait for their client, and when their answer has
+    // begun to leave, the pace of the transfer governs.
+
+    void begin_client_time() noexcept {
+        if (time_ == Time::limited) set_due(Time::limited, never);
+    }
+    void end_client_time() noexcept {
+        if (time_ == Time::limited) set_due(Time::limited, limit_);
+    }
+    void lift_time_limit() noexcept {
+        if (time_ == Time::limited) set_due(Time::unlimited, never);
+    }
+
   private:
+    /// What the timer is for.
+    enum class Time : std::uint8_t {
+        limited,     // the handlers have so much time
+        unlimited,   // they may take as long as they like
+        ends_early,  // they are being cancelled, but their answer stands
+        is_up        // they are being cancelled, and are cancelled anew if that does not help
+    };
+    static constexpr std::chrono::milliseconds never = std::chrono::milliseconds::max();
+
     static Root run(Reactor&, CallRunner& runner);
+
+    // The timer is set as long as the handlers run, so this allocates nothing.
+    void set_due(Time time, std::chrono::milliseconds in) noexcept {
+        time_ = time;
+        reactor_.deadlines().set(*this, in == never ? TimePoint::max() : reactor_.now() + in);
+    }
 
     void cut_off(End why) noexcept {
         if (end_ == End::answered) {
             end_ = why;
             call_.request_stop();
         }
-        if (is_running()) fiber_->cancel();
+        if (!is_running()) return;
+        if (time_ != Time::is_up) set_due(Time::is_up, limit_);
+        fiber_->cancel();
     }
 
     // A handler that outlives its cancellation is cancelled anew, so that it does not stay without end.
     static void due(Timer& timer) noexcept {
         auto& runner = static_cast<CallRunner&>(timer);
-        runner.reactor_.deadlines().set(runner, runner.reactor_.now() + runner.limit_);
+        runner.set_due(Time::is_up, runner.limit_);
         const bool is_first = runner.end_ == End::answered;
         const End why = std::exchange(runner.has_left_, false) ? End::client_left : End::timed_out;
         if (is_first) runner.owner_->call_cut_off(why);
@@ -16561,6 +17084,7 @@ class CallRunner : private Timer {
     std::exception_ptr failure_;
     std::chrono::milliseconds limit_{};
     End end_ = End::answered;
+    Time time_ = Time::limited;
     bool has_left_ = false;  // the client, and nobody was told yet
 };
 
@@ -16597,6 +17121,9 @@ inline std::string_view Context::path() const noexcept { return call_->request.p
 inline std::string_view Context::target() const noexcept { return call_->request.target(); }
 inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
 inline std::string_view Context::body() const { return call_->body(); }
+inline auto Context::read() noexcept -> detail::Operation<detail::ReadWait, detail::Call&> {
+    return detail::Operation<detail::ReadWait, detail::Call&>(*call_);
+}
 inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
 
@@ -16765,6 +17292,13 @@ Context& Context::send(Bytes&& bytes, std::string_view content_type) {
 template <std::convertible_to<std::string_view> Bytes>
 Context& Context::send(int code, Bytes&& bytes, std::string_view content_type) {
     return status(code).send(std::forward<Bytes>(bytes), content_type);
+}
+inline BodyWriter Context::stream(std::string_view content_type) {
+    detail::begin_stream(*call_, content_type);
+    return BodyWriter(*call_);
+}
+inline BodyWriter Context::stream(int code, std::string_view content_type) {
+    return status(code).stream(content_type);
 }
 inline Context& Context::redirect(std::string_view location, int code) {
     if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
@@ -16951,6 +17485,10 @@ class Event {
     Event&& retry(std::chrono::duration<Rep, Period> time) && {
         return std::move(retry(time));
     }
+    /// What was set by it.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept {
+        return message_ == nullptr ? std::nullopt : message_->retry;
+    }
 
     /// The message as it is sent, with the empty line at its end; "" for a flag.
     [[nodiscard]] std::string text() const {
@@ -16972,6 +17510,208 @@ class Event {
     detail::Flag flag_;
     Message message_;  // none for a flag
 };
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/event_stream.hpp ----
+
+// EventStream: server-sent events as a handler sends them, and the comments that keep a silent stream alive.
+
+namespace sake {
+inline namespace v0 {
+
+class EventStream;
+
+namespace detail {
+
+/// What the EventStream and those who wait for its client share: the answer, and how long it was silent.
+class EventSender : private Timer {
+  public:
+    explicit EventSender(Call& call)
+        : Timer(&silence_is_over),
+          call_(call),
+          config_(call.answerer->config()),
+          reactor_(*Reactor::current()),
+          jitter_(seed()) {
+        hint_retry(std::chrono::milliseconds(2500));
+        listen_to_silence();
+    }
+    ~EventSender() { reactor_.timers().cancel(*this); }
+
+    [[nodiscard]] Call& call() noexcept { return call_; }
+
+    /// As Answerer::write, behind what is left of a comment.
+    bool write(std::string_view& text) {
+        Answerer& answerer = *call_.answerer;
+        if (!comment_.empty() && !answerer.write(comment_)) return false;
+        const bool is_sent = answerer.write(text);
+        // A client would take a hint in the middle of an event for a part of it.
+        if (text.empty()) {
+            answerer.farewell = farewell_;
+        } else {
+            answerer.farewell.clear();
+        }
+        if (is_sent) listen_to_silence();
+        return is_sent;
+    }
+    /// Somebody waits to write on. Meanwhile there is no silence.
+    void set_waiting(bool on) noexcept { is_waiting_ = on; }
+
+    /// At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
+    /// come at once.
+    void hint_retry(std::chrono::milliseconds time) {
+        constexpr std::int64_t longest = std::int64_t{1} << 48;
+        const std::int64_t least = time.count() < longest ? time.count() : longest;
+        const auto more = static_cast<std::int64_t>(jitter_ % static_cast<std::uint64_t>(least * 4 / 5 + 1));
+        farewell_ = "retry: " + std::to_string(least + more) + "\n\n";
+        call_.answerer->farewell = farewell_;
+    }
+
+  private:
+    // Different for each stream; nothing depends on its being hard to guess.
+    [[nodiscard]] std::uint64_t seed() const noexcept {
+        auto mixed = static_cast<std::uint64_t>(reactor_.present().time_since_epoch().count()) ^
+                     static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(this));
+        mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9u;
+        mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebu;
+        return mixed ^ (mixed >> 31);
+    }
+
+    void listen_to_silence() {
+        is_stalled_ = false;
+        reactor_.timers().set(*this, reactor_.deadline_in(config_.event_keep_alive));
+    }
+    static void silence_is_over(Timer& timer) noexcept { static_cast<EventSender&>(timer).break_silence(); }
+
+    // What is thrown here is thrown at the handler's next write as well: the call was cut off, or there is no
+    // memory.
+    void break_silence() noexcept {
+        try {
+            Answerer& answerer = *call_.answerer;
+            if (!is_waiting_ && comment_.empty()) comment_ = ":\n\n";
+            if (is_waiting_ || answerer.write(comment_)) return listen_to_silence();
+            const TimePoint present = reactor_.present();
+            if (!std::exchange(is_stalled_, true)) stalled_since_ = present;
+            const std::chrono::milliseconds most = config_.write_timeout;
+            if (present - stalled_since_ >= most) return answerer.give_up();
+            reactor_.timers().set(*this, reactor_.deadline_in(std::min(most, config_.event_keep_alive)));
+        } catch (...) {
+        }
+    }
+
+    Call& call_;
+    const Config& config_;
+    Reactor& reactor_;
+    const std::uint64_t jitter_;
+    std::string farewell_;
+    std::string_view comment_;  // what is left to be sent of one
+    TimePoint stalled_since_{};
+    bool is_stalled_ = false;  // the client has not taken the last comment
+    bool is_waiting_ = false;
+};
+
+class [[nodiscard]] EventWait final : public ClientWait {
+  public:
+    EventWait(EventSender& sender, std::string&& text) noexcept
+        : sender_(sender), text_(std::move(text)), left_(text_) {}
+    void await_resume() { throw_failure(); }
+    void describe(std::string& out) const override { out += "a client to take an event"; }
+
+  private:
+    bool try_now() override { return text_.empty() || sender_.write(left_); }
+    TimePoint wake_later() override {
+        sender_.set_waiting(true);
+        return sender_.call().answerer->wait_for_room(*this);
+    }
+    void stop_waiting() noexcept override {
+        sender_.set_waiting(false);
+        sender_.call().answerer->stop_waiting();
+    }
+    void be_late() override { sender_.call().answerer->give_up(); }
+
+    EventSender& sender_;
+    const std::string text_;
+    std::string_view left_;
+};
+
+/// Events that are to be sent. Awaiting it makes its wait.
+class [[nodiscard("nothing is sent until it is awaited")]] SendEvents {
+  public:
+    SendEvents(EventSender& sender, std::string&& text) noexcept : sender_(sender), text_(std::move(text)) {}
+    [[nodiscard]] EventWait operator co_await() && noexcept { return EventWait(sender_, std::move(text_)); }
+
+  private:
+    EventSender& sender_;
+    std::string text_;
+};
+
+}  // namespace detail
+
+/// What Context::events returns: an answer of server-sent events, which lasts until the handler ends. Every
+/// send waits while the client is slow, and throws Cancelled when the client leaves or takes nothing for too
+/// long. One at a time: a send that begins while another waits throws std::logic_error.
+///
+/// After Config::event_keep_alive of silence a comment is sent, so that nothing between here and the client
+/// closes a connection that seems dead. At a stop of the server, the client is told to come again in some
+/// seconds.
+class EventStream {
+  public:
+    EventStream(const EventStream&) = delete;
+    EventStream& operator=(const EventStream&) = delete;
+    ~EventStream() = default;
+
+    /// An event of this data, which may have any number of lines.
+    [[nodiscard]] detail::SendEvents send(std::string_view data) {
+        std::string text;
+        detail::append_event_lines(text, "data: ", data);
+        text += '\n';
+        return write(std::move(text));
+    }
+    /// An event with a name, an id or a retry time. One that has no message sends nothing.
+    [[nodiscard]] detail::SendEvents send(const Event& event) {
+        if (const auto retry = event.retry()) sender_.hint_retry(*retry);
+        return write(event.text());
+    }
+    /// An event whose data is JSON, of anything that nlohmann/json converts.
+    [[nodiscard]] detail::SendEvents send_json(const Json& value) { return send(Event::json(value)); }
+    /// A comment, which clients ignore.
+    [[nodiscard]] detail::SendEvents comment(std::string_view text = {}) {
+        std::string lines;
+        detail::append_event_comment(lines, text);
+        return write(std::move(lines));
+    }
+
+    /// The id of the last event that the client has seen, as it says; "" if it does not. Valid until the
+    /// handler ends.
+    [[nodiscard]] std::string_view last_event_id() noexcept {
+        return sender_.call().context.header("Last-Event-ID");
+    }
+
+  private:
+    friend class Context;
+    friend class Hub;
+    explicit EventStream(detail::Call& call) : sender_(call) {}
+    [[nodiscard]] detail::SendEvents write(std::string text) noexcept { return {sender_, std::move(text)}; }
+
+    detail::EventSender sender_;
+};
+
+namespace detail {
+
+/// Makes the call's answer a stream of events, and sends its head.
+inline Call& begin_events(Call& call) {
+    begin_stream(call, "text/event-stream");
+    http::Headers& headers = call.response.headers;
+    if (!headers.contains("Cache-Control")) headers.set("Cache-Control", "no-cache");
+    headers.set("X-Accel-Buffering", "no");  // has nginx and its like pass each event on at once
+    send_head(call);
+    return call;
+}
+
+}  // namespace detail
+
+inline EventStream Context::events() { return EventStream(detail::begin_events(*call_)); }
 
 }  // namespace v0
 }  // namespace sake
@@ -18069,6 +18809,8 @@ inline bool HubReader::is_served() const noexcept {
 namespace sake {
 inline namespace v0 {
 
+class Context;
+
 /// How much a Hub keeps. The largest value of a type means "no limit".
 struct HubOptions {
     int messages = 1000;              // of each topic: for who comes again, and for who is slow
@@ -18179,6 +18921,18 @@ class Hub {
         return Subscription(std::move(reader));
     }
 
+    /// A whole endpoint of server-sent events: sends the messages of a topic, each with its id, to a client
+    /// that may come again and then goes on behind the last that it has seen. A message that is_stale is an
+    /// event named "stale", with the data {"lost":3}, or {"lost":null} if nobody knows how many. A
+    /// Last-Event-ID that is no number counts as none. Ends when the hub is closed, or this client was too
+    /// slow for SlowSubscriber::close.
+    ///
+    ///     app.get("/prices", [&hub](Context& ctx) { return hub.serve(ctx, "prices"); });
+    template <std::convertible_to<std::string_view> Topic>
+    [[nodiscard]] Task<> serve(Context& ctx, const Topic& topic) {
+        return serve_topic(ctx, std::string(std::string_view(topic)));
+    }
+
     /// Takes no more messages. Subscribers receive what there is, and then nothing. No effect the second
     /// time.
     void close() noexcept { core_->close(); }
@@ -18191,6 +18945,8 @@ class Hub {
     }
 
   private:
+    template <class = void>
+    Task<> serve_topic(Context& ctx, std::string topic);
     [[nodiscard]] static detail::HubLimits limits_of(const HubOptions& options) {
         using Size = std::size_t;
         return {detail::limit_of<Size>(1, options.messages, "HubOptions: messages"),
@@ -18255,6 +19011,53 @@ inline std::optional<HubMessage> Subscription::take(detail::HubReader& reader) {
 inline std::optional<HubMessage> Subscription::try_next() {
     if (reader_ == nullptr || !reader_->is_served()) return std::nullopt;
     return take(*reader_);
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/hub_serve.hpp ----
+
+// The messages of a Hub as server-sent events: Hub::serve.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Appends a message as an event with its id. That some are missing is an event named "stale", whose data is
+/// JSON: {"lost":3}, or {"lost":null} if their number is not known.
+inline void append_message(std::string& out, const HubMessage& message) {
+    if (message.is_stale) out += "event: stale\n";
+    out.append("id: ").append(std::to_string(message.id)).append(1, '\n');
+    if (message.is_stale) {
+        const std::string lost = message.lost == 0 ? "null" : std::to_string(message.lost);
+        out.append("data: {\"lost\":").append(lost).append("}\n");
+    } else {
+        append_event_lines(out, "data: ", message.data);
+    }
+    out += '\n';
+}
+
+}  // namespace detail
+
+// Subscribed before the head leaves, so that a client misses nothing that is published when it has seen that.
+template <class>
+Task<> Hub::serve_topic(Context& ctx, std::string topic) {
+    constexpr std::size_t worth_a_write = 16 * 1024;
+    const auto after = parse_decimal<std::uint64_t>(ctx.header("Last-Event-ID"));
+    Subscription subscription = subscribe(topic, after.value_or(0));
+    EventStream events = ctx.events();
+    for (;;) {
+        std::optional<HubMessage> message = co_await subscription.next();
+        std::string text;
+        while (message) {
+            detail::append_message(text, *message);
+            message.reset();
+            if (text.size() < worth_a_write) message = subscription.try_next();
+        }
+        if (text.empty()) co_return;
+        co_await events.write(std::move(text));
+    }
 }
 
 }  // namespace v0
@@ -18378,7 +19181,7 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
     bool goes_on = !call.is_aborted;
     const auto decorate = [&](const Handler& middleware) {
         if (middleware.is_coroutine()) return;
-        call.body_state = BodyState::to_come;
+        const BodyState before = std::exchange(call.body_state, BodyState::to_come);
         try {
             middleware.call(call);
             goes_on = !call.is_aborted;
@@ -18387,7 +19190,7 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
         } catch (...) {
             goes_on = false;  // the refusal stands, and a client does not fill the log with what it causes
         }
-        call.body_state = BodyState::here;
+        call.body_state = before;
     };
     if (call.route == nullptr) {
         const Middleware* each = engine.middleware.first();
@@ -19293,6 +20096,7 @@ inline std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config
 inline Route& Route::worker(bool on) {
     entry_->require_unfrozen();
     entry_->make_carrier = on ? &detail::make_pool_carrier : nullptr;
+    entry_->require_one_side();
     return *this;
 }
 
@@ -20478,6 +21282,11 @@ class RateLimit {
         return due_;
     }
 
+    /// So much time has passed in which the other side was not expected to do anything.
+    void put_off(Clock::duration time) noexcept {
+        if (due_ != TimePoint{}) due_ += time;
+    }
+
   private:
     static std::chrono::nanoseconds time_for(std::uint64_t bytes, const Config& config) noexcept {
         constexpr std::uint64_t most = 4'000'000'000;  // at once; times a billion, and after the longest
@@ -20633,6 +21442,23 @@ class H1Reader {
         return progress;
     }
 
+    /// After `complete`, on a route that has its body streamed: whether there is one.
+    [[nodiscard]] bool has_body_to_stream() const noexcept {
+        return call_.route->streams_body && framing_.body != http1::Framing::Body::none;
+    }
+    /// Takes what has come of that body and appends it, decoded, to `piece`; nothing more after `complete`.
+    Progress read_piece(Input& input, std::string& piece) {
+        if (!input.bytes().empty()) framing_.expect_continue = false;
+        const std::size_t before = piece.size();
+        const Progress progress = append_body(input, piece, body_limit() - streamed_);
+        streamed_ += piece.size() - before;
+        return progress;
+    }
+    /// How much of it was taken.
+    [[nodiscard]] std::size_t streamed() const noexcept { return streamed_; }
+    /// The client was asked for the body.
+    void stop_expecting() noexcept { framing_.expect_continue = false; }
+
     /// After `refused`: the status, and why in words for the client.
     [[nodiscard]] int refusal_status() const noexcept { return refusal_status_; }
     [[nodiscard]] std::string_view refusal_reason() const noexcept { return refusal_reason_; }
@@ -20739,8 +21565,17 @@ class H1Reader {
         if (const Refusal* const refusal = builder.end()) return refuse(refusal->status, refusal->reason);
         routes_.route(call_);
         rest.remove_prefix(head_.size);
+        if (framing_.body == http1::Framing::Body::none) {
+            request.body = {rest.data(), 0};
+            return Progress::complete;
+        }
         const bool is_chunked = framing_.body == http1::Framing::Body::chunked;
         if (!is_chunked && framing_.length > body_limit()) return refuse_body_size();
+        if (call_.route->streams_body) {
+            body_.reset(framing_);
+            streamed_ = 0;
+            return Progress::complete;
+        }
         if (!is_chunked && framing_.length <= rest.size()) {
             request.body = {rest.data(), cast_to<std::size_t>(framing_.length)};
             framing_.expect_continue = false;
@@ -20762,22 +21597,28 @@ class H1Reader {
 
     Progress read_body(Input& input) {
         std::string& body = call_.request.body_storage;
+        const Progress progress = append_body(input, body, body_limit() - body.size());
+        if (progress == Progress::complete) call_.request.body = body;
+        return progress;
+    }
+
+    // Appends what has come of the body, decoded, and no more than `room` bytes.
+    Progress append_body(Input& input, std::string& body, std::size_t room) {
         for (;;) {
             using Kind = http1::BodyReader::Step::Kind;
             const http1::BodyReader::Step step = body_.read(input.bytes());
             if (step.kind == Kind::refused) return refuse(body_.status(), body_.reason());
             // Also what the size of a chunk announces is too much at once.
-            const std::size_t room = body_limit() - body.size();
             const std::size_t size = step.data.size();
             if (size > room || body_.left_in_piece() > room - size) return refuse_body_size();
-            make_room(body, size, cast_to<std::size_t>(body_.left_in_piece()));
+            room -= size;
+            if (!call_.route->streams_body)
+                make_room(body, size, cast_to<std::size_t>(body_.left_in_piece()));
             body.append(step.data);
             input.consume(step.consumed);
             if (step.kind == Kind::need_more) return Progress::need_more;
-            if (step.kind == Kind::done) break;
+            if (step.kind == Kind::done) return Progress::complete;
         }
-        call_.request.body = body;
-        return Progress::complete;
     }
 
     // Ahead of the string, which would double so often that most of the time went into fresh pages; but not
@@ -20800,8 +21641,346 @@ class H1Reader {
     int refusal_status_ = 0;
     std::string refusal_reason_;
     RateLimit body_rate_;
+    std::size_t streamed_ = 0;
     bool is_reading_body_ = false;
     bool is_clear_ = true;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/output.hpp ----
+
+// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
+// leave with one call; a large body or a file follows as a piece of its own. Only what the socket does not
+// take is kept.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A range of a file, which is sent without being read.
+struct FileRange {
+    FileDescriptor file;
+    std::uint64_t offset = 0;
+    std::uint64_t length = 0;
+};
+
+/// Text, or a range of a file. It owns what it sends, or borrows a text for one send.
+class OutputPiece {
+  public:
+    explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
+    explicit OutputPiece(std::string_view borrowed) noexcept : borrowed_(borrowed) {}
+    explicit OutputPiece(FileRange range) noexcept : range_(std::move(range)) {}
+
+    [[nodiscard]] bool is_file() const noexcept { return static_cast<bool>(range_.file); }
+    [[nodiscard]] bool is_empty() const noexcept { return is_file() ? range_.length == 0 : text().empty(); }
+    /// Of a text: what is left to be sent.
+    [[nodiscard]] std::string_view text() const noexcept {
+        return (borrowed_.empty() ? std::string_view(text_) : borrowed_).substr(taken_);
+    }
+    [[nodiscard]] FileRange& range() noexcept { return range_; }
+    void take(std::size_t size) noexcept { taken_ += size; }
+    /// What it is from now on, on its own: what is left of it.
+    [[nodiscard]] OutputPiece kept() {
+        return borrowed_.empty() ? std::move(*this) : OutputPiece(std::string(text()));
+    }
+    OutputPiece* next = nullptr;  // sent behind this one
+    /// The memory that it keeps.
+    [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
+
+  private:
+    std::string text_;
+    std::string_view borrowed_;
+    std::size_t taken_ = 0;
+    FileRange range_;
+};
+
+/// What the socket did not take.
+struct UnsentOutput {
+    OwningList<OutputPiece> pieces;
+    TimePoint since;
+    std::uint64_t sent = 0;  // of the answers that it belongs to
+    RateLimit rate;
+};
+
+class Output {
+  public:
+    enum class Result : std::uint8_t { sent, blocked, failed };
+
+    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
+    [[nodiscard]] UnsentOutput& unsent() const noexcept { return *unsent_; }
+
+    /// The memory that this connection has of its own.
+    [[nodiscard]] std::size_t held_bytes() const noexcept {
+        std::size_t sum = 0;
+        if (has_unsent()) {
+            const OutputPiece* each = unsent_->pieces.first();
+            for (; each != nullptr; each = each->next) sum += each->held_bytes();
+        }
+        return sum;
+    }
+
+    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
+    /// unsent.
+    Result flush(Socket& socket, ByteBuffer& gathered) {
+        if (has_unsent()) return flush_unsent(socket);
+        return gathered.empty() ? Result::sent : flush_with(socket, gathered, nullptr);
+    }
+
+    /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
+    /// but moved from; of one that is borrowed, what is left is copied. Not while anything is unsent.
+    Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
+        Sending sending{gathered.view(), pieces};
+        const Result result = sending.run(socket);
+        if (result == Result::blocked) keep(socket, sending);
+        gathered.clear();
+        return result;
+    }
+
+    /// Sends this behind what is unsent.
+    void append_unsent(std::string text) { unsent_->pieces.push_back(new OutputPiece(std::move(text))); }
+
+  private:
+    /// A send of a text and the pieces behind it, as far as it has come.
+    struct Sending {
+        std::string_view text;
+        OutputPiece* pieces;
+        std::uint64_t sent = 0;
+
+        Result run(Socket& socket) {
+            for (;;) {
+                skip_what_is_sent();
+                if (text.empty() && pieces == nullptr) return Result::sent;
+                const SysResult result = send_next(socket);
+                if (result.would_block()) {
+                    socket.blocked(writable);
+                    return Result::blocked;
+                }
+                if (!result.ok()) return Result::failed;
+                sent += static_cast<std::uint64_t>(result.value);
+            }
+        }
+
+      private:
+        void skip_what_is_sent() noexcept {
+            if (!text.empty()) return;
+            while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
+        }
+
+        SysResult send_next(Socket& socket) noexcept {
+            if (pieces == nullptr) return send_text(socket);
+            return text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
+        }
+
+        SysResult send_range(Socket& socket) noexcept {
+            FileRange& range = pieces->range();
+            const std::uint64_t before = range.offset;
+            const SysResult result =
+                socket.send_file(range.file.get(), range.offset, cast_to<std::size_t>(range.length));
+            range.length -= range.offset - before;
+            // A file that was cut short meanwhile: its answer cannot be completed.
+            return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
+        }
+
+        SysResult send_text(Socket& socket) noexcept {
+            const SysResult result = socket.send(text.data(), text.size());
+            if (result.ok()) text.remove_prefix(static_cast<std::size_t>(result.value));
+            return result;
+        }
+
+        SysResult send_texts(Socket& socket) noexcept {
+            constexpr std::size_t most = 8;
+            iovec vectors[most];
+            std::size_t count = 0;
+            const auto add = [&](std::string_view each) {
+                // A send does not write through the pointer; iovec is only not const because readv shares it.
+                if (!each.empty()) vectors[count++] = {const_cast<char*>(each.data()), each.size()};
+            };
+            add(text);
+            const OutputPiece* each = pieces;
+            for (; each != nullptr && !each->is_file() && count < most; each = each->next) add(each->text());
+            const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len)
+                                                : socket.send(vectors, count);
+            if (result.ok()) take(static_cast<std::size_t>(result.value));
+            return result;
+        }
+
+        void take(std::size_t size) noexcept {
+            const std::size_t of_text = std::min(size, text.size());
+            text.remove_prefix(of_text);
+            size -= of_text;
+            for (OutputPiece* each = pieces; size > 0; each = each->next) {
+                const std::size_t of_piece = std::min(size, each->text().size());
+                each->take(of_piece);
+                size -= of_piece;
+            }
+        }
+    };
+
+    void keep(Socket& socket, Sending& sending) {
+        unsent_ = std::make_unique<UnsentOutput>();
+        unsent_->since = socket.watch().reactor().now();
+        unsent_->sent = sending.sent;
+        if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
+        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
+            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(each->kept()));
+        }
+    }
+
+    Result flush_unsent(Socket& socket) {
+        OwningList<OutputPiece>& pieces = unsent_->pieces;
+        Sending sending{{}, pieces.first()};
+        const Result result = sending.run(socket);
+        unsent_->sent += sending.sent;
+        while (!pieces.empty() && pieces.first()->is_empty()) static_cast<void>(pieces.take_front());
+        if (result == Result::sent) unsent_.reset();
+        return result;
+    }
+
+    std::unique_ptr<UnsentOutput> unsent_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/h1_streams.hpp ----
+
+// What moves in pieces over an HTTP/1 connection while a handler runs: its answer, and the body of its
+// request. What the functions do is in h1_answer_stream.hpp and h1_body_source.hpp.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Shard;
+class Transport;
+class Turn;
+struct H1Exchange;
+
+/// The two share a socket, and each waits for one direction of it at most.
+class H1Stream {
+  public:
+    explicit H1Stream(H1Exchange& exchange) noexcept : exchange_(exchange) {}
+
+    /// The handlers have ended, and no task of theirs may wait here any more.
+    void close() noexcept;
+
+  protected:
+    ~H1Stream() = default;
+
+    void attach(Shard& shard, Transport& transport) noexcept {
+        shard_ = &shard;
+        transport_ = &transport;
+        is_lost_ = false;
+    }
+    [[nodiscard]] TimePoint now() const noexcept;
+    /// Throws Cancelled if the handler was cut off, std::logic_error if another of its tasks waits here.
+    void require_use(const char* what) const;
+    /// The connection is broken or not worth its memory: the handler is cancelled by the timers that come
+    /// next.
+    void lose() noexcept;
+    TimePoint wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept;
+    void stop_waking() noexcept;
+    /// Calls `work(turn)`, and ends the turn. What either throws passes; then the input is lost, and the
+    /// answer is the connection's last.
+    template <class Work>
+    auto in_turn(Work work);
+
+    H1Exchange& exchange_;
+    Shard* shard_ = nullptr;
+    Transport* transport_ = nullptr;
+    ClientWait* waiting_ = nullptr;
+    Readiness awaited_ = readable;
+    bool is_lost_ = false;
+};
+
+/// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
+/// has been taken by the socket; only a cancelled write may leave the rest of one chunk behind, as unsent.
+class H1AnswerStream final : public Answerer, private H1Stream {
+  public:
+    using H1Stream::close;
+    using H1Stream::H1Stream;
+
+    void open(Shard& shard, Transport& transport) noexcept {
+        attach(shard, transport);
+        state_ = State::whole;
+        sent_ = 0;
+        farewell.clear();
+    }
+
+    bool write(std::string_view& bytes) override;
+    [[nodiscard]] TimePoint wait_for_room(ClientWait& wait) override;
+    void stop_waiting() noexcept override { stop_waking(); }
+    void give_up() noexcept override { lose(); }
+    [[nodiscard]] const Config& config() const noexcept override;
+
+    /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
+    /// cut.
+    [[nodiscard]] bool end(Turn& turn);
+    /// Of an answer that has begun: whether its end is that of the connection.
+    [[nodiscard]] bool closes() const noexcept { return closes_; }
+    [[nodiscard]] bool ends_with_connection() const noexcept { return !is_chunked_; }
+    /// How much of the body was sent.
+    [[nodiscard]] std::uint64_t sent() const noexcept { return sent_; }
+
+  private:
+    void append_head(Turn& turn);
+    bool send(Turn& turn, std::string_view& bytes);
+    Output::Result send_piece(Turn& turn, std::string_view piece);
+    void append_piece(Turn& turn, std::string_view piece);
+
+    std::uint64_t sent_ = 0;
+    bool closes_ = false;
+    bool is_chunked_ = true;
+};
+
+/// The body of a request whose handler reads it in pieces. A piece is what one recv has brought.
+class H1BodySource final : public BodySource, private H1Stream {
+  public:
+    using H1Stream::close;
+    using H1Stream::H1Stream;
+
+    void open(Shard& shard, Transport& transport) noexcept;
+
+    bool try_read(std::optional<std::string_view>& piece) override;
+    [[nodiscard]] TimePoint wait_for_more(ClientWait& wait) override;
+    void stop_waiting() noexcept override {
+        waited_to_ = now();
+        stop_waking();
+    }
+    void give_up() override;
+
+    /// Whether more of the body is to come.
+    [[nodiscard]] bool is_open() const noexcept { return state_ == State::open; }
+    /// When the handler has read it to its end.
+    [[nodiscard]] TimePoint ended_at() const noexcept { return ended_at_; }
+    /// Whether it did not come in time.
+    [[nodiscard]] bool was_slow() const noexcept { return state_ == State::slow; }
+    /// The handlers have ended: drops a small rest that is here. True if nothing of the body is left, so that
+    /// the connection may go on.
+    [[nodiscard]] bool finish(Turn& turn);
+
+  private:
+    enum class State : std::uint8_t {
+        open,     // more is to come
+        ended,    // all of it was read
+        refused,  // it is too large or malformed
+        slow      // it did not come in time
+    };
+
+    bool read(Turn& turn, std::optional<std::string_view>& piece);
+    bool receive(Turn& turn);
+    [[noreturn]] void refuse(State why, int status, std::string_view reason);
+
+    State state_ = State::ended;
+    int refusal_status_ = 0;
+    std::string refusal_reason_;
+    TimePoint ended_at_{};
+    TimePoint began_at_{};   // the first wait for the client
+    TimePoint waited_to_{};  // the end of the last
 };
 
 }  // namespace detail
@@ -20821,9 +22000,29 @@ struct H1Exchange {
     H1Exchange(Reactor& reactor, const Config& config, const RouteTable& routes)
         : reader(config, routes, call), runner(reactor, call) {}
 
+    /// Before the handlers run, if they are coroutines.
+    void open_streams(Shard& shard, Transport& transport) noexcept {
+        answer.open(shard, transport);
+        body.open(shard, transport);
+        call.answerer = &answer;
+        if (!call.route->streams_body) return;
+        call.body_source = &body;
+        call.body_state = BodyState::streamed;
+    }
+    /// When they have ended.
+    void close_streams() noexcept {
+        answer.close();
+        body.close();
+        call.answerer = nullptr;
+        call.body_source = nullptr;
+        call.body_state = BodyState::here;
+    }
+
     Call call;
     H1Reader reader;
     CallRunner runner;
+    H1AnswerStream answer{*this};
+    H1BodySource body{*this};
     TimePoint begun;             // when the first byte of the request came
     H1Exchange* next = nullptr;  // in the list of spare ones
 };
@@ -21080,191 +22279,6 @@ class Deadlines {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/output.hpp ----
-
-// The bytes on their way to a client. Answers gather in one buffer that all connections of a shard share, and
-// leave with one call; a large body or a file follows as a piece of its own. Only what the socket does not
-// take is kept.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-/// A range of a file, which is sent without being read.
-struct FileRange {
-    FileDescriptor file;
-    std::uint64_t offset = 0;
-    std::uint64_t length = 0;
-};
-
-/// Text, or a range of a file. It owns what it sends.
-class OutputPiece {
-  public:
-    explicit OutputPiece(std::string text) noexcept : text_(std::move(text)) {}
-    explicit OutputPiece(FileRange range) noexcept : range_(std::move(range)) {}
-
-    [[nodiscard]] bool is_file() const noexcept { return static_cast<bool>(range_.file); }
-    [[nodiscard]] bool is_empty() const noexcept { return is_file() ? range_.length == 0 : text().empty(); }
-    /// Of a text: what is left to be sent.
-    [[nodiscard]] std::string_view text() const noexcept { return std::string_view(text_).substr(taken_); }
-    [[nodiscard]] FileRange& range() noexcept { return range_; }
-    void take(std::size_t size) noexcept { taken_ += size; }
-    OutputPiece* next = nullptr;  // sent behind this one
-    /// The memory that it keeps.
-    [[nodiscard]] std::size_t held_bytes() const noexcept { return text_.size(); }
-
-  private:
-    std::string text_;
-    std::size_t taken_ = 0;
-    FileRange range_;
-};
-
-/// What the socket did not take.
-struct UnsentOutput {
-    OwningList<OutputPiece> pieces;
-    TimePoint since;
-    std::uint64_t sent = 0;  // of the answers that it belongs to
-    RateLimit rate;
-};
-
-class Output {
-  public:
-    enum class Result : std::uint8_t { sent, blocked, failed };
-
-    [[nodiscard]] bool has_unsent() const noexcept { return unsent_ != nullptr; }
-    [[nodiscard]] UnsentOutput& unsent() const noexcept { return *unsent_; }
-
-    /// The memory that this connection has of its own.
-    [[nodiscard]] std::size_t held_bytes() const noexcept {
-        std::size_t sum = 0;
-        if (has_unsent()) {
-            const OutputPiece* each = unsent_->pieces.first();
-            for (; each != nullptr; each = each->next) sum += each->held_bytes();
-        }
-        return sum;
-    }
-
-    /// Sends what is unsent, or else what is gathered, and empties it. What the socket does not take becomes
-    /// unsent.
-    Result flush(Socket& socket, ByteBuffer& gathered) {
-        if (has_unsent()) return flush_unsent(socket);
-        return gathered.empty() ? Result::sent : flush_with(socket, gathered, nullptr);
-    }
-
-    /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
-    /// but moved from. Not while anything is unsent.
-    Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
-        Sending sending{gathered.view(), pieces};
-        const Result result = sending.run(socket);
-        if (result == Result::blocked) keep(socket, sending);
-        gathered.clear();
-        return result;
-    }
-
-  private:
-    /// A send of a text and the pieces behind it, as far as it has come.
-    struct Sending {
-        std::string_view text;
-        OutputPiece* pieces;
-        std::uint64_t sent = 0;
-
-        Result run(Socket& socket) {
-            for (;;) {
-                skip_what_is_sent();
-                if (text.empty() && pieces == nullptr) return Result::sent;
-                const SysResult result = send_next(socket);
-                if (result.would_block()) {
-                    socket.blocked(writable);
-                    return Result::blocked;
-                }
-                if (!result.ok()) return Result::failed;
-                sent += static_cast<std::uint64_t>(result.value);
-            }
-        }
-
-      private:
-        void skip_what_is_sent() noexcept {
-            if (!text.empty()) return;
-            while (pieces != nullptr && pieces->is_empty()) pieces = pieces->next;
-        }
-
-        SysResult send_next(Socket& socket) noexcept {
-            if (pieces == nullptr) return send_text(socket);
-            return text.empty() && pieces->is_file() ? send_range(socket) : send_texts(socket);
-        }
-
-        SysResult send_range(Socket& socket) noexcept {
-            FileRange& range = pieces->range();
-            const std::uint64_t before = range.offset;
-            const SysResult result =
-                socket.send_file(range.file.get(), range.offset, cast_to<std::size_t>(range.length));
-            range.length -= range.offset - before;
-            // A file that was cut short meanwhile: its answer cannot be completed.
-            return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
-        }
-
-        SysResult send_text(Socket& socket) noexcept {
-            const SysResult result = socket.send(text.data(), text.size());
-            if (result.ok()) text.remove_prefix(static_cast<std::size_t>(result.value));
-            return result;
-        }
-
-        SysResult send_texts(Socket& socket) noexcept {
-            constexpr std::size_t most = 8;
-            iovec vectors[most];
-            std::size_t count = 0;
-            const auto add = [&](std::string_view each) {
-                // A send does not write through the pointer; iovec is only not const because readv shares it.
-                if (!each.empty()) vectors[count++] = {const_cast<char*>(each.data()), each.size()};
-            };
-            add(text);
-            const OutputPiece* each = pieces;
-            for (; each != nullptr && !each->is_file() && count < most; each = each->next) add(each->text());
-            const SysResult result = count == 1 ? socket.send(vectors[0].iov_base, vectors[0].iov_len)
-                                                : socket.send(vectors, count);
-            if (result.ok()) take(static_cast<std::size_t>(result.value));
-            return result;
-        }
-
-        void take(std::size_t size) noexcept {
-            const std::size_t of_text = std::min(size, text.size());
-            text.remove_prefix(of_text);
-            size -= of_text;
-            for (OutputPiece* each = pieces; size > 0; each = each->next) {
-                const std::size_t of_piece = std::min(size, each->text().size());
-                each->take(of_piece);
-                size -= of_piece;
-            }
-        }
-    };
-
-    void keep(Socket& socket, Sending& sending) {
-        unsent_ = std::make_unique<UnsentOutput>();
-        unsent_->since = socket.watch().reactor().now();
-        unsent_->sent = sending.sent;
-        if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
-        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
-            if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(std::move(*each)));
-        }
-    }
-
-    Result flush_unsent(Socket& socket) {
-        OwningList<OutputPiece>& pieces = unsent_->pieces;
-        Sending sending{{}, pieces.first()};
-        const Result result = sending.run(socket);
-        unsent_->sent += sending.sent;
-        while (!pieces.empty() && pieces.first()->is_empty()) static_cast<void>(pieces.take_front());
-        if (result == Result::sent) unsent_.reset();
-        return result;
-    }
-
-    std::unique_ptr<UnsentOutput> unsent_;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/server/transport.hpp ----
 
 // Transport: what one connection keeps of its bytes between its turns: the socket, what came and was not
@@ -21373,6 +22387,23 @@ class Turn {
         return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
     }
 
+    /// Sends what is gathered with this and an end behind it, which are not copied unless the socket does not
+    /// take them.
+    Output::Result send_with(std::string_view text, std::string_view end) {
+        OutputPiece piece(text);
+        OutputPiece last(end);
+        piece.next = &last;
+        return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
+    }
+    /// Sends this behind all else: gathers it, unless something is unsent.
+    void append(std::string_view text) {
+        if (transport_.has_unsent()) {
+            transport_.output_.append_unsent(std::string(text));
+        } else {
+            gathered().append(text);
+        }
+    }
+
     /// Tells the memory budget what this connection holds while it waits, `others` bytes of it elsewhere.
     /// False if that is too much.
     [[gnu::always_inline]] bool account_memory(std::size_t others) noexcept {
@@ -21396,6 +22427,170 @@ class Turn {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/server/h1_answer_stream.hpp ----
+
+// What the functions of H1AnswerStream do: an answer that leaves in pieces, over HTTP/1. And what both kinds
+// of H1Stream share.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+// --- Both kinds ---
+
+inline void H1Stream::require_use(const char* what) const {
+    if (exchange_.runner.end() != CallRunner::End::answered) throw Cancelled();
+    if (waiting_ != nullptr) throw std::logic_error(what);
+}
+
+inline void H1Stream::lose() noexcept {
+    is_lost_ = true;
+    exchange_.runner.client_left();
+}
+
+inline TimePoint H1Stream::wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept {
+    waiting_ = &wait;
+    exchange_.runner.begin_client_time();
+    if (is_lost_) return TimePoint::max();  // a cancellation ends the wait
+    Socket& socket = transport_->socket();
+    awaited_ = socket.needed_for(direction);
+    socket.watch().wait_for(awaited_, wait.signal());
+    return due;
+}
+
+inline void H1Stream::stop_waking() noexcept {
+    waiting_ = nullptr;
+    transport_->socket().watch().give_up(awaited_);
+    exchange_.runner.end_client_time();
+}
+
+inline void H1Stream::close() noexcept {
+    if (waiting_ == nullptr) return;
+    ClientWait& left_behind = *waiting_;
+    stop_waking();
+    left_behind.call_has_ended();
+}
+
+inline TimePoint H1Stream::now() const noexcept { return shard_->reactor.now(); }
+
+template <class Work>
+auto H1Stream::in_turn(Work work) {
+    Turn turn(*shard_, *transport_);
+    try {
+        const auto result = work(turn);
+        if (!turn.account_memory(exchange_.reader.held_bytes())) lose();
+        turn.end();
+        return result;
+    } catch (...) {
+        exchange_.call.response.close = true;
+        throw;
+    }
+}
+
+// --- The answer ---
+
+inline bool H1AnswerStream::write(std::string_view& bytes) {
+    require_use("out.write: another task is writing this answer");
+    if (state_ == State::complete) {
+        bytes = {};
+        return true;
+    }
+    const bool stops = shard_->is_draining() && shard_->config.end_streams_at_stop;
+    if (state_ == State::whole && stops) throw HttpError(503, "the server is stopping");
+    return in_turn([&](Turn& turn) { return send(turn, bytes); });
+}
+
+// No more than one piece of the bytes is copied, if the socket does not take all of it.
+inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
+    for (;;) {
+        Output::Result result = Output::Result::sent;
+        if (is_lost_) return false;
+        if (transport_->has_unsent()) {
+            result = turn.send();
+        } else if (state_ == State::whole) {
+            append_head(turn);
+            if (bytes.empty() || state_ == State::complete) result = turn.send();
+        }
+        if (result == Output::Result::sent && state_ == State::complete) bytes = {};
+        if (result == Output::Result::sent && !bytes.empty()) {
+            const std::size_t most = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
+            const std::string_view piece = bytes.substr(0, most);
+            result = send_piece(turn, piece);
+            bytes.remove_prefix(piece.size());
+        }
+        if (result == Output::Result::failed) lose();
+        if (result != Output::Result::sent) return false;
+        if (bytes.empty()) return true;
+    }
+}
+
+inline Output::Result H1AnswerStream::send_piece(Turn& turn, std::string_view piece) {
+    constexpr std::size_t worth_copying = 16 * 1024;
+    const std::string_view end = is_chunked_ ? http1::chunk_end : std::string_view();
+    sent_ += piece.size();
+    if (is_chunked_) turn.gathered().append(http1::ChunkLine(piece.size()).view());
+    if (piece.size() > worth_copying) return turn.send_with(piece, end);
+    turn.gathered().append(piece).append(end);
+    return turn.send();
+}
+
+inline void H1AnswerStream::append_head(Turn& turn) {
+    const Call& call = exchange_.call;
+    const Response& response = call.response;
+    const H1Reader& reader = exchange_.reader;
+    is_chunked_ = !reader.is_http_1_0();
+    closes_ = !is_chunked_ || !reader.keeps_alive() || response.close || shard_->is_draining();
+    http1::ResponseHead head;
+    head.status = response.status;
+    head.content_type = response.content_type();
+    head.body = is_chunked_ ? http1::BodyLine::chunked : http1::BodyLine::none;
+    head.date_line = shard_->date_line();
+    if (closes_) head.connection = http1::ConnectionLine::close;
+    http1::append_response_head(turn.gathered(), head, response.headers);
+    state_ = State::begun;
+    exchange_.runner.lift_time_limit();
+    if (call.request.known_method != Method::head) return;
+    state_ = State::complete;
+    exchange_.runner.end_early();
+}
+
+inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
+    TimePoint due = TimePoint::max();
+    if (transport_->has_unsent()) {
+        UnsentOutput& unsent = transport_->unsent();
+        due = Deadlines(*shard_).answer_deadline(unsent.rate, unsent.since, unsent.sent);
+    }
+    return wake_when(writable, wait, due);
+}
+
+inline const Config& H1AnswerStream::config() const noexcept { return shard_->config; }
+
+inline bool H1AnswerStream::end(Turn& turn) {
+    const CallRunner& runner = exchange_.runner;
+    const bool is_whole = !is_lost_ && exchange_.call.cause != AnswerCause::cut &&
+                          (!runner.has_failed() || runner.has_ended_early());
+    if (!is_whole) {
+        exchange_.call.cause = AnswerCause::cut;
+        return false;
+    }
+    if (state_ == State::complete) return true;
+    if (runner.has_ended_early() && !farewell.empty()) append_piece(turn, farewell);
+    if (is_chunked_) turn.append(http1::last_chunk);
+    return true;
+}
+
+inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece) {
+    sent_ += piece.size();
+    if (!is_chunked_) return turn.append(piece);
+    std::string chunk;
+    http1::append_chunk(chunk, piece);
+    turn.append(chunk);
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/h1_answerer.hpp ----
 
 // The answers of HTTP/1 connections, as bytes: what the head says besides the fields that the handler has
@@ -21412,10 +22607,6 @@ struct AnswerTerms {
     bool is_http_1_0 = false;
     std::string_view date_line;
 };
-
-/// Whether an answer with this status has content; 205 says with a length of 0 that it has none (RFC 9110
-/// section 15.3.6).
-constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
 
 /// Appends the head, and the body too unless it is so large that copying it would cost more than a second
 /// piece in the send: then returns false.
@@ -21472,6 +22663,101 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
     std::string rest = is_whole ? std::string() : std::move(response.body);
     if (!shard.observers.empty()) tell_observers(shard, exchange, body_size);
     return is_whole || turn.send_with(std::move(rest)) != Output::Result::failed;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/h1_body_source.hpp ----
+
+// What the functions of H1BodySource do: the body of a request, read while its handler runs, over HTTP/1.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+inline void H1BodySource::open(Shard& shard, Transport& transport) noexcept {
+    attach(shard, transport);
+    state_ = exchange_.reader.has_body_to_stream() ? State::open : State::ended;
+    began_at_ = waited_to_ = ended_at_ = {};
+}
+
+inline bool H1BodySource::try_read(std::optional<std::string_view>& piece) {
+    require_use("ctx.read: another task is reading this body");
+    piece.reset();
+    if (state_ == State::ended) return true;
+    if (state_ != State::open) throw HttpError(refusal_status_, refusal_reason_);
+    exchange_.runner.end_client_time();  // the handler has all its time anew
+    return in_turn([&](Turn& turn) { return read(turn, piece); });
+}
+
+inline bool H1BodySource::read(Turn& turn, std::optional<std::string_view>& piece) {
+    H1Reader& reader = exchange_.reader;
+    std::string& text = exchange_.call.request.body_storage;
+    text.clear();
+    for (;;) {
+        const H1Reader::Progress progress = reader.read_piece(turn.input(), text);
+        if (progress == H1Reader::Progress::refused) {
+            refuse(State::refused, reader.refusal_status(), reader.refusal_reason());
+        }
+        if (progress == H1Reader::Progress::complete) {
+            state_ = State::ended;
+            ended_at_ = now();
+        }
+        if (!text.empty()) piece = text;
+        if (!text.empty() || state_ == State::ended) return true;
+        if (!receive(turn)) return false;
+    }
+}
+
+// False if nothing more is here. A client that waits to be asked for the body is asked, unless the answer is
+// on its way.
+inline bool H1BodySource::receive(Turn& turn) {
+    H1Reader& reader = exchange_.reader;
+    Socket& socket = transport_->socket();
+    if (is_lost_) return false;
+    if (socket.can_receive()) {
+        if (turn.receive()) return true;
+        lose();  // the end of the stream within the body
+        return false;
+    }
+    if (reader.expects_continue() && !exchange_.answer.has_begun()) turn.append(http1::continue_response);
+    reader.stop_expecting();
+    if (turn.send() == Output::Result::failed) lose();
+    return false;
+}
+
+inline void H1BodySource::refuse(State why, int status, std::string_view reason) {
+    state_ = why;
+    refusal_status_ = status;
+    refusal_reason_ = reason;
+    throw HttpError(status, refusal_reason_);
+}
+
+// Only the time in which the handler waits for the client counts.
+inline TimePoint H1BodySource::wait_for_more(ClientWait& wait) {
+    H1Reader& reader = exchange_.reader;
+    if (began_at_ == TimePoint{}) began_at_ = waited_to_ = now();
+    reader.body_rate().put_off(now() - waited_to_);
+    const TimePoint due = Deadlines(*shard_).body_deadline(reader.body_rate(), began_at_, reader.streamed());
+    return wake_when(transport_->has_unsent() ? writable : readable, wait, due);
+}
+
+inline void H1BodySource::give_up() { refuse(State::slow, 408, "the request did not arrive in time"); }
+
+inline bool H1BodySource::finish(Turn& turn) {
+    if (state_ != State::open) return state_ == State::ended;
+    H1Reader& reader = exchange_.reader;
+    std::string& rest = exchange_.call.request.body_storage;
+    for (;;) {
+        rest.clear();
+        const H1Reader::Progress progress = reader.read_piece(turn.input(), rest);
+        if (progress != H1Reader::Progress::need_more) return progress == H1Reader::Progress::complete;
+        const bool may_be_here =
+            !reader.expects_continue() && !is_lost_ && transport_->socket().can_receive();
+        if (!may_be_here || turn.receives++ > 0 || !turn.receive()) return false;
+    }
 }
 
 }  // namespace detail
@@ -21573,10 +22859,13 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     void call_cut_off(CallRunner::End why) noexcept override;
     void peer_hung_up(std::uint8_t ready) noexcept override;
     void conclude(Turn& turn);
+    void end_stream(Turn& turn);
+    void cut_stream() noexcept;
     void answer_early(int status, std::string_view detail, AnswerCause cause) noexcept;
 
     // Answering.
     void respond(Turn& turn);
+    void finish_request(Turn& turn, bool close);
     Progress refuse(Turn& turn, int status, std::string_view detail, AnswerCause cause);
     Progress refuse_for_memory(Turn& turn) {
         return refuse(turn, 503, "the server has no memory to spare for this request", AnswerCause::overload);
@@ -21816,10 +23105,24 @@ inline H1Connection::Progress H1Connection::start_handler(Turn& turn) {
         return Progress::again;
     }
     become(State::handling);
+    exchange_->open_streams(shard_, transport_);
     shard_.reactor.set_work(exchange_->call.route);
     watch().hangup_listener = this;
     return Progress::handle;
 }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/h1_calls.hpp ----
+
+// How an H1Connection answers its calls: of handlers that are coroutines also how they end, by themselves or
+// cut off.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
 
 // --- Handlers that are coroutines ---
 
@@ -21835,19 +23138,54 @@ inline void H1Connection::call_ended() noexcept {
 
 inline void H1Connection::conclude(Turn& turn) {
     watch().hangup_listener = nullptr;
+    H1Exchange& exchange = *exchange_;
+    exchange.close_streams();
+    was_slow_ = was_slow_ || exchange.body.was_slow();
     if (state_ == State::cut_off) {
         turn.drop_input();
         release_exchange();
         return become(State::lingering);
     }
-    if (state_ == State::dead) return;
-    exchange_->runner.answer_failure();
-    respond(turn);
+    if (state_ == State::dead) return cut_stream();
+    const bool leaves_body = !exchange.body.finish(turn);
+    if (leaves_body) exchange.call.response.close = true;
+    if (exchange.answer.has_begun()) {
+        end_stream(turn);
+    } else {
+        exchange.runner.answer_failure();
+        respond(turn);
+    }
+    has_unread_ = has_unread_ || leaves_body;
+}
+
+/// The handlers have ended whose answer has begun to leave.
+inline void H1Connection::end_stream(Turn& turn) {
+    H1AnswerStream& stream = exchange_->answer;
+    if (!stream.end(turn)) {
+        state_ = State::dead;
+        return cut_stream();
+    }
+    if (!shard_.observers.empty()) tell_observers(shard_, *exchange_, stream.sent());
+    finish_request(turn, stream.closes() || exchange_->call.response.close || shard_.is_draining());
+}
+
+/// An answer that has begun has no end. Where that would be the end of the connection, only a reset tells it
+/// from a whole one.
+inline void H1Connection::cut_stream() noexcept {
+    H1AnswerStream& stream = exchange_->answer;
+    if (!stream.has_begun()) return;
+    exchange_->call.cause = AnswerCause::cut;
+    if (!shard_.observers.empty()) tell_observers(shard_, *exchange_, stream.sent());
+    if (stream.ends_with_connection()) transport_.give_up_output();
 }
 
 inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
     watch().hangup_listener = nullptr;
     if (why == CallRunner::End::client_left) {
+        state_ = State::dead;
+    } else if (exchange_->answer.has_begun()) {
+        log_quietly(shard_.config.log, LogLevel::warning,
+                    "a handler did not end when it was cancelled: ", exchange_->call.route->description());
         state_ = State::dead;
     } else {
         log_quietly(shard_.config.log, LogLevel::warning, "a request took too long in ",
@@ -21858,9 +23196,12 @@ inline void H1Connection::call_cut_off(CallRunner::End why) noexcept {
 
 inline void H1Connection::peer_hung_up(std::uint8_t ready) noexcept {
     const bool only_input_ended = (ready & broken) == 0;
+    const H1BodySource& body = exchange_->body;
+    if (only_input_ended && body.is_open()) return;  // the rest of the body may be here
     // A client that ends its input together with its request still reads; one that does so later has left.
+    const TimePoint whole_since = std::max(state_since_, body.ended_at());
     const Clock::duration later =
-        std::max(shard_.reactor.events_since() - state_since_, Clock::duration::zero());
+        std::max(shard_.reactor.events_since() - whole_since, Clock::duration::zero());
     if (only_input_ended && later < shard_.config.half_close_window) return;
     watch().hangup_listener = nullptr;
     exchange_->runner.client_left();
@@ -21885,10 +23226,15 @@ inline void H1Connection::answer_early(int status, std::string_view detail, Answ
 // --- Answering ---
 
 inline void H1Connection::respond(Turn& turn) {
-    H1Reader& reader = exchange_->reader;
-    Response& response = exchange_->call.response;
-    const bool close = !reader.keeps_alive() || response.close || shard_.is_draining();
+    const bool wants_close = exchange_->call.response.close || shard_.is_draining();
+    const bool close = wants_close || !exchange_->reader.keeps_alive();
     answer(turn, close);
+    finish_request(turn, close);
+}
+
+/// The request has its answer.
+inline void H1Connection::finish_request(Turn& turn, bool close) {
+    H1Reader& reader = exchange_->reader;
     const bool has_body_to_come = reader.expects_continue();
     reader.finish(turn.input());
     if (state_ == State::dead) return;
@@ -21916,6 +23262,19 @@ inline bool H1Connection::send_gathered(Turn& turn) {
     if (result == Output::Result::failed) state_ = State::dead;
     return result == Output::Result::sent;
 }
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/h1_waiting.hpp ----
+
+// How an H1Connection waits for its client, and how it closes: because a deadline has passed, or because the
+// server asks it to.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
 
 // --- Waiting and closing ---
 
@@ -21991,6 +23350,8 @@ inline void H1Connection::begin_drain() noexcept {
         const bool reads = state_ == State::head && !transport_.has_unsent();
         if (is_between_requests() || reads) set_deadline(reading_deadline());
         if (state_ == State::lingering) set_deadline(lingering_deadline());
+        const bool streams = state_ == State::handling && exchange_->answer.has_begun();
+        if (streams && shard_.config.end_streams_at_stop) exchange_->runner.end_early();
     } catch (const std::bad_alloc&) {
         abandon(503, {});  // no memory for a shorter deadline: it ends now
     }
@@ -22010,7 +23371,8 @@ inline void H1Connection::make_room() noexcept {
 }
 
 inline void H1Connection::abandon(int status, std::string_view detail) noexcept {
-    if (state_ == State::handling) answer_early(status, detail, AnswerCause::stop);
+    const bool is_unanswered = state_ == State::handling && !exchange_->answer.has_begun();
+    if (is_unanswered) answer_early(status, detail, AnswerCause::stop);
     if (state_ != State::cut_off) return drop();
     watch().hangup_listener =
         nullptr;  // a handler is cancelled once; that its client leaves now does not matter
@@ -23736,6 +25098,7 @@ namespace sake {
 inline namespace v0 {
 
 class TestClient;
+class TestEvents;
 
 /// An answer that a TestClient received.
 struct TestResponse {
@@ -23764,8 +25127,8 @@ class TestConnection {
     TestConnection& operator=(TestConnection&& other) noexcept;
     ~TestConnection();
 
-    /// Sends all of it, and waits while the server does not read. Throws std::system_error if the server has
-    /// closed.
+    /// Sends all of it, and waits while the server does not read; what the server sends meanwhile is
+    /// received, unless this is a slow client. Throws std::system_error if the server has closed.
     TestConnection& send(std::string_view bytes);
     /// What comes next, after waiting for something to come; "" if the server has closed.
     [[nodiscard]] std::string receive();
@@ -23847,6 +25210,10 @@ class TestClient {
         return send("PATCH", target, body, headers);
     }
 
+    /// Reads server-sent events: see test_events.hpp.
+    [[nodiscard]] TestEvents events(std::string_view target, const http::Headers& headers = {},
+                                    std::string_view method = "GET");
+
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
     /// client kept it, up to 64 KiB.
     [[nodiscard]] TestConnection connect() {
@@ -23870,6 +25237,7 @@ class TestClient {
 
   private:
     friend class TestConnection;
+    friend class TestEvents;
 
     TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
         : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {
@@ -23908,6 +25276,7 @@ struct TestConnection::State {
     std::string received;  // and not taken yet
     int error = 0;         // of the reset that ended it, until it is thrown
     bool has_ended = false;
+    bool receives_always = true;  // also while it sends
 
     /// Takes what is there. True if something came, or the end.
     bool take() {
@@ -23951,17 +25320,20 @@ inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, 
     auto [ours, theirs] = detail::make_memory_wires(capacity);
     theirs->acknowledge_at_once(acknowledges_at_once);
     state_ = std::make_unique<State>(client.reactor(), std::move(ours));
+    state_->receives_always = acknowledges_at_once;
     client.run().serve(std::move(theirs));
     if (state_->socket.watch().is_broken()) throw std::logic_error("TestClient: the engine has stopped");
 }
 
 inline TestConnection& TestConnection::send(std::string_view bytes) {
-    detail::Socket& socket = state().socket;
+    State& state = this->state();
+    detail::Socket& socket = state.socket;
     client_->reactor().run_until([&] {
         while (!bytes.empty()) {
             const detail::SysResult result = socket.send(bytes.data(), bytes.size());
             if (result.would_block()) {
                 socket.blocked(detail::writable);
+                if (state.receives_always) static_cast<void>(state.take());
                 return false;
             }
             if (!result.ok()) detail::throw_system_error(result.error, "send");
@@ -24089,6 +25461,149 @@ inline TestResponse TestClient::request(std::string_view method, std::string_vie
 inline int TestClient::stop() {
     run().stop();
     return run().wait();
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/test_events.hpp ----
+
+// TestEvents: server-sent events as a TestClient reads them, in virtual time.
+
+namespace sake {
+inline namespace v0 {
+
+/// What TestClient::events returns, which it must not outlive:
+///
+///     sake::TestEvents events = client.events("/prices");
+///     hub.publish("prices", "7.20");
+///     CHECK(events.next()->data == "7.20");
+class TestEvents {
+  public:
+    [[nodiscard]] int status() const noexcept { return head_.status; }
+    /// The first field of that name in any case; "" if there is none.
+    [[nodiscard]] std::string_view header(std::string_view name) const noexcept { return head_.header(name); }
+
+    /// The next event, after waiting for it in virtual time; nothing if the server has ended the stream.
+    /// Throws std::runtime_error if it was cut off instead, or if nothing but comments has come for a day.
+    [[nodiscard]] std::optional<http::StreamEvent> next();
+    /// The next event that has come by now.
+    [[nodiscard]] std::optional<http::StreamEvent> next_now();
+    /// Whether the stream has ended, by now, and all its events were taken.
+    [[nodiscard]] bool has_ended();
+
+    /// What a client that comes again would say, and after how long: it is told so by the stream.
+    [[nodiscard]] std::string last_event_id() const {
+        return reader_.has_next() ? last_taken_id_ : reader_.last_event_id();
+    }
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept { return reader_.retry(); }
+    /// How many lines of comments have come.
+    [[nodiscard]] std::uint64_t comments() const noexcept { return reader_.comments(); }
+
+    /// Leaves.
+    void close() noexcept { connection_.close(); }
+
+  private:
+    friend class TestClient;
+    TestEvents(TestClient& client, TestConnection connection)
+        : client_(&client), connection_(std::move(connection)) {
+        take_head();
+    }
+    void take_head();
+    void take(std::string_view bytes);
+    [[nodiscard]] std::optional<http::StreamEvent> hand_out() {
+        std::optional<http::StreamEvent> event = reader_.next();
+        if (event) last_taken_id_ = event->id;
+        return event;
+    }
+    [[nodiscard]] bool is_over() const noexcept { return end_ != End::open; }
+
+    enum class End { open, whole, cut };
+
+    TestClient* client_;
+    TestConnection connection_;
+    TestResponse head_;
+    detail::http1::BodyReader body_;
+    std::string unread_;
+    detail::EventReader reader_;
+    std::string last_taken_id_;
+    End end_ = End::open;
+};
+
+inline TestEvents TestClient::events(std::string_view target, const http::Headers& headers,
+                                     std::string_view method) {
+    http::Headers fields = headers;
+    if (!fields.contains("Host")) fields.set("Host", "localhost");
+    if (!fields.contains("Accept")) fields.set("Accept", "text/event-stream");
+    std::string request(method);
+    request.append(" ").append(target).append(" HTTP/1.1\r\n");
+    for (const auto& [name, value] : fields) request.append(name).append(": ").append(value).append("\r\n");
+    TestConnection connection = connect();
+    connection.send(request += "\r\n");
+    return TestEvents(*this, std::move(connection));
+}
+
+inline void TestEvents::take_head() {
+    namespace http1 = detail::http1;
+    constexpr std::size_t any = std::size_t{1} << 30;
+    http1::ResponseParser parser(http1::HeadLimits{any, any, any});
+    http1::ReceivedHead head;
+    for (;;) {
+        const std::string bytes = connection_.receive();
+        unread_ += bytes;
+        const auto result = parser.parse(unread_, head);
+        if (result == http1::ResponseParser::Result::done) break;
+        if (result != http1::ResponseParser::Result::need_more || bytes.empty()) {
+            throw std::runtime_error("no answer: the server sent \"" + unread_ + "\"");
+        }
+    }
+    head_.status = head.status;
+    for (const detail::FieldSlice& field : head.fields) {
+        head_.headers.add(field.name.of(unread_.data()), field.value.of(unread_.data()));
+    }
+    body_.reset(http1::decide_response_framing(head, unread_.data(), detail::Method::get));
+    unread_.erase(0, head.size);
+    take({});
+}
+
+inline void TestEvents::take(std::string_view bytes) {
+    using Kind = detail::http1::BodyReader::Step::Kind;
+    unread_ += bytes;
+    Kind kind = Kind::need_more;
+    do {
+        const detail::http1::BodyReader::Step step = body_.read(unread_);
+        reader_.take(step.data);
+        unread_.erase(0, step.consumed);
+        kind = step.kind;
+    } while (kind == Kind::data);
+    if (kind == Kind::done) end_ = End::whole;
+}
+
+inline std::optional<http::StreamEvent> TestEvents::next() {
+    const detail::TimePoint begun = client_->reactor().present();
+    for (;;) {
+        if (auto event = hand_out()) return event;
+        if (end_ == End::cut) throw std::runtime_error("the server closed in the middle of its answer");
+        if (is_over()) return std::nullopt;
+        if (client_->reactor().present() - begun > std::chrono::hours(24)) {
+            throw std::runtime_error("no event has come for a day of virtual time");
+        }
+        const std::string bytes = connection_.receive();
+        take(bytes);
+        if (!bytes.empty() || is_over()) continue;
+        const bool ends_with_connection = body_.kind() == detail::http1::Framing::Body::to_the_end;
+        end_ = ends_with_connection ? End::whole : End::cut;
+    }
+}
+
+inline std::optional<http::StreamEvent> TestEvents::next_now() {
+    if (!is_over()) take(connection_.receive_now());
+    return hand_out();
+}
+
+inline bool TestEvents::has_ended() {
+    if (!is_over()) take(connection_.receive_now());
+    return !reader_.has_next() && (is_over() || connection_.is_closed());
 }
 
 }  // namespace v0
