@@ -241,10 +241,11 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-peers: $(BUILD)/peers/fetch $(BUILD)/peers/postgres ## the HTTP client against nginx and Python, the pool against a PostgreSQL that dies; a minute
+peers: $(BUILD)/peers/fetch $(BUILD)/peers/postgres $(BUILD)/examples/events $(BUILD)/peers/node_modules ## the client against nginx and Python, a pool against PostgreSQL, event streams against npm's; two minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-postgres python3 tests/peers/postgres.py $(BUILD)/peers/postgres --bench
+	@$(RECORD) peers-events node tests/peers/event_source.mjs $(BUILD)/examples/events $(BUILD)/peers/node_modules
 	@$(RECORD) --total peers
 $(BUILD)/peers/fetch: tests/peers/fetch.cpp
 $(BUILD)/peers/postgres: examples/postgres.cpp
@@ -254,6 +255,11 @@ $(BUILD)/peers/%: single_include/sake.hpp | setup-product
 	@echo '  CXX   $@'
 	@$(CXX) $(BASE_FLAGS) -O1 -Isingle_include -isystem $$(pg_config --includedir) $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) \
 	    $(if $(filter %/postgres,$@),-lpq) -o $@
+
+$(BUILD)/peers/node_modules:
+	@$(SETUP) node npm
+	@mkdir -p $(@D)
+	@npm install --prefix $(@D) --no-audit --no-fund --ignore-scripts --silent eventsource@4 undici@7
 
 SOAK_SECONDS ?= 120
 SOAK_SUPPORT := $(wildcard tests/support/*.hpp) $(addprefix tests/support/,allocations.cpp faults.cpp oracle.cpp raw_client.cpp)
