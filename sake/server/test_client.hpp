@@ -17,37 +17,18 @@
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer.hpp"
 #include "sake/http/headers.hpp"
-#include "sake/http/message.hpp"
-#include "sake/http1/body_reader.hpp"
-#include "sake/http1/framing.hpp"
-#include "sake/http1/response_parser.hpp"
 #include "sake/http1/writer.hpp"
 #include "sake/io/memory_wire.hpp"
 #include "sake/io/socket.hpp"
 #include "sake/server/engine.hpp"
+#include "sake/server/test_answer.hpp"
 
 namespace sake {
 inline namespace v0 {
 
 class TestClient;
 class TestEvents;
-
-/// An answer that a TestClient received.
-struct TestResponse {
-    int status = 0;
-    http::Headers headers;
-    std::string body;
-
-    /// The first field of that name in any case; "" if there is none.
-    [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
-        return headers.get(name).value_or(std::string_view{});
-    }
-    /// The body as JSON. Throws JsonError.
-    template <class Value = Json>
-    [[nodiscard]] Value json() const {
-        return parse_json<Value>(body);
-    }
-};
+class TestStream;
 
 /// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
 /// wait is in virtual time, so it ends: by what the server sends, or when one of its timeouts closes the
@@ -83,9 +64,14 @@ class TestConnection {
 
   private:
     friend class TestClient;
+    friend class TestStream;
     struct State;
     TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once);
     [[nodiscard]] State& state() const;
+    template <class Done>
+    void read_answer(Done is_done, bool may_end);
+    void take_input();
+    [[nodiscard]] std::string& input();
 
     TestClient* client_;
     std::unique_ptr<State> state_;
@@ -142,6 +128,11 @@ class TestClient {
         return send("PATCH", target, body, headers);
     }
 
+    /// Begins a request on a connection of its own, and waits for the head of its answer, whose body is then
+    /// received in pieces.
+    [[nodiscard]] TestStream open(std::string_view target, const http::Headers& headers = {});
+    [[nodiscard]] TestStream open(std::string_view method, std::string_view target,
+                                  const http::Headers& headers, std::string_view body = {});
     /// Reads server-sent events: see test_events.hpp.
     [[nodiscard]] TestEvents events(std::string_view target, const http::Headers& headers = {},
                                     std::string_view method = "GET");
@@ -176,6 +167,8 @@ class TestClient {
         static_cast<void>(running_.begin());
     }
 
+    TestConnection begin(std::string_view method, std::string_view target, const http::Headers& headers,
+                         std::string_view body);
     template <class Body>
     TestResponse send(std::string_view method, std::string_view target, const Body& body,
                       http::Headers headers) {
@@ -310,64 +303,34 @@ inline void TestConnection::reset() noexcept {
     state_.reset();
 }
 
-inline TestResponse TestConnection::response(std::string_view method) {
-    namespace http1 = detail::http1;
-    constexpr std::size_t any = std::size_t{1}
-                                << 30;  // what a handler has set is not for the client to refuse
-    http1::ResponseParser parser(http1::HeadLimits{any, any, any});
-    http1::ReceivedHead head;
+template <class Done>
+void TestConnection::read_answer(Done is_done, bool may_end) {
     State& state = this->state();
-    std::string& received = state.received;
-    const auto wait_until = [&](auto is_there) {
-        client_->reactor().run_until([&] {
-            static_cast<void>(state.take());
-            return is_there() || state.has_ended;
-        });
-    };
-    do {  // interim answers
-        received.erase(0, head.size);
-        parser.reset();
-        head.clear();
-        auto result = http1::ResponseParser::Result::need_more;
-        wait_until([&] {
-            return (result = parser.parse(received, head)) != http1::ResponseParser::Result::need_more;
-        });
-        if (result != http1::ResponseParser::Result::done) {
-            state.throw_reset();
-            throw std::runtime_error("no answer: the server sent \"" + received + "\"");
-        }
-    } while (detail::is_informational(head.status) && head.status != 101);
-
-    TestResponse response;
-    response.status = head.status;
-    for (const detail::FieldSlice& field : head.fields) {
-        response.headers.add(field.name.of(received.data()), field.value.of(received.data()));
-    }
-    http1::BodyReader reader;
-    reader.reset(http1::decide_response_framing(head, received.data(), detail::method_from(method)));
-    received.erase(0, head.size);
-    using Kind = http1::BodyReader::Step::Kind;
-    Kind kind = Kind::need_more;
-    wait_until([&] {
-        do {
-            const http1::BodyReader::Step step = reader.read(received);
-            response.body.append(step.data);
-            received.erase(0, step.consumed);
-            kind = step.kind;
-        } while (kind == Kind::data);
-        return kind != Kind::need_more;
+    bool done = false;
+    client_->reactor().run_until([&] {
+        static_cast<void>(state.take());
+        return (done = is_done()) || state.has_ended;
     });
-    const bool ends_with_connection = reader.kind() == http1::Framing::Body::to_the_end;
-    if (kind != Kind::done) state.throw_reset();
-    if (kind != Kind::done && !ends_with_connection) {
-        throw std::runtime_error("the server closed in the middle of its answer");
-    }
+    if (done) return;
+    state.throw_reset();
+    if (!may_end) detail::TestAnswerReader::throw_cut();
+}
+
+inline void TestConnection::take_input() { static_cast<void>(state().take()); }
+inline std::string& TestConnection::input() { return state().received; }
+
+inline TestResponse TestConnection::response(std::string_view method) {
+    detail::TestAnswerReader reader(method);
+    TestResponse response;
+    read_answer([&] { return reader.read_head(input(), response); }, true);
+    if (response.status == 0) detail::TestAnswerReader::throw_no_answer(input());
+    read_answer([&] { return reader.read_body(input(), response.body); }, reader.ends_with_connection());
     return response;
 }
 
 // --- TestClient ---
 
-inline TestResponse TestClient::request(std::string_view method, std::string_view target,
+inline TestConnection TestClient::begin(std::string_view method, std::string_view target,
                                         const http::Headers& headers, std::string_view body) {
     namespace http1 = detail::http1;
     http1::RequestTerms terms{.method = method, .target = target, .host = "test"};
@@ -384,6 +347,12 @@ inline TestResponse TestClient::request(std::string_view method, std::string_vie
     bytes.append(body);
     TestConnection connection = connect();
     connection.send(bytes.view());
+    return connection;
+}
+
+inline TestResponse TestClient::request(std::string_view method, std::string_view target,
+                                        const http::Headers& headers, std::string_view body) {
+    TestConnection connection = begin(method, target, headers, body);
     TestResponse response = connection.response(method);
     connection.close();
     advance(std::chrono::seconds(0));

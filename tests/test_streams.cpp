@@ -1,0 +1,677 @@
+// Answers in pieces: what they are on the wire, who waits for whom, how they end and how they are cut.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "support/client_fixture.hpp"
+#include "support/common.hpp"
+
+namespace test_streams {
+
+using namespace harness;
+using namespace std::string_literals;
+using sake::BodyWriter;
+using sake::Context;
+using sake::Engine;
+using sake::Task;
+using sake::TestClient;
+using sake::TestConnection;
+using sake::TestStream;
+
+namespace {
+
+/// "/count/N" streams N lines, "/tick" a line a second without end.
+void add_streams(Engine& app) {
+    app.get("/count/:n", [](Context& ctx, int count) -> Task<> {
+        BodyWriter out = ctx.stream("text/csv");
+        for (int i = 0; i < count; ++i) {
+            const std::string line = std::to_string(i) + "\n";
+            co_await out.write(line);
+        }
+    });
+    app.get("/tick", [](Context& ctx) -> Task<> {
+        BodyWriter out = ctx.stream("text/plain");
+        for (;;) {
+            co_await out.write("tick\n");
+            co_await sake::sleep(1s);
+        }
+    });
+    app.get("/plain", [](Context& ctx) { ctx.text("plain"); });
+}
+
+/// The lines that the engine logs.
+struct Log {
+    std::vector<std::string> lines;
+    [[nodiscard]] sake::Config config() {
+        lines.reserve(100);
+        return sake::Config().with_announce(false).with_log(
+            [this](sake::LogLevel, std::string_view line) { lines.emplace_back(line); });
+    }
+};
+
+/// What on_answered was told.
+struct Answers {
+    struct One {
+        std::string target;
+        int status;
+        std::uint64_t bytes;
+        sake::AnswerCause cause;
+    };
+    std::vector<One> all;
+    void observe(Engine& app) {
+        app.on_answered([this](const sake::Answered& answered) {
+            all.push_back({std::string(answered.target), answered.status, answered.bytes, answered.cause});
+        });
+    }
+};
+
+template <class F>
+std::string error_of(F f) {
+    try {
+        f();
+    } catch (const std::exception& error) {
+        return error.what();
+    }
+    return "nothing";
+}
+
+}  // namespace
+
+TEST_CASE("an answer in pieces is chunked, and the connection goes on") {
+    with_client(add_streams, [](TestClient& client) {
+        TestConnection connection = client.connect();
+        connection.send(get_request("/count/2"));
+        const std::string all = connection.receive_now();
+        CHECK(all.starts_with("HTTP/1.1 200 OK\r\n"));
+        CHECK(all.find("Content-Type: text/csv\r\n") != all.npos);
+        CHECK(all.find("Transfer-Encoding: chunked\r\n") != all.npos);
+        CHECK(all.find("Content-Length") == all.npos);
+        CHECK(all.find("Connection:") == all.npos);
+        CHECK(all.ends_with("\r\n\r\n2\r\n0\n\r\n2\r\n1\n\r\n0\r\n\r\n"));
+        connection.send(get_request("/plain"));
+        CHECK(connection.response().body == "plain");
+    });
+}
+
+TEST_CASE("the whole of a streamed answer is one answer to the test client") {
+    with_client(add_streams, [](TestClient& client) {
+        CHECK(client.get("/count/3").body == "0\n1\n2\n");
+        const auto none = client.get("/count/0");
+        CHECK(none.status == 200);
+        CHECK(none.body.empty());
+        CHECK(none.header("Content-Type") == "text/csv");
+    });
+}
+
+TEST_CASE("pieces arrive while the handler sleeps between them") {
+    with_client(add_streams, [](TestClient& client) {
+        TestStream stream = client.open("/tick");
+        CHECK(stream.status() == 200);
+        CHECK(stream.header("Content-Type") == "text/plain");
+        CHECK(stream.receive() == "tick\n");
+        CHECK(stream.receive_now().empty());
+        client.advance(999ms);
+        CHECK(stream.receive_now().empty());
+        client.advance(1ms);
+        CHECK(stream.receive_now() == "tick\n");
+        CHECK(stream.receive() == "tick\n");
+        CHECK_FALSE(stream.has_ended());
+    });
+}
+
+TEST_CASE("after the head has left there is no request_timeout") {
+    with_client(
+        [](Engine& app) {
+            app.get("/hours", [](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                co_await out.write("begun ");
+                co_await sake::sleep(5h);
+                co_await out.write("ended");
+            });
+            app.get("/late", [](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                co_await sake::sleep(2s);
+                co_await out.write("never");
+            });
+        },
+        [](TestClient& client) {
+            CHECK(client.get("/hours").body == "begun ended");
+            CHECK(client.get("/late").status == 504);
+        },
+        quiet_config().with_request_timeout(1s));
+}
+
+TEST_CASE("pipelined requests are served behind a streamed answer") {
+    with_client(add_streams, [](TestClient& client) {
+        TestConnection connection = client.connect();
+        connection.send(get_request("/plain") + get_request("/count/2") + get_request("/plain") +
+                        get_request("/count/1"));
+        CHECK(connection.response().body == "plain");
+        CHECK(connection.response().body == "0\n1\n");
+        CHECK(connection.response().body == "plain");
+        CHECK(connection.response().body == "0\n");
+    });
+}
+
+TEST_CASE("a handler has a status of its own, and headers until the first write") {
+    with_client(
+        [](Engine& app) {
+            app.use([](Context& ctx) -> Task<> {
+                ctx.after([](Context& after) { after.set_header("X-After", "yes"); });
+                co_await ctx.next();
+                ctx.set_header("X-Late", "no");
+            });
+            app.get("/", [](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream(206, "text/plain");
+                ctx.set_header("X-Early", "yes");
+                co_await out.write("x");
+            });
+        },
+        [](TestClient& client) {
+            const auto response = client.get("/");
+            CHECK(response.status == 206);
+            CHECK(response.header("X-Early") == "yes");
+            CHECK(response.header("X-After") == "yes");
+            CHECK(response.header("X-Late").empty());
+        });
+}
+
+TEST_CASE("an empty write writes nothing") {
+    with_client(
+        [](Engine& app) {
+            app.get("/", [](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                co_await out.write("");
+                co_await out.write("a");
+                co_await out.write("");
+                co_await out.write("b");
+            });
+        },
+        [](TestClient& client) {
+            TestConnection connection = client.connect();
+            connection.send(get_request("/"));
+            CHECK(connection.receive_now().ends_with("\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n"));
+        });
+}
+
+TEST_CASE("HTTP/1.0 gets the bytes as they are, up to the end of the connection") {
+    with_client(add_streams, [](TestClient& client) {
+        for (const std::string_view fields : {"", "Connection: keep-alive\r\n"}) {
+            TestConnection connection = client.connect();
+            connection.send("GET /count/2 HTTP/1.0\r\n" + std::string(fields) + "\r\n");
+            const std::string all = connection.receive_all();
+            CHECK(all.find("Transfer-Encoding") == all.npos);
+            CHECK(all.find("Connection: close\r\n") != all.npos);
+            CHECK(all.ends_with("\r\n\r\n0\n1\n"));
+        }
+    });
+}
+
+TEST_CASE("the answer to a HEAD is the head alone, and the handler ends at its first write") {
+    std::string ends;
+    ends.reserve(100);
+    with_client(
+        [&](Engine& app) {
+            app.get("/", [&](Context& ctx) -> Task<> {
+                const sake::detail::AtExit note(
+                    [&]() noexcept { ends += ctx.stop_token().stop_requested() ? "c" : "-"; });
+                BodyWriter out = ctx.stream("text/csv");
+                ends += "1";
+                co_await out.write("a");
+                ends += "2";
+            });
+            add_streams(app);
+        },
+        [&](TestClient& client) {
+            TestConnection connection = client.connect();
+            connection.send("HEAD / HTTP/1.1\r\nHost: t\r\n\r\n");
+            const std::string all = connection.receive_now();
+            CHECK(all.find("Content-Type: text/csv\r\n") != all.npos);
+            CHECK(all.find("Transfer-Encoding: chunked\r\n") != all.npos);
+            CHECK(all.ends_with("\r\n\r\n"));
+            CHECK(ends == "1c");
+            connection.send(get_request("/plain"));
+            CHECK(connection.response().body == "plain");
+            CHECK(client.head("/tick").status == 200);
+        });
+}
+
+TEST_CASE("A1.6: a handler that throws in the middle leaves the end out, and the log says so") {
+    Log log;
+    Answers answers;
+    std::string what;
+    {
+        Engine app(log.config());
+        answers.observe(app);
+        app.on_error([&](Context& ctx) { ctx.text(418, "not sent"); });
+        app.get("/throws", [](Context& ctx) -> Task<> {
+            BodyWriter out = ctx.stream("text/plain");
+            co_await out.write("half");
+            throw std::runtime_error("no more paper");
+        });
+        app.get("/refuses", [](Context& ctx) -> Task<> {
+            BodyWriter out = ctx.stream("text/plain");
+            co_await out.write("half");
+            throw sake::HttpError(404, "gone");
+        });
+        app.get("/early", [](Context& ctx) -> Task<> {
+            static_cast<void>(ctx.stream("text/plain"));
+            co_await sake::yield();
+            throw sake::HttpError(404, "gone");
+        });
+        TestClient client(app);
+        for (const auto target : {"/throws", "/refuses"}) {
+            TestConnection connection = client.connect();
+            connection.send(get_request(target));
+            const std::string all = connection.receive_all();
+            CHECK(all.starts_with("HTTP/1.1 200 OK\r\n"));
+            CHECK(all.ends_with("4\r\nhalf\r\n"));
+        }
+        CHECK(client.get("/early").status == 418);
+        what = error_of([&] { return client.get("/throws").body; });
+    }
+    CHECK(what == "the server closed in the middle of its answer");
+    REQUIRE(log.lines.size() == 3);
+    CHECK(log.lines[0].starts_with(
+        "GET /throws was cut off in the middle of its answer in GET /throws (tests/test_streams.cpp:"));
+    CHECK(log.lines[0].ends_with(": no more paper"));
+    CHECK(log.lines[1].find("GET /refuses was cut off in the middle of its answer") == 0);
+    REQUIRE(answers.all.size() == 4);
+    CHECK(answers.all[0].status == 200);
+    CHECK(answers.all[0].bytes == 4);
+    CHECK(answers.all[0].cause == sake::AnswerCause::cut);
+    CHECK(answers.all[2].status == 418);
+    CHECK(answers.all[2].cause == sake::AnswerCause::error);
+    CHECK(to_string(sake::AnswerCause::cut) == "cut");
+}
+
+TEST_CASE("an answer to HTTP/1.0 that is cut off is reset, so that it is not taken for a whole one") {
+    with_client(
+        [](Engine& app) {
+            app.get("/", [](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                co_await out.write("half");
+                co_await sake::sleep(1s);
+                throw std::runtime_error("no more paper");
+            });
+        },
+        [](TestClient& client) {
+            TestConnection connection = client.connect();
+            connection.send("GET / HTTP/1.0\r\n\r\n");
+            CHECK(connection.receive().ends_with("half"));
+            CHECK_THROWS_AS(static_cast<void>(connection.receive()), std::system_error);
+        });
+}
+
+TEST_CASE("observers are told of a streamed answer at its end, with all of its bytes") {
+    Answers answers;
+    Engine app(quiet_config());
+    answers.observe(app);
+    add_streams(app);
+    TestClient client(app);
+    TestStream stream = client.open("/tick");
+    CHECK(answers.all.empty());
+    static_cast<void>(client.get("/count/3"));
+    static_cast<void>(client.head("/count/3"));
+    REQUIRE(answers.all.size() == 2);
+    CHECK(answers.all[0].bytes == 6);
+    CHECK(answers.all[0].cause == sake::AnswerCause::handler);
+    CHECK(answers.all[1].bytes == 0);
+    CHECK(answers.all[1].cause == sake::AnswerCause::handler);
+    client.advance(1s);
+    stream.close();
+    client.advance(1s);
+    REQUIRE(answers.all.size() == 3);
+    CHECK(answers.all[2].target == "/tick");
+    CHECK(answers.all[2].bytes >= 10);
+    CHECK(answers.all[2].cause == sake::AnswerCause::cut);
+}
+
+TEST_CASE("misuse of ctx.stream is a logic_error that says what to do") {
+    std::vector<std::string> said;
+    said.reserve(20);
+    Engine app(quiet_config().with_worker_pool_size(1));
+    app.on_error([&](Context&, const std::exception& error) { said.emplace_back(error.what()); });
+    app.get("/plain", [](Context& ctx) { static_cast<void>(ctx.stream("text/plain")); });
+    app.get("/behind", [](Context& ctx) { static_cast<void>(ctx.stream("text/plain")); })
+        .use([](Context& ctx) -> Task<> { co_await ctx.next(); });
+    app.get("/status/:code", [](Context& ctx, int code) -> Task<> {
+        BodyWriter out = ctx.stream(code, "text/plain");
+        co_await out.write("x");
+    });
+    app.get("/later", [](Context& ctx) -> Task<> {
+        BodyWriter out = ctx.stream("text/plain");
+        ctx.status(204);
+        co_await out.write("x");
+    });
+    app.get("/body", [](Context& ctx) -> Task<> {
+        BodyWriter out = ctx.stream("text/plain");
+        ctx.text("whole");
+        co_await out.write("x");
+    });
+    app.get("/twice", [](Context& ctx) -> Task<> {
+        BodyWriter out = ctx.stream("text/plain");
+        co_await out.write("x");
+        static_cast<void>(ctx.stream("text/plain"));
+    });
+    app.get("/type", [](Context& ctx) -> Task<> {
+        BodyWriter out = ctx.stream("text\r\nX: y");
+        co_await out.write("x");
+    });
+    app.get("/worker",
+            [](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                co_await out.write("x");
+            })
+        .worker();
+    TestClient client(app);
+    const auto said_of = [&](const char* target) {
+        said.clear();
+        CHECK(client.get(target).status == 500);
+        return said.empty() ? std::string("nothing") : said[0];
+    };
+    CHECK(said_of("/plain").find("the handler must be a coroutine") != std::string::npos);
+    CHECK(said_of("/behind").find("the handler must be a coroutine") != std::string::npos);
+    for (const auto code : {"204", "205", "304"}) {
+        CHECK(said_of(("/status/"s + code).c_str()) ==
+              "ctx.stream: an answer with status "s + code + " has no body");
+    }
+    CHECK(said_of("/later") == "ctx.stream: an answer with status 204 has no body");
+    CHECK(said_of("/body").find("a whole body") != std::string::npos);
+    CHECK(said_of("/type") != "nothing");
+    CHECK(said_of("/worker").find("a worker route answers as a whole") != std::string::npos);
+    CHECK_THROWS_AS(static_cast<void>(client.get("/twice")), std::runtime_error);
+}
+
+TEST_CASE("what Context::after throws at the first write is the answer") {
+    with_client(
+        [](Engine& app) {
+            app.get("/", [](Context& ctx) -> Task<> {
+                ctx.after([](Context&) { throw sake::HttpError(409, "conflict"); });
+                BodyWriter out = ctx.stream("text/plain");
+                co_await out.write("x");
+            });
+        },
+        [](TestClient& client) { CHECK(client.get("/").status == 409); });
+}
+
+TEST_CASE("a write waits while the client is slow, and holds no more than the soft limit") {
+    std::size_t written = 0;
+    const std::string piece = pattern_bytes(10'000);
+    with_client(
+        [&](Engine& app) {
+            app.get("/", [&](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                for (int i = 0; i < 100; ++i) {
+                    co_await out.write(piece);
+                    written += piece.size();
+                }
+            });
+        },
+        [&](TestClient& client) {
+            TestConnection connection = client.connect(20'000);
+            connection.send(get_request("/"));
+            client.advance(0s);
+            CHECK(written <= 30'000);
+            std::string body;
+            while (!body.ends_with("0\r\n\r\n")) {
+                const std::size_t before = written;
+                const std::string came = connection.receive();
+                REQUIRE_FALSE(came.empty());
+                body += came;
+                client.advance(0s);
+                CHECK(written - before <= 40'000);
+            }
+            CHECK(written == 1'000'000);
+            CHECK(count_of(body, piece) == 100);
+        });
+}
+
+TEST_CASE("one large write arrives whole, whatever the client takes at a time") {
+    const std::string bytes = pattern_bytes(3'000'000);
+    for (const std::size_t limit : {std::size_t{1000}, std::size_t{65'536}, std::size_t{10'000'000}}) {
+        with_client(
+            [&](Engine& app) {
+                app.get("/", [&](Context& ctx) -> Task<> {
+                    BodyWriter out = ctx.stream("application/octet-stream");
+                    co_await out.write(bytes);
+                });
+            },
+            [&](TestClient& client) {
+                CHECK(client.get("/").body == bytes);
+                TestConnection slow = client.connect(777);
+                slow.send(get_request("/"));
+                CHECK(slow.response().body == bytes);
+            },
+            quiet_config().with_output_soft_limit(limit));
+    }
+}
+
+TEST_CASE("a stalled reader is ended by the pace of writing, and the handler is cancelled once") {
+    int cancelled = 0;
+    with_client(
+        [&](Engine& app) {
+            app.get("/", [&](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                const std::string piece(50'000, 'x');
+                try {
+                    for (;;) co_await out.write(piece);
+                } catch (const sake::Cancelled&) {
+                    ++cancelled;
+                }
+                co_await sake::sleep(10ms);  // cleaning up is not cancelled again
+                ++cancelled;
+            });
+        },
+        [&](TestClient& client) {
+            TestConnection connection = client.connect(10'000);
+            connection.send(get_request("/"));
+            client.advance(1s);
+            CHECK(cancelled == 0);
+            client.advance(60s);
+            CHECK(cancelled == 2);
+            CHECK_THROWS(static_cast<void>(connection.receive_all()));
+        });
+}
+
+TEST_CASE("a client that leaves while the handler sleeps between writes cancels it") {
+    int cancelled = 0;
+    with_client(
+        [&](Engine& app) {
+            app.get("/", [&](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                co_await out.write("x");
+                try {
+                    co_await sake::sleep(1h);
+                } catch (const sake::Cancelled&) {
+                    ++cancelled;
+                    throw;
+                }
+            });
+        },
+        [&](TestClient& client) {
+            for (int i = 0; i < 2; ++i) {
+                TestStream stream = client.open("/");
+                CHECK(stream.receive() == "x");
+                client.advance(1s);
+                if (i == 0) {
+                    stream.close();
+                } else {
+                    stream.reset();
+                }
+                client.advance(1s);
+                CHECK(cancelled == i + 1);
+            }
+        });
+}
+
+TEST_CASE("a client that leaves while a write waits cancels it, and later writes too") {
+    std::string seen;
+    seen.reserve(100);
+    with_client(
+        [&](Engine& app) {
+            app.get("/", [&](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                const std::string piece(50'000, 'x');
+                for (int i = 0; i < 3; ++i) {
+                    try {
+                        for (;;) co_await out.write(piece);
+                    } catch (const sake::Cancelled&) {
+                        seen += "c";
+                    }
+                }
+            });
+        },
+        [&](TestClient& client) {
+            TestConnection connection = client.connect(10'000);
+            connection.send(get_request("/"));
+            client.advance(1s);
+            connection.reset();
+            client.advance(0s);
+            CHECK(seen == "ccc");
+        });
+}
+
+TEST_CASE("a write that is given up keeps the framing: what follows is well-formed") {
+    with_client(
+        [](Engine& app) {
+            app.get("/", [](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                const std::string piece(30'000, 'x');
+                bool is_late = false;
+                try {
+                    for (;;) co_await sake::timeout(out.write(piece), 1s);
+                } catch (const sake::TimedOut&) {
+                    is_late = true;
+                }
+                if (is_late) co_await out.write("the end");
+            });
+            add_streams(app);
+        },
+        [](TestClient& client) {
+            TestConnection connection = client.connect(40'000);
+            connection.send(get_request("/"));
+            client.advance(2s);
+            const auto response = connection.response();
+            CHECK(response.body == std::string(60'000, 'x') + "the end");
+            connection.send(get_request("/plain"));
+            CHECK(connection.response().body == "plain");
+        });
+}
+
+TEST_CASE("two tasks that write at once are told") {
+    std::string what;
+    what.reserve(200);
+    with_client(
+        [&](Engine& app) {
+            app.get("/", [&](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                const std::string piece(200'000, 'x');
+                try {
+                    Task<std::tuple<std::monostate, std::monostate>> both =
+                        sake::when_all(out.write(piece), out.write("y"));
+                    co_await std::move(both);
+                } catch (const std::logic_error& error) {
+                    what = error.what();
+                }
+            });
+        },
+        [&](TestClient& client) {
+            TestConnection connection = client.connect(10'000);
+            connection.send(get_request("/"));
+            CHECK(connection.response().body.size() == 200'000);
+            CHECK(what == "out.write: another task is writing this answer");
+        });
+}
+
+TEST_CASE("A1.5: a stop ends streams with their last chunk, within a second, and lets none begin") {
+    for (const bool ends : {true, false}) {
+        CAPTURE(ends);
+        std::string log;
+        log.reserve(200);
+        Engine app(quiet_config().with_end_streams_at_stop(ends).with_shutdown_grace(10s));
+        add_streams(app);
+        app.get("/waits", [&](Context& ctx) -> Task<> {
+            co_await sake::sleep(2s);
+            BodyWriter out = ctx.stream("text/plain");
+            co_await out.write("late");
+        });
+        app.get("/ends", [&](Context& ctx) -> Task<> {
+            BodyWriter out = ctx.stream("text/plain");
+            co_await out.write("a");
+            co_await sake::sleep(5s);
+            co_await out.write("b");
+        });
+        TestClient client(app);
+        TestStream ticks = client.open("/tick");
+        TestStream finite = client.open("/ends");
+        TestConnection late = client.connect();
+        late.send(get_request("/waits"));
+        client.advance(10ms);
+        app.stop();
+        client.advance(900ms);
+        if (ends) {
+            CHECK(ticks.receive_all() == "tick\n");
+            CHECK(finite.receive_all() == "a");
+            CHECK(ticks.connection().is_closed());
+            CHECK(late.response().status == 503);
+            CHECK(client.stop() == 0);
+        } else {
+            CHECK_FALSE(ticks.has_ended());
+            CHECK(finite.receive_all() == "ab");
+            CHECK(late.response().body == "late");
+            CHECK(client.stop() == 1);
+            CHECK_THROWS(static_cast<void>(ticks.receive_all()));
+        }
+    }
+}
+
+TEST_CASE("a handler that does not end when a stop cancels it has the grace") {
+    Engine app(quiet_config().with_shutdown_grace(10s));
+    app.get("/", [&](Context& ctx) -> Task<> {
+        BodyWriter out = ctx.stream("text/plain");
+        try {
+            co_await out.write("a");
+            co_await sake::sleep(1h);
+        } catch (const sake::Cancelled&) {
+        }
+        co_await sake::sleep(2s);
+        co_await out.write("bye");
+    });
+    TestClient client(app);
+    TestStream stream = client.open("/");
+    app.stop();
+    client.advance(1s);
+    CHECK_FALSE(stream.has_ended());
+    CHECK(stream.receive_all() == "abye");
+    CHECK(client.stop() == 0);
+}
+
+TEST_CASE("A1.5: 5,000 open streams end cleanly at a stop") {
+    const int count = is_sanitized ? 500 : 5000;
+    Engine app(quiet_config().with_max_connections(count + 10));
+    add_streams(app);
+    TestClient client(app);
+    std::vector<TestConnection> streams;
+    streams.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        streams.push_back(client.connect(1024));
+        streams.back().send(get_request("/tick"));
+    }
+    client.advance(0s);
+    app.stop();
+    client.advance(1s);
+    int clean = 0;
+    for (TestConnection& each : streams) clean += each.receive_all().ends_with("tick\n\r\n0\r\n\r\n") ? 1 : 0;
+    CHECK(clean == count);
+    CHECK(client.stop() == 0);
+}
+
+}  // namespace test_streams
