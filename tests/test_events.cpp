@@ -599,6 +599,27 @@ TEST_CASE("a stop with 5,000 streams of a hub ends all of them cleanly within a 
     CHECK(exit_code == 0);
 }
 
+TEST_CASE("a worker route publishes, and a reader in virtual time waits for it") {
+    Hub hub;
+    Engine app(quiet_config().with_worker_pool_size(1));
+    app.get("/events", [&hub](Context& ctx) { return hub.serve(ctx, "t"); });
+    app.post("/messages", [&hub](Context& ctx) { hub.publish("t", std::string(ctx.body())); }).worker();
+    TestClient client(app);
+    TestEvents events = client.events("/events");
+    for (const char* text : {"1", "2", "3"}) {
+        CHECK(client.post("/messages", text).status == 200);
+        CHECK(events.next()->data == text);
+    }
+}
+
+TEST_CASE("a test that waits for an event that never comes is told so") {
+    with_hub([](TestClient& client, Hub&) {
+        TestEvents events = client.events("/events");
+        CHECK_THROWS_WITH(static_cast<void>(events.next()), "no event has come for a day of virtual time");
+        events.close();
+    });
+}
+
 // --- Over sockets ---
 
 TEST_CASE("8 threads publish, and clients over sockets receive every message in the order of each") {

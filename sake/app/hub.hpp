@@ -70,7 +70,8 @@ class HubMessage {
 };
 
 /// The messages of one topic, from some moment on, for one reader: at most one `next` at a time. It may be
-/// made on one thread and read on another, and outlive its hub. Moves only; ends when it goes.
+/// made on one thread and read on another, and outlive its hub, but not go while its `next` is awaited. Moves
+/// only; ends when it goes.
 class [[nodiscard("the subscription ends at once")]] Subscription {
     class NextWait;
 
