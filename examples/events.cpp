@@ -1,6 +1,6 @@
-// A live page: what somebody writes appears at once in every browser that has the page open. A browser that has
-// lost its connection, also to a server that was started anew, comes again by itself and misses nothing that the
-// server still has.
+// A live page: what somebody writes appears at once in every browser that has the page open. A browser that
+// has lost its connection, also to a server that was started anew, comes again by itself and misses nothing
+// that the server still has.
 //
 //   g++ -std=c++20 -O2 -I../single_include events.cpp -o events -pthread && ./events
 //
@@ -64,11 +64,13 @@ int main(int argc, char** argv) {
     app.get("/events", [&hub](sake::Context& ctx) { return hub.serve(ctx, "messages"); });
 
     // A hub may be published to from anywhere: from handlers, worker routes and threads of one's own.
-    app.post("/messages", [&hub](sake::Context& ctx) {
-           if (ctx.body().empty()) throw sake::HttpError(400, "an empty message");
-           const std::uint64_t id = hub.publish("messages", std::string(ctx.body()));
-           ctx.json(202, {{"id", id}});
-       }).max_body(1000);
+    app.post("/messages",
+             [&hub](sake::Context& ctx) {
+                 if (ctx.body().empty()) throw sake::HttpError(400, "an empty message");
+                 const std::uint64_t id = hub.publish("messages", std::string(ctx.body()));
+                 ctx.json(202, {{"id", id}});
+             })
+        .max_body(1000);
 
     return app.run(argc > 1 ? argv[1] : "127.0.0.1:8080");
 }
