@@ -241,22 +241,23 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/peers/node ## the HTTP client against nginx and Python, files with curl, forms of curl and npm's senders, the pool against a PostgreSQL that dies; two minutes
+peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node ## client, files, forms, event streams and pool against nginx, Python, curl, npm's, PostgreSQL; three minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-files python3 tests/peers/files.py $(BUILD)/peers/files
 	@$(RECORD) peers-forms python3 tests/peers/forms.py $(BUILD)/peers/forms $(BUILD)/peers/node
 	@$(RECORD) peers-postgres python3 tests/peers/postgres.py $(BUILD)/peers/postgres --bench
+	@$(RECORD) peers-events node tests/peers/event_source.mjs $(BUILD)/examples/events $(BUILD)/peers/node/node_modules
 	@$(RECORD) --total peers
 $(BUILD)/peers/fetch: tests/peers/fetch.cpp
 $(BUILD)/peers/files: tests/peers/files.cpp
 $(BUILD)/peers/postgres: examples/postgres.cpp
 $(BUILD)/peers/forms: tests/peers/forms.cpp
-# Senders and a reader of forms.
+# Senders and a reader of forms, readers of event streams; of versions that Debian's node runs.
 $(BUILD)/peers/node:
-	@$(SETUP) curl npm
+	@$(SETUP) curl node npm
 	@mkdir -p $@.new
-	@npm install --silent --no-fund --no-audit --prefix $@.new form-data@4 undici@6 busboy@1
+	@npm install --silent --no-fund --no-audit --ignore-scripts --prefix $@.new form-data@4 undici@6 busboy@1 eventsource@3
 	@mv $@.new $@
 $(BUILD)/peers/%: single_include/sake.hpp | setup-product
 	@$(SETUP) python3 nginx curl libpq postgresql

@@ -46,6 +46,8 @@
 //   sake/http/cookie.hpp
 //   sake/http/uri.hpp
 //   sake/http/disposition.hpp
+//   sake/http/event_reader.hpp
+//   sake/http/event_text.hpp
 //   sake/http/mime.hpp
 //   sake/http/parameters.hpp
 //   sake/http/multipart.hpp
@@ -85,7 +87,7 @@
 //   sake/async/combinators.hpp
 //   sake/async/readiness.hpp
 //   sake/async/descriptor.hpp
-//   sake/async/event.hpp
+//   sake/async/flag.hpp
 //   sake/async/poller_simulated.hpp
 //   sake/async/sync.hpp
 //   sake/async/pool.hpp
@@ -118,12 +120,12 @@
 //   sake/io/tcp_listener.hpp
 //   sake/io/temporary_file.hpp
 //   sake/app/answered.hpp
+//   sake/app/config.hpp
 //   sake/app/answerer.hpp
 //   sake/app/json_numbers.hpp
 //   sake/app/json_fit.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
-//   sake/app/config.hpp
 //   sake/app/call_limits.hpp
 //   sake/app/request.hpp
 //   sake/app/file_body.hpp
@@ -147,6 +149,8 @@
 //   sake/app/form_reader.hpp
 //   sake/app/context_form.hpp
 //   sake/app/embed.hpp
+//   sake/app/event.hpp
+//   sake/app/event_stream.hpp
 //   sake/app/router.hpp
 //   sake/app/route_table.hpp
 //   sake/app/fallback.hpp
@@ -155,6 +159,11 @@
 //   sake/app/form_writer.hpp
 //   sake/app/static_options.hpp
 //   sake/app/group.hpp
+//   sake/app/hub_ring.hpp
+//   sake/app/hub_waiters.hpp
+//   sake/app/hub_core.hpp
+//   sake/app/hub.hpp
+//   sake/app/hub_serve.hpp
 //   sake/app/listing.hpp
 //   sake/app/observers.hpp
 //   sake/app/on_head.hpp
@@ -197,6 +206,7 @@
 //   sake/server/test_answer.hpp
 //   sake/server/test_client.hpp
 //   sake/server/test_stream.hpp
+//   sake/server/test_events.hpp
 
 #pragma once
 
@@ -3588,6 +3598,183 @@ constexpr bool is_attribute_char(char c) noexcept {
     std::string field = "attachment; filename=\"" + plain + "\"";
     if (!is_exact && is_text) field.append("; filename*=UTF-8''").append(extended);
     return field;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/event_reader.hpp ----
+
+// Reading a stream of server-sent events: bytes in, events out, as the HTML standard says ("Parsing an event
+// stream"). However the bytes are split, the events are the same.
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// An event that was received.
+struct StreamEvent {
+    std::string name;  // "" if it came without, for which a browser says "message"
+    std::string id;    // of the last event that had one: what a client that comes again sends
+    std::string data;  // its lines, with an LF between them
+    std::optional<std::chrono::milliseconds> retry;  // the hint that came with it
+};
+
+}  // namespace http
+
+namespace detail {
+
+class EventReader {
+  public:
+    /// Takes the next bytes of the stream. An event that is not complete at its end is none.
+    void take(std::string_view bytes) {
+        for (const char c : bytes) {
+            const bool is_rest_of_crlf = std::exchange(after_cr_, c == '\r') && c == '\n';
+            if (is_rest_of_crlf) continue;
+            if (c == '\r' || c == '\n') {
+                end_line();
+            } else {
+                line_ += c;
+            }
+        }
+    }
+
+    /// The next event that is complete.
+    [[nodiscard]] std::optional<http::StreamEvent> next() {
+        if (events_.empty()) return std::nullopt;
+        std::optional<http::StreamEvent> event(std::move(events_.front()));
+        events_.pop_front();
+        return event;
+    }
+
+    [[nodiscard]] bool has_next() const noexcept { return !events_.empty(); }
+
+    /// What a client that comes again says in Last-Event-ID.
+    [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
+    /// After how long it comes again, if the stream has said so.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept { return retry_; }
+    /// How many lines of comments there were.
+    [[nodiscard]] std::uint64_t comments() const noexcept { return comments_; }
+
+  private:
+    void end_line() {
+        std::string_view line = line_;
+        if (std::exchange(is_first_line_, false) && line.substr(0, 3) == "\xef\xbb\xbf")
+            line.remove_prefix(3);
+        if (line.empty()) {
+            end_event();
+        } else if (line.front() == ':') {
+            ++comments_;
+        } else {
+            const std::size_t colon = line.find(':');
+            std::string_view value = colon == line.npos ? std::string_view{} : line.substr(colon + 1);
+            if (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+            take_field(line.substr(0, colon), value);
+        }
+        line_.clear();
+    }
+
+    // Names are compared as they are; others are ignored.
+    void take_field(std::string_view name, std::string_view value) {
+        if (name == "data") {
+            event_.data.append(value).append(1, '\n');
+        } else if (name == "event") {
+            event_.name = value;
+        } else if (name == "id") {
+            if (value.find('\0') == value.npos) event_id_ = value;
+        } else if (name == "retry") {
+            const auto count = parse_decimal<std::uint64_t>(value);
+            if (!count || *count > longest_retry) return;
+            event_.retry = retry_ = std::chrono::milliseconds(static_cast<std::int64_t>(*count));
+        }
+    }
+
+    void end_event() {
+        last_id_ = event_id_;
+        if (!event_.data.empty()) {
+            event_.data.pop_back();
+            event_.id = last_id_;
+            events_.push_back(std::move(event_));
+        }
+        event_ = {};
+    }
+
+    static constexpr std::uint64_t longest_retry = std::uint64_t{1} << 53;  // what a browser can count
+
+    std::string line_;
+    bool is_first_line_ = true;
+    bool after_cr_ = false;
+    http::StreamEvent event_;  // the lines since the last empty one
+    std::string event_id_;
+    std::string last_id_;
+    std::optional<std::chrono::milliseconds> retry_;
+    std::uint64_t comments_ = 0;
+    std::deque<http::StreamEvent> events_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/http/event_text.hpp ----
+
+// The text of server-sent events, as the HTML standard has it: writing an event, a comment or a hint. What
+// cannot be said throws. Not here: reading it (event_reader.hpp), and when it is sent.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// One event. What is not there is not sent.
+struct EventFields {
+    std::string name;
+    std::optional<std::string> id;  // an empty one has the client forget the last
+    std::optional<std::string> data;
+    std::optional<std::chrono::milliseconds> retry;
+};
+
+/// Cuts the next line off, which ends with CR, LF or CRLF, or with the text.
+constexpr std::string_view take_event_line(std::string_view& text) noexcept {
+    const std::size_t end = text.find_first_of("\r\n");
+    const std::string_view line = text.substr(0, end);
+    const bool is_crlf = end != std::string_view::npos && text.substr(end, 2) == "\r\n";
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + (is_crlf ? 2 : 1));
+    return line;
+}
+
+/// Throws std::invalid_argument where `text`, a name or an id, has a CR, LF or NUL: it would end the line, or
+/// clients would ignore it.
+inline void check_event_text(std::string_view what, std::string_view text) {
+    constexpr std::string_view bad("\r\n\0", 3);
+    const std::size_t at = text.find_first_of(bad);
+    if (at != std::string_view::npos) throw_bad_byte(what, at, text[at]);
+}
+
+/// Appends `begin` and a line of the text, for each of its lines; for an empty text once.
+inline void append_event_lines(std::string& out, std::string_view begin, std::string_view text) {
+    for (;;) {
+        const bool has_end = text.find_first_of("\r\n") != std::string_view::npos;
+        const std::string_view line = take_event_line(text);
+        out.append(begin).append(line).append(1, '\n');
+        if (!has_end) return;  // after a line end at the end of the text comes one more, empty line
+    }
+}
+
+/// Appends an event with the empty line at its end; nothing if nothing is in it. One with a name has data,
+/// empty if need be, because clients pass no other on.
+inline void append_event(std::string& out, const EventFields& event) {
+    if (!event.name.empty()) out.append("event: ").append(event.name).append(1, '\n');
+    if (event.id) out.append("id: ").append(*event.id).append(1, '\n');
+    if (event.retry) out.append("retry: ").append(std::to_string(event.retry->count())).append(1, '\n');
+    if (event.data || !event.name.empty()) append_event_lines(out, "data: ", event.data.value_or(""));
+    if (!event.name.empty() || event.id || event.retry || event.data) out += '\n';
+}
+
+/// Appends a comment, which clients ignore.
+inline void append_event_comment(std::string& out, std::string_view text) {
+    append_event_lines(out, text.empty() ? ":" : ": ", text);
+    out += '\n';
 }
 
 }  // namespace detail
@@ -9386,44 +9573,46 @@ template <detail::Limit L = detail::NoLimit>
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/async/event.hpp ----
+// ---- sake/async/flag.hpp ----
 
-// Event: a flag that coroutines wait for.
+// Flag: what coroutines wait for until it is set. What the library itself waits for; programs have it as an
+// Event (app/event.hpp).
 
 namespace sake {
 inline namespace v0 {
+namespace detail {
 
 /// Coroutines that await it go on when it is set. For one reactor's thread; it must outlive its waiters.
-class Event {
-    class EventWait;
+class Flag {
+    class FlagWait;
 
   public:
-    Event() = default;
-    Event(const Event&) = delete;
-    Event& operator=(const Event&) = delete;
+    Flag() = default;
+    Flag(const Flag&) = delete;
+    Flag& operator=(const Flag&) = delete;
 
     /// Resumes everybody who waits; who comes later does not wait, until reset.
     void set() noexcept;
     void reset() noexcept { is_set_ = false; }
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
 
-    /// Waits until the event is set. Throws Cancelled.
-    [[nodiscard]] detail::Operation<EventWait, Event&> wait() noexcept;
+    /// Waits until it is set. Throws Cancelled.
+    [[nodiscard]] Operation<FlagWait, Flag&> wait() noexcept;
 
   private:
-    detail::ListNode waiters_;
+    ListNode waiters_;
     bool is_set_ = false;
 };
 
-class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail::ListNode {
+class [[nodiscard]] Flag::FlagWait final : public Wait, public ListNode {
   public:
-    explicit EventWait(Event& event) noexcept : event_(event) {}
+    explicit FlagWait(Flag& flag) noexcept : flag_(flag) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-        if (event_.is_set_) return give_way(coroutine);
+        if (flag_.is_set_) return give_way(coroutine);
         if (!suspend(coroutine)) return false;
-        insert_before(event_.waiters_);
+        insert_before(flag_.waiters_);
         return true;
     }
     void await_resume() const { throw_if_cancelled(); }
@@ -9434,22 +9623,21 @@ class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail:
         unlink();
         return true;
     }
-    Event& event_;
+    Flag& flag_;
 };
 
-inline void Event::set() noexcept {
+inline void Flag::set() noexcept {
     is_set_ = true;
     while (waiters_.is_linked()) {
-        auto& waiter = static_cast<EventWait&>(*waiters_.next());
+        auto& waiter = static_cast<FlagWait&>(*waiters_.next());
         waiter.unlink();
         waiter.finish();
     }
 }
 
-inline auto Event::wait() noexcept -> detail::Operation<EventWait, Event&> {
-    return detail::Operation<EventWait, Event&>(*this);
-}
+inline auto Flag::wait() noexcept -> Operation<FlagWait, Flag&> { return Operation<FlagWait, Flag&>(*this); }
 
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -9625,7 +9813,7 @@ class SimulatedPoller final : public Poller {
 // ---- sake/async/sync.hpp ----
 
 // Mutex and Semaphore: turns for coroutines of one reactor. Whoever waits holds no thread, and is served in
-// the order of coming. Between threads, use Channel. (Event is the third of the kind, in a part of its own.)
+// the order of coming. Between threads, use Channel. (Event is the third of the kind, in app/event.hpp.)
 
 namespace sake {
 inline namespace v0 {
@@ -13767,7 +13955,7 @@ Task<std::vector<SocketAddress>> resolve(Peer where) {
 struct ConnectRace {
     FileDescriptor winner;
     int error = 0;  // of the last that failed
-    Event one_has_failed;
+    Flag one_has_failed;
 };
 
 /// The outcome of connecting: 0 or an errno.
@@ -15095,6 +15283,279 @@ struct Answered {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/config.hpp ----
+
+// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
+// default here.
+
+namespace sake {
+inline namespace v0 {
+
+namespace detail {
+
+/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
+/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
+template <std::integral Field, std::integral Number>
+constexpr Field as_setting(Number value) noexcept {
+    const std::int64_t number = written_number(value);
+    constexpr Field largest = std::numeric_limits<Field>::max();
+    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
+        return largest;
+    using Signed = std::make_signed_t<Field>;
+    constexpr Signed smallest = std::numeric_limits<Signed>::min();
+    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
+    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
+    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
+}
+
+}  // namespace detail
+
+/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
+/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
+/// limit".
+struct Config {
+    // Worker routes.
+    int worker_pool_size = 0;  // threads; 0 is one per CPU
+    bool enable_worker_pool = true;
+    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
+    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
+
+    std::chrono::milliseconds stall_warning{
+        50};  // a handler that holds the reactor's thread for longer is logged
+
+    // Connections.
+    int max_connections =
+        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
+    int listen_backlog = 4096;
+    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
+    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
+    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
+    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
+    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
+    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
+    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
+    int minimum_rate = 240;                                // bytes per second: 408, or close
+    std::chrono::milliseconds half_close_window{
+        50};  // an end of input before its request, or this soon after, still gets the answer; later it
+              // means that the client has gone
+    std::chrono::milliseconds event_keep_alive{15'000};  // a comment after so much silence of an event stream
+    std::chrono::milliseconds shutdown_grace{30'000};    // what is in flight at stop() has this long to end
+    bool end_streams_at_stop = true;  // answers in pieces end when a stop begins; false: they have the grace
+
+    // A request.
+    std::size_t max_request_line = 8 * 1024;       // 414
+    std::size_t max_header_block = 16 * 1024;      // 431
+    int max_header_count = 100;                    // 431
+    std::size_t max_body = 1024 * 1024;            // decoded: 413
+    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
+    std::size_t max_trailers = 4 * 1024;           // of one body: 400
+    int max_json_depth = 64;                       // 400
+    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
+    std::size_t max_form_parts = 1'000;            // of a multipart body, fields and files: 413
+    std::size_t max_form_files = 100;              // 413
+    std::size_t max_form_field = 64 * 1024;        // one field, of any form: 413
+    std::size_t max_form_pairs = 10'000;           // of a urlencoded body: 413
+    std::size_t form_memory = 256 * 1024;  // a larger file of a streamed form goes to a temporary file
+    std::string temporary_directory = {};  // of such files; "" is TMPDIR, else /tmp
+
+    // A response.
+    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
+
+    // The process.
+    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
+    PollerKind poller = PollerKind::automatic;
+    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
+    // process and for the programs that it starts.
+    bool raise_file_limit = true;
+    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
+    bool announce = true;        // log one line with the address at start
+    LogSink log = log_to_stderr;
+
+    [[nodiscard]] static Config with_defaults() { return {}; }
+
+    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
+    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
+    template <std::integral Number>
+    Config& with_worker_queue_limit(Number jobs) {
+        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
+    }
+    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
+    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
+    template <std::integral Number>
+    Config& with_max_connections(Number count) {
+        return max_connections = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_listen_backlog(Number count) {
+        return listen_backlog = detail::as_setting<int>(count), *this;
+    }
+    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
+    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
+    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
+    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
+    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
+    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
+    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
+    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
+    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
+    Config& with_event_keep_alive(std::chrono::milliseconds t) { return event_keep_alive = t, *this; }
+    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
+    Config& with_end_streams_at_stop(bool on) { return end_streams_at_stop = on, *this; }
+    template <std::integral Number>
+    Config& with_max_request_line(Number bytes) {
+        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_block(Number bytes) {
+        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_header_count(Number count) {
+        return max_header_count = detail::as_setting<int>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_body(Number bytes) {
+        return max_body = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_chunk_extensions(Number bytes) {
+        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_trailers(Number bytes) {
+        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_depth(Number depth) {
+        return max_json_depth = detail::as_setting<int>(depth), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_json_values(Number count) {
+        return max_json_values = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_form_parts(Number count) {
+        return max_form_parts = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_form_files(Number count) {
+        return max_form_files = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_form_field(Number bytes) {
+        return max_form_field = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    template <std::integral Number>
+    Config& with_max_form_pairs(Number count) {
+        return max_form_pairs = detail::as_setting<std::size_t>(count), *this;
+    }
+    template <std::integral Number>
+    Config& with_form_memory(Number bytes) {
+        return form_memory = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_temporary_directory(std::string path) {
+        return temporary_directory = std::move(path), *this;
+    }
+    template <std::integral Number>
+    Config& with_output_soft_limit(Number bytes) {
+        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
+    template <std::integral Number>
+    Config& with_max_buffered(Number bytes) {
+        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
+    }
+    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
+    Config& with_signals(bool on) { return handle_signals = on, *this; }
+    Config& with_announce(bool on) { return announce = on, *this; }
+    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
+};
+
+namespace detail {
+
+/// A setting as it was written, for a message.
+template <class Number>
+std::string setting_text(Number value) {
+    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
+    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
+    return std::to_string(is_minus_one ? -1 : written_number(value));
+}
+
+template <class Number>
+void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
+    if (std::cmp_greater_equal(written_number(value), smallest)) return;
+    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
+                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
+}
+
+/// The clock counts no further than this.
+inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
+
+inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
+    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
+    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
+        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
+    }
+}
+
+/// Throws std::invalid_argument naming the first field that makes no sense.
+inline void validate(const Config& config) {
+    check_setting("worker_pool_size", config.worker_pool_size, 0);
+    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
+    check_setting("worker_queue_timeout", config.worker_queue_timeout);
+    check_setting("stall_warning", config.stall_warning);
+    check_setting("max_connections", config.max_connections, 0);
+    check_setting("listen_backlog", config.listen_backlog, 1);
+    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
+        throw std::invalid_argument(
+            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
+    check_setting("keep_alive_timeout", config.keep_alive_timeout);
+    check_setting("header_timeout", config.header_timeout);
+    check_setting("request_timeout", config.request_timeout);
+    check_setting("read_timeout", config.read_timeout);
+    check_setting("write_timeout", config.write_timeout);
+    check_setting("rate_grace", config.rate_grace);
+    check_setting("minimum_rate", config.minimum_rate, 1);
+    check_setting("half_close_window", config.half_close_window, 0);
+    check_setting("event_keep_alive", config.event_keep_alive);
+    check_setting("shutdown_grace", config.shutdown_grace, 0);
+    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
+    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
+    check_setting("max_header_count", config.max_header_count, 0);
+    check_setting<std::size_t>("max_body", config.max_body, 0);
+    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
+    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
+    check_setting("max_json_depth", config.max_json_depth, 1);
+    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
+    check_setting<std::size_t>("max_form_parts", config.max_form_parts, 0);
+    check_setting<std::size_t>("max_form_files", config.max_form_files, 0);
+    check_setting<std::size_t>("max_form_field", config.max_form_field, 0);
+    check_setting<std::size_t>("max_form_pairs", config.max_form_pairs, 0);
+    check_setting<std::size_t>("form_memory", config.form_memory, 0);
+    if (config.temporary_directory.find('\0') != std::string::npos)
+        throw std::invalid_argument("Config::temporary_directory must not have a NUL byte in it");
+    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
+    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
+    if (!config.log) throw std::invalid_argument("Config::log must be callable");
+}
+
+/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
+/// moment. Throws as `validate` does.
+[[nodiscard]] inline Config settled(Config config) {
+    validate(config);
+    for (std::chrono::milliseconds* const each :
+         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
+          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
+          &config.rate_grace, &config.half_close_window, &config.event_keep_alive, &config.shutdown_grace}) {
+        *each = std::min(*each, longest_setting);
+    }
+    return config;
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/answerer.hpp ----
 
 // Answerer: the seam for an answer that leaves in pieces, whatever protocol it leaves by. A call has one
@@ -15129,6 +15590,8 @@ class Answerer {
     virtual void stop_waiting() noexcept = 0;
     /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
     virtual void give_up() noexcept = 0;
+
+    [[nodiscard]] virtual const Config& config() const noexcept = 0;
 
     /// What is written behind all else if a stop of the server ends the answer.
     std::string farewell;
@@ -15916,276 +16379,6 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/app/config.hpp ----
-
-// The settings of an Engine: every limit and timeout that a program may want to change has a name and a safe
-// default here.
-
-namespace sake {
-inline namespace v0 {
-
-namespace detail {
-
-/// What a setter was given, for a field that has another type: a number that the field cannot hold is its
-/// largest value, which means "no limit". A negative one stays negative, for `validate` to refuse.
-template <std::integral Field, std::integral Number>
-constexpr Field as_setting(Number value) noexcept {
-    const std::int64_t number = written_number(value);
-    constexpr Field largest = std::numeric_limits<Field>::max();
-    if (std::cmp_greater(number, largest) || number == std::numeric_limits<std::int64_t>::max())
-        return largest;
-    using Signed = std::make_signed_t<Field>;
-    constexpr Signed smallest = std::numeric_limits<Signed>::min();
-    if (std::cmp_less(number, smallest)) return static_cast<Field>(smallest);
-    // As an unsigned field, -1 would be the largest. So the smallest stands for it, as `setting_text` knows.
-    return static_cast<Field>(std::is_unsigned_v<Field> && number == -1 ? smallest : number);
-}
-
-}  // namespace detail
-
-/// How an Engine behaves. An aggregate: `Config{.max_connections = 100}`, or
-/// `Config::with_defaults().with_worker_pool(false)`. Sizes are bytes. The largest value of a type means "no
-/// limit".
-struct Config {
-    // Worker routes.
-    int worker_pool_size = 0;  // threads; 0 is one per CPU
-    bool enable_worker_pool = true;
-    int worker_queue_limit = 256;                           // jobs that wait; one more is a 503
-    std::chrono::milliseconds worker_queue_timeout{5'000};  // a longer wait in the queue is a 503
-
-    std::chrono::milliseconds stall_warning{
-        50};  // a handler that holds the reactor's thread for longer is logged
-
-    // Connections.
-    int max_connections =
-        0;  // 0 is the limit of open files less 128, at most 65,536; more wait in the backlog
-    int listen_backlog = 4096;
-    int unix_socket_mode = 0666;  // permissions of the file of a Unix socket, whatever the umask
-    std::chrono::milliseconds keep_alive_timeout{75'000};  // an idle connection is closed after it
-    std::chrono::milliseconds header_timeout{10'000};      // for a whole request head: 408
-    std::chrono::milliseconds request_timeout{30'000};     // for a coroutine handler or a worker: 504
-    std::chrono::milliseconds read_timeout{30'000};        // a pause within a request body: 408
-    std::chrono::milliseconds write_timeout{30'000};       // a pause within an answer: close
-    std::chrono::milliseconds rate_grace{5'000};           // after it, bodies must keep to minimum_rate
-    int minimum_rate = 240;                                // bytes per second: 408, or close
-    std::chrono::milliseconds half_close_window{
-        50};  // an end of input before its request, or this soon after, still gets the answer; later it
-              // means that the client has gone
-    std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
-    bool end_streams_at_stop = true;  // answers in pieces end when a stop begins; false: they have the grace
-
-    // A request.
-    std::size_t max_request_line = 8 * 1024;       // 414
-    std::size_t max_header_block = 16 * 1024;      // 431
-    int max_header_count = 100;                    // 431
-    std::size_t max_body = 1024 * 1024;            // decoded: 413
-    std::size_t max_chunk_extensions = 16 * 1024;  // of one body: 400
-    std::size_t max_trailers = 4 * 1024;           // of one body: 400
-    int max_json_depth = 64;                       // 400
-    std::size_t max_json_values = 250'000;         // of one document, the names of members included: 400
-    std::size_t max_form_parts = 1'000;            // of a multipart body, fields and files: 413
-    std::size_t max_form_files = 100;              // 413
-    std::size_t max_form_field = 64 * 1024;        // one field, of any form: 413
-    std::size_t max_form_pairs = 10'000;           // of a urlencoded body: 413
-    std::size_t form_memory = 256 * 1024;  // a larger file of a streamed form goes to a temporary file
-    std::string temporary_directory = {};  // of such files; "" is TMPDIR, else /tmp
-
-    // A response.
-    std::size_t output_soft_limit = 64 * 1024;  // answers to pipelined requests are gathered up to it
-
-    // The process.
-    std::size_t max_buffered = 256 * 1024 * 1024;  // of all connections together: 503, or close
-    PollerKind poller = PollerKind::automatic;
-    // If max_connections is 0, the soft limit of open files is the hard one while it runs, for the whole
-    // process and for the programs that it starts.
-    bool raise_file_limit = true;
-    bool handle_signals = true;  // SIGINT and SIGTERM stop the engine gracefully, a second one at once
-    bool announce = true;        // log one line with the address at start
-    LogSink log = log_to_stderr;
-
-    [[nodiscard]] static Config with_defaults() { return {}; }
-
-    Config& with_worker_pool(bool on) { return enable_worker_pool = on, *this; }
-    Config& with_worker_pool_size(int threads) { return worker_pool_size = threads, *this; }
-    template <std::integral Number>
-    Config& with_worker_queue_limit(Number jobs) {
-        return worker_queue_limit = detail::as_setting<int>(jobs), *this;
-    }
-    Config& with_worker_queue_timeout(std::chrono::milliseconds t) { return worker_queue_timeout = t, *this; }
-    Config& with_stall_warning(std::chrono::milliseconds t) { return stall_warning = t, *this; }
-    template <std::integral Number>
-    Config& with_max_connections(Number count) {
-        return max_connections = detail::as_setting<int>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_listen_backlog(Number count) {
-        return listen_backlog = detail::as_setting<int>(count), *this;
-    }
-    Config& with_unix_socket_mode(int mode) { return unix_socket_mode = mode, *this; }
-    Config& with_keep_alive_timeout(std::chrono::milliseconds t) { return keep_alive_timeout = t, *this; }
-    Config& with_header_timeout(std::chrono::milliseconds t) { return header_timeout = t, *this; }
-    Config& with_request_timeout(std::chrono::milliseconds t) { return request_timeout = t, *this; }
-    Config& with_read_timeout(std::chrono::milliseconds t) { return read_timeout = t, *this; }
-    Config& with_write_timeout(std::chrono::milliseconds t) { return write_timeout = t, *this; }
-    Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
-    Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
-    Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
-    Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
-    Config& with_end_streams_at_stop(bool on) { return end_streams_at_stop = on, *this; }
-    template <std::integral Number>
-    Config& with_max_request_line(Number bytes) {
-        return max_request_line = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_header_block(Number bytes) {
-        return max_header_block = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_header_count(Number count) {
-        return max_header_count = detail::as_setting<int>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_body(Number bytes) {
-        return max_body = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_chunk_extensions(Number bytes) {
-        return max_chunk_extensions = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_trailers(Number bytes) {
-        return max_trailers = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_json_depth(Number depth) {
-        return max_json_depth = detail::as_setting<int>(depth), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_json_values(Number count) {
-        return max_json_values = detail::as_setting<std::size_t>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_form_parts(Number count) {
-        return max_form_parts = detail::as_setting<std::size_t>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_form_files(Number count) {
-        return max_form_files = detail::as_setting<std::size_t>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_form_field(Number bytes) {
-        return max_form_field = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    template <std::integral Number>
-    Config& with_max_form_pairs(Number count) {
-        return max_form_pairs = detail::as_setting<std::size_t>(count), *this;
-    }
-    template <std::integral Number>
-    Config& with_form_memory(Number bytes) {
-        return form_memory = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_temporary_directory(std::string path) {
-        return temporary_directory = std::move(path), *this;
-    }
-    template <std::integral Number>
-    Config& with_output_soft_limit(Number bytes) {
-        return output_soft_limit = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_poller(PollerKind kind) { return poller = kind, *this; }
-    template <std::integral Number>
-    Config& with_max_buffered(Number bytes) {
-        return max_buffered = detail::as_setting<std::size_t>(bytes), *this;
-    }
-    Config& with_raise_file_limit(bool on) { return raise_file_limit = on, *this; }
-    Config& with_signals(bool on) { return handle_signals = on, *this; }
-    Config& with_announce(bool on) { return announce = on, *this; }
-    Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
-};
-
-namespace detail {
-
-/// A setting as it was written, for a message.
-template <class Number>
-std::string setting_text(Number value) {
-    constexpr auto smallest = std::numeric_limits<std::make_signed_t<Number>>::min();
-    const bool is_minus_one = std::is_unsigned_v<Number> && value == static_cast<Number>(smallest);
-    return std::to_string(is_minus_one ? -1 : written_number(value));
-}
-
-template <class Number>
-void check_setting(const char* name, Number value, Number smallest, const std::string& unit = {}) {
-    if (std::cmp_greater_equal(written_number(value), smallest)) return;
-    throw std::invalid_argument(std::string("Config::") + name + " must be at least " +
-                                std::to_string(smallest) + unit + ", not " + setting_text(value) + unit);
-}
-
-/// The clock counts no further than this.
-inline constexpr std::chrono::milliseconds longest_setting = std::chrono::hours(24 * 3650);
-
-inline void check_setting(const char* name, std::chrono::milliseconds value, std::int64_t smallest = 1) {
-    check_setting<std::int64_t>(name, value.count(), smallest, " ms");
-    if (value > longest_setting && value != std::chrono::milliseconds::max()) {
-        throw std::invalid_argument(std::string("Config::") + name + " must be at most 10 years");
-    }
-}
-
-/// Throws std::invalid_argument naming the first field that makes no sense.
-inline void validate(const Config& config) {
-    check_setting("worker_pool_size", config.worker_pool_size, 0);
-    check_setting("worker_queue_limit", config.worker_queue_limit, 0);
-    check_setting("worker_queue_timeout", config.worker_queue_timeout);
-    check_setting("stall_warning", config.stall_warning);
-    check_setting("max_connections", config.max_connections, 0);
-    check_setting("listen_backlog", config.listen_backlog, 1);
-    if (config.unix_socket_mode < 0 || config.unix_socket_mode > 0777)
-        throw std::invalid_argument(
-            "Config::unix_socket_mode must be 0 to 0777, an octal number such as 0660");
-    check_setting("keep_alive_timeout", config.keep_alive_timeout);
-    check_setting("header_timeout", config.header_timeout);
-    check_setting("request_timeout", config.request_timeout);
-    check_setting("read_timeout", config.read_timeout);
-    check_setting("write_timeout", config.write_timeout);
-    check_setting("rate_grace", config.rate_grace);
-    check_setting("minimum_rate", config.minimum_rate, 1);
-    check_setting("half_close_window", config.half_close_window, 0);
-    check_setting("shutdown_grace", config.shutdown_grace, 0);
-    check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
-    check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
-    check_setting("max_header_count", config.max_header_count, 0);
-    check_setting<std::size_t>("max_body", config.max_body, 0);
-    check_setting<std::size_t>("max_chunk_extensions", config.max_chunk_extensions, 0);
-    check_setting<std::size_t>("max_trailers", config.max_trailers, 0);
-    check_setting("max_json_depth", config.max_json_depth, 1);
-    check_setting<std::size_t>("max_json_values", config.max_json_values, 1);
-    check_setting<std::size_t>("max_form_parts", config.max_form_parts, 0);
-    check_setting<std::size_t>("max_form_files", config.max_form_files, 0);
-    check_setting<std::size_t>("max_form_field", config.max_form_field, 0);
-    check_setting<std::size_t>("max_form_pairs", config.max_form_pairs, 0);
-    check_setting<std::size_t>("form_memory", config.form_memory, 0);
-    if (config.temporary_directory.find('\0') != std::string::npos)
-        throw std::invalid_argument("Config::temporary_directory must not have a NUL byte in it");
-    check_setting<std::size_t>("output_soft_limit", config.output_soft_limit, 1);
-    check_setting<std::size_t>("max_buffered", config.max_buffered, 1);
-    if (!config.log) throw std::invalid_argument("Config::log must be callable");
-}
-
-/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
-/// moment. Throws as `validate` does.
-[[nodiscard]] inline Config settled(Config config) {
-    validate(config);
-    for (std::chrono::milliseconds* const each :
-         {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
-          &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
-          &config.rate_grace, &config.half_close_window, &config.shutdown_grace}) {
-        *each = std::min(*each, longest_setting);
-    }
-    return config;
-}
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/app/call_limits.hpp ----
 
 // How much of a request a handler may be given: what the settings say of JSON and of forms.
@@ -16658,6 +16851,7 @@ namespace sake {
 inline namespace v0 {
 
 class BodyWriter;
+class EventStream;
 class Form;
 
 namespace detail {
@@ -16802,6 +16996,9 @@ class Context {
     /// without a body.
     [[nodiscard]] BodyWriter stream(std::string_view content_type);
     [[nodiscard]] BodyWriter stream(int code, std::string_view content_type);
+    /// An answer of server-sent events, by a handler that is a coroutine; the rest as with `stream`, but that
+    /// the head leaves at once. Sets Cache-Control, unless that is set, and X-Accel-Buffering.
+    [[nodiscard]] EventStream events();
     /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
     /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302);
@@ -19654,6 +19851,330 @@ EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files) {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/event.hpp ----
+
+// Event: a flag that coroutines wait for, and the message of a stream of events. One class is both, because
+// both are called an event wherever they are used; a program seldom has one that is.
+
+namespace sake {
+inline namespace v0 {
+
+/// A flag: coroutines that await it go on when it is set. For one reactor's thread; it must outlive its
+/// waiters.
+///
+///     Event opened;
+///     co_await opened.wait();  // in one coroutine
+///     opened.set();            // in another
+///
+/// Or what an EventStream sends:
+///
+///     co_await events.send(Event("7 of 9").name("progress").id(7));
+///
+/// A copy has the message and whether it is set, and nobody who waits.
+class Event {
+  public:
+    Event() = default;
+    /// An event with this data; each of its lines, whatever they end with, becomes a line of data.
+    explicit Event(std::string data) : message_(std::make_unique<detail::EventFields>()) {
+        message_->data = std::move(data);
+    }
+    /// An event whose data is JSON.
+    [[nodiscard]] static Event json(const Json& value) { return Event(dump_json(value)); }
+
+    Event(const Event& other) : message_(copy_of(other)) {
+        if (other.is_set()) set();
+    }
+    Event(Event&& other) noexcept : message_(std::move(other.message_)) {
+        if (other.is_set()) set();
+    }
+    /// Whoever waits for this one goes on if the other is set.
+    Event& operator=(const Event& other) { return *this = Event(other); }
+    Event& operator=(Event&& other) noexcept {
+        message_ = std::exchange(other.message_, nullptr);
+        if (other.is_set()) {
+            set();
+        } else {
+            reset();
+        }
+        return *this;
+    }
+    ~Event() = default;
+
+    // --- The flag ---
+
+    /// Resumes everybody who waits; who comes later does not wait, until reset.
+    void set() noexcept { flag_.set(); }
+    void reset() noexcept { flag_.reset(); }
+    [[nodiscard]] bool is_set() const noexcept { return flag_.is_set(); }
+    /// Waits until the event is set. Throws Cancelled.
+    [[nodiscard]] auto wait() noexcept { return flag_.wait(); }
+
+    // --- The message ---
+
+    /// What kind of event it is, for which a browser has listeners: addEventListener(name, ...). Throws
+    /// std::invalid_argument on CR, LF and NUL.
+    Event& name(std::string text) & {
+        detail::check_event_text("the name of an event", text);
+        return message().name = std::move(text), *this;
+    }
+    Event&& name(std::string text) && { return std::move(name(std::move(text))); }
+    /// What a client that comes again sends as Last-Event-ID. Throws as `name` does.
+    Event& id(std::string text) & {
+        detail::check_event_text("the id of an event", text);
+        return message().id = std::move(text), *this;
+    }
+    Event&& id(std::string text) && { return std::move(id(std::move(text))); }
+    template <std::integral Number>
+    Event& id(Number number) & {
+        return id(std::to_string(number));
+    }
+    template <std::integral Number>
+    Event&& id(Number number) && {
+        return std::move(id(std::to_string(number)));
+    }
+    /// After how long a client that has lost its connection comes again. Throws std::invalid_argument if it
+    /// is negative.
+    template <class Rep, class Period>
+    Event& retry(std::chrono::duration<Rep, Period> time) & {
+        if (time < time.zero()) throw std::invalid_argument("the retry time of an event is negative");
+        message().retry = std::chrono::ceil<std::chrono::milliseconds>(detail::to_clock(time));
+        return *this;
+    }
+    template <class Rep, class Period>
+    Event&& retry(std::chrono::duration<Rep, Period> time) && {
+        return std::move(retry(time));
+    }
+    /// What was set by it.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept {
+        return message_ == nullptr ? std::nullopt : message_->retry;
+    }
+
+    /// The message as it is sent, with the empty line at its end; "" for a flag.
+    [[nodiscard]] std::string text() const {
+        std::string out;
+        if (message_ != nullptr) detail::append_event(out, *message_);
+        return out;
+    }
+
+  private:
+    using Message = std::unique_ptr<detail::EventFields>;
+    [[nodiscard]] static Message copy_of(const Event& other) {
+        return other.message_ == nullptr ? nullptr : std::make_unique<detail::EventFields>(*other.message_);
+    }
+    [[nodiscard]] detail::EventFields& message() {
+        if (message_ == nullptr) message_ = std::make_unique<detail::EventFields>();
+        return *message_;
+    }
+
+    detail::Flag flag_;
+    Message message_;  // none for a flag
+};
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/event_stream.hpp ----
+
+// EventStream: server-sent events as a handler sends them, and the comments that keep a silent stream alive.
+
+namespace sake {
+inline namespace v0 {
+
+class EventStream;
+
+namespace detail {
+
+/// What the EventStream and those who wait for its client share: the answer, and how long it was silent.
+class EventSender : private Timer {
+  public:
+    explicit EventSender(Call& call)
+        : Timer(&silence_is_over),
+          call_(call),
+          config_(call.answerer->config()),
+          reactor_(*Reactor::current()),
+          jitter_(seed()) {
+        hint_retry(std::chrono::milliseconds(2500));
+        listen_to_silence();
+    }
+    ~EventSender() { reactor_.timers().cancel(*this); }
+
+    [[nodiscard]] Call& call() noexcept { return call_; }
+
+    /// As Answerer::write, behind what is left of a comment.
+    bool write(std::string_view& text) {
+        Answerer& answerer = *call_.answerer;
+        if (!comment_.empty() && !answerer.write(comment_)) return false;
+        const bool is_sent = answerer.write(text);
+        // A client would take a hint in the middle of an event for a part of it.
+        if (text.empty()) {
+            answerer.farewell = farewell_;
+        } else {
+            answerer.farewell.clear();
+        }
+        if (is_sent) listen_to_silence();
+        return is_sent;
+    }
+    /// Somebody waits to write on. Meanwhile there is no silence.
+    void set_waiting(bool on) noexcept { is_waiting_ = on; }
+
+    /// At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
+    /// come at once.
+    void hint_retry(std::chrono::milliseconds time) {
+        constexpr std::int64_t longest = std::int64_t{1} << 48;
+        const std::int64_t least = time.count() < longest ? time.count() : longest;
+        const auto more = static_cast<std::int64_t>(jitter_ % static_cast<std::uint64_t>(least * 4 / 5 + 1));
+        farewell_ = "retry: " + std::to_string(least + more) + "\n\n";
+        call_.answerer->farewell = farewell_;
+    }
+
+  private:
+    // Different for each stream; nothing depends on its being hard to guess.
+    [[nodiscard]] std::uint64_t seed() const noexcept {
+        auto mixed = static_cast<std::uint64_t>(reactor_.present().time_since_epoch().count()) ^
+                     static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(this));
+        mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9u;
+        mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebu;
+        return mixed ^ (mixed >> 31);
+    }
+
+    void listen_to_silence() {
+        is_stalled_ = false;
+        reactor_.timers().set(*this, reactor_.deadline_in(config_.event_keep_alive));
+    }
+    static void silence_is_over(Timer& timer) noexcept { static_cast<EventSender&>(timer).break_silence(); }
+
+    // What is thrown here is thrown at the handler's next write as well: the call was cut off, or there is no
+    // memory.
+    void break_silence() noexcept {
+        try {
+            Answerer& answerer = *call_.answerer;
+            if (!is_waiting_ && comment_.empty()) comment_ = ":\n\n";
+            if (is_waiting_ || answerer.write(comment_)) return listen_to_silence();
+            const TimePoint present = reactor_.present();
+            if (!std::exchange(is_stalled_, true)) stalled_since_ = present;
+            const std::chrono::milliseconds most = config_.write_timeout;
+            if (present - stalled_since_ >= most) return answerer.give_up();
+            reactor_.timers().set(*this, reactor_.deadline_in(std::min(most, config_.event_keep_alive)));
+        } catch (...) {
+        }
+    }
+
+    Call& call_;
+    const Config& config_;
+    Reactor& reactor_;
+    const std::uint64_t jitter_;
+    std::string farewell_;
+    std::string_view comment_;  // what is left to be sent of one
+    TimePoint stalled_since_{};
+    bool is_stalled_ = false;  // the client has not taken the last comment
+    bool is_waiting_ = false;
+};
+
+class [[nodiscard]] EventWait final : public ClientWait {
+  public:
+    EventWait(EventSender& sender, std::string&& text) noexcept
+        : sender_(sender), text_(std::move(text)), left_(text_) {}
+    void await_resume() { throw_failure(); }
+    void describe(std::string& out) const override { out += "a client to take an event"; }
+
+  private:
+    bool try_now() override { return text_.empty() || sender_.write(left_); }
+    TimePoint wake_later() override {
+        sender_.set_waiting(true);
+        return sender_.call().answerer->wait_for_room(*this);
+    }
+    void stop_waiting() noexcept override {
+        sender_.set_waiting(false);
+        sender_.call().answerer->stop_waiting();
+    }
+    void be_late() override { sender_.call().answerer->give_up(); }
+
+    EventSender& sender_;
+    const std::string text_;
+    std::string_view left_;
+};
+
+/// Events that are to be sent. Awaiting it makes its wait.
+class [[nodiscard("nothing is sent until it is awaited")]] SendEvents {
+  public:
+    SendEvents(EventSender& sender, std::string&& text) noexcept : sender_(sender), text_(std::move(text)) {}
+    [[nodiscard]] EventWait operator co_await() && noexcept { return EventWait(sender_, std::move(text_)); }
+
+  private:
+    EventSender& sender_;
+    std::string text_;
+};
+
+}  // namespace detail
+
+/// What Context::events returns: an answer of server-sent events, which lasts until the handler ends. Every
+/// send waits while the client is slow, and throws Cancelled when the client leaves or takes nothing for too
+/// long. One at a time: a send that begins while another waits throws std::logic_error.
+///
+/// After Config::event_keep_alive of silence a comment is sent, so that nothing between here and the client
+/// closes a connection that seems dead. At a stop of the server, the client is told to come again in some
+/// seconds.
+class EventStream {
+  public:
+    EventStream(const EventStream&) = delete;
+    EventStream& operator=(const EventStream&) = delete;
+    ~EventStream() = default;
+
+    /// An event of this data, which may have any number of lines.
+    [[nodiscard]] detail::SendEvents send(std::string_view data) {
+        std::string text;
+        detail::append_event_lines(text, "data: ", data);
+        text += '\n';
+        return write(std::move(text));
+    }
+    /// An event with a name, an id or a retry time. One that has no message sends nothing.
+    [[nodiscard]] detail::SendEvents send(const Event& event) {
+        if (const auto retry = event.retry()) sender_.hint_retry(*retry);
+        return write(event.text());
+    }
+    /// An event whose data is JSON, of anything that nlohmann/json converts.
+    [[nodiscard]] detail::SendEvents send_json(const Json& value) { return send(Event::json(value)); }
+    /// A comment, which clients ignore.
+    [[nodiscard]] detail::SendEvents comment(std::string_view text = {}) {
+        std::string lines;
+        detail::append_event_comment(lines, text);
+        return write(std::move(lines));
+    }
+
+    /// The id of the last event that the client has seen, as it says; "" if it does not. Valid until the
+    /// handler ends.
+    [[nodiscard]] std::string_view last_event_id() noexcept {
+        return sender_.call().context.header("Last-Event-ID");
+    }
+
+  private:
+    friend class Context;
+    friend class Hub;
+    explicit EventStream(detail::Call& call) : sender_(call) {}
+    [[nodiscard]] detail::SendEvents write(std::string text) noexcept { return {sender_, std::move(text)}; }
+
+    detail::EventSender sender_;
+};
+
+namespace detail {
+
+/// Makes the call's answer a stream of events, and sends its head.
+inline Call& begin_events(Call& call) {
+    begin_stream(call, "text/event-stream");
+    http::Headers& headers = call.response.headers;
+    if (!headers.contains("Cache-Control")) headers.set("Cache-Control", "no-cache");
+    headers.set("X-Accel-Buffering", "no");  // has nginx and its like pass each event on at once
+    send_head(call);
+    return call;
+}
+
+}  // namespace detail
+
+inline EventStream Context::events() { return EventStream(detail::begin_events(*call_)); }
+
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/router.hpp ----
 
 // The router: a tree of path segments, built while routes are registered and only read while serving. A
@@ -20826,6 +21347,766 @@ class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_
     detail::RouteTable* table_;
     detail::Scope* scope_;
 };
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/hub_ring.hpp ----
+
+// The messages that a topic of a Hub keeps: a ring with bounds, the oldest goes first. Not here: threads.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A message as it was published; one for all who read it.
+struct HubPost {
+    HubPost(std::string_view its_topic, std::string text) : topic(its_topic), data(std::move(text)) {}
+    std::string topic;
+    std::string data;
+    std::uint64_t id = 0;
+};
+
+/// Counts the messages of its topic from 0 on, and has those from begin() to end().
+class HubRing {
+  public:
+    using Post = std::shared_ptr<const HubPost>;
+
+    /// Keeps so many messages, and fewer if they have more bytes than that; the newest in any case.
+    HubRing(std::size_t messages, std::size_t bytes, std::uint64_t missing_up_to) noexcept
+        : most_messages_(messages), most_bytes_(bytes), missing_up_to_(missing_up_to) {}
+
+    [[nodiscard]] std::uint64_t begin() const noexcept { return end_ - size_; }
+    [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] const Post& at(std::uint64_t number) const noexcept {
+        return slots_[static_cast<std::size_t>(number % slots_.size())];
+    }
+    /// What it keeps, with what it takes to keep it.
+    [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+    /// Of messages up to this id, some may have been here and gone.
+    [[nodiscard]] std::uint64_t missing_up_to() const noexcept { return missing_up_to_; }
+
+    /// The number of the first message with a greater id; end() if there is none.
+    [[nodiscard]] std::uint64_t number_after(std::uint64_t id) const noexcept {
+        std::uint64_t low = begin();
+        for (std::uint64_t high = end_; low < high;) {
+            const std::uint64_t middle = low + (high - low) / 2;
+            if (at(middle)->id > id) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        return low;
+    }
+
+    /// Makes room in memory for one more.
+    void reserve() {
+        if (size_ < slots_.size() || size_ == most_messages_) return;
+        std::vector<Post> larger(std::min(most_messages_, std::max<std::size_t>(4, 2 * size_)));
+        for (std::uint64_t each = begin(); each != end_; ++each) {
+            larger[static_cast<std::size_t>(each % larger.size())] =
+                std::move(slots_[static_cast<std::size_t>(each % slots_.size())]);
+        }
+        slots_.swap(larger);
+    }
+    /// After reserve.
+    void push(Post post) noexcept {
+        if (size_ == most_messages_) drop_oldest();
+        bytes_ += cost(*post);
+        slots_[static_cast<std::size_t>(end_ % slots_.size())] = std::move(post);
+        ++end_;
+        ++size_;
+        while (size_ > 1 && bytes_ > most_bytes_) drop_oldest();
+    }
+
+  private:
+    [[nodiscard]] static std::size_t cost(const HubPost& post) noexcept {
+        return sizeof(HubPost) + post.topic.size() + post.data.size();
+    }
+    void drop_oldest() noexcept {
+        Post& oldest = slots_[static_cast<std::size_t>(begin() % slots_.size())];
+        missing_up_to_ = oldest->id;
+        bytes_ -= cost(*oldest);
+        oldest.reset();
+        --size_;
+    }
+
+    std::size_t most_messages_;
+    std::size_t most_bytes_;
+    std::uint64_t missing_up_to_;
+    std::vector<Post> slots_;
+    std::uint64_t end_ = 0;
+    std::size_t size_ = 0;
+    std::size_t bytes_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/hub_waiters.hpp ----
+
+// How the word of a new message of a Hub comes to the loops of those who wait for it: a publisher wakes a
+// group, all who wait for one topic on one reactor, and not each of them. That needs one post for any number
+// of messages and waiters, and the reactor does the rest.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Who waits in a group.
+class HubWaiter : public Wait, public ListNode {
+  public:
+    /// Whether it need not wait any more. Looks at what other threads change before they wake the group.
+    [[nodiscard]] virtual bool is_served() const noexcept = 0;
+    void describe(std::string& out) const override { out += "a message of a Hub"; }
+
+  protected:
+    ~HubWaiter() = default;
+
+  private:
+    bool withdraw() noexcept override {
+        unlink();
+        return true;
+    }
+};
+
+class HubPort;
+
+/// Who waits for a topic on one reactor. A waiter enters, and then looks whether it is served; a publisher
+/// publishes, and then looks whether the group waits: in the one order of all that they do, one of them sees
+/// the other.
+class HubGroup {
+  public:
+    explicit HubGroup(std::shared_ptr<HubPort> port) noexcept : port_(std::move(port)) {}
+    HubGroup(const HubGroup&) = delete;
+    HubGroup& operator=(const HubGroup&) = delete;
+
+    [[nodiscard]] const std::shared_ptr<HubPort>& port() const noexcept { return port_; }
+
+    /// On the reactor's thread: suspended, and not served when it looked.
+    void enter(HubWaiter& waiter) noexcept {
+        waiter.insert_before(waiters_);
+        State idle = State::idle;
+        state_.compare_exchange_strong(idle, State::waiting);
+        if (!waiter.is_served()) return;
+        waiter.unlink();
+        waiter.finish();
+    }
+    /// From any thread: true for the one publisher who has to bring the word to the port.
+    [[nodiscard]] bool must_be_woken() noexcept {
+        State waiting = State::waiting;
+        return state_.compare_exchange_strong(waiting, State::woken);
+    }
+    /// On the reactor's thread: the word has come.
+    void wake() noexcept {
+        state_ = State::waiting;
+        for (ListNode* each = waiters_.next(); each != &waiters_;) {
+            auto& waiter = static_cast<HubWaiter&>(*each);
+            each = each->next();
+            if (!waiter.is_served()) continue;
+            waiter.unlink();
+            waiter.finish();
+        }
+        if (waiters_.is_linked()) return;
+        State waiting = State::waiting;  // unless somebody wakes it just now, in vain
+        state_.compare_exchange_strong(waiting, State::idle);
+    }
+
+    std::shared_ptr<HubGroup> next;  // of those on their way to a port; theirs alone while woken
+
+  private:
+    enum class State : std::uint8_t {
+        idle,     // nobody waits
+        waiting,  // somebody may
+        woken,    // the word is on its way: no other publisher need bring it
+    };
+
+    std::shared_ptr<HubPort> port_;
+    std::atomic<State> state_ = State::idle;
+    ListNode waiters_;  // the reactor's thread alone
+};
+
+/// A reactor as hubs know it, which may have ended.
+class HubPort final : public PostedCall {
+  public:
+    explicit HubPort(Reactor& reactor) noexcept : reactor_(&reactor) {}
+    HubPort(const HubPort&) = delete;
+    HubPort& operator=(const HubPort&) = delete;
+
+    /// From any thread. The lock is held during the post, so that the reactor does not go before it is over.
+    void bring(std::shared_ptr<HubGroup> group) noexcept {
+        {
+            const std::lock_guard lock(mutex_);
+            if (reactor_ == nullptr) return;
+            group->next = std::move(first_);
+            first_ = std::move(group);
+            if (std::exchange(is_posted_, true)) return;
+            if (Reactor::current() != reactor_) return reactor_->post(*this);
+        }
+        run();
+    }
+    void run() noexcept override {
+        std::shared_ptr<HubGroup> group;
+        {
+            const std::lock_guard lock(mutex_);
+            group = std::move(first_);
+            is_posted_ = false;
+        }
+        while (group != nullptr) {
+            std::shared_ptr<HubGroup> after_it = std::move(group->next);
+            group->wake();
+            group = std::move(after_it);
+        }
+    }
+
+    /// The reactor ends: nobody waits there any more.
+    void end() noexcept {
+        const std::lock_guard lock(mutex_);
+        reactor_ = nullptr;
+        while (first_ != nullptr) first_ = std::exchange(first_->next, nullptr);
+    }
+    [[nodiscard]] bool has_ended() const noexcept {
+        const std::lock_guard lock(mutex_);
+        return reactor_ == nullptr;
+    }
+
+  private:
+    mutable std::mutex mutex_;
+    Reactor* reactor_;
+    std::shared_ptr<HubGroup> first_;
+    bool is_posted_ = false;
+};
+
+/// The port of a reactor, which has one for all hubs: Reactor::local.
+struct HubPortOfReactor {
+    explicit HubPortOfReactor(Reactor& reactor) : port(std::make_shared<HubPort>(reactor)) {}
+    HubPortOfReactor(const HubPortOfReactor&) = delete;
+    HubPortOfReactor& operator=(const HubPortOfReactor&) = delete;
+    ~HubPortOfReactor() { port->end(); }
+    std::shared_ptr<HubPort> port;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/hub_core.hpp ----
+
+// The inside of a Hub, which its subscriptions share with it: topics, and who reads them. One lock for all,
+// which nobody holds for longer than it takes to find a topic and to copy a pointer.
+
+namespace sake {
+inline namespace v0 {
+
+/// What becomes of a subscriber who has not taken a message when it has to leave the ring for a newer one.
+enum class SlowSubscriber {
+    drop_oldest,  // it loses messages, and is told how many
+    close,        // its subscription ends
+};
+
+namespace detail {
+
+/// HubOptions as the inside needs them.
+struct HubLimits {
+    std::size_t messages;
+    std::size_t bytes;
+    std::size_t topics;
+    std::size_t unused_bytes;
+    SlowSubscriber slow;
+};
+
+/// A topic that somebody has published to or subscribes to. In a list if nobody subscribes to it.
+struct HubTopic : ListNode {
+    HubTopic(std::string_view its_name, const HubLimits& limits, std::uint64_t missing_up_to)
+        : name(its_name), ring(limits.messages, limits.bytes, missing_up_to) {}
+
+    const std::string name;
+    HubRing ring;
+    std::atomic<std::uint64_t> end = 0;  // of the ring, for those without the lock
+    std::size_t subscribers = 0;
+    std::vector<std::shared_ptr<HubGroup>> groups;  // one for each reactor where somebody has waited
+};
+
+class HubCore;
+
+/// What a subscription has taken, and its place. Its reader alone uses it.
+struct HubReader {
+    explicit HubReader(std::shared_ptr<HubCore> of) noexcept : core(std::move(of)) {}
+    HubReader(const HubReader&) = delete;
+    HubReader& operator=(const HubReader&) = delete;
+    ~HubReader();
+
+    /// Whether `take` has something to give or never will.
+    [[nodiscard]] bool is_served() const noexcept;
+
+    std::shared_ptr<HubCore> core;
+    HubTopic* topic = nullptr;
+    std::uint64_t next = 0;           // the number of the message that it reads next
+    bool is_stale = false;            // which it has yet to be told
+    bool is_too_slow = false;         // it was closed for it
+    bool is_awaited = false;          // by its one reader
+    std::shared_ptr<HubGroup> group;  // in which it waited last
+};
+
+/// What a reader is given: a message, or the news that it missed some.
+struct HubItem {
+    HubRing::Post post;  // none: there is nothing
+    bool is_stale = false;
+    std::uint64_t lost = 0;
+};
+
+class HubCore {
+  public:
+    /// Ids go on from the time of day, in microseconds since 1970, so that those of a later run are greater.
+    explicit HubCore(const HubLimits& limits)
+        : limits_(limits),
+          before_first_id_(static_cast<std::uint64_t>(
+              std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch()).count())),
+          last_id_(before_first_id_) {}
+
+    [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
+    [[nodiscard]] std::size_t topics() const noexcept {
+        const std::lock_guard lock(mutex_);
+        return topics_.size();
+    }
+    [[nodiscard]] std::size_t subscribers(std::string_view name) const noexcept {
+        const std::lock_guard lock(mutex_);
+        const auto place = place_of(name);
+        return is_at(place, name) ? (*place)->subscribers : 0;
+    }
+
+    std::uint64_t publish(std::string_view name, std::string text) {
+        auto post = std::make_shared<HubPost>(name, std::move(text));
+        std::shared_ptr<HubGroup> woken;
+        std::uint64_t id = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            if (is_closed_) return 0;
+            HubTopic& topic = find_or_make(name);
+            topic.ring.reserve();
+            id = post->id = ++last_id_;
+            if (topic.subscribers == 0) take_off_unused(topic);
+            topic.ring.push(std::move(post));
+            topic.end = topic.ring.end();
+            collect(topic, woken);
+            if (topic.subscribers == 0) leave_unused(topic);
+        }
+        bring(std::move(woken));
+        return id;
+    }
+
+    void subscribe(HubReader& reader, std::string_view name, std::uint64_t after_id) {
+        const std::lock_guard lock(mutex_);
+        HubTopic& topic = find_or_make(name);
+        if (topic.subscribers++ == 0) take_off_unused(topic);
+        reader.topic = &topic;
+        const bool is_of_this_run = after_id >= before_first_id_ && after_id <= last_id_;
+        if (after_id == 0) {
+            reader.next = topic.ring.end();
+        } else if (!is_of_this_run) {
+            reader.next = topic.ring.begin();
+            reader.is_stale = true;
+        } else {
+            reader.next = topic.ring.number_after(after_id);
+            reader.is_stale = after_id < topic.ring.missing_up_to();
+        }
+    }
+    void unsubscribe(HubTopic& topic) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (--topic.subscribers == 0) leave_unused(topic);
+    }
+
+    /// What comes next for a reader; nothing if that is yet to come, or never will.
+    [[nodiscard]] HubItem take(HubReader& reader) {
+        const std::lock_guard lock(mutex_);
+        const HubRing& ring = reader.topic->ring;
+        if (reader.next < ring.begin() && limits_.slow == SlowSubscriber::close && !reader.is_stale) {
+            reader.is_too_slow = true;
+        }
+        if (reader.is_too_slow) return {};
+        if (reader.is_stale || reader.next < ring.begin()) return take_stale(reader);
+        if (reader.next == ring.end()) return {};
+        return {ring.at(reader.next++), false, 0};
+    }
+
+    /// The group of a topic on a reactor. Those of reactors that have ended go.
+    [[nodiscard]] std::shared_ptr<HubGroup> group_of(HubTopic& topic, const std::shared_ptr<HubPort>& port) {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(topic.groups, [](const auto& each) { return each->port()->has_ended(); });
+        for (const auto& each : topic.groups) {
+            if (each->port() == port) return each;
+        }
+        return topic.groups.emplace_back(std::make_shared<HubGroup>(port));
+    }
+
+    void close() noexcept {
+        std::shared_ptr<HubGroup> woken;
+        {
+            const std::lock_guard lock(mutex_);
+            is_closed_ = true;
+            for (const auto& topic : topics_) collect(*topic, woken);
+        }
+        bring(std::move(woken));
+    }
+
+  private:
+    using Topics = std::vector<std::unique_ptr<HubTopic>>;
+
+    [[nodiscard]] Topics::const_iterator place_of(std::string_view name) const noexcept {
+        return std::lower_bound(topics_.begin(), topics_.end(), name,
+                                [](const auto& topic, std::string_view text) { return topic->name < text; });
+    }
+    [[nodiscard]] bool is_at(Topics::const_iterator place, std::string_view name) const noexcept {
+        return place != topics_.end() && (*place)->name == name;
+    }
+    [[nodiscard]] HubTopic& find_or_make(std::string_view name) {
+        const auto place = place_of(name);
+        if (is_at(place, name)) return **place;
+        HubTopic& made = **topics_.insert(place, std::make_unique<HubTopic>(name, limits_, forgotten_up_to_));
+        put_on_unused(made);
+        return made;
+    }
+
+    // Whoever is told that messages are missing has an id to go on from as well: that before what is there.
+    [[nodiscard]] HubItem take_stale(HubReader& reader) {
+        const HubRing& ring = reader.topic->ring;
+        auto news = std::make_shared<HubPost>(reader.topic->name, std::string());
+        HubItem item{nullptr, true, reader.is_stale ? 0 : ring.begin() - reader.next};
+        if (reader.next < ring.begin()) reader.next = ring.begin();
+        reader.is_stale = false;
+        news->id = reader.next == ring.end() ? last_id_ : ring.at(reader.next)->id - 1;
+        item.post = std::move(news);
+        return item;
+    }
+
+    void take_off_unused(HubTopic& topic) noexcept {
+        topic.unlink();
+        --unused_;
+        unused_bytes_ -= topic.ring.bytes();
+    }
+    void put_on_unused(HubTopic& topic) noexcept {
+        topic.insert_before(unused_topics_);
+        ++unused_;
+        unused_bytes_ += topic.ring.bytes();
+    }
+    // As the one used last. Those used longest ago are forgotten while there are too many.
+    void leave_unused(HubTopic& topic) noexcept {
+        put_on_unused(topic);
+        if (topic.ring.empty()) forget(topic);
+        while (unused_ > limits_.topics || unused_bytes_ > limits_.unused_bytes) {
+            forget(static_cast<HubTopic&>(*unused_topics_.next()));
+        }
+    }
+    void forget(HubTopic& topic) noexcept {
+        if (!topic.ring.empty()) {
+            forgotten_up_to_ = std::max(forgotten_up_to_, topic.ring.at(topic.ring.end() - 1)->id);
+        }
+        take_off_unused(topic);
+        topics_.erase(place_of(topic.name));
+    }
+
+    static void collect(HubTopic& topic, std::shared_ptr<HubGroup>& woken) noexcept {
+        for (const auto& group : topic.groups) {
+            if (!group->must_be_woken()) continue;
+            group->next = std::move(woken);
+            woken = group;
+        }
+    }
+    static void bring(std::shared_ptr<HubGroup> woken) noexcept {
+        while (woken != nullptr) {
+            std::shared_ptr<HubGroup> next = std::move(woken->next);
+            const std::shared_ptr<HubPort> port = woken->port();  // it may go with the group
+            port->bring(std::move(woken));
+            woken = std::move(next);
+        }
+    }
+
+    mutable std::mutex mutex_;
+    const HubLimits limits_;
+    const std::uint64_t before_first_id_;
+    std::uint64_t last_id_;
+    std::uint64_t forgotten_up_to_ = 0;  // the last id of a topic that was forgotten
+    std::atomic<bool> is_closed_ = false;
+    Topics topics_;           // by name
+    ListNode unused_topics_;  // first the one that was used longest ago
+    std::size_t unused_ = 0;
+    std::size_t unused_bytes_ = 0;
+};
+
+inline HubReader::~HubReader() {
+    if (topic != nullptr) core->unsubscribe(*topic);
+}
+
+inline bool HubReader::is_served() const noexcept {
+    return next != topic->end || is_stale || is_too_slow || core->is_closed();
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/hub.hpp ----
+
+// Hub: messages under topics, published on any thread and read by any number of subscribers, with what a
+// subscriber needs who was away for a while. Not here: how they are sent to clients (hub_serve.hpp).
+
+namespace sake {
+inline namespace v0 {
+
+class Context;
+
+/// How much a Hub keeps. The largest value of a type means "no limit".
+struct HubOptions {
+    int messages = 1000;              // of each topic: for who comes again, and for who is slow
+    std::size_t bytes = 1024 * 1024;  // of each topic, the newest message in any case
+    SlowSubscriber slow = SlowSubscriber::drop_oldest;
+    // Topics that nobody subscribes to are kept for who comes again. Beyond these limits, those used longest
+    // ago are forgotten.
+    int topics = 10'000;
+    std::size_t unused_bytes = 64 * 1024 * 1024;  // of all these topics
+};
+
+/// Text of a message, a view that becomes a std::string where one is wanted. Valid as long as a copy of the
+/// message lives.
+class HubText : public std::string_view {
+  public:
+    HubText() = default;
+    explicit HubText(std::string_view text) noexcept : std::string_view(text) {}
+    operator std::string() const { return std::string(data(), size()); }  // NOLINT: that is what it is for
+};
+
+/// What a subscriber receives. A copy is cheap: all copies share one text.
+class HubMessage {
+  public:
+    HubText topic;
+    std::uint64_t id = 0;
+    HubText data;
+    /// It is no message, but the news that some are missing before the next; `data` is empty. Its id is one
+    /// to go on from.
+    bool is_stale = false;
+    /// How many are missing; 0 if that is not known.
+    std::uint64_t lost = 0;
+
+  private:
+    friend class Subscription;
+    explicit HubMessage(detail::HubItem item) noexcept
+        : topic(item.post->topic),
+          id(item.post->id),
+          data(item.post->data),
+          is_stale(item.is_stale),
+          lost(item.lost),
+          post_(std::move(item.post)) {}
+
+    detail::HubRing::Post post_;
+};
+
+/// The messages of one topic, from some moment on, for one reader: at most one `next` at a time. It may be
+/// made on one thread and read on another, and outlive its hub, but not go while its `next` is awaited. Moves
+/// only; ends when it goes.
+class [[nodiscard("the subscription ends at once")]] Subscription {
+    class NextWait;
+
+  public:
+    Subscription(Subscription&&) noexcept = default;
+    Subscription& operator=(Subscription&&) noexcept = default;
+    ~Subscription() = default;
+
+    /// Waits for the next message; gives nothing once the hub is closed and all is read, or this subscription
+    /// was closed because it was too slow. Throws Cancelled, and then has taken nothing.
+    [[nodiscard]] detail::Operation<NextWait, Subscription&> next() noexcept;
+    /// The next message if it is there.
+    [[nodiscard]] std::optional<HubMessage> try_next();
+
+    /// Whether it was closed because it was too slow: see SlowSubscriber::close.
+    [[nodiscard]] bool was_too_slow() const noexcept { return reader_ != nullptr && reader_->is_too_slow; }
+
+  private:
+    friend class Hub;
+    explicit Subscription(std::unique_ptr<detail::HubReader> reader) noexcept : reader_(std::move(reader)) {}
+    [[nodiscard]] static std::optional<HubMessage> take(detail::HubReader& reader);
+
+    std::unique_ptr<detail::HubReader> reader_;
+};
+
+/// Carries messages from whoever publishes, on any thread, to all who subscribe to their topic:
+///
+///     Hub hub;
+///     hub.publish("prices", "7.20");                 // anywhere
+///     Subscription prices = hub.subscribe("prices");
+///     while (auto message = co_await prices.next()) use(message->data);
+///
+/// All subscribers of a topic see the same messages in the same order, and those of one publisher in its
+/// order. A topic keeps its newest messages. A subscriber that is slow, or that was away and says which it
+/// has seen, goes on there; if they are gone by then, it is told so once, by a message that `is_stale`.
+///
+/// Ids grow from message to message over all topics, and over a restart of the program, since they begin with
+/// the time of day. The messages themselves do not survive one.
+class Hub {
+  public:
+    /// Throws std::invalid_argument that names an option which makes no sense.
+    explicit Hub(const HubOptions& options = {})
+        : core_(std::make_shared<detail::HubCore>(limits_of(options))) {}
+    Hub(const Hub&) = delete;
+    Hub& operator=(const Hub&) = delete;
+    /// Closes it.
+    ~Hub() { core_->close(); }
+
+    /// Hands a message to all who subscribe to the topic, and returns its id; 0 if the hub is closed. From
+    /// any thread. Never waits for a subscriber.
+    std::uint64_t publish(std::string_view topic, std::string text) {
+        return core_->publish(topic, std::move(text));
+    }
+
+    /// The messages of a topic after the one with this id; with 0, those that are published from now on. An
+    /// id that this hub has not given out is one of an earlier run: everything that is kept follows, after a
+    /// message that `is_stale`, since nobody knows what has come in between. From any thread.
+    [[nodiscard]] Subscription subscribe(std::string_view topic, std::uint64_t after_id = 0) {
+        auto reader = std::make_unique<detail::HubReader>(core_);
+        core_->subscribe(*reader, topic, after_id);
+        return Subscription(std::move(reader));
+    }
+
+    /// A whole endpoint of server-sent events: sends the messages of a topic, each with its id, to a client
+    /// that may come again and then goes on behind the last that it has seen. A message that is_stale is an
+    /// event named "stale", with the data {"lost":3}, or {"lost":null} if nobody knows how many. A
+    /// Last-Event-ID that is no number counts as none. Ends when the hub is closed, or this client was too
+    /// slow for SlowSubscriber::close.
+    ///
+    ///     app.get("/prices", [&hub](Context& ctx) { return hub.serve(ctx, "prices"); });
+    template <std::convertible_to<std::string_view> Topic>
+    [[nodiscard]] Task<> serve(Context& ctx, const Topic& topic) {
+        return serve_topic(ctx, std::string(std::string_view(topic)));
+    }
+
+    /// Takes no more messages. Subscribers receive what there is, and then nothing. No effect the second
+    /// time.
+    void close() noexcept { core_->close(); }
+    [[nodiscard]] bool is_closed() const noexcept { return core_->is_closed(); }
+
+    /// How many topics it knows, and how many subscribe to one.
+    [[nodiscard]] int topics() const noexcept { return static_cast<int>(core_->topics()); }
+    [[nodiscard]] int subscribers(std::string_view topic) const noexcept {
+        return static_cast<int>(core_->subscribers(topic));
+    }
+
+  private:
+    template <class = void>
+    Task<> serve_topic(Context& ctx, std::string topic);
+    [[nodiscard]] static detail::HubLimits limits_of(const HubOptions& options) {
+        using Size = std::size_t;
+        return {detail::limit_of<Size>(1, options.messages, "HubOptions: messages"),
+                detail::limit_of<Size>(1, options.bytes, "HubOptions: bytes"),
+                detail::limit_of<Size>(0, options.topics, "HubOptions: topics"),
+                detail::limit_of<Size>(0, options.unused_bytes, "HubOptions: unused_bytes"), options.slow};
+    }
+
+    std::shared_ptr<detail::HubCore> core_;
+};
+
+class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
+  public:
+    explicit NextWait(Subscription& subscription) noexcept : reader_(subscription.reader_.get()) {}
+    // Still waiting only where a thread ends in the middle of it.
+    ~NextWait() {
+        if (is_waiting_here_) reader_->is_awaited = false;
+    }
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    bool await_suspend(std::coroutine_handle<Promise> coroutine) {
+        if (reader_ == nullptr || reader_->is_awaited || is_served()) return give_way(coroutine);
+        Reactor& reactor = coroutine.promise().fiber->reactor();
+        const auto& port = reactor.template local<detail::HubPortOfReactor>().port;
+        if (reader_->group == nullptr || reader_->group->port() != port) {
+            reader_->group = reader_->core->group_of(*reader_->topic, port);
+        }
+        if (!suspend(coroutine)) return false;
+        reader_->is_awaited = is_waiting_here_ = true;
+        reader_->group->enter(*this);
+        return true;
+    }
+    // Cancelled even after the wait was over, it takes nothing.
+    [[nodiscard]] std::optional<HubMessage> await_resume() {
+        if (std::exchange(is_waiting_here_, false)) {
+            reader_->is_awaited = false;
+            if (was_cancelled() || take_late_cancellation()) throw Cancelled();
+        }
+        throw_if_cancelled();
+        if (reader_ == nullptr) return std::nullopt;
+        if (reader_->is_awaited)
+            throw std::logic_error("Subscription: two coroutines wait for its next message");
+        return take(*reader_);
+    }
+    [[nodiscard]] bool is_served() const noexcept override { return reader_->is_served(); }
+
+  private:
+    detail::HubReader* reader_;
+    bool is_waiting_here_ = false;
+};
+
+inline auto Subscription::next() noexcept -> detail::Operation<NextWait, Subscription&> {
+    return detail::Operation<NextWait, Subscription&>(*this);
+}
+
+inline std::optional<HubMessage> Subscription::take(detail::HubReader& reader) {
+    detail::HubItem item = reader.core->take(reader);
+    if (item.post == nullptr) return std::nullopt;
+    return HubMessage(std::move(item));
+}
+
+inline std::optional<HubMessage> Subscription::try_next() {
+    if (reader_ == nullptr || !reader_->is_served()) return std::nullopt;
+    return take(*reader_);
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/app/hub_serve.hpp ----
+
+// The messages of a Hub as server-sent events: Hub::serve.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Appends a message as an event with its id. That some are missing is an event named "stale", whose data is
+/// JSON: {"lost":3}, or {"lost":null} if their number is not known.
+inline void append_message(std::string& out, const HubMessage& message) {
+    if (message.is_stale) out += "event: stale\n";
+    out.append("id: ").append(std::to_string(message.id)).append(1, '\n');
+    if (message.is_stale) {
+        const std::string lost = message.lost == 0 ? "null" : std::to_string(message.lost);
+        out.append("data: {\"lost\":").append(lost).append("}\n");
+    } else {
+        append_event_lines(out, "data: ", message.data);
+    }
+    out += '\n';
+}
+
+}  // namespace detail
+
+// Subscribed before the head leaves, so that a client misses nothing that is published when it has seen that.
+template <class>
+Task<> Hub::serve_topic(Context& ctx, std::string topic) {
+    constexpr std::size_t worth_a_write = 16 * 1024;
+    const auto after = parse_decimal<std::uint64_t>(ctx.header("Last-Event-ID"));
+    Subscription subscription = subscribe(topic, after.value_or(0));
+    EventStream events = ctx.events();
+    for (;;) {
+        std::optional<HubMessage> message = co_await subscription.next();
+        std::string text;
+        while (message) {
+            detail::append_message(text, *message);
+            message.reset();
+            if (text.size() < worth_a_write) message = subscription.try_next();
+        }
+        if (text.empty()) co_return;
+        co_await events.write(std::move(text));
+    }
+}
 
 }  // namespace v0
 }  // namespace sake
@@ -23206,7 +24487,7 @@ template <class Answer>
 Task<> Client::rest_is_unwanted(TcpStream& stream, Answer& answer) {
     const bool has_come = co_await read_head(stream, answer);
     if (!has_come || answer.head.status >= 300 || answer.announces_close(stream.unread())) co_return;
-    Event never;
+    sake::detail::Flag never;
     co_await never.wait();
 }
 
@@ -24053,6 +25334,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     [[nodiscard]] TimePoint wait_for_room(ClientWait& wait) override;
     void stop_waiting() noexcept override { stop_waking(); }
     void give_up() noexcept override { lose(); }
+    [[nodiscard]] const Config& config() const noexcept override;
 
     /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
     /// cut.
@@ -24311,7 +25593,7 @@ class Shard {
 
     Budget memory;
     SessionList sessions;
-    Event room;               // a session has ended
+    Flag room;                // a session has ended
     bool wants_room = false;  // an acceptor waits for room, and no session was idle
     StopStage stage = StopStage::serving;
     std::stop_source draining;  // requested when a graceful stop begins
@@ -24708,6 +25990,8 @@ inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
     }
     return wake_when(writable, wait, due);
 }
+
+inline const Config& H1AnswerStream::config() const noexcept { return shard_->config; }
 
 inline bool H1AnswerStream::end(Turn& turn) {
     const CallRunner& runner = exchange_.runner;
@@ -25593,19 +26877,19 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Sets an event at a moment.
-class EventTimer : private Timer {
+/// Sets a flag at a moment.
+class FlagTimer : private Timer {
   public:
-    EventTimer(Reactor& reactor, Event& event) noexcept
-        : Timer([](Timer& timer) noexcept { static_cast<EventTimer&>(timer).event_.set(); }),
+    FlagTimer(Reactor& reactor, Flag& flag) noexcept
+        : Timer([](Timer& timer) noexcept { static_cast<FlagTimer&>(timer).flag_.set(); }),
           reactor_(reactor),
-          event_(event) {}
-    ~EventTimer() { reactor_.timers().cancel(*this); }
+          flag_(flag) {}
+    ~FlagTimer() { reactor_.timers().cancel(*this); }
     void set(TimePoint moment) { reactor_.timers().set(*this, moment); }
 
   private:
     Reactor& reactor_;
-    Event& event_;
+    Flag& flag_;
 };
 
 class Acceptor {
@@ -25770,7 +27054,7 @@ class Acceptor {
     Shard& shard_;
     Listener listener_;
     std::optional<Watch> watch_;
-    EventTimer look_again_;
+    FlagTimer look_again_;
     PacedWarning no_resources_warning_;
     PacedWarning full_warning_;
     std::int64_t accepted_ = 0;
@@ -26055,7 +27339,7 @@ class LifeOf final : public Life {
     const Hooks& hooks_;
     const LogSink& log_;
     const std::stop_token stop_;
-    Event stop_began_;
+    Flag stop_began_;
     std::optional<TaskHandle<void>> starting_;
     std::optional<TaskHandle<void>> at_stop_;
     std::list<Running> tasks_;
@@ -26291,7 +27575,7 @@ class Shutdown {
     OwningList<Acceptor>& acceptors_;
     Carrier* carrier_;
     Life* life_;
-    Event drain_began_;
+    Flag drain_began_;
     bool has_given_up_ = false;
 };
 
@@ -27382,6 +28666,7 @@ namespace sake {
 inline namespace v0 {
 
 class TestClient;
+class TestEvents;
 class TestStream;
 
 /// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
@@ -27493,6 +28778,9 @@ class TestClient {
     [[nodiscard]] TestStream open(std::string_view target, const http::Headers& headers = {});
     [[nodiscard]] TestStream open(std::string_view method, std::string_view target,
                                   const http::Headers& headers, std::string_view body = {});
+    /// Reads server-sent events: see test_events.hpp.
+    [[nodiscard]] TestEvents events(std::string_view target, const http::Headers& headers = {},
+                                    std::string_view method = "GET");
 
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
     /// client kept it, up to 64 KiB.
@@ -27517,6 +28805,7 @@ class TestClient {
 
   private:
     friend class TestConnection;
+    friend class TestEvents;
 
     TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
         : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {
@@ -27806,6 +29095,89 @@ inline TestStream TestClient::open(std::string_view method, std::string_view tar
 }
 inline TestStream TestClient::open(std::string_view target, const http::Headers& headers) {
     return open("GET", target, headers);
+}
+
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/server/test_events.hpp ----
+
+// TestEvents: server-sent events as a TestClient reads them, in virtual time.
+
+namespace sake {
+inline namespace v0 {
+
+/// What TestClient::events returns, which its TestClient must outlive:
+///
+///     sake::TestEvents events = client.events("/prices");
+///     hub.publish("prices", "7.20");
+///     CHECK(events.next()->data == "7.20");
+class TestEvents {
+  public:
+    [[nodiscard]] int status() const noexcept { return stream_.status(); }
+    /// The first field of that name in any case; "" if there is none.
+    [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
+        return stream_.header(name);
+    }
+
+    /// The next event, after waiting for it in virtual time; nothing if the server has ended the stream.
+    /// Throws std::runtime_error if it was cut off instead, or if nothing but comments has come for a day.
+    [[nodiscard]] std::optional<http::StreamEvent> next();
+    /// The next event that has come by now.
+    [[nodiscard]] std::optional<http::StreamEvent> next_now() {
+        reader_.take(stream_.receive_now());
+        return hand_out();
+    }
+    /// Whether the stream has ended, by now, and all its events were taken.
+    [[nodiscard]] bool has_ended() {
+        reader_.take(stream_.receive_now());
+        return !reader_.has_next() && stream_.has_ended();
+    }
+
+    /// What a client that comes again would say, and after how long: it is told so by the stream.
+    [[nodiscard]] std::string last_event_id() const {
+        return reader_.has_next() ? last_taken_id_ : reader_.last_event_id();
+    }
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept { return reader_.retry(); }
+    /// How many lines of comments have come.
+    [[nodiscard]] std::uint64_t comments() const noexcept { return reader_.comments(); }
+
+    /// The client leaves.
+    void close() noexcept { stream_.close(); }
+
+  private:
+    friend class TestClient;
+    TestEvents(TestClient& client, TestStream stream) : client_(&client), stream_(std::move(stream)) {}
+    [[nodiscard]] std::optional<http::StreamEvent> hand_out() {
+        std::optional<http::StreamEvent> event = reader_.next();
+        if (event) last_taken_id_ = event->id;
+        return event;
+    }
+
+    TestClient* client_;
+    TestStream stream_;
+    detail::EventReader reader_;
+    std::string last_taken_id_;
+};
+
+inline TestEvents TestClient::events(std::string_view target, const http::Headers& headers,
+                                     std::string_view method) {
+    http::Headers fields = headers;
+    if (!fields.contains("Accept")) fields.set("Accept", "text/event-stream");
+    return TestEvents(*this, open(method, target, fields));
+}
+
+inline std::optional<http::StreamEvent> TestEvents::next() {
+    const detail::TimePoint begun = client_->reactor().present();
+    for (;;) {
+        if (auto event = hand_out()) return event;
+        if (client_->reactor().present() - begun > std::chrono::hours(24)) {
+            throw std::runtime_error("no event has come for a day of virtual time");
+        }
+        const std::string bytes = stream_.receive();
+        if (bytes.empty()) return std::nullopt;
+        reader_.take(bytes);
+    }
 }
 
 }  // namespace v0

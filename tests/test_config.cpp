@@ -48,6 +48,7 @@ TEST_CASE("the defaults are those that are promised") {
     CHECK(config.write_timeout == 30s);
     CHECK(config.rate_grace == 5s);
     CHECK(config.minimum_rate == 240);
+    CHECK(config.event_keep_alive == 15s);
     CHECK(config.shutdown_grace == 30s);
     CHECK(config.end_streams_at_stop);
     CHECK(config.max_request_line == 8 * 1024);
@@ -101,6 +102,7 @@ TEST_CASE("every setter sets its field and chains") {
                         .with_rate_grace(10ms)
                         .with_minimum_rate(11)
                         .with_half_close_window(12ms)
+                        .with_event_keep_alive(24ms)
                         .with_shutdown_grace(13ms)
                         .with_end_streams_at_stop(false)
                         .with_max_request_line(14)
@@ -138,6 +140,7 @@ TEST_CASE("every setter sets its field and chains") {
     CHECK(config.rate_grace == 10ms);
     CHECK(config.minimum_rate == 11);
     CHECK(config.half_close_window == 12ms);
+    CHECK(config.event_keep_alive == 24ms);
     CHECK(config.shutdown_grace == 13ms);
     CHECK_FALSE(config.end_streams_at_stop);
     CHECK(config.max_request_line == 14);
@@ -183,6 +186,7 @@ TEST_CASE("a value that makes no sense throws and names its field") {
         {"rate_grace", {.rate_grace = 0ms}},
         {"minimum_rate", {.minimum_rate = 0}},
         {"half_close_window", {.half_close_window = -1ms}},
+        {"event_keep_alive", {.event_keep_alive = 0ms}},
         {"shutdown_grace", {.shutdown_grace = -1ms}},
         {"max_request_line", {.max_request_line = 15}},
         {"max_request_line", {.max_request_line = negative}},
@@ -240,6 +244,7 @@ TEST_CASE(
              Row{"write_timeout", &Config::write_timeout},
              Row{"rate_grace", &Config::rate_grace},
              Row{"half_close_window", &Config::half_close_window},
+             Row{"event_keep_alive", &Config::event_keep_alive},
              Row{"shutdown_grace", &Config::shutdown_grace},
          }) {
         const std::string expected = std::string("Config::") + row.field + " must be at most 10 years";

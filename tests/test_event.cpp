@@ -1,9 +1,8 @@
-// Event: who waits, who goes on, and in which order.
+// Event as a flag: who waits, who goes on, and in which order. (As a message: test_event_text.cpp.)
 #include <doctest/doctest.h>
 
 #include <chrono>
 #include <memory>
-#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -44,7 +43,33 @@ TEST_CASE("an event begins unset, and is set until it is reset") {
     CHECK_FALSE(event.is_set());
     event.reset();
     CHECK_FALSE(event.is_set());
-    static_assert(!std::is_copy_constructible_v<Event> && !std::is_move_constructible_v<Event>);
+}
+
+TEST_CASE("a copy of an event is set if the event is, and nobody waits for it") {
+    Event event;
+    const Event unset(event);
+    event.set();
+    const Event copy(event);
+    Event moved(std::move(event));
+    CHECK_FALSE(unset.is_set());
+    CHECK(copy.is_set());
+    CHECK(moved.is_set());
+    moved = unset;
+    CHECK_FALSE(moved.is_set());
+
+    run_until_complete([]() -> Task<> {
+        Event awaited;
+        std::vector<int> order;
+        const auto waiter = spawn(wait_and_note(awaited, 1, order));
+        co_await let_the_others_run();
+        Event other(awaited);
+        other.set();
+        co_await let_the_others_run();
+        CHECK(order.empty());
+        awaited = other;  // which sets it
+        co_await waiter;
+        CHECK(order.size() == 1);
+    }());
 }
 
 TEST_CASE("waiting for an event that is set does not wait") {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "sake/app/config.hpp"
 #include "sake/async/timer.hpp"
 
 namespace sake {
@@ -37,6 +38,8 @@ class Answerer {
     virtual void stop_waiting() noexcept = 0;
     /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
     virtual void give_up() noexcept = 0;
+
+    [[nodiscard]] virtual const Config& config() const noexcept = 0;
 
     /// What is written behind all else if a stop of the server ends the answer.
     std::string farewell;

@@ -67,7 +67,8 @@ struct Config {
     std::chrono::milliseconds half_close_window{
         50};  // an end of input before its request, or this soon after, still gets the answer; later it
               // means that the client has gone
-    std::chrono::milliseconds shutdown_grace{30'000};  // what is in flight at stop() has this long to end
+    std::chrono::milliseconds event_keep_alive{15'000};  // a comment after so much silence of an event stream
+    std::chrono::milliseconds shutdown_grace{30'000};    // what is in flight at stop() has this long to end
     bool end_streams_at_stop = true;  // answers in pieces end when a stop begins; false: they have the grace
 
     // A request.
@@ -126,6 +127,7 @@ struct Config {
     Config& with_rate_grace(std::chrono::milliseconds t) { return rate_grace = t, *this; }
     Config& with_minimum_rate(int bytes_per_second) { return minimum_rate = bytes_per_second, *this; }
     Config& with_half_close_window(std::chrono::milliseconds t) { return half_close_window = t, *this; }
+    Config& with_event_keep_alive(std::chrono::milliseconds t) { return event_keep_alive = t, *this; }
     Config& with_shutdown_grace(std::chrono::milliseconds t) { return shutdown_grace = t, *this; }
     Config& with_end_streams_at_stop(bool on) { return end_streams_at_stop = on, *this; }
     template <std::integral Number>
@@ -244,6 +246,7 @@ inline void validate(const Config& config) {
     check_setting("rate_grace", config.rate_grace);
     check_setting("minimum_rate", config.minimum_rate, 1);
     check_setting("half_close_window", config.half_close_window, 0);
+    check_setting("event_keep_alive", config.event_keep_alive);
     check_setting("shutdown_grace", config.shutdown_grace, 0);
     check_setting<std::size_t>("max_request_line", config.max_request_line, 16);
     check_setting<std::size_t>("max_header_block", config.max_header_block, 2);
@@ -272,7 +275,7 @@ inline void validate(const Config& config) {
     for (std::chrono::milliseconds* const each :
          {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
           &config.header_timeout, &config.request_timeout, &config.read_timeout, &config.write_timeout,
-          &config.rate_grace, &config.half_close_window, &config.shutdown_grace}) {
+          &config.rate_grace, &config.half_close_window, &config.event_keep_alive, &config.shutdown_grace}) {
         *each = std::min(*each, longest_setting);
     }
     return config;

@@ -24,6 +24,7 @@ namespace sake {
 inline namespace v0 {
 
 class BodyWriter;
+class EventStream;
 class Form;
 
 namespace detail {
@@ -168,6 +169,9 @@ class Context {
     /// without a body.
     [[nodiscard]] BodyWriter stream(std::string_view content_type);
     [[nodiscard]] BodyWriter stream(int code, std::string_view content_type);
+    /// An answer of server-sent events, by a handler that is a coroutine; the rest as with `stream`, but that
+    /// the head leaves at once. Sets Cache-Control, unless that is set, and X-Accel-Buffering.
+    [[nodiscard]] EventStream events();
     /// Sends the client to another place. What may not stand in a URI is escaped; escapes that are there
     /// stay. Throws std::invalid_argument unless the code is 300 to 303, 307 or 308, and for a control byte.
     Context& redirect(std::string_view location, int code = 302);

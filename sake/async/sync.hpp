@@ -1,5 +1,5 @@
 // Mutex and Semaphore: turns for coroutines of one reactor. Whoever waits holds no thread, and is served in
-// the order of coming. Between threads, use Channel. (Event is the third of the kind, in a part of its own.)
+// the order of coming. Between threads, use Channel. (Event is the third of the kind, in app/event.hpp.)
 #pragma once
 
 #include <concepts>

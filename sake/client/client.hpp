@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "sake/async/combinators.hpp"
-#include "sake/async/event.hpp"
+#include "sake/async/flag.hpp"
 #include "sake/client/client_connections.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/client_response.hpp"
@@ -216,7 +216,7 @@ template <class Answer>
 Task<> Client::rest_is_unwanted(TcpStream& stream, Answer& answer) {
     const bool has_come = co_await read_head(stream, answer);
     if (!has_come || answer.head.status >= 300 || answer.announces_close(stream.unread())) co_return;
-    Event never;
+    sake::detail::Flag never;
     co_await never.wait();
 }
 

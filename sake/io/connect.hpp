@@ -16,7 +16,7 @@
 #include <vector>
 
 #include "sake/async/combinators.hpp"
-#include "sake/async/event.hpp"
+#include "sake/async/flag.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/compute/background.hpp"
 #include "sake/io/address.hpp"
@@ -113,7 +113,7 @@ Task<std::vector<SocketAddress>> resolve(Peer where) {
 struct ConnectRace {
     FileDescriptor winner;
     int error = 0;  // of the last that failed
-    Event one_has_failed;
+    Flag one_has_failed;
 };
 
 /// The outcome of connecting: 0 or an errno.

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "sake/async/event.hpp"
+#include "sake/async/flag.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/spawn.hpp"
@@ -29,19 +29,19 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Sets an event at a moment.
-class EventTimer : private Timer {
+/// Sets a flag at a moment.
+class FlagTimer : private Timer {
   public:
-    EventTimer(Reactor& reactor, Event& event) noexcept
-        : Timer([](Timer& timer) noexcept { static_cast<EventTimer&>(timer).event_.set(); }),
+    FlagTimer(Reactor& reactor, Flag& flag) noexcept
+        : Timer([](Timer& timer) noexcept { static_cast<FlagTimer&>(timer).flag_.set(); }),
           reactor_(reactor),
-          event_(event) {}
-    ~EventTimer() { reactor_.timers().cancel(*this); }
+          flag_(flag) {}
+    ~FlagTimer() { reactor_.timers().cancel(*this); }
     void set(TimePoint moment) { reactor_.timers().set(*this, moment); }
 
   private:
     Reactor& reactor_;
-    Event& event_;
+    Flag& flag_;
 };
 
 class Acceptor {
@@ -206,7 +206,7 @@ class Acceptor {
     Shard& shard_;
     Listener listener_;
     std::optional<Watch> watch_;
-    EventTimer look_again_;
+    FlagTimer look_again_;
     PacedWarning no_resources_warning_;
     PacedWarning full_warning_;
     std::int64_t accepted_ = 0;

@@ -153,6 +153,8 @@ inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
     return wake_when(writable, wait, due);
 }
 
+inline const Config& H1AnswerStream::config() const noexcept { return shard_->config; }
+
 inline bool H1AnswerStream::end(Turn& turn) {
     const CallRunner& runner = exchange_.runner;
     const bool is_whole = !is_lost_ && exchange_.call.cause != AnswerCause::cut &&

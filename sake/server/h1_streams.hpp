@@ -78,6 +78,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     [[nodiscard]] TimePoint wait_for_room(ClientWait& wait) override;
     void stop_waiting() noexcept override { stop_waking(); }
     void give_up() noexcept override { lose(); }
+    [[nodiscard]] const Config& config() const noexcept override;
 
     /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
     /// cut.

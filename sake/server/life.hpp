@@ -18,7 +18,7 @@
 #include <type_traits>
 #include <utility>
 
-#include "sake/async/event.hpp"
+#include "sake/async/flag.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/spawn.hpp"
@@ -300,7 +300,7 @@ class LifeOf final : public Life {
     const Hooks& hooks_;
     const LogSink& log_;
     const std::stop_token stop_;
-    Event stop_began_;
+    Flag stop_began_;
     std::optional<TaskHandle<void>> starting_;
     std::optional<TaskHandle<void>> at_stop_;
     std::list<Running> tasks_;

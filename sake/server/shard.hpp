@@ -16,7 +16,7 @@
 #include "sake/app/config.hpp"
 #include "sake/app/observers.hpp"
 #include "sake/app/route_table.hpp"
-#include "sake/async/event.hpp"
+#include "sake/async/flag.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/base/budget.hpp"
 #include "sake/base/byte_buffer.hpp"
@@ -95,7 +95,7 @@ class Shard {
 
     Budget memory;
     SessionList sessions;
-    Event room;               // a session has ended
+    Flag room;                // a session has ended
     bool wants_room = false;  // an acceptor waits for room, and no session was idle
     StopStage stage = StopStage::serving;
     std::stop_source draining;  // requested when a graceful stop begins

@@ -12,7 +12,7 @@
 #include <string>
 
 #include "sake/app/carrier.hpp"
-#include "sake/async/event.hpp"
+#include "sake/async/flag.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/spawn.hpp"
 #include "sake/base/log.hpp"
@@ -152,7 +152,7 @@ class Shutdown {
     OwningList<Acceptor>& acceptors_;
     Carrier* carrier_;
     Life* life_;
-    Event drain_began_;
+    Flag drain_began_;
     bool has_given_up_ = false;
 };
 

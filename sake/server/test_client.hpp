@@ -28,6 +28,7 @@ namespace sake {
 inline namespace v0 {
 
 class TestClient;
+class TestEvents;
 class TestStream;
 
 /// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
@@ -139,6 +140,9 @@ class TestClient {
     [[nodiscard]] TestStream open(std::string_view target, const http::Headers& headers = {});
     [[nodiscard]] TestStream open(std::string_view method, std::string_view target,
                                   const http::Headers& headers, std::string_view body = {});
+    /// Reads server-sent events: see test_events.hpp.
+    [[nodiscard]] TestEvents events(std::string_view target, const http::Headers& headers = {},
+                                    std::string_view method = "GET");
 
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
     /// client kept it, up to 64 KiB.
@@ -163,6 +167,7 @@ class TestClient {
 
   private:
     friend class TestConnection;
+    friend class TestEvents;
 
     TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
         : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {

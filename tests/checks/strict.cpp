@@ -48,6 +48,16 @@ void add_routes(sake::Engine& app) {
     });
     app.get("/work", [](sake::Context& ctx) { ctx.text(ctx.in_worker_pool() ? "pool" : "reactor"); });
     app.post("/large", [](sake::Context& ctx) { ctx.no_content(); }).max_body(1 << 24);
+    app.get("/events", [](sake::Context& ctx) -> sake::Task<> {
+        sake::EventStream events = ctx.events();
+        co_await events.send("text");
+        co_await events.send(sake::Event("text").name("name").id(1).retry(1s));
+        const sake::Json value{{"n", 1}};
+        co_await events.send_json(value);
+        co_await events.comment();
+    });
+    static sake::Hub hub;
+    app.get("/hub", [](sake::Context& ctx) { return hub.serve(ctx, "topic"); });
     app.on_error([](sake::Context& ctx, const std::exception& error) { ctx.text(error.what()); });
     auto group = app.group("/api");
     group.use([](sake::Context& ctx) -> sake::Task<> { co_await ctx.next(); });

@@ -4,6 +4,7 @@
 #include "body_reader.hpp"
 #include "chunked.hpp"
 #include "connection.hpp"
+#include "events.hpp"
 #include "file_fields.hpp"
 #include "head.hpp"
 #include "headers.hpp"
@@ -24,6 +25,7 @@ inline constexpr Target targets[] = {
     {"body_reader", body_reader},
     {"chunked", chunked},
     {"connection", connection},
+    {"events", events},
     {"file_fields", file_fields},
     {"head", head},
     {"headers", headers},

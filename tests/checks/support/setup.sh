@@ -44,6 +44,7 @@ package() {
         nlohmann-json) echo nlohmann-json3-dev ;;
         clang++-*) echo "clang-${1#clang++-} libclang-rt-${1#clang++-}-dev" ;;
         libc++-*) echo "$1-dev libc++abi-${1#libc++-}-dev" ;;
+        node) echo nodejs ;;
         ss) echo iproute2 ;;
         clang++) echo "clang libclang-rt-dev" ;;
         *) echo "$1" ;;

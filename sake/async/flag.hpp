@@ -1,42 +1,44 @@
-// Event: a flag that coroutines wait for.
+// Flag: what coroutines wait for until it is set. What the library itself waits for; programs have it as an
+// Event (app/event.hpp).
 #pragma once
 
 #include "sake/async/reactor.hpp"
 
 namespace sake {
 inline namespace v0 {
+namespace detail {
 
 /// Coroutines that await it go on when it is set. For one reactor's thread; it must outlive its waiters.
-class Event {
-    class EventWait;
+class Flag {
+    class FlagWait;
 
   public:
-    Event() = default;
-    Event(const Event&) = delete;
-    Event& operator=(const Event&) = delete;
+    Flag() = default;
+    Flag(const Flag&) = delete;
+    Flag& operator=(const Flag&) = delete;
 
     /// Resumes everybody who waits; who comes later does not wait, until reset.
     void set() noexcept;
     void reset() noexcept { is_set_ = false; }
     [[nodiscard]] bool is_set() const noexcept { return is_set_; }
 
-    /// Waits until the event is set. Throws Cancelled.
-    [[nodiscard]] detail::Operation<EventWait, Event&> wait() noexcept;
+    /// Waits until it is set. Throws Cancelled.
+    [[nodiscard]] Operation<FlagWait, Flag&> wait() noexcept;
 
   private:
-    detail::ListNode waiters_;
+    ListNode waiters_;
     bool is_set_ = false;
 };
 
-class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail::ListNode {
+class [[nodiscard]] Flag::FlagWait final : public Wait, public ListNode {
   public:
-    explicit EventWait(Event& event) noexcept : event_(event) {}
+    explicit FlagWait(Flag& flag) noexcept : flag_(flag) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
-        if (event_.is_set_) return give_way(coroutine);
+        if (flag_.is_set_) return give_way(coroutine);
         if (!suspend(coroutine)) return false;
-        insert_before(event_.waiters_);
+        insert_before(flag_.waiters_);
         return true;
     }
     void await_resume() const { throw_if_cancelled(); }
@@ -47,21 +49,20 @@ class [[nodiscard]] Event::EventWait final : public detail::Wait, public detail:
         unlink();
         return true;
     }
-    Event& event_;
+    Flag& flag_;
 };
 
-inline void Event::set() noexcept {
+inline void Flag::set() noexcept {
     is_set_ = true;
     while (waiters_.is_linked()) {
-        auto& waiter = static_cast<EventWait&>(*waiters_.next());
+        auto& waiter = static_cast<FlagWait&>(*waiters_.next());
         waiter.unlink();
         waiter.finish();
     }
 }
 
-inline auto Event::wait() noexcept -> detail::Operation<EventWait, Event&> {
-    return detail::Operation<EventWait, Event&>(*this);
-}
+inline auto Flag::wait() noexcept -> Operation<FlagWait, Flag&> { return Operation<FlagWait, Flag&>(*this); }
 
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake

@@ -1,0 +1,135 @@
+// Event: a flag that coroutines wait for, and the message of a stream of events. One class is both, because
+// both are called an event wherever they are used; a program seldom has one that is.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/async/clock.hpp"
+#include "sake/async/flag.hpp"
+#include "sake/base/json.hpp"
+#include "sake/base/json_writer.hpp"
+#include "sake/http/event_text.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+/// A flag: coroutines that await it go on when it is set. For one reactor's thread; it must outlive its
+/// waiters.
+///
+///     Event opened;
+///     co_await opened.wait();  // in one coroutine
+///     opened.set();            // in another
+///
+/// Or what an EventStream sends:
+///
+///     co_await events.send(Event("7 of 9").name("progress").id(7));
+///
+/// A copy has the message and whether it is set, and nobody who waits.
+class Event {
+  public:
+    Event() = default;
+    /// An event with this data; each of its lines, whatever they end with, becomes a line of data.
+    explicit Event(std::string data) : message_(std::make_unique<detail::EventFields>()) {
+        message_->data = std::move(data);
+    }
+    /// An event whose data is JSON.
+    [[nodiscard]] static Event json(const Json& value) { return Event(dump_json(value)); }
+
+    Event(const Event& other) : message_(copy_of(other)) {
+        if (other.is_set()) set();
+    }
+    Event(Event&& other) noexcept : message_(std::move(other.message_)) {
+        if (other.is_set()) set();
+    }
+    /// Whoever waits for this one goes on if the other is set.
+    Event& operator=(const Event& other) { return *this = Event(other); }
+    Event& operator=(Event&& other) noexcept {
+        message_ = std::exchange(other.message_, nullptr);
+        if (other.is_set()) {
+            set();
+        } else {
+            reset();
+        }
+        return *this;
+    }
+    ~Event() = default;
+
+    // --- The flag ---
+
+    /// Resumes everybody who waits; who comes later does not wait, until reset.
+    void set() noexcept { flag_.set(); }
+    void reset() noexcept { flag_.reset(); }
+    [[nodiscard]] bool is_set() const noexcept { return flag_.is_set(); }
+    /// Waits until the event is set. Throws Cancelled.
+    [[nodiscard]] auto wait() noexcept { return flag_.wait(); }
+
+    // --- The message ---
+
+    /// What kind of event it is, for which a browser has listeners: addEventListener(name, ...). Throws
+    /// std::invalid_argument on CR, LF and NUL.
+    Event& name(std::string text) & {
+        detail::check_event_text("the name of an event", text);
+        return message().name = std::move(text), *this;
+    }
+    Event&& name(std::string text) && { return std::move(name(std::move(text))); }
+    /// What a client that comes again sends as Last-Event-ID. Throws as `name` does.
+    Event& id(std::string text) & {
+        detail::check_event_text("the id of an event", text);
+        return message().id = std::move(text), *this;
+    }
+    Event&& id(std::string text) && { return std::move(id(std::move(text))); }
+    template <std::integral Number>
+    Event& id(Number number) & {
+        return id(std::to_string(number));
+    }
+    template <std::integral Number>
+    Event&& id(Number number) && {
+        return std::move(id(std::to_string(number)));
+    }
+    /// After how long a client that has lost its connection comes again. Throws std::invalid_argument if it
+    /// is negative.
+    template <class Rep, class Period>
+    Event& retry(std::chrono::duration<Rep, Period> time) & {
+        if (time < time.zero()) throw std::invalid_argument("the retry time of an event is negative");
+        message().retry = std::chrono::ceil<std::chrono::milliseconds>(detail::to_clock(time));
+        return *this;
+    }
+    template <class Rep, class Period>
+    Event&& retry(std::chrono::duration<Rep, Period> time) && {
+        return std::move(retry(time));
+    }
+    /// What was set by it.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept {
+        return message_ == nullptr ? std::nullopt : message_->retry;
+    }
+
+    /// The message as it is sent, with the empty line at its end; "" for a flag.
+    [[nodiscard]] std::string text() const {
+        std::string out;
+        if (message_ != nullptr) detail::append_event(out, *message_);
+        return out;
+    }
+
+  private:
+    using Message = std::unique_ptr<detail::EventFields>;
+    [[nodiscard]] static Message copy_of(const Event& other) {
+        return other.message_ == nullptr ? nullptr : std::make_unique<detail::EventFields>(*other.message_);
+    }
+    [[nodiscard]] detail::EventFields& message() {
+        if (message_ == nullptr) message_ = std::make_unique<detail::EventFields>();
+        return *message_;
+    }
+
+    detail::Flag flag_;
+    Message message_;  // none for a flag
+};
+
+}  // namespace v0
+}  // namespace sake

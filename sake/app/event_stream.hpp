@@ -1,0 +1,219 @@
+// EventStream: server-sent events as a handler sends them, and the comments that keep a silent stream alive.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/app/answerer.hpp"
+#include "sake/app/body_writer.hpp"
+#include "sake/app/call.hpp"
+#include "sake/app/client_wait.hpp"
+#include "sake/app/config.hpp"
+#include "sake/app/context.hpp"
+#include "sake/app/event.hpp"
+#include "sake/async/reactor.hpp"
+#include "sake/async/timer.hpp"
+#include "sake/base/json.hpp"
+#include "sake/http/event_text.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+class EventStream;
+
+namespace detail {
+
+/// What the EventStream and those who wait for its client share: the answer, and how long it was silent.
+class EventSender : private Timer {
+  public:
+    explicit EventSender(Call& call)
+        : Timer(&silence_is_over),
+          call_(call),
+          config_(call.answerer->config()),
+          reactor_(*Reactor::current()),
+          jitter_(seed()) {
+        hint_retry(std::chrono::milliseconds(2500));
+        listen_to_silence();
+    }
+    ~EventSender() { reactor_.timers().cancel(*this); }
+
+    [[nodiscard]] Call& call() noexcept { return call_; }
+
+    /// As Answerer::write, behind what is left of a comment.
+    bool write(std::string_view& text) {
+        Answerer& answerer = *call_.answerer;
+        if (!comment_.empty() && !answerer.write(comment_)) return false;
+        const bool is_sent = answerer.write(text);
+        // A client would take a hint in the middle of an event for a part of it.
+        if (text.empty()) {
+            answerer.farewell = farewell_;
+        } else {
+            answerer.farewell.clear();
+        }
+        if (is_sent) listen_to_silence();
+        return is_sent;
+    }
+    /// Somebody waits to write on. Meanwhile there is no silence.
+    void set_waiting(bool on) noexcept { is_waiting_ = on; }
+
+    /// At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
+    /// come at once.
+    void hint_retry(std::chrono::milliseconds time) {
+        constexpr std::int64_t longest = std::int64_t{1} << 48;
+        const std::int64_t least = time.count() < longest ? time.count() : longest;
+        const auto more = static_cast<std::int64_t>(jitter_ % static_cast<std::uint64_t>(least * 4 / 5 + 1));
+        farewell_ = "retry: " + std::to_string(least + more) + "\n\n";
+        call_.answerer->farewell = farewell_;
+    }
+
+  private:
+    // Different for each stream; nothing depends on its being hard to guess.
+    [[nodiscard]] std::uint64_t seed() const noexcept {
+        auto mixed = static_cast<std::uint64_t>(reactor_.present().time_since_epoch().count()) ^
+                     static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(this));
+        mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9u;
+        mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebu;
+        return mixed ^ (mixed >> 31);
+    }
+
+    void listen_to_silence() {
+        is_stalled_ = false;
+        reactor_.timers().set(*this, reactor_.deadline_in(config_.event_keep_alive));
+    }
+    static void silence_is_over(Timer& timer) noexcept { static_cast<EventSender&>(timer).break_silence(); }
+
+    // What is thrown here is thrown at the handler's next write as well: the call was cut off, or there is no
+    // memory.
+    void break_silence() noexcept {
+        try {
+            Answerer& answerer = *call_.answerer;
+            if (!is_waiting_ && comment_.empty()) comment_ = ":\n\n";
+            if (is_waiting_ || answerer.write(comment_)) return listen_to_silence();
+            const TimePoint present = reactor_.present();
+            if (!std::exchange(is_stalled_, true)) stalled_since_ = present;
+            const std::chrono::milliseconds most = config_.write_timeout;
+            if (present - stalled_since_ >= most) return answerer.give_up();
+            reactor_.timers().set(*this, reactor_.deadline_in(std::min(most, config_.event_keep_alive)));
+        } catch (...) {
+        }
+    }
+
+    Call& call_;
+    const Config& config_;
+    Reactor& reactor_;
+    const std::uint64_t jitter_;
+    std::string farewell_;
+    std::string_view comment_;  // what is left to be sent of one
+    TimePoint stalled_since_{};
+    bool is_stalled_ = false;  // the client has not taken the last comment
+    bool is_waiting_ = false;
+};
+
+class [[nodiscard]] EventWait final : public ClientWait {
+  public:
+    EventWait(EventSender& sender, std::string&& text) noexcept
+        : sender_(sender), text_(std::move(text)), left_(text_) {}
+    void await_resume() { throw_failure(); }
+    void describe(std::string& out) const override { out += "a client to take an event"; }
+
+  private:
+    bool try_now() override { return text_.empty() || sender_.write(left_); }
+    TimePoint wake_later() override {
+        sender_.set_waiting(true);
+        return sender_.call().answerer->wait_for_room(*this);
+    }
+    void stop_waiting() noexcept override {
+        sender_.set_waiting(false);
+        sender_.call().answerer->stop_waiting();
+    }
+    void be_late() override { sender_.call().answerer->give_up(); }
+
+    EventSender& sender_;
+    const std::string text_;
+    std::string_view left_;
+};
+
+/// Events that are to be sent. Awaiting it makes its wait.
+class [[nodiscard("nothing is sent until it is awaited")]] SendEvents {
+  public:
+    SendEvents(EventSender& sender, std::string&& text) noexcept : sender_(sender), text_(std::move(text)) {}
+    [[nodiscard]] EventWait operator co_await() && noexcept { return EventWait(sender_, std::move(text_)); }
+
+  private:
+    EventSender& sender_;
+    std::string text_;
+};
+
+}  // namespace detail
+
+/// What Context::events returns: an answer of server-sent events, which lasts until the handler ends. Every
+/// send waits while the client is slow, and throws Cancelled when the client leaves or takes nothing for too
+/// long. One at a time: a send that begins while another waits throws std::logic_error.
+///
+/// After Config::event_keep_alive of silence a comment is sent, so that nothing between here and the client
+/// closes a connection that seems dead. At a stop of the server, the client is told to come again in some
+/// seconds.
+class EventStream {
+  public:
+    EventStream(const EventStream&) = delete;
+    EventStream& operator=(const EventStream&) = delete;
+    ~EventStream() = default;
+
+    /// An event of this data, which may have any number of lines.
+    [[nodiscard]] detail::SendEvents send(std::string_view data) {
+        std::string text;
+        detail::append_event_lines(text, "data: ", data);
+        text += '\n';
+        return write(std::move(text));
+    }
+    /// An event with a name, an id or a retry time. One that has no message sends nothing.
+    [[nodiscard]] detail::SendEvents send(const Event& event) {
+        if (const auto retry = event.retry()) sender_.hint_retry(*retry);
+        return write(event.text());
+    }
+    /// An event whose data is JSON, of anything that nlohmann/json converts.
+    [[nodiscard]] detail::SendEvents send_json(const Json& value) { return send(Event::json(value)); }
+    /// A comment, which clients ignore.
+    [[nodiscard]] detail::SendEvents comment(std::string_view text = {}) {
+        std::string lines;
+        detail::append_event_comment(lines, text);
+        return write(std::move(lines));
+    }
+
+    /// The id of the last event that the client has seen, as it says; "" if it does not. Valid until the
+    /// handler ends.
+    [[nodiscard]] std::string_view last_event_id() noexcept {
+        return sender_.call().context.header("Last-Event-ID");
+    }
+
+  private:
+    friend class Context;
+    friend class Hub;
+    explicit EventStream(detail::Call& call) : sender_(call) {}
+    [[nodiscard]] detail::SendEvents write(std::string text) noexcept { return {sender_, std::move(text)}; }
+
+    detail::EventSender sender_;
+};
+
+namespace detail {
+
+/// Makes the call's answer a stream of events, and sends its head.
+inline Call& begin_events(Call& call) {
+    begin_stream(call, "text/event-stream");
+    http::Headers& headers = call.response.headers;
+    if (!headers.contains("Cache-Control")) headers.set("Cache-Control", "no-cache");
+    headers.set("X-Accel-Buffering", "no");  // has nginx and its like pass each event on at once
+    send_head(call);
+    return call;
+}
+
+}  // namespace detail
+
+inline EventStream Context::events() { return EventStream(detail::begin_events(*call_)); }
+
+}  // namespace v0
+}  // namespace sake

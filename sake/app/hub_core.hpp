@@ -1,0 +1,270 @@
+// The inside of a Hub, which its subscriptions share with it: topics, and who reads them. One lock for all,
+// which nobody holds for longer than it takes to find a topic and to copy a pointer.
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "sake/app/hub_ring.hpp"
+#include "sake/app/hub_waiters.hpp"
+#include "sake/async/sleep.hpp"
+#include "sake/async/wait.hpp"
+
+namespace sake {
+inline namespace v0 {
+
+/// What becomes of a subscriber who has not taken a message when it has to leave the ring for a newer one.
+enum class SlowSubscriber {
+    drop_oldest,  // it loses messages, and is told how many
+    close,        // its subscription ends
+};
+
+namespace detail {
+
+/// HubOptions as the inside needs them.
+struct HubLimits {
+    std::size_t messages;
+    std::size_t bytes;
+    std::size_t topics;
+    std::size_t unused_bytes;
+    SlowSubscriber slow;
+};
+
+/// A topic that somebody has published to or subscribes to. In a list if nobody subscribes to it.
+struct HubTopic : ListNode {
+    HubTopic(std::string_view its_name, const HubLimits& limits, std::uint64_t missing_up_to)
+        : name(its_name), ring(limits.messages, limits.bytes, missing_up_to) {}
+
+    const std::string name;
+    HubRing ring;
+    std::atomic<std::uint64_t> end = 0;  // of the ring, for those without the lock
+    std::size_t subscribers = 0;
+    std::vector<std::shared_ptr<HubGroup>> groups;  // one for each reactor where somebody has waited
+};
+
+class HubCore;
+
+/// What a subscription has taken, and its place. Its reader alone uses it.
+struct HubReader {
+    explicit HubReader(std::shared_ptr<HubCore> of) noexcept : core(std::move(of)) {}
+    HubReader(const HubReader&) = delete;
+    HubReader& operator=(const HubReader&) = delete;
+    ~HubReader();
+
+    /// Whether `take` has something to give or never will.
+    [[nodiscard]] bool is_served() const noexcept;
+
+    std::shared_ptr<HubCore> core;
+    HubTopic* topic = nullptr;
+    std::uint64_t next = 0;           // the number of the message that it reads next
+    bool is_stale = false;            // which it has yet to be told
+    bool is_too_slow = false;         // it was closed for it
+    bool is_awaited = false;          // by its one reader
+    std::shared_ptr<HubGroup> group;  // in which it waited last
+};
+
+/// What a reader is given: a message, or the news that it missed some.
+struct HubItem {
+    HubRing::Post post;  // none: there is nothing
+    bool is_stale = false;
+    std::uint64_t lost = 0;
+};
+
+class HubCore {
+  public:
+    /// Ids go on from the time of day, in microseconds since 1970, so that those of a later run are greater.
+    explicit HubCore(const HubLimits& limits)
+        : limits_(limits),
+          before_first_id_(static_cast<std::uint64_t>(
+              std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch()).count())),
+          last_id_(before_first_id_) {}
+
+    [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
+    [[nodiscard]] std::size_t topics() const noexcept {
+        const std::lock_guard lock(mutex_);
+        return topics_.size();
+    }
+    [[nodiscard]] std::size_t subscribers(std::string_view name) const noexcept {
+        const std::lock_guard lock(mutex_);
+        const auto place = place_of(name);
+        return is_at(place, name) ? (*place)->subscribers : 0;
+    }
+
+    std::uint64_t publish(std::string_view name, std::string text) {
+        auto post = std::make_shared<HubPost>(name, std::move(text));
+        std::shared_ptr<HubGroup> woken;
+        std::uint64_t id = 0;
+        {
+            const std::lock_guard lock(mutex_);
+            if (is_closed_) return 0;
+            HubTopic& topic = find_or_make(name);
+            topic.ring.reserve();
+            id = post->id = ++last_id_;
+            if (topic.subscribers == 0) take_off_unused(topic);
+            topic.ring.push(std::move(post));
+            topic.end = topic.ring.end();
+            collect(topic, woken);
+            if (topic.subscribers == 0) leave_unused(topic);
+        }
+        bring(std::move(woken));
+        return id;
+    }
+
+    void subscribe(HubReader& reader, std::string_view name, std::uint64_t after_id) {
+        const std::lock_guard lock(mutex_);
+        HubTopic& topic = find_or_make(name);
+        if (topic.subscribers++ == 0) take_off_unused(topic);
+        reader.topic = &topic;
+        const bool is_of_this_run = after_id >= before_first_id_ && after_id <= last_id_;
+        if (after_id == 0) {
+            reader.next = topic.ring.end();
+        } else if (!is_of_this_run) {
+            reader.next = topic.ring.begin();
+            reader.is_stale = true;
+        } else {
+            reader.next = topic.ring.number_after(after_id);
+            reader.is_stale = after_id < topic.ring.missing_up_to();
+        }
+    }
+    void unsubscribe(HubTopic& topic) noexcept {
+        const std::lock_guard lock(mutex_);
+        if (--topic.subscribers == 0) leave_unused(topic);
+    }
+
+    /// What comes next for a reader; nothing if that is yet to come, or never will.
+    [[nodiscard]] HubItem take(HubReader& reader) {
+        const std::lock_guard lock(mutex_);
+        const HubRing& ring = reader.topic->ring;
+        if (reader.next < ring.begin() && limits_.slow == SlowSubscriber::close && !reader.is_stale) {
+            reader.is_too_slow = true;
+        }
+        if (reader.is_too_slow) return {};
+        if (reader.is_stale || reader.next < ring.begin()) return take_stale(reader);
+        if (reader.next == ring.end()) return {};
+        return {ring.at(reader.next++), false, 0};
+    }
+
+    /// The group of a topic on a reactor. Those of reactors that have ended go.
+    [[nodiscard]] std::shared_ptr<HubGroup> group_of(HubTopic& topic, const std::shared_ptr<HubPort>& port) {
+        const std::lock_guard lock(mutex_);
+        std::erase_if(topic.groups, [](const auto& each) { return each->port()->has_ended(); });
+        for (const auto& each : topic.groups) {
+            if (each->port() == port) return each;
+        }
+        return topic.groups.emplace_back(std::make_shared<HubGroup>(port));
+    }
+
+    void close() noexcept {
+        std::shared_ptr<HubGroup> woken;
+        {
+            const std::lock_guard lock(mutex_);
+            is_closed_ = true;
+            for (const auto& topic : topics_) collect(*topic, woken);
+        }
+        bring(std::move(woken));
+    }
+
+  private:
+    using Topics = std::vector<std::unique_ptr<HubTopic>>;
+
+    [[nodiscard]] Topics::const_iterator place_of(std::string_view name) const noexcept {
+        return std::lower_bound(topics_.begin(), topics_.end(), name,
+                                [](const auto& topic, std::string_view text) { return topic->name < text; });
+    }
+    [[nodiscard]] bool is_at(Topics::const_iterator place, std::string_view name) const noexcept {
+        return place != topics_.end() && (*place)->name == name;
+    }
+    [[nodiscard]] HubTopic& find_or_make(std::string_view name) {
+        const auto place = place_of(name);
+        if (is_at(place, name)) return **place;
+        HubTopic& made = **topics_.insert(place, std::make_unique<HubTopic>(name, limits_, forgotten_up_to_));
+        put_on_unused(made);
+        return made;
+    }
+
+    // Whoever is told that messages are missing has an id to go on from as well: that before what is there.
+    [[nodiscard]] HubItem take_stale(HubReader& reader) {
+        const HubRing& ring = reader.topic->ring;
+        auto news = std::make_shared<HubPost>(reader.topic->name, std::string());
+        HubItem item{nullptr, true, reader.is_stale ? 0 : ring.begin() - reader.next};
+        if (reader.next < ring.begin()) reader.next = ring.begin();
+        reader.is_stale = false;
+        news->id = reader.next == ring.end() ? last_id_ : ring.at(reader.next)->id - 1;
+        item.post = std::move(news);
+        return item;
+    }
+
+    void take_off_unused(HubTopic& topic) noexcept {
+        topic.unlink();
+        --unused_;
+        unused_bytes_ -= topic.ring.bytes();
+    }
+    void put_on_unused(HubTopic& topic) noexcept {
+        topic.insert_before(unused_topics_);
+        ++unused_;
+        unused_bytes_ += topic.ring.bytes();
+    }
+    // As the one used last. Those used longest ago are forgotten while there are too many.
+    void leave_unused(HubTopic& topic) noexcept {
+        put_on_unused(topic);
+        if (topic.ring.empty()) forget(topic);
+        while (unused_ > limits_.topics || unused_bytes_ > limits_.unused_bytes) {
+            forget(static_cast<HubTopic&>(*unused_topics_.next()));
+        }
+    }
+    void forget(HubTopic& topic) noexcept {
+        if (!topic.ring.empty()) {
+            forgotten_up_to_ = std::max(forgotten_up_to_, topic.ring.at(topic.ring.end() - 1)->id);
+        }
+        take_off_unused(topic);
+        topics_.erase(place_of(topic.name));
+    }
+
+    static void collect(HubTopic& topic, std::shared_ptr<HubGroup>& woken) noexcept {
+        for (const auto& group : topic.groups) {
+            if (!group->must_be_woken()) continue;
+            group->next = std::move(woken);
+            woken = group;
+        }
+    }
+    static void bring(std::shared_ptr<HubGroup> woken) noexcept {
+        while (woken != nullptr) {
+            std::shared_ptr<HubGroup> next = std::move(woken->next);
+            const std::shared_ptr<HubPort> port = woken->port();  // it may go with the group
+            port->bring(std::move(woken));
+            woken = std::move(next);
+        }
+    }
+
+    mutable std::mutex mutex_;
+    const HubLimits limits_;
+    const std::uint64_t before_first_id_;
+    std::uint64_t last_id_;
+    std::uint64_t forgotten_up_to_ = 0;  // the last id of a topic that was forgotten
+    std::atomic<bool> is_closed_ = false;
+    Topics topics_;           // by name
+    ListNode unused_topics_;  // first the one that was used longest ago
+    std::size_t unused_ = 0;
+    std::size_t unused_bytes_ = 0;
+};
+
+inline HubReader::~HubReader() {
+    if (topic != nullptr) core->unsubscribe(*topic);
+}
+
+inline bool HubReader::is_served() const noexcept {
+    return next != topic->end || is_stale || is_too_slow || core->is_closed();
+}
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,122 @@
+// Reading a stream of server-sent events: bytes in, events out, as the HTML standard says ("Parsing an event
+// stream"). However the bytes are split, the events are the same.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "sake/base/text.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace http {
+
+/// An event that was received.
+struct StreamEvent {
+    std::string name;  // "" if it came without, for which a browser says "message"
+    std::string id;    // of the last event that had one: what a client that comes again sends
+    std::string data;  // its lines, with an LF between them
+    std::optional<std::chrono::milliseconds> retry;  // the hint that came with it
+};
+
+}  // namespace http
+
+namespace detail {
+
+class EventReader {
+  public:
+    /// Takes the next bytes of the stream. An event that is not complete at its end is none.
+    void take(std::string_view bytes) {
+        for (const char c : bytes) {
+            const bool is_rest_of_crlf = std::exchange(after_cr_, c == '\r') && c == '\n';
+            if (is_rest_of_crlf) continue;
+            if (c == '\r' || c == '\n') {
+                end_line();
+            } else {
+                line_ += c;
+            }
+        }
+    }
+
+    /// The next event that is complete.
+    [[nodiscard]] std::optional<http::StreamEvent> next() {
+        if (events_.empty()) return std::nullopt;
+        std::optional<http::StreamEvent> event(std::move(events_.front()));
+        events_.pop_front();
+        return event;
+    }
+
+    [[nodiscard]] bool has_next() const noexcept { return !events_.empty(); }
+
+    /// What a client that comes again says in Last-Event-ID.
+    [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
+    /// After how long it comes again, if the stream has said so.
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept { return retry_; }
+    /// How many lines of comments there were.
+    [[nodiscard]] std::uint64_t comments() const noexcept { return comments_; }
+
+  private:
+    void end_line() {
+        std::string_view line = line_;
+        if (std::exchange(is_first_line_, false) && line.substr(0, 3) == "\xef\xbb\xbf")
+            line.remove_prefix(3);
+        if (line.empty()) {
+            end_event();
+        } else if (line.front() == ':') {
+            ++comments_;
+        } else {
+            const std::size_t colon = line.find(':');
+            std::string_view value = colon == line.npos ? std::string_view{} : line.substr(colon + 1);
+            if (!value.empty() && value.front() == ' ') value.remove_prefix(1);
+            take_field(line.substr(0, colon), value);
+        }
+        line_.clear();
+    }
+
+    // Names are compared as they are; others are ignored.
+    void take_field(std::string_view name, std::string_view value) {
+        if (name == "data") {
+            event_.data.append(value).append(1, '\n');
+        } else if (name == "event") {
+            event_.name = value;
+        } else if (name == "id") {
+            if (value.find('\0') == value.npos) event_id_ = value;
+        } else if (name == "retry") {
+            const auto count = parse_decimal<std::uint64_t>(value);
+            if (!count || *count > longest_retry) return;
+            event_.retry = retry_ = std::chrono::milliseconds(static_cast<std::int64_t>(*count));
+        }
+    }
+
+    void end_event() {
+        last_id_ = event_id_;
+        if (!event_.data.empty()) {
+            event_.data.pop_back();
+            event_.id = last_id_;
+            events_.push_back(std::move(event_));
+        }
+        event_ = {};
+    }
+
+    static constexpr std::uint64_t longest_retry = std::uint64_t{1} << 53;  // what a browser can count
+
+    std::string line_;
+    bool is_first_line_ = true;
+    bool after_cr_ = false;
+    http::StreamEvent event_;  // the lines since the last empty one
+    std::string event_id_;
+    std::string last_id_;
+    std::optional<std::chrono::milliseconds> retry_;
+    std::uint64_t comments_ = 0;
+    std::deque<http::StreamEvent> events_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake

@@ -1,0 +1,676 @@
+// Server-sent events: EventStream and Hub::serve, over memory in virtual time, and some over sockets.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "sake.hpp"
+#include "support/allocations.hpp"
+#include "support/client_fixture.hpp"
+#include "support/reliability.hpp"
+#include "support/server_fixture.hpp"
+
+namespace test_events {
+
+using namespace std::chrono_literals;
+using harness::quiet_config;
+using harness::with_client;
+using sake::Context;
+using sake::Engine;
+using sake::Event;
+using sake::EventStream;
+using sake::Hub;
+using sake::HubOptions;
+using sake::Task;
+using sake::TestClient;
+using sake::TestConnection;
+using sake::TestEvents;
+using sake::http::StreamEvent;
+
+namespace {
+
+constexpr std::string_view get_events = "GET /events HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// A route /events whose handler is `stream(EventStream&)`.
+template <class Stream>
+auto route_of(Stream stream) {
+    return [stream](Engine& app) {
+        app.any("/events", [stream](Context& ctx) -> Task<> {
+            EventStream events = ctx.events();
+            co_await stream(events);
+        });
+    };
+}
+
+/// Sends nothing, for a day.
+Task<> be_silent(EventStream&) { co_await sake::sleep(24h); }
+
+/// `body(client, hub)`, where /events serves the topic "t" of the hub, which goes before the heap is
+/// compared.
+template <class Body>
+int with_hub(Body body, const HubOptions& options = {}, const sake::Config& config = quiet_config()) {
+    std::unique_ptr<Hub> hub;
+    const auto setup = [&](Engine& app) {
+        hub = std::make_unique<Hub>(options);
+        app.get("/events", [&hub](Context& ctx) { return hub->serve(ctx, "t"); });
+        app.get("/rooms/:room", [&hub](Context& ctx) { return hub->serve(ctx, ctx.param("room")); });
+        app.get("/stop", [&app](Context&) { app.stop(); });
+    };
+    const auto with_it = [&](TestClient& client) {
+        body(client, *hub);
+        hub.reset();
+    };
+    return with_client(setup, with_it, config);
+}
+
+TestEvents come_again(TestClient& client, std::uint64_t id) {
+    return client.events("/events", {{"Last-Event-ID", std::to_string(id)}});
+}
+
+std::vector<std::string> all_now(TestEvents& events) {
+    std::vector<std::string> all;
+    while (const auto event = events.next_now()) {
+        all.push_back(event->name.empty() ? event->data : "(" + event->name + " " + event->data + ")");
+    }
+    return all;
+}
+
+using Texts = std::vector<std::string>;
+
+}  // namespace
+
+TEST_CASE("the head of an event stream leaves at once, before the first event") {
+    with_client(route_of(be_silent), [](TestClient& client) {
+        TestConnection connection = client.connect();
+        const std::string head = connection.send(get_events).receive_now();
+        CHECK(head.starts_with("HTTP/1.1 200 OK\r\n"));
+        CHECK(head.ends_with("\r\n\r\n"));
+        for (const std::string_view field :
+             {"Content-Type: text/event-stream\r\n", "Cache-Control: no-cache\r\n",
+              "X-Accel-Buffering: no\r\n", "Transfer-Encoding: chunked\r\n"}) {
+            INFO(field);
+            CHECK(head.find(field) != std::string::npos);
+        }
+    });
+}
+
+TEST_CASE("events arrive as they were sent, each at once") {
+    const auto stream = [](EventStream& events) -> Task<> {
+        co_await events.send("one\ntwo");
+        co_await sake::sleep(1s);
+        co_await events.send(Event("x").name("update").id(7).retry(2s));
+        const sake::Json json{{"n", 1}};
+        co_await events.send_json(json);
+        co_await events.send(Event());  // says nothing
+        co_await events.comment("a\nb");
+        std::string text("moved on at once");
+        auto sending = events.send(text);
+        text.clear();
+        co_await std::move(sending);
+    };
+    with_client(route_of(stream), [](TestClient& client) {
+        TestEvents events = client.events("/events");
+        CHECK(events.status() == 200);
+        auto event = events.next_now();
+        REQUIRE(event);
+        CHECK(event->data == "one\ntwo");
+        CHECK(event->name.empty());
+        CHECK_FALSE(events.next_now());
+        event = events.next();
+        REQUIRE(event);
+        CHECK(event->data == "x");
+        CHECK(event->name == "update");
+        CHECK(event->id == "7");
+        CHECK(event->retry == 2s);
+        CHECK(events.next()->data == "{\"n\":1}");
+        CHECK(events.next()->data == "moved on at once");
+        CHECK(events.comments() == 2);
+        CHECK_FALSE(events.next());
+        CHECK(events.has_ended());
+    });
+}
+
+TEST_CASE("an event stream is answered to every method, and to HTTP/1.0 up to the close") {
+    const auto stream = [](EventStream& events) -> Task<> { co_await events.send("x"); };
+    with_client(route_of(stream), [](TestClient& client) {
+        for (const char* method : {"GET", "POST", "PUT", "DELETE", "PATCH"}) {
+            TestEvents events = client.events("/events", {}, method);
+            CHECK(events.next()->data == "x");
+            CHECK_FALSE(events.next());
+        }
+        TestConnection old = client.connect();
+        const std::string all = old.send("GET /events HTTP/1.0\r\nHost: a\r\n\r\n").receive_all();
+        CHECK(all.ends_with("\r\n\r\ndata: x\n\n"));
+        CHECK(client.head("/events").header("Content-Type") == "text/event-stream");
+    });
+}
+
+TEST_CASE("what a handler has set of the head stays, but for what makes it an event stream") {
+    const auto setup = [](Engine& app) {
+        app.use([](Context& ctx) { ctx.after([](Context& at_end) { at_end.set_header("X-After", "1"); }); });
+        app.get("/events", [](Context& ctx) -> Task<> {
+            ctx.set_header("Cache-Control", "no-store").set_header("X-Accel-Buffering", "yes");
+            EventStream events = ctx.events();
+            co_await events.send("x");
+        });
+    };
+    with_client(setup, [](TestClient& client) {
+        TestEvents events = client.events("/events");
+        CHECK(events.header("Cache-Control") == "no-store");
+        CHECK(events.header("X-Accel-Buffering") == "no");
+        CHECK(events.header("X-After") == "1");
+        CHECK(events.next()->data == "x");
+        CHECK_FALSE(events.next());
+    });
+}
+
+TEST_CASE("a handler is told the last event that the client has seen") {
+    const auto stream = [](EventStream& events) -> Task<> { co_await events.send(events.last_event_id()); };
+    with_client(route_of(stream), [](TestClient& client) {
+        for (const char* id : {"7", "x y", "\xc3\xa4"}) {
+            TestEvents events = client.events("/events", {{"Last-Event-ID", id}});
+            CHECK(events.next()->data == id);
+        }
+        CHECK(client.events("/events").next()->data.empty());
+    });
+}
+
+TEST_CASE("a silent stream has a comment after the time that is set: one below, at, and one above") {
+    for (const auto time : {15'000ms, 1ms, 60'000ms}) {
+        with_client(
+            route_of(be_silent),
+            [time](TestClient& client) {
+                TestEvents events = client.events("/events");
+                client.advance(time - 1ms);
+                CHECK_FALSE(events.next_now());
+                CHECK(events.comments() == 0);
+                client.advance(1ms);
+                CHECK_FALSE(events.next_now());
+                CHECK(events.comments() == 1);
+                client.advance(10 * time);
+                CHECK_FALSE(events.next_now());
+                CHECK(events.comments() == 11);
+                events.close();
+            },
+            quiet_config().with_event_keep_alive(time));
+    }
+}
+
+TEST_CASE("silence begins anew with each event") {
+    const auto stream = [](EventStream& events) -> Task<> {
+        for (int i = 0; i < 4; ++i) {
+            co_await sake::sleep(14s);
+            co_await events.send("x");
+        }
+        co_await sake::sleep(16s);
+    };
+    with_client(route_of(stream), [](TestClient& client) {
+        TestEvents events = client.events("/events");
+        for (int i = 0; i < 4; ++i) CHECK(events.next()->data == "x");
+        CHECK(events.comments() == 0);
+        CHECK_FALSE(events.next());
+        CHECK(events.comments() == 1);
+    });
+}
+
+TEST_CASE("a client that takes no comments is given up after write_timeout") {
+    std::atomic<int> ended = 0;
+    const auto stream = [&ended](EventStream& events) -> Task<> {
+        const sake::detail::AtExit note([&ended] { ++ended; });
+        co_await events.send(std::string(600, 'x'));
+        co_await sake::sleep(24h);
+    };
+    with_client(
+        route_of(stream),
+        [&](TestClient& client) {
+            TestConnection reading = client.connect(1024);
+            reading.send(get_events);
+            TestConnection stalled = client.connect(1024);
+            stalled.send(get_events);
+            for (int i = 0; i < 1000; ++i) {
+                client.advance(1s);
+                static_cast<void>(reading.receive_now());
+                if (ended > 0) break;
+            }
+            CHECK(ended == 1);
+            client.advance(1s);
+            const std::string rest = reading.receive();  // a comment
+            CHECK_FALSE(rest.empty());
+            CHECK_FALSE(reading.is_closed());
+            CHECK_THROWS(static_cast<void>(stalled.receive_all()));
+        },
+        quiet_config().with_event_keep_alive(1s).with_write_timeout(10s));
+}
+
+TEST_CASE("two sends at once: the second throws, and the first goes on") {
+    const auto stream = [](EventStream& events) -> Task<> {
+        auto send = [](EventStream& to, std::string text) -> Task<> { co_await to.send(text); };
+        auto first = sake::spawn(send(events, std::string(100'000, 'x')));
+        co_await sake::yield();
+        const std::string failure = co_await harness::failure_of(send(events, "y"));
+        co_await first;
+        co_await events.send(failure);
+    };
+    with_client(route_of(stream), [](TestClient& client) {
+        TestConnection connection = client.connect(1024);
+        const sake::TestResponse response = connection.send(get_events).response();
+        CHECK(response.body.find("data: out.write: another task is writing this answer\n\n") !=
+              std::string::npos);
+        CHECK(std::count(response.body.begin(), response.body.end(), 'x') == 100'000);
+    });
+}
+
+TEST_CASE("an event stream needs a handler that is a coroutine, on the reactor") {
+    const auto setup = [](Engine& app) {
+        app.get("/plain", [](Context& ctx) { static_cast<void>(ctx.events()); });
+        app.get("/worker",
+                [](Context& ctx) -> Task<> {
+                    EventStream events = ctx.events();
+                    co_await events.send("x");
+                })
+            .worker();
+    };
+    with_client(setup, [](TestClient& client) {
+        CHECK(client.get("/plain").status == 500);
+        CHECK(client.get("/worker").status == 500);
+    });
+}
+
+TEST_CASE("a name with a line end, in the middle of a stream, cuts the stream and is never sent") {
+    const auto stream = [](EventStream& events) -> Task<> {
+        co_await events.send("x");
+        const std::string name("a\ndata: forged\n\n");
+        co_await events.send(Event("y").name(name));
+    };
+    with_client(route_of(stream), [](TestClient& client) {
+        TestEvents events = client.events("/events");
+        CHECK(events.next()->data == "x");
+        CHECK_THROWS_AS(static_cast<void>(events.next()), std::runtime_error);
+    });
+}
+
+/// Also hands out the engine, for its `stop`.
+template <class Setup>
+auto with_engine(Engine*& out, Setup setup) {
+    return [&out, setup](Engine& app) {
+        out = &app;
+        setup(app);
+    };
+}
+
+TEST_CASE("at a stop an event stream ends cleanly within a second, with a hint when to come again") {
+    struct Case {
+        std::optional<std::chrono::milliseconds> own;
+        std::chrono::milliseconds least;
+        std::chrono::milliseconds most;
+    };
+    for (const Case& each : {Case{std::nullopt, 2500ms, 4500ms}, Case{10s, 10s, 18s}, Case{0ms, 0ms, 0ms},
+                             Case{1ms, 1ms, 1ms}}) {
+        Engine* app = nullptr;
+        const auto stream = [&each](EventStream& events) -> Task<> {
+            if (each.own) co_await events.send(Event().retry(*each.own));
+            co_await events.send("x");
+            co_await sake::sleep(24h);
+        };
+        const int exit_code = with_client(with_engine(app, route_of(stream)), [&](TestClient& client) {
+            TestEvents events = client.events("/events");
+            CHECK(events.next()->data == "x");
+            app->stop();
+            client.advance(1s);
+            CHECK(events.has_ended());
+            CHECK_FALSE(events.next());  // and does not throw: the last chunk has come
+            CHECK(events.retry() >= each.least);
+            CHECK(events.retry() <= each.most);
+        });
+        CHECK(exit_code == 0);
+    }
+}
+
+TEST_CASE("a stop in the middle of an event leaves no event that was not sent") {
+    Engine* app = nullptr;
+    const auto stream = [](EventStream& events) -> Task<> {
+        co_await events.send("x");
+        co_await events.send(std::string(300'000, 'y'));
+    };
+    with_client(with_engine(app, route_of(stream)), [&](TestClient& client) {
+        TestConnection connection = client.connect(1024);
+        const std::string begun = connection.send(get_events).receive_now();
+        app->stop();
+        client.advance(0s);
+        const std::string all = begun + connection.receive_all();
+        sake::detail::EventReader reader;
+        reader.take(all.substr(all.find("\r\n\r\n") + 4));
+        CHECK(all.find("retry:") == std::string::npos);
+        CHECK(all.find("yy\n") == std::string::npos);
+    });
+}
+
+TEST_CASE("with end_streams_at_stop off, event streams go on until they end") {
+    Engine* app = nullptr;
+    const auto stream = [](EventStream& events) -> Task<> {
+        for (int i = 0; i < 5; ++i) {
+            co_await events.send("x");
+            co_await sake::sleep(1s);
+        }
+    };
+    const int exit_code = with_client(
+        with_engine(app, route_of(stream)),
+        [&](TestClient& client) {
+            TestEvents events = client.events("/events");
+            CHECK(events.next());
+            app->stop();
+            for (int i = 0; i < 4; ++i) CHECK(events.next());
+            CHECK_FALSE(events.next());
+        },
+        quiet_config().with_end_streams_at_stop(false));
+    CHECK(exit_code == 0);
+}
+
+// --- Hub::serve ---
+
+TEST_CASE("a hub serves its messages as events with their ids") {
+    with_hub([](TestClient& client, Hub& hub) {
+        hub.publish("t", "before");
+        TestEvents a = client.events("/events");
+        TestEvents b = client.events("/events");
+        CHECK(hub.subscribers("t") == 2);
+        const std::uint64_t id = hub.publish("t", "one\ntwo");
+        hub.publish("other", "x");
+        for (TestEvents* each : {&a, &b}) {
+            const auto event = each->next();
+            REQUIRE(event);
+            CHECK(event->data == "one\ntwo");
+            CHECK(event->id == std::to_string(id));
+            CHECK(event->name.empty());
+            CHECK_FALSE(each->next_now());
+            each->close();
+        }
+        client.advance(0s);
+        CHECK(hub.subscribers("t") == 0);
+    });
+}
+
+TEST_CASE("who comes again goes on behind the last event that it has seen") {
+    HubOptions options;
+    options.messages = 3;
+    const auto body = [](TestClient& client, Hub& hub) {
+        std::vector<std::uint64_t> ids;
+        for (int i = 0; i < 5; ++i) ids.push_back(hub.publish("t", std::to_string(i)));
+        const auto after = [&](std::uint64_t id) {
+            TestEvents events = come_again(client, id);
+            Texts texts = all_now(events);
+            hub.publish("unrelated", "x");
+            return texts;
+        };
+        CHECK(after(ids[4]).empty());
+        CHECK(after(ids[2]) == Texts{"3", "4"});
+        CHECK(after(ids[1]) == Texts{"2", "3", "4"});
+        CHECK(after(ids[0]) == Texts{"(stale {\"lost\":null})", "2", "3", "4"});
+        CHECK(after(1) == Texts{"(stale {\"lost\":null})", "2", "3", "4"});
+        // The stale event has an id as well: a client that has seen no more goes on there.
+        TestEvents stale = come_again(client, ids[0]);
+        CHECK(stale.next()->name == "stale");
+        CHECK(after(std::stoull(stale.last_event_id())) == Texts{"2", "3", "4"});
+    };
+    with_hub(body, options);
+}
+
+TEST_CASE("a Last-Event-ID that is no number counts as none") {
+    with_hub([](TestClient& client, Hub& hub) {
+        hub.publish("t", "before");
+        for (const char* id : {"", "abc", "-1", "+1", "1.5", "1 2", "0x10", "99999999999999999999999999", "0",
+                               "18446744073709551616", "\xff\xfe"}) {
+            INFO(id);
+            TestEvents events = client.events("/events", {{"Last-Event-ID", id}});
+            CHECK(events.status() == 200);
+            CHECK(all_now(events).empty());
+            hub.publish("t", "x");
+            CHECK(all_now(events) == Texts{"x"});
+        }
+    });
+}
+
+TEST_CASE("over a restart of the server no event of the ring is missed") {
+    std::string id;
+    id.reserve(32);
+    with_hub([&](TestClient& client, Hub& hub) {
+        TestEvents events = client.events("/events");
+        hub.publish("t", "1");
+        CHECK(events.next()->data == "1");
+        id = events.last_event_id();
+    });
+    std::this_thread::sleep_for(1ms);  // longer than it has published, with a message a microsecond
+    with_hub([&](TestClient& client, Hub& hub) {
+        hub.publish("t", "2");
+        hub.publish("t", "3");
+        TestEvents events = client.events("/events", {{"Last-Event-ID", id}});
+        CHECK(all_now(events) == Texts{"(stale {\"lost\":null})", "2", "3"});
+        hub.publish("t", "4");
+        CHECK(all_now(events) == Texts{"4"});
+        TestEvents again = client.events("/events", {{"Last-Event-ID", events.last_event_id()}});
+        CHECK(all_now(again).empty());
+    });
+}
+
+TEST_CASE("a hub that outlives its engine has nothing to forget") {
+    Hub hub;
+    std::string id;
+    for (int run = 0; run < 3; ++run) {
+        Engine app(quiet_config());
+        app.get("/events", [&hub](Context& ctx) { return hub.serve(ctx, "t"); });
+        TestClient client(app);
+        TestEvents events = client.events("/events", {{"Last-Event-ID", id}});
+        CHECK(all_now(events) == (run == 0 ? Texts{} : Texts{"between", "more"}));
+        hub.publish("t", "x");
+        CHECK(all_now(events) == Texts{"x"});
+        id = events.last_event_id();
+        client.stop();
+        CHECK(hub.subscribers("t") == 0);
+        hub.publish("t", "between");
+        hub.publish("t", "more");
+    }
+}
+
+TEST_CASE("a client that is slow loses the oldest and is told how many, or its stream ends") {
+    for (const auto policy : {sake::SlowSubscriber::drop_oldest, sake::SlowSubscriber::close}) {
+        HubOptions options;
+        options.messages = 10;
+        options.slow = policy;
+        const auto body = [policy](TestClient& client, Hub& hub) {
+            TestConnection slow = client.connect(1024);
+            slow.send(get_events);
+            TestEvents quick = client.events("/events");
+            client.advance(0s);
+            std::size_t seen = 0;
+            for (int i = 0; i < 200; ++i) {
+                hub.publish("t", std::to_string(i) + std::string(1000, '.'));
+                seen += all_now(quick).size();
+            }
+            CHECK(seen == 200);
+            quick.close();
+            hub.close();
+            const sake::TestResponse response = slow.response();
+            const bool is_told = response.body.find("event: stale\n") != std::string::npos;
+            CHECK(is_told == (policy == sake::SlowSubscriber::drop_oldest));
+            const bool has_last = response.body.find("data: 199.") != std::string::npos;
+            CHECK(has_last == is_told);
+        };
+        with_hub(body, options);
+    }
+}
+
+TEST_CASE("the streams of a hub that is closed end cleanly") {
+    with_hub([](TestClient& client, Hub& hub) {
+        TestEvents events = client.events("/events");
+        hub.publish("t", "1");
+        hub.close();
+        CHECK(events.next()->data == "1");
+        CHECK_FALSE(events.next());
+        CHECK_FALSE(client.events("/events").next());
+    });
+}
+
+TEST_CASE("a topic may come from the path") {
+    with_hub([](TestClient& client, Hub& hub) {
+        TestEvents events = client.events("/rooms/a");
+        hub.publish("a", "x");
+        CHECK(events.next()->data == "x");
+    });
+}
+
+TEST_CASE(
+    "2,000 silent streams cost less than a kilobyte each beyond their connections, and live on "
+    "comments") {
+    constexpr int streams = 2000;
+    std::int64_t bytes[2] = {};
+    const auto open = [](TestClient& client, std::string_view target,
+                         std::vector<TestConnection>& connections) {
+        const std::string request = "GET " + std::string(target) + " HTTP/1.1\r\nHost: a\r\n\r\n";
+        connections.reserve(streams);
+        const auto before = harness::allocations::live_bytes();
+        for (int i = 0; i < streams; ++i) {
+            connections.push_back(client.connect());
+            connections.back().send(request);
+        }
+        client.advance(0s);
+        for (TestConnection& each : connections) static_cast<void>(each.receive_now());
+        return (harness::allocations::live_bytes() - before) / streams;
+    };
+    const auto bare = [](Engine& app) {
+        app.get("/bare", [](Context& ctx) -> Task<> {
+            auto out = ctx.stream("text/event-stream");
+            co_await out.write(":\n\n");
+            co_await sake::sleep(24h);
+        });
+    };
+    with_client(bare, [&](TestClient& client) {
+        std::vector<TestConnection> connections;
+        bytes[0] = open(client, "/bare", connections);
+    });
+    with_hub([&](TestClient& client, Hub& hub) {
+        std::vector<TestConnection> connections;
+        bytes[1] = open(client, "/events", connections);
+        CHECK(hub.subscribers("t") == streams);
+        client.advance(15s);
+        int right = 0;
+        for (TestConnection& each : connections) right += each.receive_now() == "3\r\n:\n\n\r\n";
+        CHECK(right == streams);
+        hub.publish("t", "x");
+        client.advance(0s);
+        for (TestConnection& each : connections) right += each.receive_now().ends_with("data: x\n\n\r\n");
+        CHECK(right == 2 * streams);
+    });
+    MESSAGE("a silent stream costs ", bytes[1] - bytes[0], " bytes, with ", bytes[0], " for its connection");
+    CHECK(bytes[1] - bytes[0] < 1024);
+}
+
+TEST_CASE("a stop with 5,000 streams of a hub ends all of them cleanly within a second") {
+    const int streams = harness::is_sanitized ? 500 : 5000;
+    const auto body = [streams](TestClient& client, Hub& hub) {
+        std::vector<TestConnection> connections;
+        connections.reserve(static_cast<std::size_t>(streams));
+        for (int i = 0; i < streams; ++i) {
+            connections.push_back(client.connect());
+            connections.back().send(get_events);
+        }
+        client.advance(0s);
+        CHECK(hub.subscribers("t") == streams);
+        client.connect().send("GET /stop HTTP/1.1\r\nHost: a\r\n\r\n");
+        client.advance(1s);
+        int clean = 0;
+        for (TestConnection& each : connections) {
+            const std::string all = each.receive_all();
+            clean += all.ends_with("\n\n\r\n0\r\n\r\n") && all.find("retry: ") != std::string::npos;
+        }
+        CHECK(clean == streams);
+        CHECK(hub.subscribers("t") == 0);
+    };
+    const int exit_code = with_hub(body, {}, quiet_config().with_max_connections(streams + 1));
+    CHECK(exit_code == 0);
+}
+
+TEST_CASE("a worker route publishes, and a reader in virtual time waits for it") {
+    Hub hub;
+    Engine app(quiet_config().with_worker_pool_size(1));
+    app.get("/events", [&hub](Context& ctx) { return hub.serve(ctx, "t"); });
+    app.post("/messages", [&hub](Context& ctx) { hub.publish("t", std::string(ctx.body())); }).worker();
+    TestClient client(app);
+    TestEvents events = client.events("/events");
+    for (const char* text : {"1", "2", "3"}) {
+        CHECK(client.post("/messages", text).status == 200);
+        CHECK(events.next()->data == text);
+    }
+}
+
+TEST_CASE("a test that waits for an event that never comes is told so") {
+    with_hub([](TestClient& client, Hub&) {
+        TestEvents events = client.events("/events");
+        CHECK_THROWS_WITH(static_cast<void>(events.next()), "no event has come for a day of virtual time");
+        events.close();
+    });
+}
+
+// --- Over sockets ---
+
+TEST_CASE("8 threads publish, and clients over sockets receive every message in the order of each") {
+    constexpr int publishers = 8;
+    const int each = harness::rounds(1000);
+    std::unique_ptr<Hub> owned;
+    const auto setup = [&owned](Engine& app) {
+        owned = std::make_unique<Hub>();
+        app.get("/events", [&owned](Context& ctx) { return owned->serve(ctx, "t"); });
+    };
+    harness::with_server(setup, [&](harness::TestServer& server) {
+        Hub& hub = *owned;
+        std::vector<harness::RawClient> clients;
+        for (int i = 0; i < 4; ++i) {
+            clients.push_back(server.connect());
+            clients.back().set_deadline(60s);
+            clients.back().send(get_events);
+        }
+        CHECK(harness::eventually([&] { return hub.subscribers("t") == 4; }));
+        std::vector<std::thread> threads;
+        for (int p = 0; p < publishers; ++p) {
+            threads.emplace_back([&hub, p, each] {
+                for (int i = 0; i < each; ++i) {
+                    hub.publish("t", std::to_string(p) + ":" + std::to_string(i));
+                    if (i % 64 == 63) std::this_thread::sleep_for(1ms);  // the ring is for who is slow
+                }
+            });
+        }
+        for (std::thread& thread : threads) thread.join();
+        hub.close();
+        for (harness::RawClient& client : clients) {
+            sake::detail::EventReader reader;
+            reader.take(client.read_response().body);
+            std::vector<int> next(publishers, 0);
+            int lost = 0;
+            while (const auto event = reader.next()) {
+                if (event->name == "stale") {
+                    ++lost;
+                    continue;
+                }
+                const int publisher = event->data[0] - '0';
+                const int number = std::stoi(event->data.substr(2));
+                int& expected = next[static_cast<std::size_t>(publisher)];
+                CHECK((number == expected || (lost > 0 && number > expected)));
+                expected = number + 1;
+            }
+            for (const int reached : next) CHECK((reached == each || lost > 0));
+        }
+        CHECK(harness::eventually([&] { return hub.subscribers("t") == 0; }));
+        owned.reset();
+    });
+}
+
+}  // namespace test_events
