@@ -1098,7 +1098,7 @@ TEST_CASE("sending to a peer that has gone is an error and no signal") {
     CHECK(sys::send(sockets.ours.get(), "x", 1).error == EPIPE);
     char text[] = "xy";
     iovec vectors[] = {{text, 1}, {text + 1, 1}};
-    CHECK(sys::send_vectors(sockets.ours.get(), vectors, 2).error == EPIPE);
+    CHECK(sys::send_vectors(sockets.ours.get(), vectors, 2, 0).error == EPIPE);
 }
 
 TEST_CASE("a loop whose poller fails while it ends leaves its tasks behind, and says so") {
