@@ -24,6 +24,7 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/attempts.hpp"
 #include "support/client_fixture.hpp"
 #include "support/faults.hpp"
 #include "support/programs.hpp"
@@ -554,11 +555,13 @@ namespace {
 struct End {
     int status = -1;
     std::chrono::milliseconds after{};  // the last signal
+    bool took_two_for_one = false;
     std::string log;
 };
 
 /// Runs this test case in a process of its own, which serves and is asked for `path`; when it says that it is
-/// at work, sends so many SIGTERM.
+/// at work, sends so many SIGTERM. A process that is held up at the first of two may take both for one wish.
+/// Then a third ends it.
 End end_of_process(const char* test_case, const std::string& path, int signals) {
     int output[2];
     REQUIRE(::pipe(output) == 0);
@@ -584,7 +587,12 @@ End end_of_process(const char* test_case, const std::string& path, int signals) 
         ::kill(child, SIGTERM);
     }
     const auto begun = std::chrono::steady_clock::now();
-    REQUIRE(::waitpid(child, &end.status, 0) == child);
+    const auto has_ended = [&] { return ::waitpid(child, &end.status, WNOHANG) == child; };
+    if (!eventually(has_ended, signals > 1 ? 5s : 50s)) {
+        end.took_two_for_one = true;
+        ::kill(child, SIGTERM);
+        REQUIRE(eventually(has_ended, 50s));
+    }
     end.after =
         std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - begun);
     read_until("no such word");
@@ -671,12 +679,16 @@ TEST_CASE("a second signal ends the process within a second, whatever runs, and 
         CAPTURE(std::string(each.path));
         // ThreadSanitizer keeps a signal back from a thread that waits for a lock.
         if (is_thread_sanitized && each.path == std::string_view("/sink-of-all")) continue;
-        const End end = end_of_process("a second signal ends the process*", each.path, 2);
-        CAPTURE(end.log);
-        CHECK(WIFEXITED(end.status));
-        CHECK((WEXITSTATUS(end.status) == 1 || WEXITSTATUS(end.status) == 41));
-        CHECK(end.after < 20s);  // a second, and what a busy machine adds; what runs takes longer
-        CHECK(end.log.find(each.named) != std::string::npos);
+        const auto test = [&](Attempt& attempt) {
+            const End end = end_of_process("a second signal ends the process*", each.path, 2);
+            if (end.took_two_for_one) return attempt.make_void();
+            CAPTURE(end.log);
+            CHECK(WIFEXITED(end.status));
+            CHECK((WEXITSTATUS(end.status) == 1 || WEXITSTATUS(end.status) == 41));
+            CHECK(end.after < 20s);  // a second, and what a busy machine adds; what runs takes longer
+            CHECK(end.log.find(each.named) != std::string::npos);
+        };
+        until_in_time(1s, test, 1);
     }
 }
 
@@ -697,7 +709,7 @@ TEST_CASE("one signal ends the process after the grace, and at once what takes a
     const End told = end_of_process("one signal ends the process*", "/told", 1);
     CHECK(WIFEXITED(told.status));
     CHECK(WEXITSTATUS(told.status) == 40);
-    CHECK(told.after < 5s);
+    CHECK(told.after < 20s);
 }
 
 }  // namespace test_life
