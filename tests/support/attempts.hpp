@@ -39,12 +39,12 @@ class Attempt {
     std::atomic<bool> is_void_{false};  // a server's thread may note a step
 };
 
-/// Runs `test(attempt)` until an attempt counts, eight times at most. Each has `growth` times the limit of
+/// Runs `test(attempt)` until an attempt counts, six times at most. Each has `growth` times the limit of
 /// the one before; 1 is for a limit that cannot be set. A fault of the library fails an attempt that counts,
 /// and a busy machine costs another attempt.
 template <class Test>
-void until_in_time(std::chrono::milliseconds limit, Test test, int growth = 2) {
-    for (int tries = 0; tries < 8; ++tries, limit *= growth) {
+void until_in_time(std::chrono::milliseconds limit, Test test, int growth = 4) {
+    for (int tries = 0; tries < 6; ++tries, limit *= growth) {
         Attempt attempt(limit);
         test(attempt);
         if (attempt.counts()) return;
