@@ -85,6 +85,7 @@
 #include "sake/async/spawn.hpp"
 #include "sake/async/sync.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/async/sys_files.hpp"
 #include "sake/async/task.hpp"
 #include "sake/async/this_task.hpp"
 #include "sake/async/timer.hpp"
@@ -173,6 +174,7 @@
 
 #include "sake/worker/bridge.hpp"
 #include "sake/worker/document.hpp"
+#include "sake/worker/mailbox.hpp"
 #include "sake/worker/pool_carrier.hpp"
 
 #include "sake/client/client.hpp"

@@ -91,6 +91,7 @@
 //   sake/async/poller_simulated.hpp
 //   sake/async/sync.hpp
 //   sake/async/pool.hpp
+//   sake/async/sys_files.hpp
 //   sake/async/this_task.hpp
 //   sake/compute/cpu_count.hpp
 //   sake/compute/pool_job.hpp
@@ -170,6 +171,7 @@
 //   sake/app/static_files.hpp
 //   sake/worker/document.hpp
 //   sake/worker/bridge.hpp
+//   sake/worker/mailbox.hpp
 //   sake/worker/pool_carrier.hpp
 //   sake/client/url.hpp
 //   sake/client/client_request.hpp
@@ -347,6 +349,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <system_error>
@@ -6615,126 +6618,6 @@ inline SysResult shutdown_write(int fd) noexcept {
     return retry([=] { return ::shutdown(fd, SHUT_WR); });
 }
 
-/// Opens a file, close-on-exec.
-inline SysResult open(const char* path, int flags, mode_t mode = 0) noexcept {
-    return above_standard_streams(retry([=] { return ::open(path, flags | O_CLOEXEC, mode); }));
-}
-
-/// Opens what has this name in a directory, close-on-exec.
-inline SysResult open_at(int directory, const char* name, int flags) noexcept {
-    return above_standard_streams(retry([=] { return ::openat(directory, name, flags | O_CLOEXEC); }));
-}
-
-/// The same for a path, which never leads out of the directory, whatever links it passes: else EXDEV. ENOSYS
-/// where the system does not have it (Linux before 5.6).
-inline SysResult open_beneath([[maybe_unused]] int directory, [[maybe_unused]] const char* path,
-                              [[maybe_unused]] int flags) noexcept {
-#if SAKE_HAS_EPOLL && defined(SYS_openat2)
-    // From linux/openat2.h, which not every system has that has the call.
-    struct {
-        std::uint64_t flags;
-        std::uint64_t mode;
-        std::uint64_t resolve;
-    } how{static_cast<std::uint64_t>(flags | O_CLOEXEC), 0, 0};
-    constexpr std::uint64_t no_magic_links = 0x02;
-    constexpr std::uint64_t beneath = 0x08;
-    how.resolve = beneath | no_magic_links;
-    return above_standard_streams(
-        retry([&] { return ::syscall(SYS_openat2, directory, path, &how, sizeof how); }));
-#else
-    return {-1, ENOSYS};
-#endif
-}
-
-/// For a directory that is opened only to find what is in it.
-#if SAKE_HAS_O_PATH
-inline constexpr int to_search = O_PATH | O_DIRECTORY;
-#else
-inline constexpr int to_search = O_RDONLY | O_DIRECTORY;
-#endif
-
-/// The text of a symbolic link: how long it is, cut at `size`. EINVAL if it is none.
-inline SysResult read_link_at(int directory, const char* name, char* text, std::size_t size) noexcept {
-    return retry([=] { return ::readlinkat(directory, name, text, size); });
-}
-
-inline SysResult status_of(int fd, struct stat& status) noexcept {
-    return retry([&] { return ::fstat(fd, &status); });
-}
-
-/// When a file was modified.
-inline timespec modified_at(const struct stat& status) noexcept {
-#if defined(__APPLE__)
-    return status.st_mtimespec;
-#else
-    return status.st_mtim;
-#endif
-}
-
-/// A file is about to be read from here to its end: the system reads larger pieces ahead.
-inline void read_in_order([[maybe_unused]] int fd, [[maybe_unused]] std::uint64_t offset) noexcept {
-#if defined(POSIX_FADV_SEQUENTIAL)
-    ::posix_fadvise(fd, static_cast<off_t>(offset), 0, POSIX_FADV_SEQUENTIAL);
-#endif
-}
-
-/// Bytes that nobody can guess; at most 256.
-inline SysResult random_bytes(void* bytes, std::size_t size) noexcept {
-    return retry([=] { return ::getentropy(bytes, size); });
-}
-
-/// Calls f(name, is_directory) for what is in an open directory, which it takes over, but for "." and "..",
-/// until f returns false. Links are no directories here.
-template <class F>
-SysResult for_each_name(FileDescriptor directory, F f) {
-    struct Close {
-        DIR* open;
-        ~Close() {
-            if (open != nullptr) ::closedir(open);
-        }
-    };
-    const Close names{::fdopendir(directory.get())};
-    if (names.open == nullptr) return {-1, errno};
-    const int fd = directory.release();
-    for (;;) {
-        errno = 0;
-        const dirent* const entry = ::readdir(names.open);
-        if (entry == nullptr) return {0, errno};
-        const std::string_view name = entry->d_name;
-        if (name == "." || name == "..") continue;
-        struct stat status{};
-        const bool is_directory =
-            ::fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
-        if (!f(name, is_directory)) return {0, 0};
-    }
-}
-
-/// Opens a file without a name in this directory, for reading and writing; close-on-exec. EOPNOTSUPP where
-/// the system or the file system has no such files.
-inline SysResult open_unnamed([[maybe_unused]] const char* directory, [[maybe_unused]] mode_t mode) noexcept {
-#if defined(O_TMPFILE)
-    return open(directory, O_TMPFILE | O_RDWR, mode);
-#else
-    return {-1, EOPNOTSUPP};
-#endif
-}
-
-/// Gives a file one more name, if nothing has that name; EEXIST otherwise.
-inline SysResult link(const char* from, const char* path, int flags = 0) noexcept {
-    return retry([=] { return ::linkat(AT_FDCWD, from, AT_FDCWD, path, flags); });
-}
-
-/// The same for a file that is open, and that may have no name yet.
-inline SysResult link_open_file(int fd, const char* path) noexcept {
-    char from[32] = "/proc/self/fd/";
-    *std::to_chars(from + std::strlen(from), from + sizeof from - 1, fd).ptr = '\0';
-    return link(from, path, AT_SYMLINK_FOLLOW);
-}
-
-inline SysResult unlink(const char* path) noexcept {
-    return retry([=] { return ::unlink(path); });
-}
-
 /// Takes over a descriptor that a call has just made. Throws std::system_error that names the call.
 inline FileDescriptor own_or_throw(SysResult made, const char* call) {
     const SysResult own = above_standard_streams(made);
@@ -10247,6 +10130,140 @@ void Pool<T>::State::sweep() noexcept {
     }
 }
 
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/async/sys_files.hpp ----
+
+// The system calls about files and directories; see sys.hpp.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+namespace sys {
+
+/// Opens a file, close-on-exec.
+inline SysResult open(const char* path, int flags, mode_t mode = 0) noexcept {
+    return above_standard_streams(retry([=] { return ::open(path, flags | O_CLOEXEC, mode); }));
+}
+
+/// Opens what has this name in a directory, close-on-exec.
+inline SysResult open_at(int directory, const char* name, int flags) noexcept {
+    return above_standard_streams(retry([=] { return ::openat(directory, name, flags | O_CLOEXEC); }));
+}
+
+/// The same for a path, which never leads out of the directory, whatever links it passes: else EXDEV. ENOSYS
+/// where the system does not have it (Linux before 5.6).
+inline SysResult open_beneath([[maybe_unused]] int directory, [[maybe_unused]] const char* path,
+                              [[maybe_unused]] int flags) noexcept {
+#if SAKE_HAS_EPOLL && defined(SYS_openat2)
+    // From linux/openat2.h, which not every system has that has the call.
+    struct {
+        std::uint64_t flags;
+        std::uint64_t mode;
+        std::uint64_t resolve;
+    } how{static_cast<std::uint64_t>(flags | O_CLOEXEC), 0, 0};
+    constexpr std::uint64_t no_magic_links = 0x02;
+    constexpr std::uint64_t beneath = 0x08;
+    how.resolve = beneath | no_magic_links;
+    return above_standard_streams(
+        retry([&] { return ::syscall(SYS_openat2, directory, path, &how, sizeof how); }));
+#else
+    return {-1, ENOSYS};
+#endif
+}
+
+/// For a directory that is opened only to find what is in it.
+#if SAKE_HAS_O_PATH
+inline constexpr int to_search = O_PATH | O_DIRECTORY;
+#else
+inline constexpr int to_search = O_RDONLY | O_DIRECTORY;
+#endif
+
+/// The text of a symbolic link: how long it is, cut at `size`. EINVAL if it is none.
+inline SysResult read_link_at(int directory, const char* name, char* text, std::size_t size) noexcept {
+    return retry([=] { return ::readlinkat(directory, name, text, size); });
+}
+
+inline SysResult status_of(int fd, struct stat& status) noexcept {
+    return retry([&] { return ::fstat(fd, &status); });
+}
+
+/// When a file was modified.
+inline timespec modified_at(const struct stat& status) noexcept {
+#if defined(__APPLE__)
+    return status.st_mtimespec;
+#else
+    return status.st_mtim;
+#endif
+}
+
+/// A file is about to be read from here to its end: the system reads larger pieces ahead.
+inline void read_in_order([[maybe_unused]] int fd, [[maybe_unused]] std::uint64_t offset) noexcept {
+#if defined(POSIX_FADV_SEQUENTIAL)
+    ::posix_fadvise(fd, static_cast<off_t>(offset), 0, POSIX_FADV_SEQUENTIAL);
+#endif
+}
+
+/// Bytes that nobody can guess; at most 256.
+inline SysResult random_bytes(void* bytes, std::size_t size) noexcept {
+    return retry([=] { return ::getentropy(bytes, size); });
+}
+
+/// Calls f(name, is_directory) for what is in an open directory, which it takes over, but for "." and "..",
+/// until f returns false. Links are no directories here.
+template <class F>
+SysResult for_each_name(FileDescriptor directory, F f) {
+    struct Close {
+        DIR* open;
+        ~Close() {
+            if (open != nullptr) ::closedir(open);
+        }
+    };
+    const Close names{::fdopendir(directory.get())};
+    if (names.open == nullptr) return {-1, errno};
+    const int fd = directory.release();
+    for (;;) {
+        errno = 0;
+        const dirent* const entry = ::readdir(names.open);
+        if (entry == nullptr) return {0, errno};
+        const std::string_view name = entry->d_name;
+        if (name == "." || name == "..") continue;
+        struct stat status{};
+        const bool is_directory =
+            ::fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(status.st_mode);
+        if (!f(name, is_directory)) return {0, 0};
+    }
+}
+
+/// Opens a file without a name in this directory, for reading and writing; close-on-exec. EOPNOTSUPP where
+/// the system or the file system has no such files.
+inline SysResult open_unnamed([[maybe_unused]] const char* directory, [[maybe_unused]] mode_t mode) noexcept {
+#if defined(O_TMPFILE)
+    return open(directory, O_TMPFILE | O_RDWR, mode);
+#else
+    return {-1, EOPNOTSUPP};
+#endif
+}
+
+/// Gives a file one more name, if nothing has that name; EEXIST otherwise.
+inline SysResult link(const char* from, const char* path, int flags = 0) noexcept {
+    return retry([=] { return ::linkat(AT_FDCWD, from, AT_FDCWD, path, flags); });
+}
+
+/// The same for a file that is open, and that may have no name yet.
+inline SysResult link_open_file(int fd, const char* path) noexcept {
+    char from[32] = "/proc/self/fd/";
+    *std::to_chars(from + std::strlen(from), from + sizeof from - 1, fd).ptr = '\0';
+    return link(from, path, AT_SYMLINK_FOLLOW);
+}
+
+inline SysResult unlink(const char* path) noexcept {
+    return retry([=] { return ::unlink(path); });
+}
+
+}  // namespace sys
+}  // namespace detail
 }  // namespace v0
 }  // namespace sake
 
@@ -23128,11 +23145,9 @@ inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& docu
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/worker/pool_carrier.hpp ----
+// ---- sake/worker/mailbox.hpp ----
 
-// The carrier to the worker pool: a call crosses as JSON text, is served there by the same handler object,
-// and its answer comes back the same way. The reactor never waits for the pool, and the pool never touches
-// the reactor's objects: the side that gives up first leaves a job behind whose answer is dropped.
+// The mailbox of a reactor, for the threads of a pool.
 
 namespace sake {
 inline namespace v0 {
@@ -23164,6 +23179,20 @@ class Mailbox {
     std::mutex mutex_;
     Reactor* reactor_;
 };
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/worker/pool_carrier.hpp ----
+
+// The carrier to the worker pool: a call crosses as JSON text, is served there by the same handler object,
+// and its answer comes back the same way. The reactor never waits for the pool, and the pool never touches
+// the reactor's objects: the side that gives up first leaves a job behind whose answer is dropped.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
 
 /// What the worker routes of one run share. Pool is WorkerPool: templates, so that only a program with worker
 /// routes compiles them and what they use; see task.hpp.

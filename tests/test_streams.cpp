@@ -283,8 +283,7 @@ TEST_CASE("a handler that throws in the middle leaves the end out, and the log s
     }
     CHECK(what == "the server closed in the middle of its answer");
     REQUIRE(log.lines.size() == 3);
-    CHECK(log.lines[0].starts_with(
-        "GET /throws was cut off in the middle of its answer in GET /throws ("));
+    CHECK(log.lines[0].starts_with("GET /throws was cut off in the middle of its answer in GET /throws ("));
     CHECK(log.lines[0].ends_with(": no more paper"));
     CHECK(log.lines[1].find("GET /refuses was cut off in the middle of its answer") == 0);
     REQUIRE(answers.all.size() == 4);

@@ -23,6 +23,7 @@
 #include "sake/app/file_tree.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/async/sys_files.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
 #include "sake/http/conditional.hpp"

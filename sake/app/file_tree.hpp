@@ -15,6 +15,7 @@
 #include "sake/app/embed.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/async/sys_files.hpp"
 #include "sake/base/error.hpp"
 #include "sake/io/directory.hpp"
 

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <thread>
 
-#include "sake/async/sys.hpp"
+#include "sake/async/sys_files.hpp"
 #include "sake/base/platform.hpp"
 #include "sake/base/text.hpp"
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "sake/async/sys.hpp"
+#include "sake/async/sys_files.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/text.hpp"

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "sake/async/sys.hpp"
+#include "sake/async/sys_files.hpp"
 #include "sake/base/error.hpp"
 
 namespace sake {

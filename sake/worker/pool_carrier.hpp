@@ -6,7 +6,6 @@
 #include <chrono>
 #include <exception>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -29,37 +28,11 @@
 #include "sake/compute/worker_pool.hpp"
 #include "sake/worker/bridge.hpp"
 #include "sake/worker/document.hpp"
+#include "sake/worker/mailbox.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
-
-/// Where workers leave word for a reactor that may be gone by then.
-class Mailbox {
-  public:
-    explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
-
-    void post(UniqueFunction<void()> work) {
-        const std::lock_guard lock(mutex_);
-        if (reactor_ != nullptr) reactor_->post(std::move(work));
-    }
-    /// Has the reactor look around.
-    void wake() noexcept {
-        try {
-            post([] {});
-        } catch (const std::bad_alloc&) {
-            // It looks when something else wakes it.
-        }
-    }
-    void close() noexcept {
-        const std::lock_guard lock(mutex_);
-        reactor_ = nullptr;
-    }
-
-  private:
-    std::mutex mutex_;
-    Reactor* reactor_;
-};
 
 /// What the worker routes of one run share. Pool is WorkerPool: templates, so that only a program with worker
 /// routes compiles them and what they use; see task.hpp.

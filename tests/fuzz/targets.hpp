@@ -22,18 +22,10 @@ struct Target {
 };
 
 inline constexpr Target targets[] = {
-    {"body_reader", body_reader},
-    {"chunked", chunked},
-    {"connection", connection},
-    {"events", events},
-    {"file_fields", file_fields},
-    {"head", head},
-    {"headers", headers},
-    {"multipart", multipart},
-    {"response", response},
-    {"router", router},
-    {"target", target},
-    {"worker_context", worker_context},
+    {"body_reader", body_reader}, {"chunked", chunked},         {"connection", connection},
+    {"events", events},           {"file_fields", file_fields}, {"head", head},
+    {"headers", headers},         {"multipart", multipart},     {"response", response},
+    {"router", router},           {"target", target},           {"worker_context", worker_context},
 };
 
 }  // namespace fuzz

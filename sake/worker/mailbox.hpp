@@ -1,0 +1,44 @@
+// The mailbox of a reactor, for the threads of a pool.
+#pragma once
+
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include "sake/async/reactor.hpp"
+#include "sake/base/function.hpp"
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Where workers leave word for a reactor that may be gone by then.
+class Mailbox {
+  public:
+    explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
+
+    void post(UniqueFunction<void()> work) {
+        const std::lock_guard lock(mutex_);
+        if (reactor_ != nullptr) reactor_->post(std::move(work));
+    }
+    /// Has the reactor look around.
+    void wake() noexcept {
+        try {
+            post([] {});
+        } catch (const std::bad_alloc&) {
+            // It looks when something else wakes it.
+        }
+    }
+    void close() noexcept {
+        const std::lock_guard lock(mutex_);
+        reactor_ = nullptr;
+    }
+
+  private:
+    std::mutex mutex_;
+    Reactor* reactor_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
