@@ -15274,7 +15274,7 @@ enum class AnswerCause : std::uint8_t {
     refused,   // the request could not be read: 400, 413, 414, 417, 421, 431, 501, 505
     timeout,   // the client was too slow, 408, or the handler, 504
     overload,  // no memory or no worker was free: 503
-    stop,      // the server stops at once: 503
+    stop,      // the server stops: a 503, or a stream that a graceful stop has ended early
     cut,       // it was sent in pieces and has no end: the handler threw, or the client left or was too slow
 };
 
@@ -19298,15 +19298,16 @@ class Form {
     [[nodiscard]] std::string_view value(std::string_view name, std::string_view fallback) const noexcept {
         return find_value(name).value_or(fallback);
     }
-    /// The same as a number, bool or string; 400, naming the field, if it is absent or does not convert.
+    /// The same as a number, bool or string; 400, naming the field, if it is absent or does not convert. A
+    /// number or bool that was left empty is absent, and "on", which a checkbox sends, is true.
     template <class T>
     [[nodiscard]] T value(std::string_view name) const {
-        return detail::convert_required<T>(find_value(name), "form field", name);
+        return detail::convert_required<T>(find_as<T>(name), "form field", name);
     }
     /// The same, or the fallback if it is absent.
     template <class T>
     [[nodiscard]] T value(std::string_view name, std::type_identity_t<T> fallback) const {
-        return detail::convert_or<T>(find_value(name), "form field", name, std::move(fallback));
+        return detail::convert_or<T>(find_as<T>(name), "form field", name, std::move(fallback));
     }
     [[nodiscard]] std::optional<std::string_view> find_value(std::string_view name) const noexcept {
         for (const FormField& field : fields_) {
@@ -19362,6 +19363,18 @@ class Form {
     }
 
   private:
+    /// The text to make a T of, as HTML forms mean it.
+    template <class T>
+    [[nodiscard]] std::optional<std::string_view> find_as(std::string_view name) const noexcept {
+        const auto text = find_value(name);
+        if constexpr (std::is_arithmetic_v<T>) {
+            if (text && text->empty()) return std::nullopt;
+        }
+        if constexpr (std::is_same_v<T, bool>) {
+            if (text == "on") return "true";
+        }
+        return text;
+    }
     template <class Unused>
     friend class detail::FormReader;
     std::vector<FormField> fields_;
@@ -19421,13 +19434,15 @@ Value text_like(std::string_view text, const Value& place) {
     return std::string(text);
 }
 
-/// The fields as an object: as an array where a T has one, else the first of a name.
+/// The fields as an object: as an array where a T has one, else the first of a name. A browser sends an input
+/// that was left empty: for a number that is none.
 template <class Value>
 Value form_document(const Form& form, const Value& shape) {
     Value document = Value::object();
     for (const auto& [name, value] : form.fields()) {
         const auto place = shape.find(name);
         const bool is_known = place != shape.end();
+        if (is_known && value.empty() && (place->is_number() || place->is_boolean())) continue;
         if (is_known && place->is_array()) {
             document[name].push_back(value);
         } else if (!document.contains(name)) {
@@ -26662,8 +26677,9 @@ inline void H1Connection::end_stream(Turn& turn) {
         state_ = State::dead;
         return cut_stream();
     }
-    tell_of_stream();
     const bool is_stopped = shard_.is_draining() && exchange_->runner.has_ended_early();
+    if (is_stopped) exchange_->call.cause = AnswerCause::stop;
+    tell_of_stream();
     if (is_stopped && transport_.has_unsent()) {
         transport_.unsent().rate.demand_by(now() + std::chrono::seconds(1));
     }

@@ -18,7 +18,7 @@ enum class AnswerCause : std::uint8_t {
     refused,   // the request could not be read: 400, 413, 414, 417, 421, 431, 501, 505
     timeout,   // the client was too slow, 408, or the handler, 504
     overload,  // no memory or no worker was free: 503
-    stop,      // the server stops at once: 503
+    stop,      // the server stops: a 503, or a stream that a graceful stop has ended early
     cut,       // it was sent in pieces and has no end: the handler threw, or the client left or was too slow
 };
 

@@ -115,15 +115,16 @@ class Form {
     [[nodiscard]] std::string_view value(std::string_view name, std::string_view fallback) const noexcept {
         return find_value(name).value_or(fallback);
     }
-    /// The same as a number, bool or string; 400, naming the field, if it is absent or does not convert.
+    /// The same as a number, bool or string; 400, naming the field, if it is absent or does not convert. A
+    /// number or bool that was left empty is absent, and "on", which a checkbox sends, is true.
     template <class T>
     [[nodiscard]] T value(std::string_view name) const {
-        return detail::convert_required<T>(find_value(name), "form field", name);
+        return detail::convert_required<T>(find_as<T>(name), "form field", name);
     }
     /// The same, or the fallback if it is absent.
     template <class T>
     [[nodiscard]] T value(std::string_view name, std::type_identity_t<T> fallback) const {
-        return detail::convert_or<T>(find_value(name), "form field", name, std::move(fallback));
+        return detail::convert_or<T>(find_as<T>(name), "form field", name, std::move(fallback));
     }
     [[nodiscard]] std::optional<std::string_view> find_value(std::string_view name) const noexcept {
         for (const FormField& field : fields_) {
@@ -179,6 +180,18 @@ class Form {
     }
 
   private:
+    /// The text to make a T of, as HTML forms mean it.
+    template <class T>
+    [[nodiscard]] std::optional<std::string_view> find_as(std::string_view name) const noexcept {
+        const auto text = find_value(name);
+        if constexpr (std::is_arithmetic_v<T>) {
+            if (text && text->empty()) return std::nullopt;
+        }
+        if constexpr (std::is_same_v<T, bool>) {
+            if (text == "on") return "true";
+        }
+        return text;
+    }
     template <class Unused>
     friend class detail::FormReader;
     std::vector<FormField> fields_;

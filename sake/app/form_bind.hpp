@@ -40,13 +40,15 @@ Value text_like(std::string_view text, const Value& place) {
     return std::string(text);
 }
 
-/// The fields as an object: as an array where a T has one, else the first of a name.
+/// The fields as an object: as an array where a T has one, else the first of a name. A browser sends an input
+/// that was left empty: for a number that is none.
 template <class Value>
 Value form_document(const Form& form, const Value& shape) {
     Value document = Value::object();
     for (const auto& [name, value] : form.fields()) {
         const auto place = shape.find(name);
         const bool is_known = place != shape.end();
+        if (is_known && value.empty() && (place->is_number() || place->is_boolean())) continue;
         if (is_known && place->is_array()) {
             document[name].push_back(value);
         } else if (!document.contains(name)) {

@@ -70,8 +70,9 @@ inline void H1Connection::end_stream(Turn& turn) {
         state_ = State::dead;
         return cut_stream();
     }
-    tell_of_stream();
     const bool is_stopped = shard_.is_draining() && exchange_->runner.has_ended_early();
+    if (is_stopped) exchange_->call.cause = AnswerCause::stop;
+    tell_of_stream();
     if (is_stopped && transport_.has_unsent()) {
         transport_.unsent().rate.demand_by(now() + std::chrono::seconds(1));
     }
