@@ -15219,7 +15219,7 @@ class TemporaryFile {
     /// Up to `most` bytes from `offset` on; fewer only at the end.
     [[nodiscard]] std::string read(std::uint64_t offset, std::size_t most) const {
         std::string bytes(
-            static_cast<std::size_t>(std::min<std::uint64_t>(size_ - std::min(offset, size_), most)), '\0');
+            cast_to<std::size_t>(std::min<std::uint64_t>(size_ - std::min(offset, size_), most)), '\0');
         for (std::size_t done = 0; done < bytes.size();) {
             const SysResult got =
                 sys::read_at(file_.get(), bytes.data() + done, bytes.size() - done, offset + done);
@@ -19386,7 +19386,7 @@ Task<std::string> Upload::read(std::uint64_t offset, std::size_t most) const {
     if (file_ == nullptr) {
         const std::string_view all = bytes_in_memory();
         co_return std::string(
-            all.substr(offset < all.size() ? static_cast<std::size_t>(offset) : all.size(), most));
+            all.substr(offset < all.size() ? detail::cast_to<std::size_t>(offset) : all.size(), most));
     }
     Task<std::string> reading = detail::run_blocking<detail::ForFiles>(
         [file = file_, offset, most] { return file->read(offset, most); });
@@ -20063,7 +20063,7 @@ class EventSender : private Timer {
     // Different for each stream; nothing depends on its being hard to guess.
     [[nodiscard]] std::uint64_t seed() const noexcept {
         auto mixed = static_cast<std::uint64_t>(reactor_.present().time_since_epoch().count()) ^
-                     static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(this));
+                     cast_to<std::uint64_t>(reinterpret_cast<std::uintptr_t>(this));
         mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9u;
         mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebu;
         return mixed ^ (mixed >> 31);
@@ -21412,7 +21412,7 @@ class HubRing {
     [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] const Post& at(std::uint64_t number) const noexcept {
-        return slots_[static_cast<std::size_t>(number % slots_.size())];
+        return slots_[cast_to<std::size_t>(number % slots_.size())];
     }
     /// What it keeps, with what it takes to keep it.
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
@@ -21438,8 +21438,8 @@ class HubRing {
         if (size_ < slots_.size() || size_ == most_messages_) return;
         std::vector<Post> larger(std::min(most_messages_, std::max<std::size_t>(4, 2 * size_)));
         for (std::uint64_t each = begin(); each != end_; ++each) {
-            larger[static_cast<std::size_t>(each % larger.size())] =
-                std::move(slots_[static_cast<std::size_t>(each % slots_.size())]);
+            larger[cast_to<std::size_t>(each % larger.size())] =
+                std::move(slots_[cast_to<std::size_t>(each % slots_.size())]);
         }
         slots_.swap(larger);
     }
@@ -21447,7 +21447,7 @@ class HubRing {
     void push(Post post) noexcept {
         if (size_ == most_messages_) drop_oldest();
         bytes_ += cost(*post);
-        slots_[static_cast<std::size_t>(end_ % slots_.size())] = std::move(post);
+        slots_[cast_to<std::size_t>(end_ % slots_.size())] = std::move(post);
         ++end_;
         ++size_;
         while (size_ > 1 && bytes_ > most_bytes_) drop_oldest();
@@ -21458,7 +21458,7 @@ class HubRing {
         return sizeof(HubPost) + post.topic.size() + post.data.size();
     }
     void drop_oldest() noexcept {
-        Post& oldest = slots_[static_cast<std::size_t>(begin() % slots_.size())];
+        Post& oldest = slots_[cast_to<std::size_t>(begin() % slots_.size())];
         missing_up_to_ = oldest->id;
         bytes_ -= cost(*oldest);
         oldest.reset();

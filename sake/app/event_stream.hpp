@@ -17,6 +17,7 @@
 #include "sake/app/event.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/timer.hpp"
+#include "sake/base/cast.hpp"
 #include "sake/base/json.hpp"
 #include "sake/http/event_text.hpp"
 
@@ -74,7 +75,7 @@ class EventSender : private Timer {
     // Different for each stream; nothing depends on its being hard to guess.
     [[nodiscard]] std::uint64_t seed() const noexcept {
         auto mixed = static_cast<std::uint64_t>(reactor_.present().time_since_epoch().count()) ^
-                     static_cast<std::uint64_t>(reinterpret_cast<std::uintptr_t>(this));
+                     cast_to<std::uint64_t>(reinterpret_cast<std::uintptr_t>(this));
         mixed = (mixed ^ (mixed >> 30)) * 0xbf58476d1ce4e5b9u;
         mixed = (mixed ^ (mixed >> 27)) * 0x94d049bb133111ebu;
         return mixed ^ (mixed >> 31);

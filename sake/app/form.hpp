@@ -15,6 +15,7 @@
 
 #include "sake/app/bind.hpp"
 #include "sake/app/safe_name.hpp"
+#include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
 #include "sake/io/file.hpp"
 #include "sake/io/temporary_file.hpp"
@@ -203,7 +204,7 @@ Task<std::string> Upload::read(std::uint64_t offset, std::size_t most) const {
     if (file_ == nullptr) {
         const std::string_view all = bytes_in_memory();
         co_return std::string(
-            all.substr(offset < all.size() ? static_cast<std::size_t>(offset) : all.size(), most));
+            all.substr(offset < all.size() ? detail::cast_to<std::size_t>(offset) : all.size(), most));
     }
     Task<std::string> reading = detail::run_blocking<detail::ForFiles>(
         [file = file_, offset, most] { return file->read(offset, most); });

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "sake/base/cast.hpp"
+
 namespace sake {
 inline namespace v0 {
 namespace detail {
@@ -35,7 +37,7 @@ class HubRing {
     [[nodiscard]] std::uint64_t end() const noexcept { return end_; }
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] const Post& at(std::uint64_t number) const noexcept {
-        return slots_[static_cast<std::size_t>(number % slots_.size())];
+        return slots_[cast_to<std::size_t>(number % slots_.size())];
     }
     /// What it keeps, with what it takes to keep it.
     [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
@@ -61,8 +63,8 @@ class HubRing {
         if (size_ < slots_.size() || size_ == most_messages_) return;
         std::vector<Post> larger(std::min(most_messages_, std::max<std::size_t>(4, 2 * size_)));
         for (std::uint64_t each = begin(); each != end_; ++each) {
-            larger[static_cast<std::size_t>(each % larger.size())] =
-                std::move(slots_[static_cast<std::size_t>(each % slots_.size())]);
+            larger[cast_to<std::size_t>(each % larger.size())] =
+                std::move(slots_[cast_to<std::size_t>(each % slots_.size())]);
         }
         slots_.swap(larger);
     }
@@ -70,7 +72,7 @@ class HubRing {
     void push(Post post) noexcept {
         if (size_ == most_messages_) drop_oldest();
         bytes_ += cost(*post);
-        slots_[static_cast<std::size_t>(end_ % slots_.size())] = std::move(post);
+        slots_[cast_to<std::size_t>(end_ % slots_.size())] = std::move(post);
         ++end_;
         ++size_;
         while (size_ > 1 && bytes_ > most_bytes_) drop_oldest();
@@ -81,7 +83,7 @@ class HubRing {
         return sizeof(HubPost) + post.topic.size() + post.data.size();
     }
     void drop_oldest() noexcept {
-        Post& oldest = slots_[static_cast<std::size_t>(begin() % slots_.size())];
+        Post& oldest = slots_[cast_to<std::size_t>(begin() % slots_.size())];
         missing_up_to_ = oldest->id;
         bytes_ -= cost(*oldest);
         oldest.reset();

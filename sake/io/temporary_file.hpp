@@ -17,6 +17,7 @@
 
 #include "sake/async/sys.hpp"
 #include "sake/async/sys_files.hpp"
+#include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
 
 namespace sake {
@@ -150,7 +151,7 @@ class TemporaryFile {
     /// Up to `most` bytes from `offset` on; fewer only at the end.
     [[nodiscard]] std::string read(std::uint64_t offset, std::size_t most) const {
         std::string bytes(
-            static_cast<std::size_t>(std::min<std::uint64_t>(size_ - std::min(offset, size_), most)), '\0');
+            cast_to<std::size_t>(std::min<std::uint64_t>(size_ - std::min(offset, size_), most)), '\0');
         for (std::size_t done = 0; done < bytes.size();) {
             const SysResult got =
                 sys::read_at(file_.get(), bytes.data() + done, bytes.size() - done, offset + done);
