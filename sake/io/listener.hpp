@@ -260,7 +260,8 @@ inline void listen_at(Listeners& listeners, std::string_view address, int backlo
     if (!where) {
         throw std::system_error(std::make_error_code(std::errc::invalid_argument),
                                 "cannot listen on \"" + printable(address) +
-                                    "\", which is not host:port, :port, *:port, [ipv6]:port or unix:/path");
+                                    "\", which is not host:port, :port, *:port, [ipv6]:port or unix:/path, "
+                                    "with a port from 0 to 65535");
     }
     if (where->host == "*") where->host.clear();
     resolve_to_listen(made, *where, address);
