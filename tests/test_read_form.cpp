@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstddef>
@@ -170,7 +171,7 @@ TEST_CASE("L1 a file above form_memory is in a temporary file, and one of that s
         CHECK(sizes("/whole", {300'000}) == "m300000 ");
         // All that are in memory together are no more than four times that.
         CHECK(sizes("/", {200'000, 200'000, 200'000, 200'000, 200'000, 200'000, 10, 100'000}) ==
-              "m200000 m200000 m200000 m200000 m200000 t200000 m10 t100000 ");
+              "t200000 t200000 m200000 m200000 m200000 m200000 m10 m100000 ");
     });
     with_client(
         set_up,
@@ -222,6 +223,66 @@ TEST_CASE("a file in a temporary file says how to get at it, and is saved as any
             CHECK(content(directory.path + "/now") == pattern_bytes(300'000));
             CHECK(content(directory.path + "/later") == pattern_bytes(300'000));
         });
+}
+
+TEST_CASE("when the memory of a form is full, its largest file goes to a temporary file") {
+    with_client(set_up, [](TestClient& client) {
+        std::string body;
+        std::string expected = "t262144 m262144 m262144 m262144 ";
+        for (int i = 0; i < 4; ++i) body += file_part(pattern_bytes(256 * kib));
+        for (int i = 0; i < 90; ++i) {
+            body += file_part(pattern_bytes(4));
+            expected += "m4 ";
+        }
+        CHECK(client.post("/", body + "--b--", of_type(multipart_type)).body == expected);
+    });
+}
+
+TEST_CASE("a streamed form that would exceed max_buffered is refused for now, and its memory is given back") {
+    sake::LogSink log = [](sake::LogLevel, std::string_view) {};
+    sake::detail::Budget budget(1000, log);
+    sake::detail::BudgetShare other(budget);
+    REQUIRE(other.resize(400));
+    const sake::detail::CallLimits limits;
+    for (const std::string& body : {file_part(pattern_bytes(700)), part("name=a", pattern_bytes(700))}) {
+        sake::detail::BudgetShare memory(budget);
+        sake::detail::FormReader<> reader(multipart_type, limits);
+        reader.count_in(memory);
+        std::string_view piece = body;
+        try {
+            static_cast<void>(reader.take(piece));
+            FAIL("taken");
+        } catch (const sake::HttpError& error) {
+            CHECK(error.status() == 503);
+        }
+    }
+    CHECK(budget.used() == 400);
+}
+
+TEST_CASE("a want of descriptors is a 503 and a full disk a 507") {
+    const std::pair<harness::FaultPlan, int> wants[] = {
+        {harness::FaultPlan().fail_range("open", 1, 1000, EMFILE), 503},
+        {harness::FaultPlan().fail_range("open", 1, 1000, ENFILE), 503},
+        {harness::FaultPlan().fail_range("write", 1, 1000, ENOSPC), 507},
+        {harness::FaultPlan().fail_range("write", 1, 1000, EDQUOT), 507},
+    };
+    for (const auto& [plan, status] : wants) {
+        int got = 0;
+        const harness::ScopedFaults faults(plan);
+        std::thread([&] {
+            harness::faults::apply_to_this_thread();
+            const sake::detail::CallLimits limits;
+            sake::detail::FormReader<> reader(multipart_type, limits);
+            const std::string body = file_part(pattern_bytes(300 * kib));
+            std::string_view piece = body;
+            try {
+                if (reader.take(piece)) reader.spill();
+            } catch (const sake::HttpError& error) {
+                got = error.status();
+            }
+        }).join();
+        CHECK(got == status);
+    }
 }
 
 TEST_CASE("on a route with stream_body, ctx.form() says what to do before the form is read") {

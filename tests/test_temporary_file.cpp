@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <filesystem>
@@ -94,6 +95,29 @@ mode_t mode_of(const std::string& path) {
 }
 
 }  // namespace
+
+TEST_CASE("threads that save one temporary file at once get files of their own") {
+    const Directory directory;
+    for (int round = 0; round < 200; ++round) {
+        TemporaryFile file(directory.path());
+        file.write("bytes");
+        std::atomic<int> ready{0};
+        const auto save = [&](const std::string& path) {
+            ++ready;
+            while (ready < 2) std::this_thread::yield();
+            file.save(path);
+        };
+        const std::string one = directory / ("one" + std::to_string(round));
+        const std::string other = directory / ("other" + std::to_string(round));
+        std::thread thread([&] { save(other); });
+        save(one);
+        thread.join();
+        for (const std::string& path : {one, other}) {
+            REQUIRE(fs::hard_link_count(path) == 1);
+            REQUIRE(content(path) == "bytes");
+        }
+    }
+}
 
 TEST_CASE("a temporary file has no name, and is read wherever one likes") {
     for (const Way& way : {ways[0], ways[1]}) {

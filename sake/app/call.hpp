@@ -41,7 +41,7 @@ struct CallPlace {
     PeerAddress peer;
     std::string_view scheme = "http";
     const CallLimits* limits = &no_call_limits;
-    const Budget* memory = nullptr;  // of all connections; none on a worker
+    Budget* memory = nullptr;  // of all connections; none on a worker
     int worker_pool_size = 0;
     bool in_worker_pool = false;
 };

@@ -17,6 +17,8 @@
 #include "sake/async/spawn.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/async/task.hpp"
+#include "sake/base/budget.hpp"
+#include "sake/base/function.hpp"
 #include "sake/compute/background.hpp"
 #include "sake/io/file.hpp"
 
@@ -26,6 +28,7 @@ namespace detail {
 
 /// The form of a request, once it has been read.
 struct FormOfCall {
+    std::optional<BudgetShare> memory;  // of one that was streamed
     std::optional<Form> form;
 };
 
@@ -67,6 +70,11 @@ template <class Unused>
 Task<> stream_form(Call& call, std::optional<Form>& form) {
     FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits,
                               &close_elsewhere<Unused>);
+    std::optional<BudgetShare>& memory = call.state.get<FormOfCall>().memory;
+    if (call.place.memory != nullptr) reader.count_in(memory.emplace(*call.place.memory));
+    const AtExit give_back([&] {
+        if (!form) memory.reset();
+    });
     const auto spill = [&reader] { reader.spill(); };
     for (;;) {
         const std::optional<std::string_view> piece = co_await call.context.read();

@@ -3,17 +3,20 @@
 #pragma once
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "sake/app/call_limits.hpp"
 #include "sake/app/form.hpp"
 #include "sake/app/problem.hpp"
+#include "sake/base/budget.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/multipart.hpp"
 #include "sake/http/parameters.hpp"
@@ -67,6 +70,9 @@ class FormReader {
         }
     }
 
+    /// What the form holds in memory is counted in `memory` from now on, by `take`.
+    void count_in(BudgetShare& memory) noexcept { share_ = &memory; }
+
     /// The form of a body that is whole. Files are views of it.
     [[nodiscard]] Form parse(std::string_view body) {
         if (!parser_) {
@@ -101,6 +107,7 @@ class FormReader {
     /// Takes bytes off the front of a piece of the body; true if `spill` is to be called before it takes
     /// more. Throws HttpError.
     [[nodiscard]] bool take(std::string_view& piece) {
+        demand_memory();  // gives back what a spill has written
         if (!parser_) {
             count_fields(piece.size());
             text_.append(std::exchange(piece, {}));
@@ -131,16 +138,25 @@ class FormReader {
         }
     }
 
-    /// Writes the file at hand to its temporary file, as far as it has come. It blocks: for a thread that
-    /// may.
+    /// Writes a file to its temporary file, as far as it has come. It blocks: for a thread that may. Throws
+    /// HttpError 503 or 507 for want of descriptors, memory or room, and std::system_error else.
     void spill() {
-        Upload& upload = form_.files_.back();
-        if (upload.file_ == nullptr) {
-            upload.file_ = std::make_shared<TemporaryFile>(limits_.temporary_directory, close_large_);
+        Upload& upload = form_.files_[to_spill_];
+        try {
+            if (upload.file_ == nullptr) {
+                upload.file_ = std::make_shared<TemporaryFile>(limits_.temporary_directory, close_large_);
+            }
+            upload.file_->write(upload.own_);
+        } catch (const std::system_error& error) {
+            const int code = error.code().value();
+            if (code == ENOSPC || code == EDQUOT) {
+                throw HttpError(507, "the server has no room to spare for the files of this form");
+            }
+            if (code == EMFILE || code == ENFILE || code == ENOMEM) refuse_for_now();
+            throw;
         }
-        upload.file_->write(upload.own_);
         memory_ -= upload.own_.size();
-        upload.own_.clear();
+        upload.own_ = {};
     }
 
     /// The body has ended. Throws HttpError.
@@ -158,6 +174,15 @@ class FormReader {
 
     [[nodiscard]] bool is_file() { return parser_->head().is_file; }
 
+    [[noreturn]] static void refuse_for_now() {
+        throw HttpError(503, "the server has no resources to spare for this request")
+            .header("Retry-After", "1");
+    }
+
+    void demand_memory() {
+        if (share_ != nullptr && !share_->resize(fields_size_ + memory_)) refuse_for_now();
+    }
+
     void begin_part() {
         PartHead& head = parser_->head();
         if (!head.is_file) {
@@ -171,7 +196,8 @@ class FormReader {
         form_.files_.push_back(std::move(upload));
     }
 
-    // True if the file is to be spilled: it is too large, or all of them are.
+    // True if a file is to be spilled: this one if it is too large, the largest if all of them are. So small
+    // files need few descriptors.
     [[nodiscard]] bool add(std::string_view data) {
         size_ += data.size();
         if (!is_file()) {
@@ -182,13 +208,21 @@ class FormReader {
         Upload& upload = form_.files_.back();
         upload.own_.append(data);
         memory_ += data.size();
+        demand_memory();
+        to_spill_ = form_.files_.size() - 1;
         if (upload.file_ != nullptr) return upload.own_.size() >= spilled_at_once;
-        return upload.own_.size() > limits_.form_memory || memory_ / files_in_memory > limits_.form_memory;
+        if (upload.own_.size() > limits_.form_memory) return true;
+        if (memory_ / files_in_memory <= limits_.form_memory) return false;
+        const auto smaller = [](const Upload& a, const Upload& b) { return a.own_.size() < b.own_.size(); };
+        to_spill_ = static_cast<std::size_t>(
+            std::max_element(form_.files_.begin(), form_.files_.end(), smaller) - form_.files_.begin());
+        return true;
     }
 
     [[nodiscard]] bool end_part() {
         if (!is_file()) return false;
         const Upload& upload = form_.files_.back();
+        to_spill_ = form_.files_.size() - 1;
         if (size_ > 0) return upload.file_ != nullptr && !upload.own_.empty();
         if (upload.filename_.empty()) form_.files_.pop_back();  // nothing was chosen
         return false;
@@ -204,6 +238,7 @@ class FormReader {
                                      " bytes together (16 times max_form_field)");
         }
         fields_size_ += size;
+        demand_memory();
     }
 
     void add_pairs(std::string_view text) {
@@ -234,6 +269,8 @@ class FormReader {
     std::size_t size_ = 0;         // of the part at hand
     std::size_t fields_size_ = 0;  // of all fields
     std::size_t memory_ = 0;       // of all files
+    std::size_t to_spill_ = 0;     // the file
+    BudgetShare* share_ = nullptr;
 };
 
 }  // namespace detail

@@ -162,14 +162,14 @@ class TemporaryFile {
     }
 
     /// Gives it this name, or makes a copy where it cannot have it: on another file system, or for the second
-    /// time. As save_new_file.
+    /// time. As save_new_file. Several threads may save it at once: one of them gives it its name.
     void save(const std::string& path) {
         demand_no_nul(path);
-        if (may_be_linked_) {
+        if (may_be_linked_.exchange(false)) {
             const SysResult linked = sys::link_open_file(file_.get(), path.c_str());
-            if (linked.error == EEXIST) throw_not_saved(EEXIST, path);
-            may_be_linked_ = !linked.ok();
             if (linked.ok()) return;
+            may_be_linked_ = true;
+            if (linked.error == EEXIST) throw_not_saved(EEXIST, path);
         }
         save_new_file(path, [&](int fd) {
             constexpr std::size_t piece = std::size_t{256} * 1024;
@@ -182,7 +182,7 @@ class TemporaryFile {
     FileDescriptor file_;
     std::uint64_t size_ = 0;
     Close close_large_;
-    bool may_be_linked_ = false;
+    std::atomic<bool> may_be_linked_{false};
 };
 
 }  // namespace detail
