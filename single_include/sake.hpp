@@ -14652,7 +14652,8 @@ inline void listen_at(Listeners& listeners, std::string_view address, int backlo
     if (!where) {
         throw std::system_error(std::make_error_code(std::errc::invalid_argument),
                                 "cannot listen on \"" + printable(address) +
-                                    "\", which is not host:port, :port, *:port, [ipv6]:port or unix:/path");
+                                    "\", which is not host:port, :port, *:port, [ipv6]:port or unix:/path, "
+                                    "with a port from 0 to 65535");
     }
     if (where->host == "*") where->host.clear();
     resolve_to_listen(made, *where, address);
@@ -15230,14 +15231,14 @@ class TemporaryFile {
     }
 
     /// Gives it this name, or makes a copy where it cannot have it: on another file system, or for the second
-    /// time. As save_new_file.
+    /// time. As save_new_file. Several threads may save it at once: one of them gives it its name.
     void save(const std::string& path) {
         demand_no_nul(path);
-        if (may_be_linked_) {
+        if (may_be_linked_.exchange(false)) {
             const SysResult linked = sys::link_open_file(file_.get(), path.c_str());
-            if (linked.error == EEXIST) throw_not_saved(EEXIST, path);
-            may_be_linked_ = !linked.ok();
             if (linked.ok()) return;
+            may_be_linked_ = true;
+            if (linked.error == EEXIST) throw_not_saved(EEXIST, path);
         }
         save_new_file(path, [&](int fd) {
             constexpr std::size_t piece = std::size_t{256} * 1024;
@@ -15250,7 +15251,7 @@ class TemporaryFile {
     FileDescriptor file_;
     std::uint64_t size_ = 0;
     Close close_large_;
-    bool may_be_linked_ = false;
+    std::atomic<bool> may_be_linked_{false};
 };
 
 }  // namespace detail
@@ -17104,7 +17105,7 @@ struct CallPlace {
     PeerAddress peer;
     std::string_view scheme = "http";
     const CallLimits* limits = &no_call_limits;
-    const Budget* memory = nullptr;  // of all connections; none on a worker
+    Budget* memory = nullptr;  // of all connections; none on a worker
     int worker_pool_size = 0;
     bool in_worker_pool = false;
 };
@@ -19559,6 +19560,9 @@ class FormReader {
         }
     }
 
+    /// What the form holds in memory is counted in `memory` from now on, by `take`.
+    void count_in(BudgetShare& memory) noexcept { share_ = &memory; }
+
     /// The form of a body that is whole. Files are views of it.
     [[nodiscard]] Form parse(std::string_view body) {
         if (!parser_) {
@@ -19593,6 +19597,7 @@ class FormReader {
     /// Takes bytes off the front of a piece of the body; true if `spill` is to be called before it takes
     /// more. Throws HttpError.
     [[nodiscard]] bool take(std::string_view& piece) {
+        demand_memory();  // gives back what a spill has written
         if (!parser_) {
             count_fields(piece.size());
             text_.append(std::exchange(piece, {}));
@@ -19623,16 +19628,25 @@ class FormReader {
         }
     }
 
-    /// Writes the file at hand to its temporary file, as far as it has come. It blocks: for a thread that
-    /// may.
+    /// Writes a file to its temporary file, as far as it has come. It blocks: for a thread that may. Throws
+    /// HttpError 503 or 507 for want of descriptors, memory or room, and std::system_error else.
     void spill() {
-        Upload& upload = form_.files_.back();
-        if (upload.file_ == nullptr) {
-            upload.file_ = std::make_shared<TemporaryFile>(limits_.temporary_directory, close_large_);
+        Upload& upload = form_.files_[to_spill_];
+        try {
+            if (upload.file_ == nullptr) {
+                upload.file_ = std::make_shared<TemporaryFile>(limits_.temporary_directory, close_large_);
+            }
+            upload.file_->write(upload.own_);
+        } catch (const std::system_error& error) {
+            const int code = error.code().value();
+            if (code == ENOSPC || code == EDQUOT) {
+                throw HttpError(507, "the server has no room to spare for the files of this form");
+            }
+            if (code == EMFILE || code == ENFILE || code == ENOMEM) refuse_for_now();
+            throw;
         }
-        upload.file_->write(upload.own_);
         memory_ -= upload.own_.size();
-        upload.own_.clear();
+        upload.own_ = {};
     }
 
     /// The body has ended. Throws HttpError.
@@ -19650,6 +19664,15 @@ class FormReader {
 
     [[nodiscard]] bool is_file() { return parser_->head().is_file; }
 
+    [[noreturn]] static void refuse_for_now() {
+        throw HttpError(503, "the server has no resources to spare for this request")
+            .header("Retry-After", "1");
+    }
+
+    void demand_memory() {
+        if (share_ != nullptr && !share_->resize(fields_size_ + memory_)) refuse_for_now();
+    }
+
     void begin_part() {
         PartHead& head = parser_->head();
         if (!head.is_file) {
@@ -19663,7 +19686,8 @@ class FormReader {
         form_.files_.push_back(std::move(upload));
     }
 
-    // True if the file is to be spilled: it is too large, or all of them are.
+    // True if a file is to be spilled: this one if it is too large, the largest if all of them are. So small
+    // files need few descriptors.
     [[nodiscard]] bool add(std::string_view data) {
         size_ += data.size();
         if (!is_file()) {
@@ -19674,13 +19698,21 @@ class FormReader {
         Upload& upload = form_.files_.back();
         upload.own_.append(data);
         memory_ += data.size();
+        demand_memory();
+        to_spill_ = form_.files_.size() - 1;
         if (upload.file_ != nullptr) return upload.own_.size() >= spilled_at_once;
-        return upload.own_.size() > limits_.form_memory || memory_ / files_in_memory > limits_.form_memory;
+        if (upload.own_.size() > limits_.form_memory) return true;
+        if (memory_ / files_in_memory <= limits_.form_memory) return false;
+        const auto smaller = [](const Upload& a, const Upload& b) { return a.own_.size() < b.own_.size(); };
+        to_spill_ = static_cast<std::size_t>(
+            std::max_element(form_.files_.begin(), form_.files_.end(), smaller) - form_.files_.begin());
+        return true;
     }
 
     [[nodiscard]] bool end_part() {
         if (!is_file()) return false;
         const Upload& upload = form_.files_.back();
+        to_spill_ = form_.files_.size() - 1;
         if (size_ > 0) return upload.file_ != nullptr && !upload.own_.empty();
         if (upload.filename_.empty()) form_.files_.pop_back();  // nothing was chosen
         return false;
@@ -19696,6 +19728,7 @@ class FormReader {
                                      " bytes together (16 times max_form_field)");
         }
         fields_size_ += size;
+        demand_memory();
     }
 
     void add_pairs(std::string_view text) {
@@ -19726,6 +19759,8 @@ class FormReader {
     std::size_t size_ = 0;         // of the part at hand
     std::size_t fields_size_ = 0;  // of all fields
     std::size_t memory_ = 0;       // of all files
+    std::size_t to_spill_ = 0;     // the file
+    BudgetShare* share_ = nullptr;
 };
 
 }  // namespace detail
@@ -19742,6 +19777,7 @@ namespace detail {
 
 /// The form of a request, once it has been read.
 struct FormOfCall {
+    std::optional<BudgetShare> memory;  // of one that was streamed
     std::optional<Form> form;
 };
 
@@ -19783,6 +19819,11 @@ template <class Unused>
 Task<> stream_form(Call& call, std::optional<Form>& form) {
     FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits,
                               &close_elsewhere<Unused>);
+    std::optional<BudgetShare>& memory = call.state.get<FormOfCall>().memory;
+    if (call.place.memory != nullptr) reader.count_in(memory.emplace(*call.place.memory));
+    const AtExit give_back([&] {
+        if (!form) memory.reset();
+    });
     const auto spill = [&reader] { reader.spill(); };
     for (;;) {
         const std::optional<std::string_view> piece = co_await call.context.read();
