@@ -252,6 +252,52 @@ TEST_CASE("a client that takes no comments is given up after write_timeout") {
         quiet_config().with_event_keep_alive(1s).with_write_timeout(10s));
 }
 
+TEST_CASE("an event stream that outlives its handler sends nothing into the next answer, and throws") {
+    for (const bool goes_on : {true, false}) {
+        CAPTURE(goes_on);
+        int errors = 0;
+        with_client(
+            [&](Engine& app) {
+                const auto late = [&](Context& ctx) -> Task<> {
+                    EventStream events = ctx.events();
+                    co_await events.send("first");
+                    co_await sake::sleep(20s);
+                    try {
+                        co_await events.send("late");
+                    } catch (const std::logic_error&) {
+                        ++errors;
+                    }
+                    try {
+                        co_await events.send(Event("late").retry(1s));
+                    } catch (const std::logic_error&) {
+                        ++errors;
+                    }
+                    try {
+                        static_cast<void>(events.last_event_id());
+                    } catch (const std::logic_error&) {
+                        ++errors;
+                    }
+                };
+                app.get("/events", [late](Context& ctx) -> Task<> {
+                    sake::spawn(late(ctx)).detach();
+                    co_await sake::sleep(10ms);
+                });
+                app.get("/slow", [](Context& ctx) -> Task<> {
+                    co_await sake::sleep(25s);
+                    ctx.text("mine");
+                });
+            },
+            [&](TestClient& client) {
+                CHECK(client.get("/events").body == "data: first\n\n");
+                TestConnection connection = client.connect();
+                if (goes_on) connection.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
+                client.advance(26s);
+                CHECK(errors == 3);
+                if (goes_on) CHECK(connection.response().body == "mine");
+            });
+    }
+}
+
 TEST_CASE("two sends at once: the second throws, and the first goes on") {
     const auto stream = [](EventStream& events) -> Task<> {
         auto send = [](EventStream& to, std::string text) -> Task<> { co_await to.send(text); };

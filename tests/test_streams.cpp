@@ -569,6 +569,42 @@ TEST_CASE("a write that is given up keeps the framing: what follows is well-form
         });
 }
 
+TEST_CASE("a writer that outlives its handler throws, and writes into no other answer") {
+    for (const bool goes_on : {true, false}) {
+        CAPTURE(goes_on);
+        std::string what;
+        what.reserve(200);
+        with_client(
+            [&](Engine& app) {
+                app.get("/left", [&](Context& ctx) -> Task<> {
+                    BodyWriter out = ctx.stream("text/plain");
+                    co_await out.write("first");
+                    const auto late = [](BodyWriter writer, std::string& error) -> Task<> {
+                        co_await sake::sleep(10s);
+                        try {
+                            co_await writer.write("late");
+                        } catch (const std::logic_error& caught) {
+                            error = caught.what();
+                        }
+                    };
+                    sake::spawn(late(out, what)).detach();
+                });
+                app.get("/slow", [](Context& ctx) -> Task<> {
+                    co_await sake::sleep(20s);
+                    ctx.text("mine");
+                });
+            },
+            [&](TestClient& client) {
+                CHECK(client.get("/left").body == "first");
+                TestConnection connection = client.connect();
+                if (goes_on) connection.send(get_request("/slow"));
+                client.advance(30s);
+                CHECK(what == "the handler has ended, and with it the request and its answer");
+                if (goes_on) CHECK(connection.response().body == "mine");
+            });
+    }
+}
+
 TEST_CASE("two tasks that write at once are told") {
     std::string what;
     what.reserve(200);

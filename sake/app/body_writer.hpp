@@ -4,6 +4,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sake/app/answerer.hpp"
 #include "sake/app/call.hpp"
@@ -17,8 +18,8 @@ namespace detail {
 
 /// What is to be written, and for which call.
 struct PieceOf {
-    PieceOf(Call& of, std::string_view text) noexcept : call(&of), bytes(text) {}
-    Call* call;
+    PieceOf(CallHandle of, std::string_view text) noexcept : call(std::move(of)), bytes(text) {}
+    CallHandle call;
     std::string_view bytes;
 };
 
@@ -26,7 +27,8 @@ class WriteWait;
 
 }  // namespace detail
 
-/// What Context::stream returns: a view of the call, valid until its handler ends. It may be copied.
+/// What Context::stream returns: a view of the call, for as long as its handler runs. It may be copied. A
+/// write after that throws std::logic_error.
 class BodyWriter {
   public:
     /// Sends these bytes, and waits while the client is slow to take them. The first write sends the head of
@@ -37,9 +39,9 @@ class BodyWriter {
 
   private:
     friend class Context;
-    explicit BodyWriter(detail::Call& call) noexcept : call_(&call) {}
+    explicit BodyWriter(detail::Call& call) : call_(call) {}
 
-    detail::Call* call_;
+    detail::CallHandle call_;
 };
 
 namespace detail {
@@ -93,22 +95,25 @@ inline void begin_stream(Call& call, std::string_view content_type) {
 
 class [[nodiscard]] WriteWait final : public ClientWait {
   public:
-    explicit WriteWait(const PieceOf& piece) noexcept : call_(*piece.call), bytes_(piece.bytes) {}
+    explicit WriteWait(const PieceOf& piece) noexcept : call_(piece.call), bytes_(piece.bytes) {}
     void await_resume() { throw_failure(); }
     void describe(std::string& out) const override { out += "a client to take an answer"; }
 
   private:
     bool try_now() override {
         if (bytes_.empty() && !is_held_up_) return true;
-        prepare_stream(call_);
-        is_held_up_ = !call_.answerer->write(bytes_);
+        Call& call = call_.require();
+        prepare_stream(call);
+        is_held_up_ = !call.answerer->write(bytes_);
         return !is_held_up_;
     }
-    TimePoint wake_later() override { return call_.answerer->wait_for_room(*this); }
-    void stop_waiting() noexcept override { call_.answerer->stop_waiting(); }
-    void be_late() override { call_.answerer->give_up(); }
+    TimePoint wake_later() override { return call_.require().answerer->wait_for_room(*this); }
+    void stop_waiting() noexcept override {
+        if (Call* const call = call_.get()) call->answerer->stop_waiting();
+    }
+    void be_late() override { call_.require().answerer->give_up(); }
 
-    Call& call_;
+    const CallHandle call_;
     std::string_view bytes_;
     bool is_held_up_ = false;
 };
@@ -117,7 +122,7 @@ class [[nodiscard]] WriteWait final : public ClientWait {
 
 inline auto BodyWriter::write(std::string_view bytes) noexcept
     -> detail::Operation<detail::WriteWait, detail::PieceOf> {
-    return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(*call_, bytes));
+    return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(call_, bytes));
 }
 
 }  // namespace v0

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -104,7 +105,10 @@ struct Call {
     Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
-    ~Call() { dismantle(values); }
+    ~Call() {
+        end_handles();
+        dismantle(values);
+    }
 
     Request request;
     Response response;
@@ -123,6 +127,7 @@ struct Call {
     std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
     OwningList<After> afters;                     // the last that was given comes first
     TypedSlots state;
+    std::shared_ptr<Call*> handle;  // what CallHandle shares; made for an answer in pieces
     Context context{*this};
 
     [[nodiscard]] std::string_view body() {
@@ -145,6 +150,13 @@ struct Call {
         if (stop_source) stop_source->request_stop();
     }
 
+    /// The handlers have ended: what they have left behind has no call any more.
+    void end_handles() noexcept {
+        if (!handle) return;
+        *handle = nullptr;
+        handle.reset();
+    }
+
     /// Ready for the next request, with its memory kept.
     void clear() noexcept {
         state.clear();
@@ -161,6 +173,27 @@ struct Call {
         stop_source.reset();
         afters.clear();
     }
+};
+
+/// A call for those who may outlive it: a Call is recycled, and freed with its connection.
+class CallHandle {
+  public:
+    explicit CallHandle(Call& call) {
+        if (!call.handle) call.handle = std::make_shared<Call*>(&call);
+        call_ = call.handle;
+    }
+    /// nullptr from when its handlers have ended.
+    [[nodiscard]] Call* get() const noexcept { return *call_; }
+    /// Throws std::logic_error from then on.
+    [[nodiscard]] Call& require() const {
+        if (*call_ == nullptr) throw std::logic_error(has_ended);
+        return **call_;
+    }
+
+    static constexpr const char* has_ended = "the handler has ended, and with it the request and its answer";
+
+  private:
+    std::shared_ptr<Call*> call_;
 };
 
 /// Why a request cannot be served.
