@@ -1,6 +1,7 @@
 // BodyWriter: the body of an answer as a handler writes it, in pieces.
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -95,7 +96,8 @@ inline void begin_stream(Call& call, std::string_view content_type) {
 
 class [[nodiscard]] WriteWait final : public ClientWait {
   public:
-    explicit WriteWait(const PieceOf& piece) noexcept : call_(piece.call), bytes_(piece.bytes) {}
+    explicit WriteWait(const PieceOf& piece) noexcept
+        : call_(piece.call), bytes_(piece.bytes), size_(bytes_.size()) {}
     void await_resume() { throw_failure(); }
     void describe(std::string& out) const override { out += "a client to take an answer"; }
 
@@ -111,10 +113,15 @@ class [[nodiscard]] WriteWait final : public ClientWait {
     void stop_waiting() noexcept override {
         if (Call* const call = call_.get()) call->answerer->stop_waiting();
     }
+    void give_up_rest() noexcept override {
+        Call* const call = call_.get();
+        if (call != nullptr && !bytes_.empty() && bytes_.size() < size_) call->answerer->break_off();
+    }
     void be_late() override { call_.require().answerer->give_up(); }
 
     const CallHandle call_;
-    std::string_view bytes_;
+    std::string_view bytes_;  // what is left
+    const std::size_t size_;  // of all of them
     bool is_held_up_ = false;
 };
 

@@ -133,6 +133,10 @@ class [[nodiscard]] EventWait final : public ClientWait {
         sender_.set_waiting(false);
         if (Call* const call = sender_.call().get()) call->answerer->stop_waiting();
     }
+    void give_up_rest() noexcept override {
+        Call* const call = sender_.call().get();
+        if (call != nullptr && !left_.empty() && left_.size() < text_.size()) call->answerer->break_off();
+    }
     void be_late() override { sender_.call().require().answerer->give_up(); }
 
     EventSender& sender_;
