@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -391,6 +392,68 @@ TEST_CASE("misuse of ctx.stream is a logic_error that says what to do") {
     CHECK(said_of("/type") != "nothing");
     CHECK(said_of("/worker").find("a worker route answers as a whole") != std::string::npos);
     CHECK_THROWS_AS(static_cast<void>(client.get("/twice")), std::runtime_error);
+}
+
+TEST_CASE("who may stream is who runs: middleware that is a coroutine may, behind a plain handler") {
+    with_client(
+        [](Engine& app) {
+            app.use([](Context& ctx) -> Task<> {
+                co_await ctx.next();
+                if (ctx.response().status() != 404) co_return;
+                BodyWriter out = ctx.stream(404, "text/plain");
+                co_await out.write("streamed");
+            });
+            app.get("/plain", [](Context& ctx) { ctx.text(404, "whole"); });
+            app.get("/throws", [](Context&) { throw sake::HttpError(404, "none"); });
+            app.get("/coroutine", [](Context& ctx) -> Task<> {
+                co_await sake::sleep(1ms);
+                ctx.text(404, "whole");
+            });
+        },
+        [](TestClient& client) {
+            for (const char* target : {"/plain", "/throws", "/coroutine"}) {
+                CAPTURE(target);
+                const auto response = client.get(target);
+                CHECK(response.status == 404);
+                CHECK(response.body == "streamed");
+            }
+        });
+}
+
+TEST_CASE("ctx.after and on_error cannot stream, and are told so") {
+    std::vector<std::string> said;
+    said.reserve(20);
+    Engine app(quiet_config());
+    const auto try_to_stream = [&](Context& ctx) {
+        try {
+            static_cast<void>(ctx.stream("text/plain"));
+        } catch (const std::logic_error& error) {
+            said.emplace_back(error.what());
+        }
+    };
+    app.on_error([&](Context& ctx, const std::exception&) { try_to_stream(ctx); });
+    app.get("/after", [&](Context& ctx) -> Task<> {
+        ctx.after(try_to_stream);
+        ctx.text("whole");
+        co_return;
+    });
+    app.get("/before-the-head", [&](Context& ctx) -> Task<> {
+        ctx.after(try_to_stream);
+        BodyWriter out = ctx.stream("text/plain");
+        co_await out.write("streamed");
+    });
+    app.get("/error", [](Context&) -> Task<> {
+        throw sake::HttpError(404, "none");
+        co_return;
+    });
+    TestClient client(app);
+    CHECK(client.get("/after").body == "whole");
+    CHECK(client.get("/before-the-head").body == "streamed");
+    CHECK(client.get("/error").status == 404);
+    REQUIRE(said.size() == 3);
+    CHECK(said[0].find("ctx.after cannot stream") != std::string::npos);
+    CHECK(said[1].find("ctx.after cannot stream") != std::string::npos);
+    CHECK(said[2].find("on_error cannot stream") != std::string::npos);
 }
 
 TEST_CASE("what Context::after throws at the first write is the answer") {
@@ -1018,6 +1081,47 @@ TEST_CASE("any allocation may fail while an answer is streamed: it is whole, cut
                     if (is_clean) REQUIRE(is_whole);
                     REQUIRE(server.ping());
                 }
+            }
+        },
+        quiet_config());
+}
+
+TEST_CASE("a handler that writes on when there was no memory sends no answer without a head") {
+    with_server(
+        [&](Engine& app) {
+            app.get("/", [&](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                ctx.set_header("X-Large", std::string(3000, 'h'));
+                const std::string piece(15'000, 'x');
+                bool is_out_of_memory = false;
+                try {
+                    co_await out.write(piece);
+                } catch (const std::bad_alloc&) {
+                    is_out_of_memory = true;
+                }
+                if (is_out_of_memory) co_await out.write("again");
+            });
+        },
+        [&](TestServer& server) {
+            bool is_clean = false;
+            for (std::uint64_t nth = 1; !is_clean; ++nth) {
+                CAPTURE(nth);
+                REQUIRE(nth < 500);
+                RawClient client = server.connect();
+                REQUIRE(client.send(get_request("/_ping")).read_response().body == "pong");
+                std::string all;
+                {
+                    const allocations::ScopedFailure failure(nth, 1);
+                    try {
+                        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+                        all = client.read_until_close();
+                    } catch (const std::exception&) {
+                        // Lost for want of memory, or reset.
+                    }
+                    is_clean = !failure.fired();
+                }
+                if (!all.empty()) REQUIRE(all.starts_with("HTTP/1.1 "));
+                REQUIRE(server.ping());
             }
         },
         quiet_config());

@@ -58,6 +58,7 @@ inline void prepare_stream(Call& call) {
     if (call.answerer->has_begun()) return;
     while (!call.afters.empty()) {
         const auto after = call.afters.take_front();
+        const RunningScope scope(call, Running::after);
         after->run(call.context);
     }
     require_body_of(call.response.status);
@@ -81,8 +82,13 @@ inline void begin_stream(Call& call, std::string_view content_type) {
             "compute "
             "in it by co_await sake::background(...)");
     }
-    const auto& chain = call.route->chain();
-    if (call.answerer == nullptr || (call.position > 0 && !chain[call.position - 1]->is_coroutine())) {
+    if (call.running == Running::after) {
+        throw std::logic_error("ctx.stream: a function given to ctx.after cannot stream: the answer is made");
+    }
+    if (call.running == Running::on_error) {
+        throw std::logic_error("ctx.stream: on_error cannot stream: it changes an answer that is whole");
+    }
+    if (call.answerer == nullptr || call.running == Running::plain) {
         throw std::logic_error(
             "ctx.stream: the handler must be a coroutine, one that returns sake::Task<>, since writing waits "
             "for "

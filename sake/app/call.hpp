@@ -98,6 +98,9 @@ enum class BodyState : std::uint8_t {
     streamed  // only Context::read has it
 };
 
+/// What of the program runs where a call has an Answerer: only a coroutine may stream, since writing waits.
+enum class Running : std::uint8_t { coroutine, plain, after, on_error };
+
 /// Thrown to middleware that asks for a body that is still to come.
 struct BodyNeeded {};
 
@@ -117,6 +120,7 @@ struct Call {
     bool is_aborted = false;
     bool stop_requested = false;
     BodyState body_state = BodyState::here;
+    Running running = Running::coroutine;  // where all are plain, nobody looks
     AnswerCause cause = AnswerCause::handler;
     Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
     BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
@@ -173,6 +177,20 @@ struct Call {
         stop_source.reset();
         afters.clear();
     }
+};
+
+/// For as long as something runs that is no coroutine.
+class RunningScope {
+  public:
+    RunningScope(Call& call, Running what) noexcept
+        : call_(call), outer_(std::exchange(call.running, what)) {}
+    RunningScope(const RunningScope&) = delete;
+    RunningScope& operator=(const RunningScope&) = delete;
+    ~RunningScope() { call_.running = outer_; }
+
+  private:
+    Call& call_;
+    const Running outer_;
 };
 
 /// A call for those who may outlive it: a Call is recycled, and freed with its connection.
