@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -393,6 +394,68 @@ TEST_CASE("misuse of ctx.stream is a logic_error that says what to do") {
     CHECK_THROWS_AS(static_cast<void>(client.get("/twice")), std::runtime_error);
 }
 
+TEST_CASE("who may stream is who runs: middleware that is a coroutine may, behind a plain handler") {
+    with_client(
+        [](Engine& app) {
+            app.use([](Context& ctx) -> Task<> {
+                co_await ctx.next();
+                if (ctx.response().status() != 404) co_return;
+                BodyWriter out = ctx.stream(404, "text/plain");
+                co_await out.write("streamed");
+            });
+            app.get("/plain", [](Context& ctx) { ctx.text(404, "whole"); });
+            app.get("/throws", [](Context&) { throw sake::HttpError(404, "none"); });
+            app.get("/coroutine", [](Context& ctx) -> Task<> {
+                co_await sake::sleep(1ms);
+                ctx.text(404, "whole");
+            });
+        },
+        [](TestClient& client) {
+            for (const char* target : {"/plain", "/throws", "/coroutine"}) {
+                CAPTURE(target);
+                const auto response = client.get(target);
+                CHECK(response.status == 404);
+                CHECK(response.body == "streamed");
+            }
+        });
+}
+
+TEST_CASE("ctx.after and on_error cannot stream, and are told so") {
+    std::vector<std::string> said;
+    said.reserve(20);
+    Engine app(quiet_config());
+    const auto try_to_stream = [&](Context& ctx) {
+        try {
+            static_cast<void>(ctx.stream("text/plain"));
+        } catch (const std::logic_error& error) {
+            said.emplace_back(error.what());
+        }
+    };
+    app.on_error([&](Context& ctx, const std::exception&) { try_to_stream(ctx); });
+    app.get("/after", [&](Context& ctx) -> Task<> {
+        ctx.after(try_to_stream);
+        ctx.text("whole");
+        co_return;
+    });
+    app.get("/before-the-head", [&](Context& ctx) -> Task<> {
+        ctx.after(try_to_stream);
+        BodyWriter out = ctx.stream("text/plain");
+        co_await out.write("streamed");
+    });
+    app.get("/error", [](Context&) -> Task<> {
+        throw sake::HttpError(404, "none");
+        co_return;
+    });
+    TestClient client(app);
+    CHECK(client.get("/after").body == "whole");
+    CHECK(client.get("/before-the-head").body == "streamed");
+    CHECK(client.get("/error").status == 404);
+    REQUIRE(said.size() == 3);
+    CHECK(said[0].find("ctx.after cannot stream") != std::string::npos);
+    CHECK(said[1].find("ctx.after cannot stream") != std::string::npos);
+    CHECK(said[2].find("on_error cannot stream") != std::string::npos);
+}
+
 TEST_CASE("what Context::after throws at the first write is the answer") {
     with_client(
         [](Engine& app) {
@@ -542,7 +605,7 @@ TEST_CASE("a client that leaves while a write waits cancels it, and later writes
         });
 }
 
-TEST_CASE("a write that is given up keeps the framing: what follows is well-formed") {
+TEST_CASE("a write that is given up when all of it is on its way leaves no hole") {
     with_client(
         [](Engine& app) {
             app.get("/", [](Context& ctx) -> Task<> {
@@ -567,6 +630,133 @@ TEST_CASE("a write that is given up keeps the framing: what follows is well-form
             connection.send(get_request("/plain"));
             CHECK(connection.response().body == "plain");
         });
+}
+
+TEST_CASE("a write that is given up in its middle cuts the answer, and nothing follows it") {
+    for (const bool writes_on : {true, false}) {
+        CAPTURE(writes_on);
+        std::string what;
+        what.reserve(200);
+        with_client(
+            [&](Engine& app) {
+                app.get("/", [&](Context& ctx) -> Task<> {
+                    BodyWriter out = ctx.stream("text/plain");
+                    const std::string piece(1'000'000, 'x');
+                    try {
+                        co_await sake::timeout(out.write(piece), 1s);
+                    } catch (const sake::TimedOut&) {
+                    }
+                    try {
+                        if (writes_on) co_await out.write("the end");
+                    } catch (const std::logic_error& error) {
+                        what = error.what();
+                    }
+                });
+            },
+            [&](TestClient& client) {
+                TestConnection connection = client.connect(40'000);
+                connection.send(get_request("/"));
+                client.advance(2s);
+                CHECK_THROWS(static_cast<void>(connection.receive_all()));  // it is reset
+                if (writes_on) CHECK(what.find("given up in its middle") != std::string::npos);
+            });
+    }
+}
+
+TEST_CASE("a write that is given up before any of it was sent leaves no hole") {
+    with_client(
+        [&](Engine& app) {
+            app.get("/", [&](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                const std::string piece(30'000, 'x');
+                const std::string other(100'000, 'y');
+                bool is_late = false;
+                try {
+                    for (;;) co_await sake::timeout(out.write(piece), 1s);
+                } catch (const sake::TimedOut&) {
+                    is_late = true;
+                }
+                try {
+                    if (is_late) co_await sake::timeout(out.write(other), 1s);
+                } catch (const sake::TimedOut&) {
+                }
+                co_await out.write("the end");
+            });
+        },
+        [&](TestClient& client) {
+            TestConnection connection = client.connect(40'000);
+            connection.send(get_request("/"));
+            client.advance(3s);
+            CHECK(connection.response().body == std::string(60'000, 'x') + "the end");
+        });
+}
+
+TEST_CASE("a write that a stop, or the end of the handler, cuts in its middle cuts the answer") {
+    for (const bool stops : {true, false}) {
+        CAPTURE(stops);
+        Answers answers;
+        answers.all.reserve(10);
+        Engine app(quiet_config());
+        answers.observe(app);
+        app.get("/", [&](Context& ctx) -> Task<> {
+            BodyWriter out = ctx.stream("text/plain");
+            const auto write = [](BodyWriter writer) -> Task<> {
+                const std::string piece(1'000'000, 'x');
+                co_await writer.write(piece);
+            };
+            if (stops) {
+                co_await write(out);
+            } else {
+                sake::spawn(write(out)).detach();
+                co_await sake::sleep(1s);
+            }
+        });
+        TestClient client(app);
+        TestConnection connection = client.connect(40'000);
+        connection.send(get_request("/"));
+        client.advance(500ms);
+        if (stops) app.stop();
+        client.advance(1s);
+        CHECK_THROWS(static_cast<void>(connection.receive_all()));  // it is reset
+        REQUIRE(answers.all.size() == 1);
+        CHECK(answers.all[0].cause == sake::AnswerCause::cut);
+    }
+}
+
+TEST_CASE("a writer that outlives its handler throws, and writes into no other answer") {
+    for (const bool goes_on : {true, false}) {
+        CAPTURE(goes_on);
+        std::string what;
+        what.reserve(200);
+        with_client(
+            [&](Engine& app) {
+                app.get("/left", [&](Context& ctx) -> Task<> {
+                    BodyWriter out = ctx.stream("text/plain");
+                    co_await out.write("first");
+                    const auto late = [](BodyWriter writer, std::string& error) -> Task<> {
+                        co_await sake::sleep(10s);
+                        try {
+                            co_await writer.write("late");
+                        } catch (const std::logic_error& caught) {
+                            error = caught.what();
+                        }
+                    };
+                    sake::spawn(late(out, what)).detach();
+                });
+                app.get("/slow", [](Context& ctx) -> Task<> {
+                    co_await sake::sleep(20s);
+                    ctx.text("mine");
+                });
+            },
+            [&](TestClient& client) {
+                CHECK(client.get("/left").body == "first");
+                TestConnection connection = client.connect();
+                if (goes_on) connection.send(get_request("/slow"));
+                client.advance(30s);
+                CHECK(what == "the handler has ended, and with it the request and its answer");
+                if (goes_on) CHECK(connection.response().body == "mine");
+            });
+    }
 }
 
 TEST_CASE("two tasks that write at once are told") {
@@ -762,7 +952,7 @@ TEST_CASE("a large write over a socket is sent as fast as it is read, and arrive
 
 TEST_CASE("a stream that is not read holds up a stop for a second") {
     Engine app(quiet_config());
-    const std::string piece = pattern_bytes(100'000);
+    const std::string piece = pattern_bytes(50'000);  // one chunk, so no hole
     app.get("/large", [&](Context& ctx) -> Task<> {
         BodyWriter out = ctx.stream("text/plain");
         for (;;) co_await out.write(piece);
@@ -891,6 +1081,47 @@ TEST_CASE("any allocation may fail while an answer is streamed: it is whole, cut
                     if (is_clean) REQUIRE(is_whole);
                     REQUIRE(server.ping());
                 }
+            }
+        },
+        quiet_config());
+}
+
+TEST_CASE("a handler that writes on when there was no memory sends no answer without a head") {
+    with_server(
+        [&](Engine& app) {
+            app.get("/", [&](Context& ctx) -> Task<> {
+                BodyWriter out = ctx.stream("text/plain");
+                ctx.set_header("X-Large", std::string(3000, 'h'));
+                const std::string piece(15'000, 'x');
+                bool is_out_of_memory = false;
+                try {
+                    co_await out.write(piece);
+                } catch (const std::bad_alloc&) {
+                    is_out_of_memory = true;
+                }
+                if (is_out_of_memory) co_await out.write("again");
+            });
+        },
+        [&](TestServer& server) {
+            bool is_clean = false;
+            for (std::uint64_t nth = 1; !is_clean; ++nth) {
+                CAPTURE(nth);
+                REQUIRE(nth < 500);
+                RawClient client = server.connect();
+                REQUIRE(client.send(get_request("/_ping")).read_response().body == "pong");
+                std::string all;
+                {
+                    const allocations::ScopedFailure failure(nth, 1);
+                    try {
+                        client.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+                        all = client.read_until_close();
+                    } catch (const std::exception&) {
+                        // Lost for want of memory, or reset.
+                    }
+                    is_clean = !failure.fired();
+                }
+                if (!all.empty()) REQUIRE(all.starts_with("HTTP/1.1 "));
+                REQUIRE(server.ping());
             }
         },
         quiet_config());

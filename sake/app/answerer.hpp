@@ -36,6 +36,11 @@ class Answerer {
     [[nodiscard]] virtual TimePoint wait_for_room(ClientWait& wait) = 0;
     /// That signal is not expected any more.
     virtual void stop_waiting() noexcept = 0;
+    /// A write was given up when a part of its bytes had been sent: nothing can follow, and the answer is cut
+    /// when the handlers end.
+    void break_off() noexcept {
+        if (state_ == State::begun) state_ = State::broken;
+    }
     /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
     virtual void give_up() noexcept = 0;
 
@@ -50,6 +55,7 @@ class Answerer {
     enum class State : std::uint8_t {
         whole,    // nothing has left: the answer is still the Response
         begun,    // the head has left
+        broken,   // so has a part of a write that was given up
         complete  // nothing more is to be sent: it is the answer to a HEAD
     };
     State state_ = State::whole;

@@ -1,9 +1,11 @@
 // BodyWriter: the body of an answer as a handler writes it, in pieces.
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "sake/app/answerer.hpp"
 #include "sake/app/call.hpp"
@@ -17,8 +19,8 @@ namespace detail {
 
 /// What is to be written, and for which call.
 struct PieceOf {
-    PieceOf(Call& of, std::string_view text) noexcept : call(&of), bytes(text) {}
-    Call* call;
+    PieceOf(CallHandle of, std::string_view text) noexcept : call(std::move(of)), bytes(text) {}
+    CallHandle call;
     std::string_view bytes;
 };
 
@@ -26,7 +28,8 @@ class WriteWait;
 
 }  // namespace detail
 
-/// What Context::stream returns: a view of the call, valid until its handler ends. It may be copied.
+/// What Context::stream returns: a view of the call, for as long as its handler runs. It may be copied. A
+/// write after that throws std::logic_error.
 class BodyWriter {
   public:
     /// Sends these bytes, and waits while the client is slow to take them. The first write sends the head of
@@ -37,9 +40,9 @@ class BodyWriter {
 
   private:
     friend class Context;
-    explicit BodyWriter(detail::Call& call) noexcept : call_(&call) {}
+    explicit BodyWriter(detail::Call& call) : call_(call) {}
 
-    detail::Call* call_;
+    detail::CallHandle call_;
 };
 
 namespace detail {
@@ -55,6 +58,7 @@ inline void prepare_stream(Call& call) {
     if (call.answerer->has_begun()) return;
     while (!call.afters.empty()) {
         const auto after = call.afters.take_front();
+        const RunningScope scope(call, Running::after);
         after->run(call.context);
     }
     require_body_of(call.response.status);
@@ -78,8 +82,13 @@ inline void begin_stream(Call& call, std::string_view content_type) {
             "compute "
             "in it by co_await sake::background(...)");
     }
-    const auto& chain = call.route->chain();
-    if (call.answerer == nullptr || (call.position > 0 && !chain[call.position - 1]->is_coroutine())) {
+    if (call.running == Running::after) {
+        throw std::logic_error("ctx.stream: a function given to ctx.after cannot stream: the answer is made");
+    }
+    if (call.running == Running::on_error) {
+        throw std::logic_error("ctx.stream: on_error cannot stream: it changes an answer that is whole");
+    }
+    if (call.answerer == nullptr || call.running == Running::plain) {
         throw std::logic_error(
             "ctx.stream: the handler must be a coroutine, one that returns sake::Task<>, since writing waits "
             "for "
@@ -93,23 +102,32 @@ inline void begin_stream(Call& call, std::string_view content_type) {
 
 class [[nodiscard]] WriteWait final : public ClientWait {
   public:
-    explicit WriteWait(const PieceOf& piece) noexcept : call_(*piece.call), bytes_(piece.bytes) {}
+    explicit WriteWait(const PieceOf& piece) noexcept
+        : call_(piece.call), bytes_(piece.bytes), size_(bytes_.size()) {}
     void await_resume() { throw_failure(); }
     void describe(std::string& out) const override { out += "a client to take an answer"; }
 
   private:
     bool try_now() override {
         if (bytes_.empty() && !is_held_up_) return true;
-        prepare_stream(call_);
-        is_held_up_ = !call_.answerer->write(bytes_);
+        Call& call = call_.require();
+        prepare_stream(call);
+        is_held_up_ = !call.answerer->write(bytes_);
         return !is_held_up_;
     }
-    TimePoint wake_later() override { return call_.answerer->wait_for_room(*this); }
-    void stop_waiting() noexcept override { call_.answerer->stop_waiting(); }
-    void be_late() override { call_.answerer->give_up(); }
+    TimePoint wake_later() override { return call_.require().answerer->wait_for_room(*this); }
+    void stop_waiting() noexcept override {
+        if (Call* const call = call_.get()) call->answerer->stop_waiting();
+    }
+    void give_up_rest() noexcept override {
+        Call* const call = call_.get();
+        if (call != nullptr && !bytes_.empty() && bytes_.size() < size_) call->answerer->break_off();
+    }
+    void be_late() override { call_.require().answerer->give_up(); }
 
-    Call& call_;
-    std::string_view bytes_;
+    const CallHandle call_;
+    std::string_view bytes_;  // what is left
+    const std::size_t size_;  // of all of them
     bool is_held_up_ = false;
 };
 
@@ -117,7 +135,7 @@ class [[nodiscard]] WriteWait final : public ClientWait {
 
 inline auto BodyWriter::write(std::string_view bytes) noexcept
     -> detail::Operation<detail::WriteWait, detail::PieceOf> {
-    return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(*call_, bytes));
+    return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(call_, bytes));
 }
 
 }  // namespace v0

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -97,6 +98,9 @@ enum class BodyState : std::uint8_t {
     streamed  // only Context::read has it
 };
 
+/// What of the program runs where a call has an Answerer: only a coroutine may stream, since writing waits.
+enum class Running : std::uint8_t { coroutine, plain, after, on_error };
+
 /// Thrown to middleware that asks for a body that is still to come.
 struct BodyNeeded {};
 
@@ -104,7 +108,10 @@ struct Call {
     Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
-    ~Call() { dismantle(values); }
+    ~Call() {
+        end_handles();
+        dismantle(values);
+    }
 
     Request request;
     Response response;
@@ -113,6 +120,7 @@ struct Call {
     bool is_aborted = false;
     bool stop_requested = false;
     BodyState body_state = BodyState::here;
+    Running running = Running::coroutine;  // where all are plain, nobody looks
     AnswerCause cause = AnswerCause::handler;
     Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
     BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
@@ -123,6 +131,7 @@ struct Call {
     std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
     OwningList<After> afters;                     // the last that was given comes first
     TypedSlots state;
+    std::shared_ptr<Call*> handle;  // what CallHandle shares; made for an answer in pieces
     Context context{*this};
 
     [[nodiscard]] std::string_view body() {
@@ -145,6 +154,13 @@ struct Call {
         if (stop_source) stop_source->request_stop();
     }
 
+    /// The handlers have ended: what they have left behind has no call any more.
+    void end_handles() noexcept {
+        if (!handle) return;
+        *handle = nullptr;
+        handle.reset();
+    }
+
     /// Ready for the next request, with its memory kept.
     void clear() noexcept {
         state.clear();
@@ -161,6 +177,41 @@ struct Call {
         stop_source.reset();
         afters.clear();
     }
+};
+
+/// For as long as something runs that is no coroutine.
+class RunningScope {
+  public:
+    RunningScope(Call& call, Running what) noexcept
+        : call_(call), outer_(std::exchange(call.running, what)) {}
+    RunningScope(const RunningScope&) = delete;
+    RunningScope& operator=(const RunningScope&) = delete;
+    ~RunningScope() { call_.running = outer_; }
+
+  private:
+    Call& call_;
+    const Running outer_;
+};
+
+/// A call for those who may outlive it: a Call is recycled, and freed with its connection.
+class CallHandle {
+  public:
+    explicit CallHandle(Call& call) {
+        if (!call.handle) call.handle = std::make_shared<Call*>(&call);
+        call_ = call.handle;
+    }
+    /// nullptr from when its handlers have ended.
+    [[nodiscard]] Call* get() const noexcept { return *call_; }
+    /// Throws std::logic_error from then on.
+    [[nodiscard]] Call& require() const {
+        if (*call_ == nullptr) throw std::logic_error(has_ended);
+        return **call_;
+    }
+
+    static constexpr const char* has_ended = "the handler has ended, and with it the request and its answer";
+
+  private:
+    std::shared_ptr<Call*> call_;
 };
 
 /// Why a request cannot be served.

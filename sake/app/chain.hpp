@@ -42,6 +42,7 @@ inline void answer_failure(Call& call) {
 inline void run_afters(Call& call) {
     while (!call.afters.empty()) {
         const auto after = call.afters.take_front();
+        const RunningScope scope(call, Running::after);
         try {
             after->run(call.context);
         } catch (...) {
@@ -76,6 +77,7 @@ inline Task<> run_rest(Call& call) {
                 Task<> running = handler->call_coroutine(call);
                 co_await std::move(running);
             } else {
+                const RunningScope scope(call, Running::plain);
                 handler->call(call);
             }
         }

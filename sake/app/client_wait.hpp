@@ -50,6 +50,7 @@ class ClientWait : public Wait, private Timer {
     void call_has_ended() noexcept {
         is_listening_ = false;
         reactor().deadlines().cancel(*this);
+        give_up_rest();
         failure_ = failure_of("the handler has ended, and with it the request and its answer");
         finish();
     }
@@ -63,6 +64,8 @@ class ClientWait : public Wait, private Timer {
     virtual TimePoint wake_later() = 0;
     /// The signal is not expected any more. Not called twice.
     virtual void stop_waiting() noexcept = 0;
+    /// It ends without having gone all the way: it is cancelled, or the handlers have ended.
+    virtual void give_up_rest() noexcept {}
     /// The client has not done its part in time. Throws, or arranges that the fiber is cancelled.
     virtual void be_late() = 0;
 
@@ -104,6 +107,7 @@ class ClientWait : public Wait, private Timer {
         stop_waiting();
     }
     bool withdraw() noexcept override {
+        if (is_listening_) give_up_rest();
         unlisten();
         return true;
     }

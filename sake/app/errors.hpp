@@ -34,6 +34,7 @@ class ErrorAnswers {
         const std::string failure = set_answer(call.response, exception);
         std::string failure_of_on_error;
         if (*on_error_) {
+            const RunningScope scope(call, Running::on_error);
             try {
                 on_error_->call(call);
             } catch (...) {

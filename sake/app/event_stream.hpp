@@ -42,11 +42,11 @@ class EventSender : private Timer {
     }
     ~EventSender() { reactor_.timers().cancel(*this); }
 
-    [[nodiscard]] Call& call() noexcept { return call_; }
+    [[nodiscard]] const CallHandle& call() const noexcept { return call_; }
 
     /// As Answerer::write, behind what is left of a comment.
     bool write(std::string_view& text) {
-        Answerer& answerer = *call_.answerer;
+        Answerer& answerer = *call_.require().answerer;
         if (!comment_.empty() && !answerer.write(comment_)) return false;
         const bool is_sent = answerer.write(text);
         // A client would take a hint in the middle of an event for a part of it.
@@ -64,11 +64,12 @@ class EventSender : private Timer {
     /// At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
     /// come at once.
     void hint_retry(std::chrono::milliseconds time) {
+        Answerer& answerer = *call_.require().answerer;
         constexpr std::int64_t longest = std::int64_t{1} << 48;
         const std::int64_t least = time.count() < longest ? time.count() : longest;
         const auto more = static_cast<std::int64_t>(jitter_ % static_cast<std::uint64_t>(least * 4 / 5 + 1));
         farewell_ = "retry: " + std::to_string(least + more) + "\n\n";
-        call_.answerer->farewell = farewell_;
+        answerer.farewell = farewell_;
     }
 
   private:
@@ -90,8 +91,10 @@ class EventSender : private Timer {
     // What is thrown here is thrown at the handler's next write as well: the call was cut off, or there is no
     // memory.
     void break_silence() noexcept {
+        Call* const call = call_.get();
+        if (call == nullptr) return;  // a task that the handler left behind has the stream
         try {
-            Answerer& answerer = *call_.answerer;
+            Answerer& answerer = *call->answerer;
             if (!is_waiting_ && comment_.empty()) comment_ = ":\n\n";
             if (is_waiting_ || answerer.write(comment_)) return listen_to_silence();
             const TimePoint present = reactor_.present();
@@ -103,7 +106,7 @@ class EventSender : private Timer {
         }
     }
 
-    Call& call_;
+    const CallHandle call_;
     const Config& config_;
     Reactor& reactor_;
     const std::uint64_t jitter_;
@@ -125,13 +128,17 @@ class [[nodiscard]] EventWait final : public ClientWait {
     bool try_now() override { return text_.empty() || sender_.write(left_); }
     TimePoint wake_later() override {
         sender_.set_waiting(true);
-        return sender_.call().answerer->wait_for_room(*this);
+        return sender_.call().require().answerer->wait_for_room(*this);
     }
     void stop_waiting() noexcept override {
         sender_.set_waiting(false);
-        sender_.call().answerer->stop_waiting();
+        if (Call* const call = sender_.call().get()) call->answerer->stop_waiting();
     }
-    void be_late() override { sender_.call().answerer->give_up(); }
+    void give_up_rest() noexcept override {
+        Call* const call = sender_.call().get();
+        if (call != nullptr && !left_.empty() && left_.size() < text_.size()) call->answerer->break_off();
+    }
+    void be_late() override { sender_.call().require().answerer->give_up(); }
 
     EventSender& sender_;
     const std::string text_;
@@ -186,9 +193,9 @@ class EventStream {
     }
 
     /// The id of the last event that the client has seen, as it says; "" if it does not. Valid until the
-    /// handler ends.
-    [[nodiscard]] std::string_view last_event_id() noexcept {
-        return sender_.call().context.header("Last-Event-ID");
+    /// handler ends; then it throws std::logic_error.
+    [[nodiscard]] std::string_view last_event_id() {
+        return sender_.call().require().context.header("Last-Event-ID");
     }
 
   private:

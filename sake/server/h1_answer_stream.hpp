@@ -42,14 +42,17 @@ inline TimePoint H1Stream::wake_when(Readiness direction, ClientWait& wait, Time
     exchange_.runner.begin_client_time();
     if (is_lost_) return TimePoint::max();  // a cancellation ends the wait
     Socket& socket = transport_->socket();
-    awaited_ = socket.needed_for(direction);
-    socket.watch().wait_for(awaited_, wait.signal());
+    const Readiness needed = socket.needed_for(direction);
+    awaited_ = needed;
+    socket.watch().wait_for(needed, wait.signal());
     return due;
 }
 
 inline void H1Stream::stop_waking() noexcept {
     waiting_ = nullptr;
-    transport_->socket().watch().give_up(awaited_);
+    // A wait that was told of nothing must not take the place of the other stream.
+    if (awaited_) transport_->socket().watch().give_up(*awaited_);
+    awaited_.reset();
     exchange_.runner.end_client_time();
 }
 
@@ -84,9 +87,18 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
         bytes = {};
         return true;
     }
+    if (state_ == State::broken) {
+        throw std::logic_error(
+            "out.write: an earlier write was given up in its middle, so the answer is cut here");
+    }
     const bool stops = shard_->is_draining() && shard_->config.end_streams_at_stop;
     if (state_ == State::whole && stops) throw HttpError(503, "the server is stopping");
-    return in_turn([&](Turn& turn) { return send(turn, bytes); });
+    try {
+        return in_turn([&](Turn& turn) { return send(turn, bytes); });
+    } catch (...) {
+        if (has_begun()) lose();  // what was gathered is gone: the head, or a part of a chunk
+        throw;
+    }
 }
 
 // No more than one piece of the bytes is copied, if the socket does not take all of it.
@@ -157,7 +169,7 @@ inline const Config& H1AnswerStream::config() const noexcept { return shard_->co
 
 inline bool H1AnswerStream::end(Turn& turn) {
     const CallRunner& runner = exchange_.runner;
-    const bool is_whole = !is_lost_ && exchange_.call.cause != AnswerCause::cut &&
+    const bool is_whole = !is_lost_ && state_ != State::broken && exchange_.call.cause != AnswerCause::cut &&
                           (!runner.has_failed() || runner.has_ended_early());
     if (!is_whole) {
         exchange_.call.cause = AnswerCause::cut;

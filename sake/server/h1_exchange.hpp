@@ -31,6 +31,7 @@ struct H1Exchange {
     void close_streams() noexcept {
         answer.close();
         body.close();
+        call.end_handles();
         call.answerer = nullptr;
         call.body_source = nullptr;
         call.body_state = BodyState::here;

@@ -37,6 +37,7 @@ class H1Stream {
     void attach(Shard& shard, Transport& transport) noexcept {
         shard_ = &shard;
         transport_ = &transport;
+        awaited_.reset();
         is_lost_ = false;
     }
     [[nodiscard]] TimePoint now() const noexcept;
@@ -56,12 +57,13 @@ class H1Stream {
     Shard* shard_ = nullptr;
     Transport* transport_ = nullptr;
     ClientWait* waiting_ = nullptr;
-    Readiness awaited_ = readable;
+    std::optional<Readiness> awaited_;  // what the socket was told to wait for
     bool is_lost_ = false;
 };
 
 /// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
-/// has been taken by the socket; only a cancelled write may leave the rest of one chunk behind, as unsent.
+/// has been taken by the socket. A cancelled write may leave the rest of one chunk behind, as unsent; if more
+/// of its bytes are left, the answer is broken.
 class H1AnswerStream final : public Answerer, private H1Stream {
   public:
     using H1Stream::close;
