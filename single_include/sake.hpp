@@ -15606,6 +15606,11 @@ class Answerer {
     [[nodiscard]] virtual TimePoint wait_for_room(ClientWait& wait) = 0;
     /// That signal is not expected any more.
     virtual void stop_waiting() noexcept = 0;
+    /// A write was given up when a part of its bytes had been sent: nothing can follow, and the answer is cut
+    /// when the handlers end.
+    void break_off() noexcept {
+        if (state_ == State::begun) state_ = State::broken;
+    }
     /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
     virtual void give_up() noexcept = 0;
 
@@ -15620,6 +15625,7 @@ class Answerer {
     enum class State : std::uint8_t {
         whole,    // nothing has left: the answer is still the Response
         begun,    // the head has left
+        broken,   // so has a part of a write that was given up
         complete  // nothing more is to be sent: it is the answer to a HEAD
     };
     State state_ = State::whole;
@@ -17161,6 +17167,9 @@ enum class BodyState : std::uint8_t {
     streamed  // only Context::read has it
 };
 
+/// What of the program runs where a call has an Answerer: only a coroutine may stream, since writing waits.
+enum class Running : std::uint8_t { coroutine, plain, after, on_error };
+
 /// Thrown to middleware that asks for a body that is still to come.
 struct BodyNeeded {};
 
@@ -17168,7 +17177,10 @@ struct Call {
     Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
-    ~Call() { dismantle(values); }
+    ~Call() {
+        end_handles();
+        dismantle(values);
+    }
 
     Request request;
     Response response;
@@ -17177,6 +17189,7 @@ struct Call {
     bool is_aborted = false;
     bool stop_requested = false;
     BodyState body_state = BodyState::here;
+    Running running = Running::coroutine;  // where all are plain, nobody looks
     AnswerCause cause = AnswerCause::handler;
     Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
     BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
@@ -17187,6 +17200,7 @@ struct Call {
     std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
     OwningList<After> afters;                     // the last that was given comes first
     TypedSlots state;
+    std::shared_ptr<Call*> handle;  // what CallHandle shares; made for an answer in pieces
     Context context{*this};
 
     [[nodiscard]] std::string_view body() {
@@ -17209,6 +17223,13 @@ struct Call {
         if (stop_source) stop_source->request_stop();
     }
 
+    /// The handlers have ended: what they have left behind has no call any more.
+    void end_handles() noexcept {
+        if (!handle) return;
+        *handle = nullptr;
+        handle.reset();
+    }
+
     /// Ready for the next request, with its memory kept.
     void clear() noexcept {
         state.clear();
@@ -17225,6 +17246,41 @@ struct Call {
         stop_source.reset();
         afters.clear();
     }
+};
+
+/// For as long as something runs that is no coroutine.
+class RunningScope {
+  public:
+    RunningScope(Call& call, Running what) noexcept
+        : call_(call), outer_(std::exchange(call.running, what)) {}
+    RunningScope(const RunningScope&) = delete;
+    RunningScope& operator=(const RunningScope&) = delete;
+    ~RunningScope() { call_.running = outer_; }
+
+  private:
+    Call& call_;
+    const Running outer_;
+};
+
+/// A call for those who may outlive it: a Call is recycled, and freed with its connection.
+class CallHandle {
+  public:
+    explicit CallHandle(Call& call) {
+        if (!call.handle) call.handle = std::make_shared<Call*>(&call);
+        call_ = call.handle;
+    }
+    /// nullptr from when its handlers have ended.
+    [[nodiscard]] Call* get() const noexcept { return *call_; }
+    /// Throws std::logic_error from then on.
+    [[nodiscard]] Call& require() const {
+        if (*call_ == nullptr) throw std::logic_error(has_ended);
+        return **call_;
+    }
+
+    static constexpr const char* has_ended = "the handler has ended, and with it the request and its answer";
+
+  private:
+    std::shared_ptr<Call*> call_;
 };
 
 /// Why a request cannot be served.
@@ -17341,6 +17397,7 @@ class ClientWait : public Wait, private Timer {
     void call_has_ended() noexcept {
         is_listening_ = false;
         reactor().deadlines().cancel(*this);
+        give_up_rest();
         failure_ = failure_of("the handler has ended, and with it the request and its answer");
         finish();
     }
@@ -17354,6 +17411,8 @@ class ClientWait : public Wait, private Timer {
     virtual TimePoint wake_later() = 0;
     /// The signal is not expected any more. Not called twice.
     virtual void stop_waiting() noexcept = 0;
+    /// It ends without having gone all the way: it is cancelled, or the handlers have ended.
+    virtual void give_up_rest() noexcept {}
     /// The client has not done its part in time. Throws, or arranges that the fiber is cancelled.
     virtual void be_late() = 0;
 
@@ -17395,6 +17454,7 @@ class ClientWait : public Wait, private Timer {
         stop_waiting();
     }
     bool withdraw() noexcept override {
+        if (is_listening_) give_up_rest();
         unlisten();
         return true;
     }
@@ -18338,8 +18398,8 @@ namespace detail {
 
 /// What is to be written, and for which call.
 struct PieceOf {
-    PieceOf(Call& of, std::string_view text) noexcept : call(&of), bytes(text) {}
-    Call* call;
+    PieceOf(CallHandle of, std::string_view text) noexcept : call(std::move(of)), bytes(text) {}
+    CallHandle call;
     std::string_view bytes;
 };
 
@@ -18347,7 +18407,8 @@ class WriteWait;
 
 }  // namespace detail
 
-/// What Context::stream returns: a view of the call, valid until its handler ends. It may be copied.
+/// What Context::stream returns: a view of the call, for as long as its handler runs. It may be copied. A
+/// write after that throws std::logic_error.
 class BodyWriter {
   public:
     /// Sends these bytes, and waits while the client is slow to take them. The first write sends the head of
@@ -18358,9 +18419,9 @@ class BodyWriter {
 
   private:
     friend class Context;
-    explicit BodyWriter(detail::Call& call) noexcept : call_(&call) {}
+    explicit BodyWriter(detail::Call& call) : call_(call) {}
 
-    detail::Call* call_;
+    detail::CallHandle call_;
 };
 
 namespace detail {
@@ -18376,6 +18437,7 @@ inline void prepare_stream(Call& call) {
     if (call.answerer->has_begun()) return;
     while (!call.afters.empty()) {
         const auto after = call.afters.take_front();
+        const RunningScope scope(call, Running::after);
         after->run(call.context);
     }
     require_body_of(call.response.status);
@@ -18399,8 +18461,13 @@ inline void begin_stream(Call& call, std::string_view content_type) {
             "compute "
             "in it by co_await sake::background(...)");
     }
-    const auto& chain = call.route->chain();
-    if (call.answerer == nullptr || (call.position > 0 && !chain[call.position - 1]->is_coroutine())) {
+    if (call.running == Running::after) {
+        throw std::logic_error("ctx.stream: a function given to ctx.after cannot stream: the answer is made");
+    }
+    if (call.running == Running::on_error) {
+        throw std::logic_error("ctx.stream: on_error cannot stream: it changes an answer that is whole");
+    }
+    if (call.answerer == nullptr || call.running == Running::plain) {
         throw std::logic_error(
             "ctx.stream: the handler must be a coroutine, one that returns sake::Task<>, since writing waits "
             "for "
@@ -18414,23 +18481,32 @@ inline void begin_stream(Call& call, std::string_view content_type) {
 
 class [[nodiscard]] WriteWait final : public ClientWait {
   public:
-    explicit WriteWait(const PieceOf& piece) noexcept : call_(*piece.call), bytes_(piece.bytes) {}
+    explicit WriteWait(const PieceOf& piece) noexcept
+        : call_(piece.call), bytes_(piece.bytes), size_(bytes_.size()) {}
     void await_resume() { throw_failure(); }
     void describe(std::string& out) const override { out += "a client to take an answer"; }
 
   private:
     bool try_now() override {
         if (bytes_.empty() && !is_held_up_) return true;
-        prepare_stream(call_);
-        is_held_up_ = !call_.answerer->write(bytes_);
+        Call& call = call_.require();
+        prepare_stream(call);
+        is_held_up_ = !call.answerer->write(bytes_);
         return !is_held_up_;
     }
-    TimePoint wake_later() override { return call_.answerer->wait_for_room(*this); }
-    void stop_waiting() noexcept override { call_.answerer->stop_waiting(); }
-    void be_late() override { call_.answerer->give_up(); }
+    TimePoint wake_later() override { return call_.require().answerer->wait_for_room(*this); }
+    void stop_waiting() noexcept override {
+        if (Call* const call = call_.get()) call->answerer->stop_waiting();
+    }
+    void give_up_rest() noexcept override {
+        Call* const call = call_.get();
+        if (call != nullptr && !bytes_.empty() && bytes_.size() < size_) call->answerer->break_off();
+    }
+    void be_late() override { call_.require().answerer->give_up(); }
 
-    Call& call_;
-    std::string_view bytes_;
+    const CallHandle call_;
+    std::string_view bytes_;  // what is left
+    const std::size_t size_;  // of all of them
     bool is_held_up_ = false;
 };
 
@@ -18438,7 +18514,7 @@ class [[nodiscard]] WriteWait final : public ClientWait {
 
 inline auto BodyWriter::write(std::string_view bytes) noexcept
     -> detail::Operation<detail::WriteWait, detail::PieceOf> {
-    return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(*call_, bytes));
+    return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(call_, bytes));
 }
 
 }  // namespace v0
@@ -18466,6 +18542,7 @@ class ErrorAnswers {
         const std::string failure = set_answer(call.response, exception);
         std::string failure_of_on_error;
         if (*on_error_) {
+            const RunningScope scope(call, Running::on_error);
             try {
                 on_error_->call(call);
             } catch (...) {
@@ -18602,6 +18679,7 @@ inline void answer_failure(Call& call) {
 inline void run_afters(Call& call) {
     while (!call.afters.empty()) {
         const auto after = call.afters.take_front();
+        const RunningScope scope(call, Running::after);
         try {
             after->run(call.context);
         } catch (...) {
@@ -18636,6 +18714,7 @@ inline Task<> run_rest(Call& call) {
                 Task<> running = handler->call_coroutine(call);
                 co_await std::move(running);
             } else {
+                const RunningScope scope(call, Running::plain);
                 handler->call(call);
             }
         }
@@ -20071,11 +20150,11 @@ class EventSender : private Timer {
     }
     ~EventSender() { reactor_.timers().cancel(*this); }
 
-    [[nodiscard]] Call& call() noexcept { return call_; }
+    [[nodiscard]] const CallHandle& call() const noexcept { return call_; }
 
     /// As Answerer::write, behind what is left of a comment.
     bool write(std::string_view& text) {
-        Answerer& answerer = *call_.answerer;
+        Answerer& answerer = *call_.require().answerer;
         if (!comment_.empty() && !answerer.write(comment_)) return false;
         const bool is_sent = answerer.write(text);
         // A client would take a hint in the middle of an event for a part of it.
@@ -20093,11 +20172,12 @@ class EventSender : private Timer {
     /// At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
     /// come at once.
     void hint_retry(std::chrono::milliseconds time) {
+        Answerer& answerer = *call_.require().answerer;
         constexpr std::int64_t longest = std::int64_t{1} << 48;
         const std::int64_t least = time.count() < longest ? time.count() : longest;
         const auto more = static_cast<std::int64_t>(jitter_ % static_cast<std::uint64_t>(least * 4 / 5 + 1));
         farewell_ = "retry: " + std::to_string(least + more) + "\n\n";
-        call_.answerer->farewell = farewell_;
+        answerer.farewell = farewell_;
     }
 
   private:
@@ -20119,8 +20199,10 @@ class EventSender : private Timer {
     // What is thrown here is thrown at the handler's next write as well: the call was cut off, or there is no
     // memory.
     void break_silence() noexcept {
+        Call* const call = call_.get();
+        if (call == nullptr) return;  // a task that the handler left behind has the stream
         try {
-            Answerer& answerer = *call_.answerer;
+            Answerer& answerer = *call->answerer;
             if (!is_waiting_ && comment_.empty()) comment_ = ":\n\n";
             if (is_waiting_ || answerer.write(comment_)) return listen_to_silence();
             const TimePoint present = reactor_.present();
@@ -20132,7 +20214,7 @@ class EventSender : private Timer {
         }
     }
 
-    Call& call_;
+    const CallHandle call_;
     const Config& config_;
     Reactor& reactor_;
     const std::uint64_t jitter_;
@@ -20154,13 +20236,17 @@ class [[nodiscard]] EventWait final : public ClientWait {
     bool try_now() override { return text_.empty() || sender_.write(left_); }
     TimePoint wake_later() override {
         sender_.set_waiting(true);
-        return sender_.call().answerer->wait_for_room(*this);
+        return sender_.call().require().answerer->wait_for_room(*this);
     }
     void stop_waiting() noexcept override {
         sender_.set_waiting(false);
-        sender_.call().answerer->stop_waiting();
+        if (Call* const call = sender_.call().get()) call->answerer->stop_waiting();
     }
-    void be_late() override { sender_.call().answerer->give_up(); }
+    void give_up_rest() noexcept override {
+        Call* const call = sender_.call().get();
+        if (call != nullptr && !left_.empty() && left_.size() < text_.size()) call->answerer->break_off();
+    }
+    void be_late() override { sender_.call().require().answerer->give_up(); }
 
     EventSender& sender_;
     const std::string text_;
@@ -20215,9 +20301,9 @@ class EventStream {
     }
 
     /// The id of the last event that the client has seen, as it says; "" if it does not. Valid until the
-    /// handler ends.
-    [[nodiscard]] std::string_view last_event_id() noexcept {
-        return sender_.call().context.header("Last-Event-ID");
+    /// handler ends; then it throws std::logic_error.
+    [[nodiscard]] std::string_view last_event_id() {
+        return sender_.call().require().context.header("Last-Event-ID");
     }
 
   private:
@@ -25378,6 +25464,7 @@ class H1Stream {
     void attach(Shard& shard, Transport& transport) noexcept {
         shard_ = &shard;
         transport_ = &transport;
+        awaited_.reset();
         is_lost_ = false;
     }
     [[nodiscard]] TimePoint now() const noexcept;
@@ -25397,12 +25484,13 @@ class H1Stream {
     Shard* shard_ = nullptr;
     Transport* transport_ = nullptr;
     ClientWait* waiting_ = nullptr;
-    Readiness awaited_ = readable;
+    std::optional<Readiness> awaited_;  // what the socket was told to wait for
     bool is_lost_ = false;
 };
 
 /// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
-/// has been taken by the socket; only a cancelled write may leave the rest of one chunk behind, as unsent.
+/// has been taken by the socket. A cancelled write may leave the rest of one chunk behind, as unsent; if more
+/// of its bytes are left, the answer is broken.
 class H1AnswerStream final : public Answerer, private H1Stream {
   public:
     using H1Stream::close;
@@ -25519,6 +25607,7 @@ struct H1Exchange {
     void close_streams() noexcept {
         answer.close();
         body.close();
+        call.end_handles();
         call.answerer = nullptr;
         call.body_source = nullptr;
         call.body_state = BodyState::here;
@@ -25965,14 +26054,17 @@ inline TimePoint H1Stream::wake_when(Readiness direction, ClientWait& wait, Time
     exchange_.runner.begin_client_time();
     if (is_lost_) return TimePoint::max();  // a cancellation ends the wait
     Socket& socket = transport_->socket();
-    awaited_ = socket.needed_for(direction);
-    socket.watch().wait_for(awaited_, wait.signal());
+    const Readiness needed = socket.needed_for(direction);
+    awaited_ = needed;
+    socket.watch().wait_for(needed, wait.signal());
     return due;
 }
 
 inline void H1Stream::stop_waking() noexcept {
     waiting_ = nullptr;
-    transport_->socket().watch().give_up(awaited_);
+    // A wait that was told of nothing must not take the place of the other stream.
+    if (awaited_) transport_->socket().watch().give_up(*awaited_);
+    awaited_.reset();
     exchange_.runner.end_client_time();
 }
 
@@ -26007,9 +26099,18 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
         bytes = {};
         return true;
     }
+    if (state_ == State::broken) {
+        throw std::logic_error(
+            "out.write: an earlier write was given up in its middle, so the answer is cut here");
+    }
     const bool stops = shard_->is_draining() && shard_->config.end_streams_at_stop;
     if (state_ == State::whole && stops) throw HttpError(503, "the server is stopping");
-    return in_turn([&](Turn& turn) { return send(turn, bytes); });
+    try {
+        return in_turn([&](Turn& turn) { return send(turn, bytes); });
+    } catch (...) {
+        if (has_begun()) lose();  // what was gathered is gone: the head, or a part of a chunk
+        throw;
+    }
 }
 
 // No more than one piece of the bytes is copied, if the socket does not take all of it.
@@ -26080,7 +26181,7 @@ inline const Config& H1AnswerStream::config() const noexcept { return shard_->co
 
 inline bool H1AnswerStream::end(Turn& turn) {
     const CallRunner& runner = exchange_.runner;
-    const bool is_whole = !is_lost_ && exchange_.call.cause != AnswerCause::cut &&
+    const bool is_whole = !is_lost_ && state_ != State::broken && exchange_.call.cause != AnswerCause::cut &&
                           (!runner.has_failed() || runner.has_ended_early());
     if (!is_whole) {
         exchange_.call.cause = AnswerCause::cut;
