@@ -17272,7 +17272,7 @@ class CallHandle {
     /// nullptr from when its handlers have ended.
     [[nodiscard]] Call* get() const noexcept { return *call_; }
     /// Throws std::logic_error from then on.
-    [[nodiscard]] Call& require() const {
+    [[nodiscard]] Call& running() const {
         if (*call_ == nullptr) throw std::logic_error(has_ended);
         return **call_;
     }
@@ -18489,12 +18489,12 @@ class [[nodiscard]] WriteWait final : public ClientWait {
   private:
     bool try_now() override {
         if (bytes_.empty() && !is_held_up_) return true;
-        Call& call = call_.require();
+        Call& call = call_.running();
         prepare_stream(call);
         is_held_up_ = !call.answerer->write(bytes_);
         return !is_held_up_;
     }
-    TimePoint wake_later() override { return call_.require().answerer->wait_for_room(*this); }
+    TimePoint wake_later() override { return call_.running().answerer->wait_for_room(*this); }
     void stop_waiting() noexcept override {
         if (Call* const call = call_.get()) call->answerer->stop_waiting();
     }
@@ -18502,7 +18502,7 @@ class [[nodiscard]] WriteWait final : public ClientWait {
         Call* const call = call_.get();
         if (call != nullptr && !bytes_.empty() && bytes_.size() < size_) call->answerer->break_off();
     }
-    void be_late() override { call_.require().answerer->give_up(); }
+    void be_late() override { call_.running().answerer->give_up(); }
 
     const CallHandle call_;
     std::string_view bytes_;  // what is left
@@ -20154,7 +20154,7 @@ class EventSender : private Timer {
 
     /// As Answerer::write, behind what is left of a comment.
     bool write(std::string_view& text) {
-        Answerer& answerer = *call_.require().answerer;
+        Answerer& answerer = *call_.running().answerer;
         if (!comment_.empty() && !answerer.write(comment_)) return false;
         const bool is_sent = answerer.write(text);
         // A client would take a hint in the middle of an event for a part of it.
@@ -20172,7 +20172,7 @@ class EventSender : private Timer {
     /// At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
     /// come at once.
     void hint_retry(std::chrono::milliseconds time) {
-        Answerer& answerer = *call_.require().answerer;
+        Answerer& answerer = *call_.running().answerer;
         constexpr std::int64_t longest = std::int64_t{1} << 48;
         const std::int64_t least = time.count() < longest ? time.count() : longest;
         const auto more = static_cast<std::int64_t>(jitter_ % static_cast<std::uint64_t>(least * 4 / 5 + 1));
@@ -20236,7 +20236,7 @@ class [[nodiscard]] EventWait final : public ClientWait {
     bool try_now() override { return text_.empty() || sender_.write(left_); }
     TimePoint wake_later() override {
         sender_.set_waiting(true);
-        return sender_.call().require().answerer->wait_for_room(*this);
+        return sender_.call().running().answerer->wait_for_room(*this);
     }
     void stop_waiting() noexcept override {
         sender_.set_waiting(false);
@@ -20246,7 +20246,7 @@ class [[nodiscard]] EventWait final : public ClientWait {
         Call* const call = sender_.call().get();
         if (call != nullptr && !left_.empty() && left_.size() < text_.size()) call->answerer->break_off();
     }
-    void be_late() override { sender_.call().require().answerer->give_up(); }
+    void be_late() override { sender_.call().running().answerer->give_up(); }
 
     EventSender& sender_;
     const std::string text_;
@@ -20303,7 +20303,7 @@ class EventStream {
     /// The id of the last event that the client has seen, as it says; "" if it does not. Valid until the
     /// handler ends; then it throws std::logic_error.
     [[nodiscard]] std::string_view last_event_id() {
-        return sender_.call().require().context.header("Last-Event-ID");
+        return sender_.call().running().context.header("Last-Event-ID");
     }
 
   private:

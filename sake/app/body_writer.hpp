@@ -110,12 +110,12 @@ class [[nodiscard]] WriteWait final : public ClientWait {
   private:
     bool try_now() override {
         if (bytes_.empty() && !is_held_up_) return true;
-        Call& call = call_.require();
+        Call& call = call_.running();
         prepare_stream(call);
         is_held_up_ = !call.answerer->write(bytes_);
         return !is_held_up_;
     }
-    TimePoint wake_later() override { return call_.require().answerer->wait_for_room(*this); }
+    TimePoint wake_later() override { return call_.running().answerer->wait_for_room(*this); }
     void stop_waiting() noexcept override {
         if (Call* const call = call_.get()) call->answerer->stop_waiting();
     }
@@ -123,7 +123,7 @@ class [[nodiscard]] WriteWait final : public ClientWait {
         Call* const call = call_.get();
         if (call != nullptr && !bytes_.empty() && bytes_.size() < size_) call->answerer->break_off();
     }
-    void be_late() override { call_.require().answerer->give_up(); }
+    void be_late() override { call_.running().answerer->give_up(); }
 
     const CallHandle call_;
     std::string_view bytes_;  // what is left

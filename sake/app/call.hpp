@@ -203,7 +203,7 @@ class CallHandle {
     /// nullptr from when its handlers have ended.
     [[nodiscard]] Call* get() const noexcept { return *call_; }
     /// Throws std::logic_error from then on.
-    [[nodiscard]] Call& require() const {
+    [[nodiscard]] Call& running() const {
         if (*call_ == nullptr) throw std::logic_error(has_ended);
         return **call_;
     }
