@@ -19,6 +19,7 @@
 
 #include "sake/base/version.hpp"
 
+#include "sake/base/array.hpp"
 #include "sake/base/budget.hpp"
 #include "sake/base/byte_buffer.hpp"
 #include "sake/base/cast.hpp"
@@ -31,6 +32,7 @@
 #include "sake/base/json_writer.hpp"
 #include "sake/base/log.hpp"
 #include "sake/base/owning_list.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/base/parse_float.hpp"
 #include "sake/base/peer_address.hpp"
 #include "sake/base/standard_error.hpp"

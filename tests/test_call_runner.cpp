@@ -91,8 +91,8 @@ struct RunnerTest : CallRunner::Owner {
     CallRunner runner{reactor, call};
 
   private:
-    std::unique_ptr<SimulatedPoller> make_poller() {
-        auto made = std::make_unique<SimulatedPoller>();
+    sake::detail::OwningPtr<SimulatedPoller> make_poller() {
+        sake::detail::OwningPtr<SimulatedPoller> made(new SimulatedPoller);
         poller = made.get();
         return made;
     }

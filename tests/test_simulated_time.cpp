@@ -42,7 +42,7 @@ namespace {
 /// A reactor in virtual time.
 struct Simulation {
     explicit Simulation(SimulationOptions options = {}, PollerKind real = PollerKind::automatic)
-        : poller(std::make_unique<SimulatedPoller>(options, real)) {}
+        : poller(new SimulatedPoller(options, real)) {}
 
     /// Runs a task to its end.
     template <class T>
@@ -57,7 +57,7 @@ struct Simulation {
     /// How much time has passed.
     [[nodiscard]] detail::Clock::duration passed() const { return reactor.present() - began; }
 
-    std::unique_ptr<SimulatedPoller> poller;
+    sake::detail::OwningPtr<SimulatedPoller> poller;
     SimulatedPoller& time{*poller};
     Reactor reactor{std::move(poller)};
     const detail::TimePoint began = reactor.present();

@@ -28,7 +28,9 @@ using sake::detail::Handler;
 using sake::detail::make_memory_wires;
 using sake::detail::memory_wire_capacity;
 using sake::detail::MemoryWire;
+using sake::detail::OwningPtr;
 using sake::detail::Readiness;
+using sake::detail::SimulatedPoller;
 using sake::detail::Socket;
 using sake::detail::SysResult;
 using sake::detail::Watch;
@@ -38,7 +40,7 @@ namespace {
 /// Does all that the wire in it does.
 class WireAround : public sake::detail::Wire {
   public:
-    explicit WireAround(std::unique_ptr<MemoryWire> wire) : inner(std::move(wire)) {}
+    explicit WireAround(OwningPtr<MemoryWire> wire) : inner(std::move(wire)) {}
 
     void attach(Watch& watch) noexcept override { inner->attach(watch); }
     SysResult receive(void* buffer, std::size_t size) noexcept override {
@@ -59,7 +61,7 @@ class WireAround : public sake::detail::Wire {
     [[nodiscard]] std::string_view protocol() const noexcept override { return inner->protocol(); }
 
   protected:
-    std::unique_ptr<MemoryWire> inner;
+    OwningPtr<MemoryWire> inner;
 };
 
 /// Takes all that there is, and hands out 16 bytes at a time; no event tells of the rest.
@@ -110,7 +112,7 @@ class SendsAfterInput final : public WireAround {
 template <class W>
 class Served {
   public:
-    Served() : Served(std::make_unique<sake::detail::SimulatedPoller>(), make_memory_wires()) {}
+    Served() : Served(OwningPtr<SimulatedPoller>(new SimulatedPoller), make_memory_wires()) {}
 
     void send(std::string_view bytes) { CHECK(socket_.send(bytes.data(), bytes.size()).ok()); }
     /// What has come, once the server has done all that it can do in this time.
@@ -124,17 +126,17 @@ class Served {
     }
 
   private:
-    using Wires = std::pair<std::unique_ptr<MemoryWire>, std::unique_ptr<MemoryWire>>;
-    Served(std::unique_ptr<sake::detail::SimulatedPoller> poller, Wires wires)
+    using Wires = std::pair<OwningPtr<MemoryWire>, OwningPtr<MemoryWire>>;
+    Served(OwningPtr<sake::detail::SimulatedPoller> poller, Wires wires)
         : time_(*poller),
           run_(config_, frozen(table_, fallback_), errors_, observers_, hooks_, std::move(poller),
                sake::detail::Run::Signals::ignored),
           socket_(run_.reactor(), FileDescriptor(), std::move(wires.first)) {
-        run_.serve(std::make_unique<W>(std::move(wires.second)));
+        run_.serve(OwningPtr<W>(new W(std::move(wires.second))));
     }
 
-    static const std::shared_ptr<sake::detail::RouteTable>& frozen(
-        const std::shared_ptr<sake::detail::RouteTable>& table, sake::detail::Fallback& fallback) {
+    static const sake::detail::CountedPtr<sake::detail::RouteTable>& frozen(
+        const sake::detail::CountedPtr<sake::detail::RouteTable>& table, sake::detail::Fallback& fallback) {
         table->add(table->root(), "POST", {"/echo", 0, __FILE__, __LINE__},
                    Handler([](Context& ctx) { ctx.text(ctx.body()); }));
         table->add(table->root(), "POST", {"/later", 0, __FILE__, __LINE__},
@@ -148,7 +150,7 @@ class Served {
     }
 
     sake::Config config_ = quiet_config();
-    std::shared_ptr<sake::detail::RouteTable> table_ = std::make_shared<sake::detail::RouteTable>();
+    sake::detail::CountedPtr<sake::detail::RouteTable> table_{new sake::detail::RouteTable};
     Handler no_error_handler_;
     sake::detail::ErrorAnswers errors_{no_error_handler_, config_.log};
     sake::detail::Observers observers_;

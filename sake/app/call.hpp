@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -22,6 +21,7 @@
 #include "sake/base/budget.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/owning_list.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/base/peer_address.hpp"
 
 namespace sake {
@@ -104,6 +104,14 @@ enum class Running : std::uint8_t { coroutine, plain, after, on_error };
 /// Thrown to middleware that asks for a body that is still to come.
 struct BodyNeeded {};
 
+struct Call;
+
+/// Where those that may outlive a call look for it: nullptr once its handlers have ended.
+struct CallSpot : Counted {
+    explicit CallSpot(Call& its_call) noexcept : call(&its_call) {}
+    Call* call;
+};
+
 struct Call {
     Call() = default;
     Call(const Call&) = delete;
@@ -131,7 +139,7 @@ struct Call {
     std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
     OwningList<After> afters;                     // the last that was given comes first
     TypedSlots state;
-    std::shared_ptr<Call*> handle;  // what CallHandle shares; made for an answer in pieces
+    CountedPtr<CallSpot> handle;  // what CallHandle shares; made for an answer in pieces
     Context context{*this};
 
     [[nodiscard]] std::string_view body() {
@@ -157,7 +165,7 @@ struct Call {
     /// The handlers have ended: what they have left behind has no call any more.
     void end_handles() noexcept {
         if (!handle) return;
-        *handle = nullptr;
+        handle->call = nullptr;
         handle.reset();
     }
 
@@ -197,21 +205,21 @@ class RunningScope {
 class CallHandle {
   public:
     explicit CallHandle(Call& call) {
-        if (!call.handle) call.handle = std::make_shared<Call*>(&call);
-        call_ = call.handle;
+        if (!call.handle) call.handle = CountedPtr<CallSpot>(new CallSpot(call));
+        spot_ = call.handle;
     }
     /// nullptr from when its handlers have ended.
-    [[nodiscard]] Call* get() const noexcept { return *call_; }
+    [[nodiscard]] Call* get() const noexcept { return spot_->call; }
     /// Throws std::logic_error from then on.
     [[nodiscard]] Call& running() const {
-        if (*call_ == nullptr) throw std::logic_error(has_ended);
-        return **call_;
+        if (spot_->call == nullptr) throw std::logic_error(has_ended);
+        return *spot_->call;
     }
 
     static constexpr const char* has_ended = "the handler has ended, and with it the request and its answer";
 
   private:
-    std::shared_ptr<Call*> call_;
+    CountedPtr<CallSpot> spot_;
 };
 
 /// Why a request cannot be served.

@@ -6,11 +6,11 @@
 #include <chrono>
 #include <coroutine>
 #include <cstddef>
-#include <memory>
 #include <string>
 
 #include "sake/async/wait.hpp"
 #include "sake/base/budget.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {
@@ -55,7 +55,7 @@ class Carrier {
     virtual ~Carrier() = default;
 
     /// Takes a call of a worker route. None if it is too busy: then the call is answered by 503.
-    [[nodiscard]] virtual std::unique_ptr<CarriedCall> carry(Call& call) = 0;
+    [[nodiscard]] virtual OwningPtr<CarriedCall> carry(Call& call) = 0;
     [[nodiscard]] virtual WorkerPool::Stats stats() const = 0;
     /// The server is stopping: tells what handlers have spawned.
     virtual void request_stop() noexcept = 0;
@@ -63,8 +63,8 @@ class Carrier {
     virtual std::size_t stop(std::chrono::milliseconds patience) noexcept = 0;
 };
 
-using MakeCarrier = std::unique_ptr<Carrier> (*)(Reactor&, const Config&,
-                                                 const std::shared_ptr<const RouteTable>&, Budget&);
+using MakeCarrier = OwningPtr<Carrier> (*)(Reactor&, const Config&, const CountedPtr<const RouteTable>&,
+                                           Budget&);
 
 }  // namespace detail
 }  // namespace v0

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <exception>
-#include <memory>
 #include <utility>
 
 #include "sake/app/call.hpp"
@@ -13,6 +12,7 @@
 #include "sake/app/route.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/error.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -69,7 +69,7 @@ inline Task<> run_rest(Call& call) {
     try {
         while (const Handler* handler = take_next(call)) {
             if (Carrier* const carrier = carrier_of(call)) {
-                const std::unique_ptr<CarriedCall> carried = carrier->carry(call);
+                const OwningPtr<CarriedCall> carried = carrier->carry(call);
                 if (!carried) continue;
                 CarriedCall& answer = *carried;  // GCC 12 copies what is awaited and has no name
                 co_await answer;

@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <concepts>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -15,6 +14,7 @@
 #include "sake/async/flag.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/http/event_text.hpp"
 
 namespace sake {
@@ -36,9 +36,7 @@ class Event {
   public:
     Event() = default;
     /// An event with this data; each of its lines, whatever they end with, becomes a line of data.
-    explicit Event(std::string data) : message_(std::make_unique<detail::EventFields>()) {
-        message_->data = std::move(data);
-    }
+    explicit Event(std::string data) : message_(new detail::EventFields) { message_->data = std::move(data); }
     /// An event whose data is JSON.
     [[nodiscard]] static Event json(const Json& value) { return Event(dump_json(value)); }
 
@@ -118,12 +116,14 @@ class Event {
     }
 
   private:
-    using Message = std::unique_ptr<detail::EventFields>;
+    using Message = detail::OwningPtr<detail::EventFields>;
     [[nodiscard]] static Message copy_of(const Event& other) {
-        return other.message_ == nullptr ? nullptr : std::make_unique<detail::EventFields>(*other.message_);
+        return other.message_ == nullptr
+                   ? nullptr
+                   : detail::OwningPtr<detail::EventFields>(new detail::EventFields(*other.message_));
     }
     [[nodiscard]] detail::EventFields& message() {
-        if (message_ == nullptr) message_ = std::make_unique<detail::EventFields>();
+        if (message_ == nullptr) message_ = detail::OwningPtr<detail::EventFields>(new detail::EventFields);
         return *message_;
     }
 

@@ -10,7 +10,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -26,6 +25,7 @@
 #include "sake/async/sys_files.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/http/conditional.hpp"
 #include "sake/http/date.hpp"
 #include "sake/http/disposition.hpp"
@@ -161,7 +161,7 @@ class FileAnswer {
         }
         const std::string boundary = make_boundary();
         const MultipartRanges texts{boundary, type_, file_.size};
-        auto body = std::make_unique<FileBody>();
+        OwningPtr<FileBody> body(new FileBody);
         body->type = texts.content_type();
         for (const ByteRange& range : asked.ranges()) {
             add_text(*body, texts.before(range, body->pieces.empty()));
@@ -176,7 +176,7 @@ class FileAnswer {
     void send_one(std::uint64_t first, std::uint64_t size) {
         const bool is_head = call_.request.known_method == Method::head;
         if (size <= worth_reading && !is_head) return send_read(first, cast_to<std::size_t>(size));
-        auto body = std::make_unique<FileBody>();
+        OwningPtr<FileBody> body(new FileBody);
         body->type = type_;
         if (is_head) {
             body->length = size;
@@ -258,7 +258,7 @@ inline void answer_with_path(Call& call, const std::string& path, std::string_vi
 inline void name_file(Call& call, std::string path, std::string_view type) {
     demand_no_nul(path, "file: ");
     if (path.empty()) throw_nothing_here();
-    auto named = std::make_unique<FileBody>();
+    OwningPtr<FileBody> named(new FileBody);
     named->path = std::move(path);
     named->type = type;
     call.response.set_file(std::move(named));

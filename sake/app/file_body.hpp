@@ -6,9 +6,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/async/sys.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/error.hpp"
 
 namespace sake {
@@ -33,10 +33,10 @@ struct BodyPiece {
 };
 
 struct FileBody {
-    std::string type;               // of the content; its place tells Response that this is the body
-    std::vector<BodyPiece> pieces;  // only the last of them owns a file
-    std::uint64_t length = 0;       // of all of them
-    std::string path;               // on a worker: of the file that the reactor opens
+    std::string type;          // of the content; its place tells Response that this is the body
+    Array<BodyPiece> pieces;   // only the last of them owns a file
+    std::uint64_t length = 0;  // of all of them
+    std::string path;          // on a worker: of the file that the reactor opens
 
     FileBody() = default;
     /// For middleware that may have to be undone. Throws std::system_error for want of a descriptor.

@@ -10,12 +10,12 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "sake/app/embed.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/async/sys_files.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/error.hpp"
 #include "sake/io/directory.hpp"
 
@@ -162,7 +162,7 @@ class EmbeddedTree {
     }
 
     EmbeddedFiles files_;
-    std::vector<std::string> tags_;
+    Array<std::string> tags_;
 };
 
 }  // namespace detail

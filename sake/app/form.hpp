@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -17,6 +16,7 @@
 #include "sake/app/safe_name.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/io/file.hpp"
 #include "sake/io/temporary_file.hpp"
 
@@ -92,7 +92,7 @@ class Upload {
     std::string_view body_;  // the content lies in the body of the request, or
     std::string own_;        // here, or
     // in a file, which a read that was cancelled holds too, until its thread is done.
-    std::shared_ptr<detail::TemporaryFile> file_;
+    detail::CountedPtr<detail::TemporaryFile> file_;
 };
 
 /// A field of a form that is no file.

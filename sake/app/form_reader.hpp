@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <limits>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 #include "sake/app/form.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/base/budget.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/multipart.hpp"
 #include "sake/http/parameters.hpp"
@@ -144,7 +144,8 @@ class FormReader {
         Upload& upload = form_.files_[to_spill_];
         try {
             if (upload.file_ == nullptr) {
-                upload.file_ = std::make_shared<TemporaryFile>(limits_.temporary_directory, close_large_);
+                upload.file_ =
+                    CountedPtr<TemporaryFile>(new TemporaryFile(limits_.temporary_directory, close_large_));
             }
             upload.file_->write(upload.own_);
         } catch (const std::system_error& error) {

@@ -201,7 +201,7 @@ class Handler {
 
     [[nodiscard]] bool is_coroutine() const noexcept { return coroutine_ != nullptr; }
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
-    explicit operator bool() const noexcept { return callable_ != nullptr; }
+    explicit operator bool() const noexcept { return callable_.get() != nullptr; }
 
     /// Whether it has asked for a body that was still to come: from then on it runs with the body.
     [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
@@ -213,7 +213,27 @@ class Handler {
     [[nodiscard]] Task<> call_coroutine(Call& call) const { return coroutine_(callable_.get(), call); }
 
   private:
-    using Owned = std::unique_ptr<void, void (*)(void*)>;
+    /// A callable of any type, or none.
+    class Owned {
+      public:
+        Owned() = default;
+        Owned(void* callable, void (*destroy)(void*)) noexcept : callable_(callable), destroy_(destroy) {}
+        Owned(Owned&& other) noexcept
+            : callable_(std::exchange(other.callable_, nullptr)), destroy_(other.destroy_) {}
+        Owned& operator=(Owned&& other) noexcept {
+            std::swap(callable_, other.callable_);
+            std::swap(destroy_, other.destroy_);
+            return *this;
+        }
+        ~Owned() {
+            if (callable_ != nullptr) destroy_(callable_);
+        }
+        [[nodiscard]] void* get() const noexcept { return callable_; }
+
+      private:
+        void* callable_ = nullptr;
+        void (*destroy_)(void*) = nullptr;
+    };
     template <class Callable, class F = Callable>
     static Owned own(F&& function) {
         return {new Callable(std::forward<F>(function)),
@@ -258,7 +278,7 @@ class Handler {
         }
     }
 
-    Owned callable_{nullptr, nullptr};
+    Owned callable_;
     void (*plain_)(void*, Call&) = nullptr;
     Task<> (*coroutine_)(void*, Call&) = nullptr;
     std::size_t param_count_ = 0;

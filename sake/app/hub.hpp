@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -18,6 +17,7 @@
 #include "sake/async/task.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/error.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -91,10 +91,11 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
 
   private:
     friend class Hub;
-    explicit Subscription(std::unique_ptr<detail::HubReader> reader) noexcept : reader_(std::move(reader)) {}
+    explicit Subscription(detail::OwningPtr<detail::HubReader> reader) noexcept
+        : reader_(std::move(reader)) {}
     [[nodiscard]] static std::optional<HubMessage> take(detail::HubReader& reader);
 
-    std::unique_ptr<detail::HubReader> reader_;
+    detail::OwningPtr<detail::HubReader> reader_;
 };
 
 /// Carries messages from whoever publishes, on any thread, to all who subscribe to their topic:
@@ -113,8 +114,7 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
 class Hub {
   public:
     /// Throws std::invalid_argument that names an option which makes no sense.
-    explicit Hub(const HubOptions& options = {})
-        : core_(std::make_shared<detail::HubCore>(limits_of(options))) {}
+    explicit Hub(const HubOptions& options = {}) : core_(new detail::HubCore(limits_of(options))) {}
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
     /// Closes it.
@@ -130,7 +130,7 @@ class Hub {
     /// id that this hub has not given out is one of an earlier run: everything that is kept follows, after a
     /// message that `is_stale`, since nobody knows what has come in between. From any thread.
     [[nodiscard]] Subscription subscribe(std::string_view topic, std::uint64_t after_id = 0) {
-        auto reader = std::make_unique<detail::HubReader>(core_);
+        detail::OwningPtr<detail::HubReader> reader(new detail::HubReader(core_));
         core_->subscribe(*reader, topic, after_id);
         return Subscription(std::move(reader));
     }
@@ -169,7 +169,7 @@ class Hub {
                 detail::limit_of<Size>(0, options.unused_bytes, "HubOptions: unused_bytes"), options.slow};
     }
 
-    std::shared_ptr<detail::HubCore> core_;
+    detail::CountedPtr<detail::HubCore> core_;
 };
 
 class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {

@@ -7,17 +7,17 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/app/hub_ring.hpp"
 #include "sake/app/hub_waiters.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/wait.hpp"
+#include "sake/base/array.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -48,14 +48,14 @@ struct HubTopic : ListNode {
     HubRing ring;
     std::atomic<std::uint64_t> end = 0;  // of the ring, for those without the lock
     std::size_t subscribers = 0;
-    std::vector<std::shared_ptr<HubGroup>> groups;  // one for each reactor where somebody has waited
+    Array<CountedPtr<HubGroup>> groups;  // one for each reactor where somebody has waited
 };
 
 class HubCore;
 
 /// What a subscription has taken, and its place. Its reader alone uses it.
 struct HubReader {
-    explicit HubReader(std::shared_ptr<HubCore> of) noexcept : core(std::move(of)) {}
+    explicit HubReader(CountedPtr<HubCore> of) noexcept : core(std::move(of)) {}
     HubReader(const HubReader&) = delete;
     HubReader& operator=(const HubReader&) = delete;
     ~HubReader();
@@ -63,13 +63,13 @@ struct HubReader {
     /// Whether `take` has something to give or never will.
     [[nodiscard]] bool is_served() const noexcept;
 
-    std::shared_ptr<HubCore> core;
+    CountedPtr<HubCore> core;
     HubTopic* topic = nullptr;
-    std::uint64_t next = 0;           // the number of the message that it reads next
-    bool is_stale = false;            // which it has yet to be told
-    bool is_too_slow = false;         // it was closed for it
-    bool is_awaited = false;          // by its one reader
-    std::shared_ptr<HubGroup> group;  // in which it waited last
+    std::uint64_t next = 0;      // the number of the message that it reads next
+    bool is_stale = false;       // which it has yet to be told
+    bool is_too_slow = false;    // it was closed for it
+    bool is_awaited = false;     // by its one reader
+    CountedPtr<HubGroup> group;  // in which it waited last
 };
 
 /// What a reader is given: a message, or the news that it missed some.
@@ -79,7 +79,7 @@ struct HubItem {
     std::uint64_t lost = 0;
 };
 
-class HubCore {
+class HubCore : public Counted {
   public:
     /// Ids go on from the time of day, in microseconds since 1970, so that those of a later run are greater.
     explicit HubCore(const HubLimits& limits)
@@ -100,8 +100,8 @@ class HubCore {
     }
 
     std::uint64_t publish(std::string_view name, std::string text) {
-        auto post = std::make_shared<HubPost>(name, std::move(text));
-        std::shared_ptr<HubGroup> woken;
+        CountedPtr<HubPost> post(new HubPost(name, std::move(text)));
+        CountedPtr<HubGroup> woken;
         std::uint64_t id = 0;
         {
             const std::lock_guard lock(mutex_);
@@ -154,17 +154,19 @@ class HubCore {
     }
 
     /// The group of a topic on a reactor. Those of reactors that have ended go.
-    [[nodiscard]] std::shared_ptr<HubGroup> group_of(HubTopic& topic, const std::shared_ptr<HubPort>& port) {
+    [[nodiscard]] CountedPtr<HubGroup> group_of(HubTopic& topic, const CountedPtr<HubPort>& port) {
         const std::lock_guard lock(mutex_);
-        std::erase_if(topic.groups, [](const auto& each) { return each->port()->has_ended(); });
+        topic.groups.erase(std::remove_if(topic.groups.begin(), topic.groups.end(),
+                                          [](const auto& each) { return each->port()->has_ended(); }),
+                           topic.groups.end());
         for (const auto& each : topic.groups) {
             if (each->port() == port) return each;
         }
-        return topic.groups.emplace_back(std::make_shared<HubGroup>(port));
+        return topic.groups.push_back(CountedPtr<HubGroup>(new HubGroup(port)));
     }
 
     void close() noexcept {
-        std::shared_ptr<HubGroup> woken;
+        CountedPtr<HubGroup> woken;
         {
             const std::lock_guard lock(mutex_);
             is_closed_ = true;
@@ -174,19 +176,20 @@ class HubCore {
     }
 
   private:
-    using Topics = std::vector<std::unique_ptr<HubTopic>>;
+    using Topics = Array<OwningPtr<HubTopic>>;
 
-    [[nodiscard]] Topics::const_iterator place_of(std::string_view name) const noexcept {
+    [[nodiscard]] const OwningPtr<HubTopic>* place_of(std::string_view name) const noexcept {
         return std::lower_bound(topics_.begin(), topics_.end(), name,
                                 [](const auto& topic, std::string_view text) { return topic->name < text; });
     }
-    [[nodiscard]] bool is_at(Topics::const_iterator place, std::string_view name) const noexcept {
+    [[nodiscard]] bool is_at(const OwningPtr<HubTopic>* place, std::string_view name) const noexcept {
         return place != topics_.end() && (*place)->name == name;
     }
     [[nodiscard]] HubTopic& find_or_make(std::string_view name) {
         const auto place = place_of(name);
         if (is_at(place, name)) return **place;
-        HubTopic& made = **topics_.insert(place, std::make_unique<HubTopic>(name, limits_, forgotten_up_to_));
+        HubTopic& made =
+            *topics_.insert(place, OwningPtr<HubTopic>(new HubTopic(name, limits_, forgotten_up_to_)));
         put_on_unused(made);
         return made;
     }
@@ -194,7 +197,7 @@ class HubCore {
     // Whoever is told that messages are missing has an id to go on from as well: that before what is there.
     [[nodiscard]] HubItem take_stale(HubReader& reader) {
         const HubRing& ring = reader.topic->ring;
-        auto news = std::make_shared<HubPost>(reader.topic->name, std::string());
+        CountedPtr<HubPost> news(new HubPost(reader.topic->name, std::string()));
         HubItem item{nullptr, true, reader.is_stale ? 0 : ring.begin() - reader.next};
         if (reader.next < ring.begin()) reader.next = ring.begin();
         reader.is_stale = false;
@@ -229,17 +232,17 @@ class HubCore {
         topics_.erase(place_of(topic.name));
     }
 
-    static void collect(HubTopic& topic, std::shared_ptr<HubGroup>& woken) noexcept {
+    static void collect(HubTopic& topic, CountedPtr<HubGroup>& woken) noexcept {
         for (const auto& group : topic.groups) {
             if (!group->must_be_woken()) continue;
             group->next = std::move(woken);
             woken = group;
         }
     }
-    static void bring(std::shared_ptr<HubGroup> woken) noexcept {
+    static void bring(CountedPtr<HubGroup> woken) noexcept {
         while (woken != nullptr) {
-            std::shared_ptr<HubGroup> next = std::move(woken->next);
-            const std::shared_ptr<HubPort> port = woken->port();  // it may go with the group
+            CountedPtr<HubGroup> next = std::move(woken->next);
+            const CountedPtr<HubPort> port = woken->port();  // it may go with the group
             port->bring(std::move(woken));
             woken = std::move(next);
         }

@@ -4,20 +4,20 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "sake/base/array.hpp"
 #include "sake/base/cast.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
 /// A message as it was published; one for all who read it.
-struct HubPost {
+struct HubPost : Counted {
     HubPost(std::string_view its_topic, std::string text) : topic(its_topic), data(std::move(text)) {}
     std::string topic;
     std::string data;
@@ -27,7 +27,7 @@ struct HubPost {
 /// Counts the messages of its topic from 0 on, and has those from begin() to end().
 class HubRing {
   public:
-    using Post = std::shared_ptr<const HubPost>;
+    using Post = CountedPtr<const HubPost>;
 
     /// Keeps so many messages, and fewer if they have more bytes than that; the newest in any case.
     HubRing(std::size_t messages, std::size_t bytes, std::uint64_t missing_up_to) noexcept
@@ -61,7 +61,7 @@ class HubRing {
     /// Makes room in memory for one more.
     void reserve() {
         if (size_ < slots_.size() || size_ == most_messages_) return;
-        std::vector<Post> larger(std::min(most_messages_, std::max<std::size_t>(4, 2 * size_)));
+        Array<Post> larger(std::min(most_messages_, std::max<std::size_t>(4, 2 * size_)));
         for (std::uint64_t each = begin(); each != end_; ++each) {
             larger[cast_to<std::size_t>(each % larger.size())] =
                 std::move(slots_[cast_to<std::size_t>(each % slots_.size())]);
@@ -93,7 +93,7 @@ class HubRing {
     std::size_t most_messages_;
     std::size_t most_bytes_;
     std::uint64_t missing_up_to_;
-    std::vector<Post> slots_;
+    Array<Post> slots_;
     std::uint64_t end_ = 0;
     std::size_t size_ = 0;
     std::size_t bytes_ = 0;

@@ -5,13 +5,13 @@
 
 #include <atomic>
 #include <cstdint>
-#include <memory>
 #include <mutex>
 #include <utility>
 
 #include "sake/async/posted_work.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/wait.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -39,13 +39,13 @@ class HubPort;
 /// Who waits for a topic on one reactor. A waiter enters, and then looks whether it is served; a publisher
 /// publishes, and then looks whether the group waits: in the one order of all that they do, one of them sees
 /// the other.
-class HubGroup {
+class HubGroup : public Counted {
   public:
-    explicit HubGroup(std::shared_ptr<HubPort> port) noexcept : port_(std::move(port)) {}
+    explicit HubGroup(CountedPtr<HubPort> port) noexcept : port_(std::move(port)) {}
     HubGroup(const HubGroup&) = delete;
     HubGroup& operator=(const HubGroup&) = delete;
 
-    [[nodiscard]] const std::shared_ptr<HubPort>& port() const noexcept { return port_; }
+    [[nodiscard]] const CountedPtr<HubPort>& port() const noexcept { return port_; }
 
     /// On the reactor's thread: suspended, and not served when it looked.
     void enter(HubWaiter& waiter) noexcept {
@@ -76,7 +76,7 @@ class HubGroup {
         state_.compare_exchange_strong(waiting, State::idle);
     }
 
-    std::shared_ptr<HubGroup> next;  // of those on their way to a port; theirs alone while woken
+    CountedPtr<HubGroup> next;  // of those on their way to a port; theirs alone while woken
 
   private:
     enum class State : std::uint8_t {
@@ -85,20 +85,20 @@ class HubGroup {
         woken,    // the word is on its way: no other publisher need bring it
     };
 
-    std::shared_ptr<HubPort> port_;
+    CountedPtr<HubPort> port_;
     std::atomic<State> state_ = State::idle;
     ListNode waiters_;  // the reactor's thread alone
 };
 
 /// A reactor as hubs know it, which may have ended.
-class HubPort final : public PostedCall {
+class HubPort final : public Counted, public PostedCall {
   public:
     explicit HubPort(Reactor& reactor) noexcept : reactor_(&reactor) {}
     HubPort(const HubPort&) = delete;
     HubPort& operator=(const HubPort&) = delete;
 
     /// From any thread. The lock is held during the post, so that the reactor does not go before it is over.
-    void bring(std::shared_ptr<HubGroup> group) noexcept {
+    void bring(CountedPtr<HubGroup> group) noexcept {
         {
             const std::lock_guard lock(mutex_);
             if (reactor_ == nullptr) return;
@@ -110,14 +110,14 @@ class HubPort final : public PostedCall {
         run();
     }
     void run() noexcept override {
-        std::shared_ptr<HubGroup> group;
+        CountedPtr<HubGroup> group;
         {
             const std::lock_guard lock(mutex_);
             group = std::move(first_);
             is_posted_ = false;
         }
         while (group != nullptr) {
-            std::shared_ptr<HubGroup> after_it = std::move(group->next);
+            CountedPtr<HubGroup> after_it = std::move(group->next);
             group->wake();
             group = std::move(after_it);
         }
@@ -137,17 +137,17 @@ class HubPort final : public PostedCall {
   private:
     mutable std::mutex mutex_;
     Reactor* reactor_;
-    std::shared_ptr<HubGroup> first_;
+    CountedPtr<HubGroup> first_;
     bool is_posted_ = false;
 };
 
 /// The port of a reactor, which has one for all hubs: Reactor::local.
 struct HubPortOfReactor {
-    explicit HubPortOfReactor(Reactor& reactor) : port(std::make_shared<HubPort>(reactor)) {}
+    explicit HubPortOfReactor(Reactor& reactor) : port(new HubPort(reactor)) {}
     HubPortOfReactor(const HubPortOfReactor&) = delete;
     HubPortOfReactor& operator=(const HubPortOfReactor&) = delete;
     ~HubPortOfReactor() { port->end(); }
-    std::shared_ptr<HubPort> port;
+    CountedPtr<HubPort> port;
 };
 
 }  // namespace detail

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "sake/base/array.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/uri.hpp"
 
@@ -45,7 +45,7 @@ struct ListedName {
 /// Directories first. `path` is that of the request, which ends with a slash. A template, like what calls it:
 /// only programs that serve files compile it.
 template <class Listed = ListedName>
-std::string listing_page(std::string_view path, std::vector<Listed> names, bool has_parent) {
+std::string listing_page(std::string_view path, Array<Listed> names, bool has_parent) {
     std::sort(names.begin(), names.end(), [](const Listed& a, const Listed& b) {
         if (a.is_directory != b.is_directory) return a.is_directory;
         return a.name < b.name;

@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "sake/base/array.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http/slice.hpp"
@@ -46,7 +46,7 @@ class Request {
     std::string_view body;
     std::string body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
-    std::vector<FieldSlice> own_fields;  // of a request that no parser holds
+    Array<FieldSlice> own_fields;  // of a request that no parser holds
     bool has_given_params = false;
     std::string given_params;  // what `params` are slices of, decoded, if the request came with them
     std::forward_list<std::string>

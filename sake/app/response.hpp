@@ -1,7 +1,6 @@
 // A response as a handler fills it, whatever protocol it leaves by. Users set it through Context.
 #pragma once
 
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -9,6 +8,7 @@
 
 #include "sake/app/file_body.hpp"
 #include "sake/app/problem.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/http/headers.hpp"
 
 namespace sake {
@@ -28,7 +28,7 @@ class Response {
         for (const auto& [name, value] : other.headers) headers.add(name, value);
         body = other.body;
         close = other.close;
-        file_ = other.file_ != nullptr ? std::make_unique<FileBody>(*other.file_) : nullptr;
+        file_ = other.file_ != nullptr ? OwningPtr<FileBody>(new FileBody(*other.file_)) : nullptr;
         copy_type(other);
         return *this;
     }
@@ -65,7 +65,7 @@ class Response {
     }
 
     /// Sends this in place of a text. Whatever sets a body later also sets its type, and by that undoes it.
-    void set_file(std::unique_ptr<FileBody> file) noexcept {
+    void set_file(OwningPtr<FileBody> file) noexcept {
         body.clear();
         file_ = std::move(file);
         content_type_ = file_->type;
@@ -129,7 +129,7 @@ class Response {
 
     std::string_view content_type_;
     std::string type_storage_;
-    std::unique_ptr<FileBody> file_;
+    OwningPtr<FileBody> file_;
 };
 
 }  // namespace detail

@@ -10,12 +10,12 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/app/carrier.hpp"
 #include "sake/app/config.hpp"
 #include "sake/app/handler.hpp"
 #include "sake/app/pattern.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/owning_list.hpp"
 
 namespace sake {
@@ -135,7 +135,7 @@ class RouteEntry {
     [[nodiscard]] const Handler& handler() const noexcept { return handler_; }
 
     /// Middleware, outermost first, then the handler.
-    [[nodiscard]] const std::vector<const Handler*>& chain() const noexcept { return chain_; }
+    [[nodiscard]] const Array<const Handler*>& chain() const noexcept { return chain_; }
     /// Whether any of them is a coroutine or runs in a worker, so that the request must outlive this turn of
     /// the loop.
     [[nodiscard]] bool suspends() const noexcept { return suspends_; }
@@ -177,7 +177,7 @@ class RouteEntry {
     std::size_t param_count_;
     std::string description_;
     Handler handler_;
-    std::vector<const Handler*> chain_;
+    Array<const Handler*> chain_;
     bool suspends_ = false;
     bool has_outer_middleware_ = false;
 };

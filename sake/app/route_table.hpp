@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstddef>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -14,14 +13,16 @@
 #include "sake/app/route.hpp"
 #include "sake/app/router.hpp"
 #include "sake/async/current_reactor.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/owning_list.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
 /// Addresses are stable: routes and scopes never move.
-class RouteTable {
+class RouteTable : public Counted {
   public:
     /// The modules of the program in which handlers were compiled.
     ReactorSlots modules;
@@ -87,9 +88,7 @@ class RouteTable {
     [[nodiscard]] const RouteEntry& fallback() const noexcept { return *fallback_.first(); }
     /// The methods that some route takes on this path, sorted, HEAD and OPTIONS included; empty if there is
     /// none.
-    [[nodiscard]] std::vector<std::string> allowed(std::string_view path) const {
-        return router_.allowed(path);
-    }
+    [[nodiscard]] Array<std::string> allowed(std::string_view path) const { return router_.allowed(path); }
 
     /// Serving begins: from now on the table is only read.
     void freeze(bool has_carrier) {
@@ -108,8 +107,8 @@ class RouteTable {
         return each != nullptr;
     }
     /// The methods that the server takes on some path.
-    [[nodiscard]] std::vector<std::string> methods() const {
-        std::vector<std::string> methods;
+    [[nodiscard]] Array<std::string> methods() const {
+        Array<std::string> methods;
         for (const RouteEntry* each = routes_.first(); each != nullptr; each = each->next) {
             if (each->method() == any_method) {
                 for (const char* const method : {"DELETE", "GET", "PATCH", "POST", "PUT"}) {
@@ -152,7 +151,7 @@ class RouteTable {
     /// A job that has the table, and may outlive the engine with it.
     class Use {
       public:
-        explicit Use(std::shared_ptr<const RouteTable> table) noexcept : table_(std::move(table)) {
+        explicit Use(CountedPtr<const RouteTable> table) noexcept : table_(std::move(table)) {
             ++table_->uses_;
         }
         Use(const Use&) = delete;
@@ -161,7 +160,7 @@ class RouteTable {
         const RouteTable& operator*() const noexcept { return *table_; }
 
       private:
-        std::shared_ptr<const RouteTable> table_;
+        CountedPtr<const RouteTable> table_;
     };
     [[nodiscard]] bool is_in_use() const noexcept { return uses_ != 0; }
 

@@ -5,11 +5,11 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/app/pattern.hpp"
 #include "sake/app/request.hpp"
 #include "sake/app/route.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/http/message.hpp"
 
@@ -18,14 +18,14 @@ inline namespace v0 {
 namespace detail {
 
 /// Adds a method to a sorted list in which each is once.
-inline void add_method(std::vector<std::string>& methods, std::string_view method) {
+inline void add_method(Array<std::string>& methods, std::string_view method) {
     auto place = methods.begin();
     while (place != methods.end() && *place < method) ++place;
     if (place == methods.end() || *place != method) methods.insert(place, std::string(method));
 }
 
 /// HEAD goes with GET, and OPTIONS with everything.
-inline void add_implied_methods(std::vector<std::string>& methods) {
+inline void add_implied_methods(Array<std::string>& methods) {
     for (const std::string& method : methods) {
         if (method != "GET") continue;
         add_method(methods, "HEAD");
@@ -73,8 +73,8 @@ class Router {
 
     /// The methods that some target takes on this path, sorted, HEAD and OPTIONS included; empty if there is
     /// no target.
-    [[nodiscard]] std::vector<std::string> allowed(std::string_view path) const {
-        std::vector<std::string> methods;
+    [[nodiscard]] Array<std::string> allowed(std::string_view path) const {
+        Array<std::string> methods;
         if (!path.empty()) collect(root_, path, methods);
         if (!methods.empty()) add_implied_methods(methods);
         return methods;
@@ -90,7 +90,7 @@ class Router {
     };
     struct Node {
         std::string segment;
-        std::vector<Node*> children;  // static, sorted as goes_before does
+        Array<Node*> children;  // static, sorted as goes_before does
         Node* param = nullptr;
         Node* rest = nullptr;
         OwningList<Entry> entries;
@@ -207,7 +207,7 @@ class Router {
         return found;
     }
 
-    static void collect(const Node& node, std::string_view rest, std::vector<std::string>& methods) {
+    static void collect(const Node& node, std::string_view rest, Array<std::string>& methods) {
         if (rest.empty()) return add_methods(node, methods);
         const std::string_view segment = take_segment(rest);
         if (const Node* child = find_static(node, segment)) collect(*child, rest, methods);
@@ -215,7 +215,7 @@ class Router {
         if (node.rest != nullptr) add_methods(*node.rest, methods);
     }
 
-    static void add_methods(const Node& node, std::vector<std::string>& methods) {
+    static void add_methods(const Node& node, Array<std::string>& methods) {
         for (const Entry* entry = node.entries.first(); entry != nullptr; entry = entry->next) {
             add_method(methods, entry->method);
         }

@@ -10,7 +10,6 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "sake/app/call.hpp"
 #include "sake/app/context_methods.hpp"
@@ -21,6 +20,7 @@
 #include "sake/app/handler.hpp"
 #include "sake/app/listing.hpp"
 #include "sake/app/static_options.hpp"
+#include "sake/base/array.hpp"
 #include "sake/http/negotiate.hpp"
 
 namespace sake {
@@ -158,7 +158,7 @@ class FileSite {
 
     void list(Call& call, const std::string& path) const {
         constexpr std::size_t most_names = 10'000;  // a directory with more is shown in part
-        std::vector<ListedName> names;
+        Array<ListedName> names;
         tree_.for_each_name(path, [&](std::string_view name, bool is_directory) {
             const bool is_hidden = name[0] == '.' && !options_.dotfiles;
             // What nobody can ask for is not shown either.

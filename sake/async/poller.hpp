@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <memory>
 #include <string_view>
-#include <vector>
 
 #include "sake/async/clock.hpp"
+#include "sake/base/array.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -60,7 +60,7 @@ class Poller {
 
     /// Waits for at most `timeout` (negative: without end) and appends what became ready. A wait that a
     /// signal cuts short has looked all the same.
-    virtual Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) = 0;
+    virtual Found wait(std::chrono::milliseconds timeout, Array<PollEvent>& events) = 0;
 
     /// The time, and the time of day. Everything on the loop asks here, so that tests can simulate time.
     [[nodiscard]] virtual TimePoint now() const noexcept { return Clock::now(); }

@@ -5,6 +5,7 @@
 
 #include "sake/async/poller.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/platform.hpp"
 
 namespace sake {
@@ -35,7 +36,7 @@ class EpollPoller final : public Poller {
 
     void rearm(int, Watch&, std::uint8_t) noexcept override {}
 
-    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+    Found wait(std::chrono::milliseconds timeout, Array<PollEvent>& events) override {
         const SysResult found = sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds limit) {
             return ::epoll_wait(epoll_.get(), buffer_.data(), static_cast<int>(buffer_.size()),
                                 static_cast<int>(limit.count()));

@@ -8,6 +8,7 @@
 
 #include "sake/async/poller.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/cast.hpp"
 
 namespace sake {
@@ -54,7 +55,7 @@ class PollPoller final : public Poller {
 
     // What does not fit is handed out by the next call, which need not ask the system again. Where that call
     // does not come at once, poll, which is level-triggered, reports it anew.
-    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+    Found wait(std::chrono::milliseconds timeout, Array<PollEvent>& events) override {
         if (next_ == polled_.size()) {
             const SysResult found =
                 sys::retry_without_waiting(timeout, [this](std::chrono::milliseconds limit) {
@@ -98,10 +99,10 @@ class PollPoller final : public Poller {
         return static_cast<std::uint8_t>(ready);
     }
 
-    std::vector<pollfd> polled_;
-    std::size_t next_ = 0;            // the position to look at next; behind the last if all were
-    std::vector<Watch*> watches_;     // parallel to polled_
-    std::vector<std::size_t> index_;  // the position of each descriptor, by its number
+    Array<pollfd> polled_;
+    std::size_t next_ = 0;      // the position to look at next; behind the last if all were
+    Array<Watch*> watches_;     // parallel to polled_
+    Array<std::size_t> index_;  // the position of each descriptor, by its number
 };
 
 }  // namespace detail

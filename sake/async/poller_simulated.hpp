@@ -5,17 +5,17 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/async/poller.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/watch.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/function.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -40,7 +40,7 @@ struct SimulationOptions {
 
 /// Belongs to one Reactor, and is for its thread:
 ///
-///     auto owned = std::make_unique<SimulatedPoller>();
+///     OwningPtr<SimulatedPoller> owned(new SimulatedPoller);
 ///     SimulatedPoller& time = *owned;
 ///     Reactor reactor(std::move(owned));
 ///     time.advance(30s);
@@ -93,7 +93,7 @@ class SimulatedPoller final : public Poller {
     }
     [[nodiscard]] bool needs_rearm() const noexcept override { return true; }
 
-    Found wait(std::chrono::milliseconds timeout, std::vector<PollEvent>& events) override {
+    Found wait(std::chrono::milliseconds timeout, Array<PollEvent>& events) override {
         Found found = real_->wait(std::chrono::milliseconds(0), events);
         if (events.empty() && timeout.count() != 0) found = wait_or_jump(events);
         if (!events.empty()) given_up_on_.reset();
@@ -113,7 +113,7 @@ class SimulatedPoller final : public Poller {
     }
 
     // Nothing is ready.
-    Found wait_or_jump(std::vector<PollEvent>& events) {
+    Found wait_or_jump(Array<PollEvent>& events) {
         const TimePoint next = std::min(reactor_->next_timer(), horizon_);
         const bool can_jump = next != TimePoint::max();
         if (depends_on_others()) {
@@ -138,7 +138,7 @@ class SimulatedPoller final : public Poller {
     }
 
     // In vain only once, until something comes or there is more to wait for.
-    Found wait_for_others(std::vector<PollEvent>& events) {
+    Found wait_for_others(Array<PollEvent>& events) {
         const std::pair others(reactor_->outside_work(), waits_begun_);
         if (given_up_on_ == others) return Found::all;
         const Found found = wait_in_real_time(
@@ -154,7 +154,7 @@ class SimulatedPoller final : public Poller {
     }
 
     // Again after a signal, which cuts a wait of the poller short.
-    Found wait_in_real_time(std::chrono::milliseconds longest, std::vector<PollEvent>& events) {
+    Found wait_in_real_time(std::chrono::milliseconds longest, Array<PollEvent>& events) {
         const TimePoint until = moment_after(Clock::now(), to_clock(longest));
         for (;;) {
             const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
@@ -166,8 +166,8 @@ class SimulatedPoller final : public Poller {
     }
 
     const SimulationOptions options_;
-    std::unique_ptr<Poller> real_;
-    std::vector<Watch*> watches_;  // of descriptors
+    OwningPtr<Poller> real_;
+    Array<Watch*> watches_;  // of descriptors
     Reactor* reactor_ = nullptr;
     TimePoint now_ = start;
     TimePoint horizon_ = TimePoint::max();  // of run_to: time goes no further

@@ -5,22 +5,22 @@
 #include <chrono>
 #include <concepts>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "sake/async/combinators.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/sync.hpp"
 #include "sake/async/task.hpp"
 #include "sake/async/timer.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/closing_ptr.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -55,7 +55,7 @@ class Pool {
         : Pool(std::move(options), std::move(make), [](T&) { return true; }) {}
     template <class Make, class Check>
     Pool(PoolOptions options, Make make, Check is_healthy)
-        : state_(std::make_shared<State>(std::move(options), std::move(make), std::move(is_healthy))) {}
+        : state_(new State(std::move(options), std::move(make), std::move(is_healthy))) {}
     Pool(const Pool&) = delete;
     Pool& operator=(const Pool&) = delete;
 
@@ -77,7 +77,7 @@ class Pool {
 
 /// What outlives the pool if a lease does, or whoever waits for one.
 template <class T>
-class Pool<T>::State final : detail::ReactorEndListener {
+class Pool<T>::State final : public detail::Counted, detail::ReactorEndListener {
   public:
     template <class Make, class Check>
     State(PoolOptions options, Make make, Check is_healthy);
@@ -85,8 +85,8 @@ class Pool<T>::State final : detail::ReactorEndListener {
 
     // A template: see task.hpp.
     template <class Self>
-    static Task<Lease> lend(std::shared_ptr<Self> shared);
-    void take_back(std::unique_ptr<T> item) noexcept;
+    static Task<Lease> lend(detail::CountedPtr<Self> shared);
+    void take_back(detail::OwningPtr<T> item) noexcept;
     void clear() noexcept { idle_.clear(); }
     /// The pool is destroyed: from here on nothing is made, kept or lent.
     void close() noexcept {
@@ -102,7 +102,7 @@ class Pool<T>::State final : detail::ReactorEndListener {
 
   private:
     struct Idle {
-        std::unique_ptr<T> item;
+        detail::OwningPtr<T> item;
         detail::TimePoint until;
     };
     // In the frame of whoever waits.
@@ -148,7 +148,7 @@ class Pool<T>::State final : detail::ReactorEndListener {
     detail::UniqueFunction<Task<T>()> make_;
     detail::UniqueFunction<Task<bool>(T&)> is_healthy_;
     Semaphore turns_;
-    std::vector<Idle> idle_;  // the one used last is the last
+    detail::Array<Idle> idle_;  // the one used last is the last
     detail::ListNode acquiring_;
     Sweep sweep_{*this};
     Reactor* reactor_ = nullptr;  // of whoever asked first
@@ -190,7 +190,7 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
 
   private:
     friend State;
-    Lease(std::shared_ptr<State> state, Semaphore::Permit turn, std::unique_ptr<T> item,
+    Lease(detail::CountedPtr<State> state, Semaphore::Permit turn, detail::OwningPtr<T> item,
           bool is_used) noexcept
         : state_(std::move(state)), turn_(std::move(turn)), item_(std::move(item)), is_used_(is_used) {}
 
@@ -200,9 +200,9 @@ class [[nodiscard("it goes back to the pool at once")]] Pool<T>::Lease {
         discard();
     }
 
-    std::shared_ptr<State> state_;  // goes last: the turn belongs to it
+    detail::CountedPtr<State> state_;  // goes last: the turn belongs to it
     Semaphore::Permit turn_;
-    std::unique_ptr<T> item_;
+    detail::OwningPtr<T> item_;
     bool is_used_;
     int exceptions_ = std::uncaught_exceptions();
 };
@@ -230,7 +230,7 @@ Task<Semaphore::Permit> Pool<T>::State::wait_for_turn(Self& self) {
 
 template <class T>
 template <class Self>
-auto Pool<T>::State::lend(std::shared_ptr<Self> shared) -> Task<Lease> {
+auto Pool<T>::State::lend(detail::CountedPtr<Self> shared) -> Task<Lease> {
     Self& self = *shared;
     detail::Fiber& fiber = co_await detail::current_fiber();
     const Acquiring acquiring(self, fiber);
@@ -245,7 +245,7 @@ auto Pool<T>::State::lend(std::shared_ptr<Self> shared) -> Task<Lease> {
     }
     acquiring.throw_if_closed();
     while (!self.idle_.empty()) {
-        std::unique_ptr<T> item = std::move(self.idle_.back().item);
+        detail::OwningPtr<T> item = std::move(self.idle_.back().item);
         self.idle_.pop_back();
         bool is_healthy = false;
         try {
@@ -258,7 +258,7 @@ auto Pool<T>::State::lend(std::shared_ptr<Self> shared) -> Task<Lease> {
     }
     T made = co_await self.make_();
     acquiring.throw_if_closed();
-    auto item = std::make_unique<T>(std::move(made));
+    detail::OwningPtr<T> item(new T(std::move(made)));
     co_return Lease(std::move(shared), *std::move(turn), std::move(item), false);
 }
 
@@ -273,7 +273,7 @@ void Pool<T>::State::settle_on(Reactor& reactor) {
 }
 
 template <class T>
-void Pool<T>::State::take_back(std::unique_ptr<T> item) noexcept {
+void Pool<T>::State::take_back(detail::OwningPtr<T> item) noexcept {
     if (reactor_ == nullptr) return;  // the pool has ended, or the loop that it was made on
     try {
         const auto until = reactor_->deadline_in(detail::to_clock(options_.idle_timeout));

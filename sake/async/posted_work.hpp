@@ -4,10 +4,10 @@
 #include <atomic>
 #include <mutex>
 #include <utility>
-#include <vector>
 
 #include "sake/async/sys.hpp"
 #include "sake/async/wait.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 
@@ -95,7 +95,7 @@ class PostedWork {
     }
     /// Drops what was added too late to run.
     void drop() noexcept {
-        std::vector<UniqueFunction<void()>> dropped;
+        Array<UniqueFunction<void()>> dropped;
         const std::lock_guard lock(mutex_);
         dropped.swap(works_);
     }
@@ -109,8 +109,8 @@ class PostedWork {
 
     std::pair<FileDescriptor, FileDescriptor> wake_pipe_;
     std::mutex mutex_;
-    std::vector<UniqueFunction<void()>> works_;
-    std::vector<UniqueFunction<void()>> running_;
+    Array<UniqueFunction<void()>> works_;
+    Array<UniqueFunction<void()>> running_;
     std::atomic<PostedCall*> first_call_ = nullptr;
     Resumable* first_wait_ = nullptr;
     Resumable* last_wait_ = nullptr;

@@ -8,13 +8,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/async/current_reactor.hpp"
 #include "sake/async/fiber_set.hpp"
@@ -26,8 +24,10 @@
 #include "sake/async/wait.hpp"
 #include "sake/async/watch.hpp"
 #include "sake/async/work_meter.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -37,7 +37,7 @@ class Reactor {
     /// Throws std::system_error, or std::invalid_argument for a backend that this system does not have.
     explicit Reactor(PollerKind kind = PollerKind::automatic);
     /// Uses this poller, such as a SimulatedPoller.
-    explicit Reactor(std::unique_ptr<detail::Poller> poller);
+    explicit Reactor(detail::OwningPtr<detail::Poller> poller);
     Reactor(const Reactor&) = delete;
     Reactor& operator=(const Reactor&) = delete;
 
@@ -190,13 +190,13 @@ class Reactor {
     void resume_ready();
     void run_posted();
 
-    std::unique_ptr<detail::Poller> poller_;
+    detail::OwningPtr<detail::Poller> poller_;
     bool poller_needs_rearm_;
     bool has_virtual_time_;
     std::size_t watches_ = 0;  // of descriptors
     detail::PostedWork posted_;
     detail::Watch posted_watch_;
-    std::vector<detail::PollEvent> events_;
+    detail::Array<detail::PollEvent> events_;
     detail::LoopTimers timers_;
     detail::TimePoint now_ = present();
     detail::TimePoint asked_at_{};     // all that had become ready by then is known
@@ -292,7 +292,7 @@ class Reactor::Running {
 
 inline Reactor::Reactor(PollerKind kind) : Reactor(detail::make_poller(kind)) {}
 
-inline Reactor::Reactor(std::unique_ptr<detail::Poller> poller)
+inline Reactor::Reactor(detail::OwningPtr<detail::Poller> poller)
     : poller_(std::move(poller)),
       poller_needs_rearm_(poller_->needs_rearm()),
       has_virtual_time_(poller_->has_virtual_time()),

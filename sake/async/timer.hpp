@@ -5,9 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "sake/async/clock.hpp"
+#include "sake/base/array.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -128,7 +128,7 @@ class TimerQueue {
         sift_down(last.timer->index_);
     }
 
-    std::vector<Entry> heap_;
+    Array<Entry> heap_;
 };
 
 }  // namespace detail

@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
-#include <memory>
 #include <string_view>
+
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -45,13 +46,13 @@ class ByteBuffer {
   private:
     void grow(std::size_t count) {
         const std::size_t capacity = std::max(size_ + count, 2 * capacity_);
-        auto memory = std::make_unique_for_overwrite<char[]>(capacity);
+        OwningPtr<char[]> memory(new char[capacity]);
         if (size_ != 0) std::memcpy(memory.get(), memory_.get(), size_);
         memory_ = std::move(memory);
         capacity_ = capacity;
     }
 
-    std::unique_ptr<char[]> memory_;
+    OwningPtr<char[]> memory_;
     std::size_t size_ = 0;
     std::size_t capacity_ = 0;
 };

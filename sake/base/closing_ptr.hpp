@@ -1,8 +1,9 @@
 // What a handle, such as a TcpStream, shares with the operations on it that are in progress.
 #pragma once
 
-#include <memory>
 #include <utility>
+
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -14,7 +15,8 @@ namespace detail {
 template <class T>
 class ClosingPtr {
   public:
-    explicit ClosingPtr(std::shared_ptr<T> owned) noexcept : owned_(std::move(owned)) {}
+    /// Of what was made by new.
+    explicit ClosingPtr(T* owned) noexcept : owned_(owned) {}
     ClosingPtr(ClosingPtr&&) noexcept = default;
     ClosingPtr& operator=(ClosingPtr&& other) noexcept {
         if (this != &other) {
@@ -30,13 +32,13 @@ class ClosingPtr {
         owned_.reset();
     }
     /// For an operation in progress.
-    [[nodiscard]] const std::shared_ptr<T>& share() const noexcept { return owned_; }
+    [[nodiscard]] const CountedPtr<T>& share() const noexcept { return owned_; }
     [[nodiscard]] T& operator*() const noexcept { return *owned_; }
     [[nodiscard]] T* operator->() const noexcept { return owned_.get(); }
     [[nodiscard]] explicit operator bool() const noexcept { return owned_ != nullptr; }
 
   private:
-    std::shared_ptr<T> owned_;
+    CountedPtr<T> owned_;
 };
 
 }  // namespace detail

@@ -2,9 +2,10 @@
 // carries work between threads, and the hot path of a request does not use it.
 #pragma once
 
-#include <memory>
 #include <type_traits>
 #include <utility>
+
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -23,7 +24,7 @@ class UniqueFunction<Result(Args...)> {
         requires(!std::is_same_v<std::decay_t<F>, UniqueFunction> &&
                  std::is_invocable_r_v<Result, std::decay_t<F>&, Args...>)
     UniqueFunction(F&& f)  // NOLINT(google-explicit-constructor): a callable converts, as with std::function
-        : callable_(std::make_unique<Holder<std::decay_t<F>>>(std::forward<F>(f))) {}
+        : callable_(OwningPtr<Holder<std::decay_t<F>>>(new Holder<std::decay_t<F>>(std::forward<F>(f)))) {}
 
     Result operator()(Args... args) { return callable_->call(std::forward<Args>(args)...); }
     explicit operator bool() const noexcept { return callable_ != nullptr; }
@@ -51,7 +52,7 @@ class UniqueFunction<Result(Args...)> {
         F function;
     };
 
-    std::unique_ptr<Callable> callable_;
+    OwningPtr<Callable> callable_;
 };
 
 /// Calls a function when the scope is left, by an exception too.

@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "sake/base/array.hpp"
 #include "sake/base/text.hpp"
 
 #if !defined(NLOHMANN_JSON_VERSION_MAJOR) || NLOHMANN_JSON_VERSION_MAJOR < 3 || \
@@ -165,8 +165,8 @@ class JsonBuilder {
     }
 
     Value& root_;
-    std::vector<Value*> open_;  // the arrays and objects that have not ended
-    Value* member_ = nullptr;   // of the last of them, to be set
+    Array<Value*> open_;       // the arrays and objects that have not ended
+    Value* member_ = nullptr;  // of the last of them, to be set
 };
 
 /// Parses a text that has so many values.

@@ -6,7 +6,6 @@
 #include <concepts>
 #include <cstddef>
 #include <exception>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -16,6 +15,7 @@
 
 #include "sake/async/combinators.hpp"
 #include "sake/async/flag.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/client/client_connections.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/client_response.hpp"
@@ -58,7 +58,8 @@ class Client {
     template <std::same_as<ClientOptions> Options = ClientOptions>  // a template: see present_client
     explicit Client(Options options = {}) {
         detail::demand_valid(options);
-        connections_ = std::make_shared<detail::ClientConnections>(options);
+        connections_ =
+            sake::detail::CountedPtr<detail::ClientConnections>(new detail::ClientConnections(options));
     }
     template <std::same_as<Reactor> R>
     explicit Client(R&) : Client() {}
@@ -136,7 +137,7 @@ class Client {
     }
 
     // What requests share with the client, and keep.
-    using Shared = std::shared_ptr<detail::ClientConnections>;
+    using Shared = sake::detail::CountedPtr<detail::ClientConnections>;
 
     // Templates: see task.hpp. What is not given it holds a part of, for as long as gather or follow run.
     template <class R>

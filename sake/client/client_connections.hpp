@@ -5,13 +5,13 @@
 #include <concepts>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "sake/async/pool.hpp"
 #include "sake/async/reactor.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/url.hpp"
 #include "sake/io/connect.hpp"
@@ -24,7 +24,7 @@ namespace detail {
 
 /// A Pool for each origin. For one reactor at a time. The client, its requests and its streams share it, so
 /// that a request goes on when the client is destroyed, and the last of them closes the connections.
-class ClientConnections final : sake::detail::ReactorEndListener {
+class ClientConnections final : public sake::detail::Counted, sake::detail::ReactorEndListener {
   public:
     using Connections = Pool<TcpStream>;
 
@@ -51,7 +51,7 @@ class ClientConnections final : sake::detail::ReactorEndListener {
 
   private:
     struct Origin {
-        std::unique_ptr<Connections> connections;
+        sake::detail::OwningPtr<Connections> connections;
         std::uint64_t last_use = 0;
 
         [[nodiscard]] bool is_empty() const noexcept {
@@ -97,8 +97,8 @@ ClientConnections::Connections& ClientConnections::to(const U& url) {
         auto connect = [host = url.host(), port = url.port(), limit = options.connect_timeout] {
             return connect_to_origin(host, port, limit);
         };
-        auto pool = std::make_unique<Connections>(std::move(limits), std::move(connect),
-                                                  [](TcpStream& stream) { return stream.is_quiet(); });
+        auto pool = sake::detail::OwningPtr<Connections>(new Connections(
+            std::move(limits), std::move(connect), [](TcpStream& stream) { return stream.is_quiet(); }));
         found = origins_.emplace(std::move(address), Origin{std::move(pool)}).first;
     }
     found->second.last_use = ++uses_;

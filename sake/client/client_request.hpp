@@ -11,9 +11,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/async/task.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/json_writer.hpp"
@@ -247,9 +247,9 @@ class Request {
     }
 
     void drop_body() {
-        std::vector<std::string> gone;
+        sake::detail::Array<std::string> gone;
         for (const auto& [name, value] : headers_) {
-            if (detail::is_about_body(name)) gone.emplace_back(name);
+            if (detail::is_about_body(name)) gone.push_back(std::string(name));
         }
         for (const std::string& name : gone) headers_.remove(name);
         body_.clear();

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include "sake/async/pool.hpp"
 #include "sake/base/closing_ptr.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/client/client_connections.hpp"
 #include "sake/http/headers.hpp"
 #include "sake/http1/body_reader.hpp"
@@ -83,12 +83,12 @@ class AbortUnlessAnswered {
 };
 
 /// The body of an answer, on its connection. What a ResponseStream shares with a read in progress.
-class ResponseBody {
+class ResponseBody : public sake::detail::Counted {
   public:
     using Connection = ClientConnections::Connections::Lease;
     using Kind = sake::detail::http1::Framing::Body;
 
-    ResponseBody(std::shared_ptr<ClientConnections> kept, Connection connection, std::string origin,
+    ResponseBody(sake::detail::CountedPtr<ClientConnections> kept, Connection connection, std::string origin,
                  std::size_t head_size, const sake::detail::http1::Framing& framing)
         : kept_(std::move(kept)),
           connection_(std::move(connection)),
@@ -108,7 +108,7 @@ class ResponseBody {
 
     /// As ResponseStream::read.
     template <class Self>
-    static Task<std::string> read(std::shared_ptr<Self> self);
+    static Task<std::string> read(sake::detail::CountedPtr<Self> self);
 
     // A few KiB of known length, or what has already come.
     [[nodiscard]] bool is_nearly_read() const noexcept {
@@ -130,7 +130,7 @@ class ResponseBody {
         const Connection goes_back = std::move(connection_);
     }
 
-    std::shared_ptr<ClientConnections> kept_;
+    sake::detail::CountedPtr<ClientConnections> kept_;
     Connection connection_;
     std::string origin_;  // in messages
     sake::detail::http1::BodyReader body_;
@@ -155,7 +155,7 @@ inline std::string ResponseBody::take(std::string_view unread) {
 }
 
 template <class Self>
-Task<std::string> ResponseBody::read(std::shared_ptr<Self> self) {
+Task<std::string> ResponseBody::read(sake::detail::CountedPtr<Self> self) {
     if (self == nullptr) throw std::logic_error("the ResponseStream was moved from");
     co_await sake::detail::its_turn();
     while (!self->is_at_end_) {
@@ -217,14 +217,14 @@ class ResponseStream {
   private:
     friend class Client;
     // The body takes the head off the connection, where `bytes` are.
-    ResponseStream(std::shared_ptr<detail::ClientConnections> kept,
+    ResponseStream(sake::detail::CountedPtr<detail::ClientConnections> kept,
                    detail::ResponseBody::Connection connection, std::string origin,
                    const sake::detail::http1::ReceivedHead& head, std::string_view bytes,
                    const sake::detail::http1::Framing& framing)
         : status(head.status),
           headers(fields_of(head, bytes)),
-          body_(std::make_shared<detail::ResponseBody>(std::move(kept), std::move(connection),
-                                                       std::move(origin), head.size, framing)) {}
+          body_(new detail::ResponseBody(std::move(kept), std::move(connection), std::move(origin), head.size,
+                                         framing)) {}
 
     static Headers fields_of(const sake::detail::http1::ReceivedHead& head, std::string_view bytes) {
         Headers headers;

@@ -107,7 +107,7 @@ class Crew {
     // False if there is none to call.
     bool call_one() {
         if (is_dismissed_) return false;
-        if (helpers_ == nullptr) engage();
+        if (!helpers_) engage();
         if (called_ == helpers_count_) return false;
         Helper& helper = helpers_[called_];
         helper.crew = this;
@@ -120,7 +120,7 @@ class Crew {
     void engage() {
         if (pool_ == nullptr) pool_ = &process_pool();
         helpers_count_ = static_cast<std::size_t>(pool_->size()) - 1;
-        helpers_ = std::make_unique<Helper[]>(helpers_count_);
+        helpers_ = OwningPtr<Helper[]>(new Helper[helpers_count_]);
         size_ = helpers_count_ + 1;
     }
 
@@ -160,7 +160,7 @@ class Crew {
     std::mutex mutex_;
     std::condition_variable changed_;
     std::mutex range_mutex_;
-    std::unique_ptr<Helper[]> helpers_;
+    OwningPtr<Helper[]> helpers_;
     std::size_t helpers_count_ = 0;
     std::size_t called_ = 0;
     bool is_dismissed_ = false;

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <stdexcept>
@@ -26,6 +25,7 @@
 #include "sake/async/wait.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/compute/invoke.hpp"
 #include "sake/compute/signals.hpp"
 
@@ -60,7 +60,7 @@ template <class F, class... Args>
 using ThreadResult = std::decay_t<typename CalledOnThread<std::decay_t<F>, std::decay_t<Args>...>::type>;
 
 template <class T>
-ThreadHandle<T> handle_of(std::unique_ptr<ThreadState<T>> state) noexcept;
+ThreadHandle<T> handle_of(OwningPtr<ThreadState<T>> state) noexcept;
 
 }  // namespace detail
 
@@ -93,21 +93,21 @@ class [[nodiscard("dropping the handle cancels the thread and joins it")]] Threa
   private:
     friend class detail::ThreadWait<T>;
     template <class U>
-    friend ThreadHandle<U> detail::handle_of(std::unique_ptr<detail::ThreadState<U>> state) noexcept;
-    explicit ThreadHandle(std::unique_ptr<detail::ThreadState<T>> state) noexcept
+    friend ThreadHandle<U> detail::handle_of(detail::OwningPtr<detail::ThreadState<U>> state) noexcept;
+    explicit ThreadHandle(detail::OwningPtr<detail::ThreadState<T>> state) noexcept
         : state_(std::move(state)) {}
 
     [[nodiscard]] detail::ThreadState<T>& state() const {
         if (state_ == nullptr) throw std::logic_error("the ThreadHandle was moved from");
         return *state_;
     }
-    std::unique_ptr<detail::ThreadState<T>> state_;
+    detail::OwningPtr<detail::ThreadState<T>> state_;
 };
 
 namespace detail {
 
 template <class T>
-ThreadHandle<T> handle_of(std::unique_ptr<ThreadState<T>> state) noexcept {
+ThreadHandle<T> handle_of(OwningPtr<ThreadState<T>> state) noexcept {
     return ThreadHandle<T>(std::move(state));
 }
 
@@ -150,7 +150,7 @@ auto spawn(Name name, F&& f, Args&&... args) {
         "thread::spawn(f, args...): f does not take these arguments, which are moved or copied (share "
         "by std::ref), nor a std::stop_token before them");
     if constexpr (is_callable) {
-        auto state = std::make_unique<detail::ThreadState<Result>>();
+        detail::OwningPtr<detail::ThreadState<Result>> state(new detail::ThreadState<Result>);
         state->start(name, std::forward<F>(f), std::forward<Args>(args)...);
         ThreadHandle<Result> handle = detail::handle_of(std::move(state));
         if constexpr (detail::is_safe_to_await<F>)

@@ -14,8 +14,8 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
+#include "sake/base/array.hpp"
 #include "sake/base/text.hpp"
 
 namespace sake {
@@ -236,7 +236,7 @@ class Headers {
 
   private:
     std::string wire_;
-    std::vector<Entry> entries_;  // in the order of wire_, without gaps
+    sake::detail::Array<Entry> entries_;  // in the order of wire_, without gaps
 
     [[nodiscard]] value_type at(std::size_t index) const noexcept {
         const Entry& entry = entries_[index];

@@ -9,8 +9,8 @@
 #include <cstdint>
 #include <cstring>
 #include <string_view>
-#include <vector>
 
+#include "sake/base/array.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/slice.hpp"
 
@@ -36,7 +36,7 @@ struct KnownField {
 /// What the parser found in any head. Reuse one object: its vector keeps its capacity.
 struct MessageHead {
     std::uint8_t minor_version = 1;  // 0 for HTTP/1.0, 1 for HTTP/1.1 and whatever follows it
-    std::vector<FieldSlice> fields;
+    Array<FieldSlice> fields;
     std::size_t size = 0;  // bytes of the head, with the final CRLF and empty lines skipped before it
     KnownField host, content_length, transfer_encoding, connection, expect;
 

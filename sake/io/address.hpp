@@ -132,10 +132,17 @@ inline std::optional<HostAndPort> split_address(std::string_view text) {
     return parts;
 }
 
-struct FreeAddresses {
-    void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
+/// What the resolver found.
+class Addresses {
+  public:
+    explicit Addresses(addrinfo* list) noexcept : list_(list) {}
+    Addresses(const Addresses&) = delete;
+    Addresses& operator=(const Addresses&) = delete;
+    ~Addresses() { ::freeaddrinfo(list_); }
+
+  private:
+    addrinfo* list_;
 };
-using Addresses = std::unique_ptr<addrinfo, FreeAddresses>;
 
 }  // namespace detail
 }  // namespace v0

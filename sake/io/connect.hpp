@@ -18,6 +18,7 @@
 #include "sake/async/combinators.hpp"
 #include "sake/async/flag.hpp"
 #include "sake/async/sleep.hpp"
+#include "sake/base/array.hpp"
 #include "sake/compute/background.hpp"
 #include "sake/io/address.hpp"
 #include "sake/io/net_error.hpp"
@@ -29,7 +30,7 @@ namespace detail {
 
 /// What getaddrinfo says of a name: addresses, best first, or its error.
 struct Lookup {
-    std::vector<SocketAddress> addresses;
+    Array<SocketAddress> addresses;
     std::error_code error;
 };
 
@@ -43,20 +44,20 @@ inline Lookup look_up(const HostAndPort& where, int flags) {
     if (found.error) return found;
     const Addresses owned(list);
     for (const addrinfo* each = list; each != nullptr; each = each->ai_next) {
-        found.addresses.emplace_back(each->ai_addr, each->ai_addrlen);
+        found.addresses.push_back(SocketAddress(each->ai_addr, each->ai_addrlen));
     }
     return found;
 }
 
 /// Lets the families take turns, beginning with that of the first, so that one that is out of order costs one
 /// delay (RFC 8305 section 4).
-inline std::vector<SocketAddress> alternate_families(const std::vector<SocketAddress>& addresses) {
-    std::vector<SocketAddress> first;
-    std::vector<SocketAddress> other;
+inline Array<SocketAddress> alternate_families(const Array<SocketAddress>& addresses) {
+    Array<SocketAddress> first;
+    Array<SocketAddress> other;
     for (const SocketAddress& each : addresses) {
         (each.family() == addresses.front().family() ? first : other).push_back(each);
     }
-    std::vector<SocketAddress> all;
+    Array<SocketAddress> all;
     for (std::size_t i = 0; i < std::max(first.size(), other.size()); ++i) {
         if (i < first.size()) all.push_back(first[i]);
         if (i < other.size()) all.push_back(other[i]);
@@ -98,7 +99,7 @@ struct ForNames;
 
 /// What is an address already is one at once; a name is looked up in the background.
 template <class Peer>
-Task<std::vector<SocketAddress>> resolve(Peer where) {
+Task<Array<SocketAddress>> resolve(Peer where) {
     Lookup found = look_up(where, AI_NUMERICHOST);
     if (found.error) {
         auto lookup = [name = where] { return look_up(name, 0); };

@@ -14,10 +14,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "sake/async/sys.hpp"
 #include "sake/async/sys_files.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/text.hpp"
@@ -115,7 +115,7 @@ class BeneathWalk {
             if (rest_.empty()) return sys::open_at(here(), name.c_str(), flags | O_NOFOLLOW);
             const SysResult next = sys::open_at(here(), name.c_str(), sys::to_search | O_NOFOLLOW);
             if (!next.ok()) return next;
-            inside_.emplace_back(static_cast<int>(next.value));
+            inside_.push_back(FileDescriptor(static_cast<int>(next.value)));
         }
     }
 
@@ -132,7 +132,7 @@ class BeneathWalk {
     }
 
     int root_;
-    std::vector<FileDescriptor> inside_;  // each in the one before it
+    Array<FileDescriptor> inside_;  // each in the one before it
     std::string rest_;
     int links_left_ = 40;  // as many as Linux follows
 };

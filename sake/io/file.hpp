@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 
 #include "sake/async/sys.hpp"
 #include "sake/async/sys_files.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/compute/background.hpp"
 
 namespace sake {
@@ -30,7 +30,10 @@ namespace detail {
 template <class T>
 concept Path = std::convertible_to<T, std::string>;
 
-struct OpenFile {
+struct OpenFile : Counted {
+    OpenFile(FileDescriptor opened, std::string its_path) noexcept
+        : descriptor(std::move(opened)), path(std::move(its_path)) {}
+
     FileDescriptor descriptor;
     std::string path;
 };
@@ -68,9 +71,10 @@ class FileReader {
   private:
     template <detail::Path P>
     friend Task<FileReader> open_file(P path);
-    explicit FileReader(detail::OpenFile file) : file_(std::make_shared<detail::OpenFile>(std::move(file))) {}
+    FileReader(detail::FileDescriptor opened, std::string path)
+        : file_(new detail::OpenFile(std::move(opened), std::move(path))) {}
 
-    std::shared_ptr<detail::OpenFile>
+    detail::CountedPtr<detail::OpenFile>
         file_;  // a read that was cancelled holds it too, until its thread is done
 };
 
@@ -144,7 +148,7 @@ Task<> write_file(P path, std::string content) {
 template <detail::Path P>
 Task<FileReader> open_file(P path) {
     return detail::run_blocking<detail::ForFiles>([name = std::string(std::move(path))] {
-        return FileReader(detail::OpenFile{detail::open_or_throw(name, O_RDONLY), name});
+        return FileReader(detail::open_or_throw(name, O_RDONLY), name);
     });
 }
 

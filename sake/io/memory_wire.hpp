@@ -14,6 +14,7 @@
 
 #include "sake/async/reactor.hpp"
 #include "sake/async/sys.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/io/wire.hpp"
 
 namespace sake {
@@ -56,7 +57,7 @@ class ByteRing {
     std::size_t capacity_;
     std::size_t first_ = 0;
     std::size_t size_ = 0;
-    std::unique_ptr<char[]> bytes_;
+    OwningPtr<char[]> bytes_;
 };
 
 /// One end. Its destructor closes it: what it has sent can still be received, unless it leaves input
@@ -200,11 +201,11 @@ class MemoryWire final : public Wire {
 inline constexpr std::size_t memory_wire_capacity = 64 * 1024;
 
 /// Both ends of a connection, with room for so many bytes each way, at least one.
-[[nodiscard]] inline std::pair<std::unique_ptr<MemoryWire>, std::unique_ptr<MemoryWire>> make_memory_wires(
+[[nodiscard]] inline std::pair<OwningPtr<MemoryWire>, OwningPtr<MemoryWire>> make_memory_wires(
     std::size_t capacity = memory_wire_capacity) {
     capacity = std::max<std::size_t>(capacity, 1);
-    auto one = std::make_unique<MemoryWire>(capacity);
-    auto other = std::make_unique<MemoryWire>(capacity);
+    OwningPtr<MemoryWire> one(new MemoryWire(capacity));
+    OwningPtr<MemoryWire> other(new MemoryWire(capacity));
     MemoryWire::connect(*one, *other);
     return {std::move(one), std::move(other)};
 }

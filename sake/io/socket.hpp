@@ -8,12 +8,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
 #include <utility>
 
 #include "sake/async/sys.hpp"
 #include "sake/async/watch.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/io/wire.hpp"
 
 namespace sake {
@@ -25,7 +25,7 @@ class Socket {
   public:
     /// Takes over a connected, non-blocking descriptor, or a wire that needs none. Throws std::system_error
     /// if the reactor cannot watch it.
-    Socket(Reactor& reactor, FileDescriptor descriptor, std::unique_ptr<Wire> wire = nullptr)
+    Socket(Reactor& reactor, FileDescriptor descriptor, OwningPtr<Wire> wire = nullptr)
         : descriptor_(std::move(descriptor)), watch_(reactor, descriptor_.get()), wire_(std::move(wire)) {
         if (wire_ != nullptr) wire_->attach(watch_);
     }
@@ -116,7 +116,7 @@ class Socket {
     FileDescriptor descriptor_;
     std::uint32_t last_unacknowledged_ = 0xffffffff;  // in what would be a gap
     Watch watch_;
-    std::unique_ptr<Wire> wire_;
+    OwningPtr<Wire> wire_;
 };
 
 }  // namespace detail

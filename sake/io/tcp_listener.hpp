@@ -4,7 +4,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/base/closing_ptr.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/io/accept.hpp"
 #include "sake/io/listener.hpp"
 #include "sake/io/tcp_stream.hpp"
@@ -157,7 +157,7 @@ class TcpListener {
 
   private:
     // What accepting shares.
-    struct State final : detail::ReactorEndListener {
+    struct State final : detail::Counted, detail::ReactorEndListener {
         State(Reactor& reactor, detail::Listeners& bound) : watches(reactor, bound) {
             listeners.append(bound);
             reactor.tell_at_end(*this);
@@ -171,7 +171,7 @@ class TcpListener {
         detail::Listeners listeners;
         detail::ListeningWatches watches;
     };
-    using SharedState = std::shared_ptr<State>;
+    using SharedState = detail::CountedPtr<State>;
 
     [[nodiscard]] static Reactor& present_reactor();
     // A template: see task.hpp.
@@ -193,7 +193,7 @@ inline TcpListener::TcpListener(std::string_view address, int backlog)
           Reactor& reactor = present_reactor();
           detail::Listeners bound;
           detail::listen_at(bound, address, backlog);
-          return std::make_shared<State>(reactor, bound);
+          return new State(reactor, bound);
       }()),
       port_(state_->listeners.first()->port) {}
 

@@ -8,7 +8,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <span>
 #include <stdexcept>
@@ -23,6 +22,7 @@
 #include "sake/async/task.hpp"
 #include "sake/base/closing_ptr.hpp"
 #include "sake/base/function.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/base/peer_address.hpp"
 #include "sake/io/net_error.hpp"
 #include "sake/io/socket.hpp"
@@ -59,8 +59,7 @@ class UnreadBytes {
 };
 
 /// A stream whose bytes travel by a wire, over a connected, non-blocking descriptor if the wire needs one.
-[[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket,
-                                    std::unique_ptr<Wire> wire = nullptr);
+[[nodiscard]] TcpStream make_stream(Reactor& reactor, FileDescriptor socket, OwningPtr<Wire> wire = nullptr);
 
 }  // namespace detail
 
@@ -155,8 +154,8 @@ class TcpStream {
     static constexpr std::size_t much_room = 64 * 1024;
 
     // What does not move, since the poller knows where the watch is, and operations in progress share.
-    struct State final : detail::ReactorEndListener {
-        State(Reactor& reactor, detail::FileDescriptor descriptor, std::unique_ptr<detail::Wire> wire) {
+    struct State final : detail::Counted, detail::ReactorEndListener {
+        State(Reactor& reactor, detail::FileDescriptor descriptor, detail::OwningPtr<detail::Wire> wire) {
             socket.emplace(reactor, std::move(descriptor), std::move(wire));
             reactor.tell_at_end(*this);
         }
@@ -172,7 +171,7 @@ class TcpStream {
         std::size_t room = least_room;
         bool is_being_read = false;
     };
-    using SharedState = std::shared_ptr<State>;
+    using SharedState = detail::CountedPtr<State>;
 
     // In every read, since what is unread belongs to one at a time.
     class Reading {
@@ -189,8 +188,8 @@ class TcpStream {
         State& state_;
     };
 
-    friend TcpStream detail::make_stream(Reactor&, detail::FileDescriptor, std::unique_ptr<detail::Wire>);
-    explicit TcpStream(SharedState state) noexcept : state_(std::move(state)) {}
+    friend TcpStream detail::make_stream(Reactor&, detail::FileDescriptor, detail::OwningPtr<detail::Wire>);
+    explicit TcpStream(State* state) noexcept : state_(state) {}
 
     [[nodiscard]] static State& open_state(State* state);
     [[nodiscard]] State& open_state() const { return open_state(state_.share().get()); }
@@ -228,8 +227,8 @@ inline TcpStream TcpStream::adopt(int fd) {
     return detail::make_stream(*reactor, std::move(socket));
 }
 
-inline TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, std::unique_ptr<Wire> wire) {
-    return TcpStream(std::make_shared<TcpStream::State>(reactor, std::move(socket), std::move(wire)));
+inline TcpStream detail::make_stream(Reactor& reactor, FileDescriptor socket, detail::OwningPtr<Wire> wire) {
+    return TcpStream(new TcpStream::State(reactor, std::move(socket), std::move(wire)));
 }
 
 inline TcpStream::State& TcpStream::open_state(State* state) {

@@ -114,7 +114,7 @@ inline void save_bytes(const std::string& path, std::string_view bytes) {
 }
 
 /// A file that nothing names: it is gone with its descriptor, whatever becomes of the process.
-class TemporaryFile {
+class TemporaryFile : public Counted {
   public:
     /// Closes a large file: the system frees its blocks then, which takes 60 ms for 1 GiB.
     using Close = void (*)(FileDescriptor file) noexcept;

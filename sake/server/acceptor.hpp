@@ -12,12 +12,12 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 #include "sake/async/flag.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/spawn.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/log.hpp"
 #include "sake/io/accept.hpp"
 #include "sake/io/listener.hpp"
@@ -186,7 +186,7 @@ class Acceptor {
             std::size_t position;  // of sessions that became idle in the same turn, the oldest goes first
             Session* session;
         };
-        std::vector<Idle> idle;
+        Array<Idle> idle;
         shard_.sessions.for_each([&](Session& session) {
             if (const auto since = session.idle_since()) {
                 idle.push_back({session.is_read_slowly(), *since, idle.size(), &session});

@@ -5,7 +5,6 @@
 #include <concepts>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <string>
@@ -21,6 +20,7 @@
 #include "sake/app/fallback.hpp"
 #include "sake/app/group.hpp"
 #include "sake/app/observers.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/server/life.hpp"
 #include "sake/server/run.hpp"
 #include "sake/server/stop_request.hpp"
@@ -196,7 +196,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     class Running {
       public:
         /// Throws std::logic_error if the engine runs already, or a job of the last run has not returned.
-        Running(Engine& engine, std::unique_ptr<detail::Poller> poller, detail::Run::Signals handling);
+        Running(Engine& engine, detail::OwningPtr<detail::Poller> poller, detail::Run::Signals handling);
         Running(const Running&) = delete;
         Running& operator=(const Running&) = delete;
         ~Running();
@@ -263,7 +263,7 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     detail::Observers observers_;
     detail::LifeHooks life_hooks_;
     // Shared with jobs of the worker pool: one that never returns may outlive the engine.
-    std::shared_ptr<detail::RouteTable> table_ = std::make_shared<detail::RouteTable>();
+    detail::CountedPtr<detail::RouteTable> table_{new detail::RouteTable};
     detail::Fallback fallback_{*table_};
 
     detail::StopRequest stop_;
@@ -291,7 +291,7 @@ inline Engine::Running::Claim::~Claim() {
     if (!engine.listeners_.empty()) engine.port_ = engine.listeners_.first()->port;
 }
 
-inline Engine::Running::Running(Engine& engine, std::unique_ptr<detail::Poller> poller,
+inline Engine::Running::Running(Engine& engine, detail::OwningPtr<detail::Poller> poller,
                                 detail::Run::Signals handling)
     : claim_(engine),
       freeze_(engine),

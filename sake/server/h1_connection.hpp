@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <new>
 #include <optional>
 #include <string_view>
@@ -18,6 +17,7 @@
 #include "sake/app/chain.hpp"
 #include "sake/app/on_head.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/base/peer_address.hpp"
 #include "sake/http1/writer.hpp"
 #include "sake/server/deadlines.hpp"
@@ -57,7 +57,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     /// Serves what comes through the socket, or through the wire over it, until it closes. Throws what a lack
     /// of memory or of room in the poller throws.
     static void serve(Shard& shard, FileDescriptor socket, const PeerAddress& peer,
-                      std::unique_ptr<Wire> wire = nullptr) {
+                      OwningPtr<Wire> wire = nullptr) {
         (new H1Connection(shard, std::move(socket), peer, std::move(wire)))->resume();
     }
 
@@ -82,7 +82,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     enum class Next : std::uint8_t { read, write, handle, yield, close };
     enum class Progress : std::uint8_t { need_input, again, handle };
 
-    H1Connection(Shard& shard, FileDescriptor socket, const PeerAddress& peer, std::unique_ptr<Wire> wire)
+    H1Connection(Shard& shard, FileDescriptor socket, const PeerAddress& peer, OwningPtr<Wire> wire)
         : Timer(&deadline_passed),
           shard_(shard),
           transport_(shard.reactor, shard.memory, std::move(socket), std::move(wire)),
@@ -183,7 +183,7 @@ class H1Connection final : private Resumable, public Session, private CallRunner
 
     Shard& shard_;
     Transport transport_;
-    std::unique_ptr<H1Exchange> exchange_;  // none while idle
+    OwningPtr<H1Exchange> exchange_;  // none while idle
     TimePoint state_since_;
     PeerAddress peer_;
     State state_ = State::idle;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "sake/async/sys.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/io/socket.hpp"
 
 namespace sake {
@@ -19,7 +20,7 @@ namespace detail {
 
 /// What a connection keeps of its input while others have their turn.
 struct HeldInput {
-    std::unique_ptr<char[]> memory;
+    OwningPtr<char[]> memory;
     std::size_t capacity = 0;
     std::string_view bytes;  // in it
 };
@@ -27,13 +28,13 @@ struct HeldInput {
 class Input {
   public:
     /// A connection's turn begins, with what it has held since its last; as a rule nothing.
-    void restore(std::unique_ptr<HeldInput> held) noexcept {
+    void restore(OwningPtr<HeldInput> held) noexcept {
         own_ = std::move(held);
         bytes_ = own_ ? own_->bytes : std::string_view();
     }
 
     /// Its turn ends: what is left is the connection's to keep.
-    [[nodiscard]] std::unique_ptr<HeldInput> hold() {
+    [[nodiscard]] OwningPtr<HeldInput> hold() {
         if (bytes_.empty()) {
             own_.reset();
         } else {
@@ -80,8 +81,8 @@ class Input {
     }
 
     void move_to(std::size_t capacity) {
-        if (!own_) own_ = std::make_unique<HeldInput>();
-        auto memory = std::make_unique_for_overwrite<char[]>(capacity);
+        if (!own_) own_ = OwningPtr<HeldInput>(new HeldInput);
+        OwningPtr<char[]> memory(new char[capacity]);
         std::memcpy(memory.get(), bytes_.data(), bytes_.size());
         bytes_ = {memory.get(), bytes_.size()};
         own_->memory = std::move(memory);
@@ -102,8 +103,8 @@ class Input {
     }
 
     std::array<char, 64 * 1024> shared_;
-    std::string_view bytes_;          // in shared_, or in own_
-    std::unique_ptr<HeldInput> own_;  // none while bytes_ are in shared_
+    std::string_view bytes_;    // in shared_, or in own_
+    OwningPtr<HeldInput> own_;  // none while bytes_ are in shared_
 };
 
 }  // namespace detail

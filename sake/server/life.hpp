@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <exception>
 #include <list>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
@@ -29,6 +28,7 @@
 #include "sake/base/function.hpp"
 #include "sake/base/log.hpp"
 #include "sake/base/owning_list.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/compute/background.hpp"
 #include "sake/compute/signals.hpp"
 
@@ -124,8 +124,7 @@ class Life {
 /// What a program has asked for.
 struct LifeHooks {
     OwningList<LifeHook> list;
-    std::unique_ptr<Life> (*make_life)(Reactor& reactor, const LifeHooks& hooks,
-                                       const LogSink& log) = nullptr;
+    OwningPtr<Life> (*make_life)(Reactor& reactor, const LifeHooks& hooks, const LogSink& log) = nullptr;
 };
 
 template <class Hooks>
@@ -330,9 +329,8 @@ void run_for_this_run(Reactor& reactor, F function) {
 template <class F>
 void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period, F function) {
     hooks.list.push_back(new LifeHookOf<F>(kind, period, std::move(function)));
-    hooks.make_life = [](Reactor& reactor, const LifeHooks& all,
-                         const LogSink& log) -> std::unique_ptr<Life> {
-        return std::make_unique<LifeOf<LifeHooks>>(reactor, all, log);
+    hooks.make_life = [](Reactor& reactor, const LifeHooks& all, const LogSink& log) -> OwningPtr<Life> {
+        return OwningPtr<LifeOf<LifeHooks>>(new LifeOf<LifeHooks>(reactor, all, log));
     };
 }
 

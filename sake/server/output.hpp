@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +19,7 @@
 #include "sake/base/byte_buffer.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/owning_list.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/io/socket.hpp"
 #include "sake/server/rate_limit.hpp"
 
@@ -194,7 +194,7 @@ class Output {
     };
 
     void keep(Socket& socket, Sending& sending) {
-        unsent_ = std::make_unique<UnsentOutput>();
+        unsent_ = OwningPtr<UnsentOutput>(new UnsentOutput);
         unsent_->since = socket.watch().reactor().now();
         unsent_->sent = sending.sent;
         if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
@@ -213,7 +213,7 @@ class Output {
         return result;
     }
 
-    std::unique_ptr<UnsentOutput> unsent_;
+    OwningPtr<UnsentOutput> unsent_;
 };
 
 }  // namespace detail

@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <memory>
 #include <new>
 #include <optional>
 #include <string>
@@ -23,6 +22,7 @@
 #include "sake/async/readiness.hpp"
 #include "sake/async/spawn.hpp"
 #include "sake/base/owning_list.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/io/listener.hpp"
 #include "sake/io/wire.hpp"
 #include "sake/server/acceptor.hpp"
@@ -43,8 +43,8 @@ class Run {
   public:
     enum class Signals : std::uint8_t { ignored, handled };
 
-    Run(const Config& config, const std::shared_ptr<const RouteTable>& routes, const ErrorAnswers& errors,
-        const Observers& observers, const LifeHooks& hooks, std::unique_ptr<Poller> poller, Signals handling)
+    Run(const Config& config, const CountedPtr<const RouteTable>& routes, const ErrorAnswers& errors,
+        const Observers& observers, const LifeHooks& hooks, OwningPtr<Poller> poller, Signals handling)
         : config_(config),
           reactor_(std::move(poller)),
           files_(config.raise_file_limit && config.max_connections == 0),
@@ -81,7 +81,7 @@ class Run {
     [[nodiscard]] Reactor& reactor() noexcept { return reactor_; }
 
     /// Serves a connection in memory; closes it if the run is over. Not while the reactor runs.
-    void serve(std::unique_ptr<Wire> wire) {
+    void serve(OwningPtr<Wire> wire) {
         if (shutdown_.is_over()) return;
         reactor_.enter(
             [&] { H1Connection::serve(shard_, FileDescriptor(), PeerAddress::loopback(), std::move(wire)); });
@@ -182,7 +182,7 @@ class Run {
         return std::clamp<std::size_t>(files > reserve ? files - reserve : files / 2, 1, most);
     }
 
-    std::unique_ptr<Carrier> make_carrier(const std::shared_ptr<const RouteTable>& routes) {
+    OwningPtr<Carrier> make_carrier(const CountedPtr<const RouteTable>& routes) {
         const MakeCarrier make = config_.enable_worker_pool ? routes->make_carrier() : nullptr;
         return make != nullptr ? make(reactor_, config_, routes, shard_.memory) : nullptr;
     }
@@ -271,9 +271,9 @@ class Run {
     Reactor reactor_;
     const FileLimit files_;  // before the shard, which counts on them
     Shard shard_;
-    std::unique_ptr<Carrier> carrier_;
+    OwningPtr<Carrier> carrier_;
     StallWatch stalls_;
-    std::unique_ptr<Life> life_;  // null if the program asked for nothing of it
+    OwningPtr<Life> life_;  // null if the program asked for nothing of it
     OwningList<Acceptor> acceptors_;
     Shutdown shutdown_{shard_, acceptors_, carrier_.get(), life_.get()};
     AskedToStop asked_to_stop_{shutdown_};

@@ -5,7 +5,6 @@
 #include <chrono>
 #include <cstdint>
 #include <ctime>
-#include <memory>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -20,6 +19,7 @@
 #include "sake/async/reactor.hpp"
 #include "sake/base/budget.hpp"
 #include "sake/base/byte_buffer.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/compute/cpu_count.hpp"
 #include "sake/http/date.hpp"
 #include "sake/server/h1_exchange.hpp"
@@ -105,10 +105,10 @@ class Shard {
     [[nodiscard]] bool is_full() const noexcept { return sessions.count() >= connection_limit; }
 
     /// An exchange with everything cleared, for a request from `peer` that begins now.
-    [[nodiscard]] std::unique_ptr<H1Exchange> take_exchange(const PeerAddress& peer) {
-        std::unique_ptr<H1Exchange> exchange;
+    [[nodiscard]] OwningPtr<H1Exchange> take_exchange(const PeerAddress& peer) {
+        OwningPtr<H1Exchange> exchange;
         if (spare_.empty()) {
-            exchange = std::make_unique<H1Exchange>(reactor, config, routes);
+            exchange = OwningPtr<H1Exchange>(new H1Exchange(reactor, config, routes));
         } else {
             exchange.reset(spare_.take_front().release());
             --spare_count_;
@@ -119,7 +119,7 @@ class Shard {
         exchange->begun = reactor.now();
         return exchange;
     }
-    void give_back(std::unique_ptr<H1Exchange> exchange) noexcept {
+    void give_back(OwningPtr<H1Exchange> exchange) noexcept {
         if (spare_count_ == most_spares) return;
         exchange->reader.clear();
         spare_.push_front(exchange.release());

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -17,6 +16,7 @@
 #include "sake/base/byte_buffer.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/http/headers.hpp"
 #include "sake/http1/writer.hpp"
 #include "sake/io/memory_wire.hpp"
@@ -75,7 +75,7 @@ class TestConnection {
     [[nodiscard]] std::string& input();
 
     TestClient* client_;
-    std::unique_ptr<State> state_;
+    detail::OwningPtr<State> state_;
 };
 
 /// Serves an engine as Engine::run does, as long as it lives, whenever one of its functions waits:
@@ -90,7 +90,8 @@ class TestClient {
   public:
     /// Throws std::logic_error if the engine is running, by run() or by another TestClient, and what its
     /// on_start throws.
-    explicit TestClient(Engine& app) : TestClient(app, std::make_unique<detail::SimulatedPoller>()) {}
+    explicit TestClient(Engine& app)
+        : TestClient(app, detail::OwningPtr<detail::SimulatedPoller>(new detail::SimulatedPoller)) {}
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;
     ~TestClient() = default;
@@ -169,7 +170,7 @@ class TestClient {
     friend class TestConnection;
     friend class TestEvents;
 
-    TestClient(Engine& app, std::unique_ptr<detail::SimulatedPoller> time)
+    TestClient(Engine& app, detail::OwningPtr<detail::SimulatedPoller> time)
         : time_(*time), running_(app, std::move(time), detail::Run::Signals::ignored) {
         static_cast<void>(running_.begin());
     }
@@ -206,7 +207,7 @@ class TestClient {
 // --- TestConnection ---
 
 struct TestConnection::State {
-    State(Reactor& reactor, std::unique_ptr<detail::Wire> wire)
+    State(Reactor& reactor, detail::OwningPtr<detail::Wire> wire)
         : socket(reactor, detail::FileDescriptor(), std::move(wire)) {}
 
     detail::Socket socket;
@@ -256,7 +257,7 @@ inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, 
     if (Reactor::current() != nullptr) throw std::logic_error("TestClient: not for use inside a coroutine");
     auto [ours, theirs] = detail::make_memory_wires(capacity);
     theirs->acknowledge_at_once(acknowledges_at_once);
-    state_ = std::make_unique<State>(client.reactor(), std::move(ours));
+    state_ = detail::OwningPtr<State>(new State(client.reactor(), std::move(ours)));
     state_->receives_always = acknowledges_at_once;
     client.run().serve(std::move(theirs));
     if (state_->socket.watch().is_broken()) throw std::logic_error("TestClient: the engine has stopped");

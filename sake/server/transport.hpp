@@ -2,11 +2,11 @@
 // taken yet, what is on its way out, and the share that both have of the memory budget. Turn moves the bytes.
 #pragma once
 
-#include <memory>
 #include <utility>
 
 #include "sake/async/sys.hpp"
 #include "sake/base/budget.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/io/socket.hpp"
 #include "sake/server/input.hpp"
 #include "sake/server/output.hpp"
@@ -17,7 +17,7 @@ namespace detail {
 
 class Transport {
   public:
-    Transport(Reactor& reactor, Budget& memory, FileDescriptor descriptor, std::unique_ptr<Wire> wire)
+    Transport(Reactor& reactor, Budget& memory, FileDescriptor descriptor, OwningPtr<Wire> wire)
         : socket_(reactor, std::move(descriptor), std::move(wire)), memory_(memory) {}
     Transport(const Transport&) = delete;
     Transport& operator=(const Transport&) = delete;
@@ -44,7 +44,7 @@ class Transport {
     friend class Turn;
 
     Socket socket_;
-    std::unique_ptr<HeldInput> held_;
+    OwningPtr<HeldInput> held_;
     Output output_;
     BudgetShare memory_;
 };

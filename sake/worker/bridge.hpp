@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -16,6 +15,7 @@
 #include "sake/app/pattern.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/app/route.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/headers.hpp"
 #include "sake/http/uri.hpp"
@@ -61,7 +61,7 @@ inline void apply_response(Response& response, WorkerResponse&& document) {
     response.body = std::move(document.body);
     response.close = close;
     if (!document.file || document.file->empty()) return;
-    auto named = std::make_unique<FileBody>();
+    OwningPtr<FileBody> named(new FileBody);
     named->type = response.content_type();
     named->path = std::move(*document.file);
     response.set_file(std::move(named));

@@ -25,6 +25,7 @@
 #include "sake/async/task.hpp"
 #include "sake/base/budget.hpp"
 #include "sake/base/function.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/compute/worker_pool.hpp"
 #include "sake/worker/bridge.hpp"
 #include "sake/worker/document.hpp"
@@ -38,8 +39,7 @@ namespace detail {
 /// routes compiles them and what they use; see task.hpp.
 template <class Pool>
 struct PoolCarrier final : Carrier {
-    PoolCarrier(Reactor& reactor, const Config& config, std::shared_ptr<const RouteTable> table,
-                Budget& budget)
+    PoolCarrier(Reactor& reactor, const Config& config, CountedPtr<const RouteTable> table, Budget& budget)
         : memory(budget),
           log(config.log),
           mailbox(std::make_shared<Mailbox>(reactor)),
@@ -49,7 +49,7 @@ struct PoolCarrier final : Carrier {
           limits(config),
           pool(config.worker_pool_size, config.worker_queue_limit) {}
 
-    std::unique_ptr<CarriedCall> carry(Call& call) override;
+    OwningPtr<CarriedCall> carry(Call& call) override;
     [[nodiscard]] WorkerPool::Stats stats() const override { return pool.stats(); }
     void request_stop() noexcept override { stopping.request_stop(); }
     std::size_t stop(std::chrono::milliseconds patience) noexcept override {
@@ -62,7 +62,7 @@ struct PoolCarrier final : Carrier {
     LogSink log;
     std::stop_source stopping;  // tells what handlers have spawned
     std::shared_ptr<Mailbox> mailbox;
-    std::shared_ptr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
+    CountedPtr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
     CallLimits call_limits;
     RequestLimits limits;
@@ -356,16 +356,16 @@ class PooledCall final : public CarriedCall, private Timer {
 };
 
 template <class Pool>
-std::unique_ptr<CarriedCall> PoolCarrier<Pool>::carry(Call& call) {
-    auto pooled = std::make_unique<PooledCall<Pool>>(*this, call);
+OwningPtr<CarriedCall> PoolCarrier<Pool>::carry(Call& call) {
+    OwningPtr<PooledCall<Pool>> pooled(new PooledCall<Pool>(*this, call));
     if (!pooled->submit()) return nullptr;
     return pooled;
 }
 
 template <class Pool>
-std::unique_ptr<Carrier> make_pool_carrier(Reactor& reactor, const Config& config,
-                                           const std::shared_ptr<const RouteTable>& routes, Budget& memory) {
-    return std::make_unique<PoolCarrier<Pool>>(reactor, config, routes, memory);
+OwningPtr<Carrier> make_pool_carrier(Reactor& reactor, const Config& config,
+                                     const CountedPtr<const RouteTable>& routes, Budget& memory) {
+    return OwningPtr<PoolCarrier<Pool>>(new PoolCarrier<Pool>(reactor, config, routes, memory));
 }
 
 }  // namespace detail
