@@ -320,7 +320,6 @@
 #include <dirent.h>
 #include <exception>
 #include <fcntl.h>
-#include <forward_list>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
@@ -2124,7 +2123,7 @@ class JsonReader {
 
 // Values of sake::Json that JSON text has no form for (infinities, NaN, bytes, text that is not UTF-8), in a
 // form that it has: arrays stay arrays, and what needs it becomes an object with one member that tells what
-// it is.
+// it is. Templates on the type of values, so that a program without worker routes does not compile them.
 
 namespace sake {
 inline namespace v0 {
@@ -2132,64 +2131,67 @@ namespace detail {
 
 /// Whether JSON text carries the value exactly: it has no form for infinities, NaN, bytes, and text that is
 /// not UTF-8.
-inline bool is_exact_in_text(const Json& value) {
+template <class Value>
+bool is_exact_in_text(const Value& value) {
     switch (value.type()) {
-        case Json::value_t::number_float:
-            return std::isfinite(value.get<double>());
-        case Json::value_t::string:
-            return is_valid_utf8(value.get_ref<const std::string&>());
-        case Json::value_t::binary:
-        case Json::value_t::discarded:
+        case Value::value_t::number_float:
+            return std::isfinite(value.template get<double>());
+        case Value::value_t::string:
+            return is_valid_utf8(value.template get_ref<const std::string&>());
+        case Value::value_t::binary:
+        case Value::value_t::discarded:
             return false;
-        case Json::value_t::object:
-            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
+        case Value::value_t::object:
+            for (const auto& [name, member] : value.template get_ref<const typename Value::object_t&>()) {
                 if (!is_valid_utf8(name) || !is_exact_in_text(member)) return false;
             }
             return true;
-        case Json::value_t::array:
-            return std::all_of(value.begin(), value.end(), is_exact_in_text);
+        case Value::value_t::array:
+            return std::all_of(value.begin(), value.end(), is_exact_in_text<Value>);
         default:
             return true;
     }
 }
 
-inline Json tag(std::string name, Json content) {
-    Json::object_t object;
+template <class Value>
+Value tag(std::string name, Value content) {
+    typename Value::object_t object;
     object.emplace(std::move(name), std::move(content));
     return object;
 }
 
 /// The value in a form that JSON text carries exactly: what it has no form for becomes an object with one
 /// member that names what it is, and so does an object.
-inline Json tagged(const Json& value) {
+template <class Value>
+Value tagged(const Value& value) {
     switch (value.type()) {
-        case Json::value_t::number_float: {
-            const double number = value.get<double>();
+        case Value::value_t::number_float: {
+            const double number = value.template get<double>();
             if (std::isfinite(number)) return value;
             const std::string name = std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
-            return tag("number", name);
+            return tag<Value>("number", name);
         }
-        case Json::value_t::string: {
-            const auto& text = value.get_ref<const std::string&>();
+        case Value::value_t::string: {
+            const auto& text = value.template get_ref<const std::string&>();
             if (is_valid_utf8(text)) return value;
-            return tag("base64", base64_encode(text));
+            return tag<Value>("base64", base64_encode(text));
         }
-        case Json::value_t::binary: {
-            const Json::binary_t& binary = value.get_binary();
+        case Value::value_t::binary: {
+            const typename Value::binary_t& binary = value.get_binary();
             const std::string_view bytes(reinterpret_cast<const char*>(binary.data()), binary.size());
-            const Json subtype = binary.has_subtype() ? Json(binary.subtype()) : Json();
-            return tag("binary", Json::array_t{base64_encode(bytes), subtype});
+            const Value subtype = binary.has_subtype() ? Value(binary.subtype()) : Value();
+            return tag<Value>("binary", typename Value::array_t{base64_encode(bytes), subtype});
         }
-        case Json::value_t::object: {
-            Json members = Json::array();
-            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
-                members.push_back(Json::array_t{tagged(Json(name)), tagged(member)});
+        case Value::value_t::object: {
+            Value members = Value::array();
+            for (const auto& [name, member] : value.template get_ref<const typename Value::object_t&>()) {
+                members.push_back(typename Value::array_t{tagged(Value(name)), tagged(member)});
             }
-            return tag("object", std::move(members));
+            return tag<Value>("object", std::move(members));
         }
-        case Json::value_t::array: {
-            Json elements = Json::array();
-            for (const Json& element : value) elements.push_back(tagged(element));
+        case Value::value_t::array: {
+            Value elements = Value::array();
+            for (const Value& element : value) elements.push_back(tagged(element));
             return elements;
         }
         default:
@@ -2198,33 +2200,35 @@ inline Json tagged(const Json& value) {
 }
 
 /// The two things of a pair. Throws JsonError if it is none.
-inline std::pair<const Json&, const Json&> pair_of(const Json& content) {
+template <class Value>
+std::pair<const Value&, const Value&> pair_of(const Value& content) {
     if (!content.is_array() || content.size() != 2) throw JsonError("has a pair that is none");
     return {content[0], content[1]};
 }
 
 /// The value that `tagged` made this of. Throws JsonError or a nlohmann exception if it made no such thing.
-inline Json untagged(const Json& value) {
+template <class Value>
+Value untagged(const Value& value) {
     if (value.is_array()) {
-        Json elements = Json::array();
-        for (const Json& element : value) elements.push_back(untagged(element));
+        Value elements = Value::array();
+        for (const Value& element : value) elements.push_back(untagged(element));
         return elements;
     }
     if (!value.is_object()) return value;
     if (value.size() != 1) throw JsonError("has an object that is no tag");
     const std::string& tag = value.begin().key();
-    const Json& content = value.begin().value();
-    const auto bytes_of = [](const Json& text) {
-        auto bytes = base64_decode(text.get_ref<const std::string&>());
+    const Value& content = value.begin().value();
+    const auto bytes_of = [](const Value& text) {
+        auto bytes = base64_decode(text.template get_ref<const std::string&>());
         if (!bytes) throw JsonError("is not valid base64");
         return std::move(*bytes);
     };
     if (tag == "object") {
         if (!content.is_array()) throw JsonError("has an object that is no list of members");
-        Json members = Json::object();
-        for (const Json& member : content) {
+        Value members = Value::object();
+        for (const Value& member : content) {
             const auto [name, value_of_it] = pair_of(member);
-            auto key = untagged(name).get<std::string>();
+            auto key = untagged(name).template get<std::string>();
             if (members.contains(key)) throw JsonError("has a member twice");
             members[std::move(key)] = untagged(value_of_it);
         }
@@ -2233,7 +2237,7 @@ inline Json untagged(const Json& value) {
     if (tag == "base64") return bytes_of(content);
     if (tag == "number") {
         constexpr double infinity = std::numeric_limits<double>::infinity();
-        const auto& name = content.get_ref<const std::string&>();
+        const auto& name = content.template get_ref<const std::string&>();
         if (name == "nan") return std::numeric_limits<double>::quiet_NaN();
         if (name == "inf") return infinity;
         if (name == "-inf") return -infinity;
@@ -2242,10 +2246,10 @@ inline Json untagged(const Json& value) {
         const auto [encoded, subtype] = pair_of(content);
         const std::string bytes = bytes_of(encoded);
         std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
-        if (subtype.is_null()) return Json::binary(std::move(binary));
+        if (subtype.is_null()) return Value::binary(std::move(binary));
         if (!subtype.is_number_unsigned())
             throw JsonError("has a subtype of bytes that is no integer from 0 to 18446744073709551615");
-        return Json::binary(std::move(binary), subtype.get_ref<const std::uint64_t&>());
+        return Value::binary(std::move(binary), subtype.template get_ref<const std::uint64_t&>());
     }
     throw JsonError("has a tag that is not known");
 }
@@ -3920,13 +3924,16 @@ class EventReader {
 
     /// The next event that is complete.
     [[nodiscard]] std::optional<http::StreamEvent> next() {
-        if (events_.empty()) return std::nullopt;
-        std::optional<http::StreamEvent> event(std::move(events_.front()));
-        events_.pop_front();
+        if (!has_next()) return std::nullopt;
+        std::optional<http::StreamEvent> event(std::move(events_[taken_++]));
+        if (taken_ == events_.size()) {
+            events_.clear();
+            taken_ = 0;
+        }
         return event;
     }
 
-    [[nodiscard]] bool has_next() const noexcept { return !events_.empty(); }
+    [[nodiscard]] bool has_next() const noexcept { return taken_ != events_.size(); }
 
     /// What a client that comes again says in Last-Event-ID.
     [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
@@ -3988,7 +3995,8 @@ class EventReader {
     std::string last_id_;
     std::optional<std::chrono::milliseconds> retry_;
     std::uint64_t comments_ = 0;
-    std::deque<http::StreamEvent> events_;
+    Array<http::StreamEvent> events_;  // the first `taken_` of them were handed out
+    std::size_t taken_ = 0;
 };
 
 }  // namespace detail
@@ -13479,12 +13487,12 @@ struct UnixPath {
 };
 
 /// The path in "unix:/path", or nothing. "unix:80" is a host and a port: a file of that name is "unix:./80".
-inline std::optional<UnixPath> split_unix_path(std::string_view text) {
+inline OwningPtr<UnixPath> split_unix_path(std::string_view text) {
     constexpr std::string_view prefix = "unix:";
-    if (text.substr(0, prefix.size()) != prefix) return std::nullopt;
+    if (text.substr(0, prefix.size()) != prefix) return nullptr;
     text.remove_prefix(prefix.size());
-    if (parse_decimal<std::uint16_t>(text)) return std::nullopt;
-    return UnixPath{std::string(text)};
+    if (parse_decimal<std::uint16_t>(text)) return nullptr;
+    return OwningPtr<UnixPath>(new UnixPath{std::string(text)});
 }
 
 /// As the system wants it; 0, or the errno of a path that cannot be one. A NUL in it would end it early, and
@@ -13559,20 +13567,22 @@ struct HostAndPort {
 
 /// Takes "host:port", ":port" or "[v6]:port" apart; nothing if it is none of them. A NUL would end the host
 /// early.
-inline std::optional<HostAndPort> split_address(std::string_view text) {
+inline OwningPtr<HostAndPort> split_address(std::string_view text) {
     const std::size_t colon = text.rfind(':');
-    if (colon == std::string_view::npos) return std::nullopt;
-    HostAndPort parts{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1)), false};
-    if (!parse_decimal<std::uint16_t>(parts.port)) return std::nullopt;
-    if (parts.host.find('\0') != std::string::npos) return std::nullopt;
+    if (colon == std::string_view::npos) return nullptr;
+    OwningPtr<HostAndPort> split(
+        new HostAndPort{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1)), false});
+    HostAndPort& parts = *split;
+    if (!parse_decimal<std::uint16_t>(parts.port)) return nullptr;
+    if (parts.host.find('\0') != std::string::npos) return nullptr;
     if (parts.host.size() >= 2 && parts.host.front() == '[' && parts.host.back() == ']') {
         parts.host = parts.host.substr(1, parts.host.size() - 2);
         parts.in_brackets = true;
-        if (parts.host.empty()) return std::nullopt;
+        if (parts.host.empty()) return nullptr;
     } else if (parts.host.find(':') != std::string::npos) {
-        return std::nullopt;  // an IPv6 address without brackets is ambiguous
+        return nullptr;  // an IPv6 address without brackets is ambiguous
     }
-    return parts;
+    return split;
 }
 
 /// What the resolver found.
@@ -16023,7 +16033,7 @@ class JsonTally {
         }
     }
 
-    Array<std::pair<std::string, Number>> numbers_;
+    std::vector<std::pair<std::string, Number>> numbers_;
 };
 
 /// The same before a conversion and after it.
@@ -16146,7 +16156,7 @@ class JsonFit : private JsonNumbers<Value> {
         std::string name;
         std::size_t index = 0;
     };
-    using Way = Array<Step>;
+    using Way = std::vector<Step>;
     // The same on the way down, with nothing copied.
     struct Trail {
         const Trail* outer;
@@ -16338,7 +16348,7 @@ class JsonFit : private JsonNumbers<Value> {
     }
 
     Value& document_;
-    Array<Wide> wide_;
+    std::vector<Wide> wide_;
     bool has_numbers_ = false;
 };
 
@@ -16743,6 +16753,11 @@ struct PathParams {
     std::size_t count = 0;
 };
 
+struct KeptText {
+    std::string text;
+    KeptText* next = nullptr;
+};
+
 class Request {
   public:
     Method known_method = Method::other;
@@ -16757,8 +16772,7 @@ class Request {
     Array<FieldSlice> own_fields;  // of a request that no parser holds
     bool has_given_params = false;
     std::string given_params;  // what `params` are slices of, decoded, if the request came with them
-    std::forward_list<std::string>
-        decoded_texts;  // what views of decoded text given to the handler point into
+    OwningList<KeptText> decoded_texts;  // what views of decoded text given to the handler point into
 
     void clear() noexcept {
         known_method = Method::other;
@@ -16841,10 +16855,10 @@ class Request {
     /// Keeps a text for as long as the request and gives a view of it. A text that is kept already is not
     /// kept twice, so that a handler may ask as often as it likes.
     std::string_view keep(std::string text) {
-        for (const std::string& kept : decoded_texts) {
-            if (kept == text) return kept;
+        for (const KeptText* kept = decoded_texts.first(); kept != nullptr; kept = kept->next) {
+            if (kept->text == text) return kept->text;
         }
-        return decoded_texts.emplace_front(std::move(text));
+        return decoded_texts.push_front(new KeptText{std::move(text)}).text;
     }
 
   private:
@@ -17493,8 +17507,8 @@ struct Call {
     CallPlace place;
     std::string remote_address;
     Json values = Json::object();
-    std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
-    OwningList<After> afters;                     // the last that was given comes first
+    std::stop_source stop_source{std::nostopstate};  // made when a handler asks for its token
+    OwningList<After> afters;                        // the last that was given comes first
     TypedSlots state;
     CountedPtr<CallSpot> handle;  // what CallHandle shares; made for an answer in pieces
     Context context{*this};
@@ -17516,7 +17530,7 @@ struct Call {
     /// The answer is no longer wanted: tells the handler.
     void request_stop() noexcept {
         stop_requested = true;
-        if (stop_source) stop_source->request_stop();
+        stop_source.request_stop();
     }
 
     /// The handlers have ended: what they have left behind has no call any more.
@@ -17539,7 +17553,7 @@ struct Call {
         error = nullptr;
         if (!values.empty()) dismantle(values);
         remote_address.clear();
-        stop_source.reset();
+        if (stop_source.stop_possible()) stop_source = std::stop_source(std::nostopstate);
         afters.clear();
     }
 };
@@ -19500,9 +19514,10 @@ inline std::exception_ptr Context::error() const noexcept { return call_->error;
 inline bool Context::in_worker_pool() const noexcept { return call_->place.in_worker_pool; }
 inline int Context::worker_pool_size() const noexcept { return call_->place.worker_pool_size; }
 inline std::stop_token Context::stop_token() {
-    if (!call_->stop_source) call_->stop_source.emplace();
-    if (call_->stop_requested) call_->stop_source->request_stop();
-    return call_->stop_source->get_token();
+    std::stop_source& source = call_->stop_source;
+    if (!source.stop_possible()) source = std::stop_source();
+    if (call_->stop_requested) source.request_stop();
+    return source.get_token();
 }
 inline std::stop_token Context::draining_token() const noexcept { return this_task::stop_token(); }
 
@@ -23177,7 +23192,8 @@ inline void append_member(std::string& out, std::string_view name, const TextPai
     out += ']';
 }
 
-inline void append_values(std::string& out, const Json& values) {
+template <class Value>
+void append_values(std::string& out, const Value& values) {
     if (values.empty()) {
         out.append(R"(,"values":{})");
     } else if (is_exact_in_text(values)) {
@@ -23191,7 +23207,8 @@ inline void append_version(std::string& out) {
     out.append("{\"version\":").append(std::to_string(WorkerContext::version));
 }
 
-inline void append_document(std::string& out, const WorkerResponse& response) {
+template <std::same_as<WorkerResponse> Document>
+void append_document(std::string& out, const Document& response) {
     append_version(out);
     out.append(",\"status\":").append(std::to_string(response.status));
     append_member(out, "content_type", response.content_type);
@@ -23205,7 +23222,8 @@ inline void append_document(std::string& out, const WorkerResponse& response) {
     out += '}';
 }
 
-inline void append_document(std::string& out, const WorkerContext& request) {
+template <std::same_as<WorkerContext> Document>
+void append_document(std::string& out, const Document& request) {
     append_version(out);
     append_member(out, "route", request.route);
     append_member(out, "method", request.method);
@@ -27403,7 +27421,7 @@ class Acceptor {
     /// listener by then, it ends. Throws std::system_error if the reactor cannot watch the socket.
     Acceptor(Shard& shard, int listening)
         : shard_(shard),
-          watch_(std::in_place, shard.reactor, listening),
+          watch_(new Watch(shard.reactor, listening)),
           look_again_(shard.reactor, shard.room),
           loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
@@ -27558,7 +27576,7 @@ class Acceptor {
 
     Shard& shard_;
     Listener listener_;
-    std::optional<Watch> watch_;
+    OwningPtr<Watch> watch_;
     FlagTimer look_again_;
     PacedWarning no_resources_warning_;
     PacedWarning full_warning_;
@@ -28446,7 +28464,7 @@ class Run {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
         reactor_.serve_modules(routes->modules);
-        if (handling == Signals::handled) signals_.emplace(config.log);
+        if (handling == Signals::handled) signals_.reset(new HeardSignals(config.log));
         shutdown_.start();  // the last that may throw: its task needs the rest
     }
     Run(const Run&) = delete;
@@ -28658,7 +28676,7 @@ class Run {
     }
 
     const Config& config_;
-    mutable std::optional<HeardSignals> signals_;  // watches over the end of all that follows
+    OwningPtr<HeardSignals> signals_;  // watches over the end of all that follows
     Reactor reactor_;
     const FileLimit files_;  // before the shard, which counts on them
     Shard shard_;

@@ -109,7 +109,7 @@ TEST_CASE("host and port are taken apart at the last colon, brackets hold IPv6")
           Row{"[fe80::1%eth0]:80", "fe80::1%eth0", "80", true}, Row{"a.b-c:1", "a.b-c", "1", false}}) {
         CAPTURE(row.text);
         const auto parts = split_address(row.text);
-        REQUIRE(parts.has_value());
+        REQUIRE(static_cast<bool>(parts));
         CHECK(parts->host == row.host);
         CHECK(parts->port == row.port);
         CHECK(parts->in_brackets == row.in_brackets);

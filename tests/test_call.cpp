@@ -143,7 +143,8 @@ TEST_CASE("a call is built again after clear, and nothing of the last request is
 
 TEST_CASE("a head that was taken apart elsewhere is taken without a copy") {
     const std::string text = "GET /p?x=1 Host example.com";
-    detail::Array<detail::FieldSlice> fields = {{{11, 4}, {16, 11}}};
+    detail::Array<detail::FieldSlice> fields;
+    fields.push_back({{11, 4}, {16, 11}});
     Call call;
     CallBuilder builder(call);
     builder.take(text.data(), Method::get, {0, 3}, {4, 6}, fields);
@@ -179,7 +180,8 @@ TEST_CASE("the host of an absolute target counts, whatever the field says") {
         CAPTURE(is_taken);
         Call call;
         const std::string text = "GET http://other:8080/p%20q?x=1 Host test";
-        detail::Array<detail::FieldSlice> fields = {{{32, 4}, {37, 4}}};
+        detail::Array<detail::FieldSlice> fields;
+        fields.push_back({{32, 4}, {37, 4}});
         CallBuilder builder(call);
         if (is_taken) {
             builder.take(text.data(), Method::get, {0, 3}, {4, 27}, fields);

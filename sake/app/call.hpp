@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <stop_token>
@@ -136,8 +135,8 @@ struct Call {
     CallPlace place;
     std::string remote_address;
     Json values = Json::object();
-    std::optional<std::stop_source> stop_source;  // made when a handler asks for its token
-    OwningList<After> afters;                     // the last that was given comes first
+    std::stop_source stop_source{std::nostopstate};  // made when a handler asks for its token
+    OwningList<After> afters;                        // the last that was given comes first
     TypedSlots state;
     CountedPtr<CallSpot> handle;  // what CallHandle shares; made for an answer in pieces
     Context context{*this};
@@ -159,7 +158,7 @@ struct Call {
     /// The answer is no longer wanted: tells the handler.
     void request_stop() noexcept {
         stop_requested = true;
-        if (stop_source) stop_source->request_stop();
+        stop_source.request_stop();
     }
 
     /// The handlers have ended: what they have left behind has no call any more.
@@ -182,7 +181,7 @@ struct Call {
         error = nullptr;
         if (!values.empty()) dismantle(values);
         remote_address.clear();
-        stop_source.reset();
+        if (stop_source.stop_possible()) stop_source = std::stop_source(std::nostopstate);
         afters.clear();
     }
 };

@@ -298,9 +298,10 @@ inline std::exception_ptr Context::error() const noexcept { return call_->error;
 inline bool Context::in_worker_pool() const noexcept { return call_->place.in_worker_pool; }
 inline int Context::worker_pool_size() const noexcept { return call_->place.worker_pool_size; }
 inline std::stop_token Context::stop_token() {
-    if (!call_->stop_source) call_->stop_source.emplace();
-    if (call_->stop_requested) call_->stop_source->request_stop();
-    return call_->stop_source->get_token();
+    std::stop_source& source = call_->stop_source;
+    if (!source.stop_possible()) source = std::stop_source();
+    if (call_->stop_requested) source.request_stop();
+    return source.get_token();
 }
 inline std::stop_token Context::draining_token() const noexcept { return this_task::stop_token(); }
 

@@ -16,9 +16,9 @@
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include "sake/app/json_numbers.hpp"
-#include "sake/base/array.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer.hpp"
 
@@ -106,7 +106,7 @@ class JsonFit : private JsonNumbers<Value> {
         std::string name;
         std::size_t index = 0;
     };
-    using Way = Array<Step>;
+    using Way = std::vector<Step>;
     // The same on the way down, with nothing copied.
     struct Trail {
         const Trail* outer;
@@ -298,7 +298,7 @@ class JsonFit : private JsonNumbers<Value> {
     }
 
     Value& document_;
-    Array<Wide> wide_;
+    std::vector<Wide> wide_;
     bool has_numbers_ = false;
 };
 

@@ -11,8 +11,8 @@
 #include <limits>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "sake/base/array.hpp"
 #include "sake/base/json.hpp"
 
 namespace sake {
@@ -110,7 +110,7 @@ class JsonTally {
         }
     }
 
-    Array<std::pair<std::string, Number>> numbers_;
+    std::vector<std::pair<std::string, Number>> numbers_;
 };
 
 /// The same before a conversion and after it.

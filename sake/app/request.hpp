@@ -5,7 +5,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <forward_list>
 #include <iterator>
 #include <optional>
 #include <span>
@@ -14,6 +13,7 @@
 #include <utility>
 
 #include "sake/base/array.hpp"
+#include "sake/base/owning_list.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http/slice.hpp"
@@ -35,6 +35,11 @@ struct PathParams {
     std::size_t count = 0;
 };
 
+struct KeptText {
+    std::string text;
+    KeptText* next = nullptr;
+};
+
 class Request {
   public:
     Method known_method = Method::other;
@@ -49,8 +54,7 @@ class Request {
     Array<FieldSlice> own_fields;  // of a request that no parser holds
     bool has_given_params = false;
     std::string given_params;  // what `params` are slices of, decoded, if the request came with them
-    std::forward_list<std::string>
-        decoded_texts;  // what views of decoded text given to the handler point into
+    OwningList<KeptText> decoded_texts;  // what views of decoded text given to the handler point into
 
     void clear() noexcept {
         known_method = Method::other;
@@ -133,10 +137,10 @@ class Request {
     /// Keeps a text for as long as the request and gives a view of it. A text that is kept already is not
     /// kept twice, so that a handler may ask as often as it likes.
     std::string_view keep(std::string text) {
-        for (const std::string& kept : decoded_texts) {
-            if (kept == text) return kept;
+        for (const KeptText* kept = decoded_texts.first(); kept != nullptr; kept = kept->next) {
+            if (kept->text == text) return kept->text;
         }
-        return decoded_texts.emplace_front(std::move(text));
+        return decoded_texts.push_front(new KeptText{std::move(text)}).text;
     }
 
   private:

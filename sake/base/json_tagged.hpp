@@ -1,6 +1,6 @@
 // Values of sake::Json that JSON text has no form for (infinities, NaN, bytes, text that is not UTF-8), in a
 // form that it has: arrays stay arrays, and what needs it becomes an object with one member that tells what
-// it is.
+// it is. Templates on the type of values, so that a program without worker routes does not compile them.
 #pragma once
 
 #include <algorithm>
@@ -21,64 +21,67 @@ namespace detail {
 
 /// Whether JSON text carries the value exactly: it has no form for infinities, NaN, bytes, and text that is
 /// not UTF-8.
-inline bool is_exact_in_text(const Json& value) {
+template <class Value>
+bool is_exact_in_text(const Value& value) {
     switch (value.type()) {
-        case Json::value_t::number_float:
-            return std::isfinite(value.get<double>());
-        case Json::value_t::string:
-            return is_valid_utf8(value.get_ref<const std::string&>());
-        case Json::value_t::binary:
-        case Json::value_t::discarded:
+        case Value::value_t::number_float:
+            return std::isfinite(value.template get<double>());
+        case Value::value_t::string:
+            return is_valid_utf8(value.template get_ref<const std::string&>());
+        case Value::value_t::binary:
+        case Value::value_t::discarded:
             return false;
-        case Json::value_t::object:
-            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
+        case Value::value_t::object:
+            for (const auto& [name, member] : value.template get_ref<const typename Value::object_t&>()) {
                 if (!is_valid_utf8(name) || !is_exact_in_text(member)) return false;
             }
             return true;
-        case Json::value_t::array:
-            return std::all_of(value.begin(), value.end(), is_exact_in_text);
+        case Value::value_t::array:
+            return std::all_of(value.begin(), value.end(), is_exact_in_text<Value>);
         default:
             return true;
     }
 }
 
-inline Json tag(std::string name, Json content) {
-    Json::object_t object;
+template <class Value>
+Value tag(std::string name, Value content) {
+    typename Value::object_t object;
     object.emplace(std::move(name), std::move(content));
     return object;
 }
 
 /// The value in a form that JSON text carries exactly: what it has no form for becomes an object with one
 /// member that names what it is, and so does an object.
-inline Json tagged(const Json& value) {
+template <class Value>
+Value tagged(const Value& value) {
     switch (value.type()) {
-        case Json::value_t::number_float: {
-            const double number = value.get<double>();
+        case Value::value_t::number_float: {
+            const double number = value.template get<double>();
             if (std::isfinite(number)) return value;
             const std::string name = std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
-            return tag("number", name);
+            return tag<Value>("number", name);
         }
-        case Json::value_t::string: {
-            const auto& text = value.get_ref<const std::string&>();
+        case Value::value_t::string: {
+            const auto& text = value.template get_ref<const std::string&>();
             if (is_valid_utf8(text)) return value;
-            return tag("base64", base64_encode(text));
+            return tag<Value>("base64", base64_encode(text));
         }
-        case Json::value_t::binary: {
-            const Json::binary_t& binary = value.get_binary();
+        case Value::value_t::binary: {
+            const typename Value::binary_t& binary = value.get_binary();
             const std::string_view bytes(reinterpret_cast<const char*>(binary.data()), binary.size());
-            const Json subtype = binary.has_subtype() ? Json(binary.subtype()) : Json();
-            return tag("binary", Json::array_t{base64_encode(bytes), subtype});
+            const Value subtype = binary.has_subtype() ? Value(binary.subtype()) : Value();
+            return tag<Value>("binary", typename Value::array_t{base64_encode(bytes), subtype});
         }
-        case Json::value_t::object: {
-            Json members = Json::array();
-            for (const auto& [name, member] : value.get_ref<const Json::object_t&>()) {
-                members.push_back(Json::array_t{tagged(Json(name)), tagged(member)});
+        case Value::value_t::object: {
+            Value members = Value::array();
+            for (const auto& [name, member] : value.template get_ref<const typename Value::object_t&>()) {
+                members.push_back(typename Value::array_t{tagged(Value(name)), tagged(member)});
             }
-            return tag("object", std::move(members));
+            return tag<Value>("object", std::move(members));
         }
-        case Json::value_t::array: {
-            Json elements = Json::array();
-            for (const Json& element : value) elements.push_back(tagged(element));
+        case Value::value_t::array: {
+            Value elements = Value::array();
+            for (const Value& element : value) elements.push_back(tagged(element));
             return elements;
         }
         default:
@@ -87,33 +90,35 @@ inline Json tagged(const Json& value) {
 }
 
 /// The two things of a pair. Throws JsonError if it is none.
-inline std::pair<const Json&, const Json&> pair_of(const Json& content) {
+template <class Value>
+std::pair<const Value&, const Value&> pair_of(const Value& content) {
     if (!content.is_array() || content.size() != 2) throw JsonError("has a pair that is none");
     return {content[0], content[1]};
 }
 
 /// The value that `tagged` made this of. Throws JsonError or a nlohmann exception if it made no such thing.
-inline Json untagged(const Json& value) {
+template <class Value>
+Value untagged(const Value& value) {
     if (value.is_array()) {
-        Json elements = Json::array();
-        for (const Json& element : value) elements.push_back(untagged(element));
+        Value elements = Value::array();
+        for (const Value& element : value) elements.push_back(untagged(element));
         return elements;
     }
     if (!value.is_object()) return value;
     if (value.size() != 1) throw JsonError("has an object that is no tag");
     const std::string& tag = value.begin().key();
-    const Json& content = value.begin().value();
-    const auto bytes_of = [](const Json& text) {
-        auto bytes = base64_decode(text.get_ref<const std::string&>());
+    const Value& content = value.begin().value();
+    const auto bytes_of = [](const Value& text) {
+        auto bytes = base64_decode(text.template get_ref<const std::string&>());
         if (!bytes) throw JsonError("is not valid base64");
         return std::move(*bytes);
     };
     if (tag == "object") {
         if (!content.is_array()) throw JsonError("has an object that is no list of members");
-        Json members = Json::object();
-        for (const Json& member : content) {
+        Value members = Value::object();
+        for (const Value& member : content) {
             const auto [name, value_of_it] = pair_of(member);
-            auto key = untagged(name).get<std::string>();
+            auto key = untagged(name).template get<std::string>();
             if (members.contains(key)) throw JsonError("has a member twice");
             members[std::move(key)] = untagged(value_of_it);
         }
@@ -122,7 +127,7 @@ inline Json untagged(const Json& value) {
     if (tag == "base64") return bytes_of(content);
     if (tag == "number") {
         constexpr double infinity = std::numeric_limits<double>::infinity();
-        const auto& name = content.get_ref<const std::string&>();
+        const auto& name = content.template get_ref<const std::string&>();
         if (name == "nan") return std::numeric_limits<double>::quiet_NaN();
         if (name == "inf") return infinity;
         if (name == "-inf") return -infinity;
@@ -131,10 +136,10 @@ inline Json untagged(const Json& value) {
         const auto [encoded, subtype] = pair_of(content);
         const std::string bytes = bytes_of(encoded);
         std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
-        if (subtype.is_null()) return Json::binary(std::move(binary));
+        if (subtype.is_null()) return Value::binary(std::move(binary));
         if (!subtype.is_number_unsigned())
             throw JsonError("has a subtype of bytes that is no integer from 0 to 18446744073709551615");
-        return Json::binary(std::move(binary), subtype.get_ref<const std::uint64_t&>());
+        return Value::binary(std::move(binary), subtype.template get_ref<const std::uint64_t&>());
     }
     throw JsonError("has a tag that is not known");
 }

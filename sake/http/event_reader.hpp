@@ -5,12 +5,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "sake/base/array.hpp"
 #include "sake/base/text.hpp"
 
 namespace sake {
@@ -46,13 +46,16 @@ class EventReader {
 
     /// The next event that is complete.
     [[nodiscard]] std::optional<http::StreamEvent> next() {
-        if (events_.empty()) return std::nullopt;
-        std::optional<http::StreamEvent> event(std::move(events_.front()));
-        events_.pop_front();
+        if (!has_next()) return std::nullopt;
+        std::optional<http::StreamEvent> event(std::move(events_[taken_++]));
+        if (taken_ == events_.size()) {
+            events_.clear();
+            taken_ = 0;
+        }
         return event;
     }
 
-    [[nodiscard]] bool has_next() const noexcept { return !events_.empty(); }
+    [[nodiscard]] bool has_next() const noexcept { return taken_ != events_.size(); }
 
     /// What a client that comes again says in Last-Event-ID.
     [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
@@ -114,7 +117,8 @@ class EventReader {
     std::string last_id_;
     std::optional<std::chrono::milliseconds> retry_;
     std::uint64_t comments_ = 0;
-    std::deque<http::StreamEvent> events_;
+    Array<http::StreamEvent> events_;  // the first `taken_` of them were handed out
+    std::size_t taken_ = 0;
 };
 
 }  // namespace detail

@@ -8,12 +8,12 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "sake/async/sys.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/base/peer_address.hpp"
 #include "sake/base/text.hpp"
 
@@ -36,12 +36,12 @@ struct UnixPath {
 };
 
 /// The path in "unix:/path", or nothing. "unix:80" is a host and a port: a file of that name is "unix:./80".
-inline std::optional<UnixPath> split_unix_path(std::string_view text) {
+inline OwningPtr<UnixPath> split_unix_path(std::string_view text) {
     constexpr std::string_view prefix = "unix:";
-    if (text.substr(0, prefix.size()) != prefix) return std::nullopt;
+    if (text.substr(0, prefix.size()) != prefix) return nullptr;
     text.remove_prefix(prefix.size());
-    if (parse_decimal<std::uint16_t>(text)) return std::nullopt;
-    return UnixPath{std::string(text)};
+    if (parse_decimal<std::uint16_t>(text)) return nullptr;
+    return OwningPtr<UnixPath>(new UnixPath{std::string(text)});
 }
 
 /// As the system wants it; 0, or the errno of a path that cannot be one. A NUL in it would end it early, and
@@ -116,20 +116,22 @@ struct HostAndPort {
 
 /// Takes "host:port", ":port" or "[v6]:port" apart; nothing if it is none of them. A NUL would end the host
 /// early.
-inline std::optional<HostAndPort> split_address(std::string_view text) {
+inline OwningPtr<HostAndPort> split_address(std::string_view text) {
     const std::size_t colon = text.rfind(':');
-    if (colon == std::string_view::npos) return std::nullopt;
-    HostAndPort parts{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1)), false};
-    if (!parse_decimal<std::uint16_t>(parts.port)) return std::nullopt;
-    if (parts.host.find('\0') != std::string::npos) return std::nullopt;
+    if (colon == std::string_view::npos) return nullptr;
+    OwningPtr<HostAndPort> split(
+        new HostAndPort{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1)), false});
+    HostAndPort& parts = *split;
+    if (!parse_decimal<std::uint16_t>(parts.port)) return nullptr;
+    if (parts.host.find('\0') != std::string::npos) return nullptr;
     if (parts.host.size() >= 2 && parts.host.front() == '[' && parts.host.back() == ']') {
         parts.host = parts.host.substr(1, parts.host.size() - 2);
         parts.in_brackets = true;
-        if (parts.host.empty()) return std::nullopt;
+        if (parts.host.empty()) return nullptr;
     } else if (parts.host.find(':') != std::string::npos) {
-        return std::nullopt;  // an IPv6 address without brackets is ambiguous
+        return nullptr;  // an IPv6 address without brackets is ambiguous
     }
-    return parts;
+    return split;
 }
 
 /// What the resolver found.

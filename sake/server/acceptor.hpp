@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <exception>
 #include <new>
-#include <optional>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -50,7 +49,7 @@ class Acceptor {
     /// listener by then, it ends. Throws std::system_error if the reactor cannot watch the socket.
     Acceptor(Shard& shard, int listening)
         : shard_(shard),
-          watch_(std::in_place, shard.reactor, listening),
+          watch_(new Watch(shard.reactor, listening)),
           look_again_(shard.reactor, shard.room),
           loop_(spawn_on(shard.reactor, run())) {}
     Acceptor(const Acceptor&) = delete;
@@ -205,7 +204,7 @@ class Acceptor {
 
     Shard& shard_;
     Listener listener_;
-    std::optional<Watch> watch_;
+    OwningPtr<Watch> watch_;
     FlagTimer look_again_;
     PacedWarning no_resources_warning_;
     PacedWarning full_warning_;

@@ -10,7 +10,6 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
-#include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -55,7 +54,7 @@ class Run {
         if (carrier_) shard_.use_carrier(*carrier_);
         reactor_.set_log(config.log);
         reactor_.serve_modules(routes->modules);
-        if (handling == Signals::handled) signals_.emplace(config.log);
+        if (handling == Signals::handled) signals_.reset(new HeardSignals(config.log));
         shutdown_.start();  // the last that may throw: its task needs the rest
     }
     Run(const Run&) = delete;
@@ -267,7 +266,7 @@ class Run {
     }
 
     const Config& config_;
-    mutable std::optional<HeardSignals> signals_;  // watches over the end of all that follows
+    OwningPtr<HeardSignals> signals_;  // watches over the end of all that follows
     Reactor reactor_;
     const FileLimit files_;  // before the shard, which counts on them
     Shard shard_;

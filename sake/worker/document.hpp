@@ -121,7 +121,8 @@ inline void append_member(std::string& out, std::string_view name, const TextPai
     out += ']';
 }
 
-inline void append_values(std::string& out, const Json& values) {
+template <class Value>
+void append_values(std::string& out, const Value& values) {
     if (values.empty()) {
         out.append(R"(,"values":{})");
     } else if (is_exact_in_text(values)) {
@@ -135,7 +136,8 @@ inline void append_version(std::string& out) {
     out.append("{\"version\":").append(std::to_string(WorkerContext::version));
 }
 
-inline void append_document(std::string& out, const WorkerResponse& response) {
+template <std::same_as<WorkerResponse> Document>
+void append_document(std::string& out, const Document& response) {
     append_version(out);
     out.append(",\"status\":").append(std::to_string(response.status));
     append_member(out, "content_type", response.content_type);
@@ -149,7 +151,8 @@ inline void append_document(std::string& out, const WorkerResponse& response) {
     out += '}';
 }
 
-inline void append_document(std::string& out, const WorkerContext& request) {
+template <std::same_as<WorkerContext> Document>
+void append_document(std::string& out, const Document& request) {
     append_version(out);
     append_member(out, "route", request.route);
     append_member(out, "method", request.method);
