@@ -296,8 +296,29 @@
 #define SAKE_HAS_ACCEPT4 0
 #endif
 
-#include <algorithm>
 #include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -317,48 +338,27 @@
 #include <cstring>
 #include <ctime>
 #include <deque>
-#include <dirent.h>
 #include <exception>
-#include <fcntl.h>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
 #include <limits>
-#include <limits.h>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <poll.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <span>
 #include <stdexcept>
-#include <stdlib.h>
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <sys/uio.h>
-#include <sys/un.h>
 #include <system_error>
 #include <thread>
-#include <time.h>
 #include <tuple>
 #include <type_traits>
-#include <unistd.h>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -2261,19 +2261,21 @@ Value untagged(const Value& value) {
 // ---- sake/base/json_writer.hpp ----
 
 // Writing JSON as compact text, as nlohmann's dump does, but quicker to compile and to run, and unable to
-// fail.
+// fail. Templates on the type of values, so that a program without JSON does not compile them.
 
 namespace sake {
 inline namespace v0 {
 
 /// Appends a JSON value as compact text. Text in it that is not UTF-8 gets U+FFFD where it is not, infinities
 /// and NaN are null, bytes are an object as nlohmann writes it.
-void append_json(std::string& out, const Json& value);
+template <class Value = Json>
+void append_json(std::string& out, const std::type_identity_t<Value>& value);
 
 /// The same as a text of its own.
-[[nodiscard]] inline std::string dump_json(const Json& value) {
+template <class Value = Json>
+[[nodiscard]] std::string dump_json(const std::type_identity_t<Value>& value) {
     std::string out;
-    append_json(out, value);
+    append_json<Value>(out, value);
     return out;
 }
 
@@ -2363,7 +2365,8 @@ void append_json_list(std::string& out, const Items& items, AppendOne append_one
     }
 }
 
-inline void append_json_bytes(std::string& out, const Json::binary_t& bytes) {
+template <class Bytes>
+void append_json_bytes(std::string& out, const Bytes& bytes) {
     out.append(R"({"bytes":[)");
     append_json_list(out, bytes, [&](std::uint8_t byte) { append_json_integer(out, unsigned{byte}); });
     out.append(R"(],"subtype":)");
@@ -2375,42 +2378,50 @@ inline void append_json_bytes(std::string& out, const Json::binary_t& bytes) {
     out += '}';
 }
 
-inline void append_json_object(std::string& out, const Json::object_t& members) {
+template <class Value>
+void append_json_object(std::string& out, const typename Value::object_t& members) {
     out += '{';
     append_json_list(out, members, [&](const auto& member) {
         append_json_text(out, member.first);
         out += ':';
-        append_json(out, member.second);
+        append_json<Value>(out, member.second);
     });
     out += '}';
 }
 
-inline void append_json_array(std::string& out, const Json::array_t& elements) {
+template <class Value>
+void append_json_array(std::string& out, const typename Value::array_t& elements) {
     out += '[';
-    append_json_list(out, elements, [&](const Json& element) { append_json(out, element); });
+    append_json_list(out, elements, [&](const Value& element) { append_json<Value>(out, element); });
     out += ']';
 }
 
 }  // namespace detail
 
-inline void append_json(std::string& out, const Json& value) {
+template <class Value>
+void append_json(std::string& out, const std::type_identity_t<Value>& value) {
     switch (value.type()) {
-        case Json::value_t::object:
-            return detail::append_json_object(out, value.get_ref<const Json::object_t&>());
-        case Json::value_t::array:
-            return detail::append_json_array(out, value.get_ref<const Json::array_t&>());
-        case Json::value_t::string:
-            return detail::append_json_text(out, value.get_ref<const std::string&>());
-        case Json::value_t::boolean:
-            out.append(value.get_ref<const Json::boolean_t&>() ? "true" : "false");
+        case Value::value_t::object:
+            return detail::append_json_object<Value>(
+                out, value.template get_ref<const typename Value::object_t&>());
+        case Value::value_t::array:
+            return detail::append_json_array<Value>(out,
+                                                    value.template get_ref<const typename Value::array_t&>());
+        case Value::value_t::string:
+            return detail::append_json_text(out, value.template get_ref<const std::string&>());
+        case Value::value_t::boolean:
+            out.append(value.template get_ref<const typename Value::boolean_t&>() ? "true" : "false");
             return;
-        case Json::value_t::number_integer:
-            return detail::append_json_integer(out, value.get_ref<const Json::number_integer_t&>());
-        case Json::value_t::number_unsigned:
-            return detail::append_json_integer(out, value.get_ref<const Json::number_unsigned_t&>());
-        case Json::value_t::number_float:
-            return detail::append_json_float(out, value.get_ref<const Json::number_float_t&>());
-        case Json::value_t::binary:
+        case Value::value_t::number_integer:
+            return detail::append_json_integer(
+                out, value.template get_ref<const typename Value::number_integer_t&>());
+        case Value::value_t::number_unsigned:
+            return detail::append_json_integer(
+                out, value.template get_ref<const typename Value::number_unsigned_t&>());
+        case Value::value_t::number_float:
+            return detail::append_json_float(out,
+                                             value.template get_ref<const typename Value::number_float_t&>());
+        case Value::value_t::binary:
             return detail::append_json_bytes(out, value.get_binary());
         default:
             out.append("null");
@@ -16395,6 +16406,16 @@ struct ProblemMembers {
     bool has_title = false;
 };
 
+/// The same members as JSON, for those that are added to them. Only a program that gives some compiles JSON
+/// for it.
+struct GivenMembers : Counted {
+    virtual ~GivenMembers() = default;
+};
+template <class Value>
+struct GivenMembersOf final : GivenMembers {
+    Value object = Value::object();
+};
+
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
 /// detail the title stands for it.
 inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
@@ -16435,7 +16456,8 @@ class HttpError : public std::exception {
     /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
     /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
     /// for what is not an object.
-    HttpError& with(const Json& members);
+    template <class Value = Json>
+    HttpError& with(const std::type_identity_t<Value>& members);
 
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
@@ -16448,13 +16470,12 @@ class HttpError : public std::exception {
     int status_;
     std::string detail_;
     http::Headers headers_;
-    Json members_ = Json::object();
-    detail::ProblemMembers extra_;  // the same as text
+    detail::CountedPtr<const detail::GivenMembers> given_;  // none until some are given
+    detail::ProblemMembers extra_;                          // the same as text
 };
 
-// The text is made here, and not for every answer, so that only a program with members of its own compiles
-// it.
-inline HttpError& HttpError::with(const Json& members) {
+template <class Value>
+HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
     for (const char* name : {"status", "detail"}) {
@@ -16463,14 +16484,19 @@ inline HttpError& HttpError::with(const Json& members) {
                                         "' is what the constructor takes");
         }
     }
-    members_.update(members);
-    extra_.has_type = members_.contains("type");
-    extra_.has_title = members_.contains("title");
-    extra_.text.clear();
-    for (auto each = members_.begin(); each != members_.end(); ++each) {
-        detail::append_json_text(extra_.text += ',', each.key());
-        append_json(extra_.text += ':', each.value());
+    using Given = detail::GivenMembersOf<Value>;
+    detail::CountedPtr<Given> all(new Given);
+    if (given_) all->object = static_cast<const Given&>(*given_).object;
+    all->object.update(members);
+    detail::ProblemMembers extra;
+    extra.has_type = all->object.contains("type");
+    extra.has_title = all->object.contains("title");
+    for (auto each = all->object.begin(); each != all->object.end(); ++each) {
+        detail::append_json_text(extra.text += ',', each.key());
+        append_json<Value>(extra.text += ':', each.value());
     }
+    given_ = all;
+    extra_ = std::move(extra);
     return *this;
 }
 
@@ -17300,8 +17326,12 @@ class Context {
     Context& html(std::string_view body);
     Context& html(int code, std::string_view body) { return status(code).html(body); }
     /// JSON of anything that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
-    Context& json(const Json& value);
-    Context& json(int code, const Json& value) { return status(code).json(value); }
+    template <class Value = Json>
+    Context& json(const std::type_identity_t<Value>& value);
+    template <class Value = Json>
+    Context& json(int code, const std::type_identity_t<Value>& value) {
+        return status(code).json<Value>(value);
+    }
     /// Any bytes, under any content type. A std::string that is moved in is not copied.
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(Bytes&& bytes, std::string_view content_type);
@@ -17340,10 +17370,12 @@ class Context {
     template <class T>
     void set(std::string_view key, T&& value);
     /// A value that was set, as JSON; null if there is none.
-    [[nodiscard]] const Json& get(std::string_view key) const;
+    template <std::same_as<Json> Value = Json>
+    [[nodiscard]] const Value& get(std::string_view key) const;
     /// A value that was set, as a T. Throws std::out_of_range if there is none or a T does not hold its
     /// number, nlohmann's type_error if it is something else.
     template <class T>
+        requires(!std::same_as<T, Json>)
     [[nodiscard]] T get(std::string_view key) const;
     /// The same, or the fallback if there is none.
     template <class T>
@@ -17423,10 +17455,16 @@ class TypedSlots {
   public:
     template <class T>
     [[nodiscard]] T& get() {
-        for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
-            if (slot->type == &type_of<T>) return static_cast<SlotOf<T>*>(slot)->object;
-        }
+        if (T* const found = find<T>()) return *found;
         return static_cast<SlotOf<T>&>(slots_.push_front(new SlotOf<T>())).object;
+    }
+    /// nullptr if nobody has asked for it by `get`.
+    template <class T>
+    [[nodiscard]] T* find() noexcept {
+        for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
+            if (slot->type == &type_of<T>) return &static_cast<SlotOf<T>*>(slot)->object;
+        }
+        return nullptr;
     }
     void clear() noexcept { slots_.clear(); }
 
@@ -17448,6 +17486,16 @@ class TypedSlots {
     static inline char type_of = 0;  // whose address stands for the type
 
     OwningList<Slot> slots_;
+};
+
+/// What Context::set has set, in a slot of the call. Only a program that sets something compiles JSON for it.
+template <class Value>
+struct KeptValues {
+    KeptValues() = default;
+    KeptValues(const KeptValues&) = delete;
+    KeptValues& operator=(const KeptValues&) = delete;
+    ~KeptValues() { dismantle(object); }
+    Value object = Value::object();
 };
 
 /// A function that Context::after was given.
@@ -17487,10 +17535,7 @@ struct Call {
     Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
-    ~Call() {
-        end_handles();
-        dismantle(values);
-    }
+    ~Call() { end_handles(); }
 
     Request request;
     Response response;
@@ -17506,7 +17551,6 @@ struct Call {
     std::exception_ptr error;
     CallPlace place;
     std::string remote_address;
-    Json values = Json::object();
     std::stop_source stop_source{std::nostopstate};  // made when a handler asks for its token
     OwningList<After> afters;                        // the last that was given comes first
     TypedSlots state;
@@ -17551,7 +17595,6 @@ struct Call {
         stop_requested = false;
         cause = AnswerCause::handler;
         error = nullptr;
-        if (!values.empty()) dismantle(values);
         remote_address.clear();
         if (stop_source.stop_possible()) stop_source = std::stop_source(std::nostopstate);
         afters.clear();
@@ -19407,10 +19450,11 @@ inline Context& Context::html(std::string_view body) {
     call_->response.body.assign(body);
     return *this;
 }
-inline Context& Context::json(const Json& value) {
+template <class Value>
+Context& Context::json(const std::type_identity_t<Value>& value) {
     call_->response.set_static_type("application/json");
     call_->response.body.clear();
-    append_json(call_->response.body, value);
+    append_json<Value>(call_->response.body, value);
     return *this;
 }
 template <std::convertible_to<std::string_view> Bytes>
@@ -19454,15 +19498,19 @@ void Context::set(std::string_view key, T&& value) {
         std::is_constructible_v<Json, T&&>,
         "ctx.set: this type has no JSON form; write a to_json for it, so that it can cross to a worker");
     if constexpr (std::is_constructible_v<Json, T&&>) {
-        call_->values[std::string(key)] = std::forward<T>(value);
+        call_->state.get<detail::KeptValues<Json>>().object[std::string(key)] = std::forward<T>(value);
     }
 }
-inline const Json& Context::get(std::string_view key) const {
-    static const Json null;
-    const auto found = call_->values.find(std::string(key));
-    return found == call_->values.end() ? null : *found;
+template <std::same_as<Json> Value>
+const Value& Context::get(std::string_view key) const {
+    static const Value null;
+    const auto* const values = call_->state.find<detail::KeptValues<Value>>();
+    if (values == nullptr) return null;
+    const auto found = values->object.find(std::string(key));
+    return found == values->object.end() ? null : *found;
 }
 template <class T>
+    requires(!std::same_as<T, Json>)
 T Context::get(std::string_view key) const {
     const Json& value = get(key);
     if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
@@ -20361,7 +20409,10 @@ class Event {
     /// An event with this data; each of its lines, whatever they end with, becomes a line of data.
     explicit Event(std::string data) : message_(new detail::EventFields) { message_->data = std::move(data); }
     /// An event whose data is JSON.
-    [[nodiscard]] static Event json(const Json& value) { return Event(dump_json(value)); }
+    template <class Value = Json>
+    [[nodiscard]] static Event json(const std::type_identity_t<Value>& value) {
+        return Event(dump_json<Value>(value));
+    }
 
     Event(const Event& other) : message_(copy_of(other)) {
         if (other.is_set()) set();
@@ -20624,7 +20675,10 @@ class EventStream {
         return write(event.text());
     }
     /// An event whose data is JSON, of anything that nlohmann/json converts.
-    [[nodiscard]] detail::SendEvents send_json(const Json& value) { return send(Event::json(value)); }
+    template <class Value = Json>
+    [[nodiscard]] detail::SendEvents send_json(const std::type_identity_t<Value>& value) {
+        return send(Event::json<Value>(value));
+    }
     /// A comment, which clients ignore.
     [[nodiscard]] detail::SendEvents comment(std::string_view text = {}) {
         std::string lines;
@@ -23108,7 +23162,13 @@ struct WorkerResponse {
     // The path of a file that is the body: the process that answers the client opens it. See Context::file.
     std::optional<std::string> file = {};
 
-    bool operator==(const WorkerResponse&) const = default;
+    // A template: a comparison of Json values is long to compile.
+    template <std::same_as<WorkerResponse> Other>
+    bool operator==(const Other& other) const {
+        return status == other.status && content_type == other.content_type && headers == other.headers &&
+               body == other.body && values == other.values && close == other.close &&
+               aborted == other.aborted && error == other.error && file == other.file;
+    }
 };
 
 /// A request as it travels. All text may hold any bytes; what is not UTF-8 crosses as base64.
@@ -23127,7 +23187,13 @@ struct WorkerContext {
     std::string remote_address = {};
     WorkerResponse response = {};  // what middleware has set so far
 
-    bool operator==(const WorkerContext&) const = default;
+    template <std::same_as<WorkerContext> Other>
+    bool operator==(const Other& other) const {
+        return route == other.route && method == other.method && target == other.target &&
+               path == other.path && params == other.params && query == other.query &&
+               headers == other.headers && body == other.body && values == other.values &&
+               remote_address == other.remote_address && response == other.response;
+    }
 };
 
 /// How large and how deeply nested a document may be that is read, and how many values it may have.
@@ -23137,9 +23203,16 @@ struct WorkerLimits {
     std::size_t values = 1'000'000;
 };
 
+namespace detail {
+
+template <class T>
+concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
+
+}  // namespace detail
+
 /// The document as JSON text.
-[[nodiscard]] std::string to_text(const WorkerContext& request);
-[[nodiscard]] std::string to_text(const WorkerResponse& response);
+template <detail::WorkerDocument Document>
+[[nodiscard]] std::string to_text(const Document& document);
 
 /// Reads a document: `from_text<sake::WorkerContext>(text)`. Members that it does not know are skipped.
 /// Throws JsonError that says what is wrong with it.
@@ -23147,9 +23220,6 @@ template <class Document>
 [[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
 
 namespace detail {
-
-template <class T>
-concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
 
 // --- Writing ---
 
@@ -23403,8 +23473,10 @@ std::string document_text(const Document& document) {
 
 }  // namespace detail
 
-inline std::string to_text(const WorkerContext& request) { return detail::document_text(request); }
-inline std::string to_text(const WorkerResponse& response) { return detail::document_text(response); }
+template <detail::WorkerDocument Document>
+std::string to_text(const Document& document) {
+    return detail::document_text(document);
+}
 
 template <class Document>
 Document from_text(std::string_view text, WorkerLimits limits) {
@@ -23447,8 +23519,11 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-inline WorkerResponse describe_response(const Response& response) {
-    WorkerResponse out;
+// Templates, so that only a program with worker routes compiles them.
+
+template <std::same_as<WorkerResponse> Document = WorkerResponse>
+Document describe_response(const Response& response) {
+    Document out;
     out.status = response.status;
     out.content_type = response.content_type();
     for (const auto& [name, value] : response.headers) out.headers.emplace_back(name, value);
@@ -23462,7 +23537,8 @@ inline WorkerResponse describe_response(const Response& response) {
 
 /// Makes it the response that the document describes, which may come from anybody: it passes the checks of
 /// what handlers set. Throws std::invalid_argument, and then the response stays as it was.
-inline void apply_response(Response& response, WorkerResponse&& document) {
+template <std::same_as<WorkerResponse> Document>
+void apply_response(Response& response, Document&& document) {
     http::Headers fields;
     bool close = document.close;
     for (const auto& field : document.headers) {
@@ -23495,8 +23571,9 @@ inline void apply_response(Response& response, WorkerResponse&& document) {
     throw std::runtime_error(error);
 }
 
-inline WorkerContext describe_request(Call& call) {
-    WorkerContext out;
+template <std::same_as<WorkerContext> Document = WorkerContext>
+Document describe_request(Call& call) {
+    Document out;
     Request& request = call.request;
     out.route = call.route->pattern();
     out.method = request.method();
@@ -23508,7 +23585,7 @@ inline WorkerContext describe_request(Call& call) {
     out.query = request.raw_query();
     for (const auto& [name, value] : call.context.headers()) out.headers.emplace_back(name, value);
     out.body = request.body;
-    out.values = call.values;
+    if (const auto* const values = call.state.find<KeptValues<Json>>()) out.values = values->object;
     out.remote_address = call.context.remote_address();
     out.response = describe_response(call.response);
     return out;
@@ -23529,9 +23606,10 @@ struct RequestLimits {
 };
 
 /// Checks that a server could have received the request of a document: whoever wrote it may be anybody.
+template <std::same_as<WorkerContext> Document>
 class RequestCheck {
   public:
-    RequestCheck(const RouteEntry& route, const WorkerContext& document, const RequestLimits& limits)
+    RequestCheck(const RouteEntry& route, const Document& document, const RequestLimits& limits)
         : route_(route), document_(document), limits_(limits) {}
 
     /// Throws std::invalid_argument that says what is wrong.
@@ -23595,15 +23673,15 @@ class RequestCheck {
     }
 
     const RouteEntry& route_;
-    const WorkerContext& document_;
+    const Document& document_;
     const RequestLimits& limits_;
 };
 
 /// Makes `call` the request that the document describes, for a worker route that takes it. Throws
 /// std::invalid_argument if the document describes no request that the route could have received, or is
 /// beyond the limits.
-inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& document,
-                       const RequestLimits& limits = {}) {
+template <std::same_as<WorkerContext> Document>
+void build_call(Call& call, const RouteEntry& route, Document&& document, const RequestLimits& limits = {}) {
     RequestCheck(route, document, limits).demand_valid();
     CallBuilder builder(call);
     builder.begin(document.method, document.target);
@@ -23615,7 +23693,7 @@ inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& docu
     for (const auto& [name, value] : document.params) builder.param(value);
     call.route = &route;
     call.position = route.chain().size();
-    call.values = std::move(document.values);
+    if (!document.values.empty()) call.state.get<KeptValues<Json>>().object.swap(document.values);
     call.remote_address = std::move(document.remote_address);
 }
 
@@ -23772,7 +23850,9 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         if (!response_.empty()) {
             auto response = from_text<WorkerResponse>(response_, no_limits);
             if (response.aborted) call.is_aborted = true;
-            call.values.swap(response.values);
+            if (!response.values.empty() || call.state.find<KeptValues<Json>>() != nullptr) {
+                call.state.get<KeptValues<Json>>().object.swap(response.values);
+            }
             dismantle(response.values);
             const int status = response.status;
             std::optional<std::string> error = std::move(response.error);
@@ -23844,7 +23924,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         }
         // What a handler has set before it threw is kept, as it is on the reactor.
         WorkerResponse response = describe_response(call.response);
-        response.values = std::move(call.values);
+        if (auto* const values = call.state.find<KeptValues<Json>>()) response.values.swap(values->object);
         response.aborted = call.is_aborted;
         response_ = to_text(response);
         no_fiber_outlives_call.is_needed = false;  // what was spawned may go on

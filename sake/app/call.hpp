@@ -51,10 +51,16 @@ class TypedSlots {
   public:
     template <class T>
     [[nodiscard]] T& get() {
-        for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
-            if (slot->type == &type_of<T>) return static_cast<SlotOf<T>*>(slot)->object;
-        }
+        if (T* const found = find<T>()) return *found;
         return static_cast<SlotOf<T>&>(slots_.push_front(new SlotOf<T>())).object;
+    }
+    /// nullptr if nobody has asked for it by `get`.
+    template <class T>
+    [[nodiscard]] T* find() noexcept {
+        for (Slot* slot = slots_.first(); slot != nullptr; slot = slot->next) {
+            if (slot->type == &type_of<T>) return &static_cast<SlotOf<T>*>(slot)->object;
+        }
+        return nullptr;
     }
     void clear() noexcept { slots_.clear(); }
 
@@ -76,6 +82,16 @@ class TypedSlots {
     static inline char type_of = 0;  // whose address stands for the type
 
     OwningList<Slot> slots_;
+};
+
+/// What Context::set has set, in a slot of the call. Only a program that sets something compiles JSON for it.
+template <class Value>
+struct KeptValues {
+    KeptValues() = default;
+    KeptValues(const KeptValues&) = delete;
+    KeptValues& operator=(const KeptValues&) = delete;
+    ~KeptValues() { dismantle(object); }
+    Value object = Value::object();
 };
 
 /// A function that Context::after was given.
@@ -115,10 +131,7 @@ struct Call {
     Call() = default;
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
-    ~Call() {
-        end_handles();
-        dismantle(values);
-    }
+    ~Call() { end_handles(); }
 
     Request request;
     Response response;
@@ -134,7 +147,6 @@ struct Call {
     std::exception_ptr error;
     CallPlace place;
     std::string remote_address;
-    Json values = Json::object();
     std::stop_source stop_source{std::nostopstate};  // made when a handler asks for its token
     OwningList<After> afters;                        // the last that was given comes first
     TypedSlots state;
@@ -179,7 +191,6 @@ struct Call {
         stop_requested = false;
         cause = AnswerCause::handler;
         error = nullptr;
-        if (!values.empty()) dismantle(values);
         remote_address.clear();
         if (stop_source.stop_possible()) stop_source = std::stop_source(std::nostopstate);
         afters.clear();

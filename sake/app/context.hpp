@@ -147,8 +147,12 @@ class Context {
     Context& html(std::string_view body);
     Context& html(int code, std::string_view body) { return status(code).html(body); }
     /// JSON of anything that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
-    Context& json(const Json& value);
-    Context& json(int code, const Json& value) { return status(code).json(value); }
+    template <class Value = Json>
+    Context& json(const std::type_identity_t<Value>& value);
+    template <class Value = Json>
+    Context& json(int code, const std::type_identity_t<Value>& value) {
+        return status(code).json<Value>(value);
+    }
     /// Any bytes, under any content type. A std::string that is moved in is not copied.
     template <std::convertible_to<std::string_view> Bytes>
     Context& send(Bytes&& bytes, std::string_view content_type);
@@ -187,10 +191,12 @@ class Context {
     template <class T>
     void set(std::string_view key, T&& value);
     /// A value that was set, as JSON; null if there is none.
-    [[nodiscard]] const Json& get(std::string_view key) const;
+    template <std::same_as<Json> Value = Json>
+    [[nodiscard]] const Value& get(std::string_view key) const;
     /// A value that was set, as a T. Throws std::out_of_range if there is none or a T does not hold its
     /// number, nlohmann's type_error if it is something else.
     template <class T>
+        requires(!std::same_as<T, Json>)
     [[nodiscard]] T get(std::string_view key) const;
     /// The same, or the fallback if there is none.
     template <class T>

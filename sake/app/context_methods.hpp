@@ -191,10 +191,11 @@ inline Context& Context::html(std::string_view body) {
     call_->response.body.assign(body);
     return *this;
 }
-inline Context& Context::json(const Json& value) {
+template <class Value>
+Context& Context::json(const std::type_identity_t<Value>& value) {
     call_->response.set_static_type("application/json");
     call_->response.body.clear();
-    append_json(call_->response.body, value);
+    append_json<Value>(call_->response.body, value);
     return *this;
 }
 template <std::convertible_to<std::string_view> Bytes>
@@ -238,15 +239,19 @@ void Context::set(std::string_view key, T&& value) {
         std::is_constructible_v<Json, T&&>,
         "ctx.set: this type has no JSON form; write a to_json for it, so that it can cross to a worker");
     if constexpr (std::is_constructible_v<Json, T&&>) {
-        call_->values[std::string(key)] = std::forward<T>(value);
+        call_->state.get<detail::KeptValues<Json>>().object[std::string(key)] = std::forward<T>(value);
     }
 }
-inline const Json& Context::get(std::string_view key) const {
-    static const Json null;
-    const auto found = call_->values.find(std::string(key));
-    return found == call_->values.end() ? null : *found;
+template <std::same_as<Json> Value>
+const Value& Context::get(std::string_view key) const {
+    static const Value null;
+    const auto* const values = call_->state.find<detail::KeptValues<Value>>();
+    if (values == nullptr) return null;
+    const auto found = values->object.find(std::string(key));
+    return found == values->object.end() ? null : *found;
 }
 template <class T>
+    requires(!std::same_as<T, Json>)
 T Context::get(std::string_view key) const {
     const Json& value = get(key);
     if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");

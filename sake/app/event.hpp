@@ -38,7 +38,10 @@ class Event {
     /// An event with this data; each of its lines, whatever they end with, becomes a line of data.
     explicit Event(std::string data) : message_(new detail::EventFields) { message_->data = std::move(data); }
     /// An event whose data is JSON.
-    [[nodiscard]] static Event json(const Json& value) { return Event(dump_json(value)); }
+    template <class Value = Json>
+    [[nodiscard]] static Event json(const std::type_identity_t<Value>& value) {
+        return Event(dump_json<Value>(value));
+    }
 
     Event(const Event& other) : message_(copy_of(other)) {
         if (other.is_set()) set();

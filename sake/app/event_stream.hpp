@@ -184,7 +184,10 @@ class EventStream {
         return write(event.text());
     }
     /// An event whose data is JSON, of anything that nlohmann/json converts.
-    [[nodiscard]] detail::SendEvents send_json(const Json& value) { return send(Event::json(value)); }
+    template <class Value = Json>
+    [[nodiscard]] detail::SendEvents send_json(const std::type_identity_t<Value>& value) {
+        return send(Event::json<Value>(value));
+    }
     /// A comment, which clients ignore.
     [[nodiscard]] detail::SendEvents comment(std::string_view text = {}) {
         std::string lines;

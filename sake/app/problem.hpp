@@ -6,10 +6,12 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/http/headers.hpp"
 #include "sake/http/message.hpp"
 
@@ -25,6 +27,16 @@ struct ProblemMembers {
     std::string text = {};
     bool has_type = false;
     bool has_title = false;
+};
+
+/// The same members as JSON, for those that are added to them. Only a program that gives some compiles JSON
+/// for it.
+struct GivenMembers : Counted {
+    virtual ~GivenMembers() = default;
+};
+template <class Value>
+struct GivenMembersOf final : GivenMembers {
+    Value object = Value::object();
 };
 
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
@@ -67,7 +79,8 @@ class HttpError : public std::exception {
     /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
     /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
     /// for what is not an object.
-    HttpError& with(const Json& members);
+    template <class Value = Json>
+    HttpError& with(const std::type_identity_t<Value>& members);
 
     [[nodiscard]] int status() const noexcept { return status_; }
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
@@ -80,13 +93,12 @@ class HttpError : public std::exception {
     int status_;
     std::string detail_;
     http::Headers headers_;
-    Json members_ = Json::object();
-    detail::ProblemMembers extra_;  // the same as text
+    detail::CountedPtr<const detail::GivenMembers> given_;  // none until some are given
+    detail::ProblemMembers extra_;                          // the same as text
 };
 
-// The text is made here, and not for every answer, so that only a program with members of its own compiles
-// it.
-inline HttpError& HttpError::with(const Json& members) {
+template <class Value>
+HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
     for (const char* name : {"status", "detail"}) {
@@ -95,14 +107,19 @@ inline HttpError& HttpError::with(const Json& members) {
                                         "' is what the constructor takes");
         }
     }
-    members_.update(members);
-    extra_.has_type = members_.contains("type");
-    extra_.has_title = members_.contains("title");
-    extra_.text.clear();
-    for (auto each = members_.begin(); each != members_.end(); ++each) {
-        detail::append_json_text(extra_.text += ',', each.key());
-        append_json(extra_.text += ':', each.value());
+    using Given = detail::GivenMembersOf<Value>;
+    detail::CountedPtr<Given> all(new Given);
+    if (given_) all->object = static_cast<const Given&>(*given_).object;
+    all->object.update(members);
+    detail::ProblemMembers extra;
+    extra.has_type = all->object.contains("type");
+    extra.has_title = all->object.contains("title");
+    for (auto each = all->object.begin(); each != all->object.end(); ++each) {
+        detail::append_json_text(extra.text += ',', each.key());
+        append_json<Value>(extra.text += ':', each.value());
     }
+    given_ = all;
+    extra_ = std::move(extra);
     return *this;
 }
 

@@ -1,5 +1,5 @@
 // Writing JSON as compact text, as nlohmann's dump does, but quicker to compile and to run, and unable to
-// fail.
+// fail. Templates on the type of values, so that a program without JSON does not compile them.
 #pragma once
 
 #include <algorithm>
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 #include "sake/base/json.hpp"
 #include "sake/base/text.hpp"
@@ -18,12 +19,14 @@ inline namespace v0 {
 
 /// Appends a JSON value as compact text. Text in it that is not UTF-8 gets U+FFFD where it is not, infinities
 /// and NaN are null, bytes are an object as nlohmann writes it.
-void append_json(std::string& out, const Json& value);
+template <class Value = Json>
+void append_json(std::string& out, const std::type_identity_t<Value>& value);
 
 /// The same as a text of its own.
-[[nodiscard]] inline std::string dump_json(const Json& value) {
+template <class Value = Json>
+[[nodiscard]] std::string dump_json(const std::type_identity_t<Value>& value) {
     std::string out;
-    append_json(out, value);
+    append_json<Value>(out, value);
     return out;
 }
 
@@ -113,7 +116,8 @@ void append_json_list(std::string& out, const Items& items, AppendOne append_one
     }
 }
 
-inline void append_json_bytes(std::string& out, const Json::binary_t& bytes) {
+template <class Bytes>
+void append_json_bytes(std::string& out, const Bytes& bytes) {
     out.append(R"({"bytes":[)");
     append_json_list(out, bytes, [&](std::uint8_t byte) { append_json_integer(out, unsigned{byte}); });
     out.append(R"(],"subtype":)");
@@ -125,42 +129,50 @@ inline void append_json_bytes(std::string& out, const Json::binary_t& bytes) {
     out += '}';
 }
 
-inline void append_json_object(std::string& out, const Json::object_t& members) {
+template <class Value>
+void append_json_object(std::string& out, const typename Value::object_t& members) {
     out += '{';
     append_json_list(out, members, [&](const auto& member) {
         append_json_text(out, member.first);
         out += ':';
-        append_json(out, member.second);
+        append_json<Value>(out, member.second);
     });
     out += '}';
 }
 
-inline void append_json_array(std::string& out, const Json::array_t& elements) {
+template <class Value>
+void append_json_array(std::string& out, const typename Value::array_t& elements) {
     out += '[';
-    append_json_list(out, elements, [&](const Json& element) { append_json(out, element); });
+    append_json_list(out, elements, [&](const Value& element) { append_json<Value>(out, element); });
     out += ']';
 }
 
 }  // namespace detail
 
-inline void append_json(std::string& out, const Json& value) {
+template <class Value>
+void append_json(std::string& out, const std::type_identity_t<Value>& value) {
     switch (value.type()) {
-        case Json::value_t::object:
-            return detail::append_json_object(out, value.get_ref<const Json::object_t&>());
-        case Json::value_t::array:
-            return detail::append_json_array(out, value.get_ref<const Json::array_t&>());
-        case Json::value_t::string:
-            return detail::append_json_text(out, value.get_ref<const std::string&>());
-        case Json::value_t::boolean:
-            out.append(value.get_ref<const Json::boolean_t&>() ? "true" : "false");
+        case Value::value_t::object:
+            return detail::append_json_object<Value>(
+                out, value.template get_ref<const typename Value::object_t&>());
+        case Value::value_t::array:
+            return detail::append_json_array<Value>(out,
+                                                    value.template get_ref<const typename Value::array_t&>());
+        case Value::value_t::string:
+            return detail::append_json_text(out, value.template get_ref<const std::string&>());
+        case Value::value_t::boolean:
+            out.append(value.template get_ref<const typename Value::boolean_t&>() ? "true" : "false");
             return;
-        case Json::value_t::number_integer:
-            return detail::append_json_integer(out, value.get_ref<const Json::number_integer_t&>());
-        case Json::value_t::number_unsigned:
-            return detail::append_json_integer(out, value.get_ref<const Json::number_unsigned_t&>());
-        case Json::value_t::number_float:
-            return detail::append_json_float(out, value.get_ref<const Json::number_float_t&>());
-        case Json::value_t::binary:
+        case Value::value_t::number_integer:
+            return detail::append_json_integer(
+                out, value.template get_ref<const typename Value::number_integer_t&>());
+        case Value::value_t::number_unsigned:
+            return detail::append_json_integer(
+                out, value.template get_ref<const typename Value::number_unsigned_t&>());
+        case Value::value_t::number_float:
+            return detail::append_json_float(out,
+                                             value.template get_ref<const typename Value::number_float_t&>());
+        case Value::value_t::binary:
             return detail::append_json_bytes(out, value.get_binary());
         default:
             out.append("null");

@@ -25,8 +25,11 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-inline WorkerResponse describe_response(const Response& response) {
-    WorkerResponse out;
+// Templates, so that only a program with worker routes compiles them.
+
+template <std::same_as<WorkerResponse> Document = WorkerResponse>
+Document describe_response(const Response& response) {
+    Document out;
     out.status = response.status;
     out.content_type = response.content_type();
     for (const auto& [name, value] : response.headers) out.headers.emplace_back(name, value);
@@ -40,7 +43,8 @@ inline WorkerResponse describe_response(const Response& response) {
 
 /// Makes it the response that the document describes, which may come from anybody: it passes the checks of
 /// what handlers set. Throws std::invalid_argument, and then the response stays as it was.
-inline void apply_response(Response& response, WorkerResponse&& document) {
+template <std::same_as<WorkerResponse> Document>
+void apply_response(Response& response, Document&& document) {
     http::Headers fields;
     bool close = document.close;
     for (const auto& field : document.headers) {
@@ -73,8 +77,9 @@ inline void apply_response(Response& response, WorkerResponse&& document) {
     throw std::runtime_error(error);
 }
 
-inline WorkerContext describe_request(Call& call) {
-    WorkerContext out;
+template <std::same_as<WorkerContext> Document = WorkerContext>
+Document describe_request(Call& call) {
+    Document out;
     Request& request = call.request;
     out.route = call.route->pattern();
     out.method = request.method();
@@ -86,7 +91,7 @@ inline WorkerContext describe_request(Call& call) {
     out.query = request.raw_query();
     for (const auto& [name, value] : call.context.headers()) out.headers.emplace_back(name, value);
     out.body = request.body;
-    out.values = call.values;
+    if (const auto* const values = call.state.find<KeptValues<Json>>()) out.values = values->object;
     out.remote_address = call.context.remote_address();
     out.response = describe_response(call.response);
     return out;
@@ -107,9 +112,10 @@ struct RequestLimits {
 };
 
 /// Checks that a server could have received the request of a document: whoever wrote it may be anybody.
+template <std::same_as<WorkerContext> Document>
 class RequestCheck {
   public:
-    RequestCheck(const RouteEntry& route, const WorkerContext& document, const RequestLimits& limits)
+    RequestCheck(const RouteEntry& route, const Document& document, const RequestLimits& limits)
         : route_(route), document_(document), limits_(limits) {}
 
     /// Throws std::invalid_argument that says what is wrong.
@@ -173,15 +179,15 @@ class RequestCheck {
     }
 
     const RouteEntry& route_;
-    const WorkerContext& document_;
+    const Document& document_;
     const RequestLimits& limits_;
 };
 
 /// Makes `call` the request that the document describes, for a worker route that takes it. Throws
 /// std::invalid_argument if the document describes no request that the route could have received, or is
 /// beyond the limits.
-inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& document,
-                       const RequestLimits& limits = {}) {
+template <std::same_as<WorkerContext> Document>
+void build_call(Call& call, const RouteEntry& route, Document&& document, const RequestLimits& limits = {}) {
     RequestCheck(route, document, limits).demand_valid();
     CallBuilder builder(call);
     builder.begin(document.method, document.target);
@@ -193,7 +199,7 @@ inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& docu
     for (const auto& [name, value] : document.params) builder.param(value);
     call.route = &route;
     call.position = route.chain().size();
-    call.values = std::move(document.values);
+    if (!document.values.empty()) call.state.get<KeptValues<Json>>().object.swap(document.values);
     call.remote_address = std::move(document.remote_address);
 }
 

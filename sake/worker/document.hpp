@@ -37,7 +37,13 @@ struct WorkerResponse {
     // The path of a file that is the body: the process that answers the client opens it. See Context::file.
     std::optional<std::string> file = {};
 
-    bool operator==(const WorkerResponse&) const = default;
+    // A template: a comparison of Json values is long to compile.
+    template <std::same_as<WorkerResponse> Other>
+    bool operator==(const Other& other) const {
+        return status == other.status && content_type == other.content_type && headers == other.headers &&
+               body == other.body && values == other.values && close == other.close &&
+               aborted == other.aborted && error == other.error && file == other.file;
+    }
 };
 
 /// A request as it travels. All text may hold any bytes; what is not UTF-8 crosses as base64.
@@ -56,7 +62,13 @@ struct WorkerContext {
     std::string remote_address = {};
     WorkerResponse response = {};  // what middleware has set so far
 
-    bool operator==(const WorkerContext&) const = default;
+    template <std::same_as<WorkerContext> Other>
+    bool operator==(const Other& other) const {
+        return route == other.route && method == other.method && target == other.target &&
+               path == other.path && params == other.params && query == other.query &&
+               headers == other.headers && body == other.body && values == other.values &&
+               remote_address == other.remote_address && response == other.response;
+    }
 };
 
 /// How large and how deeply nested a document may be that is read, and how many values it may have.
@@ -66,9 +78,16 @@ struct WorkerLimits {
     std::size_t values = 1'000'000;
 };
 
+namespace detail {
+
+template <class T>
+concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
+
+}  // namespace detail
+
 /// The document as JSON text.
-[[nodiscard]] std::string to_text(const WorkerContext& request);
-[[nodiscard]] std::string to_text(const WorkerResponse& response);
+template <detail::WorkerDocument Document>
+[[nodiscard]] std::string to_text(const Document& document);
 
 /// Reads a document: `from_text<sake::WorkerContext>(text)`. Members that it does not know are skipped.
 /// Throws JsonError that says what is wrong with it.
@@ -76,9 +95,6 @@ template <class Document>
 [[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
 
 namespace detail {
-
-template <class T>
-concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
 
 // --- Writing ---
 
@@ -332,8 +348,10 @@ std::string document_text(const Document& document) {
 
 }  // namespace detail
 
-inline std::string to_text(const WorkerContext& request) { return detail::document_text(request); }
-inline std::string to_text(const WorkerResponse& response) { return detail::document_text(response); }
+template <detail::WorkerDocument Document>
+std::string to_text(const Document& document) {
+    return detail::document_text(document);
+}
 
 template <class Document>
 Document from_text(std::string_view text, WorkerLimits limits) {

@@ -135,7 +135,9 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         if (!response_.empty()) {
             auto response = from_text<WorkerResponse>(response_, no_limits);
             if (response.aborted) call.is_aborted = true;
-            call.values.swap(response.values);
+            if (!response.values.empty() || call.state.find<KeptValues<Json>>() != nullptr) {
+                call.state.get<KeptValues<Json>>().object.swap(response.values);
+            }
             dismantle(response.values);
             const int status = response.status;
             std::optional<std::string> error = std::move(response.error);
@@ -207,7 +209,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         }
         // What a handler has set before it threw is kept, as it is on the reactor.
         WorkerResponse response = describe_response(call.response);
-        response.values = std::move(call.values);
+        if (auto* const values = call.state.find<KeptValues<Json>>()) response.values.swap(values->object);
         response.aborted = call.is_aborted;
         response_ = to_text(response);
         no_fiber_outlives_call.is_needed = false;  // what was spawned may go on
