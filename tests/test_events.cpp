@@ -604,12 +604,8 @@ TEST_CASE(
     const auto open = [&](TestClient& client, std::string_view target,
                           std::vector<TestConnection>& connections) {
         const std::string request = "GET " + std::string(target) + head;
-        connections.reserve(static_cast<std::size_t>(streams));
         const auto before = harness::allocations::live_bytes();
-        for (int i = 0; i < streams; ++i) {
-            connections.push_back(client.connect(4096));
-            connections.back().send(request);
-        }
+        connections = harness::connections_of(client, streams, request, 4096);
         client.advance(0s);
         for (TestConnection& each : connections) static_cast<void>(each.receive_now());
         return (harness::allocations::live_bytes() - before) / streams;
@@ -666,12 +662,8 @@ TEST_CASE(
 TEST_CASE("a stop with 5,000 streams of a hub ends all of them cleanly within a second") {
     const int streams = harness::is_sanitized ? 500 : 5000;
     const auto body = [streams](TestClient& client, Hub& hub) {
-        std::vector<TestConnection> connections;
-        connections.reserve(static_cast<std::size_t>(streams));
-        for (int i = 0; i < streams; ++i) {
-            connections.push_back(client.connect());
-            connections.back().send(get_events);
-        }
+        std::vector<TestConnection> connections =
+            harness::connections_of(client, streams, std::string(get_events));
         client.advance(0s);
         CHECK(hub.subscribers("t") == streams);
         client.connect().send("GET /stop HTTP/1.1\r\nHost: a\r\n\r\n");

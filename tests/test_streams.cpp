@@ -817,12 +817,7 @@ TEST_CASE("5,000 open streams end cleanly at a stop") {
     Engine app(quiet_config().with_max_connections(count + 10));
     add_streams(app);
     TestClient client(app);
-    std::vector<TestConnection> streams;
-    streams.reserve(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i) {
-        streams.push_back(client.connect(1024));
-        streams.back().send(get_request("/tick"));
-    }
+    std::vector<TestConnection> streams = connections_of(client, count, get_request("/tick"), 1024);
     client.advance(0s);
     app.stop();
     client.advance(1s);
@@ -842,12 +837,7 @@ TEST_CASE("stalled readers hold no more than the soft limit each, and slow down 
     });
     app.get("/plain", [](Context& ctx) { ctx.text("plain"); });
     TestClient client(app);
-    std::vector<TestConnection> stalled;
-    stalled.reserve(static_cast<std::size_t>(count));
-    for (int i = 0; i < count; ++i) {
-        stalled.push_back(client.connect(1000));
-        stalled.back().send(get_request("/plain"));
-    }
+    std::vector<TestConnection> stalled = connections_of(client, count, get_request("/plain"), 1000);
     client.advance(0s);
     const auto before = allocations::live_bytes();
     for (TestConnection& each : stalled) {
