@@ -24,6 +24,7 @@ using namespace std::chrono_literals;
 
 constexpr auto period = 15s;
 constexpr std::uint32_t crowd = 1000;  // of stalled readers, and of others
+constexpr std::uint32_t paced_requests = 4000;
 
 /// A server in a process of its own, which ends with it.
 class Server {
@@ -145,7 +146,7 @@ double bytes_each(const Server& server, Clients& clients, double before) {
     std::uint32_t answered = 0;
     for (int tries = 0; answered < clients.size() && tries < 600; ++tries) {
         clients.receive_until(after(100ms), [&](std::uint32_t, std::string_view bytes) {
-            answered += bytes.starts_with(good_status) ? 1 : 0;
+            answered += bytes.starts_with(good_status) ? 1U : 0U;
         });
     }
     if (answered < clients.size()) fail("not all were answered");
@@ -169,7 +170,7 @@ void show_silent_streams(std::uint32_t streams, std::uint32_t periods) {
     std::vector<std::uint32_t> comments(streams);
     const double cpu = server.cpu();
     clients.receive_until(after(period * periods), [&](std::uint32_t index, std::string_view bytes) {
-        comments[index] += bytes == "3\r\n:\n\n\r\n" ? 1 : 100;
+        comments[index] += bytes == "3\r\n:\n\n\r\n" ? 1U : 100U;
     });
     const double used = server.cpu() - cpu;
     const auto [least, most] = std::minmax_element(comments.begin(), comments.end());
@@ -184,14 +185,13 @@ void show_silent_streams(std::uint32_t streams, std::uint32_t periods) {
 /// 2,000 requests a second, one after the other on each of the connections, for two seconds.
 Histogram latencies_of(Clients& clients) {
     constexpr auto interval = 500us;
-    constexpr std::uint32_t requests = 4000;
     Histogram latencies;
     std::vector<std::uint64_t> begun(clients.size());
     const auto take = [&](std::uint32_t index, std::string_view) {
         latencies.add(now_ns() - begun[index], 1);
     };
     std::uint64_t next = now_ns();
-    for (std::uint32_t i = 0; i < requests; ++i) {
+    for (std::uint32_t i = 0; i < paced_requests; ++i) {
         begun[i % clients.size()] = next;  // when it was due, however late this program is
         clients.ask(i % clients.size());
         next += static_cast<std::uint64_t>(std::chrono::nanoseconds(interval).count());
@@ -216,12 +216,17 @@ void show_stalled_readers() {
     const Server server;
     Clients others(server.port(), "/plain", crowd);
     others.receive_until(after(500ms), [](std::uint32_t, std::string_view) {});
-    const auto print = [](const char* when, const Histogram& latencies) {
-        std::printf("%s: 50 %% within %.0f us, 99 %% within %.0f us\n", when, latencies.percentile_us(0.5),
-                    latencies.percentile_us(0.99));
+    const auto show = [&](const char* when) {
+        const double cpu = server.cpu();
+        const Histogram latencies = latencies_of(others);
+        std::printf(
+            "%s: 50 %% within %.0f us, 90 %% within %.0f us, 99 %% within %.0f us; %.2f us of CPU for a "
+            "request\n",
+            when, latencies.percentile_us(0.5), latencies.percentile_us(0.9), latencies.percentile_us(0.99),
+            (server.cpu() - cpu) * 1e6 / paced_requests);
     };
     for (int round = 0; round < 3; ++round) {
-        print("alone", latencies_of(others));
+        show("alone");
         const double before = server.resident_bytes();
         const double cpu = server.cpu();
         const Clients stalled(server.port(), "/endless", crowd, 4096);
@@ -229,7 +234,7 @@ void show_stalled_readers() {
         std::printf(
             "%u stalled readers: %.0f bytes of resident memory each, %.0f ms of CPU until they stall\n",
             crowd, (server.resident_bytes() - before) / crowd, (server.cpu() - cpu) * 1e3);
-        print("beside them", latencies_of(others));
+        show("beside them");
     }
 }
 

@@ -164,11 +164,11 @@ void soak(int channel, double seconds) {
         if (passed_seconds() < next_line) continue;
         next_line += 10;
         std::printf(
-            "%4.0f s: RSS %.2f MiB, live bytes %lld, descriptors %d, threads %d, %lld sessions, %lld "
-            "answers\n",
+            "%4.0f s: RSS %.2f MiB, live bytes %lld, heap %zu used and %zu free, descriptors %d, threads %d, "
+            "%lld sessions, %lld answers\n",
             passed_seconds(), samples.back().resident, static_cast<long long>(samples.back().live_bytes),
-            calm.baseline().fds, calm.baseline().threads, static_cast<long long>(sessions),
-            static_cast<long long>(answers));
+            ::mallinfo2().uordblks, ::mallinfo2().fordblks, calm.baseline().fds, calm.baseline().threads,
+            static_cast<long long>(sessions), static_cast<long long>(answers));
         std::fflush(stdout);
     }
     expect(is_right, "every answer is right");
