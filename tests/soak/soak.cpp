@@ -181,7 +181,13 @@ void soak(int channel, double seconds) {
 }
 
 // The allocator's pools for threads and its growing thresholds make RSS wander by more than a leak would add.
-void settle_the_allocator() {
+// What a thread keeps of freed blocks can only be switched off from outside: hence the program starts anew,
+// once.
+void settle_the_allocator(char** argv) {
+    if (::getenv("GLIBC_TUNABLES") == nullptr) {
+        ::setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1);
+        ::execv("/proc/self/exe", argv);
+    }
     ::mallopt(M_ARENA_MAX, 1);
     ::mallopt(M_MMAP_THRESHOLD, 64 * 1024);
     ::mallopt(M_TRIM_THRESHOLD, 64 * 1024);
@@ -190,7 +196,7 @@ void settle_the_allocator() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    settle_the_allocator();
+    settle_the_allocator(argv);
     const double seconds = argc > 1 ? std::atof(argv[1]) : 120;
     int channel[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0) return 2;
