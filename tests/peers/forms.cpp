@@ -1,5 +1,6 @@
-// A mirror of forms for forms.py, forms.mjs and chromium.py: what was sent is the answer, as JSON with the bytes in
-// base64. POST to /whole, /worker or /streamed; files above 1,000 bytes are streamed to temporary files.
+// A mirror of forms for forms.py, forms.mjs and chromium.py: what was sent is the answer, as JSON with the
+// bytes in base64. POST to /whole, /worker or /streamed; files above 1,000 bytes are streamed to temporary
+// files.
 
 #include <string>
 #include <utility>
