@@ -241,13 +241,15 @@ hostile: $(BUILD)/hostile ## faults by strace and slow clients by slowhttptest, 
 	@$(RECORD) --total hostile
 
 .PHONY: peers
-peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node ## client, files, forms, event streams and pool against nginx, Python, curl, npm's, PostgreSQL; three minutes
+peers: $(BUILD)/peers/fetch $(BUILD)/peers/files $(BUILD)/peers/postgres $(BUILD)/peers/forms $(BUILD)/examples/events $(BUILD)/peers/node ## client, files, forms, event streams and pool against nginx, Python, curl, npm's, Chromium, PostgreSQL; three minutes
 	@rm -f $(BUILD)/results/peers-*
 	@$(RECORD) peers-http python3 tests/peers/http_servers.py $(BUILD)/peers/fetch
 	@$(RECORD) peers-files python3 tests/peers/files.py $(BUILD)/peers/files
 	@$(RECORD) peers-forms python3 tests/peers/forms.py $(BUILD)/peers/forms $(BUILD)/peers/node
 	@$(RECORD) peers-postgres python3 tests/peers/postgres.py $(BUILD)/peers/postgres --bench
 	@$(RECORD) peers-events node tests/peers/event_source.mjs $(BUILD)/examples/events $(BUILD)/peers/node/node_modules
+	@$(SETUP) --optional chromium
+	@$(RECORD) peers-chromium python3 tests/peers/chromium.py $(BUILD)/peers/forms $(BUILD)/examples/events
 	@$(RECORD) --total peers
 $(BUILD)/peers/fetch: tests/peers/fetch.cpp
 $(BUILD)/peers/files: tests/peers/files.cpp

@@ -15,6 +15,7 @@
 #include "sake.hpp"
 #include "support/client_fixture.hpp"
 #include "support/reliability.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace test_form {
 namespace {
@@ -67,20 +68,6 @@ std::string detail_of(const sake::TestResponse& response) {
 std::string part(std::string_view disposition, std::string_view data) {
     return "--b\r\nContent-Disposition: form-data; " + std::string(disposition) + "\r\n\r\n" +
            std::string(data) + "\r\n";
-}
-
-struct Directory {
-    Directory() {
-        std::string name = (std::filesystem::temp_directory_path() / "sake-test-XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path = name;
-    }
-    ~Directory() { std::filesystem::remove_all(path); }
-    std::string path;
-};
-std::string content(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 }  // namespace
@@ -357,13 +344,13 @@ TEST_CASE("a form is read once for each request, and its files stay where the bo
 }
 
 TEST_CASE("an upload is saved under a safe name, never over another, and read in pieces") {
-    const Directory directory;
+    const harness::TemporaryDirectory directory;
     with_client(
         [&](sake::Engine& app) {
             const auto save = [&](Context& ctx) {
                 const Upload& file = *ctx.form().file("f");
                 try {
-                    file.save(directory.path + "/" + file.safe_name());
+                    file.save(directory.path(file.safe_name()));
                     ctx.text("saved");
                 } catch (const std::system_error& error) {
                     ctx.text(409, error.code() == std::errc::file_exists ? "exists" : error.what());
@@ -379,7 +366,7 @@ TEST_CASE("an upload is saved under a safe name, never over another, and read in
                     if (piece.empty()) break;
                     all += piece;
                 }
-                co_await file.save_async(directory.path + "/async");
+                co_await file.save_async(directory.path("async"));
                 ctx.text(all);
             });
         },
@@ -387,15 +374,15 @@ TEST_CASE("an upload is saved under a safe name, never over another, and read in
             Form form;
             form.add_file("f", "../../x.txt", "content");
             CHECK(client.post("/", form).body == "saved");
-            CHECK(content(directory.path + "/x.txt") == "content");
+            CHECK(directory.content("x.txt") == "content");
             CHECK(client.post("/", form).body == "exists");
             CHECK(client.post("/worker", form).body == "exists");
             Form other;
             other.add_file("f", "y.txt", "");
             CHECK(client.post("/worker", other).body == "saved");
-            CHECK(content(directory.path + "/y.txt").empty());
+            CHECK(directory.content("y.txt").empty());
             CHECK(client.post("/async", form).body == "content");
-            CHECK(content(directory.path + "/async") == "content");
+            CHECK(directory.content("async") == "content");
         });
 }
 

@@ -27,6 +27,7 @@
 #include "support/attempts.hpp"
 #include "support/client_fixture.hpp"
 #include "support/faults.hpp"
+#include "support/observed.hpp"
 #include "support/programs.hpp"
 #include "support/reliability.hpp"
 
@@ -41,22 +42,6 @@ using sake::TestClient;
 using sake::TestConnection;
 
 namespace {
-
-/// Lines of a log, as the threads of a server write them.
-struct Log {
-    std::mutex mutex;
-    std::string text;
-    sake::Config config() {
-        return sake::Config().with_log([this](sake::LogLevel, std::string_view line) {
-            const std::lock_guard lock(mutex);
-            text.append(line).append("\n");
-        });
-    }
-    bool has(std::string_view part) {
-        const std::lock_guard lock(mutex);
-        return text.find(part) != std::string::npos;
-    }
-};
 
 void wait_until_stopped(const std::stop_token& stop) {
     while (!stop.stop_requested()) std::this_thread::yield();
@@ -244,7 +229,7 @@ TEST_CASE("a call of every that throws is logged, and the next one comes") {
         CHECK(client.stop() == 0);
     }
     CHECK(calls == 3);
-    CHECK(count_of(log.text, "every failed: tick") == 3);
+    CHECK(log.count("every failed: tick") == 3);
 }
 
 TEST_CASE("a stop wakes every that rests, and waits for one that is at work, which the token tells") {

@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -28,6 +29,7 @@
 #include "support/oracle.hpp"
 #include "support/reliability.hpp"
 #include "support/server_fixture.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace test_read_form {
 namespace {
@@ -90,16 +92,6 @@ std::string request(std::string_view body, std::string_view path = "/") {
     return harness::post_request(path, body, "Content-Type: " + multipart_type + "\r\n");
 }
 
-struct Directory {
-    Directory() {
-        std::string name = (std::filesystem::temp_directory_path() / "sake-test-XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path = name;
-    }
-    ~Directory() { std::filesystem::remove_all(path); }
-    [[nodiscard]] bool is_empty() const { return std::filesystem::is_empty(path); }
-    std::string path;
-};
 /// Files of this process grow to 400 kB at most.
 class SmallFiles {
   public:
@@ -120,11 +112,6 @@ class SmallFiles {
     void (*handler_)(int);
     rlimit before_{};
 };
-
-std::string content(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 }  // namespace
 
@@ -184,7 +171,7 @@ TEST_CASE("L1 a file above form_memory is in a temporary file, and one of that s
 }
 
 TEST_CASE("a file in a temporary file says how to get at it, and is saved as any other") {
-    const Directory directory;
+    const harness::TemporaryDirectory directory;
     with_client(
         [&](sake::Engine& app) {
             app.post("/",
@@ -196,8 +183,8 @@ TEST_CASE("a file in a temporary file says how to get at it, and is saved as any
                          } catch (const std::logic_error& error) {
                              ctx.text(error.what());
                          }
-                         file.save(directory.path + "/now");
-                         co_await file.save_async(directory.path + "/later");
+                         file.save(directory.path("now"));
+                         co_await file.save_async(directory.path("later"));
                          Form& again = co_await ctx.read_form();
                          CHECK(&again == &form);
                          CHECK(&ctx.form() == &form);
@@ -205,7 +192,7 @@ TEST_CASE("a file in a temporary file says how to get at it, and is saved as any
                          CHECK(end == pattern_bytes(300'000).substr(299'997));
                          bool threw = false;
                          try {
-                             co_await file.save_async(directory.path + "/now");
+                             co_await file.save_async(directory.path("now"));
                          } catch (const std::system_error& error) {
                              threw = error.code() == std::errc::file_exists;
                          }
@@ -220,8 +207,8 @@ TEST_CASE("a file in a temporary file says how to get at it, and is saved as any
                   "Upload::bytes: this file is in a temporary file, because it is larger than "
                   "Config::form_memory; "
                   "keep it with save(path), or read its pieces with co_await upload.read(offset, most)");
-            CHECK(content(directory.path + "/now") == pattern_bytes(300'000));
-            CHECK(content(directory.path + "/later") == pattern_bytes(300'000));
+            CHECK(directory.content("now") == pattern_bytes(300'000));
+            CHECK(directory.content("later") == pattern_bytes(300'000));
         });
 }
 
@@ -391,9 +378,9 @@ TEST_CASE("L2 a body limit gives the same status for a form of either kind, whol
 }
 
 TEST_CASE("nothing is left of a form whose handler throws, or that cannot be written") {
-    const Directory directory;
+    const harness::TemporaryDirectory directory;
     const auto config = quiet_config()
-                            .with_temporary_directory(directory.path)
+                            .with_temporary_directory(directory.path())
                             .with_log([](sake::LogLevel, std::string_view) {});
     with_server(
         [](sake::Engine& app) {
@@ -435,9 +422,79 @@ TEST_CASE("nothing is left of a form whose handler throws, or that cannot be wri
         quiet_config().with_temporary_directory("/absent").with_log([](sake::LogLevel, std::string_view) {}));
 }
 
+TEST_CASE("a file that a full disk cuts short is not there, and its upload can be saved elsewhere") {
+    // In memory, or in a temporary file: its first name costs nothing, and what is saved after that is a
+    // copy.
+    for (const std::size_t form_memory : {1024 * kib, kib}) {
+        for (const bool has_no_links : {false, true}) {
+            CAPTURE(form_memory);
+            CAPTURE(has_no_links);
+            const harness::TemporaryDirectory directory;
+            std::string why;
+            why.reserve(500);
+            std::atomic<int> error{0};
+            const auto save = [&](Context& ctx) -> Task<> {
+                const Form& form = co_await ctx.read_form();
+                const Upload* const file = form.file("f");
+                const std::string first = directory.path("first");
+                co_await file->save_async(first);
+                const std::string second = directory.path("second");
+                try {
+                    const SmallFiles small_files;
+                    co_await file->save_async(second);
+                } catch (const std::system_error& failed) {
+                    error = failed.code().value();
+                    why = failed.what();
+                }
+                const std::string third = directory.path("third");
+                co_await file->save_async(third);
+                ctx.text(std::to_string(file->size()));
+            };
+            const auto save_at_once = [&](Context& ctx) -> Task<> {
+                const Form& form = co_await ctx.read_form();
+                const std::string path = directory.path("never");
+                const SmallFiles small_files;
+                co_await form.file("f")->save_async(path);
+            };
+            with_server(
+                [&](sake::Engine& app) {
+                    app.post("/save", save).stream_body();
+                    app.post("/save-at-once", save_at_once).stream_body();
+                },
+                [&](TestServer& server) {
+                    const int before = harness::settled_fds(server);
+                    const std::string bytes = pattern_bytes(600'000);
+                    const std::string body = file_part(bytes) + "--b--";
+                    const harness::faults::AllOtherThreads threads;
+                    {
+                        const harness::ScopedFaults faults(
+                            has_no_links ? harness::FaultPlan().fail_range("linkat", 1, 1000, EPERM)
+                                         : harness::FaultPlan());
+                        RawClient client = server.connect();
+                        client.send(request(body, "/save"));
+                        CHECK(client.read_response().body == "600000");
+                    }
+                    CHECK(error == EFBIG);
+                    CHECK(why.find(directory.path("second")) != std::string::npos);
+                    CHECK(directory.content("first") == bytes);
+                    CHECK(directory.content("third") == bytes);
+                    CHECK(directory.count() == 2);
+                    if (form_memory > 600'000) {
+                        RawClient client = server.connect();
+                        client.send(request(body, "/save-at-once"));
+                        CHECK(client.read_response().status == 500);
+                        CHECK(directory.count() == 2);
+                    }
+                    CHECK(harness::settled_fds(server) == before);
+                },
+                quiet_config().with_form_memory(form_memory).with_temporary_directory(directory.path()));
+        }
+    }
+}
+
 TEST_CASE("nothing is left of uploads that are cut off: no file, no descriptor, no byte") {
-    const Directory directory;
-    const auto config = quiet_config().with_temporary_directory(directory.path);
+    const harness::TemporaryDirectory directory;
+    const auto config = quiet_config().with_temporary_directory(directory.path());
     for (const bool is_without_unnamed : {false, true}) {
         with_server(
             set_up,
@@ -468,10 +525,10 @@ TEST_CASE("nothing is left of uploads that are cut off: no file, no descriptor, 
 }
 
 TEST_CASE("a stop in the middle of an upload leaves nothing, whether it is gentle or not") {
-    const Directory directory;
+    const harness::TemporaryDirectory directory;
     for (const auto grace : {0ms, 300ms}) {
         const auto config =
-            quiet_config().with_temporary_directory(directory.path).with_shutdown_grace(grace);
+            quiet_config().with_temporary_directory(directory.path()).with_shutdown_grace(grace);
         std::atomic<int> begun = 0;
         with_server(
             [&](sake::Engine& app) {
@@ -500,11 +557,11 @@ TEST_CASE("a stop in the middle of an upload leaves nothing, whether it is gentl
 }
 
 TEST_CASE("a stop while a handler holds a large file leaves nothing") {
-    const Directory directory;
+    const harness::TemporaryDirectory directory;
     for (const auto grace : {0ms, 200ms}) {
         std::atomic<bool> is_read = false;
         const auto config =
-            quiet_config().with_temporary_directory(directory.path).with_shutdown_grace(grace);
+            quiet_config().with_temporary_directory(directory.path()).with_shutdown_grace(grace);
         with_server(
             [&](sake::Engine& app) {
                 app.post("/",

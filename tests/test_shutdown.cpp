@@ -80,16 +80,6 @@ struct VirtualGate {
     }
 };
 
-/// So many connections, of which each has sent these bytes.
-std::vector<TestConnection> connections_of(TestClient& client, int count, const std::string& bytes) {
-    std::vector<TestConnection> connections;
-    for (int i = 0; i < count; ++i) {
-        connections.push_back(client.connect());
-        connections.back().send(bytes);
-    }
-    return connections;
-}
-
 /// Whether a new connection is refused: the listener has gone.
 bool is_refused(int port) {
     try {

@@ -19,6 +19,7 @@
 
 #include "support/client_fixture.hpp"
 #include "support/common.hpp"
+#include "support/observed.hpp"
 
 namespace test_stream_body {
 
@@ -76,26 +77,6 @@ void add_readers(Engine& app) {
              })
         .stream_body();
     app.get("/plain", [](Context& ctx) { ctx.text("plain"); });
-}
-
-/// The memory of this process that is resident now.
-std::ptrdiff_t resident_bytes() {
-    std::FILE* const file = std::fopen("/proc/self/statm", "r");
-    if (file == nullptr) return 0;
-    long pages = 0;
-    if (std::fscanf(file, "%*s %ld", &pages) != 1) pages = 0;
-    std::fclose(file);
-    return static_cast<std::ptrdiff_t>(pages) * ::sysconf(_SC_PAGESIZE);
-}
-
-template <class Exception, class F>
-std::string error_of(F f) {
-    try {
-        f();
-    } catch (const Exception& error) {
-        return error.what();
-    }
-    return "nothing";
 }
 
 }  // namespace
@@ -237,14 +218,14 @@ TEST_CASE("stream_body is for coroutines that run on the reactor") {
     const auto plain = [](Context& ctx) { ctx.text("x"); };
     const auto coroutine = [](Context&) -> Task<> { co_await sake::yield(); };
     const std::string of_plain =
-        error_of<std::invalid_argument>([&] { app.post("/plain", plain).stream_body(); });
+        thrown_by<std::invalid_argument>([&] { app.post("/plain", plain).stream_body(); });
     CHECK(of_plain.find("POST /plain (") == 0);
     CHECK(of_plain.find("stream_body needs a handler that is a coroutine") != std::string::npos);
     const std::string of_worker =
-        error_of<std::invalid_argument>([&] { app.post("/a", coroutine).worker().stream_body(); });
+        thrown_by<std::invalid_argument>([&] { app.post("/a", coroutine).worker().stream_body(); });
     CHECK(of_worker.find("POST /a (") == 0);
     CHECK(of_worker.find("drop worker()") != std::string::npos);
-    CHECK(error_of<std::invalid_argument>([&] { app.post("/b", coroutine).stream_body().worker(); }) !=
+    CHECK(thrown_by<std::invalid_argument>([&] { app.post("/b", coroutine).stream_body().worker(); }) !=
           "nothing");
     CHECK_NOTHROW(app.post("/c", coroutine).stream_body().worker(false));
 }

@@ -17,6 +17,7 @@
 
 #include "sake.hpp"
 #include "support/faults.hpp"
+#include "support/temporary_directory.hpp"
 
 namespace test_temporary_file {
 namespace {
@@ -24,32 +25,8 @@ namespace {
 namespace fs = std::filesystem;
 using harness::FaultPlan;
 using harness::ScopedFaults;
+using harness::TemporaryDirectory;
 using sake::detail::TemporaryFile;
-
-/// A directory that goes at the end, and what is in it.
-class Directory {
-  public:
-    Directory() {
-        std::string name = (fs::temp_directory_path() / "sake-test-XXXXXX").string();
-        REQUIRE(::mkdtemp(name.data()) != nullptr);
-        path_ = name;
-    }
-    ~Directory() { fs::remove_all(path_); }
-    [[nodiscard]] std::string path() const { return path_; }
-    [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-    [[nodiscard]] long count() const {
-        return std::distance(fs::directory_iterator(path_), fs::directory_iterator());
-    }
-
-  private:
-    std::string path_;
-};
-
-std::string content(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-void put(const std::string& path, const std::string& text) { std::ofstream(path, std::ios::binary) << text; }
 
 int error_of(const std::function<void()>& call, std::string* text = nullptr) {
     try {
@@ -97,7 +74,7 @@ mode_t mode_of(const std::string& path) {
 }  // namespace
 
 TEST_CASE("threads that save one temporary file at once get files of their own") {
-    const Directory directory;
+    const TemporaryDirectory directory;
     for (int round = 0; round < 200; ++round) {
         TemporaryFile file(directory.path());
         file.write("bytes");
@@ -107,14 +84,14 @@ TEST_CASE("threads that save one temporary file at once get files of their own")
             while (ready < 2) std::this_thread::yield();
             file.save(path);
         };
-        const std::string one = directory / ("one" + std::to_string(round));
-        const std::string other = directory / ("other" + std::to_string(round));
-        std::thread thread([&] { save(other); });
-        save(one);
+        const std::string one = "one" + std::to_string(round);
+        const std::string other = "other" + std::to_string(round);
+        std::thread thread([&] { save(directory.path(other)); });
+        save(directory.path(one));
         thread.join();
-        for (const std::string& path : {one, other}) {
-            REQUIRE(fs::hard_link_count(path) == 1);
-            REQUIRE(content(path) == "bytes");
+        for (const std::string& name : {one, other}) {
+            REQUIRE(fs::hard_link_count(directory.path(name)) == 1);
+            REQUIRE(directory.content(name) == "bytes");
         }
     }
 }
@@ -122,7 +99,7 @@ TEST_CASE("threads that save one temporary file at once get files of their own")
 TEST_CASE("a temporary file has no name, and is read wherever one likes") {
     for (const Way& way : {ways[0], ways[1]}) {
         INFO(way.lacks);
-        const Directory directory;
+        const TemporaryDirectory directory;
         on_server_thread([&] {
             const ScopedFaults faults(way.plan);
             TemporaryFile file(directory.path());
@@ -163,25 +140,25 @@ TEST_CASE("a temporary file in no directory throws and names it") {
 TEST_CASE("a file is saved whole, with the usual mode, and nothing else is left, whatever the system lacks") {
     for (const Way& way : ways) {
         INFO(way.lacks);
-        const Directory directory;
+        const TemporaryDirectory directory;
         on_server_thread([&] {
             {
                 const ScopedFaults faults(way.plan);
-                sake::detail::save_bytes(directory / "a", "abc");
+                sake::detail::save_bytes(directory.path("a"), "abc");
             }
             const ScopedFaults faults(way.plan);
             TemporaryFile file(directory.path());
             file.write("large");
-            file.save(directory / "b");
-            file.save(directory / "c");
+            file.save(directory.path("b"));
+            file.save(directory.path("c"));
             CHECK(file.read(0, 9) == "large");
         });
-        CHECK(content(directory / "a") == "abc");
-        CHECK(content(directory / "b") == "large");
-        CHECK(content(directory / "c") == "large");
-        for (const char* name : {"a", "b", "c"}) CHECK(mode_of(directory / name) == usual_mode());
-        put(directory / "b", "changed");
-        CHECK(content(directory / "c") == "large");
+        CHECK(directory.content("a") == "abc");
+        CHECK(directory.content("b") == "large");
+        CHECK(directory.content("c") == "large");
+        for (const char* name : {"a", "b", "c"}) CHECK(mode_of(directory.path(name)) == usual_mode());
+        directory.write("b", "changed");
+        CHECK(directory.content("c") == "large");
         CHECK(directory.count() == 3);
     }
 }
@@ -189,15 +166,15 @@ TEST_CASE("a file is saved whole, with the usual mode, and nothing else is left,
 TEST_CASE("saving never replaces anything: a file, a directory, a link to nothing") {
     for (const Way& way : ways) {
         INFO(way.lacks);
-        const Directory directory;
-        put(directory / "file", "old");
-        fs::create_directory(directory / "directory");
-        fs::create_symlink(directory / "absent", directory / "link");
+        const TemporaryDirectory directory;
+        directory.write("file", "old");
+        fs::create_directory(directory.path("directory"));
+        fs::create_symlink(directory.path("absent"), directory.path("link"));
         for (const char* name : {"file", "directory", "link"}) {
             INFO(name);
             std::string text;
             on_server_thread([&] {
-                const std::string path = directory / name;
+                const std::string path = directory.path(name);
                 {
                     const ScopedFaults faults(way.plan);
                     CHECK(error_of([&] { sake::detail::save_bytes(path, "new"); }, &text) == EEXIST);
@@ -209,54 +186,69 @@ TEST_CASE("saving never replaces anything: a file, a directory, a link to nothin
                 CHECK(error_of([&] { file.save(path); }) == EEXIST);
             });
         }
-        CHECK(content(directory / "file") == "old");
-        CHECK_FALSE(fs::exists(directory / "absent"));
+        CHECK(directory.content("file") == "old");
+        CHECK_FALSE(fs::exists(directory.path("absent")));
         CHECK(directory.count() == 3);
     }
 }
 
 TEST_CASE("a file that cannot be saved leaves nothing behind and says why") {
-    const Directory directory;
+    const TemporaryDirectory directory;
     std::string text;
-    CHECK(error_of([&] { sake::detail::save_bytes(directory / "absent/x", "abc"); }, &text) == ENOENT);
-    CHECK(text.find(directory / "absent/") != std::string::npos);
-    CHECK(error_of([&] { sake::detail::save_bytes(directory / std::string("a\0b", 3), "abc"); }) == EINVAL);
+    CHECK(error_of([&] { sake::detail::save_bytes(directory.path("absent/x"), "abc"); }, &text) == ENOENT);
+    CHECK(text.find(directory.path("absent/")) != std::string::npos);
+    CHECK(error_of([&] { sake::detail::save_bytes(directory.path(std::string("a\0b", 3)), "abc"); }) ==
+          EINVAL);
     CHECK(error_of([&] { sake::detail::save_bytes(directory.path() + "/", "abc"); }) != 0);
     CHECK(error_of([&] { sake::detail::save_bytes("", "abc"); }) != 0);
     for (const Way& way : ways) {
         INFO(way.lacks);
         on_server_thread([&] {
             const ScopedFaults faults(FaultPlan(way.plan).fail_range("write", 1, 1000, ENOSPC));
-            CHECK(error_of([&] { sake::detail::save_bytes(directory / "full", "abc"); }) == ENOSPC);
+            CHECK(error_of([&] { sake::detail::save_bytes(directory.path("full"), "abc"); }) == ENOSPC);
         });
+        // It is written once in each of the ways that are tried one after the other.
+        for (bool is_written = false; std::uint64_t nth : {1U, 2U, 3U, 4U}) {
+            CAPTURE(nth);
+            on_server_thread([&] {
+                const ScopedFaults faults(FaultPlan(way.plan).fail_nth("write", nth, ENOSPC));
+                const int error = error_of([&] { sake::detail::save_bytes(directory.path("full"), "abc"); });
+                is_written = error == 0;
+                CHECK((is_written || error == ENOSPC));
+            });
+            CHECK(directory.count() == (is_written ? 1 : 0));
+            if (!is_written) continue;
+            CHECK(nth > 1);
+            REQUIRE(::unlink(directory.path("full").c_str()) == 0);
+        }
     }
     CHECK(directory.count() == 0);
 }
 
 TEST_CASE("a temporary file on another file system is copied") {
     if (!fs::exists("/dev/shm")) return;
-    const Directory directory;
+    const TemporaryDirectory directory;
     TemporaryFile file("/dev/shm");
     const std::string bytes(1'000'000, 'x');
     file.write(bytes);
-    file.save(directory / "copy");
-    CHECK(content(directory / "copy") == bytes);
-    CHECK(mode_of(directory / "copy") == usual_mode());
-    CHECK(error_of([&] { file.save(directory / "copy"); }) == EEXIST);
+    file.save(directory.path("copy"));
+    CHECK(directory.content("copy") == bytes);
+    CHECK(mode_of(directory.path("copy")) == usual_mode());
+    CHECK(error_of([&] { file.save(directory.path("copy")); }) == EEXIST);
     CHECK(directory.count() == 1);
 }
 
 TEST_CASE("writes that are short or interrupted are completed") {
-    const Directory directory;
+    const TemporaryDirectory directory;
     on_server_thread([&] {
         const ScopedFaults faults(
             FaultPlan().short_io("write", 1, 3).short_io("pread", 1, 2).fail_nth("linkat", 1, EINTR));
         TemporaryFile file(directory.path());
         file.write("0123456789");
         CHECK(file.read(0, 10) == "0123456789");
-        file.save(directory / "a");
+        file.save(directory.path("a"));
     });
-    CHECK(content(directory / "a") == "0123456789");
+    CHECK(directory.content("a") == "0123456789");
 }
 
 }  // namespace test_temporary_file

@@ -16,6 +16,7 @@
 
 #include "sake.hpp"
 #include "support/client_fixture.hpp"
+#include "support/observed.hpp"
 #include "support/oracle.hpp"
 #include "support/reliability.hpp"
 
@@ -62,16 +63,6 @@ void add_wait(sake::Engine& app, std::string& ends) {
         }
         ends += "slept ";
     });
-}
-
-template <class Exception, class F>
-std::string thrown_by(F f) {
-    try {
-        f();
-    } catch (const Exception& error) {
-        return error.what();
-    }
-    return "nothing";
 }
 
 /// The seconds since 2026-01-01 in a Date field of that day.

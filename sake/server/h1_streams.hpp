@@ -37,7 +37,6 @@ class H1Stream {
     void attach(Shard& shard, Transport& transport) noexcept {
         shard_ = &shard;
         transport_ = &transport;
-        awaited_.reset();
         is_lost_ = false;
     }
     [[nodiscard]] TimePoint now() const noexcept;

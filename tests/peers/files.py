@@ -7,31 +7,10 @@
 import gzip
 import os
 import re
-import shutil
-import signal
-import socket
 import subprocess
 import sys
-import tempfile
 
-PATIENCE = 60  # seconds
-NGINX = """
-master_process off; pid {directory}/nginx.pid; error_log stderr crit;
-events {{ worker_connections 64; }}
-http {{
-    access_log off; root {directory}/files; gzip_static on; default_type application/octet-stream;
-    client_body_temp_path {directory}; proxy_temp_path {directory}; fastcgi_temp_path {directory};
-    uwsgi_temp_path {directory}; scgi_temp_path {directory};
-    server {{ listen 127.0.0.1:{port}; }}
-}}
-"""
-passed = failed = 0
-
-
-def check(name, is_so, seen=""):
-    global passed, failed
-    passed, failed = passed + bool(is_so), failed + (not is_so)
-    print(f"ok {name}" if is_so else f"FAIL {name}: {seen}", flush=True)
+from peer import PATIENCE, Program, check, end, scratch_directory, start_nginx
 
 
 def curl(*arguments, cwd=None):
@@ -41,29 +20,6 @@ def curl(*arguments, cwd=None):
                           capture_output=True, timeout=PATIENCE * 2, cwd=cwd)
     status, _, size = done.stderr.decode().rpartition("\n")[2].partition(" ")
     return done.returncode, done.stdout, status, size
-
-
-def start_sake(program, files):
-    server = subprocess.Popen([program, files], stderr=subprocess.PIPE, text=True)
-    port = int(re.search(r"127\.0\.0\.1:(\d+)/", server.stderr.readline()).group(1))
-
-    def stop():
-        server.send_signal(signal.SIGTERM)
-        return server.wait(PATIENCE)
-
-    return port, stop
-
-
-def start_nginx(directory):
-    with socket.socket() as probe:  # nginx takes no port 0
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    config = os.path.join(directory, "nginx.conf")
-    with open(config, "w") as file:
-        file.write(NGINX.format(directory=directory, port=port))
-    nginx = ["nginx", "-p", directory, "-c", config]
-    subprocess.run(nginx, stderr=subprocess.DEVNULL, check=True, timeout=PATIENCE)
-    return port, lambda: subprocess.run([*nginx, "-s", "stop"], stderr=subprocess.DEVNULL, timeout=PATIENCE)
 
 
 def try_downloads(url, content, scratch):
@@ -109,33 +65,27 @@ def compare_ranges(url, mirror):
 
 
 def main():
-    directory = tempfile.mkdtemp(prefix="sake-files-")
-    os.chmod(directory, 0o755)
-    try:
-        files = os.path.join(directory, "files")
+    text = b"a text that is compressed\n" * 100
+    with scratch_directory() as directory:
+        files, scratch = (os.path.join(directory, name) for name in ("files", "scratch"))
         os.makedirs(files)
+        os.makedirs(scratch)
         content = bytes(i * 7 % 251 for i in range(5_000_000))
-        for name, bytes_of_it in (("large.bin", content), ("empty.txt", b""),
-                                  ("text.txt", b"a text that is compressed\n" * 100),
-                                  ("text.txt.gz", gzip.compress(b"a text that is compressed\n" * 100))):
+        for name, bytes_of_it in (("large.bin", content), ("empty.txt", b""), ("text.txt", text),
+                                  ("text.txt.gz", gzip.compress(text))):
             path = os.path.join(files, name)
             with open(path, "wb") as file:
                 file.write(bytes_of_it)
             os.utime(path, (1_000_000_000, 1_000_000_000))
-        scratch = os.path.join(directory, "scratch")
-        os.makedirs(scratch)
-        port, stop = start_sake(sys.argv[1], files)
-        mirror_port, stop_mirror = start_nginx(directory)
-        try:
-            try_downloads(f"http://127.0.0.1:{port}", content, scratch)
-            compare_ranges(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{mirror_port}")
-        finally:
-            stop_mirror()
-            check("ends with status 0", stop() == 0)
-    finally:
-        shutil.rmtree(directory, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed")
-    return failed != 0
+        with Program(sys.argv[1], files) as sake:
+            mirror_port, stop_mirror = start_nginx(directory, "gzip_static on; default_type application/octet-stream;")
+            try:
+                try_downloads(sake.url, content, scratch)
+                compare_ranges(sake.url, f"http://127.0.0.1:{mirror_port}")
+            finally:
+                stop_mirror()
+            check("ends with status 0", sake.end() == 0)
+    return end()
 
 
 sys.exit(main())

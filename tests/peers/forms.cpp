@@ -1,5 +1,6 @@
-// A mirror of forms for forms.py and forms.mjs: what was sent is the answer, as JSON with the bytes in
-// base64. POST to /whole, /worker or /streamed; files above 1,000 bytes are streamed to temporary files.
+// A mirror of forms for forms.py, forms.mjs and chromium.py: what was sent is the answer, as JSON with the
+// bytes in base64. POST to /whole, /worker or /streamed; files above 1,000 bytes are streamed to temporary
+// files.
 
 #include <string>
 #include <utility>
@@ -50,6 +51,7 @@ Task<> mirror_streamed(Context& ctx) {
 
 int main(int argc, char** argv) {
     sake::Engine app({.max_body = std::size_t{64} << 20, .form_memory = 1000});
+    app.get("/", [](Context& ctx) { ctx.html("<!doctype html><title>Forms</title>"); });
     app.post("/whole", mirror);
     app.post("/worker", mirror).worker();
     app.post("/streamed", mirror_streamed).stream_body();

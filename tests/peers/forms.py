@@ -7,24 +7,12 @@
 import base64
 import json
 import os
-import re
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
-import threading
 
-PATIENCE = 120  # seconds
+from peer import PATIENCE, Program, check, end, report, scratch_directory
+
 PATHS = ("/whole", "/worker", "/streamed")
-passed = failed = 0
-
-
-def report(line):
-    global passed, failed
-    print(line, flush=True)
-    passed += line.startswith("ok ")
-    failed += line.startswith("FAIL ")
 
 
 def text(base64_text):
@@ -85,35 +73,23 @@ def try_curl(port, directory):
             arguments, expected = ("-F", "a=<plain"), ([("a", "from a file\n")], [])
         for path in PATHS:
             seen = curl(port, directory, *arguments, "--request-target", path)
-            report(f"ok curl: {name}: {path}" if seen == expected else f"FAIL curl: {name}: {path}: {seen!r:.500}")
+            check(f"curl: {name}: {path}", seen == expected, seen)
 
 
 def main():
     program, modules = sys.argv[1:]
-    directory = tempfile.mkdtemp(prefix="sake-forms-")
-    server = subprocess.Popen([program, "127.0.0.1:0"], stderr=subprocess.PIPE, text=True)
-    try:
-        port = int(re.search(r":(\d+)/", server.stderr.readline()).group(1))
-        threading.Thread(target=server.stderr.read, daemon=True).start()  # its log must not fill the pipe
-        try_curl(port, directory)
+    with scratch_directory() as directory, Program(program) as sake:
+        try_curl(sake.port, directory)
         script = os.path.join(os.path.dirname(os.path.abspath(__file__)), "forms.mjs")
-        tried = subprocess.run(["node", script, modules, str(port)], capture_output=True, text=True, timeout=PATIENCE)
+        tried = subprocess.run(["node", script, modules, str(sake.port)], capture_output=True, text=True, timeout=PATIENCE)
         for line in tried.stdout.splitlines():
             report(line)
-        if tried.returncode:
-            report(f"FAIL node: status {tried.returncode}: {tried.stderr}")
-        open_files = os.listdir(f"/proc/{server.pid}/fd")
-        kept = [target for number in open_files if "deleted" in (target := os.readlink(f"/proc/{server.pid}/fd/{number}"))]
-        report(f"FAIL temporary files are left: {kept}" if kept else "ok no temporary file is left")
-        server.send_signal(signal.SIGTERM)
-        status = server.wait(PATIENCE)
-        report(f"FAIL it ends with status {status}" if status else "ok it ends with status 0")
-    finally:
-        if server.poll() is None:
-            server.kill()
-        shutil.rmtree(directory, ignore_errors=True)
-    print(f"{passed} passed, {failed} failed")
-    return failed != 0
+        check("node ends with status 0", tried.returncode == 0, tried.stderr)
+        kept = [name for name in sake.open_files() if "deleted" in name]
+        check("no temporary file is left", not kept, kept)
+        status = sake.end()
+        check("it ends with status 0", status == 0, status)
+    return end()
 
 
 sys.exit(main())

@@ -12,23 +12,13 @@ import glob
 import http.client
 import os
 import pwd
-import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
-PATIENCE = 30  # seconds
-passed = failed = 0
-
-
-def check(name, is_so, seen=""):
-    global passed, failed
-    passed, failed = passed + bool(is_so), failed + (not is_so)
-    print(f"ok {name}" if is_so else f"FAIL {name}: {seen}", flush=True)
+from peer import PATIENCE, Program, check, end
 
 
 class Database:
@@ -126,26 +116,19 @@ def bench(port, count=300):
 
 
 def main():
-    program = sys.argv[1]
     database = Database()
-    server = None
     try:
         database.start()
         where = f"host={database.directory} user=sake dbname=postgres"
-        server = subprocess.Popen([program, "127.0.0.1:0", where], stderr=subprocess.PIPE, text=True)
-        port = int(re.search(r":(\d+)/", server.stderr.readline()).group(1))
-        threading.Thread(target=server.stderr.read, daemon=True).start()  # its log must not fill the pipe
-        test(database, port)
-        if "--bench" in sys.argv:
-            bench(port)
-        server.send_signal(signal.SIGTERM)
-        check("it ends with status 0", server.wait(PATIENCE) == 0, server.returncode)
+        with Program(sys.argv[1], "127.0.0.1:0", where) as server:
+            test(database, server.port)
+            if "--bench" in sys.argv:
+                bench(server.port)
+            status = server.end()
+            check("it ends with status 0", status == 0, status)
     finally:
-        if server and server.poll() is None:
-            server.kill()
         database.remove()
-    print(f"{passed} passed, {failed} failed")
-    return failed != 0
+    return end()
 
 
 sys.exit(main())

@@ -164,11 +164,11 @@ void soak(int channel, double seconds) {
         if (passed_seconds() < next_line) continue;
         next_line += 10;
         std::printf(
-            "%4.0f s: RSS %.2f MiB, live bytes %lld, descriptors %d, threads %d, %lld sessions, %lld "
-            "answers\n",
+            "%4.0f s: RSS %.2f MiB, live bytes %lld, heap %zu used and %zu free, descriptors %d, threads %d, "
+            "%lld sessions, %lld answers\n",
             passed_seconds(), samples.back().resident, static_cast<long long>(samples.back().live_bytes),
-            calm.baseline().fds, calm.baseline().threads, static_cast<long long>(sessions),
-            static_cast<long long>(answers));
+            ::mallinfo2().uordblks, ::mallinfo2().fordblks, calm.baseline().fds, calm.baseline().threads,
+            static_cast<long long>(sessions), static_cast<long long>(answers));
         std::fflush(stdout);
     }
     expect(is_right, "every answer is right");
@@ -181,7 +181,13 @@ void soak(int channel, double seconds) {
 }
 
 // The allocator's pools for threads and its growing thresholds make RSS wander by more than a leak would add.
-void settle_the_allocator() {
+// What a thread keeps of freed blocks can only be switched off from outside: hence the program starts anew,
+// once.
+void settle_the_allocator(char** argv) {
+    if (::getenv("GLIBC_TUNABLES") == nullptr) {
+        ::setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0", 1);
+        ::execv("/proc/self/exe", argv);
+    }
     ::mallopt(M_ARENA_MAX, 1);
     ::mallopt(M_MMAP_THRESHOLD, 64 * 1024);
     ::mallopt(M_TRIM_THRESHOLD, 64 * 1024);
@@ -190,7 +196,7 @@ void settle_the_allocator() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    settle_the_allocator();
+    settle_the_allocator(argv);
     const double seconds = argc > 1 ? std::atof(argv[1]) : 120;
     int channel[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) != 0) return 2;

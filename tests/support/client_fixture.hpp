@@ -4,8 +4,12 @@
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <functional>
+#include <optional>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include "allocations.hpp"
 #include "coroutines.hpp"
@@ -39,6 +43,19 @@ inline int with_client(const TestServer::Setup& setup, const std::function<void(
     }
     CHECK(is_back_at(before));
     return exit_code;
+}
+
+/// So many connections, each of which has sent these bytes; of so small a window, if one is given.
+[[nodiscard]] inline std::vector<sake::TestConnection> connections_of(
+    sake::TestClient& client, int count, const std::string& bytes,
+    std::optional<std::size_t> window = std::nullopt) {
+    std::vector<sake::TestConnection> connections;
+    connections.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) {
+        connections.push_back(window ? client.connect(*window) : client.connect());
+        connections.back().send(bytes);
+    }
+    return connections;
 }
 
 /// Now, in the virtual time of whoever asks: of a handler, for instance.

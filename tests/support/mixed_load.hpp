@@ -26,6 +26,7 @@
 #include "raw_client.hpp"
 #include "reliability.hpp"
 #include "sake.hpp"
+#include "temporary_directory.hpp"
 
 namespace harness {
 
@@ -34,9 +35,10 @@ class MixedLoad {
     /// The routes that the sessions ask for.
     static void add_routes(sake::Engine& app);
     /// `base` with what the sessions rely on: a client that ends its input still waits for its answers,
-    /// however late the machine is, and there are as many workers as level_caches() wakes.
+    /// however late the machine is, there are as many workers as level_caches() wakes, and files of forms are
+    /// soon in temporary files.
     static sake::Config config(sake::Config base) {
-        return base.with_half_close_window(10s).with_worker_pool_size(workers);
+        return base.with_half_close_window(10s).with_worker_pool_size(workers).with_form_memory(2000);
     }
 
     explicit MixedLoad(int port) : port_(port) {}
@@ -70,6 +72,7 @@ class MixedLoad {
 
     static constexpr int workers = 2;
 
+    void level_streams();
     void fail(std::uint64_t seed, const char* manner, const char* what);
 
     const int port_;
@@ -98,6 +101,93 @@ struct Order {
     std::vector<int> prices;
     NLOHMANN_DEFINE_TYPE_INTRUSIVE(Order, name, prices)
 };
+
+// Event streams: a ring that is soon full of messages of one size, so that its memory is always the same.
+constexpr std::size_t rooms = 4;
+constexpr int ring_size = 64;
+inline std::string message(std::size_t number) {
+    char text[64];
+    std::snprintf(text, sizeof text, "a message that has a number: %012zu", number);
+    return text;
+}
+inline std::string room_of(std::size_t number) { return "room" + std::to_string(number % rooms); }
+
+/// What is served as files: content.bin is the content, text.txt is compressed beside it.
+struct Site {
+    static constexpr long modified = 1'000'000'000;
+    static constexpr const char* date = "Sun, 09 Sep 2001 01:46:40 GMT";
+    static constexpr const char* earlier = "Sun, 09 Sep 2001 01:46:39 GMT";
+    static constexpr std::size_t text_size = 3000;
+    static constexpr std::string_view compressed = "as if it were compressed";
+
+    Site() {
+        add("content.bin", content());
+        add("text.txt", std::string_view(content()).substr(0, text_size));
+        add("text.txt.gz", compressed);
+    }
+    void add(std::string_view name, std::string_view bytes) const {
+        place.write(name, bytes);
+        place.set_modified(name, modified);
+    }
+    static const TemporaryDirectory& directory() {
+        const allocations::Exempt of_the_test;
+        static const Site site;
+        return site.place;
+    }
+    TemporaryDirectory place;
+};
+
+/// Bodies that come in pieces, answers that leave in pieces, forms with files in temporary files, files,
+/// events.
+inline void add_streaming_routes(sake::Engine& app) {
+    app.post("/stream-upload",
+             [](sake::Context& ctx) -> sake::Task<> {
+                 std::size_t size = 0;
+                 bool is_right = true;
+                 while (const auto piece = co_await ctx.read()) {
+                     const std::string_view due = std::string_view(content()).substr(size, piece->size());
+                     is_right = is_right && *piece == due;
+                     size += piece->size();
+                 }
+                 ctx.text(std::to_string(size) + (is_right ? " right" : " wrong"));
+             })
+        .stream_body();
+    app.get("/stream/:size", [](sake::Context& ctx, std::size_t size) -> sake::Task<> {
+        sake::BodyWriter out = ctx.stream("application/octet-stream");
+        for (std::size_t at = 0; at < size;) {
+            const std::string_view piece =
+                std::string_view(content()).substr(at, std::min(size - at, 1 + at * 2));
+            co_await out.write(piece);
+            at += piece.size();
+            if (at % 5 == 0) co_await sake::sleep(1ms);
+        }
+    });
+    app.post("/form",
+             [](sake::Context& ctx) -> sake::Task<> {
+                 sake::Form& form = co_await ctx.read_form();
+                 std::string text = "fields " + std::to_string(form.fields().size());
+                 for (const sake::Upload& file : form.files()) {
+                     const std::string bytes = co_await file.read(0, file.size());
+                     text += " " + std::to_string(bytes.size()) +
+                             (content().starts_with(bytes) ? " right" : " wrong");
+                 }
+                 ctx.text(text);
+             })
+        .stream_body();
+    app.static_files("/files", Site::directory().path());
+    const auto hub = std::make_shared<sake::Hub>(sake::HubOptions{.messages = ring_size});
+    app.get("/events/:room", [hub](sake::Context& ctx) { return hub->serve(ctx, ctx.param("room")); });
+    app.post("/events/:room", [hub](sake::Context& ctx) {
+        hub->publish(ctx.param("room"), std::string(ctx.body()));
+        ctx.text("published");
+    });
+    app.get("/fill-rooms", [hub](sake::Context& ctx) {
+        for (std::size_t room = 0; room < rooms; ++room) {
+            for (int i = 0; i < ring_size; ++i) hub->publish(room_of(room), message(0));
+        }
+        ctx.text("filled");
+    });
+}
 
 /// See MixedLoad::level_caches.
 inline void add_levelling_routes(sake::Engine& app) {
@@ -164,6 +254,7 @@ inline void MixedLoad::add_routes(sake::Engine& app) {
         throw std::runtime_error("secret");
     });
     app.get("/teapot", [](sake::Context&) { throw sake::HttpError(418, "tea"); });
+    detail::add_streaming_routes(app);
     detail::add_levelling_routes(app);
 }
 
@@ -175,6 +266,7 @@ struct MixedLoad::Call {
     int status = 200;
     std::string body = {};
     bool is_head = false;
+    bool is_streamed = false;  // a stop may end it where it is, or before it has begun
 
     void check(const Response& answer) const {
         const bool is_whole = is_head ? answer.body.empty()
@@ -217,11 +309,10 @@ inline std::string hex(std::size_t number) {
     return text;
 }
 
-inline Call upload_call(Dice& dice, std::size_t most) {
-    const std::string_view body =
-        std::string_view(content()).substr(0, dice.below(std::min(most, largest_upload) + 1));
-    const std::string answer = std::to_string(body.size()) + " right";
-    if (dice.one_in(3)) return {post_request("/upload", body), 200, answer};
+/// The body whole, or in chunks of up to a third of `most`.
+inline std::string body_request(Dice& dice, std::string_view path, std::string_view body, std::size_t most,
+                                const std::string& fields = {}) {
+    if (dice.one_in(3)) return post_request(path, body, fields);
     std::string chunks;
     for (std::size_t at = 0; at < body.size();) {
         const std::size_t size = std::min(1 + dice.below(most / 3 + 1), body.size() - at);
@@ -229,12 +320,88 @@ inline Call upload_call(Dice& dice, std::size_t most) {
         chunks.append(body.substr(at, size)).append("\r\n");
         at += size;
     }
-    return {chunked_request("/upload", chunks + "0\r\n\r\n"), 200, answer};
+    std::string request = chunked_request(path, chunks + "0\r\n\r\n");
+    return request.insert(request.find("\r\n") + 2, fields);
+}
+
+inline Call upload_call(Dice& dice, std::size_t most) {
+    const std::string_view body =
+        std::string_view(content()).substr(0, dice.below(std::min(most, largest_upload) + 1));
+    return {body_request(dice, "/upload", body, most), 200, std::to_string(body.size()) + " right"};
 }
 
 inline Call download_call(Dice& dice, std::size_t most) {
     const std::size_t size = dice.below(std::min(most, content().size()) + 1);
     return {get_request("/download/" + std::to_string(size)), 200, content().substr(0, size)};
+}
+
+inline Call stream_upload_call(Dice& dice, std::size_t most) {
+    const std::string_view body =
+        std::string_view(content()).substr(0, dice.below(std::min(most, largest_upload) + 1));
+    return {body_request(dice, "/stream-upload", body, most), 200, std::to_string(body.size()) + " right"};
+}
+
+inline Call stream_download_call(Dice& dice, std::size_t most) {
+    const std::size_t size = dice.below(std::min(most, content().size()) + 1);
+    return {get_request("/stream/" + std::to_string(size)), 200, content().substr(0, size), false, true};
+}
+
+/// Fields and files of any size, some of them larger than a form keeps in memory.
+inline Call form_call(Dice& dice, std::size_t most) {
+    std::string body;
+    const std::size_t fields = dice.below(3);
+    for (std::size_t i = 0; i < fields; ++i) {
+        body += "--b\r\nContent-Disposition: form-data; name=a\r\n\r\nvalue\r\n";
+    }
+    std::string answer = "fields " + std::to_string(fields);
+    for (std::size_t left = dice.below(4); left > 0; --left) {
+        const std::size_t size = dice.below(std::min(most, largest_upload) / 4 + 1);
+        body.append("--b\r\nContent-Disposition: form-data; name=f; filename=\"x\"\r\n\r\n")
+            .append(content(), 0, size)
+            .append("\r\n");
+        answer += " " + std::to_string(size) + " right";
+    }
+    const std::string fields_of_head = "Content-Type: multipart/form-data; boundary=b\r\n";
+    return {body_request(dice, "/form", body + "--b--\r\n", most, fields_of_head), 200, answer};
+}
+
+/// A file whole, in part, or not at all, as ranges, conditions and codings have it.
+inline Call file_call(Dice& dice, std::size_t most) {
+    const std::string since = std::string(Site::date) + "\r\n";
+    const std::size_t first = dice.below(content().size());
+    const std::size_t size = 1 + dice.below(std::min(most, content().size() - first));
+    const std::string range =
+        "Range: bytes=" + std::to_string(first) + "-" + std::to_string(first + size - 1) + "\r\n";
+    const std::string part = content().substr(first, size);
+    const std::string text = content().substr(0, Site::text_size);
+    switch (dice.below(9)) {
+        case 0:
+            return {get_request("/files/content.bin", range), 206, part};
+        case 1:
+            return {get_request("/files/content.bin", range + "If-Range: " + since), 206, part};
+        case 2:
+            return {get_request("/files/content.bin", "If-Modified-Since: " + since), 304, {}, true};
+        case 3:
+            return {get_request("/files/content.bin", "If-Match: \"of another\"\r\n"), 412};
+        case 4:
+            return {get_request("/files/content.bin", "Range: bytes=9999999-\r\n"), 416};
+        case 5:
+            return {get_request("/files/absent.bin", range), 404};
+        case 6:
+            return {get_request("/files/text.txt", "Accept-Encoding: gzip\r\n"), 200,
+                    std::string(Site::compressed)};
+        case 7:
+            return {
+                get_request("/files/text.txt", std::string("If-Range: ") + Site::earlier + "\r\n" + range),
+                200, text};
+        default:
+            return {get_request("/files/text.txt"), 200, text};
+    }
+}
+
+inline Call publish_call(Dice& dice, std::size_t) {
+    return {post_request("/events/" + room_of(dice.next()), message(dice.below(1'000'000))), 200,
+            "published"};
 }
 
 inline Call worker_call(Dice& dice, std::size_t) {
@@ -254,8 +421,9 @@ inline Call failing_call(Dice& dice, std::size_t) {
 }
 
 using MakeCall = Call (*)(Dice&, std::size_t);
-constexpr MakeCall call_makers[] = {plain_call,    coroutine_call, bind_call,   upload_call,
-                                    download_call, worker_call,    failing_call};
+constexpr MakeCall call_makers[] = {plain_call,         coroutine_call,       bind_call,    upload_call,
+                                    download_call,      worker_call,          failing_call, publish_call,
+                                    stream_upload_call, stream_download_call, form_call,    file_call};
 
 /// Any call; neither its request nor its answer is much larger than `most`.
 inline Call any_call(Dice& dice, std::size_t most) { return dice.one_of(call_makers)(dice, most); }
@@ -296,7 +464,9 @@ class MixedLoad::Session {
                                       {"idle", &Session::idle},
                                       {"refused", &Session::refused},
                                       {"half-sent", &Session::half_sent},
-                                      {"reset", &Session::reset}};
+                                      {"reset", &Session::reset},
+                                      {"cut", &Session::cut},
+                                      {"events", &Session::events}};
         const Manner& manner = dice_.one_of(manners);
         manner_ = manner.name;
         (this->*manner.act)();
@@ -335,7 +505,9 @@ class MixedLoad::Session {
 
     void slow_reader() {
         RawClient client = connect(64 * 1024);
-        const detail::Call call = detail::download_call(dice_, large);
+        constexpr detail::MakeCall downloads[] = {detail::download_call, detail::stream_download_call,
+                                                  detail::file_call};
+        const detail::Call call = dice_.one_of(downloads)(dice_, large);
         expect(client, call, send(client, call.request));
     }
 
@@ -391,6 +563,61 @@ class MixedLoad::Session {
         if (dice_.one_in(3))
             static_cast<void>(client.expect_silence(std::chrono::milliseconds(dice_.below(3))));
         client.reset();
+    }
+
+    // In the middle of an upload, or of a download.
+    void cut() {
+        RawClient client = connect();
+        constexpr detail::MakeCall calls[] = {detail::form_call, detail::form_call,
+                                              detail::stream_upload_call, detail::stream_download_call,
+                                              detail::file_call};
+        const std::string request = dice_.one_of(calls)(dice_, large).request;
+        const bool is_whole = dice_.one_in(3);
+        attempt([&] {
+            client.send(
+                std::string_view(request).substr(0, is_whole ? request.size() : dice_.below(request.size())));
+        });
+        if (is_whole) attempt([&] { static_cast<void>(client.read_some(1 + dice_.below(10'000))); });
+        leave(client);
+    }
+
+    // A stream in which the client waits for what it publishes itself, and then leaves. Others publish as
+    // well, and may fill the ring.
+    void events() {
+        RawClient client = connect();
+        const std::string room = "/events/" + detail::room_of(dice_.next());
+        send(client, get_request(room, dice_.one_in(3) ? "Last-Event-ID: 1\r\n" : ""));
+        std::string seen;
+        await_text(client, seen, "\r\n\r\n");  // from the head on, it is told of all
+        RawClient publisher = connect();
+        for (std::size_t left = dice_.below(4); left > 0; --left) {
+            const std::string text = detail::message(1'000'000 + dice_.below(1'000'000'000));
+            const detail::Call call{post_request(room, text), 200, "published"};
+            expect(publisher, call, send(publisher, call.request));
+            await_text(client, seen, "data: " + text + "\n");
+        }
+        leave(client);
+        // Who ends in order is known to have gone when the next event is refused.
+        const detail::Call last{post_request(room, detail::message(0)), 200, "published"};
+        for (int i = 0; i < 2; ++i) expect(publisher, last, send(publisher, last.request));
+    }
+
+    void await_text(RawClient& client, std::string& seen, std::string_view text) {
+        while (seen.find(text) == seen.npos && seen.find("event: stale") == seen.npos) {
+            std::string more;
+            attempt([&] { more = client.read_some(10'000); });
+            if (more.empty() && load_.is_stopping_) throw Stopped();
+            if (more.empty()) throw std::runtime_error("the stream ended after " + seen.substr(0, 300));
+            seen += more;
+        }
+    }
+
+    void leave(RawClient& client) {
+        if (dice_.one_in(2)) {
+            client.reset();
+        } else {
+            client.close();
+        }
     }
 
     std::vector<detail::Call> batch() {
@@ -459,8 +686,17 @@ class MixedLoad::Session {
             if (may_be_lost) throw Stopped();
             throw std::runtime_error("closed without an answer to " + call.request.substr(0, 200));
         }
-        const Response answer = client.read_response(call.is_head);
-        if (may_be_lost && answer.status == 503) throw Stopped();
+        const auto may_be_cut = [&] { return call.is_streamed && load_.is_stopping_; };
+        Response answer;
+        try {
+            answer = client.read_response(call.is_head);
+        } catch (const std::exception&) {
+            if (may_be_cut()) throw Stopped();
+            throw;
+        }
+        if ((may_be_lost || may_be_cut()) && answer.status == 503) throw Stopped();
+        if (may_be_cut() && answer.status == call.status && call.body.starts_with(answer.body))
+            throw Stopped();
         call.check(answer);
         ++load_.answers_;
     }
@@ -506,6 +742,7 @@ inline void MixedLoad::run(std::uint64_t first_seed, int sessions, int threads) 
 // the request, so that all are held at once; there are as many as the server keeps.
 inline void MixedLoad::level_caches() {
     const allocations::Exempt of_the_test;
+    level_streams();
     std::string head = " HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\n";
     for (int i = 0; i < 20; ++i) head += "X-Level: " + std::string(100, 'x') + "\r\n";
     struct Round {
@@ -557,6 +794,27 @@ inline void MixedLoad::level_caches() {
     // Once this one is answered, the others have closed at the server's end too.
     latest_.reset();
     latest_.emplace(port_).set_deadline(30s).send(get_request("/download/1")).read_response();
+}
+
+// The threads for files of forms are there, and so is what each room has for streams.
+inline void MixedLoad::level_streams() {
+    std::vector<RawClient> streams;
+    for (std::size_t i = 0; i < 2 * detail::rooms; ++i) {
+        streams.emplace_back(port_);
+        streams.back().set_deadline(30s).send(get_request("/events/" + detail::room_of(i)));
+        static_cast<void>(streams.back().read_exactly(12));
+    }
+    const std::string file(10'000, 'x');
+    const std::string form =
+        "--b\r\nContent-Disposition: form-data; name=f; filename=x\r\n\r\n" + file + "\r\n--b--\r\n";
+    RawClient client(port_);
+    client.set_deadline(30s);
+    for (int i = 0; i < 4; ++i) {
+        client.send(post_request("/form", form, "Content-Type: multipart/form-data; boundary=b\r\n"))
+            .read_response();
+    }
+    client.send(get_request("/fill-rooms")).read_response();
+    for (RawClient& stream : streams) stream.reset();
 }
 
 inline void MixedLoad::fail(std::uint64_t seed, const char* manner, const char* what) {

@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -42,6 +43,16 @@ class TemporaryDirectory {
         out << content;
         if (!out.flush()) throw std::runtime_error("cannot write " + file.string());
     }
+    [[nodiscard]] std::string content(std::string_view inside) const {
+        std::ifstream file(path(inside), std::ios::binary);
+        return {std::istreambuf_iterator<char>(file), {}};
+    }
+    /// How much is in it, under whatever names.
+    [[nodiscard]] long count() const {
+        return std::distance(std::filesystem::directory_iterator(path_),
+                             std::filesystem::directory_iterator());
+    }
+    [[nodiscard]] bool is_empty() const { return count() == 0; }
     /// Sets when a file was modified, in seconds since 1970.
     void set_modified(std::string_view inside, long seconds, long nanoseconds = 0) const {
         const timespec times[2] = {{seconds, nanoseconds}, {seconds, nanoseconds}};
