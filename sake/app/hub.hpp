@@ -24,6 +24,10 @@ inline namespace v0 {
 
 class Context;
 
+namespace detail {
+struct HubFrom;
+}
+
 /// How much a Hub keeps. The largest value of a type means "no limit".
 struct HubOptions {
     int messages = 1000;              // of each topic: for who comes again, and for who is slow
@@ -109,12 +113,12 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
 /// has seen, goes on there; if they are gone by then, it is told so once, by a message that `is_stale`.
 ///
 /// Ids grow from message to message over all topics, and over a restart of the program, since they begin with
-/// the time of day. The messages themselves do not survive one.
+/// the time of day. If the clock is put back over a restart, the new ids are below the old ones, and an old
+/// one is unknown like any other that this hub has not given out. The messages do not survive a restart.
 class Hub {
   public:
     /// Throws std::invalid_argument that names an option which makes no sense.
-    explicit Hub(const HubOptions& options = {})
-        : core_(std::make_shared<detail::HubCore>(limits_of(options))) {}
+    explicit Hub(const HubOptions& options = {}) : Hub(options, detail::HubCore::id_of_this_moment()) {}
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
     /// Closes it.
@@ -127,8 +131,9 @@ class Hub {
     }
 
     /// The messages of a topic after the one with this id; with 0, those that are published from now on. An
-    /// id that this hub has not given out is one of an earlier run: everything that is kept follows, after a
-    /// message that `is_stale`, since nobody knows what has come in between. From any thread.
+    /// id that this hub has not given out, below its first or above its newest, is taken for one of an
+    /// earlier run: everything that is kept follows, after a message that `is_stale`, since nobody knows what
+    /// has come in between. From any thread.
     [[nodiscard]] Subscription subscribe(std::string_view topic, std::uint64_t after_id = 0) {
         auto reader = std::make_unique<detail::HubReader>(core_);
         core_->subscribe(*reader, topic, after_id);
@@ -159,6 +164,10 @@ class Hub {
     }
 
   private:
+    friend struct detail::HubFrom;
+    Hub(const HubOptions& options, std::uint64_t before_first_id)
+        : core_(std::make_shared<detail::HubCore>(limits_of(options), before_first_id)) {}
+
     template <class = void>
     Task<> serve_topic(Context& ctx, std::string topic);
     [[nodiscard]] static detail::HubLimits limits_of(const HubOptions& options) {
@@ -171,6 +180,18 @@ class Hub {
 
     std::shared_ptr<detail::HubCore> core_;
 };
+
+namespace detail {
+
+/// For tests: a Hub whose first message has the id behind this one, whatever the clock says.
+struct HubFrom {
+    std::uint64_t before_first_id;
+    [[nodiscard]] std::unique_ptr<Hub> make(const HubOptions& options = {}) const {
+        return std::unique_ptr<Hub>(new Hub(options, before_first_id));
+    }
+};
+
+}  // namespace detail
 
 class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
   public:

@@ -90,7 +90,7 @@ inline void H1Connection::tell_of_stream() noexcept {
 inline void H1Connection::cut_stream() noexcept {
     H1AnswerStream& stream = exchange_->answer;
     if (!stream.has_begun()) return;
-    exchange_->call.cause = AnswerCause::cut;
+    exchange_->call.cause = stream.cause_of_cut();
     tell_of_stream();
     if (stream.ends_with_connection()) transport_.give_up_output();
 }
