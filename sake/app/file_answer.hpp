@@ -251,7 +251,7 @@ class FileAnswer {
 [[noreturn]] inline void throw_no_file(Call& call, const std::string& path) {
     call.place.errors->report(call, LogLevel::warning,
                               "'" + path + "' is not there, is not a regular file, or may not be read",
-                              " is answered with 404");
+                              ": no file to send");
     throw_nothing_here();
 }
 
@@ -267,7 +267,7 @@ inline void answer_with_path(Call& call, const std::string& path, std::string_vi
 /// On a worker, the path is the answer: the reactor opens the file, when the answer is back.
 inline void name_file(Call& call, std::string path, std::string_view type) {
     demand_no_nul(path, "file: ");
-    if (path.empty()) throw_no_file(call, path);
+    if (path.empty()) throw_nothing_here();
     auto named = std::make_unique<FileBody>();
     named->path = std::move(path);
     named->type = type;
