@@ -285,8 +285,10 @@ TEST_CASE("a want of descriptors is a 503 and a full disk a 507, each with a lin
         TestClient client(app);
         const std::string body = file_part(pattern_bytes(300 * kib)) + "--b--";
         {
+            // The first write of another thread is that of the file; those that follow wake the loop.
+            const std::uint64_t count = want.call == std::string_view("open") ? 1000 : 1;
             const harness::ScopedFaults faults(
-                harness::FaultPlan().fail_range(want.call, 1, 1000, want.error));
+                harness::FaultPlan().fail_range(want.call, 1, count, want.error));
             const harness::faults::AllOtherThreads all;
             const sake::TestResponse response = client.post("/", body, of_type(multipart_type));
             CHECK(response.status == want.status);
@@ -311,8 +313,8 @@ TEST_CASE("L3 a streamed form for which max_buffered has no room is a 503, and o
             for (int round = 0; round < 2; ++round) {
                 CHECK(client.post("/", body, of_type(multipart_type)).body == "a=61440 m256000 ");
                 sake::TestConnection other = client.connect();
-                other.send("POST /whole HTTP/1.1\r\nHost: a\r\nContent-Length: 250000\r\n\r\n" +
-                           std::string(200'000, 'x'));
+                other.send("POST /whole HTTP/1.1\r\nHost: a\r\nContent-Length: 150000\r\n\r\n" +
+                           std::string(140'000, 'x'));
                 client.advance(0s);
                 const sake::TestResponse response = client.post("/", body, of_type(multipart_type));
                 CHECK(response.status == 503);
