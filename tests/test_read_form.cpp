@@ -388,7 +388,7 @@ TEST_CASE("a streamed form is refused while it comes, with the name of the limit
             CHECK(detail("--b--", "text/plain") ==
                   "415 the body must be application/x-www-form-urlencoded or multipart/form-data");
             CHECK(detail("--bx" + std::string(1'000'000, 'x')) ==
-                  "400 a boundary is followed by what is no line end");
+                  "400 a boundary is not followed by a line end");
         },
         config);
     with_client(

@@ -190,7 +190,7 @@ struct Call {
     }
 };
 
-/// For as long as something runs that is no coroutine.
+/// Notes what runs, for as long as it is something other than a coroutine.
 class RunningScope {
   public:
     RunningScope(Call& call, Running what) noexcept
@@ -204,7 +204,8 @@ class RunningScope {
     const Running outer_;
 };
 
-/// A call for those who may outlive it: a Call is recycled, and freed with its connection.
+/// A call for something that may outlive it, such as a task: a Call is recycled, and freed with its
+/// connection.
 class CallHandle {
   public:
     explicit CallHandle(Call& call) {

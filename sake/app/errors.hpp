@@ -75,7 +75,7 @@ class ErrorAnswers {
             return *error.what() != '\0' ? error.what() : "an exception without a text";
         } catch (...) {
             response.set_problem(500, {});
-            return "an exception that is no std::exception";
+            return "an exception that is not a std::exception";
         }
         return {};
     }
@@ -94,7 +94,7 @@ class ErrorAnswers {
         } catch (const std::exception& error) {
             return *error.what() != '\0' ? error.what() : "an exception without a text";
         } catch (...) {
-            return "an exception that is no std::exception";
+            return "an exception that is not a std::exception";
         }
     }
 
@@ -107,15 +107,13 @@ template <class F>
 Handler make_error_handler(F&& function) {
     using Callable = std::decay_t<F>;
     if constexpr (std::invocable<Callable&, Context&, std::exception_ptr>) {
-        static_assert(
-            std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
-            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
+        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
+                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
         return Handler(
             [owned = Callable(std::forward<F>(function))](Context& ctx) mutable { owned(ctx, ctx.error()); });
     } else if constexpr (std::invocable<Callable&, Context&, const std::exception&>) {
-        static_assert(
-            std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
-            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
+        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
+                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
         return Handler([owned = Callable(std::forward<F>(function))](Context& ctx) mutable {
             try {
                 std::rethrow_exception(ctx.error());

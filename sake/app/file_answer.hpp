@@ -72,7 +72,7 @@ inline Conditions conditions_of(Request& request) {
     conditions.if_none_match = list_field(request, "If-None-Match");
     conditions.if_modified_since = single_field(request, "If-Modified-Since");
     conditions.if_unmodified_since = single_field(request, "If-Unmodified-Since");
-    conditions.if_range = list_field(request, "If-Range");  // twice, it is no tag and no date
+    conditions.if_range = list_field(request, "If-Range");  // twice, it is neither a tag nor a date
     return conditions;
 }
 

@@ -28,7 +28,7 @@ inline namespace v0 {
 namespace detail {
 
 /// The boundary that a Content-Type names; none for a urlencoded form. Throws HttpError: 415 for another
-/// type, 400 for a boundary that is none.
+/// type, 400 for a boundary that is not valid.
 template <class Unused = void>
 std::optional<std::string> form_boundary(std::string_view content_type) {
     Parameters parameters(content_type);

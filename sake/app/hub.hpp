@@ -30,11 +30,11 @@ struct HubFrom;
 
 /// How much a Hub keeps. The largest value of a type means "no limit".
 struct HubOptions {
-    int messages = 1000;              // of each topic: for who comes again, and for who is slow
+    int messages = 1000;              // of each topic: for subscribers that come again or are slow
     std::size_t bytes = 1024 * 1024;  // of each topic, the newest message in any case
     SlowSubscriber slow = SlowSubscriber::drop_oldest;
-    // Topics that nobody subscribes to are kept for who comes again. Beyond these limits, those used longest
-    // ago are forgotten.
+    // Topics without subscribers are kept for subscribers that come again. Beyond these limits, the topics
+    // that were used longest ago are forgotten.
     int topics = 10'000;
     std::size_t unused_bytes = 64 * 1024 * 1024;  // of all these topics
 };
@@ -48,14 +48,14 @@ class HubText : public std::string_view {
     operator std::string() const { return std::string(data(), size()); }  // NOLINT: that is what it is for
 };
 
-/// What a subscriber receives. A copy is cheap: all copies share one text.
+/// A message as a subscriber receives it. Copying is cheap: all copies share one text.
 class HubMessage {
   public:
     HubText topic;
     std::uint64_t id = 0;
     HubText data;
-    /// It is no message, but the news that some are missing before the next; `data` is empty. Its id is one
-    /// to go on from.
+    /// This is not a message that was published: it reports that some are missing before the next one. `data`
+    /// is empty, and a subscriber can go on from its id.
     bool is_stale = false;
     /// How many are missing; 0 if that is not known.
     std::uint64_t lost = 0;
@@ -74,8 +74,8 @@ class HubMessage {
 };
 
 /// The messages of one topic, from some moment on, for one reader: at most one `next` at a time. It may be
-/// made on one thread and read on another, and outlive its hub, but not go while its `next` is awaited. Moves
-/// only; ends when it goes.
+/// made on one thread and read on another, and outlive its hub. It must not be destroyed while its `next` is
+/// awaited. It can be moved, not copied; its destructor ends it.
 class [[nodiscard("the subscription ends at once")]] Subscription {
     class NextWait;
 
@@ -109,8 +109,9 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
 ///     while (auto message = co_await prices.next()) use(message->data);
 ///
 /// All subscribers of a topic see the same messages in the same order, and those of one publisher in its
-/// order. A topic keeps its newest messages. A subscriber that is slow, or that was away and says which it
-/// has seen, goes on there; if they are gone by then, it is told so once, by a message that `is_stale`.
+/// order. A topic keeps its newest messages. A subscriber that is slow, or that was away and names the last
+/// message that it has seen, goes on behind it. If messages in between are no longer kept, the subscriber
+/// first receives one that `is_stale`.
 ///
 /// Ids grow from message to message over all topics, and over a restart of the program, since they begin with
 /// the time of day. If the clock is put back over a restart, the new ids are below the old ones, and an old
@@ -143,7 +144,7 @@ class Hub {
     /// A whole endpoint of server-sent events: sends the messages of a topic, each with its id, to a client
     /// that may come again and then goes on behind the last that it has seen. A message that is_stale is an
     /// event named "stale", with the data {"lost":3}, or {"lost":null} if nobody knows how many. A
-    /// Last-Event-ID that is no number counts as none. Ends when the hub is closed, or this client was too
+    /// Last-Event-ID that is not a number is ignored. Ends when the hub is closed, or this client was too
     /// slow for SlowSubscriber::close.
     ///
     ///     app.get("/prices", [&hub](Context& ctx) { return hub.serve(ctx, "prices"); });

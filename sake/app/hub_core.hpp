@@ -1,5 +1,5 @@
-// The inside of a Hub, which its subscriptions share with it: topics, and who reads them. One lock for all,
-// which nobody holds for longer than it takes to find a topic and to copy a pointer.
+// The inside of a Hub, which its subscriptions share with it: topics and their readers. One lock for all. It
+// is held for no longer than it takes to find a topic and to copy a pointer.
 #pragma once
 
 #include <algorithm>
@@ -197,7 +197,7 @@ class HubCore {
         return made;
     }
 
-    // Whoever is told that messages are missing has an id to go on from as well: that before what is there.
+    // The report of missing messages has an id to go on from as well: the one before the oldest that is kept.
     [[nodiscard]] HubItem take_stale(HubReader& reader) {
         const HubRing& ring = reader.topic->ring;
         auto news = std::make_shared<HubPost>(reader.topic->name, std::string());

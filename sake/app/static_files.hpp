@@ -115,7 +115,7 @@ constexpr bool has_extension(std::string_view path) noexcept {
 
 /// The path of a file as it stands in the path of a request, which is decoded as the router had it: so the
 /// names between the slashes are those that decided which middleware the request has passed. nullopt for an
-/// encoded slash, which is none to the router.
+/// encoded slash, which the router does not take for a slash.
 inline std::optional<std::string> file_path_of(std::string_view matched) {
     std::string path;
     path.reserve(matched.size());
@@ -152,7 +152,7 @@ class FileSite {
     void serve(Call& call) const {
         const Request& request = call.request;
         if (request.has_given_params) {
-            throw std::logic_error("static files are sent by the reactor: their route is no worker() route");
+            throw std::logic_error("static files are sent by the reactor: their route cannot have worker()");
         }
         const Slice rest = request.params.values[request.params.count - 1];
         std::string path = file_path_of(rest.of(request.match_path().data())).value_or("//");

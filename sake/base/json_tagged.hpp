@@ -86,9 +86,9 @@ inline Json tagged(const Json& value) {
     }
 }
 
-/// The two things of a pair. Throws JsonError if it is none.
+/// The two things of a pair. Throws JsonError if it is not a pair.
 inline std::pair<const Json&, const Json&> pair_of(const Json& content) {
-    if (!content.is_array() || content.size() != 2) throw JsonError("has a pair that is none");
+    if (!content.is_array() || content.size() != 2) throw JsonError("has a pair of another size than two");
     return {content[0], content[1]};
 }
 
@@ -100,7 +100,7 @@ inline Json untagged(const Json& value) {
         return elements;
     }
     if (!value.is_object()) return value;
-    if (value.size() != 1) throw JsonError("has an object that is no tag");
+    if (value.size() != 1) throw JsonError("has an object that is not a tag");
     const std::string& tag = value.begin().key();
     const Json& content = value.begin().value();
     const auto bytes_of = [](const Json& text) {
@@ -109,7 +109,7 @@ inline Json untagged(const Json& value) {
         return std::move(*bytes);
     };
     if (tag == "object") {
-        if (!content.is_array()) throw JsonError("has an object that is no list of members");
+        if (!content.is_array()) throw JsonError("has an object that is not a list of members");
         Json members = Json::object();
         for (const Json& member : content) {
             const auto [name, value_of_it] = pair_of(member);
@@ -133,7 +133,7 @@ inline Json untagged(const Json& value) {
         std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
         if (subtype.is_null()) return Json::binary(std::move(binary));
         if (!subtype.is_number_unsigned())
-            throw JsonError("has a subtype of bytes that is no integer from 0 to 18446744073709551615");
+            throw JsonError("has a subtype of bytes that is not an integer from 0 to 18446744073709551615");
         return Json::binary(std::move(binary), subtype.get_ref<const std::uint64_t&>());
     }
     throw JsonError("has a tag that is not known");

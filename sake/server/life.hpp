@@ -106,7 +106,7 @@ class LifeHookOf final : public LifeHook {
         if constexpr (is_awaited) {
             return call_life_hook(function_, stop);
         } else {
-            throw std::logic_error("a plain function is no coroutine");
+            throw std::logic_error("a plain function is not a coroutine");
         }
     }
 
