@@ -185,11 +185,11 @@
 //   sake/server/h1_reader.hpp
 //   sake/server/output.hpp
 //   sake/server/h1_streams.hpp
+//   sake/server/transport.hpp
 //   sake/server/h1_exchange.hpp
 //   sake/server/session.hpp
 //   sake/server/shard.hpp
 //   sake/server/deadlines.hpp
-//   sake/server/transport.hpp
 //   sake/server/turn.hpp
 //   sake/server/h1_answer_stream.hpp
 //   sake/server/h1_answerer.hpp
@@ -296,29 +296,8 @@
 #define SAKE_HAS_ACCEPT4 0
 #endif
 
-#include <arpa/inet.h>
-#include <dirent.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
-#include <pthread.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <sys/uio.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 #include <algorithm>
+#include <arpa/inet.h>
 #include <array>
 #include <atomic>
 #include <bit>
@@ -338,27 +317,48 @@
 #include <cstring>
 #include <ctime>
 #include <deque>
+#include <dirent.h>
 #include <exception>
+#include <fcntl.h>
 #include <functional>
 #include <initializer_list>
 #include <iterator>
 #include <limits>
+#include <limits.h>
 #include <list>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <span>
 #include <stdexcept>
+#include <stdlib.h>
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <sys/un.h>
 #include <system_error>
 #include <thread>
+#include <time.h>
 #include <tuple>
 #include <type_traits>
+#include <unistd.h>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -843,7 +843,7 @@ inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view wh
 
 namespace detail {
 
-/// Logs what an exception says. A cancellation is no failure.
+/// Logs what an exception says. A cancellation is not logged.
 inline void log_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept {
     try {
         std::rethrow_exception(exception);
@@ -851,7 +851,7 @@ inline void log_failure(const LogSink& log, const char* what, const std::excepti
     } catch (const std::exception& error) {
         log_quietly(log, LogLevel::error, what, error.what());
     } catch (...) {
-        log_quietly(log, LogLevel::error, what, "an exception that is no std::exception");
+        log_quietly(log, LogLevel::error, what, "an exception that is not a std::exception");
     }
 }
 
@@ -941,6 +941,12 @@ class BudgetShare {
         }
         budget_.used_ = others + size;
         size_ = size;
+        return true;
+    }
+    /// The same for a part of it, which was `part` bytes so far.
+    bool resize_part(std::size_t& part, std::size_t size) noexcept {
+        if (!resize(size_ - part + size)) return false;
+        part = size;
         return true;
     }
 
@@ -2199,10 +2205,10 @@ Value tagged(const Value& value) {
     }
 }
 
-/// The two things of a pair. Throws JsonError if it is none.
+/// The two things of a pair. Throws JsonError if it is not a pair.
 template <class Value>
 std::pair<const Value&, const Value&> pair_of(const Value& content) {
-    if (!content.is_array() || content.size() != 2) throw JsonError("has a pair that is none");
+    if (!content.is_array() || content.size() != 2) throw JsonError("has a pair of another size than two");
     return {content[0], content[1]};
 }
 
@@ -2215,7 +2221,7 @@ Value untagged(const Value& value) {
         return elements;
     }
     if (!value.is_object()) return value;
-    if (value.size() != 1) throw JsonError("has an object that is no tag");
+    if (value.size() != 1) throw JsonError("has an object that is not a tag");
     const std::string& tag = value.begin().key();
     const Value& content = value.begin().value();
     const auto bytes_of = [](const Value& text) {
@@ -2224,7 +2230,7 @@ Value untagged(const Value& value) {
         return std::move(*bytes);
     };
     if (tag == "object") {
-        if (!content.is_array()) throw JsonError("has an object that is no list of members");
+        if (!content.is_array()) throw JsonError("has an object that is not a list of members");
         Value members = Value::object();
         for (const Value& member : content) {
             const auto [name, value_of_it] = pair_of(member);
@@ -2248,7 +2254,7 @@ Value untagged(const Value& value) {
         std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
         if (subtype.is_null()) return Value::binary(std::move(binary));
         if (!subtype.is_number_unsigned())
-            throw JsonError("has a subtype of bytes that is no integer from 0 to 18446744073709551615");
+            throw JsonError("has a subtype of bytes that is not an integer from 0 to 18446744073709551615");
         return Value::binary(std::move(binary), subtype.template get_ref<const std::uint64_t&>());
     }
     throw JsonError("has a tag that is not known");
@@ -2986,7 +2992,7 @@ struct EntityTag {
     }
 };
 
-/// Calls f(tag) for each tag of a list; what is no tag is passed over.
+/// Calls f(tag) for each tag of a list; anything else in it is passed over.
 template <class F>
 constexpr void for_each_tag(std::string_view list, F f) {
     while (!list.empty()) {
@@ -3057,7 +3063,7 @@ struct Conditions {
         return found;
     }
 
-    /// Whether it was modified after the date; nullopt if that is none, or nobody knows.
+    /// Whether it was modified after the date; nullopt if that is not a date, or the file has no time.
     static std::optional<bool> is_later_than(std::string_view text, const Validators& present) noexcept {
         const auto date = http::parse_http_date(text, present.now);
         if (!date || !present.last_modified) return std::nullopt;
@@ -3625,7 +3631,7 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
     if (method == Method::connect) {
         const std::size_t host = host_length(text);
         if (!is_valid_host(text) || host + 1 >= text.size()) return std::nullopt;
-        // A port that is empty or 0 is none (RFC 9110 section 9.3.6).
+        // A port that is empty or 0 is not valid (RFC 9110 section 9.3.6).
         if (text.find_first_not_of('0', host + 1) == std::string_view::npos) return std::nullopt;
         target.form = Target::Form::authority;
         target.authority = text;
@@ -3920,7 +3926,7 @@ namespace detail {
 
 class EventReader {
   public:
-    /// Takes the next bytes of the stream. An event that is not complete at its end is none.
+    /// Takes the next bytes of the stream. An event that is not complete at its end is dropped.
     void take(std::string_view bytes) {
         for (const char c : bytes) {
             const bool is_rest_of_crlf = std::exchange(after_cr_, c == '\r') && c == '\n';
@@ -4520,7 +4526,7 @@ inline MultipartParser::Step MultipartParser::after_boundary(char c, std::size_t
     } else if (state_ == State::padding_cr && c == '\n') {
         return begin_head(consumed);
     } else {
-        return refuse(400, "a boundary is followed by what is no line end", consumed);
+        return refuse(400, "a boundary is not followed by a line end", consumed);
     }
     return {Kind::need_more, consumed};
 }
@@ -4639,7 +4645,7 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// A quality of 0.000 to 1.000 in thousandths; nullopt if it is none.
+/// A quality of 0.000 to 1.000 in thousandths; nullopt for anything else.
 constexpr std::optional<int> parse_quality(std::string_view text) noexcept {
     if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
     if (text.size() > 1 && text[1] != '.') return std::nullopt;
@@ -5090,7 +5096,8 @@ class ChunkedDecoder {
         }
     }
 
-    /// White space or the next ';' may follow here. White space alone, with no ';' after it, is no extension.
+    /// White space or the next ';' may follow here. White space alone, with no ';' after it, is not an
+    /// extension.
     void after_extension(char c, State gap) noexcept {
         const bool space = c == ' ' || c == '\t';
         move_to(space || c == ';', space ? gap : State::ext_name_start);
@@ -5616,7 +5623,7 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (text[0] == '/' && head.method != Method::connect) return;
     const std::optional<Target> target = parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
-    if (head.method == Method::connect) return refuse(framing, 501, "this is no proxy");
+    if (head.method == Method::connect) return refuse(framing, 501, "this server is not a proxy");
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".
@@ -6014,8 +6021,7 @@ void note_work(Reactor& reactor, const void* work) noexcept;
 /// Whether a coroutine that need not wait should let the others have a turn. Defined with the Reactor.
 bool turn_is_up(Reactor& reactor) noexcept;
 
-/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none. Defined
-/// with the Reactor.
+/// Logs the failure of a task that nothing waits for. A cancellation is not logged. Defined with the Reactor.
 void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
 
 /// A doubly linked list node that takes itself out when it goes.
@@ -7471,7 +7477,7 @@ class Watch {
     [[nodiscard]] bool peer_has_ended() const noexcept { return (ready_ & (peer_ended | broken)) != 0; }
     [[nodiscard]] bool is_broken() const noexcept { return (ready_ & broken) != 0; }
 
-    /// A read found nothing more. What follows the end of a stream is no event, so after it reading stays
+    /// A read found nothing more. Nothing after the end of a stream is an event, so after it reading stays
     /// possible.
     void drained() noexcept {
         if (!peer_has_ended()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{readable});
@@ -8890,7 +8896,7 @@ class Children {
     /// None goes on any more.
     void abandon() noexcept;
 
-    /// Cancels all. That they then end by Cancelled is no failure.
+    /// Cancels all. That they then end by Cancelled does not count as a failure.
     void cancel() noexcept;
 
     /// Waits until all have ended; cannot be cut short. If the parent is cancelled meanwhile, the children
@@ -9423,8 +9429,8 @@ class TaskGroup {
         spawn(detail::call_owned<std::decay_t<F>, Args...>(std::forward<F>(function), std::move(args)...));
     }
 
-    /// Cancels everything in the group, the body included. That they end by Cancelled is no failure: `run`
-    /// then returns.
+    /// Cancels everything in the group, the body included. That they end by Cancelled does not count as a
+    /// failure: `run` then returns.
     void cancel() noexcept { children_.cancel(); }
 
   private:
@@ -10477,7 +10483,7 @@ inline constexpr int to_search = O_PATH | O_DIRECTORY;
 inline constexpr int to_search = O_RDONLY | O_DIRECTORY;
 #endif
 
-/// The text of a symbolic link: how long it is, cut at `size`. EINVAL if it is none.
+/// The text of a symbolic link: how long it is, cut at `size`. EINVAL for anything else.
 inline SysResult read_link_at(int directory, const char* name, char* text, std::size_t size) noexcept {
     return retry([=] { return ::readlinkat(directory, name, text, size); });
 }
@@ -10508,7 +10514,7 @@ inline SysResult random_bytes(void* bytes, std::size_t size) noexcept {
 }
 
 /// Calls f(name, is_directory) for what is in an open directory, which it takes over, but for "." and "..",
-/// until f returns false. Links are no directories here.
+/// until f returns false. A link does not count as a directory here.
 template <class F>
 SysResult for_each_name(FileDescriptor directory, F f) {
     struct Close {
@@ -13621,7 +13627,7 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Of an end that is no failure of the connection, unlike ECONNRESET.
+/// Of an orderly end of the connection, unlike ECONNRESET.
 class EndCategory final : public std::error_category {
   public:
     [[nodiscard]] const char* name() const noexcept override { return "sake.end"; }
@@ -14410,10 +14416,10 @@ struct OpenedFile {
     int error = 0;  // why there is nothing, if that is for want of resources, or the disk's fault
 };
 
-/// Opens without waiting, so that a pipe without another end holds nobody, nor a device.
+/// Opens without waiting, so that a pipe without a writer, or a device, does not block the thread.
 inline constexpr int open_to_send = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 
-/// Whether an open failed for a reason of ours, and not because there is nothing to be opened.
+/// Whether an open failed for want of resources or through the disk, and not because the file is missing.
 constexpr bool is_failure_of_ours(int error) noexcept {
     return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO || error == EAGAIN;
 }
@@ -15578,20 +15584,21 @@ class Context;
 
 /// Why an answer is what it is.
 enum class AnswerCause : std::uint8_t {
-    handler,   // a handler or middleware made it
-    error,     // it was made of what they threw
-    no_route,  // no route takes the request: 404, 405, 501, OPTIONS
-    refused,   // the request could not be read: 400, 413, 414, 417, 421, 431, 501, 505
-    timeout,   // the client was too slow, 408, or the handler, 504
-    overload,  // no memory or no worker was free: 503
-    stop,      // the server stops: a 503, or a stream that a graceful stop has ended early
-    cut,       // it was sent in pieces and has no end: the handler threw, or the client left or was too slow
+    handler,        // a handler or middleware made it
+    error,          // it was made of what they threw
+    no_route,       // no route takes the request: 404, 405, 501, OPTIONS
+    refused,        // the request could not be read: 400, 413, 414, 417, 421, 431, 501, 505
+    timeout,        // the client was too slow, 408, or the handler, 504
+    overload,       // no memory or no worker was free: 503
+    stop,           // the server stops: a 503, or a stream that a graceful stop has ended early
+    cut,            // it was sent in pieces and has no end: the handler threw, or the client was too slow
+    client_closed,  // it was sent in pieces, and the client left before the end
 };
 
 /// The name of a cause: "handler", "error", ...
 [[nodiscard]] constexpr std::string_view to_string(AnswerCause cause) noexcept {
-    constexpr std::string_view names[] = {"handler", "error",    "no_route", "refused",
-                                          "timeout", "overload", "stop",     "cut"};
+    constexpr std::string_view names[] = {"handler",  "error", "no_route", "refused",      "timeout",
+                                          "overload", "stop",  "cut",      "client_closed"};
     return names[static_cast<std::uint8_t>(cause)];
 }
 
@@ -16684,29 +16691,39 @@ Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* 
     }
 }
 
+/// What a document was made of, as its errors name it.
+struct DocumentNames {
+    const char* whole;
+    const char* member;
+
+    /// "body", or for a member "body: 'list/1'".
+    [[nodiscard]] std::string name(const std::string& where) const {
+        return where.empty() ? std::string(whole) : std::string(member).append(" '").append(where) + "'";
+    }
+};
+inline constexpr DocumentNames names_of_json{"body", "body:"};
+
 /// A document that has been read as a T. Throws HttpError 422 that says what does not fit.
 template <class T>
-T document_as(JsonOwner<>& document, std::size_t body_size) {
+T document_as(JsonOwner<>& document, std::size_t body_size, const DocumentNames& names) {
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);
     } else {
         try {
             return json_as<T>(document.value);
         } catch (const JsonMisfit& error) {
-            throw HttpError(
-                422, (error.where().empty() ? "body: " : "body: '" + error.where() + "': ") + error.what());
+            throw HttpError(422, names.name(error.where()) + ": " + error.what());
         } catch (const Json::type_error& error) {
             if (!document.value.is_object() && error.id == use_of_wrong_type) {
                 throw HttpError(422,
-                                std::string("body: must be an object, but is ") + document.value.type_name());
+                                names.name({}) + ": must be an object, but is " + document.value.type_name());
             }
             const std::string where = find_culprit<T>(std::move(document.value), body_size);
-            throw HttpError(422,
-                            (where.empty() ? "body: " : "body: '" + where + "': ") + plain_message(error));
+            throw HttpError(422, names.name(where) + ": " + plain_message(error));
         } catch (const Json::exception& error) {
             const std::string missing = missing_key(error);
-            throw HttpError(422, missing.empty() ? "body: " + plain_message(error)
-                                                 : "body: '" + missing + "' is missing");
+            throw HttpError(422, missing.empty() ? names.name({}) + ": " + plain_message(error)
+                                                 : names.name(missing) + " is missing");
         }
     }
 }
@@ -16720,7 +16737,7 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
         "which its numbers are not checked");
     JsonOwner<> document;
     document.value = parse_body<Json>(body, limits, memory);
-    return document_as<T>(document, body.size());
+    return document_as<T>(document, body.size(), names_of_json);
 }
 
 }  // namespace detail
@@ -16821,8 +16838,8 @@ class Request {
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
     [[nodiscard]] std::string_view raw_path() const noexcept { return path_.of(base); }
 
-    /// The path to match patterns against: decoded except %2F (or %2f), which is no separator, and %25, so
-    /// that what is left encoded can be told apart.
+    /// The path to match patterns against: decoded except %2F (or %2f), which does not separate names, and
+    /// %25, so that what is left encoded can be told apart.
     [[nodiscard]] std::string_view match_path() const noexcept {
         return path_is_decoded_ ? std::string_view(match_path_) : path_.of(base);
     }
@@ -17207,6 +17224,7 @@ class EventStream;
 class Form;
 
 namespace detail {
+class CallHandle;
 class ReadWait;
 struct Call;
 }  // namespace detail
@@ -17234,8 +17252,9 @@ class Context {
     /// The next piece of the body, valid until the next read; nothing at its end. On a route with
     /// stream_body() it waits while the client sends, and reads no more than is asked for. It throws
     /// HttpError: 413 for a body that is too large, 400 for one that is malformed, 408 for one that comes too
-    /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once.
-    [[nodiscard]] detail::Operation<detail::ReadWait, detail::Call&> read() noexcept;
+    /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once. For a
+    /// handler that is a coroutine, until it ends: then it throws std::logic_error.
+    [[nodiscard]] detail::Operation<detail::ReadWait, detail::CallHandle> read();
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
@@ -17308,7 +17327,8 @@ class Context {
     template <class F = Form>
     [[nodiscard]] Task<F&> read_form();
 
-    // --- The response; the last body set wins ---
+    // --- The response; the last body set wins. Once the head of a streamed answer has been sent, all of
+    // these throw std::logic_error ---
 
     /// Throws std::invalid_argument unless 200 <= code <= 599.
     Context& status(int code);
@@ -17548,6 +17568,8 @@ struct Call {
     AnswerCause cause = AnswerCause::handler;
     Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
     BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
+    BudgetShare* connection_memory = nullptr;  // while its handlers run as coroutines
+    std::size_t form_bytes = 0;                // of that: what a form holds that was read in pieces
     std::exception_ptr error;
     CallPlace place;
     std::string remote_address;
@@ -17571,6 +17593,15 @@ struct Call {
         body_state = BodyState::asked_for;
         throw BodyNeeded();
     }
+    /// The response, for `setter` to change. Throws std::logic_error if the head of a streamed answer has
+    /// been sent.
+    [[nodiscard]] Response& settable(const char* setter) {
+        if (answerer != nullptr) [[unlikely]]
+            require_unsent(setter);
+        return response;
+    }
+    void require_unsent(const char* setter) const;  // in body_writer.hpp
+
     /// The answer is no longer wanted: tells the handler.
     void request_stop() noexcept {
         stop_requested = true;
@@ -17601,7 +17632,7 @@ struct Call {
     }
 };
 
-/// For as long as something runs that is no coroutine.
+/// Notes what runs, for as long as it is something other than a coroutine.
 class RunningScope {
   public:
     RunningScope(Call& call, Running what) noexcept
@@ -17615,7 +17646,8 @@ class RunningScope {
     const Running outer_;
 };
 
-/// A call for those who may outlive it: a Call is recycled, and freed with its connection.
+/// A call for something that may outlive it, such as a task: a Call is recycled, and freed with its
+/// connection.
 class CallHandle {
   public:
     explicit CallHandle(Call& call) {
@@ -17718,8 +17750,9 @@ namespace detail {
 /// Tries at once, and again whenever its signal is woken. What a derived class throws is thrown where it is
 /// awaited.
 class ClientWait : public Wait, private Timer {
-    /// What is woken when it is worth another try. It lives as long as the wait. A coroutine that is
-    /// cancelled meanwhile goes on after a signal that is on its way, so no signal arrives too late.
+    /// Is woken when another try may succeed. It lives as long as the wait. If the coroutine is cancelled
+    /// while a signal is on its way, the coroutine is resumed after that signal, so no signal arrives too
+    /// late.
     class Signal final : public Resumable {
       public:
         explicit Signal(ClientWait& wait) noexcept : wait_(wait) {}
@@ -17864,7 +17897,7 @@ class BodySource {
 
 class [[nodiscard]] ReadWait final : public ClientWait {
   public:
-    explicit ReadWait(Call& call) noexcept : call_(call) {}
+    explicit ReadWait(const CallHandle& call) noexcept : call_(call) {}
     std::optional<std::string_view> await_resume() {
         throw_failure();
         return piece_;
@@ -17873,23 +17906,26 @@ class [[nodiscard]] ReadWait final : public ClientWait {
 
   private:
     bool try_now() override {
-        if (call_.body_source != nullptr) return call_.body_source->try_read(piece_);
-        piece_ = take_whole_body();
+        Call& call = call_.running();
+        if (call.body_source != nullptr) return call.body_source->try_read(piece_);
+        piece_ = take_whole_body(call);
         return true;
     }
     // A body that came as a whole is one piece.
-    std::optional<std::string_view> take_whole_body() {
-        if (call_.body_state == BodyState::was_read) return std::nullopt;
-        const std::string_view body = call_.body();
-        call_.body_state = BodyState::was_read;
+    static std::optional<std::string_view> take_whole_body(Call& call) {
+        if (call.body_state == BodyState::was_read) return std::nullopt;
+        const std::string_view body = call.body();
+        call.body_state = BodyState::was_read;
         if (body.empty()) return std::nullopt;
         return body;
     }
-    TimePoint wake_later() override { return call_.body_source->wait_for_more(*this); }
-    void stop_waiting() noexcept override { call_.body_source->stop_waiting(); }
-    void be_late() override { call_.body_source->give_up(); }
+    TimePoint wake_later() override { return call_.running().body_source->wait_for_more(*this); }
+    void stop_waiting() noexcept override {
+        if (Call* const call = call_.get()) call->body_source->stop_waiting();
+    }
+    void be_late() override { call_.running().body_source->give_up(); }
 
-    Call& call_;
+    const CallHandle call_;
     std::optional<std::string_view> piece_;
 };
 
@@ -18348,7 +18384,7 @@ struct PatternCheck {
 };
 
 /// Paths are decoded before they are compared with patterns, except %25 and %2F. In a pattern, %2A and %3A
-/// stand for '*' and ':' where these are no parameters.
+/// stand for '*' and ':' where these do not begin a parameter.
 constexpr bool has_other_escape(std::string_view text) noexcept {
     for (std::size_t i = text.find('%'); i != std::string_view::npos; i = text.find('%', i + 1)) {
         const std::string_view escape = text.substr(i, 3);
@@ -18575,8 +18611,8 @@ class Route {
     Route& worker(bool on = true);
 
     /// The handler starts when the head of a request is there, and reads the body in pieces, as fast as it
-    /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is no coroutine, or the
-    /// route a worker route.
+    /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is not a coroutine, or
+    /// the route a worker route.
     Route& stream_body();
 
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
@@ -18799,6 +18835,13 @@ class BodyWriter {
 
 namespace detail {
 
+inline void Call::require_unsent(const char* setter) const {
+    if (!answerer->has_begun()) return;
+    throw std::logic_error(std::string(setter) +
+                           ": the head of this answer has been sent: set it before the "
+                           "first write, or in a function given to ctx.after");
+}
+
 inline void require_body_of(int status) {
     if (has_body(status)) return;
     throw std::logic_error("ctx.stream: an answer with status " + std::to_string(status) + " has no body");
@@ -18830,9 +18873,8 @@ inline void send_head(Call& call) {
 inline void begin_stream(Call& call, std::string_view content_type) {
     if (call.place.in_worker_pool) {
         throw std::logic_error(
-            "ctx.stream: a worker route answers as a whole; stream from a route without worker(), and "
-            "compute "
-            "in it by co_await sake::background(...)");
+            "ctx.stream: a worker route answers as a whole; stream from a route without worker(), "
+            "and compute in it by co_await sake::background(...)");
     }
     if (call.running == Running::after) {
         throw std::logic_error("ctx.stream: a function given to ctx.after cannot stream: the answer is made");
@@ -18842,9 +18884,8 @@ inline void begin_stream(Call& call, std::string_view content_type) {
     }
     if (call.answerer == nullptr || call.running == Running::plain) {
         throw std::logic_error(
-            "ctx.stream: the handler must be a coroutine, one that returns sake::Task<>, since writing waits "
-            "for "
-            "the client");
+            "ctx.stream: the handler must be a coroutine, one that returns sake::Task<>, "
+            "since writing waits for the client");
     }
     if (call.answerer->has_begun()) throw std::logic_error("ctx.stream: the answer has begun already");
     require_body_of(call.response.status);
@@ -18923,8 +18964,19 @@ class ErrorAnswers {
             }
         }
         if (call.response.status < 500) return;
-        if (!failure.empty()) report(call, failure);
-        if (!failure_of_on_error.empty()) report(call, failure_of_on_error);
+        if (!failure.empty()) report(call, LogLevel::error, failure);
+        if (!failure_of_on_error.empty()) report(call, LogLevel::error, failure_of_on_error);
+    }
+
+    /// Logs why an answer is not what the program asked for.
+    void report(const Call& call, LogLevel level, std::string_view what,
+                std::string_view became = " failed") const {
+        std::string line(call.request.method());
+        line.append(" ").append(call.request.target()).append(became);
+        if (call.route != nullptr) line.append(" in ").append(call.route->description());
+        line += ": ";
+        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
+        log_quietly(*log_, level, line, {});
     }
 
   private:
@@ -18945,7 +18997,7 @@ class ErrorAnswers {
             return *error.what() != '\0' ? error.what() : "an exception without a text";
         } catch (...) {
             response.set_problem(500, {});
-            return "an exception that is no std::exception";
+            return "an exception that is not a std::exception";
         }
         return {};
     }
@@ -18953,7 +19005,7 @@ class ErrorAnswers {
     // The head of the answer has left, so it cannot become another one.
     void report_cut(Call& call, const std::exception_ptr& exception) const {
         call.cause = AnswerCause::cut;
-        report(call, text_of(exception), " was cut off in the middle of its answer");
+        report(call, LogLevel::error, text_of(exception), " was cut off in the middle of its answer");
     }
 
     static std::string text_of(const std::exception_ptr& exception) {
@@ -18964,17 +19016,8 @@ class ErrorAnswers {
         } catch (const std::exception& error) {
             return *error.what() != '\0' ? error.what() : "an exception without a text";
         } catch (...) {
-            return "an exception that is no std::exception";
+            return "an exception that is not a std::exception";
         }
-    }
-
-    void report(const Call& call, std::string_view what, std::string_view became = " failed") const {
-        std::string line(call.request.method());
-        line.append(" ").append(call.request.target()).append(became);
-        if (call.route != nullptr) line.append(" in ").append(call.route->description());
-        line += ": ";
-        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
-        log_quietly(*log_, LogLevel::error, line, {});
     }
 
     const Handler* on_error_;
@@ -18986,15 +19029,13 @@ template <class F>
 Handler make_error_handler(F&& function) {
     using Callable = std::decay_t<F>;
     if constexpr (std::invocable<Callable&, Context&, std::exception_ptr>) {
-        static_assert(
-            std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
-            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
+        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
+                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
         return Handler(
             [owned = Callable(std::forward<F>(function))](Context& ctx) mutable { owned(ctx, ctx.error()); });
     } else if constexpr (std::invocable<Callable&, Context&, const std::exception&>) {
-        static_assert(
-            std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
-            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
+        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
+                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
         return Handler([owned = Callable(std::forward<F>(function))](Context& ctx) mutable {
             try {
                 std::rethrow_exception(ctx.error());
@@ -19294,8 +19335,11 @@ inline std::string_view Context::path() const noexcept { return call_->request.p
 inline std::string_view Context::target() const noexcept { return call_->request.target(); }
 inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
 inline std::string_view Context::body() const { return call_->body(); }
-inline auto Context::read() noexcept -> detail::Operation<detail::ReadWait, detail::Call&> {
-    return detail::Operation<detail::ReadWait, detail::Call&>(*call_);
+inline auto Context::read() -> detail::Operation<detail::ReadWait, detail::CallHandle> {
+    // A task that the handler has left behind may come so late that the call is between two requests.
+    const bool is_running = call_->answerer != nullptr || call_->place.in_worker_pool;
+    if (!is_running) throw std::logic_error(detail::CallHandle::has_ended);
+    return detail::Operation<detail::ReadWait, detail::CallHandle>(detail::CallHandle(*call_));
 }
 inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
@@ -19423,44 +19467,48 @@ T Context::bind() const {
 // --- The response ---
 
 inline Context& Context::status(int code) {
-    call_->response.set_status(code);
+    call_->settable("ctx.status").set_status(code);
     return *this;
 }
 inline Context& Context::set_header(std::string_view name, std::string_view value) {
-    detail::Response& response = call_->response;
+    detail::Response& response = call_->settable("ctx.set_header");
     response.put_header(name, value, [&] { response.headers.set(name, value); });
     return *this;
 }
 inline Context& Context::add_header(std::string_view name, std::string_view value) {
-    detail::Response& response = call_->response;
+    detail::Response& response = call_->settable("ctx.add_header");
     response.put_header(name, value, [&] { response.headers.add(name, value); });
     return *this;
 }
 inline Context& Context::set_cookie(const http::SetCookie& cookie) {
-    call_->response.headers.add("Set-Cookie", http::to_string(cookie));
+    call_->settable("ctx.set_cookie").headers.add("Set-Cookie", http::to_string(cookie));
     return *this;
 }
 inline Context& Context::text(std::string_view body) {
-    call_->response.set_static_type("text/plain; charset=utf-8");
-    call_->response.body.assign(body);
+    detail::Response& response = call_->settable("ctx.text");
+    response.set_static_type("text/plain; charset=utf-8");
+    response.body.assign(body);
     return *this;
 }
 inline Context& Context::html(std::string_view body) {
-    call_->response.set_static_type("text/html; charset=utf-8");
-    call_->response.body.assign(body);
+    detail::Response& response = call_->settable("ctx.html");
+    response.set_static_type("text/html; charset=utf-8");
+    response.body.assign(body);
     return *this;
 }
 template <class Value>
 Context& Context::json(const std::type_identity_t<Value>& value) {
-    call_->response.set_static_type("application/json");
-    call_->response.body.clear();
-    append_json<Value>(call_->response.body, value);
+    detail::Response& response = call_->settable("ctx.json");
+    response.set_static_type("application/json");
+    response.body.clear();
+    append_json<Value>(response.body, value);
     return *this;
 }
 template <std::convertible_to<std::string_view> Bytes>
 Context& Context::send(Bytes&& bytes, std::string_view content_type) {
-    call_->response.set_type(content_type);
-    call_->response.body = std::string(std::forward<Bytes>(bytes));
+    detail::Response& response = call_->settable("ctx.send");
+    response.set_type(content_type);
+    response.body = std::string(std::forward<Bytes>(bytes));
     return *this;
 }
 template <std::convertible_to<std::string_view> Bytes>
@@ -19478,15 +19526,19 @@ inline Context& Context::redirect(std::string_view location, int code) {
     if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
         throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
     }
-    call_->response.headers.set("Location", detail::escape_reference(location));
-    call_->response.body.clear();
-    call_->response.set_static_type({});
-    return status(code);
+    detail::Response& response = call_->settable("ctx.redirect");
+    response.headers.set("Location", detail::escape_reference(location));
+    response.body.clear();
+    response.set_static_type({});
+    response.status = code;
+    return *this;
 }
 inline Context& Context::no_content() {
-    call_->response.body.clear();
-    call_->response.set_static_type({});
-    return status(204);
+    detail::Response& response = call_->settable("ctx.no_content");
+    response.body.clear();
+    response.set_static_type({});
+    response.status = 204;
+    return *this;
 }
 inline ResponseView Context::response() const noexcept { return ResponseView(call_->response); }
 
@@ -19736,7 +19788,7 @@ class Upload {
     detail::CountedPtr<detail::TemporaryFile> file_;
 };
 
-/// A field of a form that is no file.
+/// A field of a form, other than a file.
 struct FormField {
     std::string name;
     std::string value;
@@ -19782,11 +19834,11 @@ class Form {
         }
         return found;
     }
-    /// All fields that are no files: `for (auto& [name, value] : form.fields())`.
+    /// All fields except files: `for (auto& [name, value] : form.fields())`.
     [[nodiscard]] const std::vector<FormField>& fields() const noexcept { return fields_; }
 
     /// The first file of this field; null if none was sent. A browser sends an empty part without a file
-    /// name where nothing was chosen: that is none.
+    /// name where nothing was chosen: that does not count as a file.
     [[nodiscard]] const Upload* file(std::string_view name) const noexcept {
         for (const Upload& upload : files_) {
             if (upload.field() == name) return &upload;
@@ -19882,7 +19934,7 @@ Value number_or_text(std::string_view text) {
     return std::string(text);
 }
 
-/// The same as what stands in this place when a T is written. A text that is none of that stays a text, for
+/// The same as what stands in this place when a T is written. A text that does not fit stays a text, for
 /// the error to name.
 template <class Value>
 Value text_like(std::string_view text, const Value& place) {
@@ -19894,7 +19946,7 @@ Value text_like(std::string_view text, const Value& place) {
 }
 
 /// The fields as an object: as an array where a T has one, else the first of a name. A browser sends an input
-/// that was left empty: for a number that is none.
+/// that was left empty: as a number, it counts as absent.
 template <class Value>
 Value form_document(const Form& form, const Value& shape) {
     Value document = Value::object();
@@ -19959,7 +20011,7 @@ T form_as(const Form& form) {
     JsonOwner<> document;
     document.value = form_document(form, shape);
     settle_members<T>(document.value, size);
-    return document_as<T>(document, size);
+    return document_as<T>(document, size, {"form", "form field"});
 }
 
 }  // namespace detail
@@ -19976,7 +20028,7 @@ inline namespace v0 {
 namespace detail {
 
 /// The boundary that a Content-Type names; none for a urlencoded form. Throws HttpError: 415 for another
-/// type, 400 for a boundary that is none.
+/// type, 400 for a boundary that is not valid.
 template <class Unused = void>
 std::optional<std::string> form_boundary(std::string_view content_type) {
     Parameters parameters(content_type);
@@ -20018,8 +20070,11 @@ class FormReader {
         }
     }
 
-    /// What the form holds in memory is counted in `memory` from now on, by `take`.
-    void count_in(BudgetShare& memory) noexcept { share_ = &memory; }
+    /// What the form holds in memory is counted from now on, by `take`: it is `held` bytes of `memory`.
+    void count_in(BudgetShare& memory, std::size_t& held) noexcept {
+        share_ = &memory;
+        held_ = &held;
+    }
 
     /// The form of a body that is whole. Files are views of it.
     [[nodiscard]] Form parse(std::string_view body) {
@@ -20087,25 +20142,25 @@ class FormReader {
     }
 
     /// Writes a file to its temporary file, as far as it has come. It blocks: for a thread that may. Throws
-    /// HttpError 503 or 507 for want of descriptors, memory or room, and std::system_error else.
+    /// std::system_error that names the file.
     void spill() {
         Upload& upload = form_.files_[to_spill_];
-        try {
-            if (upload.file_ == nullptr) {
-                upload.file_ =
-                    CountedPtr<TemporaryFile>(new TemporaryFile(limits_.temporary_directory, close_large_));
-            }
-            upload.file_->write(upload.own_);
-        } catch (const std::system_error& error) {
-            const int code = error.code().value();
-            if (code == ENOSPC || code == EDQUOT) {
-                throw HttpError(507, "the server has no room to spare for the files of this form");
-            }
-            if (code == EMFILE || code == ENFILE || code == ENOMEM) refuse_for_now();
-            throw;
+        if (!upload.file_) {
+            upload.file_ =
+                CountedPtr<TemporaryFile>(new TemporaryFile(limits_.temporary_directory, close_large_));
         }
+        upload.file_->write(upload.own_);
         memory_ -= upload.own_.size();
         upload.own_ = {};
+    }
+    /// Throws HttpError 507 if `spill` has failed for want of room, and 503 for want of descriptors or
+    /// memory.
+    static void refuse_for(const std::system_error& failure) {
+        const int code = failure.code().value();
+        if (code == ENOSPC || code == EDQUOT) {
+            throw HttpError(507, "the server has no room to spare for the files of this form");
+        }
+        if (code == EMFILE || code == ENFILE || code == ENOMEM) refuse_for_now();
     }
 
     /// The body has ended. Throws HttpError.
@@ -20129,7 +20184,7 @@ class FormReader {
     }
 
     void demand_memory() {
-        if (share_ != nullptr && !share_->resize(fields_size_ + memory_)) refuse_for_now();
+        if (share_ != nullptr && !share_->resize_part(*held_, fields_size_ + memory_)) refuse_for_now();
     }
 
     void begin_part() {
@@ -20220,6 +20275,7 @@ class FormReader {
     std::size_t memory_ = 0;       // of all files
     std::size_t to_spill_ = 0;     // the file
     BudgetShare* share_ = nullptr;
+    std::size_t* held_ = nullptr;
 };
 
 }  // namespace detail
@@ -20236,7 +20292,6 @@ namespace detail {
 
 /// The form of a request, once it has been read.
 struct FormOfCall {
-    std::optional<BudgetShare> memory;  // of one that was streamed
     std::optional<Form> form;
 };
 
@@ -20272,16 +20327,28 @@ void close_elsewhere(FileDescriptor file) noexcept {
     }
 }
 
+/// A file of the form cannot be written. The client is told what it needs to know, and the log the rest.
+template <class Unused>
+[[noreturn]] void refuse_spill(const Call& call, const std::system_error& failure) {
+    try {
+        FormReader<Unused>::refuse_for(failure);
+    } catch (const HttpError&) {
+        call.place.errors->report(call, LogLevel::error, failure.what());
+        throw;
+    }
+    throw;
+}
+
 /// Reads a form while it comes. What files have too much for the memory is written on a thread that may
 /// block; the client is not read from meanwhile.
 template <class Unused>
 Task<> stream_form(Call& call, std::optional<Form>& form) {
     FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits,
                               &close_elsewhere<Unused>);
-    std::optional<BudgetShare>& memory = call.state.get<FormOfCall>().memory;
-    if (call.place.memory != nullptr) reader.count_in(memory.emplace(*call.place.memory));
+    BudgetShare* const memory = call.connection_memory;
+    if (memory != nullptr) reader.count_in(*memory, call.form_bytes);
     const AtExit give_back([&] {
-        if (!form) memory.reset();
+        if (memory != nullptr && !form) static_cast<void>(memory->resize_part(call.form_bytes, 0));
     });
     const auto spill = [&reader] { reader.spill(); };
     for (;;) {
@@ -20289,8 +20356,12 @@ Task<> stream_form(Call& call, std::optional<Form>& form) {
         if (!piece) break;
         std::string_view rest = *piece;
         while (reader.take(rest)) {
-            Task<> writing = run_on<BlockingThreads<ForFiles>>(spill);
-            co_await std::move(writing);
+            try {
+                Task<> writing = run_on<BlockingThreads<ForFiles>>(spill);
+                co_await std::move(writing);
+            } catch (const std::system_error& failure) {
+                refuse_spill<Unused>(call, failure);
+            }
         }
     }
     form = reader.finish();
@@ -20371,7 +20442,7 @@ EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files) {
         const std::string& name = files[i].name;
         if (name.empty() || name.front() == '/' || name.back() == '/') {
             throw std::invalid_argument("embed: '" + name +
-                                        "' is no path of a file, such as 'assets/app.js'");
+                                        "' is not the path of a file, such as 'assets/app.js'");
         }
         if (i > 0 && files[i - 1].name == name) {
             throw std::invalid_argument("embed: '" + name + "' is there twice");
@@ -20402,7 +20473,7 @@ inline namespace v0 {
 ///
 ///     co_await events.send(Event("7 of 9").name("progress").id(7));
 ///
-/// A copy has the message and whether it is set, and nobody who waits.
+/// A copy has the message and is set if the original is. It has no waiters.
 class Event {
   public:
     Event() = default;
@@ -20420,7 +20491,7 @@ class Event {
     Event(Event&& other) noexcept : message_(std::move(other.message_)) {
         if (other.is_set()) set();
     }
-    /// Whoever waits for this one goes on if the other is set.
+    /// Resumes the waiters of this one if the other is set.
     Event& operator=(const Event& other) { return *this = Event(other); }
     Event& operator=(Event&& other) noexcept {
         message_ = std::exchange(other.message_, nullptr);
@@ -20435,7 +20506,7 @@ class Event {
 
     // --- The flag ---
 
-    /// Resumes everybody who waits; who comes later does not wait, until reset.
+    /// Resumes all waiters. Until `reset`, later calls of `wait` do not wait.
     void set() noexcept { flag_.set(); }
     void reset() noexcept { flag_.reset(); }
     [[nodiscard]] bool is_set() const noexcept { return flag_.is_set(); }
@@ -20529,19 +20600,22 @@ class EventSender : private Timer {
           reactor_(*Reactor::current()),
           jitter_(seed()) {
         hint_retry(std::chrono::milliseconds(2500));
+        call.answerer->farewell = farewell_;
         listen_to_silence();
     }
     ~EventSender() { reactor_.timers().cancel(*this); }
 
     [[nodiscard]] const CallHandle& call() const noexcept { return call_; }
 
-    /// As Answerer::write, behind what is left of a comment.
-    bool write(std::string_view& text) {
+    /// As Answerer::write, behind what is left of a comment. `retry` is of the event, and counts as soon as
+    /// all of that is on its way.
+    bool write(std::string_view& text, const std::optional<std::chrono::milliseconds>& retry) {
         Answerer& answerer = *call_.running().answerer;
         if (!comment_.empty() && !answerer.write(comment_)) return false;
         const bool is_sent = answerer.write(text);
         // A client would take a hint in the middle of an event for a part of it.
         if (text.empty()) {
+            if (retry) hint_retry(*retry);
             answerer.farewell = farewell_;
         } else {
             answerer.farewell.clear();
@@ -20552,18 +20626,16 @@ class EventSender : private Timer {
     /// Somebody waits to write on. Meanwhile there is no silence.
     void set_waiting(bool on) noexcept { is_waiting_ = on; }
 
-    /// At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
-    /// come at once.
+  private:
+    // At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
+    // come at once.
     void hint_retry(std::chrono::milliseconds time) {
-        Answerer& answerer = *call_.running().answerer;
         constexpr std::int64_t longest = std::int64_t{1} << 48;
         const std::int64_t least = time.count() < longest ? time.count() : longest;
         const auto more = static_cast<std::int64_t>(jitter_ % static_cast<std::uint64_t>(least * 4 / 5 + 1));
         farewell_ = "retry: " + std::to_string(least + more) + "\n\n";
-        answerer.farewell = farewell_;
     }
 
-  private:
     // Different for each stream; nothing depends on its being hard to guess.
     [[nodiscard]] std::uint64_t seed() const noexcept {
         auto mixed = static_cast<std::uint64_t>(reactor_.present().time_since_epoch().count()) ^
@@ -20608,15 +20680,21 @@ class EventSender : private Timer {
     bool is_waiting_ = false;
 };
 
+/// One or more events as they are sent.
+struct EventBytes {
+    std::string text;
+    std::optional<std::chrono::milliseconds> retry = std::nullopt;  // which they tell the client
+};
+
 class [[nodiscard]] EventWait final : public ClientWait {
   public:
-    EventWait(EventSender& sender, std::string&& text) noexcept
-        : sender_(sender), text_(std::move(text)), left_(text_) {}
+    EventWait(EventSender& sender, EventBytes&& events) noexcept
+        : sender_(sender), events_(std::move(events)), left_(events_.text) {}
     void await_resume() { throw_failure(); }
     void describe(std::string& out) const override { out += "a client to take an event"; }
 
   private:
-    bool try_now() override { return text_.empty() || sender_.write(left_); }
+    bool try_now() override { return events_.text.empty() || sender_.write(left_, events_.retry); }
     TimePoint wake_later() override {
         sender_.set_waiting(true);
         return sender_.call().running().answerer->wait_for_room(*this);
@@ -20627,24 +20705,26 @@ class [[nodiscard]] EventWait final : public ClientWait {
     }
     void give_up_rest() noexcept override {
         Call* const call = sender_.call().get();
-        if (call != nullptr && !left_.empty() && left_.size() < text_.size()) call->answerer->break_off();
+        if (call != nullptr && !left_.empty() && left_.size() < events_.text.size())
+            call->answerer->break_off();
     }
     void be_late() override { sender_.call().running().answerer->give_up(); }
 
     EventSender& sender_;
-    const std::string text_;
+    const EventBytes events_;
     std::string_view left_;
 };
 
 /// Events that are to be sent. Awaiting it makes its wait.
 class [[nodiscard("nothing is sent until it is awaited")]] SendEvents {
   public:
-    SendEvents(EventSender& sender, std::string&& text) noexcept : sender_(sender), text_(std::move(text)) {}
-    [[nodiscard]] EventWait operator co_await() && noexcept { return EventWait(sender_, std::move(text_)); }
+    SendEvents(EventSender& sender, EventBytes&& events) noexcept
+        : sender_(sender), events_(std::move(events)) {}
+    [[nodiscard]] EventWait operator co_await() && noexcept { return EventWait(sender_, std::move(events_)); }
 
   private:
     EventSender& sender_;
-    std::string text_;
+    EventBytes events_;
 };
 
 }  // namespace detail
@@ -20671,8 +20751,7 @@ class EventStream {
     }
     /// An event with a name, an id or a retry time. One that has no message sends nothing.
     [[nodiscard]] detail::SendEvents send(const Event& event) {
-        if (const auto retry = event.retry()) sender_.hint_retry(*retry);
-        return write(event.text());
+        return {sender_, {event.text(), event.retry()}};
     }
     /// An event whose data is JSON, of anything that nlohmann/json converts.
     template <class Value = Json>
@@ -20696,7 +20775,9 @@ class EventStream {
     friend class Context;
     friend class Hub;
     explicit EventStream(detail::Call& call) : sender_(call) {}
-    [[nodiscard]] detail::SendEvents write(std::string text) noexcept { return {sender_, std::move(text)}; }
+    [[nodiscard]] detail::SendEvents write(std::string text) noexcept {
+        return {sender_, detail::EventBytes{std::move(text)}};
+    }
 
     detail::EventSender sender_;
 };
@@ -20974,7 +21055,7 @@ class RouteTable : public Counted {
     RouteEntry& add(Scope& scope, std::string_view method, const PatternInfo& pattern, Handler handler) {
         require_unfrozen();
         if (method != any_method && !is_token(method))
-            throw std::invalid_argument("route: the method is no token");
+            throw std::invalid_argument("route: the method is not a token");
         if (method == "CONNECT")
             throw std::invalid_argument("route: a CONNECT has no path that a pattern could match");
         // In a group, "/" is the prefix itself, with or without a slash at its end.
@@ -21177,7 +21258,7 @@ class Fallback {
             call.position = call.route->chain().size();
     }
 
-    // Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110
+    // Where no route takes the method: 501 if none on any path does and it is not a common one (RFC 9110
     // section 9.1), else 405 or the answer to OPTIONS, both with Allow. False if no route has the path at
     // all.
     bool answer_other_method(Call& call) const {
@@ -21407,7 +21488,7 @@ inline Conditions conditions_of(Request& request) {
     conditions.if_none_match = list_field(request, "If-None-Match");
     conditions.if_modified_since = single_field(request, "If-Modified-Since");
     conditions.if_unmodified_since = single_field(request, "If-Unmodified-Since");
-    conditions.if_range = list_field(request, "If-Range");  // twice, it is no tag and no date
+    conditions.if_range = list_field(request, "If-Range");  // twice, it is neither a tag nor a date
     return conditions;
 }
 
@@ -21582,11 +21663,19 @@ class FileAnswer {
     std::optional<std::int64_t> modified_;  // not in the future (RFC 9110 section 8.8.2.1)
 };
 
+/// The program has named a file that cannot be sent, which is more likely its mistake than the client's.
+[[noreturn]] inline void throw_no_file(Call& call, const std::string& path) {
+    call.place.errors->report(call, LogLevel::warning,
+                              "'" + path + "' is not there, is not a regular file, or may not be read",
+                              ": no file to send");
+    throw_nothing_here();
+}
+
 /// Opens a file of the program's choice, and answers with it. Throws HttpError 404 if there is none.
 inline void answer_with_path(Call& call, const std::string& path, std::string_view type) {
     demand_no_nul(path, "file: ");
     FoundFile found = found_file(opened_file(sys::open(path.c_str(), open_to_send)), path);
-    if (!found.is_file()) throw_nothing_here();
+    if (!found.is_file()) throw_no_file(call, path);
     FileAnswer answer(call, std::move(found), type);
     answer.make();
 }
@@ -21617,6 +21706,7 @@ inline void send_path(Call& call, std::string path, std::string_view type) {
 
 template <std::convertible_to<std::string> Path>
 Context& Context::file(const Path& path) {
+    static_cast<void>(call_->settable("ctx.file"));
     std::string name(path);
     const std::string_view type = detail::type_of_file(name);
     detail::send_path(*call_, std::move(name), type);
@@ -21628,7 +21718,8 @@ Context& Context::attachment(const Path& path, std::string_view download_name) {
     std::string file(path);
     const std::string name(download_name.empty() ? std::string_view(file).substr(file.rfind('/') + 1)
                                                  : download_name);
-    call_->response.headers.set("Content-Disposition", detail::attachment_disposition(name));
+    detail::Response& response = call_->settable("ctx.attachment");
+    response.headers.set("Content-Disposition", detail::attachment_disposition(name));
     const std::string_view type = detail::type_of_file(name);
     detail::send_path(*call_, std::move(file), type);
     return *this;
@@ -21991,18 +22082,18 @@ class HubRing {
 
 // ---- sake/app/hub_waiters.hpp ----
 
-// How the word of a new message of a Hub comes to the loops of those who wait for it: a publisher wakes a
-// group, all who wait for one topic on one reactor, and not each of them. That needs one post for any number
-// of messages and waiters, and the reactor does the rest.
+// How waiters learn of a new message of a Hub. A publisher does not wake each waiter: it wakes a group, which
+// is all waiters for one topic on one reactor. That needs one post for any number of messages and waiters,
+// and the reactor does the rest.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Who waits in a group.
+/// A waiter in a group.
 class HubWaiter : public Wait, public ListNode {
   public:
-    /// Whether it need not wait any more. Looks at what other threads change before they wake the group.
+    /// Whether it can stop waiting. Reads what other threads change before they wake the group.
     [[nodiscard]] virtual bool is_served() const noexcept = 0;
     void describe(std::string& out) const override { out += "a message of a Hub"; }
 
@@ -22018,9 +22109,9 @@ class HubWaiter : public Wait, public ListNode {
 
 class HubPort;
 
-/// Who waits for a topic on one reactor. A waiter enters, and then looks whether it is served; a publisher
-/// publishes, and then looks whether the group waits: in the one order of all that they do, one of them sees
-/// the other.
+/// The waiters for a topic on one reactor. A waiter enters the group, and then checks whether it is served. A
+/// publisher publishes, and then checks whether the group waits. All four steps have one total order, so one
+/// side sees the other.
 class HubGroup : public Counted {
   public:
     explicit HubGroup(CountedPtr<HubPort> port) noexcept : port_(std::move(port)) {}
@@ -22038,12 +22129,12 @@ class HubGroup : public Counted {
         waiter.unlink();
         waiter.finish();
     }
-    /// From any thread: true for the one publisher who has to bring the word to the port.
+    /// From any thread: true for the one publisher that has to pass the group to the port.
     [[nodiscard]] bool must_be_woken() noexcept {
         State waiting = State::waiting;
         return state_.compare_exchange_strong(waiting, State::woken);
     }
-    /// On the reactor's thread: the word has come.
+    /// On the reactor's thread: the group has come through the port.
     void wake() noexcept {
         state_ = State::waiting;
         for (ListNode* each = waiters_.next(); each != &waiters_;) {
@@ -22054,7 +22145,7 @@ class HubGroup : public Counted {
             waiter.finish();
         }
         if (waiters_.is_linked()) return;
-        State waiting = State::waiting;  // unless somebody wakes it just now, in vain
+        State waiting = State::waiting;  // unless a publisher wakes it just now, in vain
         state_.compare_exchange_strong(waiting, State::idle);
     }
 
@@ -22062,9 +22153,9 @@ class HubGroup : public Counted {
 
   private:
     enum class State : std::uint8_t {
-        idle,     // nobody waits
-        waiting,  // somebody may
-        woken,    // the word is on its way: no other publisher need bring it
+        idle,     // it has no waiters
+        waiting,  // it may have some
+        woken,    // it is on its way to the port: other publishers need do nothing
     };
 
     CountedPtr<HubPort> port_;
@@ -22072,14 +22163,15 @@ class HubGroup : public Counted {
     ListNode waiters_;  // the reactor's thread alone
 };
 
-/// A reactor as hubs know it, which may have ended.
+/// A reactor as hubs know it. The reactor may have ended.
 class HubPort final : public Counted, public PostedCall {
   public:
     explicit HubPort(Reactor& reactor) noexcept : reactor_(&reactor) {}
     HubPort(const HubPort&) = delete;
     HubPort& operator=(const HubPort&) = delete;
 
-    /// From any thread. The lock is held during the post, so that the reactor does not go before it is over.
+    /// From any thread. The lock is held during the post, so that the reactor is not destroyed before the
+    /// post is over.
     void bring(CountedPtr<HubGroup> group) noexcept {
         {
             const std::lock_guard lock(mutex_);
@@ -22105,7 +22197,7 @@ class HubPort final : public Counted, public PostedCall {
         }
     }
 
-    /// The reactor ends: nobody waits there any more.
+    /// The reactor ends, and with it all waits there.
     void end() noexcept {
         const std::lock_guard lock(mutex_);
         reactor_ = nullptr;
@@ -22138,8 +22230,8 @@ struct HubPortOfReactor {
 
 // ---- sake/app/hub_core.hpp ----
 
-// The inside of a Hub, which its subscriptions share with it: topics, and who reads them. One lock for all,
-// which nobody holds for longer than it takes to find a topic and to copy a pointer.
+// The inside of a Hub, which its subscriptions share with it: topics and their readers. One lock for all. It
+// is held for no longer than it takes to find a topic and to copy a pointer.
 
 namespace sake {
 inline namespace v0 {
@@ -22203,12 +22295,17 @@ struct HubItem {
 
 class HubCore : public Counted {
   public:
-    /// Ids go on from the time of day, in microseconds since 1970, so that those of a later run are greater.
-    explicit HubCore(const HubLimits& limits)
-        : limits_(limits),
-          before_first_id_(static_cast<std::uint64_t>(
-              std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch()).count())),
-          last_id_(before_first_id_) {}
+    /// The time of day in microseconds since 1970: ids begin behind it, so those of a later run are greater
+    /// unless the clock has been put back.
+    [[nodiscard]] static std::uint64_t id_of_this_moment() {
+        const auto since = wall_now().time_since_epoch();
+        return static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(since).count());
+    }
+
+    /// The first message has the id behind `before_first_id`.
+    HubCore(const HubLimits& limits, std::uint64_t before_first_id)
+        : limits_(limits), before_first_id_(before_first_id), last_id_(before_first_id) {}
 
     [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
     [[nodiscard]] std::size_t topics() const noexcept {
@@ -22246,6 +22343,7 @@ class HubCore : public Counted {
         HubTopic& topic = find_or_make(name);
         if (topic.subscribers++ == 0) take_off_unused(topic);
         reader.topic = &topic;
+        // An id above the newest is of a run before the clock was put back, or made up.
         const bool is_of_this_run = after_id >= before_first_id_ && after_id <= last_id_;
         if (after_id == 0) {
             reader.next = topic.ring.end();
@@ -22316,7 +22414,7 @@ class HubCore : public Counted {
         return made;
     }
 
-    // Whoever is told that messages are missing has an id to go on from as well: that before what is there.
+    // The report of missing messages has an id to go on from as well: the one before the oldest that is kept.
     [[nodiscard]] HubItem take_stale(HubReader& reader) {
         const HubRing& ring = reader.topic->ring;
         CountedPtr<HubPost> news(new HubPost(reader.topic->name, std::string()));
@@ -22404,13 +22502,17 @@ inline namespace v0 {
 
 class Context;
 
+namespace detail {
+struct HubFrom;
+}
+
 /// How much a Hub keeps. The largest value of a type means "no limit".
 struct HubOptions {
-    int messages = 1000;              // of each topic: for who comes again, and for who is slow
+    int messages = 1000;              // of each topic: for subscribers that come again or are slow
     std::size_t bytes = 1024 * 1024;  // of each topic, the newest message in any case
     SlowSubscriber slow = SlowSubscriber::drop_oldest;
-    // Topics that nobody subscribes to are kept for who comes again. Beyond these limits, those used longest
-    // ago are forgotten.
+    // Topics without subscribers are kept for subscribers that come again. Beyond these limits, the topics
+    // that were used longest ago are forgotten.
     int topics = 10'000;
     std::size_t unused_bytes = 64 * 1024 * 1024;  // of all these topics
 };
@@ -22424,14 +22526,14 @@ class HubText : public std::string_view {
     operator std::string() const { return std::string(data(), size()); }  // NOLINT: that is what it is for
 };
 
-/// What a subscriber receives. A copy is cheap: all copies share one text.
+/// A message as a subscriber receives it. Copying is cheap: all copies share one text.
 class HubMessage {
   public:
     HubText topic;
     std::uint64_t id = 0;
     HubText data;
-    /// It is no message, but the news that some are missing before the next; `data` is empty. Its id is one
-    /// to go on from.
+    /// This is not a message that was published: it reports that some are missing before the next one. `data`
+    /// is empty, and a subscriber can go on from its id.
     bool is_stale = false;
     /// How many are missing; 0 if that is not known.
     std::uint64_t lost = 0;
@@ -22450,8 +22552,8 @@ class HubMessage {
 };
 
 /// The messages of one topic, from some moment on, for one reader: at most one `next` at a time. It may be
-/// made on one thread and read on another, and outlive its hub, but not go while its `next` is awaited. Moves
-/// only; ends when it goes.
+/// made on one thread and read on another, and outlive its hub. It must not be destroyed while its `next` is
+/// awaited. It can be moved, not copied; its destructor ends it.
 class [[nodiscard("the subscription ends at once")]] Subscription {
     class NextWait;
 
@@ -22486,15 +22588,17 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
 ///     while (auto message = co_await prices.next()) use(message->data);
 ///
 /// All subscribers of a topic see the same messages in the same order, and those of one publisher in its
-/// order. A topic keeps its newest messages. A subscriber that is slow, or that was away and says which it
-/// has seen, goes on there; if they are gone by then, it is told so once, by a message that `is_stale`.
+/// order. A topic keeps its newest messages. A subscriber that is slow, or that was away and names the last
+/// message that it has seen, goes on behind it. If messages in between are no longer kept, the subscriber
+/// first receives one that `is_stale`.
 ///
 /// Ids grow from message to message over all topics, and over a restart of the program, since they begin with
-/// the time of day. The messages themselves do not survive one.
+/// the time of day. If the clock is put back over a restart, the new ids are below the old ones, and an old
+/// one is unknown like any other that this hub has not given out. The messages do not survive a restart.
 class Hub {
   public:
     /// Throws std::invalid_argument that names an option which makes no sense.
-    explicit Hub(const HubOptions& options = {}) : core_(new detail::HubCore(limits_of(options))) {}
+    explicit Hub(const HubOptions& options = {}) : Hub(options, detail::HubCore::id_of_this_moment()) {}
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
     /// Closes it.
@@ -22507,8 +22611,9 @@ class Hub {
     }
 
     /// The messages of a topic after the one with this id; with 0, those that are published from now on. An
-    /// id that this hub has not given out is one of an earlier run: everything that is kept follows, after a
-    /// message that `is_stale`, since nobody knows what has come in between. From any thread.
+    /// id that this hub has not given out, below its first or above its newest, is taken for one of an
+    /// earlier run: everything that is kept follows, after a message that `is_stale`, since nobody knows what
+    /// has come in between. From any thread.
     [[nodiscard]] Subscription subscribe(std::string_view topic, std::uint64_t after_id = 0) {
         detail::OwningPtr<detail::HubReader> reader(new detail::HubReader(core_));
         core_->subscribe(*reader, topic, after_id);
@@ -22518,7 +22623,7 @@ class Hub {
     /// A whole endpoint of server-sent events: sends the messages of a topic, each with its id, to a client
     /// that may come again and then goes on behind the last that it has seen. A message that is_stale is an
     /// event named "stale", with the data {"lost":3}, or {"lost":null} if nobody knows how many. A
-    /// Last-Event-ID that is no number counts as none. Ends when the hub is closed, or this client was too
+    /// Last-Event-ID that is not a number is ignored. Ends when the hub is closed, or this client was too
     /// slow for SlowSubscriber::close.
     ///
     ///     app.get("/prices", [&hub](Context& ctx) { return hub.serve(ctx, "prices"); });
@@ -22539,6 +22644,10 @@ class Hub {
     }
 
   private:
+    friend struct detail::HubFrom;
+    Hub(const HubOptions& options, std::uint64_t before_first_id)
+        : core_(std::make_shared<detail::HubCore>(limits_of(options), before_first_id)) {}
+
     template <class = void>
     Task<> serve_topic(Context& ctx, std::string topic);
     [[nodiscard]] static detail::HubLimits limits_of(const HubOptions& options) {
@@ -22551,6 +22660,18 @@ class Hub {
 
     detail::CountedPtr<detail::HubCore> core_;
 };
+
+namespace detail {
+
+/// For tests: a Hub whose first message has the id behind this one, whatever the clock says.
+struct HubFrom {
+    std::uint64_t before_first_id;
+    [[nodiscard]] std::unique_ptr<Hub> make(const HubOptions& options = {}) const {
+        return std::unique_ptr<Hub>(new Hub(options, before_first_id));
+    }
+};
+
+}  // namespace detail
 
 class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
   public:
@@ -22878,41 +22999,81 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// How often small letters, capitals, digits and '_' take turns in a text; nullopt if there is anything else.
-constexpr std::optional<int> turns_of(std::string_view text) noexcept {
-    int turns = 0;
-    int before = -1;
-    for (const char c : text) {
-        const bool is_lower = c >= 'a' && c <= 'z';
-        const bool is_upper = c >= 'A' && c <= 'Z';
-        if (!is_lower && !is_upper && !ascii::is(c, ascii::digit) && c != '_') return std::nullopt;
-        const int kind = is_lower ? 0 : is_upper ? 1 : c == '_' ? 2 : 3;
-        turns += before >= 0 && kind != before ? 1 : 0;
-        before = kind;
+/// What a name in a site is, by its ending: whether a build tool makes such files and puts hashes into their
+/// names. Documents and data, which people name by hand, are not among them.
+[[nodiscard]] constexpr bool is_built_extension(std::string_view extension) noexcept {
+    constexpr std::string_view known[] = {"js",   "mjs", "cjs", "css",  "wasm", "woff2",
+                                          "woff", "ttf", "otf", "eot",  "png",  "jpg",
+                                          "jpeg", "gif", "svg", "webp", "avif", "ico"};
+    return std::find(std::begin(known), std::end(known), extension) != std::end(known);
+}
+
+/// Of what the text consists, and in how many pieces: a run of digits, of capitals, or of small letters,
+/// which one capital may begin. Words and dates have few, hashes have many.
+struct HashPieces {
+    bool has_digit = false;
+    bool has_upper = false;
+    bool has_lower = false;
+    int count = 0;
+
+    /// nullopt if anything else is in it.
+    [[nodiscard]] static constexpr std::optional<HashPieces> of(std::string_view text) noexcept {
+        HashPieces pieces;
+        char before = 0;
+        bool is_alone = false;  // the piece is one capital so far
+        for (const char c : text) {
+            const bool is_lower = c >= 'a' && c <= 'z';
+            const bool is_upper = c >= 'A' && c <= 'Z';
+            const bool is_digit = c >= '0' && c <= '9';
+            if (!is_lower && !is_upper && !is_digit && c != '_' && c != '-') return std::nullopt;
+            const char kind = is_lower ? 'a' : is_upper ? 'A' : is_digit ? '0' : '-';
+            const bool goes_on = kind == before || kind == '-' || (kind == 'a' && before == 'A' && is_alone);
+            if (!goes_on) ++pieces.count;
+            is_alone = kind == 'A' && !goes_on;
+            before = kind;
+            pieces.has_lower = pieces.has_lower || is_lower;
+            pieces.has_upper = pieces.has_upper || is_upper;
+            pieces.has_digit = pieces.has_digit || is_digit;
+        }
+        return pieces;
     }
-    return turns;
+};
+
+/// "-BkX3f9aQ" of Vite (base64url), or "-A2B3C4D5" of esbuild (base32), at the end of a stem.
+[[nodiscard]] constexpr bool ends_with_dash_hash(std::string_view stem) noexcept {
+    constexpr std::size_t size = 8;
+    if (stem.size() < size + 2 || stem[stem.size() - size - 1] != '-') return false;
+    const std::string_view hash = stem.substr(stem.size() - size);
+    const std::optional<HashPieces> pieces = HashPieces::of(hash);
+    if (!pieces || !pieces->has_digit || !pieces->has_upper) return false;
+    if (pieces->has_lower) return pieces->count >= 5;
+    return hash.find_first_of("0189_-") == std::string_view::npos && pieces->count >= 4;
+}
+
+/// ".4f3a2b1c" of webpack and Parcel, 8 to 20 digits of hexadecimal, at the end of a stem.
+[[nodiscard]] constexpr bool ends_with_dot_hash(std::string_view stem) noexcept {
+    const std::size_t dot = stem.rfind('.');
+    if (dot == std::string_view::npos || dot == 0) return false;
+    const std::string_view hash = stem.substr(dot + 1);
+    if (hash.size() < 8 || hash.size() > 20) return false;
+    if (hash.find_first_not_of("0123456789abcdef") != std::string_view::npos) return false;
+    return HashPieces::of(hash)->count >= 3;
 }
 
 /// Whether a build tool has put a hash of the content into the name: "index-BkX3f9aQ.js",
-/// "main.4f3a2b1c.css". It stands between the last '-' or '.' of the stem and the extension, and is told from
-/// a word by how often letters and digits take turns. What is not seen as a hash is cached like any other
-/// file; what is seen as one wrongly would be kept for a year.
+/// "main.4f3a2b1c.css". A hash that looks like a word or a date is cached like any other file; a word that
+/// was taken for a hash would be kept for a year.
 [[nodiscard]] constexpr bool is_hashed_name(std::string_view path) noexcept {
     std::string_view name = path.substr(path.rfind('/') + 1);
-    if (name.size() > 4 && name.substr(name.size() - 4) == ".map") name.remove_suffix(4);
+    const auto drop_end = [&name](std::string_view end) {
+        if (name.ends_with(end)) name.remove_suffix(end.size());
+    };
+    drop_end(".map");
     const std::size_t dot = name.rfind('.');
-    if (dot == std::string_view::npos) return false;
-    const std::string_view stem = name.substr(0, dot);
-    const std::size_t separator = stem.find_last_of("-.");
-    if (separator == std::string_view::npos) return false;
-    const std::string_view hash = stem.substr(separator + 1);
-    const int turns = turns_of(hash).value_or(0);
-    const bool has_digit = hash.find_first_of("0123456789") != std::string_view::npos;
-    if (hash.size() < 8 || hash.size() > 64 || !has_digit || turns < 2) return false;
-    const bool has_upper = hash.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string_view::npos;
-    const bool has_lower = hash.find_first_of("abcdefghijklmnopqrstuvwxyz") != std::string_view::npos;
-    if (has_upper && has_lower) return turns >= 4;
-    return has_upper ? hash.size() == 8 : ascii::all_of(hash, ascii::hex);
+    if (dot == std::string_view::npos || !is_built_extension(name.substr(dot + 1))) return false;
+    name = name.substr(0, dot);
+    drop_end(".chunk");  // "787.4f3a2b1c.chunk.js"
+    return ends_with_dash_hash(name) || ends_with_dot_hash(name);
 }
 
 constexpr bool has_dot_name(std::string_view path) noexcept {
@@ -22924,7 +23085,7 @@ constexpr bool has_extension(std::string_view path) noexcept {
 
 /// The path of a file as it stands in the path of a request, which is decoded as the router had it: so the
 /// names between the slashes are those that decided which middleware the request has passed. nullopt for an
-/// encoded slash, which is none to the router.
+/// encoded slash, which the router does not take for a slash.
 inline std::optional<std::string> file_path_of(std::string_view matched) {
     std::string path;
     path.reserve(matched.size());
@@ -22961,7 +23122,7 @@ class FileSite {
     void serve(Call& call) const {
         const Request& request = call.request;
         if (request.has_given_params) {
-            throw std::logic_error("static files are sent by the reactor: their route is no worker() route");
+            throw std::logic_error("static files are sent by the reactor: their route cannot have worker()");
         }
         const Slice rest = request.params.values[request.params.count - 1];
         std::string path = file_path_of(rest.of(request.match_path().data())).value_or("//");
@@ -23547,7 +23708,7 @@ void apply_response(Response& response, Document&& document) {
     }
     Response::check_status(document.status);
     if (document.file && document.file->find('\0') != std::string::npos) {
-        throw std::invalid_argument("worker document: 'file' is no path");
+        throw std::invalid_argument("worker document: 'file' is not a path");
     }
     if (document.content_type.empty()) {
         response.set_static_type({});
@@ -23645,7 +23806,7 @@ class RequestCheck {
         std::string_view rest = document_.route;
         const bool is_it = rest == route_.pattern() && document_.params.size() == route_.param_count();
         demand(is_it && takes_method, "it is not for the route " + route_.description());
-        demand(route_.is_worker(), "this is no worker route: " + route_.description());
+        demand(route_.is_worker(), "this is not a worker route: " + route_.description());
         for (const auto& [name, value] : document_.params) {
             demand(name == take_param_name(rest) && is_path_text(value), "'params' are not those of a path");
         }
@@ -25283,8 +25444,11 @@ class RateLimit {
         if (due_ != TimePoint{}) due_ += time;
     }
 
-    /// It must go on by then, whatever a fast start has bought.
-    void demand_by(TimePoint moment) noexcept { due_ = moment; }
+    /// It must go on by then, whatever the `total` bytes so far have bought.
+    void demand_by(TimePoint moment, std::uint64_t total) noexcept {
+        due_ = moment;
+        counted_ = total;
+    }
 
   private:
     static std::chrono::nanoseconds time_for(std::uint64_t bytes, const Config& config) noexcept {
@@ -25702,6 +25866,15 @@ struct UnsentOutput {
     TimePoint since;
     std::uint64_t sent = 0;  // of the answers that it belongs to
     RateLimit rate;
+
+    /// Of the texts in it.
+    [[nodiscard]] std::uint64_t bytes() const noexcept {
+        std::uint64_t sum = 0;
+        for (const OutputPiece* each = pieces.first(); each != nullptr; each = each->next) {
+            sum += each->text().size();
+        }
+        return sum;
+    }
 };
 
 class Output {
@@ -25873,6 +26046,8 @@ class H1Stream {
 
     /// The handlers have ended, and no task of theirs may wait here any more.
     void close() noexcept;
+    /// Whether it was the server's choice to end the connection, not the client's.
+    [[nodiscard]] bool was_given_up() const noexcept { return is_given_up_; }
 
   protected:
     ~H1Stream() = default;
@@ -25880,14 +26055,19 @@ class H1Stream {
     void attach(Shard& shard, Transport& transport) noexcept {
         shard_ = &shard;
         transport_ = &transport;
-        is_lost_ = false;
+        is_lost_ = is_given_up_ = false;
     }
     [[nodiscard]] TimePoint now() const noexcept;
     /// Throws Cancelled if the handler was cut off, std::logic_error if another of its tasks waits here.
     void require_use(const char* what) const;
-    /// The connection is broken or not worth its memory: the handler is cancelled by the timers that come
+    /// The client has left, or the connection is broken: the handler is cancelled by the timers that come
     /// next.
     void lose() noexcept;
+    /// The same because of a client that is too slow or costs too much memory.
+    void give_up_client() noexcept {
+        is_given_up_ = true;
+        lose();
+    }
     TimePoint wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept;
     void stop_waking() noexcept;
     /// Calls `work(turn)`, and ends the turn. What either throws passes; then the input is lost, and the
@@ -25901,6 +26081,7 @@ class H1Stream {
     ClientWait* waiting_ = nullptr;
     std::optional<Readiness> awaited_;  // what the socket was told to wait for
     bool is_lost_ = false;
+    bool is_given_up_ = false;  // it is lost by the server's choice
 };
 
 /// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
@@ -25910,23 +26091,31 @@ class H1AnswerStream final : public Answerer, private H1Stream {
   public:
     using H1Stream::close;
     using H1Stream::H1Stream;
+    using H1Stream::was_given_up;
 
     void open(Shard& shard, Transport& transport) noexcept {
         attach(shard, transport);
         state_ = State::whole;
-        sent_ = 0;
+        sent_ = taken_ = 0;
+        rate_ = {};
+        began_at_ = waited_to_ = {};
         farewell.clear();
     }
 
     bool write(std::string_view& bytes) override;
     [[nodiscard]] TimePoint wait_for_room(ClientWait& wait) override;
-    void stop_waiting() noexcept override { stop_waking(); }
-    void give_up() noexcept override { lose(); }
+    void stop_waiting() noexcept override {
+        waited_to_ = now();
+        stop_waking();
+    }
+    void give_up() noexcept override { give_up_client(); }
     [[nodiscard]] const Config& config() const noexcept override;
 
     /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
     /// cut.
     [[nodiscard]] bool end(Turn& turn);
+    /// Of an answer that is cut: why.
+    [[nodiscard]] AnswerCause cause_of_cut() const noexcept;
     /// Of an answer that has begun: whether its end is that of the connection.
     [[nodiscard]] bool closes() const noexcept { return closes_; }
     [[nodiscard]] bool ends_with_connection() const noexcept { return !is_chunked_; }
@@ -25941,6 +26130,10 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     void append_piece(Turn& turn, std::string_view piece);
 
     std::uint64_t sent_ = 0;
+    std::uint64_t taken_ = 0;  // of this, by the client, when it was last waited for
+    RateLimit rate_;           // of the whole answer, or each piece would have a grace of its own
+    TimePoint began_at_{};     // the first wait for the client
+    TimePoint waited_to_{};    // the end of the last
     int status_ = 0;
     bool closes_ = false;
     bool is_chunked_ = true;
@@ -25951,6 +26144,7 @@ class H1BodySource final : public BodySource, private H1Stream {
   public:
     using H1Stream::close;
     using H1Stream::H1Stream;
+    using H1Stream::was_given_up;
 
     void open(Shard& shard, Transport& transport) noexcept;
 
@@ -25996,6 +26190,56 @@ class H1BodySource final : public BodySource, private H1Stream {
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/server/transport.hpp ----
+
+// Transport: what one connection keeps of its bytes between its turns: the socket, what came and was not
+// taken yet, what is on its way out, and the share that both have of the memory budget. Turn moves the bytes.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+class Transport {
+  public:
+    Transport(Reactor& reactor, Budget& memory, FileDescriptor descriptor, OwningPtr<Wire> wire)
+        : socket_(reactor, std::move(descriptor), std::move(wire)), memory_(memory) {}
+    Transport(const Transport&) = delete;
+    Transport& operator=(const Transport&) = delete;
+    ~Transport() {
+        if (has_unsent()) give_up_output();
+    }
+
+    [[nodiscard]] Socket& socket() noexcept { return socket_; }
+    [[nodiscard]] const Socket& socket() const noexcept { return socket_; }
+    [[nodiscard]] bool has_unsent() const noexcept { return output_.has_unsent(); }
+    /// While something is unsent.
+    [[nodiscard]] UnsentOutput& unsent() const noexcept { return output_.unsent(); }
+
+    /// What the connection holds of the memory of all.
+    [[nodiscard]] BudgetShare& memory() noexcept { return memory_; }
+
+    /// At the close, what the client has not received is dropped. The kernel would keep megabytes of the
+    /// answer for minutes for a client that does not read.
+    void give_up_output() noexcept { socket_.reset_on_close(); }
+    /// Input that is unread when a socket closes, or that comes later, resets the connection, and the client
+    /// loses what it has not received yet (RFC 9112 section 9.6).
+    [[nodiscard]] bool may_lose_output() const noexcept {
+        return socket_.has_input() || socket_.unacknowledged() > 0;
+    }
+
+  private:
+    friend class Turn;
+
+    Socket socket_;
+    OwningPtr<HeldInput> held_;
+    Output output_;
+    BudgetShare memory_;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/server/h1_exchange.hpp ----
 
 // What an HTTP/1 connection has while it reads, serves and answers a request. Recycled: an idle connection
@@ -26014,6 +26258,7 @@ struct H1Exchange {
         answer.open(shard, transport);
         body.open(shard, transport);
         call.answerer = &answer;
+        call.connection_memory = &transport.memory();
         if (!call.route->streams_body) return;
         call.body_source = &body;
         call.body_state = BodyState::streamed;
@@ -26024,6 +26269,8 @@ struct H1Exchange {
         body.close();
         call.end_handles();
         call.answerer = nullptr;
+        call.connection_memory = nullptr;
+        call.form_bytes = 0;  // it is given back with the next look at what the connection holds
         call.body_source = nullptr;
         call.body_state = BodyState::here;
     }
@@ -26291,53 +26538,6 @@ class Deadlines {
 }  // namespace v0
 }  // namespace sake
 
-// ---- sake/server/transport.hpp ----
-
-// Transport: what one connection keeps of its bytes between its turns: the socket, what came and was not
-// taken yet, what is on its way out, and the share that both have of the memory budget. Turn moves the bytes.
-
-namespace sake {
-inline namespace v0 {
-namespace detail {
-
-class Transport {
-  public:
-    Transport(Reactor& reactor, Budget& memory, FileDescriptor descriptor, OwningPtr<Wire> wire)
-        : socket_(reactor, std::move(descriptor), std::move(wire)), memory_(memory) {}
-    Transport(const Transport&) = delete;
-    Transport& operator=(const Transport&) = delete;
-    ~Transport() {
-        if (has_unsent()) give_up_output();
-    }
-
-    [[nodiscard]] Socket& socket() noexcept { return socket_; }
-    [[nodiscard]] const Socket& socket() const noexcept { return socket_; }
-    [[nodiscard]] bool has_unsent() const noexcept { return output_.has_unsent(); }
-    /// While something is unsent.
-    [[nodiscard]] UnsentOutput& unsent() const noexcept { return output_.unsent(); }
-
-    /// At the close, what the client has not received is dropped. The kernel would keep megabytes of the
-    /// answer for minutes for a client that does not read.
-    void give_up_output() noexcept { socket_.reset_on_close(); }
-    /// Input that is unread when a socket closes, or that comes later, resets the connection, and the client
-    /// loses what it has not received yet (RFC 9112 section 9.6).
-    [[nodiscard]] bool may_lose_output() const noexcept {
-        return socket_.has_input() || socket_.unacknowledged() > 0;
-    }
-
-  private:
-    friend class Turn;
-
-    Socket socket_;
-    OwningPtr<HeldInput> held_;
-    Output output_;
-    BudgetShare memory_;
-};
-
-}  // namespace detail
-}  // namespace v0
-}  // namespace sake
-
 // ---- sake/server/turn.hpp ----
 
 // Turn: while it is open, one connection has the shared buffers of its shard: the input and the gathered
@@ -26497,7 +26697,7 @@ auto H1Stream::in_turn(Work work) {
     Turn turn(*shard_, *transport_);
     try {
         const auto result = work(turn);
-        if (!turn.account_memory(exchange_.reader.held_bytes())) lose();
+        if (!turn.account_memory(exchange_.reader.held_bytes() + exchange_.call.form_bytes)) give_up_client();
         turn.end();
         return result;
     } catch (...) {
@@ -26523,7 +26723,7 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
     try {
         return in_turn([&](Turn& turn) { return send(turn, bytes); });
     } catch (...) {
-        if (has_begun()) lose();  // what was gathered is gone: the head, or a part of a chunk
+        if (has_begun()) give_up_client();  // what was gathered is gone: the head, or a part of a chunk
         throw;
     }
 }
@@ -26583,11 +26783,16 @@ inline void H1AnswerStream::append_head(Turn& turn) {
     exchange_.runner.end_early();
 }
 
+// Only the time in which the handler waits for the client counts, and all bytes that the client has taken.
 inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
     TimePoint due = TimePoint::max();
     if (transport_->has_unsent()) {
-        UnsentOutput& unsent = transport_->unsent();
-        due = Deadlines(*shard_).answer_deadline(unsent.rate, unsent.since, unsent.sent);
+        if (began_at_ == TimePoint{}) began_at_ = waited_to_ = now();
+        rate_.put_off(now() - waited_to_);
+        waited_to_ = now();
+        const std::uint64_t unsent = transport_->unsent().bytes();
+        taken_ = std::max(taken_, sent_ - std::min(sent_, unsent));
+        due = Deadlines(*shard_).answer_deadline(rate_, began_at_, taken_);
     }
     return wake_when(writable, wait, due);
 }
@@ -26598,14 +26803,17 @@ inline bool H1AnswerStream::end(Turn& turn) {
     const CallRunner& runner = exchange_.runner;
     const bool is_whole = !is_lost_ && state_ != State::broken && exchange_.call.cause != AnswerCause::cut &&
                           (!runner.has_failed() || runner.has_ended_early());
-    if (!is_whole) {
-        exchange_.call.cause = AnswerCause::cut;
-        return false;
-    }
+    if (!is_whole) return false;
     if (state_ == State::complete) return true;
     if (runner.has_ended_early() && !farewell.empty()) append_piece(turn, farewell);
     if (is_chunked_) turn.append(http1::last_chunk);
     return true;
+}
+
+inline AnswerCause H1AnswerStream::cause_of_cut() const noexcept {
+    const bool is_gone = is_lost_ || exchange_.runner.end() == CallRunner::End::client_left;
+    const bool has_left = is_gone && !was_given_up() && !exchange_.body.was_given_up();
+    return has_left ? AnswerCause::client_closed : AnswerCause::cut;
 }
 
 inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece) {
@@ -27238,7 +27446,8 @@ inline void H1Connection::end_stream(Turn& turn) {
     if (is_stopped) exchange_->call.cause = AnswerCause::stop;
     tell_of_stream();
     if (is_stopped && transport_.has_unsent()) {
-        transport_.unsent().rate.demand_by(now() + std::chrono::seconds(1));
+        UnsentOutput& unsent = transport_.unsent();
+        unsent.rate.demand_by(now() + std::chrono::seconds(1), unsent.sent);
     }
     finish_request(turn, stream.closes() || exchange_->call.response.close || shard_.is_draining());
 }
@@ -27254,7 +27463,7 @@ inline void H1Connection::tell_of_stream() noexcept {
 inline void H1Connection::cut_stream() noexcept {
     H1AnswerStream& stream = exchange_->answer;
     if (!stream.has_begun()) return;
-    exchange_->call.cause = AnswerCause::cut;
+    exchange_->call.cause = stream.cause_of_cut();
     tell_of_stream();
     if (stream.ends_with_connection()) transport_.give_up_output();
 }
@@ -27677,12 +27886,24 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// Where a program has asked for something.
+struct SourcePlace {
+    const char* file;
+    int line;
+};
+
+/// "every at main.cpp:12"
+inline std::string named_at(const char* what, SourcePlace place) {
+    return std::string(what).append(" at ").append(place.file).append(":").append(std::to_string(place.line));
+}
+
 /// What on_start, on_stop, every or background was given: called with a stop token, if it takes one.
 class LifeHook {
   public:
     enum class Kind : std::uint8_t { start, stop, every, background };
 
-    LifeHook(Kind when, Clock::duration every) noexcept : kind(when), period(every) {}
+    LifeHook(Kind when, Clock::duration every, SourcePlace at) noexcept
+        : kind(when), period(every), place(at) {}
     LifeHook(const LifeHook&) = delete;
     LifeHook& operator=(const LifeHook&) = delete;
     virtual ~LifeHook() = default;
@@ -27693,8 +27914,14 @@ class LifeHook {
     /// If it is a coroutine.
     [[nodiscard]] virtual Task<> begin(const std::stop_token& stop) = 0;
 
+    [[nodiscard]] std::string name() const {
+        constexpr const char* kinds[] = {"on_start", "on_stop", "every", "background"};
+        return named_at(kinds[static_cast<std::uint8_t>(kind)], place);
+    }
+
     const Kind kind;
     const Clock::duration period;
+    const SourcePlace place;
     LifeHook* next = nullptr;
 };
 
@@ -27717,8 +27944,8 @@ class LifeHookOf final : public LifeHook {
                   "on_start, on_stop, every and background: the function returns nothing, or a Task<>");
 
   public:
-    LifeHookOf(Kind when, Clock::duration every, F function)
-        : LifeHook(when, every), function_(std::move(function)) {}
+    LifeHookOf(Kind when, Clock::duration every, SourcePlace at, F function)
+        : LifeHook(when, every, at), function_(std::move(function)) {}
 
     [[nodiscard]] bool is_coroutine() const noexcept override { return is_awaited; }
     void run(const std::stop_token& stop) override {
@@ -27728,7 +27955,7 @@ class LifeHookOf final : public LifeHook {
         if constexpr (is_awaited) {
             return call_life_hook(function_, stop);
         } else {
-            throw std::logic_error("a plain function is no coroutine");
+            throw std::logic_error("a plain function is not a coroutine");
         }
     }
 
@@ -27760,6 +27987,8 @@ class Life {
     /// How many functions are at work, and how many of them on other threads, where they cannot be cut short.
     [[nodiscard]] virtual std::size_t running() const noexcept = 0;
     [[nodiscard]] virtual std::size_t threads() const noexcept = 0;
+    /// Appends their names: "every at main.cpp:12, background at main.cpp:15".
+    virtual void describe_running(std::string& out) const = 0;
 };
 
 /// What a program has asked for.
@@ -27805,12 +28034,18 @@ class LifeOf final : public Life {
         return threads() == 0 && (!at_stop_ || at_stop_->is_done());
     }
     [[nodiscard]] std::size_t running() const noexcept override {
-        std::size_t count = threads();
-        for (const Running& each : tasks_) {
-            if (!each.rests && !each.handle->is_done()) ++count;
-        }
-        if (at_stop_ && stop_began_.is_set() && !at_stop_->is_done()) ++count;
+        std::size_t count = 0;
+        for_each_running([&](const LifeHook*) { ++count; });
         return count;
+    }
+    void describe_running(std::string& out) const override {
+        constexpr std::size_t most = 8;
+        std::size_t count = 0;
+        for_each_running([&](const LifeHook* hook) {
+            if (++count > most + 1) return;
+            if (count > 1) out += ", ";
+            out += count > most ? "..." : hook == nullptr ? "on_stop" : hook->name();
+        });
     }
     [[nodiscard]] std::size_t threads() const noexcept override {
         std::size_t count = 0;
@@ -27822,20 +28057,36 @@ class LifeOf final : public Life {
 
   private:
     struct Running {
+        explicit Running(const LifeHook& of) noexcept : hook(of) {}
+        const LifeHook& hook;
         std::optional<TaskHandle<void>> handle;
         bool rests = false;  // until it is time again
     };
     /// A plain function on a thread of its own.
     struct Beside final : PostedCall {
+        explicit Beside(const LifeHook& of) noexcept : hook(of) {}
         void run() noexcept override {
             has_ended = true;
             outside.reset();
         }
+        const LifeHook& hook;
         std::thread thread;
         std::optional<Reactor::OutsideWork>
             outside;             // from the stop on, since from then on its end is awaited
         bool has_ended = false;  // as the loop knows
     };
+
+    /// Calls f with what is at work: its hook, or null if on_stop is about to begin.
+    template <class F>
+    void for_each_running(F f) const {
+        for (const Beside& each : threads_) {
+            if (!each.has_ended) f(&each.hook);
+        }
+        for (const Running& each : tasks_) {
+            if (!each.rests && !each.handle->is_done()) f(&each.hook);
+        }
+        if (at_stop_ && stop_began_.is_set() && !at_stop_->is_done()) f(stopping_);
+    }
 
     static Task<> start(LifeOf& self) {
         for (LifeHook* each = self.hooks_.list.first(); each != nullptr; each = each->next) {
@@ -27854,10 +28105,12 @@ class LifeOf final : public Life {
         bool has_stop_hooks = false;
         for (LifeHook* each = hooks_.list.first(); each != nullptr; each = each->next) {
             has_stop_hooks = has_stop_hooks || each->kind == Kind::stop;
-            if (each->kind == Kind::every) add([&](Running& place) { return repeat(*this, *each, place); });
+            if (each->kind == Kind::every) {
+                add(*each, [&](Running& place) { return repeat(*this, *each, place); });
+            }
             if (each->kind != Kind::background) continue;
             if (each->is_coroutine()) {
-                add([&](Running&) { return run_one(*this, *each, "background failed: "); });
+                add(*each, [&](Running&) { return run_one(*this, *each); });
             } else {
                 run_beside(*each);
             }
@@ -27865,8 +28118,8 @@ class LifeOf final : public Life {
         if (has_stop_hooks) at_stop_.emplace(spawn_on(reactor_, run_at_stop(*this)));
     }
     template <class Make>
-    void add(Make make) {
-        Running& place = tasks_.emplace_back();
+    void add(const LifeHook& hook, Make make) {
+        Running& place = tasks_.emplace_back(hook);
         try {
             place.handle.emplace(spawn_on(reactor_, make(place)));
         } catch (...) {
@@ -27877,7 +28130,7 @@ class LifeOf final : public Life {
 
     void run_beside(LifeHook& hook) {
         const PipeSignalBlocked no_pipe_signal;
-        Beside& place = threads_.emplace_back();
+        Beside& place = threads_.emplace_back(hook);
         try {
             place.thread = std::thread([this, &hook, &place] {
                 const AtExit at_end([&]() noexcept { reactor_.post(place); });
@@ -27885,7 +28138,7 @@ class LifeOf final : public Life {
                 try {
                     hook.run(stop_);
                 } catch (...) {
-                    log_failure(log_, "background failed: ", caught_exception());
+                    log_failure_of(hook, log_, caught_exception());
                 }
             });
         } catch (...) {
@@ -27894,8 +28147,17 @@ class LifeOf final : public Life {
         }
     }
 
+    static void log_failure_of(const LifeHook& hook, const LogSink& log,
+                               const std::exception_ptr& failure) noexcept {
+        try {
+            log_failure(log, (hook.name() + " failed: ").c_str(), failure);
+        } catch (const std::bad_alloc&) {
+            log_failure(log, "a function of every, background or on_stop failed: ", failure);
+        }
+    }
+
     // What it throws is logged, and only a cancellation goes on.
-    static Task<> run_one(LifeOf& self, LifeHook& hook, const char* what) {
+    static Task<> run_one(LifeOf& self, LifeHook& hook) {
         try {
             if (hook.is_coroutine()) {
                 Task<> running = hook.begin(self.stop_);
@@ -27906,7 +28168,7 @@ class LifeOf final : public Life {
         } catch (const Cancelled&) {
             throw;
         } catch (...) {
-            log_failure(self.log_, what, caught_exception());
+            log_failure_of(hook, self.log_, caught_exception());
         }
     }
 
@@ -27921,7 +28183,7 @@ class LifeOf final : public Life {
             co_await sleep(due - present);
             place.rests = false;
             if (self.stop_.stop_requested()) co_return;
-            Task<> call = run_one(self, hook, "every failed: ");
+            Task<> call = run_one(self, hook);
             co_await std::move(call);
             if (self.stop_.stop_requested()) co_return;
         }
@@ -27931,7 +28193,8 @@ class LifeOf final : public Life {
         co_await self.stop_began_.wait();
         for (LifeHook* each = self.hooks_.list.first(); each != nullptr; each = each->next) {
             if (each->kind != Kind::stop) continue;
-            Task<> call = run_one(self, *each, "on_stop failed: ");
+            self.stopping_ = each;
+            Task<> call = run_one(self, *each);
             co_await std::move(call);
         }
     }
@@ -27943,12 +28206,13 @@ class LifeOf final : public Life {
     Flag stop_began_;
     std::optional<TaskHandle<void>> starting_;
     std::optional<TaskHandle<void>> at_stop_;
+    const LifeHook* stopping_ = nullptr;  // that of on_stop which runs
     std::list<Running> tasks_;
     std::list<Beside> threads_;
 };
 
 template <class F>
-Task<> run_in_background(F function) {
+Task<> run_beside_requests(F& function) {
     if constexpr (std::is_same_v<decltype(call_life_hook(function, {})), Task<>>) {
         const std::stop_token stop = this_task::stop_token();
         Task<> running = call_life_hook(function, stop);
@@ -27960,16 +28224,31 @@ Task<> run_in_background(F function) {
     }
 }
 
+template <class F>
+Task<> run_in_background(F function, SourcePlace place) {
+    try {
+        Task<> running = run_beside_requests(function);
+        co_await std::move(running);
+    } catch (const Cancelled&) {
+        throw;
+    } catch (...) {
+        report_failure((named_at("background", place) + " failed: ").c_str(), caught_exception());
+    }
+}
+
 /// Begins one while the engine runs. From any thread.
 template <class F>
-void run_for_this_run(Reactor& reactor, F function) {
-    reactor.post([f = std::move(function)]() mutable { spawn(run_in_background<F>(std::move(f))).detach(); });
+void run_for_this_run(Reactor& reactor, SourcePlace place, F function) {
+    reactor.post([f = std::move(function), place]() mutable {
+        spawn(run_in_background<F>(std::move(f), place)).detach();
+    });
 }
 
 /// Adds one to what a program has asked for.
 template <class F>
-void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period, F function) {
-    hooks.list.push_back(new LifeHookOf<F>(kind, period, std::move(function)));
+void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period, SourcePlace place,
+                   F function) {
+    hooks.list.push_back(new LifeHookOf<F>(kind, period, place, std::move(function)));
     hooks.make_life = [](Reactor& reactor, const LifeHooks& all, const LogSink& log) -> OwningPtr<Life> {
         return OwningPtr<LifeOf<LifeHooks>>(new LifeOf<LifeHooks>(reactor, all, log));
     };
@@ -28086,7 +28365,7 @@ class Shutdown {
             ++(session.is_busy() ? busy : idle);
             session.begin_drain();
         });
-        log_drain(busy, idle, life_ != nullptr ? life_->running() : 0, hint);
+        log_drain(busy, idle, hint);
         drain_began_.set();
         shard_.draining.request_stop();
         if (life_ != nullptr) life_->begin_stop();
@@ -28120,9 +28399,10 @@ class Shutdown {
         return std::to_string(count).append(" ").append(what).append(count == 1 ? "" : "s");
     }
 
-    // "stopping: waiting up to 30 s for 2 requests and 1 function of every or background, closing 5 idle
+    // "stopping: waiting up to 30 s for 2 requests and 1 function (every at main.cpp:12), closing 5 idle
     // connections; a second signal stops at once"
-    void log_drain(std::size_t busy, std::size_t idle, std::size_t beside, const char* hint) const noexcept {
+    void log_drain(std::size_t busy, std::size_t idle, const char* hint) const noexcept {
+        const std::size_t beside = life_ != nullptr ? life_->running() : 0;
         const bool waits = busy + beside != 0;
         if (!waits && idle == 0) return;
         try {
@@ -28135,7 +28415,11 @@ class Shutdown {
             }
             if (busy != 0) text += count_of(busy, "request");
             if (busy != 0 && beside != 0) text += " and ";
-            if (beside != 0) text.append(count_of(beside, "function")).append(" of every or background");
+            if (beside != 0) {
+                text.append(count_of(beside, "function")).append(" (");
+                life_->describe_running(text);
+                text += ')';
+            }
             if (waits && idle != 0) text += ", ";
             if (idle != 0) text.append("closing ").append(count_of(idle, "idle connection"));
             if (waits) text += hint;
@@ -28716,8 +29000,7 @@ class Run {
         }
     }
 
-    // "2 tasks wait: GET / (main.cpp:12) for work in the background, ...; 1 function of Engine::background;
-    // ..."
+    // "2 tasks wait: GET / (main.cpp:12) for work in the background, ...; every at main.cpp:20; ..."
     std::string describe_waits() const noexcept {
         try {
             std::string all;
@@ -28727,7 +29010,10 @@ class Run {
                 if (!all.empty()) all += "; ";
                 all.append(std::to_string(count)).append(what);
             };
-            if (life_) add(life_->running(), " of on_stop, every or background");
+            if (life_ && life_->running() != 0) {
+                if (!all.empty()) all += "; ";
+                life_->describe_running(all);
+            }
             if (carrier_) add(static_cast<std::size_t>(carrier_->stats().running), " in the worker pool");
             return all;
         } catch (const std::bad_alloc&) {
@@ -28878,14 +29164,14 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// their order. What it throws, run() throws, and nothing is served.
     template <class F>
     Engine& on_start(F f) {
-        return add_hook(detail::LifeHook::Kind::start, {}, std::move(f));
+        return add_hook(detail::LifeHook::Kind::start, {}, {"", 0}, std::move(f));
     }
 
     /// Calls `f()`, which may be a coroutine, when a graceful stop begins; several one after the other. run()
     /// waits for it within Config::shutdown_grace. What it throws goes to the log.
     template <class F>
-    Engine& on_stop(F f) {
-        return add_hook(detail::LifeHook::Kind::stop, {}, std::move(f));
+    Engine& on_stop(F f, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+        return add_hook(detail::LifeHook::Kind::stop, {}, {file, line}, std::move(f));
     }
 
     /// Calls `f()` or `f(std::stop_token)` every `period` while the engine runs, first when one has passed.
@@ -28893,10 +29179,11 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// to the log, and the next call comes all the same. At a stop, a call that runs is told by the token,
     /// and waited for. Throws std::invalid_argument if the period is not positive.
     template <class Rep, class Period, class F>
-    Engine& every(std::chrono::duration<Rep, Period> period, F f) {
+    Engine& every(std::chrono::duration<Rep, Period> period, F f, const char* file = __builtin_FILE(),
+                  int line = __builtin_LINE()) {
         const detail::Clock::duration time = detail::to_clock(period);
         if (time == time.zero()) throw std::invalid_argument("every: the period must be positive");
-        return add_hook(detail::LifeHook::Kind::every, time, std::move(f));
+        return add_hook(detail::LifeHook::Kind::every, time, {file, line}, std::move(f));
     }
 
     /// Runs `f(std::stop_token)` beside the requests of each run, from its start to its stop, of which the
@@ -28905,15 +29192,16 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// this run; a plain function then runs on the threads that sake::background uses, and does not begin
     /// after the stop.
     template <class F>
-    Engine& background(F f) {
+    Engine& background(F f, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+        const detail::SourcePlace place{file, line};
         {
             const std::lock_guard lock(mutex_);
             if (current_ != nullptr) {
-                detail::run_for_this_run(current_->run().reactor(), std::move(f));
+                detail::run_for_this_run(current_->run().reactor(), place, std::move(f));
                 return *this;
             }
         }
-        return add_hook(detail::LifeHook::Kind::background, {}, std::move(f));
+        return add_hook(detail::LifeHook::Kind::background, {}, place, std::move(f));
     }
 
     /// The routes that are registered, in order.
@@ -28978,9 +29266,10 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     friend class TestClient;  // which runs the engine itself
 
     template <class F>
-    Engine& add_hook(detail::LifeHook::Kind kind, detail::Clock::duration period, F f) {
+    Engine& add_hook(detail::LifeHook::Kind kind, detail::Clock::duration period, detail::SourcePlace place,
+                     F f) {
         table_->require_unfrozen();
-        detail::add_life_hook(life_hooks_, kind, period, std::move(f));
+        detail::add_life_hook(life_hooks_, kind, period, place, std::move(f));
         table_->modules.add(&detail::current_reactor);
         return *this;
     }
@@ -29197,7 +29486,8 @@ class TestAnswerReader {
     /// Of a request with this method.
     explicit TestAnswerReader(std::string_view method) : method_(method_from(method)) {}
 
-    /// Whether the head is complete; interim ones are passed over. Throws std::runtime_error if it is none.
+    /// Whether the head is complete; interim ones are passed over. Throws std::runtime_error if it is
+    /// malformed.
     bool read_head(std::string& received, TestResponse& response) {
         using Result = http1::ResponseParser::Result;
         for (;;) {
@@ -29740,8 +30030,11 @@ class TestEvents {
         return reader_.has_next() ? last_taken_id_ : reader_.last_event_id();
     }
     [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept { return reader_.retry(); }
-    /// How many lines of comments have come.
-    [[nodiscard]] std::uint64_t comments() const noexcept { return reader_.comments(); }
+    /// How many lines of comments have come by now.
+    [[nodiscard]] std::uint64_t comments() {
+        reader_.take(stream_.receive_now());
+        return reader_.comments();
+    }
 
     /// The client leaves.
     void close() noexcept { stream_.close(); }

@@ -407,7 +407,7 @@ TEST_CASE("W8 a document cannot reach a route that is no worker route, whose mid
     routed(call, routes, "GET", "/admin", {{"Host", "h"}});
     Call other;
     CHECK_THROWS_WITH_AS(detail::build_call(other, route, detail::describe_request(call)),
-                         ("worker document: this is no worker route: " + route.description()).c_str(),
+                         ("worker document: this is not a worker route: " + route.description()).c_str(),
                          std::invalid_argument);
 }
 

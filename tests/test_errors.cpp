@@ -120,7 +120,7 @@ TEST_CASE("W4 any other exception is a generic 500, and its text is only in the 
                 CHECK(Json::parse(number.body)["title"] == "Internal Server Error");
                 lines = log.take();
                 REQUIRE(lines.size() == 1);
-                CHECK(contains(lines[0], "an exception that is no std::exception"));
+                CHECK(contains(lines[0], "an exception that is not a std::exception"));
                 CHECK(server.get(path + "/timed_out").status == 500);
                 CHECK(server.get(path + "/nothing").status == 201);
                 CHECK(log.take().size() == 1);

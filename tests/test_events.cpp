@@ -59,10 +59,11 @@ Task<> be_silent(EventStream&) { co_await sake::sleep(24h); }
 /// `body(client, hub)`, where /events serves the topic "t" of the hub, which goes before the heap is
 /// compared.
 template <class Body>
-int with_hub(Body body, const HubOptions& options = {}, const sake::Config& config = quiet_config()) {
+int with_hub(Body body, const HubOptions& options = {}, const sake::Config& config = quiet_config(),
+             std::uint64_t before_first_id = sake::detail::HubCore::id_of_this_moment()) {
     std::unique_ptr<Hub> hub;
     const auto setup = [&](Engine& app) {
-        hub = std::make_unique<Hub>(options);
+        hub = sake::detail::HubFrom{before_first_id}.make(options);
         app.get("/events", [&hub](Context& ctx) { return hub->serve(ctx, "t"); });
         app.get("/rooms/:room", [&hub](Context& ctx) { return hub->serve(ctx, ctx.param("room")); });
         app.get("/stop", [&app](Context&) { app.stop(); });
@@ -406,6 +407,56 @@ TEST_CASE("at a stop an event stream ends cleanly within a second, with a hint w
     }
 }
 
+TEST_CASE("the retry time of an event counts from when it is sent, and not when it is made") {
+    enum class Way : std::uint8_t { never_awaited, awaited };
+    for (const Way way : {Way::never_awaited, Way::awaited}) {
+        CAPTURE(static_cast<int>(way));
+        Engine* app = nullptr;
+        const auto stream = [way](EventStream& events) -> Task<> {
+            co_await events.send("x");
+            auto made = events.send(Event().retry(60s));
+            if (way == Way::awaited) co_await std::move(made);
+            co_await sake::sleep(24h);
+        };
+        with_client(with_engine(app, route_of(stream)), [&](TestClient& client) {
+            TestEvents events = client.events("/events");
+            CHECK(events.next()->data == "x");
+            app->stop();
+            client.advance(1s);
+            CHECK(events.has_ended());
+            CHECK((events.retry() >= 60s) == (way == Way::awaited));
+        });
+    }
+}
+
+TEST_CASE("an event with a retry time that is made while another is half sent hints nothing inside it") {
+    Engine* app = nullptr;
+    bool is_made = false;
+    const auto setup = [&](Engine& engine) {
+        app = &engine;
+        engine.get("/events", [&](Context& ctx) -> Task<> {
+            EventStream events = ctx.events();
+            auto send = [](EventStream& to, std::string text) -> Task<> { co_await to.send(text); };
+            auto first = sake::spawn(send(events, std::string(300'000, 'y')));
+            co_await sake::sleep(1s);
+            auto made = events.send(Event("y").retry(60s));
+            is_made = true;
+            co_await first;
+        });
+    };
+    with_client(setup, [&](TestClient& client) {
+        TestConnection connection = client.connect(1024);
+        static_cast<void>(connection.send(get_events).receive_now());
+        client.advance(2s);
+        CHECK(is_made);
+        app->stop();
+        client.advance(0s);
+        std::string all;
+        CHECK_THROWS(all = connection.receive_all());  // it is reset
+        CHECK(connection.receive_now().find("retry:") == std::string::npos);
+    });
+}
+
 TEST_CASE("a stop in the middle of an event cuts the stream, and hints nothing inside the event") {
     Engine* app = nullptr;
     const auto stream = [](EventStream& events) -> Task<> {
@@ -506,26 +557,33 @@ TEST_CASE("a Last-Event-ID that is no number counts as none") {
     });
 }
 
-TEST_CASE("over a restart of the server no event of the ring is missed") {
-    std::string id;
-    id.reserve(32);
-    with_hub([&](TestClient& client, Hub& hub) {
-        TestEvents events = client.events("/events");
-        hub.publish("t", "1");
-        CHECK(events.next()->data == "1");
-        id = events.last_event_id();
-    });
-    std::this_thread::sleep_for(1ms);  // longer than it has published, with a message a microsecond
-    with_hub([&](TestClient& client, Hub& hub) {
-        hub.publish("t", "2");
-        hub.publish("t", "3");
-        TestEvents events = client.events("/events", {{"Last-Event-ID", id}});
-        CHECK(all_now(events) == Texts{"(stale {\"lost\":null})", "2", "3"});
-        hub.publish("t", "4");
-        CHECK(all_now(events) == Texts{"4"});
-        TestEvents again = client.events("/events", {{"Last-Event-ID", events.last_event_id()}});
-        CHECK(all_now(again).empty());
-    });
+TEST_CASE("over a restart of the server no event of the ring is missed, wherever the clock has been put") {
+    for (const std::uint64_t second_run : {2000u, 500u}) {
+        CAPTURE(second_run);
+        std::string id;
+        id.reserve(32);
+        const auto before = [&](TestClient& client, Hub& hub) {
+            TestEvents events = client.events("/events");
+            hub.publish("t", "1");
+            CHECK(events.next()->data == "1");
+            id = events.last_event_id();
+        };
+        const auto after = [&](TestClient& client, Hub& hub) {
+            TestEvents early = client.events("/events", {{"Last-Event-ID", id}});
+            CHECK(all_now(early) == Texts{"(stale {\"lost\":null})"});
+            hub.publish("t", "2");
+            hub.publish("t", "3");
+            CHECK(all_now(early) == Texts{"2", "3"});
+            TestEvents events = client.events("/events", {{"Last-Event-ID", id}});
+            CHECK(all_now(events) == Texts{"(stale {\"lost\":null})", "2", "3"});
+            hub.publish("t", "4");
+            CHECK(all_now(events) == Texts{"4"});
+            TestEvents again = client.events("/events", {{"Last-Event-ID", events.last_event_id()}});
+            CHECK(all_now(again).empty());
+        };
+        with_hub(before, {}, quiet_config(), 1000);
+        with_hub(after, {}, quiet_config(), second_run);
+    }
 }
 
 TEST_CASE("a hub that outlives its engine has nothing to forget") {

@@ -555,9 +555,10 @@ TEST_CASE("a frontend's pages are its index, for browsers and for paths that cou
 TEST_CASE("names with a hash are told from other names") {
     using sake::detail::is_hashed_name;
     for (const char* const hashed :
-         {"index-BkX3f9aQ.js", "assets/index-BkX3f9aQ.css", "main.4f3a2b1c.js", "app-A1B2C3D4.js",
-          "x/y.0a1b2c3d4e5f.woff2", "main.4f3a2b1c.chunk-4f3a2b1c.js", "index-BkX3f9aQ.js.map",
-          "a-Bk_3f9aQ.js"}) {
+         {"index-BkX3f9aQ.js", "assets/index-BkX3f9aQ.css", "main.4f3a2b1c.js", "app-A2B3C4D5.js",
+          "x/y.0a1b2c3d4e5f.woff2", "787.4f3a2b1c.chunk.js", "index-BkX3f9aQ.js.map", "a-Bk_3f9aQ.js",
+          "a-B-k3f9aQ.mjs", "logo.0a1b2c3d.svg", "main.0a1b2c3d4e5f60718293.css", "chunk-2A3B4C5D.js",
+          "module-Q3x9Zk1p.wasm", "photo-x7Tq2LmZ.png", "main.4f3a2b1c.css.map", "icon-9aB3xY2z.ico"}) {
         INFO(hashed);
         CHECK(is_hashed_name(hashed));
     }
@@ -565,7 +566,18 @@ TEST_CASE("names with a hash are told from other names") {
          {"index.html", "jquery-compiled.js", "logo-2024Final.png", "app-V2Release.js",
           "holiday-DSC01234.jpg", "x-cafe1234.js", "app-20240131.js", "video-1280x720.mp4", "logo-dark.svg",
           "4f3a2b1c.js", "main.4f3a2b1.js", "README", "a-4f3a2b1c", "app-MyWidget.js", "x-deadbeef.js",
-          "a.b.c", "", "-.js"}) {
+          "a.b.c", "", "-.js",
+          // documents, data and pages, whatever their names
+          "invoice-2024a01b.pdf", "invoice-BkX3f9aQ.pdf", "report.4f3a2b1c.csv", "data.4f3a2b1c.json",
+          "index-BkX3f9aQ.html", "notes-BkX3f9aQ.txt", "app.4f3a2b1c", "invoice-BkX3f9aQ.pdf.map",
+          "archive.4f3a2b1c.zip", "film-BkX3f9aQ.mp4",
+          // words, versions and dates in their places
+          "invoice-2024a01b.js", "app-V1_Beta2.js", "app-v1-Beta2.js", "app.deadbeef.js", "app.20240131.js",
+          "app-PART2END.js", "app-H264x265.js", "IMG-20240131.jpg", "app-A1B2C3D4.js", "level-LEVEL2UI.png",
+          // hashes of other lengths and in other places
+          "main.4f3a2b1.js", "main.0a1b2c3d4e5f607182930.js", "index-BkX3f9a.js", "index-BkX3f9aQ2.js",
+          "index.BkX3f9aQ.js", "main-4f3a2b1c.js", "-BkX3f9aQ.js", ".4f3a2b1c.js", "main.4F3A2B1C.js",
+          "main.4f3a2b1c.min.js", "index-BkX3f9aQ.JS", "index-Bk%3f9aQ.js"}) {
         INFO(plain);
         CHECK_FALSE(is_hashed_name(plain));
     }
@@ -690,6 +702,45 @@ TEST_CASE("a handler sends a file, under a status of its own, and with fields of
                   "0123456789");
             CHECK(client.get("/pathlike").status == 200);
         });
+}
+
+TEST_CASE("a file that a handler names and that is not there is a line of the log, others are none") {
+    const Site site;
+    for (const bool is_worker : {false, true}) {
+        CAPTURE(is_worker);
+        std::vector<std::string> lines;
+        lines.reserve(100);
+        const auto config = quiet_config().with_worker_pool_size(1).with_log(
+            [&](sake::LogLevel level, std::string_view line) {
+                if (level == sake::LogLevel::warning) lines.emplace_back(line);
+            });
+        {
+            Engine app(config);
+            const auto add = [&](const char* at, auto handler) {
+                sake::Route& route = app.get(sake::runtime(at), handler);
+                if (is_worker) route.worker();
+            };
+            add("/absent", [&](Context& ctx) { ctx.file(site.path("absent\n")); });
+            add("/directory", [&](Context& ctx) { ctx.attachment(site.root(), "a"); });
+            add("/empty", [&](Context& ctx) { ctx.file(""); });
+            add("/there", [&](Context& ctx) { ctx.file(site.path("a.txt")); });
+            app.static_files("/s", site.root());
+            app.frontend("/f", site.root());
+            TestClient client(app);
+            for (const char* quiet : {"/there", "/s/absent", "/s/.env", "/f/absent.js", "/nothing"}) {
+                static_cast<void>(client.get(quiet));
+            }
+            CHECK(lines.empty());
+            for (const char* target : {"/absent", "/directory", "/empty"}) {
+                CHECK(client.get(target).status == 404);
+            }
+        }
+        REQUIRE(lines.size() == (is_worker ? 2 : 3));  // a worker sends no empty path to the reactor
+        CHECK(lines[0].starts_with("GET /absent: no file to send in GET /absent ("));
+        CHECK(lines[0].ends_with("/absent\\x0a' is not there, is not a regular file, or may not be read"));
+        CHECK(lines[1].find("'" + site.root() + "' is not there, is not") != std::string::npos);
+        if (!is_worker) CHECK(lines[2].find(": '' is not there, is not") != std::string::npos);
+    }
 }
 
 TEST_CASE("an attachment is saved under its name") {

@@ -30,6 +30,8 @@ using sake::SlowSubscriber;
 using sake::spawn;
 using sake::Subscription;
 using sake::Task;
+using sake::detail::HubCore;
+using sake::detail::HubFrom;
 using Texts = std::vector<std::string>;
 
 namespace {
@@ -99,14 +101,13 @@ TEST_CASE("all subscribers share one text, which lives as long as a copy of the 
 
 TEST_CASE("ids grow over all topics, and are greater than those of a hub that was before") {
     std::uint64_t last = 0;
-    for (int run = 0; run < 3; ++run) {
-        Hub hub;
+    for (const std::uint64_t run : {0u, 1u, 2u}) {
+        const auto hub = HubFrom{HubCore::id_of_this_moment() + 1000 * run}.make();
         for (const char* topic : {"a", "b", "a"}) {
-            const std::uint64_t id = hub.publish(topic, "x");
+            const std::uint64_t id = hub->publish(topic, "x");
             CHECK(id > last);
             last = id;
         }
-        std::this_thread::sleep_for(2ms);  // longer than it has published, with a message a microsecond
     }
     CHECK(last < std::uint64_t{1} << 53);  // a number of JavaScript's as well
 }
@@ -142,12 +143,9 @@ TEST_CASE("who comes again after the ring has moved on is told so once") {
 TEST_CASE(
     "an id of an earlier run, or one that was never given out, gets a stale marker and the whole ring") {
     std::uint64_t earlier = 0;
-    {
-        Hub hub;
-        earlier = hub.publish("t", "before");
-    }
-    std::this_thread::sleep_for(1ms);
-    Hub hub;
+    earlier = HubFrom{1000}.make()->publish("t", "before");
+    const auto later = HubFrom{2000}.make();
+    Hub& hub = *later;
     Subscription nothing_yet = hub.subscribe("t", earlier);
     CHECK(all_of(nothing_yet) == Texts{"(stale 0)"});
     hub.publish("t", "1");
@@ -157,6 +155,39 @@ TEST_CASE(
         CHECK(all_of(subscription) == Texts{"(stale 0)", "1", "2"});
     }
     CHECK(all_of(nothing_yet) == Texts{"1", "2"});
+}
+
+TEST_CASE("ids begin behind the time of day in microseconds") {
+    const std::uint64_t before = HubCore::id_of_this_moment();
+    Hub hub;
+    const std::uint64_t after = HubCore::id_of_this_moment();
+    const std::uint64_t id = hub.publish("t", "x");
+    CHECK(id > before);
+    CHECK(id <= after + 1);
+}
+
+TEST_CASE("after a clock that was put back, ids of the earlier run are unknown, and new ones known") {
+    const auto earlier = HubFrom{5000}.make();
+    const std::uint64_t seen = earlier->publish("t", "before");
+    const auto hub = HubFrom{1000}.make();
+    Subscription nothing_yet = hub->subscribe("t", seen);
+    CHECK(all_of(nothing_yet) == Texts{"(stale 0)"});
+    for (int i = 1; i <= 3; ++i) hub->publish("t", std::to_string(i));
+    CHECK(all_of(nothing_yet) == Texts{"1", "2", "3"});
+    Subscription again = hub->subscribe("t", seen);
+    const auto stale = again.try_next();
+    REQUIRE(stale);
+    CHECK(stale->is_stale);
+    CHECK(stale->id < seen);  // one of this run to go on from
+    CHECK(all_of(again) == Texts{"1", "2", "3"});
+    Subscription known = hub->subscribe("t", stale->id + 2);
+    CHECK(all_of(known) == Texts{"3"});
+    for (const std::uint64_t id : {std::uint64_t{999}, std::uint64_t{1004}}) {
+        Subscription unknown = hub->subscribe("t", id);
+        CHECK(all_of(unknown) == Texts{"(stale 0)", "1", "2", "3"});
+    }
+    Subscription newest = hub->subscribe("t", 1003);
+    CHECK(all_of(newest).empty());
 }
 
 TEST_CASE("the id of a stale marker is one to go on from") {

@@ -155,7 +155,8 @@ TEST_CASE("an on_stop that throws is logged, and one that outlives the grace is 
     TestClient client(app);
     CHECK(client.stop() == 1);
     CHECK(was_cancelled);
-    CHECK(log.has("on_stop failed: cannot say goodbye"));
+    CHECK(log.has(std::string("on_stop at ") + __FILE__ + ":"));
+    CHECK(log.has(" failed: cannot say goodbye"));
 }
 
 TEST_CASE("hooks cannot be added while the engine runs") {
@@ -229,7 +230,8 @@ TEST_CASE("a call of every that throws is logged, and the next one comes") {
         CHECK(client.stop() == 0);
     }
     CHECK(calls == 3);
-    CHECK(log.count("every failed: tick") == 3);
+    CHECK(log.count(std::string("every at ") + __FILE__ + ":") == 3);
+    CHECK(log.count(" failed: tick") == 3);
 }
 
 TEST_CASE("a stop wakes every that rests, and waits for one that is at work, which the token tells") {
@@ -310,8 +312,9 @@ TEST_CASE("a background function that throws or ends its thread is no more, and 
         TestClient client(app);
         client.advance(1s);
         CHECK(client.get("/").body == "here");
-        CHECK(eventually([&] { return log.has("background failed: lost"); }));
-        CHECK(log.has("background failed: astray"));
+        CHECK(eventually([&] { return log.has(" failed: lost"); }));
+        CHECK(log.has(" failed: astray"));
+        CHECK(log.count(std::string("background at ") + __FILE__ + ":") == 2);
         CHECK(client.stop() == 0);
     }
 }
@@ -346,6 +349,69 @@ TEST_CASE("background from a handler begins at once, for this run alone, and is 
         CHECK(client.stop() == 0);
     }
     CHECK(begun == 1);
+}
+
+TEST_CASE("background from a handler that fails is logged with its place") {
+    Log log;
+    {
+        Engine app(log.config());
+        app.get("/plain",
+                [&](Context&) { app.background([](std::stop_token) { throw std::runtime_error("lost"); }); });
+        app.get("/coroutine", [&](Context&) {
+            app.background([](std::stop_token) -> Task<> {
+                co_await sake::sleep(1s);
+                throw std::runtime_error("astray");
+            });
+        });
+        TestClient client(app);
+        static_cast<void>(client.get("/plain"));
+        static_cast<void>(client.get("/coroutine"));
+        client.advance(2s);
+        CHECK(eventually([&] {
+            client.advance(0s);
+            return log.has(" failed: lost");
+        }));
+        CHECK(log.has(" failed: astray"));
+        CHECK(log.count(std::string("background at ") + __FILE__ + ":") == 2);
+    }
+}
+
+TEST_CASE("a stop names what it waits for, with its place") {
+    Log log;
+    const std::string here = std::string(" at ") + __FILE__ + ":";
+    {
+        Engine app(log.config().with_shutdown_grace(10s));
+        app.every(1h, [] {});  // it rests
+        app.every(1s, []() -> Task<> { co_await sake::sleep(5s); });
+        app.background([]() -> Task<> { co_await sake::sleep(24h); });
+        TestClient client(app);
+        client.advance(1s);
+        static_cast<void>(client.stop());
+    }
+    CHECK(log.has("waiting up to 10 s for 2 functions ("));
+    CHECK(log.count("every" + here) == 1);
+    CHECK(log.count("background" + here) == 1);
+}
+
+TEST_CASE("a stop that is over names what it cannot cut short, with its place") {
+    Log log;
+    std::atomic<bool> has_begun{false};
+    std::atomic<bool> may_end{false};
+    Engine app(log.config().with_shutdown_grace(10ms));
+    app.background([&](std::stop_token) {
+        has_begun = true;
+        while (!may_end) std::this_thread::yield();
+    });
+    app.listen("127.0.0.1:0");
+    std::thread server([&] { static_cast<void>(app.run()); });
+    CHECK(eventually([&] { return has_begun.load(); }));
+    app.stop();
+    CHECK(eventually([&] {
+        return log.has(std::string("the stop waits for what it cannot cut short: background at ") + __FILE__ +
+                       ":");
+    }));
+    may_end = true;
+    server.join();
 }
 
 TEST_CASE("a run that ends without a stop tells what runs beside it") {

@@ -110,7 +110,7 @@ struct Row {
 
 constexpr const char* not_closed = "refused 400: the body ends before its last boundary";
 constexpr const char* malformed = "refused 400: the Content-Disposition of a part is malformed";
-constexpr const char* no_line_end = "refused 400: a boundary is followed by what is no line end";
+constexpr const char* no_line_end = "refused 400: a boundary is not followed by a line end";
 
 const std::vector<Row>& rows() {
     static const std::vector<Row> all = {

@@ -466,7 +466,7 @@ TEST_CASE("the failure of a detached task goes to the log, that of a joined or c
         });
     });
     CHECK(log ==
-          "sake: error: a detached task failed: an exception that is no std::exception\n"
+          "sake: error: a detached task failed: an exception that is not a std::exception\n"
           "sake: error: a detached task failed: in the dark\n");
 }
 

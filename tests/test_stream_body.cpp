@@ -689,6 +689,65 @@ TEST_CASE("a reader that a task has left behind is told when the handler has end
         });
 }
 
+TEST_CASE("a read that begins when the handler has ended throws, and takes nothing of the next request") {
+    for (const bool is_streamed : {true, false}) {
+        for (const char* late_by : {"operation", "context"}) {
+            for (const char* then : {"nothing", "next request", "close"}) {
+                CAPTURE(is_streamed);
+                CAPTURE(late_by);
+                CAPTURE(then);
+                const bool is_made_before = late_by == std::string_view("operation");
+                // A Context that another request has got since cannot be told from the old one.
+                if (!is_made_before && then == std::string_view("next request")) continue;
+                std::string what;
+                what.reserve(200);
+                const auto setup = [&](Engine& app) {
+                    sake::Route& route = app.post("/", [&](Context& ctx) -> Task<> {
+                        const auto late = [](auto read, std::string& said) -> Task<> {
+                            co_await sake::sleep(10s);
+                            try {
+                                static_cast<void>(co_await read());
+                            } catch (const std::logic_error& error) {
+                                said = error.what();
+                            }
+                        };
+                        if (is_made_before) {
+                            auto reading = ctx.read();
+                            auto read = [reading] { return reading; };
+                            sake::spawn(late, read, std::ref(what)).detach();
+                        } else {
+                            auto read = [&ctx] { return ctx.read(); };
+                            sake::spawn(late, read, std::ref(what)).detach();
+                        }
+                        ctx.text("left");
+                        co_return;
+                    });
+                    if (is_streamed) route.stream_body();
+                    app.post("/slow",
+                             [](Context& ctx) -> Task<> {
+                                 co_await sake::sleep(20s);
+                                 std::string all;
+                                 while (const auto piece = co_await ctx.read()) all.append(*piece);
+                                 ctx.text(all);
+                             })
+                        .stream_body();
+                };
+                with_client(setup, [&](TestClient& client) {
+                    TestConnection connection = client.connect();
+                    connection.send(head_of_length("/", 4) + "body");
+                    CHECK(connection.response().body == "left");
+                    const bool goes_on = then == std::string_view("next request");
+                    if (goes_on) connection.send(head_of_length("/slow", 4) + "mine");
+                    if (then == std::string_view("close")) connection.close();
+                    client.advance(15s);
+                    CHECK(what == "the handler has ended, and with it the request and its answer");
+                    if (goes_on) CHECK(connection.response().body == "mine");
+                });
+            }
+        }
+    }
+}
+
 TEST_CASE("an answer behind a 100 Continue that is held up reaches nobody else") {
     for (const bool is_late : {false, true}) {
         CAPTURE(is_late);

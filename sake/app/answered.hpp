@@ -12,20 +12,21 @@ class Context;
 
 /// Why an answer is what it is.
 enum class AnswerCause : std::uint8_t {
-    handler,   // a handler or middleware made it
-    error,     // it was made of what they threw
-    no_route,  // no route takes the request: 404, 405, 501, OPTIONS
-    refused,   // the request could not be read: 400, 413, 414, 417, 421, 431, 501, 505
-    timeout,   // the client was too slow, 408, or the handler, 504
-    overload,  // no memory or no worker was free: 503
-    stop,      // the server stops: a 503, or a stream that a graceful stop has ended early
-    cut,       // it was sent in pieces and has no end: the handler threw, or the client left or was too slow
+    handler,        // a handler or middleware made it
+    error,          // it was made of what they threw
+    no_route,       // no route takes the request: 404, 405, 501, OPTIONS
+    refused,        // the request could not be read: 400, 413, 414, 417, 421, 431, 501, 505
+    timeout,        // the client was too slow, 408, or the handler, 504
+    overload,       // no memory or no worker was free: 503
+    stop,           // the server stops: a 503, or a stream that a graceful stop has ended early
+    cut,            // it was sent in pieces and has no end: the handler threw, or the client was too slow
+    client_closed,  // it was sent in pieces, and the client left before the end
 };
 
 /// The name of a cause: "handler", "error", ...
 [[nodiscard]] constexpr std::string_view to_string(AnswerCause cause) noexcept {
-    constexpr std::string_view names[] = {"handler", "error",    "no_route", "refused",
-                                          "timeout", "overload", "stop",     "cut"};
+    constexpr std::string_view names[] = {"handler",  "error", "no_route", "refused",      "timeout",
+                                          "overload", "stop",  "cut",      "client_closed"};
     return names[static_cast<std::uint8_t>(cause)];
 }
 

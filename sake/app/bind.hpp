@@ -191,29 +191,39 @@ Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* 
     }
 }
 
+/// What a document was made of, as its errors name it.
+struct DocumentNames {
+    const char* whole;
+    const char* member;
+
+    /// "body", or for a member "body: 'list/1'".
+    [[nodiscard]] std::string name(const std::string& where) const {
+        return where.empty() ? std::string(whole) : std::string(member).append(" '").append(where) + "'";
+    }
+};
+inline constexpr DocumentNames names_of_json{"body", "body:"};
+
 /// A document that has been read as a T. Throws HttpError 422 that says what does not fit.
 template <class T>
-T document_as(JsonOwner<>& document, std::size_t body_size) {
+T document_as(JsonOwner<>& document, std::size_t body_size, const DocumentNames& names) {
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);
     } else {
         try {
             return json_as<T>(document.value);
         } catch (const JsonMisfit& error) {
-            throw HttpError(
-                422, (error.where().empty() ? "body: " : "body: '" + error.where() + "': ") + error.what());
+            throw HttpError(422, names.name(error.where()) + ": " + error.what());
         } catch (const Json::type_error& error) {
             if (!document.value.is_object() && error.id == use_of_wrong_type) {
                 throw HttpError(422,
-                                std::string("body: must be an object, but is ") + document.value.type_name());
+                                names.name({}) + ": must be an object, but is " + document.value.type_name());
             }
             const std::string where = find_culprit<T>(std::move(document.value), body_size);
-            throw HttpError(422,
-                            (where.empty() ? "body: " : "body: '" + where + "': ") + plain_message(error));
+            throw HttpError(422, names.name(where) + ": " + plain_message(error));
         } catch (const Json::exception& error) {
             const std::string missing = missing_key(error);
-            throw HttpError(422, missing.empty() ? "body: " + plain_message(error)
-                                                 : "body: '" + missing + "' is missing");
+            throw HttpError(422, missing.empty() ? names.name({}) + ": " + plain_message(error)
+                                                 : names.name(missing) + " is missing");
         }
     }
 }
@@ -227,7 +237,7 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
         "which its numbers are not checked");
     JsonOwner<> document;
     document.value = parse_body<Json>(body, limits, memory);
-    return document_as<T>(document, body.size());
+    return document_as<T>(document, body.size(), names_of_json);
 }
 
 }  // namespace detail

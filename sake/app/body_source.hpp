@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -38,7 +39,7 @@ class BodySource {
 
 class [[nodiscard]] ReadWait final : public ClientWait {
   public:
-    explicit ReadWait(Call& call) noexcept : call_(call) {}
+    explicit ReadWait(const CallHandle& call) noexcept : call_(call) {}
     std::optional<std::string_view> await_resume() {
         throw_failure();
         return piece_;
@@ -47,23 +48,26 @@ class [[nodiscard]] ReadWait final : public ClientWait {
 
   private:
     bool try_now() override {
-        if (call_.body_source != nullptr) return call_.body_source->try_read(piece_);
-        piece_ = take_whole_body();
+        Call& call = call_.running();
+        if (call.body_source != nullptr) return call.body_source->try_read(piece_);
+        piece_ = take_whole_body(call);
         return true;
     }
     // A body that came as a whole is one piece.
-    std::optional<std::string_view> take_whole_body() {
-        if (call_.body_state == BodyState::was_read) return std::nullopt;
-        const std::string_view body = call_.body();
-        call_.body_state = BodyState::was_read;
+    static std::optional<std::string_view> take_whole_body(Call& call) {
+        if (call.body_state == BodyState::was_read) return std::nullopt;
+        const std::string_view body = call.body();
+        call.body_state = BodyState::was_read;
         if (body.empty()) return std::nullopt;
         return body;
     }
-    TimePoint wake_later() override { return call_.body_source->wait_for_more(*this); }
-    void stop_waiting() noexcept override { call_.body_source->stop_waiting(); }
-    void be_late() override { call_.body_source->give_up(); }
+    TimePoint wake_later() override { return call_.running().body_source->wait_for_more(*this); }
+    void stop_waiting() noexcept override {
+        if (Call* const call = call_.get()) call->body_source->stop_waiting();
+    }
+    void be_late() override { call_.running().body_source->give_up(); }
 
-    Call& call_;
+    const CallHandle call_;
     std::optional<std::string_view> piece_;
 };
 

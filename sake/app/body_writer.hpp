@@ -47,6 +47,13 @@ class BodyWriter {
 
 namespace detail {
 
+inline void Call::require_unsent(const char* setter) const {
+    if (!answerer->has_begun()) return;
+    throw std::logic_error(std::string(setter) +
+                           ": the head of this answer has been sent: set it before the "
+                           "first write, or in a function given to ctx.after");
+}
+
 inline void require_body_of(int status) {
     if (has_body(status)) return;
     throw std::logic_error("ctx.stream: an answer with status " + std::to_string(status) + " has no body");
@@ -78,9 +85,8 @@ inline void send_head(Call& call) {
 inline void begin_stream(Call& call, std::string_view content_type) {
     if (call.place.in_worker_pool) {
         throw std::logic_error(
-            "ctx.stream: a worker route answers as a whole; stream from a route without worker(), and "
-            "compute "
-            "in it by co_await sake::background(...)");
+            "ctx.stream: a worker route answers as a whole; stream from a route without worker(), "
+            "and compute in it by co_await sake::background(...)");
     }
     if (call.running == Running::after) {
         throw std::logic_error("ctx.stream: a function given to ctx.after cannot stream: the answer is made");
@@ -90,9 +96,8 @@ inline void begin_stream(Call& call, std::string_view content_type) {
     }
     if (call.answerer == nullptr || call.running == Running::plain) {
         throw std::logic_error(
-            "ctx.stream: the handler must be a coroutine, one that returns sake::Task<>, since writing waits "
-            "for "
-            "the client");
+            "ctx.stream: the handler must be a coroutine, one that returns sake::Task<>, "
+            "since writing waits for the client");
     }
     if (call.answerer->has_begun()) throw std::logic_error("ctx.stream: the answer has begun already");
     require_body_of(call.response.status);

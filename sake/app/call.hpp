@@ -144,6 +144,8 @@ struct Call {
     AnswerCause cause = AnswerCause::handler;
     Answerer* answerer = nullptr;       // for an answer in pieces; while its handlers run as coroutines
     BodySource* body_source = nullptr;  // of a body in pieces, while its handlers run
+    BudgetShare* connection_memory = nullptr;  // while its handlers run as coroutines
+    std::size_t form_bytes = 0;                // of that: what a form holds that was read in pieces
     std::exception_ptr error;
     CallPlace place;
     std::string remote_address;
@@ -167,6 +169,15 @@ struct Call {
         body_state = BodyState::asked_for;
         throw BodyNeeded();
     }
+    /// The response, for `setter` to change. Throws std::logic_error if the head of a streamed answer has
+    /// been sent.
+    [[nodiscard]] Response& settable(const char* setter) {
+        if (answerer != nullptr) [[unlikely]]
+            require_unsent(setter);
+        return response;
+    }
+    void require_unsent(const char* setter) const;  // in body_writer.hpp
+
     /// The answer is no longer wanted: tells the handler.
     void request_stop() noexcept {
         stop_requested = true;
@@ -197,7 +208,7 @@ struct Call {
     }
 };
 
-/// For as long as something runs that is no coroutine.
+/// Notes what runs, for as long as it is something other than a coroutine.
 class RunningScope {
   public:
     RunningScope(Call& call, Running what) noexcept
@@ -211,7 +222,8 @@ class RunningScope {
     const Running outer_;
 };
 
-/// A call for those who may outlive it: a Call is recycled, and freed with its connection.
+/// A call for something that may outlive it, such as a task: a Call is recycled, and freed with its
+/// connection.
 class CallHandle {
   public:
     explicit CallHandle(Call& call) {

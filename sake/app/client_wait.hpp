@@ -18,8 +18,9 @@ namespace detail {
 /// Tries at once, and again whenever its signal is woken. What a derived class throws is thrown where it is
 /// awaited.
 class ClientWait : public Wait, private Timer {
-    /// What is woken when it is worth another try. It lives as long as the wait. A coroutine that is
-    /// cancelled meanwhile goes on after a signal that is on its way, so no signal arrives too late.
+    /// Is woken when another try may succeed. It lives as long as the wait. If the coroutine is cancelled
+    /// while a signal is on its way, the coroutine is resumed after that signal, so no signal arrives too
+    /// late.
     class Signal final : public Resumable {
       public:
         explicit Signal(ClientWait& wait) noexcept : wait_(wait) {}

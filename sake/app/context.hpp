@@ -28,6 +28,7 @@ class EventStream;
 class Form;
 
 namespace detail {
+class CallHandle;
 class ReadWait;
 struct Call;
 }  // namespace detail
@@ -55,8 +56,9 @@ class Context {
     /// The next piece of the body, valid until the next read; nothing at its end. On a route with
     /// stream_body() it waits while the client sends, and reads no more than is asked for. It throws
     /// HttpError: 413 for a body that is too large, 400 for one that is malformed, 408 for one that comes too
-    /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once.
-    [[nodiscard]] detail::Operation<detail::ReadWait, detail::Call&> read() noexcept;
+    /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once. For a
+    /// handler that is a coroutine, until it ends: then it throws std::logic_error.
+    [[nodiscard]] detail::Operation<detail::ReadWait, detail::CallHandle> read();
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
     [[nodiscard]] std::string_view host() const noexcept;
@@ -129,7 +131,8 @@ class Context {
     template <class F = Form>
     [[nodiscard]] Task<F&> read_form();
 
-    // --- The response; the last body set wins ---
+    // --- The response; the last body set wins. Once the head of a streamed answer has been sent, all of
+    // these throw std::logic_error ---
 
     /// Throws std::invalid_argument unless 200 <= code <= 599.
     Context& status(int code);

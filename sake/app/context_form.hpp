@@ -4,12 +4,14 @@
 #include <optional>
 #include <stdexcept>
 #include <string_view>
+#include <system_error>
 #include <type_traits>
 #include <utility>
 
 #include "sake/app/call.hpp"
 #include "sake/app/context.hpp"
 #include "sake/app/context_methods.hpp"
+#include "sake/app/errors.hpp"
 #include "sake/app/form.hpp"
 #include "sake/app/form_bind.hpp"
 #include "sake/app/form_reader.hpp"
@@ -18,6 +20,7 @@
 #include "sake/async/sys.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/budget.hpp"
+#include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
 #include "sake/compute/background.hpp"
 #include "sake/io/file.hpp"
@@ -28,7 +31,6 @@ namespace detail {
 
 /// The form of a request, once it has been read.
 struct FormOfCall {
-    std::optional<BudgetShare> memory;  // of one that was streamed
     std::optional<Form> form;
 };
 
@@ -64,16 +66,28 @@ void close_elsewhere(FileDescriptor file) noexcept {
     }
 }
 
+/// A file of the form cannot be written. The client is told what it needs to know, and the log the rest.
+template <class Unused>
+[[noreturn]] void refuse_spill(const Call& call, const std::system_error& failure) {
+    try {
+        FormReader<Unused>::refuse_for(failure);
+    } catch (const HttpError&) {
+        call.place.errors->report(call, LogLevel::error, failure.what());
+        throw;
+    }
+    throw;
+}
+
 /// Reads a form while it comes. What files have too much for the memory is written on a thread that may
 /// block; the client is not read from meanwhile.
 template <class Unused>
 Task<> stream_form(Call& call, std::optional<Form>& form) {
     FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits,
                               &close_elsewhere<Unused>);
-    std::optional<BudgetShare>& memory = call.state.get<FormOfCall>().memory;
-    if (call.place.memory != nullptr) reader.count_in(memory.emplace(*call.place.memory));
+    BudgetShare* const memory = call.connection_memory;
+    if (memory != nullptr) reader.count_in(*memory, call.form_bytes);
     const AtExit give_back([&] {
-        if (!form) memory.reset();
+        if (memory != nullptr && !form) static_cast<void>(memory->resize_part(call.form_bytes, 0));
     });
     const auto spill = [&reader] { reader.spill(); };
     for (;;) {
@@ -81,8 +95,12 @@ Task<> stream_form(Call& call, std::optional<Form>& form) {
         if (!piece) break;
         std::string_view rest = *piece;
         while (reader.take(rest)) {
-            Task<> writing = run_on<BlockingThreads<ForFiles>>(spill);
-            co_await std::move(writing);
+            try {
+                Task<> writing = run_on<BlockingThreads<ForFiles>>(spill);
+                co_await std::move(writing);
+            } catch (const std::system_error& failure) {
+                refuse_spill<Unused>(call, failure);
+            }
         }
     }
     form = reader.finish();

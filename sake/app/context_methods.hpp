@@ -35,8 +35,11 @@ inline std::string_view Context::path() const noexcept { return call_->request.p
 inline std::string_view Context::target() const noexcept { return call_->request.target(); }
 inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
 inline std::string_view Context::body() const { return call_->body(); }
-inline auto Context::read() noexcept -> detail::Operation<detail::ReadWait, detail::Call&> {
-    return detail::Operation<detail::ReadWait, detail::Call&>(*call_);
+inline auto Context::read() -> detail::Operation<detail::ReadWait, detail::CallHandle> {
+    // A task that the handler has left behind may come so late that the call is between two requests.
+    const bool is_running = call_->answerer != nullptr || call_->place.in_worker_pool;
+    if (!is_running) throw std::logic_error(detail::CallHandle::has_ended);
+    return detail::Operation<detail::ReadWait, detail::CallHandle>(detail::CallHandle(*call_));
 }
 inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
@@ -164,44 +167,48 @@ T Context::bind() const {
 // --- The response ---
 
 inline Context& Context::status(int code) {
-    call_->response.set_status(code);
+    call_->settable("ctx.status").set_status(code);
     return *this;
 }
 inline Context& Context::set_header(std::string_view name, std::string_view value) {
-    detail::Response& response = call_->response;
+    detail::Response& response = call_->settable("ctx.set_header");
     response.put_header(name, value, [&] { response.headers.set(name, value); });
     return *this;
 }
 inline Context& Context::add_header(std::string_view name, std::string_view value) {
-    detail::Response& response = call_->response;
+    detail::Response& response = call_->settable("ctx.add_header");
     response.put_header(name, value, [&] { response.headers.add(name, value); });
     return *this;
 }
 inline Context& Context::set_cookie(const http::SetCookie& cookie) {
-    call_->response.headers.add("Set-Cookie", http::to_string(cookie));
+    call_->settable("ctx.set_cookie").headers.add("Set-Cookie", http::to_string(cookie));
     return *this;
 }
 inline Context& Context::text(std::string_view body) {
-    call_->response.set_static_type("text/plain; charset=utf-8");
-    call_->response.body.assign(body);
+    detail::Response& response = call_->settable("ctx.text");
+    response.set_static_type("text/plain; charset=utf-8");
+    response.body.assign(body);
     return *this;
 }
 inline Context& Context::html(std::string_view body) {
-    call_->response.set_static_type("text/html; charset=utf-8");
-    call_->response.body.assign(body);
+    detail::Response& response = call_->settable("ctx.html");
+    response.set_static_type("text/html; charset=utf-8");
+    response.body.assign(body);
     return *this;
 }
 template <class Value>
 Context& Context::json(const std::type_identity_t<Value>& value) {
-    call_->response.set_static_type("application/json");
-    call_->response.body.clear();
-    append_json<Value>(call_->response.body, value);
+    detail::Response& response = call_->settable("ctx.json");
+    response.set_static_type("application/json");
+    response.body.clear();
+    append_json<Value>(response.body, value);
     return *this;
 }
 template <std::convertible_to<std::string_view> Bytes>
 Context& Context::send(Bytes&& bytes, std::string_view content_type) {
-    call_->response.set_type(content_type);
-    call_->response.body = std::string(std::forward<Bytes>(bytes));
+    detail::Response& response = call_->settable("ctx.send");
+    response.set_type(content_type);
+    response.body = std::string(std::forward<Bytes>(bytes));
     return *this;
 }
 template <std::convertible_to<std::string_view> Bytes>
@@ -219,15 +226,19 @@ inline Context& Context::redirect(std::string_view location, int code) {
     if (code < 300 || code > 308 || (code >= 304 && code <= 306)) {
         throw std::invalid_argument("redirect: the status must be 300 to 303, 307 or 308");
     }
-    call_->response.headers.set("Location", detail::escape_reference(location));
-    call_->response.body.clear();
-    call_->response.set_static_type({});
-    return status(code);
+    detail::Response& response = call_->settable("ctx.redirect");
+    response.headers.set("Location", detail::escape_reference(location));
+    response.body.clear();
+    response.set_static_type({});
+    response.status = code;
+    return *this;
 }
 inline Context& Context::no_content() {
-    call_->response.body.clear();
-    call_->response.set_static_type({});
-    return status(204);
+    detail::Response& response = call_->settable("ctx.no_content");
+    response.body.clear();
+    response.set_static_type({});
+    response.status = 204;
+    return *this;
 }
 inline ResponseView Context::response() const noexcept { return ResponseView(call_->response); }
 

@@ -58,7 +58,7 @@ EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files) {
         const std::string& name = files[i].name;
         if (name.empty() || name.front() == '/' || name.back() == '/') {
             throw std::invalid_argument("embed: '" + name +
-                                        "' is no path of a file, such as 'assets/app.js'");
+                                        "' is not the path of a file, such as 'assets/app.js'");
         }
         if (i > 0 && files[i - 1].name == name) {
             throw std::invalid_argument("embed: '" + name + "' is there twice");

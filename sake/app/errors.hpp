@@ -42,8 +42,19 @@ class ErrorAnswers {
             }
         }
         if (call.response.status < 500) return;
-        if (!failure.empty()) report(call, failure);
-        if (!failure_of_on_error.empty()) report(call, failure_of_on_error);
+        if (!failure.empty()) report(call, LogLevel::error, failure);
+        if (!failure_of_on_error.empty()) report(call, LogLevel::error, failure_of_on_error);
+    }
+
+    /// Logs why an answer is not what the program asked for.
+    void report(const Call& call, LogLevel level, std::string_view what,
+                std::string_view became = " failed") const {
+        std::string line(call.request.method());
+        line.append(" ").append(call.request.target()).append(became);
+        if (call.route != nullptr) line.append(" in ").append(call.route->description());
+        line += ": ";
+        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
+        log_quietly(*log_, level, line, {});
     }
 
   private:
@@ -64,7 +75,7 @@ class ErrorAnswers {
             return *error.what() != '\0' ? error.what() : "an exception without a text";
         } catch (...) {
             response.set_problem(500, {});
-            return "an exception that is no std::exception";
+            return "an exception that is not a std::exception";
         }
         return {};
     }
@@ -72,7 +83,7 @@ class ErrorAnswers {
     // The head of the answer has left, so it cannot become another one.
     void report_cut(Call& call, const std::exception_ptr& exception) const {
         call.cause = AnswerCause::cut;
-        report(call, text_of(exception), " was cut off in the middle of its answer");
+        report(call, LogLevel::error, text_of(exception), " was cut off in the middle of its answer");
     }
 
     static std::string text_of(const std::exception_ptr& exception) {
@@ -83,17 +94,8 @@ class ErrorAnswers {
         } catch (const std::exception& error) {
             return *error.what() != '\0' ? error.what() : "an exception without a text";
         } catch (...) {
-            return "an exception that is no std::exception";
+            return "an exception that is not a std::exception";
         }
-    }
-
-    void report(const Call& call, std::string_view what, std::string_view became = " failed") const {
-        std::string line(call.request.method());
-        line.append(" ").append(call.request.target()).append(became);
-        if (call.route != nullptr) line.append(" in ").append(call.route->description());
-        line += ": ";
-        append_escaped(line, what);  // a text that may hold a client's bytes, for any sink
-        log_quietly(*log_, LogLevel::error, line, {});
     }
 
     const Handler* on_error_;
@@ -105,15 +107,13 @@ template <class F>
 Handler make_error_handler(F&& function) {
     using Callable = std::decay_t<F>;
     if constexpr (std::invocable<Callable&, Context&, std::exception_ptr>) {
-        static_assert(
-            std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
-            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
+        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
+                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
         return Handler(
             [owned = Callable(std::forward<F>(function))](Context& ctx) mutable { owned(ctx, ctx.error()); });
     } else if constexpr (std::invocable<Callable&, Context&, const std::exception&>) {
-        static_assert(
-            std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
-            "on_error: the handler must return void; it is no coroutine and sets its answer in ctx");
+        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
+                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
         return Handler([owned = Callable(std::forward<F>(function))](Context& ctx) mutable {
             try {
                 std::rethrow_exception(ctx.error());

@@ -31,7 +31,7 @@ inline namespace v0 {
 ///
 ///     co_await events.send(Event("7 of 9").name("progress").id(7));
 ///
-/// A copy has the message and whether it is set, and nobody who waits.
+/// A copy has the message and is set if the original is. It has no waiters.
 class Event {
   public:
     Event() = default;
@@ -49,7 +49,7 @@ class Event {
     Event(Event&& other) noexcept : message_(std::move(other.message_)) {
         if (other.is_set()) set();
     }
-    /// Whoever waits for this one goes on if the other is set.
+    /// Resumes the waiters of this one if the other is set.
     Event& operator=(const Event& other) { return *this = Event(other); }
     Event& operator=(Event&& other) noexcept {
         message_ = std::exchange(other.message_, nullptr);
@@ -64,7 +64,7 @@ class Event {
 
     // --- The flag ---
 
-    /// Resumes everybody who waits; who comes later does not wait, until reset.
+    /// Resumes all waiters. Until `reset`, later calls of `wait` do not wait.
     void set() noexcept { flag_.set(); }
     void reset() noexcept { flag_.reset(); }
     [[nodiscard]] bool is_set() const noexcept { return flag_.is_set(); }

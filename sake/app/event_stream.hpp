@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -38,19 +39,22 @@ class EventSender : private Timer {
           reactor_(*Reactor::current()),
           jitter_(seed()) {
         hint_retry(std::chrono::milliseconds(2500));
+        call.answerer->farewell = farewell_;
         listen_to_silence();
     }
     ~EventSender() { reactor_.timers().cancel(*this); }
 
     [[nodiscard]] const CallHandle& call() const noexcept { return call_; }
 
-    /// As Answerer::write, behind what is left of a comment.
-    bool write(std::string_view& text) {
+    /// As Answerer::write, behind what is left of a comment. `retry` is of the event, and counts as soon as
+    /// all of that is on its way.
+    bool write(std::string_view& text, const std::optional<std::chrono::milliseconds>& retry) {
         Answerer& answerer = *call_.running().answerer;
         if (!comment_.empty() && !answerer.write(comment_)) return false;
         const bool is_sent = answerer.write(text);
         // A client would take a hint in the middle of an event for a part of it.
         if (text.empty()) {
+            if (retry) hint_retry(*retry);
             answerer.farewell = farewell_;
         } else {
             answerer.farewell.clear();
@@ -61,18 +65,16 @@ class EventSender : private Timer {
     /// Somebody waits to write on. Meanwhile there is no silence.
     void set_waiting(bool on) noexcept { is_waiting_ = on; }
 
-    /// At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
-    /// come at once.
+  private:
+    // At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
+    // come at once.
     void hint_retry(std::chrono::milliseconds time) {
-        Answerer& answerer = *call_.running().answerer;
         constexpr std::int64_t longest = std::int64_t{1} << 48;
         const std::int64_t least = time.count() < longest ? time.count() : longest;
         const auto more = static_cast<std::int64_t>(jitter_ % static_cast<std::uint64_t>(least * 4 / 5 + 1));
         farewell_ = "retry: " + std::to_string(least + more) + "\n\n";
-        answerer.farewell = farewell_;
     }
 
-  private:
     // Different for each stream; nothing depends on its being hard to guess.
     [[nodiscard]] std::uint64_t seed() const noexcept {
         auto mixed = static_cast<std::uint64_t>(reactor_.present().time_since_epoch().count()) ^
@@ -117,15 +119,21 @@ class EventSender : private Timer {
     bool is_waiting_ = false;
 };
 
+/// One or more events as they are sent.
+struct EventBytes {
+    std::string text;
+    std::optional<std::chrono::milliseconds> retry = std::nullopt;  // which they tell the client
+};
+
 class [[nodiscard]] EventWait final : public ClientWait {
   public:
-    EventWait(EventSender& sender, std::string&& text) noexcept
-        : sender_(sender), text_(std::move(text)), left_(text_) {}
+    EventWait(EventSender& sender, EventBytes&& events) noexcept
+        : sender_(sender), events_(std::move(events)), left_(events_.text) {}
     void await_resume() { throw_failure(); }
     void describe(std::string& out) const override { out += "a client to take an event"; }
 
   private:
-    bool try_now() override { return text_.empty() || sender_.write(left_); }
+    bool try_now() override { return events_.text.empty() || sender_.write(left_, events_.retry); }
     TimePoint wake_later() override {
         sender_.set_waiting(true);
         return sender_.call().running().answerer->wait_for_room(*this);
@@ -136,24 +144,26 @@ class [[nodiscard]] EventWait final : public ClientWait {
     }
     void give_up_rest() noexcept override {
         Call* const call = sender_.call().get();
-        if (call != nullptr && !left_.empty() && left_.size() < text_.size()) call->answerer->break_off();
+        if (call != nullptr && !left_.empty() && left_.size() < events_.text.size())
+            call->answerer->break_off();
     }
     void be_late() override { sender_.call().running().answerer->give_up(); }
 
     EventSender& sender_;
-    const std::string text_;
+    const EventBytes events_;
     std::string_view left_;
 };
 
 /// Events that are to be sent. Awaiting it makes its wait.
 class [[nodiscard("nothing is sent until it is awaited")]] SendEvents {
   public:
-    SendEvents(EventSender& sender, std::string&& text) noexcept : sender_(sender), text_(std::move(text)) {}
-    [[nodiscard]] EventWait operator co_await() && noexcept { return EventWait(sender_, std::move(text_)); }
+    SendEvents(EventSender& sender, EventBytes&& events) noexcept
+        : sender_(sender), events_(std::move(events)) {}
+    [[nodiscard]] EventWait operator co_await() && noexcept { return EventWait(sender_, std::move(events_)); }
 
   private:
     EventSender& sender_;
-    std::string text_;
+    EventBytes events_;
 };
 
 }  // namespace detail
@@ -180,8 +190,7 @@ class EventStream {
     }
     /// An event with a name, an id or a retry time. One that has no message sends nothing.
     [[nodiscard]] detail::SendEvents send(const Event& event) {
-        if (const auto retry = event.retry()) sender_.hint_retry(*retry);
-        return write(event.text());
+        return {sender_, {event.text(), event.retry()}};
     }
     /// An event whose data is JSON, of anything that nlohmann/json converts.
     template <class Value = Json>
@@ -205,7 +214,9 @@ class EventStream {
     friend class Context;
     friend class Hub;
     explicit EventStream(detail::Call& call) : sender_(call) {}
-    [[nodiscard]] detail::SendEvents write(std::string text) noexcept { return {sender_, std::move(text)}; }
+    [[nodiscard]] detail::SendEvents write(std::string text) noexcept {
+        return {sender_, detail::EventBytes{std::move(text)}};
+    }
 
     detail::EventSender sender_;
 };

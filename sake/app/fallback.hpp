@@ -60,7 +60,7 @@ class Fallback {
             call.position = call.route->chain().size();
     }
 
-    // Where no route takes the method: 501 if none on any path does and it is no common one (RFC 9110
+    // Where no route takes the method: 501 if none on any path does and it is not a common one (RFC 9110
     // section 9.1), else 405 or the answer to OPTIONS, both with Allow. False if no route has the path at
     // all.
     bool answer_other_method(Call& call) const {

@@ -18,6 +18,7 @@
 
 #include "sake/app/call.hpp"
 #include "sake/app/context.hpp"
+#include "sake/app/errors.hpp"
 #include "sake/app/file_body.hpp"
 #include "sake/app/file_tree.hpp"
 #include "sake/app/problem.hpp"
@@ -25,6 +26,7 @@
 #include "sake/async/sys_files.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
+#include "sake/base/log.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/http/conditional.hpp"
 #include "sake/http/date.hpp"
@@ -70,7 +72,7 @@ inline Conditions conditions_of(Request& request) {
     conditions.if_none_match = list_field(request, "If-None-Match");
     conditions.if_modified_since = single_field(request, "If-Modified-Since");
     conditions.if_unmodified_since = single_field(request, "If-Unmodified-Since");
-    conditions.if_range = list_field(request, "If-Range");  // twice, it is no tag and no date
+    conditions.if_range = list_field(request, "If-Range");  // twice, it is neither a tag nor a date
     return conditions;
 }
 
@@ -245,11 +247,19 @@ class FileAnswer {
     std::optional<std::int64_t> modified_;  // not in the future (RFC 9110 section 8.8.2.1)
 };
 
+/// The program has named a file that cannot be sent, which is more likely its mistake than the client's.
+[[noreturn]] inline void throw_no_file(Call& call, const std::string& path) {
+    call.place.errors->report(call, LogLevel::warning,
+                              "'" + path + "' is not there, is not a regular file, or may not be read",
+                              ": no file to send");
+    throw_nothing_here();
+}
+
 /// Opens a file of the program's choice, and answers with it. Throws HttpError 404 if there is none.
 inline void answer_with_path(Call& call, const std::string& path, std::string_view type) {
     demand_no_nul(path, "file: ");
     FoundFile found = found_file(opened_file(sys::open(path.c_str(), open_to_send)), path);
-    if (!found.is_file()) throw_nothing_here();
+    if (!found.is_file()) throw_no_file(call, path);
     FileAnswer answer(call, std::move(found), type);
     answer.make();
 }
@@ -280,6 +290,7 @@ inline void send_path(Call& call, std::string path, std::string_view type) {
 
 template <std::convertible_to<std::string> Path>
 Context& Context::file(const Path& path) {
+    static_cast<void>(call_->settable("ctx.file"));
     std::string name(path);
     const std::string_view type = detail::type_of_file(name);
     detail::send_path(*call_, std::move(name), type);
@@ -291,7 +302,8 @@ Context& Context::attachment(const Path& path, std::string_view download_name) {
     std::string file(path);
     const std::string name(download_name.empty() ? std::string_view(file).substr(file.rfind('/') + 1)
                                                  : download_name);
-    call_->response.headers.set("Content-Disposition", detail::attachment_disposition(name));
+    detail::Response& response = call_->settable("ctx.attachment");
+    response.headers.set("Content-Disposition", detail::attachment_disposition(name));
     const std::string_view type = detail::type_of_file(name);
     detail::send_path(*call_, std::move(file), type);
     return *this;

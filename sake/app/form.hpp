@@ -95,7 +95,7 @@ class Upload {
     detail::CountedPtr<detail::TemporaryFile> file_;
 };
 
-/// A field of a form that is no file.
+/// A field of a form, other than a file.
 struct FormField {
     std::string name;
     std::string value;
@@ -141,11 +141,11 @@ class Form {
         }
         return found;
     }
-    /// All fields that are no files: `for (auto& [name, value] : form.fields())`.
+    /// All fields except files: `for (auto& [name, value] : form.fields())`.
     [[nodiscard]] const std::vector<FormField>& fields() const noexcept { return fields_; }
 
     /// The first file of this field; null if none was sent. A browser sends an empty part without a file
-    /// name where nothing was chosen: that is none.
+    /// name where nothing was chosen: that does not count as a file.
     [[nodiscard]] const Upload* file(std::string_view name) const noexcept {
         for (const Upload& upload : files_) {
             if (upload.field() == name) return &upload;

@@ -29,7 +29,7 @@ Value number_or_text(std::string_view text) {
     return std::string(text);
 }
 
-/// The same as what stands in this place when a T is written. A text that is none of that stays a text, for
+/// The same as what stands in this place when a T is written. A text that does not fit stays a text, for
 /// the error to name.
 template <class Value>
 Value text_like(std::string_view text, const Value& place) {
@@ -41,7 +41,7 @@ Value text_like(std::string_view text, const Value& place) {
 }
 
 /// The fields as an object: as an array where a T has one, else the first of a name. A browser sends an input
-/// that was left empty: for a number that is none.
+/// that was left empty: as a number, it counts as absent.
 template <class Value>
 Value form_document(const Form& form, const Value& shape) {
     Value document = Value::object();
@@ -106,7 +106,7 @@ T form_as(const Form& form) {
     JsonOwner<> document;
     document.value = form_document(form, shape);
     settle_members<T>(document.value, size);
-    return document_as<T>(document, size);
+    return document_as<T>(document, size, {"form", "form field"});
 }
 
 }  // namespace detail

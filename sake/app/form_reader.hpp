@@ -28,7 +28,7 @@ inline namespace v0 {
 namespace detail {
 
 /// The boundary that a Content-Type names; none for a urlencoded form. Throws HttpError: 415 for another
-/// type, 400 for a boundary that is none.
+/// type, 400 for a boundary that is not valid.
 template <class Unused = void>
 std::optional<std::string> form_boundary(std::string_view content_type) {
     Parameters parameters(content_type);
@@ -70,8 +70,11 @@ class FormReader {
         }
     }
 
-    /// What the form holds in memory is counted in `memory` from now on, by `take`.
-    void count_in(BudgetShare& memory) noexcept { share_ = &memory; }
+    /// What the form holds in memory is counted from now on, by `take`: it is `held` bytes of `memory`.
+    void count_in(BudgetShare& memory, std::size_t& held) noexcept {
+        share_ = &memory;
+        held_ = &held;
+    }
 
     /// The form of a body that is whole. Files are views of it.
     [[nodiscard]] Form parse(std::string_view body) {
@@ -139,25 +142,25 @@ class FormReader {
     }
 
     /// Writes a file to its temporary file, as far as it has come. It blocks: for a thread that may. Throws
-    /// HttpError 503 or 507 for want of descriptors, memory or room, and std::system_error else.
+    /// std::system_error that names the file.
     void spill() {
         Upload& upload = form_.files_[to_spill_];
-        try {
-            if (upload.file_ == nullptr) {
-                upload.file_ =
-                    CountedPtr<TemporaryFile>(new TemporaryFile(limits_.temporary_directory, close_large_));
-            }
-            upload.file_->write(upload.own_);
-        } catch (const std::system_error& error) {
-            const int code = error.code().value();
-            if (code == ENOSPC || code == EDQUOT) {
-                throw HttpError(507, "the server has no room to spare for the files of this form");
-            }
-            if (code == EMFILE || code == ENFILE || code == ENOMEM) refuse_for_now();
-            throw;
+        if (!upload.file_) {
+            upload.file_ =
+                CountedPtr<TemporaryFile>(new TemporaryFile(limits_.temporary_directory, close_large_));
         }
+        upload.file_->write(upload.own_);
         memory_ -= upload.own_.size();
         upload.own_ = {};
+    }
+    /// Throws HttpError 507 if `spill` has failed for want of room, and 503 for want of descriptors or
+    /// memory.
+    static void refuse_for(const std::system_error& failure) {
+        const int code = failure.code().value();
+        if (code == ENOSPC || code == EDQUOT) {
+            throw HttpError(507, "the server has no room to spare for the files of this form");
+        }
+        if (code == EMFILE || code == ENFILE || code == ENOMEM) refuse_for_now();
     }
 
     /// The body has ended. Throws HttpError.
@@ -181,7 +184,7 @@ class FormReader {
     }
 
     void demand_memory() {
-        if (share_ != nullptr && !share_->resize(fields_size_ + memory_)) refuse_for_now();
+        if (share_ != nullptr && !share_->resize_part(*held_, fields_size_ + memory_)) refuse_for_now();
     }
 
     void begin_part() {
@@ -272,6 +275,7 @@ class FormReader {
     std::size_t memory_ = 0;       // of all files
     std::size_t to_spill_ = 0;     // the file
     BudgetShare* share_ = nullptr;
+    std::size_t* held_ = nullptr;
 };
 
 }  // namespace detail

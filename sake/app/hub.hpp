@@ -24,13 +24,17 @@ inline namespace v0 {
 
 class Context;
 
+namespace detail {
+struct HubFrom;
+}
+
 /// How much a Hub keeps. The largest value of a type means "no limit".
 struct HubOptions {
-    int messages = 1000;              // of each topic: for who comes again, and for who is slow
+    int messages = 1000;              // of each topic: for subscribers that come again or are slow
     std::size_t bytes = 1024 * 1024;  // of each topic, the newest message in any case
     SlowSubscriber slow = SlowSubscriber::drop_oldest;
-    // Topics that nobody subscribes to are kept for who comes again. Beyond these limits, those used longest
-    // ago are forgotten.
+    // Topics without subscribers are kept for subscribers that come again. Beyond these limits, the topics
+    // that were used longest ago are forgotten.
     int topics = 10'000;
     std::size_t unused_bytes = 64 * 1024 * 1024;  // of all these topics
 };
@@ -44,14 +48,14 @@ class HubText : public std::string_view {
     operator std::string() const { return std::string(data(), size()); }  // NOLINT: that is what it is for
 };
 
-/// What a subscriber receives. A copy is cheap: all copies share one text.
+/// A message as a subscriber receives it. Copying is cheap: all copies share one text.
 class HubMessage {
   public:
     HubText topic;
     std::uint64_t id = 0;
     HubText data;
-    /// It is no message, but the news that some are missing before the next; `data` is empty. Its id is one
-    /// to go on from.
+    /// This is not a message that was published: it reports that some are missing before the next one. `data`
+    /// is empty, and a subscriber can go on from its id.
     bool is_stale = false;
     /// How many are missing; 0 if that is not known.
     std::uint64_t lost = 0;
@@ -70,8 +74,8 @@ class HubMessage {
 };
 
 /// The messages of one topic, from some moment on, for one reader: at most one `next` at a time. It may be
-/// made on one thread and read on another, and outlive its hub, but not go while its `next` is awaited. Moves
-/// only; ends when it goes.
+/// made on one thread and read on another, and outlive its hub. It must not be destroyed while its `next` is
+/// awaited. It can be moved, not copied; its destructor ends it.
 class [[nodiscard("the subscription ends at once")]] Subscription {
     class NextWait;
 
@@ -106,15 +110,17 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
 ///     while (auto message = co_await prices.next()) use(message->data);
 ///
 /// All subscribers of a topic see the same messages in the same order, and those of one publisher in its
-/// order. A topic keeps its newest messages. A subscriber that is slow, or that was away and says which it
-/// has seen, goes on there; if they are gone by then, it is told so once, by a message that `is_stale`.
+/// order. A topic keeps its newest messages. A subscriber that is slow, or that was away and names the last
+/// message that it has seen, goes on behind it. If messages in between are no longer kept, the subscriber
+/// first receives one that `is_stale`.
 ///
 /// Ids grow from message to message over all topics, and over a restart of the program, since they begin with
-/// the time of day. The messages themselves do not survive one.
+/// the time of day. If the clock is put back over a restart, the new ids are below the old ones, and an old
+/// one is unknown like any other that this hub has not given out. The messages do not survive a restart.
 class Hub {
   public:
     /// Throws std::invalid_argument that names an option which makes no sense.
-    explicit Hub(const HubOptions& options = {}) : core_(new detail::HubCore(limits_of(options))) {}
+    explicit Hub(const HubOptions& options = {}) : Hub(options, detail::HubCore::id_of_this_moment()) {}
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
     /// Closes it.
@@ -127,8 +133,9 @@ class Hub {
     }
 
     /// The messages of a topic after the one with this id; with 0, those that are published from now on. An
-    /// id that this hub has not given out is one of an earlier run: everything that is kept follows, after a
-    /// message that `is_stale`, since nobody knows what has come in between. From any thread.
+    /// id that this hub has not given out, below its first or above its newest, is taken for one of an
+    /// earlier run: everything that is kept follows, after a message that `is_stale`, since nobody knows what
+    /// has come in between. From any thread.
     [[nodiscard]] Subscription subscribe(std::string_view topic, std::uint64_t after_id = 0) {
         detail::OwningPtr<detail::HubReader> reader(new detail::HubReader(core_));
         core_->subscribe(*reader, topic, after_id);
@@ -138,7 +145,7 @@ class Hub {
     /// A whole endpoint of server-sent events: sends the messages of a topic, each with its id, to a client
     /// that may come again and then goes on behind the last that it has seen. A message that is_stale is an
     /// event named "stale", with the data {"lost":3}, or {"lost":null} if nobody knows how many. A
-    /// Last-Event-ID that is no number counts as none. Ends when the hub is closed, or this client was too
+    /// Last-Event-ID that is not a number is ignored. Ends when the hub is closed, or this client was too
     /// slow for SlowSubscriber::close.
     ///
     ///     app.get("/prices", [&hub](Context& ctx) { return hub.serve(ctx, "prices"); });
@@ -159,6 +166,10 @@ class Hub {
     }
 
   private:
+    friend struct detail::HubFrom;
+    Hub(const HubOptions& options, std::uint64_t before_first_id)
+        : core_(new detail::HubCore(limits_of(options), before_first_id)) {}
+
     template <class = void>
     Task<> serve_topic(Context& ctx, std::string topic);
     [[nodiscard]] static detail::HubLimits limits_of(const HubOptions& options) {
@@ -171,6 +182,18 @@ class Hub {
 
     detail::CountedPtr<detail::HubCore> core_;
 };
+
+namespace detail {
+
+/// For tests: a Hub whose first message has the id behind this one, whatever the clock says.
+struct HubFrom {
+    std::uint64_t before_first_id;
+    [[nodiscard]] std::unique_ptr<Hub> make(const HubOptions& options = {}) const {
+        return std::unique_ptr<Hub>(new Hub(options, before_first_id));
+    }
+};
+
+}  // namespace detail
 
 class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
   public:

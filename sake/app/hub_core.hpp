@@ -1,5 +1,5 @@
-// The inside of a Hub, which its subscriptions share with it: topics, and who reads them. One lock for all,
-// which nobody holds for longer than it takes to find a topic and to copy a pointer.
+// The inside of a Hub, which its subscriptions share with it: topics and their readers. One lock for all. It
+// is held for no longer than it takes to find a topic and to copy a pointer.
 #pragma once
 
 #include <algorithm>
@@ -81,12 +81,17 @@ struct HubItem {
 
 class HubCore : public Counted {
   public:
-    /// Ids go on from the time of day, in microseconds since 1970, so that those of a later run are greater.
-    explicit HubCore(const HubLimits& limits)
-        : limits_(limits),
-          before_first_id_(static_cast<std::uint64_t>(
-              std::chrono::duration_cast<std::chrono::microseconds>(wall_now().time_since_epoch()).count())),
-          last_id_(before_first_id_) {}
+    /// The time of day in microseconds since 1970: ids begin behind it, so those of a later run are greater
+    /// unless the clock has been put back.
+    [[nodiscard]] static std::uint64_t id_of_this_moment() {
+        const auto since = wall_now().time_since_epoch();
+        return static_cast<std::uint64_t>(
+            std::chrono::duration_cast<std::chrono::microseconds>(since).count());
+    }
+
+    /// The first message has the id behind `before_first_id`.
+    HubCore(const HubLimits& limits, std::uint64_t before_first_id)
+        : limits_(limits), before_first_id_(before_first_id), last_id_(before_first_id) {}
 
     [[nodiscard]] bool is_closed() const noexcept { return is_closed_; }
     [[nodiscard]] std::size_t topics() const noexcept {
@@ -124,6 +129,7 @@ class HubCore : public Counted {
         HubTopic& topic = find_or_make(name);
         if (topic.subscribers++ == 0) take_off_unused(topic);
         reader.topic = &topic;
+        // An id above the newest is of a run before the clock was put back, or made up.
         const bool is_of_this_run = after_id >= before_first_id_ && after_id <= last_id_;
         if (after_id == 0) {
             reader.next = topic.ring.end();
@@ -194,7 +200,7 @@ class HubCore : public Counted {
         return made;
     }
 
-    // Whoever is told that messages are missing has an id to go on from as well: that before what is there.
+    // The report of missing messages has an id to go on from as well: the one before the oldest that is kept.
     [[nodiscard]] HubItem take_stale(HubReader& reader) {
         const HubRing& ring = reader.topic->ring;
         CountedPtr<HubPost> news(new HubPost(reader.topic->name, std::string()));

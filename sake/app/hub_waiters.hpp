@@ -1,6 +1,6 @@
-// How the word of a new message of a Hub comes to the loops of those who wait for it: a publisher wakes a
-// group, all who wait for one topic on one reactor, and not each of them. That needs one post for any number
-// of messages and waiters, and the reactor does the rest.
+// How waiters learn of a new message of a Hub. A publisher does not wake each waiter: it wakes a group, which
+// is all waiters for one topic on one reactor. That needs one post for any number of messages and waiters,
+// and the reactor does the rest.
 #pragma once
 
 #include <atomic>
@@ -17,10 +17,10 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Who waits in a group.
+/// A waiter in a group.
 class HubWaiter : public Wait, public ListNode {
   public:
-    /// Whether it need not wait any more. Looks at what other threads change before they wake the group.
+    /// Whether it can stop waiting. Reads what other threads change before they wake the group.
     [[nodiscard]] virtual bool is_served() const noexcept = 0;
     void describe(std::string& out) const override { out += "a message of a Hub"; }
 
@@ -36,9 +36,9 @@ class HubWaiter : public Wait, public ListNode {
 
 class HubPort;
 
-/// Who waits for a topic on one reactor. A waiter enters, and then looks whether it is served; a publisher
-/// publishes, and then looks whether the group waits: in the one order of all that they do, one of them sees
-/// the other.
+/// The waiters for a topic on one reactor. A waiter enters the group, and then checks whether it is served. A
+/// publisher publishes, and then checks whether the group waits. All four steps have one total order, so one
+/// side sees the other.
 class HubGroup : public Counted {
   public:
     explicit HubGroup(CountedPtr<HubPort> port) noexcept : port_(std::move(port)) {}
@@ -56,12 +56,12 @@ class HubGroup : public Counted {
         waiter.unlink();
         waiter.finish();
     }
-    /// From any thread: true for the one publisher who has to bring the word to the port.
+    /// From any thread: true for the one publisher that has to pass the group to the port.
     [[nodiscard]] bool must_be_woken() noexcept {
         State waiting = State::waiting;
         return state_.compare_exchange_strong(waiting, State::woken);
     }
-    /// On the reactor's thread: the word has come.
+    /// On the reactor's thread: the group has come through the port.
     void wake() noexcept {
         state_ = State::waiting;
         for (ListNode* each = waiters_.next(); each != &waiters_;) {
@@ -72,7 +72,7 @@ class HubGroup : public Counted {
             waiter.finish();
         }
         if (waiters_.is_linked()) return;
-        State waiting = State::waiting;  // unless somebody wakes it just now, in vain
+        State waiting = State::waiting;  // unless a publisher wakes it just now, in vain
         state_.compare_exchange_strong(waiting, State::idle);
     }
 
@@ -80,9 +80,9 @@ class HubGroup : public Counted {
 
   private:
     enum class State : std::uint8_t {
-        idle,     // nobody waits
-        waiting,  // somebody may
-        woken,    // the word is on its way: no other publisher need bring it
+        idle,     // it has no waiters
+        waiting,  // it may have some
+        woken,    // it is on its way to the port: other publishers need do nothing
     };
 
     CountedPtr<HubPort> port_;
@@ -90,14 +90,15 @@ class HubGroup : public Counted {
     ListNode waiters_;  // the reactor's thread alone
 };
 
-/// A reactor as hubs know it, which may have ended.
+/// A reactor as hubs know it. The reactor may have ended.
 class HubPort final : public Counted, public PostedCall {
   public:
     explicit HubPort(Reactor& reactor) noexcept : reactor_(&reactor) {}
     HubPort(const HubPort&) = delete;
     HubPort& operator=(const HubPort&) = delete;
 
-    /// From any thread. The lock is held during the post, so that the reactor does not go before it is over.
+    /// From any thread. The lock is held during the post, so that the reactor is not destroyed before the
+    /// post is over.
     void bring(CountedPtr<HubGroup> group) noexcept {
         {
             const std::lock_guard lock(mutex_);
@@ -123,7 +124,7 @@ class HubPort final : public Counted, public PostedCall {
         }
     }
 
-    /// The reactor ends: nobody waits there any more.
+    /// The reactor ends, and with it all waits there.
     void end() noexcept {
         const std::lock_guard lock(mutex_);
         reactor_ = nullptr;

@@ -108,7 +108,7 @@ struct PatternCheck {
 };
 
 /// Paths are decoded before they are compared with patterns, except %25 and %2F. In a pattern, %2A and %3A
-/// stand for '*' and ':' where these are no parameters.
+/// stand for '*' and ':' where these do not begin a parameter.
 constexpr bool has_other_escape(std::string_view text) noexcept {
     for (std::size_t i = text.find('%'); i != std::string_view::npos; i = text.find('%', i + 1)) {
         const std::string_view escape = text.substr(i, 3);

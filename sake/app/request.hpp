@@ -77,8 +77,8 @@ class Request {
     [[nodiscard]] std::string_view raw_query() const noexcept { return query_.of(base); }
     [[nodiscard]] std::string_view raw_path() const noexcept { return path_.of(base); }
 
-    /// The path to match patterns against: decoded except %2F (or %2f), which is no separator, and %25, so
-    /// that what is left encoded can be told apart.
+    /// The path to match patterns against: decoded except %2F (or %2f), which does not separate names, and
+    /// %25, so that what is left encoded can be told apart.
     [[nodiscard]] std::string_view match_path() const noexcept {
         return path_is_decoded_ ? std::string_view(match_path_) : path_.of(base);
     }

@@ -43,8 +43,8 @@ class Route {
     Route& worker(bool on = true);
 
     /// The handler starts when the head of a request is there, and reads the body in pieces, as fast as it
-    /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is no coroutine, or the
-    /// route a worker route.
+    /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is not a coroutine, or
+    /// the route a worker route.
     Route& stream_body();
 
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.

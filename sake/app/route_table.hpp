@@ -46,7 +46,7 @@ class RouteTable : public Counted {
     RouteEntry& add(Scope& scope, std::string_view method, const PatternInfo& pattern, Handler handler) {
         require_unfrozen();
         if (method != any_method && !is_token(method))
-            throw std::invalid_argument("route: the method is no token");
+            throw std::invalid_argument("route: the method is not a token");
         if (method == "CONNECT")
             throw std::invalid_argument("route: a CONNECT has no path that a pattern could match");
         // In a group, "/" is the prefix itself, with or without a slash at its end.

@@ -2,8 +2,10 @@
 // the form of it that the client accepts best. What the answer then says is in file_answer.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -27,41 +29,81 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// How often small letters, capitals, digits and '_' take turns in a text; nullopt if there is anything else.
-constexpr std::optional<int> turns_of(std::string_view text) noexcept {
-    int turns = 0;
-    int before = -1;
-    for (const char c : text) {
-        const bool is_lower = c >= 'a' && c <= 'z';
-        const bool is_upper = c >= 'A' && c <= 'Z';
-        if (!is_lower && !is_upper && !ascii::is(c, ascii::digit) && c != '_') return std::nullopt;
-        const int kind = is_lower ? 0 : is_upper ? 1 : c == '_' ? 2 : 3;
-        turns += before >= 0 && kind != before ? 1 : 0;
-        before = kind;
+/// What a name in a site is, by its ending: whether a build tool makes such files and puts hashes into their
+/// names. Documents and data, which people name by hand, are not among them.
+[[nodiscard]] constexpr bool is_built_extension(std::string_view extension) noexcept {
+    constexpr std::string_view known[] = {"js",   "mjs", "cjs", "css",  "wasm", "woff2",
+                                          "woff", "ttf", "otf", "eot",  "png",  "jpg",
+                                          "jpeg", "gif", "svg", "webp", "avif", "ico"};
+    return std::find(std::begin(known), std::end(known), extension) != std::end(known);
+}
+
+/// Of what the text consists, and in how many pieces: a run of digits, of capitals, or of small letters,
+/// which one capital may begin. Words and dates have few, hashes have many.
+struct HashPieces {
+    bool has_digit = false;
+    bool has_upper = false;
+    bool has_lower = false;
+    int count = 0;
+
+    /// nullopt if anything else is in it.
+    [[nodiscard]] static constexpr std::optional<HashPieces> of(std::string_view text) noexcept {
+        HashPieces pieces;
+        char before = 0;
+        bool is_alone = false;  // the piece is one capital so far
+        for (const char c : text) {
+            const bool is_lower = c >= 'a' && c <= 'z';
+            const bool is_upper = c >= 'A' && c <= 'Z';
+            const bool is_digit = c >= '0' && c <= '9';
+            if (!is_lower && !is_upper && !is_digit && c != '_' && c != '-') return std::nullopt;
+            const char kind = is_lower ? 'a' : is_upper ? 'A' : is_digit ? '0' : '-';
+            const bool goes_on = kind == before || kind == '-' || (kind == 'a' && before == 'A' && is_alone);
+            if (!goes_on) ++pieces.count;
+            is_alone = kind == 'A' && !goes_on;
+            before = kind;
+            pieces.has_lower = pieces.has_lower || is_lower;
+            pieces.has_upper = pieces.has_upper || is_upper;
+            pieces.has_digit = pieces.has_digit || is_digit;
+        }
+        return pieces;
     }
-    return turns;
+};
+
+/// "-BkX3f9aQ" of Vite (base64url), or "-A2B3C4D5" of esbuild (base32), at the end of a stem.
+[[nodiscard]] constexpr bool ends_with_dash_hash(std::string_view stem) noexcept {
+    constexpr std::size_t size = 8;
+    if (stem.size() < size + 2 || stem[stem.size() - size - 1] != '-') return false;
+    const std::string_view hash = stem.substr(stem.size() - size);
+    const std::optional<HashPieces> pieces = HashPieces::of(hash);
+    if (!pieces || !pieces->has_digit || !pieces->has_upper) return false;
+    if (pieces->has_lower) return pieces->count >= 5;
+    return hash.find_first_of("0189_-") == std::string_view::npos && pieces->count >= 4;
+}
+
+/// ".4f3a2b1c" of webpack and Parcel, 8 to 20 digits of hexadecimal, at the end of a stem.
+[[nodiscard]] constexpr bool ends_with_dot_hash(std::string_view stem) noexcept {
+    const std::size_t dot = stem.rfind('.');
+    if (dot == std::string_view::npos || dot == 0) return false;
+    const std::string_view hash = stem.substr(dot + 1);
+    if (hash.size() < 8 || hash.size() > 20) return false;
+    if (hash.find_first_not_of("0123456789abcdef") != std::string_view::npos) return false;
+    return HashPieces::of(hash)->count >= 3;
 }
 
 /// Whether a build tool has put a hash of the content into the name: "index-BkX3f9aQ.js",
-/// "main.4f3a2b1c.css". It stands between the last '-' or '.' of the stem and the extension, and is told from
-/// a word by how often letters and digits take turns. What is not seen as a hash is cached like any other
-/// file; what is seen as one wrongly would be kept for a year.
+/// "main.4f3a2b1c.css". A hash that looks like a word or a date is cached like any other file; a word that
+/// was taken for a hash would be kept for a year.
 [[nodiscard]] constexpr bool is_hashed_name(std::string_view path) noexcept {
     std::string_view name = path.substr(path.rfind('/') + 1);
-    if (name.size() > 4 && name.substr(name.size() - 4) == ".map") name.remove_suffix(4);
+    const auto drop_end = [&name](std::string_view end) {
+        if (name.ends_with(end)) name.remove_suffix(end.size());
+    };
+    drop_end(".map");
     const std::size_t dot = name.rfind('.');
-    if (dot == std::string_view::npos) return false;
-    const std::string_view stem = name.substr(0, dot);
-    const std::size_t separator = stem.find_last_of("-.");
-    if (separator == std::string_view::npos) return false;
-    const std::string_view hash = stem.substr(separator + 1);
-    const int turns = turns_of(hash).value_or(0);
-    const bool has_digit = hash.find_first_of("0123456789") != std::string_view::npos;
-    if (hash.size() < 8 || hash.size() > 64 || !has_digit || turns < 2) return false;
-    const bool has_upper = hash.find_first_of("ABCDEFGHIJKLMNOPQRSTUVWXYZ") != std::string_view::npos;
-    const bool has_lower = hash.find_first_of("abcdefghijklmnopqrstuvwxyz") != std::string_view::npos;
-    if (has_upper && has_lower) return turns >= 4;
-    return has_upper ? hash.size() == 8 : ascii::all_of(hash, ascii::hex);
+    if (dot == std::string_view::npos || !is_built_extension(name.substr(dot + 1))) return false;
+    name = name.substr(0, dot);
+    drop_end(".chunk");  // "787.4f3a2b1c.chunk.js"
+    return ends_with_dash_hash(name) || ends_with_dot_hash(name);
 }
 
 constexpr bool has_dot_name(std::string_view path) noexcept {
@@ -73,7 +115,7 @@ constexpr bool has_extension(std::string_view path) noexcept {
 
 /// The path of a file as it stands in the path of a request, which is decoded as the router had it: so the
 /// names between the slashes are those that decided which middleware the request has passed. nullopt for an
-/// encoded slash, which is none to the router.
+/// encoded slash, which the router does not take for a slash.
 inline std::optional<std::string> file_path_of(std::string_view matched) {
     std::string path;
     path.reserve(matched.size());
@@ -110,7 +152,7 @@ class FileSite {
     void serve(Call& call) const {
         const Request& request = call.request;
         if (request.has_given_params) {
-            throw std::logic_error("static files are sent by the reactor: their route is no worker() route");
+            throw std::logic_error("static files are sent by the reactor: their route cannot have worker()");
         }
         const Slice rest = request.params.values[request.params.count - 1];
         std::string path = file_path_of(rest.of(request.match_path().data())).value_or("//");

@@ -69,7 +69,7 @@ class Children {
     /// None goes on any more.
     void abandon() noexcept;
 
-    /// Cancels all. That they then end by Cancelled is no failure.
+    /// Cancels all. That they then end by Cancelled does not count as a failure.
     void cancel() noexcept;
 
     /// Waits until all have ended; cannot be cut short. If the parent is cancelled meanwhile, the children

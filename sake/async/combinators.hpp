@@ -96,8 +96,8 @@ class TaskGroup {
         spawn(detail::call_owned<std::decay_t<F>, Args...>(std::forward<F>(function), std::move(args)...));
     }
 
-    /// Cancels everything in the group, the body included. That they end by Cancelled is no failure: `run`
-    /// then returns.
+    /// Cancels everything in the group, the body included. That they end by Cancelled does not count as a
+    /// failure: `run` then returns.
     void cancel() noexcept { children_.cancel(); }
 
   private:

@@ -59,7 +59,7 @@ inline constexpr int to_search = O_PATH | O_DIRECTORY;
 inline constexpr int to_search = O_RDONLY | O_DIRECTORY;
 #endif
 
-/// The text of a symbolic link: how long it is, cut at `size`. EINVAL if it is none.
+/// The text of a symbolic link: how long it is, cut at `size`. EINVAL for anything else.
 inline SysResult read_link_at(int directory, const char* name, char* text, std::size_t size) noexcept {
     return retry([=] { return ::readlinkat(directory, name, text, size); });
 }
@@ -90,7 +90,7 @@ inline SysResult random_bytes(void* bytes, std::size_t size) noexcept {
 }
 
 /// Calls f(name, is_directory) for what is in an open directory, which it takes over, but for "." and "..",
-/// until f returns false. Links are no directories here.
+/// until f returns false. A link does not count as a directory here.
 template <class F>
 SysResult for_each_name(FileDescriptor directory, F f) {
     struct Close {

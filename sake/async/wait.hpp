@@ -31,8 +31,7 @@ void note_work(Reactor& reactor, const void* work) noexcept;
 /// Whether a coroutine that need not wait should let the others have a turn. Defined with the Reactor.
 bool turn_is_up(Reactor& reactor) noexcept;
 
-/// What nobody waits for has nobody to tell of its failure but the log. A cancellation is none. Defined
-/// with the Reactor.
+/// Logs the failure of a task that nothing waits for. A cancellation is not logged. Defined with the Reactor.
 void report_failure(const char* what, const std::exception_ptr& exception) noexcept;
 
 /// A doubly linked list node that takes itself out when it goes.

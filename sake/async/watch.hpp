@@ -48,7 +48,7 @@ class Watch {
     [[nodiscard]] bool peer_has_ended() const noexcept { return (ready_ & (peer_ended | broken)) != 0; }
     [[nodiscard]] bool is_broken() const noexcept { return (ready_ & broken) != 0; }
 
-    /// A read found nothing more. What follows the end of a stream is no event, so after it reading stays
+    /// A read found nothing more. Nothing after the end of a stream is an event, so after it reading stays
     /// possible.
     void drained() noexcept {
         if (!peer_has_ended()) ready_ = static_cast<std::uint8_t>(ready_ & ~unsigned{readable});

@@ -58,6 +58,12 @@ class BudgetShare {
         size_ = size;
         return true;
     }
+    /// The same for a part of it, which was `part` bytes so far.
+    bool resize_part(std::size_t& part, std::size_t size) noexcept {
+        if (!resize(size_ - part + size)) return false;
+        part = size;
+        return true;
+    }
 
   private:
     Budget& budget_;

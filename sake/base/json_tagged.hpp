@@ -89,10 +89,10 @@ Value tagged(const Value& value) {
     }
 }
 
-/// The two things of a pair. Throws JsonError if it is none.
+/// The two things of a pair. Throws JsonError if it is not a pair.
 template <class Value>
 std::pair<const Value&, const Value&> pair_of(const Value& content) {
-    if (!content.is_array() || content.size() != 2) throw JsonError("has a pair that is none");
+    if (!content.is_array() || content.size() != 2) throw JsonError("has a pair of another size than two");
     return {content[0], content[1]};
 }
 
@@ -105,7 +105,7 @@ Value untagged(const Value& value) {
         return elements;
     }
     if (!value.is_object()) return value;
-    if (value.size() != 1) throw JsonError("has an object that is no tag");
+    if (value.size() != 1) throw JsonError("has an object that is not a tag");
     const std::string& tag = value.begin().key();
     const Value& content = value.begin().value();
     const auto bytes_of = [](const Value& text) {
@@ -114,7 +114,7 @@ Value untagged(const Value& value) {
         return std::move(*bytes);
     };
     if (tag == "object") {
-        if (!content.is_array()) throw JsonError("has an object that is no list of members");
+        if (!content.is_array()) throw JsonError("has an object that is not a list of members");
         Value members = Value::object();
         for (const Value& member : content) {
             const auto [name, value_of_it] = pair_of(member);
@@ -138,7 +138,7 @@ Value untagged(const Value& value) {
         std::vector<std::uint8_t> binary(bytes.begin(), bytes.end());
         if (subtype.is_null()) return Value::binary(std::move(binary));
         if (!subtype.is_number_unsigned())
-            throw JsonError("has a subtype of bytes that is no integer from 0 to 18446744073709551615");
+            throw JsonError("has a subtype of bytes that is not an integer from 0 to 18446744073709551615");
         return Value::binary(std::move(binary), subtype.template get_ref<const std::uint64_t&>());
     }
     throw JsonError("has a tag that is not known");

@@ -58,7 +58,7 @@ inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view wh
 
 namespace detail {
 
-/// Logs what an exception says. A cancellation is no failure.
+/// Logs what an exception says. A cancellation is not logged.
 inline void log_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept {
     try {
         std::rethrow_exception(exception);
@@ -66,7 +66,7 @@ inline void log_failure(const LogSink& log, const char* what, const std::excepti
     } catch (const std::exception& error) {
         log_quietly(log, LogLevel::error, what, error.what());
     } catch (...) {
-        log_quietly(log, LogLevel::error, what, "an exception that is no std::exception");
+        log_quietly(log, LogLevel::error, what, "an exception that is not a std::exception");
     }
 }
 

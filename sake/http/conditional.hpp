@@ -52,7 +52,7 @@ struct EntityTag {
     }
 };
 
-/// Calls f(tag) for each tag of a list; what is no tag is passed over.
+/// Calls f(tag) for each tag of a list; anything else in it is passed over.
 template <class F>
 constexpr void for_each_tag(std::string_view list, F f) {
     while (!list.empty()) {
@@ -123,7 +123,7 @@ struct Conditions {
         return found;
     }
 
-    /// Whether it was modified after the date; nullopt if that is none, or nobody knows.
+    /// Whether it was modified after the date; nullopt if that is not a date, or the file has no time.
     static std::optional<bool> is_later_than(std::string_view text, const Validators& present) noexcept {
         const auto date = http::parse_http_date(text, present.now);
         if (!date || !present.last_modified) return std::nullopt;

@@ -31,7 +31,7 @@ namespace detail {
 
 class EventReader {
   public:
-    /// Takes the next bytes of the stream. An event that is not complete at its end is none.
+    /// Takes the next bytes of the stream. An event that is not complete at its end is dropped.
     void take(std::string_view bytes) {
         for (const char c : bytes) {
             const bool is_rest_of_crlf = std::exchange(after_cr_, c == '\r') && c == '\n';

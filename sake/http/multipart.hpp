@@ -232,7 +232,7 @@ inline MultipartParser::Step MultipartParser::after_boundary(char c, std::size_t
     } else if (state_ == State::padding_cr && c == '\n') {
         return begin_head(consumed);
     } else {
-        return refuse(400, "a boundary is followed by what is no line end", consumed);
+        return refuse(400, "a boundary is not followed by a line end", consumed);
     }
     return {Kind::need_more, consumed};
 }

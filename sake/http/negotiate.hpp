@@ -17,7 +17,7 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// A quality of 0.000 to 1.000 in thousandths; nullopt if it is none.
+/// A quality of 0.000 to 1.000 in thousandths; nullopt for anything else.
 constexpr std::optional<int> parse_quality(std::string_view text) noexcept {
     if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
     if (text.size() > 1 && text[1] != '.') return std::nullopt;

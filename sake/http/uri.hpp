@@ -175,7 +175,7 @@ constexpr std::optional<Target> parse_absolute(Method method, std::string_view t
     if (method == Method::connect) {
         const std::size_t host = host_length(text);
         if (!is_valid_host(text) || host + 1 >= text.size()) return std::nullopt;
-        // A port that is empty or 0 is none (RFC 9110 section 9.3.6).
+        // A port that is empty or 0 is not valid (RFC 9110 section 9.3.6).
         if (text.find_first_not_of('0', host + 1) == std::string_view::npos) return std::nullopt;
         target.form = Target::Form::authority;
         target.authority = text;

@@ -160,7 +160,8 @@ class ChunkedDecoder {
         }
     }
 
-    /// White space or the next ';' may follow here. White space alone, with no ';' after it, is no extension.
+    /// White space or the next ';' may follow here. White space alone, with no ';' after it, is not an
+    /// extension.
     void after_extension(char c, State gap) noexcept {
         const bool space = c == ' ' || c == '\t';
         move_to(space || c == ';', space ? gap : State::ext_name_start);

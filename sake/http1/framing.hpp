@@ -81,7 +81,7 @@ inline void check_target_and_host(const RequestHead& head, const char* base, Hos
     if (text[0] == '/' && head.method != Method::connect) return;
     const std::optional<Target> target = parse_target(head.method, text);
     if (!target) return refuse(framing, 400, "bad request target");
-    if (head.method == Method::connect) return refuse(framing, 501, "this is no proxy");
+    if (head.method == Method::connect) return refuse(framing, 501, "this server is not a proxy");
 }
 
 /// RFC 9112 section 9.3: "close" wins, 1.1 persists, 1.0 persists when it says "keep-alive".

@@ -39,10 +39,10 @@ struct OpenedFile {
     int error = 0;  // why there is nothing, if that is for want of resources, or the disk's fault
 };
 
-/// Opens without waiting, so that a pipe without another end holds nobody, nor a device.
+/// Opens without waiting, so that a pipe without a writer, or a device, does not block the thread.
 inline constexpr int open_to_send = O_RDONLY | O_NONBLOCK | O_NOCTTY;
 
-/// Whether an open failed for a reason of ours, and not because there is nothing to be opened.
+/// Whether an open failed for want of resources or through the disk, and not because the file is missing.
 constexpr bool is_failure_of_ours(int error) noexcept {
     return error == EMFILE || error == ENFILE || error == ENOMEM || error == EIO || error == EAGAIN;
 }

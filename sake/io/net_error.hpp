@@ -12,7 +12,7 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// Of an end that is no failure of the connection, unlike ECONNRESET.
+/// Of an orderly end of the connection, unlike ECONNRESET.
 class EndCategory final : public std::error_category {
   public:
     [[nodiscard]] const char* name() const noexcept override { return "sake.end"; }

@@ -85,14 +85,14 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// their order. What it throws, run() throws, and nothing is served.
     template <class F>
     Engine& on_start(F f) {
-        return add_hook(detail::LifeHook::Kind::start, {}, std::move(f));
+        return add_hook(detail::LifeHook::Kind::start, {}, {"", 0}, std::move(f));
     }
 
     /// Calls `f()`, which may be a coroutine, when a graceful stop begins; several one after the other. run()
     /// waits for it within Config::shutdown_grace. What it throws goes to the log.
     template <class F>
-    Engine& on_stop(F f) {
-        return add_hook(detail::LifeHook::Kind::stop, {}, std::move(f));
+    Engine& on_stop(F f, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+        return add_hook(detail::LifeHook::Kind::stop, {}, {file, line}, std::move(f));
     }
 
     /// Calls `f()` or `f(std::stop_token)` every `period` while the engine runs, first when one has passed.
@@ -100,10 +100,11 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// to the log, and the next call comes all the same. At a stop, a call that runs is told by the token,
     /// and waited for. Throws std::invalid_argument if the period is not positive.
     template <class Rep, class Period, class F>
-    Engine& every(std::chrono::duration<Rep, Period> period, F f) {
+    Engine& every(std::chrono::duration<Rep, Period> period, F f, const char* file = __builtin_FILE(),
+                  int line = __builtin_LINE()) {
         const detail::Clock::duration time = detail::to_clock(period);
         if (time == time.zero()) throw std::invalid_argument("every: the period must be positive");
-        return add_hook(detail::LifeHook::Kind::every, time, std::move(f));
+        return add_hook(detail::LifeHook::Kind::every, time, {file, line}, std::move(f));
     }
 
     /// Runs `f(std::stop_token)` beside the requests of each run, from its start to its stop, of which the
@@ -112,15 +113,16 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     /// this run; a plain function then runs on the threads that sake::background uses, and does not begin
     /// after the stop.
     template <class F>
-    Engine& background(F f) {
+    Engine& background(F f, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
+        const detail::SourcePlace place{file, line};
         {
             const std::lock_guard lock(mutex_);
             if (current_ != nullptr) {
-                detail::run_for_this_run(current_->run().reactor(), std::move(f));
+                detail::run_for_this_run(current_->run().reactor(), place, std::move(f));
                 return *this;
             }
         }
-        return add_hook(detail::LifeHook::Kind::background, {}, std::move(f));
+        return add_hook(detail::LifeHook::Kind::background, {}, place, std::move(f));
     }
 
     /// The routes that are registered, in order.
@@ -185,9 +187,10 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     friend class TestClient;  // which runs the engine itself
 
     template <class F>
-    Engine& add_hook(detail::LifeHook::Kind kind, detail::Clock::duration period, F f) {
+    Engine& add_hook(detail::LifeHook::Kind kind, detail::Clock::duration period, detail::SourcePlace place,
+                     F f) {
         table_->require_unfrozen();
-        detail::add_life_hook(life_hooks_, kind, period, std::move(f));
+        detail::add_life_hook(life_hooks_, kind, period, place, std::move(f));
         table_->modules.add(&detail::current_reactor);
         return *this;
     }

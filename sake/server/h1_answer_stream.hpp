@@ -70,7 +70,7 @@ auto H1Stream::in_turn(Work work) {
     Turn turn(*shard_, *transport_);
     try {
         const auto result = work(turn);
-        if (!turn.account_memory(exchange_.reader.held_bytes())) lose();
+        if (!turn.account_memory(exchange_.reader.held_bytes() + exchange_.call.form_bytes)) give_up_client();
         turn.end();
         return result;
     } catch (...) {
@@ -96,7 +96,7 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
     try {
         return in_turn([&](Turn& turn) { return send(turn, bytes); });
     } catch (...) {
-        if (has_begun()) lose();  // what was gathered is gone: the head, or a part of a chunk
+        if (has_begun()) give_up_client();  // what was gathered is gone: the head, or a part of a chunk
         throw;
     }
 }
@@ -156,11 +156,16 @@ inline void H1AnswerStream::append_head(Turn& turn) {
     exchange_.runner.end_early();
 }
 
+// Only the time in which the handler waits for the client counts, and all bytes that the client has taken.
 inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
     TimePoint due = TimePoint::max();
     if (transport_->has_unsent()) {
-        UnsentOutput& unsent = transport_->unsent();
-        due = Deadlines(*shard_).answer_deadline(unsent.rate, unsent.since, unsent.sent);
+        if (began_at_ == TimePoint{}) began_at_ = waited_to_ = now();
+        rate_.put_off(now() - waited_to_);
+        waited_to_ = now();
+        const std::uint64_t unsent = transport_->unsent().bytes();
+        taken_ = std::max(taken_, sent_ - std::min(sent_, unsent));
+        due = Deadlines(*shard_).answer_deadline(rate_, began_at_, taken_);
     }
     return wake_when(writable, wait, due);
 }
@@ -171,14 +176,17 @@ inline bool H1AnswerStream::end(Turn& turn) {
     const CallRunner& runner = exchange_.runner;
     const bool is_whole = !is_lost_ && state_ != State::broken && exchange_.call.cause != AnswerCause::cut &&
                           (!runner.has_failed() || runner.has_ended_early());
-    if (!is_whole) {
-        exchange_.call.cause = AnswerCause::cut;
-        return false;
-    }
+    if (!is_whole) return false;
     if (state_ == State::complete) return true;
     if (runner.has_ended_early() && !farewell.empty()) append_piece(turn, farewell);
     if (is_chunked_) turn.append(http1::last_chunk);
     return true;
+}
+
+inline AnswerCause H1AnswerStream::cause_of_cut() const noexcept {
+    const bool is_gone = is_lost_ || exchange_.runner.end() == CallRunner::End::client_left;
+    const bool has_left = is_gone && !was_given_up() && !exchange_.body.was_given_up();
+    return has_left ? AnswerCause::client_closed : AnswerCause::cut;
 }
 
 inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece) {

@@ -74,7 +74,8 @@ inline void H1Connection::end_stream(Turn& turn) {
     if (is_stopped) exchange_->call.cause = AnswerCause::stop;
     tell_of_stream();
     if (is_stopped && transport_.has_unsent()) {
-        transport_.unsent().rate.demand_by(now() + std::chrono::seconds(1));
+        UnsentOutput& unsent = transport_.unsent();
+        unsent.rate.demand_by(now() + std::chrono::seconds(1), unsent.sent);
     }
     finish_request(turn, stream.closes() || exchange_->call.response.close || shard_.is_draining());
 }
@@ -90,7 +91,7 @@ inline void H1Connection::tell_of_stream() noexcept {
 inline void H1Connection::cut_stream() noexcept {
     H1AnswerStream& stream = exchange_->answer;
     if (!stream.has_begun()) return;
-    exchange_->call.cause = AnswerCause::cut;
+    exchange_->call.cause = stream.cause_of_cut();
     tell_of_stream();
     if (stream.ends_with_connection()) transport_.give_up_output();
 }

@@ -9,6 +9,7 @@
 #include "sake/async/reactor.hpp"
 #include "sake/server/h1_reader.hpp"
 #include "sake/server/h1_streams.hpp"
+#include "sake/server/transport.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -23,6 +24,7 @@ struct H1Exchange {
         answer.open(shard, transport);
         body.open(shard, transport);
         call.answerer = &answer;
+        call.connection_memory = &transport.memory();
         if (!call.route->streams_body) return;
         call.body_source = &body;
         call.body_state = BodyState::streamed;
@@ -33,6 +35,8 @@ struct H1Exchange {
         body.close();
         call.end_handles();
         call.answerer = nullptr;
+        call.connection_memory = nullptr;
+        call.form_bytes = 0;  // it is given back with the next look at what the connection holds
         call.body_source = nullptr;
         call.body_state = BodyState::here;
     }

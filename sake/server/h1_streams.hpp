@@ -8,11 +8,13 @@
 #include <string>
 #include <string_view>
 
+#include "sake/app/answered.hpp"
 #include "sake/app/answerer.hpp"
 #include "sake/app/body_source.hpp"
 #include "sake/async/poller.hpp"
 #include "sake/async/timer.hpp"
 #include "sake/server/output.hpp"
+#include "sake/server/rate_limit.hpp"
 
 namespace sake {
 inline namespace v0 {
@@ -30,6 +32,8 @@ class H1Stream {
 
     /// The handlers have ended, and no task of theirs may wait here any more.
     void close() noexcept;
+    /// Whether it was the server's choice to end the connection, not the client's.
+    [[nodiscard]] bool was_given_up() const noexcept { return is_given_up_; }
 
   protected:
     ~H1Stream() = default;
@@ -37,14 +41,19 @@ class H1Stream {
     void attach(Shard& shard, Transport& transport) noexcept {
         shard_ = &shard;
         transport_ = &transport;
-        is_lost_ = false;
+        is_lost_ = is_given_up_ = false;
     }
     [[nodiscard]] TimePoint now() const noexcept;
     /// Throws Cancelled if the handler was cut off, std::logic_error if another of its tasks waits here.
     void require_use(const char* what) const;
-    /// The connection is broken or not worth its memory: the handler is cancelled by the timers that come
+    /// The client has left, or the connection is broken: the handler is cancelled by the timers that come
     /// next.
     void lose() noexcept;
+    /// The same because of a client that is too slow or costs too much memory.
+    void give_up_client() noexcept {
+        is_given_up_ = true;
+        lose();
+    }
     TimePoint wake_when(Readiness direction, ClientWait& wait, TimePoint due) noexcept;
     void stop_waking() noexcept;
     /// Calls `work(turn)`, and ends the turn. What either throws passes; then the input is lost, and the
@@ -58,6 +67,7 @@ class H1Stream {
     ClientWait* waiting_ = nullptr;
     std::optional<Readiness> awaited_;  // what the socket was told to wait for
     bool is_lost_ = false;
+    bool is_given_up_ = false;  // it is lost by the server's choice
 };
 
 /// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
@@ -67,23 +77,31 @@ class H1AnswerStream final : public Answerer, private H1Stream {
   public:
     using H1Stream::close;
     using H1Stream::H1Stream;
+    using H1Stream::was_given_up;
 
     void open(Shard& shard, Transport& transport) noexcept {
         attach(shard, transport);
         state_ = State::whole;
-        sent_ = 0;
+        sent_ = taken_ = 0;
+        rate_ = {};
+        began_at_ = waited_to_ = {};
         farewell.clear();
     }
 
     bool write(std::string_view& bytes) override;
     [[nodiscard]] TimePoint wait_for_room(ClientWait& wait) override;
-    void stop_waiting() noexcept override { stop_waking(); }
-    void give_up() noexcept override { lose(); }
+    void stop_waiting() noexcept override {
+        waited_to_ = now();
+        stop_waking();
+    }
+    void give_up() noexcept override { give_up_client(); }
     [[nodiscard]] const Config& config() const noexcept override;
 
     /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
     /// cut.
     [[nodiscard]] bool end(Turn& turn);
+    /// Of an answer that is cut: why.
+    [[nodiscard]] AnswerCause cause_of_cut() const noexcept;
     /// Of an answer that has begun: whether its end is that of the connection.
     [[nodiscard]] bool closes() const noexcept { return closes_; }
     [[nodiscard]] bool ends_with_connection() const noexcept { return !is_chunked_; }
@@ -98,6 +116,10 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     void append_piece(Turn& turn, std::string_view piece);
 
     std::uint64_t sent_ = 0;
+    std::uint64_t taken_ = 0;  // of this, by the client, when it was last waited for
+    RateLimit rate_;           // of the whole answer, or each piece would have a grace of its own
+    TimePoint began_at_{};     // the first wait for the client
+    TimePoint waited_to_{};    // the end of the last
     int status_ = 0;
     bool closes_ = false;
     bool is_chunked_ = true;
@@ -108,6 +130,7 @@ class H1BodySource final : public BodySource, private H1Stream {
   public:
     using H1Stream::close;
     using H1Stream::H1Stream;
+    using H1Stream::was_given_up;
 
     void open(Shard& shard, Transport& transport) noexcept;
 

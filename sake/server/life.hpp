@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <exception>
 #include <list>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <stop_token>
@@ -36,12 +37,24 @@ namespace sake {
 inline namespace v0 {
 namespace detail {
 
+/// Where a program has asked for something.
+struct SourcePlace {
+    const char* file;
+    int line;
+};
+
+/// "every at main.cpp:12"
+inline std::string named_at(const char* what, SourcePlace place) {
+    return std::string(what).append(" at ").append(place.file).append(":").append(std::to_string(place.line));
+}
+
 /// What on_start, on_stop, every or background was given: called with a stop token, if it takes one.
 class LifeHook {
   public:
     enum class Kind : std::uint8_t { start, stop, every, background };
 
-    LifeHook(Kind when, Clock::duration every) noexcept : kind(when), period(every) {}
+    LifeHook(Kind when, Clock::duration every, SourcePlace at) noexcept
+        : kind(when), period(every), place(at) {}
     LifeHook(const LifeHook&) = delete;
     LifeHook& operator=(const LifeHook&) = delete;
     virtual ~LifeHook() = default;
@@ -52,8 +65,14 @@ class LifeHook {
     /// If it is a coroutine.
     [[nodiscard]] virtual Task<> begin(const std::stop_token& stop) = 0;
 
+    [[nodiscard]] std::string name() const {
+        constexpr const char* kinds[] = {"on_start", "on_stop", "every", "background"};
+        return named_at(kinds[static_cast<std::uint8_t>(kind)], place);
+    }
+
     const Kind kind;
     const Clock::duration period;
+    const SourcePlace place;
     LifeHook* next = nullptr;
 };
 
@@ -76,8 +95,8 @@ class LifeHookOf final : public LifeHook {
                   "on_start, on_stop, every and background: the function returns nothing, or a Task<>");
 
   public:
-    LifeHookOf(Kind when, Clock::duration every, F function)
-        : LifeHook(when, every), function_(std::move(function)) {}
+    LifeHookOf(Kind when, Clock::duration every, SourcePlace at, F function)
+        : LifeHook(when, every, at), function_(std::move(function)) {}
 
     [[nodiscard]] bool is_coroutine() const noexcept override { return is_awaited; }
     void run(const std::stop_token& stop) override {
@@ -87,7 +106,7 @@ class LifeHookOf final : public LifeHook {
         if constexpr (is_awaited) {
             return call_life_hook(function_, stop);
         } else {
-            throw std::logic_error("a plain function is no coroutine");
+            throw std::logic_error("a plain function is not a coroutine");
         }
     }
 
@@ -119,6 +138,8 @@ class Life {
     /// How many functions are at work, and how many of them on other threads, where they cannot be cut short.
     [[nodiscard]] virtual std::size_t running() const noexcept = 0;
     [[nodiscard]] virtual std::size_t threads() const noexcept = 0;
+    /// Appends their names: "every at main.cpp:12, background at main.cpp:15".
+    virtual void describe_running(std::string& out) const = 0;
 };
 
 /// What a program has asked for.
@@ -164,12 +185,18 @@ class LifeOf final : public Life {
         return threads() == 0 && (!at_stop_ || at_stop_->is_done());
     }
     [[nodiscard]] std::size_t running() const noexcept override {
-        std::size_t count = threads();
-        for (const Running& each : tasks_) {
-            if (!each.rests && !each.handle->is_done()) ++count;
-        }
-        if (at_stop_ && stop_began_.is_set() && !at_stop_->is_done()) ++count;
+        std::size_t count = 0;
+        for_each_running([&](const LifeHook*) { ++count; });
         return count;
+    }
+    void describe_running(std::string& out) const override {
+        constexpr std::size_t most = 8;
+        std::size_t count = 0;
+        for_each_running([&](const LifeHook* hook) {
+            if (++count > most + 1) return;
+            if (count > 1) out += ", ";
+            out += count > most ? "..." : hook == nullptr ? "on_stop" : hook->name();
+        });
     }
     [[nodiscard]] std::size_t threads() const noexcept override {
         std::size_t count = 0;
@@ -181,20 +208,36 @@ class LifeOf final : public Life {
 
   private:
     struct Running {
+        explicit Running(const LifeHook& of) noexcept : hook(of) {}
+        const LifeHook& hook;
         std::optional<TaskHandle<void>> handle;
         bool rests = false;  // until it is time again
     };
     /// A plain function on a thread of its own.
     struct Beside final : PostedCall {
+        explicit Beside(const LifeHook& of) noexcept : hook(of) {}
         void run() noexcept override {
             has_ended = true;
             outside.reset();
         }
+        const LifeHook& hook;
         std::thread thread;
         std::optional<Reactor::OutsideWork>
             outside;             // from the stop on, since from then on its end is awaited
         bool has_ended = false;  // as the loop knows
     };
+
+    /// Calls f with what is at work: its hook, or null if on_stop is about to begin.
+    template <class F>
+    void for_each_running(F f) const {
+        for (const Beside& each : threads_) {
+            if (!each.has_ended) f(&each.hook);
+        }
+        for (const Running& each : tasks_) {
+            if (!each.rests && !each.handle->is_done()) f(&each.hook);
+        }
+        if (at_stop_ && stop_began_.is_set() && !at_stop_->is_done()) f(stopping_);
+    }
 
     static Task<> start(LifeOf& self) {
         for (LifeHook* each = self.hooks_.list.first(); each != nullptr; each = each->next) {
@@ -213,10 +256,12 @@ class LifeOf final : public Life {
         bool has_stop_hooks = false;
         for (LifeHook* each = hooks_.list.first(); each != nullptr; each = each->next) {
             has_stop_hooks = has_stop_hooks || each->kind == Kind::stop;
-            if (each->kind == Kind::every) add([&](Running& place) { return repeat(*this, *each, place); });
+            if (each->kind == Kind::every) {
+                add(*each, [&](Running& place) { return repeat(*this, *each, place); });
+            }
             if (each->kind != Kind::background) continue;
             if (each->is_coroutine()) {
-                add([&](Running&) { return run_one(*this, *each, "background failed: "); });
+                add(*each, [&](Running&) { return run_one(*this, *each); });
             } else {
                 run_beside(*each);
             }
@@ -224,8 +269,8 @@ class LifeOf final : public Life {
         if (has_stop_hooks) at_stop_.emplace(spawn_on(reactor_, run_at_stop(*this)));
     }
     template <class Make>
-    void add(Make make) {
-        Running& place = tasks_.emplace_back();
+    void add(const LifeHook& hook, Make make) {
+        Running& place = tasks_.emplace_back(hook);
         try {
             place.handle.emplace(spawn_on(reactor_, make(place)));
         } catch (...) {
@@ -236,7 +281,7 @@ class LifeOf final : public Life {
 
     void run_beside(LifeHook& hook) {
         const PipeSignalBlocked no_pipe_signal;
-        Beside& place = threads_.emplace_back();
+        Beside& place = threads_.emplace_back(hook);
         try {
             place.thread = std::thread([this, &hook, &place] {
                 const AtExit at_end([&]() noexcept { reactor_.post(place); });
@@ -244,7 +289,7 @@ class LifeOf final : public Life {
                 try {
                     hook.run(stop_);
                 } catch (...) {
-                    log_failure(log_, "background failed: ", caught_exception());
+                    log_failure_of(hook, log_, caught_exception());
                 }
             });
         } catch (...) {
@@ -253,8 +298,17 @@ class LifeOf final : public Life {
         }
     }
 
+    static void log_failure_of(const LifeHook& hook, const LogSink& log,
+                               const std::exception_ptr& failure) noexcept {
+        try {
+            log_failure(log, (hook.name() + " failed: ").c_str(), failure);
+        } catch (const std::bad_alloc&) {
+            log_failure(log, "a function of every, background or on_stop failed: ", failure);
+        }
+    }
+
     // What it throws is logged, and only a cancellation goes on.
-    static Task<> run_one(LifeOf& self, LifeHook& hook, const char* what) {
+    static Task<> run_one(LifeOf& self, LifeHook& hook) {
         try {
             if (hook.is_coroutine()) {
                 Task<> running = hook.begin(self.stop_);
@@ -265,7 +319,7 @@ class LifeOf final : public Life {
         } catch (const Cancelled&) {
             throw;
         } catch (...) {
-            log_failure(self.log_, what, caught_exception());
+            log_failure_of(hook, self.log_, caught_exception());
         }
     }
 
@@ -280,7 +334,7 @@ class LifeOf final : public Life {
             co_await sleep(due - present);
             place.rests = false;
             if (self.stop_.stop_requested()) co_return;
-            Task<> call = run_one(self, hook, "every failed: ");
+            Task<> call = run_one(self, hook);
             co_await std::move(call);
             if (self.stop_.stop_requested()) co_return;
         }
@@ -290,7 +344,8 @@ class LifeOf final : public Life {
         co_await self.stop_began_.wait();
         for (LifeHook* each = self.hooks_.list.first(); each != nullptr; each = each->next) {
             if (each->kind != Kind::stop) continue;
-            Task<> call = run_one(self, *each, "on_stop failed: ");
+            self.stopping_ = each;
+            Task<> call = run_one(self, *each);
             co_await std::move(call);
         }
     }
@@ -302,12 +357,13 @@ class LifeOf final : public Life {
     Flag stop_began_;
     std::optional<TaskHandle<void>> starting_;
     std::optional<TaskHandle<void>> at_stop_;
+    const LifeHook* stopping_ = nullptr;  // that of on_stop which runs
     std::list<Running> tasks_;
     std::list<Beside> threads_;
 };
 
 template <class F>
-Task<> run_in_background(F function) {
+Task<> run_beside_requests(F& function) {
     if constexpr (std::is_same_v<decltype(call_life_hook(function, {})), Task<>>) {
         const std::stop_token stop = this_task::stop_token();
         Task<> running = call_life_hook(function, stop);
@@ -319,16 +375,31 @@ Task<> run_in_background(F function) {
     }
 }
 
+template <class F>
+Task<> run_in_background(F function, SourcePlace place) {
+    try {
+        Task<> running = run_beside_requests(function);
+        co_await std::move(running);
+    } catch (const Cancelled&) {
+        throw;
+    } catch (...) {
+        report_failure((named_at("background", place) + " failed: ").c_str(), caught_exception());
+    }
+}
+
 /// Begins one while the engine runs. From any thread.
 template <class F>
-void run_for_this_run(Reactor& reactor, F function) {
-    reactor.post([f = std::move(function)]() mutable { spawn(run_in_background<F>(std::move(f))).detach(); });
+void run_for_this_run(Reactor& reactor, SourcePlace place, F function) {
+    reactor.post([f = std::move(function), place]() mutable {
+        spawn(run_in_background<F>(std::move(f), place)).detach();
+    });
 }
 
 /// Adds one to what a program has asked for.
 template <class F>
-void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period, F function) {
-    hooks.list.push_back(new LifeHookOf<F>(kind, period, std::move(function)));
+void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period, SourcePlace place,
+                   F function) {
+    hooks.list.push_back(new LifeHookOf<F>(kind, period, place, std::move(function)));
     hooks.make_life = [](Reactor& reactor, const LifeHooks& all, const LogSink& log) -> OwningPtr<Life> {
         return OwningPtr<LifeOf<LifeHooks>>(new LifeOf<LifeHooks>(reactor, all, log));
     };

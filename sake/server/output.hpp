@@ -70,6 +70,15 @@ struct UnsentOutput {
     TimePoint since;
     std::uint64_t sent = 0;  // of the answers that it belongs to
     RateLimit rate;
+
+    /// Of the texts in it.
+    [[nodiscard]] std::uint64_t bytes() const noexcept {
+        std::uint64_t sum = 0;
+        for (const OutputPiece* each = pieces.first(); each != nullptr; each = each->next) {
+            sum += each->text().size();
+        }
+        return sum;
+    }
 };
 
 class Output {

@@ -33,8 +33,11 @@ class RateLimit {
         if (due_ != TimePoint{}) due_ += time;
     }
 
-    /// It must go on by then, whatever a fast start has bought.
-    void demand_by(TimePoint moment) noexcept { due_ = moment; }
+    /// It must go on by then, whatever the `total` bytes so far have bought.
+    void demand_by(TimePoint moment, std::uint64_t total) noexcept {
+        due_ = moment;
+        counted_ = total;
+    }
 
   private:
     static std::chrono::nanoseconds time_for(std::uint64_t bytes, const Config& config) noexcept {

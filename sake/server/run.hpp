@@ -227,8 +227,7 @@ class Run {
         }
     }
 
-    // "2 tasks wait: GET / (main.cpp:12) for work in the background, ...; 1 function of Engine::background;
-    // ..."
+    // "2 tasks wait: GET / (main.cpp:12) for work in the background, ...; every at main.cpp:20; ..."
     std::string describe_waits() const noexcept {
         try {
             std::string all;
@@ -238,7 +237,10 @@ class Run {
                 if (!all.empty()) all += "; ";
                 all.append(std::to_string(count)).append(what);
             };
-            if (life_) add(life_->running(), " of on_stop, every or background");
+            if (life_ && life_->running() != 0) {
+                if (!all.empty()) all += "; ";
+                life_->describe_running(all);
+            }
             if (carrier_) add(static_cast<std::size_t>(carrier_->stats().running), " in the worker pool");
             return all;
         } catch (const std::bad_alloc&) {

@@ -63,7 +63,7 @@ class Shutdown {
             ++(session.is_busy() ? busy : idle);
             session.begin_drain();
         });
-        log_drain(busy, idle, life_ != nullptr ? life_->running() : 0, hint);
+        log_drain(busy, idle, hint);
         drain_began_.set();
         shard_.draining.request_stop();
         if (life_ != nullptr) life_->begin_stop();
@@ -97,9 +97,10 @@ class Shutdown {
         return std::to_string(count).append(" ").append(what).append(count == 1 ? "" : "s");
     }
 
-    // "stopping: waiting up to 30 s for 2 requests and 1 function of every or background, closing 5 idle
+    // "stopping: waiting up to 30 s for 2 requests and 1 function (every at main.cpp:12), closing 5 idle
     // connections; a second signal stops at once"
-    void log_drain(std::size_t busy, std::size_t idle, std::size_t beside, const char* hint) const noexcept {
+    void log_drain(std::size_t busy, std::size_t idle, const char* hint) const noexcept {
+        const std::size_t beside = life_ != nullptr ? life_->running() : 0;
         const bool waits = busy + beside != 0;
         if (!waits && idle == 0) return;
         try {
@@ -112,7 +113,11 @@ class Shutdown {
             }
             if (busy != 0) text += count_of(busy, "request");
             if (busy != 0 && beside != 0) text += " and ";
-            if (beside != 0) text.append(count_of(beside, "function")).append(" of every or background");
+            if (beside != 0) {
+                text.append(count_of(beside, "function")).append(" (");
+                life_->describe_running(text);
+                text += ')';
+            }
             if (waits && idle != 0) text += ", ";
             if (idle != 0) text.append("closing ").append(count_of(idle, "idle connection"));
             if (waits) text += hint;

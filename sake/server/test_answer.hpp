@@ -41,7 +41,8 @@ class TestAnswerReader {
     /// Of a request with this method.
     explicit TestAnswerReader(std::string_view method) : method_(method_from(method)) {}
 
-    /// Whether the head is complete; interim ones are passed over. Throws std::runtime_error if it is none.
+    /// Whether the head is complete; interim ones are passed over. Throws std::runtime_error if it is
+    /// malformed.
     bool read_head(std::string& received, TestResponse& response) {
         using Result = http1::ResponseParser::Result;
         for (;;) {

@@ -50,8 +50,11 @@ class TestEvents {
         return reader_.has_next() ? last_taken_id_ : reader_.last_event_id();
     }
     [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept { return reader_.retry(); }
-    /// How many lines of comments have come.
-    [[nodiscard]] std::uint64_t comments() const noexcept { return reader_.comments(); }
+    /// How many lines of comments have come by now.
+    [[nodiscard]] std::uint64_t comments() {
+        reader_.take(stream_.receive_now());
+        return reader_.comments();
+    }
 
     /// The client leaves.
     void close() noexcept { stream_.close(); }

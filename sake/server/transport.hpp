@@ -31,6 +31,9 @@ class Transport {
     /// While something is unsent.
     [[nodiscard]] UnsentOutput& unsent() const noexcept { return output_.unsent(); }
 
+    /// What the connection holds of the memory of all.
+    [[nodiscard]] BudgetShare& memory() noexcept { return memory_; }
+
     /// At the close, what the client has not received is dropped. The kernel would keep megabytes of the
     /// answer for minutes for a client that does not read.
     void give_up_output() noexcept { socket_.reset_on_close(); }

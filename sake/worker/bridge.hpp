@@ -53,7 +53,7 @@ void apply_response(Response& response, Document&& document) {
     }
     Response::check_status(document.status);
     if (document.file && document.file->find('\0') != std::string::npos) {
-        throw std::invalid_argument("worker document: 'file' is no path");
+        throw std::invalid_argument("worker document: 'file' is not a path");
     }
     if (document.content_type.empty()) {
         response.set_static_type({});
@@ -151,7 +151,7 @@ class RequestCheck {
         std::string_view rest = document_.route;
         const bool is_it = rest == route_.pattern() && document_.params.size() == route_.param_count();
         demand(is_it && takes_method, "it is not for the route " + route_.description());
-        demand(route_.is_worker(), "this is no worker route: " + route_.description());
+        demand(route_.is_worker(), "this is not a worker route: " + route_.description());
         for (const auto& [name, value] : document_.params) {
             demand(name == take_param_name(rest) && is_path_text(value), "'params' are not those of a path");
         }
