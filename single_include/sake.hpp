@@ -127,6 +127,7 @@
 //   sake/app/json_fit.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
+//   sake/app/body_bytes.hpp
 //   sake/app/call_limits.hpp
 //   sake/app/request.hpp
 //   sake/app/file_body.hpp
@@ -5461,6 +5462,9 @@ class BodyReader {
         return {Step::Kind::data, size, in.substr(0, size)};
     }
 
+    /// This much of a body with a length went by without `read`, no more than `left_in_piece`.
+    void took(std::size_t size) noexcept { left_ -= size; }
+
     /// After refused: the status to answer with, and why.
     [[nodiscard]] int status() const noexcept { return chunks_.status(); }
     [[nodiscard]] std::string_view reason() const noexcept { return chunks_.reason(); }
@@ -6644,17 +6648,62 @@ inline std::pair<FileDescriptor, FileDescriptor> make_pipe() {
     return pipe;
 }
 
-/// Asks for large pages behind memory that is about to be filled, if it is large itself: 64 MiB then take
-/// some 30 page faults instead of 16,384, which cost more than receiving them.
+/// Asks for large pages behind memory that is about to be filled: 64 MiB then take some 30 page faults instead
+/// of 16,384, which cost more than copying them. Only for as much as this:
+inline constexpr std::size_t worth_large_pages = std::size_t{4} * 1024 * 1024;
 inline void prefer_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] std::size_t size) noexcept {
 #if defined(MADV_HUGEPAGE)
-    constexpr std::size_t worth_it = std::size_t{4} * 1024 * 1024;
-    if (size < worth_it) return;
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t before_first_page = (page - reinterpret_cast<std::uintptr_t>(memory) % page) % page;
     ::madvise(memory + before_first_page, size - before_first_page, MADV_HUGEPAGE);
 #endif
 }
+
+/// Memory in pages of its own. Its size is a multiple of `large_page`, and so is its address, so that large
+/// pages fit behind it. nullptr where there is none.
+inline constexpr std::size_t large_page = std::size_t{2} * 1024 * 1024;
+#if SAKE_HAS_EPOLL  // Linux
+inline constexpr bool has_page_memory = true;
+
+/// A place for it, which nothing may use yet.
+inline char* reserve_pages(std::size_t size) noexcept {
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void* const found = ::mmap(nullptr, size + large_page, PROT_NONE, flags, -1, 0);
+    if (found == MAP_FAILED) return nullptr;
+    char* const first = static_cast<char*>(found);
+    const std::size_t behind = reinterpret_cast<std::uintptr_t>(first) % large_page;
+    const std::size_t before = behind == 0 ? 0 : large_page - behind;
+    if (before != 0) ::munmap(first, before);
+    if (before != large_page) ::munmap(first + before + size, large_page - before);
+    return first + before;
+}
+inline void free_pages(char* pages, std::size_t size) noexcept { ::munmap(pages, size); }
+
+/// Pages that are zero when they are first used.
+inline char* make_pages(std::size_t size) noexcept {
+    char* const pages = reserve_pages(size);
+    if (pages == nullptr) return nullptr;
+    if (::mprotect(pages, size, PROT_READ | PROT_WRITE) != 0) return free_pages(pages, size), nullptr;
+    ::madvise(pages, size, MADV_HUGEPAGE);
+    return pages;
+}
+/// Moves pages to where there is room for more behind them; on failure they stay as they are. Their bytes are
+/// not copied.
+inline char* grow_pages(char* pages, std::size_t size, std::size_t to) noexcept {
+    char* const place = reserve_pages(to);
+    if (place == nullptr) return nullptr;
+    if (::mremap(pages, size, to, MREMAP_MAYMOVE | MREMAP_FIXED, place) == MAP_FAILED) {
+        free_pages(place, to);
+        return nullptr;
+    }
+    return place;
+}
+#else
+inline constexpr bool has_page_memory = false;
+inline char* make_pages(std::size_t) noexcept { return nullptr; }
+inline char* grow_pages(char*, std::size_t, std::size_t) noexcept { return nullptr; }
+inline void free_pages(char*, std::size_t) noexcept {}
+#endif
 
 /// How many file descriptors this process may open: the soft limit.
 inline std::size_t open_file_limit() noexcept {
@@ -16403,6 +16452,100 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/body_bytes.hpp ----
+
+// BodyBytes: what the body of a request is received into. A string would have to fill its memory before bytes
+// may be received there, and to copy all of it whenever it grows: for a large body, three times the work of
+// receiving it.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Bytes that gather at the end of one piece of memory. Small memory is the heap's; large memory consists of
+/// pages of its own where the system has them, which it moves instead of their bytes.
+class BodyBytes {
+  public:
+    BodyBytes() = default;
+    BodyBytes(const BodyBytes&) = delete;
+    BodyBytes& operator=(const BodyBytes&) = delete;
+    ~BodyBytes() { release(); }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] std::size_t room() const noexcept { return capacity_ - size_; }
+    [[nodiscard]] std::string_view view() const noexcept { return {memory_, size_}; }
+
+    /// Memory for so many bytes in all. Throws std::bad_alloc.
+    void reserve(std::size_t capacity) {
+        if (capacity > capacity_) grow(capacity);
+    }
+    /// Where the next bytes go, as many as there is room for; `took` says how many were written there.
+    [[nodiscard]] char* end() noexcept { return memory_ + size_; }
+    void took(std::size_t count) noexcept { size_ += count; }
+
+    void append(std::string_view bytes) {
+        if (bytes.empty()) return;
+        if (room() < bytes.size()) grow(std::max(size_ + bytes.size(), 2 * capacity_));
+        std::memcpy(end(), bytes.data(), bytes.size());
+        took(bytes.size());
+    }
+
+    /// Empties it and keeps its memory.
+    void clear() noexcept { size_ = 0; }
+    /// Empties it and gives large memory back.
+    void shrink() noexcept {
+        constexpr std::size_t kept = 16 * 1024;
+        size_ = 0;
+        if (capacity_ > kept) release();
+    }
+
+  private:
+    [[nodiscard]] static bool is_in_pages(std::size_t capacity) noexcept {
+        return sys::has_page_memory && capacity >= sys::worth_large_pages;
+    }
+
+    [[gnu::noinline]] void grow(std::size_t capacity) {
+        if (is_in_pages(capacity)) {
+            capacity = (capacity + sys::large_page - 1) / sys::large_page * sys::large_page;
+            if (is_in_pages(capacity_)) {
+                memory_ = pages_or_throw(sys::grow_pages(memory_, capacity_, capacity));
+                capacity_ = capacity;
+                return;
+            }
+        }
+        char* const memory = is_in_pages(capacity) ? pages_or_throw(sys::make_pages(capacity))
+                                                   : static_cast<char*>(::operator new(capacity));
+        const std::size_t size = size_;
+        if (size != 0) std::memcpy(memory, memory_, size);
+        release();
+        memory_ = memory;
+        capacity_ = capacity;
+        size_ = size;
+    }
+    static char* pages_or_throw(char* pages) {
+        if (pages == nullptr) throw std::bad_alloc();
+        return pages;
+    }
+
+    [[gnu::noinline]] void release() noexcept {
+        char* const memory = std::exchange(memory_, nullptr);
+        const std::size_t capacity = std::exchange(capacity_, 0);
+        size_ = 0;
+        if (is_in_pages(capacity)) return sys::free_pages(memory, capacity);
+        ::operator delete(memory);
+    }
+
+    char* memory_ = nullptr;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/call_limits.hpp ----
 
 // How much of a request a handler may be given: what the settings say of JSON and of forms.
@@ -16464,7 +16607,7 @@ class Request {
     const char* base = nullptr;    // where the text is that the slices are of
     std::string storage;           // the text is here if it must outlive the turn of the loop
     std::string_view body;
-    std::string body_storage;  // the body is here unless it came whole and right behind the head
+    BodyBytes body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
     std::vector<FieldSlice> own_fields;  // of a request that no parser holds
     bool has_given_params = false;
@@ -16479,7 +16622,7 @@ class Request {
         base = nullptr;
         body = {};
         shrink(storage);
-        shrink(body_storage);
+        body_storage.shrink();
         params.count = 0;
         has_given_params = false;
         path_ = query_ = Slice{};
@@ -16758,6 +16901,12 @@ class Response {
         body.clear();
     }
 
+    void copy_body(std::string_view bytes) {
+        if (bytes.size() > body.capacity() && bytes.size() >= sys::worth_large_pages) [[unlikely]]
+            make_large_body(bytes.size());
+        body.assign(bytes);
+    }
+
     [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
 
     /// For a type that is a literal or lives as long as the response.
@@ -16825,6 +16974,11 @@ class Response {
     }
 
   private:
+    [[gnu::noinline]] void make_large_body(std::size_t size) {
+        body.clear();  // so that it is not copied
+        body.reserve(size);
+        sys::prefer_large_pages(body.data(), size);
+    }
     [[gnu::noinline]] void drop_file() noexcept { file_.reset(); }
     void copy_type(const Response& other) {
         const bool is_own = other.content_type_.data() == other.type_storage_.data();
@@ -16993,10 +17147,23 @@ class Context {
     /// Adds a cookie to set. Throws std::invalid_argument that says which part of it may not stand there.
     Context& set_cookie(const http::SetCookie& cookie);
 
+    /// A copy of this text; a std::string that is moved in is not copied.
     Context& text(std::string_view body);
     Context& text(int code, std::string_view body) { return status(code).text(body); }
+    template <std::same_as<std::string> Moved>
+    Context& text(Moved&& body);
+    template <std::same_as<std::string> Moved>
+    Context& text(int code, Moved&& body) {
+        return status(code).text(std::move(body));
+    }
     Context& html(std::string_view body);
     Context& html(int code, std::string_view body) { return status(code).html(body); }
+    template <std::same_as<std::string> Moved>
+    Context& html(Moved&& body);
+    template <std::same_as<std::string> Moved>
+    Context& html(int code, Moved&& body) {
+        return status(code).html(std::move(body));
+    }
     /// JSON of anything that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
     Context& json(const Json& value);
     Context& json(int code, const Json& value) { return status(code).json(value); }
@@ -17727,11 +17894,11 @@ consteval bool is_answer() {
 
 /// Sends what a handler returned: text as text, anything else as JSON.
 template <class T>
-void answer_with(Context& ctx, const T& value) {
-    if constexpr (is_text<T>)
-        ctx.text(value);
+void answer_with(Context& ctx, T&& value) {
+    if constexpr (is_text<std::remove_cvref_t<T>>)
+        ctx.text(std::forward<T>(value));
     else
-        ctx.json(value);
+        ctx.json(std::as_const(value));
 }
 
 /// The name of a path parameter of the call's route by position, for messages. Defined with Route.
@@ -17837,8 +18004,7 @@ class Handler {
                 if constexpr (std::is_void_v<Result>)
                     invoke<Callable>(callable, call, params);
                 else
-                    answer_with<std::remove_cvref_t<Result>>(call.context,
-                                                             invoke<Callable>(callable, call, params));
+                    answer_with(call.context, invoke<Callable>(callable, call, params));
             };
         }
     }
@@ -17851,7 +18017,7 @@ class Handler {
             co_await invoke<Callable>(callable, call, params);
         } else {
             auto value = co_await invoke<Callable>(callable, call, params);
-            answer_with(call.context, value);
+            answer_with(call.context, std::move(value));
         }
     }
 
@@ -19069,12 +19235,24 @@ inline Context& Context::set_cookie(const http::SetCookie& cookie) {
 }
 inline Context& Context::text(std::string_view body) {
     call_->response.set_static_type("text/plain; charset=utf-8");
-    call_->response.body.assign(body);
+    call_->response.copy_body(body);
+    return *this;
+}
+template <std::same_as<std::string> Moved>
+Context& Context::text(Moved&& body) {
+    call_->response.set_static_type("text/plain; charset=utf-8");
+    call_->response.body = std::move(body);
     return *this;
 }
 inline Context& Context::html(std::string_view body) {
     call_->response.set_static_type("text/html; charset=utf-8");
-    call_->response.body.assign(body);
+    call_->response.copy_body(body);
+    return *this;
+}
+template <std::same_as<std::string> Moved>
+Context& Context::html(Moved&& body) {
+    call_->response.set_static_type("text/html; charset=utf-8");
+    call_->response.body = std::move(body);
     return *this;
 }
 inline Context& Context::json(const Json& value) {
@@ -19086,7 +19264,11 @@ inline Context& Context::json(const Json& value) {
 template <std::convertible_to<std::string_view> Bytes>
 Context& Context::send(Bytes&& bytes, std::string_view content_type) {
     call_->response.set_type(content_type);
-    call_->response.body = std::string(std::forward<Bytes>(bytes));
+    if constexpr (std::is_same_v<Bytes, std::string>) {
+        call_->response.body = std::move(bytes);
+    } else {
+        call_->response.copy_body(bytes);
+    }
     return *this;
 }
 template <std::convertible_to<std::string_view> Bytes>
@@ -23274,8 +23456,7 @@ inline void build_call(Call& call, const RouteEntry& route, WorkerContext&& docu
     for (const auto& [name, value] : document.headers) builder.field(name, value);
     if (builder.end() != nullptr) throw std::invalid_argument("worker document: it describes no request");
     apply_response(call.response, std::move(document.response));
-    call.request.body_storage = std::move(document.body);
-    call.request.body = call.request.body_storage;
+    if (!document.body.empty()) call.request.body = call.request.keep(std::move(document.body));
     for (const auto& [name, value] : document.params) builder.param(value);
     call.route = &route;
     call.position = route.chain().size();
@@ -25030,12 +25211,37 @@ class H1Reader {
         return call_.route->streams_body && framing_.body != http1::Framing::Body::none;
     }
     /// Takes what has come of that body and appends it, decoded, to `piece`; nothing more after `complete`.
-    Progress read_piece(Input& input, std::string& piece) {
+    Progress read_piece(Input& input, BodyBytes& piece) {
         if (!input.bytes().empty()) framing_.expect_continue = false;
         const std::size_t before = piece.size();
         const Progress progress = append_body(input, piece, body_limit() - streamed_);
         streamed_ += piece.size() - before;
         return progress;
+    }
+    /// Room in the memory of the body for bytes of it that are still to come, if they may be received there at
+    /// once; else they come by way of the input, which must be empty for that. Not before a client has shown
+    /// that it sends much: no memory waits for what may never come. Never more than is left of the body, since
+    /// what follows it belongs to the next request.
+    [[nodiscard]] std::span<char> room_for_body(const Input& input) {
+        constexpr std::size_t much = 64 * 1024;
+        constexpr std::size_t most = 256 * 1024;
+        if (!input.bytes().empty() || body_.kind() != http1::Framing::Body::length) return {};
+        BodyBytes& body = call_.request.body_storage;
+        const auto left = cast_to<std::size_t>(std::min<std::uint64_t>(body_.left_in_piece(), most));
+        if (call_.route->streams_body) {
+            if (streamed_ < much) return {};
+            body.reserve(body.size() + much);
+            return {body.end(), std::min(left, much)};
+        }
+        if (body.size() < much) return {};
+        make_room(body, std::min(left, much), cast_to<std::size_t>(body_.left_in_piece()));
+        return {body.end(), std::min(left, body.room())};
+    }
+    /// So many bytes were received there.
+    void took(std::size_t size) noexcept {
+        call_.request.body_storage.took(size);
+        body_.took(size);
+        streamed_ += size;
     }
     /// How much of it was taken.
     [[nodiscard]] std::size_t streamed() const noexcept { return streamed_; }
@@ -25179,14 +25385,14 @@ class H1Reader {
     }
 
     Progress read_body(Input& input) {
-        std::string& body = call_.request.body_storage;
+        BodyBytes& body = call_.request.body_storage;
         const Progress progress = append_body(input, body, body_limit() - body.size());
-        if (progress == Progress::complete) call_.request.body = body;
+        if (progress == Progress::complete) call_.request.body = body.view();
         return progress;
     }
 
     // Appends what has come of the body, decoded, and no more than `room` bytes.
-    Progress append_body(Input& input, std::string& body, std::size_t room) {
+    Progress append_body(Input& input, BodyBytes& body, std::size_t room) {
         for (;;) {
             using Kind = http1::BodyReader::Step::Kind;
             const http1::BodyReader::Step step = body_.read(input.bytes());
@@ -25204,13 +25410,10 @@ class H1Reader {
         }
     }
 
-    // Ahead of the string, which would double so often that most of the time went into fresh pages; but not
-    // all of what a client announces before it has sent a good part of it.
-    static void make_room(std::string& body, std::size_t piece, std::size_t announced) {
+    // So that it grows seldom; but not all of what a client announces before it has sent a good part of it.
+    static void make_room(BodyBytes& body, std::size_t piece, std::size_t announced) {
         const std::size_t size = body.size() + piece;
-        if (size <= body.capacity()) return;
-        body.reserve(size + std::min(announced, size * 3));
-        sys::prefer_large_pages(body.data(), body.capacity());
+        if (size > body.capacity()) body.reserve(size + std::min(announced, size * 3));
     }
 
     const Config& config_;
@@ -25964,14 +26167,17 @@ class Turn {
     /// One recv behind what is there. False at the end of the stream, and if the connection is broken.
     bool receive() {
         const Input::Received received = input().receive(transport_.socket_);
-        const SysResult& result = received.result;
-        Socket& socket = transport_.socket_;
-        if (result.would_block()) {
-            socket.blocked(readable);
-        } else if (!received.full && socket.is_drained_by_short_receive()) {
-            socket.watch().drained();
-        }
-        return result.would_block() || (result.ok() && result.value > 0);
+        return note(received.result, received.full);
+    }
+    /// One recv of a body, as large as its reader has room for, or else behind the rest of the input. False as
+    /// above.
+    bool receive(H1Reader& reader) {
+        const std::span<char> room = reader.room_for_body(input());
+        if (room.empty()) return receive();
+        const SysResult result = transport_.socket_.receive(room.data(), room.size());
+        const std::size_t size = result.ok() ? static_cast<std::size_t>(result.value) : 0;
+        reader.took(size);
+        return note(result, size == room.size());
     }
 
     /// Where answers are appended, while nothing is unsent.
@@ -26019,6 +26225,17 @@ class Turn {
     int answers = 0;
 
   private:
+    // False if nothing more can come.
+    bool note(const SysResult& result, bool is_full) noexcept {
+        Socket& socket = transport_.socket_;
+        if (result.would_block()) {
+            socket.blocked(readable);
+        } else if (!is_full && socket.is_drained_by_short_receive()) {
+            socket.watch().drained();
+        }
+        return result.would_block() || (result.ok() && result.value > 0);
+    }
+
     Shard& shard_;
     Transport& transport_;
     bool is_open_ = false;
@@ -26334,7 +26551,7 @@ inline bool H1BodySource::try_read(std::optional<std::string_view>& piece) {
 
 inline bool H1BodySource::read(Turn& turn, std::optional<std::string_view>& piece) {
     H1Reader& reader = exchange_.reader;
-    std::string& text = exchange_.call.request.body_storage;
+    BodyBytes& text = exchange_.call.request.body_storage;
     text.clear();
     for (;;) {
         const H1Reader::Progress progress = reader.read_piece(turn.input(), text);
@@ -26345,7 +26562,7 @@ inline bool H1BodySource::read(Turn& turn, std::optional<std::string_view>& piec
             state_ = State::ended;
             ended_at_ = now();
         }
-        if (!text.empty()) piece = text;
+        if (!text.empty()) piece = text.view();
         if (!text.empty() || state_ == State::ended) return true;
         if (!receive(turn)) return false;
     }
@@ -26358,7 +26575,7 @@ inline bool H1BodySource::receive(Turn& turn) {
     Socket& socket = transport_->socket();
     if (is_lost_) return false;
     if (socket.can_receive()) {
-        if (turn.receive()) return true;
+        if (turn.receive(reader)) return true;
         lose();  // the end of the stream within the body
         return false;
     }
@@ -26389,7 +26606,7 @@ inline void H1BodySource::give_up() { refuse(State::slow, 408, "the request did 
 inline bool H1BodySource::finish(Turn& turn) {
     if (state_ != State::open) return state_ == State::ended;
     H1Reader& reader = exchange_.reader;
-    std::string& rest = exchange_.call.request.body_storage;
+    BodyBytes& rest = exchange_.call.request.body_storage;
     for (;;) {
         rest.clear();
         const H1Reader::Progress progress = reader.read_piece(turn.input(), rest);
@@ -26667,7 +26884,8 @@ inline H1Connection::Next H1Connection::advance(Turn& turn) {
         }
         if (turn.receives++ >= Turn::most_receives) return Next::yield;
         // The end of the stream within a request: nobody waits for the answer to half a question.
-        if (!turn.receive()) return Next::close;
+        const bool received = state_ == State::body ? turn.receive(exchange_->reader) : turn.receive();
+        if (!received) return Next::close;
     }
 }
 
