@@ -6648,8 +6648,8 @@ inline std::pair<FileDescriptor, FileDescriptor> make_pipe() {
     return pipe;
 }
 
-/// Asks for large pages behind memory that is about to be filled: 64 MiB then take some 30 page faults instead
-/// of 16,384, which cost more than copying them. Only for as much as this:
+/// Asks for large pages behind memory that is about to be filled: 64 MiB then take some 30 page faults
+/// instead of 16,384, which cost more than copying them. Only for as much as this:
 inline constexpr std::size_t worth_large_pages = std::size_t{4} * 1024 * 1024;
 inline void prefer_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] std::size_t size) noexcept {
 #if defined(MADV_HUGEPAGE)
@@ -15660,6 +15660,9 @@ class Answerer {
     void break_off() noexcept {
         if (state_ == State::begun) state_ = State::broken;
     }
+    /// Whether a part of what is written has been announced to the client and not sent yet, so that nothing
+    /// else can follow.
+    [[nodiscard]] bool owes() const noexcept { return owed_ > 0; }
     /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
     virtual void give_up() noexcept = 0;
 
@@ -15678,6 +15681,7 @@ class Answerer {
         complete  // nothing more is to be sent: it is the answer to a HEAD
     };
     State state_ = State::whole;
+    std::size_t owed_ = 0;
 };
 
 }  // namespace detail
@@ -18666,7 +18670,8 @@ class [[nodiscard]] WriteWait final : public ClientWait {
     }
     void give_up_rest() noexcept override {
         Call* const call = call_.get();
-        if (call != nullptr && !bytes_.empty() && bytes_.size() < size_) call->answerer->break_off();
+        if (call == nullptr || bytes_.empty()) return;
+        if (bytes_.size() < size_ || call->answerer->owes()) call->answerer->break_off();
     }
     void be_late() override { call_.running().answerer->give_up(); }
 
@@ -25218,10 +25223,10 @@ class H1Reader {
         streamed_ += piece.size() - before;
         return progress;
     }
-    /// Room in the memory of the body for bytes of it that are still to come, if they may be received there at
-    /// once; else they come by way of the input, which must be empty for that. Not before a client has shown
-    /// that it sends much: no memory waits for what may never come. Never more than is left of the body, since
-    /// what follows it belongs to the next request.
+    /// Room in the memory of the body for bytes of it that are still to come, if they may be received there
+    /// at once; else they come by way of the input, which must be empty for that. Not before a client has
+    /// shown that it sends much: no memory waits for what may never come. Never more than is left of the
+    /// body, since what follows it belongs to the next request.
     [[nodiscard]] std::span<char> room_for_body(const Input& input) {
         constexpr std::size_t much = 64 * 1024;
         constexpr std::size_t most = 256 * 1024;
@@ -25410,8 +25415,8 @@ class H1Reader {
         }
     }
 
-    // So that it grows seldom; but not all of what a client announces before it has sent a good part of it. Not
-    // by a power of two, or the usual sizes, such as 1 MiB, would grow once more for their last bytes.
+    // So that it grows seldom; but not all of what a client announces before it has sent a good part of it.
+    // Not by a power of two, or the usual sizes, such as 1 MiB, would grow once more for their last bytes.
     static void make_room(BodyBytes& body, std::size_t piece, std::size_t announced) {
         const std::size_t size = body.size() + piece;
         if (size > body.capacity()) body.reserve(size + std::min(announced, size * 4));
@@ -25468,6 +25473,10 @@ class OutputPiece {
     }
     [[nodiscard]] FileRange& range() noexcept { return range_; }
     void take(std::size_t size) noexcept { taken_ += size; }
+    /// Has more than this much of a borrowed text left to its owner, if the socket does not take it: it is
+    /// not kept then, nor is what follows it.
+    void leave_beyond(std::size_t most) noexcept { most_kept_ = most; }
+    [[nodiscard]] bool is_left() const noexcept { return text().size() > most_kept_; }
     /// What it is from now on, on its own: what is left of it.
     [[nodiscard]] OutputPiece kept() {
         return borrowed_.empty() || is_lasting_ ? std::move(*this) : OutputPiece(std::string(text()));
@@ -25481,10 +25490,11 @@ class OutputPiece {
     std::string_view borrowed_;
     bool is_lasting_ = false;  // what is borrowed is there for as long as the program
     std::size_t taken_ = 0;
+    std::size_t most_kept_ = std::string_view::npos;
     FileRange range_;
 };
 
-/// What the socket did not take.
+/// What the socket did not take; no pieces if all of that is left to its owner.
 struct UnsentOutput {
     OwningList<OutputPiece> pieces;
     TimePoint since;
@@ -25518,7 +25528,8 @@ class Output {
     }
 
     /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
-    /// but moved from; of one that is borrowed, what is left is copied. Not while anything is unsent.
+    /// but moved from; of one that is borrowed, what is left is copied, unless it is left to its owner. Not
+    /// while anything is unsent.
     Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
@@ -25618,7 +25629,7 @@ class Output {
         unsent_->since = socket.watch().reactor().now();
         unsent_->sent = sending.sent;
         if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
-        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
+        for (OutputPiece* each = sending.pieces; each != nullptr && !each->is_left(); each = each->next) {
             if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(each->kept()));
         }
     }
@@ -25693,8 +25704,8 @@ class H1Stream {
 };
 
 /// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
-/// has been taken by the socket. A cancelled write may leave the rest of one chunk behind, as unsent; if more
-/// of its bytes are left, the answer is broken.
+/// has been taken by the socket. A cancelled write may leave a small rest of one chunk behind, as unsent; if
+/// more of its bytes are left, the answer is broken.
 class H1AnswerStream final : public Answerer, private H1Stream {
   public:
     using H1Stream::close;
@@ -25704,6 +25715,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
         attach(shard, transport);
         state_ = State::whole;
         sent_ = 0;
+        owed_ = 0;
         farewell.clear();
     }
 
@@ -25726,7 +25738,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
   private:
     void append_head(Turn& turn);
     bool send(Turn& turn, std::string_view& bytes);
-    Output::Result send_piece(Turn& turn, std::string_view piece);
+    Output::Result send_chunk(Turn& turn, std::string_view& bytes);
     void append_piece(Turn& turn, std::string_view piece);
 
     std::uint64_t sent_ = 0;
@@ -26170,8 +26182,8 @@ class Turn {
         const Input::Received received = input().receive(transport_.socket_);
         return note(received.result, received.full);
     }
-    /// One recv of a body, as large as its reader has room for, or else behind the rest of the input. False as
-    /// above.
+    /// One recv of a body, as large as its reader has room for, or else behind the rest of the input. False
+    /// as above.
     bool receive(H1Reader& reader) {
         const std::span<char> room = reader.room_for_body(input());
         if (room.empty()) return receive();
@@ -26196,12 +26208,16 @@ class Turn {
     }
 
     /// Sends what is gathered with this and an end behind it, which are not copied unless the socket does not
-    /// take them.
-    Output::Result send_with(std::string_view text, std::string_view end) {
+    /// take them. Of the text no more than `most_kept` bytes are copied: if more are left they stay in
+    /// `text`, to be sent by another call, with the end.
+    Output::Result send_with(std::string_view& text, std::string_view end, std::size_t most_kept) {
         OutputPiece piece(text);
         OutputPiece last(end);
         piece.next = &last;
-        return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
+        piece.leave_beyond(most_kept);
+        const Output::Result result = transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
+        text = piece.is_left() ? piece.text() : std::string_view();
+        return result;
     }
     /// Sends this behind all else: gathers it, unless something is unsent.
     void append(std::string_view text) {
@@ -26331,7 +26347,6 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
     }
 }
 
-// No more than one piece of the bytes is copied, if the socket does not take all of it.
 inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
     for (;;) {
         Output::Result result = Output::Result::sent;
@@ -26343,26 +26358,35 @@ inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
             if (bytes.empty() || state_ == State::complete) result = turn.send();
         }
         if (result == Output::Result::sent && state_ == State::complete) bytes = {};
-        if (result == Output::Result::sent && !bytes.empty()) {
-            const std::size_t most = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
-            const std::string_view piece = bytes.substr(0, most);
-            result = send_piece(turn, piece);
-            bytes.remove_prefix(piece.size());
-        }
+        if (result == Output::Result::sent && !bytes.empty()) result = send_chunk(turn, bytes);
         if (result == Output::Result::failed) lose();
         if (result != Output::Result::sent) return false;
         if (bytes.empty()) return true;
     }
 }
 
-inline Output::Result H1AnswerStream::send_piece(Turn& turn, std::string_view piece) {
+// One chunk, or the rest of one that has begun. What the socket does not take of it stays where it is, in the
+// bytes of the write, but for a small rest, which is copied: then all of the bytes are on their way.
+inline Output::Result H1AnswerStream::send_chunk(Turn& turn, std::string_view& bytes) {
+    constexpr std::size_t largest = std::size_t{1024} * 1024;  // each costs the client a wake-up
     constexpr std::size_t worth_copying = 16 * 1024;
+    const std::size_t most_kept = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
     const std::string_view end = is_chunked_ ? http1::chunk_end : std::string_view();
-    sent_ += piece.size();
-    if (is_chunked_) turn.gathered().append(http1::ChunkLine(piece.size()).view());
-    if (piece.size() > worth_copying) return turn.send_with(piece, end);
-    turn.gathered().append(piece).append(end);
-    return turn.send();
+    const std::string_view piece = bytes.substr(0, owes() ? owed_ : largest);
+    if (is_chunked_ && !owes()) turn.gathered().append(http1::ChunkLine(piece.size()).view());
+    std::string_view left = piece;
+    Output::Result result = Output::Result::sent;
+    if (piece.size() > std::min(worth_copying, most_kept)) {
+        result = turn.send_with(left, end, most_kept);
+    } else {
+        turn.gathered().append(piece).append(end);
+        left = {};
+        result = turn.send();
+    }
+    owed_ = left.size();
+    sent_ += piece.size() - left.size();
+    bytes.remove_prefix(piece.size() - left.size());
+    return result;
 }
 
 inline void H1AnswerStream::append_head(Turn& turn) {
@@ -26399,7 +26423,8 @@ inline const Config& H1AnswerStream::config() const noexcept { return shard_->co
 
 inline bool H1AnswerStream::end(Turn& turn) {
     const CallRunner& runner = exchange_.runner;
-    const bool is_whole = !is_lost_ && state_ != State::broken && exchange_.call.cause != AnswerCause::cut &&
+    const bool is_whole = !is_lost_ && state_ != State::broken && !owes() &&
+                          exchange_.call.cause != AnswerCause::cut &&
                           (!runner.has_failed() || runner.has_ended_early());
     if (!is_whole) {
         exchange_.call.cause = AnswerCause::cut;
