@@ -6479,6 +6479,26 @@ inline SysResult send_file(int socket, int file, std::uint64_t& offset, std::siz
     return copy_file(socket, file, offset, count);
 }
 
+/// Whether whoever wants this byte of a file has to wait for a disk. False also where the system cannot tell.
+inline bool waits_for_disk([[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset) noexcept {
+#if SAKE_HAS_EPOLL && defined(RWF_NOWAIT)
+    char byte;
+    const iovec place{&byte, 1};
+    return retry([&] { return ::preadv2(file, &place, 1, static_cast<off_t>(offset), RWF_NOWAIT); })
+        .would_block();
+#else
+    return false;
+#endif
+}
+
+/// Has the system begin to read this part of a file, without waiting for it.
+inline void read_ahead([[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset,
+                       [[maybe_unused]] std::uint64_t size) noexcept {
+#if defined(POSIX_FADV_WILLNEED)
+    ::posix_fadvise(file, static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+#endif
+}
+
 /// The smallest number that a descriptor of ours may have. Those below are standard input, output and error
 /// for all of the program, also where they are closed.
 inline constexpr int first_own_number = 3;
@@ -16818,7 +16838,8 @@ struct FileRange {
     FileDescriptor file;
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
-    int borrowed = -1;  // in place of the file, if a later piece of the same body owns that
+    int borrowed = -1;           // in place of the file, if a later piece of the same body owns that
+    std::uint64_t asked_to = 0;  // up to here the system was asked to read it ahead
 
     [[nodiscard]] int fd() const noexcept { return file ? file.get() : borrowed; }
 };
@@ -20431,7 +20452,8 @@ class [[nodiscard]] EventWait final : public ClientWait {
     }
     void give_up_rest() noexcept override {
         Call* const call = sender_.call().get();
-        if (call != nullptr && !left_.empty() && left_.size() < text_.size()) call->answerer->break_off();
+        if (call == nullptr || left_.empty()) return;
+        if (left_.size() < text_.size() || call->answerer->owes()) call->answerer->break_off();
     }
     void be_late() override { sender_.call().running().answerer->give_up(); }
 
@@ -25547,8 +25569,7 @@ class Output {
         std::string_view text;
         OutputPiece* pieces;
         std::uint64_t sent = 0;
-        // A disk may be slow, so as much of a file at a time as any disk reads in a few milliseconds.
-        std::uint64_t file_bytes_left = std::uint64_t{1} << 20;
+        std::uint64_t file_bytes_left = most_of_files;
 
         Result run(Socket& socket) {
             for (;;) {
@@ -25566,6 +25587,10 @@ class Output {
 
       private:
         static constexpr int took_enough = ECANCELED;  // no send gives it
+        // Of files at a time; much less where that waits for a disk, which may be slow.
+        static constexpr std::uint64_t most_of_files = 512 * 1024;
+        static constexpr std::uint64_t most_from_disk = 64 * 1024;
+        static constexpr std::uint64_t most_ahead = 1024 * 1024;
 
         void skip_what_is_sent() noexcept {
             if (!text.empty()) return;
@@ -25581,12 +25606,29 @@ class Output {
             if (file_bytes_left == 0) return {-1, took_enough};
             FileRange& range = pieces->range();
             const std::uint64_t before = range.offset;
-            const std::uint64_t most = std::min(range.length, file_bytes_left);
+            const std::uint64_t most = bytes_at_once(range);
+            if (most == 0) return {-1, took_enough};
             const SysResult result = socket.send_file(range.fd(), range.offset, cast_to<std::size_t>(most));
             range.length -= range.offset - before;
             file_bytes_left -= range.offset - before;
             // A file that was cut short meanwhile: its answer cannot be completed.
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
+        }
+
+        // How much of it may be sent now. Of what is still on a disk nothing, at first: the system is asked
+        // to read it, and the others have their turn, and ask for theirs. Only then is a little of it waited
+        // for.
+        std::uint64_t bytes_at_once(FileRange& range) noexcept {
+            const std::uint64_t most = std::min(range.length, file_bytes_left);
+            if (most <= most_from_disk) return most;
+            if (!sys::waits_for_disk(range.fd(), range.offset + most - 1)) return most;
+            if (range.asked_to <= range.offset) {
+                sys::read_ahead(range.fd(), range.offset, most_ahead);
+                range.asked_to = range.offset + most_ahead;
+                return 0;
+            }
+            file_bytes_left = most_from_disk;
+            return most_from_disk;
         }
 
         SysResult send_text(Socket& socket) noexcept {
