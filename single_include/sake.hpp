@@ -129,6 +129,7 @@
 //   sake/app/json_fit.hpp
 //   sake/app/problem.hpp
 //   sake/app/bind.hpp
+//   sake/app/body_bytes.hpp
 //   sake/app/call_limits.hpp
 //   sake/app/request.hpp
 //   sake/app/file_body.hpp
@@ -5762,6 +5763,9 @@ class BodyReader {
         return {Step::Kind::data, size, in.substr(0, size)};
     }
 
+    /// This much of a body with a length went by without `read`, no more than `left_in_piece`.
+    void took(std::size_t size) noexcept { left_ -= size; }
+
     /// After refused: the status to answer with, and why.
     [[nodiscard]] int status() const noexcept { return chunks_.status(); }
     [[nodiscard]] std::string_view reason() const noexcept { return chunks_.reason(); }
@@ -6775,6 +6779,26 @@ inline SysResult send_file(int socket, int file, std::uint64_t& offset, std::siz
     return copy_file(socket, file, offset, count);
 }
 
+/// Whether whoever wants this byte of a file has to wait for a disk. False also where the system cannot tell.
+inline bool waits_for_disk([[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset) noexcept {
+#if SAKE_HAS_EPOLL && defined(RWF_NOWAIT)
+    char byte;
+    const iovec place{&byte, 1};
+    return retry([&] { return ::preadv2(file, &place, 1, static_cast<off_t>(offset), RWF_NOWAIT); })
+        .would_block();
+#else
+    return false;
+#endif
+}
+
+/// Has the system begin to read this part of a file, without waiting for it.
+inline void read_ahead([[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset,
+                       [[maybe_unused]] std::uint64_t size) noexcept {
+#if defined(POSIX_FADV_WILLNEED)
+    ::posix_fadvise(file, static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+#endif
+}
+
 /// The smallest number that a descriptor of ours may have. Those below are standard input, output and error
 /// for all of the program, also where they are closed.
 inline constexpr int first_own_number = 3;
@@ -6944,17 +6968,62 @@ inline std::pair<FileDescriptor, FileDescriptor> make_pipe() {
     return pipe;
 }
 
-/// Asks for large pages behind memory that is about to be filled, if it is large itself: 64 MiB then take
-/// some 30 page faults instead of 16,384, which cost more than receiving them.
+/// Asks for large pages behind memory that is about to be filled: 64 MiB then take some 30 page faults
+/// instead of 16,384, which cost more than copying them. Only for as much as this:
+inline constexpr std::size_t worth_large_pages = std::size_t{4} * 1024 * 1024;
 inline void prefer_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] std::size_t size) noexcept {
 #if defined(MADV_HUGEPAGE)
-    constexpr std::size_t worth_it = std::size_t{4} * 1024 * 1024;
-    if (size < worth_it) return;
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t before_first_page = (page - reinterpret_cast<std::uintptr_t>(memory) % page) % page;
     ::madvise(memory + before_first_page, size - before_first_page, MADV_HUGEPAGE);
 #endif
 }
+
+/// Memory in pages of its own. Its size is a multiple of `large_page`, and so is its address, so that large
+/// pages fit behind it. nullptr where there is none.
+inline constexpr std::size_t large_page = std::size_t{2} * 1024 * 1024;
+#if SAKE_HAS_EPOLL  // Linux
+inline constexpr bool has_page_memory = true;
+
+/// A place for it, which nothing may use yet.
+inline char* reserve_pages(std::size_t size) noexcept {
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void* const found = ::mmap(nullptr, size + large_page, PROT_NONE, flags, -1, 0);
+    if (found == MAP_FAILED) return nullptr;
+    char* const first = static_cast<char*>(found);
+    const std::size_t behind = reinterpret_cast<std::uintptr_t>(first) % large_page;
+    const std::size_t before = behind == 0 ? 0 : large_page - behind;
+    if (before != 0) ::munmap(first, before);
+    if (before != large_page) ::munmap(first + before + size, large_page - before);
+    return first + before;
+}
+inline void free_pages(char* pages, std::size_t size) noexcept { ::munmap(pages, size); }
+
+/// Pages that are zero when they are first used.
+inline char* make_pages(std::size_t size) noexcept {
+    char* const pages = reserve_pages(size);
+    if (pages == nullptr) return nullptr;
+    if (::mprotect(pages, size, PROT_READ | PROT_WRITE) != 0) return free_pages(pages, size), nullptr;
+    ::madvise(pages, size, MADV_HUGEPAGE);
+    return pages;
+}
+/// Moves pages to where there is room for more behind them; on failure they stay as they are. Their bytes are
+/// not copied.
+inline char* grow_pages(char* pages, std::size_t size, std::size_t to) noexcept {
+    char* const place = reserve_pages(to);
+    if (place == nullptr) return nullptr;
+    if (::mremap(pages, size, to, MREMAP_MAYMOVE | MREMAP_FIXED, place) == MAP_FAILED) {
+        free_pages(place, to);
+        return nullptr;
+    }
+    return place;
+}
+#else
+inline constexpr bool has_page_memory = false;
+inline char* make_pages(std::size_t) noexcept { return nullptr; }
+inline char* grow_pages(char*, std::size_t, std::size_t) noexcept { return nullptr; }
+inline void free_pages(char*, std::size_t) noexcept {}
+#endif
 
 /// How many file descriptors this process may open: the soft limit.
 inline std::size_t open_file_limit() noexcept {
@@ -15927,6 +15996,9 @@ class Answerer {
     void break_off() noexcept {
         if (state_ == State::begun) state_ = State::broken;
     }
+    /// Whether a part of what is written has been announced to the client and not sent yet, so that nothing
+    /// else can follow.
+    [[nodiscard]] bool owes() const noexcept { return owed_ > 0; }
     /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
     virtual void give_up() noexcept = 0;
 
@@ -15945,6 +16017,7 @@ class Answerer {
         complete  // nothing more is to be sent: it is the answer to a HEAD
     };
     State state_ = State::whole;
+    std::size_t owed_ = 0;
 };
 
 }  // namespace detail
@@ -16744,6 +16817,100 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
 }  // namespace v0
 }  // namespace sake
 
+// ---- sake/app/body_bytes.hpp ----
+
+// BodyBytes: what the body of a request is received into. A string would have to fill its memory before bytes
+// may be received there, and to copy all of it whenever it grows: for a large body, three times the work of
+// receiving it.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// Bytes that gather at the end of one piece of memory. Small memory is the heap's; large memory consists of
+/// pages of its own where the system has them, which it moves instead of their bytes.
+class BodyBytes {
+  public:
+    BodyBytes() = default;
+    BodyBytes(const BodyBytes&) = delete;
+    BodyBytes& operator=(const BodyBytes&) = delete;
+    ~BodyBytes() { release(); }
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+    [[nodiscard]] std::size_t room() const noexcept { return capacity_ - size_; }
+    [[nodiscard]] std::string_view view() const noexcept { return {memory_, size_}; }
+
+    /// Memory for so many bytes in all. Throws std::bad_alloc.
+    void reserve(std::size_t capacity) {
+        if (capacity > capacity_) grow(capacity);
+    }
+    /// Where the next bytes go, as many as there is room for; `took` says how many were written there.
+    [[nodiscard]] char* end() noexcept { return memory_ + size_; }
+    void took(std::size_t count) noexcept { size_ += count; }
+
+    void append(std::string_view bytes) {
+        if (bytes.empty()) return;
+        if (room() < bytes.size()) grow(std::max(size_ + bytes.size(), 2 * capacity_));
+        std::memcpy(end(), bytes.data(), bytes.size());
+        took(bytes.size());
+    }
+
+    /// Empties it and keeps its memory.
+    void clear() noexcept { size_ = 0; }
+    /// Empties it and gives large memory back.
+    void shrink() noexcept {
+        constexpr std::size_t kept = 16 * 1024;
+        size_ = 0;
+        if (capacity_ > kept) release();
+    }
+
+  private:
+    [[nodiscard]] static bool is_in_pages(std::size_t capacity) noexcept {
+        return sys::has_page_memory && capacity >= sys::worth_large_pages;
+    }
+
+    [[gnu::noinline]] void grow(std::size_t capacity) {
+        if (is_in_pages(capacity)) {
+            capacity = (capacity + sys::large_page - 1) / sys::large_page * sys::large_page;
+            if (is_in_pages(capacity_)) {
+                memory_ = pages_or_throw(sys::grow_pages(memory_, capacity_, capacity));
+                capacity_ = capacity;
+                return;
+            }
+        }
+        char* const memory = is_in_pages(capacity) ? pages_or_throw(sys::make_pages(capacity))
+                                                   : static_cast<char*>(::operator new(capacity));
+        const std::size_t size = size_;
+        if (size != 0) std::memcpy(memory, memory_, size);
+        release();
+        memory_ = memory;
+        capacity_ = capacity;
+        size_ = size;
+    }
+    static char* pages_or_throw(char* pages) {
+        if (pages == nullptr) throw std::bad_alloc();
+        return pages;
+    }
+
+    [[gnu::noinline]] void release() noexcept {
+        char* const memory = std::exchange(memory_, nullptr);
+        const std::size_t capacity = std::exchange(capacity_, 0);
+        size_ = 0;
+        if (is_in_pages(capacity)) return sys::free_pages(memory, capacity);
+        ::operator delete(memory);
+    }
+
+    char* memory_ = nullptr;
+    std::size_t size_ = 0;
+    std::size_t capacity_ = 0;
+};
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
 // ---- sake/app/call_limits.hpp ----
 
 // How much of a request a handler may be given: what the settings say of JSON and of forms.
@@ -16810,7 +16977,7 @@ class Request {
     const char* base = nullptr;    // where the text is that the slices are of
     std::string storage;           // the text is here if it must outlive the turn of the loop
     std::string_view body;
-    std::string body_storage;  // the body is here unless it came whole and right behind the head
+    BodyBytes body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
     Array<FieldSlice> own_fields;  // of a request that no parser holds
     bool has_given_params = false;
@@ -16824,7 +16991,7 @@ class Request {
         base = nullptr;
         body = {};
         shrink(storage);
-        shrink(body_storage);
+        body_storage.shrink();
         params.count = 0;
         has_given_params = false;
         path_ = query_ = Slice{};
@@ -17016,7 +17183,8 @@ struct FileRange {
     FileDescriptor file;
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
-    int borrowed = -1;  // in place of the file, if a later piece of the same body owns that
+    int borrowed = -1;           // in place of the file, if a later piece of the same body owns that
+    std::uint64_t asked_to = 0;  // up to here the system was asked to read it ahead
 
     [[nodiscard]] int fd() const noexcept { return file ? file.get() : borrowed; }
 };
@@ -17103,6 +17271,12 @@ class Response {
         body.clear();
     }
 
+    void copy_body(std::string_view bytes) {
+        if (bytes.size() > body.capacity() && bytes.size() >= sys::worth_large_pages) [[unlikely]]
+            make_large_body(bytes.size());
+        body.assign(bytes);
+    }
+
     [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
 
     /// For a type that is a literal or lives as long as the response.
@@ -17170,6 +17344,11 @@ class Response {
     }
 
   private:
+    [[gnu::noinline]] void make_large_body(std::size_t size) {
+        body.clear();  // so that it is not copied
+        body.reserve(size);
+        sys::prefer_large_pages(body.data(), size);
+    }
     [[gnu::noinline]] void drop_file() noexcept { file_.reset(); }
     void copy_type(const Response& other) {
         const bool is_own = other.content_type_.data() == other.type_storage_.data();
@@ -17341,10 +17520,23 @@ class Context {
     /// Adds a cookie to set. Throws std::invalid_argument that says which part of it may not stand there.
     Context& set_cookie(const http::SetCookie& cookie);
 
+    /// A copy of this text; a std::string that is moved in is not copied.
     Context& text(std::string_view body);
     Context& text(int code, std::string_view body) { return status(code).text(body); }
+    template <std::same_as<std::string> Moved>
+    Context& text(Moved&& body);
+    template <std::same_as<std::string> Moved>
+    Context& text(int code, Moved&& body) {
+        return status(code).text(std::move(body));
+    }
     Context& html(std::string_view body);
     Context& html(int code, std::string_view body) { return status(code).html(body); }
+    template <std::same_as<std::string> Moved>
+    Context& html(Moved&& body);
+    template <std::same_as<std::string> Moved>
+    Context& html(int code, Moved&& body) {
+        return status(code).html(std::move(body));
+    }
     /// JSON of anything that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
     template <class Value = Json>
     Context& json(const std::type_identity_t<Value>& value);
@@ -18116,11 +18308,11 @@ consteval bool is_answer() {
 
 /// Sends what a handler returned: text as text, anything else as JSON.
 template <class T>
-void answer_with(Context& ctx, const T& value) {
-    if constexpr (is_text<T>)
-        ctx.text(value);
+void answer_with(Context& ctx, T&& value) {
+    if constexpr (is_text<std::remove_cvref_t<T>>)
+        ctx.text(std::forward<T>(value));
     else
-        ctx.json(value);
+        ctx.json(std::as_const(value));
 }
 
 /// The name of a path parameter of the call's route by position, for messages. Defined with Route.
@@ -18246,8 +18438,7 @@ class Handler {
                 if constexpr (std::is_void_v<Result>)
                     invoke<Callable>(callable, call, params);
                 else
-                    answer_with<std::remove_cvref_t<Result>>(call.context,
-                                                             invoke<Callable>(callable, call, params));
+                    answer_with(call.context, invoke<Callable>(callable, call, params));
             };
         }
     }
@@ -18260,7 +18451,7 @@ class Handler {
             co_await invoke<Callable>(callable, call, params);
         } else {
             auto value = co_await invoke<Callable>(callable, call, params);
-            answer_with(call.context, value);
+            answer_with(call.context, std::move(value));
         }
     }
 
@@ -18914,7 +19105,8 @@ class [[nodiscard]] WriteWait final : public ClientWait {
     }
     void give_up_rest() noexcept override {
         Call* const call = call_.get();
-        if (call != nullptr && !bytes_.empty() && bytes_.size() < size_) call->answerer->break_off();
+        if (call == nullptr || bytes_.empty()) return;
+        if (bytes_.size() < size_ || call->answerer->owes()) call->answerer->break_off();
     }
     void be_late() override { call_.running().answerer->give_up(); }
 
@@ -19487,13 +19679,27 @@ inline Context& Context::set_cookie(const http::SetCookie& cookie) {
 inline Context& Context::text(std::string_view body) {
     detail::Response& response = call_->settable("ctx.text");
     response.set_static_type("text/plain; charset=utf-8");
-    response.body.assign(body);
+    response.copy_body(body);
+    return *this;
+}
+template <std::same_as<std::string> Moved>
+Context& Context::text(Moved&& body) {
+    detail::Response& response = call_->settable("ctx.text");
+    response.set_static_type("text/plain; charset=utf-8");
+    response.body = std::move(body);
     return *this;
 }
 inline Context& Context::html(std::string_view body) {
     detail::Response& response = call_->settable("ctx.html");
     response.set_static_type("text/html; charset=utf-8");
-    response.body.assign(body);
+    response.copy_body(body);
+    return *this;
+}
+template <std::same_as<std::string> Moved>
+Context& Context::html(Moved&& body) {
+    detail::Response& response = call_->settable("ctx.html");
+    response.set_static_type("text/html; charset=utf-8");
+    response.body = std::move(body);
     return *this;
 }
 template <class Value>
@@ -19508,7 +19714,11 @@ template <std::convertible_to<std::string_view> Bytes>
 Context& Context::send(Bytes&& bytes, std::string_view content_type) {
     detail::Response& response = call_->settable("ctx.send");
     response.set_type(content_type);
-    response.body = std::string(std::forward<Bytes>(bytes));
+    if constexpr (std::is_same_v<Bytes, std::string>) {
+        response.body = std::move(bytes);
+    } else {
+        response.copy_body(bytes);
+    }
     return *this;
 }
 template <std::convertible_to<std::string_view> Bytes>
@@ -20705,8 +20915,8 @@ class [[nodiscard]] EventWait final : public ClientWait {
     }
     void give_up_rest() noexcept override {
         Call* const call = sender_.call().get();
-        if (call != nullptr && !left_.empty() && left_.size() < events_.text.size())
-            call->answerer->break_off();
+        if (call == nullptr || left_.empty()) return;
+        if (left_.size() < events_.text.size() || call->answerer->owes()) call->answerer->break_off();
     }
     void be_late() override { sender_.call().running().answerer->give_up(); }
 
@@ -22646,7 +22856,7 @@ class Hub {
   private:
     friend struct detail::HubFrom;
     Hub(const HubOptions& options, std::uint64_t before_first_id)
-        : core_(std::make_shared<detail::HubCore>(limits_of(options), before_first_id)) {}
+        : core_(new detail::HubCore(limits_of(options), before_first_id)) {}
 
     template <class = void>
     Task<> serve_topic(Context& ctx, std::string topic);
@@ -22666,8 +22876,8 @@ namespace detail {
 /// For tests: a Hub whose first message has the id behind this one, whatever the clock says.
 struct HubFrom {
     std::uint64_t before_first_id;
-    [[nodiscard]] std::unique_ptr<Hub> make(const HubOptions& options = {}) const {
-        return std::unique_ptr<Hub>(new Hub(options, before_first_id));
+    [[nodiscard]] OwningPtr<Hub> make(const HubOptions& options = {}) const {
+        return OwningPtr<Hub>(new Hub(options, before_first_id));
     }
 };
 
@@ -23849,8 +24059,7 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
     for (const auto& [name, value] : document.headers) builder.field(name, value);
     if (builder.end() != nullptr) throw std::invalid_argument("worker document: it describes no request");
     apply_response(call.response, std::move(document.response));
-    call.request.body_storage = std::move(document.body);
-    call.request.body = call.request.body_storage;
+    if (!document.body.empty()) call.request.body = call.request.keep(std::move(document.body));
     for (const auto& [name, value] : document.params) builder.param(value);
     call.route = &route;
     call.position = route.chain().size();
@@ -25610,12 +25819,37 @@ class H1Reader {
         return call_.route->streams_body && framing_.body != http1::Framing::Body::none;
     }
     /// Takes what has come of that body and appends it, decoded, to `piece`; nothing more after `complete`.
-    Progress read_piece(Input& input, std::string& piece) {
+    Progress read_piece(Input& input, BodyBytes& piece) {
         if (!input.bytes().empty()) framing_.expect_continue = false;
         const std::size_t before = piece.size();
         const Progress progress = append_body(input, piece, body_limit() - streamed_);
         streamed_ += piece.size() - before;
         return progress;
+    }
+    /// Room in the memory of the body for bytes of it that are still to come, if they may be received there
+    /// at once; else they come by way of the input, which must be empty for that. Not before a client has
+    /// shown that it sends much: no memory waits for what may never come. Never more than is left of the
+    /// body, since what follows it belongs to the next request.
+    [[nodiscard]] std::span<char> room_for_body(const Input& input) {
+        constexpr std::size_t much = 64 * 1024;
+        constexpr std::size_t most = 256 * 1024;
+        if (!input.bytes().empty() || body_.kind() != http1::Framing::Body::length) return {};
+        BodyBytes& body = call_.request.body_storage;
+        const auto left = cast_to<std::size_t>(body_.left_in_piece());
+        if (call_.route->streams_body) {
+            if (streamed_ < much) return {};
+            body.reserve(much);
+            return {body.end(), std::min(left, much)};
+        }
+        if (body.size() < much || left == 0) return {};
+        make_room(body, 1, left - 1);
+        return {body.end(), std::min({left, body.room(), most})};
+    }
+    /// So many bytes were received there.
+    void took(std::size_t size) noexcept {
+        call_.request.body_storage.took(size);
+        body_.took(size);
+        streamed_ += size;
     }
     /// How much of it was taken.
     [[nodiscard]] std::size_t streamed() const noexcept { return streamed_; }
@@ -25759,14 +25993,14 @@ class H1Reader {
     }
 
     Progress read_body(Input& input) {
-        std::string& body = call_.request.body_storage;
+        BodyBytes& body = call_.request.body_storage;
         const Progress progress = append_body(input, body, body_limit() - body.size());
-        if (progress == Progress::complete) call_.request.body = body;
+        if (progress == Progress::complete) call_.request.body = body.view();
         return progress;
     }
 
     // Appends what has come of the body, decoded, and no more than `room` bytes.
-    Progress append_body(Input& input, std::string& body, std::size_t room) {
+    Progress append_body(Input& input, BodyBytes& body, std::size_t room) {
         for (;;) {
             using Kind = http1::BodyReader::Step::Kind;
             const http1::BodyReader::Step step = body_.read(input.bytes());
@@ -25784,13 +26018,11 @@ class H1Reader {
         }
     }
 
-    // Ahead of the string, which would double so often that most of the time went into fresh pages; but not
-    // all of what a client announces before it has sent a good part of it.
-    static void make_room(std::string& body, std::size_t piece, std::size_t announced) {
+    // So that it grows seldom; but not all of what a client announces before it has sent a good part of it.
+    // Not by a power of two, or the usual sizes, such as 1 MiB, would grow once more for their last bytes.
+    static void make_room(BodyBytes& body, std::size_t piece, std::size_t announced) {
         const std::size_t size = body.size() + piece;
-        if (size <= body.capacity()) return;
-        body.reserve(size + std::min(announced, size * 3));
-        sys::prefer_large_pages(body.data(), body.capacity());
+        if (size > body.capacity()) body.reserve(size + std::min(announced, size * 4));
     }
 
     const Config& config_;
@@ -25844,6 +26076,10 @@ class OutputPiece {
     }
     [[nodiscard]] FileRange& range() noexcept { return range_; }
     void take(std::size_t size) noexcept { taken_ += size; }
+    /// Has more than this much of a borrowed text left to its owner, if the socket does not take it: it is
+    /// not kept then, nor is what follows it.
+    void leave_beyond(std::size_t most) noexcept { most_kept_ = most; }
+    [[nodiscard]] bool is_left() const noexcept { return text().size() > most_kept_; }
     /// What it is from now on, on its own: what is left of it.
     [[nodiscard]] OutputPiece kept() {
         return borrowed_.empty() || is_lasting_ ? std::move(*this) : OutputPiece(std::string(text()));
@@ -25857,10 +26093,11 @@ class OutputPiece {
     std::string_view borrowed_;
     bool is_lasting_ = false;  // what is borrowed is there for as long as the program
     std::size_t taken_ = 0;
+    std::size_t most_kept_ = std::string_view::npos;
     FileRange range_;
 };
 
-/// What the socket did not take.
+/// What the socket did not take; no pieces if all of that is left to its owner.
 struct UnsentOutput {
     OwningList<OutputPiece> pieces;
     TimePoint since;
@@ -25903,7 +26140,8 @@ class Output {
     }
 
     /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
-    /// but moved from; of one that is borrowed, what is left is copied. Not while anything is unsent.
+    /// but moved from; of one that is borrowed, what is left is copied, unless it is left to its owner. Not
+    /// while anything is unsent.
     Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
@@ -25921,8 +26159,7 @@ class Output {
         std::string_view text;
         OutputPiece* pieces;
         std::uint64_t sent = 0;
-        // A disk may be slow, so as much of a file at a time as any disk reads in a few milliseconds.
-        std::uint64_t file_bytes_left = std::uint64_t{1} << 20;
+        std::uint64_t file_bytes_left = most_of_files;
 
         Result run(Socket& socket) {
             for (;;) {
@@ -25940,6 +26177,10 @@ class Output {
 
       private:
         static constexpr int took_enough = ECANCELED;  // no send gives it
+        // Of files at a time; much less where that waits for a disk, which may be slow.
+        static constexpr std::uint64_t most_of_files = 512 * 1024;
+        static constexpr std::uint64_t most_from_disk = 64 * 1024;
+        static constexpr std::uint64_t most_ahead = 1024 * 1024;
 
         void skip_what_is_sent() noexcept {
             if (!text.empty()) return;
@@ -25955,12 +26196,29 @@ class Output {
             if (file_bytes_left == 0) return {-1, took_enough};
             FileRange& range = pieces->range();
             const std::uint64_t before = range.offset;
-            const std::uint64_t most = std::min(range.length, file_bytes_left);
+            const std::uint64_t most = bytes_at_once(range);
+            if (most == 0) return {-1, took_enough};
             const SysResult result = socket.send_file(range.fd(), range.offset, cast_to<std::size_t>(most));
             range.length -= range.offset - before;
             file_bytes_left -= range.offset - before;
             // A file that was cut short meanwhile: its answer cannot be completed.
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
+        }
+
+        // How much of it may be sent now. Of what is still on a disk nothing, at first: the system is asked
+        // to read it, and the others have their turn, and ask for theirs. Only then is a little of it waited
+        // for.
+        std::uint64_t bytes_at_once(FileRange& range) noexcept {
+            const std::uint64_t most = std::min(range.length, file_bytes_left);
+            if (most <= most_from_disk) return most;
+            if (!sys::waits_for_disk(range.fd(), range.offset + most - 1)) return most;
+            if (range.asked_to <= range.offset) {
+                sys::read_ahead(range.fd(), range.offset, most_ahead);
+                range.asked_to = range.offset + most_ahead;
+                return 0;
+            }
+            file_bytes_left = most_from_disk;
+            return most_from_disk;
         }
 
         SysResult send_text(Socket& socket) noexcept {
@@ -26003,7 +26261,7 @@ class Output {
         unsent_->since = socket.watch().reactor().now();
         unsent_->sent = sending.sent;
         if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
-        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
+        for (OutputPiece* each = sending.pieces; each != nullptr && !each->is_left(); each = each->next) {
             if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(each->kept()));
         }
     }
@@ -26085,8 +26343,8 @@ class H1Stream {
 };
 
 /// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
-/// has been taken by the socket. A cancelled write may leave the rest of one chunk behind, as unsent; if more
-/// of its bytes are left, the answer is broken.
+/// has been taken by the socket. A cancelled write may leave a small rest of one chunk behind, as unsent; if
+/// more of its bytes are left, the answer is broken.
 class H1AnswerStream final : public Answerer, private H1Stream {
   public:
     using H1Stream::close;
@@ -26097,6 +26355,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
         attach(shard, transport);
         state_ = State::whole;
         sent_ = taken_ = 0;
+        owed_ = 0;
         rate_ = {};
         began_at_ = waited_to_ = {};
         farewell.clear();
@@ -26126,7 +26385,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
   private:
     void append_head(Turn& turn);
     bool send(Turn& turn, std::string_view& bytes);
-    Output::Result send_piece(Turn& turn, std::string_view piece);
+    Output::Result send_chunk(Turn& turn, std::string_view& bytes);
     void append_piece(Turn& turn, std::string_view piece);
 
     std::uint64_t sent_ = 0;
@@ -26579,14 +26838,17 @@ class Turn {
     /// One recv behind what is there. False at the end of the stream, and if the connection is broken.
     bool receive() {
         const Input::Received received = input().receive(transport_.socket_);
-        const SysResult& result = received.result;
-        Socket& socket = transport_.socket_;
-        if (result.would_block()) {
-            socket.blocked(readable);
-        } else if (!received.full && socket.is_drained_by_short_receive()) {
-            socket.watch().drained();
-        }
-        return result.would_block() || (result.ok() && result.value > 0);
+        return note(received.result, received.full);
+    }
+    /// One recv of a body, as large as its reader has room for, or else behind the rest of the input. False
+    /// as above.
+    bool receive(H1Reader& reader) {
+        const std::span<char> room = reader.room_for_body(input());
+        if (room.empty()) return receive();
+        const SysResult result = transport_.socket_.receive(room.data(), room.size());
+        const std::size_t size = result.ok() ? static_cast<std::size_t>(result.value) : 0;
+        reader.took(size);
+        return note(result, size == room.size());
     }
 
     /// Where answers are appended, while nothing is unsent.
@@ -26604,12 +26866,16 @@ class Turn {
     }
 
     /// Sends what is gathered with this and an end behind it, which are not copied unless the socket does not
-    /// take them.
-    Output::Result send_with(std::string_view text, std::string_view end) {
+    /// take them. Of the text no more than `most_kept` bytes are copied: if more are left they stay in
+    /// `text`, to be sent by another call, with the end.
+    Output::Result send_with(std::string_view& text, std::string_view end, std::size_t most_kept) {
         OutputPiece piece(text);
         OutputPiece last(end);
         piece.next = &last;
-        return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
+        piece.leave_beyond(most_kept);
+        const Output::Result result = transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
+        text = piece.is_left() ? piece.text() : std::string_view();
+        return result;
     }
     /// Sends this behind all else: gathers it, unless something is unsent.
     void append(std::string_view text) {
@@ -26634,6 +26900,17 @@ class Turn {
     int answers = 0;
 
   private:
+    // False if nothing more can come.
+    bool note(const SysResult& result, bool is_full) noexcept {
+        Socket& socket = transport_.socket_;
+        if (result.would_block()) {
+            socket.blocked(readable);
+        } else if (!is_full && socket.is_drained_by_short_receive()) {
+            socket.watch().drained();
+        }
+        return result.would_block() || (result.ok() && result.value > 0);
+    }
+
     Shard& shard_;
     Transport& transport_;
     bool is_open_ = false;
@@ -26728,7 +27005,6 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
     }
 }
 
-// No more than one piece of the bytes is copied, if the socket does not take all of it.
 inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
     for (;;) {
         Output::Result result = Output::Result::sent;
@@ -26740,26 +27016,35 @@ inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
             if (bytes.empty() || state_ == State::complete) result = turn.send();
         }
         if (result == Output::Result::sent && state_ == State::complete) bytes = {};
-        if (result == Output::Result::sent && !bytes.empty()) {
-            const std::size_t most = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
-            const std::string_view piece = bytes.substr(0, most);
-            result = send_piece(turn, piece);
-            bytes.remove_prefix(piece.size());
-        }
+        if (result == Output::Result::sent && !bytes.empty()) result = send_chunk(turn, bytes);
         if (result == Output::Result::failed) lose();
         if (result != Output::Result::sent) return false;
         if (bytes.empty()) return true;
     }
 }
 
-inline Output::Result H1AnswerStream::send_piece(Turn& turn, std::string_view piece) {
+// One chunk, or the rest of one that has begun. What the socket does not take of it stays where it is, in the
+// bytes of the write, but for a small rest, which is copied: then all of the bytes are on their way.
+inline Output::Result H1AnswerStream::send_chunk(Turn& turn, std::string_view& bytes) {
+    constexpr std::size_t largest = std::size_t{1024} * 1024;  // each costs the client a wake-up
     constexpr std::size_t worth_copying = 16 * 1024;
+    const std::size_t most_kept = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
     const std::string_view end = is_chunked_ ? http1::chunk_end : std::string_view();
-    sent_ += piece.size();
-    if (is_chunked_) turn.gathered().append(http1::ChunkLine(piece.size()).view());
-    if (piece.size() > worth_copying) return turn.send_with(piece, end);
-    turn.gathered().append(piece).append(end);
-    return turn.send();
+    const std::string_view piece = bytes.substr(0, owes() ? owed_ : largest);
+    if (is_chunked_ && !owes()) turn.gathered().append(http1::ChunkLine(piece.size()).view());
+    std::string_view left = piece;
+    Output::Result result = Output::Result::sent;
+    if (piece.size() > std::min(worth_copying, most_kept)) {
+        result = turn.send_with(left, end, most_kept);
+    } else {
+        turn.gathered().append(piece).append(end);
+        left = {};
+        result = turn.send();
+    }
+    owed_ = left.size();
+    sent_ += piece.size() - left.size();
+    bytes.remove_prefix(piece.size() - left.size());
+    return result;
 }
 
 inline void H1AnswerStream::append_head(Turn& turn) {
@@ -26801,7 +27086,8 @@ inline const Config& H1AnswerStream::config() const noexcept { return shard_->co
 
 inline bool H1AnswerStream::end(Turn& turn) {
     const CallRunner& runner = exchange_.runner;
-    const bool is_whole = !is_lost_ && state_ != State::broken && exchange_.call.cause != AnswerCause::cut &&
+    const bool is_whole = !is_lost_ && state_ != State::broken && !owes() &&
+                          exchange_.call.cause != AnswerCause::cut &&
                           (!runner.has_failed() || runner.has_ended_early());
     if (!is_whole) return false;
     if (state_ == State::complete) return true;
@@ -26957,7 +27243,7 @@ inline bool H1BodySource::try_read(std::optional<std::string_view>& piece) {
 
 inline bool H1BodySource::read(Turn& turn, std::optional<std::string_view>& piece) {
     H1Reader& reader = exchange_.reader;
-    std::string& text = exchange_.call.request.body_storage;
+    BodyBytes& text = exchange_.call.request.body_storage;
     text.clear();
     for (;;) {
         const H1Reader::Progress progress = reader.read_piece(turn.input(), text);
@@ -26968,7 +27254,7 @@ inline bool H1BodySource::read(Turn& turn, std::optional<std::string_view>& piec
             state_ = State::ended;
             ended_at_ = now();
         }
-        if (!text.empty()) piece = text;
+        if (!text.empty()) piece = text.view();
         if (!text.empty() || state_ == State::ended) return true;
         if (!receive(turn)) return false;
     }
@@ -26981,7 +27267,7 @@ inline bool H1BodySource::receive(Turn& turn) {
     Socket& socket = transport_->socket();
     if (is_lost_) return false;
     if (socket.can_receive()) {
-        if (turn.receive()) return true;
+        if (turn.receive(reader)) return true;
         lose();  // the end of the stream within the body
         return false;
     }
@@ -27012,7 +27298,7 @@ inline void H1BodySource::give_up() { refuse(State::slow, 408, "the request did 
 inline bool H1BodySource::finish(Turn& turn) {
     if (state_ != State::open) return state_ == State::ended;
     H1Reader& reader = exchange_.reader;
-    std::string& rest = exchange_.call.request.body_storage;
+    BodyBytes& rest = exchange_.call.request.body_storage;
     for (;;) {
         rest.clear();
         const H1Reader::Progress progress = reader.read_piece(turn.input(), rest);
@@ -27290,7 +27576,8 @@ inline H1Connection::Next H1Connection::advance(Turn& turn) {
         }
         if (turn.receives++ >= Turn::most_receives) return Next::yield;
         // The end of the stream within a request: nobody waits for the answer to half a question.
-        if (!turn.receive()) return Next::close;
+        const bool received = state_ == State::body ? turn.receive(exchange_->reader) : turn.receive();
+        if (!received) return Next::close;
     }
 }
 

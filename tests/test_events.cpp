@@ -61,7 +61,7 @@ Task<> be_silent(EventStream&) { co_await sake::sleep(24h); }
 template <class Body>
 int with_hub(Body body, const HubOptions& options = {}, const sake::Config& config = quiet_config(),
              std::uint64_t before_first_id = sake::detail::HubCore::id_of_this_moment()) {
-    std::unique_ptr<Hub> hub;
+    sake::detail::OwningPtr<Hub> hub;
     const auto setup = [&](Engine& app) {
         hub = sake::detail::HubFrom{before_first_id}.make(options);
         app.get("/events", [&hub](Context& ctx) { return hub->serve(ctx, "t"); });

@@ -187,13 +187,27 @@ inline Context& Context::set_cookie(const http::SetCookie& cookie) {
 inline Context& Context::text(std::string_view body) {
     detail::Response& response = call_->settable("ctx.text");
     response.set_static_type("text/plain; charset=utf-8");
-    response.body.assign(body);
+    response.copy_body(body);
+    return *this;
+}
+template <std::same_as<std::string> Moved>
+Context& Context::text(Moved&& body) {
+    detail::Response& response = call_->settable("ctx.text");
+    response.set_static_type("text/plain; charset=utf-8");
+    response.body = std::move(body);
     return *this;
 }
 inline Context& Context::html(std::string_view body) {
     detail::Response& response = call_->settable("ctx.html");
     response.set_static_type("text/html; charset=utf-8");
-    response.body.assign(body);
+    response.copy_body(body);
+    return *this;
+}
+template <std::same_as<std::string> Moved>
+Context& Context::html(Moved&& body) {
+    detail::Response& response = call_->settable("ctx.html");
+    response.set_static_type("text/html; charset=utf-8");
+    response.body = std::move(body);
     return *this;
 }
 template <class Value>
@@ -208,7 +222,11 @@ template <std::convertible_to<std::string_view> Bytes>
 Context& Context::send(Bytes&& bytes, std::string_view content_type) {
     detail::Response& response = call_->settable("ctx.send");
     response.set_type(content_type);
-    response.body = std::string(std::forward<Bytes>(bytes));
+    if constexpr (std::is_same_v<Bytes, std::string>) {
+        response.body = std::move(bytes);
+    } else {
+        response.copy_body(bytes);
+    }
     return *this;
 }
 template <std::convertible_to<std::string_view> Bytes>

@@ -188,8 +188,8 @@ namespace detail {
 /// For tests: a Hub whose first message has the id behind this one, whatever the clock says.
 struct HubFrom {
     std::uint64_t before_first_id;
-    [[nodiscard]] std::unique_ptr<Hub> make(const HubOptions& options = {}) const {
-        return std::unique_ptr<Hub>(new Hub(options, before_first_id));
+    [[nodiscard]] OwningPtr<Hub> make(const HubOptions& options = {}) const {
+        return OwningPtr<Hub>(new Hub(options, before_first_id));
     }
 };
 

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sake/app/body_bytes.hpp"
 #include "sake/base/array.hpp"
 #include "sake/base/owning_list.hpp"
 #include "sake/base/text.hpp"
@@ -49,7 +50,7 @@ class Request {
     const char* base = nullptr;    // where the text is that the slices are of
     std::string storage;           // the text is here if it must outlive the turn of the loop
     std::string_view body;
-    std::string body_storage;  // the body is here unless it came whole and right behind the head
+    BodyBytes body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
     Array<FieldSlice> own_fields;  // of a request that no parser holds
     bool has_given_params = false;
@@ -63,7 +64,7 @@ class Request {
         base = nullptr;
         body = {};
         shrink(storage);
-        shrink(body_storage);
+        body_storage.shrink();
         params.count = 0;
         has_given_params = false;
         path_ = query_ = Slice{};

@@ -48,6 +48,10 @@ class OutputPiece {
     }
     [[nodiscard]] FileRange& range() noexcept { return range_; }
     void take(std::size_t size) noexcept { taken_ += size; }
+    /// Has more than this much of a borrowed text left to its owner, if the socket does not take it: it is
+    /// not kept then, nor is what follows it.
+    void leave_beyond(std::size_t most) noexcept { most_kept_ = most; }
+    [[nodiscard]] bool is_left() const noexcept { return text().size() > most_kept_; }
     /// What it is from now on, on its own: what is left of it.
     [[nodiscard]] OutputPiece kept() {
         return borrowed_.empty() || is_lasting_ ? std::move(*this) : OutputPiece(std::string(text()));
@@ -61,10 +65,11 @@ class OutputPiece {
     std::string_view borrowed_;
     bool is_lasting_ = false;  // what is borrowed is there for as long as the program
     std::size_t taken_ = 0;
+    std::size_t most_kept_ = std::string_view::npos;
     FileRange range_;
 };
 
-/// What the socket did not take.
+/// What the socket did not take; no pieces if all of that is left to its owner.
 struct UnsentOutput {
     OwningList<OutputPiece> pieces;
     TimePoint since;
@@ -107,7 +112,8 @@ class Output {
     }
 
     /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
-    /// but moved from; of one that is borrowed, what is left is copied. Not while anything is unsent.
+    /// but moved from; of one that is borrowed, what is left is copied, unless it is left to its owner. Not
+    /// while anything is unsent.
     Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
@@ -125,8 +131,7 @@ class Output {
         std::string_view text;
         OutputPiece* pieces;
         std::uint64_t sent = 0;
-        // A disk may be slow, so as much of a file at a time as any disk reads in a few milliseconds.
-        std::uint64_t file_bytes_left = std::uint64_t{1} << 20;
+        std::uint64_t file_bytes_left = most_of_files;
 
         Result run(Socket& socket) {
             for (;;) {
@@ -144,6 +149,10 @@ class Output {
 
       private:
         static constexpr int took_enough = ECANCELED;  // no send gives it
+        // Of files at a time; much less where that waits for a disk, which may be slow.
+        static constexpr std::uint64_t most_of_files = 512 * 1024;
+        static constexpr std::uint64_t most_from_disk = 64 * 1024;
+        static constexpr std::uint64_t most_ahead = 1024 * 1024;
 
         void skip_what_is_sent() noexcept {
             if (!text.empty()) return;
@@ -159,12 +168,29 @@ class Output {
             if (file_bytes_left == 0) return {-1, took_enough};
             FileRange& range = pieces->range();
             const std::uint64_t before = range.offset;
-            const std::uint64_t most = std::min(range.length, file_bytes_left);
+            const std::uint64_t most = bytes_at_once(range);
+            if (most == 0) return {-1, took_enough};
             const SysResult result = socket.send_file(range.fd(), range.offset, cast_to<std::size_t>(most));
             range.length -= range.offset - before;
             file_bytes_left -= range.offset - before;
             // A file that was cut short meanwhile: its answer cannot be completed.
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
+        }
+
+        // How much of it may be sent now. Of what is still on a disk nothing, at first: the system is asked
+        // to read it, and the others have their turn, and ask for theirs. Only then is a little of it waited
+        // for.
+        std::uint64_t bytes_at_once(FileRange& range) noexcept {
+            const std::uint64_t most = std::min(range.length, file_bytes_left);
+            if (most <= most_from_disk) return most;
+            if (!sys::waits_for_disk(range.fd(), range.offset + most - 1)) return most;
+            if (range.asked_to <= range.offset) {
+                sys::read_ahead(range.fd(), range.offset, most_ahead);
+                range.asked_to = range.offset + most_ahead;
+                return 0;
+            }
+            file_bytes_left = most_from_disk;
+            return most_from_disk;
         }
 
         SysResult send_text(Socket& socket) noexcept {
@@ -207,7 +233,7 @@ class Output {
         unsent_->since = socket.watch().reactor().now();
         unsent_->sent = sending.sent;
         if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
-        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
+        for (OutputPiece* each = sending.pieces; each != nullptr && !each->is_left(); each = each->next) {
             if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(each->kept()));
         }
     }
