@@ -259,12 +259,12 @@ TEST_CASE("a want of descriptors is a 503 and a full disk a 507, each with a lin
           Want{"write", EDQUOT, 507}, Want{"write", EIO, 500}, Want{"open", EACCES, 500}}) {
         CAPTURE(want.call);
         CAPTURE(want.error);
-        const Directory directory;
+        const harness::TemporaryDirectory directory;
         std::vector<std::string> lines;
         lines.reserve(100);
         const auto config =
             quiet_config()
-                .with_temporary_directory(directory.path)
+                .with_temporary_directory(directory.path())
                 .with_log([&](sake::LogLevel, std::string_view line) { lines.emplace_back(line); });
         sake::Engine app(config);
         set_up(app);
@@ -279,11 +279,11 @@ TEST_CASE("a want of descriptors is a 503 and a full disk a 507, each with a lin
             const sake::TestResponse response = client.post("/", body, of_type(multipart_type));
             CHECK(response.status == want.status);
             CHECK(response.headers.contains("Retry-After") == (want.status == 503));
-            CHECK(response.body.find(directory.path) == std::string::npos);
+            CHECK(response.body.find(directory.path()) == std::string::npos);
         }
         REQUIRE(lines.size() == 1);
         CHECK(lines[0].starts_with("POST / failed in POST / ("));
-        CHECK(lines[0].ends_with(": a temporary file in " + directory.path + ": " +
+        CHECK(lines[0].ends_with(": a temporary file in " + directory.path() + ": " +
                                  std::system_category().message(want.error)));
         CHECK(client.post("/", body, of_type(multipart_type)).status == 200);  // there is room again
         CHECK(directory.is_empty());

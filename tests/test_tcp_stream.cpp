@@ -504,8 +504,9 @@ TEST_CASE("addresses of both families take turns, and those behind one that fail
         REQUIRE(found.addresses.size() == 1);
         return found.addresses.front();
     };
-    const std::vector<SocketAddress> mixed = {make("::1", 1), make("::1", 2), make("::1", 3),
-                                              make("127.0.0.1", 4)};
+    sake::detail::Array<SocketAddress> mixed;
+    for (const int port : {1, 2, 3}) mixed.push_back(make("::1", port));
+    mixed.push_back(make("127.0.0.1", 4));
     const auto ordered = sake::detail::alternate_families(mixed);
     std::vector<int> families;
     for (const auto& each : ordered) families.push_back(each.family());

@@ -399,7 +399,8 @@ TEST_CASE("a test that waits for what cannot happen is told which tasks wait") {
     try {
         sake::detail::SimulationOptions options;
         options.grace = 1ms;
-        sake::Reactor reactor(sake::detail::OwningPtr<sake::detail::SimulatedPoller>(new sake::detail::SimulatedPoller(options)));
+        sake::Reactor reactor(sake::detail::OwningPtr<sake::detail::SimulatedPoller>(
+            new sake::detail::SimulatedPoller(options)));
         reactor.run_until([] { return false; });
     } catch (const sake::detail::Deadlock& deadlock) {
         error = deadlock;
