@@ -131,18 +131,18 @@ inline std::string missing_key(const Json::exception& error) {
 /// The name of the top-level member that does not fit T, or nothing. nlohmann does not say which one failed
 /// to convert, but it does say which one is missing: so the members are added one by one, as it asks for
 /// them, and then the others, until it fails as it did with all of them.
-template <class T>
-std::string culprit(Json document) {
-    JsonFit<Json>::tame(document);
-    Json tried = Json::object();
+template <class T, class Value>
+std::string culprit(Value document) {
+    JsonFit<Value>::tame(document);
+    Value tried = Value::object();
     std::string key;
     for (std::size_t left = document.size() + 1; left > 0; --left) {
         try {
-            static_cast<void>(tried.get<T>());
+            static_cast<void>(tried.template get<T>());
             key = document.empty() ? std::string() : document.begin().key();
-        } catch (const Json::type_error&) {
+        } catch (const typename Value::type_error&) {
             return key;
-        } catch (const Json::out_of_range& error) {
+        } catch (const typename Value::out_of_range& error) {
             key = missing_key(error);
         } catch (const std::exception&) {
             return {};  // a from_json of the program that does not like half an object

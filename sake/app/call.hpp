@@ -292,7 +292,7 @@ class CallBuilder {
     [[nodiscard]] const Refusal* end() {
         if (request_.base == nullptr) {
             request_.base = request_.storage.data();
-            request_.fields = request_.own_fields;
+            request_.fields = {request_.own_fields.data(), request_.own_fields.size()};
         }
         if (!request_.resolve_target()) return &bad_target;
         return request_.is_for_https() && scheme_ != "https" ? &misdirected : nullptr;

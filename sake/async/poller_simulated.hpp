@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <optional>
 #include <stdexcept>
 #include <string_view>
 #include <utility>
@@ -96,7 +95,7 @@ class SimulatedPoller final : public Poller {
     Found wait(std::chrono::milliseconds timeout, Array<PollEvent>& events) override {
         Found found = real_->wait(std::chrono::milliseconds(0), events);
         if (events.empty() && timeout.count() != 0) found = wait_or_jump(events);
-        if (!events.empty()) given_up_on_.reset();
+        if (!events.empty()) given_up_on_ = none;
         return found;
     }
 
@@ -137,12 +136,20 @@ class SimulatedPoller final : public Poller {
                std::any_of(watches_.begin(), watches_.end(), [](Watch* each) { return each->is_awaited(); });
     }
 
+    // On other threads, and at descriptors.
+    struct Others {
+        std::size_t work = 0;
+        std::size_t waits_begun = 0;
+        bool operator==(const Others&) const = default;
+    };
+    static constexpr Others none{0, static_cast<std::size_t>(-1)};
+
     // In vain only once, until something comes or there is more to wait for.
     Found wait_for_others(Array<PollEvent>& events) {
-        const std::pair others(reactor_->outside_work(), waits_begun_);
+        const Others others{reactor_->outside_work(), waits_begun_};
         if (given_up_on_ == others) return Found::all;
         const Found found = wait_in_real_time(
-            others.first != 0 ? options_.thread_patience : options_.descriptor_patience, events);
+            others.work != 0 ? options_.thread_patience : options_.descriptor_patience, events);
         if (events.empty()) given_up_on_ = others;
         return found;
     }
@@ -173,8 +180,7 @@ class SimulatedPoller final : public Poller {
     TimePoint horizon_ = TimePoint::max();  // of run_to: time goes no further
     bool has_arrived_ = false;
     std::size_t waits_begun_ = 0;  // for descriptors
-    std::optional<std::pair<std::size_t, std::size_t>>
-        given_up_on_;  // the work and the waits that kept silent
+    Others given_up_on_ = none;  // those that kept silent
 };
 
 }  // namespace detail

@@ -13,10 +13,10 @@
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include "sake/async/spawn.hpp"
 #include "sake/async/task.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/error.hpp"
 #include "sake/compute/cpu_count.hpp"
 #include "sake/compute/invoke.hpp"
@@ -166,7 +166,7 @@ class PipelineRun {
     void run_threads(const std::stop_token& stop) {
         const auto cancel = [this]() noexcept { abandon(std::make_exception_ptr(Cancelled())); };
         const std::stop_callback on_stop(stop, cancel);
-        std::vector<ThreadHandle<void>> threads;
+        Array<ThreadHandle<void>> threads;
         try {
             start(threads, std::make_index_sequence<size>());
         } catch (...) {
@@ -181,14 +181,14 @@ class PipelineRun {
     }
 
     template <std::size_t... index>
-    void start(std::vector<ThreadHandle<void>>& threads, std::index_sequence<index...>) {
+    void start(Array<ThreadHandle<void>>& threads, std::index_sequence<index...>) {
         ((running_[index] = std::get<index>(stages_).threads), ...);
         // A thread without a place in the vector would be joined before the others are told to end.
         threads.reserve((static_cast<std::size_t>(std::get<index>(stages_).threads) + ...));
         (start_stage<index>(threads), ...);
     }
     template <std::size_t index>
-    void start_stage(std::vector<ThreadHandle<void>>& threads) {
+    void start_stage(Array<ThreadHandle<void>>& threads) {
         const std::string name = "pipeline " + std::to_string(index + 1);
         for (int i = 0; i < std::get<index>(stages_).threads && !is_abandoned_; ++i) {
             threads.push_back(thread::spawn(thread::Name(name), [this] { work<index>(); }));

@@ -195,7 +195,8 @@ class H1Reader {
         std::string_view rest = input.bytes();
         framing_ = http1::decide_framing(head_, rest.data(), hosts_);
         CallBuilder builder(call_);
-        builder.take(rest.data(), head_.method, head_.method_name, head_.target, head_.fields);
+        builder.take(rest.data(), head_.method, head_.method_name, head_.target,
+                     {head_.fields.data(), head_.fields.size()});
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (const Refusal* const refusal = builder.end()) return refuse(refusal->status, refusal->reason);
         routes_.route(call_);
