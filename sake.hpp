@@ -125,6 +125,7 @@
 #include "sake/app/answered.hpp"
 #include "sake/app/answerer.hpp"
 #include "sake/app/bind.hpp"
+#include "sake/app/body_bytes.hpp"
 #include "sake/app/body_source.hpp"
 #include "sake/app/body_writer.hpp"
 #include "sake/app/call.hpp"

@@ -142,10 +142,23 @@ class Context {
     /// Adds a cookie to set. Throws std::invalid_argument that says which part of it may not stand there.
     Context& set_cookie(const http::SetCookie& cookie);
 
+    /// A copy of this text; a std::string that is moved in is not copied.
     Context& text(std::string_view body);
     Context& text(int code, std::string_view body) { return status(code).text(body); }
+    template <std::same_as<std::string> Moved>
+    Context& text(Moved&& body);
+    template <std::same_as<std::string> Moved>
+    Context& text(int code, Moved&& body) {
+        return status(code).text(std::move(body));
+    }
     Context& html(std::string_view body);
     Context& html(int code, std::string_view body) { return status(code).html(body); }
+    template <std::same_as<std::string> Moved>
+    Context& html(Moved&& body);
+    template <std::same_as<std::string> Moved>
+    Context& html(int code, Moved&& body) {
+        return status(code).html(std::move(body));
+    }
     /// JSON of anything that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
     Context& json(const Json& value);
     Context& json(int code, const Json& value) { return status(code).json(value); }

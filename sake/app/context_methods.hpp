@@ -183,12 +183,24 @@ inline Context& Context::set_cookie(const http::SetCookie& cookie) {
 }
 inline Context& Context::text(std::string_view body) {
     call_->response.set_static_type("text/plain; charset=utf-8");
-    call_->response.body.assign(body);
+    call_->response.copy_body(body);
+    return *this;
+}
+template <std::same_as<std::string> Moved>
+Context& Context::text(Moved&& body) {
+    call_->response.set_static_type("text/plain; charset=utf-8");
+    call_->response.body = std::move(body);
     return *this;
 }
 inline Context& Context::html(std::string_view body) {
     call_->response.set_static_type("text/html; charset=utf-8");
-    call_->response.body.assign(body);
+    call_->response.copy_body(body);
+    return *this;
+}
+template <std::same_as<std::string> Moved>
+Context& Context::html(Moved&& body) {
+    call_->response.set_static_type("text/html; charset=utf-8");
+    call_->response.body = std::move(body);
     return *this;
 }
 inline Context& Context::json(const Json& value) {
@@ -200,7 +212,11 @@ inline Context& Context::json(const Json& value) {
 template <std::convertible_to<std::string_view> Bytes>
 Context& Context::send(Bytes&& bytes, std::string_view content_type) {
     call_->response.set_type(content_type);
-    call_->response.body = std::string(std::forward<Bytes>(bytes));
+    if constexpr (std::is_same_v<Bytes, std::string>) {
+        call_->response.body = std::move(bytes);
+    } else {
+        call_->response.copy_body(bytes);
+    }
     return *this;
 }
 template <std::convertible_to<std::string_view> Bytes>

@@ -130,11 +130,11 @@ consteval bool is_answer() {
 
 /// Sends what a handler returned: text as text, anything else as JSON.
 template <class T>
-void answer_with(Context& ctx, const T& value) {
-    if constexpr (is_text<T>)
-        ctx.text(value);
+void answer_with(Context& ctx, T&& value) {
+    if constexpr (is_text<std::remove_cvref_t<T>>)
+        ctx.text(std::forward<T>(value));
     else
-        ctx.json(value);
+        ctx.json(std::as_const(value));
 }
 
 /// The name of a path parameter of the call's route by position, for messages. Defined with Route.
@@ -240,8 +240,7 @@ class Handler {
                 if constexpr (std::is_void_v<Result>)
                     invoke<Callable>(callable, call, params);
                 else
-                    answer_with<std::remove_cvref_t<Result>>(call.context,
-                                                             invoke<Callable>(callable, call, params));
+                    answer_with(call.context, invoke<Callable>(callable, call, params));
             };
         }
     }
@@ -254,7 +253,7 @@ class Handler {
             co_await invoke<Callable>(callable, call, params);
         } else {
             auto value = co_await invoke<Callable>(callable, call, params);
-            answer_with(call.context, value);
+            answer_with(call.context, std::move(value));
         }
     }
 

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "sake/app/body_bytes.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http/slice.hpp"
@@ -44,7 +45,7 @@ class Request {
     const char* base = nullptr;    // where the text is that the slices are of
     std::string storage;           // the text is here if it must outlive the turn of the loop
     std::string_view body;
-    std::string body_storage;  // the body is here unless it came whole and right behind the head
+    BodyBytes body_storage;  // the body is here unless it came whole and right behind the head
     PathParams params;
     std::vector<FieldSlice> own_fields;  // of a request that no parser holds
     bool has_given_params = false;
@@ -59,7 +60,7 @@ class Request {
         base = nullptr;
         body = {};
         shrink(storage);
-        shrink(body_storage);
+        body_storage.shrink();
         params.count = 0;
         has_given_params = false;
         path_ = query_ = Slice{};

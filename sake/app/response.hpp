@@ -1,6 +1,7 @@
 // A response as a handler fills it, whatever protocol it leaves by. Users set it through Context.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "sake/app/file_body.hpp"
 #include "sake/app/problem.hpp"
+#include "sake/async/sys.hpp"
 #include "sake/http/headers.hpp"
 
 namespace sake {
@@ -49,6 +51,12 @@ class Response {
         constexpr std::size_t kept = 16 * 1024;
         if (body.capacity() > kept) std::string().swap(body);
         body.clear();
+    }
+
+    void copy_body(std::string_view bytes) {
+        if (bytes.size() > body.capacity() && bytes.size() >= sys::worth_large_pages) [[unlikely]]
+            make_large_body(bytes.size());
+        body.assign(bytes);
     }
 
     [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
@@ -118,6 +126,11 @@ class Response {
     }
 
   private:
+    [[gnu::noinline]] void make_large_body(std::size_t size) {
+        body.clear();  // so that it is not copied
+        body.reserve(size);
+        sys::prefer_large_pages(body.data(), size);
+    }
     [[gnu::noinline]] void drop_file() noexcept { file_.reset(); }
     void copy_type(const Response& other) {
         const bool is_own = other.content_type_.data() == other.type_storage_.data();

@@ -344,17 +344,62 @@ inline std::pair<FileDescriptor, FileDescriptor> make_pipe() {
     return pipe;
 }
 
-/// Asks for large pages behind memory that is about to be filled, if it is large itself: 64 MiB then take
-/// some 30 page faults instead of 16,384, which cost more than receiving them.
+/// Asks for large pages behind memory that is about to be filled: 64 MiB then take some 30 page faults instead
+/// of 16,384, which cost more than copying them. Only for as much as this:
+inline constexpr std::size_t worth_large_pages = std::size_t{4} * 1024 * 1024;
 inline void prefer_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] std::size_t size) noexcept {
 #if defined(MADV_HUGEPAGE)
-    constexpr std::size_t worth_it = std::size_t{4} * 1024 * 1024;
-    if (size < worth_it) return;
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t before_first_page = (page - reinterpret_cast<std::uintptr_t>(memory) % page) % page;
     ::madvise(memory + before_first_page, size - before_first_page, MADV_HUGEPAGE);
 #endif
 }
+
+/// Memory in pages of its own. Its size is a multiple of `large_page`, and so is its address, so that large
+/// pages fit behind it. nullptr where there is none.
+inline constexpr std::size_t large_page = std::size_t{2} * 1024 * 1024;
+#if SAKE_HAS_EPOLL  // Linux
+inline constexpr bool has_page_memory = true;
+
+/// A place for it, which nothing may use yet.
+inline char* reserve_pages(std::size_t size) noexcept {
+    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    void* const found = ::mmap(nullptr, size + large_page, PROT_NONE, flags, -1, 0);
+    if (found == MAP_FAILED) return nullptr;
+    char* const first = static_cast<char*>(found);
+    const std::size_t behind = reinterpret_cast<std::uintptr_t>(first) % large_page;
+    const std::size_t before = behind == 0 ? 0 : large_page - behind;
+    if (before != 0) ::munmap(first, before);
+    if (before != large_page) ::munmap(first + before + size, large_page - before);
+    return first + before;
+}
+inline void free_pages(char* pages, std::size_t size) noexcept { ::munmap(pages, size); }
+
+/// Pages that are zero when they are first used.
+inline char* make_pages(std::size_t size) noexcept {
+    char* const pages = reserve_pages(size);
+    if (pages == nullptr) return nullptr;
+    if (::mprotect(pages, size, PROT_READ | PROT_WRITE) != 0) return free_pages(pages, size), nullptr;
+    ::madvise(pages, size, MADV_HUGEPAGE);
+    return pages;
+}
+/// Moves pages to where there is room for more behind them; on failure they stay as they are. Their bytes are
+/// not copied.
+inline char* grow_pages(char* pages, std::size_t size, std::size_t to) noexcept {
+    char* const place = reserve_pages(to);
+    if (place == nullptr) return nullptr;
+    if (::mremap(pages, size, to, MREMAP_MAYMOVE | MREMAP_FIXED, place) == MAP_FAILED) {
+        free_pages(place, to);
+        return nullptr;
+    }
+    return place;
+}
+#else
+inline constexpr bool has_page_memory = false;
+inline char* make_pages(std::size_t) noexcept { return nullptr; }
+inline char* grow_pages(char*, std::size_t, std::size_t) noexcept { return nullptr; }
+inline void free_pages(char*, std::size_t) noexcept {}
+#endif
 
 /// How many file descriptors this process may open: the soft limit.
 inline std::size_t open_file_limit() noexcept {

@@ -42,6 +42,9 @@ class BodyReader {
         return {Step::Kind::data, size, in.substr(0, size)};
     }
 
+    /// This much of a body with a length went by without `read`, no more than `left_in_piece`.
+    void took(std::size_t size) noexcept { left_ -= size; }
+
     /// After refused: the status to answer with, and why.
     [[nodiscard]] int status() const noexcept { return chunks_.status(); }
     [[nodiscard]] std::string_view reason() const noexcept { return chunks_.reason(); }

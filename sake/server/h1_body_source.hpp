@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "sake/app/body_bytes.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/http1/writer.hpp"
 #include "sake/server/deadlines.hpp"
@@ -37,7 +38,7 @@ inline bool H1BodySource::try_read(std::optional<std::string_view>& piece) {
 
 inline bool H1BodySource::read(Turn& turn, std::optional<std::string_view>& piece) {
     H1Reader& reader = exchange_.reader;
-    std::string& text = exchange_.call.request.body_storage;
+    BodyBytes& text = exchange_.call.request.body_storage;
     text.clear();
     for (;;) {
         const H1Reader::Progress progress = reader.read_piece(turn.input(), text);
@@ -48,7 +49,7 @@ inline bool H1BodySource::read(Turn& turn, std::optional<std::string_view>& piec
             state_ = State::ended;
             ended_at_ = now();
         }
-        if (!text.empty()) piece = text;
+        if (!text.empty()) piece = text.view();
         if (!text.empty() || state_ == State::ended) return true;
         if (!receive(turn)) return false;
     }
@@ -61,7 +62,7 @@ inline bool H1BodySource::receive(Turn& turn) {
     Socket& socket = transport_->socket();
     if (is_lost_) return false;
     if (socket.can_receive()) {
-        if (turn.receive()) return true;
+        if (turn.receive(reader)) return true;
         lose();  // the end of the stream within the body
         return false;
     }
@@ -92,7 +93,7 @@ inline void H1BodySource::give_up() { refuse(State::slow, 408, "the request did 
 inline bool H1BodySource::finish(Turn& turn) {
     if (state_ != State::open) return state_ == State::ended;
     H1Reader& reader = exchange_.reader;
-    std::string& rest = exchange_.call.request.body_storage;
+    BodyBytes& rest = exchange_.call.request.body_storage;
     for (;;) {
         rest.clear();
         const H1Reader::Progress progress = reader.read_piece(turn.input(), rest);

@@ -284,7 +284,8 @@ inline H1Connection::Next H1Connection::advance(Turn& turn) {
         }
         if (turn.receives++ >= Turn::most_receives) return Next::yield;
         // The end of the stream within a request: nobody waits for the answer to half a question.
-        if (!turn.receive()) return Next::close;
+        const bool received = state_ == State::body ? turn.receive(exchange_->reader) : turn.receive();
+        if (!received) return Next::close;
     }
 }
 

@@ -5,14 +5,15 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "sake/app/body_bytes.hpp"
 #include "sake/app/call.hpp"
 #include "sake/app/config.hpp"
 #include "sake/app/route_table.hpp"
-#include "sake/async/sys.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/http1/body_reader.hpp"
 #include "sake/http1/framing.hpp"
@@ -56,12 +57,37 @@ class H1Reader {
         return call_.route->streams_body && framing_.body != http1::Framing::Body::none;
     }
     /// Takes what has come of that body and appends it, decoded, to `piece`; nothing more after `complete`.
-    Progress read_piece(Input& input, std::string& piece) {
+    Progress read_piece(Input& input, BodyBytes& piece) {
         if (!input.bytes().empty()) framing_.expect_continue = false;
         const std::size_t before = piece.size();
         const Progress progress = append_body(input, piece, body_limit() - streamed_);
         streamed_ += piece.size() - before;
         return progress;
+    }
+    /// Room in the memory of the body for bytes of it that are still to come, if they may be received there at
+    /// once; else they come by way of the input, which must be empty for that. Not before a client has shown
+    /// that it sends much: no memory waits for what may never come. Never more than is left of the body, since
+    /// what follows it belongs to the next request.
+    [[nodiscard]] std::span<char> room_for_body(const Input& input) {
+        constexpr std::size_t much = 64 * 1024;
+        constexpr std::size_t most = 256 * 1024;
+        if (!input.bytes().empty() || body_.kind() != http1::Framing::Body::length) return {};
+        BodyBytes& body = call_.request.body_storage;
+        const auto left = cast_to<std::size_t>(std::min<std::uint64_t>(body_.left_in_piece(), most));
+        if (call_.route->streams_body) {
+            if (streamed_ < much) return {};
+            body.reserve(body.size() + much);
+            return {body.end(), std::min(left, much)};
+        }
+        if (body.size() < much) return {};
+        make_room(body, std::min(left, much), cast_to<std::size_t>(body_.left_in_piece()));
+        return {body.end(), std::min(left, body.room())};
+    }
+    /// So many bytes were received there.
+    void took(std::size_t size) noexcept {
+        call_.request.body_storage.took(size);
+        body_.took(size);
+        streamed_ += size;
     }
     /// How much of it was taken.
     [[nodiscard]] std::size_t streamed() const noexcept { return streamed_; }
@@ -205,14 +231,14 @@ class H1Reader {
     }
 
     Progress read_body(Input& input) {
-        std::string& body = call_.request.body_storage;
+        BodyBytes& body = call_.request.body_storage;
         const Progress progress = append_body(input, body, body_limit() - body.size());
-        if (progress == Progress::complete) call_.request.body = body;
+        if (progress == Progress::complete) call_.request.body = body.view();
         return progress;
     }
 
     // Appends what has come of the body, decoded, and no more than `room` bytes.
-    Progress append_body(Input& input, std::string& body, std::size_t room) {
+    Progress append_body(Input& input, BodyBytes& body, std::size_t room) {
         for (;;) {
             using Kind = http1::BodyReader::Step::Kind;
             const http1::BodyReader::Step step = body_.read(input.bytes());
@@ -230,13 +256,10 @@ class H1Reader {
         }
     }
 
-    // Ahead of the string, which would double so often that most of the time went into fresh pages; but not
-    // all of what a client announces before it has sent a good part of it.
-    static void make_room(std::string& body, std::size_t piece, std::size_t announced) {
+    // So that it grows seldom; but not all of what a client announces before it has sent a good part of it.
+    static void make_room(BodyBytes& body, std::size_t piece, std::size_t announced) {
         const std::size_t size = body.size() + piece;
-        if (size <= body.capacity()) return;
-        body.reserve(size + std::min(announced, size * 3));
-        sys::prefer_large_pages(body.data(), body.capacity());
+        if (size > body.capacity()) body.reserve(size + std::min(announced, size * 3));
     }
 
     const Config& config_;

@@ -4,10 +4,12 @@
 
 #include <cstddef>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 
 #include "sake/base/byte_buffer.hpp"
+#include "sake/server/h1_reader.hpp"
 #include "sake/server/input.hpp"
 #include "sake/server/output.hpp"
 #include "sake/server/shard.hpp"
@@ -49,14 +51,17 @@ class Turn {
     /// One recv behind what is there. False at the end of the stream, and if the connection is broken.
     bool receive() {
         const Input::Received received = input().receive(transport_.socket_);
-        const SysResult& result = received.result;
-        Socket& socket = transport_.socket_;
-        if (result.would_block()) {
-            socket.blocked(readable);
-        } else if (!received.full && socket.is_drained_by_short_receive()) {
-            socket.watch().drained();
-        }
-        return result.would_block() || (result.ok() && result.value > 0);
+        return note(received.result, received.full);
+    }
+    /// One recv of a body, as large as its reader has room for, or else behind the rest of the input. False as
+    /// above.
+    bool receive(H1Reader& reader) {
+        const std::span<char> room = reader.room_for_body(input());
+        if (room.empty()) return receive();
+        const SysResult result = transport_.socket_.receive(room.data(), room.size());
+        const std::size_t size = result.ok() ? static_cast<std::size_t>(result.value) : 0;
+        reader.took(size);
+        return note(result, size == room.size());
     }
 
     /// Where answers are appended, while nothing is unsent.
@@ -104,6 +109,17 @@ class Turn {
     int answers = 0;
 
   private:
+    // False if nothing more can come.
+    bool note(const SysResult& result, bool is_full) noexcept {
+        Socket& socket = transport_.socket_;
+        if (result.would_block()) {
+            socket.blocked(readable);
+        } else if (!is_full && socket.is_drained_by_short_receive()) {
+            socket.watch().drained();
+        }
+        return result.would_block() || (result.ok() && result.value > 0);
+    }
+
     Shard& shard_;
     Transport& transport_;
     bool is_open_ = false;
