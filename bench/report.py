@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+import bodies
 import compile
 import compute
 import headline
@@ -132,6 +133,8 @@ def sections(results, directory):
         yield "Headline figures", headline.headline_text(results["headline"])
     for title, text in scale.sections(results.get("scale", {})):
         yield title, text
+    if "bodies" in results.get("bodies", {}):
+        yield "Large bodies and files", bodies.bodies_text(results["bodies"])
     if "compile" in results:
         yield "Compiling hello world", compile.compile_text(results["compile"])
     if results.get("workers"):

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import bodies
 import compile
 import compute
 import growth
@@ -141,6 +142,12 @@ def run_headline(options, results, progress):
     print(headline.headline_text(results["headline"]), flush=True)
 
 
+def run_bodies(options, results, progress):
+    progress("large bodies and files")
+    bodies.measure_bodies(options, results.setdefault("bodies", {}))
+    print(bodies.bodies_text(results["bodies"]), flush=True)
+
+
 def run_compile(options, results, progress):
     progress("the cost of compiling")
     results["compile"] = compile.measure_compile(min(options.rounds, FEW_ROUNDS))
@@ -172,6 +179,7 @@ RUN = {
     "requests": run_requests,
     "instructions": run_instructions,
     "scale": run_scale,
+    "bodies": run_bodies,
     "headline": run_headline,
     "compile": run_compile,
     "workers": run_workers,

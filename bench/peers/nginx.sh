@@ -34,6 +34,8 @@ http {
         location = /json { default_type application/json; return 200 '{"message":"Hello, World!"}'; }
         location ~ ^/user/([^/]+)$ { return 200 \$1; }
         location = /files/mebibyte { alias $MEBIBYTE; open_file_cache max=10; default_type application/octet-stream; }
+        location /files/ { alias $(dirname "$MEBIBYTE")/; open_file_cache max=10; default_type application/octet-stream; }
+        location /plain-files/ { alias $(dirname "$MEBIBYTE")/; default_type application/octet-stream; }
 $(seq -f '        location = /route/%g { return 200 "Hello, World!"; }' 100)
     }
 }

@@ -73,15 +73,15 @@ class H1Reader {
         constexpr std::size_t most = 256 * 1024;
         if (!input.bytes().empty() || body_.kind() != http1::Framing::Body::length) return {};
         BodyBytes& body = call_.request.body_storage;
-        const auto left = cast_to<std::size_t>(std::min<std::uint64_t>(body_.left_in_piece(), most));
+        const auto left = cast_to<std::size_t>(body_.left_in_piece());
         if (call_.route->streams_body) {
             if (streamed_ < much) return {};
-            body.reserve(body.size() + much);
+            body.reserve(much);
             return {body.end(), std::min(left, much)};
         }
-        if (body.size() < much) return {};
-        make_room(body, std::min(left, much), cast_to<std::size_t>(body_.left_in_piece()));
-        return {body.end(), std::min(left, body.room())};
+        if (body.size() < much || left == 0) return {};
+        make_room(body, 1, left - 1);
+        return {body.end(), std::min({left, body.room(), most})};
     }
     /// So many bytes were received there.
     void took(std::size_t size) noexcept {
@@ -256,10 +256,11 @@ class H1Reader {
         }
     }
 
-    // So that it grows seldom; but not all of what a client announces before it has sent a good part of it.
+    // So that it grows seldom; but not all of what a client announces before it has sent a good part of it. Not
+    // by a power of two, or the usual sizes, such as 1 MiB, would grow once more for their last bytes.
     static void make_room(BodyBytes& body, std::size_t piece, std::size_t announced) {
         const std::size_t size = body.size() + piece;
-        if (size > body.capacity()) body.reserve(size + std::min(announced, size * 3));
+        if (size > body.capacity()) body.reserve(size + std::min(announced, size * 4));
     }
 
     const Config& config_;

@@ -1,0 +1,135 @@
+"""What large bodies and files cost: Sake's CPU for each way to receive a body and to send one, beside that of raw, which
+keeps no body and makes none; and for files beside that of nginx, with and without its cache of open files."""
+
+from contextlib import ExitStack
+
+from growth import cost
+from programs import FILE, PROGRAMS, RAW, SAKE_FLAGS, Program
+from rounds import FAILURES, interleaved
+from scenarios import KIB, MIB, Scenario
+from servers import start
+from tables import failures_text, good, median_of, number, paragraphs, ratios, spread, table
+
+BODIES = Program("bodies", "bodies.cpp", SAKE_FLAGS)
+NGINX = next(program for program in PROGRAMS if program.name == "nginx")
+
+SIZES = (1 * MIB, 64 * MIB)
+RECEIVED = {"whole, before the handler": "/whole", "co_await ctx.read()": "/pieces"}
+SENT = {
+    "ctx.stream": "/streamed/{}",
+    "returned, with making it": "/returned/{}",
+    "made and dropped, not sent": "/made/{}",
+    "copied by ctx.send": "/copied/{}",
+}
+FILES = {"64kib": 64 * KIB, "1gib": 1024 * MIB}  # a file's name and its size
+CONNECTIONS = {"64kib": 16, "1gib": 1}
+
+
+def make_files():
+    for name, size in FILES.items():
+        path = FILE.parent / name
+        if path.exists() and path.stat().st_size == size:
+            continue
+        with open(path, "wb") as file:
+            for _ in range(max(1, size // MIB)):
+                file.write(b"x" * min(size, MIB))
+
+
+def scenario_of(path, connections=1, body=0, answer=0):
+    """Of the answer nothing counts here but its length, so that no gibibyte has to be made for it."""
+    return Scenario("", path, connections=connections, body=body, answer=range(answer))
+
+
+def started(stack, program, options, *arguments):
+    server = start(program, options, arguments=map(str, arguments))
+    stack.callback(server.stop)
+    return server
+
+
+def measure_size(size, options):
+    """found[way] is a list with the CPU of each round, of "raw, received" and "raw, sent" too."""
+    with ExitStack() as stack:
+        ours = started(stack, BODIES, options, FILE.parent)
+        receiver = started(stack, RAW, options, size, 13)
+        sender = started(stack, RAW, options, 0, size)
+        whats = {"raw, received": lambda: cost(receiver, scenario_of("/", body=size), options)}
+        for way, path in RECEIVED.items():
+            whats[way] = lambda path=path: cost(ours, scenario_of(path, body=size), options)
+        whats["raw, sent"] = lambda: cost(sender, scenario_of("/", answer=size), options)
+        for way, path in SENT.items():
+            answer = 0 if way.startswith("made") else size
+            whats[way] = lambda p=path.format(size), a=answer: cost(ours, scenario_of(p, answer=a), options)
+        return interleaved(whats, options.rounds)
+
+
+def measure_files(options):
+    found = {}
+    with ExitStack() as stack:
+        ours = started(stack, BODIES, options, FILE.parent)
+        nginx = started(stack, NGINX, options)
+        for name, size in FILES.items():
+            whats = {
+                server: lambda s=process, path=f"/{folder}/{name}": cost(
+                    s, scenario_of(path, CONNECTIONS[name], answer=size), options
+                )
+                for server, process, folder in (
+                    ("sake", ours, "files"), ("nginx", nginx, "plain-files"), ("nginx, open files kept", nginx, "files")
+                )
+            }
+            found[name] = interleaved(whats, options.rounds)
+    return found
+
+
+def measure_bodies(options, found):
+    make_files()
+    found["bodies"] = {str(size): measure_size(size, options) for size in SIZES}
+    try:
+        found["files"] = measure_files(options)
+    except FAILURES as reason:
+        found["without files"] = str(reason)
+
+
+# ---- what they say ----------------------------------------------------------------------------------------------
+
+
+def size_text(n):
+    return f"{n // MIB} MiB" if n >= MIB else f"{n // KIB} KiB"
+
+
+def ratio_text(rounds, others):
+    return spread(ratios(rounds, others, "us"))
+
+
+def bodies_table(of_sizes):
+    rows = []
+    for size, of in of_sizes.items():
+        for raw, ways in (("raw, received", RECEIVED), ("raw, sent", SENT)):
+            for way in (raw, *ways):
+                rounds = of.get(way, [])
+                rows.append([
+                    size_text(int(size)), way, number(median_of(rounds, "us"), 0),
+                    ratio_text(rounds, of.get(raw, [])), str(len(good(rounds))),
+                ])
+    failures = failures_text({f"{size}, {way}": r for size, of in of_sizes.items() for way, r in of.items()})
+    return paragraphs(table(["", "", "CPU us", "to raw", "rounds"], rows), failures)
+
+
+def files_table(of_files):
+    rows = []
+    for name, of in of_files.items():
+        for server, rounds in of.items():
+            ratio = "1.00" if server == "sake" else ratio_text(rounds, of["sake"])
+            rows.append([size_text(FILES[name]), server, number(median_of(rounds, "us"), 1), ratio,
+                         str(len(good(rounds)))])
+    failures = failures_text({f"{name}, {server}": r for name, of in of_files.items() for server, r in of.items()})
+    return paragraphs(table(["", "", "CPU us for a file", "Sake's requests per CPU-second to its", "rounds"], rows),
+                      failures)
+
+
+def bodies_text(found):
+    parts = [bodies_table(found["bodies"])]
+    if "files" in found:
+        parts.append(files_table(found["files"]))
+    if "without files" in found:
+        parts.append(f"Files were not measured: {found['without files']}")
+    return paragraphs(*parts)
