@@ -1,11 +1,15 @@
 """What large bodies and files cost: Sake's CPU for each way to receive a body and to send one, beside that of raw, which
 keeps no body and makes none; and for files beside that of nginx, with and without its cache of open files."""
 
+import os
+import socket
+import time
 from contextlib import ExitStack
 
 from growth import cost
+from machine import await_quiet
 from programs import FILE, PROGRAMS, RAW, SAKE_FLAGS, Program
-from rounds import FAILURES, interleaved
+from rounds import FAILURES, Skipped, interleaved
 from scenarios import KIB, MIB, Scenario
 from servers import start
 from tables import failures_text, good, median_of, number, paragraphs, ratios, spread, table
@@ -40,6 +44,53 @@ def scenario_of(path, connections=1, body=0, answer=0):
     return Scenario("", path, connections=connections, body=body, answer=range(answer))
 
 
+class Download:
+    """A client that knows beforehand how many bytes an answer has, since `load` reads none that comes in chunks."""
+
+    def __init__(self, server, path):
+        self.request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
+        self.connection = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+        self.buffer = bytearray(256 * KIB)
+
+    def read(self, size):
+        self.connection.sendall(self.request)
+        while size > 0:
+            received = self.connection.recv_into(self.buffer, min(size, len(self.buffer)))
+            if received == 0:
+                raise Skipped("closed in the middle of an answer")
+            size -= received
+
+    def read_one(self):
+        """How many bytes it has: nothing comes behind it for a while."""
+        self.connection.sendall(self.request)
+        size = 0
+        try:
+            while received := self.connection.recv_into(self.buffer):
+                size += received
+                self.connection.settimeout(0.2)
+        except TimeoutError:
+            self.connection.settimeout(10)
+        return size
+
+
+def cost_of_download(server, path, options):
+    """Microseconds of the server's CPU for an answer, as `cost` finds it."""
+    cpus = os.sched_getaffinity(0)
+    if options.client_cpu is not None:
+        os.sched_setaffinity(0, {options.client_cpu})
+    try:
+        client = Download(server, path)
+        size, count = client.read_one(), 0
+        await_quiet()
+        before, deadline = server.cpu_seconds(), time.monotonic() + options.seconds
+        while time.monotonic() < deadline or count == 0:
+            client.read(size)
+            count += 1
+        return {"us": (server.cpu_seconds() - before) / count * 1e6, "errors": 0}
+    finally:
+        os.sched_setaffinity(0, cpus)
+
+
 def started(stack, program, options, *arguments):
     server = start(program, options, arguments=map(str, arguments))
     stack.callback(server.stop)
@@ -55,10 +106,9 @@ def measure_size(size, options):
         whats = {"raw, received": lambda: cost(receiver, scenario_of("/", body=size), options)}
         for way, path in RECEIVED.items():
             whats[way] = lambda path=path: cost(ours, scenario_of(path, body=size), options)
-        whats["raw, sent"] = lambda: cost(sender, scenario_of("/", answer=size), options)
+        whats["raw, sent"] = lambda: cost_of_download(sender, "/", options)
         for way, path in SENT.items():
-            answer = 0 if way.startswith("made") else size
-            whats[way] = lambda p=path.format(size), a=answer: cost(ours, scenario_of(p, answer=a), options)
+            whats[way] = lambda path=path.format(size): cost_of_download(ours, path, options)
         return interleaved(whats, options.rounds)
 
 

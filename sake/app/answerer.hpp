@@ -2,6 +2,7 @@
 // while its handlers run as coroutines. They see it as a BodyWriter.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -41,6 +42,9 @@ class Answerer {
     void break_off() noexcept {
         if (state_ == State::begun) state_ = State::broken;
     }
+    /// Whether a part of what is written has been announced to the client and not sent yet, so that nothing
+    /// else can follow.
+    [[nodiscard]] bool owes() const noexcept { return owed_ > 0; }
     /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
     virtual void give_up() noexcept = 0;
 
@@ -59,6 +63,7 @@ class Answerer {
         complete  // nothing more is to be sent: it is the answer to a HEAD
     };
     State state_ = State::whole;
+    std::size_t owed_ = 0;
 };
 
 }  // namespace detail

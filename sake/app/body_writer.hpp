@@ -121,7 +121,8 @@ class [[nodiscard]] WriteWait final : public ClientWait {
     }
     void give_up_rest() noexcept override {
         Call* const call = call_.get();
-        if (call != nullptr && !bytes_.empty() && bytes_.size() < size_) call->answerer->break_off();
+        if (call == nullptr || bytes_.empty()) return;
+        if (bytes_.size() < size_ || call->answerer->owes()) call->answerer->break_off();
     }
     void be_late() override { call_.running().answerer->give_up(); }
 

@@ -136,7 +136,8 @@ class [[nodiscard]] EventWait final : public ClientWait {
     }
     void give_up_rest() noexcept override {
         Call* const call = sender_.call().get();
-        if (call != nullptr && !left_.empty() && left_.size() < text_.size()) call->answerer->break_off();
+        if (call == nullptr || left_.empty()) return;
+        if (left_.size() < text_.size() || call->answerer->owes()) call->answerer->break_off();
     }
     void be_late() override { sender_.call().running().answerer->give_up(); }
 

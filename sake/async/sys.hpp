@@ -344,8 +344,8 @@ inline std::pair<FileDescriptor, FileDescriptor> make_pipe() {
     return pipe;
 }
 
-/// Asks for large pages behind memory that is about to be filled: 64 MiB then take some 30 page faults instead
-/// of 16,384, which cost more than copying them. Only for as much as this:
+/// Asks for large pages behind memory that is about to be filled: 64 MiB then take some 30 page faults
+/// instead of 16,384, which cost more than copying them. Only for as much as this:
 inline constexpr std::size_t worth_large_pages = std::size_t{4} * 1024 * 1024;
 inline void prefer_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] std::size_t size) noexcept {
 #if defined(MADV_HUGEPAGE)

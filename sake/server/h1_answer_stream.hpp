@@ -101,7 +101,6 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
     }
 }
 
-// No more than one piece of the bytes is copied, if the socket does not take all of it.
 inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
     for (;;) {
         Output::Result result = Output::Result::sent;
@@ -113,26 +112,35 @@ inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
             if (bytes.empty() || state_ == State::complete) result = turn.send();
         }
         if (result == Output::Result::sent && state_ == State::complete) bytes = {};
-        if (result == Output::Result::sent && !bytes.empty()) {
-            const std::size_t most = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
-            const std::string_view piece = bytes.substr(0, most);
-            result = send_piece(turn, piece);
-            bytes.remove_prefix(piece.size());
-        }
+        if (result == Output::Result::sent && !bytes.empty()) result = send_chunk(turn, bytes);
         if (result == Output::Result::failed) lose();
         if (result != Output::Result::sent) return false;
         if (bytes.empty()) return true;
     }
 }
 
-inline Output::Result H1AnswerStream::send_piece(Turn& turn, std::string_view piece) {
+// One chunk, or the rest of one that has begun. What the socket does not take of it stays where it is, in the
+// bytes of the write, but for a small rest, which is copied: then all of the bytes are on their way.
+inline Output::Result H1AnswerStream::send_chunk(Turn& turn, std::string_view& bytes) {
+    constexpr std::size_t largest = std::size_t{1024} * 1024;  // each costs the client a wake-up
     constexpr std::size_t worth_copying = 16 * 1024;
+    const std::size_t most_kept = std::clamp<std::size_t>(shard_->config.output_soft_limit, 1, 64 * 1024);
     const std::string_view end = is_chunked_ ? http1::chunk_end : std::string_view();
-    sent_ += piece.size();
-    if (is_chunked_) turn.gathered().append(http1::ChunkLine(piece.size()).view());
-    if (piece.size() > worth_copying) return turn.send_with(piece, end);
-    turn.gathered().append(piece).append(end);
-    return turn.send();
+    const std::string_view piece = bytes.substr(0, owes() ? owed_ : largest);
+    if (is_chunked_ && !owes()) turn.gathered().append(http1::ChunkLine(piece.size()).view());
+    std::string_view left = piece;
+    Output::Result result = Output::Result::sent;
+    if (piece.size() > std::min(worth_copying, most_kept)) {
+        result = turn.send_with(left, end, most_kept);
+    } else {
+        turn.gathered().append(piece).append(end);
+        left = {};
+        result = turn.send();
+    }
+    owed_ = left.size();
+    sent_ += piece.size() - left.size();
+    bytes.remove_prefix(piece.size() - left.size());
+    return result;
 }
 
 inline void H1AnswerStream::append_head(Turn& turn) {
@@ -169,7 +177,8 @@ inline const Config& H1AnswerStream::config() const noexcept { return shard_->co
 
 inline bool H1AnswerStream::end(Turn& turn) {
     const CallRunner& runner = exchange_.runner;
-    const bool is_whole = !is_lost_ && state_ != State::broken && exchange_.call.cause != AnswerCause::cut &&
+    const bool is_whole = !is_lost_ && state_ != State::broken && !owes() &&
+                          exchange_.call.cause != AnswerCause::cut &&
                           (!runner.has_failed() || runner.has_ended_early());
     if (!is_whole) {
         exchange_.call.cause = AnswerCause::cut;

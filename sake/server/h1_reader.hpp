@@ -64,10 +64,10 @@ class H1Reader {
         streamed_ += piece.size() - before;
         return progress;
     }
-    /// Room in the memory of the body for bytes of it that are still to come, if they may be received there at
-    /// once; else they come by way of the input, which must be empty for that. Not before a client has shown
-    /// that it sends much: no memory waits for what may never come. Never more than is left of the body, since
-    /// what follows it belongs to the next request.
+    /// Room in the memory of the body for bytes of it that are still to come, if they may be received there
+    /// at once; else they come by way of the input, which must be empty for that. Not before a client has
+    /// shown that it sends much: no memory waits for what may never come. Never more than is left of the
+    /// body, since what follows it belongs to the next request.
     [[nodiscard]] std::span<char> room_for_body(const Input& input) {
         constexpr std::size_t much = 64 * 1024;
         constexpr std::size_t most = 256 * 1024;
@@ -256,8 +256,8 @@ class H1Reader {
         }
     }
 
-    // So that it grows seldom; but not all of what a client announces before it has sent a good part of it. Not
-    // by a power of two, or the usual sizes, such as 1 MiB, would grow once more for their last bytes.
+    // So that it grows seldom; but not all of what a client announces before it has sent a good part of it.
+    // Not by a power of two, or the usual sizes, such as 1 MiB, would grow once more for their last bytes.
     static void make_room(BodyBytes& body, std::size_t piece, std::size_t announced) {
         const std::size_t size = body.size() + piece;
         if (size > body.capacity()) body.reserve(size + std::min(announced, size * 4));

@@ -62,8 +62,8 @@ class H1Stream {
 };
 
 /// An answer in pieces: chunks, or for HTTP/1.0 all up to the end of the connection. What write returned for
-/// has been taken by the socket. A cancelled write may leave the rest of one chunk behind, as unsent; if more
-/// of its bytes are left, the answer is broken.
+/// has been taken by the socket. A cancelled write may leave a small rest of one chunk behind, as unsent; if
+/// more of its bytes are left, the answer is broken.
 class H1AnswerStream final : public Answerer, private H1Stream {
   public:
     using H1Stream::close;
@@ -73,6 +73,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
         attach(shard, transport);
         state_ = State::whole;
         sent_ = 0;
+        owed_ = 0;
         farewell.clear();
     }
 
@@ -95,7 +96,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
   private:
     void append_head(Turn& turn);
     bool send(Turn& turn, std::string_view& bytes);
-    Output::Result send_piece(Turn& turn, std::string_view piece);
+    Output::Result send_chunk(Turn& turn, std::string_view& bytes);
     void append_piece(Turn& turn, std::string_view piece);
 
     std::uint64_t sent_ = 0;

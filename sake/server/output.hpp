@@ -48,6 +48,10 @@ class OutputPiece {
     }
     [[nodiscard]] FileRange& range() noexcept { return range_; }
     void take(std::size_t size) noexcept { taken_ += size; }
+    /// Has more than this much of a borrowed text left to its owner, if the socket does not take it: it is
+    /// not kept then, nor is what follows it.
+    void leave_beyond(std::size_t most) noexcept { most_kept_ = most; }
+    [[nodiscard]] bool is_left() const noexcept { return text().size() > most_kept_; }
     /// What it is from now on, on its own: what is left of it.
     [[nodiscard]] OutputPiece kept() {
         return borrowed_.empty() || is_lasting_ ? std::move(*this) : OutputPiece(std::string(text()));
@@ -61,10 +65,11 @@ class OutputPiece {
     std::string_view borrowed_;
     bool is_lasting_ = false;  // what is borrowed is there for as long as the program
     std::size_t taken_ = 0;
+    std::size_t most_kept_ = std::string_view::npos;
     FileRange range_;
 };
 
-/// What the socket did not take.
+/// What the socket did not take; no pieces if all of that is left to its owner.
 struct UnsentOutput {
     OwningList<OutputPiece> pieces;
     TimePoint since;
@@ -98,7 +103,8 @@ class Output {
     }
 
     /// Sends what is gathered with pieces behind it, the first and those that follow it, which are not copied
-    /// but moved from; of one that is borrowed, what is left is copied. Not while anything is unsent.
+    /// but moved from; of one that is borrowed, what is left is copied, unless it is left to its owner. Not
+    /// while anything is unsent.
     Result flush_with(Socket& socket, ByteBuffer& gathered, OutputPiece* pieces) {
         Sending sending{gathered.view(), pieces};
         const Result result = sending.run(socket);
@@ -198,7 +204,7 @@ class Output {
         unsent_->since = socket.watch().reactor().now();
         unsent_->sent = sending.sent;
         if (!sending.text.empty()) unsent_->pieces.push_back(new OutputPiece(std::string(sending.text)));
-        for (OutputPiece* each = sending.pieces; each != nullptr; each = each->next) {
+        for (OutputPiece* each = sending.pieces; each != nullptr && !each->is_left(); each = each->next) {
             if (!each->is_empty()) unsent_->pieces.push_back(new OutputPiece(each->kept()));
         }
     }

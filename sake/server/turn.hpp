@@ -53,8 +53,8 @@ class Turn {
         const Input::Received received = input().receive(transport_.socket_);
         return note(received.result, received.full);
     }
-    /// One recv of a body, as large as its reader has room for, or else behind the rest of the input. False as
-    /// above.
+    /// One recv of a body, as large as its reader has room for, or else behind the rest of the input. False
+    /// as above.
     bool receive(H1Reader& reader) {
         const std::span<char> room = reader.room_for_body(input());
         if (room.empty()) return receive();
@@ -79,12 +79,16 @@ class Turn {
     }
 
     /// Sends what is gathered with this and an end behind it, which are not copied unless the socket does not
-    /// take them.
-    Output::Result send_with(std::string_view text, std::string_view end) {
+    /// take them. Of the text no more than `most_kept` bytes are copied: if more are left they stay in
+    /// `text`, to be sent by another call, with the end.
+    Output::Result send_with(std::string_view& text, std::string_view end, std::size_t most_kept) {
         OutputPiece piece(text);
         OutputPiece last(end);
         piece.next = &last;
-        return transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
+        piece.leave_beyond(most_kept);
+        const Output::Result result = transport_.output_.flush_with(transport_.socket_, gathered(), &piece);
+        text = piece.is_left() ? piece.text() : std::string_view();
+        return result;
     }
     /// Sends this behind all else: gathers it, unless something is unsent.
     void append(std::string_view text) {
