@@ -115,6 +115,47 @@ TEST_CASE("where the system cannot send a file by itself, it is copied") {
                 });
 }
 
+TEST_CASE(
+    "a file that is on a disk is waited for in small pieces, and one in memory is not asked about twice") {
+    const TemporaryDirectory place;
+    const std::string content = pattern_bytes(3'000'001);
+    place.write("f", content);
+    place.write("small", content.substr(0, 65'536));
+    place.write("medium", content.substr(0, 65'537));
+    place.write("large", content.substr(0, 524'288));
+    with_server([&](Engine& app) { app.static_files("/", place.path()); },
+                [&](TestServer& server) {
+                    RawClient client = server.connect();
+                    const auto ask = [&](std::string_view path) {
+                        faults::reset_calls();
+                        client.send(request_for(path));
+                        return client.read_response().body;
+                    };
+                    CHECK((ask("/small") == content.substr(0, 65'536)));
+                    CHECK(faults::calls("preadv2") == 0);
+                    CHECK((ask("/large") == content.substr(0, 524'288)));
+                    for (const int error : {EAGAIN, EOPNOTSUPP, ENOSYS, EIO}) {
+                        CAPTURE(error);
+                        const bool waits = error == EAGAIN;
+                        const ScopedFaults active(FaultPlan().fail_range("preadv2", 1, 1'000'000, error));
+                        CHECK((ask("/f") == content));
+                        if (waits) CHECK(faults::calls("sendfile") >= 3'000'000 / 65'536);
+                        CHECK((ask("/small") == content.substr(0, 65'536)));
+                        CHECK(faults::calls("preadv2") == 0);
+                        CHECK((ask("/medium") == content.substr(0, 65'537)));
+                        CHECK(faults::calls("preadv2") >= 1);
+                    }
+                    // Some of it is in memory, and a socket takes what it likes.
+                    const ScopedFaults active(FaultPlan(3)
+                                                  .fail_nth("preadv2", 2, EAGAIN)
+                                                  .fail_nth("preadv2", 4, EAGAIN)
+                                                  .fail_nth("preadv2", 5, EAGAIN)
+                                                  .short_io("sendfile", 0.5, 50'000)
+                                                  .fail_randomly("sendfile", 0.2, EAGAIN));
+                    CHECK((ask("/f") == content));
+                });
+}
+
 TEST_CASE("P9: a file that is cut while it is sent ends the connection, with no byte that was not in it") {
     const TemporaryDirectory place;
     make_sparse(place.path("f"), large);

@@ -20,7 +20,8 @@ struct FileRange {
     FileDescriptor file;
     std::uint64_t offset = 0;
     std::uint64_t length = 0;
-    int borrowed = -1;  // in place of the file, if a later piece of the same body owns that
+    int borrowed = -1;           // in place of the file, if a later piece of the same body owns that
+    std::uint64_t asked_to = 0;  // up to here the system was asked to read it ahead
 
     [[nodiscard]] int fd() const noexcept { return file ? file.get() : borrowed; }
 };

@@ -175,6 +175,26 @@ inline SysResult send_file(int socket, int file, std::uint64_t& offset, std::siz
     return copy_file(socket, file, offset, count);
 }
 
+/// Whether whoever wants this byte of a file has to wait for a disk. False also where the system cannot tell.
+inline bool waits_for_disk([[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset) noexcept {
+#if SAKE_HAS_EPOLL && defined(RWF_NOWAIT)
+    char byte;
+    const iovec place{&byte, 1};
+    return retry([&] { return ::preadv2(file, &place, 1, static_cast<off_t>(offset), RWF_NOWAIT); })
+        .would_block();
+#else
+    return false;
+#endif
+}
+
+/// Has the system begin to read this part of a file, without waiting for it.
+inline void read_ahead([[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset,
+                       [[maybe_unused]] std::uint64_t size) noexcept {
+#if defined(POSIX_FADV_WILLNEED)
+    ::posix_fadvise(file, static_cast<off_t>(offset), static_cast<off_t>(size), POSIX_FADV_WILLNEED);
+#endif
+}
+
 /// The smallest number that a descriptor of ours may have. Those below are standard input, output and error
 /// for all of the program, also where they are closed.
 inline constexpr int first_own_number = 3;

@@ -122,8 +122,7 @@ class Output {
         std::string_view text;
         OutputPiece* pieces;
         std::uint64_t sent = 0;
-        // A disk may be slow, so as much of a file at a time as any disk reads in a few milliseconds.
-        std::uint64_t file_bytes_left = std::uint64_t{1} << 20;
+        std::uint64_t file_bytes_left = most_of_files;
 
         Result run(Socket& socket) {
             for (;;) {
@@ -141,6 +140,10 @@ class Output {
 
       private:
         static constexpr int took_enough = ECANCELED;  // no send gives it
+        // Of files at a time; much less where that waits for a disk, which may be slow.
+        static constexpr std::uint64_t most_of_files = 512 * 1024;
+        static constexpr std::uint64_t most_from_disk = 64 * 1024;
+        static constexpr std::uint64_t most_ahead = 1024 * 1024;
 
         void skip_what_is_sent() noexcept {
             if (!text.empty()) return;
@@ -156,12 +159,29 @@ class Output {
             if (file_bytes_left == 0) return {-1, took_enough};
             FileRange& range = pieces->range();
             const std::uint64_t before = range.offset;
-            const std::uint64_t most = std::min(range.length, file_bytes_left);
+            const std::uint64_t most = bytes_at_once(range);
+            if (most == 0) return {-1, took_enough};
             const SysResult result = socket.send_file(range.fd(), range.offset, cast_to<std::size_t>(most));
             range.length -= range.offset - before;
             file_bytes_left -= range.offset - before;
             // A file that was cut short meanwhile: its answer cannot be completed.
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
+        }
+
+        // How much of it may be sent now. Of what is still on a disk nothing, at first: the system is asked
+        // to read it, and the others have their turn, and ask for theirs. Only then is a little of it waited
+        // for.
+        std::uint64_t bytes_at_once(FileRange& range) noexcept {
+            const std::uint64_t most = std::min(range.length, file_bytes_left);
+            if (most <= most_from_disk) return most;
+            if (!sys::waits_for_disk(range.fd(), range.offset + most - 1)) return most;
+            if (range.asked_to <= range.offset) {
+                sys::read_ahead(range.fd(), range.offset, most_ahead);
+                range.asked_to = range.offset + most_ahead;
+                return 0;
+            }
+            file_bytes_left = most_from_disk;
+            return most_from_disk;
         }
 
         SysResult send_text(Socket& socket) noexcept {

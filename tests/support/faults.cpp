@@ -45,6 +45,7 @@
     X(pipe2)                     \
     X(poll)                      \
     X(pread)                     \
+    X(preadv2)                   \
     X(read)                      \
     X(recv)                      \
     X(send)                      \
@@ -78,6 +79,7 @@ int __real_openat(int, const char*, int, ...);
 int __real_pipe2(int*, int);
 int __real_poll(pollfd*, nfds_t, int);
 ssize_t __real_pread(int, void*, size_t, off_t);
+ssize_t __real_preadv2(int, const iovec*, int, off_t, int);
 ssize_t __real_read(int, void*, size_t);
 ssize_t __real_recv(int, void*, size_t, int);
 ssize_t __real_send(int, const void*, size_t, int);
@@ -582,6 +584,12 @@ ssize_t __wrap_pread(int fd, void* buffer, size_t length, off_t offset) {
     const auto verdict = judge(Call::pread, {.fd = fd, .length = length, .readiness = EPOLLIN});
     return verdict.error != 0 ? harness::fail(verdict.error)
                               : __real_pread(fd, buffer, verdict.length, offset);
+}
+
+ssize_t __wrap_preadv2(int fd, const iovec* pieces, int count, off_t offset, int flags) {
+    const auto verdict = judge(Call::preadv2, {.fd = fd, .length = 1, .readiness = EPOLLIN});
+    return verdict.error != 0 ? harness::fail(verdict.error)
+                              : __real_preadv2(fd, pieces, count, offset, flags);
 }
 
 ssize_t __wrap_read(int fd, void* buffer, size_t length) {
