@@ -21,15 +21,17 @@ int main(int argc, char** argv) {
 
     // Receiving.
     app.post("/whole", [](sake::Context& ctx) { ctx.text(std::to_string(ctx.body().size())); });
-    app.post("/pieces", [](sake::Context& ctx) -> sake::Task<> {
-           std::size_t size = 0;
-           for (;;) {
-               const auto piece = co_await ctx.read();
-               if (!piece) break;
-               size += piece->size();
-           }
-           ctx.text(std::to_string(size));
-       }).stream_body();
+    app.post("/pieces",
+             [](sake::Context& ctx) -> sake::Task<> {
+                 std::size_t size = 0;
+                 for (;;) {
+                     const auto piece = co_await ctx.read();
+                     if (!piece) break;
+                     size += piece->size();
+                 }
+                 ctx.text(std::to_string(size));
+             })
+        .stream_body();
 
     // Sending. What is returned has to be made first, so /made makes it and sends only how long it is.
     const std::string bytes(largest_body, 'x');

@@ -19,10 +19,11 @@ NGINX = next(program for program in PROGRAMS if program.name == "nginx")
 
 SIZES = (1 * MIB, 64 * MIB)
 RECEIVED = {"whole, before the handler": "/whole", "co_await ctx.read()": "/pieces"}
+RETURNED, MADE, LESS_MAKING = "returned, with making it", "made and dropped, not sent", "returned, less making it"
 SENT = {
     "ctx.stream": "/streamed/{}",
-    "returned, with making it": "/returned/{}",
-    "made and dropped, not sent": "/made/{}",
+    RETURNED: "/returned/{}",
+    MADE: "/made/{}",
     "copied by ctx.send": "/copied/{}",
 }
 FILES = {"64kib": 64 * KIB, "1gib": 1024 * MIB}  # a file's name and its size
@@ -154,10 +155,17 @@ def ratio_text(rounds, others):
     return spread(ratios(rounds, others, "us"))
 
 
+def without(rounds, others):
+    """The cost less another's in the same round, where both have one."""
+    both = [(a, b) for a, b in zip(rounds, others) if "us" in a and "us" in b]
+    return [{"us": a["us"] - b["us"]} for a, b in both] if len(both) == len(rounds) else []
+
+
 def bodies_table(of_sizes):
     rows = []
     for size, of in of_sizes.items():
-        for raw, ways in (("raw, received", RECEIVED), ("raw, sent", SENT)):
+        of = {**of, LESS_MAKING: without(of.get(RETURNED, []), of.get(MADE, []))}
+        for raw, ways in (("raw, received", [*RECEIVED]), ("raw, sent", [*SENT, LESS_MAKING])):
             for way in (raw, *ways):
                 rounds = of.get(way, [])
                 rows.append([
