@@ -9980,7 +9980,7 @@ class SimulatedPoller final : public Poller {
     Found wait(std::chrono::milliseconds timeout, Array<PollEvent>& events) override {
         Found found = real_->wait(std::chrono::milliseconds(0), events);
         if (events.empty() && timeout.count() != 0) found = wait_or_jump(events);
-        if (!events.empty()) given_up_on_.reset();
+        if (!events.empty()) given_up_on_ = none;
         return found;
     }
 
@@ -10021,12 +10021,20 @@ class SimulatedPoller final : public Poller {
                std::any_of(watches_.begin(), watches_.end(), [](Watch* each) { return each->is_awaited(); });
     }
 
+    // On other threads, and at descriptors.
+    struct Others {
+        std::size_t work = 0;
+        std::size_t waits_begun = 0;
+        bool operator==(const Others&) const = default;
+    };
+    static constexpr Others none{0, static_cast<std::size_t>(-1)};
+
     // In vain only once, until something comes or there is more to wait for.
     Found wait_for_others(Array<PollEvent>& events) {
-        const std::pair others(reactor_->outside_work(), waits_begun_);
+        const Others others{reactor_->outside_work(), waits_begun_};
         if (given_up_on_ == others) return Found::all;
         const Found found = wait_in_real_time(
-            others.first != 0 ? options_.thread_patience : options_.descriptor_patience, events);
+            others.work != 0 ? options_.thread_patience : options_.descriptor_patience, events);
         if (events.empty()) given_up_on_ = others;
         return found;
     }
@@ -10057,8 +10065,7 @@ class SimulatedPoller final : public Poller {
     TimePoint horizon_ = TimePoint::max();  // of run_to: time goes no further
     bool has_arrived_ = false;
     std::size_t waits_begun_ = 0;  // for descriptors
-    std::optional<std::pair<std::size_t, std::size_t>>
-        given_up_on_;  // the work and the waits that kept silent
+    Others given_up_on_ = none;  // those that kept silent
 };
 
 }  // namespace detail
@@ -12939,7 +12946,7 @@ class PipelineRun {
     void run_threads(const std::stop_token& stop) {
         const auto cancel = [this]() noexcept { abandon(std::make_exception_ptr(Cancelled())); };
         const std::stop_callback on_stop(stop, cancel);
-        std::vector<ThreadHandle<void>> threads;
+        Array<ThreadHandle<void>> threads;
         try {
             start(threads, std::make_index_sequence<size>());
         } catch (...) {
@@ -12954,14 +12961,14 @@ class PipelineRun {
     }
 
     template <std::size_t... index>
-    void start(std::vector<ThreadHandle<void>>& threads, std::index_sequence<index...>) {
+    void start(Array<ThreadHandle<void>>& threads, std::index_sequence<index...>) {
         ((running_[index] = std::get<index>(stages_).threads), ...);
         // A thread without a place in the vector would be joined before the others are told to end.
         threads.reserve((static_cast<std::size_t>(std::get<index>(stages_).threads) + ...));
         (start_stage<index>(threads), ...);
     }
     template <std::size_t index>
-    void start_stage(std::vector<ThreadHandle<void>>& threads) {
+    void start_stage(Array<ThreadHandle<void>>& threads) {
         const std::string name = "pipeline " + std::to_string(index + 1);
         for (int i = 0; i < std::get<index>(stages_).threads && !is_abandoned_; ++i) {
             threads.push_back(thread::spawn(thread::Name(name), [this] { work<index>(); }));
@@ -16704,18 +16711,18 @@ inline std::string missing_key(const Json::exception& error) {
 /// The name of the top-level member that does not fit T, or nothing. nlohmann does not say which one failed
 /// to convert, but it does say which one is missing: so the members are added one by one, as it asks for
 /// them, and then the others, until it fails as it did with all of them.
-template <class T>
-std::string culprit(Json document) {
-    JsonFit<Json>::tame(document);
-    Json tried = Json::object();
+template <class T, class Value>
+std::string culprit(Value document) {
+    JsonFit<Value>::tame(document);
+    Value tried = Value::object();
     std::string key;
     for (std::size_t left = document.size() + 1; left > 0; --left) {
         try {
-            static_cast<void>(tried.get<T>());
+            static_cast<void>(tried.template get<T>());
             key = document.empty() ? std::string() : document.begin().key();
-        } catch (const Json::type_error&) {
+        } catch (const typename Value::type_error&) {
             return key;
-        } catch (const Json::out_of_range& error) {
+        } catch (const typename Value::out_of_range& error) {
             key = missing_key(error);
         } catch (const std::exception&) {
             return {};  // a from_json of the program that does not like half an object
@@ -17908,7 +17915,7 @@ class CallBuilder {
     [[nodiscard]] const Refusal* end() {
         if (request_.base == nullptr) {
             request_.base = request_.storage.data();
-            request_.fields = request_.own_fields;
+            request_.fields = {request_.own_fields.data(), request_.own_fields.size()};
         }
         if (!request_.resolve_target()) return &bad_target;
         return request_.is_for_https() && scheme_ != "https" ? &misdirected : nullptr;
@@ -24059,6 +24066,7 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
     for (const auto& [name, value] : document.headers) builder.field(name, value);
     if (builder.end() != nullptr) throw std::invalid_argument("worker document: it describes no request");
     apply_response(call.response, std::move(document.response));
+    call.request.body = "";
     if (!document.body.empty()) call.request.body = call.request.keep(std::move(document.body));
     for (const auto& [name, value] : document.params) builder.param(value);
     call.route = &route;
@@ -25957,7 +25965,8 @@ class H1Reader {
         std::string_view rest = input.bytes();
         framing_ = http1::decide_framing(head_, rest.data(), hosts_);
         CallBuilder builder(call_);
-        builder.take(rest.data(), head_.method, head_.method_name, head_.target, head_.fields);
+        builder.take(rest.data(), head_.method, head_.method_name, head_.target,
+                     {head_.fields.data(), head_.fields.size()});
         if (framing_.refuse_status != 0) return refuse(framing_.refuse_status, framing_.reason);
         if (const Refusal* const refusal = builder.end()) return refuse(refusal->status, refusal->reason);
         routes_.route(call_);

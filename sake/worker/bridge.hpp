@@ -194,6 +194,7 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
     for (const auto& [name, value] : document.headers) builder.field(name, value);
     if (builder.end() != nullptr) throw std::invalid_argument("worker document: it describes no request");
     apply_response(call.response, std::move(document.response));
+    call.request.body = "";
     if (!document.body.empty()) call.request.body = call.request.keep(std::move(document.body));
     for (const auto& [name, value] : document.params) builder.param(value);
     call.route = &route;
