@@ -386,7 +386,7 @@ TEST_CASE("the pace of a slow reader is that of the whole answer, not of each pi
                 });
             },
             [&](TestClient& client) {
-                TestConnection connection = client.connect(each.at_a_time);
+                TestConnection connection = client.connect(each.at_a_time + 16);  // a piece and its framing
                 connection.send(get_request("/"));
                 for (int i = 0; i < 100 && cancelled == 0; ++i) {
                     client.advance(4s);
