@@ -25464,6 +25464,7 @@ class H1Stream {
     void attach(Shard& shard, Transport& transport) noexcept {
         shard_ = &shard;
         transport_ = &transport;
+        awaited_.reset();
         is_lost_ = false;
     }
     [[nodiscard]] TimePoint now() const noexcept;
