@@ -29464,7 +29464,8 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
     }
 
     /// Calls `f()`, which may be a coroutine, when a graceful stop begins; several one after the other. run()
-    /// waits for it within Config::shutdown_grace. What it throws goes to the log.
+    /// waits for it within Config::shutdown_grace. What it throws goes to the log, with the place of this
+    /// call, which `file` and `line` are unless you give others.
     template <class F>
     Engine& on_stop(F f, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
         return add_hook(detail::LifeHook::Kind::stop, {}, {file, line}, std::move(f));
@@ -29472,8 +29473,8 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
 
     /// Calls `f()` or `f(std::stop_token)` every `period` while the engine runs, first when one has passed.
     /// It may be a coroutine; if a call takes longer, those that are missed are left out. What it throws goes
-    /// to the log, and the next call comes all the same. At a stop, a call that runs is told by the token,
-    /// and waited for. Throws std::invalid_argument if the period is not positive.
+    /// to the log as with on_stop, and the next call comes all the same. At a stop, a call that runs is told
+    /// by the token, and waited for. Throws std::invalid_argument if the period is not positive.
     template <class Rep, class Period, class F>
     Engine& every(std::chrono::duration<Rep, Period> period, F f, const char* file = __builtin_FILE(),
                   int line = __builtin_LINE()) {
@@ -29484,9 +29485,9 @@ class Engine : public detail::Verbs<Engine, detail::PatternUse::route> {
 
     /// Runs `f(std::stop_token)` beside the requests of each run, from its start to its stop, of which the
     /// token tells: a plain function on a thread of its own, a coroutine on the loop. run() waits for its
-    /// end, and what it throws goes to the log. While the engine runs, from any thread: it begins now, for
-    /// this run; a plain function then runs on the threads that sake::background uses, and does not begin
-    /// after the stop.
+    /// end, and what it throws goes to the log as with on_stop. While the engine runs, from any thread: it
+    /// begins now, for this run; a plain function then runs on the threads that sake::background uses, and
+    /// does not begin after the stop.
     template <class F>
     Engine& background(F f, const char* file = __builtin_FILE(), int line = __builtin_LINE()) {
         const detail::SourcePlace place{file, line};
