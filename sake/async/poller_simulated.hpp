@@ -180,7 +180,7 @@ class SimulatedPoller final : public Poller {
     TimePoint horizon_ = TimePoint::max();  // of run_to: time goes no further
     bool has_arrived_ = false;
     std::size_t waits_begun_ = 0;  // for descriptors
-    Others given_up_on_ = none;  // those that kept silent
+    Others given_up_on_ = none;    // those that kept silent
 };
 
 }  // namespace detail
