@@ -7,9 +7,9 @@
 //     # Content-Type: text/html; charset=utf-8
 //     # Cache-Control: no-cache
 //   curl -H 'Accept: text/html' 127.0.0.1:8080/notes/1   # 200 <!DOCTYPE html>...
-//   curl 127.0.0.1:8080/app-3f2a91c4.js                  # 200 const list...
+//   curl 127.0.0.1:8080/app.3f2a91c4.js                  # 200 const list...
 //     # Cache-Control: public, max-age=31536000, immutable
-//   curl -r 0-9 127.0.0.1:8080/app-3f2a91c4.js           # 206 const list
+//   curl -r 0-9 127.0.0.1:8080/app.3f2a91c4.js           # 206 const list
 //     # Content-Range: bytes 0-9/...
 //   curl 127.0.0.1:8080/missing.js                       # 404 ..."detail":"there is nothing at this path"}
 //   curl 127.0.0.1:8080/api/missing                      # 404 ..."detail":"there is nothing at this path"}
@@ -30,7 +30,7 @@ constexpr const char* page = R"(<!DOCTYPE html>
 <h1>Notes</h1>
 <ul id="list"></ul>
 <form id="form"><input id="text" placeholder="a new note" required><button>Add</button></form>
-<script type="module" src="/app-3f2a91c4.js"></script>
+<script type="module" src="/app.3f2a91c4.js"></script>
 </body>
 </html>
 )";
@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
     });
 
     // Routes come first; the pages of the app are its index.
-    app.frontend("/", sake::embed({{"index.html", page}, {"app-3f2a91c4.js", script}}));
+    app.frontend("/", sake::embed({{"index.html", page}, {"app.3f2a91c4.js", script}}));
 
     return app.run(argc > 1 ? argv[1] : "127.0.0.1:8080");
 }

@@ -192,6 +192,7 @@ TEST_CASE("every wrapped call can be made to fail") {
         CHECK(::pipe2(ends, 0) == -1);
         CHECK(::poll(nullptr, 0, 0) == -1);
         CHECK(::pread(0, bytes, 1, 0) == -1);
+        CHECK(::preadv2(0, &piece, 1, 0, 0) == -1);
         CHECK(::read(0, bytes, 1) == -1);
         CHECK(::recv(0, bytes, 1, 0) == -1);
         CHECK(::send(0, bytes, 1, 0) == -1);
