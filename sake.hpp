@@ -36,6 +36,7 @@
 #include "sake/base/parse_float.hpp"
 #include "sake/base/peer_address.hpp"
 #include "sake/base/standard_error.hpp"
+#include "sake/base/start_thread.hpp"
 #include "sake/base/text.hpp"
 
 #include "sake/http/conditional.hpp"

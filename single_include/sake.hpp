@@ -41,6 +41,7 @@
 //   sake/base/json_writer.hpp
 //   sake/base/owning_list.hpp
 //   sake/base/peer_address.hpp
+//   sake/base/start_thread.hpp
 //   sake/http/date.hpp
 //   sake/http/message.hpp
 //   sake/http/conditional.hpp
@@ -327,7 +328,6 @@
 #include <limits>
 #include <limits.h>
 #include <list>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <netdb.h>
@@ -2481,26 +2481,19 @@ class OwningList {
         other.first_ = nullptr;
     }
 
-    /// An element that is in no list: deletes it, unless it is released.
-    struct Owned {
-        explicit Owned(T* element) noexcept : node(element) {}
-        Owned(const Owned&) = delete;
-        Owned& operator=(const Owned&) = delete;
-        ~Owned() { delete node; }
-        T& operator*() const noexcept { return *node; }
-        T* operator->() const noexcept { return node; }
-        [[nodiscard]] T* release() noexcept {
-            T* const released = node;
-            node = nullptr;
-            return released;
-        }
-        T* node;
-    };
     /// The list must not be empty.
-    [[nodiscard]] Owned take_front() noexcept {
+    [[nodiscard]] OwningPtr<T> take_front() noexcept {
         T* const taken = first_;
         first_ = taken->next;
-        return Owned(taken);
+        return OwningPtr<T>(taken);
+    }
+    /// The element must be in the list.
+    [[nodiscard]] OwningPtr<T> take(T& element) noexcept {
+        T* before = nullptr;
+        for (T* each = first_; each != &element; each = each->next) before = each;
+        (before == nullptr ? first_ : before->next) = element.next;
+        if (last_ == &element) last_ = before;
+        return OwningPtr<T>(&element);
     }
     void clear() noexcept {
         while (first_ != nullptr) {
@@ -2574,6 +2567,24 @@ class PeerAddress {
     std::array<std::uint8_t, 16> bytes_{};
     Family family_ = Family::local;
 };
+
+}  // namespace detail
+}  // namespace v0
+}  // namespace sake
+
+// ---- sake/base/start_thread.hpp ----
+
+// Starting a thread with a plain function: std::thread makes a dozen types for each callable that it is
+// given.
+
+namespace sake {
+inline namespace v0 {
+namespace detail {
+
+/// A thread that calls `run(with)`. Throws std::system_error.
+[[nodiscard]] inline std::thread start_thread(void (*run)(void*), void* with) {
+    return std::thread(run, with);
+}
 
 }  // namespace detail
 }  // namespace v0
@@ -3028,14 +3039,14 @@ struct Conditions {
         const bool is_read = method == Method::get || method == Method::head;
         if (if_match) {
             if (!has_tag(*if_match, present, &EntityTag::matches_strongly)) return Verdict::failed;
-        } else if (if_unmodified_since && is_later_than(*if_unmodified_since, present).value_or(false)) {
+        } else if (if_unmodified_since && is_later_than(*if_unmodified_since, present, false)) {
             return Verdict::failed;
         }
         if (if_none_match) {
             if (!has_tag(*if_none_match, present, &EntityTag::matches_weakly)) return Verdict::proceed;
             return is_read ? Verdict::not_modified : Verdict::failed;
         }
-        if (is_read && if_modified_since && !is_later_than(*if_modified_since, present).value_or(true)) {
+        if (is_read && if_modified_since && !is_later_than(*if_modified_since, present, true)) {
             return Verdict::not_modified;
         }
         return Verdict::proceed;
@@ -3064,10 +3075,10 @@ struct Conditions {
         return found;
     }
 
-    /// Whether it was modified after the date; nullopt if that is not a date, or the file has no time.
-    static std::optional<bool> is_later_than(std::string_view text, const Validators& present) noexcept {
+    /// Whether it was modified after the date; `otherwise` if that is not a date, or the file has no time.
+    static bool is_later_than(std::string_view text, const Validators& present, bool otherwise) noexcept {
         const auto date = http::parse_http_date(text, present.now);
-        if (!date || !present.last_modified) return std::nullopt;
+        if (!date || !present.last_modified) return otherwise;
         return *present.last_modified > *date;
     }
 };
@@ -10747,14 +10758,14 @@ inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view 
 
 // ---- sake/compute/pool_job.hpp ----
 
-// What a worker pool runs.
+// What a worker pool runs, and the queue of those that wait.
 
 namespace sake {
 inline namespace v0 {
 namespace detail {
 
-/// What a pool runs. It is shared between the pool and whoever waits for it.
-class PoolJob {
+/// What a pool runs. It is shared between the pool and whoever waits for it, or lent to the pool.
+class PoolJob : public Counted {
   public:
     PoolJob() = default;
     PoolJob(const PoolJob&) = delete;
@@ -10764,20 +10775,63 @@ class PoolJob {
     /// Does the work, on a thread of the pool.
     virtual void run() = 0;
     /// Comes after `run`, when the pool has counted the job as done. `thread_ended` if the thread ended in
-    /// the middle of it, by pthread_exit.
+    /// the middle of it, by pthread_exit. The pool does not touch a lent job from then on.
     virtual void finished(bool /*thread_ended*/) noexcept {}
 
   private:
+    friend class PoolQueue;
     friend class PoolState;
-    bool is_running_ = false;  // both under the pool's lock
+    // All under the pool's lock.
+    PoolJob* next_ = nullptr;
+    CountedPtr<PoolJob> own_;  // the pool's share while the job is queued; none of a lent one
+    bool is_running_ = false;
     bool is_stuck_ = false;
 };
 
-/// For a job that lives elsewhere, until `finished` has begun or it was withdrawn: the pool does not touch it
-/// afterwards. Not for a pool that may be stopped.
-inline std::shared_ptr<PoolJob> unowned(PoolJob& job) noexcept {
-    return std::shared_ptr<PoolJob>(std::shared_ptr<void>(), &job);
-}
+/// Jobs in order. They link themselves, so that nothing here needs memory.
+class PoolQueue {
+  public:
+    PoolQueue() = default;
+    PoolQueue(const PoolQueue&) = delete;
+    PoolQueue& operator=(const PoolQueue&) = delete;
+
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+
+    void push(PoolJob& job) noexcept {
+        job.next_ = nullptr;
+        (first_ == nullptr ? first_ : last_->next_) = &job;
+        last_ = &job;
+        ++size_;
+    }
+    /// The first; nullptr if there is none.
+    [[nodiscard]] PoolJob* pop() noexcept {
+        PoolJob* const job = first_;
+        if (job != nullptr) static_cast<void>(remove(*job));
+        return job;
+    }
+    /// False if it is not here.
+    [[nodiscard]] bool remove(PoolJob& job) noexcept {
+        PoolJob* before = nullptr;
+        PoolJob* each = first_;
+        while (each != nullptr && each != &job) before = std::exchange(each, each->next_);
+        if (each == nullptr) return false;
+        (before == nullptr ? first_ : before->next_) = job.next_;
+        if (last_ == &job) last_ = before;
+        --size_;
+        return true;
+    }
+    void swap(PoolQueue& other) noexcept {
+        std::swap(first_, other.first_);
+        std::swap(last_, other.last_);
+        std::swap(size_, other.size_);
+    }
+
+  private:
+    PoolJob* first_ = nullptr;
+    PoolJob* last_ = nullptr;
+    std::size_t size_ = 0;
+};
 
 }  // namespace detail
 }  // namespace v0
@@ -10862,7 +10916,7 @@ class WorkerPool {
             void run() override { static_cast<void>(function()); }
             F function;
         };
-        return submit_job(std::make_shared<Call>(std::move(f)));
+        return submit_job(detail::CountedPtr<detail::PoolJob>(new Call(std::move(f))));
     }
 
     [[nodiscard]] int size() const noexcept { return size_; }
@@ -10875,7 +10929,10 @@ class WorkerPool {
 
     // What follows is for carriers, which look after a job that they have submitted.
 
-    bool submit_job(std::shared_ptr<detail::PoolJob> job);
+    bool submit_job(detail::CountedPtr<detail::PoolJob> job);
+    /// The same for a job that lives elsewhere, until `finished` has begun or it was withdrawn. Not for a
+    /// pool that may be stopped.
+    bool lend_job(detail::PoolJob& job);
     /// Whether a job would be taken now; counts a rejection if not.
     [[nodiscard]] bool has_room();
     /// Takes the job off the queue. False if it has begun: it goes on.
@@ -10887,26 +10944,31 @@ class WorkerPool {
     void start(int queue_limit);
 
     int size_;
-    std::shared_ptr<detail::PoolState> state_;
+    detail::CountedPtr<detail::PoolState> state_;
 };
 
 namespace detail {
 
 /// What the threads of a pool share. Each holds it too, since a stuck one may outlive the pool.
-class PoolState : public std::enable_shared_from_this<PoolState> {
+class PoolState : public Counted {
   public:
     PoolState(int size, int queue_limit) : size_(size), queue_limit_(queue_limit) {}
+    PoolState(const PoolState&) = delete;
+    PoolState& operator=(const PoolState&) = delete;
+    ~PoolState() { drop(queue_); }
 
     void start() {
         const std::lock_guard lock(mutex_);
         while (alive_ < size_) add_thread();
     }
 
-    bool submit(std::shared_ptr<PoolJob> job) {
+    /// `own` is the pool's share of the job; none of a lent one.
+    bool submit(PoolJob& job, CountedPtr<PoolJob> own) {
         {
             const std::lock_guard lock(mutex_);
             if (!has_room_locked()) return false;
-            queue_.push_back(std::move(job));
+            job.own_ = std::move(own);
+            queue_.push(job);
         }
         wake_.notify_one();
         return true;
@@ -10918,8 +10980,11 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     }
 
     bool withdraw(PoolJob& job) {
-        const std::shared_ptr<PoolJob> dropped = take_from_queue(job);
-        return dropped != nullptr;
+        CountedPtr<PoolJob> dropped;  // destroyed without the lock
+        const std::lock_guard lock(mutex_);
+        if (!queue_.remove(job)) return false;
+        dropped = std::move(job.own_);
+        return true;
     }
 
     void abandon(PoolJob& job) {
@@ -10946,41 +11011,44 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     /// Whether the caller is a job of the pool.
     [[nodiscard]] bool is_within() noexcept {
         const std::lock_guard lock(mutex_);
-        return std::any_of(threads_.begin(), threads_.end(), [](const Thread& each) {
-            return each.handle.get_id() == std::this_thread::get_id();
-        });
+        const Thread* each = threads_.first();
+        while (each != nullptr && each->handle.get_id() != std::this_thread::get_id()) each = each->next;
+        return each != nullptr;
     }
 
     /// Takes nothing more. The threads end by themselves when they have done what is queued.
     void let_go() noexcept {
         const std::lock_guard lock(mutex_);
         stopping_.request_stop();
-        for (Thread& each : threads_) {
-            if (each.handle.joinable()) each.handle.detach();
-        }
+        detach_threads();
     }
 
     int stop(std::chrono::milliseconds patience) {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
-        std::list<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
-        std::list<Thread> ended;
+        PoolQueue dropped;  // these two are destroyed without the lock
+        OwningList<Thread> ended;
         std::unique_lock lock(mutex_);
         stopping_.request_stop();
         dropped.swap(queue_);
         changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == 0; });
         take_ended(ended);
-        for (Thread& stuck : threads_) {
-            if (stuck.handle.joinable()) stuck.handle.detach();
-        }
+        detach_threads();
         const int left = stats_.running;
         lock.unlock();
+        drop(dropped);
+        for (Thread* each = ended.first(); each != nullptr; each = each->next) {
+            if (each->handle.joinable()) each->handle.join();
+        }
         return left;
     }
 
   private:
     struct Thread {
-        std::jthread handle;
+        explicit Thread(PoolState& its_pool) noexcept : pool(&its_pool) {}
+        CountedPtr<PoolState> pool;  // until the thread has begun and holds it itself
+        std::thread handle;
         bool has_ended = false;
+        Thread* next = nullptr;
     };
 
     // On the thread, from its first moment to its last, however it ends.
@@ -11021,26 +11089,11 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         return false;
     }
 
-    // Destroyed by the caller, without the lock.
-    std::shared_ptr<PoolJob> take_from_queue(PoolJob& job) {
-        const std::lock_guard lock(mutex_);
-        const auto found =
-            std::find_if(queue_.begin(), queue_.end(), [&](const auto& each) { return each.get() == &job; });
-        if (found == queue_.end()) return nullptr;
-        std::shared_ptr<PoolJob> taken = std::move(*found);
-        queue_.erase(found);
-        return taken;
-    }
-
     void add_thread() {
         const PipeSignalBlocked no_pipe_signal;
-        Thread& thread = threads_.emplace_back();
-        try {
-            thread.handle = std::jthread([self = shared_from_this(), &thread] { self->work(thread); });
-        } catch (...) {
-            threads_.pop_back();
-            throw;
-        }
+        OwningPtr<Thread> thread(new Thread(*this));
+        thread->handle = start_thread(&work_on_thread, thread.get());  // with the lock, for which it waits
+        threads_.push_back(thread.release());
         ++alive_;
     }
 
@@ -11053,10 +11106,17 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         }
     }
 
+    static void work_on_thread(void* with) {
+        auto& thread = *static_cast<Thread*>(with);
+        const CountedPtr<PoolState> pool = std::move(thread.pool);
+        pool->work(thread);
+    }
+
     void work(Thread& thread) {
         const Presence presence(*this, thread);
         sys::set_thread_name("sake-worker");
-        while (const std::shared_ptr<PoolJob> job = next()) {
+        CountedPtr<PoolJob> own;  // the pool's share of the job
+        while (PoolJob* const job = next(own)) {
             Running running(*this, *job);
             try {
                 job->run();
@@ -11068,12 +11128,13 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     }
 
     /// The next job; none when the pool stops.
-    std::shared_ptr<PoolJob> next() {
+    PoolJob* next(CountedPtr<PoolJob>& own) {
+        own.reset();
         std::unique_lock lock(mutex_);
         wake_.wait(lock, stopping_.get_token(), [this] { return !queue_.empty(); });
-        if (queue_.empty()) return nullptr;
-        std::shared_ptr<PoolJob> job = std::move(queue_.front());
-        queue_.pop_front();
+        PoolJob* const job = queue_.pop();
+        if (job == nullptr) return nullptr;
+        own = std::move(job->own_);
         job->is_running_ = true;
         ++stats_.running;
         return job;
@@ -11097,17 +11158,27 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
             thread.has_ended = true;
         } else {
             thread.handle.detach();
-            threads_.remove_if([&](const Thread& each) { return &each == &thread; });
+            const OwningPtr<Thread> gone = threads_.take(thread);
             ++stats_.replaced;
             replace_thread();
         }
         changed_.notify_all();
     }
 
-    void take_ended(std::list<Thread>& ended) noexcept {
-        for (auto each = threads_.begin(); each != threads_.end();) {
-            const auto next = std::next(each);
-            if (each->has_ended) ended.splice(ended.end(), threads_, each);
+    static void drop(PoolQueue& jobs) noexcept {
+        while (PoolJob* const job = jobs.pop()) {
+            const CountedPtr<PoolJob> own = std::move(job->own_);
+        }
+    }
+    void detach_threads() noexcept {
+        for (Thread* each = threads_.first(); each != nullptr; each = each->next) {
+            if (each->handle.joinable()) each->handle.detach();
+        }
+    }
+    void take_ended(OwningList<Thread>& ended) noexcept {
+        for (Thread* each = threads_.first(); each != nullptr;) {
+            Thread* const next = each->next;
+            if (each->has_ended) ended.push_back(threads_.take(*each).release());
             each = next;
         }
     }
@@ -11118,8 +11189,8 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     std::condition_variable_any wake_;     // there is a job
     std::condition_variable_any changed_;  // a job or a thread has ended
     std::stop_source stopping_;
-    std::list<std::shared_ptr<PoolJob>> queue_;  // a deque allocates when it is made, and `stop` must not
-    std::list<Thread> threads_;
+    PoolQueue queue_;
+    OwningList<Thread> threads_;
     int alive_ = 0;
     WorkerPool::Stats stats_;
 };
@@ -11134,7 +11205,7 @@ WorkerPool::WorkerPool(int size, Number queue_limit) : size_(size) {
 inline void WorkerPool::start(int queue_limit) {
     detail::demand_at_least(0, size_, "WorkerPool: size");
     if (size_ == 0) size_ = usable_cpus();
-    state_ = std::make_shared<detail::PoolState>(size_, queue_limit);
+    state_ = detail::CountedPtr<detail::PoolState>(new detail::PoolState(size_, queue_limit));
     try {
         state_->start();
     } catch (...) {
@@ -11158,9 +11229,11 @@ inline int WorkerPool::stop(std::chrono::milliseconds patience) {
         throw std::logic_error("WorkerPool::stop: a job of the pool would wait for itself");
     return state_->stop(patience);
 }
-inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
-    return state_->submit(std::move(job));
+inline bool WorkerPool::submit_job(detail::CountedPtr<detail::PoolJob> job) {
+    detail::PoolJob& shared = *job;
+    return state_->submit(shared, std::move(job));
 }
+inline bool WorkerPool::lend_job(detail::PoolJob& job) { return state_->submit(job, nullptr); }
 inline bool WorkerPool::has_room() { return state_->has_room(); }
 inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
 inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }
@@ -11211,7 +11284,7 @@ class BackgroundPlace {
     void submit(PoolJob& job) {
         enter();
         try {
-            pool_.submit_job(unowned(job));
+            pool_.lend_job(job);
         } catch (...) {
             leave();
             throw;
@@ -11537,7 +11610,7 @@ class Crew {
         if (called_ == helpers_count_) return false;
         Helper& helper = helpers_[called_];
         helper.crew = this;
-        if (!pool_->submit_job(unowned(helper))) return false;
+        if (!pool_->lend_job(helper)) return false;
         ++called_;
         ++present_;
         return true;
@@ -14041,7 +14114,7 @@ class TcpStream {
     // What does not move, since the poller knows where the watch is, and operations in progress share.
     struct State final : detail::Counted, detail::ReactorEndListener {
         State(Reactor& reactor, detail::FileDescriptor descriptor, detail::OwningPtr<detail::Wire> wire) {
-            socket.emplace(reactor, std::move(descriptor), std::move(wire));
+            socket.reset(new detail::Socket(reactor, std::move(descriptor), std::move(wire)));
             reactor.tell_at_end(*this);
         }
         void close() noexcept {
@@ -14051,7 +14124,7 @@ class TcpStream {
         }
         void reactor_ends() noexcept override { close(); }
 
-        std::optional<detail::Socket> socket;  // nothing once it is closed
+        detail::OwningPtr<detail::Socket> socket;  // nothing once it is closed
         detail::UnreadBytes unread;
         std::size_t room = least_room;
         bool is_being_read = false;
@@ -20052,7 +20125,9 @@ class Form {
         return found;
     }
     /// All fields except files: `for (auto& [name, value] : form.fields())`.
-    [[nodiscard]] const std::vector<FormField>& fields() const noexcept { return fields_; }
+    [[nodiscard]] std::span<const FormField> fields() const noexcept {
+        return {fields_.data(), fields_.size()};
+    }
 
     /// The first file of this field; null if none was sent. A browser sends an empty part without a file
     /// name where nothing was chosen: that does not count as a file.
@@ -20071,7 +20146,7 @@ class Form {
         return found;
     }
     /// All files.
-    [[nodiscard]] const std::vector<Upload>& files() const noexcept { return files_; }
+    [[nodiscard]] std::span<const Upload> files() const noexcept { return {files_.data(), files_.size()}; }
 
     /// One more field, for a form that is to be sent.
     Form& add(std::string_view name, std::string_view value) {
@@ -20105,8 +20180,8 @@ class Form {
     }
     template <class Unused>
     friend class detail::FormReader;
-    std::vector<FormField> fields_;
-    std::vector<Upload> files_;
+    detail::Array<FormField> fields_;
+    detail::Array<Upload> files_;
 };
 
 template <class Unused>
@@ -20283,7 +20358,7 @@ class FormReader {
                TemporaryFile::Close close_large = nullptr)
         : limits_(limits), close_large_(close_large) {
         if (const std::optional<std::string> boundary = form_boundary<Unused>(content_type)) {
-            parser_.emplace(*boundary, limits.form);
+            parser_.reset(new MultipartParser(*boundary, limits.form));
         }
     }
 
@@ -20484,8 +20559,8 @@ class FormReader {
 
     const CallLimits& limits_;
     TemporaryFile::Close close_large_;
-    std::optional<MultipartParser> parser_;  // none for a urlencoded form
-    std::string text_;                       // of such a form
+    OwningPtr<MultipartParser> parser_;  // none for a urlencoded form
+    std::string text_;                   // of such a form
     Form form_;
     std::size_t size_ = 0;         // of the part at hand
     std::size_t fields_size_ = 0;  // of all fields
@@ -21279,7 +21354,7 @@ class RouteTable : public Counted {
         const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
         const std::size_t taken = handler.param_count();
-        Routes::Owned entry(new RouteEntry(
+        OwningPtr<RouteEntry> entry(new RouteEntry(
             scope, RouteInfo{std::string(method), full, pattern.file, pattern.line}, std::move(handler)));
         check_route(*entry, taken);
         if (is_prefix) router_.add_alias(full + "/", method, *entry);
@@ -21291,7 +21366,7 @@ class RouteTable : public Counted {
         require_unfrozen();
         RouteInfo info{std::string(method), scope.prefix + std::string(pattern.text), pattern.file,
                        pattern.line};
-        Routes::Owned entry(new RouteEntry(scope, std::move(info), std::move(handler)));
+        OwningPtr<RouteEntry> entry(new RouteEntry(scope, std::move(info), std::move(handler)));
         if (!router_.add_alias(entry->pattern(), method, *entry)) return;
         routes_.push_back(entry.release());
     }
@@ -24088,7 +24163,7 @@ inline namespace v0 {
 namespace detail {
 
 /// Where workers leave word for a reactor that may be gone by then.
-class Mailbox {
+class Mailbox : public Counted {
   public:
     explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
 
@@ -24135,7 +24210,7 @@ struct PoolCarrier final : Carrier {
     PoolCarrier(Reactor& reactor, const Config& config, CountedPtr<const RouteTable> table, Budget& budget)
         : memory(budget),
           log(config.log),
-          mailbox(std::make_shared<Mailbox>(reactor)),
+          mailbox(new Mailbox(reactor)),
           routes(std::move(table)),
           queue_timeout(config.worker_queue_timeout),
           call_limits(config),
@@ -24154,7 +24229,7 @@ struct PoolCarrier final : Carrier {
     Budget& memory;
     LogSink log;
     std::stop_source stopping;  // tells what handlers have spawned
-    std::shared_ptr<Mailbox> mailbox;
+    CountedPtr<Mailbox> mailbox;
     CountedPtr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
     CallLimits call_limits;
@@ -24167,22 +24242,22 @@ struct PoolCarrier final : Carrier {
 /// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is. A
 /// handler that calls exit() destroys the thread's objects in the middle of the loop: then it stays.
 inline Reactor& worker_reactor(const LogSink& log) {
-    struct EndUnlessRunning {
-        void operator()(Reactor* reactor) const noexcept {
-            if (Reactor::current() != reactor) delete reactor;
+    struct Owner {
+        explicit Owner(const LogSink& log) : loop(new Reactor) { loop->set_log(log); }
+        Owner(const Owner&) = delete;
+        Owner& operator=(const Owner&) = delete;
+        ~Owner() {
+            if (Reactor::current() != loop) delete loop;
         }
+        Reactor* const loop;
     };
-    thread_local const std::unique_ptr<Reactor, EndUnlessRunning> loop = [&log] {
-        std::unique_ptr<Reactor, EndUnlessRunning> made(new Reactor);
-        made->set_log(log);
-        return made;
-    }();
-    return *loop;
+    thread_local const Owner owner(log);
+    return *owner.loop;
 }
 
 /// One request on its way through the pool.
 template <class Pool>
-class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob<Pool>> {
+class RequestJob final : public PoolJob {
   public:
     RequestJob(const PoolCarrier<Pool>& carrier, const Call& call, std::string request)
         : mailbox_(carrier.mailbox),
@@ -24318,17 +24393,20 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     }
 
     void run_coroutine(Reactor& reactor, const Handler& handler, Call& call) {
-        const auto handle =
-            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(call)));
+        struct Shared : Counted {
+            explicit Shared(JoinHandle<void> its_handle) noexcept : handle(std::move(its_handle)) {}
+            JoinHandle<void> handle;
+        };
+        const CountedPtr<Shared> task(new Shared(spawn_on(reactor, handler.call_coroutine(call))));
         const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
             try {
-                reactor.post([handle] { handle->cancel(); });
+                reactor.post([task] { task->handle.cancel(); });
             } catch (const std::bad_alloc&) {
                 // No memory to tell it: it goes on, and its answer is dropped.
             }
         });
-        reactor.run_until([&] { return handle->is_done(); });
-        handle->take();
+        reactor.run_until([&] { return task->handle.is_done(); });
+        task->handle.take();
     }
 
     // It goes on, to its end or the server's, and the answer does not wait for it. From here on that is the
@@ -24337,13 +24415,15 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         if (!loop.has_fibers()) return;
         deliver();
         try {
-            const auto is_present =
-                std::make_shared<bool>(true);  // so that a late word is not for the next job
-            const AtExit gone([&] { *is_present = false; });
+            struct Presence : Counted {  // so that a late word is not for the next job
+                bool is_over = false;
+            };
+            const CountedPtr<Presence> presence(new Presence);
+            const AtExit gone([&] { presence->is_over = true; });
             const std::stop_callback cancel_on_stop(stopping_, [&]() noexcept {
                 try {
-                    loop.post([&loop, is_present] {
-                        if (*is_present) loop.cancel_fibers();
+                    loop.post([&loop, presence] {
+                        if (!presence->is_over) loop.cancel_fibers();
                     });
                 } catch (const std::bad_alloc&) {
                     // No memory to tell them: they are left behind when the patience is over.
@@ -24358,7 +24438,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     void deliver() noexcept {
         if (std::exchange(is_delivered_, true)) return;
         try {
-            mailbox_->post([self = this->shared_from_this()] {
+            mailbox_->post([self = CountedPtr<RequestJob>(this)] {
                 self->is_done_ = true;
                 if (self->waiter != nullptr) self->waiter->finish();
             });
@@ -24367,7 +24447,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         }
     }
 
-    std::shared_ptr<Mailbox> mailbox_;
+    CountedPtr<Mailbox> mailbox_;
     const RouteTable::Use routes_;
     const RouteEntry* route_;
     LogSink log_;
@@ -24403,7 +24483,7 @@ class PooledCall final : public CarriedCall, private Timer {
         if (!carrier_.pool.has_room()) return refuse("all workers are busy");
         std::string text = to_text(describe_request(call_));
         if (!memory_.resize(text.size())) return refuse("the server has no memory to spare for this request");
-        job_ = std::make_shared<RequestJob<Pool>>(carrier_, call_, std::move(text));
+        job_ = CountedPtr<RequestJob<Pool>>(new RequestJob<Pool>(carrier_, call_, std::move(text)));
         return carrier_.pool.submit_job(job_) || refuse("all workers are busy");
     }
 
@@ -24445,7 +24525,7 @@ class PooledCall final : public CarriedCall, private Timer {
     PoolCarrier<Pool>& carrier_;
     Call& call_;
     BudgetShare memory_;
-    std::shared_ptr<RequestJob<Pool>> job_;
+    CountedPtr<RequestJob<Pool>> job_;
     std::optional<Reactor::OutsideWork> outside_;
     Reactor* loop_ = nullptr;
 };
@@ -24948,12 +25028,13 @@ class ClientConnections final : public sake::detail::Counted, sake::detail::Reac
 
     [[nodiscard]] int idle() const noexcept {
         int count = 0;
-        for (const auto& [address, origin] : origins_) count += origin.connections->idle();
+        for (const Origin& each : origins_) count += each.connections->idle();
         return count;
     }
 
   private:
     struct Origin {
+        std::string address;
         sake::detail::OwningPtr<Connections> connections;
         std::uint64_t last_use = 0;
 
@@ -24965,7 +25046,7 @@ class ClientConnections final : public sake::detail::Counted, sake::detail::Reac
     void settle_on(Reactor* reactor);
     void reactor_ends() noexcept override { reactor_ = nullptr; }
 
-    std::map<std::string, Origin> origins_;  // by address
+    sake::detail::Array<Origin> origins_;
     std::uint64_t uses_ = 0;
     Reactor* reactor_ = nullptr;  // of whoever asked first
 };
@@ -24991,10 +25072,13 @@ template <std::same_as<Url> U>
 ClientConnections::Connections& ClientConnections::to(const U& url) {
     settle_on(Reactor::current());
     std::string address = url.address();
-    auto found = origins_.find(address);
+    Origin* found = origins_.begin();
+    while (found != origins_.end() && found->address != address) ++found;
     if (found == origins_.end()) {
         // So that a client of many origins does not remember them all.
-        std::erase_if(origins_, [](const auto& each) { return each.second.is_empty(); });
+        for (std::size_t i = origins_.size(); i > 0; --i) {
+            if (origins_[i - 1].is_empty()) origins_.erase(&origins_[i - 1]);
+        }
         PoolOptions limits{options.max_connections_per_origin, options.acquire_timeout, options.idle_timeout,
                            "a connection to " + url.origin()};
         auto connect = [host = url.host(), port = url.port(), limit = options.connect_timeout] {
@@ -25002,22 +25086,22 @@ ClientConnections::Connections& ClientConnections::to(const U& url) {
         };
         auto pool = sake::detail::OwningPtr<Connections>(new Connections(
             std::move(limits), std::move(connect), [](TcpStream& stream) { return stream.is_quiet(); }));
-        found = origins_.emplace(std::move(address), Origin{std::move(pool)}).first;
+        found = &origins_.push_back(Origin{std::move(address), std::move(pool)});
     }
-    found->second.last_use = ++uses_;
-    return *found->second.connections;
+    found->last_use = ++uses_;
+    return *found->connections;
 }
 
 inline bool ClientConnections::make_room() noexcept {
     while (idle() >= options.max_idle_connections) {
-        auto oldest = origins_.end();
-        for (auto each = origins_.begin(); each != origins_.end(); ++each) {
-            if (each->second.connections->idle() == 0) continue;
-            if (oldest == origins_.end() || each->second.last_use < oldest->second.last_use) oldest = each;
+        Origin* oldest = nullptr;
+        for (Origin& each : origins_) {
+            if (each.connections->idle() == 0) continue;
+            if (oldest == nullptr || each.last_use < oldest->last_use) oldest = &each;
         }
-        if (oldest == origins_.end()) return false;
-        oldest->second.connections->clear();
-        if (oldest->second.is_empty()) origins_.erase(oldest);
+        if (oldest == nullptr) return false;
+        oldest->connections->clear();
+        if (oldest->is_empty()) origins_.erase(oldest);
     }
     return true;
 }
@@ -29034,7 +29118,7 @@ class Watchdog {
         }
         if (thread_.joinable()) return;
         try {
-            thread_ = std::thread([this] { watch(); });
+            thread_ = start_thread([](void* self) { static_cast<Watchdog*>(self)->watch(); }, this);
         } catch (const std::exception& error) {
             log_quietly(log_, LogLevel::error, "nothing ends the process if it cannot stop: ", error.what());
         }
@@ -29069,13 +29153,13 @@ class Watchdog {
                                                 : "something does not end";
         bool is_logged = false;
         try {
-            const auto log = [&] {
+            auto log = [&] {
                 log_quietly(log_, LogLevel::error, what, why);
                 const std::lock_guard again(mutex_);
                 is_logged = true;
                 changed_.notify_all();
             };
-            std::thread(log).detach();
+            start_thread([](void* with) { (*static_cast<decltype(log)*>(with))(); }, &log).detach();
             changed_.wait_for(lock, moment, [&] { return is_logged; });
         } catch (const std::exception&) {
             // No thread: there is standard error.

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 
 #include "sake/app/bind.hpp"
 #include "sake/app/safe_name.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/owning_ptr.hpp"
@@ -142,7 +144,9 @@ class Form {
         return found;
     }
     /// All fields except files: `for (auto& [name, value] : form.fields())`.
-    [[nodiscard]] const std::vector<FormField>& fields() const noexcept { return fields_; }
+    [[nodiscard]] std::span<const FormField> fields() const noexcept {
+        return {fields_.data(), fields_.size()};
+    }
 
     /// The first file of this field; null if none was sent. A browser sends an empty part without a file
     /// name where nothing was chosen: that does not count as a file.
@@ -161,7 +165,7 @@ class Form {
         return found;
     }
     /// All files.
-    [[nodiscard]] const std::vector<Upload>& files() const noexcept { return files_; }
+    [[nodiscard]] std::span<const Upload> files() const noexcept { return {files_.data(), files_.size()}; }
 
     /// One more field, for a form that is to be sent.
     Form& add(std::string_view name, std::string_view value) {
@@ -195,8 +199,8 @@ class Form {
     }
     template <class Unused>
     friend class detail::FormReader;
-    std::vector<FormField> fields_;
-    std::vector<Upload> files_;
+    detail::Array<FormField> fields_;
+    detail::Array<Upload> files_;
 };
 
 template <class Unused>

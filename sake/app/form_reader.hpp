@@ -66,7 +66,7 @@ class FormReader {
                TemporaryFile::Close close_large = nullptr)
         : limits_(limits), close_large_(close_large) {
         if (const std::optional<std::string> boundary = form_boundary<Unused>(content_type)) {
-            parser_.emplace(*boundary, limits.form);
+            parser_.reset(new MultipartParser(*boundary, limits.form));
         }
     }
 
@@ -267,8 +267,8 @@ class FormReader {
 
     const CallLimits& limits_;
     TemporaryFile::Close close_large_;
-    std::optional<MultipartParser> parser_;  // none for a urlencoded form
-    std::string text_;                       // of such a form
+    OwningPtr<MultipartParser> parser_;  // none for a urlencoded form
+    std::string text_;                   // of such a form
     Form form_;
     std::size_t size_ = 0;         // of the part at hand
     std::size_t fields_size_ = 0;  // of all fields

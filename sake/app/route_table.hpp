@@ -53,7 +53,7 @@ class RouteTable : public Counted {
         const bool is_prefix = !scope.prefix.empty() && pattern.text == "/";
         std::string full = is_prefix ? scope.prefix : scope.prefix + std::string(pattern.text);
         const std::size_t taken = handler.param_count();
-        Routes::Owned entry(new RouteEntry(
+        OwningPtr<RouteEntry> entry(new RouteEntry(
             scope, RouteInfo{std::string(method), full, pattern.file, pattern.line}, std::move(handler)));
         check_route(*entry, taken);
         if (is_prefix) router_.add_alias(full + "/", method, *entry);
@@ -65,7 +65,7 @@ class RouteTable : public Counted {
         require_unfrozen();
         RouteInfo info{std::string(method), scope.prefix + std::string(pattern.text), pattern.file,
                        pattern.line};
-        Routes::Owned entry(new RouteEntry(scope, std::move(info), std::move(handler)));
+        OwningPtr<RouteEntry> entry(new RouteEntry(scope, std::move(info), std::move(handler)));
         if (!router_.add_alias(entry->pattern(), method, *entry)) return;
         routes_.push_back(entry.release());
     }

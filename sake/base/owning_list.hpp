@@ -2,6 +2,8 @@
 // costs a program that uses it a handful of functions to compile, where a standard container costs a hundred.
 #pragma once
 
+#include "sake/base/owning_ptr.hpp"
+
 namespace sake {
 inline namespace v0 {
 namespace detail {
@@ -40,26 +42,19 @@ class OwningList {
         other.first_ = nullptr;
     }
 
-    /// An element that is in no list: deletes it, unless it is released.
-    struct Owned {
-        explicit Owned(T* element) noexcept : node(element) {}
-        Owned(const Owned&) = delete;
-        Owned& operator=(const Owned&) = delete;
-        ~Owned() { delete node; }
-        T& operator*() const noexcept { return *node; }
-        T* operator->() const noexcept { return node; }
-        [[nodiscard]] T* release() noexcept {
-            T* const released = node;
-            node = nullptr;
-            return released;
-        }
-        T* node;
-    };
     /// The list must not be empty.
-    [[nodiscard]] Owned take_front() noexcept {
+    [[nodiscard]] OwningPtr<T> take_front() noexcept {
         T* const taken = first_;
         first_ = taken->next;
-        return Owned(taken);
+        return OwningPtr<T>(taken);
+    }
+    /// The element must be in the list.
+    [[nodiscard]] OwningPtr<T> take(T& element) noexcept {
+        T* before = nullptr;
+        for (T* each = first_; each != &element; each = each->next) before = each;
+        (before == nullptr ? first_ : before->next) = element.next;
+        if (last_ == &element) last_ = before;
+        return OwningPtr<T>(&element);
     }
     void clear() noexcept {
         while (first_ != nullptr) {

@@ -4,13 +4,13 @@
 #include <chrono>
 #include <concepts>
 #include <cstdint>
-#include <map>
 #include <stdexcept>
 #include <string>
 #include <utility>
 
 #include "sake/async/pool.hpp"
 #include "sake/async/reactor.hpp"
+#include "sake/base/array.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/url.hpp"
@@ -45,12 +45,13 @@ class ClientConnections final : public sake::detail::Counted, sake::detail::Reac
 
     [[nodiscard]] int idle() const noexcept {
         int count = 0;
-        for (const auto& [address, origin] : origins_) count += origin.connections->idle();
+        for (const Origin& each : origins_) count += each.connections->idle();
         return count;
     }
 
   private:
     struct Origin {
+        std::string address;
         sake::detail::OwningPtr<Connections> connections;
         std::uint64_t last_use = 0;
 
@@ -62,7 +63,7 @@ class ClientConnections final : public sake::detail::Counted, sake::detail::Reac
     void settle_on(Reactor* reactor);
     void reactor_ends() noexcept override { reactor_ = nullptr; }
 
-    std::map<std::string, Origin> origins_;  // by address
+    sake::detail::Array<Origin> origins_;
     std::uint64_t uses_ = 0;
     Reactor* reactor_ = nullptr;  // of whoever asked first
 };
@@ -88,10 +89,13 @@ template <std::same_as<Url> U>
 ClientConnections::Connections& ClientConnections::to(const U& url) {
     settle_on(Reactor::current());
     std::string address = url.address();
-    auto found = origins_.find(address);
+    Origin* found = origins_.begin();
+    while (found != origins_.end() && found->address != address) ++found;
     if (found == origins_.end()) {
         // So that a client of many origins does not remember them all.
-        std::erase_if(origins_, [](const auto& each) { return each.second.is_empty(); });
+        for (std::size_t i = origins_.size(); i > 0; --i) {
+            if (origins_[i - 1].is_empty()) origins_.erase(&origins_[i - 1]);
+        }
         PoolOptions limits{options.max_connections_per_origin, options.acquire_timeout, options.idle_timeout,
                            "a connection to " + url.origin()};
         auto connect = [host = url.host(), port = url.port(), limit = options.connect_timeout] {
@@ -99,22 +103,22 @@ ClientConnections::Connections& ClientConnections::to(const U& url) {
         };
         auto pool = sake::detail::OwningPtr<Connections>(new Connections(
             std::move(limits), std::move(connect), [](TcpStream& stream) { return stream.is_quiet(); }));
-        found = origins_.emplace(std::move(address), Origin{std::move(pool)}).first;
+        found = &origins_.push_back(Origin{std::move(address), std::move(pool)});
     }
-    found->second.last_use = ++uses_;
-    return *found->second.connections;
+    found->last_use = ++uses_;
+    return *found->connections;
 }
 
 inline bool ClientConnections::make_room() noexcept {
     while (idle() >= options.max_idle_connections) {
-        auto oldest = origins_.end();
-        for (auto each = origins_.begin(); each != origins_.end(); ++each) {
-            if (each->second.connections->idle() == 0) continue;
-            if (oldest == origins_.end() || each->second.last_use < oldest->second.last_use) oldest = each;
+        Origin* oldest = nullptr;
+        for (Origin& each : origins_) {
+            if (each.connections->idle() == 0) continue;
+            if (oldest == nullptr || each.last_use < oldest->last_use) oldest = &each;
         }
-        if (oldest == origins_.end()) return false;
-        oldest->second.connections->clear();
-        if (oldest->second.is_empty()) origins_.erase(oldest);
+        if (oldest == nullptr) return false;
+        oldest->connections->clear();
+        if (oldest->is_empty()) origins_.erase(oldest);
     }
     return true;
 }

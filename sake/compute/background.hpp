@@ -45,7 +45,7 @@ class BackgroundPlace {
     void submit(PoolJob& job) {
         enter();
         try {
-            pool_.submit_job(unowned(job));
+            pool_.lend_job(job);
         } catch (...) {
             leave();
             throw;

@@ -111,7 +111,7 @@ class Crew {
         if (called_ == helpers_count_) return false;
         Helper& helper = helpers_[called_];
         helper.crew = this;
-        if (!pool_->submit_job(unowned(helper))) return false;
+        if (!pool_->lend_job(helper)) return false;
         ++called_;
         ++present_;
         return true;

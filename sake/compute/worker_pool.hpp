@@ -9,10 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <iterator>
 #include <limits>
-#include <list>
-#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <stop_token>
@@ -22,6 +19,9 @@
 #include "sake/async/reactor.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/owning_list.hpp"
+#include "sake/base/owning_ptr.hpp"
+#include "sake/base/start_thread.hpp"
 #include "sake/compute/cpu_count.hpp"
 #include "sake/compute/pool_job.hpp"
 #include "sake/compute/signals.hpp"
@@ -69,7 +69,7 @@ class WorkerPool {
             void run() override { static_cast<void>(function()); }
             F function;
         };
-        return submit_job(std::make_shared<Call>(std::move(f)));
+        return submit_job(detail::CountedPtr<detail::PoolJob>(new Call(std::move(f))));
     }
 
     [[nodiscard]] int size() const noexcept { return size_; }
@@ -82,7 +82,10 @@ class WorkerPool {
 
     // What follows is for carriers, which look after a job that they have submitted.
 
-    bool submit_job(std::shared_ptr<detail::PoolJob> job);
+    bool submit_job(detail::CountedPtr<detail::PoolJob> job);
+    /// The same for a job that lives elsewhere, until `finished` has begun or it was withdrawn. Not for a
+    /// pool that may be stopped.
+    bool lend_job(detail::PoolJob& job);
     /// Whether a job would be taken now; counts a rejection if not.
     [[nodiscard]] bool has_room();
     /// Takes the job off the queue. False if it has begun: it goes on.
@@ -94,26 +97,31 @@ class WorkerPool {
     void start(int queue_limit);
 
     int size_;
-    std::shared_ptr<detail::PoolState> state_;
+    detail::CountedPtr<detail::PoolState> state_;
 };
 
 namespace detail {
 
 /// What the threads of a pool share. Each holds it too, since a stuck one may outlive the pool.
-class PoolState : public std::enable_shared_from_this<PoolState> {
+class PoolState : public Counted {
   public:
     PoolState(int size, int queue_limit) : size_(size), queue_limit_(queue_limit) {}
+    PoolState(const PoolState&) = delete;
+    PoolState& operator=(const PoolState&) = delete;
+    ~PoolState() { drop(queue_); }
 
     void start() {
         const std::lock_guard lock(mutex_);
         while (alive_ < size_) add_thread();
     }
 
-    bool submit(std::shared_ptr<PoolJob> job) {
+    /// `own` is the pool's share of the job; none of a lent one.
+    bool submit(PoolJob& job, CountedPtr<PoolJob> own) {
         {
             const std::lock_guard lock(mutex_);
             if (!has_room_locked()) return false;
-            queue_.push_back(std::move(job));
+            job.own_ = std::move(own);
+            queue_.push(job);
         }
         wake_.notify_one();
         return true;
@@ -125,8 +133,11 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     }
 
     bool withdraw(PoolJob& job) {
-        const std::shared_ptr<PoolJob> dropped = take_from_queue(job);
-        return dropped != nullptr;
+        CountedPtr<PoolJob> dropped;  // destroyed without the lock
+        const std::lock_guard lock(mutex_);
+        if (!queue_.remove(job)) return false;
+        dropped = std::move(job.own_);
+        return true;
     }
 
     void abandon(PoolJob& job) {
@@ -153,41 +164,44 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     /// Whether the caller is a job of the pool.
     [[nodiscard]] bool is_within() noexcept {
         const std::lock_guard lock(mutex_);
-        return std::any_of(threads_.begin(), threads_.end(), [](const Thread& each) {
-            return each.handle.get_id() == std::this_thread::get_id();
-        });
+        const Thread* each = threads_.first();
+        while (each != nullptr && each->handle.get_id() != std::this_thread::get_id()) each = each->next;
+        return each != nullptr;
     }
 
     /// Takes nothing more. The threads end by themselves when they have done what is queued.
     void let_go() noexcept {
         const std::lock_guard lock(mutex_);
         stopping_.request_stop();
-        for (Thread& each : threads_) {
-            if (each.handle.joinable()) each.handle.detach();
-        }
+        detach_threads();
     }
 
     int stop(std::chrono::milliseconds patience) {
         constexpr std::chrono::milliseconds longest = std::chrono::hours(24 * 365);
-        std::list<std::shared_ptr<PoolJob>> dropped;  // these two are destroyed without the lock
-        std::list<Thread> ended;
+        PoolQueue dropped;  // these two are destroyed without the lock
+        OwningList<Thread> ended;
         std::unique_lock lock(mutex_);
         stopping_.request_stop();
         dropped.swap(queue_);
         changed_.wait_for(lock, std::min(patience, longest), [&] { return alive_ == 0; });
         take_ended(ended);
-        for (Thread& stuck : threads_) {
-            if (stuck.handle.joinable()) stuck.handle.detach();
-        }
+        detach_threads();
         const int left = stats_.running;
         lock.unlock();
+        drop(dropped);
+        for (Thread* each = ended.first(); each != nullptr; each = each->next) {
+            if (each->handle.joinable()) each->handle.join();
+        }
         return left;
     }
 
   private:
     struct Thread {
-        std::jthread handle;
+        explicit Thread(PoolState& its_pool) noexcept : pool(&its_pool) {}
+        CountedPtr<PoolState> pool;  // until the thread has begun and holds it itself
+        std::thread handle;
         bool has_ended = false;
+        Thread* next = nullptr;
     };
 
     // On the thread, from its first moment to its last, however it ends.
@@ -228,26 +242,11 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         return false;
     }
 
-    // Destroyed by the caller, without the lock.
-    std::shared_ptr<PoolJob> take_from_queue(PoolJob& job) {
-        const std::lock_guard lock(mutex_);
-        const auto found =
-            std::find_if(queue_.begin(), queue_.end(), [&](const auto& each) { return each.get() == &job; });
-        if (found == queue_.end()) return nullptr;
-        std::shared_ptr<PoolJob> taken = std::move(*found);
-        queue_.erase(found);
-        return taken;
-    }
-
     void add_thread() {
         const PipeSignalBlocked no_pipe_signal;
-        Thread& thread = threads_.emplace_back();
-        try {
-            thread.handle = std::jthread([self = shared_from_this(), &thread] { self->work(thread); });
-        } catch (...) {
-            threads_.pop_back();
-            throw;
-        }
+        OwningPtr<Thread> thread(new Thread(*this));
+        thread->handle = start_thread(&work_on_thread, thread.get());  // with the lock, for which it waits
+        threads_.push_back(thread.release());
         ++alive_;
     }
 
@@ -260,10 +259,17 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
         }
     }
 
+    static void work_on_thread(void* with) {
+        auto& thread = *static_cast<Thread*>(with);
+        const CountedPtr<PoolState> pool = std::move(thread.pool);
+        pool->work(thread);
+    }
+
     void work(Thread& thread) {
         const Presence presence(*this, thread);
         sys::set_thread_name("sake-worker");
-        while (const std::shared_ptr<PoolJob> job = next()) {
+        CountedPtr<PoolJob> own;  // the pool's share of the job
+        while (PoolJob* const job = next(own)) {
             Running running(*this, *job);
             try {
                 job->run();
@@ -275,12 +281,13 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     }
 
     /// The next job; none when the pool stops.
-    std::shared_ptr<PoolJob> next() {
+    PoolJob* next(CountedPtr<PoolJob>& own) {
+        own.reset();
         std::unique_lock lock(mutex_);
         wake_.wait(lock, stopping_.get_token(), [this] { return !queue_.empty(); });
-        if (queue_.empty()) return nullptr;
-        std::shared_ptr<PoolJob> job = std::move(queue_.front());
-        queue_.pop_front();
+        PoolJob* const job = queue_.pop();
+        if (job == nullptr) return nullptr;
+        own = std::move(job->own_);
         job->is_running_ = true;
         ++stats_.running;
         return job;
@@ -304,17 +311,27 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
             thread.has_ended = true;
         } else {
             thread.handle.detach();
-            threads_.remove_if([&](const Thread& each) { return &each == &thread; });
+            const OwningPtr<Thread> gone = threads_.take(thread);
             ++stats_.replaced;
             replace_thread();
         }
         changed_.notify_all();
     }
 
-    void take_ended(std::list<Thread>& ended) noexcept {
-        for (auto each = threads_.begin(); each != threads_.end();) {
-            const auto next = std::next(each);
-            if (each->has_ended) ended.splice(ended.end(), threads_, each);
+    static void drop(PoolQueue& jobs) noexcept {
+        while (PoolJob* const job = jobs.pop()) {
+            const CountedPtr<PoolJob> own = std::move(job->own_);
+        }
+    }
+    void detach_threads() noexcept {
+        for (Thread* each = threads_.first(); each != nullptr; each = each->next) {
+            if (each->handle.joinable()) each->handle.detach();
+        }
+    }
+    void take_ended(OwningList<Thread>& ended) noexcept {
+        for (Thread* each = threads_.first(); each != nullptr;) {
+            Thread* const next = each->next;
+            if (each->has_ended) ended.push_back(threads_.take(*each).release());
             each = next;
         }
     }
@@ -325,8 +342,8 @@ class PoolState : public std::enable_shared_from_this<PoolState> {
     std::condition_variable_any wake_;     // there is a job
     std::condition_variable_any changed_;  // a job or a thread has ended
     std::stop_source stopping_;
-    std::list<std::shared_ptr<PoolJob>> queue_;  // a deque allocates when it is made, and `stop` must not
-    std::list<Thread> threads_;
+    PoolQueue queue_;
+    OwningList<Thread> threads_;
     int alive_ = 0;
     WorkerPool::Stats stats_;
 };
@@ -341,7 +358,7 @@ WorkerPool::WorkerPool(int size, Number queue_limit) : size_(size) {
 inline void WorkerPool::start(int queue_limit) {
     detail::demand_at_least(0, size_, "WorkerPool: size");
     if (size_ == 0) size_ = usable_cpus();
-    state_ = std::make_shared<detail::PoolState>(size_, queue_limit);
+    state_ = detail::CountedPtr<detail::PoolState>(new detail::PoolState(size_, queue_limit));
     try {
         state_->start();
     } catch (...) {
@@ -365,9 +382,11 @@ inline int WorkerPool::stop(std::chrono::milliseconds patience) {
         throw std::logic_error("WorkerPool::stop: a job of the pool would wait for itself");
     return state_->stop(patience);
 }
-inline bool WorkerPool::submit_job(std::shared_ptr<detail::PoolJob> job) {
-    return state_->submit(std::move(job));
+inline bool WorkerPool::submit_job(detail::CountedPtr<detail::PoolJob> job) {
+    detail::PoolJob& shared = *job;
+    return state_->submit(shared, std::move(job));
 }
+inline bool WorkerPool::lend_job(detail::PoolJob& job) { return state_->submit(job, nullptr); }
 inline bool WorkerPool::has_room() { return state_->has_room(); }
 inline bool WorkerPool::withdraw(detail::PoolJob& job) { return state_->withdraw(job); }
 inline void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job); }

@@ -87,14 +87,14 @@ struct Conditions {
         const bool is_read = method == Method::get || method == Method::head;
         if (if_match) {
             if (!has_tag(*if_match, present, &EntityTag::matches_strongly)) return Verdict::failed;
-        } else if (if_unmodified_since && is_later_than(*if_unmodified_since, present).value_or(false)) {
+        } else if (if_unmodified_since && is_later_than(*if_unmodified_since, present, false)) {
             return Verdict::failed;
         }
         if (if_none_match) {
             if (!has_tag(*if_none_match, present, &EntityTag::matches_weakly)) return Verdict::proceed;
             return is_read ? Verdict::not_modified : Verdict::failed;
         }
-        if (is_read && if_modified_since && !is_later_than(*if_modified_since, present).value_or(true)) {
+        if (is_read && if_modified_since && !is_later_than(*if_modified_since, present, true)) {
             return Verdict::not_modified;
         }
         return Verdict::proceed;
@@ -123,10 +123,10 @@ struct Conditions {
         return found;
     }
 
-    /// Whether it was modified after the date; nullopt if that is not a date, or the file has no time.
-    static std::optional<bool> is_later_than(std::string_view text, const Validators& present) noexcept {
+    /// Whether it was modified after the date; `otherwise` if that is not a date, or the file has no time.
+    static bool is_later_than(std::string_view text, const Validators& present, bool otherwise) noexcept {
         const auto date = http::parse_http_date(text, present.now);
-        if (!date || !present.last_modified) return std::nullopt;
+        if (!date || !present.last_modified) return otherwise;
         return *present.last_modified > *date;
     }
 };

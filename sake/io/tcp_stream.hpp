@@ -156,7 +156,7 @@ class TcpStream {
     // What does not move, since the poller knows where the watch is, and operations in progress share.
     struct State final : detail::Counted, detail::ReactorEndListener {
         State(Reactor& reactor, detail::FileDescriptor descriptor, detail::OwningPtr<detail::Wire> wire) {
-            socket.emplace(reactor, std::move(descriptor), std::move(wire));
+            socket.reset(new detail::Socket(reactor, std::move(descriptor), std::move(wire)));
             reactor.tell_at_end(*this);
         }
         void close() noexcept {
@@ -166,7 +166,7 @@ class TcpStream {
         }
         void reactor_ends() noexcept override { close(); }
 
-        std::optional<detail::Socket> socket;  // nothing once it is closed
+        detail::OwningPtr<detail::Socket> socket;  // nothing once it is closed
         detail::UnreadBytes unread;
         std::size_t room = least_room;
         bool is_being_read = false;

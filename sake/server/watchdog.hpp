@@ -16,6 +16,7 @@
 
 #include "sake/async/clock.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/start_thread.hpp"
 #include "sake/server/signals.hpp"
 
 namespace sake {
@@ -45,7 +46,7 @@ class Watchdog {
         }
         if (thread_.joinable()) return;
         try {
-            thread_ = std::thread([this] { watch(); });
+            thread_ = start_thread([](void* self) { static_cast<Watchdog*>(self)->watch(); }, this);
         } catch (const std::exception& error) {
             log_quietly(log_, LogLevel::error, "nothing ends the process if it cannot stop: ", error.what());
         }
@@ -80,13 +81,13 @@ class Watchdog {
                                                 : "something does not end";
         bool is_logged = false;
         try {
-            const auto log = [&] {
+            auto log = [&] {
                 log_quietly(log_, LogLevel::error, what, why);
                 const std::lock_guard again(mutex_);
                 is_logged = true;
                 changed_.notify_all();
             };
-            std::thread(log).detach();
+            start_thread([](void* with) { (*static_cast<decltype(log)*>(with))(); }, &log).detach();
             changed_.wait_for(lock, moment, [&] { return is_logged; });
         } catch (const std::exception&) {
             // No thread: there is standard error.

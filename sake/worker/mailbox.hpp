@@ -13,7 +13,7 @@ inline namespace v0 {
 namespace detail {
 
 /// Where workers leave word for a reactor that may be gone by then.
-class Mailbox {
+class Mailbox : public Counted {
   public:
     explicit Mailbox(Reactor& reactor) noexcept : reactor_(&reactor) {}
 

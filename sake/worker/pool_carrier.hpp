@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <exception>
-#include <memory>
 #include <new>
 #include <optional>
 #include <stdexcept>
@@ -42,7 +41,7 @@ struct PoolCarrier final : Carrier {
     PoolCarrier(Reactor& reactor, const Config& config, CountedPtr<const RouteTable> table, Budget& budget)
         : memory(budget),
           log(config.log),
-          mailbox(std::make_shared<Mailbox>(reactor)),
+          mailbox(new Mailbox(reactor)),
           routes(std::move(table)),
           queue_timeout(config.worker_queue_timeout),
           call_limits(config),
@@ -61,7 +60,7 @@ struct PoolCarrier final : Carrier {
     Budget& memory;
     LogSink log;
     std::stop_source stopping;  // tells what handlers have spawned
-    std::shared_ptr<Mailbox> mailbox;
+    CountedPtr<Mailbox> mailbox;
     CountedPtr<const RouteTable> routes;  // held by jobs too: a stuck one may outlive the engine
     std::chrono::milliseconds queue_timeout;
     CallLimits call_limits;
@@ -74,22 +73,22 @@ struct PoolCarrier final : Carrier {
 /// The loop of the calling worker, on which its handlers run. A worker serves one engine, whose log it is. A
 /// handler that calls exit() destroys the thread's objects in the middle of the loop: then it stays.
 inline Reactor& worker_reactor(const LogSink& log) {
-    struct EndUnlessRunning {
-        void operator()(Reactor* reactor) const noexcept {
-            if (Reactor::current() != reactor) delete reactor;
+    struct Owner {
+        explicit Owner(const LogSink& log) : loop(new Reactor) { loop->set_log(log); }
+        Owner(const Owner&) = delete;
+        Owner& operator=(const Owner&) = delete;
+        ~Owner() {
+            if (Reactor::current() != loop) delete loop;
         }
+        Reactor* const loop;
     };
-    thread_local const std::unique_ptr<Reactor, EndUnlessRunning> loop = [&log] {
-        std::unique_ptr<Reactor, EndUnlessRunning> made(new Reactor);
-        made->set_log(log);
-        return made;
-    }();
-    return *loop;
+    thread_local const Owner owner(log);
+    return *owner.loop;
 }
 
 /// One request on its way through the pool.
 template <class Pool>
-class RequestJob final : public PoolJob, public std::enable_shared_from_this<RequestJob<Pool>> {
+class RequestJob final : public PoolJob {
   public:
     RequestJob(const PoolCarrier<Pool>& carrier, const Call& call, std::string request)
         : mailbox_(carrier.mailbox),
@@ -225,17 +224,20 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     }
 
     void run_coroutine(Reactor& reactor, const Handler& handler, Call& call) {
-        const auto handle =
-            std::make_shared<JoinHandle<void>>(spawn_on(reactor, handler.call_coroutine(call)));
+        struct Shared : Counted {
+            explicit Shared(JoinHandle<void> its_handle) noexcept : handle(std::move(its_handle)) {}
+            JoinHandle<void> handle;
+        };
+        const CountedPtr<Shared> task(new Shared(spawn_on(reactor, handler.call_coroutine(call))));
         const std::stop_callback cancel_on_stop(stop_.get_token(), [&]() noexcept {
             try {
-                reactor.post([handle] { handle->cancel(); });
+                reactor.post([task] { task->handle.cancel(); });
             } catch (const std::bad_alloc&) {
                 // No memory to tell it: it goes on, and its answer is dropped.
             }
         });
-        reactor.run_until([&] { return handle->is_done(); });
-        handle->take();
+        reactor.run_until([&] { return task->handle.is_done(); });
+        task->handle.take();
     }
 
     // It goes on, to its end or the server's, and the answer does not wait for it. From here on that is the
@@ -244,13 +246,15 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         if (!loop.has_fibers()) return;
         deliver();
         try {
-            const auto is_present =
-                std::make_shared<bool>(true);  // so that a late word is not for the next job
-            const AtExit gone([&] { *is_present = false; });
+            struct Presence : Counted {  // so that a late word is not for the next job
+                bool is_over = false;
+            };
+            const CountedPtr<Presence> presence(new Presence);
+            const AtExit gone([&] { presence->is_over = true; });
             const std::stop_callback cancel_on_stop(stopping_, [&]() noexcept {
                 try {
-                    loop.post([&loop, is_present] {
-                        if (*is_present) loop.cancel_fibers();
+                    loop.post([&loop, presence] {
+                        if (!presence->is_over) loop.cancel_fibers();
                     });
                 } catch (const std::bad_alloc&) {
                     // No memory to tell them: they are left behind when the patience is over.
@@ -265,7 +269,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
     void deliver() noexcept {
         if (std::exchange(is_delivered_, true)) return;
         try {
-            mailbox_->post([self = this->shared_from_this()] {
+            mailbox_->post([self = CountedPtr<RequestJob>(this)] {
                 self->is_done_ = true;
                 if (self->waiter != nullptr) self->waiter->finish();
             });
@@ -274,7 +278,7 @@ class RequestJob final : public PoolJob, public std::enable_shared_from_this<Req
         }
     }
 
-    std::shared_ptr<Mailbox> mailbox_;
+    CountedPtr<Mailbox> mailbox_;
     const RouteTable::Use routes_;
     const RouteEntry* route_;
     LogSink log_;
@@ -310,7 +314,7 @@ class PooledCall final : public CarriedCall, private Timer {
         if (!carrier_.pool.has_room()) return refuse("all workers are busy");
         std::string text = to_text(describe_request(call_));
         if (!memory_.resize(text.size())) return refuse("the server has no memory to spare for this request");
-        job_ = std::make_shared<RequestJob<Pool>>(carrier_, call_, std::move(text));
+        job_ = CountedPtr<RequestJob<Pool>>(new RequestJob<Pool>(carrier_, call_, std::move(text)));
         return carrier_.pool.submit_job(job_) || refuse("all workers are busy");
     }
 
@@ -352,7 +356,7 @@ class PooledCall final : public CarriedCall, private Timer {
     PoolCarrier<Pool>& carrier_;
     Call& call_;
     BudgetShare memory_;
-    std::shared_ptr<RequestJob<Pool>> job_;
+    CountedPtr<RequestJob<Pool>> job_;
     std::optional<Reactor::OutsideWork> outside_;
     Reactor* loop_ = nullptr;
 };
