@@ -555,6 +555,7 @@ TEST_CASE("values set for a request are JSON, and gone with it") {
                 ctx.json(ctx.get<int>("text"));
             });
             app.get("/absent", [](Context& ctx) { ctx.json(ctx.get<int>("nope")); });
+            app.get("/absent-json", [](Context& ctx) { ctx.json(ctx.get<Json>("nope")); });
             app.get("/fallback", [](Context& ctx) {
                 ctx.set("there", 1);
                 ctx.set("null", nullptr);
@@ -572,6 +573,7 @@ TEST_CASE("values set for a request are JSON, and gone with it") {
             CHECK(ask(client, "/get").body == "null");
             CHECK(ask(client, "/wrong").status == 500);
             CHECK(ask(client, "/absent").status == 500);
+            CHECK(ask(client, "/absent-json").status == 500);
             CHECK(ask(client, "/fallback").body == R"([1,2,3,"four",[5]])");
             CHECK(ask(client, "/wrong-fallback").status == 500);
         },

@@ -470,6 +470,11 @@ TEST_CASE("a member that is given twice is there once, as it was given last") {
     CHECK(problem["limit"] == 6);
     CHECK(problem["type"] == "second");
     CHECK(problem["other"] == 1);
+    HttpError copy = error;
+    copy.with({{"limit", 7}});
+    CHECK(Json::parse(copy.document())["limit"] == 7);
+    CHECK(Json::parse(copy.document())["other"] == 1);
+    CHECK(error.document() == body);
 }
 
 TEST_CASE("what may not be a field or a member of a problem is refused at once") {

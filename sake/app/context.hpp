@@ -163,9 +163,9 @@ class Context {
         return status(code).html(std::move(body));
     }
     /// JSON of anything that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
-    template <class Value = Json>
+    template <std::same_as<Json> Value = Json>
     Context& json(const std::type_identity_t<Value>& value);
-    template <class Value = Json>
+    template <std::same_as<Json> Value = Json>
     Context& json(int code, const std::type_identity_t<Value>& value) {
         return status(code).json<Value>(value);
     }
@@ -207,12 +207,11 @@ class Context {
     template <class T>
     void set(std::string_view key, T&& value);
     /// A value that was set, as JSON; null if there is none.
-    template <std::same_as<Json> Value = Json>
+    template <int = 0, std::same_as<Json> Value = Json>  // the int leaves get<Json>(key) to the next one
     [[nodiscard]] const Value& get(std::string_view key) const;
     /// A value that was set, as a T. Throws std::out_of_range if there is none or a T does not hold its
     /// number, nlohmann's type_error if it is something else.
     template <class T>
-        requires(!std::same_as<T, Json>)
     [[nodiscard]] T get(std::string_view key) const;
     /// The same, or the fallback if there is none.
     template <class T>

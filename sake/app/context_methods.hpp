@@ -210,7 +210,7 @@ Context& Context::html(Moved&& body) {
     response.body = std::move(body);
     return *this;
 }
-template <class Value>
+template <std::same_as<Json> Value>
 Context& Context::json(const std::type_identity_t<Value>& value) {
     detail::Response& response = call_->settable("ctx.json");
     response.set_static_type("application/json");
@@ -271,7 +271,7 @@ void Context::set(std::string_view key, T&& value) {
         call_->state.get<detail::KeptValues<Json>>().object[std::string(key)] = std::forward<T>(value);
     }
 }
-template <std::same_as<Json> Value>
+template <int, std::same_as<Json> Value>
 const Value& Context::get(std::string_view key) const {
     static const Value null;
     const auto* const values = call_->state.find<detail::KeptValues<Value>>();
@@ -280,7 +280,6 @@ const Value& Context::get(std::string_view key) const {
     return found == values->object.end() ? null : *found;
 }
 template <class T>
-    requires(!std::same_as<T, Json>)
 T Context::get(std::string_view key) const {
     const Json& value = get(key);
     if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "sake/async/clock.hpp"
@@ -38,7 +39,7 @@ class Event {
     /// An event with this data; each of its lines, whatever they end with, becomes a line of data.
     explicit Event(std::string data) : message_(new detail::EventFields) { message_->data = std::move(data); }
     /// An event whose data is JSON.
-    template <class Value = Json>
+    template <std::same_as<Json> Value = Json>
     [[nodiscard]] static Event json(const std::type_identity_t<Value>& value) {
         return Event(dump_json<Value>(value));
     }

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstdint>
 #include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "sake/app/answerer.hpp"
@@ -193,7 +195,7 @@ class EventStream {
         return {sender_, {event.text(), event.retry()}};
     }
     /// An event whose data is JSON, of anything that nlohmann/json converts.
-    template <class Value = Json>
+    template <std::same_as<Json> Value = Json>
     [[nodiscard]] detail::SendEvents send_json(const std::type_identity_t<Value>& value) {
         return send(Event::json<Value>(value));
     }

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <concepts>
-#include <memory>
 #include <stdexcept>
 #include <string>
 #include <tuple>

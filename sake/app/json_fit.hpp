@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <limits>
 #include <new>
-#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>

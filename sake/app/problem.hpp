@@ -2,6 +2,7 @@
 // details".
 #pragma once
 
+#include <concepts>
 #include <exception>
 #include <stdexcept>
 #include <string>
@@ -79,7 +80,7 @@ class HttpError : public std::exception {
     /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
     /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
     /// for what is not an object.
-    template <class Value = Json>
+    template <std::same_as<Json> Value = Json>
     HttpError& with(const std::type_identity_t<Value>& members);
 
     [[nodiscard]] int status() const noexcept { return status_; }
@@ -97,7 +98,7 @@ class HttpError : public std::exception {
     detail::ProblemMembers extra_;                          // the same as text
 };
 
-template <class Value>
+template <std::same_as<Json> Value>
 HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");

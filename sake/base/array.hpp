@@ -15,8 +15,8 @@ template <class T>
 class Array {
   public:
     Array() = default;
-    explicit Array(std::size_t size) { resize(size); }
-    Array(const Array& other) {
+    explicit Array(std::size_t size) : Array() { resize(size); }
+    Array(const Array& other) : Array() {
         reserve(other.size_);
         for (const T& item : other) push_back(item);
     }
@@ -70,7 +70,7 @@ class Array {
         first_ = grown;
         capacity_ = capacity;
     }
-    void resize(std::size_t size, const T& added = T()) {
+    void resize(std::size_t size, T added = T()) {
         while (size_ > size) pop_back();
         if (size > capacity_) reserve(size < 2 * capacity_ ? 2 * capacity_ : size);
         while (size_ < size) push_back(added);
@@ -86,6 +86,7 @@ class Array {
     /// From `from` up to `to`, without it.
     void erase(const T* from, const T* to) noexcept {
         const auto count = static_cast<std::size_t>(to - from);
+        if (count == 0) return;
         for (T* each = first_ + (to - first_); each != end(); ++each) {
             *(each - count) = static_cast<T&&>(*each);
         }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -19,11 +20,11 @@ inline namespace v0 {
 
 /// Appends a JSON value as compact text. Text in it that is not UTF-8 gets U+FFFD where it is not, infinities
 /// and NaN are null, bytes are an object as nlohmann writes it.
-template <class Value = Json>
+template <std::same_as<Json> Value = Json>
 void append_json(std::string& out, const std::type_identity_t<Value>& value);
 
 /// The same as a text of its own.
-template <class Value = Json>
+template <std::same_as<Json> Value = Json>
 [[nodiscard]] std::string dump_json(const std::type_identity_t<Value>& value) {
     std::string out;
     append_json<Value>(out, value);
@@ -149,7 +150,7 @@ void append_json_array(std::string& out, const typename Value::array_t& elements
 
 }  // namespace detail
 
-template <class Value>
+template <std::same_as<Json> Value>
 void append_json(std::string& out, const std::type_identity_t<Value>& value) {
     switch (value.type()) {
         case Value::value_t::object:

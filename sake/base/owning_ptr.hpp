@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace sake {
 inline namespace v0 {
@@ -15,18 +16,23 @@ template <class T>
 class OwningPtr {
   public:
     OwningPtr() = default;
-    OwningPtr(std::nullptr_t) noexcept {
-    }  // NOLINT(google-explicit-constructor): none, as with std::unique_ptr
+    // NOLINTNEXTLINE(google-explicit-constructor): none, as with std::unique_ptr
+    OwningPtr(std::nullptr_t) noexcept {}
     explicit OwningPtr(T* object) noexcept : object_(object) {}
     OwningPtr(OwningPtr&& other) noexcept : object_(other.release()) {}
     template <class Derived>
-    OwningPtr(OwningPtr<Derived>&& other) noexcept  // NOLINT(google-explicit-constructor): to the base
-        : object_(other.release()) {}
+    // NOLINTNEXTLINE(google-explicit-constructor): to the base
+    OwningPtr(OwningPtr<Derived>&& other) noexcept : object_(other.release()) {
+        static_assert(std::has_virtual_destructor_v<T>);
+    }
     OwningPtr& operator=(OwningPtr&& other) noexcept {
         reset(other.release());
         return *this;
     }
-    ~OwningPtr() { delete object_; }
+    ~OwningPtr() {
+        static_assert(sizeof(T) > 0);
+        delete object_;
+    }
 
     [[nodiscard]] T* get() const noexcept { return object_; }
     [[nodiscard]] T& operator*() const noexcept { return *object_; }
@@ -101,16 +107,18 @@ template <class T>
 class CountedPtr {
   public:
     CountedPtr() = default;
-    CountedPtr(std::nullptr_t) noexcept {
-    }  // NOLINT(google-explicit-constructor): none, as with std::shared_ptr
+    // NOLINTNEXTLINE(google-explicit-constructor): none, as with std::shared_ptr
+    CountedPtr(std::nullptr_t) noexcept {}
     explicit CountedPtr(T* object) noexcept : object_(object) {
         if (object_ != nullptr) object_->add_owner();
     }
     CountedPtr(const CountedPtr& other) noexcept : CountedPtr(other.object_) {}
     CountedPtr(CountedPtr&& other) noexcept : object_(other.leave()) {}
     template <class Derived>
-    CountedPtr(const CountedPtr<Derived>& other) noexcept  // NOLINT(google-explicit-constructor): to the base
-        : CountedPtr(other.get()) {}
+    // NOLINTNEXTLINE(google-explicit-constructor): to the base
+    CountedPtr(const CountedPtr<Derived>& other) noexcept : CountedPtr(other.get()) {
+        static_assert(std::has_virtual_destructor_v<T> || std::is_same_v<std::remove_const_t<T>, Derived>);
+    }
     CountedPtr& operator=(const CountedPtr& other) noexcept {
         CountedPtr(other).swap(*this);
         return *this;

@@ -9,13 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <stop_token>
 #include <thread>
 #include <utility>
 
 #include "sake/base/error.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {

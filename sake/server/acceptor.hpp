@@ -18,6 +18,7 @@
 #include "sake/async/spawn.hpp"
 #include "sake/base/array.hpp"
 #include "sake/base/log.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/io/accept.hpp"
 #include "sake/io/listener.hpp"
 #include "sake/server/h1_waiting.hpp"

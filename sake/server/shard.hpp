@@ -8,7 +8,6 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "sake/app/answered.hpp"
 #include "sake/app/call.hpp"
