@@ -123,6 +123,39 @@ TEST_CASE("a request that came while a handler held the loop is answered, howeve
     });
 }
 
+// A socket tells of room only when much of what it holds is gone, which for a slow client takes longer than any limit.
+TEST_CASE("a client that takes its answer slowly but steadily from the kernel's buffers keeps its connection") {
+    for (const char* const path : {"/text"}) {
+        CAPTURE(path);
+        until_in_time(400ms, [&](Attempt& attempt) {
+            auto config = quiet_config().with_write_timeout(attempt.limit());
+            config.rate_grace = attempt.limit();
+            with_server(
+                [](sake::Engine& app) {
+                    app.get("/text", [] { return std::string(32U << 20U, 'x'); });
+                    app.get("/streamed", [](sake::Context& ctx) -> Task<> {
+                        sake::BodyWriter out = ctx.stream("text/plain");
+                        const std::string text(32U << 20U, 'x');
+                        co_await out.write(text);
+                    });
+                },
+                [&](TestServer& server) {
+                    RawClient client = RawClient::with_receive_buffer(server.port(), 64 * 1024);
+                    client.send(get_request(path));
+                    for (int i = 0; i < 24 && attempt.counts(); ++i) {
+                        attempt.begin();
+                        for (int piece = 0; piece < 3; ++piece) static_cast<void>(client.read_exactly(16 * 1024));
+                        std::this_thread::sleep_for(attempt.limit() / 8);  // it is slow
+                        if (!attempt.note_step()) return;
+                    }
+                    CHECK_FALSE(client.expect_closed(0ms));
+                    client.reset();
+                },
+                config);
+        });
+    }
+}
+
 TEST_CASE("a request that was sent before the stop is answered, however many there are") {
     on_every_poller([](const sake::Config& config) {
         Hold hold;

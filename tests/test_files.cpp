@@ -552,6 +552,35 @@ TEST_CASE("a frontend's pages are its index, for browsers and for paths that cou
         });
 }
 
+TEST_CASE("what is below the option immutable is cached for a year, whatever its name") {
+    const Site site;
+    for (const char* const name : {"assets/logo.png", "assets/fonts/a.woff2", "assets.txt", "other/logo.png"})
+        site.add(name, "x");
+    for (const char* const directory : {"assets", "/assets", "assets/", "/assets/"}) {
+        CAPTURE(directory);
+        const auto age = [](TestClient& client, const char* path) {
+            const TestResponse response = client.get(path);
+            CHECK(response.status == 200);
+            return std::string(response.header("Cache-Control"));
+        };
+        with_client(
+            [&](Engine& app) {
+                app.frontend("/", site.root(), {.immutable = directory});
+                app.static_files("/s", site.root(), {.cache_control = "no-store", .immutable = directory});
+            },
+            [&](TestClient& client) {
+                for (const char* const path :
+                     {"/assets/logo.png", "/assets/fonts/a.woff2", "/s/assets/logo.png"}) {
+                    CHECK(age(client, path) == "public, max-age=31536000, immutable");
+                }
+                CHECK(age(client, "/assets.txt").empty());
+                CHECK(age(client, "/s/assets.txt") == "no-store");
+                CHECK(age(client, "/s/other/logo.png") == "no-store");
+                CHECK_FALSE(client.get("/assets/missing.png").headers.contains("Cache-Control"));
+            });
+    }
+}
+
 TEST_CASE("names with a hash are told from other names") {
     using sake::detail::is_hashed_name;
     for (const char* const hashed :

@@ -106,6 +106,14 @@ struct HashPieces {
     return ends_with_dash_hash(name) || ends_with_dot_hash(name);
 }
 
+/// Whether the file is below the directory, which is written with slashes around it or without; "" is none.
+constexpr bool is_within(std::string_view path, std::string_view directory) noexcept {
+    while (directory.starts_with('/')) directory.remove_prefix(1);
+    while (directory.ends_with('/')) directory.remove_suffix(1);
+    return !directory.empty() && path.starts_with(directory) &&
+           path.substr(directory.size()).starts_with('/');
+}
+
 constexpr bool has_dot_name(std::string_view path) noexcept {
     return path.substr(0, 1) == "." || path.find("/.") != std::string_view::npos;
 }
@@ -219,9 +227,11 @@ class FileSite {
     }
     [[nodiscard]] std::string_view cache_control(std::string_view path,
                                                  std::string_view type) const noexcept {
+        constexpr std::string_view for_a_year = "public, max-age=31536000, immutable";
+        if (is_within(path, options_.immutable)) return for_a_year;
         if (kind_ == SiteKind::frontend) {
             if (type.substr(0, 9) == "text/html") return "no-cache";
-            if (is_hashed_name(path)) return "public, max-age=31536000, immutable";
+            if (is_hashed_name(path)) return for_a_year;
         }
         return options_.cache_control;
     }

@@ -10,6 +10,7 @@ inline namespace v0 {
 struct StaticOptions {
     std::string index = "index.html";  // what a directory is answered with; "" for none
     std::string cache_control = {};    // of the answers; what frontend sets by itself comes first
+    std::string immutable = {};        // "assets": a directory whose files never change, kept for a year
     bool listing = false;              // of a directory without an index
     bool dotfiles = false;             // serves names that begin with a dot; else they are 404
     bool precompressed =

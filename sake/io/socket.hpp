@@ -87,11 +87,13 @@ class Socket {
     [[nodiscard]] std::uint32_t unacknowledged() const noexcept {
         return wire_ == nullptr ? sys::unacknowledged(fd()) : wire_->unacknowledged();
     }
-    /// Whether that has become less since the last time that this was asked.
-    [[nodiscard]] bool peer_goes_on() noexcept {
+    /// How much less that is than when this was asked last; 0 if it is not less.
+    [[nodiscard]] std::uint32_t taken_by_peer() noexcept {
         const std::uint32_t now = unacknowledged();
-        return now < std::exchange(last_unacknowledged_, now);
+        const std::uint32_t last = std::exchange(last_unacknowledged_, now);
+        return now < last ? last - now : 0;
     }
+    [[nodiscard]] bool peer_goes_on() noexcept { return taken_by_peer() > 0; }
 
     /// Nothing more is sent: the peer sees the end.
     SysResult end_output() noexcept {

@@ -40,6 +40,14 @@ class Deadlines {
         return rate.due(config_, since, sent, now(), config_.write_timeout);
     }
 
+    /// The same when that time is over: `taken` bytes of what has left were taken by the client meanwhile,
+    /// and the socket tells of room only when much of what it holds is gone. {} if that is no reason to wait
+    /// on.
+    [[nodiscard]] TimePoint prolonged_answer(RateLimit& rate, std::uint32_t taken) const {
+        if (taken == 0 || shard_.is_draining()) return {};
+        return rate.prolong(config_, taken, now(), config_.write_timeout);
+    }
+
     /// For the end of a client's input behind its last answer. It may be silent for a while, as long as it
     /// may take to read the answer; one that was slow before gets less in total.
     [[nodiscard]] TimePoint lingering_deadline(TimePoint since, bool was_slow) const {

@@ -156,6 +156,8 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     }
     void set_deadline(TimePoint deadline) { shard_.reactor.deadlines().set(*this, deadline); }
     [[nodiscard]] TimePoint reading_deadline();
+    /// The client has taken some of its answer since it was waited for, and has more time for the rest.
+    [[nodiscard]] bool client_takes_on() noexcept;
     [[nodiscard]] TimePoint lingering_deadline() const {
         return Deadlines(shard_).lingering_deadline(state_since_, was_slow_);
     }

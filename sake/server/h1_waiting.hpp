@@ -42,7 +42,21 @@ inline H1Connection::Next H1Connection::wait_to_write(Turn& turn) {
     if (!account_memory(turn)) return Next::close;
     UnsentOutput& unsent = transport_.unsent();
     set_deadline(Deadlines(shard_).answer_deadline(unsent.rate, unsent.since, unsent.sent));
+    static_cast<void>(transport_.socket().taken_by_peer());  // from here on
     return Next::write;
+}
+
+inline bool H1Connection::client_takes_on() noexcept {
+    if (!transport_.has_unsent()) return false;
+    try {
+        const TimePoint due =
+            Deadlines(shard_).prolonged_answer(transport_.unsent().rate, transport_.socket().taken_by_peer());
+        if (due == TimePoint{}) return false;
+        set_deadline(due);
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;  // no memory for another deadline
+    }
 }
 
 inline void H1Connection::ran_out_of_time(Turn& turn) {
@@ -80,6 +94,7 @@ inline H1Connection::Next H1Connection::linger(Turn& turn) {
 inline void H1Connection::deadline_passed(Timer& timer) noexcept {
     auto& connection = static_cast<H1Connection&>(timer);
     if (!connection.is_waiting()) return;  // a handler runs, which has a deadline of its own
+    if (connection.client_takes_on()) return;
     connection.deadline_passed_ = true;
     connection.cut_short();
 }

@@ -28,6 +28,13 @@ class RateLimit {
         return due_;
     }
 
+    /// The time is over, but `bytes` of what had moved before were taken meanwhile: when it must go on now.
+    TimePoint prolong(const Config& config, std::uint64_t bytes, TimePoint now,
+                      std::chrono::milliseconds longest_pause) noexcept {
+        due_ = now + std::min<Clock::duration>(time_for(bytes, config), longest_pause);
+        return due_;
+    }
+
     /// So much time has passed in which the other side was not expected to do anything.
     void put_off(Clock::duration time) noexcept {
         if (due_ != TimePoint{}) due_ += time;
