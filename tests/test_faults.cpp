@@ -234,6 +234,28 @@ TEST_CASE("F2 where no large pages are to be had, a large body arrives all the s
         quiet_config().with_max_body(8 * 1024 * 1024));
 }
 
+TEST_CASE("F2 where no pages are to be had, a large body is answered by 503, and the next one arrives") {
+    with_server(
+        add_routes,
+        [](TestServer& server) {
+            const std::string body = pattern_bytes(10'000'000);  // its pages are made, and grow once
+            for (const char* call : {"mmap", "mremap"}) {
+                for (const int error : {ENOMEM, EAGAIN}) {
+                    CAPTURE(call);
+                    CAPTURE(error);
+                    const ScopedFaults faults(FaultPlan().fail_nth(call, 1, error));
+                    RawClient client = server.connect();
+                    client.send(post_request("/echo", body));
+                    CHECK(client.read_response().status == 503);
+                    CHECK(faults.fired(call) == 1);
+                    RawClient next = server.connect();
+                    CHECK((next.send(post_request("/echo", body)).read_response().body == body));
+                }
+            }
+        },
+        quiet_config().with_max_body(16 * 1024 * 1024));
+}
+
 TEST_CASE(
     "F3 a worker without descriptors for its loop answers 503, says so once, and works when there are some") {
     std::mutex mutex;
