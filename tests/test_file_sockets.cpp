@@ -197,6 +197,29 @@ TEST_CASE("of a file that is in memory in parts, only those parts are sent witho
         });
 }
 
+TEST_CASE("of small ranges that are on a disk, no more is waited for in a turn than of a large one") {
+    const TemporaryDirectory place;
+    const std::string content = pattern_bytes(1'000'000);
+    place.write("f", content);
+    with_server([&](Engine& app) { app.static_files("/", place.path()); },
+                [&](TestServer& server) {
+                    RawClient client = server.connect();
+                    std::string ranges = "Range: bytes=";
+                    for (int i = 0; i < 10; ++i) {
+                        if (i > 0) ranges += ",";
+                        ranges += std::to_string(i * 100'000) + "-" + std::to_string(i * 100'000 + 39'999);
+                    }
+                    const ScopedFaults active(FaultPlan().not_in_memory(0, content.size()));
+                    faults::reset_calls();
+                    client.send(request_for("/f", ranges + "\r\n"));
+                    const std::string parts = client.read_response().body;
+                    for (std::size_t i = 0; i < 10; ++i) {
+                        CHECK(parts.find(content.substr(i * 100'000, 40'000)) != std::string::npos);
+                    }
+                    CHECK(faults::calls("preadv2") >= 5);  // for each that is not the first of its turn
+                });
+}
+
 TEST_CASE("P9: a file that is cut while it is sent ends the connection, with no byte that was not in it") {
     const TemporaryDirectory place;
     make_sparse(place.path("f"), large);

@@ -422,16 +422,20 @@ TEST_CASE("live figures are exact for every form of new and delete") {
     CHECK(bytes_after == bytes);
 }
 
-TEST_CASE("live bytes include pages, as they are mapped, grow and are unmapped") {
-    const auto before = allocations::live_bytes();
-    std::array<std::int64_t, 3> during{};
+TEST_CASE("live figures include pages, as they are mapped, grow and are unmapped") {
+    const auto blocks = allocations::live_blocks();
+    const auto bytes = allocations::live_bytes();
+    std::array<std::int64_t, 6> during{};
     void* pages = ::mmap(nullptr, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    during[0] = allocations::live_bytes() - before;
+    during[0] = allocations::live_blocks() - blocks;
+    during[1] = allocations::live_bytes() - bytes;
     pages = ::mremap(pages, 8192, 65'536, MREMAP_MAYMOVE);
-    during[1] = allocations::live_bytes() - before;
+    during[2] = allocations::live_blocks() - blocks;
+    during[3] = allocations::live_bytes() - bytes;
     ::munmap(pages, 65'536);
-    during[2] = allocations::live_bytes() - before;
-    CHECK(during == std::array<std::int64_t, 3>{8192, 65'536, 0});
+    during[4] = allocations::live_blocks() - blocks;
+    during[5] = allocations::live_bytes() - bytes;
+    CHECK(during == std::array<std::int64_t, 6>{1, 8192, 1, 65'536, 0, 0});
 }
 
 TEST_CASE("a part of a file can be out of memory, and the longest call is known") {

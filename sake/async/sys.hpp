@@ -375,8 +375,8 @@ inline void prefer_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] s
 #endif
 }
 
-/// Memory in pages of its own, whose size is a multiple of `large_page`. nullptr where there is none. Where the
-/// pages lie is left to the system: recent Linux places them so that large pages fit. To choose the place
+/// Memory in pages of its own, whose size is a multiple of `large_page`. nullptr where there is none. Where
+/// the pages lie is left to the system: recent Linux places them so that large pages fit. To choose the place
 /// (MREMAP_FIXED) would unmap what is there even if the call then fails, and another thread might get that
 /// place before it could be freed.
 inline constexpr std::size_t large_page = std::size_t{2} * 1024 * 1024;

@@ -179,10 +179,11 @@ class Output {
 
         // How much of it may be sent now: as much as is in memory. If that is nothing, the system is asked to
         // read ahead, and the other connections have their turn. When this one has its turn again, it waits
-        // for a little.
+        // for a little, and for no more in that turn. A little at the start of a turn is not worth a probe.
         std::uint64_t bytes_at_once(FileRange& range) noexcept {
             const std::uint64_t most = std::min(range.length, file_bytes_left);
-            if (most <= most_from_disk) return most;
+            const std::uint64_t sent_of_files = most_of_files - file_bytes_left;
+            if (sent_of_files + most <= most_from_disk) return most;
             const std::uint64_t in_memory = bytes_in_memory(range, most);
             if (in_memory != 0) return in_memory;
             if (range.asked_to <= range.offset) {
@@ -190,8 +191,9 @@ class Output {
                 range.asked_to = range.offset + most_ahead;
                 return 0;
             }
+            if (sent_of_files != 0) return 0;
             file_bytes_left = most_from_disk;
-            return most_from_disk;
+            return std::min(most, most_from_disk);
         }
 
         // How much of its next `most` bytes is in memory. The first byte is probed and the last one of each

@@ -344,7 +344,8 @@ Verdict judge(Call call, const Subject& subject = {}) {
     const std::lock_guard lock(plan_mutex);
     const std::uint64_t number = ++active.seen[index_of(call)];
     for (const auto& rule : active.rules) {
-        if (rule.call != index_of(call) || !hits(rule, number, subject) || !apply(rule, subject, verdict)) continue;
+        if (rule.call != index_of(call) || !hits(rule, number, subject) || !apply(rule, subject, verdict))
+            continue;
         fired_counts[index_of(call)].fetch_add(1, std::memory_order_relaxed);
         break;
     }
@@ -591,6 +592,7 @@ void* __wrap_mmap(void* place, size_t length, int access, int flags, int fd, off
     return made;
 }
 
+// MREMAP_FIXED also unmaps what is at its place, which no figure notices: the library does without it.
 void* __wrap_mremap(void* pages, size_t length, size_t to, int flags, ...) {
     va_list rest;
     va_start(rest, flags);
