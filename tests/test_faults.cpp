@@ -234,6 +234,40 @@ TEST_CASE("F2 where no large pages are to be had, a large body arrives all the s
         quiet_config().with_max_body(8 * 1024 * 1024));
 }
 
+TEST_CASE("F2 where no pages are to be had, a large body gets 503 or a close, and the next one arrives") {
+    with_server(
+        add_routes,
+        [](TestServer& server) {
+            // Wherever its memory grows from 4 MiB or less, it grows once more by moving pages.
+            const std::string body = pattern_bytes(24'000'000);
+            const std::string request = post_request("/echo", body, "Connection: close\r\n");
+            const auto fate = [&] {
+                RawClient client = server.connect();
+                try {
+                    return client.send(request).read_until_close();
+                } catch (const std::exception&) {
+                    return std::string();  // it was closed while the body was sent
+                }
+            };
+            CHECK(fate().ends_with(body));
+            for (const std::string_view call : {"mmap", "mremap"}) {
+                for (const int error : {ENOMEM, EAGAIN}) {
+                    CAPTURE(call);
+                    CAPTURE(error);
+                    const ScopedFaults faults(FaultPlan().fail_nth(call, 1, error));
+                    const auto before = allocations::live_bytes();
+                    const std::string refused = fate();
+                    CHECK((refused.empty() || refused.starts_with("HTTP/1.1 503 ")));
+                    CHECK(faults.fired(call) == 1);
+                    CHECK(server.ping());
+                    CHECK(allocations::live_bytes() - before < 1024 * 1024);
+                    CHECK(fate().ends_with(body));
+                }
+            }
+        },
+        quiet_config().with_max_body(32 * 1024 * 1024));
+}
+
 TEST_CASE(
     "F3 a worker without descriptors for its loop answers 503, says so once, and works when there are some") {
     std::mutex mutex;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
@@ -153,6 +154,69 @@ TEST_CASE(
                                                   .short_io("sendfile", 0.5, 50'000)
                                                   .fail_randomly("sendfile", 0.2, EAGAIN));
                     CHECK((ask("/f") == content));
+                });
+}
+
+TEST_CASE("of a file that is in memory in parts, only those parts are sent without waiting for a disk") {
+    struct Case {
+        std::uint64_t begin;  // of what is on the disk only
+        std::uint64_t end;
+        std::uint64_t longest;  // piece that is sent at a time
+    };
+    constexpr std::uint64_t size = 512 * 1024;
+    constexpr std::uint64_t step = 64 * 1024;
+    const TemporaryDirectory place;
+    const std::string content = pattern_bytes(size);
+    place.write("f", content);
+    with_server(
+        [&](Engine& app) { app.static_files("/", place.path()); },
+        [&](TestServer& server) {
+            RawClient client = server.connect();
+            for (const Case& each : {Case{size, size + 1, size}, Case{0, size, step},
+                                     Case{0, size - step, step},  // as after a request for the tail
+                                     Case{0, 1, size - step}, Case{step - 1, step, size - step},
+                                     Case{step, 2 * step, size - 2 * step}, Case{size - 1, size, size - step},
+                                     Case{200'000, 300'000, 3 * step}}) {
+                CAPTURE(each.begin);
+                CAPTURE(each.end);
+                const ScopedFaults active(FaultPlan().not_in_memory(each.begin, each.end));
+                faults::reset_calls();
+                client.send(request_for("/f"));
+                CHECK((client.read_response().body == content));
+                CHECK(faults::longest("sendfile") == each.longest);
+                if (each.begin == size) CHECK(faults::calls("preadv2") <= 9 * faults::calls("sendfile"));
+                faults::reset_calls();
+                client.send(request_for("/f", "Range: bytes=0-399999\r\n"));
+                CHECK((client.read_response().body == content.substr(0, 400'000)));
+                CHECK(faults::longest("sendfile") <= each.longest);
+                faults::reset_calls();
+                client.send(request_for("/f", "Range: bytes=-60000\r\n"));
+                CHECK((client.read_response().body == content.substr(size - 60'000)));
+                CHECK(faults::calls("preadv2") == 0);
+            }
+        });
+}
+
+TEST_CASE("of small ranges that are on a disk, no more is waited for in a turn than of a large one") {
+    const TemporaryDirectory place;
+    const std::string content = pattern_bytes(1'000'000);
+    place.write("f", content);
+    with_server([&](Engine& app) { app.static_files("/", place.path()); },
+                [&](TestServer& server) {
+                    RawClient client = server.connect();
+                    std::string ranges = "Range: bytes=";
+                    for (int i = 0; i < 10; ++i) {
+                        if (i > 0) ranges += ",";
+                        ranges += std::to_string(i * 100'000) + "-" + std::to_string(i * 100'000 + 39'999);
+                    }
+                    const ScopedFaults active(FaultPlan().not_in_memory(0, content.size()));
+                    faults::reset_calls();
+                    client.send(request_for("/f", ranges + "\r\n"));
+                    const std::string parts = client.read_response().body;
+                    for (std::size_t i = 0; i < 10; ++i) {
+                        CHECK(parts.find(content.substr(i * 100'000, 40'000)) != std::string::npos);
+                    }
+                    CHECK(faults::calls("preadv2") >= 5);  // for each that is not the first of its turn
                 });
 }
 

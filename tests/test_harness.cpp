@@ -187,6 +187,9 @@ TEST_CASE("every wrapped call can be made to fail") {
         CHECK(::linkat(AT_FDCWD, "", AT_FDCWD, "", 0) == -1);
         CHECK(::listen(0, 1) == -1);
         CHECK(::madvise(bytes, 0, MADV_NORMAL) == -1);
+        CHECK(::mmap(nullptr, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED);
+        CHECK(::mremap(bytes, 4096, 8192, 0) == MAP_FAILED);
+        CHECK(::munmap(bytes, 4096) == -1);
         CHECK(::open("/dev/null", O_RDONLY) == -1);
         CHECK(::openat(0, "null", O_RDONLY) == -1);
         CHECK(::pipe2(ends, 0) == -1);
@@ -417,6 +420,43 @@ TEST_CASE("live figures are exact for every form of new and delete") {
     CHECK(during[1] == 4 + 1000 + 128 + 3 * 128);
     CHECK(blocks_after == blocks);
     CHECK(bytes_after == bytes);
+}
+
+TEST_CASE("live figures include pages, as they are mapped, grow and are unmapped") {
+    const auto blocks = allocations::live_blocks();
+    const auto bytes = allocations::live_bytes();
+    std::array<std::int64_t, 6> during{};
+    void* pages = ::mmap(nullptr, 8192, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    during[0] = allocations::live_blocks() - blocks;
+    during[1] = allocations::live_bytes() - bytes;
+    pages = ::mremap(pages, 8192, 65'536, MREMAP_MAYMOVE);
+    during[2] = allocations::live_blocks() - blocks;
+    during[3] = allocations::live_bytes() - bytes;
+    ::munmap(pages, 65'536);
+    during[4] = allocations::live_blocks() - blocks;
+    during[5] = allocations::live_bytes() - bytes;
+    CHECK(during == std::array<std::int64_t, 6>{1, 8192, 1, 65'536, 0, 0});
+}
+
+TEST_CASE("a part of a file can be out of memory, and the longest call is known") {
+    const int fd = ::memfd_create("probed", MFD_CLOEXEC);
+    REQUIRE(::ftruncate(fd, 100) == 0);
+    const ScopedFaults active(FaultPlan().not_in_memory(10, 20));
+    faults::reset_calls();
+    std::string pattern;
+    on_server_thread([&] {
+        char bytes[32];
+        iovec piece{bytes, 1};
+        for (const off_t offset : {0, 9, 10, 19, 20}) {
+            pattern += ::preadv2(fd, &piece, 1, offset, 0) < 0 ? 'x' : '.';
+        }
+        for (const std::size_t length : {5U, 30U, 1U}) CHECK(::pread(fd, bytes, length, 0) > 0);
+    });
+    ::close(fd);
+    CHECK(pattern == "..xx.");
+    CHECK(faults::longest("pread") == 30);
+    CHECK(faults::longest("read") == 0);
+    CHECK_THROWS_AS(FaultPlan().not_in_memory(7, 7), std::invalid_argument);
 }
 
 TEST_CASE("exempt blocks are in no balance, wherever they are freed") {

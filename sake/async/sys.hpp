@@ -175,7 +175,7 @@ inline SysResult send_file(int socket, int file, std::uint64_t& offset, std::siz
     return copy_file(socket, file, offset, count);
 }
 
-/// Whether whoever wants this byte of a file has to wait for a disk. False also where the system cannot tell.
+/// Whether a read of this byte of a file would wait for a disk. False also where the system cannot tell.
 inline bool waits_for_disk([[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset) noexcept {
 #if SAKE_HAS_EPOLL && defined(RWF_NOWAIT)
     char byte;
@@ -375,45 +375,28 @@ inline void prefer_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] s
 #endif
 }
 
-/// Memory in pages of its own. Its size is a multiple of `large_page`, and so is its address, so that large
-/// pages fit behind it. nullptr where there is none.
+/// Memory in pages of its own, whose size is a multiple of `large_page`. nullptr where there is none. Where
+/// the pages lie is left to the system: recent Linux places them so that large pages fit. To choose the place
+/// (MREMAP_FIXED) would unmap what is there even if the call then fails, and another thread might get that
+/// place before it could be freed.
 inline constexpr std::size_t large_page = std::size_t{2} * 1024 * 1024;
 #if SAKE_HAS_EPOLL  // Linux
 inline constexpr bool has_page_memory = true;
 
-/// A place for it, which nothing may use yet.
-inline char* reserve_pages(std::size_t size) noexcept {
-    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    void* const found = ::mmap(nullptr, size + large_page, PROT_NONE, flags, -1, 0);
-    if (found == MAP_FAILED) return nullptr;
-    char* const first = static_cast<char*>(found);
-    const std::size_t behind = reinterpret_cast<std::uintptr_t>(first) % large_page;
-    const std::size_t before = behind == 0 ? 0 : large_page - behind;
-    if (before != 0) ::munmap(first, before);
-    if (before != large_page) ::munmap(first + before + size, large_page - before);
-    return first + before;
-}
-inline void free_pages(char* pages, std::size_t size) noexcept { ::munmap(pages, size); }
-
 /// Pages that are zero when they are first used.
 inline char* make_pages(std::size_t size) noexcept {
-    char* const pages = reserve_pages(size);
-    if (pages == nullptr) return nullptr;
-    if (::mprotect(pages, size, PROT_READ | PROT_WRITE) != 0) return free_pages(pages, size), nullptr;
+    constexpr int access = PROT_READ | PROT_WRITE;
+    void* const pages = ::mmap(nullptr, size, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) return nullptr;
     ::madvise(pages, size, MADV_HUGEPAGE);
-    return pages;
+    return static_cast<char*>(pages);
 }
-/// Moves pages to where there is room for more behind them; on failure they stay as they are. Their bytes are
-/// not copied.
+/// More pages behind these, which may move. Their bytes are not copied. On failure they stay as they are.
 inline char* grow_pages(char* pages, std::size_t size, std::size_t to) noexcept {
-    char* const place = reserve_pages(to);
-    if (place == nullptr) return nullptr;
-    if (::mremap(pages, size, to, MREMAP_MAYMOVE | MREMAP_FIXED, place) == MAP_FAILED) {
-        free_pages(place, to);
-        return nullptr;
-    }
-    return place;
+    void* const grown = ::mremap(pages, size, to, MREMAP_MAYMOVE);
+    return grown == MAP_FAILED ? nullptr : static_cast<char*>(grown);
 }
+inline void free_pages(char* pages, std::size_t size) noexcept { ::munmap(pages, size); }
 #else
 inline constexpr bool has_page_memory = false;
 inline char* make_pages(std::size_t) noexcept { return nullptr; }

@@ -177,20 +177,35 @@ class Output {
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
         }
 
-        // How much of it may be sent now. Of what is still on a disk nothing, at first: the system is asked
-        // to read it, and the others have their turn, and ask for theirs. Only then is a little of it waited
-        // for.
+        // How much of it may be sent now: as much as is in memory. If that is nothing, the system is asked to
+        // read ahead, and the other connections have their turn. When this one has its turn again, it waits
+        // for a little, and for no more in that turn. A little at the start of a turn is not worth a probe.
         std::uint64_t bytes_at_once(FileRange& range) noexcept {
             const std::uint64_t most = std::min(range.length, file_bytes_left);
-            if (most <= most_from_disk) return most;
-            if (!sys::waits_for_disk(range.fd(), range.offset + most - 1)) return most;
+            const std::uint64_t sent_of_files = most_of_files - file_bytes_left;
+            if (sent_of_files + most <= most_from_disk) return most;
+            const std::uint64_t in_memory = bytes_in_memory(range, most);
+            if (in_memory != 0) return in_memory;
             if (range.asked_to <= range.offset) {
                 sys::read_ahead(range.fd(), range.offset, most_ahead);
                 range.asked_to = range.offset + most_ahead;
                 return 0;
             }
+            if (sent_of_files != 0) return 0;
             file_bytes_left = most_from_disk;
-            return most_from_disk;
+            return std::min(most, most_from_disk);
+        }
+
+        // How much of its next `most` bytes is in memory. The first byte is probed and the last one of each
+        // step: the system reads a file in larger pieces than pages, so that a hole seldom lies between them.
+        static std::uint64_t bytes_in_memory(const FileRange& range, std::uint64_t most) noexcept {
+            constexpr std::uint64_t step = most_from_disk;
+            if (sys::waits_for_disk(range.fd(), range.offset)) return 0;
+            for (std::uint64_t found = 0; found < most; found += step) {
+                const std::uint64_t next = std::min(found + step, most);
+                if (sys::waits_for_disk(range.fd(), range.offset + next - 1)) return found;
+            }
+            return most;
         }
 
         SysResult send_text(Socket& socket) noexcept {

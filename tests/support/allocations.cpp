@@ -112,6 +112,10 @@ void release(void* block, std::size_t size = unknown_size) noexcept {
 
 std::int64_t live_blocks() noexcept { return blocks.load(relaxed); }
 std::int64_t live_bytes() noexcept { return bytes.load(relaxed); }
+void pages_changed(std::size_t before, std::size_t after) noexcept {
+    blocks.fetch_add((after != 0 ? 1 : 0) - (before != 0 ? 1 : 0), relaxed);
+    bytes.fetch_add(static_cast<std::int64_t>(after) - static_cast<std::int64_t>(before), relaxed);
+}
 std::uint64_t total() noexcept { return made.load(relaxed); }
 std::uint64_t by_this_thread() noexcept { return made_here; }
 std::uint64_t by_server_threads() noexcept { return made_by_servers.load(relaxed); }

@@ -1,7 +1,8 @@
 // A replacement of every global operator new and delete: counts what is live, counts what each thread makes,
 // and fails the Nth allocation on server threads (those that faults.hpp includes). Each block carries a
-// 16-byte header with its size, so the figures are exact and a wrong sized delete is caught. Memory from
-// malloc itself is not seen. Works under the sanitizers, since the blocks come from malloc.
+// 16-byte header with its size, so the figures are exact and a wrong sized delete is caught. What mmap maps
+// counts as a block too (faults.cpp reports it). Memory from malloc itself is not seen. Works under the
+// sanitizers, since the blocks come from malloc.
 #pragma once
 
 #include <cstddef>
@@ -9,9 +10,12 @@
 
 namespace harness::allocations {
 
-/// Blocks and bytes (as requested) that are live, leaving out what was made under Exempt.
+/// Blocks and bytes (as requested) that are live, leaving out what was made under Exempt. Pages that
+/// were mapped count until they are unmapped.
 [[nodiscard]] std::int64_t live_blocks() noexcept;
 [[nodiscard]] std::int64_t live_bytes() noexcept;
+/// A mapping of `before` bytes now has `after`: the first is 0 of a new one, the second if it is unmapped.
+void pages_changed(std::size_t before, std::size_t after) noexcept;
 /// Allocations ever made, by all threads.
 [[nodiscard]] std::uint64_t total() noexcept;
 /// Allocations ever made by the calling thread: read it twice in a handler to show that a request makes none.

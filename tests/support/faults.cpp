@@ -40,6 +40,9 @@
     X(linkat)                    \
     X(listen)                    \
     X(madvise)                   \
+    X(mmap)                      \
+    X(mremap)                    \
+    X(munmap)                    \
     X(open)                      \
     X(openat)                    \
     X(pipe2)                     \
@@ -74,6 +77,9 @@ int __real_getsockopt(int, int, int, void*, socklen_t*);
 int __real_linkat(int, const char*, int, const char*, int);
 int __real_listen(int, int);
 int __real_madvise(void*, size_t, int);
+void* __real_mmap(void*, size_t, int, int, int, off_t);
+void* __real_mremap(void*, size_t, size_t, int, ...);
+int __real_munmap(void*, size_t);
 int __real_open(const char*, int, ...);
 int __real_openat(int, const char*, int, ...);
 int __real_pipe2(int*, int);
@@ -117,6 +123,7 @@ enum class Side { undecided, server, spared };
 constinit thread_local Side side = Side::undecided;
 constinit std::atomic<bool> all_other_threads{false};
 std::array<std::atomic<std::uint64_t>, call_count> counters{};
+std::array<std::atomic<std::uint64_t>, call_count> longest_lengths{};
 
 // ---- the active plan, all of it behind one mutex that is taken only while a plan is active
 
@@ -137,7 +144,17 @@ std::uint64_t next_random(std::uint64_t& state) {
     return state * 0x2545F4914F6CDD1DULL;
 }
 
-bool hits(const FaultPlan::Rule& rule, std::uint64_t number) {
+/// What a call is about, as far as plausibility of a fault depends on it.
+struct Subject {
+    int fd = -1;
+    std::size_t length = 0;
+    bool may_block = true;        // no MSG_DONTWAIT
+    std::uint32_t readiness = 0;  // EPOLLIN or EPOLLOUT for calls that transfer something
+    std::uint64_t offset = 0;     // in a file
+};
+
+bool hits(const FaultPlan::Rule& rule, std::uint64_t number, const Subject& subject) {
+    if (rule.end != 0) return subject.offset >= rule.begin && subject.offset < rule.end;
     if (rule.first != 0) return number >= rule.first && number - rule.first < rule.count;
     return static_cast<double>(next_random(active.random) >> 11) * 0x1.0p-53 < rule.probability;
 }
@@ -277,14 +294,6 @@ struct Verdict {
     std::size_t length;  // bytes to pass on
 };
 
-/// What a call is about, as far as plausibility of a fault depends on it.
-struct Subject {
-    int fd = -1;
-    std::size_t length = 0;
-    bool may_block = true;        // no MSG_DONTWAIT
-    std::uint32_t readiness = 0;  // EPOLLIN or EPOLLOUT for calls that transfer something
-};
-
 bool is_stream_or_file(int fd) {
     struct stat info{};
     return ::fstat(fd, &info) == 0 &&
@@ -317,17 +326,26 @@ bool apply(const FaultPlan::Rule& rule, const Subject& subject, Verdict& verdict
     return true;
 }
 
+void note_length(Call call, std::uint64_t length) {
+    std::atomic<std::uint64_t>& longest = longest_lengths[index_of(call)];
+    std::uint64_t known = longest.load(std::memory_order_relaxed);
+    while (length > known && !longest.compare_exchange_weak(known, length, std::memory_order_relaxed)) {
+    }
+}
+
 void count(Call call) { counters[index_of(call)].fetch_add(1, std::memory_order_relaxed); }
 
 Verdict judge(Call call, const Subject& subject = {}) {
     Verdict verdict{0, subject.length};
     if (!faults::this_thread_is_included()) return verdict;
     if (call != Call::recv) count(call);
+    note_length(call, subject.length);
     if (!plan_is_active.load(std::memory_order_acquire)) return verdict;
     const std::lock_guard lock(plan_mutex);
     const std::uint64_t number = ++active.seen[index_of(call)];
     for (const auto& rule : active.rules) {
-        if (rule.call != index_of(call) || !hits(rule, number) || !apply(rule, subject, verdict)) continue;
+        if (rule.call != index_of(call) || !hits(rule, number, subject) || !apply(rule, subject, verdict))
+            continue;
         fired_counts[index_of(call)].fetch_add(1, std::memory_order_relaxed);
         break;
     }
@@ -337,6 +355,11 @@ Verdict judge(Call call, const Subject& subject = {}) {
 int fail(int error) {
     errno = error;
     return -1;
+}
+
+void* fail_to_map(int error) {
+    errno = error;
+    return MAP_FAILED;
 }
 
 /// The first `length` bytes of a gathered write; at most 64 pieces, more than which makes it shorter still.
@@ -387,8 +410,13 @@ std::uint64_t calls(std::string_view name) {
     return counters[index_of(name)].load(std::memory_order_relaxed);
 }
 
+std::uint64_t longest(std::string_view name) {
+    return longest_lengths[index_of(name)].load(std::memory_order_relaxed);
+}
+
 void reset_calls() noexcept {
     for (auto& counter : counters) counter.store(0, std::memory_order_relaxed);
+    for (auto& length : longest_lengths) length.store(0, std::memory_order_relaxed);
 }
 
 std::vector<std::string_view> wrapped_names() { return {names.begin(), names.end()}; }
@@ -398,6 +426,12 @@ std::vector<std::string_view> wrapped_names() { return {names.begin(), names.end
 FaultPlan& FaultPlan::fail_range(std::string_view name, std::uint64_t n, std::uint64_t count, int error) {
     if (n == 0 || error == 0) throw std::invalid_argument("a failing call has a number from 1 and an errno");
     rules_.push_back({.call = index_of(name), .first = n, .count = count, .error = error});
+    return *this;
+}
+
+FaultPlan& FaultPlan::not_in_memory(std::uint64_t begin, std::uint64_t end) {
+    if (begin >= end) throw std::invalid_argument("a part of a file ends behind its begin");
+    rules_.push_back({.call = index_of(Call::preadv2), .error = EAGAIN, .begin = begin, .end = end});
     return *this;
 }
 
@@ -550,6 +584,35 @@ int __wrap_madvise(void* memory, size_t length, int advice) {
     return verdict.error != 0 ? harness::fail(verdict.error) : __real_madvise(memory, length, advice);
 }
 
+void* __wrap_mmap(void* place, size_t length, int access, int flags, int fd, off_t offset) {
+    const auto verdict = judge(Call::mmap);
+    if (verdict.error != 0) return harness::fail_to_map(verdict.error);
+    void* const made = __real_mmap(place, length, access, flags, fd, offset);
+    if (made != MAP_FAILED) harness::allocations::pages_changed(0, length);
+    return made;
+}
+
+// MREMAP_FIXED also unmaps what is at its place, which no figure notices: the library does without it.
+void* __wrap_mremap(void* pages, size_t length, size_t to, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    void* const place = (flags & MREMAP_FIXED) != 0 ? va_arg(rest, void*) : nullptr;
+    va_end(rest);
+    const auto verdict = judge(Call::mremap);
+    if (verdict.error != 0) return harness::fail_to_map(verdict.error);
+    void* const moved = __real_mremap(pages, length, to, flags, place);
+    if (moved != MAP_FAILED) harness::allocations::pages_changed(length, to);
+    return moved;
+}
+
+int __wrap_munmap(void* pages, size_t length) {
+    const auto verdict = judge(Call::munmap);
+    if (verdict.error != 0) return harness::fail(verdict.error);
+    const int result = __real_munmap(pages, length);
+    if (result == 0) harness::allocations::pages_changed(length, 0);
+    return result;
+}
+
 int __wrap_open(const char* path, int flags, ...) {
     va_list rest;
     va_start(rest, flags);
@@ -586,8 +649,9 @@ ssize_t __wrap_pread(int fd, void* buffer, size_t length, off_t offset) {
                               : __real_pread(fd, buffer, verdict.length, offset);
 }
 
+// Its EAGAIN is about a disk (RWF_NOWAIT), so that no readiness is hidden.
 ssize_t __wrap_preadv2(int fd, const iovec* pieces, int count, off_t offset, int flags) {
-    const auto verdict = judge(Call::preadv2, {.fd = fd, .length = 1, .readiness = EPOLLIN});
+    const auto verdict = judge(Call::preadv2, {.fd = fd, .offset = static_cast<std::uint64_t>(offset)});
     return verdict.error != 0 ? harness::fail(verdict.error)
                               : __real_preadv2(fd, pieces, count, offset, flags);
 }

@@ -32,7 +32,10 @@ class AllOtherThreads {
 
 /// How often server threads made the call since the start or the last reset_calls(). Failed calls count.
 [[nodiscard]] std::uint64_t calls(std::string_view name);
-/// Sets all of these counters to zero.
+/// The most bytes that a server thread has asked one such call for, since the same moment. Of calls that
+/// transfer bytes.
+[[nodiscard]] std::uint64_t longest(std::string_view name);
+/// Sets all of these figures to zero.
 void reset_calls() noexcept;
 /// The names that calls() and FaultPlan know, sorted.
 [[nodiscard]] std::vector<std::string_view> wrapped_names();
@@ -57,6 +60,8 @@ class FaultPlan {
     }
     /// Fails `count` calls in a row, the nth and the ones after it.
     FaultPlan& fail_range(std::string_view name, std::uint64_t n, std::uint64_t count, int error);
+    /// These bytes of every file are on a disk, and not in memory: preadv2 fails there with EAGAIN.
+    FaultPlan& not_in_memory(std::uint64_t begin, std::uint64_t end);
     /// Fails every call with this errno, each with the given probability.
     FaultPlan& fail_randomly(std::string_view name, double probability, int error);
     /// Limits a call that transfers bytes to `most` of them, each with the given probability.
@@ -73,6 +78,8 @@ class FaultPlan {
         double probability = 0;   // of a random rule
         int error = 0;            // errno, or 0 for short I/O
         std::size_t most = 0;     // bytes of short I/O
+        std::uint64_t begin = 0;  // of a rule for a part of files
+        std::uint64_t end = 0;    // 0: for all calls
     };
     [[nodiscard]] const std::vector<Rule>& rules() const { return rules_; }
     [[nodiscard]] std::uint64_t seed() const { return seed_; }
