@@ -374,7 +374,7 @@ TEST_CASE("a task left behind in read_form is told that the handler has ended, a
         for (const std::string& body : {std::string(), fields, large}) {
             for (const bool leaves : {false, true}) {
                 // A spill may be on its way, or over, when the handler ends.
-                for (int turns = 1; turns <= (begins == Begins::at_once ? 12 : 1); ++turns) {
+                for (int turns = 1; turns <= (begins == Begins::at_once && !leaves ? 12 : 1); ++turns) {
                     CAPTURE(static_cast<int>(begins));
                     CAPTURE(body.size());
                     CAPTURE(leaves);
@@ -394,6 +394,7 @@ TEST_CASE("a task left behind in read_form is told that the handler has ended, a
                                          sake::spawn(read_late, std::ref(ctx), std::ref(said)).detach();
                                      }
                                      for (int i = 0; i < turns; ++i) co_await sake::yield();
+                                     if (leaves) co_await sake::sleep(1h);
                                      ctx.text("left");
                                  })
                             .stream_body()
@@ -405,6 +406,7 @@ TEST_CASE("a task left behind in read_form is told that the handler has ended, a
                             "POST /left HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n"
                             "Content-Type: " +
                             multipart_type + "\r\n\r\n" + body);
+                        client.advance(0s);
                         if (leaves) connection.close();
                         client.advance(0s);
                         const auto type = of_type("application/x-www-form-urlencoded");
