@@ -1,7 +1,9 @@
 // The text of server-sent events: what is written, what is read, and that both agree.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -223,6 +225,23 @@ TEST_CASE("a retry time is digits and nothing else") {
     CHECK(reader.retry() == 250ms);
     reader.take("retry: 007\n\n");
     CHECK(reader.retry() == 7ms);
+}
+
+TEST_CASE("events that were taken are not kept, even while one always waits") {
+    for (const std::size_t waiting : {1u, 2u, 7u}) {
+        EventReader reader;
+        for (std::size_t i = 0; i < waiting; ++i) reader.take("data: " + std::to_string(i) + "\n\n");
+        std::size_t most = 0;
+        bool is_in_order = true;
+        for (std::size_t i = 0; i < 300'000; ++i) {
+            reader.take("data: " + std::to_string(i + waiting) + "\n\n");
+            is_in_order = is_in_order && reader.next()->data == std::to_string(i);
+            most = std::max(most, reader.kept());
+        }
+        CHECK(is_in_order);
+        CHECK(most <= 2 * waiting + 2);
+        CHECK(reader.has_next());
+    }
 }
 
 TEST_CASE("P1: a stream of events is the same however it is split") {

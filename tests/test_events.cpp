@@ -457,6 +457,80 @@ TEST_CASE("an event with a retry time that is made while another is half sent hi
     });
 }
 
+TEST_CASE("a task that sends an event may outlive the stream and its handler, whatever ends them") {
+    enum class Begins : std::uint8_t { at_once, late };
+    enum class End : std::uint8_t { of_task, of_stream, of_handler, of_client, of_server };
+    const auto send = [](sake::detail::SendEvents made, Begins begins, std::string& said) -> Task<> {
+        try {
+            if (begins == Begins::late) co_await sake::sleep(10s);
+            co_await std::move(made);
+            said = "sent";
+        } catch (const std::exception& error) {
+            said = error.what();
+        } catch (const sake::Cancelled&) {
+            said = "cancelled";
+        }
+    };
+    for (const Begins begins : {Begins::at_once, Begins::late}) {
+        for (const End end :
+             {End::of_task, End::of_stream, End::of_handler, End::of_client, End::of_server}) {
+            CAPTURE(static_cast<int>(begins));
+            CAPTURE(static_cast<int>(end));
+            Engine* app = nullptr;
+            std::string said;
+            said.reserve(200);
+            const auto setup = [&](Engine& engine) {
+                app = &engine;
+                engine.get("/events", [&](Context& ctx) -> Task<> {
+                    {
+                        EventStream events = ctx.events();
+                        auto made = events.send(std::string(300'000, '#'));
+                        auto task = sake::spawn(send, std::move(made), begins, std::ref(said));
+                        co_await sake::sleep(1s);
+                        if (end == End::of_task) task.cancel();
+                        if (end == End::of_client || end == End::of_server) co_await sake::sleep(24h);
+                    }
+                    if (end != End::of_handler) co_await sake::sleep(20s);
+                });
+            };
+            with_client(setup, [&](TestClient& client) {
+                TestConnection connection = client.connect(1024);
+                std::string all = connection.send(get_events).receive_now();
+                client.advance(2s);
+                if (end == End::of_client) connection.close();
+                if (end == End::of_server) app->stop();
+                client.advance(10s);
+                if (end == End::of_stream) {
+                    all += connection.receive_all();
+                    CHECK(std::count(all.begin(), all.end(), '#') == 300'000);
+                }
+                client.advance(24h);
+            });
+            CHECK((said == "sent") == (end == End::of_stream));
+            CHECK_FALSE(said.empty());
+        }
+    }
+}
+
+TEST_CASE("a stream that has ended before its handler sends no comments") {
+    const auto setup = [](Engine& engine) {
+        engine.get("/events", [](Context& ctx) -> Task<> {
+            {
+                EventStream events = ctx.events();
+                co_await events.send("x");
+            }
+            co_await sake::sleep(1h);
+        });
+    };
+    with_client(setup, [](TestClient& client) {
+        TestEvents events = client.events("/events");
+        CHECK(events.next()->data == "x");
+        client.advance(2h);
+        CHECK(events.has_ended());
+        CHECK(events.comments() == 0);
+    });
+}
+
 TEST_CASE("a stop in the middle of an event cuts the stream, and hints nothing inside the event") {
     Engine* app = nullptr;
     const auto stream = [](EventStream& events) -> Task<> {

@@ -346,6 +346,80 @@ TEST_CASE("on a route with stream_body, ctx.form() says what to do before the fo
         });
 }
 
+TEST_CASE("a task left behind in read_form is told that the handler has ended, and touches nothing of it") {
+    enum class Begins : std::uint8_t { at_once, made_in_time, late };
+    const auto read = [](Task<Form&> made, std::string& said) -> Task<> {
+        try {
+            static_cast<void>(co_await std::move(made));
+            said = "read";
+        } catch (const std::exception& error) {
+            said = error.what();
+        }
+    };
+    const auto read_late = [](Context& ctx, std::string& said) -> Task<> {
+        co_await sake::sleep(10s);
+        try {
+            static_cast<void>(co_await ctx.read_form());
+        } catch (const std::exception& error) {
+            said = error.what();
+        }
+    };
+    const auto wait_and_read = [](Task<Form&> made, std::string& said, auto then) -> Task<> {
+        co_await sake::sleep(10s);
+        co_await then(std::move(made), said);
+    };
+    const std::string fields = part("name=a", "1");
+    const std::string large = fields + file_part(pattern_bytes(600'000));
+    for (const Begins begins : {Begins::at_once, Begins::made_in_time, Begins::late}) {
+        for (const std::string& body : {std::string(), fields, large}) {
+            for (const bool leaves : {false, true}) {
+                // A spill may be on its way, or over, when the handler ends.
+                for (int turns = 1; turns <= (begins == Begins::at_once && !leaves ? 12 : 1); ++turns) {
+                    CAPTURE(static_cast<int>(begins));
+                    CAPTURE(body.size());
+                    CAPTURE(leaves);
+                    CAPTURE(turns);
+                    std::string said;
+                    said.reserve(200);
+                    const auto setup = [&](sake::Engine& app) {
+                        set_up(app);
+                        app.post("/left",
+                                 [&](Context& ctx) -> Task<> {
+                                     if (begins == Begins::at_once) {
+                                         sake::spawn(read, ctx.read_form(), std::ref(said)).detach();
+                                     } else if (begins == Begins::made_in_time) {
+                                         sake::spawn(wait_and_read, ctx.read_form(), std::ref(said), read)
+                                             .detach();
+                                     } else {
+                                         sake::spawn(read_late, std::ref(ctx), std::ref(said)).detach();
+                                     }
+                                     for (int i = 0; i < turns; ++i) co_await sake::yield();
+                                     if (leaves) co_await sake::sleep(1h);
+                                     ctx.text("left");
+                                 })
+                            .stream_body()
+                            .max_body(100'000'000);
+                    };
+                    with_client(setup, [&](TestClient& client) {
+                        sake::TestConnection connection = client.connect();
+                        connection.send(
+                            "POST /left HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n"
+                            "Content-Type: " +
+                            multipart_type + "\r\n\r\n" + body);
+                        client.advance(0s);
+                        if (leaves) connection.close();
+                        client.advance(0s);
+                        const auto type = of_type("application/x-www-form-urlencoded");
+                        if (begins != Begins::late) CHECK(client.post("/", "a=1", type).body == "a=1 ");
+                        client.advance(20s);
+                    });
+                    CHECK(said == "the handler has ended, and with it the request and its answer");
+                }
+            }
+        }
+    }
+}
+
 TEST_CASE("a streamed form is refused while it comes, with the name of the limit, and the client reads it") {
     const auto config =
         quiet_config().with_max_form_field(1000).with_max_form_parts(50).with_max_form_files(2);

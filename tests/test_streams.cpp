@@ -1238,6 +1238,44 @@ TEST_CASE("any allocation may fail while an answer is streamed: it is whole, cut
         quiet_config());
 }
 
+/// A ClientWait that fails once it waits.
+class FailingWait final : public sake::detail::ClientWait {
+  public:
+    enum class Fails : std::uint8_t { at_once, when_late };
+    FailingWait(Fails when, std::string& calls) : when_(when), calls_(calls) {}
+    void await_resume() { throw_failure(); }
+
+  private:
+    bool try_now() override { return false; }
+    sake::detail::TimePoint wake_later() override {
+        if (when_ == Fails::at_once) throw std::bad_alloc();
+        return sake::Reactor::current()->now();
+    }
+    void stop_waiting() noexcept override { calls_ += " stopped"; }
+    void give_up_rest() noexcept override { calls_ += " given up"; }
+    void be_late() override { throw std::bad_alloc(); }
+
+    const Fails when_;
+    std::string& calls_;
+};
+
+TEST_CASE("a wait for the client that fails while it listens gives up the rest, before it stops waiting") {
+    for (const auto when : {FailingWait::Fails::at_once, FailingWait::Fails::when_late}) {
+        CAPTURE(static_cast<int>(when));
+        std::string calls;
+        const auto wait = [&]() -> Task<> {
+            try {
+                FailingWait failing(when, calls);
+                co_await failing;
+            } catch (const std::bad_alloc&) {
+                calls += " thrown";
+            }
+        };
+        sake::run_until_complete(wait());
+        CHECK(calls == " given up stopped thrown");
+    }
+}
+
 TEST_CASE("a handler that writes on when there was no memory sends no answer without a head") {
     with_server(
         [&](Engine& app) {

@@ -244,6 +244,14 @@ class CallHandle {
     CountedPtr<CallSpot> spot_;
 };
 
+/// For a coroutine that begins now. A task that the handler has left behind may come so late that the call is
+/// between two requests: then it throws std::logic_error. Nothing tells it from a coroutine of the next one.
+[[nodiscard]] inline CallHandle handle_of_running(Call& call) {
+    const bool is_running = call.answerer != nullptr || call.place.in_worker_pool;
+    if (!is_running) throw std::logic_error(CallHandle::has_ended);
+    return CallHandle(call);
+}
+
 /// Why a request cannot be served.
 struct Refusal {
     int status;

@@ -41,7 +41,10 @@ class ClientWait : public Wait, private Timer {
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         const bool is_cancelled = coroutine.promise().fiber->has_cancellation();
         if (!is_cancelled && attempt()) return give_way(coroutine);
-        if (!suspend(coroutine)) return false;
+        if (!suspend(coroutine)) {
+            if (!is_cancelled) give_up_rest();  // the attempt has cancelled its own fiber
+            return false;
+        }
         listen();
         return true;
     }
@@ -65,7 +68,7 @@ class ClientWait : public Wait, private Timer {
     virtual TimePoint wake_later() = 0;
     /// The signal is not expected any more. Not called twice.
     virtual void stop_waiting() noexcept = 0;
-    /// It ends without having gone all the way: it is cancelled, or the handlers have ended.
+    /// It ends without having gone all the way: it is cancelled, it fails, or the handlers have ended.
     virtual void give_up_rest() noexcept {}
     /// The client has not done its part in time. Throws, or arranges that the fiber is cancelled.
     virtual void be_late() = 0;
@@ -97,10 +100,14 @@ class ClientWait : public Wait, private Timer {
             const TimePoint due = wake_later();
             if (due != TimePoint::max()) reactor().deadlines().set(*this, due);
         } catch (...) {
-            failure_ = caught_exception();
-            unlisten();
-            finish();
+            fail();
         }
+    }
+    /// In a handler of what was thrown while it listens.
+    void fail() noexcept {
+        failure_ = caught_exception();
+        static_cast<void>(withdraw());
+        finish();
     }
     void unlisten() noexcept {
         if (!std::exchange(is_listening_, false)) return;
@@ -117,9 +124,7 @@ class ClientWait : public Wait, private Timer {
         try {
             wait.be_late();
         } catch (...) {
-            wait.failure_ = caught_exception();
-            wait.unlisten();
-            wait.finish();
+            wait.fail();
         }
     }
 

@@ -57,7 +57,7 @@ class Context {
     /// stream_body() it waits while the client sends, and reads no more than is asked for. It throws
     /// HttpError: 413 for a body that is too large, 400 for one that is malformed, 408 for one that comes too
     /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once. For a
-    /// handler that is a coroutine, until it ends: then it throws std::logic_error.
+    /// handler that is a coroutine, until it ends: then what this has returned throws std::logic_error.
     [[nodiscard]] detail::Operation<detail::ReadWait, detail::CallHandle> read();
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "sake/app/body_source.hpp"
 #include "sake/app/call.hpp"
 #include "sake/app/context.hpp"
 #include "sake/app/context_methods.hpp"
@@ -19,6 +20,7 @@
 #include "sake/async/spawn.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/async/task.hpp"
+#include "sake/async/wait.hpp"
 #include "sake/base/budget.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
@@ -78,20 +80,31 @@ template <class Unused>
     throw;
 }
 
-/// Reads a form while it comes. What files have too much for the memory is written on a thread that may
-/// block; the client is not read from meanwhile.
+/// What a form holds in memory counts no longer, unless it is there. The end of the call sees to that as
+/// well.
 template <class Unused>
-Task<> stream_form(Call& call, std::optional<Form>& form) {
-    FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits,
+void give_back_form(const CallHandle& handle) noexcept {
+    Call* const call = handle.get();
+    if (call == nullptr || call->connection_memory == nullptr) return;
+    const FormOfCall* const kept = call->state.find<FormOfCall>();
+    if (kept != nullptr && kept->form) return;
+    static_cast<void>(call->connection_memory->resize_part(call->form_bytes, 0));
+}
+
+/// Reads a form while it comes. What files have too much for the memory is written on a thread that may
+/// block; the client is not read from meanwhile. The handler may have left it behind: after each wait, the
+/// call is another one or none, unless the handle has it.
+template <class Unused>
+Task<> stream_form(CallHandle handle) {
+    FormReader<Unused> reader(handle.running().context.header("Content-Type"), *handle.running().place.limits,
                               &close_elsewhere<Unused>);
-    BudgetShare* const memory = call.connection_memory;
-    if (memory != nullptr) reader.count_in(*memory, call.form_bytes);
-    const AtExit give_back([&] {
-        if (memory != nullptr && !form) static_cast<void>(memory->resize_part(call.form_bytes, 0));
-    });
+    BudgetShare* const memory = handle.running().connection_memory;
+    if (memory != nullptr) reader.count_in(*memory, handle.running().form_bytes);
+    const AtExit give_back([&handle] { give_back_form<Unused>(handle); });
     const auto spill = [&reader] { reader.spill(); };
     for (;;) {
-        const std::optional<std::string_view> piece = co_await call.context.read();
+        const Operation<ReadWait, CallHandle> reading(handle);
+        const std::optional<std::string_view> piece = co_await reading;
         if (!piece) break;
         std::string_view rest = *piece;
         while (reader.take(rest)) {
@@ -99,11 +112,21 @@ Task<> stream_form(Call& call, std::optional<Form>& form) {
                 Task<> writing = run_on<BlockingThreads<ForFiles>>(spill);
                 co_await std::move(writing);
             } catch (const std::system_error& failure) {
-                refuse_spill<Unused>(call, failure);
+                refuse_spill<Unused>(handle.running(), failure);
             }
+            static_cast<void>(handle.running());
         }
     }
-    form = reader.finish();
+    handle.running().state.template get<FormOfCall>().form = reader.finish();
+}
+
+template <class F>
+Task<F&> read_form_of(CallHandle handle) {
+    if (!form_of(handle.running())) {
+        Task<> reading = stream_form<F>(handle);
+        co_await std::move(reading);
+    }
+    co_return *form_of(handle.running());
 }
 
 }  // namespace detail
@@ -119,12 +142,7 @@ std::conditional_t<std::is_same_v<T, Form>, const Form&, T> Context::form() {
 
 template <class F>
 Task<F&> Context::read_form() {
-    std::optional<F>& form = detail::form_of(*call_);
-    if (!form) {
-        Task<> reading = detail::stream_form<F>(*call_, form);
-        co_await std::move(reading);
-    }
-    co_return *form;
+    return detail::read_form_of<F>(detail::handle_of_running(*call_));
 }
 
 }  // namespace v0

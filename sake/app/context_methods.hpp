@@ -36,10 +36,7 @@ inline std::string_view Context::target() const noexcept { return call_->request
 inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
 inline std::string_view Context::body() const { return call_->body(); }
 inline auto Context::read() -> detail::Operation<detail::ReadWait, detail::CallHandle> {
-    // A task that the handler has left behind may come so late that the call is between two requests.
-    const bool is_running = call_->answerer != nullptr || call_->place.in_worker_pool;
-    if (!is_running) throw std::logic_error(detail::CallHandle::has_ended);
-    return detail::Operation<detail::ReadWait, detail::CallHandle>(detail::CallHandle(*call_));
+    return detail::Operation<detail::ReadWait, detail::CallHandle>(detail::handle_of_running(*call_));
 }
 inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }

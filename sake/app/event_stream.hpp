@@ -22,6 +22,7 @@
 #include "sake/async/timer.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/owning_ptr.hpp"
 #include "sake/http/event_text.hpp"
 
 namespace sake {
@@ -31,8 +32,9 @@ class EventStream;
 
 namespace detail {
 
-/// What the EventStream and those who wait for its client share: the answer, and how long it was silent.
-class EventSender : private Timer {
+/// What the EventStream and those who wait for its client share: the answer, and how long it was silent. They
+/// own it together, since a task that waits may outlive the stream.
+class EventSender : public Counted, private Timer {
   public:
     explicit EventSender(Call& call)
         : Timer(&silence_is_over),
@@ -44,7 +46,7 @@ class EventSender : private Timer {
         call.answerer->farewell = farewell_;
         listen_to_silence();
     }
-    ~EventSender() { reactor_.timers().cancel(*this); }
+    ~EventSender() { stop_listening(); }
 
     [[nodiscard]] const CallHandle& call() const noexcept { return call_; }
 
@@ -66,6 +68,10 @@ class EventSender : private Timer {
     }
     /// Somebody waits to write on. Meanwhile there is no silence.
     void set_waiting(bool on) noexcept { is_waiting_ = on; }
+    /// The stream has gone: no comments any more, unless somebody who shares this sends something.
+    void stop_listening() noexcept {
+        if (is_set()) reactor_.timers().cancel(*this);  // otherwise the reactor may have ended
+    }
 
   private:
     // At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
@@ -129,29 +135,30 @@ struct EventBytes {
 
 class [[nodiscard]] EventWait final : public ClientWait {
   public:
-    EventWait(EventSender& sender, EventBytes&& events) noexcept
-        : sender_(sender), events_(std::move(events)), left_(events_.text) {}
+    EventWait(CountedPtr<EventSender> sender, EventBytes&& events) noexcept
+        : sender_(std::move(sender)), events_(std::move(events)), left_(events_.text) {}
     void await_resume() { throw_failure(); }
     void describe(std::string& out) const override { out += "a client to take an event"; }
 
   private:
-    bool try_now() override { return events_.text.empty() || sender_.write(left_, events_.retry); }
+    bool try_now() override { return events_.text.empty() || sender_->write(left_, events_.retry); }
     TimePoint wake_later() override {
-        sender_.set_waiting(true);
-        return sender_.call().running().answerer->wait_for_room(*this);
+        Answerer& answerer = *sender_->call().running().answerer;
+        sender_->set_waiting(true);
+        return answerer.wait_for_room(*this);
     }
     void stop_waiting() noexcept override {
-        sender_.set_waiting(false);
-        if (Call* const call = sender_.call().get()) call->answerer->stop_waiting();
+        sender_->set_waiting(false);
+        if (Call* const call = sender_->call().get()) call->answerer->stop_waiting();
     }
     void give_up_rest() noexcept override {
-        Call* const call = sender_.call().get();
+        Call* const call = sender_->call().get();
         if (call == nullptr || left_.empty()) return;
         if (left_.size() < events_.text.size() || call->answerer->owes()) call->answerer->break_off();
     }
-    void be_late() override { sender_.call().running().answerer->give_up(); }
+    void be_late() override { sender_->call().running().answerer->give_up(); }
 
-    EventSender& sender_;
+    const CountedPtr<EventSender> sender_;
     const EventBytes events_;
     std::string_view left_;
 };
@@ -159,12 +166,12 @@ class [[nodiscard]] EventWait final : public ClientWait {
 /// Events that are to be sent. Awaiting it makes its wait.
 class [[nodiscard("nothing is sent until it is awaited")]] SendEvents {
   public:
-    SendEvents(EventSender& sender, EventBytes&& events) noexcept
-        : sender_(sender), events_(std::move(events)) {}
+    SendEvents(CountedPtr<EventSender> sender, EventBytes&& events) noexcept
+        : sender_(std::move(sender)), events_(std::move(events)) {}
     [[nodiscard]] EventWait operator co_await() && noexcept { return EventWait(sender_, std::move(events_)); }
 
   private:
-    EventSender& sender_;
+    CountedPtr<EventSender> sender_;
     EventBytes events_;
 };
 
@@ -181,7 +188,7 @@ class EventStream {
   public:
     EventStream(const EventStream&) = delete;
     EventStream& operator=(const EventStream&) = delete;
-    ~EventStream() = default;
+    ~EventStream() { sender_->stop_listening(); }
 
     /// An event of this data, which may have any number of lines.
     [[nodiscard]] detail::SendEvents send(std::string_view data) {
@@ -209,18 +216,18 @@ class EventStream {
     /// The id of the last event that the client has seen, as it says; "" if it does not. Valid until the
     /// handler ends; then it throws std::logic_error.
     [[nodiscard]] std::string_view last_event_id() {
-        return sender_.call().running().context.header("Last-Event-ID");
+        return sender_->call().running().context.header("Last-Event-ID");
     }
 
   private:
     friend class Context;
     friend class Hub;
-    explicit EventStream(detail::Call& call) : sender_(call) {}
+    explicit EventStream(detail::Call& call) : sender_(new detail::EventSender(call)) {}
     [[nodiscard]] detail::SendEvents write(std::string text) noexcept {
         return {sender_, detail::EventBytes{std::move(text)}};
     }
 
-    detail::EventSender sender_;
+    const detail::CountedPtr<detail::EventSender> sender_;
 };
 
 namespace detail {

@@ -48,14 +48,18 @@ class EventReader {
     [[nodiscard]] std::optional<http::StreamEvent> next() {
         if (!has_next()) return std::nullopt;
         std::optional<http::StreamEvent> event(std::move(events_[taken_++]));
-        if (taken_ == events_.size()) {
-            events_.clear();
+        // Each of the others is moved at most once for each that was taken.
+        if (taken_ > events_.size() / 2) {
+            events_.erase(events_.begin(), events_.begin() + taken_);
             taken_ = 0;
         }
         return event;
     }
 
     [[nodiscard]] bool has_next() const noexcept { return taken_ != events_.size(); }
+
+    /// How many events are kept, some of which may have been handed out.
+    [[nodiscard]] std::size_t kept() const noexcept { return events_.size(); }
 
     /// What a client that comes again says in Last-Event-ID.
     [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
