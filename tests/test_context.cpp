@@ -961,4 +961,70 @@ TEST_CASE("abort with a status returns the context, for the answer") {
         silent());
 }
 
+namespace {
+
+struct Person {
+    std::string name;
+    int age = 0;
+    NLOHMANN_DEFINE_TYPE_INTRUSIVE(Person, name, age)
+};
+struct ReadOnly {
+    int n = 0;
+};
+void from_json(const Json& json, ReadOnly& value) { value.n = json.at("n").get<int>(); }
+
+/// What ctx.get says of each value that is not a T, in one text.
+void get_wrong_values(Context& ctx) {
+    ctx.set("f", "text");
+    ctx.set("n", 3'000'000'000);
+    ctx.set("o", Json{{"name", "x"}});
+    std::string all;
+    const auto note = [&](auto get) {
+        try {
+            static_cast<void>(get());
+            all += "nothing\n";
+        } catch (const std::out_of_range& error) {
+            all += std::string(error.what()) + "\n";
+        }
+    };
+    note([&] { return ctx.get<int>("f"); });
+    note([&] { return ctx.get<double>("f", 2.0); });
+    note([&] { return ctx.get<bool>("f"); });
+    note([&] { return ctx.get<std::string>("n"); });
+    note([&] { return ctx.get<std::string>("n", "x"); });
+    note([&] { return ctx.get<std::vector<int>>("f"); });
+    note([&] { return ctx.get<int>("n"); });
+    note([&] { return ctx.get<Person>("o"); });
+    note([&] { return ctx.get<ReadOnly>("o"); });
+    note([&] { return ctx.get<ReadOnly>("f"); });
+    ctx.text(all);
+}
+
+}  // namespace
+
+TEST_CASE("a value of a wrong type is named by ctx.get, in a worker as well") {
+    with_server(
+        [](sake::Engine& app) {
+            app.get("/", get_wrong_values);
+            app.get("/worker", get_wrong_values).worker();
+        },
+        [](TestServer& server) {
+            const std::string all =
+                "ctx.get: 'f': type must be number, but is string\n"
+                "ctx.get: 'f': type must be number, but is string\n"
+                "ctx.get: 'f': type must be boolean, but is string\n"
+                "ctx.get: 'n': type must be string, but is number\n"
+                "ctx.get: 'n': type must be string, but is number\n"
+                "ctx.get: 'f': type must be array, but is string\n"
+                "ctx.get: 'n': 3000000000 is out of range\n"
+                "ctx.get: 'o': key 'age' not found\n"
+                "ctx.get: 'o': key 'n' not found\n"
+                "ctx.get: 'f': must be an object, but is string\n";
+            RawClient client = server.connect();
+            CHECK(ask(client, "/").body == all);
+            CHECK(ask(client, "/worker").body == all);
+        },
+        silent());
+}
+
 }  // namespace test_context

@@ -313,7 +313,7 @@ TEST_CASE("an event stream that outlives its handler sends nothing into the next
                 });
             },
             [&](TestClient& client) {
-                CHECK(client.get("/events").body == "data: first\n\n");
+                CHECK(client.open("/events").receive_all() == "data: first\n\n");
                 TestConnection connection = client.connect();
                 if (goes_on) connection.send("GET /slow HTTP/1.1\r\nHost: a\r\n\r\n");
                 client.advance(26s);
@@ -883,6 +883,50 @@ TEST_CASE("8 threads publish, and clients over sockets receive every message in 
         }
         CHECK(harness::eventually([&] { return hub.subscribers("t") == 0; }));
         owned.reset();
+    });
+}
+
+// --- Answers that are no event stream ---
+
+TEST_CASE("events of an answer that is no event stream throws, and says what came") {
+    const auto setup = [](Engine& app) {
+        app.get("/text", [](Context& ctx) { ctx.text("x"); });
+        app.get("/none", [](Context& ctx) { ctx.no_content(); });
+        app.get("/refused", [](Context& ctx) { ctx.send(503, "data: x\n\n", "text/event-stream"); });
+        app.get("/other", [](Context& ctx) { ctx.send("x", "text/event-streams"); });
+        app.get("/whole", [](Context& ctx) { ctx.send("data: x\n\n", "text/event-stream;charset=utf-8"); });
+        app.post("/echo", [](Context& ctx) -> Task<> {
+            const std::string text(ctx.body());
+            EventStream events = ctx.events();
+            co_await events.send(text);
+        });
+    };
+    with_client(setup, [](TestClient& client) {
+        const auto complaint = [&](const char* target, const char* method = "GET") -> std::string {
+            try {
+                static_cast<void>(client.events(target, {}, method));
+            } catch (const std::runtime_error& error) {
+                return error.what();
+            }
+            return "nothing";
+        };
+        const std::string end = ", where an event stream was asked for";
+        CHECK(complaint("/nope") == "GET /nope: 404, application/problem+json" + end);
+        CHECK(complaint("/text", "POST") == "POST /text: 405, application/problem+json" + end);
+        CHECK(complaint("/text") == "GET /text: 200, text/plain; charset=utf-8" + end);
+        CHECK(complaint("/none") == "GET /none: 204, no Content-Type" + end);
+        CHECK(complaint("/refused") == "GET /refused: 503, text/event-stream" + end);
+        CHECK(complaint("/other") == "GET /other: 200, text/event-streams" + end);
+        CHECK(complaint("/whole") == "nothing");
+        CHECK(client.events("/echo", {}, "POST", "asked").next()->data == "asked");
+    });
+}
+
+TEST_CASE("JSON that is published reaches a page as JSON") {
+    with_hub([](TestClient& client, Hub& hub) {
+        TestEvents events = client.events("/events");
+        hub.publish("t", sake::Json{{"tea", 7.5}});
+        CHECK(events.next()->data == R"({"tea":7.5})");
     });
 }
 

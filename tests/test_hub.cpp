@@ -590,4 +590,22 @@ TEST_CASE("hubs, subscriptions and reactors end in any order while others publis
     }
 }
 
+TEST_CASE("JSON is published as its text, whatever it is") {
+    Hub hub;
+    Subscription all = hub.subscribe("t");
+    using sake::Json;
+    const Json object{{"a", {1, 2.5, nullptr}}};
+    Json text = "say \"x\"";
+    CHECK(hub.publish("t", object) != 0);
+    hub.publish("t", text);
+    hub.publish("t", object["a"]);
+    hub.publish("t", Json());
+    hub.publish("t", Json(7));
+    hub.publish("t", "plain \"x\"");
+    CHECK(all_of(all) ==
+          Texts{R"({"a":[1,2.5,null]})", R"("say \"x\"")", "[1,2.5,null]", "null", "7", "plain \"x\""});
+    hub.close();
+    CHECK(hub.publish("t", object) == 0);
+}
+
 }  // namespace test_hub

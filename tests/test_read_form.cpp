@@ -796,4 +796,73 @@ TEST_CASE("a client that sends a form too slowly gets a 408, and nothing is left
     });
 }
 
+TEST_CASE("a form is not read from a body that was read in pieces, and may be read twice") {
+    const auto read_piece = [](Context& ctx) -> Task<> { static_cast<void>(co_await ctx.read()); };
+    const auto read_all = [](Context& ctx) -> Task<> {
+        while (co_await ctx.read()) {
+        }
+    };
+    const auto read_form = [](Context& ctx) -> Task<> { static_cast<void>(co_await ctx.read_form()); };
+    const auto after = [](auto before) {
+        return [before](Context& ctx) -> Task<> {
+            std::string said;
+            try {
+                co_await before(ctx);
+            } catch (const std::exception& error) {
+                said = std::string(error.what()) + ": ";
+            }
+            try {
+                Form& form = co_await ctx.read_form();
+                said += std::string(form.value("a"));
+            } catch (const std::logic_error& error) {
+                said += error.what();
+            }
+            ctx.text(said);
+        };
+    };
+    with_client(
+        [&](sake::Engine& app) {
+            app.post("/piece", after(read_piece)).stream_body();
+            app.post("/all", after(read_all)).stream_body();
+            app.post("/twice", after(read_form)).stream_body();
+            app.post("/middleware", after([](Context&) -> Task<> { co_await sake::yield(); }))
+                .stream_body()
+                .use([](Context& ctx) -> Task<> {
+                    static_cast<void>(co_await ctx.read());
+                    co_await ctx.next();
+                });
+            app.post("/form", after([](Context& ctx) -> Task<> {
+                         static_cast<void>(co_await ctx.read());
+                         static_cast<void>(ctx.form());
+                     }))
+                .stream_body();
+            app.post("/whole", after(read_all));
+            app.post("/whole-twice", after(read_form));
+        },
+        [](TestClient& client) {
+            const std::string refused =
+                "the form cannot be read any more: the body has been read in pieces, by ctx.read() or by "
+                "another ctx.read_form()";
+            Form fields;
+            fields.add("a", "1");
+            Form files;
+            files.add("a", "1").add_file("f", "x", "bytes");
+            for (const Form& form : {fields, files, Form()}) {
+                CHECK(client.post("/piece", form).body == refused);
+                CHECK(client.post("/all", form).body == refused);
+                CHECK(client.post("/middleware", form).body == refused);
+                CHECK(client.post("/form", form).body == refused + ": " + refused);
+            }
+            for (const Form& form : {fields, files}) {
+                for (const char* target : {"/twice", "/whole", "/whole-twice"}) {
+                    CHECK(client.post(target, form).body == "1");
+                }
+            }
+            // A form that was refused in its middle cannot be read on.
+            const std::string cut = part("name=a", "1") + "--b nonsense";
+            const std::string body = client.post("/twice", cut, of_type(multipart_type)).body;
+            CHECK(body.ends_with(": " + refused));
+        });
+}
+
 }  // namespace test_read_form

@@ -6,6 +6,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -977,6 +978,142 @@ TEST_CASE("a client with workers leaves nothing either, whatever they were at") 
     Oracle oracle;
     for (int round = 0; round < 10; ++round) serve();
     CHECK(oracle.check_returned_to_baseline());
+}
+
+// --- Answers without an end ---
+
+namespace {
+
+/// Event streams of every kind, answers that go on for ever, and some that end late.
+void add_endless(sake::Engine& app, std::optional<sake::Hub>& hub) {
+    app.get("/hub", [&hub](Context& ctx) { return hub->serve(ctx, "t"); });
+    app.any("/events", [](Context& ctx) -> Task<> {
+        sake::EventStream events = ctx.events();
+        co_await events.send("x");
+        co_await sake::sleep(1h);
+    });
+    app.get("/whole-events", [](Context& ctx) { ctx.send("data: x\n\n", "text/event-stream"); });
+    app.get("/by-hand", [](Context& ctx) -> Task<> {
+        sake::BodyWriter out = ctx.stream("Text/Event-Stream; charset=utf-8");
+        co_await out.write("data: x\n\n");
+        co_await sake::sleep(1h);
+    });
+    app.any("/clock", [](Context& ctx) -> Task<> {
+        sake::BodyWriter out = ctx.stream("text/plain");
+        for (;;) {
+            co_await out.write("tick\n");
+            co_await sake::sleep(1min);
+        }
+    });
+    app.get("/never", [](Context&) -> Task<> {
+        for (;;) co_await sake::sleep(1min);
+    });
+    app.get("/hours/:n", [](Context& ctx, int n) -> Task<> {
+        sake::BodyWriter out = ctx.stream("text/plain");
+        for (int i = 0; i < n; ++i) {
+            co_await out.write("hour ");
+            co_await sake::sleep(1h);
+        }
+    });
+}
+
+/// What a function throws, as long as it is a std::logic_error.
+template <class F>
+std::string complaint_of(F f) {
+    try {
+        f();
+    } catch (const std::logic_error& error) {
+        return error.what();
+    }
+    return "nothing";
+}
+
+}  // namespace
+
+TEST_CASE("a request whose answer is an event stream throws at once, and says what to call") {
+    std::optional<sake::Hub> hub;
+    const auto setup = [&](sake::Engine& app) { add_endless(app, hub); };
+    with_client(setup, [&](TestClient& client) {
+        hub.emplace();
+        const std::string cure = " is an event stream: use client.events(target)";
+        CHECK(complaint_of([&] { client.get("/hub"); }) == "GET /hub" + cure);
+        CHECK(complaint_of([&] { client.get("/events"); }) == "GET /events" + cure);
+        CHECK(complaint_of([&] { client.get("/by-hand"); }) == "GET /by-hand" + cure);
+        CHECK(complaint_of([&] { client.post("/events", Json{1}); }) == "POST /events" + cure);
+        CHECK(complaint_of([&] { client.request("PUT", "/events"); }) == "PUT /events" + cure);
+        CHECK(client.get("/whole-events").body == "data: x\n\n");
+        CHECK(client.head("/events").status == 200);
+        client.advance(0s);
+        CHECK(hub->subscribers("t") == 0);
+        hub.reset();
+    });
+}
+
+TEST_CASE("an answer that does not end within 24 hours of virtual time throws, and says what to call") {
+    std::optional<sake::Hub> hub;
+    const auto setup = [&](sake::Engine& app) { add_endless(app, hub); };
+    const auto body = [&](TestClient& client) {
+        const std::string cure = " has not ended after 24 hours: use client.open(target)";
+        CHECK(client.get("/hours/23").body.size() == 23 * 5);
+        CHECK(complaint_of([&] { client.get("/hours/26"); }) == "GET /hours/26" + cure);
+        CHECK(complaint_of([&] { client.get("/clock"); }) == "GET /clock" + cure);
+        CHECK(complaint_of([&] { client.post("/clock", "text"); }) == "POST /clock" + cure);
+        CHECK(complaint_of([&] { client.get("/never"); }) == "GET /never" + cure);
+    };
+    with_client(setup, body, quiet_config().with_request_timeout(24h * 365));
+}
+
+TEST_CASE("every wait of a connection and of a stream ends after 24 hours of virtual time") {
+    std::optional<sake::Hub> hub;
+    const auto setup = [&](sake::Engine& app) { add_endless(app, hub); };
+    const auto body = [&](TestClient& client) {
+        const auto ask = [&](const std::string& target) {
+            return std::move(client.connect().send(get_request(target)));
+        };
+        const auto ignore = [](const auto&) {};
+        CHECK(complaint_of([&] { ignore(ask("/clock").response()); }) ==
+              "the answer has not ended after 24 hours: use receive()");
+        CHECK(complaint_of([&] { ignore(ask("/clock").receive_all()); }) ==
+              "the server has not closed after 24 hours: use receive()");
+        CHECK(complaint_of([&] { ignore(ask("/never").receive()); }) == "nothing has come after 24 hours");
+        CHECK(complaint_of([&] { ignore(client.open("/never")); }) ==
+              "GET /never has not begun after 24 hours");
+        sake::TestStream clock = client.open("/clock");
+        CHECK(clock.receive() == "tick\n");
+        CHECK(complaint_of([&] { ignore(clock.receive_all()); }) ==
+              "the answer has not ended after 24 hours: use receive()");
+        CHECK_FALSE(clock.receive().empty());
+    };
+    with_client(setup, body, quiet_config().with_request_timeout(24h * 365));
+}
+
+TEST_CASE("open sends any method, with fields and a body, and receives the answer in pieces") {
+    const auto setup = [](sake::Engine& app) {
+        app.any("/upper",
+                [](Context& ctx) -> Task<> {
+                    sake::BodyWriter out = ctx.stream("text/plain");
+                    const std::string method =
+                        std::string(ctx.method()) + " " + std::string(ctx.header("X-Test"));
+                    co_await out.write(method);
+                    while (const auto piece = co_await ctx.read()) {
+                        co_await sake::sleep(1s);
+                        co_await out.write(*piece);
+                    }
+                })
+            .stream_body();
+    };
+    with_client(setup, [](TestClient& client) {
+        sake::TestStream posted = client.open("POST", "/upper", {{"X-Test", "1"}}, "body");
+        CHECK(posted.status() == 200);
+        CHECK(posted.receive() == "POST 1");
+        CHECK(posted.receive() == "body");
+        CHECK(posted.receive().empty());
+        CHECK(client.open("PUT", "/upper", {}, "x").receive_all() == "PUT x");
+        CHECK(client.open("DELETE", "/upper").receive_all() == "DELETE ");
+        CHECK(client.open("/upper", {{"X-Test", "2"}}).receive_all() == "GET 2");
+        CHECK(client.open("/upper", {{"X-Test", "3"}, {"X-More", "4"}}).receive_all() == "GET 3");
+        CHECK(client.open("/upper").receive_all() == "GET ");
+    });
 }
 
 }  // namespace test_test_client

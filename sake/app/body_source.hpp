@@ -50,7 +50,11 @@ class [[nodiscard]] ReadWait final : public ClientWait {
   private:
     bool try_now() override {
         Call& call = call_.running();
-        if (call.body_source != nullptr) return call.body_source->try_read(piece_);
+        if (call.body_source != nullptr) {
+            if (!call.body_source->try_read(piece_)) return false;
+            call.body_state = BodyState::streamed_in_part;
+            return true;
+        }
         piece_ = take_whole_body(call);
         return true;
     }

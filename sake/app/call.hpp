@@ -110,7 +110,8 @@ enum class BodyState : std::uint8_t {
     was_read,  // it is here still, and Context::read has handed it out
     to_come,   // middleware runs before it has come; see on_head.hpp
     asked_for,
-    streamed  // only Context::read has it
+    streamed,         // only Context::read has it
+    streamed_in_part  // and has handed out some of it, or its end
 };
 
 /// What of the program runs where a call has an Answerer: only a coroutine may stream, since writing waits.
@@ -161,7 +162,7 @@ struct Call {
         return request.body;
     }
     [[noreturn]] void throw_no_body() {
-        if (body_state == BodyState::streamed) {
+        if (body_state >= BodyState::streamed) {
             throw std::logic_error(
                 "ctx.body: the route has stream_body(), so its body is read in pieces, by co_await "
                 "ctx.read()");

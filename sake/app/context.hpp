@@ -209,11 +209,11 @@ class Context {
     /// A value that was set, as JSON; null if there is none.
     template <int = 0, std::same_as<Json> Value = Json>  // the int leaves get<Json>(key) to the next one
     [[nodiscard]] const Value& get(std::string_view key) const;
-    /// A value that was set, as a T. Throws std::out_of_range if there is none or a T does not hold its
-    /// number, nlohmann's type_error if it is something else.
+    /// A value that was set, as a T. Throws std::out_of_range, which names the key, if there is none or it is
+    /// not a T.
     template <class T>
     [[nodiscard]] T get(std::string_view key) const;
-    /// The same, or the fallback if there is none.
+    /// The same, or the fallback if there is none. It still throws if the value is not a T.
     template <class T>
     [[nodiscard]] T get(std::string_view key, std::type_identity_t<T> fallback) const;
     /// The one T of this request, made by T() at the first call. It stays on this side: a worker has one of

@@ -40,6 +40,11 @@ struct FormOfCall {
 template <class Unused = void>
 std::optional<Form>& form_of(Call& call) {
     std::optional<Form>& form = call.state.get<FormOfCall>().form;
+    if (!form && call.body_state == BodyState::streamed_in_part) {
+        throw std::logic_error(
+            "the form cannot be read any more: the body has been read in pieces, by ctx.read() or by another "
+            "ctx.read_form()");
+    }
     if (!form && call.body_state != BodyState::streamed) {
         const std::string_view body = call.body();
         FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits);

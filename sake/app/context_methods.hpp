@@ -280,16 +280,21 @@ template <class T>
 T Context::get(std::string_view key) const {
     const Json& value = get(key);
     if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
-    if constexpr (detail::is_read_exactly<T>) {
-        try {
+    const auto complaint = [key](const std::string& why) {
+        return std::out_of_range("ctx.get: '" + std::string(key) + "': " + why);
+    };
+    try {
+        if constexpr (detail::is_read_exactly<T>) {
             detail::JsonOwner<> document;
             document.value = value;
             return detail::json_as<T>(document.value);
-        } catch (const detail::JsonMisfit& error) {
-            throw std::out_of_range("ctx.get: '" + std::string(key) + "': " + error.what());
+        } else {
+            return value.get<T>();
         }
-    } else {
-        return value.get<T>();
+    } catch (const detail::JsonMisfit& error) {
+        throw complaint(error.what());
+    } catch (const Json::exception& error) {
+        throw complaint(detail::plain_message(error));
     }
 }
 template <class T>

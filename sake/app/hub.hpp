@@ -17,6 +17,8 @@
 #include "sake/async/task.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/error.hpp"
+#include "sake/base/json.hpp"
+#include "sake/base/json_writer.hpp"
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
@@ -130,6 +132,11 @@ class Hub {
     /// any thread. Never waits for a subscriber.
     std::uint64_t publish(std::string_view topic, std::string text) {
         return core_->publish(topic, std::move(text));
+    }
+    /// The same with a value as JSON text: hub.publish("prices", Json{{"tea", 7.2}}). Text in it has quotes.
+    template <std::same_as<Json> Value>
+    std::uint64_t publish(std::string_view topic, const Value& value) {
+        return core_->publish(topic, dump_json<Value>(value));
     }
 
     /// The messages of a topic after the one with this id; with 0, those that are published from now on. An

@@ -1,14 +1,18 @@
 // TestResponse: an answer that a TestClient received; and what reads it from the bytes that came.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 
+#include "sake/async/clock.hpp"
 #include "sake/base/json.hpp"
+#include "sake/base/text.hpp"
 #include "sake/http/headers.hpp"
 #include "sake/http/message.hpp"
+#include "sake/http/parameters.hpp"
 #include "sake/http1/body_reader.hpp"
 #include "sake/http1/framing.hpp"
 #include "sake/http1/response_parser.hpp"
@@ -34,6 +38,20 @@ struct TestResponse {
 };
 
 namespace detail {
+
+/// How long a test waits for an answer, in virtual time. The clock jumps, so an answer without an end, such
+/// as one with a line for each second, would hang the test. No timeout of the server is this long by default.
+inline constexpr std::chrono::hours longest_test_wait{24};
+
+/// When a test gives up a wait, and what it is told then.
+struct TestPatience {
+    TimePoint latest;
+    std::string complaint;
+};
+
+[[nodiscard]] inline bool is_event_stream(const TestResponse& response) {
+    return iequals(Parameters(response.header("Content-Type")).before(), "text/event-stream");
+}
 
 /// Takes one answer from the front of what was received, as far as it has come.
 class TestAnswerReader {
@@ -80,6 +98,11 @@ class TestAnswerReader {
     /// Whether the end of the connection is that of the body.
     [[nodiscard]] bool ends_with_connection() const noexcept {
         return reader_.kind() == http1::Framing::Body::to_the_end;
+    }
+
+    /// Whether the head does not say where the body ends, so that it may never.
+    [[nodiscard]] bool is_open_ended() const noexcept {
+        return reader_.kind() == http1::Framing::Body::chunked || ends_with_connection();
     }
 
     [[noreturn]] static void throw_no_answer(const std::string& received) {

@@ -32,9 +32,10 @@ class TestEvents;
 class TestStream;
 
 /// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
-/// wait is in virtual time, so it ends: by what the server sends, or when one of its timeouts closes the
-/// connection. If the server resets it, the functions that receive throw std::system_error, once, after what
-/// came before. After close or reset, everything but these two throws std::logic_error.
+/// wait is in virtual time, so it ends: by what the server sends, when one of its timeouts closes the
+/// connection, or by std::logic_error after 24 hours. If the server resets it, the functions that receive
+/// throw std::system_error, once, after what came before. After close or reset, everything but these two
+/// throws std::logic_error.
 class TestConnection {
   public:
     TestConnection(TestConnection&& other) noexcept;
@@ -69,8 +70,15 @@ class TestConnection {
     struct State;
     TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once);
     [[nodiscard]] State& state() const;
+    [[nodiscard]] detail::TestPatience patience(std::string complaint) const;
     template <class Done>
-    void read_answer(Done is_done, bool may_end);
+    void wait_until(Done is_done, const detail::TestPatience& patience);
+    template <class Done>
+    void read_answer(Done is_done, bool may_end, const detail::TestPatience& patience);
+    void read_head(detail::TestAnswerReader& reader, TestResponse& response,
+                   const detail::TestPatience& patience);
+    void read_body(detail::TestAnswerReader& reader, TestResponse& response,
+                   const detail::TestPatience& patience);
     void take_input();
     [[nodiscard]] std::string& input();
 
@@ -97,7 +105,9 @@ class TestClient {
     ~TestClient() = default;
 
     /// One request on a connection of its own, with Host and, for a body, Content-Length added where
-    /// `headers` do not have them, or Transfer-Encoding.
+    /// `headers` do not have them, or Transfer-Encoding. This and the functions below wait for the whole
+    /// answer. They throw std::logic_error if that is an event stream (see `events`), or has not ended after
+    /// 24 hours of virtual time (see `open`).
     TestResponse request(std::string_view method, std::string_view target, const http::Headers& headers = {},
                          std::string_view body = {});
     TestResponse get(std::string_view target, const http::Headers& headers = {}) {
@@ -137,13 +147,14 @@ class TestClient {
     }
 
     /// Begins a request on a connection of its own, and waits for the head of its answer, whose body is then
-    /// received in pieces.
+    /// received in pieces: open("/clock"), or open("POST", "/upper", {}, "text").
     [[nodiscard]] TestStream open(std::string_view target, const http::Headers& headers = {});
     [[nodiscard]] TestStream open(std::string_view method, std::string_view target,
-                                  const http::Headers& headers, std::string_view body = {});
-    /// Reads server-sent events: see test_events.hpp.
+                                  const http::Headers& headers = {}, std::string_view body = {});
+    /// Reads server-sent events: see test_events.hpp. Throws std::runtime_error if the answer is something
+    /// else.
     [[nodiscard]] TestEvents events(std::string_view target, const http::Headers& headers = {},
-                                    std::string_view method = "GET");
+                                    std::string_view method = "GET", std::string_view body = {});
 
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
     /// client kept it, up to 64 KiB.
@@ -266,7 +277,7 @@ inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, 
 inline TestConnection& TestConnection::send(std::string_view bytes) {
     State& state = this->state();
     detail::Socket& socket = state.socket;
-    client_->reactor().run_until([&] {
+    const auto send_some = [&] {
         while (!bytes.empty()) {
             const detail::SysResult result = socket.send(bytes.data(), bytes.size());
             if (result.would_block()) {
@@ -278,13 +289,15 @@ inline TestConnection& TestConnection::send(std::string_view bytes) {
             bytes.remove_prefix(static_cast<std::size_t>(result.value));
         }
         return true;
-    });
+    };
+    wait_until(send_some, patience("the server has not read everything after 24 hours"));
     return *this;
 }
 
 inline std::string TestConnection::receive() {
     State& state = this->state();
-    client_->reactor().run_until([&] { return state.take() || !state.received.empty(); });
+    wait_until([&] { return state.take() || !state.received.empty(); },
+               patience("nothing has come after 24 hours"));
     return state.hand_out();
 }
 
@@ -297,7 +310,8 @@ inline std::string TestConnection::receive_now() {
 
 inline std::string TestConnection::receive_all() {
     State& state = this->state();
-    client_->reactor().run_until([&] { return state.take() && state.has_ended; });
+    wait_until([&] { return state.take() && state.has_ended; },
+               patience("the server has not closed after 24 hours: use receive()"));
     state.throw_reset();
     return state.hand_out();
 }
@@ -316,14 +330,27 @@ inline void TestConnection::reset() noexcept {
     state_.reset();
 }
 
+inline detail::TestPatience TestConnection::patience(std::string complaint) const {
+    return {client_->reactor().present() + detail::longest_test_wait, std::move(complaint)};
+}
+
 template <class Done>
-void TestConnection::read_answer(Done is_done, bool may_end) {
+void TestConnection::wait_until(Done is_done, const detail::TestPatience& patience) {
+    Reactor& reactor = client_->reactor();
+    bool done = false;
+    reactor.run_until([&] { return (done = is_done()) || reactor.present() > patience.latest; });
+    if (!done) throw std::logic_error(patience.complaint);
+}
+
+template <class Done>
+void TestConnection::read_answer(Done is_done, bool may_end, const detail::TestPatience& patience) {
     State& state = this->state();
     bool done = false;
-    client_->reactor().run_until([&] {
+    const auto take = [&] {
         static_cast<void>(state.take());
         return (done = is_done()) || state.has_ended;
-    });
+    };
+    wait_until(take, patience);
     if (done) return;
     state.throw_reset();
     if (!may_end) detail::TestAnswerReader::throw_cut();
@@ -332,12 +359,25 @@ void TestConnection::read_answer(Done is_done, bool may_end) {
 inline void TestConnection::take_input() { static_cast<void>(state().take()); }
 inline std::string& TestConnection::input() { return state().received; }
 
+inline void TestConnection::read_head(detail::TestAnswerReader& reader, TestResponse& response,
+                                      const detail::TestPatience& patience) {
+    read_answer([&] { return reader.read_head(input(), response); }, true, patience);
+    if (response.status == 0) detail::TestAnswerReader::throw_no_answer(input());
+}
+
+inline void TestConnection::read_body(detail::TestAnswerReader& reader, TestResponse& response,
+                                      const detail::TestPatience& patience) {
+    read_answer([&] { return reader.read_body(input(), response.body); }, reader.ends_with_connection(),
+                patience);
+}
+
 inline TestResponse TestConnection::response(std::string_view method) {
+    const detail::TestPatience patience =
+        this->patience("the answer has not ended after 24 hours: use receive()");
     detail::TestAnswerReader reader(method);
     TestResponse response;
-    read_answer([&] { return reader.read_head(input(), response); }, true);
-    if (response.status == 0) detail::TestAnswerReader::throw_no_answer(input());
-    read_answer([&] { return reader.read_body(input(), response.body); }, reader.ends_with_connection());
+    read_head(reader, response, patience);
+    read_body(reader, response, patience);
     return response;
 }
 
@@ -365,8 +405,17 @@ inline TestConnection TestClient::begin(std::string_view method, std::string_vie
 
 inline TestResponse TestClient::request(std::string_view method, std::string_view target,
                                         const http::Headers& headers, std::string_view body) {
+    const std::string name = std::string(method) + " " + std::string(target);
     TestConnection connection = begin(method, target, headers, body);
-    TestResponse response = connection.response(method);
+    const detail::TestPatience patience =
+        connection.patience(name + " has not ended after 24 hours: use client.open(target)");
+    detail::TestAnswerReader reader(method);
+    TestResponse response;
+    connection.read_head(reader, response, patience);
+    if (reader.is_open_ended() && detail::is_event_stream(response)) {
+        throw std::logic_error(name + " is an event stream: use client.events(target)");
+    }
+    connection.read_body(reader, response, patience);
     connection.close();
     advance(std::chrono::seconds(0));
     return response;

@@ -22,7 +22,9 @@ inline namespace v0 {
 ///
 ///     sake::TestEvents events = client.events("/prices");
 ///     hub.publish("prices", "7.20");
-///     CHECK(events.next()->data == "7.20");
+///     const auto event = events.next();
+///     REQUIRE(event);  // empty once the server has ended the stream
+///     CHECK(event->data == "7.20");
 class TestEvents {
   public:
     [[nodiscard]] int status() const noexcept { return stream_.status(); }
@@ -75,10 +77,18 @@ class TestEvents {
 };
 
 inline TestEvents TestClient::events(std::string_view target, const http::Headers& headers,
-                                     std::string_view method) {
+                                     std::string_view method, std::string_view body) {
     http::Headers fields = headers;
     if (!fields.contains("Accept")) fields.set("Accept", "text/event-stream");
-    return TestEvents(*this, open(method, target, fields));
+    TestStream stream = open(method, target, fields, body);
+    if (stream.status() == 200 && detail::is_event_stream(stream.response_)) {
+        return TestEvents(*this, std::move(stream));
+    }
+    const std::string_view type = stream.header("Content-Type");
+    std::string complaint = std::string(method) + " " + std::string(target) + ": ";
+    complaint += std::to_string(stream.status()) + ", ";
+    complaint += type.empty() ? "no Content-Type" : type;
+    throw std::runtime_error(complaint + ", where an event stream was asked for");
 }
 
 inline std::optional<http::StreamEvent> TestEvents::next() {

@@ -25,9 +25,11 @@ class TestStream {
     }
 
     /// What comes next of the body, after waiting for something to come; "" at its end. Throws
-    /// std::runtime_error if the answer is cut off, std::system_error if that is by a reset.
+    /// std::runtime_error if the answer is cut off, std::system_error if that is by a reset, std::logic_error
+    /// after 24 hours of virtual time.
     [[nodiscard]] std::string receive() {
-        connection_.read_answer([&] { return take() || !pending_.empty(); }, reader_.ends_with_connection());
+        connection_.read_answer([&] { return take() || !pending_.empty(); }, reader_.ends_with_connection(),
+                                connection_.patience("nothing has come after 24 hours"));
         return std::exchange(pending_, {});
     }
     /// What has come by now: lets the server do all that needs no time. "" if that is nothing.
@@ -39,7 +41,9 @@ class TestStream {
     }
     /// All up to the end. Throws as `receive`.
     [[nodiscard]] std::string receive_all() {
-        connection_.read_answer([&] { return take(); }, reader_.ends_with_connection());
+        connection_.read_answer(
+            [&] { return take(); }, reader_.ends_with_connection(),
+            connection_.patience("the answer has not ended after 24 hours: use receive()"));
         return std::exchange(pending_, {});
     }
     /// Whether the end has come, and nothing is left to be received.
@@ -61,10 +65,13 @@ class TestStream {
     [[nodiscard]] TestConnection& connection() noexcept { return connection_; }
 
   private:
-    friend class TestClient;
-    TestStream(TestConnection connection, std::string_view method)
+    friend class TestClient;  // which makes it, and looks at its head
+    TestStream(TestConnection connection, std::string_view method, std::string_view target)
         : connection_(std::move(connection)), reader_(method) {
-        connection_.read_answer([&] { return reader_.read_head(connection_.input(), response_); }, false);
+        std::string complaint = std::string(method) + " " + std::string(target);
+        complaint += " has not begun after 24 hours";
+        connection_.read_answer([&] { return reader_.read_head(connection_.input(), response_); }, false,
+                                connection_.patience(std::move(complaint)));
     }
     bool take() {
         if (!has_ended_) has_ended_ = reader_.read_body(connection_.input(), pending_);
@@ -80,7 +87,7 @@ class TestStream {
 
 inline TestStream TestClient::open(std::string_view method, std::string_view target,
                                    const http::Headers& headers, std::string_view body) {
-    return TestStream(begin(method, target, headers, body), method);
+    return TestStream(begin(method, target, headers, body), method, target);
 }
 inline TestStream TestClient::open(std::string_view target, const http::Headers& headers) {
     return open("GET", target, headers);
