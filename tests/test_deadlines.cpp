@@ -123,9 +123,11 @@ TEST_CASE("a request that came while a handler held the loop is answered, howeve
     });
 }
 
-// A socket tells of room only when much of what it holds is gone, which for a slow client takes longer than any limit.
-TEST_CASE("a client that takes its answer slowly but steadily from the kernel's buffers keeps its connection") {
-    for (const char* const path : {"/text"}) {
+// A socket tells of room only when much of what it holds is gone, which for a slow client takes longer than
+// any limit.
+TEST_CASE(
+    "a client that takes its answer slowly but steadily from the kernel's buffers keeps its connection") {
+    for (const char* const path : {"/text", "/streamed"}) {
         CAPTURE(path);
         until_in_time(400ms, [&](Attempt& attempt) {
             auto config = quiet_config().with_write_timeout(attempt.limit());
@@ -144,7 +146,8 @@ TEST_CASE("a client that takes its answer slowly but steadily from the kernel's 
                     client.send(get_request(path));
                     for (int i = 0; i < 24 && attempt.counts(); ++i) {
                         attempt.begin();
-                        for (int piece = 0; piece < 3; ++piece) static_cast<void>(client.read_exactly(16 * 1024));
+                        for (int piece = 0; piece < 3; ++piece)
+                            static_cast<void>(client.read_exactly(16 * 1024));
                         std::this_thread::sleep_for(attempt.limit() / 8);  // it is slow
                         if (!attempt.note_step()) return;
                     }

@@ -1255,7 +1255,7 @@ class FailingWait final : public sake::detail::ClientWait {
     }
     void stop_waiting() noexcept override { calls_ += " stopped"; }
     void give_up_rest() noexcept override { calls_ += " given up"; }
-    void be_late() override { throw std::bad_alloc(); }
+    sake::detail::TimePoint be_late() override { throw std::bad_alloc(); }
 
     const Fails when_;
     std::string& calls_;

@@ -45,8 +45,9 @@ class Answerer {
     /// Whether a part of what is written has been announced to the client and not sent yet, so that nothing
     /// else can follow.
     [[nodiscard]] bool owes() const noexcept { return owed_ > 0; }
-    /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
-    virtual void give_up() noexcept = 0;
+    /// The time of wait_for_room is over. Returns until when the client has more, since it has taken some of
+    /// what has left. Else returns {}, the answer is cut, and the handler cancelled soon.
+    virtual TimePoint prolong_or_give_up() noexcept = 0;
 
     [[nodiscard]] virtual const Config& config() const noexcept = 0;
 

@@ -70,7 +70,10 @@ class [[nodiscard]] ReadWait final : public ClientWait {
     void stop_waiting() noexcept override {
         if (Call* const call = call_.get()) call->body_source->stop_waiting();
     }
-    void be_late() override { call_.running().body_source->give_up(); }
+    TimePoint be_late() override {
+        call_.running().body_source->give_up();
+        return {};
+    }
 
     const CallHandle call_;
     std::optional<std::string_view> piece_;

@@ -129,7 +129,7 @@ class [[nodiscard]] WriteWait final : public ClientWait {
         if (call == nullptr || bytes_.empty()) return;
         if (bytes_.size() < size_ || call->answerer->owes()) call->answerer->break_off();
     }
-    void be_late() override { call_.running().answerer->give_up(); }
+    TimePoint be_late() override { return call_.running().answerer->prolong_or_give_up(); }
 
     const CallHandle call_;
     std::string_view bytes_;  // what is left

@@ -70,8 +70,10 @@ class ClientWait : public Wait, private Timer {
     virtual void stop_waiting() noexcept = 0;
     /// It ends without having gone all the way: it is cancelled, it fails, or the handlers have ended.
     virtual void give_up_rest() noexcept {}
-    /// The client has not done its part in time. Throws, or arranges that the fiber is cancelled.
-    virtual void be_late() = 0;
+    /// The client has not done its part in time. Returns until when it has more of it. If it has none,
+    /// returns
+    /// {} and arranges that the fiber is cancelled, or throws.
+    virtual TimePoint be_late() = 0;
 
     /// For await_resume.
     void throw_failure() {
@@ -122,7 +124,8 @@ class ClientWait : public Wait, private Timer {
     static void time_is_up(Timer& timer) noexcept {
         auto& wait = static_cast<ClientWait&>(timer);
         try {
-            wait.be_late();
+            const TimePoint due = wait.be_late();
+            if (due != TimePoint{}) wait.reactor().deadlines().set(wait, due);
         } catch (...) {
             wait.fail();
         }

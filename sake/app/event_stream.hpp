@@ -110,7 +110,10 @@ class EventSender : public Counted, private Timer {
             const TimePoint present = reactor_.present();
             if (!std::exchange(is_stalled_, true)) stalled_since_ = present;
             const std::chrono::milliseconds most = config_.write_timeout;
-            if (present - stalled_since_ >= most) return answerer.give_up();
+            if (present - stalled_since_ >= most) {
+                if (answerer.prolong_or_give_up() == TimePoint{}) return;
+                stalled_since_ = present;
+            }
             reactor_.timers().set(*this, reactor_.deadline_in(std::min(most, config_.event_keep_alive)));
         } catch (...) {
         }
@@ -156,7 +159,7 @@ class [[nodiscard]] EventWait final : public ClientWait {
         if (call == nullptr || left_.empty()) return;
         if (left_.size() < events_.text.size() || call->answerer->owes()) call->answerer->break_off();
     }
-    void be_late() override { sender_->call().running().answerer->give_up(); }
+    TimePoint be_late() override { return sender_->call().running().answerer->prolong_or_give_up(); }
 
     const CountedPtr<EventSender> sender_;
     const EventBytes events_;

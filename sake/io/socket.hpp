@@ -93,6 +93,8 @@ class Socket {
         const std::uint32_t last = std::exchange(last_unacknowledged_, now);
         return now < last ? last - now : 0;
     }
+    /// As if it had been asked when all was received.
+    void count_taken_anew() noexcept { last_unacknowledged_ = 0; }
     [[nodiscard]] bool peer_goes_on() noexcept { return taken_by_peer() > 0; }
 
     /// Nothing more is sent: the peer sees the end.

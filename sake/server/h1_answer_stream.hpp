@@ -94,7 +94,9 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
     const bool stops = shard_->is_draining() && shard_->config.end_streams_at_stop;
     if (state_ == State::whole && stops) throw HttpError(503, "the server is stopping");
     try {
-        return in_turn([&](Turn& turn) { return send(turn, bytes); });
+        const bool is_sent = in_turn([&](Turn& turn) { return send(turn, bytes); });
+        if (!is_sent) note_what_client_takes();
+        return is_sent;
     } catch (...) {
         if (has_begun()) give_up_client();  // what was gathered is gone: the head, or a part of a chunk
         throw;
@@ -144,6 +146,7 @@ inline Output::Result H1AnswerStream::send_chunk(Turn& turn, std::string_view& b
 }
 
 inline void H1AnswerStream::append_head(Turn& turn) {
+    transport_->socket().count_taken_anew();
     const Call& call = exchange_.call;
     const Response& response = call.response;
     const H1Reader& reader = exchange_.reader;
@@ -176,6 +179,18 @@ inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
         due = Deadlines(*shard_).answer_deadline(rate_, began_at_, taken_);
     }
     return wake_when(writable, wait, due);
+}
+
+inline void H1AnswerStream::note_what_client_takes() noexcept {
+    taken_in_time_ += transport_->socket().taken_by_peer();
+}
+
+inline TimePoint H1AnswerStream::prolong_or_give_up() noexcept {
+    note_what_client_takes();
+    const TimePoint due =
+        Deadlines(*shard_).prolonged_answer(rate_, std::exchange(taken_in_time_, std::uint64_t{0}));
+    if (due == TimePoint{}) give_up_client();
+    return due;
 }
 
 inline const Config& H1AnswerStream::config() const noexcept { return shard_->config; }

@@ -83,6 +83,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
         attach(shard, transport);
         state_ = State::whole;
         sent_ = taken_ = 0;
+        taken_in_time_ = 0;
         owed_ = 0;
         rate_ = {};
         began_at_ = waited_to_ = {};
@@ -95,7 +96,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
         waited_to_ = now();
         stop_waking();
     }
-    void give_up() noexcept override { give_up_client(); }
+    TimePoint prolong_or_give_up() noexcept override;
     [[nodiscard]] const Config& config() const noexcept override;
 
     /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
@@ -115,12 +116,14 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     bool send(Turn& turn, std::string_view& bytes);
     Output::Result send_chunk(Turn& turn, std::string_view& bytes);
     void append_piece(Turn& turn, std::string_view piece);
+    void note_what_client_takes() noexcept;
 
     std::uint64_t sent_ = 0;
-    std::uint64_t taken_ = 0;  // of this, by the client, when it was last waited for
-    RateLimit rate_;           // of the whole answer, or each piece would have a grace of its own
-    TimePoint began_at_{};     // the first wait for the client
-    TimePoint waited_to_{};    // the end of the last
+    std::uint64_t taken_in_time_ = 0;  // by the client, from the kernel's buffers, since it was given time
+    std::uint64_t taken_ = 0;          // of this, by the client, when it was last waited for
+    RateLimit rate_;                   // of the whole answer, or each piece would have a grace of its own
+    TimePoint began_at_{};             // the first wait for the client
+    TimePoint waited_to_{};            // the end of the last
     int status_ = 0;
     bool closes_ = false;
     bool is_chunked_ = true;
