@@ -396,8 +396,8 @@ template <class T>
 class Array {
   public:
     Array() = default;
-    explicit Array(std::size_t size) { resize(size); }
-    Array(const Array& other) {
+    explicit Array(std::size_t size) : Array() { resize(size); }
+    Array(const Array& other) : Array() {
         reserve(other.size_);
         for (const T& item : other) push_back(item);
     }
@@ -451,7 +451,7 @@ class Array {
         first_ = grown;
         capacity_ = capacity;
     }
-    void resize(std::size_t size, const T& added = T()) {
+    void resize(std::size_t size, T added = T()) {
         while (size_ > size) pop_back();
         if (size > capacity_) reserve(size < 2 * capacity_ ? 2 * capacity_ : size);
         while (size_ < size) push_back(added);
@@ -467,6 +467,7 @@ class Array {
     /// From `from` up to `to`, without it.
     void erase(const T* from, const T* to) noexcept {
         const auto count = static_cast<std::size_t>(to - from);
+        if (count == 0) return;
         for (T* each = first_ + (to - first_); each != end(); ++each) {
             *(each - count) = static_cast<T&&>(*each);
         }
@@ -974,18 +975,23 @@ template <class T>
 class OwningPtr {
   public:
     OwningPtr() = default;
-    OwningPtr(std::nullptr_t) noexcept {
-    }  // NOLINT(google-explicit-constructor): none, as with std::unique_ptr
+    // NOLINTNEXTLINE(google-explicit-constructor): none, as with std::unique_ptr
+    OwningPtr(std::nullptr_t) noexcept {}
     explicit OwningPtr(T* object) noexcept : object_(object) {}
     OwningPtr(OwningPtr&& other) noexcept : object_(other.release()) {}
     template <class Derived>
-    OwningPtr(OwningPtr<Derived>&& other) noexcept  // NOLINT(google-explicit-constructor): to the base
-        : object_(other.release()) {}
+    // NOLINTNEXTLINE(google-explicit-constructor): to the base
+    OwningPtr(OwningPtr<Derived>&& other) noexcept : object_(other.release()) {
+        static_assert(std::has_virtual_destructor_v<T>);
+    }
     OwningPtr& operator=(OwningPtr&& other) noexcept {
         reset(other.release());
         return *this;
     }
-    ~OwningPtr() { delete object_; }
+    ~OwningPtr() {
+        static_assert(sizeof(T) > 0);
+        delete object_;
+    }
 
     [[nodiscard]] T* get() const noexcept { return object_; }
     [[nodiscard]] T& operator*() const noexcept { return *object_; }
@@ -1060,16 +1066,18 @@ template <class T>
 class CountedPtr {
   public:
     CountedPtr() = default;
-    CountedPtr(std::nullptr_t) noexcept {
-    }  // NOLINT(google-explicit-constructor): none, as with std::shared_ptr
+    // NOLINTNEXTLINE(google-explicit-constructor): none, as with std::shared_ptr
+    CountedPtr(std::nullptr_t) noexcept {}
     explicit CountedPtr(T* object) noexcept : object_(object) {
         if (object_ != nullptr) object_->add_owner();
     }
     CountedPtr(const CountedPtr& other) noexcept : CountedPtr(other.object_) {}
     CountedPtr(CountedPtr&& other) noexcept : object_(other.leave()) {}
     template <class Derived>
-    CountedPtr(const CountedPtr<Derived>& other) noexcept  // NOLINT(google-explicit-constructor): to the base
-        : CountedPtr(other.get()) {}
+    // NOLINTNEXTLINE(google-explicit-constructor): to the base
+    CountedPtr(const CountedPtr<Derived>& other) noexcept : CountedPtr(other.get()) {
+        static_assert(std::has_virtual_destructor_v<T> || std::is_same_v<std::remove_const_t<T>, Derived>);
+    }
     CountedPtr& operator=(const CountedPtr& other) noexcept {
         CountedPtr(other).swap(*this);
         return *this;
@@ -2275,11 +2283,11 @@ inline namespace v0 {
 
 /// Appends a JSON value as compact text. Text in it that is not UTF-8 gets U+FFFD where it is not, infinities
 /// and NaN are null, bytes are an object as nlohmann writes it.
-template <class Value = Json>
+template <std::same_as<Json> Value = Json>
 void append_json(std::string& out, const std::type_identity_t<Value>& value);
 
 /// The same as a text of its own.
-template <class Value = Json>
+template <std::same_as<Json> Value = Json>
 [[nodiscard]] std::string dump_json(const std::type_identity_t<Value>& value) {
     std::string out;
     append_json<Value>(out, value);
@@ -2405,7 +2413,7 @@ void append_json_array(std::string& out, const typename Value::array_t& elements
 
 }  // namespace detail
 
-template <class Value>
+template <std::same_as<Json> Value>
 void append_json(std::string& out, const std::type_identity_t<Value>& value) {
     switch (value.type()) {
         case Value::value_t::object:
@@ -3955,14 +3963,18 @@ class EventReader {
     [[nodiscard]] std::optional<http::StreamEvent> next() {
         if (!has_next()) return std::nullopt;
         std::optional<http::StreamEvent> event(std::move(events_[taken_++]));
-        if (taken_ == events_.size()) {
-            events_.clear();
+        // Each of the others is moved at most once for each that was taken.
+        if (taken_ > events_.size() / 2) {
+            events_.erase(events_.begin(), events_.begin() + taken_);
             taken_ = 0;
         }
         return event;
     }
 
     [[nodiscard]] bool has_next() const noexcept { return taken_ != events_.size(); }
+
+    /// How many events are kept, some of which may have been handed out.
+    [[nodiscard]] std::size_t kept() const noexcept { return events_.size(); }
 
     /// What a client that comes again says in Last-Event-ID.
     [[nodiscard]] const std::string& last_event_id() const noexcept { return last_id_; }
@@ -6790,7 +6802,7 @@ inline SysResult send_file(int socket, int file, std::uint64_t& offset, std::siz
     return copy_file(socket, file, offset, count);
 }
 
-/// Whether whoever wants this byte of a file has to wait for a disk. False also where the system cannot tell.
+/// Whether a read of this byte of a file would wait for a disk. False also where the system cannot tell.
 inline bool waits_for_disk([[maybe_unused]] int file, [[maybe_unused]] std::uint64_t offset) noexcept {
 #if SAKE_HAS_EPOLL && defined(RWF_NOWAIT)
     char byte;
@@ -6990,45 +7002,28 @@ inline void prefer_large_pages([[maybe_unused]] char* memory, [[maybe_unused]] s
 #endif
 }
 
-/// Memory in pages of its own. Its size is a multiple of `large_page`, and so is its address, so that large
-/// pages fit behind it. nullptr where there is none.
+/// Memory in pages of its own, whose size is a multiple of `large_page`. nullptr where there is none. Where
+/// the pages lie is left to the system: recent Linux places them so that large pages fit. To choose the place
+/// (MREMAP_FIXED) would unmap what is there even if the call then fails, and another thread might get that
+/// place before it could be freed.
 inline constexpr std::size_t large_page = std::size_t{2} * 1024 * 1024;
 #if SAKE_HAS_EPOLL  // Linux
 inline constexpr bool has_page_memory = true;
 
-/// A place for it, which nothing may use yet.
-inline char* reserve_pages(std::size_t size) noexcept {
-    constexpr int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-    void* const found = ::mmap(nullptr, size + large_page, PROT_NONE, flags, -1, 0);
-    if (found == MAP_FAILED) return nullptr;
-    char* const first = static_cast<char*>(found);
-    const std::size_t behind = reinterpret_cast<std::uintptr_t>(first) % large_page;
-    const std::size_t before = behind == 0 ? 0 : large_page - behind;
-    if (before != 0) ::munmap(first, before);
-    if (before != large_page) ::munmap(first + before + size, large_page - before);
-    return first + before;
-}
-inline void free_pages(char* pages, std::size_t size) noexcept { ::munmap(pages, size); }
-
 /// Pages that are zero when they are first used.
 inline char* make_pages(std::size_t size) noexcept {
-    char* const pages = reserve_pages(size);
-    if (pages == nullptr) return nullptr;
-    if (::mprotect(pages, size, PROT_READ | PROT_WRITE) != 0) return free_pages(pages, size), nullptr;
+    constexpr int access = PROT_READ | PROT_WRITE;
+    void* const pages = ::mmap(nullptr, size, access, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED) return nullptr;
     ::madvise(pages, size, MADV_HUGEPAGE);
-    return pages;
+    return static_cast<char*>(pages);
 }
-/// Moves pages to where there is room for more behind them; on failure they stay as they are. Their bytes are
-/// not copied.
+/// More pages behind these, which may move. Their bytes are not copied. On failure they stay as they are.
 inline char* grow_pages(char* pages, std::size_t size, std::size_t to) noexcept {
-    char* const place = reserve_pages(to);
-    if (place == nullptr) return nullptr;
-    if (::mremap(pages, size, to, MREMAP_MAYMOVE | MREMAP_FIXED, place) == MAP_FAILED) {
-        free_pages(place, to);
-        return nullptr;
-    }
-    return place;
+    void* const grown = ::mremap(pages, size, to, MREMAP_MAYMOVE);
+    return grown == MAP_FAILED ? nullptr : static_cast<char*>(grown);
 }
+inline void free_pages(char* pages, std::size_t size) noexcept { ::munmap(pages, size); }
 #else
 inline constexpr bool has_page_memory = false;
 inline char* make_pages(std::size_t) noexcept { return nullptr; }
@@ -13944,11 +13939,15 @@ class Socket {
     [[nodiscard]] std::uint32_t unacknowledged() const noexcept {
         return wire_ == nullptr ? sys::unacknowledged(fd()) : wire_->unacknowledged();
     }
-    /// Whether that has become less since the last time that this was asked.
-    [[nodiscard]] bool peer_goes_on() noexcept {
+    /// How much less that is than when this was asked last; 0 if it is not less.
+    [[nodiscard]] std::uint32_t taken_by_peer() noexcept {
         const std::uint32_t now = unacknowledged();
-        return now < std::exchange(last_unacknowledged_, now);
+        const std::uint32_t last = std::exchange(last_unacknowledged_, now);
+        return now < last ? last - now : 0;
     }
+    /// As if it had been asked when all was received.
+    void count_taken_anew() noexcept { last_unacknowledged_ = 0; }
+    [[nodiscard]] bool peer_goes_on() noexcept { return taken_by_peer() > 0; }
 
     /// Nothing more is sent: the peer sees the end.
     SysResult end_output() noexcept {
@@ -16079,8 +16078,9 @@ class Answerer {
     /// Whether a part of what is written has been announced to the client and not sent yet, so that nothing
     /// else can follow.
     [[nodiscard]] bool owes() const noexcept { return owed_ > 0; }
-    /// The client has taken nothing for too long: the answer is cut, and the handler cancelled soon.
-    virtual void give_up() noexcept = 0;
+    /// The time of wait_for_room is over. Returns until when the client has more, since it has taken some of
+    /// what has left. Else returns {}, the answer is cut, and the handler cancelled soon.
+    virtual TimePoint prolong_or_give_up() noexcept = 0;
 
     [[nodiscard]] virtual const Config& config() const noexcept = 0;
 
@@ -16616,7 +16616,7 @@ class HttpError : public std::exception {
     /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
     /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
     /// for what is not an object.
-    template <class Value = Json>
+    template <std::same_as<Json> Value = Json>
     HttpError& with(const std::type_identity_t<Value>& members);
 
     [[nodiscard]] int status() const noexcept { return status_; }
@@ -16634,7 +16634,7 @@ class HttpError : public std::exception {
     detail::ProblemMembers extra_;                          // the same as text
 };
 
-template <class Value>
+template <std::same_as<Json> Value>
 HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
     if (!members.is_object())
         throw std::invalid_argument("HttpError::with: the members must be a JSON object");
@@ -17512,7 +17512,7 @@ class Context {
     /// stream_body() it waits while the client sends, and reads no more than is asked for. It throws
     /// HttpError: 413 for a body that is too large, 400 for one that is malformed, 408 for one that comes too
     /// slowly; and Cancelled when the client leaves. On any other route it is the whole body, once. For a
-    /// handler that is a coroutine, until it ends: then it throws std::logic_error.
+    /// handler that is a coroutine, until it ends: then what this has returned throws std::logic_error.
     [[nodiscard]] detail::Operation<detail::ReadWait, detail::CallHandle> read();
     /// The host, and the port if there is one, that the request is for: of the target, if it names one (RFC
     /// 9112 section 3.2.2), else of the field Host; "" if nothing says so, as HTTP/1.0 may.
@@ -17618,9 +17618,9 @@ class Context {
         return status(code).html(std::move(body));
     }
     /// JSON of anything that nlohmann/json converts; text in it that is not UTF-8 is replaced by U+FFFD.
-    template <class Value = Json>
+    template <std::same_as<Json> Value = Json>
     Context& json(const std::type_identity_t<Value>& value);
-    template <class Value = Json>
+    template <std::same_as<Json> Value = Json>
     Context& json(int code, const std::type_identity_t<Value>& value) {
         return status(code).json<Value>(value);
     }
@@ -17662,14 +17662,13 @@ class Context {
     template <class T>
     void set(std::string_view key, T&& value);
     /// A value that was set, as JSON; null if there is none.
-    template <std::same_as<Json> Value = Json>
+    template <int = 0, std::same_as<Json> Value = Json>  // the int leaves get<Json>(key) to the next one
     [[nodiscard]] const Value& get(std::string_view key) const;
-    /// A value that was set, as a T. Throws std::out_of_range if there is none or a T does not hold its
-    /// number, nlohmann's type_error if it is something else.
+    /// A value that was set, as a T. Throws std::out_of_range, which names the key, if there is none or it is
+    /// not a T.
     template <class T>
-        requires(!std::same_as<T, Json>)
     [[nodiscard]] T get(std::string_view key) const;
-    /// The same, or the fallback if there is none.
+    /// The same, or the fallback if there is none. It still throws if the value is not a T.
     template <class T>
     [[nodiscard]] T get(std::string_view key, std::type_identity_t<T> fallback) const;
     /// The one T of this request, made by T() at the first call. It stays on this side: a worker has one of
@@ -17806,7 +17805,8 @@ enum class BodyState : std::uint8_t {
     was_read,  // it is here still, and Context::read has handed it out
     to_come,   // middleware runs before it has come; see on_head.hpp
     asked_for,
-    streamed  // only Context::read has it
+    streamed,         // only Context::read has it
+    streamed_in_part  // and has handed out some of it, or its end
 };
 
 /// What of the program runs where a call has an Answerer: only a coroutine may stream, since writing waits.
@@ -17857,7 +17857,7 @@ struct Call {
         return request.body;
     }
     [[noreturn]] void throw_no_body() {
-        if (body_state == BodyState::streamed) {
+        if (body_state >= BodyState::streamed) {
             throw std::logic_error(
                 "ctx.body: the route has stream_body(), so its body is read in pieces, by co_await "
                 "ctx.read()");
@@ -17939,6 +17939,14 @@ class CallHandle {
   private:
     CountedPtr<CallSpot> spot_;
 };
+
+/// For a coroutine that begins now. A task that the handler has left behind may come so late that the call is
+/// between two requests: then it throws std::logic_error. Nothing tells it from a coroutine of the next one.
+[[nodiscard]] inline CallHandle handle_of_running(Call& call) {
+    const bool is_running = call.answerer != nullptr || call.place.in_worker_pool;
+    if (!is_running) throw std::logic_error(CallHandle::has_ended);
+    return CallHandle(call);
+}
 
 /// Why a request cannot be served.
 struct Refusal {
@@ -18045,7 +18053,10 @@ class ClientWait : public Wait, private Timer {
     bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
         const bool is_cancelled = coroutine.promise().fiber->has_cancellation();
         if (!is_cancelled && attempt()) return give_way(coroutine);
-        if (!suspend(coroutine)) return false;
+        if (!suspend(coroutine)) {
+            if (!is_cancelled) give_up_rest();  // the attempt has cancelled its own fiber
+            return false;
+        }
         listen();
         return true;
     }
@@ -18069,10 +18080,12 @@ class ClientWait : public Wait, private Timer {
     virtual TimePoint wake_later() = 0;
     /// The signal is not expected any more. Not called twice.
     virtual void stop_waiting() noexcept = 0;
-    /// It ends without having gone all the way: it is cancelled, or the handlers have ended.
+    /// It ends without having gone all the way: it is cancelled, it fails, or the handlers have ended.
     virtual void give_up_rest() noexcept {}
-    /// The client has not done its part in time. Throws, or arranges that the fiber is cancelled.
-    virtual void be_late() = 0;
+    /// The client has not done its part in time. Returns until when it has more of it. If it has none,
+    /// returns
+    /// {} and arranges that the fiber is cancelled, or throws.
+    virtual TimePoint be_late() = 0;
 
     /// For await_resume.
     void throw_failure() {
@@ -18101,10 +18114,14 @@ class ClientWait : public Wait, private Timer {
             const TimePoint due = wake_later();
             if (due != TimePoint::max()) reactor().deadlines().set(*this, due);
         } catch (...) {
-            failure_ = caught_exception();
-            unlisten();
-            finish();
+            fail();
         }
+    }
+    /// In a handler of what was thrown while it listens.
+    void fail() noexcept {
+        failure_ = caught_exception();
+        static_cast<void>(withdraw());
+        finish();
     }
     void unlisten() noexcept {
         if (!std::exchange(is_listening_, false)) return;
@@ -18119,11 +18136,10 @@ class ClientWait : public Wait, private Timer {
     static void time_is_up(Timer& timer) noexcept {
         auto& wait = static_cast<ClientWait&>(timer);
         try {
-            wait.be_late();
+            const TimePoint due = wait.be_late();
+            if (due != TimePoint{}) wait.reactor().deadlines().set(wait, due);
         } catch (...) {
-            wait.failure_ = caught_exception();
-            wait.unlisten();
-            wait.finish();
+            wait.fail();
         }
     }
 
@@ -18172,6 +18188,8 @@ class [[nodiscard]] ReadWait final : public ClientWait {
     explicit ReadWait(const CallHandle& call) noexcept : call_(call) {}
     std::optional<std::string_view> await_resume() {
         throw_failure();
+        // Where the handler has ended since the piece was here, its bytes are another request's.
+        static_cast<void>(call_.running());
         return piece_;
     }
     void describe(std::string& out) const override { out += "more of a request's body"; }
@@ -18179,7 +18197,11 @@ class [[nodiscard]] ReadWait final : public ClientWait {
   private:
     bool try_now() override {
         Call& call = call_.running();
-        if (call.body_source != nullptr) return call.body_source->try_read(piece_);
+        if (call.body_source != nullptr) {
+            if (!call.body_source->try_read(piece_)) return false;
+            call.body_state = BodyState::streamed_in_part;
+            return true;
+        }
         piece_ = take_whole_body(call);
         return true;
     }
@@ -18195,7 +18217,10 @@ class [[nodiscard]] ReadWait final : public ClientWait {
     void stop_waiting() noexcept override {
         if (Call* const call = call_.get()) call->body_source->stop_waiting();
     }
-    void be_late() override { call_.running().body_source->give_up(); }
+    TimePoint be_late() override {
+        call_.running().body_source->give_up();
+        return {};
+    }
 
     const CallHandle call_;
     std::optional<std::string_view> piece_;
@@ -19188,7 +19213,7 @@ class [[nodiscard]] WriteWait final : public ClientWait {
         if (call == nullptr || bytes_.empty()) return;
         if (bytes_.size() < size_ || call->answerer->owes()) call->answerer->break_off();
     }
-    void be_late() override { call_.running().answerer->give_up(); }
+    TimePoint be_late() override { return call_.running().answerer->prolong_or_give_up(); }
 
     const CallHandle call_;
     std::string_view bytes_;  // what is left
@@ -19608,10 +19633,7 @@ inline std::string_view Context::target() const noexcept { return call_->request
 inline std::string_view Context::query_string() const noexcept { return call_->request.raw_query(); }
 inline std::string_view Context::body() const { return call_->body(); }
 inline auto Context::read() -> detail::Operation<detail::ReadWait, detail::CallHandle> {
-    // A task that the handler has left behind may come so late that the call is between two requests.
-    const bool is_running = call_->answerer != nullptr || call_->place.in_worker_pool;
-    if (!is_running) throw std::logic_error(detail::CallHandle::has_ended);
-    return detail::Operation<detail::ReadWait, detail::CallHandle>(detail::CallHandle(*call_));
+    return detail::Operation<detail::ReadWait, detail::CallHandle>(detail::handle_of_running(*call_));
 }
 inline std::string_view Context::scheme() const noexcept { return call_->place.scheme; }
 inline RequestHeaders Context::headers() const noexcept { return RequestHeaders(call_->request); }
@@ -19782,7 +19804,7 @@ Context& Context::html(Moved&& body) {
     response.body = std::move(body);
     return *this;
 }
-template <class Value>
+template <std::same_as<Json> Value>
 Context& Context::json(const std::type_identity_t<Value>& value) {
     detail::Response& response = call_->settable("ctx.json");
     response.set_static_type("application/json");
@@ -19843,7 +19865,7 @@ void Context::set(std::string_view key, T&& value) {
         call_->state.get<detail::KeptValues<Json>>().object[std::string(key)] = std::forward<T>(value);
     }
 }
-template <std::same_as<Json> Value>
+template <int, std::same_as<Json> Value>
 const Value& Context::get(std::string_view key) const {
     static const Value null;
     const auto* const values = call_->state.find<detail::KeptValues<Value>>();
@@ -19852,20 +19874,24 @@ const Value& Context::get(std::string_view key) const {
     return found == values->object.end() ? null : *found;
 }
 template <class T>
-    requires(!std::same_as<T, Json>)
 T Context::get(std::string_view key) const {
     const Json& value = get(key);
     if (value.is_null()) throw std::out_of_range("ctx.get: no value '" + std::string(key) + "' was set");
-    if constexpr (detail::is_read_exactly<T>) {
-        try {
+    const auto complaint = [key](const std::string& why) {
+        return std::out_of_range("ctx.get: '" + std::string(key) + "': " + why);
+    };
+    try {
+        if constexpr (detail::is_read_exactly<T>) {
             detail::JsonOwner<> document;
             document.value = value;
             return detail::json_as<T>(document.value);
-        } catch (const detail::JsonMisfit& error) {
-            throw std::out_of_range("ctx.get: '" + std::string(key) + "': " + error.what());
+        } else {
+            return value.get<T>();
         }
-    } else {
-        return value.get<T>();
+    } catch (const detail::JsonMisfit& error) {
+        throw complaint(error.what());
+    } catch (const Json::exception& error) {
+        throw complaint(detail::plain_message(error));
     }
 }
 template <class T>
@@ -20591,6 +20617,11 @@ struct FormOfCall {
 template <class Unused = void>
 std::optional<Form>& form_of(Call& call) {
     std::optional<Form>& form = call.state.get<FormOfCall>().form;
+    if (!form && call.body_state == BodyState::streamed_in_part) {
+        throw std::logic_error(
+            "the form cannot be read any more: the body has been read in pieces, by ctx.read() or by another "
+            "ctx.read_form()");
+    }
     if (!form && call.body_state != BodyState::streamed) {
         const std::string_view body = call.body();
         FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits);
@@ -20631,20 +20662,31 @@ template <class Unused>
     throw;
 }
 
-/// Reads a form while it comes. What files have too much for the memory is written on a thread that may
-/// block; the client is not read from meanwhile.
+/// What a form holds in memory counts no longer, unless it is there. The end of the call sees to that as
+/// well.
 template <class Unused>
-Task<> stream_form(Call& call, std::optional<Form>& form) {
-    FormReader<Unused> reader(call.context.header("Content-Type"), *call.place.limits,
+void give_back_form(const CallHandle& handle) noexcept {
+    Call* const call = handle.get();
+    if (call == nullptr || call->connection_memory == nullptr) return;
+    const FormOfCall* const kept = call->state.find<FormOfCall>();
+    if (kept != nullptr && kept->form) return;
+    static_cast<void>(call->connection_memory->resize_part(call->form_bytes, 0));
+}
+
+/// Reads a form while it comes. What files have too much for the memory is written on a thread that may
+/// block; the client is not read from meanwhile. The handler may have left it behind: after each wait, the
+/// call is another one or none, unless the handle has it.
+template <class Unused>
+Task<> stream_form(CallHandle handle) {
+    FormReader<Unused> reader(handle.running().context.header("Content-Type"), *handle.running().place.limits,
                               &close_elsewhere<Unused>);
-    BudgetShare* const memory = call.connection_memory;
-    if (memory != nullptr) reader.count_in(*memory, call.form_bytes);
-    const AtExit give_back([&] {
-        if (memory != nullptr && !form) static_cast<void>(memory->resize_part(call.form_bytes, 0));
-    });
+    BudgetShare* const memory = handle.running().connection_memory;
+    if (memory != nullptr) reader.count_in(*memory, handle.running().form_bytes);
+    const AtExit give_back([&handle] { give_back_form<Unused>(handle); });
     const auto spill = [&reader] { reader.spill(); };
     for (;;) {
-        const std::optional<std::string_view> piece = co_await call.context.read();
+        const Operation<ReadWait, CallHandle> reading(handle);
+        const std::optional<std::string_view> piece = co_await reading;
         if (!piece) break;
         std::string_view rest = *piece;
         while (reader.take(rest)) {
@@ -20652,11 +20694,21 @@ Task<> stream_form(Call& call, std::optional<Form>& form) {
                 Task<> writing = run_on<BlockingThreads<ForFiles>>(spill);
                 co_await std::move(writing);
             } catch (const std::system_error& failure) {
-                refuse_spill<Unused>(call, failure);
+                refuse_spill<Unused>(handle.running(), failure);
             }
+            static_cast<void>(handle.running());
         }
     }
-    form = reader.finish();
+    handle.running().state.template get<FormOfCall>().form = reader.finish();
+}
+
+template <class F>
+Task<F&> read_form_of(CallHandle handle) {
+    if (!form_of(handle.running())) {
+        Task<> reading = stream_form<F>(handle);
+        co_await std::move(reading);
+    }
+    co_return *form_of(handle.running());
 }
 
 }  // namespace detail
@@ -20672,12 +20724,7 @@ std::conditional_t<std::is_same_v<T, Form>, const Form&, T> Context::form() {
 
 template <class F>
 Task<F&> Context::read_form() {
-    std::optional<F>& form = detail::form_of(*call_);
-    if (!form) {
-        Task<> reading = detail::stream_form<F>(*call_, form);
-        co_await std::move(reading);
-    }
-    co_return *form;
+    return detail::read_form_of<F>(detail::handle_of_running(*call_));
 }
 
 }  // namespace v0
@@ -20772,7 +20819,7 @@ class Event {
     /// An event with this data; each of its lines, whatever they end with, becomes a line of data.
     explicit Event(std::string data) : message_(new detail::EventFields) { message_->data = std::move(data); }
     /// An event whose data is JSON.
-    template <class Value = Json>
+    template <std::same_as<Json> Value = Json>
     [[nodiscard]] static Event json(const std::type_identity_t<Value>& value) {
         return Event(dump_json<Value>(value));
     }
@@ -20882,8 +20929,9 @@ class EventStream;
 
 namespace detail {
 
-/// What the EventStream and those who wait for its client share: the answer, and how long it was silent.
-class EventSender : private Timer {
+/// What the EventStream and those who wait for its client share: the answer, and how long it was silent. They
+/// own it together, since a task that waits may outlive the stream.
+class EventSender : public Counted, private Timer {
   public:
     explicit EventSender(Call& call)
         : Timer(&silence_is_over),
@@ -20895,7 +20943,7 @@ class EventSender : private Timer {
         call.answerer->farewell = farewell_;
         listen_to_silence();
     }
-    ~EventSender() { reactor_.timers().cancel(*this); }
+    ~EventSender() { stop_listening(); }
 
     [[nodiscard]] const CallHandle& call() const noexcept { return call_; }
 
@@ -20917,6 +20965,10 @@ class EventSender : private Timer {
     }
     /// Somebody waits to write on. Meanwhile there is no silence.
     void set_waiting(bool on) noexcept { is_waiting_ = on; }
+    /// The stream has gone: no comments any more, unless somebody who shares this sends something.
+    void stop_listening() noexcept {
+        if (is_set()) reactor_.timers().cancel(*this);  // otherwise the reactor may have ended
+    }
 
   private:
     // At a stop, the client is told to come again after so long or somewhat longer, so that not all clients
@@ -20955,7 +21007,10 @@ class EventSender : private Timer {
             const TimePoint present = reactor_.present();
             if (!std::exchange(is_stalled_, true)) stalled_since_ = present;
             const std::chrono::milliseconds most = config_.write_timeout;
-            if (present - stalled_since_ >= most) return answerer.give_up();
+            if (present - stalled_since_ >= most) {
+                if (answerer.prolong_or_give_up() == TimePoint{}) return;
+                stalled_since_ = present;
+            }
             reactor_.timers().set(*this, reactor_.deadline_in(std::min(most, config_.event_keep_alive)));
         } catch (...) {
         }
@@ -20980,29 +21035,30 @@ struct EventBytes {
 
 class [[nodiscard]] EventWait final : public ClientWait {
   public:
-    EventWait(EventSender& sender, EventBytes&& events) noexcept
-        : sender_(sender), events_(std::move(events)), left_(events_.text) {}
+    EventWait(CountedPtr<EventSender> sender, EventBytes&& events) noexcept
+        : sender_(std::move(sender)), events_(std::move(events)), left_(events_.text) {}
     void await_resume() { throw_failure(); }
     void describe(std::string& out) const override { out += "a client to take an event"; }
 
   private:
-    bool try_now() override { return events_.text.empty() || sender_.write(left_, events_.retry); }
+    bool try_now() override { return events_.text.empty() || sender_->write(left_, events_.retry); }
     TimePoint wake_later() override {
-        sender_.set_waiting(true);
-        return sender_.call().running().answerer->wait_for_room(*this);
+        Answerer& answerer = *sender_->call().running().answerer;
+        sender_->set_waiting(true);
+        return answerer.wait_for_room(*this);
     }
     void stop_waiting() noexcept override {
-        sender_.set_waiting(false);
-        if (Call* const call = sender_.call().get()) call->answerer->stop_waiting();
+        sender_->set_waiting(false);
+        if (Call* const call = sender_->call().get()) call->answerer->stop_waiting();
     }
     void give_up_rest() noexcept override {
-        Call* const call = sender_.call().get();
+        Call* const call = sender_->call().get();
         if (call == nullptr || left_.empty()) return;
         if (left_.size() < events_.text.size() || call->answerer->owes()) call->answerer->break_off();
     }
-    void be_late() override { sender_.call().running().answerer->give_up(); }
+    TimePoint be_late() override { return sender_->call().running().answerer->prolong_or_give_up(); }
 
-    EventSender& sender_;
+    const CountedPtr<EventSender> sender_;
     const EventBytes events_;
     std::string_view left_;
 };
@@ -21010,12 +21066,12 @@ class [[nodiscard]] EventWait final : public ClientWait {
 /// Events that are to be sent. Awaiting it makes its wait.
 class [[nodiscard("nothing is sent until it is awaited")]] SendEvents {
   public:
-    SendEvents(EventSender& sender, EventBytes&& events) noexcept
-        : sender_(sender), events_(std::move(events)) {}
+    SendEvents(CountedPtr<EventSender> sender, EventBytes&& events) noexcept
+        : sender_(std::move(sender)), events_(std::move(events)) {}
     [[nodiscard]] EventWait operator co_await() && noexcept { return EventWait(sender_, std::move(events_)); }
 
   private:
-    EventSender& sender_;
+    CountedPtr<EventSender> sender_;
     EventBytes events_;
 };
 
@@ -21032,7 +21088,7 @@ class EventStream {
   public:
     EventStream(const EventStream&) = delete;
     EventStream& operator=(const EventStream&) = delete;
-    ~EventStream() = default;
+    ~EventStream() { sender_->stop_listening(); }
 
     /// An event of this data, which may have any number of lines.
     [[nodiscard]] detail::SendEvents send(std::string_view data) {
@@ -21046,7 +21102,7 @@ class EventStream {
         return {sender_, {event.text(), event.retry()}};
     }
     /// An event whose data is JSON, of anything that nlohmann/json converts.
-    template <class Value = Json>
+    template <std::same_as<Json> Value = Json>
     [[nodiscard]] detail::SendEvents send_json(const std::type_identity_t<Value>& value) {
         return send(Event::json<Value>(value));
     }
@@ -21060,18 +21116,18 @@ class EventStream {
     /// The id of the last event that the client has seen, as it says; "" if it does not. Valid until the
     /// handler ends; then it throws std::logic_error.
     [[nodiscard]] std::string_view last_event_id() {
-        return sender_.call().running().context.header("Last-Event-ID");
+        return sender_->call().running().context.header("Last-Event-ID");
     }
 
   private:
     friend class Context;
     friend class Hub;
-    explicit EventStream(detail::Call& call) : sender_(call) {}
+    explicit EventStream(detail::Call& call) : sender_(new detail::EventSender(call)) {}
     [[nodiscard]] detail::SendEvents write(std::string text) noexcept {
         return {sender_, detail::EventBytes{std::move(text)}};
     }
 
-    detail::EventSender sender_;
+    const detail::CountedPtr<detail::EventSender> sender_;
 };
 
 namespace detail {
@@ -22130,6 +22186,7 @@ inline namespace v0 {
 struct StaticOptions {
     std::string index = "index.html";  // what a directory is answered with; "" for none
     std::string cache_control = {};    // of the answers; what frontend sets by itself comes first
+    std::string immutable = {};        // "assets": a directory whose files never change, kept for a year
     bool listing = false;              // of a directory without an index
     bool dotfiles = false;             // serves names that begin with a dot; else they are 404
     bool precompressed =
@@ -22901,6 +22958,11 @@ class Hub {
     std::uint64_t publish(std::string_view topic, std::string text) {
         return core_->publish(topic, std::move(text));
     }
+    /// The same with a value as JSON text: hub.publish("prices", Json{{"tea", 7.2}}). Text in it has quotes.
+    template <std::same_as<Json> Value>
+    std::uint64_t publish(std::string_view topic, const Value& value) {
+        return core_->publish(topic, dump_json<Value>(value));
+    }
 
     /// The messages of a topic after the one with this id; with 0, those that are published from now on. An
     /// id that this hub has not given out, below its first or above its newest, is taken for one of an
@@ -23368,6 +23430,14 @@ struct HashPieces {
     return ends_with_dash_hash(name) || ends_with_dot_hash(name);
 }
 
+/// Whether the file is below the directory, which is written with slashes around it or without; "" is none.
+constexpr bool is_within(std::string_view path, std::string_view directory) noexcept {
+    while (directory.starts_with('/')) directory.remove_prefix(1);
+    while (directory.ends_with('/')) directory.remove_suffix(1);
+    return !directory.empty() && path.starts_with(directory) &&
+           path.substr(directory.size()).starts_with('/');
+}
+
 constexpr bool has_dot_name(std::string_view path) noexcept {
     return path.substr(0, 1) == "." || path.find("/.") != std::string_view::npos;
 }
@@ -23481,9 +23551,11 @@ class FileSite {
     }
     [[nodiscard]] std::string_view cache_control(std::string_view path,
                                                  std::string_view type) const noexcept {
+        constexpr std::string_view for_a_year = "public, max-age=31536000, immutable";
+        if (is_within(path, options_.immutable)) return for_a_year;
         if (kind_ == SiteKind::frontend) {
             if (type.substr(0, 9) == "text/html") return "no-cache";
-            if (is_hashed_name(path)) return "public, max-age=31536000, immutable";
+            if (is_hashed_name(path)) return for_a_year;
         }
         return options_.cache_control;
     }
@@ -25740,6 +25812,13 @@ class RateLimit {
         return due_;
     }
 
+    /// The time is over, but `bytes` of what had moved before were taken meanwhile: when it must go on now.
+    TimePoint prolong(const Config& config, std::uint64_t bytes, TimePoint now,
+                      std::chrono::milliseconds longest_pause) noexcept {
+        due_ = now + std::min<Clock::duration>(time_for(bytes, config), longest_pause);
+        return due_;
+    }
+
     /// So much time has passed in which the other side was not expected to do anything.
     void put_off(Clock::duration time) noexcept {
         if (due_ != TimePoint{}) due_ += time;
@@ -26298,20 +26377,35 @@ class Output {
             return result.ok() && result.value == 0 ? SysResult{-1, EIO} : result;
         }
 
-        // How much of it may be sent now. Of what is still on a disk nothing, at first: the system is asked
-        // to read it, and the others have their turn, and ask for theirs. Only then is a little of it waited
-        // for.
+        // How much of it may be sent now: as much as is in memory. If that is nothing, the system is asked to
+        // read ahead, and the other connections have their turn. When this one has its turn again, it waits
+        // for a little, and for no more in that turn. A little at the start of a turn is not worth a probe.
         std::uint64_t bytes_at_once(FileRange& range) noexcept {
             const std::uint64_t most = std::min(range.length, file_bytes_left);
-            if (most <= most_from_disk) return most;
-            if (!sys::waits_for_disk(range.fd(), range.offset + most - 1)) return most;
+            const std::uint64_t sent_of_files = most_of_files - file_bytes_left;
+            if (sent_of_files + most <= most_from_disk) return most;
+            const std::uint64_t in_memory = bytes_in_memory(range, most);
+            if (in_memory != 0) return in_memory;
             if (range.asked_to <= range.offset) {
                 sys::read_ahead(range.fd(), range.offset, most_ahead);
                 range.asked_to = range.offset + most_ahead;
                 return 0;
             }
+            if (sent_of_files != 0) return 0;
             file_bytes_left = most_from_disk;
-            return most_from_disk;
+            return std::min(most, most_from_disk);
+        }
+
+        // How much of its next `most` bytes is in memory. The first byte is probed and the last one of each
+        // step: the system reads a file in larger pieces than pages, so that a hole seldom lies between them.
+        static std::uint64_t bytes_in_memory(const FileRange& range, std::uint64_t most) noexcept {
+            constexpr std::uint64_t step = most_from_disk;
+            if (sys::waits_for_disk(range.fd(), range.offset)) return 0;
+            for (std::uint64_t found = 0; found < most; found += step) {
+                const std::uint64_t next = std::min(found + step, most);
+                if (sys::waits_for_disk(range.fd(), range.offset + next - 1)) return found;
+            }
+            return most;
         }
 
         SysResult send_text(Socket& socket) noexcept {
@@ -26448,6 +26542,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
         attach(shard, transport);
         state_ = State::whole;
         sent_ = taken_ = 0;
+        taken_in_time_ = 0;
         owed_ = 0;
         rate_ = {};
         began_at_ = waited_to_ = {};
@@ -26460,7 +26555,7 @@ class H1AnswerStream final : public Answerer, private H1Stream {
         waited_to_ = now();
         stop_waking();
     }
-    void give_up() noexcept override { give_up_client(); }
+    TimePoint prolong_or_give_up() noexcept override;
     [[nodiscard]] const Config& config() const noexcept override;
 
     /// The handlers have ended: appends what is left to be sent of an answer that has begun. False if it is
@@ -26480,12 +26575,14 @@ class H1AnswerStream final : public Answerer, private H1Stream {
     bool send(Turn& turn, std::string_view& bytes);
     Output::Result send_chunk(Turn& turn, std::string_view& bytes);
     void append_piece(Turn& turn, std::string_view piece);
+    void note_what_client_takes() noexcept;
 
     std::uint64_t sent_ = 0;
-    std::uint64_t taken_ = 0;  // of this, by the client, when it was last waited for
-    RateLimit rate_;           // of the whole answer, or each piece would have a grace of its own
-    TimePoint began_at_{};     // the first wait for the client
-    TimePoint waited_to_{};    // the end of the last
+    std::uint64_t taken_in_time_ = 0;  // by the client, from the kernel's buffers, since it was given time
+    std::uint64_t taken_ = 0;          // of this, by the client, when it was last waited for
+    RateLimit rate_;                   // of the whole answer, or each piece would have a grace of its own
+    TimePoint began_at_{};             // the first wait for the client
+    TimePoint waited_to_{};            // the end of the last
     int status_ = 0;
     bool closes_ = false;
     bool is_chunked_ = true;
@@ -26867,6 +26964,14 @@ class Deadlines {
         return rate.due(config_, since, sent, now(), config_.write_timeout);
     }
 
+    /// The same when that time is over: `taken` bytes of what has left were taken by the client meanwhile,
+    /// and the socket tells of room only when much of what it holds is gone. {} if that is no reason to wait
+    /// on.
+    [[nodiscard]] TimePoint prolonged_answer(RateLimit& rate, std::uint64_t taken) const {
+        if (taken == 0 || shard_.is_draining()) return {};
+        return rate.prolong(config_, taken, now(), config_.write_timeout);
+    }
+
     /// For the end of a client's input behind its last answer. It may be silent for a while, as long as it
     /// may take to read the answer; one that was slow before gets less in total.
     [[nodiscard]] TimePoint lingering_deadline(TimePoint since, bool was_slow) const {
@@ -27091,7 +27196,9 @@ inline bool H1AnswerStream::write(std::string_view& bytes) {
     const bool stops = shard_->is_draining() && shard_->config.end_streams_at_stop;
     if (state_ == State::whole && stops) throw HttpError(503, "the server is stopping");
     try {
-        return in_turn([&](Turn& turn) { return send(turn, bytes); });
+        const bool is_sent = in_turn([&](Turn& turn) { return send(turn, bytes); });
+        if (!is_sent) note_what_client_takes();
+        return is_sent;
     } catch (...) {
         if (has_begun()) give_up_client();  // what was gathered is gone: the head, or a part of a chunk
         throw;
@@ -27141,6 +27248,7 @@ inline Output::Result H1AnswerStream::send_chunk(Turn& turn, std::string_view& b
 }
 
 inline void H1AnswerStream::append_head(Turn& turn) {
+    transport_->socket().count_taken_anew();
     const Call& call = exchange_.call;
     const Response& response = call.response;
     const H1Reader& reader = exchange_.reader;
@@ -27173,6 +27281,18 @@ inline TimePoint H1AnswerStream::wait_for_room(ClientWait& wait) {
         due = Deadlines(*shard_).answer_deadline(rate_, began_at_, taken_);
     }
     return wake_when(writable, wait, due);
+}
+
+inline void H1AnswerStream::note_what_client_takes() noexcept {
+    taken_in_time_ += transport_->socket().taken_by_peer();
+}
+
+inline TimePoint H1AnswerStream::prolong_or_give_up() noexcept {
+    note_what_client_takes();
+    const TimePoint due =
+        Deadlines(*shard_).prolonged_answer(rate_, std::exchange(taken_in_time_, std::uint64_t{0}));
+    if (due == TimePoint{}) give_up_client();
+    return due;
 }
 
 inline const Config& H1AnswerStream::config() const noexcept { return shard_->config; }
@@ -27541,6 +27661,8 @@ class H1Connection final : private Resumable, public Session, private CallRunner
     }
     void set_deadline(TimePoint deadline) { shard_.reactor.deadlines().set(*this, deadline); }
     [[nodiscard]] TimePoint reading_deadline();
+    /// The client has taken some of its answer since it was waited for, and has more time for the rest.
+    [[nodiscard]] bool client_takes_on() noexcept;
     [[nodiscard]] TimePoint lingering_deadline() const {
         return Deadlines(shard_).lingering_deadline(state_since_, was_slow_);
     }
@@ -27970,7 +28092,21 @@ inline H1Connection::Next H1Connection::wait_to_write(Turn& turn) {
     if (!account_memory(turn)) return Next::close;
     UnsentOutput& unsent = transport_.unsent();
     set_deadline(Deadlines(shard_).answer_deadline(unsent.rate, unsent.since, unsent.sent));
+    static_cast<void>(transport_.socket().taken_by_peer());  // from here on
     return Next::write;
+}
+
+inline bool H1Connection::client_takes_on() noexcept {
+    if (!transport_.has_unsent()) return false;
+    try {
+        const TimePoint due =
+            Deadlines(shard_).prolonged_answer(transport_.unsent().rate, transport_.socket().taken_by_peer());
+        if (due == TimePoint{}) return false;
+        set_deadline(due);
+        return true;
+    } catch (const std::bad_alloc&) {
+        return false;  // no memory for another deadline
+    }
 }
 
 inline void H1Connection::ran_out_of_time(Turn& turn) {
@@ -28008,6 +28144,7 @@ inline H1Connection::Next H1Connection::linger(Turn& turn) {
 inline void H1Connection::deadline_passed(Timer& timer) noexcept {
     auto& connection = static_cast<H1Connection&>(timer);
     if (!connection.is_waiting()) return;  // a handler runs, which has a deadline of its own
+    if (connection.client_takes_on()) return;
     connection.deadline_passed_ = true;
     connection.cut_short();
 }
@@ -29861,6 +29998,20 @@ struct TestResponse {
 
 namespace detail {
 
+/// How long a test waits for an answer, in virtual time. The clock jumps, so an answer without an end, such
+/// as one with a line for each second, would hang the test. No timeout of the server is this long by default.
+inline constexpr std::chrono::hours longest_test_wait{24};
+
+/// When a test gives up a wait, and what it is told then.
+struct TestPatience {
+    TimePoint latest;
+    std::string complaint;
+};
+
+[[nodiscard]] inline bool is_event_stream(const TestResponse& response) {
+    return iequals(Parameters(response.header("Content-Type")).before(), "text/event-stream");
+}
+
 /// Takes one answer from the front of what was received, as far as it has come.
 class TestAnswerReader {
   public:
@@ -29908,6 +30059,11 @@ class TestAnswerReader {
         return reader_.kind() == http1::Framing::Body::to_the_end;
     }
 
+    /// Whether the head does not say where the body ends, so that it may never.
+    [[nodiscard]] bool is_open_ended() const noexcept {
+        return reader_.kind() == http1::Framing::Body::chunked || ends_with_connection();
+    }
+
     [[noreturn]] static void throw_no_answer(const std::string& received) {
         throw std::runtime_error("no answer: the server sent \"" + received + "\"");
     }
@@ -29941,9 +30097,10 @@ class TestEvents;
 class TestStream;
 
 /// A connection of a TestClient, which it must not outlive: it sends and receives bytes as they are. Every
-/// wait is in virtual time, so it ends: by what the server sends, or when one of its timeouts closes the
-/// connection. If the server resets it, the functions that receive throw std::system_error, once, after what
-/// came before. After close or reset, everything but these two throws std::logic_error.
+/// wait is in virtual time, so it ends: by what the server sends, when one of its timeouts closes the
+/// connection, or by std::logic_error after 24 hours. If the server resets it, the functions that receive
+/// throw std::system_error, once, after what came before. After close or reset, everything but these two
+/// throws std::logic_error.
 class TestConnection {
   public:
     TestConnection(TestConnection&& other) noexcept;
@@ -29978,8 +30135,15 @@ class TestConnection {
     struct State;
     TestConnection(TestClient& client, std::size_t capacity, bool acknowledges_at_once);
     [[nodiscard]] State& state() const;
+    [[nodiscard]] detail::TestPatience patience(std::string complaint) const;
     template <class Done>
-    void read_answer(Done is_done, bool may_end);
+    void wait_until(Done is_done, const detail::TestPatience& patience);
+    template <class Done>
+    void read_answer(Done is_done, bool may_end, const detail::TestPatience& patience);
+    void read_head(detail::TestAnswerReader& reader, TestResponse& response,
+                   const detail::TestPatience& patience);
+    void read_body(detail::TestAnswerReader& reader, TestResponse& response,
+                   const detail::TestPatience& patience);
     void take_input();
     [[nodiscard]] std::string& input();
 
@@ -30006,7 +30170,9 @@ class TestClient {
     ~TestClient() = default;
 
     /// One request on a connection of its own, with Host and, for a body, Content-Length added where
-    /// `headers` do not have them, or Transfer-Encoding.
+    /// `headers` do not have them, or Transfer-Encoding. This and the functions below wait for the whole
+    /// answer. They throw std::logic_error if that is an event stream (see `events`), or has not ended after
+    /// 24 hours of virtual time (see `open`).
     TestResponse request(std::string_view method, std::string_view target, const http::Headers& headers = {},
                          std::string_view body = {});
     TestResponse get(std::string_view target, const http::Headers& headers = {}) {
@@ -30046,13 +30212,14 @@ class TestClient {
     }
 
     /// Begins a request on a connection of its own, and waits for the head of its answer, whose body is then
-    /// received in pieces.
+    /// received in pieces: open("/clock"), or open("POST", "/upper", {}, "text").
     [[nodiscard]] TestStream open(std::string_view target, const http::Headers& headers = {});
     [[nodiscard]] TestStream open(std::string_view method, std::string_view target,
-                                  const http::Headers& headers, std::string_view body = {});
-    /// Reads server-sent events: see test_events.hpp.
+                                  const http::Headers& headers = {}, std::string_view body = {});
+    /// Reads server-sent events: see test_events.hpp. Throws std::runtime_error if the answer is something
+    /// else.
     [[nodiscard]] TestEvents events(std::string_view target, const http::Headers& headers = {},
-                                    std::string_view method = "GET");
+                                    std::string_view method = "GET", std::string_view body = {});
 
     /// A connection for bytes as they are. What the server sends counts as received, as if the system of the
     /// client kept it, up to 64 KiB.
@@ -30175,7 +30342,7 @@ inline TestConnection::TestConnection(TestClient& client, std::size_t capacity, 
 inline TestConnection& TestConnection::send(std::string_view bytes) {
     State& state = this->state();
     detail::Socket& socket = state.socket;
-    client_->reactor().run_until([&] {
+    const auto send_some = [&] {
         while (!bytes.empty()) {
             const detail::SysResult result = socket.send(bytes.data(), bytes.size());
             if (result.would_block()) {
@@ -30187,13 +30354,15 @@ inline TestConnection& TestConnection::send(std::string_view bytes) {
             bytes.remove_prefix(static_cast<std::size_t>(result.value));
         }
         return true;
-    });
+    };
+    wait_until(send_some, patience("the server has not read everything after 24 hours"));
     return *this;
 }
 
 inline std::string TestConnection::receive() {
     State& state = this->state();
-    client_->reactor().run_until([&] { return state.take() || !state.received.empty(); });
+    wait_until([&] { return state.take() || !state.received.empty(); },
+               patience("nothing has come after 24 hours"));
     return state.hand_out();
 }
 
@@ -30206,7 +30375,8 @@ inline std::string TestConnection::receive_now() {
 
 inline std::string TestConnection::receive_all() {
     State& state = this->state();
-    client_->reactor().run_until([&] { return state.take() && state.has_ended; });
+    wait_until([&] { return state.take() && state.has_ended; },
+               patience("the server has not closed after 24 hours: use receive()"));
     state.throw_reset();
     return state.hand_out();
 }
@@ -30225,14 +30395,27 @@ inline void TestConnection::reset() noexcept {
     state_.reset();
 }
 
+inline detail::TestPatience TestConnection::patience(std::string complaint) const {
+    return {client_->reactor().present() + detail::longest_test_wait, std::move(complaint)};
+}
+
 template <class Done>
-void TestConnection::read_answer(Done is_done, bool may_end) {
+void TestConnection::wait_until(Done is_done, const detail::TestPatience& patience) {
+    Reactor& reactor = client_->reactor();
+    bool done = false;
+    reactor.run_until([&] { return (done = is_done()) || reactor.present() > patience.latest; });
+    if (!done) throw std::logic_error(patience.complaint);
+}
+
+template <class Done>
+void TestConnection::read_answer(Done is_done, bool may_end, const detail::TestPatience& patience) {
     State& state = this->state();
     bool done = false;
-    client_->reactor().run_until([&] {
+    const auto take = [&] {
         static_cast<void>(state.take());
         return (done = is_done()) || state.has_ended;
-    });
+    };
+    wait_until(take, patience);
     if (done) return;
     state.throw_reset();
     if (!may_end) detail::TestAnswerReader::throw_cut();
@@ -30241,12 +30424,25 @@ void TestConnection::read_answer(Done is_done, bool may_end) {
 inline void TestConnection::take_input() { static_cast<void>(state().take()); }
 inline std::string& TestConnection::input() { return state().received; }
 
+inline void TestConnection::read_head(detail::TestAnswerReader& reader, TestResponse& response,
+                                      const detail::TestPatience& patience) {
+    read_answer([&] { return reader.read_head(input(), response); }, true, patience);
+    if (response.status == 0) detail::TestAnswerReader::throw_no_answer(input());
+}
+
+inline void TestConnection::read_body(detail::TestAnswerReader& reader, TestResponse& response,
+                                      const detail::TestPatience& patience) {
+    read_answer([&] { return reader.read_body(input(), response.body); }, reader.ends_with_connection(),
+                patience);
+}
+
 inline TestResponse TestConnection::response(std::string_view method) {
+    const detail::TestPatience patience =
+        this->patience("the answer has not ended after 24 hours: use receive()");
     detail::TestAnswerReader reader(method);
     TestResponse response;
-    read_answer([&] { return reader.read_head(input(), response); }, true);
-    if (response.status == 0) detail::TestAnswerReader::throw_no_answer(input());
-    read_answer([&] { return reader.read_body(input(), response.body); }, reader.ends_with_connection());
+    read_head(reader, response, patience);
+    read_body(reader, response, patience);
     return response;
 }
 
@@ -30274,8 +30470,17 @@ inline TestConnection TestClient::begin(std::string_view method, std::string_vie
 
 inline TestResponse TestClient::request(std::string_view method, std::string_view target,
                                         const http::Headers& headers, std::string_view body) {
+    const std::string name = std::string(method) + " " + std::string(target);
     TestConnection connection = begin(method, target, headers, body);
-    TestResponse response = connection.response(method);
+    const detail::TestPatience patience =
+        connection.patience(name + " has not ended after 24 hours: use client.open(target)");
+    detail::TestAnswerReader reader(method);
+    TestResponse response;
+    connection.read_head(reader, response, patience);
+    if (reader.is_open_ended() && detail::is_event_stream(response)) {
+        throw std::logic_error(name + " is an event stream: use client.events(target)");
+    }
+    connection.read_body(reader, response, patience);
     connection.close();
     advance(std::chrono::seconds(0));
     return response;
@@ -30308,9 +30513,11 @@ class TestStream {
     }
 
     /// What comes next of the body, after waiting for something to come; "" at its end. Throws
-    /// std::runtime_error if the answer is cut off, std::system_error if that is by a reset.
+    /// std::runtime_error if the answer is cut off, std::system_error if that is by a reset, std::logic_error
+    /// after 24 hours of virtual time.
     [[nodiscard]] std::string receive() {
-        connection_.read_answer([&] { return take() || !pending_.empty(); }, reader_.ends_with_connection());
+        connection_.read_answer([&] { return take() || !pending_.empty(); }, reader_.ends_with_connection(),
+                                connection_.patience("nothing has come after 24 hours"));
         return std::exchange(pending_, {});
     }
     /// What has come by now: lets the server do all that needs no time. "" if that is nothing.
@@ -30322,7 +30529,9 @@ class TestStream {
     }
     /// All up to the end. Throws as `receive`.
     [[nodiscard]] std::string receive_all() {
-        connection_.read_answer([&] { return take(); }, reader_.ends_with_connection());
+        connection_.read_answer(
+            [&] { return take(); }, reader_.ends_with_connection(),
+            connection_.patience("the answer has not ended after 24 hours: use receive()"));
         return std::exchange(pending_, {});
     }
     /// Whether the end has come, and nothing is left to be received.
@@ -30344,10 +30553,13 @@ class TestStream {
     [[nodiscard]] TestConnection& connection() noexcept { return connection_; }
 
   private:
-    friend class TestClient;
-    TestStream(TestConnection connection, std::string_view method)
+    friend class TestClient;  // which makes it, and looks at its head
+    TestStream(TestConnection connection, std::string_view method, std::string_view target)
         : connection_(std::move(connection)), reader_(method) {
-        connection_.read_answer([&] { return reader_.read_head(connection_.input(), response_); }, false);
+        std::string complaint = std::string(method) + " " + std::string(target);
+        complaint += " has not begun after 24 hours";
+        connection_.read_answer([&] { return reader_.read_head(connection_.input(), response_); }, false,
+                                connection_.patience(std::move(complaint)));
     }
     bool take() {
         if (!has_ended_) has_ended_ = reader_.read_body(connection_.input(), pending_);
@@ -30363,7 +30575,7 @@ class TestStream {
 
 inline TestStream TestClient::open(std::string_view method, std::string_view target,
                                    const http::Headers& headers, std::string_view body) {
-    return TestStream(begin(method, target, headers, body), method);
+    return TestStream(begin(method, target, headers, body), method, target);
 }
 inline TestStream TestClient::open(std::string_view target, const http::Headers& headers) {
     return open("GET", target, headers);
@@ -30383,7 +30595,9 @@ inline namespace v0 {
 ///
 ///     sake::TestEvents events = client.events("/prices");
 ///     hub.publish("prices", "7.20");
-///     CHECK(events.next()->data == "7.20");
+///     const auto event = events.next();
+///     REQUIRE(event);  // empty once the server has ended the stream
+///     CHECK(event->data == "7.20");
 class TestEvents {
   public:
     [[nodiscard]] int status() const noexcept { return stream_.status(); }
@@ -30436,10 +30650,18 @@ class TestEvents {
 };
 
 inline TestEvents TestClient::events(std::string_view target, const http::Headers& headers,
-                                     std::string_view method) {
+                                     std::string_view method, std::string_view body) {
     http::Headers fields = headers;
     if (!fields.contains("Accept")) fields.set("Accept", "text/event-stream");
-    return TestEvents(*this, open(method, target, fields));
+    TestStream stream = open(method, target, fields, body);
+    if (stream.status() == 200 && detail::is_event_stream(stream.response_)) {
+        return TestEvents(*this, std::move(stream));
+    }
+    const std::string_view type = stream.header("Content-Type");
+    std::string complaint = std::string(method) + " " + std::string(target) + ": ";
+    complaint += std::to_string(stream.status()) + ", ";
+    complaint += type.empty() ? "no Content-Type" : type;
+    throw std::runtime_error(complaint + ", where an event stream was asked for");
 }
 
 inline std::optional<http::StreamEvent> TestEvents::next() {

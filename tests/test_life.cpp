@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -44,7 +45,10 @@ using sake::TestConnection;
 namespace {
 
 void wait_until_stopped(const std::stop_token& stop) {
-    while (!stop.stop_requested()) std::this_thread::yield();
+    std::mutex mutex;
+    std::condition_variable_any never_told;
+    std::unique_lock lock(mutex);
+    never_told.wait(lock, stop, [] { return false; });
 }
 
 }  // namespace
