@@ -20965,7 +20965,7 @@ class EventSender : public Counted, private Timer {
     }
     /// Somebody waits to write on. Meanwhile there is no silence.
     void set_waiting(bool on) noexcept { is_waiting_ = on; }
-    /// The stream has gone: no comments any more, unless somebody who shares this sends something.
+    /// The stream is destroyed: no comments any more, unless somebody who shares this sends something.
     void stop_listening() noexcept {
         if (is_set()) reactor_.timers().cancel(*this);  // otherwise the reactor may have ended
     }
@@ -26965,8 +26965,8 @@ class Deadlines {
     }
 
     /// The same when that time is over: `taken` bytes of what has left were taken by the client meanwhile,
-    /// and the socket tells of room only when much of what it holds is gone. {} if that is no reason to wait
-    /// on.
+    /// and the socket tells of room only when much of what it holds was received. {} if that is no reason to
+    /// wait on.
     [[nodiscard]] TimePoint prolonged_answer(RateLimit& rate, std::uint64_t taken) const {
         if (taken == 0 || shard_.is_draining()) return {};
         return rate.prolong(config_, taken, now(), config_.write_timeout);
@@ -27224,7 +27224,7 @@ inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
 }
 
 // One chunk, or the rest of one that has begun. What the socket does not take of it stays where it is, in the
-// bytes of the write, but for a small rest, which is copied: then all of the bytes are on their way.
+// bytes of the write. Only a small rest is copied: then all of the bytes are on their way.
 inline Output::Result H1AnswerStream::send_chunk(Turn& turn, std::string_view& bytes) {
     constexpr std::size_t largest = std::size_t{1024} * 1024;  // each costs the client a wake-up
     constexpr std::size_t worth_copying = 16 * 1024;

@@ -68,7 +68,7 @@ class EventSender : public Counted, private Timer {
     }
     /// Somebody waits to write on. Meanwhile there is no silence.
     void set_waiting(bool on) noexcept { is_waiting_ = on; }
-    /// The stream has gone: no comments any more, unless somebody who shares this sends something.
+    /// The stream is destroyed: no comments any more, unless somebody who shares this sends something.
     void stop_listening() noexcept {
         if (is_set()) reactor_.timers().cancel(*this);  // otherwise the reactor may have ended
     }

@@ -122,7 +122,7 @@ inline bool H1AnswerStream::send(Turn& turn, std::string_view& bytes) {
 }
 
 // One chunk, or the rest of one that has begun. What the socket does not take of it stays where it is, in the
-// bytes of the write, but for a small rest, which is copied: then all of the bytes are on their way.
+// bytes of the write. Only a small rest is copied: then all of the bytes are on their way.
 inline Output::Result H1AnswerStream::send_chunk(Turn& turn, std::string_view& bytes) {
     constexpr std::size_t largest = std::size_t{1024} * 1024;  // each costs the client a wake-up
     constexpr std::size_t worth_copying = 16 * 1024;
