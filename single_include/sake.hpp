@@ -18114,11 +18114,11 @@ class ClientWait : public Wait, private Timer {
             const TimePoint due = wake_later();
             if (due != TimePoint::max()) reactor().deadlines().set(*this, due);
         } catch (...) {
-            fail();
+            end_by_failure();
         }
     }
     /// In a handler of what was thrown while it listens.
-    void fail() noexcept {
+    void end_by_failure() noexcept {
         failure_ = caught_exception();
         static_cast<void>(withdraw());
         finish();
@@ -18139,7 +18139,7 @@ class ClientWait : public Wait, private Timer {
             const TimePoint due = wait.be_late();
             if (due != TimePoint{}) wait.reactor().deadlines().set(wait, due);
         } catch (...) {
-            wait.fail();
+            wait.end_by_failure();
         }
     }
 

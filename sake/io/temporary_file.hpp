@@ -19,6 +19,7 @@
 #include "sake/async/sys_files.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace v0 {
