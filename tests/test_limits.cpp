@@ -1,6 +1,7 @@
 // L1: every limit of Config at one less, exactly, and one more. Also what a refusal looks like to a client
 // that is still sending (G4), and connections beyond their limit (F4).
 #include <doctest/doctest.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <atomic>
@@ -585,6 +586,15 @@ TEST_CASE(
                 most_held = std::max(most_held, allocations::live_bytes() - before);
                 if (i % 10 == 0) CHECK(server.ping());
             }
+            // Before any of them ends, and gives its memory to one whose bytes are still to be received.
+            const auto has_answer = [](const RawClient& each) {
+                pollfd entry{each.fd(), POLLIN, 0};
+                return ::poll(&entry, 1, 0) == 1;
+            };
+            CHECK(eventually([&] {
+                const auto refused = std::count_if(clients.begin(), clients.end(), has_answer);
+                return static_cast<std::size_t>(refused) >= count - budget / (1024 * 1024);
+            }));
             CHECK(server.ping());
             std::size_t taken = 0;
             std::size_t refused = 0;
