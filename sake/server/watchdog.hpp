@@ -80,13 +80,13 @@ class Watchdog {
                                 : is_held       ? "a handler holds the event loop"
                                                 : "something does not end";
         bool is_logged = false;
+        auto log = [&] {  // lives as long as the process, like all that its thread uses
+            log_quietly(log_, LogLevel::error, what, why);
+            const std::lock_guard again(mutex_);
+            is_logged = true;
+            changed_.notify_all();
+        };
         try {
-            auto log = [&] {
-                log_quietly(log_, LogLevel::error, what, why);
-                const std::lock_guard again(mutex_);
-                is_logged = true;
-                changed_.notify_all();
-            };
             start_thread([](void* with) { (*static_cast<decltype(log)*>(with))(); }, &log).detach();
             changed_.wait_for(lock, moment, [&] { return is_logged; });
         } catch (const std::exception&) {
