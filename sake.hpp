@@ -218,3 +218,7 @@
 #include "sake/server/transport.hpp"
 #include "sake/server/turn.hpp"
 #include "sake/server/watchdog.hpp"
+
+// Definitions: what a program in separate form compiles once. See sake/base/version.hpp.
+#if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION)
+#endif

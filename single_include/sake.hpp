@@ -366,20 +366,38 @@
 
 // ---- sake/base/version.hpp ----
 
-// The version of Sake, for the preprocessor and for programs. Nothing else.
+// The version of Sake, and in which of two forms this file is compiled.
+//
+// In one file, the usual form, the header has declarations and definitions. In separate form, SAKE_SEPARATE
+// for the whole program, files see the declarations, and the one that defines SAKE_IMPLEMENTATION compiles
+// the definitions. Parts that have definitions only are the second list of sake.hpp; what they define for the
+// first is SAKE_INLINE.
 
 #define SAKE_VERSION_MAJOR 0
 #define SAKE_VERSION_MINOR 1
 #define SAKE_VERSION_PATCH 0
 #define SAKE_VERSION "0.1.0"
 
+#if defined(SAKE_IMPLEMENTATION) && !defined(SAKE_SEPARATE)
+#error "SAKE_IMPLEMENTATION goes with SAKE_SEPARATE: compile every file of the program with -DSAKE_SEPARATE"
+#endif
+
+// The names differ, so that files of both forms refuse to link.
+#if defined(SAKE_SEPARATE)
+#define SAKE_ABI v0_separate
+#define SAKE_INLINE
+#else
+#define SAKE_ABI v0
+#define SAKE_INLINE inline
+#endif
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// The version of this header as text, "major.minor.patch".
 inline constexpr const char* version = SAKE_VERSION;
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/array.hpp ----
@@ -388,7 +406,7 @@ inline constexpr const char* version = SAKE_VERSION;
 // tenth of its compile time for each type.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Items in a row, of a type that moves without an exception. What points to them ends when it grows.
@@ -498,7 +516,7 @@ class Array {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/error.hpp ----
@@ -507,7 +525,7 @@ class Array {
 // are status codes.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// Thrown by a waiting operation when the task around it is cancelled: the client has gone, the time is up or
 /// the server stops. Let it pass, or clean up and end; the next wait works again. It is not a std::exception,
@@ -610,7 +628,7 @@ inline void demand_no_nul(std::string_view name, std::string_view for_what = {})
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/standard_error.hpp ----
@@ -619,7 +637,7 @@ inline void demand_no_nul(std::string_view name, std::string_view for_what = {})
 // has its number. Lines for which there is no room are counted, and the next line says how many they were.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
@@ -792,7 +810,7 @@ class StandardError {
 inline StandardError standard_error;
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/log.hpp ----
@@ -801,7 +819,7 @@ inline StandardError standard_error;
 // threads do not mix, and bytes that could forge a line are escaped.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// How much a log line matters.
 enum class LogLevel : std::uint8_t { info, warning, error };
@@ -886,7 +904,7 @@ inline void log_to_stderr(LogLevel level, std::string_view text) {
     detail::standard_error.write_line(line);
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/budget.hpp ----
@@ -894,7 +912,7 @@ inline void log_to_stderr(LogLevel level, std::string_view text) {
 // The memory that all connections together may hold while they wait for their peers or for handlers.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// How much there is for all, and how much is taken.
@@ -958,7 +976,7 @@ class BudgetShare {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/owning_ptr.hpp ----
@@ -967,7 +985,7 @@ class BudgetShare {
 // what std::unique_ptr and std::shared_ptr do, and cost a tenth of their compile time for each type.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Owns an object that was made by new, or none. Moves only.
@@ -1119,7 +1137,7 @@ class CountedPtr {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/byte_buffer.hpp ----
@@ -1128,7 +1146,7 @@ class CountedPtr {
 // filled first, which for heads of messages would cost as much as writing them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class ByteBuffer {
@@ -1176,7 +1194,7 @@ class ByteBuffer {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/cast.hpp ----
@@ -1184,7 +1202,7 @@ class ByteBuffer {
 // cast_to: for types that are one and the same on some systems and not on others.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A static_cast where there is something to cast; users' -Wuseless-cast would tell of the others.
@@ -1197,7 +1215,7 @@ constexpr To cast_to(From value) noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/closing_ptr.hpp ----
@@ -1205,7 +1223,7 @@ constexpr To cast_to(From value) noexcept {
 // What a handle, such as a TcpStream, shares with the operations on it that are in progress.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Owns a T for as long as it lives, then calls `close()` on it. The memory stays until the last of those
@@ -1241,7 +1259,7 @@ class ClosingPtr {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/function.hpp ----
@@ -1250,7 +1268,7 @@ class ClosingPtr {
 // carries work between threads, and the hot path of a request does not use it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 template <class Signature>
@@ -1311,7 +1329,7 @@ class AtExit {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/parse_float.hpp ----
@@ -1320,7 +1338,7 @@ class AtExit {
 // before version 20 cannot.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 #if SAKE_HAS_FLOAT_FROM_CHARS
@@ -1378,7 +1396,7 @@ template <std::floating_point T>
 #endif
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/text.hpp ----
@@ -1388,7 +1406,7 @@ template <std::floating_point T>
 // Not here: anything that knows HTTP (sake/http) or Unicode beyond well-formedness.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace ascii {
 
 /// The classes that a byte may belong to, one bit each.
@@ -1704,7 +1722,7 @@ inline const char* skip_ascii(const char* at, const char* end) noexcept {
     return out;
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/json.hpp ----
@@ -1719,7 +1737,7 @@ inline const char* skip_ascii(const char* at, const char* end) noexcept {
 #endif
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// nlohmann::json: objects, arrays, text, numbers, booleans, null.
 using Json = nlohmann::json;
@@ -1911,7 +1929,7 @@ template <class Value = Json>
     return detail::build_json<Value>(text, detail::count_json_values(text, {depth_limit, value_limit}));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/json_reader.hpp ----
@@ -1920,7 +1938,7 @@ template <class Value = Json>
 // with no memory but that of the result. Everything else uses parse_json.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Reads a JSON text (RFC 8259) value by value, as the caller expects them. Throws JsonError that says where
@@ -2131,7 +2149,7 @@ class JsonReader {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/json_tagged.hpp ----
@@ -2141,7 +2159,7 @@ class JsonReader {
 // it is. Templates on the type of values, so that a program without worker routes does not compile them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Whether JSON text carries the value exactly: it has no form for infinities, NaN, bytes, and text that is
@@ -2270,7 +2288,7 @@ Value untagged(const Value& value) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/json_writer.hpp ----
@@ -2279,7 +2297,7 @@ Value untagged(const Value& value) {
 // fail. Templates on the type of values, so that a program without JSON does not compile them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// Appends a JSON value as compact text. Text in it that is not UTF-8 gets U+FFFD where it is not, infinities
 /// and NaN are null, bytes are an object as nlohmann writes it.
@@ -2443,7 +2461,7 @@ void append_json(std::string& out, const std::type_identity_t<Value>& value) {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/owning_list.hpp ----
@@ -2452,7 +2470,7 @@ void append_json(std::string& out, const std::type_identity_t<Value>& value) {
 // costs a program that uses it a handful of functions to compile, where a standard container costs a hundred.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Owns its elements, which are made by new and have a member `T* next`.
@@ -2517,7 +2535,7 @@ class OwningList {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/peer_address.hpp ----
@@ -2525,7 +2543,7 @@ class OwningList {
 // The address of a peer in a few bytes, since every connection keeps one.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Who is at the other end, without the port. Small, since every connection keeps one.
@@ -2577,7 +2595,7 @@ class PeerAddress {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/base/start_thread.hpp ----
@@ -2586,7 +2604,7 @@ class PeerAddress {
 // given.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A thread that calls `run(with)`. Throws std::system_error.
@@ -2595,7 +2613,7 @@ namespace detail {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/date.hpp ----
@@ -2604,7 +2622,7 @@ namespace detail {
 // no locale, no time zone. Not here: the clock, except as the default of one argument.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 namespace detail {
 
@@ -2810,7 +2828,7 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 }
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/message.hpp ----
@@ -2819,7 +2837,7 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 // Not here: header fields (headers.hpp) and the bytes of a protocol version (the folder http1).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The registered methods a server meets; any other token is `other` and known by its text alone.
@@ -2963,7 +2981,7 @@ namespace detail {
 [[nodiscard]] constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/conditional.hpp ----
@@ -2972,7 +2990,7 @@ namespace detail {
 // Not here: what the tag of a file is.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// An entity tag (section 8.8.3).
@@ -3092,7 +3110,7 @@ struct Conditions {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/headers.hpp ----
@@ -3102,7 +3120,7 @@ struct Conditions {
 // (head_parser.hpp).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// True for a field name: a token (RFC 9110 section 5.1).
@@ -3376,7 +3394,7 @@ class Headers {
 };
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/cookie.hpp ----
@@ -3385,7 +3403,7 @@ class Headers {
 // cannot be made to carry anything else. Not here: sessions and signatures, which stand on top.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The value of the first cookie of this name in a Cookie field, without the quotes around it (RFC 6265
@@ -3481,7 +3499,7 @@ namespace http {
 }
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/uri.hpp ----
@@ -3492,7 +3510,7 @@ namespace http {
 // has checked, and routing.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A request target taken apart; everything is raw, nothing decoded.
@@ -3870,7 +3888,7 @@ class QueryPairs {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/disposition.hpp ----
@@ -3878,7 +3896,7 @@ class QueryPairs {
 // The field Content-Disposition of an answer (RFC 6266), with the name of a file in any script (RFC 8187).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// RFC 8187 section 3.2.1: attr-char
@@ -3920,7 +3938,7 @@ constexpr bool is_attribute_char(char c) noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/event_reader.hpp ----
@@ -3929,7 +3947,7 @@ constexpr bool is_attribute_char(char c) noexcept {
 // stream"). However the bytes are split, the events are the same.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 
 /// An event that was received.
@@ -4041,7 +4059,7 @@ class EventReader {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/event_text.hpp ----
@@ -4050,7 +4068,7 @@ class EventReader {
 // cannot be said throws. Not here: reading it (event_reader.hpp), and when it is sent.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// One event. What is not there is not sent.
@@ -4105,7 +4123,7 @@ inline void append_event_comment(std::string& out, std::string_view text) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/mime.hpp ----
@@ -4114,7 +4132,7 @@ inline void append_event_comment(std::string& out, std::string_view text) {
 // Not here: guessing from content, which a server should not do.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 namespace detail {
 
@@ -4247,7 +4265,7 @@ constexpr std::string_view file_extension(std::string_view name) noexcept {
 }
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/parameters.hpp ----
@@ -4256,7 +4274,7 @@ constexpr std::string_view file_extension(std::string_view name) noexcept {
 // one and unescaped.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Reads the parameters of a field value (RFC 9110 section 5.6.6): `; name=value` and `; name="value"`. The
@@ -4325,7 +4343,7 @@ class Parameters {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/multipart.hpp ----
@@ -4335,7 +4353,7 @@ class Parameters {
 // kept.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// How much a multipart body may have. A part with a file name is a file, any other is a field.
@@ -4657,7 +4675,7 @@ inline const char* MultipartParser::take_disposition(std::string_view value) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/negotiate.hpp ----
@@ -4666,7 +4684,7 @@ inline const char* MultipartParser::take_disposition(std::string_view value) {
 // how well it accepts a media type. Not here: charsets and languages.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A quality of 0.000 to 1.000 in thousandths; nullopt for anything else.
@@ -4799,7 +4817,7 @@ constexpr int media_quality(std::optional<std::string_view> field, std::string_v
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/range.hpp ----
@@ -4808,7 +4826,7 @@ constexpr int media_quality(std::optional<std::string_view> field, std::string_v
 // one part or several. Not here: If-Range (conditional.hpp), and the bytes.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Bytes of a body, the last one included.
@@ -4935,7 +4953,7 @@ struct MultipartRanges {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http/slice.hpp ----
@@ -4943,7 +4961,7 @@ struct MultipartRanges {
 // Pieces of a message by offset, so that the bytes may move while somebody holds them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A piece of the buffer by offset, so that the buffer may move between two calls of the parser.
@@ -4962,7 +4980,7 @@ struct FieldSlice {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http1/chunked.hpp ----
@@ -4972,7 +4990,7 @@ struct FieldSlice {
 // on the decoded body, which the server counts for every coding alike.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -5217,7 +5235,7 @@ inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http1/head_parser.hpp ----
@@ -5228,7 +5246,7 @@ inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 // response_parser.hpp) and what the head means for the body (framing.hpp).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -5456,7 +5474,7 @@ class HeadParser {
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http1/request_parser.hpp ----
@@ -5466,7 +5484,7 @@ class HeadParser {
 // (uri.hpp).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -5522,7 +5540,7 @@ using RequestParser = HeadParser<RequestLine>;
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http1/response_parser.hpp ----
@@ -5531,7 +5549,7 @@ using RequestParser = HeadParser<RequestLine>;
 // the lines (head_parser.hpp), and where the body ends (framing.hpp).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -5572,7 +5590,7 @@ using ResponseParser = HeadParser<StatusLine>;
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http1/framing.hpp ----
@@ -5583,7 +5601,7 @@ using ResponseParser = HeadParser<StatusLine>;
 // (chunked.hpp).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -5746,7 +5764,7 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http1/body_reader.hpp ----
@@ -5756,7 +5774,7 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
 // the reader's, and what a head says about it (framing.hpp).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -5810,7 +5828,7 @@ class BodyReader {
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/http1/writer.hpp ----
@@ -5819,7 +5837,7 @@ class BodyReader {
 // Not here: bodies and chunks (chunked.hpp), and when to send what (the client and the server).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -5968,7 +5986,7 @@ inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/current_reactor.hpp ----
@@ -5978,7 +5996,7 @@ inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n
 // notes the variable of the library in which that was compiled, and then a loop sets all of them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Reactor;
 
@@ -6019,7 +6037,7 @@ class ReactorSlots {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/wait.hpp ----
@@ -6029,7 +6047,7 @@ class ReactorSlots {
 // Cancelled; no suspended frame is ever destroyed under its code.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Reactor;
 
@@ -6274,7 +6292,7 @@ inline void Fiber::cancel() noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/fiber_set.hpp ----
@@ -6282,7 +6300,7 @@ inline void Fiber::cancel() noexcept {
 // FiberSet: the fibers of a reactor, which ends only when they have.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class FiberSet {
@@ -6334,7 +6352,7 @@ class FiberSet {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/clock.hpp ----
@@ -6342,7 +6360,7 @@ class FiberSet {
 // Durations and moments on the clock of deadlines. What time it is, the Reactor knows: see Reactor::now.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 using Clock = std::chrono::steady_clock;
@@ -6376,7 +6394,7 @@ inline TimePoint moment_after(TimePoint moment, Clock::duration duration) noexce
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/timer.hpp ----
@@ -6386,7 +6404,7 @@ inline TimePoint moment_after(TimePoint moment, Clock::duration duration) noexce
 // finds out when the old deadline comes.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// One deadline and what happens at it. Owned by whoever sets it, who cancels it before it goes.
@@ -6508,7 +6526,7 @@ class TimerQueue {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/loop_timers.hpp ----
@@ -6517,7 +6535,7 @@ class TimerQueue {
 // what others do. If the loop was held up, nobody else is judged for it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 struct LoopTimers {
@@ -6573,7 +6591,7 @@ struct LoopTimers {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/poller.hpp ----
@@ -6583,7 +6601,7 @@ struct LoopTimers {
 // reported once, and remembered by the Watch.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Reactor;
 
@@ -6646,7 +6664,7 @@ class Poller {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/sys.hpp ----
@@ -6657,7 +6675,7 @@ class Poller {
 // of tests.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a system call gave: `value` where `error` is 0, else the errno.
@@ -7057,7 +7075,7 @@ inline void set_thread_name([[maybe_unused]] const char* name) noexcept {
 
 }  // namespace sys
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/poller_epoll.hpp ----
@@ -7065,7 +7083,7 @@ inline void set_thread_name([[maybe_unused]] const char* name) noexcept {
 // The backend for Linux: epoll, edge-triggered, so that a descriptor is registered once and never modified.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 #if SAKE_HAS_EPOLL
@@ -7123,7 +7141,7 @@ class EpollPoller final : public Poller {
 #endif
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/poller_kqueue.hpp ----
@@ -7131,7 +7149,7 @@ class EpollPoller final : public Poller {
 // The backend for macOS and the BSDs: kqueue with EV_CLEAR, which is edge-triggered as epoll is.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 #if SAKE_HAS_KQUEUE
@@ -7198,7 +7216,7 @@ class KqueuePoller final : public Poller {
 #endif
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/poller_poll.hpp ----
@@ -7207,7 +7225,7 @@ class KqueuePoller final : public Poller {
 // masked until somebody waits for it again. Each wait costs O(descriptors).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class PollPoller final : public Poller {
@@ -7301,7 +7319,7 @@ class PollPoller final : public Poller {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/make_poller.hpp ----
@@ -7309,7 +7327,7 @@ class PollPoller final : public Poller {
 // The poller of a kind, on this system.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Throws std::system_error, or std::invalid_argument for a kind that this system does not have.
@@ -7328,7 +7346,7 @@ inline OwningPtr<Poller> make_poller(PollerKind kind) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/posted_work.hpp ----
@@ -7336,7 +7354,7 @@ inline OwningPtr<Poller> make_poller(PollerKind kind) {
 // What other threads leave for a reactor's loop: work to run and waits to finish, and the pipe that wakes it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a thread, or a handler of signals, asks of a reactor without allocating. In one queue at a time.
@@ -7443,7 +7461,7 @@ class PostedWork {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/reactor_locals.hpp ----
@@ -7452,7 +7470,7 @@ class PostedWork {
 // may live longer.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Who keeps something of a reactor's and may live longer.
@@ -7504,7 +7522,7 @@ class ReactorLocals {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/watch.hpp ----
@@ -7513,7 +7531,7 @@ class ReactorLocals {
 // waiters.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Who wants to know that a peer has gone while nobody reads or writes.
@@ -7590,7 +7608,7 @@ class Watch {
     HangupListener* hangup_listener = nullptr;
 
   private:
-    friend class sake::v0::Reactor;
+    friend class sake::Reactor;
     Reactor* reactor_;
     Resumable* reader_ = nullptr;
     Resumable* writer_ = nullptr;
@@ -7599,7 +7617,7 @@ class Watch {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/work_meter.hpp ----
@@ -7607,7 +7625,7 @@ class Watch {
 // WorkMeter: what is at work on a loop, and whether it holds the loop for too long.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class WorkMeter {
@@ -7645,7 +7663,7 @@ class WorkMeter {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/reactor.hpp ----
@@ -7655,7 +7673,7 @@ class WorkMeter {
 // so that closing a descriptor never meets a stale event.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 /// One thread's loop. `run_until_complete` and Engine make their own; a program seldom names one.
 class Reactor {
   public:
@@ -8084,7 +8102,7 @@ inline void Reactor::run_posted() {
     now_ = present();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/channel_gate.hpp ----
@@ -8093,7 +8111,7 @@ inline void Reactor::run_posted() {
 // a coroutine or as a blocked thread, and who is woken.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class ChannelWaiter;
@@ -8299,7 +8317,7 @@ void wait_in_line(std::unique_lock<std::mutex>& lock, ChannelGate::Line& line, M
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/channel.hpp ----
@@ -8308,7 +8326,7 @@ void wait_in_line(std::unique_lock<std::mutex>& lock, ChannelGate::Line& line, M
 // await it, threads block on it; all are served in the order of coming.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// Thrown by a send into a channel that is closed, or was closed before there was room. The item was not
 /// sent.
@@ -8581,7 +8599,7 @@ int Channel<T>::size() const noexcept {
     return static_cast<int>(gate_.size());
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/sleep.hpp ----
@@ -8589,7 +8607,7 @@ int Channel<T>::size() const noexcept {
 // What time it is, waiting for time to pass, and for others to have a turn.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class [[nodiscard]] SleepWait final : public Wait, private Timer {
@@ -8685,7 +8703,7 @@ template <class Rep, class Period>
 /// Lets everything else that is ready run first. For long loops on the reactor. Throws Cancelled.
 [[nodiscard]] inline detail::YieldWait yield() noexcept { return {}; }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/task.hpp ----
@@ -8698,7 +8716,7 @@ template <class Rep, class Period>
 // five of connect.hpp as plain functions would make the object file of hello world 29 % larger at -O0.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 template <class T = void>
 class Task;
@@ -8909,7 +8927,7 @@ class Root {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/children.hpp ----
@@ -8919,7 +8937,7 @@ class Root {
 // its children, and the parent goes on when the last of them has ended.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 template <class A>
@@ -9164,7 +9182,7 @@ inline void Children::ended(const Presence& child) noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/spawn.hpp ----
@@ -9173,7 +9191,7 @@ inline void Children::ended(const Presence& child) noexcept {
 // tests.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a spawned task leaves for whoever asks. The task, its handle and an await on it hold it; the last of
@@ -9416,7 +9434,7 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
     return handle.take();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/combinators.hpp ----
@@ -9428,7 +9446,7 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
 // it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// Runs everything side by side and gives the results in order, std::monostate for void:
 ///
@@ -9666,7 +9684,7 @@ Task<> TaskGroup::run_owned(Body body) {
     group.children_.throw_failure();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/readiness.hpp ----
@@ -9674,7 +9692,7 @@ Task<> TaskGroup::run_owned(Body body) {
 // Waiting until a watched descriptor can be read or written.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// For messages about who waits.
@@ -9764,7 +9782,7 @@ inline ReadinessWait wait_readable(Watch& watch) noexcept { return {watch, reada
 inline ReadinessWait wait_writable(Watch& watch) noexcept { return {watch, writable}; }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/descriptor.hpp ----
@@ -9773,7 +9791,7 @@ inline ReadinessWait wait_writable(Watch& watch) noexcept { return {watch, writa
 // needs to be driven by the reactor. Sockets of our own are TcpStream.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A limit that is never reached.
@@ -9831,7 +9849,7 @@ template <detail::Limit L = detail::NoLimit>
 /// Whether `readable` would not wait. On a connection that rests that means its end.
 [[nodiscard]] inline bool is_readable(int fd) noexcept { return detail::sys::is_ready(fd, POLLIN); }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/flag.hpp ----
@@ -9840,7 +9858,7 @@ template <detail::Limit L = detail::NoLimit>
 // Event (app/event.hpp).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Coroutines that await it go on when it is set. For one reactor's thread; it must outlive its waiters.
@@ -9899,7 +9917,7 @@ inline void Flag::set() noexcept {
 inline auto Flag::wait() noexcept -> Operation<FlagWait, Flag&> { return Operation<FlagWait, Flag&>(*this); }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/poller_simulated.hpp ----
@@ -9908,7 +9926,7 @@ inline auto Flag::wait() noexcept -> Operation<FlagWait, Flag&> { return Operati
 // next timer. Descriptors and other threads are real, and the loop waits for them in real time.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Thrown out of the loop when nothing can happen any more. The text says which tasks wait, and for what.
@@ -10075,7 +10093,7 @@ class SimulatedPoller final : public Poller {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/sync.hpp ----
@@ -10084,7 +10102,7 @@ class SimulatedPoller final : public Poller {
 // the order of coming. Between threads, use Channel. (Event is the third of the kind, in app/event.hpp.)
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// Lets at most so many coroutines at a time through. For one reactor's thread; it must outlive its permits
 /// and its waiters.
@@ -10230,7 +10248,7 @@ inline void Semaphore::give_back() noexcept {
     waiter.finish();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/pool.hpp ----
@@ -10239,7 +10257,7 @@ inline void Semaphore::give_back() noexcept {
 // a time.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// How many things a Pool has, and for how long.
 struct PoolOptions {
@@ -10515,7 +10533,7 @@ void Pool<T>::State::sweep() noexcept {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/sys_files.hpp ----
@@ -10523,7 +10541,7 @@ void Pool<T>::State::sweep() noexcept {
 // The system calls about files and directories; see sys.hpp.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace sys {
 
@@ -10649,7 +10667,7 @@ inline SysResult unlink(const char* path) noexcept {
 
 }  // namespace sys
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/async/this_task.hpp ----
@@ -10657,7 +10675,7 @@ inline SysResult unlink(const char* path) noexcept {
 // this_task: what a coroutine, or what it calls, can ask about the loop that it runs on.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// The coroutine that runs, and whatever it calls.
 namespace this_task {
@@ -10675,7 +10693,7 @@ namespace this_task {
 
 }  // namespace this_task
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/cpu_count.hpp ----
@@ -10684,7 +10702,7 @@ namespace this_task {
 // machine has.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The beginning of a small file; empty if it cannot be read.
@@ -10748,7 +10766,7 @@ inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view 
     return cpus > 0 ? cpus : 2;
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/pool_job.hpp ----
@@ -10756,7 +10774,7 @@ inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view 
 // What a worker pool runs, and the queue of those that wait.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a pool runs. It is shared between the pool and whoever waits for it, or lent to the pool.
@@ -10829,7 +10847,7 @@ class PoolQueue {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/signals.hpp ----
@@ -10838,7 +10856,7 @@ class PoolQueue {
 // std::thread. A program that is started there inherits what is blocked, and must be able to be stopped.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// While it lives, threads that are started block what this thread blocks, and SIGPIPE: a pipe or a socket
@@ -10860,7 +10878,7 @@ class PipeSignalBlocked {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/worker_pool.hpp ----
@@ -10869,7 +10887,7 @@ class PipeSignalBlocked {
 // returns does not take the pool down.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class PoolState;
@@ -11247,7 +11265,7 @@ inline WorkerPool& process_pool() {
 
 }  // namespace detail
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/background.hpp ----
@@ -11256,7 +11274,7 @@ inline WorkerPool& process_pool() {
 // same for calls that block, of which the parts for files and names make use.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A pool as one reactor uses it, and the turns in it: who finds too much waiting waits too, on the loop. It
@@ -11504,7 +11522,7 @@ template <class F>
     return detail::run_on<detail::CpuThreads>(detail::BackgroundCall<F>(std::forward<F>(f)));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/crew.hpp ----
@@ -11513,7 +11531,7 @@ template <class F>
 // of the pool come to help while it lasts.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
@@ -11698,7 +11716,7 @@ class Pace {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/invoke.hpp ----
@@ -11707,7 +11725,7 @@ class Pace {
 // <functional> brings.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The object that a member is wanted of: the one given, or the one that it points or refers to.
@@ -11742,7 +11760,7 @@ std::invoke_result_t<F, Args...> call(F&& f, Args&&... args) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/batches.hpp ----
@@ -11751,7 +11769,7 @@ std::invoke_result_t<F, Args...> call(F&& f, Args&&... args) {
 // of a range, which are numbered in its order, and put what comes of them in order again.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Whatever a range-based for loop takes, with iterators as C++20 has them.
@@ -12121,7 +12139,7 @@ T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/parallel.hpp ----
@@ -12130,7 +12148,7 @@ T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
 // input that does not fit into memory, see stream.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 template <class Range>
@@ -12279,7 +12297,7 @@ T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token 
     return detail::map_reduce(crew, range, map, reduce, std::move(init));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/pipeline_queue.hpp ----
@@ -12288,7 +12306,7 @@ T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token 
 // the input, so that order can be kept however many threads a stage has; a Channel does not know numbers.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What all queues of a pipeline have in common.
@@ -12527,7 +12545,7 @@ class PipelineResults<void> {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/thread.hpp ----
@@ -12536,7 +12554,7 @@ class PipelineResults<void> {
 // function gives, to a thread that joins or to a coroutine that awaits it; no thread is ever left to itself.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 template <class T>
 class ThreadHandle;
@@ -12863,7 +12881,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/pipeline.hpp ----
@@ -12872,7 +12890,7 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
 // its own.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// What a pipeline does to each item, and on how many threads. See `stage`.
 template <class F>
@@ -13147,7 +13165,7 @@ auto Pipeline<Fs...>::run_async(Inputs&& inputs, std::stop_token stop) && {
                                                   std::move(stop));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/stream_stages.hpp ----
@@ -13156,7 +13174,7 @@ auto Pipeline<Fs...>::run_async(Inputs&& inputs, std::stop_token stop) && {
 // stage is a source for the next: what it gives is made by whoever asks for it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// An item that waits for its turn: where it is, if it stays there, or taken along.
@@ -13453,7 +13471,7 @@ void for_each_in_turn(Crew& crew, Source& source, F& f) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/compute/stream.hpp ----
@@ -13462,7 +13480,7 @@ void for_each_in_turn(Crew& crew, Source& source, F& f) {
 // memory for a bounded number of them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// A description of what is to be done with the items of a range. It is lazy: nothing happens, and nothing is
 /// read, before one of the verbs at the end is called, `collect`, `for_each` or `reduce`:
@@ -13577,7 +13595,7 @@ auto stream(Range&& range) {
     return Stream<Source>(Source(std::forward<Range>(range)));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/accept.hpp ----
@@ -13586,7 +13604,7 @@ auto stream(Range&& range) {
 // TcpListener take their connections here; how long to pause, and what to log, is theirs.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The outcome of one attempt to accept.
@@ -13622,7 +13640,7 @@ struct Accepted {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/address.hpp ----
@@ -13630,7 +13648,7 @@ struct Accepted {
 // Addresses as text, "host:port", ":8080" and "[::1]:8080", and as the system wants them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// As a message may have it: a NUL would end it.
@@ -13759,7 +13777,7 @@ class Addresses {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/net_error.hpp ----
@@ -13768,7 +13786,7 @@ class Addresses {
 // has no address. Each is an error of one cause: a code with its own words.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Of an orderly end of the connection, unlike ECONNRESET.
@@ -13804,7 +13822,7 @@ inline std::error_code lookup_error(int code) noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/wire.hpp ----
@@ -13813,7 +13831,7 @@ inline std::error_code lookup_error(int code) noexcept {
 // A plain socket has none: see socket.hpp, which asks the system directly.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Watch;
@@ -13859,7 +13877,7 @@ class Wire {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/socket.hpp ----
@@ -13869,7 +13887,7 @@ class Wire {
 // every idle connection of a server has one.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Calls never wait; what they return is what the system call of their name would. Closes at its end.
@@ -13976,7 +13994,7 @@ class Socket {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/tcp_stream.hpp ----
@@ -13985,7 +14003,7 @@ class Socket {
 // connect.hpp and tcp_listener.hpp.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class TcpStream;
 
@@ -14333,7 +14351,7 @@ Task<> TcpStream::write(SharedState shared, std::string_view bytes, L limit) {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/connect.hpp ----
@@ -14342,7 +14360,7 @@ Task<> TcpStream::write(SharedState shared, std::string_view bytes, L limit) {
 // in the order that RFC 8305 calls "happy eyeballs".
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What getaddrinfo says of a name: addresses, best first, or its error.
@@ -14538,7 +14556,7 @@ Task<TcpStream> TcpStream::connect(std::string host, std::uint16_t port, L limit
     return detail::connect_to(std::move(host), port, limit);
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/directory.hpp ----
@@ -14548,7 +14566,7 @@ Task<TcpStream> TcpStream::connect(std::string host, std::uint16_t port, L limit
 // (openat2), it does; elsewhere the path is walked, with the same outcome. Not here: what a file is sent as.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What was found under a path, open for reading.
@@ -14718,7 +14736,7 @@ class Directory {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/file.hpp ----
@@ -14727,7 +14745,7 @@ class Directory {
 // is made on a thread that may block.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class FileReader;
 
@@ -14868,7 +14886,7 @@ Task<std::string> FileReader::read(std::size_t most) {
     });
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/listener.hpp ----
@@ -14877,7 +14895,7 @@ Task<std::string> FileReader::read(std::size_t most) {
 // sockets. A name is listened on at every address that it has, or not at all.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Which file a path names.
@@ -15131,7 +15149,7 @@ inline void listen_at(Listeners& listeners, std::string_view address, int backlo
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/memory_wire.hpp ----
@@ -15141,7 +15159,7 @@ inline void listen_at(Listeners& listeners, std::string_view address, int backlo
 // need neither ports nor the system. Both ends are for one reactor's thread.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Bytes in a ring of fixed size.
@@ -15334,7 +15352,7 @@ inline constexpr std::size_t memory_wire_capacity = 64 * 1024;
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/tcp_listener.hpp ----
@@ -15342,7 +15360,7 @@ inline constexpr std::size_t memory_wire_capacity = 64 * 1024;
 // TcpListener: the other end of TcpStream::connect, for servers that do not speak HTTP.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 namespace detail {
 
@@ -15544,7 +15562,7 @@ Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/io/temporary_file.hpp ----
@@ -15553,7 +15571,7 @@ Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
 // only when they are complete. Everything here blocks: it is for threads that may.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 inline void write_all(int fd, std::string_view bytes, const std::string& path) {
@@ -15718,7 +15736,7 @@ class TemporaryFile : public Counted {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/answered.hpp ----
@@ -15726,7 +15744,7 @@ class TemporaryFile : public Counted {
 // What Engine::on_answered is told of every answer, also of those that no handler made.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Context;
 
@@ -15762,7 +15780,7 @@ struct Answered {
     Context& ctx;  // for what else there is to know of the request; setting an answer in it has no effect
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/config.hpp ----
@@ -15771,7 +15789,7 @@ struct Answered {
 // default here.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 namespace detail {
 
@@ -16035,7 +16053,7 @@ inline void validate(const Config& config) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/answerer.hpp ----
@@ -16044,7 +16062,7 @@ inline void validate(const Config& config) {
 // while its handlers run as coroutines. They see it as a BodyWriter.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class ClientWait;
@@ -16101,7 +16119,7 @@ class Answerer {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/json_numbers.hpp ----
@@ -16110,7 +16128,7 @@ class Answerer {
 // json_fit.hpp.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a number is worth, and what narrower types make of it.
@@ -16233,7 +16251,7 @@ struct JsonTallies {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/json_fit.hpp ----
@@ -16244,7 +16262,7 @@ struct JsonTallies {
 // written as JSON again, and compared with it. A type that cannot be written is taken as nlohmann reads it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Thrown where a number of a document does not fit the type that it goes to.
@@ -16544,7 +16562,7 @@ T json_as(Value& document) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/problem.hpp ----
@@ -16553,7 +16571,7 @@ T json_as(Value& document) {
 // details".
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 namespace detail {
 
@@ -16660,7 +16678,7 @@ HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
     return *this;
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/bind.hpp ----
@@ -16668,7 +16686,7 @@ HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
 // From a client's text to a type of the program: JSON bodies and parameters, with errors that say where.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a parameter should have been, in words: "an integer".
@@ -16894,7 +16912,7 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/body_bytes.hpp ----
@@ -16904,7 +16922,7 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
 // receiving it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Bytes that gather at the end of one piece of memory. Small memory is the heap's; large memory consists of
@@ -16988,7 +17006,7 @@ class BodyBytes {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/call_limits.hpp ----
@@ -16996,7 +17014,7 @@ class BodyBytes {
 // How much of a request a handler may be given: what the settings say of JSON and of forms.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 struct CallLimits {
@@ -17019,7 +17037,7 @@ struct CallLimits {
 inline constexpr CallLimits no_call_limits;
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/request.hpp ----
@@ -17028,7 +17046,7 @@ inline constexpr CallLimits no_call_limits;
 // that these may move until the handler begins. CallBuilder fills it; users see it through Context.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Context;
 
@@ -17247,7 +17265,7 @@ class RequestHeaders {
     const detail::Request* request_;
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/file_body.hpp ----
@@ -17255,7 +17273,7 @@ class RequestHeaders {
 // FileBody: the body of an answer that is not one text: ranges of a file, with texts between them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A range of a file, which is sent without being read.
@@ -17304,7 +17322,7 @@ struct FileBody {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/response.hpp ----
@@ -17312,7 +17330,7 @@ struct FileBody {
 // A response as a handler fills it, whatever protocol it leaves by. Users set it through Context.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Context;
 
@@ -17466,7 +17484,7 @@ class ResponseView {
     const detail::Response* response_;
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/context.hpp ----
@@ -17476,7 +17494,7 @@ class ResponseView {
 // context_methods.hpp.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class BodyWriter;
 class EventStream;
@@ -17710,7 +17728,7 @@ class Context {
     detail::Call* call_;
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/call.hpp ----
@@ -17719,7 +17737,7 @@ class Context {
 // readers, the worker bridge and the test client build it; handlers see it through Context.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 namespace detail {
 
@@ -18015,7 +18033,7 @@ class CallBuilder {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/client_wait.hpp ----
@@ -18024,7 +18042,7 @@ class CallBuilder {
 // the answer. How the bytes travel is behind Answerer and BodySource.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Tries at once, and again whenever its signal is woken. What a derived class throws is thrown where it is
@@ -18149,7 +18167,7 @@ class ClientWait : public Wait, private Timer {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/body_source.hpp ----
@@ -18158,7 +18176,7 @@ class ClientWait : public Wait, private Timer {
 // what Context::read awaits.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// For the reactor's thread.
@@ -18227,7 +18245,7 @@ class [[nodiscard]] ReadWait final : public ClientWait {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/carrier.hpp ----
@@ -18237,7 +18255,7 @@ class [[nodiscard]] ReadWait final : public ClientWait {
 // compile the way to the pool: a fifth of hello world's time.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Reactor;
 struct Config;
@@ -18290,7 +18308,7 @@ using MakeCarrier = OwningPtr<Carrier> (*)(Reactor&, const Config&, const Counte
                                            Budget&);
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/handler.hpp ----
@@ -18299,7 +18317,7 @@ using MakeCarrier = OwningPtr<Carrier> (*)(Reactor&, const Config&, const Counte
 // plain or a coroutine, and may return a value to send.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The types of the arguments of a callable that is not overloaded or generic, without references and const.
@@ -18578,7 +18596,7 @@ Handler make_middleware(F&& function) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/pattern.hpp ----
@@ -18587,7 +18605,7 @@ Handler make_middleware(F&& function) {
 // literals.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// A pattern that is known only at run time, with the place in the source that made it. See `runtime`.
 struct RuntimePattern {
@@ -18874,7 +18892,7 @@ template <class F>
 using GroupPatternFor = PatternArgument<std::type_identity_t<F>, PatternUse::route_in_group>;
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/route.hpp ----
@@ -18883,7 +18901,7 @@ using GroupPatternFor = PatternArgument<std::type_identity_t<F>, PatternUse::rou
 // server the RouteEntry behind it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 namespace detail {
 class RouteEntry;
@@ -19090,7 +19108,7 @@ inline std::string_view Route::method() const noexcept { return entry_->method()
 inline std::string_view Route::pattern() const noexcept { return entry_->pattern(); }
 inline const std::string& Route::description() const noexcept { return entry_->description(); }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/body_writer.hpp ----
@@ -19098,7 +19116,7 @@ inline const std::string& Route::description() const noexcept { return entry_->d
 // BodyWriter: the body of an answer as a handler writes it, in pieces.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What is to be written, and for which call.
@@ -19228,7 +19246,7 @@ inline auto BodyWriter::write(std::string_view bytes) noexcept
     return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(call_, bytes));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/errors.hpp ----
@@ -19237,7 +19255,7 @@ inline auto BodyWriter::write(std::string_view bytes) noexcept
 // failure, whose text goes to the log and never to the client.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class ErrorAnswers {
@@ -19354,7 +19372,7 @@ Handler make_error_handler(F&& function) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/chain.hpp ----
@@ -19363,7 +19381,7 @@ Handler make_error_handler(F&& function) {
 // coroutine, else a task. What they throw is answered here, by errors.hpp.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The next handler of the chain; nullptr at its end or after abort().
@@ -19438,7 +19456,7 @@ inline Task<> run_rest(Call& call) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/call_runner.hpp ----
@@ -19447,7 +19465,7 @@ inline Task<> run_rest(Call& call) {
 // they ended. An HTTP/1 connection has one, whatever speaks several calls at a time has one for each.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class CallRunner : private Timer {
@@ -19615,7 +19633,7 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/context_methods.hpp ----
@@ -19623,7 +19641,7 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
 // What the functions of Context do: they read and write the Call behind it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 // --- The request ---
 
@@ -19937,7 +19955,7 @@ inline std::stop_token Context::stop_token() {
 }
 inline std::stop_token Context::draining_token() const noexcept { return this_task::stop_token(); }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/safe_name.hpp ----
@@ -19945,7 +19963,7 @@ inline std::stop_token Context::draining_token() const noexcept { return this_ta
 // A file name that a client sent, made into one that a program may give to a file.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 inline constexpr std::size_t longest_safe_name = 200;
@@ -20021,7 +20039,7 @@ inline std::string make_safe_name(std::string_view sent) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/form.hpp ----
@@ -20030,7 +20048,7 @@ inline std::string make_safe_name(std::string_view sent) {
 // form_reader.hpp.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Form;
 
@@ -20231,7 +20249,7 @@ Task<> Upload::save_async(P path) const {
     co_await std::move(saving);
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/form_bind.hpp ----
@@ -20240,7 +20258,7 @@ Task<> Upload::save_async(P path) const {
 // Templates of the document, so that only programs with such forms compile them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A text of a form as a number, if it is one.
@@ -20333,7 +20351,7 @@ T form_as(const Form& form) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/form_reader.hpp ----
@@ -20342,7 +20360,7 @@ T form_as(const Form& form) {
 // comes in pieces, whose large files go to temporary files.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The boundary that a Content-Type names; none for a urlencoded form. Throws HttpError: 415 for another
@@ -20597,7 +20615,7 @@ class FormReader {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/context_form.hpp ----
@@ -20605,7 +20623,7 @@ class FormReader {
 // ctx.form() and ctx.read_form().
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The form of a request, once it has been read.
@@ -20727,7 +20745,7 @@ Task<F&> Context::read_form() {
     return detail::read_form_of<F>(detail::handle_of_running(*call_));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/embed.hpp ----
@@ -20736,7 +20754,7 @@ Task<F&> Context::read_form() {
 // Engine::static_files and Engine::frontend serve as they serve a directory.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// A file by its path in the table, "assets/app.js", and its bytes, which must be there for as long as the
 /// program.
@@ -20790,7 +20808,7 @@ EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files) {
     return EmbeddedFiles(std::move(files));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/event.hpp ----
@@ -20799,7 +20817,7 @@ EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files) {
 // both are called an event wherever they are used; a program seldom has one that is.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// A flag: coroutines that await it go on when it is set. For one reactor's thread; it must outlive its
 /// waiters.
@@ -20915,7 +20933,7 @@ class Event {
     Message message_;  // none for a flag
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/event_stream.hpp ----
@@ -20923,7 +20941,7 @@ class Event {
 // EventStream: server-sent events as a handler sends them, and the comments that keep a silent stream alive.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class EventStream;
 
@@ -21146,7 +21164,7 @@ inline Call& begin_events(Call& call) {
 
 inline EventStream Context::events() { return EventStream(detail::begin_events(*call_)); }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/router.hpp ----
@@ -21155,7 +21173,7 @@ inline EventStream Context::events() { return EventStream(detail::begin_events(*
 // static segment beats a parameter, which beats the rest of the path, whatever the order of registration.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Adds a method to a sorted list in which each is once.
@@ -21367,7 +21385,7 @@ class Router {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/route_table.hpp ----
@@ -21375,7 +21393,7 @@ class Router {
 // RouteTable: all routes of an engine, registered before it serves and only read while it does.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Addresses are stable: routes and scopes never move.
@@ -21549,7 +21567,7 @@ class RouteTable : public Counted {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/fallback.hpp ----
@@ -21557,7 +21575,7 @@ class RouteTable : public Counted {
 // The answers where no route takes a request: 404, 405, 501, and what OPTIONS asks for.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Fallback {
@@ -21637,7 +21655,7 @@ class Fallback {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/file_tree.hpp ----
@@ -21645,7 +21663,7 @@ class Fallback {
 // Where served files come from: a directory, or a table in the program. Both find the same kind of thing.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A file, with what an answer says of it.
@@ -21791,7 +21809,7 @@ class EmbeddedTree {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/file_answer.hpp ----
@@ -21800,7 +21818,7 @@ class EmbeddedTree {
 // Context::attachment are here. What makes it is reached only from templates: see task.hpp.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The value of a field that is a list: if the field is there more than once, all of them.
@@ -22073,7 +22091,7 @@ Context& Context::attachment(const Path& path, std::string_view download_name) {
     return *this;
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/form_writer.hpp ----
@@ -22082,7 +22100,7 @@ Context& Context::attachment(const Path& path, std::string_view download_name) {
 // that send one compile them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What stands for itself in a urlencoded form (WHATWG URL, "application/x-www-form-urlencoded
@@ -22172,7 +22190,7 @@ FormBody body_of(const F& form) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/static_options.hpp ----
@@ -22180,7 +22198,7 @@ FormBody body_of(const F& form) {
 // What may be said of files that are served.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// For Engine::static_files and Engine::frontend.
 struct StaticOptions {
@@ -22193,7 +22211,7 @@ struct StaticOptions {
         true;  // sends "app.js.br", ".zst" or ".gz" in place of "app.js", as the client accepts
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/group.hpp ----
@@ -22201,7 +22219,7 @@ struct StaticOptions {
 // The verbs by which routes are registered, on an engine and on a group of routes under a common prefix.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Engine;
 
@@ -22331,7 +22349,7 @@ class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_
     detail::Scope* scope_;
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/hub_ring.hpp ----
@@ -22339,7 +22357,7 @@ class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_
 // The messages that a topic of a Hub keeps: a ring with bounds, the oldest goes first. Not here: threads.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A message as it was published; one for all who read it.
@@ -22426,7 +22444,7 @@ class HubRing {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/hub_waiters.hpp ----
@@ -22436,7 +22454,7 @@ class HubRing {
 // and the reactor does the rest.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A waiter in a group.
@@ -22574,7 +22592,7 @@ struct HubPortOfReactor {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/hub_core.hpp ----
@@ -22583,7 +22601,7 @@ struct HubPortOfReactor {
 // is held for no longer than it takes to find a topic and to copy a pointer.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// What becomes of a subscriber who has not taken a message when it has to leave the ring for a newer one.
 enum class SlowSubscriber {
@@ -22838,7 +22856,7 @@ inline bool HubReader::is_served() const noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/hub.hpp ----
@@ -22847,7 +22865,7 @@ inline bool HubReader::is_served() const noexcept {
 // subscriber needs who was away for a while. Not here: how they are sent to clients (hub_serve.hpp).
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Context;
 
@@ -23082,7 +23100,7 @@ inline std::optional<HubMessage> Subscription::try_next() {
     return take(*reader_);
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/hub_serve.hpp ----
@@ -23090,7 +23108,7 @@ inline std::optional<HubMessage> Subscription::try_next() {
 // The messages of a Hub as server-sent events: Hub::serve.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Appends a message as an event with its id. That some are missing is an event named "stale", whose data is
@@ -23129,7 +23147,7 @@ Task<> Hub::serve_topic(Context& ctx, std::string topic) {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/listing.hpp ----
@@ -23137,7 +23155,7 @@ Task<> Hub::serve_topic(Context& ctx, std::string topic) {
 // The page that shows what is in a directory: see StaticOptions::listing.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 inline void append_html(std::string& out, std::string_view text) {
@@ -23195,7 +23213,7 @@ std::string listing_page(std::string_view path, Array<Listed> names, bool has_pa
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/observers.hpp ----
@@ -23203,7 +23221,7 @@ std::string listing_page(std::string_view path, Array<Listed> names, bool has_pa
 // What a program gave to Engine::on_answered, and the one place that tells it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Observers {
@@ -23245,7 +23263,7 @@ class Observers {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/on_head.hpp ----
@@ -23254,7 +23272,7 @@ class Observers {
 // it adds its fields to the answer of a request that is refused while it is read.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Runs one middleware before the body is here. False if it asked for the body: then all that it did to the
@@ -23341,7 +23359,7 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/app/static_files.hpp ----
@@ -23350,7 +23368,7 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
 // the form of it that the client accepts best. What the answer then says is in file_answer.hpp.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a name in a site is, by its ending: whether a build tool makes such files and puts hashes into their
@@ -23661,7 +23679,7 @@ Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, EmbeddedFiles files
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/worker/document.hpp ----
@@ -23670,7 +23688,7 @@ Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, EmbeddedFiles files
 // that other programs may read, exact to the byte. docs/worker-context.md describes the schema.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// A response as it travels. The fields are those that handlers set.
 struct WorkerResponse {
@@ -24032,7 +24050,7 @@ void from_json(const Value& json, Document& document) {
     document = from_text<Document>(json.dump());
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/worker/bridge.hpp ----
@@ -24041,7 +24059,7 @@ void from_json(const Value& json, Document& document) {
 // the call again on the other side.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 // Templates, so that only a program with worker routes compiles them.
@@ -24223,7 +24241,7 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/worker/mailbox.hpp ----
@@ -24231,7 +24249,7 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
 // The mailbox of a reactor, for the threads of a pool.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Where workers leave word for a reactor that may be gone by then.
@@ -24262,7 +24280,7 @@ class Mailbox : public Counted {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/worker/pool_carrier.hpp ----
@@ -24272,7 +24290,7 @@ class Mailbox : public Counted {
 // the reactor's objects: the side that gives up first leaves a job behind whose answer is dropped.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What the worker routes of one run share. Pool is WorkerPool: templates, so that only a program with worker
@@ -24625,7 +24643,7 @@ Route& Route::worker(bool on) {
     return *this;
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/client/url.hpp ----
@@ -24636,7 +24654,7 @@ Route& Route::worker(bool on) {
 // and so is a backslash at the host, so that no two readers see two hosts.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 
 /// A URL taken apart: "http://host:port/path?query". A fragment is dropped, since it is not sent.
@@ -24816,7 +24834,7 @@ inline bool has_scheme(std::string_view text) noexcept {
 }
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/client/client_request.hpp ----
@@ -24824,7 +24842,7 @@ inline bool has_scheme(std::string_view text) noexcept {
 // What a client sends, and the options of a client.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 
 /// The limits of a client. Sizes are bytes. A time limit that passes throws TimedOut.
@@ -25065,7 +25083,7 @@ class Request {
 };
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/client/client_connections.hpp ----
@@ -25073,7 +25091,7 @@ class Request {
 // The connections that a client keeps, by origin, and which of them go when there are too many.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 namespace detail {
 
@@ -25180,7 +25198,7 @@ inline bool ClientConnections::make_room() noexcept {
 
 }  // namespace detail
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/client/client_response.hpp ----
@@ -25188,7 +25206,7 @@ inline bool ClientConnections::make_room() noexcept {
 // What a client receives: a Response that is all there, or a ResponseStream that is read piece by piece.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 
 /// Thrown for an answer that is not HTTP as it should be, or that is larger than the client allows.
@@ -25405,7 +25423,7 @@ class ResponseStream {
 };
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/client/client.hpp ----
@@ -25413,7 +25431,7 @@ class ResponseStream {
 // http::Client: requests to other services from coroutines, over connections that are kept and used again.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 
 namespace detail {
@@ -25785,7 +25803,7 @@ template <detail::Text Url>
 }
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/rate_limit.hpp ----
@@ -25793,7 +25811,7 @@ template <detail::Text Url>
 // The pace of a transfer: at a minimum rate, and never without progress for long.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Of one transfer; asked whenever it pauses.
@@ -25844,7 +25862,7 @@ class RateLimit {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/input.hpp ----
@@ -25853,7 +25871,7 @@ class RateLimit {
 // each for its turn; only what is left over when others get theirs is copied to memory of the connection.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a connection keeps of its input while others have their turn.
@@ -25946,7 +25964,7 @@ class Input {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/h1_reader.hpp ----
@@ -25955,7 +25973,7 @@ class Input {
 // what is refused and with which status; sending, waiting and running handlers are the connection's.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Recycled with its call: `clear` makes both ready for the next request and keeps their memory.
@@ -26214,7 +26232,7 @@ class H1Reader {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/output.hpp ----
@@ -26224,7 +26242,7 @@ class H1Reader {
 // take is kept.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Text, or a range of a file. It owns what it sends, or borrows a text: for one send, or for as long as the
@@ -26467,7 +26485,7 @@ class Output {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/h1_streams.hpp ----
@@ -26476,7 +26494,7 @@ class Output {
 // request. What the functions do is in h1_answer_stream.hpp and h1_body_source.hpp.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Shard;
@@ -26636,7 +26654,7 @@ class H1BodySource final : public BodySource, private H1Stream {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/transport.hpp ----
@@ -26645,7 +26663,7 @@ class H1BodySource final : public BodySource, private H1Stream {
 // taken yet, what is on its way out, and the share that both have of the memory budget. Turn moves the bytes.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Transport {
@@ -26686,7 +26704,7 @@ class Transport {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/h1_exchange.hpp ----
@@ -26695,7 +26713,7 @@ class Transport {
 // has none.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 struct H1Exchange {
@@ -26734,7 +26752,7 @@ struct H1Exchange {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/session.hpp ----
@@ -26742,7 +26760,7 @@ struct H1Exchange {
 // Session: one connection, whatever protocol it speaks, as the server sees it that accepts, sheds and stops.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Owns itself: it is made with its socket, is in its shard's list, and deletes itself when it closes.
@@ -26801,7 +26819,7 @@ class SessionList {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/shard.hpp ----
@@ -26810,7 +26828,7 @@ class SessionList {
 // memory budget and recycled exchanges.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The text of the Date field, made anew when the second changes.
@@ -26926,7 +26944,7 @@ class Shard {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/deadlines.hpp ----
@@ -26934,7 +26952,7 @@ class Shard {
 // How long the server waits for a client, in each state of a connection.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// By the configuration, and by whether the server is full or stops.
@@ -26992,7 +27010,7 @@ class Deadlines {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/turn.hpp ----
@@ -27001,7 +27019,7 @@ class Deadlines {
 // answers. It alone gives access to them, so that no two connections can meet in them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Open from its start to `end`, which keeps the rest of the input for the connection. Without it, as when
@@ -27115,7 +27133,7 @@ class Turn {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/h1_answer_stream.hpp ----
@@ -27124,7 +27142,7 @@ class Turn {
 // of H1Stream share.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 // --- Both kinds ---
@@ -27324,7 +27342,7 @@ inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/h1_answerer.hpp ----
@@ -27333,7 +27351,7 @@ inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece) {
 // set, and who is told of it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What an answer's head says besides what the handler set.
@@ -27428,7 +27446,7 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/h1_body_source.hpp ----
@@ -27436,7 +27454,7 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
 // What the functions of H1BodySource do: the body of a request, read while its handler runs, over HTTP/1.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 inline void H1BodySource::open(Shard& shard, Transport& transport) noexcept {
@@ -27523,7 +27541,7 @@ inline bool H1BodySource::finish(Turn& turn) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/h1_connection.hpp ----
@@ -27534,7 +27552,7 @@ inline bool H1BodySource::finish(Turn& turn) {
 // and how a handler runs that is a coroutine in app/call_runner.hpp.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// No coroutine, so that an idle one costs little: the reactor resumes the object itself, and only a handler
@@ -27883,7 +27901,7 @@ inline H1Connection::Progress H1Connection::start_handler(Turn& turn) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/h1_calls.hpp ----
@@ -27892,7 +27910,7 @@ inline H1Connection::Progress H1Connection::start_handler(Turn& turn) {
 // cut off.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 // --- Handlers that are coroutines ---
@@ -28056,7 +28074,7 @@ inline bool H1Connection::send_gathered(Turn& turn) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/h1_waiting.hpp ----
@@ -28065,7 +28083,7 @@ inline bool H1Connection::send_gathered(Turn& turn) {
 // server asks it to.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 // --- Waiting and closing ---
@@ -28193,7 +28211,7 @@ inline void H1Connection::drop() noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/acceptor.hpp ----
@@ -28202,7 +28220,7 @@ inline void H1Connection::drop() noexcept {
 // max_connections it makes room by closing the oldest idle session.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Sets a flag at a moment.
@@ -28390,7 +28408,7 @@ class Acceptor {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/life.hpp ----
@@ -28400,7 +28418,7 @@ class Acceptor {
 // others do not compile it.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Where a program has asked for something.
@@ -28772,7 +28790,7 @@ void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/file_limit.hpp ----
@@ -28781,7 +28799,7 @@ void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period
 // is state of the process as well; it lasts as long as an engine that wants it runs.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// While one lives that wants it, the soft limit of open files is the hard one. The last to go restores it,
@@ -28829,7 +28847,7 @@ class FileLimit {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/shutdown.hpp ----
@@ -28842,7 +28860,7 @@ class FileLimit {
 // A drain that leaves nothing in flight is over at once.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// For the shard's thread.
@@ -28981,7 +28999,7 @@ class Shutdown {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/signals.hpp ----
@@ -28991,7 +29009,7 @@ class Shutdown {
 // copy of it, which it must not act on.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// While it lives, each wish to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, with those
@@ -29146,7 +29164,7 @@ class SignalRelay {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/stall_watch.hpp ----
@@ -29155,7 +29173,7 @@ class SignalRelay {
 // them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class StallWatch {
@@ -29218,7 +29236,7 @@ class StallWatch {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/watchdog.hpp ----
@@ -29229,7 +29247,7 @@ class StallWatch {
 // from the start of the engine would cost every program the shortcuts of one with a single thread.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// One that is destroyed in time does nothing.
@@ -29316,7 +29334,7 @@ class Watchdog {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/run.hpp ----
@@ -29325,7 +29343,7 @@ class Watchdog {
 // carrier of worker routes, signals and the shutdown.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Run {
@@ -29572,7 +29590,7 @@ class Run {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/stop_request.hpp ----
@@ -29581,7 +29599,7 @@ class Run {
 // signals.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Takes no lock: a handler of signals may have interrupted whoever holds it.
@@ -29615,7 +29633,7 @@ class StopRequest {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/engine.hpp ----
@@ -29623,7 +29641,7 @@ class StopRequest {
 // Engine: what a program makes, gives routes to, and runs.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 inline constexpr const char* runs_already =
@@ -29969,7 +29987,7 @@ inline int Engine::run() {
     return running.run().wait();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/test_answer.hpp ----
@@ -29977,7 +29995,7 @@ inline int Engine::run() {
 // TestResponse: an answer that a TestClient received; and what reads it from the bytes that came.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// An answer that a TestClient received.
 struct TestResponse {
@@ -30081,7 +30099,7 @@ class TestAnswerReader {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/test_client.hpp ----
@@ -30090,7 +30108,7 @@ class TestAnswerReader {
 // work, parser, limits, middleware, workers and writer, over memory and in virtual time.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class TestClient;
 class TestEvents;
@@ -30491,7 +30509,7 @@ inline int TestClient::stop() {
     return run().wait();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/test_stream.hpp ----
@@ -30499,7 +30517,7 @@ inline int TestClient::stop() {
 // TestStream: an answer that a TestClient receives in pieces, while its handler still writes them.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// What TestClient::open returns: the head of the answer has come. Every wait is in virtual time. Its
 /// TestClient must outlive it.
@@ -30581,7 +30599,7 @@ inline TestStream TestClient::open(std::string_view target, const http::Headers&
     return open("GET", target, headers);
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
 
 // ---- sake/server/test_events.hpp ----
@@ -30589,7 +30607,7 @@ inline TestStream TestClient::open(std::string_view target, const http::Headers&
 // TestEvents: server-sent events as a TestClient reads them, in virtual time.
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// What TestClient::events returns, which its TestClient must outlive:
 ///
@@ -30677,5 +30695,5 @@ inline std::optional<http::StreamEvent> TestEvents::next() {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <string_view>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Context;
 
@@ -42,5 +44,5 @@ struct Answered {
     Context& ctx;  // for what else there is to know of the request; setting an answer in it has no effect
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

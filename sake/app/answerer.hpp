@@ -11,7 +11,7 @@
 #include "sake/async/timer.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class ClientWait;
@@ -68,5 +68,5 @@ class Answerer {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

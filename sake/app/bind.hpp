@@ -15,7 +15,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a parameter should have been, in words: "an integer".
@@ -241,5 +241,5 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

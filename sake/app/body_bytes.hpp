@@ -13,7 +13,7 @@
 #include "sake/async/sys.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Bytes that gather at the end of one piece of memory. Small memory is the heap's; large memory consists of
@@ -97,5 +97,5 @@ class BodyBytes {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

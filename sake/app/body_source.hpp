@@ -11,7 +11,7 @@
 #include "sake/async/timer.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// For the reactor's thread.
@@ -80,5 +80,5 @@ class [[nodiscard]] ReadWait final : public ClientWait {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

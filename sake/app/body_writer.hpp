@@ -14,7 +14,7 @@
 #include "sake/http/message.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What is to be written, and for which call.
@@ -144,5 +144,5 @@ inline auto BodyWriter::write(std::string_view bytes) noexcept
     return detail::Operation<detail::WriteWait, detail::PieceOf>(detail::PieceOf(call_, bytes));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

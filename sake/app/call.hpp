@@ -24,7 +24,7 @@
 #include "sake/base/peer_address.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 namespace detail {
 
@@ -320,5 +320,5 @@ class CallBuilder {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -9,7 +9,7 @@
 #include "sake/http/multipart.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 struct CallLimits {
@@ -32,5 +32,5 @@ struct CallLimits {
 inline constexpr CallLimits no_call_limits;
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

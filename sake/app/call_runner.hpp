@@ -16,7 +16,7 @@
 #include "sake/async/timer.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class CallRunner : private Timer {
@@ -184,5 +184,5 @@ inline Root CallRunner::run(Reactor&, CallRunner& runner) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -14,7 +14,7 @@
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Reactor;
 struct Config;
@@ -67,5 +67,5 @@ using MakeCarrier = OwningPtr<Carrier> (*)(Reactor&, const Config&, const Counte
                                            Budget&);
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

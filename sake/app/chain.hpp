@@ -15,7 +15,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The next handler of the chain; nullptr at its end or after abort().
@@ -90,5 +90,5 @@ inline Task<> run_rest(Call& call) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

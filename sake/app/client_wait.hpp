@@ -12,7 +12,7 @@
 #include "sake/base/error.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Tries at once, and again whenever its signal is woken. What a derived class throws is thrown where it is
@@ -137,5 +137,5 @@ class ClientWait : public Wait, private Timer {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -18,7 +18,7 @@
 #include "sake/base/log.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 namespace detail {
 
@@ -282,5 +282,5 @@ inline void validate(const Config& config) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

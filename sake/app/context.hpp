@@ -21,7 +21,7 @@
 #include "sake/http/cookie.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class BodyWriter;
 class EventStream;
@@ -255,5 +255,5 @@ class Context {
     detail::Call* call_;
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -28,7 +28,7 @@
 #include "sake/io/file.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The form of a request, once it has been read.
@@ -150,5 +150,5 @@ Task<F&> Context::read_form() {
     return detail::read_form_of<F>(detail::handle_of_running(*call_));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

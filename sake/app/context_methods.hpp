@@ -26,7 +26,7 @@
 #include "sake/http/uri.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 // --- The request ---
 
@@ -340,5 +340,5 @@ inline std::stop_token Context::stop_token() {
 }
 inline std::stop_token Context::draining_token() const noexcept { return this_task::stop_token(); }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -12,8 +12,10 @@
 #include <utility>
 #include <vector>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// A file by its path in the table, "assets/app.js", and its bytes, which must be there for as long as the
 /// program.
@@ -67,5 +69,5 @@ EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files) {
     return EmbeddedFiles(std::move(files));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -18,7 +18,7 @@
 #include "sake/base/log.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class ErrorAnswers {
@@ -135,5 +135,5 @@ Handler make_error_handler(F&& function) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -19,7 +19,7 @@
 #include "sake/http/event_text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// A flag: coroutines that await it go on when it is set. For one reactor's thread; it must outlive its
 /// waiters.
@@ -135,5 +135,5 @@ class Event {
     Message message_;  // none for a flag
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

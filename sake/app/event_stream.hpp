@@ -26,7 +26,7 @@
 #include "sake/http/event_text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class EventStream;
 
@@ -249,5 +249,5 @@ inline Call& begin_events(Call& call) {
 
 inline EventStream Context::events() { return EventStream(detail::begin_events(*call_)); }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -11,7 +11,7 @@
 #include "sake/http/message.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Fallback {
@@ -91,5 +91,5 @@ class Fallback {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -36,7 +36,7 @@
 #include "sake/io/directory.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The value of a field that is a list: if the field is there more than once, all of them.
@@ -309,5 +309,5 @@ Context& Context::attachment(const Path& path, std::string_view download_name) {
     return *this;
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -12,7 +12,7 @@
 #include "sake/base/error.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A range of a file, which is sent without being read.
@@ -61,5 +61,5 @@ struct FileBody {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -20,7 +20,7 @@
 #include "sake/io/directory.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A file, with what an answer says of it.
@@ -166,5 +166,5 @@ class EmbeddedTree {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

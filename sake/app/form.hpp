@@ -23,7 +23,7 @@
 #include "sake/io/temporary_file.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Form;
 
@@ -224,5 +224,5 @@ Task<> Upload::save_async(P path) const {
     co_await std::move(saving);
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -24,7 +24,7 @@
 #include "sake/io/temporary_file.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The boundary that a Content-Type names; none for a urlencoded form. Throws HttpError: 415 for another
@@ -279,5 +279,5 @@ class FormReader {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

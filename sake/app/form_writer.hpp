@@ -11,7 +11,7 @@
 #include "sake/http/uri.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What stands for itself in a urlencoded form (WHATWG URL, "application/x-www-form-urlencoded
@@ -101,5 +101,5 @@ FormBody body_of(const F& form) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -13,7 +13,7 @@
 #include "sake/async/current_reactor.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Engine;
 
@@ -143,5 +143,5 @@ class RouterGroup : public detail::Verbs<RouterGroup, detail::PatternUse::route_
     detail::Scope* scope_;
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

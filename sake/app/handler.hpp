@@ -15,7 +15,7 @@
 #include "sake/async/task.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The types of the arguments of a callable that is not overloaded or generic, without references and const.
@@ -294,5 +294,5 @@ Handler make_middleware(F&& function) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -22,7 +22,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Context;
 
@@ -257,5 +257,5 @@ inline std::optional<HubMessage> Subscription::try_next() {
     return take(*reader_);
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

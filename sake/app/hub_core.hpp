@@ -20,7 +20,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// What becomes of a subscriber who has not taken a message when it has to leave the ring for a newer one.
 enum class SlowSubscriber {
@@ -275,5 +275,5 @@ inline bool HubReader::is_served() const noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

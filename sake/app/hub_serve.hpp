@@ -15,7 +15,7 @@
 #include "sake/http/event_text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Appends a message as an event with its id. That some are missing is an event named "stale", whose data is
@@ -54,5 +54,5 @@ Task<> Hub::serve_topic(Context& ctx, std::string topic) {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -14,7 +14,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A waiter in a group.
@@ -152,5 +152,5 @@ struct HubPortOfReactor {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -22,7 +22,7 @@
 #include "sake/base/json_writer.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Thrown where a number of a document does not fit the type that it goes to.
@@ -322,5 +322,5 @@ T json_as(Value& document) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -16,7 +16,7 @@
 #include "sake/base/json.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a number is worth, and what narrower types make of it.
@@ -139,5 +139,5 @@ struct JsonTallies {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -10,7 +10,7 @@
 #include "sake/http/uri.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 inline void append_html(std::string& out, std::string_view text) {
@@ -68,5 +68,5 @@ std::string listing_page(std::string_view path, Array<Listed> names, bool has_pa
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -9,7 +9,7 @@
 #include "sake/base/owning_list.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Observers {
@@ -51,5 +51,5 @@ class Observers {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

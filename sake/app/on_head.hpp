@@ -12,7 +12,7 @@
 #include "sake/app/route.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Runs one middleware before the body is here. False if it asked for the body: then all that it did to the
@@ -99,5 +99,5 @@ inline void answer_refusal(Call& call, const Scope& engine, int status, std::str
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

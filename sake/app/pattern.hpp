@@ -15,7 +15,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// A pattern that is known only at run time, with the place in the source that made it. See `runtime`.
 struct RuntimePattern {
@@ -302,5 +302,5 @@ template <class F>
 using GroupPatternFor = PatternArgument<std::type_identity_t<F>, PatternUse::route_in_group>;
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -17,7 +17,7 @@
 #include "sake/http/message.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 namespace detail {
 
@@ -124,5 +124,5 @@ HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
     return *this;
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -21,7 +21,7 @@
 #include "sake/http/uri.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Context;
 
@@ -240,5 +240,5 @@ class RequestHeaders {
     const detail::Request* request_;
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -14,7 +14,7 @@
 #include "sake/http/headers.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Context;
 
@@ -168,5 +168,5 @@ class ResponseView {
     const detail::Response* response_;
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

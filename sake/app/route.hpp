@@ -19,7 +19,7 @@
 #include "sake/base/owning_list.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 namespace detail {
 class RouteEntry;
@@ -226,5 +226,5 @@ inline std::string_view Route::method() const noexcept { return entry_->method()
 inline std::string_view Route::pattern() const noexcept { return entry_->pattern(); }
 inline const std::string& Route::description() const noexcept { return entry_->description(); }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -18,7 +18,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Addresses are stable: routes and scopes never move.
@@ -192,5 +192,5 @@ class RouteTable : public Counted {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

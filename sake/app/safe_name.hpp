@@ -9,7 +9,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 inline constexpr std::size_t longest_safe_name = 200;
@@ -85,5 +85,5 @@ inline std::string make_safe_name(std::string_view sent) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -26,7 +26,7 @@
 #include "sake/http/negotiate.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a name in a site is, by its ending: whether a build tool makes such files and puts hashes into their
@@ -337,5 +337,5 @@ Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, EmbeddedFiles files
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -3,8 +3,10 @@
 
 #include <string>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// For Engine::static_files and Engine::frontend.
 struct StaticOptions {
@@ -17,5 +19,5 @@ struct StaticOptions {
         true;  // sends "app.js.br", ".zst" or ".gz" in place of "app.js", as the client accepts
 };
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

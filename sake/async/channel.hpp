@@ -17,7 +17,7 @@
 #include "sake/base/error.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// Thrown by a send into a channel that is closed, or was closed before there was room. The item was not
 /// sent.
@@ -290,5 +290,5 @@ int Channel<T>::size() const noexcept {
     return static_cast<int>(gate_.size());
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -14,7 +14,7 @@
 #include "sake/async/wait.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class ChannelWaiter;
@@ -220,5 +220,5 @@ void wait_in_line(std::unique_lock<std::mutex>& lock, ChannelGate::Line& line, M
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -17,7 +17,7 @@
 #include "sake/async/task.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 template <class A>
@@ -262,5 +262,5 @@ inline void Children::ended(const Presence& child) noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -5,8 +5,10 @@
 
 #include <chrono>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 using Clock = std::chrono::steady_clock;
@@ -40,5 +42,5 @@ inline TimePoint moment_after(TimePoint moment, Clock::duration duration) noexce
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

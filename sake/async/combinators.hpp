@@ -20,7 +20,7 @@
 #include "sake/async/spawn.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// Runs everything side by side and gives the results in order, std::monostate for void:
 ///
@@ -258,5 +258,5 @@ Task<> TaskGroup::run_owned(Body body) {
     group.children_.throw_failure();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

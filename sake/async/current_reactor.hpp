@@ -6,7 +6,7 @@
 #include "sake/base/owning_list.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Reactor;
 
@@ -47,5 +47,5 @@ class ReactorSlots {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -11,7 +11,7 @@
 #include "sake/async/task.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A limit that is never reached.
@@ -69,5 +69,5 @@ template <detail::Limit L = detail::NoLimit>
 /// Whether `readable` would not wait. On a connection that rests that means its end.
 [[nodiscard]] inline bool is_readable(int fd) noexcept { return detail::sys::is_ready(fd, POLLIN); }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

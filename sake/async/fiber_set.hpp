@@ -8,7 +8,7 @@
 #include "sake/async/wait.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class FiberSet {
@@ -60,5 +60,5 @@ class FiberSet {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -5,7 +5,7 @@
 #include "sake/async/reactor.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Coroutines that await it go on when it is set. For one reactor's thread; it must outlive its waiters.
@@ -64,5 +64,5 @@ inline void Flag::set() noexcept {
 inline auto Flag::wait() noexcept -> Operation<FlagWait, Flag&> { return Operation<FlagWait, Flag&>(*this); }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

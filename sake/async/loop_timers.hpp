@@ -8,7 +8,7 @@
 #include "sake/async/timer.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 struct LoopTimers {
@@ -64,5 +64,5 @@ struct LoopTimers {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

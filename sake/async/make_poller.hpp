@@ -10,7 +10,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Throws std::system_error, or std::invalid_argument for a kind that this system does not have.
@@ -29,5 +29,5 @@ inline OwningPtr<Poller> make_poller(PollerKind kind) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -11,7 +11,7 @@
 #include "sake/base/array.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Reactor;
 
@@ -74,5 +74,5 @@ class Poller {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -9,7 +9,7 @@
 #include "sake/base/platform.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 #if SAKE_HAS_KQUEUE
@@ -76,5 +76,5 @@ class KqueuePoller final : public Poller {
 #endif
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -12,7 +12,7 @@
 #include "sake/base/cast.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class PollPoller final : public Poller {
@@ -106,5 +106,5 @@ class PollPoller final : public Poller {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -17,7 +17,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Thrown out of the loop when nothing can happen any more. The text says which tasks wait, and for what.
@@ -184,5 +184,5 @@ class SimulatedPoller final : public Poller {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

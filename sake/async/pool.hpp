@@ -23,7 +23,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// How many things a Pool has, and for how long.
 struct PoolOptions {
@@ -299,5 +299,5 @@ void Pool<T>::State::sweep() noexcept {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -12,7 +12,7 @@
 #include "sake/base/function.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a thread, or a handler of signals, asks of a reactor without allocating. In one queue at a time.
@@ -119,5 +119,5 @@ class PostedWork {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -30,7 +30,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 /// One thread's loop. `run_until_complete` and Engine make their own; a program seldom names one.
 class Reactor {
   public:
@@ -459,5 +459,5 @@ inline void Reactor::run_posted() {
     now_ = present();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -6,7 +6,7 @@
 #include "sake/base/owning_list.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Who keeps something of a reactor's and may live longer.
@@ -58,5 +58,5 @@ class ReactorLocals {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

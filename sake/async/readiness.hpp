@@ -7,7 +7,7 @@
 #include "sake/async/reactor.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// For messages about who waits.
@@ -97,5 +97,5 @@ inline ReadinessWait wait_readable(Watch& watch) noexcept { return {watch, reada
 inline ReadinessWait wait_writable(Watch& watch) noexcept { return {watch, writable}; }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

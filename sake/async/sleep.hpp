@@ -6,7 +6,7 @@
 #include "sake/async/reactor.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class [[nodiscard]] SleepWait final : public Wait, private Timer {
@@ -102,5 +102,5 @@ template <class Rep, class Period>
 /// Lets everything else that is ready run first. For long loops on the reactor. Throws Cancelled.
 [[nodiscard]] inline detail::YieldWait yield() noexcept { return {}; }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -15,7 +15,7 @@
 #include "sake/async/task.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a spawned task leaves for whoever asks. The task, its handle and an await on it hold it; the last of
@@ -258,5 +258,5 @@ T run_until_complete(Task<T> task, PollerKind poller = PollerKind::automatic) {
     return handle.take();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

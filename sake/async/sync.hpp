@@ -10,7 +10,7 @@
 #include "sake/base/error.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// Lets at most so many coroutines at a time through. For one reactor's thread; it must outlive its permits
 /// and its waiters.
@@ -156,5 +156,5 @@ inline void Semaphore::give_back() noexcept {
     waiter.finish();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

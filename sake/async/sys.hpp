@@ -30,7 +30,7 @@
 #include "sake/base/platform.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a system call gave: `value` where `error` is 0, else the errno.
@@ -430,5 +430,5 @@ inline void set_thread_name([[maybe_unused]] const char* name) noexcept {
 
 }  // namespace sys
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -17,7 +17,7 @@
 #include "sake/async/sys.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace sys {
 
@@ -143,5 +143,5 @@ inline SysResult unlink(const char* path) noexcept {
 
 }  // namespace sys
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -17,7 +17,7 @@
 #include "sake/async/wait.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 template <class T = void>
 class Task;
@@ -228,5 +228,5 @@ class Root {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -6,7 +6,7 @@
 #include "sake/async/reactor.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// The coroutine that runs, and whatever it calls.
 namespace this_task {
@@ -24,5 +24,5 @@ namespace this_task {
 
 }  // namespace this_task
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -10,7 +10,7 @@
 #include "sake/base/array.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// One deadline and what happens at it. Owned by whoever sets it, who cancels it before it goes.
@@ -132,5 +132,5 @@ class TimerQueue {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

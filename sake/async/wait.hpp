@@ -12,7 +12,7 @@
 #include "sake/base/error.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class Reactor;
 
@@ -257,5 +257,5 @@ inline void Fiber::cancel() noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

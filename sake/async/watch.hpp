@@ -9,7 +9,7 @@
 #include "sake/async/wait.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Who wants to know that a peer has gone while nobody reads or writes.
@@ -86,7 +86,7 @@ class Watch {
     HangupListener* hangup_listener = nullptr;
 
   private:
-    friend class sake::v0::Reactor;
+    friend class sake::Reactor;
     Reactor* reactor_;
     Resumable* reader_ = nullptr;
     Resumable* writer_ = nullptr;
@@ -95,5 +95,5 @@ class Watch {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

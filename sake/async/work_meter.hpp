@@ -8,7 +8,7 @@
 #include "sake/base/function.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class WorkMeter {
@@ -46,5 +46,5 @@ class WorkMeter {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -6,8 +6,10 @@
 #include <new>
 #include <type_traits>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Items in a row, of a type that moves without an exception. What points to them ends when it grows.
@@ -117,5 +119,5 @@ class Array {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

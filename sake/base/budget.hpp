@@ -7,7 +7,7 @@
 #include "sake/base/log.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// How much there is for all, and how much is taken.
@@ -71,5 +71,5 @@ class BudgetShare {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -3,8 +3,10 @@
 
 #include <type_traits>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A static_cast where there is something to cast; users' -Wuseless-cast would tell of the others.
@@ -17,5 +19,5 @@ constexpr To cast_to(From value) noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

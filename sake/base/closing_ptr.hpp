@@ -6,7 +6,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Owns a T for as long as it lives, then calls `close()` on it. The memory stays until the last of those
@@ -42,5 +42,5 @@ class ClosingPtr {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -17,8 +17,10 @@
 #include <type_traits>
 #include <utility>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// Thrown by a waiting operation when the task around it is cancelled: the client has gone, the time is up or
 /// the server stops. Let it pass, or clean up and end; the next wait works again. It is not a std::exception,
@@ -121,5 +123,5 @@ inline void demand_no_nul(std::string_view name, std::string_view for_what = {})
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -21,7 +21,7 @@
 #endif
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// nlohmann::json: objects, arrays, text, numbers, booleans, null.
 using Json = nlohmann::json;
@@ -213,5 +213,5 @@ template <class Value = Json>
     return detail::build_json<Value>(text, detail::count_json_values(text, {depth_limit, value_limit}));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

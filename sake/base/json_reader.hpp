@@ -13,7 +13,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Reads a JSON text (RFC 8259) value by value, as the caller expects them. Throws JsonError that says where
@@ -224,5 +224,5 @@ class JsonReader {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

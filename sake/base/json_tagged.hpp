@@ -16,7 +16,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Whether JSON text carries the value exactly: it has no form for infinities, NaN, bytes, and text that is
@@ -145,5 +145,5 @@ Value untagged(const Value& value) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

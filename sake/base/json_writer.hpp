@@ -16,7 +16,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// Appends a JSON value as compact text. Text in it that is not UTF-8 gets U+FFFD where it is not, infinities
 /// and NaN are null, bytes are an object as nlohmann writes it.
@@ -180,5 +180,5 @@ void append_json(std::string& out, const std::type_identity_t<Value>& value) {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

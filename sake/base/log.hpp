@@ -14,7 +14,7 @@
 #include "sake/base/standard_error.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// How much a log line matters.
 enum class LogLevel : std::uint8_t { info, warning, error };
@@ -99,5 +99,5 @@ inline void log_to_stderr(LogLevel level, std::string_view text) {
     detail::standard_error.write_line(line);
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -5,7 +5,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Owns its elements, which are made by new and have a member `T* next`.
@@ -70,5 +70,5 @@ class OwningList {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -7,8 +7,10 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Owns an object that was made by new, or none. Moves only.
@@ -160,5 +162,5 @@ class CountedPtr {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

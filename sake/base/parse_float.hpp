@@ -13,7 +13,7 @@
 #include "sake/base/platform.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 #if SAKE_HAS_FLOAT_FROM_CHARS
@@ -71,5 +71,5 @@ template <std::floating_point T>
 #endif
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

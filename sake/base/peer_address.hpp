@@ -10,8 +10,10 @@
 #include <cstring>
 #include <string>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Who is at the other end, without the port. Small, since every connection keeps one.
@@ -63,5 +65,5 @@ class PeerAddress {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

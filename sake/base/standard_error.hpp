@@ -21,7 +21,7 @@
 #include "sake/base/platform.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Keeps the SIGPIPE of a failed write from the process: held back from this thread, and taken off if it
@@ -194,5 +194,5 @@ class StandardError {
 inline StandardError standard_error;
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -4,8 +4,10 @@
 
 #include <thread>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A thread that calls `run(with)`. Throws std::system_error.
@@ -14,5 +16,5 @@ namespace detail {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

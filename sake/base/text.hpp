@@ -20,7 +20,7 @@
 #include "sake/base/parse_float.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace ascii {
 
 /// The classes that a byte may belong to, one bit each.
@@ -336,5 +336,5 @@ inline const char* skip_ascii(const char* at, const char* end) noexcept {
     return out;
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

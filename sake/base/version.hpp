@@ -1,4 +1,9 @@
-// The version of Sake, for the preprocessor and for programs. Nothing else.
+// The version of Sake, and in which of two forms this file is compiled.
+//
+// In one file, the usual form, the header has declarations and definitions. In separate form, SAKE_SEPARATE
+// for the whole program, files see the declarations, and the one that defines SAKE_IMPLEMENTATION compiles
+// the definitions. Parts that have definitions only are the second list of sake.hpp; what they define for the
+// first is SAKE_INLINE.
 #pragma once
 
 #define SAKE_VERSION_MAJOR 0
@@ -6,11 +11,24 @@
 #define SAKE_VERSION_PATCH 0
 #define SAKE_VERSION "0.1.0"
 
+#if defined(SAKE_IMPLEMENTATION) && !defined(SAKE_SEPARATE)
+#error "SAKE_IMPLEMENTATION goes with SAKE_SEPARATE: compile every file of the program with -DSAKE_SEPARATE"
+#endif
+
+// The names differ, so that files of both forms refuse to link.
+#if defined(SAKE_SEPARATE)
+#define SAKE_ABI v0_separate
+#define SAKE_INLINE
+#else
+#define SAKE_ABI v0
+#define SAKE_INLINE inline
+#endif
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// The version of this header as text, "major.minor.patch".
 inline constexpr const char* version = SAKE_VERSION;
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -22,7 +22,7 @@
 #include "sake/io/tcp_stream.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 
 namespace detail {
@@ -394,5 +394,5 @@ template <detail::Text Url>
 }
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

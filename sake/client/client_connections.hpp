@@ -18,7 +18,7 @@
 #include "sake/io/tcp_stream.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 namespace detail {
 
@@ -125,5 +125,5 @@ inline bool ClientConnections::make_room() noexcept {
 
 }  // namespace detail
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

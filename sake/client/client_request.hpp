@@ -23,7 +23,7 @@
 #include "sake/http1/writer.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 
 /// The limits of a client. Sizes are bytes. A time limit that passes throws TimedOut.
@@ -264,5 +264,5 @@ class Request {
 };
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -21,7 +21,7 @@
 #include "sake/io/tcp_stream.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 
 /// Thrown for an answer that is not HTTP as it should be, or that is larger than the client allows.
@@ -238,5 +238,5 @@ class ResponseStream {
 };
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

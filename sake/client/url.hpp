@@ -20,7 +20,7 @@
 #include "sake/http1/request_parser.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 
 /// A URL taken apart: "http://host:port/path?query". A fragment is dropped, since it is not sent.
@@ -200,5 +200,5 @@ inline bool has_scheme(std::string_view text) noexcept {
 }
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -22,7 +22,7 @@
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A pool as one reactor uses it, and the turns in it: who finds too much waiting waits too, on the loop. It
@@ -270,5 +270,5 @@ template <class F>
     return detail::run_on<detail::CpuThreads>(detail::BackgroundCall<F>(std::forward<F>(f)));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -19,7 +19,7 @@
 #include "sake/compute/invoke.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Whatever a range-based for loop takes, with iterators as C++20 has them.
@@ -389,5 +389,5 @@ T reduce_all(Crew& crew, Source& source, Reduce& reduce, T init) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -16,7 +16,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The beginning of a small file; empty if it cannot be read.
@@ -80,5 +80,5 @@ inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view 
     return cpus > 0 ? cpus : 2;
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

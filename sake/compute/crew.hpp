@@ -19,7 +19,7 @@
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Who works on one call. Nobody ever waits for help that has not begun: what nobody has come for by the end
@@ -204,5 +204,5 @@ class Pace {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -8,7 +8,7 @@
 #include "sake/async/task.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The object that a member is wanted of: the one given, or the one that it points or refers to.
@@ -43,5 +43,5 @@ std::invoke_result_t<F, Args...> call(F&& f, Args&&... args) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

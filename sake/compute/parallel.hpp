@@ -21,7 +21,7 @@
 #include "sake/compute/invoke.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 template <class Range>
@@ -170,5 +170,5 @@ T map_reduce(Range&& range, Map&& map, Reduce&& reduce, T init, std::stop_token 
     return detail::map_reduce(crew, range, map, reduce, std::move(init));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -24,7 +24,7 @@
 #include "sake/compute/thread.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// What a pipeline does to each item, and on how many threads. See `stage`.
 template <class F>
@@ -299,5 +299,5 @@ auto Pipeline<Fs...>::run_async(Inputs&& inputs, std::stop_token stop) && {
                                                   std::move(stop));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -19,7 +19,7 @@
 #include "sake/compute/batches.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What all queues of a pipeline have in common.
@@ -258,5 +258,5 @@ class PipelineResults<void> {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -7,7 +7,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a pool runs. It is shared between the pool and whoever waits for it, or lent to the pool.
@@ -80,5 +80,5 @@ class PoolQueue {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -5,8 +5,10 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// While it lives, threads that are started block what this thread blocks, and SIGPIPE: a pipe or a socket
@@ -28,5 +30,5 @@ class PipeSignalBlocked {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -16,7 +16,7 @@
 #include "sake/compute/stream_stages.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// A description of what is to be done with the items of a range. It is lazy: nothing happens, and nothing is
 /// read, before one of the verbs at the end is called, `collect`, `for_each` or `reduce`:
@@ -131,5 +131,5 @@ auto stream(Range&& range) {
     return Stream<Source>(Source(std::forward<Range>(range)));
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -20,7 +20,7 @@
 #include "sake/compute/invoke.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// An item that waits for its turn: where it is, if it stays there, or taken along.
@@ -317,5 +317,5 @@ void for_each_in_turn(Crew& crew, Source& source, F& f) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

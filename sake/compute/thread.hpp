@@ -30,7 +30,7 @@
 #include "sake/compute/signals.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 template <class T>
 class ThreadHandle;
@@ -357,5 +357,5 @@ class [[nodiscard]] ThreadWait final : public Wait, public ListNode {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

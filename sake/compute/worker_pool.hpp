@@ -27,7 +27,7 @@
 #include "sake/compute/signals.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class PoolState;
@@ -405,5 +405,5 @@ inline WorkerPool& process_pool() {
 
 }  // namespace detail
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

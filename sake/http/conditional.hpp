@@ -12,7 +12,7 @@
 #include "sake/http/message.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// An entity tag (section 8.8.3).
@@ -132,5 +132,5 @@ struct Conditions {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

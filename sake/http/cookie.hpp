@@ -14,7 +14,7 @@
 #include "sake/http/headers.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The value of the first cookie of this name in a Cookie field, without the quotes around it (RFC 6265
@@ -110,5 +110,5 @@ namespace http {
 }
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -12,7 +12,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 namespace detail {
 
@@ -218,5 +218,5 @@ constexpr void format_http_date(std::int64_t unix_seconds, char (&out)[29]) noex
 }
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -8,7 +8,7 @@
 #include "sake/http/uri.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// RFC 8187 section 3.2.1: attr-char
@@ -50,5 +50,5 @@ constexpr bool is_attribute_char(char c) noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

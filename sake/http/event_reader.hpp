@@ -14,7 +14,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 
 /// An event that was received.
@@ -126,5 +126,5 @@ class EventReader {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -11,7 +11,7 @@
 #include "sake/http/headers.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// One event. What is not there is not sent.
@@ -66,5 +66,5 @@ inline void append_event_comment(std::string& out, std::string_view text) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -19,7 +19,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// True for a field name: a token (RFC 9110 section 5.1).
@@ -293,5 +293,5 @@ class Headers {
 };
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

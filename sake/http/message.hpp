@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <string_view>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The registered methods a server meets; any other token is `other` and known by its text alone.
@@ -150,5 +152,5 @@ namespace detail {
 [[nodiscard]] constexpr bool has_body(int status) noexcept { return !has_no_body(status) && status != 205; }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

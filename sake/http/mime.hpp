@@ -8,7 +8,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace http {
 namespace detail {
 
@@ -141,5 +141,5 @@ constexpr std::string_view file_extension(std::string_view name) noexcept {
 }
 
 }  // namespace http
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -17,7 +17,7 @@
 #include "sake/http/parameters.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// How much a multipart body may have. A part with a file name is a file, any other is a field.
@@ -339,5 +339,5 @@ inline const char* MultipartParser::take_disposition(std::string_view value) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

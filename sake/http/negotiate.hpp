@@ -14,7 +14,7 @@
 #include "sake/http/headers.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A quality of 0.000 to 1.000 in thousandths; nullopt for anything else.
@@ -147,5 +147,5 @@ constexpr int media_quality(std::optional<std::string_view> field, std::string_v
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

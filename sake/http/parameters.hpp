@@ -11,7 +11,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Reads the parameters of a field value (RFC 9110 section 5.6.6): `; name=value` and `; name="value"`. The
@@ -80,5 +80,5 @@ class Parameters {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

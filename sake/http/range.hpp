@@ -15,7 +15,7 @@
 #include "sake/http/headers.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Bytes of a body, the last one included.
@@ -142,5 +142,5 @@ struct MultipartRanges {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <string_view>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A piece of the buffer by offset, so that the buffer may move between two calls of the parser.
@@ -24,5 +26,5 @@ struct FieldSlice {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -16,7 +16,7 @@
 #include "sake/http/message.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// A request target taken apart; everything is raw, nothing decoded.
@@ -394,5 +394,5 @@ class QueryPairs {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

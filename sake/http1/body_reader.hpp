@@ -12,7 +12,7 @@
 #include "sake/http1/framing.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -66,5 +66,5 @@ class BodyReader {
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

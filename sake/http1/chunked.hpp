@@ -12,7 +12,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -257,5 +257,5 @@ inline constexpr std::string_view last_chunk = "0\r\n\r\n";
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

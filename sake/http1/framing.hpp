@@ -17,7 +17,7 @@
 #include "sake/http1/response_parser.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -180,5 +180,5 @@ inline void decide_expect(const RequestHead& head, const char* base, Framing& fr
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -13,7 +13,7 @@
 #include "sake/http1/head_parser.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -69,5 +69,5 @@ using RequestParser = HeadParser<RequestLine>;
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

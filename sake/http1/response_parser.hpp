@@ -9,7 +9,7 @@
 #include "sake/http1/head_parser.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -50,5 +50,5 @@ using ResponseParser = HeadParser<StatusLine>;
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

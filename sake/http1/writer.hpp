@@ -14,7 +14,7 @@
 #include "sake/http/message.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 namespace http1 {
 
@@ -163,5 +163,5 @@ inline constexpr std::string_view continue_response = "HTTP/1.1 100 Continue\r\n
 
 }  // namespace http1
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -9,7 +9,7 @@
 #include "sake/base/peer_address.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The outcome of one attempt to accept.
@@ -45,5 +45,5 @@ struct Accepted {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -23,7 +23,7 @@
 #include "sake/io/tcp_stream.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What getaddrinfo says of a name: addresses, best first, or its error.
@@ -219,5 +219,5 @@ Task<TcpStream> TcpStream::connect(std::string host, std::uint16_t port, L limit
     return detail::connect_to(std::move(host), port, limit);
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -20,7 +20,7 @@
 #include "sake/compute/background.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class FileReader;
 
@@ -161,5 +161,5 @@ Task<std::string> FileReader::read(std::size_t most) {
     });
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -22,7 +22,7 @@
 #include "sake/io/net_error.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Which file a path names.
@@ -276,5 +276,5 @@ inline void listen_at(Listeners& listeners, std::string_view address, int backlo
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

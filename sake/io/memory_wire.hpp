@@ -17,7 +17,7 @@
 #include "sake/io/wire.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Bytes in a ring of fixed size.
@@ -210,5 +210,5 @@ inline constexpr std::size_t memory_wire_capacity = 64 * 1024;
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

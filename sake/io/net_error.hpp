@@ -8,8 +8,10 @@
 #include <string>
 #include <system_error>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Of an orderly end of the connection, unlike ECONNRESET.
@@ -45,5 +47,5 @@ inline std::error_code lookup_error(int code) noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

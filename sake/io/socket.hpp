@@ -17,7 +17,7 @@
 #include "sake/io/wire.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Calls never wait; what they return is what the system call of their name would. Closes at its end.
@@ -124,5 +124,5 @@ class Socket {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

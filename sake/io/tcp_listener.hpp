@@ -19,7 +19,7 @@
 #include "sake/io/tcp_stream.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 namespace detail {
 
@@ -221,5 +221,5 @@ Task<TcpStream> TcpListener::accept_at(SharedState state, L limit) {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

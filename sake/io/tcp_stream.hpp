@@ -28,7 +28,7 @@
 #include "sake/io/socket.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class TcpStream;
 
@@ -376,5 +376,5 @@ Task<> TcpStream::write(SharedState shared, std::string_view bytes, L limit) {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

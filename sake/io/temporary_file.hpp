@@ -22,7 +22,7 @@
 #include "sake/base/owning_ptr.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 inline void write_all(int fd, std::string_view bytes, const std::string& path) {
@@ -187,5 +187,5 @@ class TemporaryFile : public Counted {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

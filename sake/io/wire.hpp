@@ -12,7 +12,7 @@
 #include "sake/async/sys.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Watch;
@@ -58,5 +58,5 @@ class Wire {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

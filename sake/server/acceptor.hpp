@@ -26,7 +26,7 @@
 #include "sake/server/shard.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Sets a flag at a moment.
@@ -214,5 +214,5 @@ class Acceptor {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -10,7 +10,7 @@
 #include "sake/server/shard.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// By the configuration, and by whether the server is full or stops.
@@ -68,5 +68,5 @@ class Deadlines {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -27,7 +27,7 @@
 #include "sake/worker/pool_carrier.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 inline constexpr const char* runs_already =
@@ -373,5 +373,5 @@ inline int Engine::run() {
     return running.run().wait();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

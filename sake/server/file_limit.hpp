@@ -6,8 +6,10 @@
 
 #include <mutex>
 
+#include "sake/base/version.hpp"
+
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// While one lives that wants it, the soft limit of open files is the hard one. The last to go restores it,
@@ -55,5 +57,5 @@ class FileLimit {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -22,7 +22,7 @@
 #include "sake/server/turn.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 // --- Both kinds ---
@@ -222,5 +222,5 @@ inline void H1AnswerStream::append_piece(Turn& turn, std::string_view piece) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -21,7 +21,7 @@
 #include "sake/server/turn.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What an answer's head says besides what the handler set.
@@ -116,5 +116,5 @@ inline bool send_answer(Shard& shard, Turn& turn, H1Exchange& exchange, bool clo
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -18,7 +18,7 @@
 #include "sake/server/turn.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 inline void H1BodySource::open(Shard& shard, Transport& transport) noexcept {
@@ -105,5 +105,5 @@ inline bool H1BodySource::finish(Turn& turn) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -18,7 +18,7 @@
 #include "sake/server/turn.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 // --- Handlers that are coroutines ---
@@ -182,5 +182,5 @@ inline bool H1Connection::send_gathered(Turn& turn) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

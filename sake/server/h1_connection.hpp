@@ -29,7 +29,7 @@
 #include "sake/server/turn.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// No coroutine, so that an idle one costs little: the reactor resumes the object itself, and only a handler
@@ -378,5 +378,5 @@ inline H1Connection::Progress H1Connection::start_handler(Turn& turn) {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -12,7 +12,7 @@
 #include "sake/server/transport.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 struct H1Exchange {
@@ -51,5 +51,5 @@ struct H1Exchange {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -22,7 +22,7 @@
 #include "sake/server/rate_limit.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Recycled with its call: `clear` makes both ready for the next request and keeps their memory.
@@ -281,5 +281,5 @@ class H1Reader {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

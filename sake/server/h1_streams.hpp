@@ -17,7 +17,7 @@
 #include "sake/server/rate_limit.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Shard;
@@ -177,5 +177,5 @@ class H1BodySource final : public BodySource, private H1Stream {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

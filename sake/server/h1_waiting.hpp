@@ -15,7 +15,7 @@
 #include "sake/server/turn.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 // --- Waiting and closing ---
@@ -143,5 +143,5 @@ inline void H1Connection::drop() noexcept {
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

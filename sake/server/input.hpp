@@ -14,7 +14,7 @@
 #include "sake/io/socket.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What a connection keeps of its input while others have their turn.
@@ -107,5 +107,5 @@ class Input {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -34,7 +34,7 @@
 #include "sake/compute/signals.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Where a program has asked for something.
@@ -406,5 +406,5 @@ void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

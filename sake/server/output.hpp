@@ -24,7 +24,7 @@
 #include "sake/server/rate_limit.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Text, or a range of a file. It owns what it sends, or borrows a text: for one send, or for as long as the
@@ -267,5 +267,5 @@ class Output {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

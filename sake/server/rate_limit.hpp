@@ -9,7 +9,7 @@
 #include "sake/async/timer.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Of one transfer; asked whenever it pauses.
@@ -60,5 +60,5 @@ class RateLimit {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

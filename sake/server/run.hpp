@@ -35,7 +35,7 @@
 #include "sake/server/watchdog.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Run {
@@ -282,5 +282,5 @@ class Run {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -10,7 +10,7 @@
 #include "sake/async/watch.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Owns itself: it is made with its socket, is in its shard's list, and deletes itself when it closes.
@@ -69,5 +69,5 @@ class SessionList {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -26,7 +26,7 @@
 #include "sake/server/session.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// The text of the Date field, made anew when the second changes.
@@ -142,5 +142,5 @@ class Shard {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -23,7 +23,7 @@
 #include "sake/server/shard.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// For the shard's thread.
@@ -162,5 +162,5 @@ class Shutdown {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -20,7 +20,7 @@
 #include "sake/base/standard_error.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// While it lives, each wish to stop makes one byte readable at `read_end`: a SIGINT or SIGTERM, with those
@@ -175,5 +175,5 @@ class SignalRelay {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

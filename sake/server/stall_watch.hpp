@@ -15,7 +15,7 @@
 #include "sake/base/owning_list.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class StallWatch {
@@ -78,5 +78,5 @@ class StallWatch {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

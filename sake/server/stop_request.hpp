@@ -9,7 +9,7 @@
 #include "sake/server/run.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Takes no lock: a handler of signals may have interrupted whoever holds it.
@@ -43,5 +43,5 @@ class StopRequest {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

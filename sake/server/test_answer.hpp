@@ -18,7 +18,7 @@
 #include "sake/http1/response_parser.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// An answer that a TestClient received.
 struct TestResponse {
@@ -122,5 +122,5 @@ class TestAnswerReader {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

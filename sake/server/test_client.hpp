@@ -25,7 +25,7 @@
 #include "sake/server/test_answer.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 class TestClient;
 class TestEvents;
@@ -426,5 +426,5 @@ inline int TestClient::stop() {
     return run().wait();
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

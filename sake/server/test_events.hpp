@@ -16,7 +16,7 @@
 #include "sake/server/test_stream.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// What TestClient::events returns, which its TestClient must outlive:
 ///
@@ -104,5 +104,5 @@ inline std::optional<http::StreamEvent> TestEvents::next() {
     }
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

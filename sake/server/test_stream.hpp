@@ -11,7 +11,7 @@
 #include "sake/server/test_client.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// What TestClient::open returns: the head of the answer has come. Every wait is in virtual time. Its
 /// TestClient must outlive it.
@@ -93,5 +93,5 @@ inline TestStream TestClient::open(std::string_view target, const http::Headers&
     return open("GET", target, headers);
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -12,7 +12,7 @@
 #include "sake/server/output.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 class Transport {
@@ -53,5 +53,5 @@ class Transport {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

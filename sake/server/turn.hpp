@@ -15,7 +15,7 @@
 #include "sake/server/transport.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Open from its start to `end`, which keeps the rest of the input for the connection. Without it, as when
@@ -129,5 +129,5 @@ class Turn {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

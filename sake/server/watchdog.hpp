@@ -20,7 +20,7 @@
 #include "sake/server/signals.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// One that is destroyed in time does nothing.
@@ -107,5 +107,5 @@ class Watchdog {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

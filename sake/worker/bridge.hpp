@@ -23,7 +23,7 @@
 #include "sake/worker/document.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 // Templates, so that only a program with worker routes compiles them.
@@ -205,5 +205,5 @@ void build_call(Call& call, const RouteEntry& route, Document&& document, const 
 }
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

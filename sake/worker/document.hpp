@@ -20,7 +20,7 @@
 #include "sake/base/text.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 
 /// A response as it travels. The fields are those that handlers set.
 struct WorkerResponse {
@@ -382,5 +382,5 @@ void from_json(const Value& json, Document& document) {
     document = from_text<Document>(json.dump());
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -9,7 +9,7 @@
 #include "sake/base/function.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// Where workers leave word for a reactor that may be gone by then.
@@ -40,5 +40,5 @@ class Mailbox : public Counted {
 };
 
 }  // namespace detail
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake

@@ -31,7 +31,7 @@
 #include "sake/worker/mailbox.hpp"
 
 namespace sake {
-inline namespace v0 {
+inline namespace SAKE_ABI {
 namespace detail {
 
 /// What the worker routes of one run share. Pool is WorkerPool: templates, so that only a program with worker
@@ -384,5 +384,5 @@ Route& Route::worker(bool on) {
     return *this;
 }
 
-}  // namespace v0
+}  // namespace SAKE_ABI
 }  // namespace sake
