@@ -26,7 +26,7 @@ PLATFORM_PART = "sake/base/platform.hpp"
 SINGLE_HEADER = "single_include/sake.hpp"
 BUNDLE = "build/bundle/sake.hpp"
 SPLIT = "build/split"
-GUARD = "!defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION)"
+GUARD = "!defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)"
 STOP = "stop: see the error above"  # a file that does not exist; any part may end the compilation by it
 DIFF_LINES = 40
 

@@ -127,7 +127,7 @@
 #include "sake/server/test_stream.hpp"
 
 // Definitions: what a program in separate form compiles once. See sake/base/version.hpp.
-#if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION)
+#if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
 #include "sake/base/json_reader.hpp"
 #include "sake/base/json_tagged.hpp"
 #include "sake/base/json_writer.hpp"

@@ -125,7 +125,8 @@ def draw_idle(idle, directory):
         draw_bars(values, "resident bytes of the server for each idle connection", "idle.svg", directory)
 
 
-def draw_compile(found, directory):
+def draw_compile(results, directory):
+    found = results["programs"]
     good = {name: figures for name, figures in found.items() if "failed" not in figures}
     if "nlohmann" in good:
         values = {name: statistics.median(ratios(found, name, "-O0")) for name in good}

@@ -18,10 +18,16 @@
 // The names differ, so that files of both forms refuse to link.
 #if defined(SAKE_SEPARATE)
 #define SAKE_ABI v0_separate
-#define SAKE_INLINE
 #else
 #define SAKE_ABI v0
+#endif
+
+#if !defined(SAKE_SEPARATE)
 #define SAKE_INLINE inline
+#elif defined(SAKE_MACHINERY)  // for tests of Sake itself: they see the definitions, and do not compile them again
+#define SAKE_INLINE [[gnu::gnu_inline]] inline
+#else
+#define SAKE_INLINE
 #endif
 
 namespace sake {
