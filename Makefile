@@ -75,24 +75,29 @@ clean: ## remove everything that was built
 
 ##@ Proof
 
-# ---- the suite, in three variants: on the parts, and on the single header under each sanitizer ----
-# suite NAME, FLAGS, INCLUDES: tests are compiled on a precompiled header, because the framework costs more to compile
-# than the tests do. There is an object for each test file, so that a change costs little, and `make test-one` links a
-# single one. In CI, or with `make test GROUPS=1`, the files are compiled in a few groups instead, each of which includes
-# every fourth of them: then a full build takes 2.5 times less, and a small change more. System calls pass through the
-# wrappers of tests/support, which put faults in; kqueue is a double over epoll.
+# ---- the suite, in three variants: on the parts in separate form, and on the single header under each sanitizer ----
+# suite NAME, FLAGS, INCLUDES, FORM: tests are compiled on a precompiled header, because the framework costs more to
+# compile than the tests do. There is an object for each test file, so that a change costs little, and `make test-one` links a
+# single one. In CI, or with `make test GROUPS=1`, the files are compiled in a few groups instead: then a full build takes
+# less, and a small change more. System calls pass through the wrappers of tests/support, which put faults in; kqueue is a
+# double over epoll.
+#
+# In separate form, the framework is compiled once. Tests see what programs see, the declarations; those that include
+# support/machinery.hpp see all, by SAKE_MACHINERY.
 
 comma         := ,
 TEST_FILES    := $(sort $(wildcard tests/test_*.cpp))
 TEST_NAMES    := $(TEST_FILES:tests/test_%.cpp=%)
-TEST_GROUPS   := 1 2 3 4
-GROUP_FILES   := $(TEST_GROUPS:%=$(BUILD)/groups/tests_%.cpp)
+MACHINERY     := $(sort $(shell grep -l 'support/machinery.hpp' $(TEST_FILES)))
+PROGRAMS      := $(filter-out $(MACHINERY),$(TEST_FILES))
+TEST_GROUPS   := programs_1 programs_2 machinery_1 machinery_2
+GROUP_FILES   := $(TEST_GROUPS:%=$(BUILD)/groups/%.cpp)
 TEST_SUPPORT  := $(wildcard tests/support/*.cpp tests/support/kqueue/*.cpp)
 WRAPPED_CALLS := $(shell sed 's/\#.*//' tests/support/wrapped_calls.txt 2>/dev/null)
 TEST_FLAGS    := $(BASE_FLAGS) -DSAKE_KQUEUE -Itests -isystem tests/support/kqueue
 TEST_LINK     := $(WRAPPED_CALLS:%=-Wl,--wrap=%)
 # A test's local types are in a file that a group includes, which is what -Wsubobject-linkage is about.
-TEST_FLAGS    += $(if $(findstring clang,$(CXX)),,-Wno-subobject-linkage)
+TEST_FLAGS    += $(if $(findstring clang,$(CXX)),-Wno-gnu-inline-cpp-without-extern -Wno-static-local-in-inline,-Wno-subobject-linkage)
 # GCC's -Wmaybe-uninitialized and -Wtsan are unreliable under its sanitizers.
 # clang 14 cannot assemble coroutines under -fsanitize=function ("Cannot represent a difference across sections").
 QUIET         := $(if $(findstring clang,$(CXX)),-fno-sanitize=function,-Wno-maybe-uninitialized -Wno-tsan)
@@ -102,7 +107,7 @@ LINK_SUITE    := $(CXX)
 LINK_TSAN     := $(if $(findstring clang,$(CXX)),$(subst clang++,clang,$(CXX)) -lstdc++ -lm,$(CXX))
 
 define suite
-$(1)_support := $$(TEST_SUPPORT:%.cpp=$(BUILD)/$(1)/%.o)
+$(1)_support := $$(TEST_SUPPORT:%.cpp=$(BUILD)/$(1)/%.o) $(if $(4),$(BUILD)/$(1)/definitions.o)
 $(1)_files   := $$(TEST_FILES:%.cpp=$(BUILD)/$(1)/%.o)
 $(1)_groups  := $$(GROUP_FILES:$(BUILD)/%.cpp=$(BUILD)/$(1)/%.o)
 $(1)_objects := $$($(1)_support) $$($(1)_files) $$($(1)_groups)
@@ -110,38 +115,49 @@ $(BUILD)/$(1)/sake_tests: $$($(1)_support) $$($(1)_$(if $(filter-out 0 false no,
 	$$(link_$(1))
 $(BUILD)/$(1)/one/%: $(BUILD)/$(1)/tests/test_%.o $$($(1)_support)
 	$$(link_$(1))
-$(BUILD)/$(1)/tests/test_%.o: tests/test_%.cpp $(BUILD)/$(1)/common.hpp.gch
-	$$(call compile_$(1),-include $(BUILD)/$(1)/common.hpp)
-$(BUILD)/$(1)/groups/%.o: $(BUILD)/groups/%.cpp $(BUILD)/$(1)/common.hpp.gch
-	$$(call compile_$(1),-include $(BUILD)/$(1)/common.hpp)
+$(PROGRAMS:%.cpp=$(BUILD)/$(1)/%.o): $(BUILD)/$(1)/%.o: %.cpp $(BUILD)/$(1)/programs.hpp.gch
+	$$(call compile_$(1),-include $(BUILD)/$(1)/programs.hpp)
+$(MACHINERY:%.cpp=$(BUILD)/$(1)/%.o): $(BUILD)/$(1)/%.o: %.cpp $(BUILD)/$(1)/machinery.hpp.gch
+	$$(call compile_$(1),-DSAKE_MACHINERY -include $(BUILD)/$(1)/machinery.hpp)
+$(BUILD)/$(1)/groups/programs_%.o: $(BUILD)/groups/programs_%.cpp $(BUILD)/$(1)/programs.hpp.gch
+	$$(call compile_$(1),-include $(BUILD)/$(1)/programs.hpp)
+$(BUILD)/$(1)/groups/machinery_%.o: $(BUILD)/groups/machinery_%.cpp $(BUILD)/$(1)/machinery.hpp.gch
+	$$(call compile_$(1),-DSAKE_MACHINERY -include $(BUILD)/$(1)/machinery.hpp)
 $(BUILD)/$(1)/%.o: %.cpp $(BUILD)/$(1)/compiler | setup
-	$$(compile_$(1))
-$(BUILD)/$(1)/common.hpp.gch: tests/support/common.hpp $(BUILD)/$(1)/compiler | setup
+	$$(call compile_$(1),-DSAKE_MACHINERY)
+$(BUILD)/$(1)/definitions.o: tests/support/common.hpp $(BUILD)/$(1)/compiler | setup
+	$$(call compile_$(1),-DSAKE_IMPLEMENTATION -x c++)
+$(BUILD)/$(1)/programs.hpp.gch: tests/support/common.hpp $(BUILD)/$(1)/compiler | setup
 	$$(call compile_$(1),-x c++-header)
+$(BUILD)/$(1)/machinery.hpp.gch: tests/support/common.hpp $(BUILD)/$(1)/compiler | setup
+	$$(call compile_$(1),-DSAKE_MACHINERY -x c++-header)
 define compile_$(1)
 	@mkdir -p $$(@D)
 	@echo '  CXX   $$(@:$(BUILD)/%=%)'
-	@$(CXX) $(TEST_FLAGS) $(2) $(3) $(CXXFLAGS) $$(1) -MMD -MP -c $$< -o $$@
+	@$(CXX) $(TEST_FLAGS) $(2) $(3) $(4) $(CXXFLAGS) $$(1) -MMD -MP -c $$< -o $$@
 endef
 define link_$(1)
 	@mkdir -p $$(@D)
 	@echo '  LINK  $$(@:$(BUILD)/%=%)'
 	@$$(LINK_SUITE) -pthread $(2) $(CXXFLAGS) $$^ $(TEST_LINK) $(LDFLAGS) -o $$@
 endef
-$(BUILD)/$(1)/compiler: COMMAND = $(CXX) $(TEST_FLAGS) $(2) $(3) $(CXXFLAGS)
--include $$($(1)_objects:.o=.d) $(BUILD)/$(1)/common.hpp.d
+$(BUILD)/$(1)/compiler: COMMAND = $(CXX) $(TEST_FLAGS) $(2) $(3) $(4) $(CXXFLAGS)
+-include $$($(1)_objects:.o=.d) $(BUILD)/$(1)/programs.hpp.d $(BUILD)/$(1)/machinery.hpp.d
 endef
 
 SANITIZE := -fno-omit-frame-pointer -fno-sanitize-recover=all $(QUIET)
 # -O0 where nothing else is asked, because most of the time goes into compiling.
-$(eval $(call suite,plain,-O0 -g1,-I.))
+$(eval $(call suite,plain,-O0 -g1,-I.,-DSAKE_SEPARATE))
 $(eval $(call suite,asan,-O0 -g1 -fsanitize=address$(comma)undefined $(SANITIZE),-Isingle_include -I.))
 $(eval $(call suite,tsan,-O1 -g1 -fsanitize=thread $(SANITIZE),-Isingle_include -I.))
 $(BUILD)/tsan/sake_tests $(TEST_NAMES:%=$(BUILD)/tsan/one/%): LINK_SUITE = $(LINK_TSAN)
 
-$(BUILD)/groups/tests_%.cpp: FORCE
+# Every second file of its kind.
+$(BUILD)/groups/programs_%.cpp: IN_GROUP = $(PROGRAMS)
+$(BUILD)/groups/machinery_%.cpp: IN_GROUP = $(MACHINERY)
+$(GROUP_FILES): FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' $(TEST_FILES) | awk 'NR % $(words $(TEST_GROUPS)) + 1 == $* { print "#include \"" $$0 "\"" }' > $@.new
+	@printf '%s\n' $(IN_GROUP) | awk 'NR % 2 + 1 == $(lastword $(subst _, ,$(basename $(@F)))) { print "#include \"" $$0 "\"" }' > $@.new
 	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 
 # What another compiler, or other flags, made is made again.

@@ -5,7 +5,7 @@
 set -u
 shopt -s nullglob
 plain=${BUILD:-build}/plain
-compiler="$(cat "$plain/compiler") -include $plain/common.hpp -Wfatal-errors"
+compiler="$(cat "$plain/compiler") -include $plain/programs.hpp -Wfatal-errors"
 
 attempt() {
     local file=$1 expected output status
