@@ -1,4 +1,5 @@
-// A project of ten files, all of which are this one: PART 0 has main, the others have routes. To be compiled and measured.
+// A project of ten files, all of which are this one: PART 0 has main, the others have routes. To be compiled
+// and measured.
 #include "sake.hpp"
 
 #define BENCH_JOIN(a, b) a##b
@@ -18,8 +19,8 @@ void add_routes_9(sake::RouterGroup& app);
 int main() {
     sake::Engine app;
     sake::RouterGroup all = app.group("/all");
-    for (auto* add : {add_routes_1, add_routes_2, add_routes_3, add_routes_4, add_routes_5, add_routes_6, add_routes_7,
-                      add_routes_8, add_routes_9})
+    for (auto* add : {add_routes_1, add_routes_2, add_routes_3, add_routes_4, add_routes_5, add_routes_6,
+                      add_routes_7, add_routes_8, add_routes_9})
         add(all);
     return app.run(8080);
 }
