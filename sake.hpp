@@ -31,7 +31,6 @@
 #include "sake/base/owning_list.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/peer_address.hpp"
-#include "sake/base/start_thread.hpp"
 #include "sake/base/text.hpp"
 
 #include "sake/http/cookie.hpp"
@@ -128,11 +127,17 @@
 
 // Definitions: what a program in separate form compiles once. See sake/base/version.hpp.
 #if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION)
+#include "sake/base/budget_impl.hpp"
+#include "sake/base/error_impl.hpp"
 #include "sake/base/json_reader.hpp"
 #include "sake/base/json_tagged.hpp"
 #include "sake/base/json_writer.hpp"
+#include "sake/base/log_impl.hpp"
 #include "sake/base/parse_float.hpp"
+#include "sake/base/peer_address_impl.hpp"
 #include "sake/base/standard_error.hpp"
+#include "sake/base/start_thread.hpp"
+#include "sake/base/text_impl.hpp"
 
 #include "sake/http/conditional.hpp"
 #include "sake/http/date.hpp"
