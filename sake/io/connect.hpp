@@ -126,7 +126,7 @@ Task<int> connect_socket(int fd, Address address) {
         // A Unix socket whose queue is full, and nothing tells when it has room.
         co_await sleep(std::chrono::milliseconds(5));
     }
-    co_await wait_for_descriptor(fd, POLLOUT, writable, no_limit);
+    co_await wait_for_descriptor(fd, writable, no_limit);
     co_return sys::socket_error(fd);
 }
 
