@@ -66,6 +66,7 @@
 
 #include "sake/compute/background.hpp"
 #include "sake/compute/batches.hpp"
+#include "sake/compute/cpu_count.hpp"
 #include "sake/compute/crew.hpp"
 #include "sake/compute/invoke.hpp"
 #include "sake/compute/parallel.hpp"
@@ -162,6 +163,8 @@
 #include "sake/http1/response_parser.hpp"
 #include "sake/http1/writer.hpp"
 
+#include "sake/async/channel_gate_impl.hpp"
+#include "sake/async/children_impl.hpp"
 #include "sake/async/descriptor_impl.hpp"
 #include "sake/async/fiber_set_impl.hpp"
 #include "sake/async/make_poller.hpp"
@@ -176,7 +179,13 @@
 #include "sake/async/sys_files.hpp"
 #include "sake/async/timer_impl.hpp"
 
-#include "sake/compute/cpu_count.hpp"
+#include "sake/compute/background_impl.hpp"
+#include "sake/compute/cpu_count_impl.hpp"
+#include "sake/compute/crew_impl.hpp"
+#include "sake/compute/pool_job_impl.hpp"
+#include "sake/compute/signals_impl.hpp"
+#include "sake/compute/thread_impl.hpp"
+#include "sake/compute/worker_pool_impl.hpp"
 
 #include "sake/io/accept.hpp"
 #include "sake/io/address.hpp"
