@@ -80,10 +80,8 @@
 #include "sake/compute/worker_pool.hpp"
 
 #include "sake/io/file.hpp"
-#include "sake/io/socket.hpp"
 #include "sake/io/tcp_listener.hpp"
 #include "sake/io/tcp_stream.hpp"
-#include "sake/io/wire.hpp"
 
 #include "sake/app/answered.hpp"
 #include "sake/app/answerer.hpp"
@@ -191,10 +189,15 @@
 #include "sake/io/address.hpp"
 #include "sake/io/connect.hpp"
 #include "sake/io/directory.hpp"
+#include "sake/io/file_impl.hpp"
 #include "sake/io/listener.hpp"
 #include "sake/io/memory_wire.hpp"
 #include "sake/io/net_error.hpp"
+#include "sake/io/socket.hpp"
+#include "sake/io/tcp_listener_impl.hpp"
+#include "sake/io/tcp_stream_impl.hpp"
 #include "sake/io/temporary_file.hpp"
+#include "sake/io/wire.hpp"
 
 #include "sake/app/call_runner.hpp"
 #include "sake/app/client_wait.hpp"
