@@ -223,7 +223,11 @@
 #include "sake/worker/pool_carrier.hpp"
 
 #include "sake/client/client_connections.hpp"
+#include "sake/client/client_impl.hpp"
+#include "sake/client/client_request_impl.hpp"
+#include "sake/client/client_response_impl.hpp"
 #include "sake/client/url.hpp"
+#include "sake/client/url_impl.hpp"
 
 #include "sake/server/acceptor.hpp"
 #include "sake/server/deadlines.hpp"
