@@ -120,6 +120,7 @@
 #include "sake/client/client.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/client_response.hpp"
+#include "sake/client/url.hpp"
 
 #include "sake/server/engine.hpp"
 #include "sake/server/test_answer.hpp"
@@ -226,7 +227,6 @@
 #include "sake/client/client_impl.hpp"
 #include "sake/client/client_request_impl.hpp"
 #include "sake/client/client_response_impl.hpp"
-#include "sake/client/url.hpp"
 #include "sake/client/url_impl.hpp"
 
 #include "sake/server/acceptor.hpp"
