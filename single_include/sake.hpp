@@ -3898,8 +3898,17 @@ class ChannelWait : public Wait {
 
   private:
     // Once it is awake the word of it is on its way, and the cancellation is seen when it comes.
-    bool withdraw() noexcept override;
-    void abandon() noexcept override;
+    bool withdraw() noexcept override {
+        const std::lock_guard lock(mutex_);
+        if (waiter_.is_awake()) return false;
+        waiter_.unlink();
+        return true;
+    }
+    void abandon() noexcept override {
+        const std::lock_guard lock(mutex_);
+        is_suspended_ = false;
+        give_up();
+    }
     void give_up() noexcept {
         waiter_.leave(line_);
         gate_.wake_who_may_go();
@@ -28250,19 +28259,6 @@ SAKE_INLINE void ChannelWait::end() {
         throw Cancelled();
     }
     waiter_.leave(line_);
-}
-
-SAKE_INLINE bool ChannelWait::withdraw() noexcept {
-    const std::lock_guard lock(mutex_);
-    if (waiter_.is_awake()) return false;
-    waiter_.unlink();
-    return true;
-}
-
-SAKE_INLINE void ChannelWait::abandon() noexcept {
-    const std::lock_guard lock(mutex_);
-    is_suspended_ = false;
-    give_up();
 }
 
 }  // namespace detail

@@ -68,19 +68,6 @@ SAKE_INLINE void ChannelWait::end() {
     waiter_.leave(line_);
 }
 
-SAKE_INLINE bool ChannelWait::withdraw() noexcept {
-    const std::lock_guard lock(mutex_);
-    if (waiter_.is_awake()) return false;
-    waiter_.unlink();
-    return true;
-}
-
-SAKE_INLINE void ChannelWait::abandon() noexcept {
-    const std::lock_guard lock(mutex_);
-    is_suspended_ = false;
-    give_up();
-}
-
 }  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake
