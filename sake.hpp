@@ -166,6 +166,7 @@
 #include "sake/async/children_impl.hpp"
 #include "sake/async/descriptor_impl.hpp"
 #include "sake/async/fiber_set_impl.hpp"
+#include "sake/async/file_descriptor_impl.hpp"
 #include "sake/async/make_poller.hpp"
 #include "sake/async/poller_epoll.hpp"
 #include "sake/async/poller_kqueue.hpp"

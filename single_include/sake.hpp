@@ -220,6 +220,7 @@
 //   sake/async/children_impl.hpp
 //   sake/async/descriptor_impl.hpp
 //   sake/async/fiber_set_impl.hpp
+//   sake/async/file_descriptor_impl.hpp
 //   sake/async/posted_work_impl.hpp
 //   sake/async/reactor_impl.hpp
 //   sake/async/timer_impl.hpp
@@ -9914,11 +9915,6 @@ T bind_json(std::string_view body, const JsonLimits& limits, const Budget* memor
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
-
-// Not retried on EINTR: Linux has freed the number by then, and another thread may own it already.
-SAKE_INLINE void FileDescriptor::close() noexcept {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
 
 namespace sys {
 
@@ -28429,6 +28425,23 @@ SAKE_INLINE std::string FiberSet::describe_waits(Whose whose, std::string (*name
     if (count == 0) return whose == Whose::work ? "" : "no task waits";
     if (count > most) all.append(", and ").append(std::to_string(count - most)).append(" more");
     return std::to_string(count) + (count == 1 ? " task waits: " : " tasks wait: ") + all;
+}
+
+}  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/async/file_descriptor_impl.hpp ----
+
+// Definitions of file_descriptor.hpp: how a descriptor is closed.
+
+namespace sake {
+inline namespace SAKE_ABI {
+namespace detail {
+
+// Not retried on EINTR: Linux has freed the number by then, and another thread may own it already.
+SAKE_INLINE void FileDescriptor::close() noexcept {
+    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
 }
 
 }  // namespace detail

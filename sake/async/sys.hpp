@@ -34,11 +34,6 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-// Not retried on EINTR: Linux has freed the number by then, and another thread may own it already.
-SAKE_INLINE void FileDescriptor::close() noexcept {
-    if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-}
-
 namespace sys {
 
 #if defined(MSG_NOSIGNAL)
