@@ -108,9 +108,7 @@ class Reactor {
     /// Calls `report` with what was at work, and for how long, after a coroutine held the loop for `longest`
     /// or more. Measured with a grain of some milliseconds. In virtual time nothing is reported.
     void watch_stalls(detail::Clock::duration longest,
-                      detail::UniqueFunction<void(const void*, detail::Clock::duration)> report) {
-        if (!has_virtual_time_) meter_.watch(longest, std::move(report));
-    }
+                      detail::UniqueFunction<void(const void*, detail::Clock::duration)> report);
     /// What tells the tasks of this loop that a graceful stop has begun; see this_task::stop_token.
     void tell_stop_by(std::stop_token token) noexcept { stop_token_ = std::move(token); }
     [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
@@ -124,9 +122,7 @@ class Reactor {
     /// Which fibers wait, and for what: "2 tasks wait: GET / (main.cpp:12) for an event, ...".
     /// With `work`, only those whose work has a name.
     using Whose = detail::FiberSet::Whose;
-    [[nodiscard]] std::string describe_waits(Whose whose = Whose::all) const {
-        return fibers_.describe_waits(whose, meter_.name);
-    }
+    [[nodiscard]] std::string describe_waits(Whose whose = Whose::all) const;
     /// Looks whether what was at work has held the loop; after every coroutine, and where one starts others.
     void check_stall();
 
@@ -136,7 +132,7 @@ class Reactor {
 
     /// Where the failures go that nobody waits for: of detached tasks and posted work. Standard error at
     /// first.
-    void set_log(LogSink log) { log_ = std::move(log); }
+    void set_log(LogSink log);
 
     /// The one T of this reactor, made from it at the first call, for its thread: what a program would else
     /// keep in a global. It goes after the last fiber.
@@ -211,7 +207,7 @@ class Reactor {
     detail::ListNode end_listeners_;
 
     std::stop_token stop_token_;
-    LogSink log_ = log_to_stderr;
+    LogSink log_;
     detail::WorkMeter meter_;
 };
 

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <string>
 #include <utility>
 
 #include "sake/async/make_poller.hpp"
@@ -57,7 +58,8 @@ SAKE_INLINE Reactor::Reactor(detail::OwningPtr<detail::Poller> poller)
     : poller_(std::move(poller)),
       poller_needs_rearm_(poller_->needs_rearm()),
       has_virtual_time_(poller_->has_virtual_time()),
-      posted_watch_(*this, posted_.fd()) {
+      posted_watch_(*this, posted_.fd()),
+      log_(log_to_stderr) {
     poller_->attach(*this);
     events_.reserve(512);
 }
@@ -81,6 +83,18 @@ SAKE_INLINE void Reactor::post(detail::UniqueFunction<void()> work) { posted_.ad
 SAKE_INLINE void Reactor::post(detail::Wait& wait) noexcept { posted_.add(wait); }
 
 SAKE_INLINE void Reactor::post(detail::PostedCall& call) noexcept { posted_.add(call); }
+
+SAKE_INLINE void Reactor::watch_stalls(
+    detail::Clock::duration longest,
+    detail::UniqueFunction<void(const void*, detail::Clock::duration)> report) {
+    if (!has_virtual_time_) meter_.watch(longest, std::move(report));
+}
+
+SAKE_INLINE std::string Reactor::describe_waits(Whose whose) const {
+    return fibers_.describe_waits(whose, meter_.name);
+}
+
+SAKE_INLINE void Reactor::set_log(LogSink log) { log_ = std::move(log); }
 
 SAKE_INLINE void Reactor::end_all() noexcept {
     try {

@@ -70,7 +70,7 @@ class JsonMembers {
     [[nodiscard]] const Json& value() const noexcept { return value_; }
 
   private:
-    Json value_ = Json::object();
+    Json value_;
 };
 
 /// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
