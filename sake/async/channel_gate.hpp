@@ -91,19 +91,7 @@ class ChannelWaiter : public ListNode {
     [[nodiscard]] bool is_awake() const noexcept { return is_awake_; }
 
     /// With a claim, unless there is nothing to wait for any more.
-    void wake(ChannelGate::Line& line, bool has_claim) noexcept {
-        unlink();
-        is_awake_ = true;
-        has_claim_ = has_claim;
-        if (has_claim) ++line.claims;
-        if (thread_ != nullptr) {
-            thread_->notify_one();
-        } else if (Reactor::current() == &coroutine_->reactor()) {
-            coroutine_->finish();
-        } else {
-            coroutine_->reactor().post(*coroutine_);
-        }
-    }
+    void wake(ChannelGate::Line& line, bool has_claim) noexcept;
     /// Makes use of the claim, or gives it up together with the place in line.
     void leave(ChannelGate::Line& line) noexcept {
         unlink();
@@ -116,29 +104,6 @@ class ChannelWaiter : public ListNode {
     bool is_awake_ = false;
     bool has_claim_ = false;
 };
-
-inline std::size_t ChannelGate::enter() noexcept {
-    const std::size_t entered = cell(size_);
-    ++size_;
-    wake_who_may_go();
-    return entered;
-}
-
-inline std::size_t ChannelGate::leave() noexcept {
-    const std::size_t left = first_;
-    if (++first_ == cells_) first_ = 0;
-    --size_;
-    wake_who_may_go();
-    return left;
-}
-
-inline void ChannelGate::wake_who_may_go() noexcept {
-    const auto first_of = [](Line& line) -> ChannelWaiter& {
-        return static_cast<ChannelWaiter&>(*line.waiters.next());
-    };
-    while (senders.waiters.is_linked() && may_send()) first_of(senders).wake(senders, !is_closed_);
-    while (receivers.waiters.is_linked() && may_receive()) first_of(receivers).wake(receivers, size_ > 0);
-}
 
 /// What the two awaits of a channel have in common: a place in line, and how it is given up.
 class ChannelWait : public Wait {
@@ -162,22 +127,10 @@ class ChannelWait : public Wait {
 
   protected:
     // Still suspended only where a thread ends in the middle of it.
-    ~ChannelWait() {
-        if (!is_suspended_) return;
-        const std::lock_guard lock(mutex_);
-        give_up();
-    }
+    ~ChannelWait();
 
     /// At the end of the wait, under the lock: now it need not wait. Throws Cancelled.
-    void end() {
-        if (!is_suspended_) return throw_if_cancelled();
-        is_suspended_ = false;
-        if (was_cancelled() || take_late_cancellation()) {
-            give_up();
-            throw Cancelled();
-        }
-        waiter_.leave(line_);
-    }
+    void end();
 
     std::mutex& mutex_;
 

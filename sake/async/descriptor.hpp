@@ -2,12 +2,10 @@
 // needs to be driven by the reactor. Sockets of our own are TcpStream.
 #pragma once
 
-#include <poll.h>
-
 #include <chrono>
 
-#include "sake/async/readiness.hpp"
-#include "sake/async/sleep.hpp"
+#include "sake/async/clock.hpp"
+#include "sake/async/poller.hpp"
 #include "sake/async/task.hpp"
 
 namespace sake {
@@ -27,23 +25,9 @@ inline constexpr bool is_duration<std::chrono::duration<Rep, Period>> = true;
 template <class T>
 concept Limit = is_duration<T>;
 
-// On a descriptor of its own, so that any number may wait for the same one, and closing it meanwhile ends
-// nothing but the connection.
-template <Limit L>
-Task<> wait_for_descriptor(int fd, short event, Readiness direction, L limit) {
-    Fiber& fiber = co_await current_fiber();
-    if (sys::is_ready(fd, event)) {
-        co_await its_turn();
-        co_return;
-    }
-    const TimePoint deadline = fiber.reactor().deadline_in(to_clock(limit));
-    const SysResult copy = sys::duplicate(fd);
-    if (!copy.ok()) throw_system_error(copy.error, "cannot watch a descriptor");
-    const FileDescriptor own(static_cast<int>(copy.value));
-    Watch watch(fiber.reactor(), own.get(), 0);
-    LimitedReadinessWait wait(watch, direction, deadline);
-    co_await wait;
-}
+// A template: see task.hpp.
+template <class Unused = void>
+Task<> wait_for_descriptor(int fd, Readiness direction, Clock::duration limit);
 
 }  // namespace detail
 
@@ -57,17 +41,17 @@ Task<> wait_for_descriptor(int fd, short event, Readiness direction, L limit) {
 ///     }
 template <detail::Limit L = detail::NoLimit>
 [[nodiscard]] Task<> readable(int fd, L limit = L::max()) {
-    return detail::wait_for_descriptor(fd, POLLIN, detail::readable, limit);
+    return detail::wait_for_descriptor(fd, detail::readable, detail::to_clock(limit));
 }
 
 /// Waits until `fd` takes bytes, or its connection has been made or has failed. Otherwise as `readable`.
 template <detail::Limit L = detail::NoLimit>
 [[nodiscard]] Task<> writable(int fd, L limit = L::max()) {
-    return detail::wait_for_descriptor(fd, POLLOUT, detail::writable, limit);
+    return detail::wait_for_descriptor(fd, detail::writable, detail::to_clock(limit));
 }
 
 /// Whether `readable` would not wait. On a connection that rests that means its end.
-[[nodiscard]] inline bool is_readable(int fd) noexcept { return detail::sys::is_ready(fd, POLLIN); }
+[[nodiscard]] bool is_readable(int fd) noexcept;
 
 }  // namespace SAKE_ABI
 }  // namespace sake

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sake/async/make_poller.hpp"
 #include "sake/async/poller.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/watch.hpp"

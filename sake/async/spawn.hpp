@@ -13,6 +13,7 @@
 #include "sake/async/reactor.hpp"
 #include "sake/async/sleep.hpp"
 #include "sake/async/task.hpp"
+#include "sake/base/platform.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "sake/async/file_descriptor.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/error.hpp"
 #include "sake/base/platform.hpp"
@@ -32,49 +33,6 @@
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
-
-/// What a system call gave: `value` where `error` is 0, else the errno.
-struct SysResult {
-    ssize_t value;
-    int error;
-
-    [[nodiscard]] bool ok() const noexcept { return error == 0; }
-    [[nodiscard]] bool would_block() const noexcept {
-        if constexpr (EWOULDBLOCK != EAGAIN) {
-            if (error == EWOULDBLOCK) return true;
-        }
-        return error == EAGAIN;
-    }
-};
-
-/// Owns one file descriptor and closes it.
-class FileDescriptor {
-  public:
-    FileDescriptor() = default;
-    explicit FileDescriptor(int fd) noexcept : fd_(fd) {}
-    FileDescriptor(FileDescriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    FileDescriptor& operator=(FileDescriptor&& other) noexcept {
-        if (this != &other) {
-            close();
-            fd_ = std::exchange(other.fd_, -1);
-        }
-        return *this;
-    }
-    ~FileDescriptor() { close(); }
-
-    [[nodiscard]] int get() const noexcept { return fd_; }
-    explicit operator bool() const noexcept { return fd_ >= 0; }
-    /// It is somebody else's to close.
-    [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
-
-    // Not retried on EINTR: Linux has freed the number by then, and another thread may own it already.
-    void close() noexcept {
-        if (fd_ >= 0) ::close(std::exchange(fd_, -1));
-    }
-
-  private:
-    int fd_ = -1;
-};
 
 namespace sys {
 

@@ -25,11 +25,7 @@ class Budget {
 
   private:
     friend class BudgetShare;
-    void tell_of_want() noexcept {
-        if (!warning_.take_turn(std::chrono::steady_clock::now(), std::chrono::seconds(10))) return;
-        log_quietly(log_, LogLevel::warning, "requests are refused or cut off for the moment: ",
-                    "together they hold Config::max_buffered bytes");
-    }
+    void tell_of_want() noexcept;
 
     std::size_t limit_;
     const LogSink& log_;

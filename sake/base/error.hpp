@@ -2,7 +2,6 @@
 // are status codes.
 #pragma once
 
-#include <cerrno>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -49,20 +48,10 @@ namespace detail {
 
 /// For `catch (...)`: what is being handled. The exception of no type by which pthread_exit unwinds the stack
 /// cannot be kept and must go on, so it is thrown again.
-[[nodiscard]] inline std::exception_ptr caught_exception() {
-    std::exception_ptr caught = std::current_exception();
-    if (!caught) throw;
-    return caught;
-}
+[[nodiscard]] std::exception_ptr caught_exception();
 
 /// A std::runtime_error with this text, to be thrown later; std::bad_alloc if memory for it is missing.
-[[nodiscard]] inline std::exception_ptr failure_of(const char* text) noexcept {
-    try {
-        throw std::runtime_error(text);
-    } catch (...) {
-        return std::current_exception();
-    }
-}
+[[nodiscard]] std::exception_ptr failure_of(const char* text) noexcept;
 
 /// The number that a program wrote. A size in the upper half of its type was negative before it was
 /// converted, except the largest, which means "no limit".
@@ -76,27 +65,22 @@ constexpr std::int64_t written_number(Number value) noexcept {
     }
 }
 
+[[noreturn]] void throw_too_small(std::int64_t smallest, std::int64_t number, const char* name,
+                                  const char* unit);
+
 /// Throws std::invalid_argument that names a number which is too small.
 template <std::integral Number>
 void demand_at_least(std::int64_t smallest, Number value, const char* name, const char* unit = "") {
     const std::int64_t number = written_number(value);
-    if (number >= smallest) return;
-    throw std::invalid_argument(std::string(name) + " must be at least " + std::to_string(smallest) + unit +
-                                ", not " + std::to_string(number) + unit);
+    if (number < smallest) throw_too_small(smallest, number, name, unit);
 }
 inline void demand_at_least(std::int64_t smallest, std::chrono::milliseconds value, const char* name) {
     demand_at_least(smallest, value.count(), name, " ms");
 }
 
 /// Throws "timed out after 5 s connecting to http://localhost:80", of these parts.
-[[noreturn]] inline void throw_timed_out(std::chrono::milliseconds limit, std::string_view doing,
-                                         std::string_view with) {
-    const auto count = limit.count();
-    const bool is_whole = count % 1000 == 0;
-    std::string what = "timed out after " + std::to_string(is_whole ? count / 1000 : count);
-    what.append(is_whole ? " s " : " ms ").append(doing).append(" ").append(with);
-    throw TimedOut(what);
-}
+[[noreturn]] void throw_timed_out(std::chrono::milliseconds limit, std::string_view doing,
+                                  std::string_view with);
 
 /// A limit as a T. Functions take limits as integers of any type, because only then the largest value of an
 /// unsigned type can be told from -1. What a T cannot hold is its largest value: no limit. Throws
@@ -110,17 +94,9 @@ template <std::integral T, std::integral Number>
 
 /// For names that the system takes up to their first NUL byte. Throws std::system_error where there is one
 /// in the midst, so that nothing happens to another file.
-inline void demand_no_nul(std::string_view name, std::string_view for_what = {}) {
-    const std::size_t nul = name.find('\0');
-    if (nul == std::string_view::npos) return;
-    throw std::system_error(
-        std::make_error_code(std::errc::invalid_argument),
-        std::string(for_what).append(name.substr(0, nul)) + "\\0: a name with a NUL byte in it");
-}
+void demand_no_nul(std::string_view name, std::string_view for_what = {});
 
-[[noreturn]] inline void throw_system_error(int error, const std::string& what) {
-    throw std::system_error(error, std::generic_category(), what);
-}
+[[noreturn]] void throw_system_error(int error, const std::string& what);
 
 }  // namespace detail
 }  // namespace SAKE_ABI

@@ -10,8 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "sake/base/error.hpp"
-#include "sake/base/standard_error.hpp"
+#include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -31,44 +30,16 @@ using LogSink = std::function<void(LogLevel, std::string_view)>;
 
 /// Appends `text` with control bytes (line feeds, escapes, DEL) as \xNN, so that a peer's bytes stay on their
 /// line.
-inline void append_escaped(std::string& out, std::string_view text) {
-    constexpr char hex[] = "0123456789abcdef";
-    for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (byte >= 0x20 && byte != 0x7f) {
-            out += c;
-        } else {
-            out += {'\\', 'x', hex[byte >> 4U], hex[byte & 15U]};
-        }
-    }
-}
+void append_escaped(std::string& out, std::string_view text);
 
 /// Logs `what` and `why` as one line, and whatever fails on the way (no memory, a sink that throws) loses
 /// that line and nothing else.
-inline void log_quietly(const LogSink& sink, LogLevel level, std::string_view what,
-                        std::string_view why) noexcept {
-    try {
-        std::string line(what);
-        append_escaped(line, why);
-        sink(level, line);
-    } catch (...) {
-        // There is nowhere left to report it.
-    }
-}
+void log_quietly(const LogSink& sink, LogLevel level, std::string_view what, std::string_view why) noexcept;
 
 namespace detail {
 
 /// Logs what an exception says. A cancellation is not logged.
-inline void log_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept {
-    try {
-        std::rethrow_exception(exception);
-    } catch (const Cancelled&) {
-    } catch (const std::exception& error) {
-        log_quietly(log, LogLevel::error, what, error.what());
-    } catch (...) {
-        log_quietly(log, LogLevel::error, what, "an exception that is not a std::exception");
-    }
-}
+void log_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
 
 /// For a line that a flood must not repeat without end.
 class PacedWarning {
@@ -91,13 +62,7 @@ class PacedWarning {
 /// room is lost, and the next one that finds room says how many were. What has the number of standard error
 /// and is not it, since the program has closed that, is not written to. To send the lines elsewhere while
 /// the program runs, use dup2 with a pipe, a terminal, or a file opened for appending, or freopen with "a".
-inline void log_to_stderr(LogLevel level, std::string_view text) {
-    std::string line = "sake: ";
-    if (level != LogLevel::info) line.append(to_string(level)).append(": ");
-    append_escaped(line, text);
-    line += '\n';
-    detail::standard_error.write_line(line);
-}
+void log_to_stderr(LogLevel level, std::string_view text);
 
 }  // namespace SAKE_ABI
 }  // namespace sake

@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "sake/base/platform.hpp"
+#include "sake/base/text.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -18,9 +19,8 @@ namespace detail {
 
 #if SAKE_HAS_FLOAT_FROM_CHARS
 
-/// The whole text as a number, as std::from_chars reads it; false if it is none, or none that T can hold.
 template <std::floating_point T>
-[[nodiscard]] bool parse_float(std::string_view text, T& value) noexcept {
+[[nodiscard]] bool parse_finite(std::string_view text, T& value) noexcept {
     const char* const end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
     return !text.empty() && error == std::errc() && stop == end && std::isfinite(value);
@@ -53,7 +53,7 @@ inline bool is_float_text(std::string_view text) noexcept {
 }
 
 template <std::floating_point T>
-[[nodiscard]] bool parse_float(std::string_view text, T& value) {
+[[nodiscard]] bool parse_finite(std::string_view text, T& value) {
     if (!is_float_text(text)) return false;
     static const locale_t plain = ::newlocale(LC_ALL_MASK, "C", locale_t{});
     const std::string terminated(text);
@@ -69,6 +69,10 @@ template <std::floating_point T>
 }
 
 #endif
+
+SAKE_INLINE bool parse_float(std::string_view text, float& value) { return parse_finite(text, value); }
+SAKE_INLINE bool parse_float(std::string_view text, double& value) { return parse_finite(text, value); }
+SAKE_INLINE bool parse_float(std::string_view text, long double& value) { return parse_finite(text, value); }
 
 }  // namespace detail
 }  // namespace SAKE_ABI

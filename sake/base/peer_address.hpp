@@ -1,16 +1,14 @@
 // The address of a peer in a few bytes, since every connection keeps one.
 #pragma once
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <array>
 #include <cstdint>
-#include <cstring>
 #include <string>
 
 #include "sake/base/version.hpp"
+
+struct in6_addr;
+struct sockaddr_storage;
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -20,18 +18,7 @@ namespace detail {
 class PeerAddress {
   public:
     PeerAddress() = default;
-    explicit PeerAddress(const sockaddr_storage& address) noexcept {
-        if (address.ss_family == AF_INET) {
-            sockaddr_in v4{};
-            std::memcpy(&v4, &address, sizeof v4);
-            std::memcpy(bytes_.data(), &v4.sin_addr, 4);
-            family_ = Family::v4;
-        } else if (address.ss_family == AF_INET6) {
-            sockaddr_in6 v6{};
-            std::memcpy(&v6, &address, sizeof v6);
-            take_v6(v6.sin6_addr);
-        }
-    }
+    explicit PeerAddress(const sockaddr_storage& address) noexcept;
 
     /// This machine: 127.0.0.1.
     [[nodiscard]] static PeerAddress loopback() noexcept {
@@ -43,22 +30,13 @@ class PeerAddress {
     }
 
     /// "127.0.0.1", "2001:db8::1" or "unix".
-    [[nodiscard]] std::string to_string() const {
-        if (family_ == Family::local) return "unix";
-        char text[INET6_ADDRSTRLEN] = {};
-        ::inet_ntop(family_ == Family::v4 ? AF_INET : AF_INET6, bytes_.data(), text, sizeof text);
-        return text;
-    }
+    [[nodiscard]] std::string to_string() const;
 
   private:
     enum class Family : std::uint8_t { local, v4, v6 };
 
     // A socket for both versions shows an IPv4 client as ::ffff:a.b.c.d.
-    void take_v6(const in6_addr& address) noexcept {
-        const bool mapped = IN6_IS_ADDR_V4MAPPED(&address) != 0;
-        family_ = mapped ? Family::v4 : Family::v6;
-        std::memcpy(bytes_.data(), address.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
-    }
+    void take_v6(const in6_addr& address) noexcept;
 
     std::array<std::uint8_t, 16> bytes_{};
     Family family_ = Family::local;

@@ -13,6 +13,7 @@
 #include "sake/base/array.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/client/client_request.hpp"
+#include "sake/client/client_response.hpp"
 #include "sake/client/url.hpp"
 #include "sake/io/connect.hpp"
 #include "sake/io/tcp_stream.hpp"
@@ -24,14 +25,11 @@ namespace detail {
 
 /// A Pool for each origin. For one reactor at a time. The client, its requests and its streams share it, so
 /// that a request goes on when the client is destroyed, and the last of them closes the connections.
-class ClientConnections final : public sake::detail::Counted, sake::detail::ReactorEndListener {
+class ClientConnections final : public SharedConnections, sake::detail::ReactorEndListener {
   public:
     using Connections = Pool<TcpStream>;
 
     explicit ClientConnections(const ClientOptions& chosen) noexcept : options(chosen) {}
-    ClientConnections(const ClientConnections&) = delete;
-    ClientConnections& operator=(const ClientConnections&) = delete;
-    ~ClientConnections() = default;
 
     const ClientOptions options;
 
@@ -43,7 +41,7 @@ class ClientConnections final : public sake::detail::Counted, sake::detail::Reac
     /// if none may be kept.
     [[nodiscard]] bool make_room() noexcept;
 
-    [[nodiscard]] int idle() const noexcept {
+    [[nodiscard]] int idle() const noexcept override {
         int count = 0;
         for (const Origin& each : origins_) count += each.connections->idle();
         return count;

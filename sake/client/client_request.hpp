@@ -4,23 +4,17 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
-#include <functional>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "sake/async/task.hpp"
-#include "sake/base/array.hpp"
-#include "sake/base/error.hpp"
 #include "sake/base/function.hpp"
-#include "sake/base/json_writer.hpp"
+#include "sake/base/json.hpp"
 #include "sake/base/version.hpp"
 #include "sake/client/url.hpp"
 #include "sake/http/headers.hpp"
-#include "sake/http/message.hpp"
-#include "sake/http1/writer.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -51,53 +45,6 @@ struct ClientOptions {
     int max_redirects = 10;
 };
 
-namespace detail {
-
-inline void demand_valid(const ClientOptions& options) {
-    using sake::detail::demand_at_least;
-    demand_at_least(1, options.max_connections_per_origin, "http::ClientOptions::max_connections_per_origin");
-    demand_at_least(0, options.max_idle_connections, "http::ClientOptions::max_idle_connections");
-    demand_at_least(1, options.acquire_timeout, "http::ClientOptions::acquire_timeout");
-    demand_at_least(1, options.idle_timeout, "http::ClientOptions::idle_timeout");
-    demand_at_least(1, options.connect_timeout, "http::ClientOptions::connect_timeout");
-    demand_at_least(1, options.write_timeout, "http::ClientOptions::write_timeout");
-    demand_at_least(1, options.response_timeout, "http::ClientOptions::response_timeout");
-    demand_at_least(1, options.read_timeout, "http::ClientOptions::read_timeout");
-    demand_at_least(16, options.max_status_line, "http::ClientOptions::max_status_line");
-    demand_at_least(2, options.max_header_block, "http::ClientOptions::max_header_block");
-    demand_at_least(0, options.max_header_count, "http::ClientOptions::max_header_count");
-    demand_at_least(0, options.max_body, "http::ClientOptions::max_body");
-    demand_at_least(0, options.max_redirects, "http::ClientOptions::max_redirects");
-}
-
-inline sake::detail::http1::HeadLimits head_limits(const ClientOptions& options) noexcept {
-    return {options.max_status_line, options.max_header_block,
-            static_cast<std::size_t>(options.max_header_count)};
-}
-
-/// Whether only the client may set a field: it decides the framing, speaks for the connection, or asks for
-/// what no Client understands.
-inline bool is_own_field(std::string_view name) noexcept {
-    if (sake::detail::is_framing_field(name)) return true;
-    for (const std::string_view own : {"host", "expect", "te", "proxy-connection", "http2-settings"}) {
-        if (iequals(name, own)) return true;
-    }
-    return false;
-}
-
-/// Whether a field describes the body of its request, so that it is nothing without the body (RFC 9110
-/// section 15.4, RFC 9530).
-inline bool is_about_body(std::string_view name) noexcept {
-    constexpr std::string_view content = "content-";
-    if (iequals(name.substr(0, content.size()), content)) return true;
-    for (const std::string_view other : {"digest", "repr-digest", "last-modified"}) {
-        if (iequals(name, other)) return true;
-    }
-    return false;
-}
-
-}  // namespace detail
-
 /// A JSON object of a few members, for a call that is awaited where it is made. g++ 12 compiles no
 /// `Json{{...}}` there ("array used as initializer"); a Json with a name of its own, and this, it does.
 ///
@@ -118,16 +65,12 @@ class JsonMembers {
     };
 
     JsonMembers(Member a, Member b = {}, Member c = {}, Member d = {}, Member e = {}, Member f = {},
-                Member g = {}, Member h = {}) {
-        for (Member* const each : {&a, &b, &c, &d, &e, &f, &g, &h}) {
-            if (each->name_) value_[*std::move(each->name_)] = std::move(each->value_);
-        }
-    }
+                Member g = {}, Member h = {});
 
     [[nodiscard]] const Json& value() const noexcept { return value_; }
 
   private:
-    Json value_ = Json::object();
+    Json value_;
 };
 
 /// A request to be sent. Everything in it is checked when it is set: std::invalid_argument says what is
@@ -141,34 +84,15 @@ class Request {
     /// Gives the body piece by piece; an empty piece is its end.
     using Source = sake::detail::UniqueFunction<Task<std::string>()>;
 
-    Request(std::string method, std::string_view url) : method_(std::move(method)), url_(parse_url(url)) {
-        if (!is_token(method_) || method_ == "CONNECT")
-            throw std::invalid_argument("http::Request: bad method");
-    }
+    Request(std::string method, std::string_view url);
 
     /// Appends key=value to the query, encoded.
-    Request& query(std::string_view key, std::string_view value) {
-        url_.target += url_.target.find('?') == std::string::npos ? '?' : '&';
-        url_.target += encode(key) + "=" + encode(value);
-        return *this;
-    }
+    Request& query(std::string_view key, std::string_view value);
     /// Sets a field. Host, those that decide the framing, and those that speak for the connection (Upgrade,
     /// TE and the like) are the client's own.
-    Request& header(std::string_view name, std::string_view value) {
-        if (detail::is_own_field(name)) {
-            throw std::invalid_argument("http::Request: the client itself decides on " + std::string(name));
-        }
-        headers_.set(name, value);
-        return *this;
-    }
-    Request& body(std::string bytes, std::string_view content_type) {
-        headers_.set("Content-Type", content_type);
-        body_ = std::move(bytes);
-        source_ = {};
-        has_body_ = true;
-        return *this;
-    }
-    Request& json(const Json& value) { return body(dump_json(value), "application/json"); }
+    Request& header(std::string_view name, std::string_view value);
+    Request& body(std::string bytes, std::string_view content_type);
+    Request& json(const Json& value);
     /// Sends the body as it comes from `source`, a coroutine; chunked. Such a request is neither repeated nor
     /// redirected.
     template <class F>
@@ -187,25 +111,11 @@ class Request {
     friend class Client;
 
     // What may stand in a segment, less what means something in a query.
-    static std::string encode(std::string_view text) {
-        std::string out;
-        for (const char c : percent_encode(text)) {
-            if (c == '&' || c == '=' || c == '+') {
-                out += c == '&' ? "%26" : c == '=' ? "%3D" : "%2B";
-            } else {
-                out += c;
-            }
-        }
-        return out;
-    }
+    static std::string encode(std::string_view text);
 
     [[nodiscard]] bool is_streamed() const noexcept { return static_cast<bool>(source_); }
     /// Whether sending it twice is as good as once (RFC 9110 section 9.2.2).
-    [[nodiscard]] bool is_repeatable() const noexcept {
-        const sake::detail::Method known = sake::detail::method_from(method_);
-        return !is_streamed() && known != sake::detail::Method::post &&
-               known != sake::detail::Method::patch && known != sake::detail::Method::other;
-    }
+    [[nodiscard]] bool is_repeatable() const noexcept;
 
     template <class AnyResponse>
     [[nodiscard]] bool is_redirected_by(const AnyResponse& response) const noexcept {
@@ -214,46 +124,12 @@ class Request {
         return asks && !is_streamed() && response.headers.contains("Location");
     }
 
-    [[nodiscard]] std::string head() const {
-        using sake::detail::http1::BodyLine;
-        const bool wants_length = has_body_ || method_ == "POST" || method_ == "PUT" || method_ == "PATCH";
-        sake::detail::http1::RequestTerms terms;
-        terms.method = method_;
-        terms.target = url_.target;
-        terms.host = url_.authority;
-        terms.user_agent = "sake/" SAKE_VERSION;
-        terms.body = is_streamed() ? BodyLine::chunked : wants_length ? BodyLine::length : BodyLine::none;
-        terms.content_length = body_.size();
-        sake::detail::ByteBuffer head;
-        sake::detail::http1::append_request_head(head, terms, headers_);
-        return std::string(head.view());
-    }
+    [[nodiscard]] std::string head() const;
 
     /// Makes it the request that a redirect asks for (RFC 9110 section 15.4).
-    void follow(int status, std::string_view location) {
-        Url next = resolve_url(url_, location);
-        // Credentials are for whom they were meant.
-        if (next.authority != url_.authority) {
-            for (const std::string_view secret : {"Authorization", "Cookie", "Proxy-Authorization"}) {
-                headers_.remove(secret);
-            }
-        }
-        url_ = std::move(next);
-        const bool drops_body = status == 303 || ((status == 301 || status == 302) && method_ == "POST");
-        if (!drops_body) return;
-        if (method_ != "HEAD") method_ = "GET";
-        drop_body();
-    }
+    void follow(int status, std::string_view location);
 
-    void drop_body() {
-        sake::detail::Array<std::string> gone;
-        for (const auto& [name, value] : headers_) {
-            if (detail::is_about_body(name)) gone.push_back(std::string(name));
-        }
-        for (const std::string& name : gone) headers_.remove(name);
-        body_.clear();
-        has_body_ = false;
-    }
+    void drop_body();
 
     std::string method_;
     Url url_;

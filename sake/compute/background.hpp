@@ -19,6 +19,8 @@
 #include "sake/async/spawn.hpp"
 #include "sake/async/sync.hpp"
 #include "sake/async/task.hpp"
+#include "sake/base/error.hpp"
+#include "sake/base/function.hpp"
 #include "sake/compute/worker_pool.hpp"
 
 namespace sake {
@@ -29,44 +31,23 @@ namespace detail {
 /// goes when no work of this reactor is left in the pool.
 class BackgroundPlace {
   public:
-    explicit BackgroundPlace(WorkerPool& pool) : pool_(pool), turns_(pool.size() + queue_limit) {}
+    explicit BackgroundPlace(WorkerPool& pool);
     BackgroundPlace(const BackgroundPlace&) = delete;
     BackgroundPlace& operator=(const BackgroundPlace&) = delete;
-    ~BackgroundPlace() {
-        std::unique_lock lock(mutex_);
-        emptied_.wait(lock, [this] { return jobs_ == 0; });
-    }
+    ~BackgroundPlace();
 
     static constexpr int queue_limit = 256;
 
     [[nodiscard]] Semaphore& turns() noexcept { return turns_; }
 
     /// For the holder of a turn: for so many the pool has room.
-    void submit(PoolJob& job) {
-        enter();
-        try {
-            pool_.lend_job(job);
-        } catch (...) {
-            leave();
-            throw;
-        }
-    }
-    bool withdraw(PoolJob& job) {
-        if (!pool_.withdraw(job)) return false;
-        leave();
-        return true;
-    }
+    void submit(PoolJob& job);
+    bool withdraw(PoolJob& job);
     /// A job has ended: the last that it may say.
-    void leave() noexcept {
-        const std::lock_guard lock(mutex_);
-        if (--jobs_ == 0) emptied_.notify_one();
-    }
+    void leave() noexcept;
 
   private:
-    void enter() noexcept {
-        const std::lock_guard lock(mutex_);
-        ++jobs_;
-    }
+    void enter() noexcept;
 
     WorkerPool& pool_;
     Semaphore turns_;

@@ -2,83 +2,14 @@
 // machine has.
 #pragma once
 
-#include <fcntl.h>
-
-#include <algorithm>
-#include <cstddef>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <thread>
-
-#include "sake/async/sys_files.hpp"
-#include "sake/base/platform.hpp"
-#include "sake/base/text.hpp"
+#include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
-namespace detail {
-
-/// The beginning of a small file; empty if it cannot be read.
-inline std::string read_small_file(const std::string& path) {
-    const FileDescriptor file(static_cast<int>(sys::open(path.c_str(), O_RDONLY).value));
-    if (!file) return {};
-    std::string text(4096, '\0');
-    const SysResult result = sys::read(file.get(), text.data(), text.size());
-    text.resize(result.ok() ? static_cast<std::size_t>(result.value) : 0);
-    return text;
-}
-
-/// The CPUs that a quota of cgroup v2 allows, rounded up: "150000 100000" is 2; nothing for "max" and what is
-/// no quota (Linux, Documentation/admin-guide/cgroup-v2.rst, cpu.max).
-inline std::optional<int> cpus_of_quota(std::string_view cpu_max) {
-    while (!cpu_max.empty() && cpu_max.back() == '\n') cpu_max.remove_suffix(1);
-    const std::size_t space = cpu_max.find(' ');
-    if (space == std::string_view::npos) return std::nullopt;
-    const auto quota = parse_number<std::int64_t>(cpu_max.substr(0, space));
-    const auto period = parse_number<std::int64_t>(cpu_max.substr(space + 1));
-    if (!quota || !period || *quota <= 0 || *period <= 0) return std::nullopt;
-    return static_cast<int>(std::min<std::int64_t>((*quota - 1) / *period + 1, 1 << 20));
-}
-
-/// The tightest quota of the cgroup that this process is in and of those around it. `root` is where cgroups
-/// are mounted and `membership` the text of /proc/self/cgroup.
-inline std::optional<int> cgroup_cpus(const std::string& root, std::string_view membership) {
-    std::optional<int> least;
-    const auto consider = [&](const std::string& folder) {
-        const std::optional<int> cpus = cpus_of_quota(read_small_file(folder + "/cpu.max"));
-        if (cpus && (!least || *cpus < *least)) least = cpus;
-    };
-    const std::size_t line = membership.find("0::/");  // the line of version 2
-    std::string_view path = line == std::string_view::npos ? std::string_view() : membership.substr(line + 3);
-    path = path.substr(0, path.find('\n'));
-    while (!path.empty()) {
-        consider(root + std::string(path));
-        path = path.substr(0, path.find_last_of('/'));
-    }
-    consider(root);
-    // Version 1 has two files, and a container sees its own group at the root.
-    const std::string quota = read_small_file(root + "/cpu/cpu.cfs_quota_us");
-    const std::string period = read_small_file(root + "/cpu/cpu.cfs_period_us");
-    const std::string both = quota.substr(0, quota.find('\n')) + " " + period.substr(0, period.find('\n'));
-    const std::optional<int> cpus = cpus_of_quota(both);
-    if (cpus && (!least || *cpus < *least)) least = cpus;
-    return least;
-}
-
-}  // namespace detail
 
 /// The CPUs that this process may use at the same time: those of its affinity, or fewer if a cgroup's quota
 /// says so. At least 1; 2 where the system does not tell.
-[[nodiscard]] inline int usable_cpus() {
-    int cpus = static_cast<int>(std::thread::hardware_concurrency());
-#if SAKE_HAS_EPOLL  // Linux
-    if (const int allowed = detail::sys::cpus_of_affinity(); allowed > 0) cpus = allowed;
-    const auto quota = detail::cgroup_cpus("/sys/fs/cgroup", detail::read_small_file("/proc/self/cgroup"));
-    if (quota) cpus = cpus > 0 ? std::min(cpus, *quota) : *quota;
-#endif
-    return cpus > 0 ? cpus : 2;
-}
+[[nodiscard]] int usable_cpus();
 
 }  // namespace SAKE_ABI
 }  // namespace sake

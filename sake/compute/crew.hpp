@@ -2,7 +2,6 @@
 // of the pool come to help while it lasts.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -11,10 +10,8 @@
 #include <exception>
 #include <mutex>
 #include <stop_token>
-#include <thread>
 #include <utility>
 
-#include "sake/base/error.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/compute/worker_pool.hpp"
 
@@ -44,27 +41,14 @@ class Crew {
     }
 
     /// To be asked while work is left: false once the call has failed or is to stop.
-    [[nodiscard]] bool goes_on() noexcept {
-        if (is_over()) return false;
-        if (!stop_.stop_requested()) return true;
-        note_failure(std::make_exception_ptr(Cancelled()));
-        return false;
-    }
+    [[nodiscard]] bool goes_on() noexcept;
 
     /// Whether it was found not to go on.
     [[nodiscard]] bool is_over() const noexcept { return is_over_.load(std::memory_order_relaxed); }
 
     /// To be called by those who take something and leave something: one more helper is called, if there are
     /// any. So helpers come one by one as long as there is work, and none for what is quickly done.
-    void call_help() noexcept {
-        if (!has_helpers_.load(std::memory_order_relaxed)) return;
-        const std::lock_guard lock(mutex_);
-        try {
-            has_helpers_ = call_one();
-        } catch (const std::exception&) {
-            has_helpers_ = false;  // without memory or threads for it the caller works alone
-        }
-    }
+    void call_help() noexcept;
 
     /// How many may be at it.
     [[nodiscard]] std::size_t size() const noexcept { return size_.load(std::memory_order_relaxed); }
@@ -89,66 +73,21 @@ class Crew {
     };
 
     // Nothing passes it: a pthread_exit in the work, which the others could not survive, ends the process.
-    void take_part() noexcept {
-        try {
-            call_work_(work_);
-        } catch (...) {
-            note_failure(std::current_exception());
-        }
-    }
+    void take_part() noexcept;
 
-    void note_failure(std::exception_ptr failure) noexcept {
-        const std::lock_guard lock(mutex_);
-        if (!failure_) failure_ = std::move(failure);
-        is_over_ = true;
-        tell_all();
-    }
+    void note_failure(std::exception_ptr failure) noexcept;
 
     // False if there is none to call.
-    bool call_one() {
-        if (is_dismissed_) return false;
-        if (!helpers_) engage();
-        if (called_ == helpers_count_) return false;
-        Helper& helper = helpers_[called_];
-        helper.crew = this;
-        if (!pool_->lend_job(helper)) return false;
-        ++called_;
-        ++present_;
-        return true;
-    }
+    bool call_one();
 
-    void engage() {
-        if (pool_ == nullptr) pool_ = &process_pool();
-        helpers_count_ = static_cast<std::size_t>(pool_->size()) - 1;
-        helpers_ = OwningPtr<Helper[]>(new Helper[helpers_count_]);
-        size_ = helpers_count_ + 1;
-    }
+    void engage();
 
     // On the helper's thread, for the last time: when the lock is free, the crew may be gone.
-    void leave() noexcept {
-        const std::lock_guard lock(mutex_);
-        --present_;
-        tell_all();
-    }
+    void leave() noexcept;
 
-    void dismiss() noexcept {
-        {
-            const std::lock_guard lock(mutex_);
-            is_dismissed_ = true;
-            if (present_ == 0) return;
-        }
-        withdraw_calls();
-        // Who still works is about to end: sleeping and waking would often take longer.
-        for (int i = 0; i < 50 && present_ != 0; ++i) std::this_thread::yield();
-        std::unique_lock lock(mutex_);
-        changed_.wait(lock, [this] { return present_ == 0; });
-    }
+    void dismiss() noexcept;
 
-    void withdraw_calls() noexcept {
-        for (std::size_t i = 0; i < called_; ++i) {
-            if (pool_->withdraw(helpers_[i])) --present_;
-        }
-    }
+    void withdraw_calls() noexcept;
 
     const std::stop_token stop_;
     WorkerPool* pool_;
@@ -175,29 +114,13 @@ class Pace {
     static constexpr std::size_t most = 4096;
 
     /// Of so many that are left, to be shared by so many members.
-    [[nodiscard]] std::uint64_t next(std::uint64_t left, std::size_t members) noexcept {
-        adapt();
-        return std::min<std::uint64_t>(size_, std::max<std::uint64_t>(1, left / (4 * members)));
-    }
-    [[nodiscard]] std::size_t next() noexcept {
-        adapt();
-        return size_;
-    }
+    [[nodiscard]] std::uint64_t next(std::uint64_t left, std::size_t members) noexcept;
+    [[nodiscard]] std::size_t next() noexcept;
 
   private:
     using Clock = std::chrono::steady_clock;
 
-    void adapt() noexcept {
-        const Clock::time_point now = Clock::now();
-        const Clock::duration took = now - last_;
-        if (size_ == 0)
-            size_ = 1;
-        else if (took < std::chrono::microseconds(10))
-            size_ = std::min(2 * size_, most);
-        else if (took > std::chrono::microseconds(40))
-            size_ = std::max<std::size_t>(1, size_ / 2);
-        last_ = now;
-    }
+    void adapt() noexcept;
 
     std::size_t size_ = 0;
     Clock::time_point last_{};

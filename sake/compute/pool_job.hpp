@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstddef>
-#include <utility>
 
 #include "sake/base/owning_ptr.hpp"
 
@@ -44,34 +43,12 @@ class PoolQueue {
     [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    void push(PoolJob& job) noexcept {
-        job.next_ = nullptr;
-        (first_ == nullptr ? first_ : last_->next_) = &job;
-        last_ = &job;
-        ++size_;
-    }
+    void push(PoolJob& job) noexcept;
     /// The first; nullptr if there is none.
-    [[nodiscard]] PoolJob* pop() noexcept {
-        PoolJob* const job = first_;
-        if (job != nullptr) static_cast<void>(remove(*job));
-        return job;
-    }
+    [[nodiscard]] PoolJob* pop() noexcept;
     /// False if it is not here.
-    [[nodiscard]] bool remove(PoolJob& job) noexcept {
-        PoolJob* before = nullptr;
-        PoolJob* each = first_;
-        while (each != nullptr && each != &job) before = std::exchange(each, each->next_);
-        if (each == nullptr) return false;
-        (before == nullptr ? first_ : before->next_) = job.next_;
-        if (last_ == &job) last_ = before;
-        --size_;
-        return true;
-    }
-    void swap(PoolQueue& other) noexcept {
-        std::swap(first_, other.first_);
-        std::swap(last_, other.last_);
-        std::swap(size_, other.size_);
-    }
+    [[nodiscard]] bool remove(PoolJob& job) noexcept;
+    void swap(PoolQueue& other) noexcept;
 
   private:
     PoolJob* first_ = nullptr;

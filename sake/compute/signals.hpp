@@ -2,7 +2,6 @@
 // std::thread. A program that is started there inherits what is blocked, and must be able to be stopped.
 #pragma once
 
-#include <pthread.h>
 #include <signal.h>
 
 #include "sake/base/version.hpp"
@@ -15,15 +14,10 @@ namespace detail {
 /// whose reader has gone fails with EPIPE there, and does not end a server.
 class PipeSignalBlocked {
   public:
-    PipeSignalBlocked() noexcept {
-        sigset_t pipe;
-        ::sigemptyset(&pipe);
-        ::sigaddset(&pipe, SIGPIPE);
-        ::pthread_sigmask(SIG_BLOCK, &pipe, &previous_);
-    }
+    PipeSignalBlocked() noexcept;
     PipeSignalBlocked(const PipeSignalBlocked&) = delete;
     PipeSignalBlocked& operator=(const PipeSignalBlocked&) = delete;
-    ~PipeSignalBlocked() { ::pthread_sigmask(SIG_SETMASK, &previous_, nullptr); }
+    ~PipeSignalBlocked();
 
   private:
     sigset_t previous_{};

@@ -20,7 +20,6 @@
 
 #include "sake/async/reactor.hpp"
 #include "sake/async/spawn.hpp"
-#include "sake/async/sys.hpp"
 #include "sake/async/task.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/error.hpp"
@@ -168,19 +167,12 @@ auto spawn(F&& f, Args&&... args) {
     return thread::spawn(Name(""), std::forward<F>(f), std::forward<Args>(args)...);
 }
 
-inline Name::Name(std::string_view text) noexcept {
-    const auto is_inside_character = [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) == 0x80U; };
-    std::size_t size = text.size();
-    if (size >= text_.size()) {
-        size = text_.size() - 1;
-        while (size > 0 && is_inside_character(text[size])) --size;
-    }
-    text.copy(text_.data(), size);
-}
-
 }  // namespace thread
 
 namespace detail {
+
+/// An empty name leaves it as it is.
+void name_this_thread(const thread::Name& name) noexcept;
 
 /// The thread and what comes of it. Its address is known to the thread, so it stays where it is.
 template <class T>
@@ -203,7 +195,7 @@ class ThreadState {
     template <class F, class... Args>
     void start(thread::Name name, F&& f, Args&&... args) {
         const auto body = [this, name](std::stop_token stop, auto&& function, auto&&... arguments) -> void {
-            if (*name.c_str() != '\0') sys::set_thread_name(name.c_str());
+            name_this_thread(name);
             this->run(std::move(stop), std::move(function), std::move(arguments)...);
         };
         const PipeSignalBlocked no_pipe_signal;

@@ -126,7 +126,7 @@ Task<int> connect_socket(int fd, Address address) {
         // A Unix socket whose queue is full, and nothing tells when it has room.
         co_await sleep(std::chrono::milliseconds(5));
     }
-    co_await wait_for_descriptor(fd, POLLOUT, writable, no_limit);
+    co_await wait_for_descriptor(fd, writable, no_limit);
     co_return sys::socket_error(fd);
 }
 
@@ -209,15 +209,22 @@ Task<TcpStream> connect_to(std::string host, std::uint16_t port, L limit) {
 
 }  // namespace detail
 
-template <detail::Limit L>
-Task<TcpStream> TcpStream::connect(std::string address, L limit) {
+template <class Unused>
+Task<TcpStream> TcpStream::connect_to(std::string address, detail::Clock::duration limit) {
     return detail::connect_to(std::move(address), limit);
 }
 
-template <detail::Limit L>
-Task<TcpStream> TcpStream::connect(std::string host, std::uint16_t port, L limit) {
+template <class Unused>
+Task<TcpStream> TcpStream::connect_to_host(std::string host, std::uint16_t port,
+                                           detail::Clock::duration limit) {
     return detail::connect_to(std::move(host), port, limit);
 }
+
+#if defined(SAKE_IMPLEMENTATION)
+template Task<TcpStream> TcpStream::connect_to<void>(std::string, detail::Clock::duration);
+template Task<TcpStream> TcpStream::connect_to_host<void>(std::string, std::uint16_t,
+                                                          detail::Clock::duration);
+#endif
 
 }  // namespace SAKE_ABI
 }  // namespace sake

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "sake/async/file_descriptor.hpp"
 #include "sake/async/poller.hpp"
-#include "sake/async/sys.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

@@ -18,6 +18,7 @@
 #include "sake/app/errors.hpp"
 #include "sake/app/observers.hpp"
 #include "sake/app/route_table.hpp"
+#include "sake/async/make_poller.hpp"
 #include "sake/async/readiness.hpp"
 #include "sake/async/spawn.hpp"
 #include "sake/base/owning_list.hpp"
