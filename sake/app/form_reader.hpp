@@ -13,8 +13,8 @@
 #include <utility>
 
 #include "sake/app/call_limits.hpp"
-#include "sake/app/form.hpp"
-#include "sake/app/problem.hpp"
+#include "sake/app/form_impl.hpp"
+#include "sake/app/problem_impl.hpp"
 #include "sake/base/budget.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/text.hpp"
