@@ -13,8 +13,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "sake/app/request.hpp"
-#include "sake/app/response.hpp"
+#include "sake/app/request_headers.hpp"
+#include "sake/app/response_view.hpp"
 #include "sake/async/task.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/json.hpp"

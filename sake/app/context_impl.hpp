@@ -23,8 +23,8 @@
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer_impl.hpp"
 #include "sake/base/text.hpp"
-#include "sake/http/cookie.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/cookie_impl.hpp"
+#include "sake/http/uri_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

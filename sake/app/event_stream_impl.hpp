@@ -22,7 +22,7 @@
 #include "sake/base/cast.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/http/event_text.hpp"
-#include "sake/http/headers.hpp"
+#include "sake/http/headers_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

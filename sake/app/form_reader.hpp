@@ -20,7 +20,7 @@
 #include "sake/base/text.hpp"
 #include "sake/http/multipart.hpp"
 #include "sake/http/parameters.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/uri_impl.hpp"
 #include "sake/io/temporary_file.hpp"
 
 namespace sake {

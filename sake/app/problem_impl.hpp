@@ -13,7 +13,7 @@
 #include "sake/base/json_writer.hpp"
 #include "sake/base/json_writer_impl.hpp"
 #include "sake/base/owning_ptr.hpp"
-#include "sake/http/headers.hpp"
+#include "sake/http/headers_impl.hpp"
 #include "sake/http/message.hpp"
 
 namespace sake {

@@ -13,7 +13,7 @@
 #include "sake/base/text.hpp"
 #include "sake/http/message.hpp"
 #include "sake/http/slice.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/uri_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -114,5 +114,14 @@ SAKE_INLINE Slice Request::slice(std::string_view part) const noexcept {
 }
 
 }  // namespace detail
+
+SAKE_INLINE RequestHeaders::iterator RequestHeaders::begin() const noexcept {
+    return {request_->fields.data(), request_->base};
+}
+SAKE_INLINE RequestHeaders::iterator RequestHeaders::end() const noexcept {
+    return {request_->fields.data() + request_->fields.size(), request_->base};
+}
+SAKE_INLINE std::size_t RequestHeaders::size() const noexcept { return request_->fields.size(); }
+
 }  // namespace SAKE_ABI
 }  // namespace sake

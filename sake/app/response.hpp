@@ -5,13 +5,12 @@
 #include <string>
 #include <string_view>
 
+#include "sake/app/response_view.hpp"
 #include "sake/base/owning_ptr.hpp"
-#include "sake/http/headers.hpp"
+#include "sake/http/headers_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
-
-class Context;
 
 namespace detail {
 
@@ -90,27 +89,5 @@ class Response {
 };
 
 }  // namespace detail
-
-/// A response as it stands, for middleware that runs after the handler: see Context::response. Valid until
-/// the handler ends.
-class ResponseView {
-  public:
-    [[nodiscard]] int status() const noexcept { return response_->status; }
-    [[nodiscard]] std::string_view body() const noexcept { return response_->body; }
-    /// The fields that were set; those that the server makes, such as Content-Length and Date, are not among
-    /// them.
-    [[nodiscard]] const http::Headers& headers() const noexcept { return response_->headers; }
-    /// The type of the body; "" if there is none.
-    [[nodiscard]] std::string_view content_type() const noexcept {
-        return response_->headers.get("Content-Type").value_or(response_->content_type());
-    }
-
-  private:
-    friend class Context;
-    explicit ResponseView(const detail::Response& response) noexcept : response_(&response) {}
-
-    const detail::Response* response_;
-};
-
 }  // namespace SAKE_ABI
 }  // namespace sake

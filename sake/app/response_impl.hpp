@@ -13,7 +13,7 @@
 #include "sake/async/sys.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/text.hpp"
-#include "sake/http/headers.hpp"
+#include "sake/http/headers_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -102,5 +102,13 @@ SAKE_INLINE void Response::copy_type(const Response& other) {
 }
 
 }  // namespace detail
+
+SAKE_INLINE int ResponseView::status() const noexcept { return response_->status; }
+SAKE_INLINE std::string_view ResponseView::body() const noexcept { return response_->body; }
+SAKE_INLINE const http::Headers& ResponseView::headers() const noexcept { return response_->headers; }
+SAKE_INLINE std::string_view ResponseView::content_type() const noexcept {
+    return response_->headers.get("Content-Type").value_or(response_->content_type());
+}
+
 }  // namespace SAKE_ABI
 }  // namespace sake

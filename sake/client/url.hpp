@@ -16,7 +16,7 @@
 
 #include "sake/base/log.hpp"
 #include "sake/base/text.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/uri_impl.hpp"
 #include "sake/http1/request_parser.hpp"
 
 namespace sake {

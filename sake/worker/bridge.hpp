@@ -18,8 +18,8 @@
 #include "sake/app/route.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/text.hpp"
-#include "sake/http/headers.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/headers_impl.hpp"
+#include "sake/http/uri_impl.hpp"
 #include "sake/worker/document.hpp"
 
 namespace sake {
