@@ -198,5 +198,12 @@ struct Config {
     Config& with_log(LogSink sink) { return log = std::move(sink), *this; }
 };
 
+namespace detail {
+
+/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
+/// moment. Throws std::invalid_argument naming the first field that makes no sense.
+[[nodiscard]] Config settled(Config config);
+
+}  // namespace detail
 }  // namespace SAKE_ABI
 }  // namespace sake

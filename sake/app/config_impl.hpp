@@ -83,9 +83,7 @@ inline void validate(const Config& config) {
     if (!config.log) throw std::invalid_argument("Config::log must be callable");
 }
 
-/// The settings with which an engine works: ten years in place of "no limit", which the clock cannot add to a
-/// moment. Throws as `validate` does.
-[[nodiscard]] inline Config settled(Config config) {
+SAKE_INLINE Config settled(Config config) {
     validate(config);
     for (std::chrono::milliseconds* const each :
          {&config.worker_queue_timeout, &config.stall_warning, &config.keep_alive_timeout,
