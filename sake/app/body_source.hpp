@@ -45,7 +45,6 @@ SAKE_INLINE std::optional<std::string_view> ReadWait::await_resume() {
     static_cast<void>(call_.running());
     return piece_;
 }
-SAKE_INLINE void ReadWait::describe(std::string& out) const { out += "more of a request's body"; }
 
 // A body that came as a whole is one piece.
 inline std::optional<std::string_view> take_whole_body(Call& call) {
@@ -56,7 +55,7 @@ inline std::optional<std::string_view> take_whole_body(Call& call) {
     return body;
 }
 
-SAKE_INLINE bool ReadWait::try_now() {
+SAKE_INLINE bool ReadWait::try_read() {
     Call& call = call_.running();
     if (call.body_source != nullptr) {
         if (!call.body_source->try_read(piece_)) return false;
@@ -66,11 +65,11 @@ SAKE_INLINE bool ReadWait::try_now() {
     piece_ = take_whole_body(call);
     return true;
 }
-SAKE_INLINE TimePoint ReadWait::wake_later() { return call_.running().body_source->wait_for_more(*this); }
-SAKE_INLINE void ReadWait::stop_waiting() noexcept {
+SAKE_INLINE TimePoint ReadWait::listen_for_more() { return call_.running().body_source->wait_for_more(*this); }
+SAKE_INLINE void ReadWait::leave() noexcept {
     if (Call* const call = call_.get()) call->body_source->stop_waiting();
 }
-SAKE_INLINE TimePoint ReadWait::be_late() {
+SAKE_INLINE TimePoint ReadWait::give_up_body() {
     call_.running().body_source->give_up();
     return {};
 }

@@ -78,25 +78,24 @@ inline void begin_stream(Call& call, std::string_view content_type) {
 SAKE_INLINE WriteWait::~WriteWait() = default;
 
 SAKE_INLINE void WriteWait::await_resume() { throw_failure(); }
-SAKE_INLINE void WriteWait::describe(std::string& out) const { out += "a client to take an answer"; }
 
-SAKE_INLINE bool WriteWait::try_now() {
+SAKE_INLINE bool WriteWait::try_write() {
     if (bytes_.empty() && !is_held_up_) return true;
     Call& call = call_.running();
     prepare_stream(call);
     is_held_up_ = !call.answerer->write(bytes_);
     return !is_held_up_;
 }
-SAKE_INLINE TimePoint WriteWait::wake_later() { return call_.running().answerer->wait_for_room(*this); }
-SAKE_INLINE void WriteWait::stop_waiting() noexcept {
+SAKE_INLINE TimePoint WriteWait::listen_for_room() { return call_.running().answerer->wait_for_room(*this); }
+SAKE_INLINE void WriteWait::leave() noexcept {
     if (Call* const call = call_.get()) call->answerer->stop_waiting();
 }
-SAKE_INLINE void WriteWait::give_up_rest() noexcept {
+SAKE_INLINE void WriteWait::break_off() noexcept {
     Call* const call = call_.get();
     if (call == nullptr || bytes_.empty()) return;
     if (bytes_.size() < size_ || call->answerer->owes()) call->answerer->break_off();
 }
-SAKE_INLINE TimePoint WriteWait::be_late() { return call_.running().answerer->prolong_or_give_up(); }
+SAKE_INLINE TimePoint WriteWait::prolong() { return call_.running().answerer->prolong_or_give_up(); }
 
 }  // namespace detail
 

@@ -21,7 +21,9 @@ class ClientWait : public Wait, private Timer {
     class Signal final : public Resumable {
       public:
         explicit Signal(ClientWait& wait) noexcept : wait_(wait) {}
-        SAKE_INLINE void resume() override;
+        void resume() override {
+            if (wait_.is_waiting()) wait_.go_on();
+        }
         void expect() noexcept { begin_waiting(); }
 
       private:
@@ -60,8 +62,7 @@ class ClientWait : public Wait, private Timer {
     /// It ends without having gone all the way: it is cancelled, it fails, or the handlers have ended.
     virtual void give_up_rest() noexcept {}
     /// The client has not done its part in time. Returns until when it has more of it. If it has none,
-    /// returns
-    /// {} and arranges that the fiber is cancelled, or throws.
+    /// returns {} and arranges that the fiber is cancelled, or throws.
     virtual TimePoint be_late() = 0;
 
     /// For await_resume.
@@ -74,7 +75,11 @@ class ClientWait : public Wait, private Timer {
     /// In a handler of what was thrown while it listens.
     void end_by_failure() noexcept;
     void unlisten() noexcept;
-    SAKE_INLINE bool withdraw() noexcept override;
+    void give_up() noexcept;
+    bool withdraw() noexcept override {
+        give_up();
+        return true;
+    }
     static void time_is_up(Timer& timer) noexcept;
 
     Signal signal_;

@@ -13,10 +13,6 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-SAKE_INLINE void ClientWait::Signal::resume() {
-    if (wait_.is_waiting()) wait_.go_on();
-}
-
 SAKE_INLINE void ClientWait::call_has_ended() noexcept {
     is_listening_ = false;
     reactor().deadlines().cancel(*this);
@@ -68,10 +64,9 @@ SAKE_INLINE void ClientWait::unlisten() noexcept {
     stop_waiting();
 }
 
-SAKE_INLINE bool ClientWait::withdraw() noexcept {
+SAKE_INLINE void ClientWait::give_up() noexcept {
     if (is_listening_) give_up_rest();
     unlisten();
-    return true;
 }
 
 SAKE_INLINE void ClientWait::time_is_up(Timer& timer) noexcept {

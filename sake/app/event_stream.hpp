@@ -38,14 +38,21 @@ class [[nodiscard]] EventWait final : public ClientWait {
     EventWait& operator=(const EventWait&) = delete;
     ~EventWait();
     void await_resume();
-    SAKE_INLINE void describe(std::string& out) const override;
+    void describe(std::string& out) const override { out += "a client to take an event"; }
 
   private:
-    SAKE_INLINE bool try_now() override;
-    SAKE_INLINE TimePoint wake_later() override;
-    SAKE_INLINE void stop_waiting() noexcept override;
-    SAKE_INLINE void give_up_rest() noexcept override;
-    SAKE_INLINE TimePoint be_late() override;
+    bool try_now() override { return try_write(); }
+    TimePoint wake_later() override { return listen_for_room(); }
+    void stop_waiting() noexcept override { leave(); }
+    void give_up_rest() noexcept override { break_off(); }
+    TimePoint be_late() override { return prolong(); }
+
+    // What the virtual functions do. They stay in the class, so that its vtable is where it is used.
+    bool try_write();
+    TimePoint listen_for_room();
+    void leave() noexcept;
+    void break_off() noexcept;
+    TimePoint prolong();
 
     const CountedPtr<EventSender> sender_;
     const EventBytes events_;

@@ -131,24 +131,23 @@ SAKE_INLINE EventWait::EventWait(CountedPtr<EventSender> sender, EventBytes&& ev
 SAKE_INLINE EventWait::~EventWait() = default;
 
 SAKE_INLINE void EventWait::await_resume() { throw_failure(); }
-SAKE_INLINE void EventWait::describe(std::string& out) const { out += "a client to take an event"; }
 
-SAKE_INLINE bool EventWait::try_now() { return events_.text.empty() || sender_->write(left_, events_.retry); }
-SAKE_INLINE TimePoint EventWait::wake_later() {
+SAKE_INLINE bool EventWait::try_write() { return events_.text.empty() || sender_->write(left_, events_.retry); }
+SAKE_INLINE TimePoint EventWait::listen_for_room() {
     Answerer& answerer = *sender_->call().running().answerer;
     sender_->set_waiting(true);
     return answerer.wait_for_room(*this);
 }
-SAKE_INLINE void EventWait::stop_waiting() noexcept {
+SAKE_INLINE void EventWait::leave() noexcept {
     sender_->set_waiting(false);
     if (Call* const call = sender_->call().get()) call->answerer->stop_waiting();
 }
-SAKE_INLINE void EventWait::give_up_rest() noexcept {
+SAKE_INLINE void EventWait::break_off() noexcept {
     Call* const call = sender_->call().get();
     if (call == nullptr || left_.empty()) return;
     if (left_.size() < events_.text.size() || call->answerer->owes()) call->answerer->break_off();
 }
-SAKE_INLINE TimePoint EventWait::be_late() {
+SAKE_INLINE TimePoint EventWait::prolong() {
     return sender_->call().running().answerer->prolong_or_give_up();
 }
 

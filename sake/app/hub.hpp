@@ -205,9 +205,10 @@ class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
         return true;
     }
     [[nodiscard]] std::optional<HubMessage> await_resume();
-    [[nodiscard]] SAKE_INLINE bool is_served() const noexcept override;
+    [[nodiscard]] bool is_served() const noexcept override { return has_next(); }
 
   private:
+    [[nodiscard]] bool has_next() const noexcept;
     [[nodiscard]] bool must_wait() const noexcept;
     void find_group(Reactor& reactor);
     void enter_group() noexcept;

@@ -70,9 +70,9 @@ SAKE_INLINE std::optional<HubMessage> Subscription::NextWait::await_resume() {
     if (reader_->is_awaited) throw std::logic_error("Subscription: two coroutines wait for its next message");
     return take(*reader_);
 }
-SAKE_INLINE bool Subscription::NextWait::is_served() const noexcept { return reader_->is_served(); }
+SAKE_INLINE bool Subscription::NextWait::has_next() const noexcept { return reader_->is_served(); }
 SAKE_INLINE bool Subscription::NextWait::must_wait() const noexcept {
-    return reader_ != nullptr && !reader_->is_awaited && !is_served();
+    return reader_ != nullptr && !reader_->is_awaited && !has_next();
 }
 SAKE_INLINE void Subscription::NextWait::find_group(Reactor& reactor) {
     const auto& port = reactor.local<detail::HubPortOfReactor>().port;

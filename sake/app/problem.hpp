@@ -26,7 +26,11 @@ struct ProblemMembers {
     bool has_title = false;
 };
 
-struct GivenMembers;
+/// Members of a problem document as JSON, for those that are added to them. Only a program that gives some
+/// compiles JSON for it.
+struct GivenMembers : Counted {
+    virtual ~GivenMembers() = default;
+};
 
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
 /// detail the title stands for it.
@@ -43,11 +47,6 @@ std::string problem_body(int status, std::string_view detail, const ProblemMembe
 class HttpError : public std::exception {
   public:
     explicit HttpError(int status, std::string detail = {});
-    HttpError(const HttpError&);
-    HttpError(HttpError&&) noexcept;
-    HttpError& operator=(const HttpError&);
-    HttpError& operator=(HttpError&&) noexcept;
-    SAKE_INLINE ~HttpError() override;
 
     /// Sets a field of the answer, which replaces those of the same name. Throws std::invalid_argument on a
     /// byte that may not stand there, and for the fields that frame the message.
@@ -63,7 +62,7 @@ class HttpError : public std::exception {
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
     /// The problem document that is sent, as JSON.
     [[nodiscard]] std::string document() const;
-    [[nodiscard]] SAKE_INLINE const char* what() const noexcept override;
+    [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
     int status_;

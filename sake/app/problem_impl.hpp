@@ -20,11 +20,6 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Members of a problem document as JSON, for those that are added to them. Only a program that gives some
-/// compiles JSON for it.
-struct GivenMembers : Counted {
-    virtual ~GivenMembers() = default;
-};
 template <class Value>
 struct GivenMembersOf final : GivenMembers {
     Value object = Value::object();
@@ -48,11 +43,6 @@ SAKE_INLINE HttpError::HttpError(int status, std::string detail)
         throw std::invalid_argument("HttpError: " + std::to_string(status) + " is not an error status");
     }
 }
-SAKE_INLINE HttpError::HttpError(const HttpError&) = default;
-SAKE_INLINE HttpError::HttpError(HttpError&&) noexcept = default;
-SAKE_INLINE HttpError& HttpError::operator=(const HttpError&) = default;
-SAKE_INLINE HttpError& HttpError::operator=(HttpError&&) noexcept = default;
-SAKE_INLINE HttpError::~HttpError() = default;
 
 SAKE_INLINE HttpError& HttpError::header(std::string_view name, std::string_view value) {
     if (detail::is_framing_field(name)) {
@@ -62,7 +52,6 @@ SAKE_INLINE HttpError& HttpError::header(std::string_view name, std::string_view
     return *this;
 }
 SAKE_INLINE std::string HttpError::document() const { return detail::problem_body(status_, detail_, extra_); }
-SAKE_INLINE const char* HttpError::what() const noexcept { return detail_.c_str(); }
 
 template <std::same_as<Json> Value>
 HttpError& HttpError::with(const std::type_identity_t<Value>& members) {

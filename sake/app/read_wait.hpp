@@ -20,13 +20,19 @@ class [[nodiscard]] ReadWait final : public ClientWait {
     ReadWait& operator=(const ReadWait&) = delete;
     ~ReadWait();
     std::optional<std::string_view> await_resume();
-    SAKE_INLINE void describe(std::string& out) const override;
+    void describe(std::string& out) const override { out += "more of a request's body"; }
 
   private:
-    SAKE_INLINE bool try_now() override;
-    SAKE_INLINE TimePoint wake_later() override;
-    SAKE_INLINE void stop_waiting() noexcept override;
-    SAKE_INLINE TimePoint be_late() override;
+    bool try_now() override { return try_read(); }
+    TimePoint wake_later() override { return listen_for_more(); }
+    void stop_waiting() noexcept override { leave(); }
+    TimePoint be_late() override { return give_up_body(); }
+
+    // What the virtual functions do. They stay in the class, so that its vtable is where it is used.
+    bool try_read();
+    TimePoint listen_for_more();
+    void leave() noexcept;
+    TimePoint give_up_body();
 
     const CallHandle call_;
     std::optional<std::string_view> piece_;
