@@ -111,9 +111,10 @@ concept ReadableFromJson = requires(const Json& json) { json.get<T>(); };
 
 struct Call;
 
-/// The body of a call as JSON, within the limits, if there is memory for it. Throws HttpError.
+/// The body of a call as JSON, within the limits, if there is memory for it. Returns its size. Throws
+/// HttpError.
 template <class Value>
-void read_json_body(Call& call, Value& document);
+std::size_t read_json_body(Call& call, Value& document);
 
 /// What a document was made of, as its errors name it.
 struct DocumentNames {
@@ -151,15 +152,15 @@ T document_as(JsonOwner<>& document, std::size_t body_size, const DocumentNames&
 }
 
 template <class T>
-T bind_json(Call& call, std::string_view body) {
+T bind_json(Call& call) {
     static_assert(
         ReadableFromJson<T>,
         "ctx.bind<T>: nlohmann/json cannot make a T; put NLOHMANN_DEFINE_TYPE_INTRUSIVE(T, members...) "
         "into it, or write a from_json(const sake::Json&, T&), and a to_json(sake::Json&, const T&), without "
         "which its numbers are not checked");
     JsonOwner<> document;
-    read_json_body(call, document.value);
-    return document_as<T>(document, body.size(), names_of_json);
+    const std::size_t size = read_json_body(call, document.value);
+    return document_as<T>(document, size, names_of_json);
 }
 
 }  // namespace detail

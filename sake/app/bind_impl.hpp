@@ -117,13 +117,15 @@ Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* 
 }
 
 template <class Value>
-void read_json_body(Call& call, Value& document) {
+std::size_t read_json_body(Call& call, Value& document) {
     require_json_type(call.context.header("Content-Type"));
-    document = parse_body<Value>(call.body(), call.place.limits->json, call.place.memory);
+    const std::string_view body = call.body();
+    document = parse_body<Value>(body, call.place.limits->json, call.place.memory);
+    return body.size();
 }
 
 #if defined(SAKE_IMPLEMENTATION)
-template void read_json_body<Json>(Call& call, Json& document);
+template std::size_t read_json_body<Json>(Call& call, Json& document);
 #endif
 
 }  // namespace detail

@@ -56,7 +56,7 @@ T Context::param(std::string_view name, std::type_identity_t<T> fallback) {
 
 template <class T>
 T Context::bind() const {
-    return detail::bind_json<T>(*call_, body());
+    return detail::bind_json<T>(*call_);
 }
 
 // --- The response ---
