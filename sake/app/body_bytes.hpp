@@ -3,14 +3,10 @@
 // receiving it.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <cstring>
-#include <new>
 #include <string_view>
-#include <utility>
 
-#include "sake/async/sys.hpp"
+#include "sake/base/version.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -39,12 +35,7 @@ class BodyBytes {
     [[nodiscard]] char* end() noexcept { return memory_ + size_; }
     void took(std::size_t count) noexcept { size_ += count; }
 
-    void append(std::string_view bytes) {
-        if (bytes.empty()) return;
-        if (room() < bytes.size()) grow(std::max(size_ + bytes.size(), 2 * capacity_));
-        std::memcpy(end(), bytes.data(), bytes.size());
-        took(bytes.size());
-    }
+    void append(std::string_view bytes);
 
     /// Empties it and keeps its memory.
     void clear() noexcept { size_ = 0; }
@@ -56,40 +47,9 @@ class BodyBytes {
     }
 
   private:
-    [[nodiscard]] static bool is_in_pages(std::size_t capacity) noexcept {
-        return sys::has_page_memory && capacity >= sys::worth_large_pages;
-    }
-
-    [[gnu::noinline]] void grow(std::size_t capacity) {
-        if (is_in_pages(capacity)) {
-            capacity = (capacity + sys::large_page - 1) / sys::large_page * sys::large_page;
-            if (is_in_pages(capacity_)) {
-                memory_ = pages_or_throw(sys::grow_pages(memory_, capacity_, capacity));
-                capacity_ = capacity;
-                return;
-            }
-        }
-        char* const memory = is_in_pages(capacity) ? pages_or_throw(sys::make_pages(capacity))
-                                                   : static_cast<char*>(::operator new(capacity));
-        const std::size_t size = size_;
-        if (size != 0) std::memcpy(memory, memory_, size);
-        release();
-        memory_ = memory;
-        capacity_ = capacity;
-        size_ = size;
-    }
-    static char* pages_or_throw(char* pages) {
-        if (pages == nullptr) throw std::bad_alloc();
-        return pages;
-    }
-
-    [[gnu::noinline]] void release() noexcept {
-        char* const memory = std::exchange(memory_, nullptr);
-        const std::size_t capacity = std::exchange(capacity_, 0);
-        size_ = 0;
-        if (is_in_pages(capacity)) return sys::free_pages(memory, capacity);
-        ::operator delete(memory);
-    }
+    [[nodiscard]] static bool is_in_pages(std::size_t capacity) noexcept;
+    void grow(std::size_t capacity);
+    void release() noexcept;
 
     char* memory_ = nullptr;
     std::size_t size_ = 0;

@@ -1,5 +1,5 @@
 // BodySource: the seam for a body that its handler reads while it comes, whatever protocol it comes by; and
-// what Context::read awaits.
+// how ReadWait reads from it.
 #pragma once
 
 #include <optional>
@@ -7,7 +7,8 @@
 #include <string_view>
 
 #include "sake/app/call.hpp"
-#include "sake/app/client_wait.hpp"
+#include "sake/app/client_wait_impl.hpp"
+#include "sake/app/read_wait.hpp"
 #include "sake/async/timer.hpp"
 
 namespace sake {
@@ -36,48 +37,42 @@ class BodySource {
     ~BodySource() = default;
 };
 
-class [[nodiscard]] ReadWait final : public ClientWait {
-  public:
-    explicit ReadWait(const CallHandle& call) noexcept : call_(call) {}
-    std::optional<std::string_view> await_resume() {
-        throw_failure();
-        // Where the handler has ended since the piece was here, its bytes are another request's.
-        static_cast<void>(call_.running());
-        return piece_;
-    }
-    void describe(std::string& out) const override { out += "more of a request's body"; }
+SAKE_INLINE ReadWait::~ReadWait() = default;
 
-  private:
-    bool try_now() override {
-        Call& call = call_.running();
-        if (call.body_source != nullptr) {
-            if (!call.body_source->try_read(piece_)) return false;
-            call.body_state = BodyState::streamed_in_part;
-            return true;
-        }
-        piece_ = take_whole_body(call);
+SAKE_INLINE std::optional<std::string_view> ReadWait::await_resume() {
+    throw_failure();
+    // Where the handler has ended since the piece was here, its bytes are another request's.
+    static_cast<void>(call_.running());
+    return piece_;
+}
+
+// A body that came as a whole is one piece.
+inline std::optional<std::string_view> take_whole_body(Call& call) {
+    if (call.body_state == BodyState::was_read) return std::nullopt;
+    const std::string_view body = call.body();
+    call.body_state = BodyState::was_read;
+    if (body.empty()) return std::nullopt;
+    return body;
+}
+
+SAKE_INLINE bool ReadWait::try_read() {
+    Call& call = call_.running();
+    if (call.body_source != nullptr) {
+        if (!call.body_source->try_read(piece_)) return false;
+        call.body_state = BodyState::streamed_in_part;
         return true;
     }
-    // A body that came as a whole is one piece.
-    static std::optional<std::string_view> take_whole_body(Call& call) {
-        if (call.body_state == BodyState::was_read) return std::nullopt;
-        const std::string_view body = call.body();
-        call.body_state = BodyState::was_read;
-        if (body.empty()) return std::nullopt;
-        return body;
-    }
-    TimePoint wake_later() override { return call_.running().body_source->wait_for_more(*this); }
-    void stop_waiting() noexcept override {
-        if (Call* const call = call_.get()) call->body_source->stop_waiting();
-    }
-    TimePoint be_late() override {
-        call_.running().body_source->give_up();
-        return {};
-    }
-
-    const CallHandle call_;
-    std::optional<std::string_view> piece_;
-};
+    piece_ = take_whole_body(call);
+    return true;
+}
+SAKE_INLINE TimePoint ReadWait::listen_for_more() { return call_.running().body_source->wait_for_more(*this); }
+SAKE_INLINE void ReadWait::leave() noexcept {
+    if (Call* const call = call_.get()) call->body_source->stop_waiting();
+}
+SAKE_INLINE TimePoint ReadWait::give_up_body() {
+    call_.running().body_source->give_up();
+    return {};
+}
 
 }  // namespace detail
 }  // namespace SAKE_ABI

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
+#include "sake/app/call.hpp"
 #include "sake/app/config.hpp"
 #include "sake/base/json.hpp"
 #include "sake/http/multipart.hpp"
@@ -28,8 +29,8 @@ struct CallLimits {
     std::string_view temporary_directory;  // of the Config; "" is the system's
 };
 
-/// Those of a call that no server has made.
-inline constexpr CallLimits no_call_limits;
+/// Declared in call.hpp.
+SAKE_INLINE constexpr CallLimits no_call_limits;
 
 }  // namespace detail
 }  // namespace SAKE_ABI

@@ -8,7 +8,7 @@
 #include <new>
 #include <utility>
 
-#include "sake/app/call.hpp"
+#include "sake/app/call_impl.hpp"
 #include "sake/app/chain.hpp"
 #include "sake/app/errors.hpp"
 #include "sake/async/reactor.hpp"

@@ -4,12 +4,9 @@
 
 #include <coroutine>
 #include <exception>
-#include <utility>
 
-#include "sake/async/reactor.hpp"
 #include "sake/async/timer.hpp"
 #include "sake/async/wait.hpp"
-#include "sake/base/error.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -51,13 +48,7 @@ class ClientWait : public Wait, private Timer {
 
     [[nodiscard]] Resumable& signal() noexcept { return signal_; }
     /// The handlers have ended, and a task that they left behind waits here.
-    void call_has_ended() noexcept {
-        is_listening_ = false;
-        reactor().deadlines().cancel(*this);
-        give_up_rest();
-        failure_ = failure_of("the handler has ended, and with it the request and its answer");
-        finish();
-    }
+    void call_has_ended() noexcept;
 
   protected:
     ~ClientWait() = default;
@@ -71,65 +62,25 @@ class ClientWait : public Wait, private Timer {
     /// It ends without having gone all the way: it is cancelled, it fails, or the handlers have ended.
     virtual void give_up_rest() noexcept {}
     /// The client has not done its part in time. Returns until when it has more of it. If it has none,
-    /// returns
-    /// {} and arranges that the fiber is cancelled, or throws.
+    /// returns {} and arranges that the fiber is cancelled, or throws.
     virtual TimePoint be_late() = 0;
 
     /// For await_resume.
-    void throw_failure() {
-        throw_if_cancelled();
-        if (failure_) std::rethrow_exception(failure_);
-    }
+    void throw_failure();
 
   private:
-    void go_on() noexcept {
-        unlisten();
-        if (attempt()) return finish();
-        listen();
-    }
-    bool attempt() noexcept {
-        try {
-            return try_now();
-        } catch (...) {
-            failure_ = caught_exception();
-            return true;
-        }
-    }
-    void listen() noexcept {
-        try {
-            signal_.expect();
-            is_listening_ = true;
-            const TimePoint due = wake_later();
-            if (due != TimePoint::max()) reactor().deadlines().set(*this, due);
-        } catch (...) {
-            end_by_failure();
-        }
-    }
+    void go_on() noexcept;
+    bool attempt() noexcept;
+    void listen() noexcept;
     /// In a handler of what was thrown while it listens.
-    void end_by_failure() noexcept {
-        failure_ = caught_exception();
-        static_cast<void>(withdraw());
-        finish();
-    }
-    void unlisten() noexcept {
-        if (!std::exchange(is_listening_, false)) return;
-        reactor().deadlines().cancel(*this);
-        stop_waiting();
-    }
+    void end_by_failure() noexcept;
+    void unlisten() noexcept;
+    void give_up() noexcept;
     bool withdraw() noexcept override {
-        if (is_listening_) give_up_rest();
-        unlisten();
+        give_up();
         return true;
     }
-    static void time_is_up(Timer& timer) noexcept {
-        auto& wait = static_cast<ClientWait&>(timer);
-        try {
-            const TimePoint due = wait.be_late();
-            if (due != TimePoint{}) wait.reactor().deadlines().set(wait, due);
-        } catch (...) {
-            wait.end_by_failure();
-        }
-    }
+    static void time_is_up(Timer& timer) noexcept;
 
     Signal signal_;
     std::exception_ptr failure_;

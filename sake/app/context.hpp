@@ -13,8 +13,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "sake/app/request.hpp"
-#include "sake/app/response.hpp"
+#include "sake/app/request_headers.hpp"
+#include "sake/app/response_view.hpp"
 #include "sake/async/task.hpp"
 #include "sake/async/wait.hpp"
 #include "sake/base/json.hpp"
@@ -178,10 +178,14 @@ class Context {
     /// Last-Modified, by the conditions of the request. Never a path that a client has named: see
     /// Engine::static_files. Throws HttpError 404 if there is none, and 412 and 416 as the request asks.
     template <std::convertible_to<std::string> Path>
-    Context& file(const Path& path);
+    Context& file(const Path& path) {
+        return send_file(std::string(path));
+    }
     /// The same, to be saved under this name, in any script; without one, under its own.
     template <std::convertible_to<std::string> Path>
-    Context& attachment(const Path& path, std::string_view download_name = {});
+    Context& attachment(const Path& path, std::string_view download_name = {}) {
+        return send_attachment(std::string(path), download_name);
+    }
     /// An answer in pieces, by a handler that is a coroutine: its head leaves with the first write, and its
     /// end when the handler ends. If the handler throws in between, the answer is cut off, and no client
     /// takes it for a whole one. The answer to a HEAD has no pieces, so that the first write ends the handler
@@ -249,6 +253,13 @@ class Context {
     [[nodiscard]] std::stop_token draining_token() const noexcept;
 
   private:
+    template <class Unused = void>
+    Context& send_file(std::string path);
+    template <class Unused = void>
+    Context& send_attachment(std::string path, std::string_view download_name);
+    Context& send_moved(std::string&& bytes, std::string_view content_type);
+    Context& send_copy(std::string_view bytes, std::string_view content_type);
+
     friend struct detail::Call;  // makes it, as the view of itself
     explicit Context(detail::Call& call) noexcept : call_(&call) {}
 

@@ -2,10 +2,7 @@
 // Engine::static_files and Engine::frontend serve as they serve a directory.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
-#include <initializer_list>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -33,6 +30,10 @@ struct EmbeddedFile {
 };
 
 class EmbeddedFiles;
+
+/// A table of files to serve. Throws std::invalid_argument if a name is there twice or begins with a slash.
+///
+///     app.static_files("/", sake::embed({{"index.html", page}, {"logo.png", logo_png, logo_png_len}}));
 template <class File = EmbeddedFile>
 [[nodiscard]] EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files);
 
@@ -49,25 +50,6 @@ class EmbeddedFiles {
 
     std::vector<EmbeddedFile> files_;
 };
-
-/// A table of files to serve. Throws std::invalid_argument if a name is there twice or begins with a slash.
-///
-///     app.static_files("/", sake::embed({{"index.html", page}, {"logo.png", logo_png, logo_png_len}}));
-template <class File>
-EmbeddedFiles embed(std::vector<std::type_identity_t<File>> files) {
-    std::sort(files.begin(), files.end(), [](const File& a, const File& b) { return a.name < b.name; });
-    for (std::size_t i = 0; i < files.size(); ++i) {
-        const std::string& name = files[i].name;
-        if (name.empty() || name.front() == '/' || name.back() == '/') {
-            throw std::invalid_argument("embed: '" + name +
-                                        "' is not the path of a file, such as 'assets/app.js'");
-        }
-        if (i > 0 && files[i - 1].name == name) {
-            throw std::invalid_argument("embed: '" + name + "' is there twice");
-        }
-    }
-    return EmbeddedFiles(std::move(files));
-}
 
 }  // namespace SAKE_ABI
 }  // namespace sake

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "sake/app/answerer.hpp"
-#include "sake/app/call.hpp"
+#include "sake/app/call_impl.hpp"
 #include "sake/app/handler.hpp"
 #include "sake/app/route.hpp"
 #include "sake/base/log.hpp"

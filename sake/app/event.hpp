@@ -5,7 +5,6 @@
 #include <chrono>
 #include <concepts>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -16,10 +15,13 @@
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer.hpp"
 #include "sake/base/owning_ptr.hpp"
-#include "sake/http/event_text.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
+
+namespace detail {
+struct EventFields;
+}
 
 /// A flag: coroutines that await it go on when it is set. For one reactor's thread; it must outlive its
 /// waiters.
@@ -35,33 +37,21 @@ inline namespace SAKE_ABI {
 /// A copy has the message and is set if the original is. It has no waiters.
 class Event {
   public:
-    Event() = default;
+    Event() noexcept;
     /// An event with this data; each of its lines, whatever they end with, becomes a line of data.
-    explicit Event(std::string data) : message_(new detail::EventFields) { message_->data = std::move(data); }
+    explicit Event(std::string data);
     /// An event whose data is JSON.
     template <std::same_as<Json> Value = Json>
     [[nodiscard]] static Event json(const std::type_identity_t<Value>& value) {
         return Event(dump_json<Value>(value));
     }
 
-    Event(const Event& other) : message_(copy_of(other)) {
-        if (other.is_set()) set();
-    }
-    Event(Event&& other) noexcept : message_(std::move(other.message_)) {
-        if (other.is_set()) set();
-    }
+    Event(const Event& other);
+    Event(Event&& other) noexcept;
     /// Resumes the waiters of this one if the other is set.
-    Event& operator=(const Event& other) { return *this = Event(other); }
-    Event& operator=(Event&& other) noexcept {
-        message_ = std::exchange(other.message_, nullptr);
-        if (other.is_set()) {
-            set();
-        } else {
-            reset();
-        }
-        return *this;
-    }
-    ~Event() = default;
+    Event& operator=(const Event& other);
+    Event& operator=(Event&& other) noexcept;
+    ~Event();
 
     // --- The flag ---
 
@@ -76,16 +66,10 @@ class Event {
 
     /// What kind of event it is, for which a browser has listeners: addEventListener(name, ...). Throws
     /// std::invalid_argument on CR, LF and NUL.
-    Event& name(std::string text) & {
-        detail::check_event_text("the name of an event", text);
-        return message().name = std::move(text), *this;
-    }
+    Event& name(std::string text) &;
     Event&& name(std::string text) && { return std::move(name(std::move(text))); }
     /// What a client that comes again sends as Last-Event-ID. Throws as `name` does.
-    Event& id(std::string text) & {
-        detail::check_event_text("the id of an event", text);
-        return message().id = std::move(text), *this;
-    }
+    Event& id(std::string text) &;
     Event&& id(std::string text) && { return std::move(id(std::move(text))); }
     template <std::integral Number>
     Event& id(Number number) & {
@@ -99,8 +83,7 @@ class Event {
     /// is negative.
     template <class Rep, class Period>
     Event& retry(std::chrono::duration<Rep, Period> time) & {
-        if (time < time.zero()) throw std::invalid_argument("the retry time of an event is negative");
-        message().retry = std::chrono::ceil<std::chrono::milliseconds>(detail::to_clock(time));
+        set_retry(time < time.zero() ? detail::Clock::duration(-1) : detail::to_clock(time));
         return *this;
     }
     template <class Rep, class Period>
@@ -108,28 +91,17 @@ class Event {
         return std::move(retry(time));
     }
     /// What was set by it.
-    [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept {
-        return message_ == nullptr ? std::nullopt : message_->retry;
-    }
+    [[nodiscard]] std::optional<std::chrono::milliseconds> retry() const noexcept;
 
     /// The message as it is sent, with the empty line at its end; "" for a flag.
-    [[nodiscard]] std::string text() const {
-        std::string out;
-        if (message_ != nullptr) detail::append_event(out, *message_);
-        return out;
-    }
+    [[nodiscard]] std::string text() const;
 
   private:
     using Message = detail::OwningPtr<detail::EventFields>;
-    [[nodiscard]] static Message copy_of(const Event& other) {
-        return other.message_ == nullptr
-                   ? nullptr
-                   : detail::OwningPtr<detail::EventFields>(new detail::EventFields(*other.message_));
-    }
-    [[nodiscard]] detail::EventFields& message() {
-        if (message_ == nullptr) message_ = detail::OwningPtr<detail::EventFields>(new detail::EventFields);
-        return *message_;
-    }
+    [[nodiscard]] static Message copy_of(const Event& other);
+    [[nodiscard]] detail::EventFields& message();
+    /// A negative one is refused.
+    void set_retry(detail::Clock::duration time);
 
     detail::Flag flag_;
     Message message_;  // none for a flag

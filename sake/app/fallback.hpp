@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "sake/app/call.hpp"
-#include "sake/app/context_methods.hpp"
+#include "sake/app/context_impl.hpp"
 #include "sake/app/handler.hpp"
 #include "sake/app/route_table.hpp"
 #include "sake/http/message.hpp"

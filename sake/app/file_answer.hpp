@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
@@ -16,12 +15,12 @@
 #include <string_view>
 #include <utility>
 
-#include "sake/app/call.hpp"
-#include "sake/app/context.hpp"
+#include "sake/app/call_impl.hpp"
+#include "sake/app/context_impl.hpp"
 #include "sake/app/errors.hpp"
 #include "sake/app/file_body.hpp"
 #include "sake/app/file_tree.hpp"
-#include "sake/app/problem.hpp"
+#include "sake/app/problem_impl.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/async/sys_files.hpp"
 #include "sake/base/cast.hpp"
@@ -288,26 +287,29 @@ inline void send_path(Call& call, std::string path, std::string_view type) {
 
 }  // namespace detail
 
-template <std::convertible_to<std::string> Path>
-Context& Context::file(const Path& path) {
+template <class Unused>
+Context& Context::send_file(std::string path) {
     static_cast<void>(call_->settable("ctx.file"));
-    std::string name(path);
-    const std::string_view type = detail::type_of_file(name);
-    detail::send_path(*call_, std::move(name), type);
+    const std::string_view type = detail::type_of_file(path);
+    detail::send_path(*call_, std::move(path), type);
     return *this;
 }
 
-template <std::convertible_to<std::string> Path>
-Context& Context::attachment(const Path& path, std::string_view download_name) {
-    std::string file(path);
-    const std::string name(download_name.empty() ? std::string_view(file).substr(file.rfind('/') + 1)
+template <class Unused>
+Context& Context::send_attachment(std::string path, std::string_view download_name) {
+    const std::string name(download_name.empty() ? std::string_view(path).substr(path.rfind('/') + 1)
                                                  : download_name);
     detail::Response& response = call_->settable("ctx.attachment");
     response.headers.set("Content-Disposition", detail::attachment_disposition(name));
-    const std::string_view type = detail::type_of_file(name);
-    detail::send_path(*call_, std::move(file), type);
+    const std::string_view type = detail::type_of_file(path);
+    detail::send_path(*call_, std::move(path), type);
     return *this;
 }
+
+#if defined(SAKE_IMPLEMENTATION)
+template Context& Context::send_file<void>(std::string path);
+template Context& Context::send_attachment<void>(std::string path, std::string_view download_name);
+#endif
 
 }  // namespace SAKE_ABI
 }  // namespace sake

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "sake/app/embed.hpp"
-#include "sake/app/problem.hpp"
+#include "sake/app/problem_impl.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/async/sys_files.hpp"
 #include "sake/base/array.hpp"

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -14,13 +13,10 @@
 #include <vector>
 
 #include "sake/app/bind.hpp"
-#include "sake/app/safe_name.hpp"
+#include "sake/async/task.hpp"
 #include "sake/base/array.hpp"
-#include "sake/base/cast.hpp"
-#include "sake/base/error.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/io/file.hpp"
-#include "sake/io/temporary_file.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -28,6 +24,7 @@ inline namespace SAKE_ABI {
 class Form;
 
 namespace detail {
+class TemporaryFile;
 template <class Unused = void>
 class FormReader;
 }  // namespace detail
@@ -42,22 +39,12 @@ class Upload {
     [[nodiscard]] std::string_view filename() const noexcept { return filename_; }
     /// The type that the client gave; "" if it gave none.
     [[nodiscard]] std::string_view content_type() const noexcept { return content_type_; }
-    [[nodiscard]] std::uint64_t size() const noexcept {
-        return file_ ? file_->size() : bytes_in_memory().size();
-    }
+    [[nodiscard]] std::uint64_t size() const noexcept;
 
     [[nodiscard]] bool is_in_memory() const noexcept { return file_ == nullptr; }
     /// The content, if it is in memory; valid until the handler ends. Throws std::logic_error if it is in a
     /// temporary file: use save(path), or read(offset, most) for its pieces.
-    [[nodiscard]] std::string_view bytes() const {
-        if (file_ != nullptr) {
-            throw std::logic_error(
-                "Upload::bytes: this file is in a temporary file, because it is larger than "
-                "Config::form_memory; keep it with save(path), or read its pieces with "
-                "co_await upload.read(offset, most)");
-        }
-        return bytes_in_memory();
-    }
+    [[nodiscard]] std::string_view bytes() const;
     /// Up to `most` bytes from `offset` on, wherever they are; none at the end. The loop goes on meanwhile.
     template <class Unused = void>
     [[nodiscard]] Task<std::string> read(std::uint64_t offset, std::size_t most = 64 * 1024) const;
@@ -65,24 +52,31 @@ class Upload {
     /// The name as one that a file may have: the last segment, valid UTF-8, at most 200 bytes, not empty, no
     /// separators, no dot in front, no control characters, no device of Windows. Two uploads may have the
     /// same.
-    [[nodiscard]] std::string safe_name() const { return detail::make_safe_name(filename_); }
+    [[nodiscard]] std::string safe_name() const;
 
     /// Makes a file of it. It is there when it is complete, and it never replaces another: throws
     /// std::system_error that names the path if anything is there, or if it fails. It blocks the thread; a
     /// large file may be renamed in no time, or has to be copied to another file system: see save_async.
-    void save(const std::string& path) const {
-        if (file_ != nullptr) return file_->save(path);
-        detail::save_bytes(path, bytes_in_memory());
-    }
+    void save(const std::string& path) const;
     /// The same on another thread, so that the loop goes on. Once begun, it is waited for.
     template <detail::Path P>
-    [[nodiscard]] Task<> save_async(P path) const;
+    [[nodiscard]] Task<> save_async(P path) const {
+        return save_elsewhere(std::string(std::move(path)));
+    }
+
+    Upload(const Upload&);
+    Upload(Upload&&) noexcept;
+    Upload& operator=(const Upload&);
+    Upload& operator=(Upload&&) noexcept;
+    ~Upload();
 
   private:
     friend class Form;
     template <class Unused>
     friend class detail::FormReader;
-    Upload() = default;
+    Upload();
+    template <class Unused = void>
+    [[nodiscard]] Task<> save_elsewhere(std::string path) const;
 
     [[nodiscard]] std::string_view bytes_in_memory() const noexcept {
         return own_.empty() ? body_ : std::string_view(own_);
@@ -129,20 +123,9 @@ class Form {
     [[nodiscard]] T value(std::string_view name, std::type_identity_t<T> fallback) const {
         return detail::convert_or<T>(find_as<T>(name), "form field", name, std::move(fallback));
     }
-    [[nodiscard]] std::optional<std::string_view> find_value(std::string_view name) const noexcept {
-        for (const FormField& field : fields_) {
-            if (field.name == name) return field.value;
-        }
-        return std::nullopt;
-    }
+    [[nodiscard]] std::optional<std::string_view> find_value(std::string_view name) const noexcept;
     /// All fields with this name, in order.
-    [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const {
-        std::vector<std::string_view> found;
-        for (const FormField& field : fields_) {
-            if (field.name == name) found.push_back(field.value);
-        }
-        return found;
-    }
+    [[nodiscard]] std::vector<std::string_view> values(std::string_view name) const;
     /// All fields except files: `for (auto& [name, value] : form.fields())`.
     [[nodiscard]] std::span<const FormField> fields() const noexcept {
         return {fields_.data(), fields_.size()};
@@ -150,39 +133,17 @@ class Form {
 
     /// The first file of this field; null if none was sent. A browser sends an empty part without a file
     /// name where nothing was chosen: that does not count as a file.
-    [[nodiscard]] const Upload* file(std::string_view name) const noexcept {
-        for (const Upload& upload : files_) {
-            if (upload.field() == name) return &upload;
-        }
-        return nullptr;
-    }
+    [[nodiscard]] const Upload* file(std::string_view name) const noexcept;
     /// All files of this field, in order.
-    [[nodiscard]] std::vector<const Upload*> files(std::string_view name) const {
-        std::vector<const Upload*> found;
-        for (const Upload& upload : files_) {
-            if (upload.field() == name) found.push_back(&upload);
-        }
-        return found;
-    }
+    [[nodiscard]] std::vector<const Upload*> files(std::string_view name) const;
     /// All files.
     [[nodiscard]] std::span<const Upload> files() const noexcept { return {files_.data(), files_.size()}; }
 
     /// One more field, for a form that is to be sent.
-    Form& add(std::string_view name, std::string_view value) {
-        fields_.push_back({std::string(name), std::string(value)});
-        return *this;
-    }
+    Form& add(std::string_view name, std::string_view value);
     /// One more file.
     Form& add_file(std::string_view name, std::string_view filename, std::string_view bytes,
-                   std::string_view content_type = "application/octet-stream") {
-        Upload upload;
-        upload.field_ = name;
-        upload.filename_ = filename;
-        upload.content_type_ = content_type;
-        upload.own_ = bytes;
-        files_.push_back(std::move(upload));
-        return *this;
-    }
+                   std::string_view content_type = "application/octet-stream");
 
   private:
     /// The text to make a T of, as HTML forms mean it.
@@ -202,27 +163,6 @@ class Form {
     detail::Array<FormField> fields_;
     detail::Array<Upload> files_;
 };
-
-template <class Unused>
-Task<std::string> Upload::read(std::uint64_t offset, std::size_t most) const {
-    if (file_ == nullptr) {
-        const std::string_view all = bytes_in_memory();
-        co_return std::string(
-            all.substr(offset < all.size() ? detail::cast_to<std::size_t>(offset) : all.size(), most));
-    }
-    Task<std::string> reading = detail::run_blocking<detail::ForFiles>(
-        [file = file_, offset, most] { return file->read(offset, most); });
-    std::string bytes = co_await std::move(reading);
-    co_return bytes;
-}
-
-template <detail::Path P>
-Task<> Upload::save_async(P path) const {
-    const std::string to(std::move(path));
-    const auto save_it = [this, &to] { save(to); };
-    Task<> saving = detail::run_on<detail::BlockingThreads<detail::ForFiles>>(save_it);
-    co_await std::move(saving);
-}
 
 }  // namespace SAKE_ABI
 }  // namespace sake

@@ -13,14 +13,14 @@
 #include <utility>
 
 #include "sake/app/call_limits.hpp"
-#include "sake/app/form.hpp"
-#include "sake/app/problem.hpp"
+#include "sake/app/form_impl.hpp"
+#include "sake/app/problem_impl.hpp"
 #include "sake/base/budget.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/multipart.hpp"
 #include "sake/http/parameters.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/uri_impl.hpp"
 #include "sake/io/temporary_file.hpp"
 
 namespace sake {

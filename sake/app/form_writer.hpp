@@ -8,7 +8,7 @@
 
 #include "sake/app/form.hpp"
 #include "sake/base/text.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/uri_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

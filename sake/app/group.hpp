@@ -21,6 +21,14 @@ namespace detail {
 
 enum class SiteKind : bool { files, frontend };
 
+// Templates, so that only programs that serve files compile them; in static_files.hpp.
+template <class Unused = void>
+Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix, std::string directory,
+                     StaticOptions options, SiteKind kind);
+template <class Unused = void>
+Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
+                    StaticOptions options, SiteKind kind);
+
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
 /// conflict, naming both routes.
@@ -86,27 +94,32 @@ class Verbs {
         return self();
     }
 
-    // Defined in static_files.hpp. As members of a template they are compiled for those who use them.
-
     /// GET and HEAD of the files in a directory, under a prefix. Nothing outside of the directory is opened,
     /// whatever a client asks for, and nothing but regular files. Throws std::system_error that names the
     /// directory if it cannot be opened.
-    Route& static_files(const GroupPrefix& prefix, std::string directory, StaticOptions options = {});
+    Route& static_files(const GroupPrefix& prefix, std::string directory, StaticOptions options = {}) {
+        return noted(add_directory<>(self().table(), self().scope(), prefix.info(), std::move(directory),
+                                     std::move(options), SiteKind::files));
+    }
     /// The same for files that are part of the program.
-    Route& static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {});
+    Route& static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {}) {
+        return noted(add_embedded<>(self().table(), self().scope(), prefix.info(), std::move(files),
+                                    std::move(options), SiteKind::files));
+    }
     /// The files of a web application that routes in the browser: where there is no file and no other route,
     /// a request for a page (it accepts text/html by name, and the path has no extension) is answered with
     /// the index. HTML is to be asked for again (`no-cache`), and what has a hash in its name never
     /// (`immutable`).
-    Route& frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options = {});
-    Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {});
+    Route& frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options = {}) {
+        return noted(add_directory<>(self().table(), self().scope(), prefix.info(), std::move(directory),
+                                     std::move(options), SiteKind::frontend));
+    }
+    Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {}) {
+        return noted(add_embedded<>(self().table(), self().scope(), prefix.info(), std::move(files),
+                                    std::move(options), SiteKind::frontend));
+    }
 
   private:
-    template <class Tree, class Root>
-    Route& add_site(const PatternInfo& prefix, Root root, StaticOptions options, SiteKind kind);
-    Route& add_directory(const PatternInfo& prefix, std::string directory, StaticOptions options,
-                         SiteKind kind);
-
     // As all that is compiled where the program calls it, this finds the module of the handler.
     void note_module() { self().table().modules.add(&current_reactor); }
     template <class Pattern, class F>
@@ -115,6 +128,10 @@ class Verbs {
                            .table()
                            .add(self().scope(), method, pattern.info(), Handler(std::forward<F>(handler)))
                            .route;
+        note_module();
+        return route;
+    }
+    Route& noted(Route& route) {
         note_module();
         return route;
     }

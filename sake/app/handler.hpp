@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "sake/app/bind.hpp"
-#include "sake/app/call.hpp"
 #include "sake/app/context.hpp"
 #include "sake/async/task.hpp"
 
@@ -136,6 +135,10 @@ void answer_with(Context& ctx, T&& value) {
         ctx.json(std::as_const(value));
 }
 
+/// What a handler is given: the view of its call, and the parameters of the path by position.
+Context& context_of(Call& call) noexcept;
+std::string_view path_param(Call& call, std::size_t index);
+
 /// The name of a path parameter of the call's route by position, for messages. Defined with Route.
 std::string_view param_name(const Call& call, std::size_t index) noexcept;
 
@@ -145,7 +148,7 @@ std::tuple<Params...> take_params(Call& call, std::type_identity<std::tuple<Para
                                   std::index_sequence<Index...>) {
     // Braces, because only they fix the order in which the parameters are converted.
     return std::tuple<Params...>{
-        convert_text<Params>(call.request.param(Index), "path parameter", param_name(call, Index))...};
+        convert_text<Params>(path_param(call, Index), "path parameter", param_name(call, Index))...};
 }
 
 template <class Params>
@@ -241,7 +244,8 @@ class Handler {
 
     template <class Callable, class Params>
     static decltype(auto) invoke(void* callable, Call& call, Params& params) {
-        return HandlerCall<Callable, Params>::apply(*static_cast<Callable*>(callable), call.context, params);
+        return HandlerCall<Callable, Params>::apply(*static_cast<Callable*>(callable), context_of(call),
+                                                    params);
     }
 
     template <class Callable, class Params, class Result>
@@ -259,7 +263,7 @@ class Handler {
                 if constexpr (std::is_void_v<Result>)
                     invoke<Callable>(callable, call, params);
                 else
-                    answer_with(call.context, invoke<Callable>(callable, call, params));
+                    answer_with(context_of(call), invoke<Callable>(callable, call, params));
             };
         }
     }
@@ -272,7 +276,7 @@ class Handler {
             co_await invoke<Callable>(callable, call, params);
         } else {
             auto value = co_await invoke<Callable>(callable, call, params);
-            answer_with(call.context, std::move(value));
+            answer_with(context_of(call), std::move(value));
         }
     }
 

@@ -6,17 +6,13 @@
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <utility>
 
-#include "sake/app/hub_core.hpp"
+#include "sake/app/hub_waiter.hpp"
 #include "sake/async/task.hpp"
 #include "sake/async/wait.hpp"
-#include "sake/base/error.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer.hpp"
 #include "sake/base/owning_ptr.hpp"
@@ -27,8 +23,18 @@ inline namespace SAKE_ABI {
 class Context;
 
 namespace detail {
+class HubCore;
 struct HubFrom;
-}
+struct HubItem;
+struct HubPost;
+struct HubReader;
+}  // namespace detail
+
+/// What becomes of a subscriber who has not taken a message when it has to leave the ring for a newer one.
+enum class SlowSubscriber {
+    drop_oldest,  // it loses messages, and is told how many
+    close,        // its subscription ends
+};
 
 /// How much a Hub keeps. The largest value of a type means "no limit".
 struct HubOptions {
@@ -53,6 +59,12 @@ class HubText : public std::string_view {
 /// A message as a subscriber receives it. Copying is cheap: all copies share one text.
 class HubMessage {
   public:
+    HubMessage(const HubMessage&) noexcept;
+    HubMessage(HubMessage&&) noexcept;
+    HubMessage& operator=(const HubMessage&) noexcept;
+    HubMessage& operator=(HubMessage&&) noexcept;
+    ~HubMessage();
+
     HubText topic;
     std::uint64_t id = 0;
     HubText data;
@@ -64,15 +76,9 @@ class HubMessage {
 
   private:
     friend class Subscription;
-    explicit HubMessage(detail::HubItem item) noexcept
-        : topic(item.post->topic),
-          id(item.post->id),
-          data(item.post->data),
-          is_stale(item.is_stale),
-          lost(item.lost),
-          post_(std::move(item.post)) {}
+    explicit HubMessage(detail::HubItem item) noexcept;
 
-    detail::HubRing::Post post_;
+    detail::CountedPtr<const detail::HubPost> post_;
 };
 
 /// The messages of one topic, from some moment on, for one reader: at most one `next` at a time. It may be
@@ -82,9 +88,9 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
     class NextWait;
 
   public:
-    Subscription(Subscription&&) noexcept = default;
-    Subscription& operator=(Subscription&&) noexcept = default;
-    ~Subscription() = default;
+    Subscription(Subscription&&) noexcept;
+    Subscription& operator=(Subscription&&) noexcept;
+    ~Subscription();
 
     /// Waits for the next message; gives nothing once the hub is closed and all is read, or this subscription
     /// was closed because it was too slow. Throws Cancelled, and then has taken nothing.
@@ -93,12 +99,11 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
     [[nodiscard]] std::optional<HubMessage> try_next();
 
     /// Whether it was closed because it was too slow: see SlowSubscriber::close.
-    [[nodiscard]] bool was_too_slow() const noexcept { return reader_ != nullptr && reader_->is_too_slow; }
+    [[nodiscard]] bool was_too_slow() const noexcept;
 
   private:
     friend class Hub;
-    explicit Subscription(detail::OwningPtr<detail::HubReader> reader) noexcept
-        : reader_(std::move(reader)) {}
+    explicit Subscription(detail::OwningPtr<detail::HubReader> reader) noexcept;
     [[nodiscard]] static std::optional<HubMessage> take(detail::HubReader& reader);
 
     detail::OwningPtr<detail::HubReader> reader_;
@@ -122,32 +127,26 @@ class [[nodiscard("the subscription ends at once")]] Subscription {
 class Hub {
   public:
     /// Throws std::invalid_argument that names an option which makes no sense.
-    explicit Hub(const HubOptions& options = {}) : Hub(options, detail::HubCore::id_of_this_moment()) {}
+    explicit Hub(const HubOptions& options = {});
     Hub(const Hub&) = delete;
     Hub& operator=(const Hub&) = delete;
     /// Closes it.
-    ~Hub() { core_->close(); }
+    ~Hub();
 
     /// Hands a message to all who subscribe to the topic, and returns its id; 0 if the hub is closed. From
     /// any thread. Never waits for a subscriber.
-    std::uint64_t publish(std::string_view topic, std::string text) {
-        return core_->publish(topic, std::move(text));
-    }
+    std::uint64_t publish(std::string_view topic, std::string text);
     /// The same with a value as JSON text: hub.publish("prices", Json{{"tea", 7.2}}). Text in it has quotes.
     template <std::same_as<Json> Value>
     std::uint64_t publish(std::string_view topic, const Value& value) {
-        return core_->publish(topic, dump_json<Value>(value));
+        return publish(topic, dump_json<Value>(value));
     }
 
     /// The messages of a topic after the one with this id; with 0, those that are published from now on. An
     /// id that this hub has not given out, below its first or above its newest, is taken for one of an
     /// earlier run: everything that is kept follows, after a message that `is_stale`, since nobody knows what
     /// has come in between. From any thread.
-    [[nodiscard]] Subscription subscribe(std::string_view topic, std::uint64_t after_id = 0) {
-        detail::OwningPtr<detail::HubReader> reader(new detail::HubReader(core_));
-        core_->subscribe(*reader, topic, after_id);
-        return Subscription(std::move(reader));
-    }
+    [[nodiscard]] Subscription subscribe(std::string_view topic, std::uint64_t after_id = 0);
 
     /// A whole endpoint of server-sent events: sends the messages of a topic, each with its id, to a client
     /// that may come again and then goes on behind the last that it has seen. A message that is_stale is an
@@ -163,29 +162,19 @@ class Hub {
 
     /// Takes no more messages. Subscribers receive what there is, and then nothing. No effect the second
     /// time.
-    void close() noexcept { core_->close(); }
-    [[nodiscard]] bool is_closed() const noexcept { return core_->is_closed(); }
+    void close() noexcept;
+    [[nodiscard]] bool is_closed() const noexcept;
 
     /// How many topics it knows, and how many subscribe to one.
-    [[nodiscard]] int topics() const noexcept { return static_cast<int>(core_->topics()); }
-    [[nodiscard]] int subscribers(std::string_view topic) const noexcept {
-        return static_cast<int>(core_->subscribers(topic));
-    }
+    [[nodiscard]] int topics() const noexcept;
+    [[nodiscard]] int subscribers(std::string_view topic) const noexcept;
 
   private:
     friend struct detail::HubFrom;
-    Hub(const HubOptions& options, std::uint64_t before_first_id)
-        : core_(new detail::HubCore(limits_of(options), before_first_id)) {}
+    Hub(const HubOptions& options, std::uint64_t before_first_id);
 
     template <class = void>
     Task<> serve_topic(Context& ctx, std::string topic);
-    [[nodiscard]] static detail::HubLimits limits_of(const HubOptions& options) {
-        using Size = std::size_t;
-        return {detail::limit_of<Size>(1, options.messages, "HubOptions: messages"),
-                detail::limit_of<Size>(1, options.bytes, "HubOptions: bytes"),
-                detail::limit_of<Size>(0, options.topics, "HubOptions: topics"),
-                detail::limit_of<Size>(0, options.unused_bytes, "HubOptions: unused_bytes"), options.slow};
-    }
 
     detail::CountedPtr<detail::HubCore> core_;
 };
@@ -205,57 +194,28 @@ struct HubFrom {
 class [[nodiscard]] Subscription::NextWait final : public detail::HubWaiter {
   public:
     explicit NextWait(Subscription& subscription) noexcept : reader_(subscription.reader_.get()) {}
-    // Still waiting only where a thread ends in the middle of it.
-    ~NextWait() {
-        if (is_waiting_here_) reader_->is_awaited = false;
-    }
+    ~NextWait();
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     bool await_suspend(std::coroutine_handle<Promise> coroutine) {
-        if (reader_ == nullptr || reader_->is_awaited || is_served()) return give_way(coroutine);
-        Reactor& reactor = coroutine.promise().fiber->reactor();
-        const auto& port = reactor.template local<detail::HubPortOfReactor>().port;
-        if (reader_->group == nullptr || reader_->group->port() != port) {
-            reader_->group = reader_->core->group_of(*reader_->topic, port);
-        }
+        if (!must_wait()) return give_way(coroutine);
+        find_group(coroutine.promise().fiber->reactor());
         if (!suspend(coroutine)) return false;
-        reader_->is_awaited = is_waiting_here_ = true;
-        reader_->group->enter(*this);
+        enter_group();
         return true;
     }
-    // Cancelled even after the wait was over, it takes nothing.
-    [[nodiscard]] std::optional<HubMessage> await_resume() {
-        if (std::exchange(is_waiting_here_, false)) {
-            reader_->is_awaited = false;
-            if (was_cancelled() || take_late_cancellation()) throw Cancelled();
-        }
-        throw_if_cancelled();
-        if (reader_ == nullptr) return std::nullopt;
-        if (reader_->is_awaited)
-            throw std::logic_error("Subscription: two coroutines wait for its next message");
-        return take(*reader_);
-    }
-    [[nodiscard]] bool is_served() const noexcept override { return reader_->is_served(); }
+    [[nodiscard]] std::optional<HubMessage> await_resume();
+    [[nodiscard]] bool is_served() const noexcept override { return has_next(); }
 
   private:
+    [[nodiscard]] bool has_next() const noexcept;
+    [[nodiscard]] bool must_wait() const noexcept;
+    void find_group(Reactor& reactor);
+    void enter_group() noexcept;
+
     detail::HubReader* reader_;
     bool is_waiting_here_ = false;
 };
-
-inline auto Subscription::next() noexcept -> detail::Operation<NextWait, Subscription&> {
-    return detail::Operation<NextWait, Subscription&>(*this);
-}
-
-inline std::optional<HubMessage> Subscription::take(detail::HubReader& reader) {
-    detail::HubItem item = reader.core->take(reader);
-    if (item.post == nullptr) return std::nullopt;
-    return HubMessage(std::move(item));
-}
-
-inline std::optional<HubMessage> Subscription::try_next() {
-    if (reader_ == nullptr || !reader_->is_served()) return std::nullopt;
-    return take(*reader_);
-}
 
 }  // namespace SAKE_ABI
 }  // namespace sake

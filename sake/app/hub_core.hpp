@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sake/app/hub.hpp"
 #include "sake/app/hub_ring.hpp"
 #include "sake/app/hub_waiters.hpp"
 #include "sake/async/sleep.hpp"
@@ -21,12 +22,6 @@
 
 namespace sake {
 inline namespace SAKE_ABI {
-
-/// What becomes of a subscriber who has not taken a message when it has to leave the ring for a newer one.
-enum class SlowSubscriber {
-    drop_oldest,  // it loses messages, and is told how many
-    close,        // its subscription ends
-};
 
 namespace detail {
 

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "sake/app/context.hpp"
-#include "sake/app/event_stream.hpp"
-#include "sake/app/hub.hpp"
+#include "sake/app/event_stream_impl.hpp"
+#include "sake/app/hub_impl.hpp"
 #include "sake/async/task.hpp"
 #include "sake/base/text.hpp"
 #include "sake/http/event_text.hpp"
@@ -53,6 +53,10 @@ Task<> Hub::serve_topic(Context& ctx, std::string topic) {
         co_await events.write(std::move(text));
     }
 }
+
+#if defined(SAKE_IMPLEMENTATION)
+template Task<> Hub::serve_topic<void>(Context& ctx, std::string topic);
+#endif
 
 }  // namespace SAKE_ABI
 }  // namespace sake

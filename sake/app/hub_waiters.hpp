@@ -8,6 +8,7 @@
 #include <mutex>
 #include <utility>
 
+#include "sake/app/hub_waiter.hpp"
 #include "sake/async/posted_work.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/wait.hpp"
@@ -16,23 +17,6 @@
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
-
-/// A waiter in a group.
-class HubWaiter : public Wait, public ListNode {
-  public:
-    /// Whether it can stop waiting. Reads what other threads change before they wake the group.
-    [[nodiscard]] virtual bool is_served() const noexcept = 0;
-    void describe(std::string& out) const override { out += "a message of a Hub"; }
-
-  protected:
-    ~HubWaiter() = default;
-
-  private:
-    bool withdraw() noexcept override {
-        unlink();
-        return true;
-    }
-};
 
 class HubPort;
 

@@ -7,7 +7,7 @@
 
 #include "sake/base/array.hpp"
 #include "sake/base/text.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/uri_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

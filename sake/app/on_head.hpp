@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "sake/app/call.hpp"
+#include "sake/app/call_impl.hpp"
 #include "sake/app/chain.hpp"
 #include "sake/app/response.hpp"
 #include "sake/app/route.hpp"

@@ -4,14 +4,13 @@
 
 #include <concepts>
 #include <cstddef>
-#include <stdexcept>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
 
 #include "sake/app/handler.hpp"
-#include "sake/base/log.hpp"
 #include "sake/base/text.hpp"
 
 namespace sake {
@@ -33,6 +32,9 @@ struct RuntimePattern {
 
 namespace detail {
 
+/// The most parameters that one pattern may have.
+inline constexpr std::size_t max_path_params = 16;
+
 enum class PatternError : std::uint8_t {
     none,
     must_start_with_slash,
@@ -48,36 +50,8 @@ enum class PatternError : std::uint8_t {
     bad_name,
 };
 
-constexpr const char* to_string(PatternError error) noexcept {
-    switch (error) {
-        case PatternError::none:
-            return "is fine";
-        case PatternError::must_start_with_slash:
-            return "must start with a slash";
-        case PatternError::not_text:
-            return "is not UTF-8 without NUL, as every path is";
-        case PatternError::name_missing:
-            return "has a ':' or '*' without a name";
-        case PatternError::name_used_twice:
-            return "uses a parameter name twice";
-        case PatternError::wildcard_not_last:
-            return "has a '*' that is not in its last segment";
-        case PatternError::too_many_params:
-            return "has more than 16 parameters";
-        case PatternError::has_query:
-            return "has a '?' or '#': a pattern is of the path alone, ctx.query reads the query";
-        case PatternError::has_escape:
-            return "has a '%' that is not of %25, %2A, %2F or %3A: write what the escape stands for";
-        case PatternError::has_bracket:
-            return "has one of {}<>[] or a backslash: a parameter is written /:id, the rest of a path /*path";
-        case PatternError::inside_segment:
-            return "has a ':' or '*' inside a segment: a parameter is a whole segment, /:id; the characters "
-                   "themselves are written %3A and %2A";
-        case PatternError::bad_name:
-            return "has a parameter whose name is not of letters, digits, '_' and '-'";
-    }
-    return "";
-}
+/// Throws std::invalid_argument that says so.
+[[noreturn]] void refuse_pattern(std::string_view text, PatternError error);
 
 /// Takes the next segment off a pattern or a path, which begins with '/'.
 constexpr std::string_view take_segment(std::string_view& rest) noexcept {
@@ -115,18 +89,6 @@ constexpr bool has_other_escape(std::string_view text) noexcept {
         if (escape != "%25" && escape != "%2A" && escape != "%2F" && escape != "%3A") return true;
     }
     return false;
-}
-
-/// A segment of a pattern as it stands in paths.
-inline std::string literal_segment(std::string_view segment) {
-    std::string text;
-    for (std::size_t i = 0; i < segment.size(); ++i) {
-        const std::string_view escape = segment.substr(i, 3);
-        const bool is_escape = escape == "%2A" || escape == "%3A";
-        text += !is_escape ? segment[i] : escape == "%2A" ? '*' : ':';
-        if (is_escape) i += 2;
-    }
-    return text;
 }
 
 /// Whether it is UTF-8 without NUL. A path that is not is answered with 400 before it reaches a pattern.
@@ -276,11 +238,7 @@ class PatternArgument {
         : text_(pattern.text.data()), size_(pattern.text.size()), file_(pattern.file), line_(pattern.line) {
         const PatternCheck check = check_pattern(pattern.text);
         const bool may_be_empty = Use == PatternUse::group && pattern.text.empty();
-        if (check.error != PatternError::none && !may_be_empty) {
-            std::string shown;  // a NUL would end the message
-            append_escaped(shown, pattern.text);
-            throw std::invalid_argument("pattern \"" + shown + "\" " + to_string(check.error));
-        }
+        if (check.error != PatternError::none && !may_be_empty) refuse_pattern(pattern.text, check.error);
         params_ = check.params;
     }
 

@@ -4,17 +4,13 @@
 
 #include <concepts>
 #include <exception>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <type_traits>
-#include <utility>
 
 #include "sake/base/json.hpp"
-#include "sake/base/json_writer.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/http/headers.hpp"
-#include "sake/http/message.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -30,27 +26,15 @@ struct ProblemMembers {
     bool has_title = false;
 };
 
-/// The same members as JSON, for those that are added to them. Only a program that gives some compiles JSON
-/// for it.
+/// Members of a problem document as JSON, for those that are added to them. Only a program that gives some
+/// compiles JSON for it.
 struct GivenMembers : Counted {
     virtual ~GivenMembers() = default;
-};
-template <class Value>
-struct GivenMembersOf final : GivenMembers {
-    Value object = Value::object();
 };
 
 /// The members type, title, status and detail (RFC 9457 section 3.1), and those of the program. Without a
 /// detail the title stands for it.
-inline std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {}) {
-    const std::string_view title = http::reason_phrase(status);
-    std::string body = "{";
-    if (!members.has_type) body.append(R"("type":"about:blank",)");
-    if (!members.has_title) append_json_text(body.append(R"("title":)"), title), body += ',';
-    append_json_integer(body.append(R"("status":)"), status);
-    append_json_text(body.append(R"(,"detail":)"), detail.empty() ? title : detail);
-    return body.append(members.text).append("}");
-}
+std::string problem_body(int status, std::string_view detail, const ProblemMembers& members = {});
 
 }  // namespace detail
 
@@ -62,21 +46,11 @@ inline std::string problem_body(int status, std::string_view detail, const Probl
 /// Throws std::invalid_argument for a status that is not an error (400 to 599).
 class HttpError : public std::exception {
   public:
-    explicit HttpError(int status, std::string detail = {}) : status_(status), detail_(std::move(detail)) {
-        if (status < 400 || status > 599) {
-            throw std::invalid_argument("HttpError: " + std::to_string(status) + " is not an error status");
-        }
-    }
+    explicit HttpError(int status, std::string detail = {});
 
     /// Sets a field of the answer, which replaces those of the same name. Throws std::invalid_argument on a
     /// byte that may not stand there, and for the fields that frame the message.
-    HttpError& header(std::string_view name, std::string_view value) {
-        if (detail::is_framing_field(name)) {
-            throw std::invalid_argument("header " + std::string(name) + " is set by the server itself");
-        }
-        headers_.set(name, value);
-        return *this;
-    }
+    HttpError& header(std::string_view name, std::string_view value);
     /// Adds members to the problem document (RFC 9457 section 3.2); "type", "title" and "instance" may be
     /// among them. Throws std::invalid_argument for "status" and "detail", which the constructor takes, and
     /// for what is not an object.
@@ -87,7 +61,7 @@ class HttpError : public std::exception {
     [[nodiscard]] const std::string& detail() const noexcept { return detail_; }
     [[nodiscard]] const http::Headers& headers() const noexcept { return headers_; }
     /// The problem document that is sent, as JSON.
-    [[nodiscard]] std::string document() const { return detail::problem_body(status_, detail_, extra_); }
+    [[nodiscard]] std::string document() const;
     [[nodiscard]] const char* what() const noexcept override { return detail_.c_str(); }
 
   private:
@@ -97,32 +71,6 @@ class HttpError : public std::exception {
     detail::CountedPtr<const detail::GivenMembers> given_;  // none until some are given
     detail::ProblemMembers extra_;                          // the same as text
 };
-
-template <std::same_as<Json> Value>
-HttpError& HttpError::with(const std::type_identity_t<Value>& members) {
-    if (!members.is_object())
-        throw std::invalid_argument("HttpError::with: the members must be a JSON object");
-    for (const char* name : {"status", "detail"}) {
-        if (members.contains(name)) {
-            throw std::invalid_argument("HttpError::with: '" + std::string(name) +
-                                        "' is what the constructor takes");
-        }
-    }
-    using Given = detail::GivenMembersOf<Value>;
-    detail::CountedPtr<Given> all(new Given);
-    if (given_) all->object = static_cast<const Given&>(*given_).object;
-    all->object.update(members);
-    detail::ProblemMembers extra;
-    extra.has_type = all->object.contains("type");
-    extra.has_title = all->object.contains("title");
-    for (auto each = all->object.begin(); each != all->object.end(); ++each) {
-        detail::append_json_text(extra.text += ',', each.key());
-        append_json<Value>(extra.text += ':', each.value());
-    }
-    given_ = all;
-    extra_ = std::move(extra);
-    return *this;
-}
 
 }  // namespace SAKE_ABI
 }  // namespace sake

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "sake/app/pattern.hpp"
+#include "sake/app/pattern_impl.hpp"
 #include "sake/app/request.hpp"
 #include "sake/app/route.hpp"
 #include "sake/base/array.hpp"

@@ -13,8 +13,8 @@
 #include <system_error>
 #include <utility>
 
-#include "sake/app/call.hpp"
-#include "sake/app/context_methods.hpp"
+#include "sake/app/call_impl.hpp"
+#include "sake/app/context_impl.hpp"
 #include "sake/app/embed.hpp"
 #include "sake/app/file_answer.hpp"
 #include "sake/app/file_tree.hpp"
@@ -283,16 +283,13 @@ class FileSite {
     SiteKind kind_;
 };
 
-template <class Self, PatternUse Use>
 template <class Tree, class Root>
-Route& Verbs<Self, Use>::add_site(const PatternInfo& prefix, Root root, StaticOptions options,
-                                  SiteKind kind) {
+Route& add_site(RouteTable& table, Scope& scope, const PatternInfo& prefix, Root root, StaticOptions options,
+                SiteKind kind) {
     using Site = FileSite<Tree>;
     std::string base(prefix.text);
     if (!base.empty() && base.back() == '/') base.pop_back();
     const std::string inside = base + "/*path";
-    RouteTable& table = self().table();
-    Scope& scope = self().scope();
     Handler handler(ServerHandler{new Site(std::move(root), std::move(options), kind), &Site::serve, nullptr,
                                   &Site::destroy});
     const PatternInfo pattern{inside, prefix.params + 1, prefix.file, prefix.line};
@@ -303,38 +300,32 @@ Route& Verbs<Self, Use>::add_site(const PatternInfo& prefix, Root root, StaticOp
         table.add_yielding(scope, "GET", {base, prefix.params, prefix.file, prefix.line},
                            Handler(ServerHandler{&nothing, &Site::add_slash}));
     }
-    note_module();
     return entry.route;
 }
 
-template <class Self, PatternUse Use>
-Route& Verbs<Self, Use>::add_directory(const PatternInfo& prefix, std::string directory,
-                                       StaticOptions options, SiteKind kind) {
+template <class Unused>
+Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix, std::string directory,
+                     StaticOptions options, SiteKind kind) {
     try {
-        return add_site<DirectoryTree>(prefix, directory, std::move(options), kind);
+        return add_site<DirectoryTree>(table, scope, prefix, directory, std::move(options), kind);
     } catch (const std::system_error& error) {
         const char* const verb = kind == SiteKind::files ? "static_files: " : "frontend: ";
         throw std::system_error(error.code(), verb + directory);
     }
 }
 
-template <class Self, PatternUse Use>
-Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, std::string directory,
-                                      StaticOptions options) {
-    return add_directory(prefix.info(), std::move(directory), std::move(options), SiteKind::files);
+template <class Unused>
+Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
+                    StaticOptions options, SiteKind kind) {
+    return add_site<EmbeddedTree>(table, scope, prefix, std::move(files), std::move(options), kind);
 }
-template <class Self, PatternUse Use>
-Route& Verbs<Self, Use>::static_files(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options) {
-    return add_site<EmbeddedTree>(prefix.info(), std::move(files), std::move(options), SiteKind::files);
-}
-template <class Self, PatternUse Use>
-Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, std::string directory, StaticOptions options) {
-    return add_directory(prefix.info(), std::move(directory), std::move(options), SiteKind::frontend);
-}
-template <class Self, PatternUse Use>
-Route& Verbs<Self, Use>::frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options) {
-    return add_site<EmbeddedTree>(prefix.info(), std::move(files), std::move(options), SiteKind::frontend);
-}
+
+#if defined(SAKE_IMPLEMENTATION)
+template Route& add_directory<void>(RouteTable& table, Scope& scope, const PatternInfo& prefix,
+                                    std::string directory, StaticOptions options, SiteKind kind);
+template Route& add_embedded<void>(RouteTable& table, Scope& scope, const PatternInfo& prefix,
+                                   EmbeddedFiles files, StaticOptions options, SiteKind kind);
+#endif
 
 }  // namespace detail
 }  // namespace SAKE_ABI

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "sake/base/text.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/uri_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "sake/http/headers.hpp"
+#include "sake/http/headers_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

@@ -13,7 +13,7 @@
 #include <utility>
 
 #include "sake/base/text.hpp"
-#include "sake/http/headers.hpp"
+#include "sake/http/headers_impl.hpp"
 #include "sake/http/parameters.hpp"
 
 namespace sake {

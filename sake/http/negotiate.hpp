@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "sake/base/text.hpp"
-#include "sake/http/headers.hpp"
+#include "sake/http/headers_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

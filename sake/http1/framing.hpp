@@ -11,8 +11,8 @@
 #include <string_view>
 
 #include "sake/base/text.hpp"
-#include "sake/http/headers.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/headers_impl.hpp"
+#include "sake/http/uri_impl.hpp"
 #include "sake/http1/request_parser.hpp"
 #include "sake/http1/response_parser.hpp"
 

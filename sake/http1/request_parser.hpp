@@ -9,7 +9,7 @@
 
 #include "sake/base/text.hpp"
 #include "sake/http/message.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/uri_impl.hpp"
 #include "sake/http1/head_parser.hpp"
 
 namespace sake {

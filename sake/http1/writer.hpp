@@ -10,7 +10,7 @@
 
 #include "sake/base/byte_buffer.hpp"
 #include "sake/base/text.hpp"
-#include "sake/http/headers.hpp"
+#include "sake/http/headers_impl.hpp"
 #include "sake/http/message.hpp"
 
 namespace sake {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "sake/app/problem.hpp"
+#include "sake/app/problem_impl.hpp"
 #include "sake/async/sys.hpp"
 #include "sake/base/error.hpp"
 #include "sake/http/message.hpp"

@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "sake/app/body_bytes.hpp"
-#include "sake/app/problem.hpp"
+#include "sake/app/body_bytes_impl.hpp"
+#include "sake/app/problem_impl.hpp"
 #include "sake/http1/writer.hpp"
 #include "sake/server/deadlines.hpp"
 #include "sake/server/h1_answer_stream.hpp"

@@ -2,7 +2,7 @@
 // has none.
 #pragma once
 
-#include "sake/app/call.hpp"
+#include "sake/app/call_impl.hpp"
 #include "sake/app/call_runner.hpp"
 #include "sake/app/config.hpp"
 #include "sake/app/route_table.hpp"

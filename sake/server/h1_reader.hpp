@@ -10,8 +10,8 @@
 #include <string_view>
 #include <utility>
 
-#include "sake/app/body_bytes.hpp"
-#include "sake/app/call.hpp"
+#include "sake/app/body_bytes_impl.hpp"
+#include "sake/app/call_builder.hpp"
 #include "sake/app/config.hpp"
 #include "sake/app/route_table.hpp"
 #include "sake/base/cast.hpp"

@@ -10,16 +10,16 @@
 #include <string_view>
 #include <utility>
 
-#include "sake/app/call.hpp"
+#include "sake/app/call_builder.hpp"
 #include "sake/app/config.hpp"
 #include "sake/app/file_body.hpp"
 #include "sake/app/pattern.hpp"
-#include "sake/app/problem.hpp"
+#include "sake/app/problem_impl.hpp"
 #include "sake/app/route.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/text.hpp"
-#include "sake/http/headers.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/headers_impl.hpp"
+#include "sake/http/uri_impl.hpp"
 #include "sake/worker/document.hpp"
 
 namespace sake {

@@ -16,7 +16,7 @@
 #include "sake/base/json.hpp"
 #include "sake/base/json_reader.hpp"
 #include "sake/base/json_tagged.hpp"
-#include "sake/base/json_writer.hpp"
+#include "sake/base/json_writer_impl.hpp"
 #include "sake/base/text.hpp"
 
 namespace sake {
