@@ -40,6 +40,7 @@
 #include "sake/http/message.hpp"
 #include "sake/http/mime.hpp"
 #include "sake/http/slice.hpp"
+#include "sake/http/stream_event.hpp"
 #include "sake/http/uri.hpp"
 
 #include "sake/async/channel.hpp"
@@ -98,6 +99,7 @@
 #include "sake/app/context_form.hpp"
 #include "sake/app/context_methods.hpp"
 #include "sake/app/embed.hpp"
+#include "sake/app/error_handler.hpp"
 #include "sake/app/event.hpp"
 #include "sake/app/event_stream.hpp"
 #include "sake/app/form.hpp"
@@ -115,7 +117,6 @@
 #include "sake/app/response_view.hpp"
 #include "sake/app/route.hpp"
 #include "sake/app/route_table.hpp"
-#include "sake/app/router.hpp"
 #include "sake/app/static_options.hpp"
 #include "sake/app/typed_slots.hpp"
 
@@ -125,6 +126,7 @@
 #include "sake/client/url.hpp"
 
 #include "sake/server/engine.hpp"
+#include "sake/server/life_hook.hpp"
 #include "sake/server/test_answer.hpp"
 #include "sake/server/test_client.hpp"
 #include "sake/server/test_events.hpp"
@@ -215,6 +217,7 @@
 #include "sake/app/call_limits.hpp"
 #include "sake/app/call_runner.hpp"
 #include "sake/app/carrier.hpp"
+#include "sake/app/chain_impl.hpp"
 #include "sake/app/client_wait_impl.hpp"
 #include "sake/app/config_impl.hpp"
 #include "sake/app/context_form_impl.hpp"
@@ -246,6 +249,9 @@
 #include "sake/app/request_impl.hpp"
 #include "sake/app/response.hpp"
 #include "sake/app/response_impl.hpp"
+#include "sake/app/route_impl.hpp"
+#include "sake/app/route_table_impl.hpp"
+#include "sake/app/router.hpp"
 #include "sake/app/safe_name.hpp"
 #include "sake/app/static_files.hpp"
 
@@ -262,6 +268,7 @@
 
 #include "sake/server/acceptor.hpp"
 #include "sake/server/deadlines.hpp"
+#include "sake/server/engine_impl.hpp"
 #include "sake/server/file_limit.hpp"
 #include "sake/server/h1_answer_stream.hpp"
 #include "sake/server/h1_answerer.hpp"
@@ -283,6 +290,10 @@
 #include "sake/server/signals.hpp"
 #include "sake/server/stall_watch.hpp"
 #include "sake/server/stop_request.hpp"
+#include "sake/server/test_answer_reader.hpp"
+#include "sake/server/test_client_impl.hpp"
+#include "sake/server/test_events_impl.hpp"
+#include "sake/server/test_stream_impl.hpp"
 #include "sake/server/transport.hpp"
 #include "sake/server/turn.hpp"
 #include "sake/server/watchdog.hpp"

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "sake/app/call_impl.hpp"
-#include "sake/app/chain.hpp"
+#include "sake/app/chain_impl.hpp"
 #include "sake/app/errors.hpp"
 #include "sake/async/reactor.hpp"
 #include "sake/async/task.hpp"

@@ -9,7 +9,6 @@
 #include <string>
 
 #include "sake/async/wait.hpp"
-#include "sake/base/budget.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/compute/worker_pool.hpp"
 
@@ -17,12 +16,10 @@ namespace sake {
 inline namespace SAKE_ABI {
 
 class Reactor;
-struct Config;
 
 namespace detail {
 
 struct Call;
-class RouteTable;
 
 /// A call on its way, to be awaited once by the coroutine that looks after it; then the call has its answer,
 /// and what the handler threw is thrown. If the coroutine leaves before that, the answer is dropped.
@@ -62,9 +59,6 @@ class Carrier {
     /// Ends it. Returns how many handlers do not return, and are left behind.
     virtual std::size_t stop(std::chrono::milliseconds patience) noexcept = 0;
 };
-
-using MakeCarrier = OwningPtr<Carrier> (*)(Reactor&, const Config&, const CountedPtr<const RouteTable>&,
-                                           Budget&);
 
 }  // namespace detail
 }  // namespace SAKE_ABI

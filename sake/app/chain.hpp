@@ -1,93 +1,19 @@
-// The way of a call through its middleware to its handler: a loop of plain calls where nothing is a
-// coroutine, else a task. What they throw is answered here, by errors.hpp.
+// The rest of the chain, as middleware awaits it by Context::next. The chain itself is in chain_impl.hpp.
 #pragma once
 
-#include <exception>
-#include <utility>
-
-#include "sake/app/call.hpp"
-#include "sake/app/carrier.hpp"
-#include "sake/app/errors.hpp"
-#include "sake/app/handler.hpp"
-#include "sake/app/route.hpp"
 #include "sake/async/task.hpp"
-#include "sake/base/error.hpp"
-#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// The next handler of the chain; nullptr at its end or after abort().
-inline const Handler* take_next(Call& call) noexcept {
-    const auto& chain = call.route->chain();
-    if (call.is_aborted || call.position == chain.size()) return nullptr;
-    return chain[call.position++];
-}
-
-/// What carries the call to the handler just taken, never to middleware: none if that runs here.
-inline Carrier* carrier_of(const Call& call) noexcept {
-    const bool is_handler = call.position == call.route->chain().size();
-    return is_handler && call.route->is_worker() ? call.place.carrier : nullptr;
-}
-
-/// What a handler threw is the answer, and what follows is not run.
-inline void answer_failure(Call& call) {
-    const std::exception_ptr caught = caught_exception();
-    call.is_aborted = true;
-    call.place.errors->answer(call, caught);
-}
-
-/// The answer is made: runs what Context::after was given, the last first.
-inline void run_afters(Call& call) {
-    while (!call.afters.empty()) {
-        const auto after = call.afters.take_front();
-        const RunningScope scope(call, Running::after);
-        try {
-            after->run(call.context);
-        } catch (...) {
-            answer_failure(call);
-        }
-    }
-}
-
-/// Runs a chain in which nothing is a coroutine.
-inline void run_plain(Call& call) {
-    try {
-        while (const Handler* handler = take_next(call)) handler->call(call);
-    } catch (...) {
-        answer_failure(call);
-    }
-    if (!call.afters.empty()) run_afters(call);
-}
+struct Call;
 
 /// Runs what is left of the chain. Middleware that has awaited next() finds nothing left when it returns; if
 /// it has not, the rest runs then. What a handler throws is answered here, so that the middleware outside
 /// sees the answer, as it does when the handler runs in a worker. Only a cancellation passes through to what
 /// runs the call.
-inline Task<> run_rest(Call& call) {
-    try {
-        while (const Handler* handler = take_next(call)) {
-            if (Carrier* const carrier = carrier_of(call)) {
-                const OwningPtr<CarriedCall> carried = carrier->carry(call);
-                if (!carried) continue;
-                CarriedCall& answer = *carried;  // GCC 12 copies what is awaited and has no name
-                co_await answer;
-            } else if (handler->is_coroutine()) {
-                Task<> running = handler->call_coroutine(call);
-                co_await std::move(running);
-            } else {
-                const RunningScope scope(call, Running::plain);
-                handler->call(call);
-            }
-        }
-    } catch (const Cancelled&) {
-        call.is_aborted = true;
-        throw;
-    } catch (...) {
-        answer_failure(call);
-    }
-}
+Task<> run_rest(Call& call);
 
 }  // namespace detail
 }  // namespace SAKE_ABI

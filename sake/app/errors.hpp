@@ -2,14 +2,10 @@
 // failure, whose text goes to the log and never to the client.
 #pragma once
 
-#include <concepts>
 #include <exception>
 #include <new>
-#include <stdexcept>
 #include <string>
 #include <string_view>
-#include <type_traits>
-#include <utility>
 
 #include "sake/app/answerer.hpp"
 #include "sake/app/call_impl.hpp"
@@ -101,38 +97,6 @@ class ErrorAnswers {
     const Handler* on_error_;
     const LogSink* log_;
 };
-
-/// What a program gives to Engine::on_error, as a plain handler.
-template <class F>
-Handler make_error_handler(F&& function) {
-    using Callable = std::decay_t<F>;
-    if constexpr (std::invocable<Callable&, Context&, std::exception_ptr>) {
-        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, std::exception_ptr>>,
-                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
-        return Handler(
-            [owned = Callable(std::forward<F>(function))](Context& ctx) mutable { owned(ctx, ctx.error()); });
-    } else if constexpr (std::invocable<Callable&, Context&, const std::exception&>) {
-        static_assert(std::is_void_v<std::invoke_result_t<Callable&, Context&, const std::exception&>>,
-                      "on_error: the handler must return void; it is plain, and sets its answer in ctx");
-        return Handler([owned = Callable(std::forward<F>(function))](Context& ctx) mutable {
-            try {
-                std::rethrow_exception(ctx.error());
-            } catch (const std::exception& error) {
-                owned(ctx, error);
-            } catch (...) {
-                // Not a std::exception: the answer that is set already stands.
-            }
-        });
-    } else {
-        static_assert(handler_param_count<F> == 0,
-                      "on_error: the handler takes (Context&), (Context&, const std::exception&) or "
-                      "(Context&, std::exception_ptr), and no path parameters");
-        Handler handler(std::forward<F>(function));
-        if (handler.is_coroutine())
-            throw std::invalid_argument("on_error: the handler must not be a coroutine");
-        return handler;
-    }
-}
 
 }  // namespace detail
 }  // namespace SAKE_ABI

@@ -30,27 +30,24 @@ class Fallback {
     void install() {
         ServerHandler handler{this};
         if (not_found_.is_coroutine())
-            handler.coroutine = [](void* self, Call& call) {
-                return static_cast<Fallback*>(self)->run_not_found(call);
-            };
+            handler.coroutine = &run_not_found;
         else
-            handler.plain = [](void* self, Call& call) {
-                static_cast<Fallback*>(self)->answer_not_found(call);
-            };
+            handler.plain = &answer_not_found;
         RouteEntry& entry = table_->set_fallback(Handler(handler));
         entry.handler_reads_body = static_cast<bool>(not_found_);
         entry.middleware.push_back(new Middleware(Handler(ServerHandler{this, &answer_other_method})));
     }
 
   private:
-    Task<> run_not_found(Call& call) const {
+    static Task<> run_not_found(void* self, Call& call) {
         call.response.status = 404;
-        return not_found_.call_coroutine(call);
+        return static_cast<Fallback*>(self)->not_found_.call_coroutine(call);
     }
-    void answer_not_found(Call& call) const {
-        if (!not_found_) return call.response.set_problem(404, "there is nothing at this path");
+    static void answer_not_found(void* self, Call& call) {
+        const Handler& handler = static_cast<Fallback*>(self)->not_found_;
+        if (!handler) return call.response.set_problem(404, "there is nothing at this path");
         call.response.status = 404;
-        not_found_.call(call);
+        handler.call(call);
     }
 
     // What follows is not run if another method has answered.

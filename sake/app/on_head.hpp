@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "sake/app/call_impl.hpp"
-#include "sake/app/chain.hpp"
+#include "sake/app/chain_impl.hpp"
 #include "sake/app/response.hpp"
 #include "sake/app/route.hpp"
 

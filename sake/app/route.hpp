@@ -6,23 +6,33 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <utility>
 
-#include "sake/app/carrier.hpp"
 #include "sake/app/config.hpp"
 #include "sake/app/handler.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/base/array.hpp"
 #include "sake/base/owning_list.hpp"
+#include "sake/base/owning_ptr.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 
+class Reactor;
+class WorkerPool;
+
 namespace detail {
+
+class Budget;
+class Carrier;
 class RouteEntry;
+class RouteTable;
+
+using MakeCarrier = OwningPtr<Carrier> (*)(Reactor&, const Config&, const CountedPtr<const RouteTable>&,
+                                           Budget&);
+
 }  // namespace detail
 
 /// A registered route. What is set here holds for this route only. Set it before serving: afterwards all but
@@ -35,12 +45,14 @@ class Route {
     /// Accepts bodies up to this size instead of Config::max_body; the largest value of its type means no
     /// limit. Throws std::invalid_argument for a negative size.
     template <std::integral Number>
-    Route& max_body(Number bytes);
+    Route& max_body(Number bytes) {
+        return set_max_body(detail::written_number(bytes), detail::as_setting<std::size_t>(bytes));
+    }
 
     /// The handler takes much computing: it runs on the worker pool instead of the reactor's thread, unless
     /// Config::enable_worker_pool is off. Its middleware stays on the reactor.
     template <class Pool = WorkerPool>
-    Route& worker(bool on = true);
+    Route& worker(bool on = true);  // in pool_carrier.hpp
 
     /// The handler starts when the head of a request is there, and reads the body in pieces, as fast as it
     /// likes, by `co_await ctx.read()`. Throws std::invalid_argument if the handler is not a coroutine, or
@@ -49,7 +61,9 @@ class Route {
 
     /// Middleware for this route alone, inside that of its groups; the first added is the outermost.
     template <class F>
-    Route& use(F&& middleware);
+    Route& use(F&& middleware) {
+        return add_middleware(detail::make_middleware(std::forward<F>(middleware)));
+    }
 
     [[nodiscard]] std::string_view method() const noexcept;
     [[nodiscard]] std::string_view pattern() const noexcept;
@@ -59,6 +73,8 @@ class Route {
   private:
     friend class detail::RouteEntry;  // makes it, as the view of itself
     explicit Route(detail::RouteEntry& entry) noexcept : entry_(&entry) {}
+    Route& set_max_body(std::int64_t written, std::size_t bytes);
+    Route& add_middleware(detail::Handler middleware);
 
     detail::RouteEntry* entry_;
 };
@@ -94,20 +110,13 @@ struct Scope {
     Scope* next = nullptr;
 
     /// Throws std::logic_error while the engine serves.
-    void require_unfrozen() const {
-        if (is_frozen) throw std::logic_error("routes and middleware are registered before serving starts");
-    }
+    void require_unfrozen() const;
 };
 
 /// What the server knows of a route.
 class RouteEntry {
   public:
-    RouteEntry(const Scope& scope, RouteInfo info, Handler handler)
-        : scope_(&scope),
-          info_(std::move(info)),
-          param_count_(check_pattern(info_.pattern).params),
-          description_(describe()),
-          handler_(std::move(handler)) {}
+    RouteEntry(const Scope& scope, RouteInfo info, Handler handler);
     RouteEntry(const RouteEntry&) = delete;
     RouteEntry& operator=(const RouteEntry&) = delete;
 
@@ -121,11 +130,7 @@ class RouteEntry {
 
     void require_unfrozen() const { scope_->require_unfrozen(); }
     /// A body is streamed to this side, and a worker has it as a whole.
-    [[noreturn]] void refuse_both_sides() const {
-        throw std::invalid_argument(description_ +
-                                    ": a worker route has its whole body; with stream_body(), drop worker() "
-                                    "and compute in the handler by co_await sake::background(...)");
-    }
+    [[noreturn]] void refuse_both_sides() const;
     [[nodiscard]] const RouteInfo& info() const noexcept { return info_; }
     [[nodiscard]] std::string_view method() const noexcept { return info_.method; }
     [[nodiscard]] std::string_view pattern() const noexcept { return info_.pattern; }
@@ -144,33 +149,13 @@ class RouteEntry {
 
     /// Finds the handlers that a request passes: done when serving starts, since middleware may be added
     /// until then.
-    void build_chain(bool has_carrier) {
-        chain_.clear();
-        suspends_ = is_worker() && has_carrier;
-        append_scope(scope_);
-        has_outer_middleware_ = !chain_.empty();
-        append(middleware);
-        append(handler_);
-    }
+    void build_chain(bool has_carrier);
 
   private:
-    void append(const Handler& handler) {
-        chain_.push_back(&handler);
-        suspends_ = suspends_ || handler.is_coroutine();
-    }
-    void append(const OwningList<Middleware>& list) {
-        for (const Middleware* each = list.first(); each != nullptr; each = each->next) append(each->handler);
-    }
-    void append_scope(const Scope* scope) {
-        if (scope == nullptr) return;
-        append_scope(scope->outer);
-        append(scope->middleware);
-    }
-    [[nodiscard]] std::string describe() const {
-        return (info_.method == any_method ? "ANY" : info_.method) + " " +
-               (info_.pattern.empty() ? "(no route)" : info_.pattern) + " (" + info_.file + ":" +
-               std::to_string(info_.line) + ")";
-    }
+    void append(const Handler& handler);
+    void append(const OwningList<Middleware>& list);
+    void append_scope(const Scope* scope);
+    [[nodiscard]] std::string describe() const;
 
     const Scope* scope_;
     RouteInfo info_;
@@ -182,49 +167,6 @@ class RouteEntry {
     bool has_outer_middleware_ = false;
 };
 
-inline std::string_view param_name(const Call& call, std::size_t index) noexcept {
-    std::string_view rest = call.route->pattern();
-    std::string_view name = take_param_name(rest);
-    while (index-- > 0) name = take_param_name(rest);
-    return name;
-}
-
 }  // namespace detail
-
-template <std::integral Number>
-Route& Route::max_body(Number bytes) {
-    entry_->require_unfrozen();
-    if (const std::int64_t number = detail::written_number(bytes); number < 0) {
-        throw std::invalid_argument(description() + ": max_body must be at least 0, not " +
-                                    std::to_string(number));
-    }
-    entry_->max_body = detail::as_setting<std::size_t>(bytes);
-    return *this;
-}
-
-inline Route& Route::stream_body() {
-    entry_->require_unfrozen();
-    if (!entry_->handler().is_coroutine()) {
-        throw std::invalid_argument(description() +
-                                    ": stream_body needs a handler that is a coroutine, one that returns "
-                                    "sake::Task<>, since reading waits for the client");
-    }
-    if (entry_->is_worker()) entry_->refuse_both_sides();
-    entry_->streams_body = true;
-    return *this;
-}
-
-template <class F>
-Route& Route::use(F&& middleware) {
-    entry_->require_unfrozen();
-    entry_->middleware.push_back(
-        new detail::Middleware(detail::make_middleware(std::forward<F>(middleware))));
-    return *this;
-}
-
-inline std::string_view Route::method() const noexcept { return entry_->method(); }
-inline std::string_view Route::pattern() const noexcept { return entry_->pattern(); }
-inline const std::string& Route::description() const noexcept { return entry_->description(); }
-
 }  // namespace SAKE_ABI
 }  // namespace sake

@@ -14,7 +14,7 @@
 #include "sake/base/log.hpp"
 #include "sake/base/text.hpp"
 #include "sake/client/url.hpp"
-#include "sake/http/uri.hpp"
+#include "sake/http/uri_impl.hpp"
 #include "sake/http1/request_parser.hpp"
 
 namespace sake {

@@ -14,7 +14,7 @@
 
 #include "sake/app/answered.hpp"
 #include "sake/app/call_runner.hpp"
-#include "sake/app/chain.hpp"
+#include "sake/app/chain_impl.hpp"
 #include "sake/app/on_head.hpp"
 #include "sake/base/log.hpp"
 #include "sake/base/owning_ptr.hpp"

@@ -4,18 +4,15 @@
 #pragma once
 
 #include <chrono>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <list>
 #include <new>
 #include <optional>
-#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <thread>
-#include <type_traits>
 #include <utility>
 
 #include "sake/async/flag.hpp"
@@ -32,87 +29,20 @@
 #include "sake/base/owning_ptr.hpp"
 #include "sake/compute/background.hpp"
 #include "sake/compute/signals.hpp"
+#include "sake/server/life_hook.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-/// Where a program has asked for something.
-struct SourcePlace {
-    const char* file;
-    int line;
-};
-
-/// "every at main.cpp:12"
-inline std::string named_at(const char* what, SourcePlace place) {
-    return std::string(what).append(" at ").append(place.file).append(":").append(std::to_string(place.line));
+SAKE_INLINE std::string LifeHook::name() const {
+    constexpr const char* kinds[] = {"on_start", "on_stop", "every", "background"};
+    return std::string(kinds[static_cast<std::uint8_t>(kind)])
+        .append(" at ")
+        .append(place.file)
+        .append(":")
+        .append(std::to_string(place.line));
 }
-
-/// What on_start, on_stop, every or background was given: called with a stop token, if it takes one.
-class LifeHook {
-  public:
-    enum class Kind : std::uint8_t { start, stop, every, background };
-
-    LifeHook(Kind when, Clock::duration every, SourcePlace at) noexcept
-        : kind(when), period(every), place(at) {}
-    LifeHook(const LifeHook&) = delete;
-    LifeHook& operator=(const LifeHook&) = delete;
-    virtual ~LifeHook() = default;
-
-    [[nodiscard]] virtual bool is_coroutine() const noexcept = 0;
-    /// If it is plain.
-    virtual void run(const std::stop_token& stop) = 0;
-    /// If it is a coroutine.
-    [[nodiscard]] virtual Task<> begin(const std::stop_token& stop) = 0;
-
-    [[nodiscard]] std::string name() const {
-        constexpr const char* kinds[] = {"on_start", "on_stop", "every", "background"};
-        return named_at(kinds[static_cast<std::uint8_t>(kind)], place);
-    }
-
-    const Kind kind;
-    const Clock::duration period;
-    const SourcePlace place;
-    LifeHook* next = nullptr;
-};
-
-template <class F>
-auto call_life_hook(F& function, const std::stop_token& stop) {
-    if constexpr (std::invocable<F&, std::stop_token>) {
-        return function(stop);
-    } else {
-        static_assert(std::invocable<F&>,
-                      "on_start, on_stop, every and background take a function f() or f(std::stop_token)");
-        return function();
-    }
-}
-
-template <class F>
-class LifeHookOf final : public LifeHook {
-    using Result = decltype(call_life_hook(std::declval<F&>(), std::declval<const std::stop_token&>()));
-    static constexpr bool is_awaited = std::is_same_v<Result, Task<>>;
-    static_assert(is_awaited || std::is_void_v<Result>,
-                  "on_start, on_stop, every and background: the function returns nothing, or a Task<>");
-
-  public:
-    LifeHookOf(Kind when, Clock::duration every, SourcePlace at, F function)
-        : LifeHook(when, every, at), function_(std::move(function)) {}
-
-    [[nodiscard]] bool is_coroutine() const noexcept override { return is_awaited; }
-    void run(const std::stop_token& stop) override {
-        if constexpr (!is_awaited) call_life_hook(function_, stop);
-    }
-    Task<> begin(const std::stop_token& stop) override {
-        if constexpr (is_awaited) {
-            return call_life_hook(function_, stop);
-        } else {
-            throw std::logic_error("a plain function is not a coroutine");
-        }
-    }
-
-  private:
-    F function_;
-};
 
 /// What runs of it in one run of an engine. For the reactor's thread.
 class Life {
@@ -362,46 +292,39 @@ class LifeOf final : public Life {
     std::list<Beside> threads_;
 };
 
-template <class F>
-Task<> run_beside_requests(F& function) {
-    if constexpr (std::is_same_v<decltype(call_life_hook(function, {})), Task<>>) {
-        const std::stop_token stop = this_task::stop_token();
-        Task<> running = call_life_hook(function, stop);
-        co_await std::move(running);
-    } else {
-        auto call = [&function](std::stop_token stop) { call_life_hook(function, stop); };
-        Task<> running = background(call);
-        co_await std::move(running);
-    }
-}
-
-template <class F>
-Task<> run_in_background(F function, SourcePlace place) {
+/// One that a program adds while the engine runs. What it throws is logged, and only a cancellation goes on.
+template <class Hook>
+Task<> run_beside_requests(OwningPtr<Hook> hook) {
     try {
-        Task<> running = run_beside_requests(function);
-        co_await std::move(running);
+        if (hook->is_coroutine()) {
+            const std::stop_token stop = this_task::stop_token();
+            Task<> running = hook->begin(stop);
+            co_await std::move(running);
+        } else {
+            auto call = [&function = *hook](std::stop_token stop) { function.run(stop); };
+            Task<> running = background(call);
+            co_await std::move(running);
+        }
     } catch (const Cancelled&) {
         throw;
     } catch (...) {
-        report_failure((named_at("background", place) + " failed: ").c_str(), caught_exception());
+        report_failure((hook->name() + " failed: ").c_str(), caught_exception());
     }
 }
 
-/// Begins one while the engine runs. From any thread.
-template <class F>
-void run_for_this_run(Reactor& reactor, SourcePlace place, F function) {
-    reactor.post([f = std::move(function), place]() mutable {
-        spawn(run_in_background<F>(std::move(f), place)).detach();
-    });
+/// Begins it. From any thread.
+template <class Hook>
+void run_for_this_run(Reactor& reactor, OwningPtr<Hook> hook) {
+    reactor.post(
+        [begun = std::move(hook)]() mutable { spawn(run_beside_requests(std::move(begun))).detach(); });
 }
 
 /// Adds one to what a program has asked for.
-template <class F>
-void add_life_hook(LifeHooks& hooks, LifeHook::Kind kind, Clock::duration period, SourcePlace place,
-                   F function) {
-    hooks.list.push_back(new LifeHookOf<F>(kind, period, place, std::move(function)));
-    hooks.make_life = [](Reactor& reactor, const LifeHooks& all, const LogSink& log) -> OwningPtr<Life> {
-        return OwningPtr<LifeOf<LifeHooks>>(new LifeOf<LifeHooks>(reactor, all, log));
+template <class Hooks>
+void add_life_hook(Hooks& hooks, OwningPtr<LifeHook> hook) {
+    hooks.list.push_back(hook.release());
+    hooks.make_life = [](Reactor& reactor, const Hooks& all, const LogSink& log) -> OwningPtr<Life> {
+        return OwningPtr<LifeOf<Hooks>>(new LifeOf<Hooks>(reactor, all, log));
     };
 }
 

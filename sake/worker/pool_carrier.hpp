@@ -16,7 +16,7 @@
 
 #include "sake/app/call.hpp"
 #include "sake/app/carrier.hpp"
-#include "sake/app/chain.hpp"
+#include "sake/app/chain_impl.hpp"
 #include "sake/app/config.hpp"
 #include "sake/app/file_answer.hpp"
 #include "sake/app/route_table.hpp"
@@ -383,6 +383,10 @@ Route& Route::worker(bool on) {
     entry_->make_carrier = on ? &detail::make_pool_carrier<Pool> : nullptr;
     return *this;
 }
+
+#if defined(SAKE_IMPLEMENTATION)
+template Route& Route::worker<WorkerPool>(bool on);
+#endif
 
 }  // namespace SAKE_ABI
 }  // namespace sake
