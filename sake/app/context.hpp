@@ -1,6 +1,6 @@
 // Context: one request and its response, as a handler sees them. A view of a Call, which holds both; it is
 // valid until the handler ends, and so are all views that it gives. What the functions do is in
-// context_methods.hpp.
+// context_methods.hpp and context_impl.hpp.
 #pragma once
 
 #include <concepts>

@@ -301,7 +301,7 @@ Context& Context::send_attachment(std::string path, std::string_view download_na
                                                  : download_name);
     detail::Response& response = call_->settable("ctx.attachment");
     response.headers.set("Content-Disposition", detail::attachment_disposition(name));
-    const std::string_view type = detail::type_of_file(path);
+    const std::string_view type = detail::type_of_file(name);
     detail::send_path(*call_, std::move(path), type);
     return *this;
 }
