@@ -120,6 +120,8 @@
 #include "sake/app/static_options.hpp"
 #include "sake/app/typed_slots.hpp"
 
+#include "sake/worker/document.hpp"
+
 #include "sake/client/client.hpp"
 #include "sake/client/client_request.hpp"
 #include "sake/client/client_response.hpp"
@@ -256,7 +258,7 @@
 #include "sake/app/static_files.hpp"
 
 #include "sake/worker/bridge.hpp"
-#include "sake/worker/document.hpp"
+#include "sake/worker/document_impl.hpp"
 #include "sake/worker/mailbox.hpp"
 #include "sake/worker/pool_carrier.hpp"
 

@@ -123,7 +123,6 @@ export namespace sake::ascii {
 using sake::ascii::Class;
 using sake::ascii::all_of;
 using sake::ascii::char_table;
-using sake::ascii::classify;
 using sake::ascii::contains_char;
 using sake::ascii::find_control;
 using sake::ascii::hex_value;

@@ -118,6 +118,7 @@
 //   sake/app/hub.hpp
 //   sake/app/observers.hpp
 //   sake/app/read_wait.hpp
+//   sake/worker/document.hpp
 //   sake/client/url.hpp
 //   sake/client/client_request.hpp
 //   sake/client/client_response.hpp
@@ -244,7 +245,7 @@
 //   sake/app/router.hpp
 //   sake/app/route_table_impl.hpp
 //   sake/app/static_files.hpp
-//   sake/worker/document.hpp
+//   sake/worker/document_impl.hpp
 //   sake/worker/bridge.hpp
 //   sake/worker/mailbox.hpp
 //   sake/worker/pool_carrier.hpp
@@ -9291,7 +9292,7 @@ class ResponseView {
 
 // Context: one request and its response, as a handler sees them. A view of a Call, which holds both; it is
 // valid until the handler ends, and so are all views that it gives. What the functions do is in
-// context_methods.hpp.
+// context_methods.hpp and context_impl.hpp.
 
 namespace sake {
 inline namespace SAKE_ABI {
@@ -11584,6 +11585,108 @@ class [[nodiscard]] ReadWait final : public ClientWait {
 };
 
 }  // namespace detail
+}  // namespace SAKE_ABI
+}  // namespace sake
+
+// ---- sake/worker/document.hpp ----
+
+// The form in which a request goes to a worker and its response comes back: plain data with a JSON schema
+// that other programs may read, exact to the byte. docs/worker-context.md describes the schema.
+
+namespace sake {
+inline namespace SAKE_ABI {
+
+namespace detail {
+
+/// Json::object(), which is long to compile where a default is written.
+[[nodiscard]] Json empty_object();
+
+}  // namespace detail
+
+/// A response as it travels. The fields are those that handlers set.
+struct WorkerResponse {
+    int status = 200;
+    std::string content_type = {};
+    std::vector<std::pair<std::string, std::string>> headers = {};
+    std::string body = {};
+    Json values = detail::empty_object();  // those of the request, as the handler left them
+    bool close = false;                    // the handler wants the connection closed
+    bool aborted = false;                  // the handler called ctx.abort()
+    // What a handler of another process threw, in words. With a status from 400 to 599 other than 500 it is
+    // the detail of an HttpError of that status. Otherwise it is for the log only, and the answer is a 500.
+    std::optional<std::string> error = {};
+    // The path of a file that is the body: the process that answers the client opens it. See Context::file.
+    std::optional<std::string> file = {};
+
+    // A template: a comparison of Json values is long to compile.
+    template <std::same_as<WorkerResponse> Other>
+    bool operator==(const Other& other) const {
+        return status == other.status && content_type == other.content_type && headers == other.headers &&
+               body == other.body && values == other.values && close == other.close &&
+               aborted == other.aborted && error == other.error && file == other.file;
+    }
+};
+
+/// A request as it travels. All text may hold any bytes; what is not UTF-8 crosses as base64.
+struct WorkerContext {
+    static constexpr int version = 1;  // of the schema
+
+    std::string route = {};  // the pattern: "/users/:id"
+    std::string method = {};
+    std::string target = {};                                        // as it was sent
+    std::string path = {};                                          // decoded
+    std::vector<std::pair<std::string, std::string>> params = {};   // of the path, decoded, in pattern order
+    std::string query = {};                                         // what follows the '?', as it was sent
+    std::vector<std::pair<std::string, std::string>> headers = {};  // in the order received, with duplicates
+    std::string body = {};
+    Json values = detail::empty_object();  // what ctx.set has set
+    std::string remote_address = {};
+    WorkerResponse response = {};  // what middleware has set so far
+
+    template <std::same_as<WorkerContext> Other>
+    bool operator==(const Other& other) const {
+        return route == other.route && method == other.method && target == other.target &&
+               path == other.path && params == other.params && query == other.query &&
+               headers == other.headers && body == other.body && values == other.values &&
+               remote_address == other.remote_address && response == other.response;
+    }
+};
+
+/// How large and how deeply nested a document may be that is read, and how many values it may have.
+struct WorkerLimits {
+    std::size_t bytes = 256 * 1024 * 1024;
+    std::size_t depth = 128;
+    std::size_t values = 1'000'000;
+};
+
+namespace detail {
+
+template <class T>
+concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
+
+}  // namespace detail
+
+/// The document as JSON text.
+template <detail::WorkerDocument Document>
+[[nodiscard]] std::string to_text(const Document& document);
+
+/// Reads a document: `from_text<sake::WorkerContext>(text)`. Members that it does not know are skipped.
+/// Throws JsonError that says what is wrong with it.
+template <class Document>
+[[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
+
+/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`. Templates, so that only
+/// a program that uses them compiles them.
+template <class Value, detail::WorkerDocument Document>
+void to_json(Value& json, const Document& document) {
+    constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+    json = parse_json<Value>(to_text(document), no_limit, no_limit);
+}
+template <class Value, detail::WorkerDocument Document>
+void from_json(const Value& json, Document& document) {
+    document = from_text<Document>(json.dump());
+}
+
 }  // namespace SAKE_ABI
 }  // namespace sake
 
@@ -24723,7 +24826,7 @@ Context& Context::send_attachment(std::string path, std::string_view download_na
                                                  : download_name);
     detail::Response& response = call_->settable("ctx.attachment");
     response.headers.set("Content-Disposition", detail::attachment_disposition(name));
-    const std::string_view type = detail::type_of_file(path);
+    const std::string_view type = detail::type_of_file(name);
     detail::send_path(*call_, std::move(path), type);
     return *this;
 }
@@ -26476,87 +26579,15 @@ template Route& add_embedded<void>(RouteTable& table, Scope& scope, const Patter
 }  // namespace SAKE_ABI
 }  // namespace sake
 
-// ---- sake/worker/document.hpp ----
+// ---- sake/worker/document_impl.hpp ----
 
-// The form in which a request goes to a worker and its response comes back: plain data with a JSON schema
-// that other programs may read, exact to the byte. docs/worker-context.md describes the schema.
+// Definitions of document.hpp: how documents are written and read.
 
 namespace sake {
 inline namespace SAKE_ABI {
-
-/// A response as it travels. The fields are those that handlers set.
-struct WorkerResponse {
-    int status = 200;
-    std::string content_type = {};
-    std::vector<std::pair<std::string, std::string>> headers = {};
-    std::string body = {};
-    Json values = Json::object();  // those of the request, as the handler left them
-    bool close = false;            // the handler wants the connection closed
-    bool aborted = false;          // the handler called ctx.abort()
-    // What a handler of another process threw, in words. With a status from 400 to 599 other than 500 it is
-    // the detail of an HttpError of that status. Otherwise it is for the log only, and the answer is a 500.
-    std::optional<std::string> error = {};
-    // The path of a file that is the body: the process that answers the client opens it. See Context::file.
-    std::optional<std::string> file = {};
-
-    // A template: a comparison of Json values is long to compile.
-    template <std::same_as<WorkerResponse> Other>
-    bool operator==(const Other& other) const {
-        return status == other.status && content_type == other.content_type && headers == other.headers &&
-               body == other.body && values == other.values && close == other.close &&
-               aborted == other.aborted && error == other.error && file == other.file;
-    }
-};
-
-/// A request as it travels. All text may hold any bytes; what is not UTF-8 crosses as base64.
-struct WorkerContext {
-    static constexpr int version = 1;  // of the schema
-
-    std::string route = {};  // the pattern: "/users/:id"
-    std::string method = {};
-    std::string target = {};                                        // as it was sent
-    std::string path = {};                                          // decoded
-    std::vector<std::pair<std::string, std::string>> params = {};   // of the path, decoded, in pattern order
-    std::string query = {};                                         // what follows the '?', as it was sent
-    std::vector<std::pair<std::string, std::string>> headers = {};  // in the order received, with duplicates
-    std::string body = {};
-    Json values = Json::object();  // what ctx.set has set
-    std::string remote_address = {};
-    WorkerResponse response = {};  // what middleware has set so far
-
-    template <std::same_as<WorkerContext> Other>
-    bool operator==(const Other& other) const {
-        return route == other.route && method == other.method && target == other.target &&
-               path == other.path && params == other.params && query == other.query &&
-               headers == other.headers && body == other.body && values == other.values &&
-               remote_address == other.remote_address && response == other.response;
-    }
-};
-
-/// How large and how deeply nested a document may be that is read, and how many values it may have.
-struct WorkerLimits {
-    std::size_t bytes = 256 * 1024 * 1024;
-    std::size_t depth = 128;
-    std::size_t values = 1'000'000;
-};
-
 namespace detail {
 
-template <class T>
-concept WorkerDocument = std::same_as<T, WorkerContext> || std::same_as<T, WorkerResponse>;
-
-}  // namespace detail
-
-/// The document as JSON text.
-template <detail::WorkerDocument Document>
-[[nodiscard]] std::string to_text(const Document& document);
-
-/// Reads a document: `from_text<sake::WorkerContext>(text)`. Members that it does not know are skipped.
-/// Throws JsonError that says what is wrong with it.
-template <class Document>
-[[nodiscard]] Document from_text(std::string_view text, WorkerLimits limits = {});
-
-namespace detail {
+SAKE_INLINE Json empty_object() { return Json::object(); }
 
 // --- Writing ---
 
@@ -26832,17 +26863,12 @@ Document from_text(std::string_view text, WorkerLimits limits) {
     return result;
 }
 
-/// For nlohmann's conversions: `Json(request)` and `json.get<sake::WorkerContext>()`. Templates, so that only
-/// a program that uses them compiles them.
-template <class Value, detail::WorkerDocument Document>
-void to_json(Value& json, const Document& document) {
-    constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
-    json = parse_json<Value>(to_text(document), no_limit, no_limit);
-}
-template <class Value, detail::WorkerDocument Document>
-void from_json(const Value& json, Document& document) {
-    document = from_text<Document>(json.dump());
-}
+#if defined(SAKE_IMPLEMENTATION)
+template std::string to_text(const WorkerContext&);
+template std::string to_text(const WorkerResponse&);
+template WorkerContext from_text(std::string_view, WorkerLimits);
+template WorkerResponse from_text(std::string_view, WorkerLimits);
+#endif
 
 }  // namespace SAKE_ABI
 }  // namespace sake

@@ -20,7 +20,7 @@
 #include "sake/base/text.hpp"
 #include "sake/http/headers_impl.hpp"
 #include "sake/http/uri_impl.hpp"
-#include "sake/worker/document.hpp"
+#include "sake/worker/document_impl.hpp"
 
 namespace sake {
 inline namespace SAKE_ABI {

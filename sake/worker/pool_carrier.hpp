@@ -27,7 +27,7 @@
 #include "sake/base/owning_ptr.hpp"
 #include "sake/compute/worker_pool.hpp"
 #include "sake/worker/bridge.hpp"
-#include "sake/worker/document.hpp"
+#include "sake/worker/document_impl.hpp"
 #include "sake/worker/mailbox.hpp"
 
 namespace sake {
