@@ -437,7 +437,8 @@
 
 #if !defined(SAKE_SEPARATE)
 #define SAKE_INLINE inline
-#elif defined(SAKE_MACHINERY)  // for tests of Sake itself: they see the definitions, and do not compile them again
+#elif defined( \
+    SAKE_MACHINERY)  // for tests of Sake itself: they see the definitions, and do not compile them again
 #define SAKE_INLINE [[gnu::gnu_inline]] inline
 #else
 #define SAKE_INLINE
@@ -21358,7 +21359,7 @@ struct CallLimits {
 };
 
 /// Declared in call.hpp.
-SAKE_INLINE constexpr CallLimits no_call_limits;
+inline constexpr CallLimits no_call_limits;
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -21954,7 +21955,7 @@ SAKE_INLINE bool BodyBytes::is_in_pages(std::size_t capacity) noexcept {
     return sys::has_page_memory && capacity >= sys::worth_large_pages;
 }
 
-[[gnu::noinline]] SAKE_INLINE void BodyBytes::grow(std::size_t capacity) {
+[[gnu::noinline]] inline void BodyBytes::grow(std::size_t capacity) {
     if (is_in_pages(capacity)) {
         capacity = (capacity + sys::large_page - 1) / sys::large_page * sys::large_page;
         if (is_in_pages(capacity_)) {
@@ -21976,7 +21977,7 @@ SAKE_INLINE bool BodyBytes::is_in_pages(std::size_t capacity) noexcept {
     size_ = size;
 }
 
-[[gnu::noinline]] SAKE_INLINE void BodyBytes::release() noexcept {
+[[gnu::noinline]] inline void BodyBytes::release() noexcept {
     char* const memory = std::exchange(memory_, nullptr);
     const std::size_t capacity = std::exchange(capacity_, 0);
     size_ = 0;
@@ -22125,7 +22126,9 @@ SAKE_INLINE bool ReadWait::try_read() {
     piece_ = take_whole_body(call);
     return true;
 }
-SAKE_INLINE TimePoint ReadWait::listen_for_more() { return call_.running().body_source->wait_for_more(*this); }
+SAKE_INLINE TimePoint ReadWait::listen_for_more() {
+    return call_.running().body_source->wait_for_more(*this);
+}
 SAKE_INLINE void ReadWait::leave() noexcept {
     if (Call* const call = call_.get()) call->body_source->stop_waiting();
 }
@@ -22484,12 +22487,12 @@ SAKE_INLINE void Response::set_problem_document(int code, std::string document) 
     body = std::move(document);
 }
 
-[[gnu::noinline]] SAKE_INLINE void Response::make_large_body(std::size_t size) {
+[[gnu::noinline]] inline void Response::make_large_body(std::size_t size) {
     body.clear();  // so that it is not copied
     body.reserve(size);
     sys::prefer_large_pages(body.data(), size);
 }
-[[gnu::noinline]] SAKE_INLINE void Response::drop_file() noexcept { file_.reset(); }
+[[gnu::noinline]] inline void Response::drop_file() noexcept { file_.reset(); }
 SAKE_INLINE void Response::copy_type(const Response& other) {
     const bool is_own = other.content_type_.data() == other.type_storage_.data();
     const bool is_of_file = other.file() != nullptr;
@@ -24244,7 +24247,9 @@ SAKE_INLINE EventWait::~EventWait() = default;
 
 SAKE_INLINE void EventWait::await_resume() { throw_failure(); }
 
-SAKE_INLINE bool EventWait::try_write() { return events_.text.empty() || sender_->write(left_, events_.retry); }
+SAKE_INLINE bool EventWait::try_write() {
+    return events_.text.empty() || sender_->write(left_, events_.retry);
+}
 SAKE_INLINE TimePoint EventWait::listen_for_room() {
     Answerer& answerer = *sender_->call().running().answerer;
     sender_->set_waiting(true);

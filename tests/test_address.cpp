@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "sake.hpp"
+#include "support/machinery.hpp"
 
 namespace test_address {
 

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/machinery.hpp"
 #include "support/server_fixture.hpp"
 
 namespace test_bind {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sake.hpp"
+#include "support/machinery.hpp"
 
 namespace test_body_reader {
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sake.hpp"
+#include "support/machinery.hpp"
 
 namespace test_call {
 

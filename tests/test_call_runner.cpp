@@ -16,6 +16,7 @@
 #include "sake.hpp"
 #include "support/allocations.hpp"
 #include "support/faults.hpp"
+#include "support/machinery.hpp"
 
 namespace test_call_runner {
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "sake.hpp"
+#include "support/machinery.hpp"
 
 namespace test_conditional {
 

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "support/machinery.hpp"
 #include "support/reliability.hpp"
 #include "support/server_fixture.hpp"
 

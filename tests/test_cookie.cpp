@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "sake.hpp"
+#include "support/machinery.hpp"
 
 namespace test_cookie {
 

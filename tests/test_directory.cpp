@@ -19,6 +19,7 @@
 #include "sake.hpp"
 #include "support/dice.hpp"
 #include "support/faults.hpp"
+#include "support/machinery.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace test_directory {

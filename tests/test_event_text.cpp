@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "sake.hpp"
+#include "support/machinery.hpp"
 
 namespace test_event_text {
 

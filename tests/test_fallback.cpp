@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sake.hpp"
+#include "support/machinery.hpp"
 
 namespace test_fallback {
 

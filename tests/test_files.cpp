@@ -19,6 +19,7 @@
 
 #include "sake.hpp"
 #include "support/client_fixture.hpp"
+#include "support/machinery.hpp"
 #include "support/reliability.hpp"
 #include "support/temporary_directory.hpp"
 

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "fuzz/targets.hpp"
+#include "support/machinery.hpp"
 
 namespace test_fuzz_corpus {
 namespace {

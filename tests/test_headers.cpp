@@ -7,6 +7,7 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/machinery.hpp"
 
 namespace test_headers {
 

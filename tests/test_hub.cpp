@@ -17,6 +17,7 @@
 #include "sake.hpp"
 #include "support/client_fixture.hpp"
 #include "support/coroutines.hpp"
+#include "support/machinery.hpp"
 #include "support/reliability.hpp"
 
 namespace test_hub {

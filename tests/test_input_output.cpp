@@ -17,6 +17,7 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/machinery.hpp"
 #include "support/raw_client.hpp"
 
 namespace test_input_output {

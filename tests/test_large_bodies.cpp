@@ -19,6 +19,7 @@
 #include "support/client_fixture.hpp"
 #include "support/common.hpp"
 #include "support/faults.hpp"
+#include "support/machinery.hpp"
 
 namespace test_large_bodies {
 

@@ -13,6 +13,7 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/machinery.hpp"
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"
 

@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "sake.hpp"
+#include "support/machinery.hpp"
 
 namespace test_linear_time {
 

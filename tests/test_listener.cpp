@@ -22,6 +22,7 @@
 #include "sake.hpp"
 #include "support/faults.hpp"
 #include "support/listeners.hpp"
+#include "support/machinery.hpp"
 
 namespace test_listener {
 

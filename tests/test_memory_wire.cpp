@@ -13,6 +13,7 @@
 
 #include "sake.hpp"
 #include "support/coroutines.hpp"
+#include "support/machinery.hpp"
 #include "support/oracle.hpp"
 #include "support/reliability.hpp"
 

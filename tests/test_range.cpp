@@ -11,6 +11,7 @@
 
 #include "sake.hpp"
 #include "support/dice.hpp"
+#include "support/machinery.hpp"
 
 namespace test_range {
 

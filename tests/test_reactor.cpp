@@ -26,6 +26,7 @@
 #include "sake.hpp"
 #include "support/faults.hpp"
 #include "support/listeners.hpp"
+#include "support/machinery.hpp"
 
 namespace test_reactor {
 

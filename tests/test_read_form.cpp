@@ -26,6 +26,7 @@
 #include "support/client_fixture.hpp"
 #include "support/dice.hpp"
 #include "support/faults.hpp"
+#include "support/machinery.hpp"
 #include "support/oracle.hpp"
 #include "support/reliability.hpp"
 #include "support/server_fixture.hpp"

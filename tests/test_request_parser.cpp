@@ -6,6 +6,7 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/machinery.hpp"
 
 namespace test_parser {
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "sake.hpp"
+#include "support/machinery.hpp"
 
 namespace test_response_parser {
 

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "support/machinery.hpp"
 #include "support/server_fixture.hpp"
 
 namespace test_router {

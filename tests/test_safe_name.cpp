@@ -7,6 +7,7 @@
 
 #include "sake.hpp"
 #include "support/dice.hpp"
+#include "support/machinery.hpp"
 
 namespace test_safe_name {
 namespace {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sake.hpp"
+#include "support/machinery.hpp"
 
 namespace test_session {
 

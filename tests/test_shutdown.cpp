@@ -24,6 +24,7 @@
 #include "support/attempts.hpp"
 #include "support/client_fixture.hpp"
 #include "support/faults.hpp"
+#include "support/machinery.hpp"
 #include "support/oracle.hpp"
 #include "support/programs.hpp"
 #include "support/raw_client.hpp"

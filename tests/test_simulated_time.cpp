@@ -17,6 +17,7 @@
 
 #include "sake.hpp"
 #include "support/coroutines.hpp"
+#include "support/machinery.hpp"
 
 namespace test_simulated_time {
 

@@ -13,6 +13,7 @@
 #include "sake.hpp"
 #include "support/faults.hpp"
 #include "support/listeners.hpp"
+#include "support/machinery.hpp"
 #include "support/reliability.hpp"
 
 namespace test_socket {

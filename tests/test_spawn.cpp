@@ -19,6 +19,7 @@
 
 #include "sake.hpp"
 #include "support/allocations.hpp"
+#include "support/machinery.hpp"
 #include "support/programs.hpp"
 
 namespace test_spawn {

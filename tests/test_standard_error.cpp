@@ -24,6 +24,7 @@
 
 #include "sake.hpp"
 #include "support/faults.hpp"
+#include "support/machinery.hpp"
 #include "support/reliability.hpp"
 
 namespace test_standard_error {

@@ -19,6 +19,7 @@
 
 #include "support/client_fixture.hpp"
 #include "support/common.hpp"
+#include "support/machinery.hpp"
 #include "support/observed.hpp"
 
 namespace test_stream_body {

@@ -16,6 +16,7 @@
 #include "sake.hpp"
 #include "support/coroutines.hpp"
 #include "support/faults.hpp"
+#include "support/machinery.hpp"
 #include "support/oracle.hpp"
 #include "support/reliability.hpp"
 

@@ -17,6 +17,7 @@
 
 #include "sake.hpp"
 #include "support/faults.hpp"
+#include "support/machinery.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace test_temporary_file {

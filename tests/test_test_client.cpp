@@ -17,6 +17,7 @@
 
 #include "sake.hpp"
 #include "support/client_fixture.hpp"
+#include "support/machinery.hpp"
 #include "support/observed.hpp"
 #include "support/oracle.hpp"
 #include "support/reliability.hpp"

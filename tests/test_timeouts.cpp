@@ -18,6 +18,7 @@
 #include "sake.hpp"
 #include "support/attempts.hpp"
 #include "support/client_fixture.hpp"
+#include "support/machinery.hpp"
 #include "support/oracle.hpp"
 #include "support/raw_client.hpp"
 #include "support/reliability.hpp"

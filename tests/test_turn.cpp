@@ -15,6 +15,7 @@
 #include "sake.hpp"
 #include "support/allocations.hpp"
 #include "support/faults.hpp"
+#include "support/machinery.hpp"
 #include "support/raw_client.hpp"
 
 namespace test_turn {

@@ -14,6 +14,7 @@
 
 #include "sake.hpp"
 #include "support/client_fixture.hpp"
+#include "support/machinery.hpp"
 #include "support/reliability.hpp"
 
 namespace test_wires {

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "sake.hpp"
+#include "support/machinery.hpp"
 #include "support/oracle.hpp"
 #include "support/reliability.hpp"
 

@@ -26,7 +26,7 @@ SAKE_INLINE bool BodyBytes::is_in_pages(std::size_t capacity) noexcept {
     return sys::has_page_memory && capacity >= sys::worth_large_pages;
 }
 
-[[gnu::noinline]] SAKE_INLINE void BodyBytes::grow(std::size_t capacity) {
+[[gnu::noinline]] inline void BodyBytes::grow(std::size_t capacity) {
     if (is_in_pages(capacity)) {
         capacity = (capacity + sys::large_page - 1) / sys::large_page * sys::large_page;
         if (is_in_pages(capacity_)) {
@@ -48,7 +48,7 @@ SAKE_INLINE bool BodyBytes::is_in_pages(std::size_t capacity) noexcept {
     size_ = size;
 }
 
-[[gnu::noinline]] SAKE_INLINE void BodyBytes::release() noexcept {
+[[gnu::noinline]] inline void BodyBytes::release() noexcept {
     char* const memory = std::exchange(memory_, nullptr);
     const std::size_t capacity = std::exchange(capacity_, 0);
     size_ = 0;

@@ -65,7 +65,9 @@ SAKE_INLINE bool ReadWait::try_read() {
     piece_ = take_whole_body(call);
     return true;
 }
-SAKE_INLINE TimePoint ReadWait::listen_for_more() { return call_.running().body_source->wait_for_more(*this); }
+SAKE_INLINE TimePoint ReadWait::listen_for_more() {
+    return call_.running().body_source->wait_for_more(*this);
+}
 SAKE_INLINE void ReadWait::leave() noexcept {
     if (Call* const call = call_.get()) call->body_source->stop_waiting();
 }

@@ -30,7 +30,7 @@ struct CallLimits {
 };
 
 /// Declared in call.hpp.
-SAKE_INLINE constexpr CallLimits no_call_limits;
+inline constexpr CallLimits no_call_limits;
 
 }  // namespace detail
 }  // namespace SAKE_ABI

@@ -132,7 +132,9 @@ SAKE_INLINE EventWait::~EventWait() = default;
 
 SAKE_INLINE void EventWait::await_resume() { throw_failure(); }
 
-SAKE_INLINE bool EventWait::try_write() { return events_.text.empty() || sender_->write(left_, events_.retry); }
+SAKE_INLINE bool EventWait::try_write() {
+    return events_.text.empty() || sender_->write(left_, events_.retry);
+}
 SAKE_INLINE TimePoint EventWait::listen_for_room() {
     Answerer& answerer = *sender_->call().running().answerer;
     sender_->set_waiting(true);

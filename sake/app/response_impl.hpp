@@ -87,12 +87,12 @@ SAKE_INLINE void Response::set_problem_document(int code, std::string document) 
     body = std::move(document);
 }
 
-[[gnu::noinline]] SAKE_INLINE void Response::make_large_body(std::size_t size) {
+[[gnu::noinline]] inline void Response::make_large_body(std::size_t size) {
     body.clear();  // so that it is not copied
     body.reserve(size);
     sys::prefer_large_pages(body.data(), size);
 }
-[[gnu::noinline]] SAKE_INLINE void Response::drop_file() noexcept { file_.reset(); }
+[[gnu::noinline]] inline void Response::drop_file() noexcept { file_.reset(); }
 SAKE_INLINE void Response::copy_type(const Response& other) {
     const bool is_own = other.content_type_.data() == other.type_storage_.data();
     const bool is_of_file = other.file() != nullptr;

@@ -24,7 +24,8 @@
 
 #if !defined(SAKE_SEPARATE)
 #define SAKE_INLINE inline
-#elif defined(SAKE_MACHINERY)  // for tests of Sake itself: they see the definitions, and do not compile them again
+#elif defined( \
+    SAKE_MACHINERY)  // for tests of Sake itself: they see the definitions, and do not compile them again
 #define SAKE_INLINE [[gnu::gnu_inline]] inline
 #else
 #define SAKE_INLINE
