@@ -95,7 +95,7 @@ class Run {
     bool begin() {
         if (!life_) return true;
         life_->begin();
-        run_until(&Run::has_begun);
+        run_until([this] { return life_->has_begun(); });
         try {
             life_->throw_failure();
         } catch (const Cancelled&) {
@@ -135,7 +135,7 @@ class Run {
     }
     /// Serves until stopped. Returns 0 if everything in flight was answered, else 1.
     int wait() {
-        run_until(&Run::is_over);
+        run_until([this] { return shutdown_.is_over(); });
         return shutdown_.was_forced() ? 1 : 0;
     }
 
@@ -161,11 +161,11 @@ class Run {
         Watchdog watchdog;
     };
 
-    [[nodiscard]] bool has_begun() const { return life_->has_begun(); }
-    [[nodiscard]] bool is_over() const noexcept { return shutdown_.is_over(); }
-    void run_until(bool (Run::*done)() const) {
+    // A template: every turn of the loop asks.
+    template <class Done>
+    void run_until(Done done) {
         try {
-            reactor_.run_until([this, done] { return (this->*done)(); });
+            reactor_.run_until(std::move(done));
         } catch (...) {
             if (std::current_exception()) throw;
             // pthread_exit: the loop cannot end in the middle of a handler, and must not hang.
