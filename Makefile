@@ -97,7 +97,7 @@ WRAPPED_CALLS := $(shell sed 's/\#.*//' tests/support/wrapped_calls.txt 2>/dev/n
 TEST_FLAGS    := $(BASE_FLAGS) -DSAKE_KQUEUE -Itests -isystem tests/support/kqueue
 TEST_LINK     := $(WRAPPED_CALLS:%=-Wl,--wrap=%)
 # A test's local types are in a file that a group includes, which is what -Wsubobject-linkage is about.
-TEST_FLAGS    += $(if $(findstring clang,$(CXX)),-Wno-gnu-inline-cpp-without-extern -Wno-static-local-in-inline,-Wno-subobject-linkage)
+TEST_FLAGS    += $(if $(findstring clang,$(CXX)),-Wno-gnu-inline-cpp-without-extern,-Wno-subobject-linkage)
 # GCC's -Wmaybe-uninitialized and -Wtsan are unreliable under its sanitizers.
 # clang 14 cannot assemble coroutines under -fsanitize=function ("Cannot represent a difference across sections").
 QUIET         := $(if $(findstring clang,$(CXX)),-fno-sanitize=function,-Wno-maybe-uninitialized -Wno-tsan)
@@ -107,6 +107,7 @@ LINK_SUITE    := $(CXX)
 LINK_TSAN     := $(if $(findstring clang,$(CXX)),$(subst clang++,clang,$(CXX)) -lstdc++ -lm,$(CXX))
 
 define suite
+$(1)_header  := $(BUILD)/$(1)/$(if $(4),programs,machinery).hpp
 $(1)_support := $$(TEST_SUPPORT:%.cpp=$(BUILD)/$(1)/%.o) $(if $(4),$(BUILD)/$(1)/definitions.o)
 $(1)_files   := $$(TEST_FILES:%.cpp=$(BUILD)/$(1)/%.o)
 $(1)_groups  := $$(GROUP_FILES:$(BUILD)/%.cpp=$(BUILD)/$(1)/%.o)
@@ -115,22 +116,22 @@ $(BUILD)/$(1)/sake_tests: $$($(1)_support) $$($(1)_$(if $(filter-out 0 false no,
 	$$(link_$(1))
 $(BUILD)/$(1)/one/%: $(BUILD)/$(1)/tests/test_%.o $$($(1)_support)
 	$$(link_$(1))
-$(PROGRAMS:%.cpp=$(BUILD)/$(1)/%.o): $(BUILD)/$(1)/%.o: %.cpp $(BUILD)/$(1)/programs.hpp.gch
-	$$(call compile_$(1),-include $(BUILD)/$(1)/programs.hpp)
+$(PROGRAMS:%.cpp=$(BUILD)/$(1)/%.o): $(BUILD)/$(1)/%.o: %.cpp $$($(1)_header).gch
+	$$(call compile_$(1),-include $$($(1)_header))
 $(MACHINERY:%.cpp=$(BUILD)/$(1)/%.o): $(BUILD)/$(1)/%.o: %.cpp $(BUILD)/$(1)/machinery.hpp.gch
-	$$(call compile_$(1),-DSAKE_MACHINERY -include $(BUILD)/$(1)/machinery.hpp)
-$(BUILD)/$(1)/groups/programs_%.o: $(BUILD)/groups/programs_%.cpp $(BUILD)/$(1)/programs.hpp.gch
-	$$(call compile_$(1),-include $(BUILD)/$(1)/programs.hpp)
+	$$(call compile_$(1),$(if $(4),-DSAKE_MACHINERY) -include $(BUILD)/$(1)/machinery.hpp)
+$(BUILD)/$(1)/groups/programs_%.o: $(BUILD)/groups/programs_%.cpp $$($(1)_header).gch
+	$$(call compile_$(1),-include $$($(1)_header))
 $(BUILD)/$(1)/groups/machinery_%.o: $(BUILD)/groups/machinery_%.cpp $(BUILD)/$(1)/machinery.hpp.gch
-	$$(call compile_$(1),-DSAKE_MACHINERY -include $(BUILD)/$(1)/machinery.hpp)
+	$$(call compile_$(1),$(if $(4),-DSAKE_MACHINERY) -include $(BUILD)/$(1)/machinery.hpp)
 $(BUILD)/$(1)/%.o: %.cpp $(BUILD)/$(1)/compiler | setup
-	$$(call compile_$(1),-DSAKE_MACHINERY)
+	$$(call compile_$(1),$(if $(4),-DSAKE_MACHINERY))
 $(BUILD)/$(1)/definitions.o: tests/support/common.hpp $(BUILD)/$(1)/compiler | setup
 	$$(call compile_$(1),-DSAKE_IMPLEMENTATION -x c++)
 $(BUILD)/$(1)/programs.hpp.gch: tests/support/common.hpp $(BUILD)/$(1)/compiler | setup
 	$$(call compile_$(1),-x c++-header)
 $(BUILD)/$(1)/machinery.hpp.gch: tests/support/common.hpp $(BUILD)/$(1)/compiler | setup
-	$$(call compile_$(1),-DSAKE_MACHINERY -x c++-header)
+	$$(call compile_$(1),$(if $(4),-DSAKE_MACHINERY) -x c++-header)
 define compile_$(1)
 	@mkdir -p $$(@D)
 	@echo '  CXX   $$(@:$(BUILD)/%=%)'

@@ -300,9 +300,10 @@ def check(path, text):
 
 def main():
     parser = argparse.ArgumentParser(description="Makes the single header from the parts.")
-    parser.add_argument("--check", action="store_true", help="compare only; exit 1 and print a diff if stale")
-    parser.add_argument("--bundle-json", action="store_true", help=f"inline nlohmann/json too, into {BUNDLE}")
-    parser.add_argument("--split", action="store_true", help=f"write declarations and definitions, into {SPLIT}")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="compare only; exit 1 and print a diff if stale")
+    what.add_argument("--bundle-json", action="store_true", help=f"inline nlohmann/json too, into {BUNDLE}")
+    what.add_argument("--split", action="store_true", help=f"write declarations and definitions, into {SPLIT}")
     parser.add_argument("-o", "--output", help="write to this file, or with --split folder, instead")
     parser.add_argument("--root", default=os.path.dirname(os.path.abspath(__file__)), help="where sake.hpp stands")
     options = parser.parse_args()

@@ -435,10 +435,10 @@
 #define SAKE_ABI v0
 #endif
 
+// SAKE_MACHINERY is for tests of Sake itself: they see the definitions, and do not compile them again.
 #if !defined(SAKE_SEPARATE)
 #define SAKE_INLINE inline
-#elif defined( \
-    SAKE_MACHINERY)  // for tests of Sake itself: they see the definitions, and do not compile them again
+#elif defined(SAKE_MACHINERY)
 #define SAKE_INLINE [[gnu::gnu_inline]] inline
 #else
 #define SAKE_INLINE
@@ -605,6 +605,11 @@ namespace detail {
 
 /// Logs what an exception says. A cancellation is not logged.
 void log_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
+
+/// Which file standard error is, for log lines. Each file of a program sees to it before its own objects are
+/// made, so before main() can close it, and before anything logs.
+bool remember_standard_error() noexcept;
+inline const bool remembers_standard_error = remember_standard_error();
 
 /// For a line that a flood must not repeat without end.
 class PacedWarning {
@@ -8106,7 +8111,7 @@ template <class Unused = void>
 template <class Unused = void>
 [[nodiscard]] Task<> write_named_file(std::string path, std::string content);
 template <class Unused = void>
-[[nodiscard]] Task<FileReader> open_named_file(std::string path);
+[[nodiscard]] Task<FileReader> open_file_at(std::string path);
 
 }  // namespace detail
 
@@ -8144,7 +8149,7 @@ class FileReader {
 
   private:
     template <class Unused>
-    friend Task<FileReader> detail::open_named_file(std::string path);
+    friend Task<FileReader> detail::open_file_at(std::string path);
     FileReader(detail::FileDescriptor opened, std::string path);
 
     detail::CountedPtr<detail::OpenFile>
@@ -8153,7 +8158,7 @@ class FileReader {
 
 template <detail::Path P>
 Task<FileReader> open_file(P path) {
-    return detail::open_named_file(std::string(std::move(path)));
+    return detail::open_file_at(std::string(std::move(path)));
 }
 
 }  // namespace SAKE_ABI
@@ -13427,15 +13432,17 @@ class SigpipeHeldBack {
 /// For any thread.
 class StandardError {
   public:
-    /// Remembers which file it is, before main() can close it.
-    StandardError() noexcept {
+    constexpr StandardError() noexcept = default;
+    StandardError(const StandardError&) = delete;
+    StandardError& operator=(const StandardError&) = delete;
+
+    /// Remembers which file it is.
+    void remember() noexcept {
         struct stat status{};
         if (::fstat(STDERR_FILENO, &status) != 0) return;
         device_ = status.st_dev;
         inode_ = status.st_ino;
     }
-    StandardError(const StandardError&) = delete;
-    StandardError& operator=(const StandardError&) = delete;
 
     /// Writes `line`, which ends with a line feed, or loses it.
     void write_line(std::string_view line) noexcept {
@@ -13563,7 +13570,12 @@ class StandardError {
     std::atomic<bool> is_cut_{false};  // the last line that was lost is there in part
 };
 
-inline StandardError standard_error;
+inline constinit StandardError standard_error;
+
+SAKE_INLINE bool remember_standard_error() noexcept {
+    standard_error.remember();
+    return true;
+}
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -18899,10 +18911,13 @@ SAKE_INLINE void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job
 
 namespace detail {
 
-SAKE_INLINE WorkerPool& process_pool() {
+/// Never destroyed: threads of other objects may use it until the process ends.
+inline WorkerPool& make_process_pool_once() {
     static WorkerPool& pool = *new WorkerPool(0, std::numeric_limits<int>::max());
     return pool;
 }
+
+SAKE_INLINE WorkerPool& process_pool() { return make_process_pool_once(); }
 
 }  // namespace detail
 }  // namespace SAKE_ABI
@@ -19594,7 +19609,7 @@ Task<> write_named_file(std::string path, std::string content) {
 }
 
 template <class Unused>
-Task<FileReader> open_named_file(std::string path) {
+Task<FileReader> open_file_at(std::string path) {
     return run_blocking<ForFiles>(
         [name = std::move(path)] { return FileReader(open_or_throw(name, O_RDONLY), name); });
 }
@@ -19618,7 +19633,7 @@ namespace detail {
 
 template Task<std::string> read_named_file<void>(std::string path, std::size_t longest);
 template Task<> write_named_file<void>(std::string path, std::string content);
-template Task<FileReader> open_named_file<void>(std::string path);
+template Task<FileReader> open_file_at<void>(std::string path);
 
 }  // namespace detail
 
@@ -32243,7 +32258,13 @@ inline void Engine::Running::NewListeners::run() noexcept {
 
 SAKE_INLINE Engine::Engine(Config config)
     : config_(detail::settled(std::move(config))), state_(new State(*this)) {}
-SAKE_INLINE Engine::~Engine() = default;
+SAKE_INLINE Engine::~Engine() {
+    // What the program runs beside its requests may own what handlers use, so it is destroyed after them.
+    detail::OwningList<detail::LifeHook> hooks;
+    hooks.append(state_->life_hooks.list);
+    state_.reset();
+    table_ = nullptr;
+}
 
 SAKE_INLINE void Engine::set_not_found(detail::Handler handler) {
     state_->fallback.set_not_found(std::move(handler));
@@ -32825,10 +32846,11 @@ SAKE_INLINE bool TestEvents::has_ended() {
 }
 
 SAKE_INLINE std::string TestEvents::last_event_id() const {
-    return reader_->has_next() ? last_taken_id_ : reader_->last_event_id();
+    return reader_ == nullptr || reader_->has_next() ? last_taken_id_ : reader_->last_event_id();
 }
 
 SAKE_INLINE std::optional<std::chrono::milliseconds> TestEvents::retry() const noexcept {
+    if (reader_ == nullptr) return std::nullopt;
     return reader_->retry();
 }
 

@@ -734,4 +734,21 @@ TEST_CASE("an engine lists its routes in the order of their registration, and wh
     }
 }
 
+TEST_CASE("what a program runs beside its requests is destroyed after its routes") {
+    std::string order;
+    struct Owner {
+        std::string* order;
+        const char* name;
+        ~Owner() { *order += name; }
+    };
+    {
+        sake::Engine app;
+        app.get("/", [owner = std::make_shared<Owner>(&order, "route ")](sake::Context&) {});
+        app.not_found([owner = std::make_shared<Owner>(&order, "fallback ")](sake::Context&) {});
+        app.on_start([owner = std::make_shared<Owner>(&order, "hook ")] {});
+        app.on_answered([owner = std::make_shared<Owner>(&order, "observer ")](const sake::Answered&) {});
+    }
+    CHECK(order == "fallback route hook observer ");
+}
+
 }  // namespace test_engine

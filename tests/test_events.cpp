@@ -143,6 +143,24 @@ TEST_CASE("events arrive as they were sent, each at once") {
     });
 }
 
+TEST_CASE("TestEvents that were moved from have no id, no retry, and throw for the rest") {
+    const auto stream = [](EventStream& events) -> Task<> {
+        co_await events.send(Event("x").id(7).retry(2s));
+    };
+    with_client(route_of(stream), [](TestClient& client) {
+        TestEvents events = client.events("/events");
+        REQUIRE(events.next());
+        const TestEvents target = std::move(events);
+        CHECK(target.last_event_id() == "7");
+        CHECK(target.retry() == 2s);
+        CHECK(events.last_event_id().empty());
+        CHECK_FALSE(events.retry());
+        CHECK_THROWS(events.next());
+        CHECK_THROWS(events.has_ended());
+        CHECK_THROWS(events.comments());
+    });
+}
+
 TEST_CASE("an event stream is answered to every method, and to HTTP/1.0 up to the close") {
     const auto stream = [](EventStream& events) -> Task<> { co_await events.send("x"); };
     with_client(route_of(stream), [](TestClient& client) {

@@ -41,6 +41,11 @@ namespace detail {
 /// Logs what an exception says. A cancellation is not logged.
 void log_failure(const LogSink& log, const char* what, const std::exception_ptr& exception) noexcept;
 
+/// Which file standard error is, for log lines. Each file of a program sees to it before its own objects are
+/// made, so before main() can close it, and before anything logs.
+bool remember_standard_error() noexcept;
+inline const bool remembers_standard_error = remember_standard_error();
+
 /// For a line that a flood must not repeat without end.
 class PacedWarning {
   public:

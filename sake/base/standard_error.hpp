@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <string_view>
 
+#include "sake/base/log.hpp"
 #include "sake/base/platform.hpp"
 
 namespace sake {
@@ -55,15 +56,17 @@ class SigpipeHeldBack {
 /// For any thread.
 class StandardError {
   public:
-    /// Remembers which file it is, before main() can close it.
-    StandardError() noexcept {
+    constexpr StandardError() noexcept = default;
+    StandardError(const StandardError&) = delete;
+    StandardError& operator=(const StandardError&) = delete;
+
+    /// Remembers which file it is.
+    void remember() noexcept {
         struct stat status{};
         if (::fstat(STDERR_FILENO, &status) != 0) return;
         device_ = status.st_dev;
         inode_ = status.st_ino;
     }
-    StandardError(const StandardError&) = delete;
-    StandardError& operator=(const StandardError&) = delete;
 
     /// Writes `line`, which ends with a line feed, or loses it.
     void write_line(std::string_view line) noexcept {
@@ -191,7 +194,12 @@ class StandardError {
     std::atomic<bool> is_cut_{false};  // the last line that was lost is there in part
 };
 
-inline StandardError standard_error;
+inline constinit StandardError standard_error;
+
+SAKE_INLINE bool remember_standard_error() noexcept {
+    standard_error.remember();
+    return true;
+}
 
 }  // namespace detail
 }  // namespace SAKE_ABI

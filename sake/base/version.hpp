@@ -22,10 +22,10 @@
 #define SAKE_ABI v0
 #endif
 
+// SAKE_MACHINERY is for tests of Sake itself: they see the definitions, and do not compile them again.
 #if !defined(SAKE_SEPARATE)
 #define SAKE_INLINE inline
-#elif defined( \
-    SAKE_MACHINERY)  // for tests of Sake itself: they see the definitions, and do not compile them again
+#elif defined(SAKE_MACHINERY)
 #define SAKE_INLINE [[gnu::gnu_inline]] inline
 #else
 #define SAKE_INLINE

@@ -314,10 +314,13 @@ SAKE_INLINE void WorkerPool::abandon(detail::PoolJob& job) { state_->abandon(job
 
 namespace detail {
 
-SAKE_INLINE WorkerPool& process_pool() {
+/// Never destroyed: threads of other objects may use it until the process ends.
+inline WorkerPool& make_process_pool_once() {
     static WorkerPool& pool = *new WorkerPool(0, std::numeric_limits<int>::max());
     return pool;
 }
+
+SAKE_INLINE WorkerPool& process_pool() { return make_process_pool_once(); }
 
 }  // namespace detail
 }  // namespace SAKE_ABI

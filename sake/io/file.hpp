@@ -39,7 +39,7 @@ template <class Unused = void>
 template <class Unused = void>
 [[nodiscard]] Task<> write_named_file(std::string path, std::string content);
 template <class Unused = void>
-[[nodiscard]] Task<FileReader> open_named_file(std::string path);
+[[nodiscard]] Task<FileReader> open_file_at(std::string path);
 
 }  // namespace detail
 
@@ -77,7 +77,7 @@ class FileReader {
 
   private:
     template <class Unused>
-    friend Task<FileReader> detail::open_named_file(std::string path);
+    friend Task<FileReader> detail::open_file_at(std::string path);
     FileReader(detail::FileDescriptor opened, std::string path);
 
     detail::CountedPtr<detail::OpenFile>
@@ -86,7 +86,7 @@ class FileReader {
 
 template <detail::Path P>
 Task<FileReader> open_file(P path) {
-    return detail::open_named_file(std::string(std::move(path)));
+    return detail::open_file_at(std::string(std::move(path)));
 }
 
 }  // namespace SAKE_ABI

@@ -82,7 +82,7 @@ Task<> write_named_file(std::string path, std::string content) {
 }
 
 template <class Unused>
-Task<FileReader> open_named_file(std::string path) {
+Task<FileReader> open_file_at(std::string path) {
     return run_blocking<ForFiles>(
         [name = std::move(path)] { return FileReader(open_or_throw(name, O_RDONLY), name); });
 }
@@ -106,7 +106,7 @@ namespace detail {
 
 template Task<std::string> read_named_file<void>(std::string path, std::size_t longest);
 template Task<> write_named_file<void>(std::string path, std::string content);
-template Task<FileReader> open_named_file<void>(std::string path);
+template Task<FileReader> open_file_at<void>(std::string path);
 
 }  // namespace detail
 

@@ -169,7 +169,13 @@ inline void Engine::Running::NewListeners::run() noexcept {
 
 SAKE_INLINE Engine::Engine(Config config)
     : config_(detail::settled(std::move(config))), state_(new State(*this)) {}
-SAKE_INLINE Engine::~Engine() = default;
+SAKE_INLINE Engine::~Engine() {
+    // What the program runs beside its requests may own what handlers use, so it is destroyed after them.
+    detail::OwningList<detail::LifeHook> hooks;
+    hooks.append(state_->life_hooks.list);
+    state_.reset();
+    table_ = nullptr;
+}
 
 SAKE_INLINE void Engine::set_not_found(detail::Handler handler) {
     state_->fallback.set_not_found(std::move(handler));

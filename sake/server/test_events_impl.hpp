@@ -64,10 +64,11 @@ SAKE_INLINE bool TestEvents::has_ended() {
 }
 
 SAKE_INLINE std::string TestEvents::last_event_id() const {
-    return reader_->has_next() ? last_taken_id_ : reader_->last_event_id();
+    return reader_ == nullptr || reader_->has_next() ? last_taken_id_ : reader_->last_event_id();
 }
 
 SAKE_INLINE std::optional<std::chrono::milliseconds> TestEvents::retry() const noexcept {
+    if (reader_ == nullptr) return std::nullopt;
     return reader_->retry();
 }
 
