@@ -324,15 +324,13 @@ $(BUILD)/demo $(BUILD)/hostile: single_include/sake.hpp | setup-product
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
 	@$(CXX) $(BASE_FLAGS) -O2 -Isingle_include $(CXXFLAGS) $(filter %.cpp,$^) $(LDFLAGS) -o $@
-# Examples are built to be run, not measured, and all at once: hence -O0, and the header is precompiled, by way of a file
-# that includes it, since g++ warns of #pragma once in what it precompiles.
+# Examples are built to be run, not measured, and all at once: hence -O0, and the header is precompiled.
 EXAMPLE_FLAGS := $(BASE_FLAGS) -O0 -Isingle_include
 $(BUILD)/examples/compiler: COMMAND = $(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS)
 $(BUILD)/examples/common.hpp.gch: single_include/sake.hpp $(BUILD)/examples/compiler | setup-product
 	@mkdir -p $(@D)
 	@echo '  CXX   $@'
-	@echo '#include "sake.hpp"' > $(@:.gch=)
-	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -x c++-header $(@:.gch=) -o $@
+	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -x c++-header $< -o $@
 $(BUILD)/examples/%: examples/%.cpp $(BUILD)/examples/common.hpp.gch
 	@echo '  CXX   $@'
 	@$(CXX) $(EXAMPLE_FLAGS) $(CXXFLAGS) -include $(BUILD)/examples/common.hpp $< $(LDFLAGS) -o $@

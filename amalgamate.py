@@ -27,6 +27,13 @@ SINGLE_HEADER = "single_include/sake.hpp"
 BUNDLE = "build/bundle/sake.hpp"
 SPLIT = "build/split"
 GUARD = "!defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)"
+# A guard and no #pragma once, so that what is read a second time can say that it came too late.
+OPEN = ["", "#ifndef SAKE_HPP\n#define SAKE_HPP"]
+CLOSE = ["\n#endif  // SAKE_HPP"]
+LATE = ["""
+#if defined(SAKE_IMPLEMENTATION) && !defined(SAKE_DEFINES)
+#error "SAKE_IMPLEMENTATION came too late: another header, a precompiled one or a unity build has included sake.hpp before"
+#endif"""]
 STOP = "stop: see the error above"  # a file that does not exist; any part may end the compilation by it
 DIFF_LINES = 40
 
@@ -191,16 +198,16 @@ class Header:
         return [f"\n// ---- {name} ----\n\n{text}" for name, text in parts]
 
     def single(self):
-        guarded = [f"\n#if {GUARD}"] + self.definitions + ["\n#endif"] if self.definitions else []
-        return "\n".join(self.title + self.opening + self.declared + self.defined + ["", "#pragma once"] + self.first
-                         + self.declarations + guarded) + "\n"
+        guarded = [f"\n#if {GUARD}\n#define SAKE_DEFINES"] + self.definitions + ["\n#endif"]
+        return "\n".join(self.title + self.opening + self.declared + self.defined + OPEN + self.first
+                         + self.declarations + guarded + CLOSE + LATE) + "\n"
 
     def split(self):
         """The header and the source of the separate form; a program that has both needs no macro."""
         macro = "\n#ifndef SAKE_SEPARATE\n#define SAKE_SEPARATE\n#endif"
-        header = self.title + self.opening + self.declared + ["", "#pragma once", macro] + self.first
+        header = self.title + self.opening + self.declared + OPEN + [macro] + self.first
         source = self.title + self.defined + ["", "#define SAKE_IMPLEMENTATION", '#include "sake.hpp"']
-        return "\n".join(header + self.declarations) + "\n", "\n".join(source + self.definitions) + "\n"
+        return "\n".join(header + self.declarations + CLOSE) + "\n", "\n".join(source + self.definitions) + "\n"
 
 
 # ---- one file that needs nothing beside it: nlohmann/json inlined ----
@@ -271,7 +278,7 @@ def bundle_json(header, paths):
     if text is None:
         raise Trouble("nlohmann/json.hpp is not installed (looked in " + ", ".join(paths) + ")")
     before, after = header.split(line)
-    before = before.replace("#pragma once\n", "#pragma once\n#define SAKE_CONTAINS_JSON\n", 1)
+    before = before.replace("#define SAKE_HPP\n", "#define SAKE_HPP\n#define SAKE_CONTAINS_JSON\n", 1)
     after = after.replace("\n// ---- ", f"\n// ---- nlohmann/json.hpp ----\n\n{text}\n\n// ---- ", 1)
     return before + after
 
@@ -313,6 +320,7 @@ def main():
             folder = options.output or os.path.join(options.root, SPLIT)
             for name, text in zip(("sake.hpp", "sake.cpp"), header.split()):
                 write(os.path.join(folder, name), text)
+            print(f"wrote sake.hpp and sake.cpp into {folder}")
             return 0
         text = header.single()
         if options.check:

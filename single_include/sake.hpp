@@ -286,7 +286,8 @@
 //   sake/server/test_stream_impl.hpp
 //   sake/server/test_events_impl.hpp
 
-#pragma once
+#ifndef SAKE_HPP
+#define SAKE_HPP
 
 // ---- sake/base/platform.hpp ----
 
@@ -12424,10 +12425,12 @@ struct TestResponse {
     http::Headers headers;
     std::string body;
 
-    /// The first field of that name in any case; "" if there is none.
-    [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
+    /// The first field of that name in any case; "" if there is none. A view of `headers`.
+    [[nodiscard]] std::string_view header(std::string_view name) const& noexcept {
         return headers.get(name).value_or(std::string_view{});
     }
+    /// The same as text of its own: `client.get("/").header("Content-Type")`.
+    [[nodiscard]] std::string header(std::string_view name) && { return std::string(header(name)); }
     /// The body as JSON. Throws JsonError.
     template <class Value = Json>
     [[nodiscard]] Value json() const {
@@ -12764,6 +12767,7 @@ class TestEvents {
 }  // namespace sake
 
 #if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
+#define SAKE_DEFINES
 
 #include <arpa/inet.h>
 #include <charconv>
@@ -32875,4 +32879,10 @@ SAKE_INLINE std::optional<http::StreamEvent> TestEvents::next() {
 }  // namespace SAKE_ABI
 }  // namespace sake
 
+#endif
+
+#endif  // SAKE_HPP
+
+#if defined(SAKE_IMPLEMENTATION) && !defined(SAKE_DEFINES)
+#error "SAKE_IMPLEMENTATION came too late: another header, a precompiled one or a unity build has included sake.hpp before"
 #endif

@@ -16,10 +16,12 @@ struct TestResponse {
     http::Headers headers;
     std::string body;
 
-    /// The first field of that name in any case; "" if there is none.
-    [[nodiscard]] std::string_view header(std::string_view name) const noexcept {
+    /// The first field of that name in any case; "" if there is none. A view of `headers`.
+    [[nodiscard]] std::string_view header(std::string_view name) const& noexcept {
         return headers.get(name).value_or(std::string_view{});
     }
+    /// The same as text of its own: `client.get("/").header("Content-Type")`.
+    [[nodiscard]] std::string header(std::string_view name) && { return std::string(header(name)); }
     /// The body as JSON. Throws JsonError.
     template <class Value = Json>
     [[nodiscard]] Value json() const {
