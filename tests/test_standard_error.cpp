@@ -268,7 +268,8 @@ TEST_CASE(
     std::string later;
     {
         const StderrIs full(near.get());
-        sake::detail::StandardError fresh;  // which the process began with
+        sake::detail::StandardError fresh;
+        fresh.remember();  // what the process began with
         for (int i = 0; i < 20'000; ++i) fresh.write_line("sake: line.\n");
         held = drain(far.get());
         fresh.write_line("sake: the last.\n");
