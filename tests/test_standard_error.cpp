@@ -307,7 +307,8 @@ TEST_CASE("F6 a file is left alone that has the number since the standard error 
     std::ofstream(folder.file()) << "dear";
     {
         const Streams closed({STDERR_FILENO});
-        sake::detail::StandardError fresh;  // of a process that began without
+        sake::detail::StandardError fresh;
+        fresh.remember();  // that the process began without
         fresh.write_line("sake: nowhere\n");
         const int fd = ::open(folder.file().c_str(), O_WRONLY);
         if (fd == STDERR_FILENO) fresh.write_line("sake: secret\n");
@@ -323,7 +324,8 @@ TEST_CASE("F6 a file is left alone that has the number of a closed standard erro
         bool is_number_taken = false;
         {
             const StderrIs usual(STDOUT_FILENO);
-            sake::detail::StandardError fresh;  // of a process that began with one
+            sake::detail::StandardError fresh;
+            fresh.remember();  // the one that the process began with
             ::close(STDERR_FILENO);
             open_file([&] {
                 is_number_taken = ::fcntl(STDERR_FILENO, F_GETFD) >= 0;

@@ -41,8 +41,7 @@ class Deadlines {
     }
 
     /// The same when that time is over: `taken` bytes of what has left were taken by the client meanwhile,
-    /// and the socket tells of room only when much of what it holds was received. {} if that is no reason to
-    /// wait on.
+    /// and the socket tells of room only when much of what it holds was received. {} if the wait is to end.
     [[nodiscard]] TimePoint prolonged_answer(RateLimit& rate, std::uint64_t taken) const {
         if (taken == 0 || shard_.is_draining()) return {};
         return rate.prolong(config_, taken, now(), config_.write_timeout);
