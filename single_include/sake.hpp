@@ -16724,7 +16724,7 @@ SAKE_INLINE void Children::take_in(Fiber& child) noexcept {
 }
 
 SAKE_INLINE void Children::start() {
-    // One that ends takes itself out, and nothing else does so meanwhile.
+    // One that ends removes itself, and nothing else does so meanwhile.
     for (ListNode* node = fibers_.next(); node != &fibers_;) {
         ListNode* const next = node->next();
         start(*static_cast<Fiber*>(node));
@@ -17926,7 +17926,7 @@ SAKE_INLINE Reactor::Reactor(detail::OwningPtr<detail::Poller> poller)
     events_.reserve(512);
 }
 
-// Work that was posted too late to run is dropped: whoever it was for has gone.
+// Work that was posted too late to run is dropped: nobody waits for it any more.
 SAKE_INLINE Reactor::~Reactor() {
     // Within its own loop, where a coroutine calls exit(): that one cannot be waited for.
     if (current() == this) abandon();
@@ -18063,7 +18063,7 @@ SAKE_INLINE void Reactor::resume_ready() {
     meter_.set_work(nullptr);
 }
 
-// Who comes next in this turn must not be late for what came before.
+// The next call of this turn must not be late because of this one.
 SAKE_INLINE void Reactor::check_stall() {
     if (meter_.note_end()) now_ = present();
 }
@@ -24196,7 +24196,7 @@ class EventSender : public Counted, private Timer {
         if (is_sent) listen_to_silence();
         return is_sent;
     }
-    /// Somebody waits to write on. Meanwhile there is no silence.
+    /// Somebody waits to write on: no comment is needed meanwhile.
     void set_waiting(bool on) noexcept { is_waiting_ = on; }
     /// The stream is destroyed: no comments any more, unless somebody who shares this sends something.
     void stop_listening() noexcept {

@@ -62,7 +62,7 @@ class EventSender : public Counted, private Timer {
         if (is_sent) listen_to_silence();
         return is_sent;
     }
-    /// Somebody waits to write on. Meanwhile there is no silence.
+    /// Somebody waits to write on: no comment is needed meanwhile.
     void set_waiting(bool on) noexcept { is_waiting_ = on; }
     /// The stream is destroyed: no comments any more, unless somebody who shares this sends something.
     void stop_listening() noexcept {

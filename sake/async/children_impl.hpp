@@ -33,7 +33,7 @@ SAKE_INLINE void Children::take_in(Fiber& child) noexcept {
 }
 
 SAKE_INLINE void Children::start() {
-    // One that ends takes itself out, and nothing else does so meanwhile.
+    // One that ends removes itself, and nothing else does so meanwhile.
     for (ListNode* node = fibers_.next(); node != &fibers_;) {
         ListNode* const next = node->next();
         start(*static_cast<Fiber*>(node));

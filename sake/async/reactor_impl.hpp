@@ -64,7 +64,7 @@ SAKE_INLINE Reactor::Reactor(detail::OwningPtr<detail::Poller> poller)
     events_.reserve(512);
 }
 
-// Work that was posted too late to run is dropped: whoever it was for has gone.
+// Work that was posted too late to run is dropped: nobody waits for it any more.
 SAKE_INLINE Reactor::~Reactor() {
     // Within its own loop, where a coroutine calls exit(): that one cannot be waited for.
     if (current() == this) abandon();
@@ -201,7 +201,7 @@ SAKE_INLINE void Reactor::resume_ready() {
     meter_.set_work(nullptr);
 }
 
-// Who comes next in this turn must not be late for what came before.
+// The next call of this turn must not be late because of this one.
 SAKE_INLINE void Reactor::check_stall() {
     if (meter_.note_end()) now_ = present();
 }
