@@ -19,12 +19,15 @@
 
 #include "sake/base/version.hpp"
 
+#include "sake/base/aggregate.hpp"
 #include "sake/base/array.hpp"
 #include "sake/base/budget.hpp"
 #include "sake/base/byte_buffer.hpp"
 #include "sake/base/cast.hpp"
 #include "sake/base/closing_ptr.hpp"
+#include "sake/base/enum_names.hpp"
 #include "sake/base/error.hpp"
+#include "sake/base/faults.hpp"
 #include "sake/base/function.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_writer.hpp"
@@ -32,6 +35,9 @@
 #include "sake/base/owning_list.hpp"
 #include "sake/base/owning_ptr.hpp"
 #include "sake/base/peer_address.hpp"
+#include "sake/base/rule.hpp"
+#include "sake/base/shape.hpp"
+#include "sake/base/shape_of.hpp"
 #include "sake/base/text.hpp"
 
 #include "sake/http/cookie.hpp"
@@ -110,6 +116,7 @@
 #include "sake/app/hub_waiter.hpp"
 #include "sake/app/json_fit.hpp"
 #include "sake/app/observers.hpp"
+#include "sake/app/operation.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/app/read_wait.hpp"
@@ -138,6 +145,7 @@
 #if !defined(SAKE_SEPARATE) || defined(SAKE_IMPLEMENTATION) || defined(SAKE_MACHINERY)
 #include "sake/base/budget_impl.hpp"
 #include "sake/base/error_impl.hpp"
+#include "sake/base/faults_impl.hpp"
 #include "sake/base/json_reader.hpp"
 #include "sake/base/json_tagged.hpp"
 #include "sake/base/json_writer_impl.hpp"

@@ -206,6 +206,12 @@ consteval std::string_view last_word(std::string_view text) {
     return text.substr(begin);
 }
 
+/// The type in "... [with T = api::Note]".
+consteval std::string_view type_word(std::string_view text) {
+    text.remove_prefix(text.find("T = ") + 4);
+    return text.substr(0, text.size() - 1);
+}
+
 /// A text of the compiler's, shortened to what is needed, so that no more is in the program.
 template <std::size_t Size>
 struct FixedText {
@@ -227,6 +233,16 @@ struct MemberName {
 /// The name of a member: "text".
 template <class T, std::size_t Index>
 inline constexpr std::string_view member_name = MemberName<T, Index>::text;
+
+template <class T, std::size_t Index>
+using member_type = std::remove_cvref_t<decltype(*std::get<Index>(member_addresses<T>()).pointer)>;
+
+/// A type as the compiler prints it: "api::Note".
+template <class T>
+struct TypeName {
+    static constexpr std::string_view found = type_word(printed_type<T>());
+    static constexpr FixedText<found.size()> text{found};
+};
 
 /// The index of the member that a pointer to member is for.
 template <class T, class Member>
