@@ -116,7 +116,6 @@
 #include "sake/app/hub_waiter.hpp"
 #include "sake/app/json_fit.hpp"
 #include "sake/app/observers.hpp"
-#include "sake/app/operation.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/app/problem.hpp"
 #include "sake/app/read_wait.hpp"
@@ -124,6 +123,7 @@
 #include "sake/app/response_view.hpp"
 #include "sake/app/route.hpp"
 #include "sake/app/route_table.hpp"
+#include "sake/app/signature.hpp"
 #include "sake/app/static_options.hpp"
 #include "sake/app/typed_slots.hpp"
 

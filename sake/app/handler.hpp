@@ -11,7 +11,7 @@
 
 #include "sake/app/bind.hpp"
 #include "sake/app/context.hpp"
-#include "sake/app/operation.hpp"
+#include "sake/app/signature.hpp"
 #include "sake/async/task.hpp"
 
 namespace sake {
@@ -206,7 +206,7 @@ class Handler {
     [[nodiscard]] std::size_t param_count() const noexcept { return param_count_; }
     explicit operator bool() const noexcept { return callable_.get() != nullptr; }
     /// What its types say of its route.
-    [[nodiscard]] const Operation& operation() const noexcept { return operation_; }
+    [[nodiscard]] const Signature& signature() const noexcept { return signature_; }
 
     /// Whether it has asked for a body that was still to come: from then on it runs with the body.
     [[nodiscard]] bool reads_body() const noexcept { return reads_body_; }
@@ -286,7 +286,7 @@ class Handler {
     Owned callable_;
     void (*plain_)(void*, Call&) = nullptr;
     Task<> (*coroutine_)(void*, Call&) = nullptr;
-    Operation operation_;
+    Signature signature_;
     std::size_t param_count_ = 0;
     mutable bool reads_body_ = false;
 };

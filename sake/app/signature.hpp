@@ -11,21 +11,21 @@ namespace sake {
 inline namespace SAKE_ABI {
 namespace detail {
 
-enum class OperationPlace : std::uint8_t { path, query, body, form, answer };
+enum class SignaturePlace : std::uint8_t { path, query, body, form, answer };
 
 /// Something that a handler takes or gives. The path parameters come in the order of the pattern; a query, a
 /// body and a form are objects or what stands in their place.
-struct OperationPart {
-    OperationPlace place;
+struct SignaturePart {
+    SignaturePlace place;
     const Shape* shape;
     int status = 200;  // of an answer
 };
 
-struct Operation {
-    const OperationPart* parts = nullptr;
+struct Signature {
+    const SignaturePart* parts = nullptr;
     std::size_t count = 0;
-    [[nodiscard]] const OperationPart* begin() const noexcept { return parts; }
-    [[nodiscard]] const OperationPart* end() const noexcept { return parts + count; }
+    [[nodiscard]] const SignaturePart* begin() const noexcept { return parts; }
+    [[nodiscard]] const SignaturePart* end() const noexcept { return parts + count; }
 };
 
 }  // namespace detail
