@@ -120,37 +120,28 @@ struct Call;
 template <class Value>
 std::size_t read_json_body(Call& call, Value& document);
 
-/// What a document was made of, as its errors name it.
-struct DocumentNames {
-    const char* whole;
-    const char* member;
-
-    /// "body", or for a member "body: 'list/1'".
-    [[nodiscard]] std::string name(const std::string& where) const;
-};
-inline constexpr DocumentNames names_of_json{"body", "body:"};
-
-/// A document that has been read as a T. Throws HttpError 422 that says what does not fit.
+/// A document that has been read as a T by nlohmann's conversions. Throws HttpError 422 that says what does
+/// not fit, as far as these tell.
 template <class T>
-T document_as(JsonOwner<>& document, std::size_t body_size, const DocumentNames& names) {
+T document_as(JsonOwner<>& document, std::size_t body_size, const char* what) {
     if constexpr (std::is_same_v<T, Json>) {
         return std::move(document.value);
     } else {
         try {
             return json_as<T>(document.value);
         } catch (const JsonMisfit& error) {
-            throw HttpError(422, names.name(error.where()) + ": " + error.what());
+            refuse_member(what, error.where(), "range", error.what());
         } catch (const Json::type_error& error) {
             if (!document.value.is_object() && error.id == use_of_wrong_type) {
-                throw HttpError(422,
-                                names.name({}) + ": must be an object, but is " + document.value.type_name());
+                refuse_member(what, {}, "type",
+                              std::string("must be an object, but is ") + document.value.type_name());
             }
             const std::string where = find_culprit<T>(std::move(document.value), body_size);
-            throw HttpError(422, names.name(where) + ": " + plain_message(error));
+            refuse_member(what, where, "type", plain_message(error));
         } catch (const Json::exception& error) {
             const std::string missing = missing_key(error);
-            throw HttpError(422, missing.empty() ? names.name({}) + ": " + plain_message(error)
-                                                 : names.name(missing) + " is missing");
+            if (missing.empty()) refuse_member(what, {}, "type", plain_message(error));
+            refuse_member(what, missing, "missing", "is missing");
         }
     }
 }
@@ -179,7 +170,7 @@ T bind_json(Call& call) {
         if (!faults.empty()) refuse_faults(faults, "body");
         return value;
     } else {
-        return document_as<T>(document, size, names_of_json);
+        return document_as<T>(document, size, "body");
     }
 }
 

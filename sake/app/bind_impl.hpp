@@ -92,10 +92,6 @@ SAKE_INLINE std::string missing_key(const Json::exception& error) {
     return fits ? text.substr(before.size(), text.size() - before.size() - after.size()) : std::string();
 }
 
-SAKE_INLINE std::string DocumentNames::name(const std::string& where) const {
-    return where.empty() ? std::string(whole) : std::string(member).append(" '").append(where) + "'";
-}
-
 /// The body as JSON, within the limits, if there is memory for it.
 template <class Value>
 Value parse_body(std::string_view body, const JsonLimits& limits, const Budget* memory) {
