@@ -287,8 +287,8 @@ TEST_CASE("a form gives its fields by one rule of absence") {
             form.add("a", "1").add("empty", "").add("a", "2");
             form.add_file("f", "1.txt", "x").add_file("f", "2.txt", "");
             CHECK(client.post("/?which=a", form).body == "1");
-            CHECK(detail_of(client.post("/?which=absent", form)) == "400 form: /absent is missing");
-            CHECK(detail_of(client.post("/?which=empty", form)) == "400 form: /empty is missing");
+            CHECK(detail_of(client.post("/?which=absent", form)) == "400 form field 'absent' is missing");
+            CHECK(detail_of(client.post("/?which=empty", form)) == "400 form field 'empty' is missing");
         });
 }
 
@@ -459,7 +459,7 @@ TEST_CASE("form<T> fills a type of the program, with the errors of bind<T>") {
                 CHECK(detail_of(client.post(one_by_one, "count=x", of_type(urlencoded))) ==
                       "400 form field 'count' is not an integer in range");
                 CHECK(detail_of(client.post(one_by_one, "a=1", of_type(urlencoded))) ==
-                      "400 form: /count is missing");
+                      "400 form field 'count' is missing");
             }
             CHECK(detail_of(client.post("/query?count=x")) ==
                   "400 query parameter 'count' is not an integer in range");
