@@ -9,12 +9,13 @@
 #include <utility>
 
 #include "sake/app/problem.hpp"
-#include "sake/app/shape_reader.hpp"
 #include "sake/base/array.hpp"
 #include "sake/base/faults.hpp"
 #include "sake/base/json.hpp"
 #include "sake/base/json_fit.hpp"
+#include "sake/base/json_types.hpp"
 #include "sake/base/shape_of.hpp"
+#include "sake/base/shape_reader.hpp"
 #include "sake/base/text.hpp"
 
 namespace sake {
@@ -61,14 +62,6 @@ T convert_or(std::optional<std::string_view> text, std::string_view kind, std::s
              T&& fallback) {
     return text ? convert_text<T>(*text, kind, name) : std::move(fallback);
 }
-
-/// nlohmann's words without its tag, and without what JSON_DIAGNOSTICS puts before them: of
-/// "[json.exception.type_error.302] (/a/b) type must be ...", "type must be ...". Where it speaks of its
-/// functions, asked for a member, they are for its caller and not for clients.
-std::string plain_message(const Json::exception& error);
-
-/// The name in nlohmann's "key 'name' not found", or nothing.
-std::string missing_key(const Json::exception& error);
 
 /// The name of the top-level member that does not fit T, or nothing. nlohmann does not say which one failed
 /// to convert, but it does say which one is missing: so the members are added one by one, as it asks for
@@ -161,12 +154,8 @@ T bind_json(Call& call) {
     JsonOwner<> document;
     const std::size_t size = read_json_body(call, document.value);
     if constexpr (HasShape<T>) {
-        static_assert(is_readable(ShapeOf<T>::value),
-                      "ctx.bind<T>: a std::string_view or const char* in T cannot own what is read: use a "
-                      "std::string");
-        T value{};
         Faults faults;
-        read_shape(document.value, ShapeOf<T>::value, &value, faults);
+        T value = read_as<T>(document.value, faults);
         if (!faults.empty()) refuse_faults(faults, "body");
         return value;
     } else {
