@@ -38,6 +38,25 @@ struct RuleValue {
     };
 };
 
+/// Whether one is at most the other. Both are of one member: two integers, two floats and so on.
+constexpr bool is_at_most(const RuleValue& one, const RuleValue& other) noexcept {
+    using Type = RuleValue::Type;
+    if (one.type != other.type) return one.type == Type::negative;
+    switch (one.type) {
+        case Type::natural:
+            return one.natural <= other.natural;
+        case Type::negative:
+            return one.negative <= other.negative;
+        case Type::single:
+            return one.single <= other.single;
+        case Type::number:
+            return one.number <= other.number;
+        case Type::text:
+            return one.text <= other.text;
+    }
+    return false;
+}
+
 struct Rule {
     RuleKind kind;
     Format format;            // of RuleKind::format

@@ -86,8 +86,10 @@ constexpr RuleValue rule_value(Given given) {
 
 template <class Value, class T, class Member, class Low, class High>
 constexpr MemberRule<T, 2> bounded(RuleKind kind, Member T::* member, Low least, High most) {
-    if (!(static_cast<Value>(least) <= static_cast<Value>(most))) the_least_of_the_rule_is_above_its_most();
-    return {kind, member_index(member), {rule_value<Value>(least), rule_value<Value>(most)}};
+    const RuleValue first = rule_value<Value>(least);
+    const RuleValue last = rule_value<Value>(most);
+    if (!is_at_most(first, last)) the_least_of_the_rule_is_above_its_most();
+    return {kind, member_index(member), {first, last}};
 }
 
 }  // namespace detail
