@@ -1,5 +1,5 @@
-// A rule for a member of a type, as constant data: what rules.hpp makes for programs, and what the check and the
-// schema follow.
+// A rule for a member of a type, as constant data: what rules.hpp makes for programs, and what the check and
+// the schema follow.
 #pragma once
 
 #include <array>
@@ -101,8 +101,9 @@ inline void a_member_has_the_same_rule_twice() {}
 
 template <class T, class... Each>
 constexpr std::array<Rule, sizeof...(Each)> make_rule_table(const RuleList<Each...>& list) {
-    static_assert((std::is_same_v<typename Each::Object, T> && ...),
-                  "sake::rules<T>: every rule must be for a member of T itself, not of another type or a base");
+    static_assert(
+        (std::is_same_v<typename Each::Object, T> && ...),
+        "sake::rules<T>: every rule must be for a member of T itself, not of another type or a base");
     const auto table = std::apply(
         [](const Each&... each) {
             return std::array<Rule, sizeof...(Each)>{

@@ -113,8 +113,9 @@ template <class T, class Member>
 template <class T, class Member, class Low, class High>
 [[nodiscard]] constexpr auto range(Member T::* member, Low least, High most) {
     using Value = detail::Ruled<Member>;
-    static_assert(detail::JsonInteger<Value> || std::floating_point<Value>,
-                  "sake::range: the member must be a number, or a list of numbers; sake::length is for texts");
+    static_assert(
+        detail::JsonInteger<Value> || std::floating_point<Value>,
+        "sake::range: the member must be a number, or a list of numbers; sake::length is for texts");
     static_assert(std::floating_point<Value> || (detail::JsonInteger<Low> && detail::JsonInteger<High>),
                   "sake::range: the member is an integer, so the bounds must be integers");
     return detail::bounded<Value>(detail::RuleKind::range, member, least, most);
@@ -138,9 +139,8 @@ template <class T, class Member, class... Each>
     } else {
         static_assert((detail::JsonInteger<Each> && ...),
                       "sake::one_of: the member is an integer, so the values must be integers");
-        return Rule{detail::RuleKind::one_of,
-                    detail::member_index(member),
-                    {detail::rule_value<Value>(choices)...}};
+        return Rule{
+            detail::RuleKind::one_of, detail::member_index(member), {detail::rule_value<Value>(choices)...}};
     }
 }
 

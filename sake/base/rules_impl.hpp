@@ -1,5 +1,5 @@
-// How the rules of rules.hpp are checked against an object that was read: ordinary code that follows the table
-// of the type. It reads each text and each list once, apart from `unique`, which sorts.
+// How the rules of rules.hpp are checked against an object that was read: ordinary code that follows the
+// table of the type. It reads each text and each list once, apart from `unique`, which sorts.
 #pragma once
 
 #include <algorithm>
@@ -115,9 +115,8 @@ class ElementTexts {
   public:
     ElementTexts(const ListShape& shape, const void* list) : element_(*shape.element) {
         elements_.reserve(shape.size(list));
-        shape.each(list, {this, [](void* context, const void* element) {
-                              as<ElementTexts>(context).add(element);
-                          }});
+        shape.each(
+            list, {this, [](void* context, const void* element) { as<ElementTexts>(context).add(element); }});
         if (element_.kind == ShapeKind::text) return;
         // Only now, since what is written moves while it grows.
         std::size_t begin = 0;
@@ -283,8 +282,8 @@ void check_rules(const ObjectShape& shape, const void* const* members, const boo
         const Rule& rule = shape.rules[i];
         const MemberShape& member = shape.members[rule.member];
         if (rule.kind == RuleKind::defaulted || !is_sound[rule.member]) continue;
-        RuleCheck<Unused>(rule, faults).check(*member.shape, members[rule.member],
-                                              Place{&object, member.name()});
+        RuleCheck<Unused>(rule, faults)
+            .check(*member.shape, members[rule.member], Place{&object, member.name()});
     }
 }
 

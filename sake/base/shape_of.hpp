@@ -86,11 +86,10 @@ inline constexpr bool is_formatted = false;
 
 /// What Sake reads and writes without nlohmann's conversions.
 template <class T>
-concept HasShape =
-    !std::same_as<T, Json> &&
-    (std::same_as<T, bool> || JsonInteger<T> || std::floating_point<T> || NamedEnum<T> || JsonText<T> ||
-     is_array<T> || is_pointer_like<T> || is_variant<T> || GrowingList<T> || TextMap<T> || SeenAggregate<T> ||
-     is_formatted<T>);
+concept HasShape = !std::same_as<T, Json> &&
+                   (std::same_as<T, bool> || JsonInteger<T> || std::floating_point<T> || NamedEnum<T> ||
+                    JsonText<T> || is_array<T> || is_pointer_like<T> || is_variant<T> || GrowingList<T> ||
+                    TextMap<T> || SeenAggregate<T> || is_formatted<T>);
 
 template <>
 struct ShapeOf<std::monostate> {
@@ -272,8 +271,8 @@ struct ShapeOf<T> {
         return &object;
     }
     static constexpr ObjectShape value{
-        {ShapeKind::object}, TypeName<T>::text, members.data(), members.size(),
-        rule_table<T>.data(), rule_table<T>.size(), locate, defaults};
+        {ShapeKind::object},  TypeName<T>::text,    members.data(), members.size(),
+        rule_table<T>.data(), rule_table<T>.size(), locate,         defaults};
 };
 
 }  // namespace detail

@@ -1,7 +1,7 @@
 // Times in types: std::chrono::sys_time is a date-time of RFC 3339 in UTC, "2026-11-29T12:00:00.250Z", and a
 // std::chrono::year_month_day or a sys_days is a date, "2026-11-29". A fraction has as many digits as the
-// duration: none, 3, 6 or 9. A text with another offset is converted; one that the type cannot hold exactly is
-// refused: too fine, out of range, or a leap second. Times outside the years 0 to 9999 are written as the
+// duration: none, 3, 6 or 9. A text with another offset is converted; one that the type cannot hold exactly
+// is refused: too fine, out of range, or a leap second. Times outside the years 0 to 9999 are written as the
 // nearest inside, and a date that is not in the calendar as "0000-00-00".
 #pragma once
 

@@ -22,7 +22,8 @@ struct Moment {
 };
 
 /// Removes a number of exactly so many digits, of at most `most`, from the beginning of a text.
-inline bool take_digits(std::string_view& text, std::size_t digits, unsigned most, unsigned& number) noexcept {
+inline bool take_digits(std::string_view& text, std::size_t digits, unsigned most,
+                        unsigned& number) noexcept {
     if (text.size() < digits) return false;
     const auto value = parse_decimal<unsigned>(text.substr(0, digits));
     if (!value || *value > most) return false;
