@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "sake/app/docs_options.hpp"
 #include "sake/app/embed.hpp"
 #include "sake/app/pattern.hpp"
 #include "sake/app/route_table.hpp"
@@ -28,6 +29,10 @@ Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix,
 template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
+
+// The same for programs that show a page of their API; in docs_page.hpp.
+template <class Unused = void>
+Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options);
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
@@ -117,6 +122,14 @@ class Verbs {
     Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {}) {
         return noted(add_embedded<>(self().table(), self().scope(), prefix.info(), std::move(files),
                                     std::move(options), SiteKind::frontend));
+    }
+
+    /// A page that shows the API by its OpenAPI document, and sends requests to it. It comes out of the
+    /// program, with a script and a style beneath its path, and needs nothing from elsewhere. Guard it by the
+    /// middleware of a group: what is set for the route that is returned holds for the page alone. Throws
+    /// std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a slash.
+    Route& docs(const GroupPrefix& path, DocsOptions options = {}) {
+        return noted(add_docs<>(self().table(), self().scope(), path.info(), std::move(options)));
     }
 
   private:
