@@ -13,83 +13,61 @@ inline constexpr std::string_view docs_page_operation = R"js(
 // ---- an opened operation
 
 // The schema of a parameter or a header, which may be that of its content.
-const schemaOf = (parameter) => parameter.schema ?? Object.values(objectOf(parameter.content)).map(objectOf)[0]?.schema ?? {};
+const schemaOf = (parameter) => parameter.schema ?? objectOf(Object.values(objectOf(parameter.content))[0]).schema ?? {};
 
 // The examples that a parameter or a body has, as pairs of a name and a value.
-function examplesOf(media) {
-    const named = Object.entries(objectOf(media.examples)).map(([name, each]) => {
-        const example = resolve(each);
-        return [textOf(example.summary) || name, example.value ?? example.dataValue];
-    }).filter(([, value]) => value !== undefined);
-    return media.example !== undefined ? [["", media.example], ...named] : named;
-}
+const examplesOf = (media) => [["", media.example], ...entriesOf(media.examples).map(([name, each]) => {
+  const example = resolve(each);
+  return [textOf(example.summary) || name, example.value];
+})].filter(([, value]) => value !== undefined);
 
-const exampleAsText = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
+const indented = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
 
-function parameterRow(parameter) {
-    const [example] = examplesOf(parameter);
-    return row(textOf(parameter.name), schemaOf(parameter), {place: `in ${textOf(parameter.in)}`,
-        required: parameter.required === true, deprecated: parameter.deprecated === true,
-        description: parameter.description, example: example && example[1]}, []);
-}
+const fieldRow = (name, place, field) =>
+  row(textOf(name), schemaOf(field), {...field, place, example: examplesOf(field)[0]?.[1]});
 
 // The bodies of a request or an answer by media type, each with schema and example.
-function contentView(content, leftOut) {
-    return Object.entries(objectOf(content)).map(([type, value]) => {
-        const media = resolve(value);
-        const schema = media.schema ?? media.itemSchema;
-        const given = examplesOf(media);
-        const made = schema !== undefined && given.length === 0 ? exampleOf(schema, leftOut) : undefined;
-        const examples = made !== undefined ? [["", made]] : given;
-        return el("div", {class: "content"}, el("p", {class: "quiet"}, el("code", {}, type),
-            media.itemSchema !== undefined && ", of items"),
-            schema !== undefined && schemaView(schema),
-            examples.map(([name, example]) => expander(name ? `Example: ${name}` : "Example",
-                () => el("pre", {tabindex: "0"}, exampleAsText(example)))));
-    });
-}
+const contentView = (content, leftOut) => entriesOf(content).map(([type, value]) => {
+  const media = resolve(value);
+  const schema = media.schema ?? media.itemSchema;
+  const given = examplesOf(media);
+  if (!given.length && schema !== undefined) given.push(["", exampleOf(schema, leftOut) ?? null]);
+  return el("div", {class: "content"}, quiet(el("code", {}, type)), schema !== undefined && schemaView(schema),
+    given.map(([name, example]) => expander(`Example${name && `: ${name}`}`,
+      () => el("pre", {tabindex: "0"}, indented(example)))));
+});
 
 function responseView([status, value]) {
-    const response = resolve(value);
-    const headers = Object.entries(objectOf(response.headers)).map(([name, each]) => {
-        const header = resolve(each);
-        return row(name, schemaOf(header), {place: "header", required: header.required === true,
-            description: header.description}, []);
-    });
-    return el("div", {class: "response"},
-        el("h5", {}, el("code", {}, status === "default" ? "any other" : status), " ", textOf(response.description)),
-        headers.length > 0 && el("ul", {class: "fields"}, headers), contentView(response.content, "writeOnly"));
+  const response = resolve(value);
+  const headers = entriesOf(response.headers).map(([name, each]) => fieldRow(name, "header", resolve(each)));
+  return el("div", {class: "response"},
+    el("h5", {}, el("code", {}, status === "default" ? "any other" : status), " ", textOf(response.description)),
+    headers.length > 0 && el("ul", {class: "fields"}, headers), contentView(response.content, "writeOnly"));
 }
 
-// The names of the security schemes that an operation may use; a list for each choice.
+// The names of the security schemes that an operation asks for; a list for each choice.
 const securityOf = (operation) =>
-    listOf(operation.security ?? api.security).map((choice) => Object.keys(objectOf(choice)));
+  listOf(operation.security ?? api.security).map((choice) => Object.keys(objectOf(choice)));
 
-function securityLine(operation) {
-    const choices = securityOf(operation);
-    if (!choices.some((names) => names.length)) return "";
-    const words = choices.map((names) => (names.length ? names.join(" and ") : "nothing"));
-    return el("p", {class: "quiet"}, `Authorization: ${words.join(", or ")}`);
-}
-
-const part = (title, ...children) => el("div", {class: "block"}, el("h4", {}, title), ...children);
+const block = (title, ...children) => el("div", {class: "block"}, el("h4", {}, title), children);
 
 function operationView(entry) {
-    const {operation, parameters} = entry;
-    const body = resolve(operation.requestBody);
-    const responses = Object.entries(objectOf(operation.responses));
-    const docs = objectOf(operation.externalDocs);
-    return [
-        operation.deprecated === true && el("p", {class: "notice"}, "Deprecated: new programs should not use it."),
-        prose(operation.description),
-        docs.url && el("p", {}, outsideLink(docs.url, textOf(docs.description))),
-        securityLine(operation),
-        parameters.length > 0 && part("Parameters", el("ul", {class: "fields"}, parameters.map(parameterRow))),
-        isObject(body.content) && part(body.required === true ? "Request body" : "Request body (optional)",
-            prose(body.description), contentView(body.content, "readOnly")),
-        responses.length > 0 && part("Responses", responses.map(responseView)),
-        !entry.isWebhook && part("Try it", tryView(entry)),
-    ];
+  const {operation, parameters} = entry;
+  const body = resolve(operation.requestBody);
+  const responses = entriesOf(operation.responses);
+  const docs = objectOf(operation.externalDocs);
+  const security = securityOf(operation).map((names) => names.join(" and ") || "nothing").join(", or ");
+  return [
+    operation.deprecated === true && el("p", {}, el("strong", {}, "Deprecated: new programs should not use it.")),
+    prose(operation.description), el("p", {}, outsideLink(docs.url, docs.description)),
+    security && quiet(`Authorization: ${security}`),
+    parameters.length > 0 && block("Parameters", el("ul", {class: "fields"},
+      parameters.map((each) => fieldRow(each.name, `in ${textOf(each.in)}`, each)))),
+    isObject(body.content) && block(`Request body${body.required === true ? "" : " (optional)"}`,
+      prose(body.description), contentView(body.content, "readOnly")),
+    responses.length > 0 && block("Responses", responses.map(responseView)),
+    !entry.isWebhook && block("Try it", tryView(entry)),
+  ];
 }
 )js";
 

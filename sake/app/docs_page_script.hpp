@@ -13,18 +13,16 @@ inline constexpr std::string_view docs_page_script = R"js("use strict";
 
 // ---- elements: what a document says becomes text, never markup
 
-const isShown = (child) => child !== undefined && child !== null && child !== false && child !== "";
-const put = (parent, ...children) => parent.append(...children.flat(Infinity).filter(isShown));
+const put = (parent, ...children) => parent.append(...children.flat(Infinity).filter(Boolean));
 
 function el(name, attributes, ...children) {
-    const made = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes || {})) {
-        if (typeof value === "function") made.addEventListener(key, value);
-        else if (value === true) made.setAttribute(key, "");
-        else if (isShown(value)) made.setAttribute(key, value);
-    }
-    put(made, ...children);
-    return made;
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes || {})) {
+    if (typeof value === "function") made.addEventListener(key, value);
+    else if (value !== false && value !== undefined) made.setAttribute(key, value === true ? "" : value);
+  }
+  put(made, children);
+  return made;
 }
 
 let lastId = 0;
@@ -32,29 +30,32 @@ const freshId = () => `part-${++lastId}`;
 
 // A button that shows and hides what `build` makes when it is opened first.
 function disclosure(className, label, build) {
-    const panel = el("div", {id: freshId(), class: "panel", hidden: true});
-    const button = el("button", {type: "button", class: className, "aria-expanded": "false",
-        "aria-controls": panel.id, click: () => toggle(panel.hidden)}, label);
-    function toggle(open) {
-        if (open && !panel.hasChildNodes()) put(panel, build());
-        panel.hidden = !open;
-        button.setAttribute("aria-expanded", String(open));
-    }
-    return {button, panel, toggle};
+  const panel = el("div", {id: freshId(), class: "panel", hidden: true});
+  const button = el("button", {type: "button", class: className, "aria-expanded": "false",
+    "aria-controls": panel.id, click: () => toggle(panel.hidden)}, label);
+  function toggle(open) {
+    if (open && !panel.hasChildNodes()) put(panel, build());
+    panel.hidden = !open;
+    button.setAttribute("aria-expanded", open);
+  }
+  return {button, panel, toggle};
 }
 
-const expander = (label, build) => {
-    const {button, panel} = disclosure("expander", label, build);
-    return el("div", {}, button, panel);
-};
+function expander(label, build) {
+  const {button, panel} = disclosure("expander", label, build);
+  return el("div", {}, button, panel);
+}
 
 // Paragraphs, with `code` in them.
 const prose = (text) => textOf(text).split(/\n\s*\n/).filter((part) => part.trim()).map((paragraph) =>
-    el("p", {class: "prose"}, paragraph.split(/`([^`\n]+)`/).map((part, index) =>
-        index % 2 ? el("code", {}, part) : part)));
+  el("p", {class: "prose"}, paragraph.split(/`([^`\n]+)`/).map((part, index) =>
+    index % 2 ? el("code", {}, part) : part)));
 
+const quiet = (...children) => el("p", {class: "quiet"}, children);
+
+// Only an address of the web is a link.
 const outsideLink = (url, text) => /^https?:/i.test(textOf(url))
-    ? el("a", {href: url, rel: "noopener noreferrer"}, text || url) : text || textOf(url);
+  ? el("a", {href: url, rel: "noopener noreferrer"}, textOf(text) || url) : textOf(text);
 
 // ---- values, whatever stands in the document
 
@@ -62,186 +63,150 @@ let api = {};
 
 const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
 const objectOf = (value) => (isObject(value) ? value : {});
+const entriesOf = (value) => Object.entries(objectOf(value));
 const listOf = (value) => (Array.isArray(value) ? value : []);
-const textOf = (value) => {
-    if (typeof value === "string") return value;
-    return value === undefined || value === null ? "" : JSON.stringify(value);
-};
-const own = (value, key) =>
-    value !== null && typeof value === "object" && Object.hasOwn(value, key) ? value[key] : undefined;
+const textOf = (value) => (typeof value === "string" ? value : JSON.stringify(value ?? "").replace(/^""$/, ""));
+const own = (value, key) => (Object.hasOwn(Object(value), key) ? value[key] : undefined);
 
 function decoded(text) {
-    try {
-        return decodeURIComponent(text);
-    } catch {
-        return text;
-    }
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
+const unescaped = (key) => decoded(key).replaceAll("~1", "/").replaceAll("~0", "~");
 
 // What "#/components/schemas/Pet" stands for; undefined if it is not in the document.
-const target = (reference) => (reference.startsWith("#") ? reference.slice(1).split("/").slice(1)
-    .reduce((value, key) => own(value, decoded(key).replaceAll("~1", "/").replaceAll("~0", "~")), api) : undefined);
+const target = (reference) => (/^#\//.test(reference)
+  ? reference.split("/").slice(1).reduce((value, key) => own(value, unescaped(key)), api) : undefined);
 
 // The value with its references followed. What stands beside a reference comes first.
 function resolve(value) {
-    let found = objectOf(value);
-    for (let steps = 0; typeof found.$ref === "string" && steps < 20; ++steps) {
-        const {$ref, ...beside} = found;
-        const there = target($ref);
-        if (there === undefined) return {description: `${$ref} is not in this document.`, ...beside};
-        found = {...objectOf(there), ...beside};
-    }
-    return found;
+  let found = objectOf(value);
+  for (let steps = 0; typeof found.$ref === "string" && steps < 20; ++steps) {
+    const {$ref, ...beside} = found;
+    const there = target($ref);
+    if (there === undefined) return {description: `${$ref} is not in this document.`, ...beside};
+    found = {...objectOf(there), ...beside};
+  }
+  return found;
 }
 
-// ---- operations
+// ---- the list of operations
 
 const METHODS = ["get", "post", "put", "patch", "delete", "head", "options", "trace", "query"];
 
-// An operation, its path and the parameters of both.
-function operationOf(method, path, item, operation, isWebhook) {
-    const parameters = new Map();
-    for (const each of [...listOf(item.parameters), ...listOf(operation.parameters)]) {
-        const parameter = resolve(each);
-        parameters.set(`${textOf(parameter.in)} ${textOf(parameter.name)}`, parameter);
-    }
+const operationsOf = (paths, isWebhook) => entriesOf(paths).flatMap(([path, value]) => {
+  const item = resolve(value);
+  return METHODS.filter((method) => isObject(item[method])).map((method) => {
+    const operation = item[method];
+    const parameters = new Map([...listOf(item.parameters), ...listOf(operation.parameters)].map(resolve)
+      .map((parameter) => [`${textOf(parameter.in)} ${textOf(parameter.name)}`, parameter]));
     const tags = listOf(operation.tags).map(textOf).filter(Boolean);
-    const first = path.split("/").find(Boolean) || "/";
-    return {method: method.toUpperCase(), path, operation, tags, isWebhook,
-        group: isWebhook ? "Webhooks" : tags[0] || first,
-        id: textOf(operation.operationId) || `${method}${path}`,
-        parameters: [...parameters.values()]};
+    return {path, operation, tags, isWebhook, method: method.toUpperCase(), parameters: [...parameters.values()],
+      group: isWebhook ? "Webhooks" : tags[0] || path.split("/").find(Boolean) || "/",
+      id: textOf(operation.operationId) || `${method}${path}`};
+  });
+});
+
+const openers = new Map();  // from what stands behind "#" in the address to the function that opens it
+
+function openFromAddress() {
+  const open = openers.get(decoded(location.hash.slice(1)));
+  if (open) open();
 }
 
-function operationsOf(paths, isWebhook) {
-    return Object.entries(objectOf(paths)).flatMap(([path, value]) => {
-        const item = resolve(value);
-        const others = Object.entries(objectOf(item.additionalOperations));
-        return [...METHODS.map((method) => [method, item[method]]), ...others]
-            .filter(([, operation]) => isObject(operation))
-            .map(([method, operation]) => operationOf(method, path, item, operation, isWebhook));
-    });
-}
-
-const opened = new Map();  // from what stands behind "#" in the address to the function that opens it
-
-function operationItem(entry) {
-    const {method, path, operation, id} = entry;
-    const {button, panel, toggle} = disclosure("operation", [
-        el("span", {class: "method"}, method),
-        el("code", {class: "path"}, path),
-        el("span", {class: "summary"}, textOf(operation.summary)),
-        operation.deprecated === true && el("span", {class: "mark"}, "deprecated"),
-    ], () => operationView(entry));
-    button.addEventListener("click", () => history.replaceState(null, "", `#${encodeURIComponent(id)}`));
-    const item = el("li", {class: "item"}, el("h3", {}, button), panel);
-    if (!opened.has(id)) opened.set(id, () => reveal(item, toggle, button));
-    const words = [method, path, operation.summary, id, ...entry.tags].map(textOf).join(" ").toLowerCase();
-    return {item, words};
-}
-
-function reveal(item, toggle, button) {
+// A line of a list that opens, also by its id in the address.
+function listItem(id, label, build) {
+  const {button, panel, toggle} = disclosure("line", label, build);
+  button.addEventListener("click", () => history.replaceState(null, "", `#${encodeURIComponent(id)}`));
+  const item = el("li", {class: "item"}, el("h3", {}, button), panel);
+  openers.set(id, () => {
     toggle(true);
     item.closest("section").hidden = item.hidden = false;
     item.scrollIntoView();
     button.focus({preventScroll: true});
+  });
+  return item;
 }
 
-function openFromAddress() {
-    const open = opened.get(decoded(location.hash.slice(1)));
-    if (open) open();
+function operationItem(entry) {
+  const {method, path, operation, id} = entry;
+  const item = listItem(id, [el("span", {class: "method"}, method), el("code", {class: "path"}, path),
+    el("span", {class: "summary"}, textOf(operation.summary)),
+    operation.deprecated === true && el("span", {class: "mark"}, "deprecated")], () => operationView(entry));
+  const words = [method, path, textOf(operation.summary), id, ...entry.tags].join(" ").toLowerCase();
+  return {item, words};
 }
 
 // Operations by group, in the order of the document's tags, and a field that filters them.
 function operationList() {
-    const operations = [...operationsOf(api.paths, false), ...operationsOf(api.webhooks, true)];
-    const tags = new Map(listOf(api.tags).map((tag) => [textOf(own(tag, "name")), objectOf(tag)]));
-    const names = new Set([...tags.keys(), ...operations.map((entry) => entry.group)]);
-    const groups = [...names].map((name) => {
-        const items = operations.filter((entry) => entry.group === name).map(operationItem);
-        const section = el("section", {}, el("h2", {}, name), prose(objectOf(tags.get(name)).description),
-            el("ul", {class: "list"}, items.map(({item}) => item)));
-        return {section, items};
-    }).filter(({items}) => items.length);
-    const count = el("p", {class: "quiet", role: "status"});
-    const filter = el("input", {id: freshId(), type: "search", input: show, autocomplete: "off"});
-    function show() {
-        const words = filter.value.toLowerCase().split(/\s+/);
-        let shown = 0;
-        for (const {section, items} of groups) {
-            for (const each of items) {
-                each.item.hidden = !words.every((word) => each.words.includes(word));
-                shown += each.item.hidden ? 0 : 1;
-            }
-            section.hidden = items.every(({item}) => item.hidden);
-        }
-        count.textContent = shown === operations.length ? `${shown} operations` : `${shown} of ${operations.length} operations`;
+  const operations = [...operationsOf(api.paths, false), ...operationsOf(api.webhooks, true)];
+  const tags = new Map(listOf(api.tags).map(objectOf).map((tag) => [textOf(tag.name), tag.description]));
+  const groups = [...new Set([...tags.keys(), ...operations.map((entry) => entry.group)])].map((name) => {
+    const items = operations.filter((entry) => entry.group === name).map(operationItem);
+    const section = el("section", {}, el("h2", {}, name), prose(tags.get(name)),
+      el("ul", {class: "list"}, items.map(({item}) => item)));
+    return {section, items};
+  }).filter(({items}) => items.length);
+  const count = el("p", {class: "quiet", role: "status"});
+  const filter = el("input", {id: freshId(), type: "search", input: show, autocomplete: "off"});
+  function show() {
+    const words = filter.value.toLowerCase().split(/\s+/);
+    for (const {section, items} of groups) {
+      for (const each of items) each.item.hidden = !words.every((word) => each.words.includes(word));
+      section.hidden = items.every(({item}) => item.hidden);
     }
-    show();
-    return [el("div", {class: "filter"}, el("label", {for: filter.id}, "Filter"), filter, count),
-        groups.map(({section}) => section)];
+    const shown = groups.flatMap(({items}) => items).filter(({item}) => !item.hidden).length;
+    count.textContent = `${shown} of ${operations.length} operations`;
+  }
+  show();
+  return [el("div", {class: "filter"}, el("label", {for: filter.id}, "Filter"), filter, count),
+    groups.map(({section}) => section)];
 }
 
 function schemaList() {
-    const schemas = Object.entries(objectOf(objectOf(api.components).schemas));
-    return schemas.length > 0 && el("section", {}, el("h2", {}, "Schemas"),
-        el("ul", {class: "list"}, schemas.map(([name, schema]) => {
-            const {button, panel, toggle} = disclosure("operation", el("code", {class: "path"}, name),
-                () => [prose(flatten(schema).description), schemaView(schema, [name])]);
-            const item = el("li", {class: "item"}, el("h3", {}, button), panel);
-            opened.set(`schema/${name}`, () => reveal(item, toggle, button));
-            return item;
-        })));
+  const schemas = entriesOf(objectOf(api.components).schemas);
+  return schemas.length > 0 && el("section", {}, el("h2", {}, "Schemas"),
+    el("ul", {class: "list"}, schemas.map(([name, schema]) => listItem(`schema/${name}`,
+      el("code", {class: "path"}, name), () => [prose(flatten(schema).description), schemaView(schema, [name])]))));
 }
 
 // ---- the page
 
 function heading() {
-    const info = objectOf(api.info);
-    const license = objectOf(info.license);
-    const contact = objectOf(info.contact);
-    const title = document.body.dataset.title || textOf(info.title) || "API documentation";
-    document.title = title;
-    return el("header", {}, el("h1", {}, title, " ", el("span", {class: "version"}, textOf(info.version))),
-        prose(info.summary), prose(info.description),
-        el("p", {class: "links"},
-            el("a", {href: document.body.dataset.openapi}, "OpenAPI document"),
-            outsideLink(license.url, textOf(license.name || license.identifier)),
-            outsideLink(contact.url, textOf(contact.name)), textOf(contact.email),
-            outsideLink(objectOf(api.externalDocs).url, textOf(objectOf(api.externalDocs).description))));
+  const {title, openapi} = document.body.dataset;
+  const [info, license, contact] = [api.info, objectOf(api.info).license, objectOf(api.info).contact].map(objectOf);
+  document.title = title || textOf(info.title) || document.title;
+  return el("header", {}, el("h1", {}, document.title, " ", el("span", {class: "version"}, textOf(info.version))),
+    prose(info.summary), prose(info.description),
+    el("p", {class: "links"}, el("a", {href: openapi}, "OpenAPI document"), outsideLink(license.url, license.name),
+      outsideLink(contact.url, contact.name), textOf(contact.email)));
 }
 
 async function readDocument(address) {
-    let answer;
-    try {
-        answer = await fetch(address, {headers: {Accept: "application/json"}});
-    } catch {
-        throw new Error(`The document at ${address} cannot be fetched: there is no answer.`);
-    }
-    if (!answer.ok) throw new Error(`The document at ${address} cannot be fetched: the answer is ${answer.status}.`);
-    let read;
-    try {
-        read = await answer.json();
-    } catch {
-        throw new Error(`The document at ${address} is not JSON.`);
-    }
-    if (!/^3\./.test(textOf(own(read, "openapi")))) {
-        throw new Error(`The document at ${address} is not an OpenAPI 3 document: it has no member "openapi" of 3.x.`);
-    }
-    return read;
+  const problem = (words) => () => {
+    throw new Error(`The document at ${address} ${words}.`);
+  };
+  const answer = await fetch(address).catch(problem("cannot be fetched: there is no answer"));
+  if (!answer.ok) problem(`cannot be fetched: the answer is ${answer.status}`)();
+  const read = await answer.json().catch(problem("is not JSON"));
+  if (!/^3\./.test(own(read, "openapi"))) problem('is not of OpenAPI 3: its member "openapi" is not 3.x')();
+  return read;
 }
 
 async function start() {
-    const main = document.querySelector("main");
-    try {
-        api = await readDocument(new URL(document.body.dataset.openapi, location.href).href);
-        main.replaceChildren();
-        put(main, heading(), credentialsView(), operationList(), schemaList());
-        openFromAddress();
-        addEventListener("hashchange", openFromAddress);
-    } catch (error) {
-        put(main, el("p", {class: "problem", role: "alert"}, error.message));
-    }
+  const main = document.querySelector("main");
+  try {
+    api = await readDocument(new URL(document.body.dataset.openapi, location.href).href);
+    const shown = el("div", {}, heading(), credentialsView(), operationList(), schemaList());
+    main.replaceChildren(shown);
+    openFromAddress();
+    addEventListener("hashchange", openFromAddress);
+  } catch (error) {
+    put(main, el("p", {class: "problem", role: "alert"}, error.message));
+  }
 }
 
 addEventListener("DOMContentLoaded", start);
