@@ -24377,7 +24377,8 @@ const RULES = {
 };
 
 function rulesView(flat) {
-  const rules = Object.entries(RULES).filter(([key]) => ![undefined, false].includes(own(flat, key)));
+  const rules = Object.entries(RULES).filter(([key, words]) =>
+    Object.hasOwn(flat, key) && (words.includes("%") || flat[key] === true));
   return rules.length > 0 && el("ul", {class: "rules"}, rules.map(([key, words]) => {
     const [before, after] = words.split("%");
     const values = (key === "enum" ? listOf(flat.enum) : [flat[key]])
@@ -24411,7 +24412,7 @@ function nested(schema, path) {
   if (!hasMembers(schema)) return "";
   const name = nameOf(schema);
   if (path.length < 3 && !(name && path.includes(name))) return members(schema, [...path, name]);
-  return expander(`Members ${name && `of ${name}`}`, () => members(schema, [name]));
+  return expander(`Members${name && ` of ${name}`}`, () => members(schema, [name]));
 }
 
 function members(schema, path) {
@@ -24457,21 +24458,21 @@ function exampleOf(schema, leftOut) {
     if (--left < 0 || inside.length > 12 || (name && inside.includes(name)) || part === false) return undefined;
     const flat = flatten(part);
     const within = [...inside, name];
-    const choice = choicesOf(flat)[0];
     const given = flat.example ?? listOf(flat.examples)[0] ?? flat.const ?? flat.default ?? listOf(flat.enum)[0];
-    const type = typesOf(flat)[0] || (choice ? "choice" : "");
     if (given !== undefined) return given;
-    if (type === "object" || type === "choice") return makeObject(flat, choice && make(choice, within), within);
+    const choice = choicesOf(flat).map((each) => make(each, within)).find((value) => value !== undefined);
+    const type = typesOf(flat)[0];
+    if (type === "object") return makeObject(flat, objectOf(choice), within);
     if (type === "array") {
       const count = Math.min(Math.max(flat.minItems || 1, 1), 10);
       return Array.from({length: count}, () => make(flat.items, within)).filter((value) => value !== undefined);
     }
     if (type === "boolean") return true;
     if (type === "string") return exampleText(flat);
-    return type === "integer" || type === "number" ? exampleNumber(flat) : null;
+    if (type === "integer" || type === "number") return exampleNumber(flat);
+    return type === undefined && choicesOf(flat).length ? choice : null;
   }
   function makeObject(flat, chosen, inside) {
-    if (chosen !== undefined && !isObject(chosen)) return chosen;
     const made = entriesOf(flat.properties).filter(([, each]) => flatten(each)[leftOut] !== true)
       .map(([name, each]) => [name, make(each, inside)]);
     if (!made.length && isObject(flat.additionalProperties)) made.push(["name", make(flat.additionalProperties, inside)]);
@@ -24586,7 +24587,7 @@ const operationsOf = (paths, isWebhook) => entriesOf(paths).flatMap(([path, valu
   return METHODS.filter((method) => isObject(item[method])).map((method) => {
     const operation = item[method];
     const parameters = new Map([...listOf(item.parameters), ...listOf(operation.parameters)].map(resolve)
-      .map((parameter) => [`${textOf(parameter.in)} ${textOf(parameter.name)}`, parameter]));
+      .map((parameter, index) => [`${textOf(parameter.in)} ${textOf(parameter.name) || index}`, parameter]));
     const tags = listOf(operation.tags).map(textOf).filter(Boolean);
     return {path, operation, tags, isWebhook, method: method.toUpperCase(), parameters: [...parameters.values()],
       group: isWebhook ? "Webhooks" : tags[0] || path.split("/").find(Boolean) || "/",
@@ -24760,6 +24761,7 @@ button, input, select, textarea { font: inherit; color: inherit; }
 
 .block { margin-top: 1.75rem; }
 .fields { margin: 0.5rem 0; border-left: 2px solid var(--line); padding-left: 1rem; }
+.head strong { font-size: 0.9rem; }
 .field { padding: 0.4rem 0; }
 .field p, .content p { margin: 0.15rem 0; }
 .response, .content { margin: 0.4rem 0 1rem; }
@@ -24774,9 +24776,9 @@ form { max-width: 46rem; }
 input:not([type="file"]), select, textarea { width: 100%; min-height: 2.5rem; padding: 0.4rem 0.65rem;
   background: var(--back); border: 1px solid var(--edge); border-radius: 6px; }
 textarea { resize: vertical; }
-form button:not(.expander) { min-height: 2.5rem; padding: 0.3rem 1.25rem; border: 1px solid var(--edge);
-  border-radius: 6px; background: none; cursor: pointer; }
-form .primary { border-color: var(--accent); background: var(--accent); color: var(--back); font-weight: 600; }
+.button { min-height: 2.5rem; padding: 0.3rem 1.25rem; border: 1px solid var(--edge); border-radius: 6px;
+  background: none; cursor: pointer; }
+.primary { border-color: var(--accent); background: var(--accent); color: var(--back); font-weight: 600; }
 .answer { margin: 1.25rem 0; }
 @media (max-width: 34rem) {
   main { padding: 1.5rem 1rem 4rem; }
@@ -24984,9 +24986,9 @@ function tryView({method, path, operation, parameters}) {
   const kind = el("select", {}, editors.map(({type}) => el("option", {}, type)));
   const body = el("div");
   const more = editor(2);
-  const command = el("pre", {tabindex: "0"});
-  const copier = el("button", {type: "button", click: copy}, "Copy");
-  const button = el("button", {class: "primary"}, "Send");
+  const command = el("pre", {tabindex: "0", "aria-label": "Command"});
+  const copier = el("button", {type: "button", class: "button", click: copy}, "Copy");
+  const button = el("button", {class: "button primary"}, "Send");
   const answer = el("div", {class: "answer"});
   let running = null;
 

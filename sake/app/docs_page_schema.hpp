@@ -70,7 +70,8 @@ const RULES = {
 };
 
 function rulesView(flat) {
-  const rules = Object.entries(RULES).filter(([key]) => ![undefined, false].includes(own(flat, key)));
+  const rules = Object.entries(RULES).filter(([key, words]) =>
+    Object.hasOwn(flat, key) && (words.includes("%") || flat[key] === true));
   return rules.length > 0 && el("ul", {class: "rules"}, rules.map(([key, words]) => {
     const [before, after] = words.split("%");
     const values = (key === "enum" ? listOf(flat.enum) : [flat[key]])
@@ -104,7 +105,7 @@ function nested(schema, path) {
   if (!hasMembers(schema)) return "";
   const name = nameOf(schema);
   if (path.length < 3 && !(name && path.includes(name))) return members(schema, [...path, name]);
-  return expander(`Members ${name && `of ${name}`}`, () => members(schema, [name]));
+  return expander(`Members${name && ` of ${name}`}`, () => members(schema, [name]));
 }
 
 function members(schema, path) {
@@ -150,21 +151,21 @@ function exampleOf(schema, leftOut) {
     if (--left < 0 || inside.length > 12 || (name && inside.includes(name)) || part === false) return undefined;
     const flat = flatten(part);
     const within = [...inside, name];
-    const choice = choicesOf(flat)[0];
     const given = flat.example ?? listOf(flat.examples)[0] ?? flat.const ?? flat.default ?? listOf(flat.enum)[0];
-    const type = typesOf(flat)[0] || (choice ? "choice" : "");
     if (given !== undefined) return given;
-    if (type === "object" || type === "choice") return makeObject(flat, choice && make(choice, within), within);
+    const choice = choicesOf(flat).map((each) => make(each, within)).find((value) => value !== undefined);
+    const type = typesOf(flat)[0];
+    if (type === "object") return makeObject(flat, objectOf(choice), within);
     if (type === "array") {
       const count = Math.min(Math.max(flat.minItems || 1, 1), 10);
       return Array.from({length: count}, () => make(flat.items, within)).filter((value) => value !== undefined);
     }
     if (type === "boolean") return true;
     if (type === "string") return exampleText(flat);
-    return type === "integer" || type === "number" ? exampleNumber(flat) : null;
+    if (type === "integer" || type === "number") return exampleNumber(flat);
+    return type === undefined && choicesOf(flat).length ? choice : null;
   }
   function makeObject(flat, chosen, inside) {
-    if (chosen !== undefined && !isObject(chosen)) return chosen;
     const made = entriesOf(flat.properties).filter(([, each]) => flatten(each)[leftOut] !== true)
       .map(([name, each]) => [name, make(each, inside)]);
     if (!made.length && isObject(flat.additionalProperties)) made.push(["name", make(flat.additionalProperties, inside)]);

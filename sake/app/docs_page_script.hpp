@@ -102,7 +102,7 @@ const operationsOf = (paths, isWebhook) => entriesOf(paths).flatMap(([path, valu
   return METHODS.filter((method) => isObject(item[method])).map((method) => {
     const operation = item[method];
     const parameters = new Map([...listOf(item.parameters), ...listOf(operation.parameters)].map(resolve)
-      .map((parameter) => [`${textOf(parameter.in)} ${textOf(parameter.name)}`, parameter]));
+      .map((parameter, index) => [`${textOf(parameter.in)} ${textOf(parameter.name) || index}`, parameter]));
     const tags = listOf(operation.tags).map(textOf).filter(Boolean);
     return {path, operation, tags, isWebhook, method: method.toUpperCase(), parameters: [...parameters.values()],
       group: isWebhook ? "Webhooks" : tags[0] || path.split("/").find(Boolean) || "/",

@@ -61,6 +61,7 @@ button, input, select, textarea { font: inherit; color: inherit; }
 
 .block { margin-top: 1.75rem; }
 .fields { margin: 0.5rem 0; border-left: 2px solid var(--line); padding-left: 1rem; }
+.head strong { font-size: 0.9rem; }
 .field { padding: 0.4rem 0; }
 .field p, .content p { margin: 0.15rem 0; }
 .response, .content { margin: 0.4rem 0 1rem; }
@@ -75,9 +76,9 @@ form { max-width: 46rem; }
 input:not([type="file"]), select, textarea { width: 100%; min-height: 2.5rem; padding: 0.4rem 0.65rem;
   background: var(--back); border: 1px solid var(--edge); border-radius: 6px; }
 textarea { resize: vertical; }
-form button:not(.expander) { min-height: 2.5rem; padding: 0.3rem 1.25rem; border: 1px solid var(--edge);
-  border-radius: 6px; background: none; cursor: pointer; }
-form .primary { border-color: var(--accent); background: var(--accent); color: var(--back); font-weight: 600; }
+.button { min-height: 2.5rem; padding: 0.3rem 1.25rem; border: 1px solid var(--edge); border-radius: 6px;
+  background: none; cursor: pointer; }
+.primary { border-color: var(--accent); background: var(--accent); color: var(--back); font-weight: 600; }
 .answer { margin: 1.25rem 0; }
 @media (max-width: 34rem) {
   main { padding: 1.5rem 1rem 4rem; }

@@ -197,9 +197,9 @@ function tryView({method, path, operation, parameters}) {
   const kind = el("select", {}, editors.map(({type}) => el("option", {}, type)));
   const body = el("div");
   const more = editor(2);
-  const command = el("pre", {tabindex: "0"});
-  const copier = el("button", {type: "button", click: copy}, "Copy");
-  const button = el("button", {class: "primary"}, "Send");
+  const command = el("pre", {tabindex: "0", "aria-label": "Command"});
+  const copier = el("button", {type: "button", class: "button", click: copy}, "Copy");
+  const button = el("button", {class: "button primary"}, "Send");
   const answer = el("div", {class: "answer"});
   let running = null;
 
