@@ -32,17 +32,16 @@ const contentView = (content, leftOut) => entriesOf(content).map(([type, value])
   const schema = media.schema ?? media.itemSchema;
   const given = examplesOf(media);
   if (!given.length && schema !== undefined) given.push(["", exampleOf(schema, leftOut) ?? null]);
-  return el("div", {class: "content"}, quiet(el("code", {}, type)), schema !== undefined && schemaView(schema),
-    given.map(([name, example]) => expander(`Example${name && `: ${name}`}`,
-      () => el("pre", {tabindex: "0"}, indented(example)))));
+  return el("div", {class: "content"}, quiet(code(type)), schema !== undefined && schemaView(schema),
+    given.map(([name, example]) => expander(`Example${name && `: ${name}`}`, () => pre("Example", indented(example)))));
 });
 
 function responseView([status, value]) {
   const response = resolve(value);
   const headers = entriesOf(response.headers).map(([name, each]) => fieldRow(name, "header", resolve(each)));
   return el("div", {class: "response"},
-    el("h5", {}, el("code", {}, status === "default" ? "any other" : status), " ", textOf(response.description)),
-    headers.length > 0 && el("ul", {class: "fields"}, headers), contentView(response.content, "writeOnly"));
+    el("h5", {}, code(status === "default" ? "any other" : status), " ", response.description),
+    list("fields", headers), contentView(response.content, "writeOnly"));
 }
 
 // The names of the security schemes that an operation asks for; a list for each choice.
@@ -61,8 +60,8 @@ function operationView(entry) {
     operation.deprecated === true && el("p", {}, el("strong", {}, "Deprecated: new programs should not use it.")),
     prose(operation.description), el("p", {}, outsideLink(docs.url, docs.description)),
     security && quiet(`Authorization: ${security}`),
-    parameters.length > 0 && block("Parameters", el("ul", {class: "fields"},
-      parameters.map((each) => fieldRow(each.name, `in ${textOf(each.in)}`, each)))),
+    parameters.length > 0 && block("Parameters",
+      list("fields", parameters.map((each) => fieldRow(each.name, `in ${textOf(each.in)}`, each)))),
     isObject(body.content) && block(`Request body${body.required === true ? "" : " (optional)"}`,
       prose(body.description), contentView(body.content, "readOnly")),
     responses.length > 0 && block("Responses", responses.map(responseView)),

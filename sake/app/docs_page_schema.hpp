@@ -72,12 +72,11 @@ const RULES = {
 function rulesView(flat) {
   const rules = Object.entries(RULES).filter(([key, words]) =>
     Object.hasOwn(flat, key) && (words.includes("%") || flat[key] === true));
-  return rules.length > 0 && el("ul", {class: "rules"}, rules.map(([key, words]) => {
+  return list("rules", rules.map(([key, words]) => {
     const [before, after] = words.split("%");
     const values = (key === "enum" ? listOf(flat.enum) : [flat[key]])
       .map((each) => (key === "pattern" ? textOf(each) : JSON.stringify(each)));
-    return el("li", {}, before, after !== undefined && values.map((text, index) =>
-      [index > 0 && ", ", el("code", {}, text)]), after);
+    return el("li", {}, before, after !== undefined && values.map((text, index) => [index > 0 && ", ", code(text)]), after);
   }));
 }
 
@@ -86,12 +85,10 @@ function row(name, schema, facts, path = []) {
   const flat = flatten(schema);
   const example = facts.example ?? flat.example ?? listOf(flat.examples)[0];
   return el("li", {class: "field"},
-    el("div", {class: "head"}, el("code", {class: "name"}, name), el("span", {class: "type"}, typeOf(schema)),
-      facts.place && el("span", {class: "type"}, facts.place),
-      facts.required === true ? el("strong", {}, "required") : el("span", {class: "type"}, "optional"),
-      (facts.deprecated ?? flat.deprecated) === true && el("span", {class: "mark"}, "deprecated")),
+    el("div", {class: "head"}, code(name, "name"), span("type", typeOf(schema)), facts.place && span("type", facts.place),
+      facts.required === true ? el("strong", {}, "required") : span("type", "optional"), markOf({...flat, ...facts})),
     prose(facts.description || flat.description), rulesView(flat),
-    example !== undefined && quiet("Example: ", el("code", {}, JSON.stringify(example))), nested(schema, path));
+    example !== undefined && quiet("Example: ", code(JSON.stringify(example))), nested(schema, path));
 }
 
 function hasMembers(schema, depth = 0) {
@@ -115,7 +112,7 @@ function members(schema, path) {
   if (rows.length && isObject(flat.additionalProperties))
     rows.push(row("*", flat.additionalProperties, {place: "any other name"}, path));
   const choices = choicesOf(flat).filter((choice) => hasMembers(choice));
-  return [rows.length > 0 && el("ul", {class: "fields"}, rows),
+  return [list("fields", rows),
     [flat.items, !rows.length && flat.additionalProperties].filter(isObject).map((each) => nested(each, path)),
     choices.map((choice) => [
       choices.length > 1 && el("p", {class: "choice"}, "If it is ", typeOf(choice), ":"), nested(choice, path)])];

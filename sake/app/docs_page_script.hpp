@@ -13,24 +13,31 @@ inline constexpr std::string_view docs_page_script = R"js("use strict";
 
 // ---- elements: what a document says becomes text, never markup
 
-const put = (parent, ...children) => parent.append(...children.flat(Infinity).filter(Boolean));
+const put = (parent, ...children) => parent.append(...children.flat(Infinity).filter(Boolean)
+  .map((child) => (child instanceof Node ? child : textOf(child))));
 
 function el(name, attributes, ...children) {
   const made = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes || {})) {
+  for (const [key, value] of Object.entries(attributes)) {
     if (typeof value === "function") made.addEventListener(key, value);
-    else if (value !== false && value !== undefined) made.setAttribute(key, value === true ? "" : value);
+    else if (value !== false && value !== undefined) made.setAttribute(key, value);
   }
   put(made, children);
   return made;
 }
+
+const code = (text, className) => el("code", {class: className}, text);
+const span = (className, ...children) => el("span", {class: className}, children);
+const quiet = (...children) => el("p", {class: "quiet"}, children);
+const list = (className, items) => items.length > 0 && el("ul", {class: className}, items);
+const pre = (label, text) => el("pre", {tabindex: "0", "aria-label": label}, text);
 
 let lastId = 0;
 const freshId = () => `part-${++lastId}`;
 
 // A button that shows and hides what `build` makes when it is opened first.
 function disclosure(className, label, build) {
-  const panel = el("div", {id: freshId(), class: "panel", hidden: true});
+  const panel = el("div", {id: freshId(), class: "panel", hidden: ""});
   const button = el("button", {type: "button", class: className, "aria-expanded": "false",
     "aria-controls": panel.id, click: () => toggle(panel.hidden)}, label);
   function toggle(open) {
@@ -49,13 +56,11 @@ function expander(label, build) {
 // Paragraphs, with `code` in them.
 const prose = (text) => textOf(text).split(/\n\s*\n/).filter((part) => part.trim()).map((paragraph) =>
   el("p", {class: "prose"}, paragraph.split(/`([^`\n]+)`/).map((part, index) =>
-    index % 2 ? el("code", {}, part) : part)));
-
-const quiet = (...children) => el("p", {class: "quiet"}, children);
+    index % 2 ? code(part) : part)));
 
 // Only an address of the web is a link.
 const outsideLink = (url, text) => /^https?:/i.test(textOf(url))
-  ? el("a", {href: url, rel: "noopener noreferrer"}, textOf(text) || url) : textOf(text);
+  ? el("a", {href: url, rel: "noopener noreferrer"}, text || url) : text;
 
 // ---- values, whatever stands in the document
 
@@ -131,11 +136,12 @@ function listItem(id, label, build) {
   return item;
 }
 
+const markOf = (value) => value.deprecated === true && span("mark", "deprecated");
+
 function operationItem(entry) {
   const {method, path, operation, id} = entry;
-  const item = listItem(id, [el("span", {class: "method"}, method), el("code", {class: "path"}, path),
-    el("span", {class: "summary"}, textOf(operation.summary)),
-    operation.deprecated === true && el("span", {class: "mark"}, "deprecated")], () => operationView(entry));
+  const label = [span("method", method), code(path, "path"), span("summary", operation.summary), markOf(operation)];
+  const item = listItem(id, label, () => operationView(entry));
   const words = [method, path, textOf(operation.summary), id, ...entry.tags].join(" ").toLowerCase();
   return {item, words};
 }
@@ -147,7 +153,7 @@ function operationList() {
   const groups = [...new Set([...tags.keys(), ...operations.map((entry) => entry.group)])].map((name) => {
     const items = operations.filter((entry) => entry.group === name).map(operationItem);
     const section = el("section", {}, el("h2", {}, name), prose(tags.get(name)),
-      el("ul", {class: "list"}, items.map(({item}) => item)));
+      list("list", items.map(({item}) => item)));
     return {section, items};
   }).filter(({items}) => items.length);
   const count = el("p", {class: "quiet", role: "status"});
@@ -169,8 +175,8 @@ function operationList() {
 function schemaList() {
   const schemas = entriesOf(objectOf(api.components).schemas);
   return schemas.length > 0 && el("section", {}, el("h2", {}, "Schemas"),
-    el("ul", {class: "list"}, schemas.map(([name, schema]) => listItem(`schema/${name}`,
-      el("code", {class: "path"}, name), () => [prose(flatten(schema).description), schemaView(schema, [name])]))));
+    list("list", schemas.map(([name, schema]) => listItem(`schema/${name}`, code(name, "path"),
+      () => [prose(flatten(schema).description), schemaView(schema, [name])]))));
 }
 
 // ---- the page
@@ -179,10 +185,10 @@ function heading() {
   const {title, openapi} = document.body.dataset;
   const [info, license, contact] = [api.info, objectOf(api.info).license, objectOf(api.info).contact].map(objectOf);
   document.title = title || textOf(info.title) || document.title;
-  return el("header", {}, el("h1", {}, document.title, " ", el("span", {class: "version"}, textOf(info.version))),
+  return el("header", {}, el("h1", {}, document.title, " ", span("version", info.version)),
     prose(info.summary), prose(info.description),
     el("p", {class: "links"}, el("a", {href: openapi}, "OpenAPI document"), outsideLink(license.url, license.name),
-      outsideLink(contact.url, contact.name), textOf(contact.email)));
+      outsideLink(contact.url, contact.name), contact.email));
 }
 
 async function readDocument(address) {

@@ -71,11 +71,12 @@ button, input, select, textarea { font: inherit; color: inherit; }
 .expander::before { content: "\203A"; }
 
 form { max-width: 46rem; }
-.control { display: grid; gap: 0.2rem; margin: 0.75rem 0; }
+.control { display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.2rem; margin: 0.75rem 0; }
 .control label { font-size: 0.9rem; font-weight: 600; }
 input:not([type="file"]), select, textarea { width: 100%; min-height: 2.5rem; padding: 0.4rem 0.65rem;
   background: var(--back); border: 1px solid var(--edge); border-radius: 6px; }
 textarea { resize: vertical; }
+input { max-width: 100%; }
 .button { min-height: 2.5rem; padding: 0.3rem 1.25rem; border: 1px solid var(--edge); border-radius: 6px;
   background: none; cursor: pointer; }
 .primary { border-color: var(--accent); background: var(--accent); color: var(--back); font-weight: 600; }

@@ -20,18 +20,20 @@ function labelled(label, control, about) {
 
 const input = (type, value) => el("input", {type, value, autocomplete: "off", spellcheck: "false"});
 const editor = (rows, value) => el("textarea", {rows, class: "code", spellcheck: "false"}, value);
+const selection = (choices, value) => el("select", {}, choices.map((choice) =>
+  el("option", choice === value ? {selected: ""} : {}, choice)));
 
-// A control for a value of the schema: a list has one value a line.
+// A control for a value of the schema; of a list there is one value a line.
 function controlFor(schema, isRequired, value) {
   const flat = flatten(schema);
   const type = typesOf(flat)[0];
   if (type === "array") return editor(2, listOf(value).map(textOf).join("\n"));
   const choices = type === "boolean" ? ["true", "false"] : listOf(flat.enum).map(textOf);
-  return choices.length === 0 ? input("text", textOf(value)) : el("select", {}, (isRequired ? choices : ["", ...choices])
-    .map((choice) => el("option", {selected: choice === textOf(value)}, choice)));
+  return choices.length ? selection(isRequired ? choices : ["", ...choices], textOf(value)) : input("text", textOf(value));
 }
+
 const valuesOf = (control) => (control.type === "file" ? [...control.files]
-  : control.tagName === "TEXTAREA" ? control.value.split("\n") : [control.value]).filter(Boolean);
+  : control.type === "textarea" ? control.value.split("\n") : [control.value]).filter(Boolean);
 
 // ---- credentials: kept in this page alone, until it is left
 
@@ -43,14 +45,13 @@ function credentialControls([name, value]) {
   const isBasic = scheme.type === "http" && /^basic$/i.test(scheme.scheme);
   credentials.set(name, (request) => {
     const utf8 = new TextEncoder().encode(`${user.value}:${secret.value}`);
-    const field = isBasic ? `Basic ${btoa(String.fromCharCode(...utf8))}` : `Bearer ${secret.value}`;
+    const words = isBasic ? `Basic ${btoa(String.fromCharCode(...utf8))}` : `Bearer ${secret.value}`;
     if (!secret.value && !user.value) return;
-    if (scheme.type !== "apiKey") request.headers.push(["Authorization", field]);
-    else if (scheme.in === "query") request.query.append(textOf(scheme.name), secret.value);
-    else if (scheme.in === "header") request.headers.push([textOf(scheme.name), secret.value]);
+    if (scheme.type !== "apiKey") request.headers.push(["Authorization", words]);
+    else addParameter(request, scheme, [secret.value]);
   });
-  const kind = isBasic ? "password" : scheme.type === "apiKey" ? `key (${textOf(scheme.in)})` : "bearer token";
-  return [isBasic && labelled(`${name}: user`, user), labelled(`${name}: ${kind}`, secret, textOf(scheme.description))];
+  const kind = isBasic ? "password" : scheme.type === "apiKey" ? "key" : "bearer token";
+  return [isBasic && labelled(`${name}: user`, user), labelled(`${name}: ${kind}`, secret, scheme.description)];
 }
 
 function credentialsView() {
@@ -62,18 +63,14 @@ function credentialsView() {
 
 // ---- a request
 
-// Where paths begin: the engine that serves this page, and the path of the document's server. Others are not asked.
-function baseAddress() {
-  const path = textOf(objectOf(listOf(api.servers)[0]).url);
-  return (new URL(document.body.dataset.root, location.href).href + (/^\/[^/]/.test(path) ? path.slice(1) : ""))
-    .replace(/\/+$/, "");
-}
-
+// Paths begin at the engine that serves this page, and there at the path of the document's server.
 function addressOf({path, query}) {
-  return `${baseAddress()}${path.replace(/^(?!\/)/, "/")}${query.size ? `?${query}` : ""}`;
+  const root = new URL(document.body.dataset.root, location.href).href.replace(/\/+$/, "");
+  const server = textOf(objectOf(listOf(api.servers)[0]).url).replace(/\/+$/, "");
+  return root + (server.startsWith("/") ? server : "") + path.replace(/^(?!\/)/, "/") + (query.size ? `?${query}` : "");
 }
 
-// A parameter without a value is left out.
+// A parameter without a value is left out. Cookies are the browser's.
 function addParameter(request, parameter, values) {
   const name = textOf(parameter.name);
   if (parameter.in === "path")
@@ -86,11 +83,10 @@ function addParameter(request, parameter, values) {
 
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
-function curlOf(request) {
-  const {method, headers, curl} = request;
-  const verb = method === "GET" ? "" : method === "HEAD" ? "--head " : `-X ${method} `;
+function curlOf({curl, ...request}) {
+  const verb = request.method === "GET" ? "" : request.method === "HEAD" ? "--head " : `-X ${request.method} `;
   return [`curl ${verb}${quoted(addressOf(request))}`,
-    ...headers.map((pair) => `-H ${quoted(pair.join(": "))}`), ...curl].join(" \\\n  ");
+    ...request.headers.map((pair) => `-H ${quoted(pair.join(": "))}`), ...curl].join(" \\\n  ");
 }
 
 // ---- the body of a request
@@ -105,7 +101,7 @@ function bodyEditor([type, value]) {
   const [given] = examplesOf(media);
   const text = isText(type) ? indented(given ? given[1] : exampleOf(media.schema ?? {}, "readOnly") ?? "") : "";
   const control = isText(type) ? editor(Math.min(text.split("\n").length + 1, 24), text) : input("file");
-  return {type, view: labelled(`Body: ${type}`, control), add(request) {
+  return {type, view: [labelled(`Body: ${type}`, control)], add(request) {
     const body = isText(type) ? control.value : control.files[0];
     if (!body) return;
     Object.assign(request, {body}).headers.push(["Content-Type", type]);
@@ -114,24 +110,22 @@ function bodyEditor([type, value]) {
 }
 
 function formEditor(type, flat) {
+  const isMultipart = type.startsWith("multipart");
   const fields = Object.entries(flat.properties).map(([name, schema]) => {
     const isRequired = listOf(flat.required).includes(name);
-    const each = flatten(schema);
-    const item = isObject(each.items) ? flatten(each.items) : each;
-    const isFile = item.format === "binary" || (item.contentMediaType && !item.contentEncoding);
-    const control = isFile ? el("input", {type: "file", multiple: item !== each})
+    const whole = flatten(schema);
+    const {format, contentMediaType, contentEncoding} = isObject(whole.items) ? flatten(whole.items) : whole;
+    const isFile = format === "binary" || (contentMediaType && !contentEncoding);
+    const control = isFile ? el("input", {type: "file", multiple: isObject(whole.items)})
       : controlFor(schema, isRequired, isRequired ? exampleOf(schema) : "");
     return {name, control, view: labelled(`${name}${isRequired ? " (required)" : ""}`, control)};
   });
   return {type, view: fields.map(({view}) => view), add(request) {
-    const isMultipart = type.startsWith("multipart");
     request.body = isMultipart ? new FormData() : new URLSearchParams();
-    for (const {name, control} of fields) {
-      for (const value of valuesOf(control)) {
-        request.body.append(name, value);
-        const pair = quoted(`${name}=${value instanceof File ? `@${value.name}` : value}`);
-        request.curl.push(`${!isMultipart ? "--data-urlencode" : value instanceof File ? "-F" : "--form-string"} ${pair}`);
-      }
+    for (const [name, each] of fields.flatMap(({name, control}) => valuesOf(control).map((value) => [name, value]))) {
+      request.body.append(name, each);
+      const option = !isMultipart ? "--data-urlencode" : each instanceof File ? "-F" : "--form-string";
+      request.curl.push(`${option} ${quoted(`${name}=${each instanceof File ? `@${each.name}` : each}`)}`);
     }
   }};
 }
@@ -152,11 +146,10 @@ function prettyJson(text) {
 
 // Shows an answer while it comes, since a stream of events may have no end.
 async function showAnswer(answer, time, view) {
-  const type = answer.headers.get("Content-Type") || "";
-  const body = el("pre", {tabindex: "0", "aria-label": "Body"}, !isText(type) && `(${type} is not shown)`);
+  const type = answer.headers.get("Content-Type");
+  const body = pre("Body", !isText(type) && `(${type} is not shown)`);
   const status = el("p", {role: "status"}, el("strong", {}, `${answer.status} ${answer.statusText}`), ` in ${time} ms`);
-  view.replaceChildren(status, el("pre", {tabindex: "0", "aria-label": "Header fields"},
-    [...answer.headers].map((pair) => pair.join(": ")).join("\n")), body);
+  put(view, status, pre("Header fields", [...answer.headers].map((pair) => pair.join(": ")).join("\n")), body);
   const decoder = new TextDecoder();
   const reader = (answer.body || new Blob().stream()).getReader();
   let [text, size] = ["", 0];
@@ -183,45 +176,52 @@ async function send(request, signal, view) {
 
 // ---- the form of an operation
 
-function tryView({method, path, operation, parameters}) {
-  const fields = parameters.filter((each) => each.in !== "cookie").map((parameter) => {
-    const isRequired = parameter.required === true;
-    const [given] = examplesOf(parameter);
-    const value = given ? given[1] : isRequired ? exampleOf(schemaOf(parameter)) : "";
-    const control = controlFor(schemaOf(parameter), isRequired, value);
-    const label = `${textOf(parameter.name)} (${textOf(parameter.in)}${isRequired ? ", required" : ""})`;
-    return {parameter, control, view: labelled(label, control, control.rows && "One value a line.")};
-  });
-  const hasBody = method !== "GET" && method !== "HEAD";
-  const editors = hasBody ? entriesOf(resolve(operation.requestBody).content).map(bodyEditor) : [];
-  const kind = el("select", {}, editors.map(({type}) => el("option", {}, type)));
-  const body = el("div");
-  const more = editor(2);
-  const command = el("pre", {tabindex: "0", "aria-label": "Command"});
-  const copier = el("button", {type: "button", class: "button", click: copy}, "Copy");
-  const button = el("button", {class: "button primary"}, "Send");
-  const answer = el("div", {class: "answer"});
-  let running = null;
+function parameterField(parameter) {
+  const isRequired = parameter.required === true;
+  const [given] = examplesOf(parameter);
+  const value = given ? given[1] : isRequired ? exampleOf(schemaOf(parameter)) : "";
+  const control = controlFor(schemaOf(parameter), isRequired, value);
+  const label = `${textOf(parameter.name)} (${textOf(parameter.in)}${isRequired ? ", required" : ""})`;
+  return {parameter, control, view: labelled(label, control, control.rows && "One value a line.")};
+}
 
-  function request() {
-    const made = {method, path, query: new URLSearchParams(), headers: [], curl: []};
-    for (const {parameter, control} of fields) addParameter(made, parameter, valuesOf(control));
-    for (const name of new Set(securityOf(operation).flat())) if (credentials.has(name)) credentials.get(name)(made);
-    for (const [, name, value] of more.value.matchAll(/^([^:\n]+):[ \t]*(.*)$/gm)) made.headers.push([name, value]);
-    if (editors.length) editors[kind.selectedIndex].add(made);
-    return made;
-  }
-  function showEditor() {
-    if (editors.length) body.replaceChildren(...[editors[kind.selectedIndex].view].flat());
-  }
+// The request as a command for a shell. It follows what is typed.
+function commandView(request) {
+  const command = pre("Command");
+  const copier = el("button", {type: "button", class: "button", click: copy}, "Copy");
   function update() {
     command.textContent = curlOf(request());
     copier.textContent = "Copy";
   }
   async function copy() {
-    getSelection().selectAllChildren(command);
-    const isCopied = navigator.clipboard && await navigator.clipboard.writeText(command.textContent).then(() => true, () => false);
+    getSelection().selectAllChildren(command);  // for the reader to copy, where the page may not
+    const isCopied = await navigator.clipboard?.writeText(command.textContent).then(() => true, () => false);
     copier.textContent = isCopied ? "Copied" : "Selected";
+  }
+  update();
+  for (const event of ["input", "change"]) document.addEventListener(event, update);
+  return [command, copier];
+}
+
+function tryView({method, path, operation, parameters}) {
+  const fields = parameters.filter((each) => each.in !== "cookie").map(parameterField);
+  const content = /^(GET|HEAD)$/.test(method) ? {} : resolve(operation.requestBody).content;
+  const editors = entriesOf(content).map(bodyEditor);
+  const kind = selection(editors.map(({type}) => type));
+  const body = el("div", {});
+  const more = editor(2);
+  const button = el("button", {class: "button primary"}, "Send");
+  const answer = el("div", {class: "answer"});
+  let running = null;
+
+  const showEditor = () => editors.length && body.replaceChildren(...editors[kind.selectedIndex].view);
+  function request() {
+    const made = {method, path, query: new URLSearchParams(), headers: [], curl: []};
+    for (const {parameter, control} of fields) addParameter(made, parameter, valuesOf(control));
+    for (const name of new Set(securityOf(operation).flat())) credentials.get(name)?.(made);
+    for (const [, name, value] of more.value.matchAll(/^([^:\n]+):[ \t]*(.*)$/gm)) made.headers.push([name, value]);
+    editors[kind.selectedIndex]?.add(made);
+    return made;
   }
   async function submit(event) {
     event.preventDefault();
@@ -238,12 +238,7 @@ function tryView({method, path, operation, parameters}) {
   kind.addEventListener("change", showEditor);
   return el("form", {submit}, fields.map(({view}) => view), editors.length > 1 && labelled("Content-Type", kind), body,
     labelled("More header fields", more, "One a line, such as X-Trace: 1"), button, answer,
-    expander("The request as a command", () => {
-      update();
-      document.addEventListener("input", update);
-      document.addEventListener("change", update);
-      return [command, copier];
-    }));
+    expander("The request as a curl command", () => commandView(request)));
 }
 )js";
 

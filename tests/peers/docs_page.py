@@ -47,7 +47,7 @@ window.answered = async (parent) => {
     return {status: parent.querySelector(".answer p").textContent, fields, body};
 };
 window.command = (parent) => {
-    if (!parent.querySelector("form pre[aria-label='Command']")) press(parent, "The request as a command");
+    if (!parent.querySelector("form pre[aria-label='Command']")) press(parent, "The request as a curl command");
     return parent.querySelector("form pre[aria-label='Command']").textContent;
 };
 0
@@ -259,6 +259,57 @@ def try_sending(browser, url):
     check("a request that cannot be sent says so", True)
 
 
+# The least contrast of a text with what is behind it, and the text (WCAG 2: AA demands 4.5).
+LEAST_CONTRAST = """(() => {
+    const numbers = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map((value) => value / 255)
+        .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+        .reduce((sum, value, index) => sum + value * [0.2126, 0.7152, 0.0722][index], 0);
+    const behind = (element) => {
+        const colour = numbers(getComputedStyle(element).backgroundColor);
+        return colour[3] === 0 && element.parentElement ? behind(element.parentElement) : colour;
+    };
+    const found = [...document.querySelectorAll("main *")].filter((element) => element.offsetParent &&
+        [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim())).map((element) => {
+        const [one, other] = [light(numbers(getComputedStyle(element).color)), light(behind(element))];
+        return [(Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05), element.textContent.slice(0, 40)];
+    });
+    return found.sort((a, b) => a[0] - b[0])[0];
+})()"""
+
+
+def try_looks(browser, url):
+    open_page(browser, url + "/docs")
+    for _ in range(3):
+        browser.run("document.querySelectorAll('[aria-expanded=false]').forEach((each) => each.click())")
+    browser.run("answered(item('GET /pets'))")
+    for scheme in ("light", "dark"):
+        browser.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        least = browser.run(LEAST_CONTRAST)
+        check(f"every text can be read: {scheme}", least[0] >= 4.5, least)
+    backs = browser.run("getComputedStyle(document.body).backgroundColor")
+    check("the dark page is dark", backs == "rgb(20, 23, 27)", backs)
+    browser.call("Emulation.setEmulatedMedia", features=[])
+    for width in (360, 800, 1600):
+        browser.call("Emulation.setDeviceMetricsOverride", width=width, height=800, deviceScaleFactor=1, mobile=width == 360)
+        seen = browser.run("document.documentElement.scrollWidth")
+        check(f"nothing is wider than the window: {width}", seen <= width, seen)
+    browser.call("Emulation.clearDeviceMetricsOverride")
+
+    # By the keyboard alone: to the filter, to the first operation, open it, and its first field.
+    open_page(browser, url + "/docs")
+    browser.run("document.querySelector('.filter input').focus()")
+
+    def press(key, **more):
+        for kind in ("keyDown", "keyUp"):
+            browser.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, **more)
+    press("Tab", windowsVirtualKeyCode=9)
+    outline = browser.run("[document.activeElement.textContent, getComputedStyle(document.activeElement).outlineStyle]")
+    check("the keyboard reaches an operation, and it is seen", outline == ["GET/petsList pets", "solid"], outline)
+    press("Enter", windowsVirtualKeyCode=13, text="\r")
+    check("and opens it", browser.run("document.activeElement.getAttribute('aria-expanded')") == "true")
+
+
 def try_trouble(browser, url):
     for path, words in (("absent", "cannot be fetched: the answer is 404"), ("text", "is not JSON"),
                         ("other", 'is not of OpenAPI 3: its member "openapi" is not 3.x')):
@@ -294,6 +345,7 @@ def main():
         try_everything(browser, shop.url)
         try_addresses(browser, shop.url)
         try_sending(browser, shop.url)
+        try_looks(browser, shop.url)
         check("the console has no complaint, and the policy is kept", not complaints(browser), complaints(browser))
         outside = [each for each in asked(browser) if not each.startswith((shop.url + "/", "data:", "about:"))]
         check("no other server is asked", not outside, outside)
