@@ -71,43 +71,45 @@ Links docs_links(std::string_view path, std::string_view openapi) {
     return links;
 }
 
+/// Throws std::invalid_argument for what could not work.
+inline void check_docs(const std::string& path, const DocsOptions& options) {
+    if (is_param(std::string_view(path).substr(path.rfind('/') + 1))) {
+        throw std::invalid_argument("docs: the path '" + path +
+                                    "' ends with a parameter: end it with a name");
+    }
+    if (!options.openapi.starts_with('/')) {
+        throw std::invalid_argument("docs: openapi must be a path of the engine, not '" + options.openapi +
+                                    "': write it as '/openapi.json'");
+    }
+}
+
 template <class Unused>
 Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options) {
     std::string base(pattern.text);
     if (!base.empty() && base.back() == '/') base.pop_back();
     const std::string path = scope.prefix + base;
-    if (is_param(std::string_view(path).substr(path.rfind('/') + 1))) {
-        throw std::invalid_argument("docs: the path '" + path +
-                                    "' ends with a parameter: end it with a name, such as '" + path +
-                                    "/docs'");
-    }
-    if (!options.openapi.starts_with('/')) {
-        throw std::invalid_argument(
-            "docs: openapi must be a path of the engine, such as '/openapi.json', "
-            "not '" +
-            options.openapi + "'");
-    }
-    const auto info = [&](const std::string& text) {
+    check_docs(path, options);
+    const auto place = [&](const std::string& text) {
         return PatternInfo{text, pattern.params, pattern.file, pattern.line};
     };
-    const auto page_at = [&](const std::string& place) {
-        return DocsText<>::handler(docs_page(docs_links(place, options.openapi), options.title),
+    const auto page_at = [&](const std::string& address) {
+        return DocsText<>::handler(docs_page(docs_links(address, options.openapi), options.title),
                                    "text/html; charset=utf-8");
     };
     const auto add = [&](const std::string& text, Handler handler) -> Route& {
-        RouteEntry& entry = table.add(scope, "GET", info(text), std::move(handler));
+        RouteEntry& entry = table.add(scope, "GET", place(text), std::move(handler));
         entry.handler_reads_body = false;
         return entry.route;
     };
+    Route& page = path.empty() ? add("/", page_at("/")) : add(base, page_at(path));
+    if (!path.empty()) table.add_yielding(scope, "GET", place(base + "/"), page_at(path + "/"));
     std::string script;
     for (const std::string_view part :
          {docs_page_script, docs_page_schema, docs_page_operation, docs_page_try})
         script += part;
     add(base + "/page.js", DocsText<>::handler(std::move(script), "text/javascript; charset=utf-8"));
     add(base + "/page.css", DocsText<>::handler(std::string(docs_page_style), "text/css; charset=utf-8"));
-    if (path.empty()) return add("/", page_at("/"));
-    table.add_yielding(scope, "GET", info(base + "/"), page_at(path + "/"));
-    return add(base, page_at(path));
+    return page;
 }
 
 #if defined(SAKE_IMPLEMENTATION)
