@@ -22,6 +22,10 @@ namespace detail {
 
 enum class SiteKind : bool { files, frontend };
 
+// A template, so that only programs with such a page compile it; in docs_page.hpp.
+template <class Unused = void>
+Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options);
+
 // Templates, so that only programs that serve files compile them; in static_files.hpp.
 template <class Unused = void>
 Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix, std::string directory,
@@ -29,10 +33,6 @@ Route& add_directory(RouteTable& table, Scope& scope, const PatternInfo& prefix,
 template <class Unused = void>
 Route& add_embedded(RouteTable& table, Scope& scope, const PatternInfo& prefix, EmbeddedFiles files,
                     StaticOptions options, SiteKind kind);
-
-// The same for programs that show a page of their API; in docs_page.hpp.
-template <class Unused = void>
-Route& add_docs(RouteTable& table, Scope& scope, const PatternInfo& pattern, DocsOptions options);
 
 /// The verbs that Engine and RouterGroup share. A pattern is a literal, checked while compiling, or
 /// runtime(text); docs/handlers.md describes handlers. Each throws std::invalid_argument on a
@@ -99,6 +99,14 @@ class Verbs {
         return self();
     }
 
+    /// A page that shows the API by its OpenAPI document, and sends requests to it. It comes out of the
+    /// program, with a script and a style beneath its path, and needs nothing from elsewhere. Guard it by the
+    /// middleware of a group: what is set for the route that is returned holds for the page alone. Throws
+    /// std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a slash.
+    Route& docs(const GroupPrefix& path, DocsOptions options = {}) {
+        return noted(add_docs<>(self().table(), self().scope(), path.info(), std::move(options)));
+    }
+
     /// GET and HEAD of the files in a directory, under a prefix. Nothing outside of the directory is opened,
     /// whatever a client asks for, and nothing but regular files. Throws std::system_error that names the
     /// directory if it cannot be opened.
@@ -122,14 +130,6 @@ class Verbs {
     Route& frontend(const GroupPrefix& prefix, EmbeddedFiles files, StaticOptions options = {}) {
         return noted(add_embedded<>(self().table(), self().scope(), prefix.info(), std::move(files),
                                     std::move(options), SiteKind::frontend));
-    }
-
-    /// A page that shows the API by its OpenAPI document, and sends requests to it. It comes out of the
-    /// program, with a script and a style beneath its path, and needs nothing from elsewhere. Guard it by the
-    /// middleware of a group: what is set for the route that is returned holds for the page alone. Throws
-    /// std::invalid_argument if the path ends with a parameter, or `openapi` does not begin with a slash.
-    Route& docs(const GroupPrefix& path, DocsOptions options = {}) {
-        return noted(add_docs<>(self().table(), self().scope(), path.info(), std::move(options)));
     }
 
   private:
